@@ -1,0 +1,70 @@
+"""gradcore: a symbolic tensor compiler for people who need derivatives.
+
+Mathematics is written once, on variables (`gradcore.tensor`); any derivative of it is more
+mathematics (`grad`, `jacobian`, `hessian`, `Rop`, `Lop`), through loops too (`scan`); `function`
+compiles it for a backend.
+
+>>> import gradcore
+>>> import gradcore.tensor as T
+>>> x = T.dscalar("x")
+>>> f = gradcore.function([x], gradcore.grad(x ** 2, x))
+>>> f(4)
+array(8.)
+"""
+
+from importlib.metadata import version as _version
+
+# The tensor language comes first: derivatives are written in it, and it offers them as its own.
+from gradcore import tensor as tensor
+
+# isort: split
+from gradcore import gradient as gradient
+from gradcore import printing as printing
+from gradcore.config import config as config
+from gradcore.function import Function as Function
+from gradcore.function import In as In
+from gradcore.function import Out as Out
+from gradcore.function import function as function
+from gradcore.gradient import DisconnectedType as DisconnectedType
+from gradcore.gradient import Lop as Lop
+from gradcore.gradient import Rop as Rop
+from gradcore.gradient import consider_constant as consider_constant
+from gradcore.gradient import disconnected_grad as disconnected_grad
+from gradcore.gradient import grad as grad
+from gradcore.gradient import grad_clip as grad_clip
+from gradcore.gradient import grad_not_implemented as grad_not_implemented
+from gradcore.gradient import grad_scale as grad_scale
+from gradcore.gradient import grad_undefined as grad_undefined
+from gradcore.gradient import hessian as hessian
+from gradcore.gradient import hessian_vector_product as hessian_vector_product
+from gradcore.gradient import jacobian as jacobian
+from gradcore.gradient import numeric_grad as numeric_grad
+from gradcore.gradient import subgraph_grad as subgraph_grad
+from gradcore.gradient import verify_grad as verify_grad
+from gradcore.gradient import zero_grad as zero_grad
+from gradcore.graph import Apply as Apply
+from gradcore.graph import Constant as Constant
+from gradcore.graph import FunctionGraph as FunctionGraph
+from gradcore.graph import Op as Op
+from gradcore.graph import TensorType as TensorType
+from gradcore.graph import Variable as Variable
+from gradcore.graph import ancestors as ancestors
+from gradcore.graph import clone as clone
+from gradcore.graph import graph_inputs as graph_inputs
+from gradcore.graph import graph_replace as graph_replace
+from gradcore.graph import toposort as toposort
+from gradcore.mode import Mode as Mode
+from gradcore.printing import debugprint as debugprint
+from gradcore.printing import pp as pp
+from gradcore.scan import foldl as foldl
+from gradcore.scan import foldr as foldr
+from gradcore.scan import map as map
+from gradcore.scan import reduce as reduce
+from gradcore.scan import scan as scan
+from gradcore.scan import until as until
+from gradcore.shared import SharedVariable as SharedVariable
+from gradcore.shared import shared as shared
+from gradcore.tensor.control import ifelse as ifelse
+
+Param = In
+__version__ = _version("gradcore")

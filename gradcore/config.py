@@ -1,0 +1,71 @@
+"""The few settings of the package, and where they come from.
+
+Settings are attributes of one object, ``config``.  They start from the environment variable
+``GRADCORE_FLAGS`` (``"floatX=float32,mode=numpy"``) and change by assignment or, for the length
+of a ``with`` block, by ``config.change_flags``.  There is no other global state that changes what
+a graph means.  Rejected: a settings file; a program should say what it depends on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "floatX": ("float64", "float32", "float16"),
+    "on_unused_input": ("raise", "warn", "ignore"),
+}
+
+
+class Config:
+    """The settings.
+
+    floatX : dtype of ``T.matrix()`` and of Python floats that meet no other float.
+    mode : what ``function(..., mode=None)`` means; empty: the best backend that works here.
+    on_unused_input : what ``function`` does with an input that no output needs.
+
+    >>> from gradcore import config
+    >>> with config.change_flags(floatX="float32"):
+    ...     config.floatX
+    'float32'
+    >>> config.floatX
+    'float64'
+    """
+
+    floatX: str  # noqa: N815 - Theano's name
+    mode: str
+    on_unused_input: str
+
+    def __init__(self, flags: str = "") -> None:
+        self.floatX = "float64"
+        self.mode = ""
+        self.on_unused_input = "raise"
+        for flag in filter(None, (part.strip() for part in flags.split(","))):
+            name, _, value = flag.partition("=")
+            setattr(self, name.strip(), value.strip())
+
+    def __setattr__(self, name: str, value: str) -> None:
+        """Set a setting after checking its name and value."""
+        if name not in Config.__annotations__:
+            known = ", ".join(Config.__annotations__)
+            raise AttributeError(f"config has no setting {name!r}; it has {known}")
+        allowed = CHOICES.get(name)
+        if allowed is not None and value not in allowed:
+            raise ValueError(f"config.{name} must be one of {', '.join(allowed)}, not {value!r}")
+        super().__setattr__(name, value)
+
+    @contextmanager
+    def change_flags(self, **flags: str) -> Iterator[None]:
+        """Set ``flags`` for the length of a ``with`` block."""
+        before = {name: getattr(self, name) for name in flags}
+        try:
+            for name, value in flags.items():
+                setattr(self, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
+
+
+config = Config(os.environ.get("GRADCORE_FLAGS", ""))

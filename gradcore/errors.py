@@ -1,0 +1,127 @@
+"""Every error gradcore raises: what went wrong, where, and what to do about it.
+
+One decision shaped this module: an error carries its three parts apart (``what``, ``where``,
+``fix``), so that a message is put together in one place and a caller can read the parts.  Each
+class also is the builtin exception that a NumPy or Theano user would catch (``TypeError``,
+``ValueError`` ...).  Rejected: one class with an error code, which nobody can catch usefully.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Location(NamedTuple):
+    """A line of a user's program."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        """Return ``file:line, in function``, as a traceback would."""
+        return f"{self.file}:{self.line}, in {self.function}"
+
+
+class GradcoreError(Exception):
+    """The base of all errors raised here.
+
+    what : one sentence that names the culprit.
+    where : the user's line that built it, if known.
+    fix : what to do.
+    """
+
+    def __init__(self, what: str, where: Location | None = None, fix: str | None = None) -> None:
+        super().__init__(what, where, fix)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        """Return the parts that are known, a line each."""
+        lines = [self.what]
+        if self.where is not None:
+            lines.append(f"  built at {self.where}")
+        if self.fix is not None:
+            lines.append(f"  {self.fix}")
+        return "\n".join(lines)
+
+
+class GraphTypeError(GradcoreError, TypeError):
+    """An operand has a dtype, rank or kind that an op does not take."""
+
+
+class GraphValueError(GradcoreError, ValueError):
+    """A parameter of an op has a value that it does not take."""
+
+
+class GraphIndexError(GradcoreError, IndexError):
+    """An index does not fit the tensor that it is applied to."""
+
+
+class ShapeError(GradcoreError, ValueError):
+    """Extents that must agree do not."""
+
+
+class NotScalarError(GradcoreError, TypeError):
+    """The cost handed to ``grad`` is not a scalar."""
+
+
+class DisconnectedInputError(GradcoreError, ValueError):
+    """A derivative is asked for with respect to a variable that the result does not depend on."""
+
+
+class NotDifferentiableError(GradcoreError, TypeError):
+    """A derivative is asked for through an op that has none."""
+
+
+class EvaluationPointError(GradcoreError, ValueError):
+    """A point of evaluation of ``Lop`` or ``Rop`` does not have the shape it must have."""
+
+
+class ScanError(GradcoreError, ValueError):
+    """The arguments of ``scan`` do not fit one another, or the data they are run on."""
+
+
+class ArgumentError(GradcoreError, TypeError):
+    """An argument of a compiled function does not fit its variable."""
+
+
+class MissingInputError(GradcoreError, ValueError):
+    """A graph needs a variable that is not among the inputs of the function."""
+
+
+class UnusedInputError(GradcoreError, ValueError):
+    """A function has an input that none of its outputs needs."""
+
+
+class AssertionFailedError(GradcoreError, AssertionError):
+    """A condition given to ``assert_op`` is false."""
+
+
+class GradientMismatchError(GradcoreError, AssertionError):
+    """``verify_grad`` found a derivative that differs from differences of the function."""
+
+
+class ModeError(GradcoreError, ValueError):
+    """A mode names a backend or an optimizer that does not exist."""
+
+
+class UnavailableError(GradcoreError, RuntimeError):
+    """A backend exists and cannot run here."""
+
+
+class UnsupportedError(GradcoreError, NotImplementedError):
+    """Something asked for is not supported (by this backend, or yet)."""
+
+
+class PluginError(GradcoreError, RuntimeError):
+    """A plugin breaks its contract or contradicts another."""
+
+
+class RewriteError(GradcoreError, RuntimeError):
+    """A rewrite rule breaks its contract: a bug of the rule."""
+
+
+class DebugModeError(GradcoreError, AssertionError):
+    """A graph gives another result when it is rewritten: a bug of a rule."""

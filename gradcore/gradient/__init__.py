@@ -1,0 +1,24 @@
+"""Derivatives as macros: they take variables and return variables.
+
+``grad``, ``Lop`` and ``Rop`` put a user's arguments in order, call the sweeps of
+`gradcore.derive`, and say in words what cannot be.  ``jacobian`` and ``hessian`` are loops over
+them.  All can be applied to their own results.
+"""
+
+from gradcore.gradient.marks import DisconnectedType as DisconnectedType
+from gradcore.gradient.marks import consider_constant as consider_constant
+from gradcore.gradient.marks import disconnected_grad as disconnected_grad
+from gradcore.gradient.marks import grad_clip as grad_clip
+from gradcore.gradient.marks import grad_not_implemented as grad_not_implemented
+from gradcore.gradient.marks import grad_scale as grad_scale
+from gradcore.gradient.marks import grad_undefined as grad_undefined
+from gradcore.gradient.marks import zero_grad as zero_grad
+from gradcore.gradient.matrices import hessian as hessian
+from gradcore.gradient.matrices import hessian_vector_product as hessian_vector_product
+from gradcore.gradient.matrices import jacobian as jacobian
+from gradcore.gradient.modes import Lop as Lop
+from gradcore.gradient.modes import Rop as Rop
+from gradcore.gradient.modes import grad as grad
+from gradcore.gradient.modes import subgraph_grad as subgraph_grad
+from gradcore.gradient.verify import numeric_grad as numeric_grad
+from gradcore.gradient.verify import verify_grad as verify_grad

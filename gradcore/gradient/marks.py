@@ -1,0 +1,51 @@
+"""Marks in a graph that only derivatives see, and words for the ``grad`` of a user's own op."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.graph import Op, Undefined, Variable
+from gradcore.ops.control import DisconnectedGrad, GradClip, GradScale, ZeroGrad
+
+
+def zero_grad(x: Any) -> Variable:
+    """Return ``x``; its derivative counts as zero."""
+    return ZeroGrad()(x)
+
+
+def consider_constant(x: Any) -> Variable:
+    """Return ``x``; its derivative counts as zero (another name for `zero_grad`)."""
+    return ZeroGrad()(x)
+
+
+def disconnected_grad(x: Any) -> Variable:
+    """Return ``x``; derivatives do not see that it depends on anything."""
+    return DisconnectedGrad()(x)
+
+
+def grad_clip(x: Any, lower_bound: float, upper_bound: float) -> Variable:
+    """Return ``x``; gradients that come back through it are limited to the bounds."""
+    return GradClip(float(lower_bound), float(upper_bound))(x)
+
+
+def grad_scale(x: Any, multiplier: float) -> Variable:
+    """Return ``x``; derivatives through it are multiplied."""
+    return GradScale(float(multiplier))(x)
+
+
+class DisconnectedType:
+    """What the ``grad`` of a user's op returns for an input that is disconnected."""
+
+    def __call__(self) -> None:
+        """Return the word for disconnected."""
+        return
+
+
+def grad_undefined(op: Op, x_pos: int, x: Variable, comment: str = "") -> Undefined:
+    """Return what the ``grad`` of a user's op returns where no gradient exists."""
+    return Undefined(f"{op} is not differentiable in input {x_pos} ({x}). {comment}".strip())
+
+
+def grad_not_implemented(op: Op, x_pos: int, x: Variable, comment: str = "") -> Undefined:
+    """Return what the ``grad`` of a user's op returns where nobody has written one."""
+    return Undefined(f"{op} has no gradient for input {x_pos} ({x}). {comment}".strip())

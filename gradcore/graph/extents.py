@@ -1,0 +1,121 @@
+"""Extents, and the two readings of an op's shape rule.
+
+An op says once, in `Op.shapes`, what shapes its outputs have, as arithmetic on extents.  The rule
+is read twice: *statically*, when a node is made (extents are ints, or `UNKNOWN`, which absorbs
+all arithmetic), and *symbolically*, when a graph is rewritten (extents are ints or int64 scalars
+of the graph).  Rejected: a static rule in ``make_node`` beside an ``infer_shape``, which drift
+apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from gradcore.language import LANGUAGE, Operators
+
+
+class Unknown(Operators):
+    """An extent that is not known statically: whatever is computed from it is unknown too."""
+
+    __slots__ = ()
+
+    def apply(self, op: Any, arguments: tuple[Any, ...]) -> Unknown:
+        """Absorb ``op``."""
+        return self
+
+    def __repr__(self) -> str:
+        """Return a question mark."""
+        return "?"
+
+
+UNKNOWN = Unknown()
+
+Extent: TypeAlias = Any
+"""An int, `UNKNOWN`, or (read symbolically) an int64 scalar variable."""
+
+Shape: TypeAlias = tuple[Extent, ...]
+
+
+class Operand:
+    """What a shape rule may know of an input.
+
+    shape : its extents.
+    value : its value, where it is an integer scalar, or a tuple of extents, where it is a vector
+        of known ones; else `UNKNOWN`.
+    """
+
+    __slots__ = ("shape", "value")
+
+    def __init__(self, shape: Shape, value: Extent | tuple[Extent, ...] = UNKNOWN) -> None:
+        self.shape = shape
+        self.value = value
+
+    @property
+    def ndim(self) -> int:
+        """The rank."""
+        return len(self.shape)
+
+
+def smaller(a: Extent, b: Extent) -> Extent:
+    """Return the smaller of two extents."""
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    return LANGUAGE["minimum"](a, b)
+
+
+def larger(a: Extent, b: Extent) -> Extent:
+    """Return the larger of two extents."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    return LANGUAGE["maximum"](a, b)
+
+
+def choose(condition: Any, a: Extent, b: Extent) -> Extent:
+    """Return ``a`` where ``condition`` holds, else ``b``."""
+    if isinstance(condition, bool):
+        return a if condition else b
+    return LANGUAGE["switch"](condition, a, b)
+
+
+def product(extents: Shape) -> Extent:
+    """Return the product of extents (1 for none)."""
+    result: Extent = 1
+    for extent in extents:
+        result = extent if isinstance(result, int) and result == 1 else result * extent
+    return result
+
+
+def agreed(extents: list[Extent]) -> Extent:
+    """Return the extent that several equal ones stand for: the best known of them."""
+    for extent in extents:
+        if isinstance(extent, int):
+            return extent
+    for extent in extents:
+        if extent is not UNKNOWN:
+            return extent
+    return UNKNOWN
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Return the shape of an elementwise result: aligned at the last axis, 1 stretching.
+
+    Only an extent that is statically 1 stretches; all others at an axis must be equal.
+    """
+    rank = max(map(len, shapes), default=0)
+    result: list[Extent] = []
+    for axis in range(-rank, 0):
+        extents = [shape[axis] for shape in shapes if -axis <= len(shape)]
+        stretched = [n for n in extents if not (isinstance(n, int) and n == 1)]
+        result.append(agreed(stretched) if stretched else 1)
+    return tuple(result)
+
+
+def clash(*shapes: Shape) -> tuple[int, list[int]] | None:
+    """Return an axis (from the end) and the known extents that cannot broadcast there, if any."""
+    for axis in range(-max(map(len, shapes), default=0), 0):
+        known = {
+            shape[axis] for shape in shapes if -axis <= len(shape) and isinstance(shape[axis], int)
+        } - {1}
+        if len(known) > 1:
+            return axis, sorted(known)
+    return None

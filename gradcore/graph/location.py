@@ -1,0 +1,44 @@
+"""Which line of the user's program a node comes from.
+
+`here` finds the nearest frame outside this package; while a rewrite or a derivative builds nodes
+on behalf of an older one, `on_behalf_of` makes them inherit its line.  Rejected: keeping whole
+stack traces, as Theano does; they cost more than the nodes and nobody reads past the first line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from gradcore.errors import Location
+
+PACKAGE = str(Path(__file__).resolve().parents[1])
+
+_inherited: ContextVar[Location | None] = ContextVar("inherited location", default=None)
+
+
+def here() -> Location | None:
+    """Return the user's line that is being executed (None where there is no user)."""
+    inherited = _inherited.get()
+    if inherited is not None:
+        return inherited
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(PACKAGE):
+            return Location(code.co_filename, frame.f_lineno, code.co_name)
+        frame = frame.f_back
+    return None
+
+
+@contextmanager
+def on_behalf_of(location: Location | None) -> Iterator[None]:
+    """Make the nodes built in this block come from ``location``."""
+    token = _inherited.set(location)
+    try:
+        yield
+    finally:
+        _inherited.reset(token)

@@ -1,0 +1,237 @@
+"""What is known of a tensor before it has a value: its dtype, its rank, and some extents.
+
+The decision: an extent is an int or None, a static 1 broadcasts, and nothing else does.  Rank and
+dtype are always known, so one graph serves every shape and no node is ever retyped at run time.
+Rejected: Theano's separate broadcast pattern, which says less; types of other things than
+tensors, which nothing here needs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from gradcore.errors import GraphTypeError
+from gradcore.language import LANGUAGE
+
+if TYPE_CHECKING:
+    from gradcore.graph.nodes import Variable
+
+Array: TypeAlias = np.ndarray[Any, Any]
+StaticShape: TypeAlias = tuple[int | None, ...]
+
+FLOATS = ("float16", "float32", "float64")
+SIGNED = ("int8", "int16", "int32", "int64")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+DISCRETE = ("bool", *SIGNED, *UNSIGNED)
+COMPLEX = ("complex64", "complex128")
+DTYPES = (*DISCRETE, *FLOATS, *COMPLEX)
+
+RANK_NAMES: Mapping[StaticShape, str] = {
+    (): "scalar",
+    (None,): "vector",
+    (1, None): "row",
+    (None, 1): "col",
+    (None, None): "matrix",
+    (None,) * 3: "3D",
+    (None,) * 4: "4D",
+    (None,) * 5: "5D",
+}
+
+
+@functools.cache
+def canonical_dtype(dtype: Any) -> str:
+    """Return the NumPy name of ``dtype``, or raise if gradcore has no such tensors."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in DTYPES:
+        known = ", ".join(DTYPES)
+        raise GraphTypeError(f"there are no tensors of dtype {name!r}", fix=f"dtypes: {known}")
+    return name
+
+
+@functools.cache
+def upcast(*dtypes: str) -> str:
+    """Return the smallest dtype that holds all ``dtypes``, as NumPy promotes arrays.
+
+    >>> upcast("int8", "float32")
+    'float32'
+    """
+    return np.result_type(*map(np.dtype, dtypes)).name
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """The dtype of a tensor and its shape as far as it is known: an int or None an axis.
+
+    >>> TensorType("float64", (None, 1))
+    TensorType(float64, col)
+    """
+
+    dtype: str
+    shape: StaticShape = ()
+
+    def __post_init__(self) -> None:
+        """Check the dtype and the extents."""
+        object.__setattr__(self, "dtype", canonical_dtype(self.dtype))
+        if type(self.shape) is not tuple:
+            object.__setattr__(self, "shape", tuple(self.shape))
+        for extent in self.shape:
+            if extent is not None and (type(extent) is not int or extent < 0):
+                object.__setattr__(self, "shape", static_shape(self.shape))
+                break
+
+    @property
+    def ndim(self) -> int:
+        """The rank."""
+        return len(self.shape)
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        """For each axis, whether it broadcasts: whether its extent is known to be 1."""
+        return tuple(extent == 1 for extent in self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the elements are floating-point numbers."""
+        return self.dtype in FLOATS
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether the elements are integers or booleans."""
+        return self.dtype in DISCRETE
+
+    def with_dtype(self, dtype: str) -> TensorType:
+        """Return this type with another dtype."""
+        return self if dtype == self.dtype else TensorType(dtype, self.shape)
+
+    def __str__(self) -> str:
+        """Return the type as Theano prints it."""
+        name = RANK_NAMES.get(self.shape)
+        if name is None:
+            extents = ("?" if extent is None else str(extent) for extent in self.shape)
+            name = f"({', '.join(extents)}{',' if self.ndim == 1 else ''})"
+        return f"TensorType({self.dtype}, {name})"
+
+    __repr__ = __str__
+
+    def __call__(self, name: str | None = None) -> Variable:
+        """Return a new variable of this type."""
+        return LANGUAGE["variable"](self, name)
+
+    def admits(self, shape: tuple[int, ...]) -> bool:
+        """Return whether an array of this concrete ``shape`` is of this type."""
+        return len(shape) == len(self.shape) and all(
+            known is None or known == extent
+            for known, extent in zip(self.shape, shape, strict=True)
+        )
+
+    def includes(self, other: TensorType) -> bool:
+        """Return whether every value of type ``other`` is of this type too."""
+        return (
+            self.dtype == other.dtype
+            and len(self.shape) == len(other.shape)
+            and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))
+        )
+
+    def filter(
+        self, value: Any, strict: bool = False, allow_downcast: bool | None = None
+    ) -> Array:
+        """Return ``value`` as an array of this type.
+
+        Python numbers (alone or in lists) take the dtype if it can hold them; they have no
+        precision of their own, so 0.1 is welcome as a float32.  Arrays are converted only if
+        nothing can be lost, unless ``allow_downcast``; with ``strict`` not at all.
+
+        Raises TypeError: wrong dtype, rank or static extent, said in words without a subject.
+        """
+        array = _as_array(value)
+        if array.dtype.name != self.dtype:
+            array = self._converted(array, value, strict, allow_downcast)
+        if array.ndim != len(self.shape):
+            raise TypeError(
+                f"expects {_ranks(len(self.shape))}, got {_ranks(array.ndim)} "
+                f"(shape {array.shape})"
+            )
+        if not self.admits(array.shape):
+            raise TypeError(f"expects shape {_shown(self.shape)}, got {array.shape}")
+        return array
+
+    def _converted(
+        self, array: Array, value: Any, strict: bool, allow_downcast: bool | None
+    ) -> Array:
+        """Return ``array`` in this dtype, or raise TypeError."""
+        dtype = np.dtype(self.dtype)
+        if array.dtype == object:
+            raise TypeError(f"expects numbers, got {type(value).__name__}")
+        if strict:
+            raise TypeError(f"is strict and expects {self.dtype}, got {array.dtype}")
+        if np.can_cast(array.dtype, dtype, "safe") or allow_downcast:
+            return array.astype(dtype)
+        if allow_downcast is None and _is_python(value):
+            if dtype.kind == "f" and array.dtype.kind in "iuf":
+                return array.astype(dtype)
+            if dtype.kind in "iu" and array.dtype.kind in "iu":
+                bounds = np.iinfo(dtype)
+                if array.size == 0 or bounds.min <= array.min() <= array.max() <= bounds.max:
+                    return array.astype(dtype)
+        if array.size == 0 and _is_python(value):
+            return array.astype(dtype)
+        raise TypeError(
+            f"expects {self.dtype}, got {array.dtype}, which it cannot hold without loss; "
+            "convert the value, or allow it with allow_input_downcast=True"
+        )
+
+
+def _as_array(value: Any) -> Array:
+    if isinstance(value, np.ndarray):
+        return value  # pyright: ignore[reportUnknownVariableType] - of any dtype
+    if hasattr(value, "owner"):
+        raise TypeError(f"expects a value, got the symbolic variable {value}")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"expects an array, got {type(value).__name__}: {error}") from None
+
+
+def _is_python(value: Any) -> bool:
+    """Return whether ``value`` is made of Python numbers: they have no precision of their own."""
+    return isinstance(value, (bool, int, float, list, tuple, range)) and not isinstance(
+        value, np.generic
+    )
+
+
+def _ranks(ndim: int) -> str:
+    return "a scalar" if ndim == 0 else f"{ndim} axis" if ndim == 1 else f"{ndim} axes"
+
+
+def _shown(shape: StaticShape) -> str:
+    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"
+
+
+def static_shape(shape: Iterable[Any]) -> StaticShape:
+    """Return ``shape`` as ints and None; Theano's broadcast patterns are understood too.
+
+    >>> static_shape([3, None, True, False])
+    (3, None, 1, None)
+    """
+    extents: list[int | None] = []
+    for extent in shape:
+        if extent is None or extent is False:
+            extents.append(None)
+        elif extent is True:
+            extents.append(1)
+        elif isinstance(extent, (int, np.integer)) and extent >= 0:
+            extents.append(int(extent))
+        else:
+            raise GraphTypeError(
+                f"a static shape is made of ints >= 0 and None, not {extent!r}",
+                fix="use None for an extent that is not known",
+            )
+    return tuple(extents)

@@ -1,0 +1,272 @@
+"""The operators and methods of the tensor language, and the words behind them.
+
+``exp(x) * y`` means one thing and is read by several readers: a variable builds a graph of it, a
+rewrite pattern matches it, an unknown extent absorbs it.  `Operators` is the base of every
+reader.  It knows only the *names* of words; ``LANGUAGE`` holds what they are, filled by the op
+rows and by the functions of ``gradcore.tensor``.
+
+The decision: variables have operators, operators make ops, ops make variables, and this dict is
+the one seam that breaks the circle.  A test asserts that every word used here is defined.
+Rejected: imports hidden in methods, and patching methods onto the class later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+LANGUAGE: dict[str, Callable[..., Any]] = {}
+"""What each word means: an op or a function of the tensor language."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def define(name: str, meaning: F) -> F:
+    """Make ``name`` mean ``meaning``, once, and return it."""
+    if LANGUAGE.setdefault(name, meaning) is not meaning:
+        raise ValueError(f"the word {name!r} is already defined")
+    return meaning
+
+
+def word(function: F) -> F:
+    """Make the name of ``function`` mean it (a decorator)."""
+    return define(function.__name__, function)
+
+
+class Operators:
+    """What can stand in an expression of the tensor language."""
+
+    __slots__ = ()
+
+    # NumPy steps back, so that ``array + variable`` asks the variable.
+    __array_priority__ = 1000
+    __array_ufunc__ = None
+
+    def apply(self, op: Any, arguments: tuple[Any, ...]) -> Any:
+        """Return what ``op(*arguments)`` means to this reader, ``self`` being an argument."""
+        raise NotImplementedError
+
+    # arithmetic ---------------------------------------------------------------------------------
+    # fmt: off
+    def __neg__(self) -> Self: return LANGUAGE["neg"](self)
+    def __pos__(self) -> Self: return self
+    def __abs__(self) -> Self: return LANGUAGE["abs"](self)
+    def __invert__(self) -> Self: return LANGUAGE["invert"](self)
+    def __add__(self, other: Any) -> Self: return LANGUAGE["add"](self, other)
+    def __radd__(self, other: Any) -> Self: return LANGUAGE["add"](other, self)
+    def __sub__(self, other: Any) -> Self: return LANGUAGE["sub"](self, other)
+    def __rsub__(self, other: Any) -> Self: return LANGUAGE["sub"](other, self)
+    def __mul__(self, other: Any) -> Self: return LANGUAGE["mul"](self, other)
+    def __rmul__(self, other: Any) -> Self: return LANGUAGE["mul"](other, self)
+    def __truediv__(self, other: Any) -> Self: return LANGUAGE["true_div"](self, other)
+    def __rtruediv__(self, other: Any) -> Self: return LANGUAGE["true_div"](other, self)
+    def __floordiv__(self, other: Any) -> Self: return LANGUAGE["int_div"](self, other)
+    def __rfloordiv__(self, other: Any) -> Self: return LANGUAGE["int_div"](other, self)
+    def __mod__(self, other: Any) -> Self: return LANGUAGE["mod"](self, other)
+    def __rmod__(self, other: Any) -> Self: return LANGUAGE["mod"](other, self)
+    def __divmod__(self, other: Any) -> tuple[Self, Self]: return self // other, self % other
+    def __rdivmod__(self, other: Any) -> tuple[Self, Self]: return other // self, other % self
+    def __pow__(self, other: Any) -> Self: return LANGUAGE["pow"](self, other)
+    def __rpow__(self, other: Any) -> Self: return LANGUAGE["pow"](other, self)
+    def __and__(self, other: Any) -> Self: return LANGUAGE["and_"](self, other)
+    def __rand__(self, other: Any) -> Self: return LANGUAGE["and_"](other, self)
+    def __or__(self, other: Any) -> Self: return LANGUAGE["or_"](self, other)
+    def __ror__(self, other: Any) -> Self: return LANGUAGE["or_"](other, self)
+    def __xor__(self, other: Any) -> Self: return LANGUAGE["xor"](self, other)
+    def __rxor__(self, other: Any) -> Self: return LANGUAGE["xor"](other, self)
+    def __lshift__(self, other: Any) -> Self: return LANGUAGE["left_shift"](self, other)
+    def __rlshift__(self, other: Any) -> Self: return LANGUAGE["left_shift"](other, self)
+    def __rshift__(self, other: Any) -> Self: return LANGUAGE["right_shift"](self, other)
+    def __rrshift__(self, other: Any) -> Self: return LANGUAGE["right_shift"](other, self)
+    def __matmul__(self, other: Any) -> Self: return LANGUAGE["matmul"](self, other)
+    def __rmatmul__(self, other: Any) -> Self: return LANGUAGE["matmul"](other, self)
+    def __lt__(self, other: Any) -> Self: return LANGUAGE["lt"](self, other)
+    def __le__(self, other: Any) -> Self: return LANGUAGE["le"](self, other)
+    def __gt__(self, other: Any) -> Self: return LANGUAGE["gt"](self, other)
+    def __ge__(self, other: Any) -> Self: return LANGUAGE["ge"](self, other)
+    def __getitem__(self, key: Any) -> Self: return LANGUAGE["getitem"](self, key)
+    def __round__(self, digits: int = 0) -> Self: return LANGUAGE["round"](self, digits)
+    def __ceil__(self) -> Self: return LANGUAGE["ceil"](self)
+    def __floor__(self) -> Self: return LANGUAGE["floor"](self)
+    def __trunc__(self) -> Self: return LANGUAGE["trunc"](self)
+    # fmt: on
+
+    def __bool__(self) -> bool:
+        """Raise: a symbolic value is not known while the graph is built."""
+        raise TypeError(
+            "a symbolic variable has no truth value while the graph is built: "
+            "use T.switch or ifelse to choose by it, and T.eq(x, y) to compare"
+        )
+
+
+class ArrayMethods(Operators):
+    """The methods of a NumPy array, on a variable."""
+
+    __slots__ = ()
+
+    # shape --------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> Self:
+        """The extents, a vector of int64."""
+        return LANGUAGE["shape"](self)
+
+    @property
+    def size(self) -> Self:
+        """The number of elements, an int64 scalar."""
+        return LANGUAGE["size"](self)
+
+    @property
+    def T(self) -> Self:  # noqa: N802 - NumPy's name
+        """The array with its axes in reversed order."""
+        return LANGUAGE["transpose"](self)
+
+    def transpose(self, *axes: Any) -> Self:
+        """Return the array with its axes in the order ``axes`` (reversed, if none are given)."""
+        return LANGUAGE["transpose"](self, *axes)
+
+    def dimshuffle(self, *order: Any) -> Self:
+        """Return the array with axes ``order``; ``'x'`` inserts an axis that broadcasts."""
+        return LANGUAGE["dimshuffle"](self, *order)
+
+    def reshape(self, *shape: Any, ndim: int | None = None) -> Self:
+        """Return the same elements in another shape."""
+        return LANGUAGE["reshape"](self, shape[0] if len(shape) == 1 else shape, ndim=ndim)
+
+    def flatten(self, ndim: int = 1) -> Self:
+        """Return the array with its last axes merged until ``ndim`` are left."""
+        return LANGUAGE["flatten"](self, ndim)
+
+    def ravel(self) -> Self:
+        """Return the elements as a vector, in C order."""
+        return LANGUAGE["flatten"](self, 1)
+
+    def squeeze(self, axis: Any = None) -> Self:
+        """Return the array without the axes whose extent is 1."""
+        return LANGUAGE["squeeze"](self, axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Self:
+        """Return the array with two axes exchanged."""
+        return LANGUAGE["swapaxes"](self, axis1, axis2)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Self:
+        """Return the array with each element repeated."""
+        return LANGUAGE["repeat"](self, repeats, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        """Return the diagonal of two axes, as the last axis."""
+        return LANGUAGE["diagonal"](self, offset, axis1, axis2)
+
+    def trace(self) -> Self:
+        """Return the sum of the main diagonal."""
+        return LANGUAGE["trace"](self)
+
+    # dtype --------------------------------------------------------------------------------------
+    def astype(self, dtype: str) -> Self:
+        """Return the elements as ``dtype``."""
+        return LANGUAGE["cast"](self, dtype)
+
+    def copy(self, name: str | None = None) -> Self:
+        """Return a variable of the same value."""
+        return LANGUAGE["copy"](self, name)
+
+    def fill(self, value: Any) -> Self:
+        """Return ``value`` in the shape of this array."""
+        return LANGUAGE["fill"](self, value)
+
+    def zeros_like(self, dtype: str | None = None) -> Self:
+        """Return zeros in the shape of this array."""
+        return LANGUAGE["zeros_like"](self, dtype)
+
+    def ones_like(self, dtype: str | None = None) -> Self:
+        """Return ones in the shape of this array."""
+        return LANGUAGE["ones_like"](self, dtype)
+
+    # reductions ---------------------------------------------------------------------------------
+    def sum(self, axis: Any = None, dtype: str | None = None, keepdims: bool = False) -> Self:
+        """Return the sum over ``axis``."""
+        return LANGUAGE["sum"](self, axis, dtype, keepdims)
+
+    def prod(self, axis: Any = None, dtype: str | None = None, keepdims: bool = False) -> Self:
+        """Return the product over ``axis``."""
+        return LANGUAGE["prod"](self, axis, dtype, keepdims)
+
+    def mean(self, axis: Any = None, dtype: str | None = None, keepdims: bool = False) -> Self:
+        """Return the mean over ``axis``."""
+        return LANGUAGE["mean"](self, axis, dtype, keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        """Return the variance over ``axis``."""
+        return LANGUAGE["var"](self, axis, ddof, keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        """Return the standard deviation over ``axis``."""
+        return LANGUAGE["std"](self, axis, ddof, keepdims)
+
+    def norm(self, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Self:  # noqa: A002
+        """Return the norm of the elements over ``axis``."""
+        return LANGUAGE["norm"](self, ord, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Return the largest element over ``axis``; NaN wins."""
+        return LANGUAGE["max"](self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Return the smallest element over ``axis``; NaN wins."""
+        return LANGUAGE["min"](self, axis, keepdims)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self:
+        """Return the index of the first largest element over ``axis``."""
+        return LANGUAGE["argmax"](self, axis, keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self:
+        """Return the index of the first smallest element over ``axis``."""
+        return LANGUAGE["argmin"](self, axis, keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Return whether an element over ``axis`` is true."""
+        return LANGUAGE["any"](self, axis, keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """Return whether all elements over ``axis`` are true."""
+        return LANGUAGE["all"](self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Self:
+        """Return the running sum along ``axis``."""
+        return LANGUAGE["cumsum"](self, axis)
+
+    def cumprod(self, axis: int | None = None) -> Self:
+        """Return the running product along ``axis``."""
+        return LANGUAGE["cumprod"](self, axis)
+
+    # the rest -----------------------------------------------------------------------------------
+    def dot(self, other: Any) -> Self:
+        """Return the dot product with ``other``."""
+        return LANGUAGE["dot"](self, other)
+
+    def clip(self, low: Any, high: Any) -> Self:
+        """Return the elements limited to ``low ... high``."""
+        return LANGUAGE["clip"](self, low, high)
+
+    def round(self, decimals: int = 0) -> Self:
+        """Return the elements rounded, halves to even."""
+        return LANGUAGE["round"](self, decimals)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Self:
+        """Return the elements at ``indices`` along ``axis``."""
+        return LANGUAGE["take"](self, indices, axis, mode)
+
+    def sort(self, axis: int | None = -1) -> Self:
+        """Return the elements in ascending order along ``axis``."""
+        return LANGUAGE["sort"](self, axis)
+
+    def argsort(self, axis: int | None = -1) -> Self:
+        """Return the indices that sort the elements along ``axis``."""
+        return LANGUAGE["argsort"](self, axis)
+
+    def nonzero(self) -> tuple[Self, ...]:
+        """Return the indices of the elements that are not zero, a vector an axis."""
+        return LANGUAGE["nonzero"](self)
+
+    def eval(self, inputs_to_values: Any = None, mode: Any = None) -> Any:
+        """Return the value, given values of the variables that it depends on."""
+        return LANGUAGE["eval"](self, inputs_to_values, mode)

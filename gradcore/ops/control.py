@@ -1,0 +1,275 @@
+"""Choice between arrays, checks, messages, and marks for derivatives.
+
+The marks (`zero_grad` and its kin) are identities that only a derivative sees; the first stage of
+rewriting removes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import Branch, ByOperand, Disconnected, Flat, Linear, NotDifferentiable, Reverse
+from gradcore.errors import AssertionFailedError, GraphTypeError
+from gradcore.execute import straight_line
+from gradcore.graph import Apply, FunctionGraph, Kernel, Op, Operand, Shape, Variable, here
+from gradcore.graph.extents import UNKNOWN
+from gradcore.graph.nodes import as_variable
+from gradcore.graph.types import TensorType
+from gradcore.language import LANGUAGE
+
+
+# choice -----------------------------------------------------------------------------------------
+@final
+@dataclass(frozen=True, repr=False)
+class IfElse(Op):
+    """``IfElse(n)(condition, *taken if true, *taken if false)``: n arrays, of either branch.
+
+    What only one branch needs is computed only if it is taken: before a graph is compiled, a
+    pass moves it into the graphs of a `Conditional`.
+    """
+
+    outputs: int = 1
+    derivative = Branch(lazy=True)
+
+    def label(self) -> str:
+        """Return ifelse."""
+        return "ifelse"
+
+    def parameters(self) -> dict[str, Any]:
+        """The number of outputs shows in the node."""
+        return {}
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return a node; the branches may differ in shape, not in dtype or rank."""
+        condition, *branches = map(as_variable, inputs)
+        if condition.ndim:
+            raise GraphTypeError(
+                f"ifelse takes a scalar condition, not {condition} ({condition.type})",
+                here(),
+                "to choose element by element, use T.switch",
+            )
+        n = self.outputs
+        outputs: list[Variable] = []
+        for a, b in zip(branches[:n], branches[n:], strict=True):
+            if a.type.dtype != b.type.dtype or a.ndim != b.ndim:
+                raise GraphTypeError(
+                    f"the branches of ifelse differ: {a} is {a.type}, {b} is {b.type}",
+                    here(),
+                    "cast or reshape one of them",
+                )
+            shape = tuple(
+                m if m == n else None for m, n in zip(a.type.shape, b.type.shape, strict=True)
+            )
+            outputs.append(Variable(TensorType(a.type.dtype, shape)))
+        return Apply(self, [condition, *branches], outputs)
+
+    def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
+        """An extent is known if it is the same in both branches."""
+        return [
+            tuple(UNKNOWN if n is None else n for n in output.type.shape) for output in node.outputs
+        ]
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return one branch or the other."""
+        condition, *branches = arrays
+        n = self.outputs
+        taken = branches[:n] if condition else branches[n:]
+        return tuple(taken) if n > 1 else taken[0]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Conditional(Op):
+    """``Conditional(then, orelse)(condition, *operands)``: the outputs of one of two graphs.
+
+    Both graphs take the operands; only one is run.  Compilation makes these; users write `ifelse`.
+    """
+
+    then: FunctionGraph
+    orelse: FunctionGraph
+    derivative = NotDifferentiable("it is the compiled form of ifelse: differentiate before")
+    foldable = False
+
+    @property
+    def graphs(self) -> tuple[FunctionGraph, ...]:
+        """The graphs of the branches."""
+        return self.then, self.orelse
+
+    def with_graphs(self, *graphs: FunctionGraph) -> Conditional:
+        """Return this on other graphs."""
+        return Conditional(*graphs)
+
+    def parameters(self) -> dict[str, Any]:
+        """The graphs are shown apart."""
+        return {}
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return a node."""
+        variables = list(map(as_variable, inputs))
+        outputs = [
+            Variable(
+                TensorType(
+                    a.type.dtype,
+                    tuple(m if m == n else None for m, n in zip(a.type.shape, b.type.shape, strict=True)),
+                )
+            )
+            for a, b in zip(self.then.outputs, self.orelse.outputs, strict=True)
+        ]
+        return Apply(self, variables, outputs)
+
+    def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
+        """Return what the types tell."""
+        return [
+            tuple(UNKNOWN if n is None else n for n in output.type.shape) for output in node.outputs
+        ]
+
+    def kernel(self, node: Apply) -> Kernel:
+        """Return a function that runs one of the graphs."""
+        then, orelse = (
+            straight_line(graph, lambda inner: inner.op.kernel(inner)) for graph in self.graphs
+        )
+        one = len(node.outputs) == 1
+
+        def run(condition: Any, *operands: Any) -> Any:
+            outputs = (then if condition else orelse)(*operands)
+            return outputs[0] if one else outputs
+
+        return run
+
+
+# checks and messages ----------------------------------------------------------------------------
+def _same(op: Op, ct: Variable, x: Variable, *others: Variable) -> Variable:
+    return ct
+
+
+class PassingOn(Op):
+    """An op that passes its first operand on (abstract)."""
+
+    derivative = Linear((_same,))
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the operand."""
+        return dtypes[0]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the operand."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the operand."""
+        return arrays[0]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Assert(PassingOn):
+    """``Assert(message)(x, *conditions)``: ``x``, if all conditions hold; else an error."""
+
+    message: str = "a condition is false"
+    foldable = False
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the operand, or raise AssertionFailedError."""
+        x, *conditions = arrays
+        if not all(np.all(c) for c in conditions):
+            raise AssertionFailedError(self.message)
+        return x
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Print(PassingOn):
+    """The operand; each time it is computed, ``message`` and some of its attributes are printed."""
+
+    message: str = ""
+    attributes: tuple[str, ...] = ("__str__",)
+    foldable = False
+
+    def reference(self, *arrays: Any) -> Any:
+        """Print and return the operand."""
+        (x,) = arrays
+        for name in self.attributes:
+            value = getattr(x, name)
+            print(self.message, name, "=", value() if callable(value) else value)  # noqa: T201 - its purpose
+        return x
+
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the reference."""
+        return self.reference
+
+
+# marks for derivatives --------------------------------------------------------------------------
+class GradientMark(PassingOn):
+    """An identity whose derivative is another (abstract)."""
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class ZeroGrad(GradientMark):
+    """An identity whose derivative is zero."""
+
+    derivative = Flat()
+
+    def label(self) -> str:
+        """Return zero_grad."""
+        return "zero_grad"
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class DisconnectedGrad(GradientMark):
+    """An identity that cuts derivatives off."""
+
+    derivative = Disconnected()
+
+    def label(self) -> str:
+        """Return disconnected_grad."""
+        return "disconnected_grad"
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class GradScale(GradientMark):
+    """An identity whose derivative is multiplied."""
+
+    multiplier: float
+    derivative = Reverse((lambda op, ct, x, z: ct * op.multiplier,))
+
+    def label(self) -> str:
+        """Return grad_scale."""
+        return "grad_scale"
+
+
+@dataclass(frozen=True)
+class ClippedCotangent(ByOperand):
+    """The identity forwards; backwards, a cotangent that is limited (which is no linear map)."""
+
+    def tangent(self, node: Apply, i: int, t: Variable) -> Variable:
+        """Return the tangent."""
+        return t
+
+    def cotangent(self, node: Apply, i: int, ct: Variable) -> Variable:
+        """Return the limited cotangent."""
+        op = node.op
+        assert isinstance(op, GradClip)
+        return LANGUAGE["clip"](ct, op.low, op.high)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class GradClip(GradientMark):
+    """An identity whose cotangents are limited to ``low ... high``."""
+
+    low: float
+    high: float
+    derivative = ClippedCotangent((lambda *_: NotImplemented,))
+
+    def label(self) -> str:
+        """Return grad_clip."""
+        return "grad_clip"
+
+

@@ -1,0 +1,42 @@
+"""Tensors made from nothing but their extents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import Disconnected
+from gradcore.errors import GraphTypeError
+from gradcore.graph import Op, Operand, Shape, Variable, here
+from gradcore.graph.extents import larger
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Arange(Op):
+    """``Arange()(n)``: the integers 0 ... n - 1 (none for a negative n), as int64.
+
+    Other ranges are arithmetic on this one, so they need no op and have derivatives.
+    """
+
+    derivative = Disconnected()
+
+    def check(self, *inputs: Variable) -> None:
+        """Take an integer scalar."""
+        (n,) = inputs
+        if n.ndim or not n.type.is_discrete:
+            raise GraphTypeError(f"arange takes an integer scalar here, not {n} ({n.type})", here())
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return int64."""
+        return "int64"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return n."""
+        return (larger(operands[0].value, 0),)
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the integers."""
+        return np.arange(int(arrays[0]), dtype="int64")

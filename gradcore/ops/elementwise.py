@@ -1,0 +1,285 @@
+"""The family of elementwise ops: one row declares one.
+
+A row (`gradcore.ops.scalars`) says what a scalar function is called, what it computes on NumPy
+arrays, what dtype it gives, how it moves, where it is to be tested and how well it must agree.
+Everything else follows here: typing, broadcasting, kernels.
+
+The decision: broadcasting is implicit, aligned at the last axis, and only an extent that is
+*statically* 1 stretches; so ``x * 1`` is one pattern at every rank, and what a derivative must sum
+over is known when the graph is built.  Rejected: Theano's explicit ``DimShuffle{x}`` around every
+scalar; stretching by run-time extents, which no derivative can follow.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from gradcore.config import config
+from gradcore.derive import Diagonal, Entry, Flat
+from gradcore.errors import GraphTypeError, ShapeError
+from gradcore.graph import (
+    Apply,
+    Derivative,
+    Kernel,
+    Op,
+    Operand,
+    Shape,
+    TensorType,
+    Variable,
+    here,
+)
+from gradcore.graph.extents import UNKNOWN, broadcast, clash
+from gradcore.graph.nodes import as_variable, refuse_complex, static_operand
+from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
+from gradcore.language import define
+from gradcore.ops.broadcasting import extent_check, with_check
+
+Interval: TypeAlias = tuple[float, float]
+DtypeRule: TypeAlias = Callable[..., str]
+
+
+class Trait(enum.Enum):
+    """A law that a scalar function obeys; patterns and passes quantify over traits."""
+
+    COMMUTATIVE = enum.auto()
+    ASSOCIATIVE = enum.auto()
+    IDEMPOTENT = enum.auto()
+
+
+# dtype rules: the dtype of the result, or TypeError("what it takes") ----------------------------
+def promoted(*dtypes: str) -> str:
+    """Return the dtype that holds all operands."""
+    return upcast(*dtypes)
+
+
+def numeric(*dtypes: str) -> str:
+    """Return the dtype that holds all operands; booleans count as int8."""
+    dtype = upcast(*dtypes)
+    return "int8" if dtype == "bool" else dtype
+
+
+def signed(*dtypes: str) -> str:
+    """Return the dtype that holds all operands, which must not all be booleans."""
+    dtype = upcast(*dtypes)
+    if dtype == "bool":
+        raise TypeError("takes numbers; cast booleans first, or use logic (^, ~)")
+    return dtype
+
+
+def floating(*dtypes: str) -> str:
+    """Return the float dtype that holds all operands; ``config.floatX`` at least for integers."""
+    dtype = upcast(*dtypes)
+    return dtype if dtype in FLOATS else upcast(dtype, config.floatX)
+
+
+def boolean(*_dtypes: str) -> str:
+    """Return bool."""
+    return "bool"
+
+
+def discrete(*dtypes: str) -> str:
+    """Return the dtype that holds all operands, which must be integers or booleans."""
+    dtype = upcast(*dtypes)
+    if dtype not in DISCRETE:
+        raise TypeError("takes integers or booleans")
+    return dtype
+
+
+def integral(*dtypes: str) -> str:
+    """Return the dtype that holds all operands, which must be integers."""
+    if discrete(*dtypes) == "bool":
+        raise TypeError("takes integers")
+    return upcast(*dtypes)
+
+
+ROWS: dict[str, Elementwise] = {}
+"""All rows, by name."""
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Elementwise(Op):
+    """An op that maps a scalar function over its operands, which broadcast.
+
+    name : the word for it.
+    numpy : the function on NumPy arrays (a ufunc, where there is one).
+    operands : how many it takes.
+    result : the rule for the dtype of the result.
+    derivative : how it moves.
+    doc : what it is, in a sentence.
+    infix : how it prints between its operands, if it does.
+    traits : laws it obeys.
+    domain : an interval for each operand where it is smooth: tests draw from there.
+    ulp : how many units in the last place a backend may be off.
+    natural : whether the function takes operands of mixed dtypes as they are; if not, they are
+        first converted to the dtype of the result.
+    """
+
+    name: str
+    numpy: Callable[..., Any]
+    operands: int
+    result: DtypeRule
+    derivative: Derivative = field()  # pyright: ignore[reportIncompatibleVariableOverride] - given by each row
+    doc: str
+    infix: str | None = None
+    traits: frozenset[Trait] = frozenset()
+    domain: tuple[Interval, ...] = ()
+    ulp: float = 4
+    natural: bool = False
+
+    cheap = True
+
+    def __post_init__(self) -> None:
+        """Register the row, and make its name a word of the language."""
+        if self.name in ROWS:
+            raise ValueError(f"there is already an elementwise op {self.name!r}")
+        ROWS[self.name] = self
+        object.__setattr__(self, "__doc__", self.doc)
+        define(self.name, self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name."""
+        return row, (self.name,)
+
+    def label(self) -> str:
+        """Return the name."""
+        return self.name
+
+    def parameters(self) -> dict[str, Any]:
+        """A row has no parameters."""
+        return {}
+
+    def has(self, trait: Trait) -> bool:
+        """Return whether it obeys a law."""
+        return trait in self.traits
+
+    # building -----------------------------------------------------------------------------------
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return a node; Python numbers take a dtype that does not widen the other operands."""
+        if len(inputs) != self.operands:
+            raise GraphTypeError(
+                f"{self.name} takes {self.operands} operands, got {len(inputs)}", here()
+            )
+        others = [x.type.dtype for x in inputs if isinstance(x, Variable)]
+        variables = [x if isinstance(x, Variable) else as_variable(x, others) for x in inputs]
+        types = [v.type for v in variables]
+        refuse_complex(self, variables)
+        try:
+            dtype = self.result(*(t.dtype for t in types))
+        except TypeError as error:
+            given = ", ".join(f"{v} ({v.type.dtype})" for v in variables)
+            raise GraphTypeError(f"{self.name} {error}, got {given}", here()) from None
+        out = next((t for t in types if t.dtype == dtype), None)
+        if out is None or any(t.shape != out.shape for t in types):
+            out = TensorType(dtype, self._static_shape(variables))
+        return Apply(self, variables, [Variable(out)])
+
+    def _static_shape(self, variables: list[Variable]) -> StaticShape:
+        shapes = [static_operand(v).shape for v in variables]
+        found = clash(*shapes)
+        if found is not None:
+            axis, extents = found
+            given = ", ".join(f"{v} {v.type}" for v in variables)
+            raise ShapeError(
+                f"{self.name} cannot align extents {extents} at axis {axis}: {given}", here()
+            )
+        return tuple(n if isinstance(n, int) else None for n in broadcast(*shapes))
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape that all operands stretch to."""
+        return broadcast(*(operand.shape for operand in operands))
+
+    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
+        """Return the value of an integer scalar, if those of the operands are known."""
+        values = [operand.value for operand in operands]
+        if node.out.ndim or not node.out.type.is_discrete or UNKNOWN in values:
+            return UNKNOWN
+        if all(isinstance(value, int) for value in values):
+            return int(self.numpy(*map(np.int64, values)))
+        told = any(
+            isinstance(value, Variable) and value is not x
+            for value, x in zip(values, node.inputs, strict=True)
+        )
+        return self(*values) if told else UNKNOWN
+
+    # meaning ------------------------------------------------------------------------------------
+    def reference(self, *arrays: Any) -> Any:
+        """Return the function mapped over ``arrays``."""
+        return self.numpy(*arrays)
+
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the function for the dtypes of ``node``, with its run-time check of extents."""
+        function = self._typed([v.type.dtype for v in node.inputs], node.out.type.dtype)
+        return with_check(extent_check(node), function)
+
+    def _typed(self, given: list[str], result: str) -> Callable[..., Any]:
+        """Return the NumPy function, with conversions where NumPy would give another dtype."""
+        numpy = self.numpy
+        wanted = np.dtype(result)
+        if isinstance(numpy, np.ufunc):
+            try:
+                loop = numpy.resolve_dtypes((*map(np.dtype, given), None))
+            except TypeError:
+                loop = ()
+            if loop and loop[-1] == wanted:
+                return numpy
+        conversions = [
+            None if self.natural or name == result else wanted for name in given
+        ]
+
+        def converted(*arrays: Any) -> Any:
+            operands = (
+                a if dtype is None else a.astype(dtype)
+                for a, dtype in zip(arrays, conversions, strict=True)
+            )
+            return np.asarray(numpy(*operands), dtype=wanted)
+
+        return converted
+
+
+def row(name: str) -> Elementwise:
+    """Return the row called ``name``."""
+    return ROWS[name]
+
+
+# builders of rows -------------------------------------------------------------------------------
+def elementwise(
+    name: str,
+    numpy: Callable[..., Any],
+    doc: str,
+    *derivative: Entry,
+    result: DtypeRule = floating,
+    operands: int = 1,
+    infix: str | None = None,
+    traits: set[Trait] | None = None,
+    domain: tuple[Interval, ...] = (),
+    ulp: float = 4,
+    affine: bool = False,
+    natural: bool = False,
+    kind: Derivative | None = None,
+) -> Elementwise:
+    """Declare a row; see `Elementwise` for the fields.
+
+    derivative : what is declared for each operand, ``rule(t, *operands, result)``; none at all
+        means piecewise constant.
+    kind : a derivative of another kind than diagonal.
+    """
+    default = Diagonal(derivative, affine=affine) if derivative else Flat()
+    return Elementwise(
+        name,
+        numpy,
+        operands,
+        result,
+        kind or default,
+        doc,
+        infix,
+        frozenset(traits or ()),
+        domain or ((-3.0, 3.0),) * operands,
+        ulp,
+        natural or result is boolean,
+    )

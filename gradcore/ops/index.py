@@ -1,0 +1,503 @@
+"""Indexing: reading and writing parts of a tensor, and the orders of its elements.
+
+One op reads (`Subtensor`) and one writes (`IncSubtensor`), for all of NumPy's index language.
+What is indexed by is a *pattern*: ints, slices and new axes stand in it as they are; a scalar or
+an array of the graph is a slot, filled by an input of the node.  Boolean masks become
+``mask.nonzero()``.  Rejected: one op each for basic, integer-array and boolean indexing, which
+triples every rule about them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from gradcore.derive import Flat, Forward, Linear, sum_to
+from gradcore.errors import GraphIndexError, GraphTypeError, ShapeError
+from gradcore.graph import (
+    UNKNOWN,
+    Apply,
+    Constant,
+    Extent,
+    Kernel,
+    Op,
+    Operand,
+    Shape,
+    TensorType,
+    Variable,
+    here,
+    upcast,
+)
+from gradcore.graph.extents import broadcast, choose, larger, smaller
+from gradcore.graph.nodes import as_variable, constant_extent, static_operand
+from gradcore.language import LANGUAGE
+
+
+class Slot(enum.Enum):
+    """A place in a pattern that an input of the node fills."""
+
+    SCALAR = enum.auto()
+    ARRAY = enum.auto()
+
+    def __repr__(self) -> str:
+        """Return its name."""
+        return self.name.lower()
+
+
+Bound: TypeAlias = int | Slot | None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A slice whose bounds are ints, None, or scalars of the graph."""
+
+    start: Bound = None
+    stop: Bound = None
+    step: Bound = None
+
+    @property
+    def bounds(self) -> tuple[Bound, Bound, Bound]:
+        """Start, stop and step."""
+        return self.start, self.stop, self.step
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes everything, in order."""
+        return self.start is None and self.stop is None and self.step in (None, 1)
+
+
+Entry: TypeAlias = int | Slot | Slice | None
+Pattern: TypeAlias = tuple[Entry, ...]
+
+
+def is_advanced(pattern: Pattern) -> bool:
+    """Return whether an array is among the indices (then the result is no view)."""
+    return Slot.ARRAY in pattern
+
+
+def filled(pattern: Pattern, indices: Sequence[Any]) -> tuple[Any, ...]:
+    """Return ``pattern`` as a NumPy key, its slots filled with ``indices`` in order."""
+    rest = iter(indices)
+    return tuple(
+        slice(*(next(rest) if b is Slot.SCALAR else b for b in entry.bounds))
+        if isinstance(entry, Slice)
+        else next(rest) if isinstance(entry, Slot)
+        else entry
+        for entry in pattern
+    )  # fmt: skip
+
+
+# shapes -----------------------------------------------------------------------------------------
+def slice_extent(n: Extent, start: Extent, stop: Extent, step: Extent) -> Extent:
+    """Return how many of ``n`` elements a slice takes; bounds may be None."""
+    step = 1 if step is None else step
+    if all(b is None or isinstance(b, int) for b in (start, stop)) and isinstance(step, int):
+        if isinstance(n, int):
+            return len(range(*slice(start, stop, step).indices(n)))
+        if start in (None, 0) and stop is None and step > 0:
+            return n if step == 1 else (n + (step - 1)) // step
+        if step == 1 and start is not None and start >= 0 and stop is None:
+            return larger(n - start, 0)
+        if step == -1 and start is None and stop is None:
+            return n
+    forward = _ascending(n, start, stop, step)
+    if isinstance(step, int):
+        return forward if step > 0 else _descending(n, start, stop, step)
+    return choose(step > 0, forward, _descending(n, start, stop, step))
+
+
+def _ascending(n: Extent, start: Extent, stop: Extent, step: Extent) -> Extent:
+    first = 0 if start is None else _within(start, n, 0, n)
+    last = n if stop is None else _within(stop, n, 0, n)
+    length = last if isinstance(first, int) and first == 0 else last - first
+    if isinstance(step, int) and step == 1:
+        return length if isinstance(first, int) and first == 0 else larger(length, 0)
+    return larger((length + step - 1) // step, 0)
+
+
+def _descending(n: Extent, start: Extent, stop: Extent, step: Extent) -> Extent:
+    first = n - 1 if start is None else _within(start, n, -1, n - 1)
+    last = -1 if stop is None else _within(stop, n, -1, n - 1)
+    return larger((first - last - step - 1) // (0 - step), 0)
+
+
+def _within(index: Extent, n: Extent, low: Extent, high: Extent) -> Extent:
+    """Return ``index`` counted from the front, limited to ``low ... high``."""
+    if isinstance(index, int):
+        return larger(n + index, low) if index < 0 else smaller(index, high)
+    return choose(index < 0, larger(n + index, low), smaller(index, high))
+
+
+def indexed_shape(pattern: Pattern, x: Operand, indices: Sequence[Operand]) -> Shape:
+    """Return the shape of ``x[pattern]``, where arrays stand as NumPy places them.
+
+    The axes that arrays (and ints beside them) index become the axes of their broadcast: in place
+    if they stand together, in front if not.
+    """
+    rest = iter(indices)
+    advanced = is_advanced(pattern)
+    shape: list[Extent] = []
+    arrays: list[Shape] = []
+    places: list[tuple[int, int]] = []
+    axis = 0
+    for position, entry in enumerate(pattern):
+        if entry is None:
+            shape.append(1)
+            continue
+        if isinstance(entry, Slice):
+            bounds = (next(rest).value if b is Slot.SCALAR else b for b in entry.bounds)
+            shape.append(slice_extent(x.shape[axis], *bounds))
+        else:
+            index = next(rest).shape if isinstance(entry, Slot) else ()
+            if advanced:
+                arrays.append(index)
+                places.append((position, len(shape)))
+        axis += 1
+    shape.extend(x.shape[axis:])
+    if advanced:
+        positions = [position for position, _ in places]
+        together = positions == list(range(positions[0], positions[-1] + 1))
+        at = places[0][1] if together else 0
+        shape[at:at] = broadcast(*arrays)
+    return tuple(shape)
+
+
+# reading ----------------------------------------------------------------------------------------
+def _scatter(op: Subtensor, ct: Variable, x: Variable, *indices: Variable) -> Variable:
+    zeros = LANGUAGE["zeros_like"](x, ct.type.dtype)
+    return IncSubtensor(op.pattern, False)(zeros, ct, *indices)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Subtensor(Op):
+    """``Subtensor(pattern)(x, *indices)``: ``x[pattern]``, the slots filled in order."""
+
+    pattern: Pattern
+    derivative = Linear((_scatter,))
+
+    def check(self, *inputs: Variable) -> None:
+        """Check the pattern against the rank and the known extents."""
+        check_pattern(self.pattern, inputs[0], inputs[1:])
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the tensor."""
+        return dtypes[0]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the part."""
+        return indexed_shape(self.pattern, operands[0], operands[1:])
+
+    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
+        """Return the element, of a vector of known ones."""
+        elements = operands[0].value
+        if isinstance(elements, tuple) and len(self.pattern) == 1:
+            (entry,) = self.pattern
+            if isinstance(entry, int):
+                return elements[entry]
+            if isinstance(entry, Slice) and Slot.SCALAR not in entry.bounds:
+                return elements[filled(self.pattern, ())[0]]
+        return UNKNOWN
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the part."""
+        x, *indices = arrays
+        return x[filled(self.pattern, indices)]
+
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the reference, its key made once if no slot is in it."""
+        if len(node.inputs) > 1:
+            return self.reference
+        key = filled(self.pattern, ())
+        return lambda x: x[key]
+
+
+def check_pattern(pattern: Pattern, x: Variable, indices: Sequence[Variable]) -> None:
+    """Raise GraphTypeError or GraphIndexError if ``x[pattern]`` cannot be."""
+    for index in indices:
+        if not index.type.is_discrete:
+            raise GraphTypeError(
+                f"an index must be an integer, not {index} ({index.type})",
+                here(),
+                "cast it: index.astype('int64')",
+            )
+    axes = [entry for entry in pattern if entry is not None]
+    if len(axes) > x.ndim:
+        raise GraphIndexError(f"{len(axes)} indices for {x}, which has {x.ndim} axes", here())
+    for axis, (entry, n) in enumerate(zip(axes, x.type.shape, strict=False)):
+        if isinstance(entry, int) and n is not None and not -n <= entry < n:
+            raise GraphIndexError(f"index {entry} is out of bounds for axis {axis} of {x}, of extent {n}", here())
+        if isinstance(entry, Slice) and entry.step == 0:
+            raise GraphIndexError("the step of a slice cannot be 0", here())
+
+
+# writing ----------------------------------------------------------------------------------------
+def _clear(op: IncSubtensor, ct: Variable, x: Variable, y: Variable, *indices: Variable) -> Variable:
+    return op(ct, 0, *indices) if op.overwrite else ct
+
+
+def _gather(op: IncSubtensor, ct: Variable, x: Variable, y: Variable, *indices: Variable) -> Variable:
+    part = Subtensor(op.pattern)(ct, *indices)
+    if op.overwrite and _may_repeat(op.pattern, indices):
+        part = LANGUAGE["switch"](_last_writer(op, x, part, indices), part, 0)
+    return sum_to(part, y)
+
+
+def _may_repeat(pattern: Pattern, indices: Sequence[Variable]) -> bool:
+    """Return whether an element may be written twice: not by a mask, nor without arrays."""
+    arrays = [i for i, e in zip(indices, _slots(pattern), strict=True) if e is Slot.ARRAY]
+    if not arrays or all(isinstance(a.owner and a.owner.op, Nonzero) for a in arrays):
+        return False
+    if len(arrays) == 1 and isinstance(arrays[0], Constant):
+        return np.unique(arrays[0].data).size < arrays[0].data.size
+    return True
+
+
+def _slots(pattern: Pattern) -> Iterator[Slot]:
+    for entry in pattern:
+        for bound in entry.bounds if isinstance(entry, Slice) else (entry,):
+            if isinstance(bound, Slot):
+                yield bound
+
+
+def _last_writer(
+    op: IncSubtensor, x: Variable, part: Variable, indices: Sequence[Variable]
+) -> Variable:
+    """Return which writes lasted: write numbers instead of values, and read them back."""
+    numbers = LANGUAGE["reshape"](LANGUAGE["arange"](part.size), part.shape, ndim=part.ndim)
+    written = op(LANGUAGE["zeros_like"](x, "int64"), numbers, *indices)
+    return LANGUAGE["eq"](Subtensor(op.pattern)(written, *indices), numbers)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class IncSubtensor(Op):
+    """``IncSubtensor(pattern, overwrite)(x, y, *indices)``: ``x`` with ``y`` added to (or written
+    over) ``x[pattern]``.
+
+    Where an element is indexed twice, both are added; the last one written wins.
+    """  # noqa: D205 - the sentence is long
+
+    pattern: Pattern
+    overwrite: bool
+    derivative = Linear((_clear, _gather))
+
+    def label(self) -> str:
+        """Return the name of the function."""
+        return "set_subtensor" if self.overwrite else "inc_subtensor"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the pattern."""
+        return {"pattern": self.pattern}
+
+    def check(self, *inputs: Variable) -> None:
+        """Check the pattern, and that ``y`` fits into the part."""
+        x, y, *indices = inputs
+        check_pattern(self.pattern, x, indices)
+        if upcast(x.type.dtype, y.type.dtype) != x.type.dtype:
+            raise GraphTypeError(
+                f"cannot write {y} ({y.type.dtype}) into {x} ({x.type.dtype}) without loss",
+                here(),
+                f"cast it: astype({x.type.dtype!r})",
+            )
+        part = indexed_shape(self.pattern, static_operand(x), list(map(static_operand, indices)))
+        if y.ndim > len(part):
+            raise ShapeError(f"cannot write {y} ({y.type}) into a part of {len(part)} axes", here())
+        for have, want in zip(y.type.shape, part[len(part) - y.ndim :], strict=True):
+            if have not in (None, 1) and isinstance(want, int) and want != have:
+                raise ShapeError(f"cannot write {y} ({y.type}) into a part of shape {part}", here())
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the tensor."""
+        return dtypes[0]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the tensor."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return a changed copy."""
+        x, y, *indices = arrays
+        key = filled(self.pattern, indices)
+        out = np.array(x)
+        if self.overwrite:
+            out[key] = y
+        elif is_advanced(self.pattern):
+            np.add.at(out, key, y)
+        else:
+            out[key] += y
+        return out
+
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the reference, with a check that only extents known to be 1 stretch."""
+        y_type = node.inputs[1].type
+        if None not in y_type.shape:
+            return self.reference
+
+        def checked(x: Any, y: Any, *indices: Any) -> Any:
+            part = x[filled(self.pattern, indices)].shape if 1 in y.shape else ()
+            for axis in range(-y.ndim, 0) if part else ():
+                if y.shape[axis] != part[axis] and y_type.shape[axis] != 1:
+                    raise ShapeError(f"cannot write shape {y.shape} into a part of shape {part}")
+            return self.reference(x, y, *indices)
+
+        return checked
+
+
+# from Python's index language -------------------------------------------------------------------
+def pattern_of(x: Variable, key: Any) -> tuple[Pattern, list[Variable]]:
+    """Return ``key`` as a pattern for ``x`` and the indices that fill its slots."""
+    keys = _expanded(x, key if isinstance(key, tuple) else (key,))
+    pattern: list[Entry] = []
+    indices: list[Variable] = []
+
+    def scalar(bound: Any) -> Bound:
+        if bound is None:
+            return None
+        known = _constant_index(bound)
+        if known is not None:
+            return known
+        variable = as_variable(bound)
+        if variable.ndim or variable.type.dtype == "bool":
+            raise GraphTypeError(f"a bound of a slice must be an integer, not {bound}", here())
+        indices.append(variable)
+        return Slot.SCALAR
+
+    for item in keys:
+        if item is None:
+            pattern.append(None)
+        elif isinstance(item, slice):
+            pattern.append(Slice(scalar(item.start), scalar(item.stop), scalar(item.step)))
+        elif (known := _constant_index(item)) is not None:
+            pattern.append(known)
+        else:
+            index = _as_index(item)
+            pattern.append(Slot.ARRAY if index.ndim else Slot.SCALAR)
+            indices.append(index)
+    return tuple(pattern), indices
+
+
+def _constant_index(item: Any) -> int | None:
+    if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
+        return int(item)
+    if isinstance(item, Variable) and item.type.dtype != "bool":
+        return constant_extent(item)
+    return None
+
+
+def _as_index(item: Any) -> Variable:
+    if isinstance(item, (float, np.floating)):
+        raise GraphTypeError(f"an index must be an integer, not {item}", here())
+    if isinstance(item, list) and not item:
+        return Constant(item, "int64")
+    return as_variable(item)
+
+
+def _expanded(x: Variable, keys: tuple[Any, ...]) -> list[Any]:
+    """Return ``keys`` with the ellipsis spelled out and masks turned into integers."""
+    keys = tuple(
+        as_variable(k) if isinstance(k, (list, np.ndarray)) and len(k) else k  # pyright: ignore[reportUnknownArgumentType] - any list
+        for k in keys
+    )
+    found: list[Any] = []
+    used = sum(_axes_used(k) for k in keys)
+    for k in keys:
+        if k is Ellipsis:
+            found.extend([slice(None)] * (x.ndim - used))
+        elif isinstance(k, Variable) and k.type.dtype == "bool":
+            found.extend(LANGUAGE["nonzero"](k))
+        else:
+            found.append(k)
+    if sum(k is Ellipsis for k in keys) > 1:
+        raise GraphIndexError("an index can only have a single ellipsis ('...')", here())
+    return found
+
+
+def _axes_used(k: Any) -> int:
+    if k is None or k is Ellipsis:
+        return 0
+    if isinstance(k, (bool, np.bool_)) or (
+        isinstance(k, Variable) and k.type.dtype == "bool" and not k.ndim
+    ):
+        raise GraphTypeError(
+            f"cannot index by the single boolean {k}", here(), "use ifelse or switch to choose"
+        )
+    return k.ndim if isinstance(k, Variable) and k.type.dtype == "bool" else 1
+
+
+# orders -----------------------------------------------------------------------------------------
+@final
+@dataclass(frozen=True, repr=False)
+class Nonzero(Op):
+    """The indices of the elements that are not zero: a vector of int64 for each axis."""
+
+    derivative = Flat()
+
+    def check(self, *inputs: Variable) -> None:
+        """Refuse scalars."""
+        if not inputs[0].ndim:
+            raise GraphTypeError("nonzero takes a tensor with axes, not a scalar", here())
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return a node with an output for each axis."""
+        x = as_variable(inputs[0])
+        self.check(x)
+        outputs = [Variable(TensorType("int64", (None,))) for _ in range(x.ndim)]
+        return Apply(self, [x], outputs)
+
+    def shapes(self, *operands: Operand) -> Sequence[Shape]:
+        """How many there are is not known."""
+        return [(UNKNOWN,)] * operands[0].ndim
+
+    def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
+        """How many there are is not known."""
+        return [(UNKNOWN,)] * len(node.outputs)
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the indices."""
+        found = np.nonzero(arrays[0])
+        return found if len(found) > 1 else found[0]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Sort(Op):
+    """The elements in ascending order along ``axis``; NaN comes last."""
+
+    axis: int
+    derivative = Forward(
+        (lambda op, t, x, z: LANGUAGE["take_along_axis"](t, ArgSort(op.axis)(x), op.axis),)
+    )
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the tensor."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the sorted elements."""
+        return np.sort(arrays[0], axis=self.axis, kind="stable")
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class ArgSort(Op):
+    """The indices that sort the elements along ``axis``, equal ones in their order."""
+
+    axis: int
+    derivative = Flat()
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return int64."""
+        return "int64"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the tensor."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the indices."""
+        return np.argsort(arrays[0], axis=self.axis, kind="stable")

@@ -1,0 +1,111 @@
+"""Products of vectors and matrices; everything larger is reshaped into these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import Multilinear, sum_to
+from gradcore.errors import GraphTypeError, ShapeError
+from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
+from gradcore.graph.extents import broadcast, clash
+from gradcore.graph.nodes import static_operand
+from gradcore.ops.broadcasting import extent_check, with_check
+
+
+def _outer(x: Variable, y: Variable) -> Variable:
+    return x.dimshuffle(0, "x") * y.dimshuffle("x", 0)
+
+
+def _dot_by_left(op: Op, ct: Variable, x: Variable, y: Variable) -> Variable:
+    if x.ndim == 2:
+        return _outer(ct, y) if y.ndim == 1 else op(ct, y.T)
+    return ct * y if y.ndim == 1 else op(y, ct)
+
+
+def _dot_by_right(op: Op, ct: Variable, x: Variable, y: Variable) -> Variable:
+    if x.ndim == 2:
+        return op(x.T, ct)
+    return ct * x if y.ndim == 1 else _outer(x, ct)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Dot(Op):
+    """The product of two vectors or matrices: sum over the last axis of x and the first of y."""
+
+    derivative = Multilinear((_dot_by_left, _dot_by_right))
+
+    def check(self, *inputs: Variable) -> None:
+        """Take vectors and matrices that fit."""
+        x, y = inputs
+        if x.ndim not in (1, 2) or y.ndim not in (1, 2):
+            raise GraphTypeError(f"dot takes vectors and matrices, not {x.type}, {y.type}", here())
+        m, n = x.type.shape[-1], y.type.shape[0]
+        if m is not None and n is not None and m != n:
+            raise ShapeError(
+                f"dot of {x} ({x.type}) and {y} ({y.type}): extents {m} and {n} differ", here()
+            )
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the outer extents."""
+        x, y = operands
+        return (*x.shape[:-1], *y.shape[1:])
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the product."""
+        x, y = arrays
+        if x.shape[-1] != y.shape[0]:
+            raise ShapeError(f"dot of shapes {x.shape} and {y.shape}: the inner extents differ")
+        return np.dot(x, y)
+
+
+def _matmul_by_left(op: Op, ct: Variable, x: Variable, y: Variable) -> Variable:
+    return sum_to(op(ct, y.swapaxes(-1, -2)), x)
+
+
+def _matmul_by_right(op: Op, ct: Variable, x: Variable, y: Variable) -> Variable:
+    return sum_to(op(x.swapaxes(-1, -2), ct), y)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class MatMul(Op):
+    """Products of stacks of matrices; the axes before the last two broadcast."""
+
+    derivative = Multilinear((_matmul_by_left, _matmul_by_right))
+
+    def check(self, *inputs: Variable) -> None:
+        """Take stacks of matrices that fit."""
+        x, y = inputs
+        if x.ndim < 2 or y.ndim < 2:
+            raise GraphTypeError(f"matmul takes matrices, not {x.type}, {y.type}", here())
+        m, n = x.type.shape[-1], y.type.shape[-2]
+        if m is not None and n is not None and m != n:
+            raise ShapeError(
+                f"matmul of {x} ({x.type}) and {y} ({y.type}): extents {m} and {n} differ", here()
+            )
+        found = clash(static_operand(x).shape[:-2], static_operand(y).shape[:-2])
+        if found is not None:
+            raise ShapeError(
+                f"matmul of {x} ({x.type}) and {y} ({y.type}): cannot align {found[1]}", here()
+            )
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the aligned stack and the outer extents."""
+        x, y = operands
+        return (*broadcast(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the products."""
+        x, y = arrays
+        try:
+            return np.matmul(x, y)
+        except ValueError:
+            raise ShapeError(f"matmul of shapes {x.shape} and {y.shape}") from None
+
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the reference, with a check that only extents known to be 1 stretch."""
+        return with_check(extent_check(node, core=2), self.reference)

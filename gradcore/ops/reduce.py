@@ -1,0 +1,284 @@
+"""Reductions over axes, and running reductions along one.
+
+A reduction is a row of `REDUCTIONS` and a tuple of axes; the axes vanish from the result
+(``keepdims`` is a ``dimshuffle`` afterwards).  Products are exact where factors are zero, in both
+derivatives: the derivative of a product is a product of the *other* factors, never a quotient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from gradcore.derive import Flat, Forward, Linear, Reverse
+from gradcore.errors import GraphTypeError, GraphValueError
+from gradcore.graph import Derivative, Op, Operand, Shape, Variable, here
+from gradcore.graph.extents import UNKNOWN
+from gradcore.graph.types import upcast
+from gradcore.language import LANGUAGE
+
+Axes: TypeAlias = tuple[int, ...]
+
+
+def normalized_axes(axis: int | Axes | list[int] | None, ndim: int) -> Axes:
+    """Return ``axis`` as a sorted tuple of axes counted from the front (all, for None).
+
+    Raises GraphValueError: an axis that does not exist or is named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    given = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = tuple(sorted(a + ndim if a < 0 else a for a in map(int, given)))
+    if len(set(axes)) < len(axes):
+        raise GraphValueError(f"an axis is named twice in axis={axis}", here())
+    if axes and not 0 <= axes[0] <= axes[-1] < ndim:
+        raise GraphValueError(
+            f"axis={axis} does not exist: the operand has {ndim} axes", here()
+        )
+    return axes
+
+
+def without(shape: Shape, axes: Axes) -> Shape:
+    """Return ``shape`` without ``axes``."""
+    return tuple(n for axis, n in enumerate(shape) if axis not in axes)
+
+
+def restored(reduced: Variable, axes: Axes, ndim: int) -> Variable:
+    """Return a reduced tensor with ``axes`` back in place, of extent 1."""
+    kept = iter(range(reduced.ndim))
+    return LANGUAGE["dimshuffle"](
+        reduced, *("x" if axis in axes else next(kept) for axis in range(ndim))
+    )
+
+
+# dtypes -----------------------------------------------------------------------------------------
+def _accumulated(dtype: str) -> str:
+    """Sums and products of small integers are kept in 64 bits, as in NumPy."""
+    if dtype.startswith("uint"):
+        return "uint64"
+    return "int64" if dtype == "bool" or dtype.startswith("int") else dtype
+
+
+# derivatives ------------------------------------------------------------------------------------
+def _spread(op: Reduce, ct: Variable, x: Variable) -> Variable:
+    """Transpose of a sum: each element gets the cotangent of the sum it went into."""
+    return LANGUAGE["fill"](x, restored(ct, op.axes, x.ndim))
+
+
+def _at_the_extreme(op: Reduce, t: Variable, x: Variable, z: Variable) -> Variable:
+    """Ties share equally: the weights of the elements that attain the extreme sum to one."""
+    attained = LANGUAGE["eq"](x, restored(z, op.axes, x.ndim)).astype(t.dtype)
+    weights = attained / restored(Reduce("sum", op.axes)(attained), op.axes, x.ndim)
+    return Reduce("sum", op.axes)(t * weights)
+
+
+def _other_factors(op: Reduce, ct: Variable, x: Variable, z: Variable) -> Variable:
+    """Slope of a product in each factor: the product of all that come before and after it."""
+    last = (*(a for a in range(x.ndim) if a not in op.axes), *op.axes)
+    kept = x.ndim - len(op.axes)
+    moved = LANGUAGE["dimshuffle"](x, *last)
+    flat = LANGUAGE["flatten"](moved, kept + 1)
+    others = exclusive(flat, kept) * exclusive(flat[..., ::-1], kept)[..., ::-1]
+    back = LANGUAGE["reshape"](others, moved.shape, ndim=x.ndim)
+    return LANGUAGE["dimshuffle"](back, *map(last.index, range(x.ndim))) * restored(
+        ct, op.axes, x.ndim
+    )
+
+
+def exclusive(x: Variable, axis: int) -> Variable:
+    """Return the products of all elements before each one along ``axis``."""
+    return shifted(Cumulative("prod", axis)(x), axis, 1)
+
+
+def shifted(x: Variable, axis: int, first: int) -> Variable:
+    """Return ``x`` moved on by one place along ``axis``, with ``first`` in front."""
+    before = (slice(None),) * axis
+    head = LANGUAGE["fill"](x[(*before, slice(None, 1))], first)
+    return LANGUAGE["concatenate"]([head, x[(*before, slice(None, -1))]], axis)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One way to reduce: its function, the dtype of its result, its derivative."""
+
+    numpy: Callable[..., Any]
+    dtype: Callable[[str], str]
+    derivative: Derivative
+    empty: bool = True  # whether there may be nothing to reduce
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": Reduction(np.sum, _accumulated, Linear((_spread,))),
+    "prod": Reduction(np.prod, _accumulated, Reverse((_other_factors,))),
+    "max": Reduction(np.max, lambda d: d, Forward((_at_the_extreme,)), empty=False),
+    "min": Reduction(np.min, lambda d: d, Forward((_at_the_extreme,)), empty=False),
+    "any": Reduction(np.any, lambda d: "bool", Flat()),
+    "all": Reduction(np.all, lambda d: "bool", Flat()),
+}
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Reduce(Op):
+    """Reduction ``kind`` (a key of `REDUCTIONS`) over ``axes``, which vanish."""
+
+    kind: str
+    axes: Axes
+
+    @property
+    def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """How it moves."""
+        return REDUCTIONS[self.kind].derivative
+
+    def label(self) -> str:
+        """Return the kind."""
+        return self.kind
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the axes."""
+        return {"axis": self.axes}
+
+    def check(self, *inputs: Variable) -> None:
+        """Refuse what has no largest element."""
+        (x,) = inputs
+        if not REDUCTIONS[self.kind].empty and any(x.type.shape[a] == 0 for a in self.axes):
+            raise GraphValueError(f"{self.kind} of nothing: {x} is empty ({x.type})", here())
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the result."""
+        return REDUCTIONS[self.kind].dtype(*dtypes)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape without the axes."""
+        return without(operands[0].shape, self.axes)
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the reduction."""
+        (x,) = arrays
+        dtype = REDUCTIONS[self.kind].dtype(x.dtype.name)
+        if self.kind in ("sum", "prod"):
+            return REDUCTIONS[self.kind].numpy(x, axis=self.axes, dtype=dtype)
+        return REDUCTIONS[self.kind].numpy(x, axis=self.axes)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class ArgReduce(Op):
+    """The index of the first extreme along ``axis``: ``kind`` is max or min."""
+
+    kind: str
+    axis: int
+    derivative = Flat()
+
+    def label(self) -> str:
+        """Return argmax or argmin."""
+        return f"arg{self.kind}"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the axis."""
+        return {"axis": self.axis}
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return int64."""
+        return "int64"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape without the axis."""
+        return without(operands[0].shape, (self.axis,))
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the indices."""
+        (x,) = arrays
+        return (np.argmax if self.kind == "max" else np.argmin)(x, axis=self.axis)
+
+
+def _recurrence(op: Cumulative, t: Variable, x: Variable, z: Variable) -> Variable:
+    """Slope of a running product: z[k] = z[k - 1] * x[k] moves by a recurrence of the same kind."""
+    return Recurrence(op.axis)(x, t * shifted(z, op.axis, 1))
+
+
+def _reversed_sum(op: Cumulative, ct: Variable, x: Variable) -> Variable:
+    back = (*(slice(None),) * op.axis, slice(None, None, -1))
+    return op(ct[back])[back]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Cumulative(Op):
+    """The running ``kind`` (sum or prod) along ``axis``."""
+
+    kind: str
+    axis: int
+
+    @property
+    def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """How it moves."""
+        return Linear((_reversed_sum,)) if self.kind == "sum" else Forward((_recurrence,))
+
+    def label(self) -> str:
+        """Return cumsum or cumprod."""
+        return f"cum{self.kind}"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the axis."""
+        return {"axis": self.axis}
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the result."""
+        return _accumulated(*dtypes)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the operand."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the running values."""
+        (x,) = arrays
+        numpy = np.cumsum if self.kind == "sum" else np.cumprod
+        return numpy(x, axis=self.axis, dtype=_accumulated(x.dtype.name))
+
+
+def _recurrence_by_factor(op: Recurrence, t: Variable, a: Variable, b: Variable, y: Variable) -> Variable:
+    return op(a, t * shifted(y, op.axis, 0))
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Recurrence(Op):
+    """y[k] = a[k] * y[k - 1] + b[k] along ``axis``, from y[-1] = 0.
+
+    The linear recurrence of first order.  Its derivatives are recurrences of the same kind, which
+    makes running products exact at zeros, to any order.
+    """
+
+    axis: int
+    derivative = Forward((_recurrence_by_factor, lambda op, t, a, b, y: op(a, t)))
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype that holds both."""
+        return upcast(*dtypes)
+
+    def check(self, *inputs: Variable) -> None:
+        """Both operands have one shape."""
+        a, b = inputs
+        if a.ndim != b.ndim:
+            raise GraphTypeError(f"{self} takes operands of one rank, got {a.type}, {b.type}", here())
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the common shape."""
+        a, b = operands
+        return tuple(m if n is UNKNOWN else n for m, n in zip(a.shape, b.shape, strict=True))
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return y, a step at a time."""
+        a, b = (np.moveaxis(array, self.axis, 0) for array in arrays)
+        y = np.empty(b.shape, np.result_type(a, b))
+        state = np.zeros(b.shape[1:], y.dtype)
+        for k in range(len(b)):
+            state = a[k] * state + b[k]
+            y[k] = state
+        return np.moveaxis(y, 0, self.axis)
+

@@ -1,0 +1,359 @@
+"""The scalar functions, a row each; every name here is a word of the tensor language.
+
+How to add one: write its row.  Typing, broadcasting, kernels, both modes of the derivative, the
+function ``T.name`` and the tests of all backends follow from it.  In a derivative, ``t`` is the
+tangent or the cotangent, then come the operands, then the result; rules are linear in ``t`` and
+are written in this same language.
+
+At kinks: ``abs`` has slope 0; ``maximum`` and ``minimum`` share a tie half and half; ``clip`` has
+slope 1 at its bounds; the slope of ``x ** p`` in ``p`` is 0 at ``x = 0``.
+"""
+
+# ruff: noqa: A001 - the words of the language are NumPy's words: abs, pow
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy
+
+from gradcore.derive import Branch
+from gradcore.graph import Constant, Undefined, Variable
+from gradcore.graph.types import DISCRETE, FLOATS, upcast
+from gradcore.ops.elementwise import (
+    Elementwise,
+    Trait,
+    boolean,
+    discrete,
+    elementwise,
+    floating,
+    integral,
+    numeric,
+    promoted,
+    signed,
+)
+
+SYMMETRIC = {Trait.COMMUTATIVE, Trait.ASSOCIATIVE}
+LATTICE = {*SYMMETRIC, Trait.IDEMPOTENT}
+
+POSITIVE = (0.1, 4.0)
+UNIT = (-0.9, 0.9)
+
+
+class Special:
+    """A function of ``scipy.special``, which SciPy loads when it is first called."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Call it."""
+        return getattr(scipy.special, self.__name__)(*arrays)
+
+
+def keeping_integers(rounding: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a ``rounding`` that leaves integers alone (NumPy 2.0 makes them floats)."""
+
+    def rounded(x: Any) -> Any:
+        return x.copy() if x.dtype.kind in "biu" else rounding(x)
+
+    rounded.__name__ = rounding.__name__
+    return rounded
+
+
+def _round_half_away(x: Any) -> Any:
+    whole = np.trunc(x)
+    return whole + np.where(np.abs(x - whole) >= 0.5, np.sign(x), x.dtype.type(0))
+
+
+def is_nonzero_constant(x: Variable) -> bool:
+    """Return whether ``x`` is known to be zero nowhere."""
+    return isinstance(x, Constant) and bool((x.data != 0).all())
+
+
+# fmt: off
+# arithmetic -------------------------------------------------------------------------------------
+add = elementwise("add", np.add, "x + y",
+    lambda t, x, y, z: t,
+    lambda t, x, y, z: t,
+    operands=2, result=promoted, infix="+", traits=SYMMETRIC, affine=True)
+
+sub = elementwise("sub", np.subtract, "x - y",
+    lambda t, x, y, z: t,
+    lambda t, x, y, z: -t,
+    operands=2, result=signed, infix="-", affine=True)
+
+mul = elementwise("mul", np.multiply, "x * y",
+    lambda t, x, y, z: t * y,
+    lambda t, x, y, z: t * x,
+    operands=2, result=promoted, infix="*", traits=SYMMETRIC)
+
+true_div = elementwise("true_div", np.true_divide, "x / y",
+    lambda t, x, y, z: t / y,
+    lambda t, x, y, z: -(t * z) / y,
+    operands=2, infix="/", domain=((-3, 3), POSITIVE))
+
+int_div = elementwise("int_div", np.floor_divide, "floor(x / y), as Python rounds",
+    operands=2, result=numeric, infix="//", domain=((-5, 5), POSITIVE))
+
+mod = elementwise("mod", np.mod, "x - y * (x // y): the remainder, of the sign of y",
+    lambda t, x, y, z: t,
+    lambda t, x, y, z: -t * (x // y),
+    operands=2, result=numeric, infix="%", domain=((-5, 5), POSITIVE))
+
+
+def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable:
+    slope = t * y * x ** (y - 1)
+    return slope if is_nonzero_constant(y) else switch(eq(y, 0), 0, slope)
+
+
+pow = elementwise("pow", np.power, "x ** y",
+    _pow_by_base,
+    lambda t, x, y, z: t * switch(eq(x, 0), 0, z * log(x)),
+    operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)))
+
+neg = elementwise("neg", np.negative, "-x",
+    lambda t, x, z: -t,
+    result=signed, affine=True)
+
+reciprocal = elementwise("reciprocal", np.reciprocal, "1 / x",
+    lambda t, x, z: -t * sqr(z),
+    domain=(POSITIVE,))
+
+sqr = elementwise("sqr", np.square, "x ** 2",
+    lambda t, x, z: t * (2 * x),
+    result=numeric)
+
+sqrt = elementwise("sqrt", np.sqrt, "the square root",
+    lambda t, x, z: t / (2 * z),
+    domain=(POSITIVE,))
+
+abs = elementwise("abs", np.abs, "the absolute value",
+    lambda t, x, z: t * sign(x),
+    result=promoted)
+
+sign = elementwise("sign", np.sign, "-1, 0 or 1: the sign",
+    result=signed)
+
+identity = elementwise("identity", lambda x: x.copy(), "x, as another variable",
+    lambda t, x, z: t,
+    result=promoted, affine=True)
+
+fill = elementwise("fill", lambda x, y: np.broadcast_arrays(x, y)[1], "y, in the shape of x",
+    None,
+    lambda t, x, y, z: t,
+    operands=2, result=lambda x, y: y, natural=True, affine=True)
+
+# exponentials and logarithms --------------------------------------------------------------------
+exp = elementwise("exp", np.exp, "e ** x",
+    lambda t, x, z: t * z)
+
+exp2 = elementwise("exp2", np.exp2, "2 ** x",
+    lambda t, x, z: t * z * math.log(2))
+
+expm1 = elementwise("expm1", np.expm1, "exp(x) - 1, exact for small x",
+    lambda t, x, z: t * exp(x))
+
+log = elementwise("log", np.log, "the natural logarithm",
+    lambda t, x, z: t / x,
+    domain=(POSITIVE,))
+
+log2 = elementwise("log2", np.log2, "the logarithm to base 2",
+    lambda t, x, z: t / (x * math.log(2)),
+    domain=(POSITIVE,))
+
+log10 = elementwise("log10", np.log10, "the logarithm to base 10",
+    lambda t, x, z: t / (x * math.log(10)),
+    domain=(POSITIVE,))
+
+log1p = elementwise("log1p", np.log1p, "log(1 + x), exact for small x",
+    lambda t, x, z: t / (1 + x),
+    domain=((-0.9, 4.0),))
+
+logaddexp = elementwise("logaddexp", np.logaddexp, "log(exp(x) + exp(y)), without overflow",
+    lambda t, x, y, z: t * exp(x - z),
+    lambda t, x, y, z: t * exp(y - z),
+    operands=2, traits=SYMMETRIC)
+
+sigmoid = elementwise("sigmoid", Special("expit"), "1 / (1 + exp(-x)), the logistic function",
+    lambda t, x, z: t * z * (1 - z))
+
+softplus = elementwise("softplus", lambda x: np.logaddexp(x.dtype.type(0), x),
+    "log(1 + exp(x)), without overflow",
+    lambda t, x, z: t * sigmoid(x))
+
+# trigonometry -----------------------------------------------------------------------------------
+sin = elementwise("sin", np.sin, "the sine",
+    lambda t, x, z: t * cos(x))
+
+cos = elementwise("cos", np.cos, "the cosine",
+    lambda t, x, z: -t * sin(x))
+
+tan = elementwise("tan", np.tan, "the tangent",
+    lambda t, x, z: t * (1 + sqr(z)),
+    domain=((-1.2, 1.2),))
+
+arcsin = elementwise("arcsin", np.arcsin, "the inverse of the sine",
+    lambda t, x, z: t / sqrt(1 - sqr(x)),
+    domain=(UNIT,))
+
+arccos = elementwise("arccos", np.arccos, "the inverse of the cosine",
+    lambda t, x, z: -t / sqrt(1 - sqr(x)),
+    domain=(UNIT,))
+
+arctan = elementwise("arctan", np.arctan, "the inverse of the tangent",
+    lambda t, x, z: t / (1 + sqr(x)))
+
+arctan2 = elementwise("arctan2", np.arctan2, "the angle of the point (y, x), given y and x",
+    lambda t, y, x, z: t * x / (sqr(x) + sqr(y)),
+    lambda t, y, x, z: -t * y / (sqr(x) + sqr(y)),
+    operands=2, domain=((-3, 3), POSITIVE))
+
+sinh = elementwise("sinh", np.sinh, "the hyperbolic sine",
+    lambda t, x, z: t * cosh(x))
+
+cosh = elementwise("cosh", np.cosh, "the hyperbolic cosine",
+    lambda t, x, z: t * sinh(x))
+
+tanh = elementwise("tanh", np.tanh, "the hyperbolic tangent",
+    lambda t, x, z: t * (1 - sqr(z)))
+
+arcsinh = elementwise("arcsinh", np.arcsinh, "the inverse of the hyperbolic sine",
+    lambda t, x, z: t / sqrt(sqr(x) + 1))
+
+arccosh = elementwise("arccosh", np.arccosh, "the inverse of the hyperbolic cosine",
+    lambda t, x, z: t / sqrt((x - 1) * (x + 1)),
+    domain=((1.2, 4.0),))
+
+arctanh = elementwise("arctanh", np.arctanh, "the inverse of the hyperbolic tangent",
+    lambda t, x, z: t / (1 - sqr(x)),
+    domain=(UNIT,))
+
+# special functions ------------------------------------------------------------------------------
+erf = elementwise("erf", Special("erf"), "the error function",
+    lambda t, x, z: t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)))
+
+erfc = elementwise("erfc", Special("erfc"), "1 - erf(x), exact for large x",
+    lambda t, x, z: -t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)), ulp=8)
+
+erfinv = elementwise("erfinv", Special("erfinv"), "the inverse of the error function",
+    lambda t, x, z: t * (math.sqrt(math.pi) / 2) * exp(sqr(z)),
+    domain=(UNIT,), ulp=8)
+
+erfcinv = elementwise("erfcinv", Special("erfcinv"), "the inverse of erfc",
+    lambda t, x, z: -t * (math.sqrt(math.pi) / 2) * exp(sqr(z)),
+    domain=((0.1, 1.9),), ulp=8)
+
+gamma = elementwise("gamma", Special("gamma"), "the gamma function",
+    lambda t, x, z: t * z * digamma(x),
+    domain=(POSITIVE,), ulp=16)
+
+gammaln = elementwise("gammaln", Special("gammaln"), "log(abs(gamma(x))), without overflow",
+    lambda t, x, z: t * digamma(x),
+    domain=((3.0, 9.0),), ulp=16)
+
+digamma = elementwise("digamma", Special("digamma"), "the derivative of gammaln",
+    lambda t, x, z: t * polygamma(1, x),
+    domain=((2.0, 9.0),), ulp=16)
+
+polygamma = elementwise("polygamma", Special("polygamma"), "the n-th derivative of digamma, at x",
+    Undefined("polygamma is not defined between integer orders"),
+    lambda t, n, x, z: t * polygamma(n + 1, x),
+    operands=2, result=lambda n, x: floating(x), natural=True,
+    domain=((1, 1), POSITIVE), ulp=64)
+
+# rounding ---------------------------------------------------------------------------------------
+floor = elementwise("floor", keeping_integers(np.floor), "the largest integer not above x",
+    result=numeric)
+
+ceil = elementwise("ceil", keeping_integers(np.ceil), "the smallest integer not below x",
+    result=numeric)
+
+trunc = elementwise("trunc", keeping_integers(np.trunc), "the integer next to x towards zero",
+    result=numeric)
+
+round_half_to_even = elementwise("round_half_to_even", keeping_integers(np.rint),
+    "the nearest integer, halves to the even one",
+    result=numeric)
+
+round_half_away_from_zero = elementwise("round_half_away_from_zero",
+    keeping_integers(_round_half_away),
+    "the nearest integer, halves away from zero",
+    result=numeric)
+
+# choices ----------------------------------------------------------------------------------------
+maximum = elementwise("maximum", np.maximum, "the larger one; NaN wins",
+    lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
+    lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
+    operands=2, result=promoted, traits=LATTICE)
+
+minimum = elementwise("minimum", np.minimum, "the smaller one; NaN wins",
+    lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
+    lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
+    operands=2, result=promoted, traits=LATTICE)
+
+clip = elementwise("clip", np.clip, "x, limited to low ... high",
+    lambda t, x, low, high, z: switch(and_(ge(x, low), le(x, high)), t, 0),
+    lambda t, x, low, high, z: switch(and_(lt(x, low), le(low, high)), t, 0),
+    lambda t, x, low, high, z: switch(gt(maximum(x, low), high), t, 0),
+    operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)))
+
+switch = elementwise("switch", lambda c, x, y: np.where(c, x, y), "x where c holds, else y",
+    operands=3, result=lambda c, x, y: upcast(x, y), natural=True, kind=Branch(lazy=False),
+    domain=((0, 1), (-3, 3), (-3, 3)))
+
+# comparisons and logic --------------------------------------------------------------------------
+eq = elementwise("eq", np.equal, "whether x equals y",
+    operands=2, result=boolean, infix="==", traits={Trait.COMMUTATIVE})
+neq = elementwise("neq", np.not_equal, "whether x differs from y",
+    operands=2, result=boolean, infix="!=", traits={Trait.COMMUTATIVE})
+lt = elementwise("lt", np.less, "whether x is less than y",
+    operands=2, result=boolean, infix="<")
+le = elementwise("le", np.less_equal, "whether x is at most y",
+    operands=2, result=boolean, infix="<=")
+gt = elementwise("gt", np.greater, "whether x is greater than y",
+    operands=2, result=boolean, infix=">")
+ge = elementwise("ge", np.greater_equal, "whether x is at least y",
+    operands=2, result=boolean, infix=">=")
+
+and_ = elementwise("and_", np.bitwise_and, "the bits set in both; logic for booleans",
+    operands=2, result=discrete, infix="&", traits=LATTICE)
+or_ = elementwise("or_", np.bitwise_or, "the bits set in either; logic for booleans",
+    operands=2, result=discrete, infix="|", traits=LATTICE)
+xor = elementwise("xor", np.bitwise_xor, "the bits set in one only; logic for booleans",
+    operands=2, result=discrete, infix="^", traits=SYMMETRIC)
+invert = elementwise("invert", np.invert, "the bits flipped; logic for booleans",
+    result=discrete)
+left_shift = elementwise("left_shift", np.left_shift, "the bits of x moved up by y places",
+    operands=2, result=integral, infix="<<", domain=((-100, 100), (0, 7)))
+right_shift = elementwise("right_shift", np.right_shift, "the bits of x moved down by y places",
+    operands=2, result=integral, infix=">>", domain=((-100, 100), (0, 7)))
+
+isnan = elementwise("isnan", np.isnan, "whether x is not a number", result=boolean)
+isinf = elementwise("isinf", np.isinf, "whether x is infinite", result=boolean)
+isfinite = elementwise("isfinite", np.isfinite, "whether x is neither infinite nor NaN",
+    result=boolean)
+# fmt: on
+
+
+# casts ------------------------------------------------------------------------------------------
+def _cast(dtype: str) -> Elementwise:
+    return elementwise(
+        f"cast_{dtype}",
+        lambda x: x.astype(dtype),
+        f"x as {dtype}",
+        lambda t, x, z: t,
+        result=lambda _: dtype,
+        natural=True,
+        affine=True,
+    )
+
+
+CASTS = {dtype: _cast(dtype) for dtype in (*DISCRETE, *FLOATS)}
+"""The cast to each dtype."""
+CAST_DTYPES = {op: dtype for dtype, op in CASTS.items()}
+
+__all__ = [name for name, value in globals().items() if isinstance(value, Elementwise)]  # pyright: ignore[reportUnsupportedDunderAll] - rows are found, not listed

@@ -1,0 +1,588 @@
+"""The loop: one op, with a frozen graph for its body.
+
+A step takes the elements of the sequences at its index, the states of the step before, and the
+constants; it returns the new states and what is stacked.  Taps, ``outputs_info`` and the rest of a
+user's arguments are translated into this form by `gradcore.scan`; the gradient of a scan and its
+``Rop`` are scans of the same form, so no backend learns another.
+
+The decision: Theano's kinds of outputs (mit-mot, mit-sot, sit-sot, nit-sot, shared) are one kind
+of state and one kind of stack; a state with several taps is a shift register of states.  Rejected:
+those kinds, whose bookkeeping was ten times this file.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import (
+    Contribution,
+    Direction,
+    Masked,
+    applied,
+    moving_with,
+    pullback,
+    pushforward,
+    zeros,
+)
+from gradcore.errors import ScanError
+from gradcore.execute import straight_line
+from gradcore.graph import (
+    UNKNOWN,
+    ZERO,
+    Apply,
+    Constant,
+    Derivative,
+    Extent,
+    FunctionGraph,
+    Kernel,
+    Op,
+    Operand,
+    Shape,
+    TensorType,
+    Undefined,
+    Variable,
+    ancestors,
+    here,
+    substitute,
+    toposort,
+)
+from gradcore.graph.nodes import as_variable, constant_extent
+from gradcore.graph.traverse import infer_shapes
+from gradcore.language import LANGUAGE
+from gradcore.ops.scalars import fill
+from gradcore.ops.shape import Extent as ExtentOp
+from gradcore.ops.shape import ShapeOf
+
+Slots = tuple[Variable, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The inputs of a scan (or of its body), by role."""
+
+    sequences: Slots
+    states: Slots
+    constants: Slots
+
+    @property
+    def all(self) -> Slots:
+        """All of them, in order."""
+        return (*self.sequences, *self.states, *self.constants)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The outputs of a scan (or of its body), by role."""
+
+    states: Slots
+    stacks: Slots
+    condition: Variable | None
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Scan(Op):
+    """``Scan(...)(steps, *sequences, *initial states, *constants)``.
+
+    body : a graph of ``(*elements, *states, *constants)`` that returns ``(*new states, *stacked)``
+        and, with ``until``, whether to stop after this step.
+    sequences, states : how many of each there are.
+    until : whether the body returns a condition to stop.
+    truncate : how many steps a gradient goes back; -1: all.
+    name : what to call it in messages.
+
+    The outputs are ``(*last states, *stacks)`` and, with ``until``, how many steps were taken.
+    A sequence has at least ``steps`` elements along its first axis; the shape of a state is the
+    same at each step.
+    """
+
+    body: FunctionGraph
+    sequences: int
+    states: int
+    until: bool = False
+    truncate: int = -1
+    name: str | None = field(default=None, compare=False)
+    foldable = False
+
+    # structure ----------------------------------------------------------------------------------
+    @property
+    def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - defined below
+        """How it moves."""
+        return SCAN_DERIVATIVE
+
+    @property
+    def graphs(self) -> tuple[FunctionGraph, ...]:
+        """The body."""
+        return (self.body,)
+
+    def with_graphs(self, *graphs: FunctionGraph) -> Scan:
+        """Return the same loop with another body."""
+        (body,) = graphs
+        return Scan(body, self.sequences, self.states, self.until, self.truncate, self.name)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the name; the body is shown apart."""
+        return {"name": self.name} if self.name else {}
+
+    def parts(self, inputs: Sequence[Variable]) -> Parts:
+        """Return inputs of the body (or those of a node but for the steps), by role."""
+        first, last = self.sequences, self.sequences + self.states
+        return Parts(tuple(inputs[:first]), tuple(inputs[first:last]), tuple(inputs[last:]))
+
+    def results(self, outputs: Sequence[Variable]) -> Results:
+        """Return outputs of the body (or of a node), by role."""
+        end = len(outputs) - self.until
+        condition = outputs[end] if self.until else None
+        return Results(tuple(outputs[: self.states]), tuple(outputs[self.states : end]), condition)
+
+    # typing -------------------------------------------------------------------------------------
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return a node, after checking the inputs against the body."""
+        variables = list(map(as_variable, inputs))
+        steps, given, inner = variables[0], self.parts(variables[1:]), self.parts(self.body.inputs)
+        if steps.ndim or not steps.type.is_discrete:
+            raise ScanError(f"the number of steps must be an integer, not {steps.type}", here())
+        known = constant_extent(steps)
+        if known is not None and known < 0:
+            raise ScanError(f"scan cannot take {known} steps", here())
+        for sequence, element in zip(given.sequences, inner.sequences, strict=True):
+            if not element.type.includes(TensorType(sequence.dtype, sequence.type.shape[1:])):
+                raise ScanError(f"{element} ({element.type}) is no element of {sequence.type}", here())
+        for initial, state in zip(given.states, inner.states, strict=True):
+            if not state.type.includes(initial.type):
+                raise ScanError(f"{state} ({state.type}) cannot start as {initial.type}", here())
+        for outer, constant in zip(given.constants, inner.constants, strict=True):
+            if not constant.type.includes(outer.type):
+                raise ScanError(f"{constant} ({constant.type}) cannot be {outer.type}", here())
+        results = self.results(self.body.outputs)
+        outputs = [Variable(state.type) for state in inner.states]
+        first = None if self.until else known
+        outputs += [Variable(TensorType(y.dtype, (first, *y.type.shape))) for y in results.stacks]
+        outputs += [Variable(TensorType("int64"))] if self.until else []
+        return Apply(self, variables, outputs)
+
+    def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
+        """Return the shapes: states keep theirs, stacks are as long as there are steps."""
+        given = operands[1:]
+        states = [x.shape for x in given[self.sequences : self.sequences + self.states]]
+        length = UNKNOWN if self.until else operands[0].value
+        stacks = [(length, *shape) for shape in self.step_shapes(node.inputs[1:], given)]
+        return [*states, *stacks, ()] if self.until else [*states, *stacks]
+
+    def step_shapes(
+        self, inputs: Sequence[Variable] | None, operands: Sequence[Operand]
+    ) -> list[Shape]:
+        """Return the shapes of one step's part of each stack.
+
+        inputs : the variables of the graph that the constants of the body stand for, if any.
+        operands : what is known of the sequences, states and constants of the loop.
+        """
+        known: dict[Variable, Operand] = {}
+        for i, (inner, outer) in enumerate(zip(self.body.inputs, operands, strict=True)):
+            if i < self.sequences:
+                known[inner] = Operand(outer.shape[1:])
+            elif i < self.sequences + self.states:
+                known[inner] = Operand(outer.shape)
+            else:
+                known[inner] = outer
+        shapes = infer_shapes(self.results(self.body.outputs).stacks, known)
+        return [tuple(self._told_outside(n, inputs) for n in shape) for shape in shapes]
+
+    def _told_outside(self, extent: Extent, inputs: Sequence[Variable] | None) -> Extent:
+        """Return an extent of the body in terms of the loop's inputs, or `UNKNOWN`."""
+        if isinstance(extent, int) or extent is UNKNOWN:
+            return extent
+        if inputs is None:
+            return UNKNOWN
+        last = self.sequences + self.states
+        outside = dict(zip(self.body.inputs[last:], inputs[last:], strict=True))
+        (told,) = substitute([extent], outside)
+        inside = {v for v in self.body.variables if not isinstance(v, Constant)} - set(inputs)
+        return UNKNOWN if any(v in inside for v in ancestors([told])) else told
+
+    # running ------------------------------------------------------------------------------------
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the loop, over the references of the body."""
+        return self.loop(straight_line(self.body, lambda inner: inner.op.kernel(inner)))
+
+    def loop(self, step: Callable[..., tuple[Any, ...]]) -> Kernel:
+        """Return a function of arrays that runs ``step``, the body, as often as is asked."""
+
+        def run(steps: Any, *arrays: Any) -> Any:
+            n = self.checked_steps(steps, arrays)
+            xs, states = arrays[: self.sequences], arrays[self.sequences :][: self.states]
+            constants = arrays[self.sequences + self.states :]
+            stacks = self._empty_stacks(arrays) if n == 0 else ()
+            taken = n
+            for t in range(n):
+                outputs = step(*(x[t] for x in xs), *states, *constants)
+                new = outputs[: self.states]
+                for old, state in zip(states, new, strict=True):
+                    if np.shape(old) != np.shape(state):
+                        raise ScanError(
+                            f"{self}: a state changes its shape from {np.shape(old)} to "
+                            f"{np.shape(state)} at step {t}"
+                        )
+                states = new
+                parts = outputs[self.states : len(outputs) - self.until]
+                if t == 0:
+                    stacks = [np.empty((n, *np.shape(p)), np.asarray(p).dtype) for p in parts]
+                for stack, part in zip(stacks, parts, strict=True):
+                    if np.shape(part) != stack.shape[1:]:
+                        raise ScanError(
+                            f"{self}: an output changes its shape from {stack.shape[1:]} to "
+                            f"{np.shape(part)} at step {t}"
+                        )
+                    stack[t] = part
+                if self.until and outputs[-1]:
+                    taken = t + 1
+                    break
+            if self.until:
+                return (*states, *(stack[:taken] for stack in stacks), np.int64(taken))
+            found = (*states, *stacks)
+            return found if len(found) > 1 else found[0]
+
+        return run
+
+    def checked_steps(self, steps: Any, arrays: Sequence[Any]) -> int:
+        """Return the number of steps, or raise ScanError: negative, or too few elements."""
+        n = int(steps)
+        if n < 0:
+            raise ScanError(f"{self} cannot take {n} steps")
+        for k in range(self.sequences):
+            if len(arrays[k]) < n:
+                raise ScanError(
+                    f"{self} is to take {n} steps, but its sequence {k} has {len(arrays[k])} elements"
+                )
+        return n
+
+    def _empty_stacks(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return the stacks of no steps: their other extents follow from the declarations."""
+        operands = [
+            Operand(
+                tuple(a.shape),
+                int(a) if not a.ndim and v.type.is_discrete else UNKNOWN,
+            )
+            for a, v in zip(map(np.asarray, arrays), self.body.inputs, strict=True)
+        ]
+        stacks = self.results(self.body.outputs).stacks
+        return [
+            np.empty((0, *(n if isinstance(n, int) else 0 for n in shape)), y.dtype)
+            for y, shape in zip(stacks, self.step_shapes(None, operands), strict=True)
+        ]
+
+
+# derivatives ------------------------------------------------------------------------------------
+@functools.lru_cache(maxsize=256)
+def links(op: Scan) -> Mapping[int, frozenset[int]]:
+    """Return, for each input of the body, which outputs of the loop move with it (any steps on)."""
+    body = op.body
+    step: dict[int, set[int]] = {}
+    for i, v in enumerate(body.inputs):
+        moving = moving_with(body.nodes, [v])
+        step[i] = {o for o, output in enumerate(body.outputs) if output in moving}
+    onward = {o: step[op.sequences + o] | {o} for o in range(op.states)}
+    while True:
+        wider = {o: set().union(*(onward.get(p, {p}) for p in reach)) for o, reach in onward.items()}
+        if wider == onward:
+            break
+        onward = wider
+    found: dict[int, frozenset[int]] = {}
+    for i, reach in step.items():
+        start = reach | ({i - op.sequences} if 0 <= i - op.sequences < op.states else set())
+        found[i] = frozenset().union(*(onward.get(o, {o}) for o in start))
+    return found
+
+
+def _placeholders(variables: Sequence[Variable], prefix: str) -> list[Variable]:
+    """Return new variables like ``variables``, of float dtype, with a telling name."""
+    return [v.type(f"{prefix}{v.name}" if v.name else None) for v in variables]
+
+
+class ScanDerivative(Derivative):
+    """The derivatives of a scan, which are scans.
+
+    Reverse: a loop over the steps in reversed order carries the cotangents of the states and the
+    sums of those of the constants, and stacks those of the elements.  What a step's pullback reads
+    of the step is computed again from the step's inputs if that is elementwise work, else it is
+    recorded by a copy of the loop with more outputs, which rewriting merges with the loop itself.
+
+    Forward: one loop carries states and their tangents.
+    """
+
+    masks = True
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Return whether any step connects input ``i`` with output ``o``."""
+        assert isinstance(node.op, Scan)
+        return i > 0 and o in links(node.op)[i - 1]
+
+    # reverse ------------------------------------------------------------------------------------
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return the cotangents, from a scan in reversed order."""
+        op = node.op
+        assert isinstance(op, Scan)
+        found = _Reverse(op, node, cotangents, wanted[1:]).cotangents()
+        return [None, *found]
+
+    # forward ------------------------------------------------------------------------------------
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the tangents, from a scan over states and their tangents."""
+        op = node.op
+        assert isinstance(op, Scan)
+        inner, outer = op.parts(op.body.inputs), op.parts(node.inputs[1:])
+        given = dict(zip(op.body.inputs, tangents[1:], strict=True))
+        reach = links(op)
+        index = {v: i for i, v in enumerate(op.body.inputs)}
+        moved = [v for v in op.body.inputs if isinstance(given[v], Variable)]
+        live = [
+            state
+            for o, state in enumerate(inner.states)
+            if state.type.is_float and any(o in reach[index[v]] for v in moved)
+        ]
+        moving = [*live, *(v for v in moved if v not in inner.states)]
+        seeds = dict(zip(moving, _placeholders(moving, "d_"), strict=True))
+        results = op.results(op.body.outputs)
+        news = [results.states[inner.states.index(state)] for state in live]
+        found = pushforward([*news, *results.stacks], moving, list(seeds.values()))
+        for tangent in found:
+            if isinstance(tangent, Undefined):
+                return [tangent] * len(node.outputs)
+        new_tangents = [
+            t if isinstance(t, Variable) else zeros(state)
+            for t, state in zip(found, live, strict=False)
+        ]
+        stacked = found[len(live) :]
+        moving_stacks = [t for t in stacked if isinstance(t, Variable)]
+        xs = [v for v in inner.sequences if v in seeds]
+        ks = [v for v in inner.constants if v in seeds]
+        body = FunctionGraph(
+            (
+                *inner.sequences, *(seeds[v] for v in xs),
+                *inner.states, *(seeds[v] for v in live),
+                *inner.constants, *(seeds[v] for v in ks),
+            ),
+            (
+                *results.states, *new_tangents, *moving_stacks,
+                *((results.condition,) if results.condition is not None else ()),
+            ),
+        )  # fmt: skip
+        starts = dict(zip(inner.states, outer.states, strict=True))
+        initial = [t if isinstance(t := given[v], Variable) else zeros(starts[v]) for v in live]
+        loop = Scan(
+            body, op.sequences + len(xs), op.states + len(live), op.until, name=_named("Rop", op)
+        )
+        joint = loop.make_node(
+            node.inputs[0],
+            *outer.sequences, *(given[v] for v in xs),
+            *outer.states, *initial,
+            *outer.constants, *(given[v] for v in ks),
+        )  # fmt: skip
+        outputs = loop.results(joint.outputs)
+        last = dict(zip(live, outputs.states[op.states :], strict=True))
+        stacks = iter(outputs.stacks)
+        directions: list[Direction] = [last.get(state, ZERO) for state in inner.states]
+        directions += [next(stacks) if isinstance(t, Variable) else t for t in stacked]
+        return directions + [None] * op.until
+
+
+SCAN_DERIVATIVE = ScanDerivative()
+
+
+def _named(what: str, op: Scan) -> str | None:
+    return f"{what} of {op.name}" if op.name else None
+
+
+def _flipped(x: Variable) -> Variable:
+    return x[::-1]
+
+
+class _Reverse:
+    """The construction of the reverse loop of one node, kept together while it is built."""
+
+    def __init__(
+        self, op: Scan, node: Apply, cotangents: Sequence[Contribution], wanted: Sequence[bool]
+    ) -> None:
+        self.op = op
+        self.node = node
+        self.guard = any(isinstance(ct, Masked) for ct in cotangents)
+        self.given = [applied(ct) for ct in cotangents]
+        self.wanted = wanted
+        self.inner = op.parts(op.body.inputs)
+        self.outer = op.parts(node.inputs[1:])
+        self.results = op.results(op.body.outputs)
+
+    def cotangents(self) -> list[Direction]:
+        """Return the cotangents of the inputs but for the steps."""
+        op, inner = self.op, self.inner
+        reach = links(op)
+        stacks = self.given[op.states : op.states + len(self.results.stacks)]
+        seeded = {o for o, ct in enumerate(self.given[: op.states]) if isinstance(ct, Variable)}
+        seeded |= {op.states + k for k, ct in enumerate(stacks) if isinstance(ct, Variable)}
+        alive = [bool(reach[i] & seeded) and v.type.is_float for i, v in enumerate(op.body.inputs)]
+        live_of = dict(zip(op.body.inputs, alive, strict=True))
+        wanted_of = dict(zip(op.body.inputs, self.wanted, strict=True))
+        live = [v for v in inner.states if live_of[v]]
+        elements = [v for v in inner.sequences if live_of[v] and wanted_of[v]]
+        constants = [v for v in inner.constants if live_of[v] and wanted_of[v]]
+
+        news = [self.results.states[inner.states.index(state)] for state in live]
+        pairs = [(y, ct) for y, ct in zip(self.results.stacks, stacks, strict=True) if isinstance(ct, Variable)]
+        state_seeds = _placeholders(live, "g_")
+        stack_seeds = _placeholders([y for y, _ in pairs], "g_")
+        seeds: list[Contribution] = [*state_seeds, *stack_seeds]
+        if self.guard:
+            seeds = [Masked(None, True, seed) for seed in (*state_seeds, *stack_seeds)]
+        wrt = [*live, *elements, *constants]
+        found = dict(zip(wrt, pullback([*news, *(y for y, _ in pairs)], seeds, wrt), strict=True))
+        for ct in found.values():
+            if isinstance(ct, Undefined):
+                return [ct if want else None for want in self.wanted]
+
+        new_states = [ct if isinstance(ct := found[v], Variable) else zeros(v) for v in live]
+        summed = [v for v in constants if isinstance(found[v], Variable)]
+        sums = _placeholders(summed, "sum_")
+        added = [total + found[v] for total, v in zip(sums, summed, strict=True)]  # pyright: ignore[reportOperatorIssue] - a variable
+        stacked = [v for v in elements if isinstance(found[v], Variable)]
+        outputs = [*new_states, *added, *(found[v] for v in stacked)]
+        recorded, outputs = _recorded(op, outputs, [*state_seeds, *stack_seeds, *sums])  # pyright: ignore[reportArgumentType] - variables
+        return self._loop(
+            live, state_seeds, summed, sums, stacked,
+            dict(zip(stack_seeds, (ct for _, ct in pairs), strict=True)), recorded, outputs,
+        )  # fmt: skip
+
+    def _loop(
+        self,
+        live: Sequence[Variable],
+        state_seeds: Sequence[Variable],
+        summed: Sequence[Variable],
+        sums: Sequence[Variable],
+        stacked: Sequence[Variable],
+        stack_seeds: Mapping[Variable, Variable],
+        recorded: Mapping[Variable, Variable],
+        outputs: Sequence[Variable],
+    ) -> list[Direction]:
+        """Return the cotangents of all inputs, from the loop in reversed order."""
+        op, node, inner, outer = self.op, self.node, self.inner, self.outer
+        taken = node.outputs[-1] if op.until else node.inputs[0]
+        steps = taken if op.truncate < 0 else LANGUAGE["minimum"](taken, op.truncate)
+        needed = set(ancestors(outputs))
+        histories = self._record(list(recorded.values()))
+        sequences: dict[Variable, Variable] = {}
+        for element, sequence in zip(inner.sequences, outer.sequences, strict=True):
+            if element in needed:
+                sequences[element] = _flipped(sequence[:taken])
+        for (placeholder, _), history in zip(recorded.items(), histories, strict=True):
+            sequences[placeholder] = _flipped(history)
+        for seed, ct in stack_seeds.items():
+            sequences[seed] = _flipped(ct)
+        starts = dict(zip(op.body.inputs, node.inputs[1:], strict=True))
+        last = dict(zip(inner.states, self.given, strict=False))
+        finals = dict(zip(inner.states, node.outputs, strict=False))
+        initial = [ct if isinstance(ct := last[v], Variable) else zeros(finals[v]) for v in live]
+        constants = {k: c for k, c in zip(inner.constants, outer.constants, strict=True) if k in needed}
+        body = FunctionGraph(
+            (*sequences, *state_seeds, *sums, *constants), tuple(outputs)
+        )
+        loop = Scan(body, len(sequences), len(live) + len(sums), name=_named("grad", op))
+        back = loop.make_node(
+            steps, *sequences.values(), *initial, *(zeros(starts[v]) for v in summed),
+            *constants.values(),
+        )  # fmt: skip
+        results = loop.results(back.outputs)
+        found: dict[Variable, Direction] = dict(zip((*live, *summed), results.states, strict=True))
+        first = None if op.truncate < 0 else taken - steps
+        for v, stack in zip(stacked, results.stacks, strict=True):
+            part = zeros(starts[v])[first:taken]
+            found[v] = LANGUAGE["set_subtensor"](part, _flipped(stack))
+        if op.truncate >= 0:
+            for v in live:
+                whole = LANGUAGE["le"](taken, op.truncate)
+                found[v] = LANGUAGE["switch"](whole, found[v], 0)
+        reach = links(op)
+        seeded = {o for o, ct in enumerate(self.given) if ct is not None}
+        return [
+            None if not want else found.get(v, ZERO if reach[i] & seeded else None)
+            for i, (v, want) in enumerate(zip(op.body.inputs, self.wanted, strict=True))
+        ]
+
+    def _record(self, values: Sequence[Variable]) -> Sequence[Variable]:
+        """Return the stacks of ``values``, variables of the body, over the steps taken."""
+        op, node = self.op, self.node
+        at_hand = dict(zip(self.results.stacks, op.results(node.outputs).stacks, strict=True))
+        if all(v in at_hand for v in values):
+            return [at_hand[v] for v in values]
+        condition = (self.results.condition,) if self.results.condition is not None else ()
+        outputs = (*self.results.states, *values, *condition)
+        loop = op.with_graphs(FunctionGraph(op.body.inputs, outputs))
+        return loop.results(loop.make_node(*node.inputs).outputs).stacks
+
+
+def _recorded(
+    op: Scan, outputs: Sequence[Variable], seeds: Sequence[Variable]
+) -> tuple[dict[Variable, Variable], list[Variable]]:
+    """Return what a reverse step must be told of its forward step, and the step that is told so.
+
+    outputs : the outputs of a reverse step, which read variables of the forward step.
+    seeds : the inputs of the reverse step that are no variables of the forward step.
+
+    The first result maps placeholders, sequences of the reverse loop, to variables of the forward
+    body: the states, and whatever else costs more than elementwise work to compute again.
+    """
+    inner = op.parts(op.body.inputs)
+    forward = set(op.body.variables)
+    order = toposort(outputs, stop=forward)
+    read: dict[Variable, None] = {}
+    shape_only: dict[Variable, None] = {}
+    for node in order:
+        for i, v in enumerate(node.inputs):
+            if v in forward and not isinstance(v, Constant):
+                by_shape = i == 0 and (node.op is fill or isinstance(node.op, (ExtentOp, ShapeOf)))
+                (shape_only if by_shape and v.owner is not None else read)[v] = None
+    read.update((v, None) for v in outputs if v in forward and not isinstance(v, Constant))
+
+    position = {output: k for k, node in enumerate(op.body.nodes) for output in node.outputs}
+    dummies = _shape_dummies([v for v in shape_only if v not in read])
+    for dummy in dummies.values():
+        read.update((v, None) for v in ancestors([dummy], forward) if v in forward and not isinstance(v, Constant))
+    stored: dict[Variable, None] = {}
+    for v in sorted(read, key=lambda v: position.get(v, -1)):
+        if v in inner.states or (v.owner is not None and not _cheap(v, {*inner.all, *stored})):
+            stored[v] = None
+        elif v.owner is not None:
+            for source in ancestors([v], {*stored, *inner.all}):
+                if source in inner.states:
+                    stored[source] = None
+    placeholders = {v: v.type(v.name) for v in stored}
+    new: dict[Variable, Variable] = dict(placeholders)
+    for node in order:
+        by_shape = node.op is fill or isinstance(node.op, (ExtentOp, ShapeOf))
+        inputs = [
+            dummies[v] if i == 0 and by_shape and v in dummies else new.get(v, v)
+            for i, v in enumerate(node.inputs)
+        ]
+        for old, fresh in zip(node.outputs, node.with_inputs(inputs).outputs, strict=True):
+            new[old] = fresh
+    told = substitute([new.get(v, v) for v in outputs], placeholders)
+    needed = set(ancestors(told))
+    return {p: v for v, p in placeholders.items() if p in needed}, told
+
+
+def _cheap(v: Variable, stop: set[Variable]) -> bool:
+    """Return whether computing ``v`` from the variables in ``stop`` is elementwise work."""
+    return all(node.op.cheap for node in toposort([v], stop))
+
+
+def _shape_dummies(variables: Sequence[Variable]) -> dict[Variable, Variable]:
+    """Return, for variables of which only the shape is read, zeros of that shape."""
+    shapes = infer_shapes(variables)
+    return {
+        v: LANGUAGE["alloc"](np.zeros((), v.dtype), *shape)
+        for v, shape in zip(variables, shapes, strict=True)
+    }
+

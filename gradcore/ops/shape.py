@@ -1,0 +1,450 @@
+"""Ops that tell, set, permute or join shapes; none of them computes on elements.
+
+A shape is read by two ops, `ShapeOf` (all extents, what a user writes) and `Extent` (one of them,
+what rewrites reason with).  Broadcasting to a shape is `Alloc`; flips, splits and rolls are slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import Disconnected, Linear, LinearInEach
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
+from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
+from gradcore.graph import Extent as ExtentValue
+from gradcore.graph.extents import UNKNOWN, agreed, product
+from gradcore.graph.nodes import constant_extent, extents_of, static_operand
+from gradcore.language import LANGUAGE, define
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class ShapeOf(Op):
+    """The extents of a tensor, as a vector."""
+
+    cheap = True
+    derivative = Disconnected()
+
+    def label(self) -> str:
+        """Return shape."""
+        return "shape"
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return int64."""
+        return "int64"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the rank."""
+        return (operands[0].ndim,)
+
+    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
+        """Return the extents."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the shape."""
+        return np.array(arrays[0].shape, "int64")
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Extent(Op):
+    """The extent of a tensor at ``axis``, as a scalar."""
+
+    axis: int
+    cheap = True
+    derivative = Disconnected()
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return int64."""
+        return "int64"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return no extents."""
+        return ()
+
+    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
+        """Return the extent."""
+        return operands[0].shape[self.axis]
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the extent."""
+        return np.int64(arrays[0].shape[self.axis])
+
+
+def extent(x: Variable, axis: int) -> Variable:
+    """Return the extent of ``x`` at ``axis``."""
+    return Extent(axis)(x)
+
+
+define("extent", extent)
+
+
+def _unstack(op: Op, i: int, ct: Variable, *inputs: Variable) -> Variable:
+    return ct[i]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class MakeVector(Op):
+    """A vector of scalars."""
+
+    cheap = True
+    derivative = LinearInEach(transpose=_unstack)
+
+    def label(self) -> str:
+        """Return vector."""
+        return "vector"
+
+    def check(self, *inputs: Variable) -> None:
+        """Take scalars."""
+        for x in inputs:
+            if x.ndim:
+                raise GraphTypeError(f"a vector is made of scalars, not of {x} ({x.type})", here())
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype that holds all elements (int64 for none)."""
+        return super().dtype(*dtypes) if dtypes else "int64"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the number of elements."""
+        return (len(operands),)
+
+    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
+        """Return the elements."""
+        return tuple(operand.value for operand in operands)
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the vector."""
+        return np.array(arrays, np.result_type(*arrays) if arrays else "int64")
+
+
+def _dimshuffle_back(op: DimShuffle, ct: Variable, x: Variable) -> Variable:
+    inserted = tuple(i for i, axis in enumerate(op.order) if axis == "x")
+    ct = LANGUAGE["sum"](ct, inserted) if inserted else ct
+    left = [axis for axis in op.order if axis != "x"]
+    return DimShuffle(tuple(left.index(a) if a in left else "x" for a in range(x.ndim)))(ct)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class DimShuffle(Op):
+    """The axes in another ``order``; ``'x'`` inserts an axis; axes left out must have extent 1."""
+
+    order: tuple[int | str, ...]
+    cheap = True
+    derivative = Linear((_dimshuffle_back,))
+
+    def check(self, *inputs: Variable) -> None:
+        """Check the order against the rank."""
+        (x,) = inputs
+        axes = [axis for axis in self.order if axis != "x"]
+        if len(set(axes)) < len(axes) or not all(
+            isinstance(a, int) and 0 <= a < x.ndim for a in axes
+        ):
+            raise GraphValueError(
+                f"{self.order} is no order of the axes of {x}, which has {x.ndim}", here()
+            )
+        for axis, n in enumerate(x.type.shape):
+            if axis not in axes and n not in (1, None):
+                raise ShapeError(f"cannot drop axis {axis} of {x}: its extent is {n}, not 1", here())
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the extents in the new order."""
+        (x,) = operands
+        return tuple(x.shape[a] if isinstance(a, int) else 1 for a in self.order)
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return a view."""
+        x = np.asarray(arrays[0])
+        kept = [a for a in self.order if isinstance(a, int)]
+        dropped = tuple(a for a in range(x.ndim) if a not in kept)
+        for axis in dropped:
+            if x.shape[axis] != 1:
+                raise ShapeError(f"cannot drop axis {axis}: its extent is {x.shape[axis]}, not 1")
+        view = x.transpose(*kept, *dropped).reshape([x.shape[a] for a in kept])
+        inserted = tuple(i for i, a in enumerate(self.order) if a == "x")
+        return np.expand_dims(view, inserted)
+
+
+def _check_extents(op: Op, extents: tuple[Variable, ...]) -> None:
+    for n in extents:
+        if n.ndim or not n.type.is_discrete:
+            raise GraphTypeError(
+                f"{op} takes extents that are integer scalars, not {n} ({n.type})", here()
+            )
+
+
+def _reshape_back(op: Op, ct: Variable, x: Variable, *extents: Variable) -> Variable:
+    return LANGUAGE["reshape"](ct, x.shape, ndim=x.ndim)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Reshape(Op):
+    """``Reshape()(x, *extents)``: the same elements, in C order, in another shape.
+
+    One of the extents may be the constant -1: what is left.
+    """
+
+    cheap = True
+    derivative = Linear((_reshape_back,))
+
+    def check(self, *inputs: Variable) -> None:
+        """Check the extents."""
+        x, *extents = inputs
+        _check_extents(self, tuple(extents))
+        shape = Reshape().shape(*map(static_operand, inputs))
+        known = product(shape)
+        size = product(static_operand(x).shape)
+        if isinstance(known, int) and isinstance(size, int) and known != size:
+            raise ShapeError(
+                f"cannot reshape {x} ({x.type}) to ({', '.join(map(str, extents))})", here()
+            )
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the operand."""
+        return dtypes[0]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the extents, with -1 replaced by what is left."""
+        x, *extents = operands
+        values = [n.value for n in extents]
+        if -1 not in [n for n in values if isinstance(n, int)]:
+            return tuple(values)
+        rest = product(tuple(n for n in values if not (isinstance(n, int) and n == -1)))
+        left = _quotient(x.shape, rest)
+        return tuple(left if isinstance(n, int) and n == -1 else n for n in values)
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return a view, or a copy."""
+        x, *extents = arrays
+        shape = tuple(map(int, extents))
+        if sum(n < 0 for n in shape) > 1 or any(n < -1 for n in shape):
+            raise ShapeError(f"cannot reshape shape {x.shape} to {shape}: negative extents")
+        try:
+            return np.reshape(x, shape)
+        except ValueError:
+            raise ShapeError(f"cannot reshape shape {x.shape} to {shape}") from None
+
+
+def _quotient(shape: Shape, rest: ExtentValue) -> ExtentValue:
+    """Return the size of ``shape`` over ``rest``; extents that occur in both need no division."""
+    size = product(shape)
+    if isinstance(rest, int):
+        if rest == 1:
+            return size
+        if isinstance(size, int):
+            return size // rest if rest else 0
+    return size // rest
+
+
+def _alloc_back(op: Op, ct: Variable, value: Variable, *extents: Variable) -> Variable:
+    lead = ct.ndim - value.ndim
+    stretched = tuple(
+        axis
+        for axis in range(value.ndim)
+        if value.type.shape[axis] == 1 and not _is_one(extents[lead + axis])
+    )
+    ct = LANGUAGE["sum"](ct, (*range(lead), *(lead + axis for axis in stretched)))
+    kept = iter(range(ct.ndim))
+    return DimShuffle(tuple("x" if a in stretched else next(kept) for a in range(value.ndim)))(ct)
+
+
+def _is_one(extent: Variable) -> bool:
+    return constant_extent(extent) == 1
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Alloc(Op):
+    """``Alloc()(value, *extents)``: ``value`` broadcast to a shape."""
+
+    cheap = True
+    derivative = Linear((_alloc_back,))
+
+    def check(self, *inputs: Variable) -> None:
+        """Check the extents against what is known of the value."""
+        value, *extents = inputs
+        _check_extents(self, tuple(extents))
+        if value.ndim > len(extents):
+            raise ShapeError(f"cannot broadcast {value} ({value.type}) to {len(extents)} axes", here())
+        wanted = [static_operand(n).value for n in extents][len(extents) - value.ndim :]
+        for have, want in zip(value.type.shape, wanted, strict=True):
+            if have not in (1, None) and isinstance(want, int) and have != want:
+                raise ShapeError(f"cannot broadcast extent {have} of {value} to {want}", here())
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the value."""
+        return dtypes[0]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the extents, or what the value knows of them."""
+        value, *extents = operands
+        wanted = [n.value for n in extents]
+        lead = len(wanted) - value.ndim
+        return tuple(
+            n if axis < lead or value.shape[axis - lead] == 1 else agreed([n, value.shape[axis - lead]])
+            for axis, n in enumerate(wanted)
+        )
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return a view."""
+        value, *extents = arrays
+        shape = tuple(map(int, extents))
+        try:
+            return np.broadcast_to(value, shape)
+        except ValueError:
+            raise ShapeError(f"cannot broadcast shape {np.shape(value)} to {shape}") from None
+
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the reference, with a check that only extents known to be 1 stretch."""
+        value, *extents = node.inputs
+        lead = len(extents) - value.ndim
+        strict = [axis for axis, n in enumerate(value.type.shape) if n is None]
+
+        def checked(array: Any, *wanted: Any) -> Any:
+            for axis in strict:
+                if array.shape[axis] != wanted[lead + axis]:
+                    shape = tuple(map(int, wanted))
+                    raise ShapeError(f"cannot broadcast {value} of shape {array.shape} to {shape}")
+            return self.reference(array, *wanted)
+
+        return checked if strict else self.reference
+
+
+def _split_back(op: Join, i: int, ct: Variable, *tensors: Variable) -> Variable:
+    start: Any = 0
+    for x in tensors[:i]:
+        start = start + extents_of(x)[op.axis]
+    stop = start + extents_of(tensors[i])[op.axis]
+    return ct[(*(slice(None),) * op.axis, slice(start, stop))]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Join(Op):
+    """Tensors one after the other along ``axis``."""
+
+    axis: int
+    derivative = LinearInEach(transpose=_split_back)
+
+    def check(self, *inputs: Variable) -> None:
+        """All tensors have one rank, and agree in the other extents."""
+        ranks = {x.ndim for x in inputs}
+        if len(ranks) != 1 or not 0 <= self.axis < ranks.pop():
+            given = ", ".join(f"{x} {x.type}" for x in inputs)
+            raise GraphTypeError(f"cannot join tensors along axis {self.axis}: {given}", here())
+        for axis in range(inputs[0].ndim):
+            known = {x.type.shape[axis] for x in inputs} - {None}
+            if axis != self.axis and len(known) > 1:
+                given = ", ".join(f"{x} {x.type}" for x in inputs)
+                raise ShapeError(f"extents differ at axis {axis} of joined tensors: {given}", here())
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the sum of the extents along the axis."""
+        first = operands[0]
+        joined: ExtentValue = 0
+        for x in operands:
+            n = x.shape[self.axis]
+            joined = n if isinstance(joined, int) and joined == 0 else joined + n
+        return tuple(
+            joined if axis == self.axis else agreed([x.shape[axis] for x in operands])
+            for axis in range(first.ndim)
+        )
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the joined array."""
+        try:
+            return np.concatenate(arrays, axis=self.axis)
+        except ValueError:
+            shapes = ", ".join(str(a.shape) for a in arrays)
+            raise ShapeError(f"cannot join shapes {shapes} along axis {self.axis}") from None
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class SpecifyShape(Op):
+    """``SpecifyShape()(x, *extents)``: ``x``, known (or at run time checked) to have these extents.
+
+    why : what is told where they differ.
+    optional : whether to check only if the extents can be told without computing anything else.
+    """
+
+    why: str = ""
+    optional: bool = False
+    cheap = True
+    derivative = Linear((lambda op, ct, x, *extents: ct,))
+
+    def parameters(self) -> dict[str, Any]:
+        """Return nothing: the reason is not shown."""
+        return {}
+
+    def label(self) -> str:
+        """Return specify_shape."""
+        return "specify_shape"
+
+    def check(self, *inputs: Variable) -> None:
+        """Check what is known."""
+        x, *extents = inputs
+        _check_extents(self, tuple(extents))
+        wanted = [static_operand(n).value for n in extents]
+        for have, want in zip(x.type.shape, wanted, strict=True):
+            if have is not None and isinstance(want, int) and have != want:
+                raise ShapeError(f"{x} is {x.type}, not of shape {tuple(wanted)}: {self.why}", here())
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the tensor."""
+        return dtypes[0]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return what is known of either."""
+        x, *extents = operands
+        return tuple(agreed([n.value, m]) for n, m in zip(extents, x.shape, strict=True))
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the tensor, or raise ShapeError."""
+        x, *extents = arrays
+        wanted = tuple(map(int, extents))
+        if x.shape != wanted:
+            raise ShapeError(f"got shape {x.shape} where it must be {wanted}: {self.why}")
+        return x
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Repeat(Op):
+    """``Repeat(axis)(x, counts)``: the elements along ``axis``, each as often as ``counts`` says."""
+
+    axis: int
+    derivative = Linear((lambda op, ct, x, counts: _gather_back(op, ct, x, counts),))
+
+    def check(self, *inputs: Variable) -> None:
+        """Counts are a vector of integers."""
+        _, counts = inputs
+        if counts.ndim != 1 or not counts.type.is_discrete:
+            raise GraphTypeError(f"repeat takes a vector of integers, not {counts.type}", here())
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return the dtype of the tensor."""
+        return dtypes[0]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """The extent along the axis depends on the counts."""
+        x, _ = operands
+        return tuple(UNKNOWN if axis == self.axis else n for axis, n in enumerate(x.shape))
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the repeated elements."""
+        return np.repeat(*arrays, axis=self.axis)
+
+
+def _gather_back(op: Repeat, ct: Variable, x: Variable, counts: Variable) -> Variable:
+    """Each element gets the sum of the cotangents of its copies."""
+    source = Repeat(0)(LANGUAGE["arange"](extents_of(x)[op.axis]), counts)
+    key = (*(slice(None),) * op.axis, source)
+    return LANGUAGE["inc_subtensor"](LANGUAGE["zeros_like"](x, ct.dtype)[key], ct)

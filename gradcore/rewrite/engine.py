@@ -1,0 +1,376 @@
+"""The rewriting of graphs: rules, passes, stages, and the driver that applies them.
+
+A *rule* is local: it looks at one node, whose inputs are in normal form, and returns what should
+stand in its place.  A *pass* is a function from graph to graph, for what needs to see all of it.
+A *stage* is a set of rules, or a pass; an optimizer is a tuple of stages, applied in order.
+
+The driver rebuilds a graph from its inputs up and interns what it builds, so that equal nodes
+become one.  A replacement is walked only down to nodes that are in normal form already, which
+keeps a stage linear in the number of nodes.  It is the driver, not the rule, that restores dtype
+and shape, folds constants, hands on the user's line, and notes which rule fired where.
+
+Rejected: Theano's in-place replacement with clients and a priority number for every rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradcore.errors import Location, RewriteError
+from gradcore.graph import UNKNOWN, Apply, Array, Constant, FunctionGraph, Op, Variable, here, on_behalf_of
+from gradcore.graph.nodes import bare, symbolic_operand
+from gradcore.graph.traverse import replace_ops
+from gradcore.language import LANGUAGE
+from gradcore.ops.elementwise import Elementwise
+from gradcore.rewrite.pattern import Application, matches, pattern_of
+
+Replacement: TypeAlias = Variable | Sequence[Variable | None] | None
+"""What stands in for a node's output or outputs; None: what is there."""
+
+FOLDED_ELEMENTS = 4096
+"""How large a constant may grow out of smaller ones while a graph is rewritten."""
+
+
+@dataclass(frozen=True)
+class Firing:
+    """That a rule fired: in which stage, on which op, built by which line of the user's."""
+
+    stage: str
+    rule: str
+    op: str
+    where: Location | None
+
+    def __str__(self) -> str:
+        """Return it in a line."""
+        return f"{self.stage}: {self.rule} on {self.op}" + (f" ({self.where})" if self.where else "")
+
+
+Trace: TypeAlias = list[Firing]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A local rewrite.
+
+    name : the name of its function: what the trace prints.
+    doc : the equation.
+    targets : ops, or classes of ops, that it looks at.
+    rewrite : returns what stands in for a node.
+    examples : functions of variables that return expressions on which it fires; for a rule with a
+        pattern, the pattern itself.
+    """
+
+    name: str
+    doc: str
+    targets: tuple[Op | type[Op], ...]
+    rewrite: Callable[[Apply], Replacement]
+    examples: tuple[Callable[..., Any], ...] = ()
+
+
+@dataclass(eq=False)
+class Stage:
+    """A named set of rules, applied until none fires."""
+
+    name: str
+    rules: list[Rule] = field(default_factory=list[Rule])
+
+    def rule(
+        self,
+        pattern: Callable[..., Any] | None = None,
+        *,
+        op: Op | type[Op] | tuple[Op | type[Op], ...] = (),
+        examples: Sequence[Callable[..., Any]] = (),
+    ) -> Callable[[Callable[..., Replacement]], Callable[..., Replacement]]:
+        """Declare a rule (a decorator).
+
+        With ``pattern``, the function is called with what its variables matched; with ``op``, with
+        the node.  It returns the replacement, or None where the rule does not apply.
+        """
+
+        def declare(function: Callable[..., Replacement]) -> Callable[..., Replacement]:
+            name = getattr(function, "__name__", "?")
+            doc = (function.__doc__ or "").strip()
+            if pattern is not None:
+                left, names = pattern_of(pattern)
+                rule = Rule(name, doc, (left.op,), _by_pattern(left, names, function), (pattern,))
+            else:
+                targets = op if isinstance(op, tuple) else (op,)
+                rule = Rule(name, doc, targets, function, tuple(examples))
+            self.rules.append(rule)
+            return function
+
+        return declare
+
+    def run(self, graph: FunctionGraph, trace: Trace) -> FunctionGraph:
+        """Return ``graph`` in normal form."""
+        return Rewriter(self.name, self.rules, trace).run(graph)
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A named function from graph to graph, applied to the graphs inside of ops first."""
+
+    name: str
+    rewrite: Callable[[FunctionGraph], FunctionGraph]
+
+    def run(self, graph: FunctionGraph, trace: Trace) -> FunctionGraph:
+        """Return the graph rewritten."""
+
+        def within(op: Op) -> Op:
+            if not op.graphs:
+                return op
+            graphs = tuple(self.run(inner, trace) for inner in op.graphs)
+            return op if graphs == op.graphs else op.with_graphs(*graphs)
+
+        outputs = replace_ops(graph.outputs, within, graph.inputs)
+        found = self.rewrite(FunctionGraph(graph.inputs, tuple(outputs)))
+        if found != graph:
+            trace.append(Firing("passes", self.name, "the graph", None))
+        return found
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Group:
+    """Stages that are run together, and only on a graph that has an op of a certain kind."""
+
+    name: str
+    needs: type[Op]
+    stages: tuple[Stage | Pass, ...]
+
+    def run(self, graph: FunctionGraph, trace: Trace) -> FunctionGraph:
+        """Return the graph rewritten by each stage in turn."""
+        if not _has(graph, self.needs):
+            return graph
+        for stage in self.stages:
+            graph = stage.run(graph, trace)
+        return graph
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+def _has(graph: FunctionGraph, kind: type[Op]) -> bool:
+    return any(
+        isinstance(node.op, kind) or any(_has(inner, kind) for inner in node.op.graphs)
+        for node in graph.nodes
+    )
+
+
+def _by_pattern(
+    pattern: Application, names: tuple[str, ...], function: Callable[..., Replacement]
+) -> Callable[[Apply], Replacement]:
+    """Return a function of a node that calls ``function`` with what matches ``pattern``."""
+
+    def rewrite(node: Apply) -> Replacement:
+        for bound in matches(pattern, node.outputs[0], {}):
+            found = function(*(bound[name] for name in names))
+            if found is not None:
+                return found
+        return None
+
+    return rewrite
+
+
+_active: list[Rewriter] = []
+
+
+def normalized(v: Variable) -> Variable:
+    """Return the normal form of an expression that a rule has built; outside of rules, itself.
+
+    Normal forms are interned, so two expressions that say the same have one normal form.
+    """
+    return _active[-1].normal_form(v) if _active else v
+
+
+class Rewriter:
+    """The driver of one stage on one graph."""
+
+    def __init__(self, stage: str, rules: Sequence[Rule], trace: Trace) -> None:
+        self.stage = stage
+        self.rules = rules
+        self.trace = trace
+        self.by_op: dict[Op, list[Rule]] = {}
+        self.normal: dict[Variable, Variable] = {}
+        self.forwarded: dict[Variable, Variable] = {}
+        self.nodes: dict[tuple[Op, tuple[Variable, ...]], Apply] = {}
+        self.constants: dict[Any, Constant] = {}
+        self.settled_ops: dict[Op, Op] = {}
+
+    def run(self, graph: FunctionGraph) -> FunctionGraph:
+        """Return ``graph`` in normal form."""
+        for v in graph.inputs:
+            self.normal[v] = v
+        _active.append(self)
+        try:
+            outputs = tuple(map(self.normal_form, graph.outputs))
+        finally:
+            _active.pop()
+        return FunctionGraph(graph.inputs, outputs)
+
+    def normal_form(self, v: Variable) -> Variable:
+        """Return the normal form of ``v``."""
+        self._normalize(v)
+        return self.normal[v]
+
+    def _normalize(self, root: Variable) -> None:
+        """Find the normal form of ``root`` and all that it needs."""
+        stack = [root]
+        waiting: set[Variable] = set()
+        while stack:
+            v = stack[-1]
+            if v in self.normal:
+                stack.pop()
+            elif v in self.forwarded:
+                target = self.forwarded[v]
+                if target in self.normal:
+                    self.normal[v] = self.normal[target]
+                elif v in waiting:
+                    raise RewriteError(f"rules undo one another at {v}: {self._last_rules()}")
+                else:
+                    waiting.add(v)
+                    stack.append(target)
+            elif v.owner is None:
+                self.normal[v] = self._constant(v) if isinstance(v, Constant) else v
+            else:
+                missing = [i for i in v.owner.inputs if i not in self.normal]
+                if missing:
+                    stack.extend(reversed(missing))
+                else:
+                    self._settle(v.owner)
+
+    def _last_rules(self) -> str:
+        return ", ".join(dict.fromkeys(firing.rule for firing in self.trace[-6:]))
+
+    def _constant(self, constant: Constant) -> Constant:
+        """Return the one constant of this value."""
+        data = constant.data
+        key = (data.dtype, data.shape, data.tobytes()) if data.nbytes <= 1024 else id(constant)
+        return self.constants.setdefault(key, bare(constant))
+
+    def _settle(self, node: Apply) -> None:
+        """Intern ``node``, whose inputs are normal, and apply the first rule that fires."""
+        inputs = tuple(self.normal[v] for v in node.inputs)
+        op = self._settled_op(node.op) if node.op.graphs else node.op
+        key = (op, inputs)
+        known = self.nodes.get(key)
+        if known is None:
+            with on_behalf_of(node.where):
+                known = self._rebuilt(node, op, inputs)
+                self.nodes[key] = known
+                self._improve(known)
+        for old, new in zip(node.outputs, known.outputs, strict=True):
+            if old is not new:
+                self.forwarded[old] = new
+
+    def _settled_op(self, op: Op) -> Op:
+        """Return ``op`` with the graphs inside it rewritten by this stage."""
+        if op not in self.settled_ops:
+            graphs = [Rewriter(self.stage, self.rules, self.trace).run(g) for g in op.graphs]
+            found = op if tuple(graphs) == op.graphs else op.with_graphs(*graphs)
+            self.settled_ops[op] = self.settled_ops[found] = found
+        return self.settled_ops[op]
+
+    def _rebuilt(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply:
+        if op is node.op:
+            unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+            return node if unchanged else node.with_inputs(inputs)
+        return op.make_node(*inputs)
+
+    def _improve(self, node: Apply) -> None:
+        """Fold ``node``, or apply a rule to it, or find it normal."""
+        replacements = self._folded(node)
+        if replacements is None:
+            for rule in self._rules_for(node.op):
+                found = rule.rewrite(node)
+                if found is not None:
+                    found = [found] if isinstance(found, Variable) else list(found)
+                    self.trace.append(Firing(self.stage, rule.name, str(node.op), here()))
+                    replacements = [
+                        None if new is None or new is old else _fitting(new, old, node, rule)
+                        for new, old in zip(found, node.outputs, strict=True)
+                    ]
+                    break
+        for k, output in enumerate(node.outputs):
+            new = None if replacements is None else replacements[k]
+            if new is None:
+                self.normal[output] = output
+            else:
+                self.forwarded[output] = new
+
+    def _rules_for(self, op: Op) -> list[Rule]:
+        key = op
+        if key not in self.by_op:
+            self.by_op[key] = [
+                rule
+                for rule in self.rules
+                if any(
+                    isinstance(op, target) if isinstance(target, type) else op == target
+                    for target in rule.targets
+                )
+            ]
+        return self.by_op[key]
+
+    def _folded(self, node: Apply) -> list[Variable | None] | None:
+        """Return the outputs of a node of constants as constants."""
+        op = node.op
+        if not op.foldable or op.graphs or not node.inputs:
+            return None
+        given: list[Array] = []
+        for v in node.inputs:
+            if not isinstance(v, Constant):
+                return None
+            given.append(v.data)
+        limit = max(FOLDED_ELEMENTS, sum(a.size for a in given))
+        for output in node.outputs:
+            if _size(output) > limit:
+                return None
+        try:
+            with np.errstate(all="ignore"):
+                found = op.kernel(node)(*given)
+        except Exception:  # noqa: BLE001 - it is raised again, with its place, when the function runs
+            return None
+        results = found if len(node.outputs) > 1 else (found,)
+        self.trace.append(Firing(self.stage, "fold", str(op), here()))
+        return [
+            Constant(np.asarray(value, output.type.dtype), bare=True)
+            for value, output in zip(results, node.outputs, strict=True)
+        ]
+
+
+def _size(v: Variable) -> int:
+    """Return the number of elements as far as it is known."""
+    size = 1
+    for n in v.type.shape:
+        size *= 1 if n is None else n
+    return size
+
+
+def _fitting(new: Variable, old: Variable, node: Apply, rule: Rule) -> Variable:
+    """Return a replacement in the dtype and shape of what it replaces."""
+    if new.type.dtype != old.type.dtype:
+        new = LANGUAGE["cast"](new, old.type.dtype)
+    if new.broadcastable == old.broadcastable:
+        return new
+    if new.ndim > old.ndim:
+        raise RewriteError(f"{rule.name} replaces {old.type} by {new.type}", node.where)
+    if isinstance(node.op, Elementwise):
+        for v in node.inputs:
+            if v.broadcastable == old.broadcastable:
+                return LANGUAGE["fill"](v, new)
+    shapes = node.op.symbolic_shapes(node, [symbolic_operand(v) for v in node.inputs])
+    if UNKNOWN in shapes[old.index]:
+        raise RewriteError(f"{rule.name} loses the shape of {node}", node.where)
+    return LANGUAGE["alloc"](new, *shapes[old.index])

@@ -1,0 +1,115 @@
+"""A scan taken apart, so that rewrites can change its parts and put it together again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gradcore.graph import Apply, FunctionGraph, Variable, substitute
+from gradcore.ops.scan import Scan
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of a loop: the variable of the body, and what it is outside."""
+
+    inner: Variable
+    outer: Variable
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of a loop: the variable of the body, its value before the first step, and after one."""
+
+    inner: Variable
+    initial: Variable
+    new: Variable
+
+
+@dataclass
+class Loop:
+    """The parts of a scan.
+
+    final : for each last state, the output of the node it was taken from.
+    histories : for each stack, the same.
+    """
+
+    op: Scan
+    steps: Variable
+    sequences: list[Input]
+    states: list[State]
+    constants: list[Input]
+    stacks: list[Variable]
+    condition: Variable | None
+
+    @classmethod
+    def of(cls, node: Apply) -> Loop:
+        """Take ``node`` apart."""
+        op = node.op
+        assert isinstance(op, Scan)
+        inner, outer = op.parts(op.body.inputs), op.parts(node.inputs[1:])
+        results = op.results(op.body.outputs)
+        return cls(
+            op,
+            node.inputs[0],
+            [Input(v, x) for v, x in zip(inner.sequences, outer.sequences, strict=True)],
+            [
+                State(v, x, y)
+                for v, x, y in zip(inner.states, outer.states, results.states, strict=True)
+            ],
+            [Input(v, x) for v, x in zip(inner.constants, outer.constants, strict=True)],
+            list(results.stacks),
+            results.condition,
+        )
+
+    @property
+    def outputs(self) -> list[Variable]:
+        """The outputs of the body."""
+        condition = [] if self.condition is None else [self.condition]
+        return [*(s.new for s in self.states), *self.stacks, *condition]
+
+    def substitute(self, replacements: Mapping[Variable, Variable]) -> None:
+        """Replace variables of the body in all that a step returns."""
+        found = substitute(self.outputs, replacements)
+        n = len(self.states)
+        self.states = [replace(s, new=new) for s, new in zip(self.states, found, strict=False)]
+        self.stacks = found[n : n + len(self.stacks)]
+        if self.condition is not None:
+            self.condition = found[-1]
+
+    def build(self) -> Built:
+        """Put the loop together."""
+        inner = [each.inner for each in (*self.sequences, *self.states, *self.constants)]
+        body = FunctionGraph(tuple(inner), tuple(self.outputs))
+        op = Scan(
+            body, len(self.sequences), len(self.states), self.condition is not None, name=self.op.name
+        )
+        node = op.make_node(
+            self.steps,
+            *(each.outer for each in self.sequences),
+            *(state.initial for state in self.states),
+            *(each.outer for each in self.constants),
+        )
+        results = op.results(node.outputs)
+        return Built(list(results.states), list(results.stacks), results.condition)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The outputs of a loop, by role."""
+
+    states: list[Variable]
+    stacks: list[Variable]
+    taken: Variable | None
+
+    @property
+    def all(self) -> list[Variable]:
+        """All outputs, in the order of the node."""
+        return [*self.states, *self.stacks, *([] if self.taken is None else [self.taken])]
+
+
+def outputs_of(
+    states: Sequence[Variable], stacks: Sequence[Variable], taken: Variable | None
+) -> list[Variable]:
+    """Return the outputs of a node, put together again from their roles."""
+    return Built(list(states), list(stacks), taken).all

@@ -1,0 +1,111 @@
+"""Shared variables: inputs with a value of their own, that functions read and update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcore.config import config
+from gradcore.errors import ArgumentError, GraphTypeError
+from gradcore.graph import Array, TensorType, Variable, here
+from gradcore.graph.nodes import smallest_integer_dtype
+
+
+class SharedVariable(Variable):
+    """An input whose value is kept between the calls of all functions that use it.
+
+    default_update : an expression that becomes its value after each call of a function that uses
+        it, if the function has no other update for it; or None.
+    """
+
+    __slots__ = ("default_update", "storage")
+
+    default_update: Variable | None
+    storage: list[Any]
+
+    def __init__(self, type: TensorType, value: Any, name: str | None = None) -> None:  # noqa: A002 - Theano's
+        super().__init__(type, name)
+        object.__setattr__(self, "storage", [value])
+        object.__setattr__(self, "default_update", None)
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        """Set ``default_update``, the name or the tag."""
+        if key == "default_update":
+            object.__setattr__(self, key, value)
+        else:
+            super().__setattr__(key, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the value."""
+        return _restored, (self.type, self.storage[0], self.name)
+
+    def get_value(self, borrow: bool = False) -> Array:
+        """Return the value: a copy, or with ``borrow`` the array that is stored."""
+        value = np.asarray(self.storage[0])
+        return value if borrow else value.copy()
+
+    def set_value(self, new_value: Any, borrow: bool = False) -> None:
+        """Set the value, to a copy of an array or with ``borrow`` to the array itself.
+
+        Raises ArgumentError: it does not fit the type.  The old value stays.
+        """
+        self.storage[0] = self.fitting(new_value, borrow)
+
+    def fitting(self, value: Any, borrow: bool = False) -> Array:
+        """Return ``value`` as an array of the type of this variable."""
+        try:
+            array = self.type.filter(value)
+        except TypeError as error:
+            raise ArgumentError(f"the shared variable {self} {error}", here()) from None
+        return array if borrow or array is not value else array.copy()
+
+
+def _restored(type: TensorType, value: Any, name: str | None) -> SharedVariable:  # noqa: A002 - Theano's
+    return SharedVariable(type, value, name)
+
+
+def shared(
+    value: Any,
+    name: str | None = None,
+    strict: bool = False,
+    allow_downcast: bool | None = None,
+    borrow: bool = False,
+    shape: tuple[int | None, ...] | None = None,
+    dtype: str | None = None,
+) -> SharedVariable:
+    """Return a shared variable that starts with ``value``.
+
+    value : an array or a number; a float takes ``config.floatX``, an int 64 bits.
+    strict : whether ``value`` must be an array already.
+    allow_downcast : whether ``value`` may lose precision when converted to ``dtype``.
+    borrow : whether to store the array itself instead of a copy.
+    shape : what is known of its shape, for good (by default only the rank).
+    dtype : its dtype, by default that of ``value``.
+
+    >>> import gradcore
+    >>> counter = gradcore.shared(0, "counter")
+    >>> step = gradcore.function([], counter, updates={counter: counter + 1})
+    >>> step(), step(), counter.get_value()
+    (array(0), array(1), array(2))
+    """
+    if isinstance(value, Variable):
+        raise GraphTypeError(
+            f"a shared variable starts with a value, not with the variable {value}",
+            here(),
+            "compile a function that computes it, or use .eval()",
+        )
+    if strict and not isinstance(value, np.ndarray):
+        raise ArgumentError(f"shared(strict=True) takes an array, not {type(value).__name__}", here())
+    array = np.asarray(value)
+    if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
+        if array.dtype.kind == "f":
+            dtype = config.floatX
+        elif isinstance(value, int) and not isinstance(value, bool):
+            dtype = "uint64" if smallest_integer_dtype(value) == "uint64" else "int64"
+    try:
+        kind = TensorType(dtype or array.dtype.name, shape or (None,) * array.ndim)
+        stored = kind.filter(value, strict, allow_downcast)
+    except TypeError as error:
+        raise ArgumentError(f"shared({name or ''}) {error}", here()) from None
+    return SharedVariable(kind, stored if borrow or stored is not value else stored.copy(), name)

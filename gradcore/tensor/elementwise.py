@@ -1,0 +1,77 @@
+"""Elementwise functions that are not rows: casts, rounding to decimals, comparisons in tolerance."""
+
+# ruff: noqa: A001 - the words of the language are NumPy's words: round
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.errors import UnsupportedError
+from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.types import COMPLEX, FLOATS, canonical_dtype
+from gradcore.language import word
+from gradcore.ops import scalars
+from gradcore.tensor.indexing import nonzero
+
+
+@word
+def cast(x: Any, dtype: str) -> Variable:
+    """Return ``x`` as ``dtype``: itself, if it is that already.
+
+    >>> import gradcore.tensor as T
+    >>> T.cast(T.dvector("x"), "int32").dtype
+    'int32'
+    """
+    variable, wanted = as_variable(x), canonical_dtype(dtype)
+    if variable.type.dtype == wanted:
+        return variable
+    if wanted in COMPLEX:
+        raise UnsupportedError(f"cannot cast {variable} to {wanted}: not supported yet", here())
+    return scalars.CASTS[wanted](variable)
+
+
+@word
+def copy(x: Any, name: str | None = None) -> Variable:
+    """Return a new variable of the value of ``x``."""
+    return scalars.identity(x, name=name)
+
+
+@word
+def round(x: Any, decimals: int = 0) -> Variable:
+    """Return ``x`` rounded to ``decimals``, halves to the even neighbour."""
+    variable = as_variable(x)
+    if decimals == 0 or variable.type.dtype not in FLOATS:
+        return scalars.round_half_to_even(variable)
+    scale = 10.0**decimals
+    return scalars.round_half_to_even(variable * scale) / scale
+
+
+def where(condition: Any, *branches: Any) -> Any:
+    """Return ``switch(condition, x, y)``, or without branches the indices where it holds."""
+    return scalars.switch(condition, *branches) if branches else nonzero(condition)
+
+
+def relu(x: Any, alpha: float = 0) -> Variable:
+    """Return ``x`` where it is positive, else ``alpha * x``; the slope at 0 is ``alpha``."""
+    variable = as_variable(x)
+    below = alpha * variable if alpha else 0
+    return scalars.switch(variable <= 0, below, variable)
+
+
+def isclose(
+    x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Variable:
+    """Return where ``abs(x - y) <= atol + rtol * abs(y)``, as NumPy's ``isclose``."""
+    a, b = as_variable(x), as_variable(y)
+    near = scalars.isfinite(b) & (abs(a - b) <= atol + rtol * abs(b))
+    close = near | scalars.eq(a, b)
+    return close | (scalars.isnan(a) & scalars.isnan(b)) if equal_nan else close
+
+
+def allclose(
+    x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Variable:
+    """Return whether ``isclose`` holds everywhere."""
+    return isclose(x, y, rtol, atol, equal_nan).all()
+
+

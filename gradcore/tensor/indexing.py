@@ -1,0 +1,127 @@
+"""Functions that read, write, find and order elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.errors import GraphTypeError, GraphValueError
+from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.nodes import extents_of
+from gradcore.language import LANGUAGE, word
+from gradcore.ops.create import Arange
+from gradcore.ops.index import ArgSort, IncSubtensor, Nonzero, Sort, Subtensor, pattern_of
+from gradcore.ops.scalars import clip
+from gradcore.tensor.shapes import expand_dims, flatten, normalized_axis
+
+
+@word
+def getitem(x: Any, key: Any) -> Variable:
+    """Return ``x[key]``, for ``key`` anything that NumPy understands.
+
+    Ints, slices, ``...``, ``None``, integer arrays and boolean masks may be mixed; numbers of the
+    graph may stand wherever an int may.
+    """
+    variable = as_variable(x)
+    pattern, indices = pattern_of(variable, key)
+    return Subtensor(pattern)(variable, *indices)
+
+
+@word
+def set_subtensor(x: Variable, y: Any) -> Variable:
+    """Return a tensor with ``y`` in place of the part ``x``, which must be ``tensor[index]``.
+
+    >>> import gradcore.tensor as T
+    >>> v = T.dvector("v")
+    >>> T.set_subtensor(v[1:], 0).eval({v: [1, 2, 3]}).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    return _written(x, y, True)
+
+
+@word
+def inc_subtensor(x: Variable, y: Any, set_instead_of_inc: bool = False) -> Variable:
+    """Return a tensor with ``y`` added to the part ``x``, which must be ``tensor[index]``.
+
+    An element that is indexed twice is added to twice.
+    """
+    return _written(x, y, set_instead_of_inc)
+
+
+def _written(part: Variable, y: Any, overwrite: bool) -> Variable:
+    owner = part.owner
+    if owner is None or not isinstance(owner.op, Subtensor):
+        name = "set_subtensor" if overwrite else "inc_subtensor"
+        raise GraphTypeError(
+            f"{name} takes a part of a tensor, tensor[index], not {part}", here()
+        )
+    tensor, *indices = owner.inputs
+    value = as_variable(y, (tensor.type.dtype,))
+    return IncSubtensor(owner.op.pattern, overwrite)(tensor, value, *indices)
+
+
+@word
+def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Variable:
+    """Return the elements of ``x`` at ``indices`` along ``axis`` (of its flat form, for None).
+
+    mode : for an index that is out of bounds: "raise", "clip" to the ends, or "wrap" around.
+    """
+    variable = flatten(x) if axis is None else as_variable(x)
+    a = normalized_axis(axis or 0, variable.ndim)
+    index = as_variable(indices)
+    n = extents_of(variable)[a]
+    if mode == "clip":
+        index = clip(index.astype("int64"), 0, n - 1)
+    elif mode == "wrap":
+        index = index.astype("int64") % n
+    elif mode != "raise":
+        raise GraphValueError(f"mode must be raise, clip or wrap, not {mode!r}", here())
+    return variable[(*(slice(None),) * a, index)]
+
+
+@word
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Variable:
+    """Return, at each place, the element of ``x`` along ``axis`` that ``indices`` names there."""
+    variable, index = as_variable(x), as_variable(indices)
+    if variable.ndim != index.ndim:
+        raise GraphTypeError(f"indices have {index.ndim} axes, {variable} {variable.ndim}", here())
+    a = normalized_axis(axis, variable.ndim)
+    key: list[Any] = []
+    for other, n in enumerate(extents_of(index)):
+        rest = tuple(b for b in range(index.ndim) if b != other)
+        key.append(index if other == a else expand_dims(Arange()(n), rest))
+    return variable[tuple(key)]
+
+
+@word
+def nonzero(x: Any, return_matrix: bool = False) -> Any:
+    """Return the indices of the elements that are not zero, a vector for each axis.
+
+    return_matrix : stack them as the rows of a matrix.
+    """
+    found = Nonzero()(x)
+    vectors = tuple(found) if isinstance(found, list) else (found,)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - variables
+    return LANGUAGE["stack"](vectors) if return_matrix else vectors
+
+
+def flatnonzero(x: Any) -> Variable:
+    """Return the indices of the elements of the flat form that are not zero."""
+    return nonzero(flatten(x))[0]
+
+
+def nonzero_values(x: Any) -> Variable:
+    """Return the elements that are not zero, as a vector."""
+    return flatten(x)[flatnonzero(x)]
+
+
+@word
+def sort(x: Any, axis: int | None = -1) -> Variable:
+    """Return the elements in ascending order along ``axis`` (of the flat form, for None)."""
+    variable = flatten(x) if axis is None else as_variable(x)
+    return Sort(normalized_axis(-1 if axis is None else axis, variable.ndim))(variable)
+
+
+@word
+def argsort(x: Any, axis: int | None = -1) -> Variable:
+    """Return the indices that sort along ``axis`` (the flat form, for None), stably."""
+    variable = flatten(x) if axis is None else as_variable(x)
+    return ArgSort(normalized_axis(-1 if axis is None else axis, variable.ndim))(variable)

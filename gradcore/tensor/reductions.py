@@ -1,0 +1,268 @@
+"""Functions that reduce over axes, or run along one."""
+
+# ruff: noqa: A001, A002 - the words of the language are NumPy's words: sum, all, min, ord
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from gradcore.config import config
+from gradcore.errors import GraphValueError
+from gradcore.graph import Variable, as_variable, here, upcast
+from gradcore.graph.extents import product
+from gradcore.graph.nodes import extents_of
+from gradcore.graph.types import FLOATS
+from gradcore.language import word
+from gradcore.ops import scalars
+from gradcore.ops.control import DisconnectedGrad
+from gradcore.ops.reduce import ArgReduce, Cumulative, Reduce, normalized_axes, restored
+from gradcore.tensor.elementwise import cast
+from gradcore.tensor.shapes import flatten, normalized_axis
+
+Axis: TypeAlias = int | Sequence[int] | None
+
+
+def _reduced(kind: str, x: Any, axis: Axis, keepdims: bool) -> Variable:
+    variable = as_variable(x)
+    axes = _axes(axis, variable.ndim)
+    found = Reduce(kind, axes)(variable)
+    return restored(found, axes, variable.ndim) if keepdims else found
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    return normalized_axes(axis if axis is None or isinstance(axis, int) else tuple(axis), ndim)
+
+
+@word
+def sum(
+    x: Any,
+    axis: Axis = None,
+    dtype: str | None = None,
+    keepdims: bool = False,
+    acc_dtype: str | None = None,
+) -> Variable:
+    """Return the sum over ``axis`` (all axes, for None).
+
+    dtype : that of the result; by default small integers give 64 bits, as in NumPy.
+    acc_dtype : the dtype to add in.
+
+    >>> import gradcore.tensor as T
+    >>> T.sum([[1, 2], [3, 4]], axis=0).eval().tolist()
+    [4, 6]
+    """
+    return _accumulated("sum", x, axis, dtype, keepdims, acc_dtype)
+
+
+@word
+def prod(
+    x: Any,
+    axis: Axis = None,
+    dtype: str | None = None,
+    keepdims: bool = False,
+    acc_dtype: str | None = None,
+) -> Variable:
+    """Return the product over ``axis``; its derivatives are exact where factors are zero."""
+    return _accumulated("prod", x, axis, dtype, keepdims, acc_dtype)
+
+
+def _accumulated(
+    kind: str, x: Any, axis: Axis, dtype: str | None, keepdims: bool, acc_dtype: str | None
+) -> Variable:
+    variable = as_variable(x)
+    wanted = acc_dtype or dtype
+    variable = variable if wanted is None else cast(variable, wanted)
+    if not _axes(axis, variable.ndim) and wanted is None and variable.type.dtype in FLOATS:
+        return variable
+    found = _reduced(kind, variable, axis, keepdims)
+    if dtype is None and acc_dtype is not None:
+        dtype = Reduce(kind, ()).dtype(as_variable(x).type.dtype)
+    return found if dtype is None else cast(found, dtype)
+
+
+@word
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the largest element over ``axis``; NaN wins, and ties share the derivative."""
+    return _reduced("max", x, axis, keepdims)
+
+
+@word
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the smallest element over ``axis``; NaN wins, and ties share the derivative."""
+    return _reduced("min", x, axis, keepdims)
+
+
+@word
+def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return whether some element over ``axis`` is true."""
+    return _reduced("any", x, axis, keepdims)
+
+
+@word
+def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return whether all elements over ``axis`` are true."""
+    return _reduced("all", x, axis, keepdims)
+
+
+def ptp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the largest minus the smallest element over ``axis``."""
+    return max(x, axis, keepdims) - min(x, axis, keepdims)
+
+
+# where the extreme is ---------------------------------------------------------------------------
+def _argreduced(kind: str, x: Any, axis: int | None, keepdims: bool) -> Variable:
+    variable = as_variable(x)
+    if axis is None:
+        found = ArgReduce(kind, 0)(flatten(variable))
+        return restored(found, tuple(range(variable.ndim)), variable.ndim) if keepdims else found
+    a = normalized_axis(axis, variable.ndim)
+    found = ArgReduce(kind, a)(variable)
+    return restored(found, (a,), variable.ndim) if keepdims else found
+
+
+@word
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+    """Return the index of the first largest element over ``axis`` (of the flat form, for None)."""
+    return _argreduced("max", x, axis, keepdims)
+
+
+@word
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+    """Return the index of the first smallest element over ``axis`` (of the flat form, for None)."""
+    return _argreduced("min", x, axis, keepdims)
+
+
+def max_and_argmax(
+    x: Any, axis: int | None = None, keepdims: bool = False
+) -> tuple[Variable, Variable]:
+    """Return ``max`` and ``argmax``."""
+    return max(x, axis, keepdims), argmax(x, axis, keepdims)
+
+
+# moments ----------------------------------------------------------------------------------------
+@word
+def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
+    """Return the mean over ``axis``, of ``config.floatX`` at least for integers."""
+    variable = as_variable(x)
+    axes = _axes(axis, variable.ndim)
+    own = variable.type.dtype
+    wanted = dtype or (own if own in FLOATS else upcast(own, config.floatX))
+    # float16 cannot count to 70,000.
+    wide = "float32" if wanted == "float16" else wanted
+    count = as_variable(product(tuple(extents_of(variable)[a] for a in axes)))
+    return cast(sum(cast(variable, wide), axis, keepdims=keepdims) / cast(count, wide), wanted)
+
+
+@word
+def var(
+    x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, dtype: str | None = None
+) -> Variable:
+    """Return the variance over ``axis``: the sum of squared deviations over ``count - ddof``."""
+    variable = as_variable(x)
+    deviations = scalars.sqr(variable - mean(variable, axis, dtype, keepdims=True))
+    found = mean(deviations, axis, dtype, keepdims)
+    if not ddof:
+        return found
+    axes = _axes(axis, variable.ndim)
+    count = as_variable(product(tuple(extents_of(variable)[a] for a in axes)))
+    kind = found.type.dtype
+    return found * (cast(count, kind) / cast(count - ddof, kind))
+
+
+@word
+def std(
+    x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, dtype: str | None = None
+) -> Variable:
+    """Return the standard deviation over ``axis``; its slope is 0 where it is 0."""
+    return _root(var(x, axis, ddof, keepdims, dtype))
+
+
+def _root(x: Variable) -> Variable:
+    """Return the square root with slope 0 at 0."""
+    return scalars.switch(scalars.eq(x, 0), 0, scalars.sqrt(x))
+
+
+@word
+def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the norm of order ``ord`` of the elements over ``axis`` (of all, for None).
+
+    ord : a number; 0 counts, inf and -inf are the largest and the smallest magnitude; None or
+        "fro" means 2.  The slope of the 2-norm is 0 where it is 0.
+    """
+    variable = as_variable(x)
+    if ord in (None, 2, "fro"):
+        return _root(sum(scalars.sqr(variable), axis, keepdims=keepdims))
+    magnitudes = scalars.abs(variable)
+    if ord == 1:
+        return sum(magnitudes, axis, keepdims=keepdims)
+    if ord == 0:
+        return sum(scalars.neq(variable, 0), axis, variable.type.dtype, keepdims)
+    if ord in (math.inf, -math.inf):
+        return (max if ord > 0 else min)(magnitudes, axis, keepdims)
+    if isinstance(ord, str):
+        raise GraphValueError(f"there is no norm {ord!r} here", here(), "give a number")
+    return sum(magnitudes**ord, axis, keepdims=keepdims) ** (1.0 / ord)
+
+
+# exponentials -----------------------------------------------------------------------------------
+@word
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return ``log(sum(exp(x)))`` over ``axis``, without overflow."""
+    variable = as_variable(x)
+    axes = _axes(axis, variable.ndim)
+    top = _finite_max(variable, axes)
+    found = scalars.log(sum(scalars.exp(variable - top), axes, keepdims=True)) + top
+    return found if keepdims else _dropped(found, axes)
+
+
+def _finite_max(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """Return the largest elements where finite, else 0: what can be taken out of an exponent."""
+    top = DisconnectedGrad()(max(x, axes, keepdims=True))
+    return scalars.switch(scalars.isfinite(top), top, 0)
+
+
+def _dropped(x: Variable, axes: tuple[int, ...]) -> Variable:
+    return x.dimshuffle([a for a in range(x.ndim) if a not in axes])
+
+
+@word
+def softmax(x: Any, axis: Axis = -1) -> Variable:
+    """Return ``exp(x) / sum(exp(x))`` over ``axis``, without overflow."""
+    variable = as_variable(x)
+    axes = _axes(axis, variable.ndim)
+    powers = scalars.exp(variable - DisconnectedGrad()(max(variable, axes, keepdims=True)))
+    return powers / sum(powers, axes, keepdims=True)
+
+
+@word
+def log_softmax(x: Any, axis: Axis = -1) -> Variable:
+    """Return ``log(softmax(x))``, without overflow."""
+    variable = as_variable(x)
+    return variable - logsumexp(variable, axis, keepdims=True)
+
+
+# running reductions -----------------------------------------------------------------------------
+@word
+def cumsum(x: Any, axis: int | None = None) -> Variable:
+    """Return the running sum along ``axis`` (of the flat form, for None)."""
+    variable = flatten(x) if axis is None else as_variable(x)
+    return Cumulative("sum", normalized_axis(axis or 0, variable.ndim))(variable)
+
+
+@word
+def cumprod(x: Any, axis: int | None = None) -> Variable:
+    """Return the running product along ``axis``; its derivatives are exact at zeros."""
+    variable = flatten(x) if axis is None else as_variable(x)
+    return Cumulative("prod", normalized_axis(axis or 0, variable.ndim))(variable)
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
+    """Return the ``n``-th differences of neighbours along ``axis``."""
+    variable = as_variable(x)
+    before = (slice(None),) * normalized_axis(axis, variable.ndim)
+    for _ in range(n):
+        variable = variable[(*before, slice(1, None))] - variable[(*before, slice(None, -1))]
+    return variable
+
+
