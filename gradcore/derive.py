@@ -187,9 +187,7 @@ class Linear(ByOperand):
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the op applied to the tangents."""
-        moving = [
-            t for i, t in enumerate(tangents) if t is not None and self.entry(i) is not None
-        ]
+        moving = [t for i, t in enumerate(tangents) if t is not None and self.entry(i) is not None]
         if not any(isinstance(t, Variable) for t in moving):
             return [ZERO if moving else None]
         arguments = [
@@ -348,7 +346,9 @@ class TheanoMethods(Derivative):
         if undefined is not None:
             return [undefined] * len(seeds)
         found = pullback([ct for ct, _ in pairs], [t for _, t in pairs], seeds)
-        present = [f if isinstance(f, Variable) else zeros(s) for f, s in zip(found, seeds, strict=True)]
+        present = [
+            f if isinstance(f, Variable) else zeros(s) for f, s in zip(found, seeds, strict=True)
+        ]
         return list(substitute(present, dict(zip(seeds, node.outputs, strict=True))))
 
 
@@ -403,9 +403,7 @@ def sum_to(t: Variable, x: Variable) -> Variable:
     return t
 
 
-def transpose(
-    linear: Callable[[Variable], Variable], operand: Variable, ct: Variable
-) -> Variable:
+def transpose(linear: Callable[[Variable], Variable], operand: Variable, ct: Variable) -> Variable:
     """Return the transpose, at ``ct``, of a linear map of tensors shaped like ``operand``."""
     t = Variable(operand.type.with_dtype(direction_dtype(operand)))
     (found,) = pullback([linear(t)], [ct], [t])
@@ -431,11 +429,12 @@ class Masked:
     value: Variable
     lazy: bool = False
 
-    def applied(self) -> Variable:
-        """Return the cotangent with zeros where it does not count."""
+    def applied(self, x: Variable) -> Variable:
+        """Return the cotangent, that of ``x``, with zeros where it does not count."""
         if self.condition is None:
             return self.value
-        zero = zeros(self.value) if self.lazy else 0
+        # The value of a branch that is not taken need not have the shape of x.
+        zero = zeros(x) if self.lazy else 0
         branches = (self.value, zero) if self.where else (zero, self.value)
         return LANGUAGE["ifelse" if self.lazy else "switch"](self.condition, *branches)
 
@@ -459,20 +458,20 @@ class Masked:
         """Return this for an operand ``x`` that may have been stretched to ``output``."""
         if x.broadcastable == output.broadcastable:
             return self
-        return Masked(None, True, sum_to(self.applied(), x))
+        return Masked(None, True, sum_to(self.applied(output), x))
 
 
 Contribution: TypeAlias = Direction | Masked
 
 
-def combined(contributions: Sequence[Contribution]) -> Contribution:
-    """Return the sum of all cotangents of one variable."""
+def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution:
+    """Return the sum of all cotangents of ``x``."""
     masked = [c for c in contributions if isinstance(c, Masked)]
     plain = total([c for c in contributions if not isinstance(c, Masked)])
     if not masked or isinstance(plain, Undefined):
         return plain
     if isinstance(plain, Variable):
-        return total([plain, *(m.applied() for m in masked)])
+        return total([plain, *(m.applied(x) for m in masked)])
     sides: dict[tuple[Variable | None, bool, bool], list[Variable]] = {}
     for m in masked:
         sides.setdefault((m.condition, m.where, m.lazy), []).append(m.value)
@@ -484,14 +483,14 @@ def combined(contributions: Sequence[Contribution]) -> Contribution:
     if len(sums) == 2 and (condition, not where, lazy) in sums:
         branches = sums[condition, True, lazy], sums[condition, False, lazy]
         return LANGUAGE["ifelse" if lazy else "switch"](condition, *branches)
-    applied = total([m.applied() for m in masked])
-    assert isinstance(applied, Variable)
-    return Masked(None, True, applied)
+    added = total([m.applied(x) for m in masked])
+    assert isinstance(added, Variable)
+    return Masked(None, True, added)
 
 
-def applied(contribution: Contribution) -> Direction:
-    """Return a cotangent with its mask, if any, applied."""
-    return contribution.applied() if isinstance(contribution, Masked) else contribution
+def applied(x: Variable, contribution: Contribution) -> Direction:
+    """Return a cotangent of ``x`` with its mask, if any, applied."""
+    return contribution.applied(x) if isinstance(contribution, Masked) else contribution
 
 
 # the sweeps -------------------------------------------------------------------------------------
@@ -535,15 +534,16 @@ def pullback(
             continue
         with on_behalf_of(node.where):
             arriving = [
-                ZERO if output.type.is_discrete and output in gathered
-                else combined(gathered.get(output, ()))
+                ZERO
+                if output.type.is_discrete and output in gathered
+                else combined(output, gathered.get(output, ()))
                 for output in node.outputs
             ]
             contributions = _through(node, arriving, wanted)
             for v, contribution in zip(node.inputs, contributions, strict=True):
                 if contribution is not None:
                     gathered.setdefault(v, []).append(_cast(contribution, v))
-    return [applied(combined(gathered.get(v, ()))) for v in wrt]
+    return [applied(v, combined(v, gathered.get(v, ()))) for v in wrt]
 
 
 def _cast(contribution: Contribution, x: Variable) -> Contribution:
@@ -563,9 +563,8 @@ def _through(
     """Return what the cotangents ``arriving`` at ``node`` contribute to its inputs."""
     derivative = derivative_of(node.op)
     connected = [
-        want and any(
-            derivative.connects(node, i, o) for o, ct in enumerate(arriving) if ct is not None
-        )
+        want
+        and any(derivative.connects(node, i, o) for o, ct in enumerate(arriving) if ct is not None)
         for i, want in enumerate(wanted)
     ]
     for ct in arriving:
@@ -586,7 +585,7 @@ def _through(
             return _through_diagonal(derivative, node, arriving[0], connected)
     if derivative.masks:
         return derivative.pullback(node, arriving, connected)
-    bare = [applied(ct) for ct in arriving]
+    bare = [applied(v, ct) for v, ct in zip(node.outputs, arriving, strict=True)]
     found = derivative.pullback(node, bare, connected)
     return [Masked(None, True, ct) if isinstance(ct, Variable) else ct for ct in found]
 
@@ -601,8 +600,9 @@ def _through_lazily(
     mask = next(ct for ct in arriving if isinstance(ct, Masked))
     bare = [ct.value if isinstance(ct, Masked) else ct for ct in arriving]
     found: list[Contribution] = []
-    for ct in derivative.pullback(node, bare, wanted):
-        found.append(mask.but(applied(ct)) if isinstance(ct, (Variable, Masked)) else ct)  # pyright: ignore[reportArgumentType] - a variable
+    for x, ct in zip(node.inputs, derivative.pullback(node, bare, wanted), strict=True):
+        ct = applied(x, ct)
+        found.append(mask.but(ct) if isinstance(ct, Variable) else ct)
     return found
 
 
@@ -635,7 +635,9 @@ def _through_branch(
             continue
         inner = Masked(condition, i == 1, outer.value)
         if outer.condition is condition and not outer.lazy:
-            found.append(inner.summed_to(node.inputs[i], node.out) if outer.where == inner.where else ZERO)
+            found.append(
+                inner.summed_to(node.inputs[i], node.out) if outer.where == inner.where else ZERO
+            )
             continue
         both = LANGUAGE["and_"](outer.truth(), inner.truth())
         found.append(Masked(both, True, outer.value).summed_to(node.inputs[i], node.out))

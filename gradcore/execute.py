@@ -68,9 +68,7 @@ def straight_line(
     return space["run"]
 
 
-def _explainer(
-    graph: FunctionGraph, names: dict[Variable, str]
-) -> Callable[[BaseException], None]:
+def _explainer(graph: FunctionGraph, names: dict[Variable, str]) -> Callable[[BaseException], None]:
     """Return a function that tells an exception which node raised it."""
 
     def explain(error: BaseException) -> None:

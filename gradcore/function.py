@@ -386,7 +386,9 @@ class Function:
             if value is missing:
                 values[position] = self._defaults[position]
                 if values[position] is None:
-                    name = inputs[position].keyword or f"{position} ({inputs[position].variable.type})"
+                    name = (
+                        inputs[position].keyword or f"{position} ({inputs[position].variable.type})"
+                    )
                     raise ArgumentError(f"{self._label()}: argument {name!r} is missing")
         return tuple(values)
 
@@ -512,8 +514,10 @@ def _executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
         found, expected = run(*values), plain(*values)
         for v, a, b in zip(written, found, expected, strict=False):
             tolerance = 1e-3 if v.type.dtype in ("float16", "float32") else 1e-7
-            if a.dtype != b.dtype or a.shape != b.shape or not np.allclose(
-                a, b, rtol=tolerance, atol=tolerance, equal_nan=True
+            if (
+                a.dtype != b.dtype
+                or a.shape != b.shape
+                or not np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
             ):
                 raise DebugModeError(
                     f"{v} is {a} when the graph is rewritten, and {b} as it was written",

@@ -135,7 +135,9 @@ class _Tree:
             variable, level = stack.pop()
             node = variable.owner
             seen = (node or variable) in self.letters
-            self.lines.append(" |" * (level - indent) + self._line(variable) + (" ..." if seen and node else ""))
+            self.lines.append(
+                " |" * (level - indent) + self._line(variable) + (" ..." if seen and node else "")
+            )
             if node is None or seen or 0 <= self.depth <= level - indent:
                 continue
             if node.op.graphs:
@@ -163,7 +165,10 @@ class _Tree:
         """Add the graphs that ops run themselves, such as the bodies of scans."""
         for letter, op in self.bodies:
             for graph in op.graphs:
-                self.lines += ["", f"inside {op.label()} [{letter}], of {', '.join(map(str, graph.inputs))}:"]
+                self.lines += [
+                    "",
+                    f"inside {op.label()} [{letter}], of {', '.join(map(str, graph.inputs))}:",
+                ]
                 for output in graph.outputs:
                     self.add(output, 0)
 
@@ -176,5 +181,3 @@ def _letters(number: int) -> str:
         number, digit = divmod(number - 1, 26)
         text = string.ascii_uppercase[digit] + text
     return text
-
-

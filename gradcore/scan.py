@@ -85,7 +85,9 @@ class Looped:
         """Return, for each tap, the variable that stands for its element in a step."""
         found: list[Variable] = []
         for tap in self.taps:
-            name = f"{self.tensor.name or 'x'}[t{tap:+d}]" if tap else f"{self.tensor.name or 'x'}[t]"
+            name = (
+                f"{self.tensor.name or 'x'}[t{tap:+d}]" if tap else f"{self.tensor.name or 'x'}[t]"
+            )
             v = Variable(TensorType(self.tensor.dtype, self.tensor.type.shape[1:]), name)
             v.tag.origin = (
                 f"{name} is one element of the sequence {self.tensor}: inside the step it is a new "
@@ -218,7 +220,9 @@ def _are_updates(item: Any) -> bool:
     return (
         isinstance(item, list)
         and bool(item)  # pyright: ignore[reportUnknownArgumentType] - of any kind
-        and all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], SharedVariable) for p in item)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any kind
+        and all(
+            isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], SharedVariable) for p in item
+        )  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any kind
     )
 
 
@@ -249,7 +253,9 @@ class Loop:
         self.name = name
         self.where: Location | None = here()
         self.sequences = [_as_sequence(given) for given in _listed(sequences)]
-        infos = None if outputs_info is None else [_as_output(given) for given in _listed(outputs_info)]
+        infos = (
+            None if outputs_info is None else [_as_output(given) for given in _listed(outputs_info)]
+        )
         self.constants = [as_variable(given) for given in _listed(non_sequences)]
         self.steps = self._steps(n_steps)
         self.elements = [v for s in self.sequences for v in s.placeholders()]
@@ -404,9 +410,7 @@ class Loop:
         results = [*(s.new for s in self.states), *self.outputs, *conditions]
         captured = self._captured(results, placeholders)
         inner = {v: Variable(v.type, v.name) for v in captured}
-        body = FunctionGraph(
-            (*placeholders, *inner.values()), tuple(substitute(results, inner))
-        )
+        body = FunctionGraph((*placeholders, *inner.values()), tuple(substitute(results, inner)))
         op = Scan(
             body,
             len(self.elements),

@@ -96,7 +96,9 @@ def shared(
             "compile a function that computes it, or use .eval()",
         )
     if strict and not isinstance(value, np.ndarray):
-        raise ArgumentError(f"shared(strict=True) takes an array, not {type(value).__name__}", here())
+        raise ArgumentError(
+            f"shared(strict=True) takes an array, not {type(value).__name__}", here()
+        )
     array = np.asarray(value)
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         if array.dtype.kind == "f":

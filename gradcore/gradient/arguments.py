@@ -42,7 +42,11 @@ def like(model: Any, results: list[Any]) -> Any:
 
 def points_for(points: Any, variables: Sequence[Variable], what: str) -> list[Variable]:
     """Return the evaluation points for ``variables``, checked."""
-    given = list(points) if isinstance(points, (list, tuple)) and len(variables) == len(points) else [points]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - checked next
+    given = (
+        list(points)
+        if isinstance(points, (list, tuple)) and len(variables) == len(points)
+        else [points]
+    )  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - checked next
     if len(given) != len(variables):
         raise EvaluationPointError(
             f"{what} needs an evaluation point for each of {len(variables)} variables, "

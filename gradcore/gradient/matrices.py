@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.derive import moving_with, pushforward
-from gradcore.gradient.arguments import Variables, complain, disconnection, like, listed, points_for, present
+from gradcore.gradient.arguments import (
+    Variables,
+    complain,
+    disconnection,
+    like,
+    listed,
+    points_for,
+    present,
+)
 from gradcore.gradient.modes import grad
 from gradcore.graph import Variable, as_variable, toposort
 from gradcore.graph.nodes import extents_of

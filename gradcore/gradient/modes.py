@@ -75,12 +75,24 @@ def grad(
         list(starts), list(starts.values()), variables, frozenset(consider_constant or ())
     )
     results = [
-        told(direction, variable, list(starts), disconnected_inputs, return_disconnected, null_gradients)
+        told(
+            direction,
+            variable,
+            list(starts),
+            disconnected_inputs,
+            return_disconnected,
+            null_gradients,
+        )
         for direction, variable in zip(found, variables, strict=True)
     ]
     if add_names and cost is not None and cost.name:
         for variable, result in zip(variables, results, strict=True):
-            if variable.name and isinstance(result, Variable) and result.name is None and result.owner:
+            if (
+                variable.name
+                and isinstance(result, Variable)
+                and result.name is None
+                and result.owner
+            ):
                 result.name = f"(d{cost.name}/d{variable.name})"
     return like(wrt, results)
 

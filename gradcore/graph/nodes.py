@@ -260,6 +260,31 @@ class Apply:
         return node
 
 
+@dataclasses.dataclass(frozen=True)
+class Arg:
+    """What to draw an operand of a test from.
+
+    shape : its extents; an extent of 1 is known to be 1, the others are known or not in turn.
+    dtype : a dtype, or "float": all float dtypes in turn.
+    low, high : the bounds of its elements.
+    value : the operand itself, where it cannot be drawn.
+    """
+
+    shape: tuple[int, ...] = ()
+    dtype: str = "float"
+    low: float = -3
+    high: float = 3
+    value: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """An op and operands to test it on."""
+
+    op: Op
+    operands: tuple[Arg, ...]
+
+
 class Op:
     """What a node does: an abstract class, or a final one whose fields are its parameters.
 
@@ -392,6 +417,12 @@ class Op:
         For a scalar an extent, for a vector a tuple of them; `UNKNOWN`: the op says nothing.
         """
         return UNKNOWN
+
+    # testing ------------------------------------------------------------------------------------
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return ops of this class with operands to test them on, enough to reach every line."""
+        return ()
 
     # meaning ------------------------------------------------------------------------------------
     def reference(self, *arrays: Any) -> Any:

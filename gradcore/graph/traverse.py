@@ -79,9 +79,7 @@ def free_inputs(variables: Iterable[Variable]) -> list[Variable]:
     return [v for v in graph_inputs(variables) if not isinstance(v, Constant)]
 
 
-def depends_on(
-    variables: Iterable[Variable], sources: Collection[Variable]
-) -> set[Variable]:
+def depends_on(variables: Iterable[Variable], sources: Collection[Variable]) -> set[Variable]:
     """Return all variables among the ancestors of ``variables`` that are computed from ``sources``.
 
     The sources that are reached are included.

@@ -140,9 +140,7 @@ class TensorType:
             and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))
         )
 
-    def filter(
-        self, value: Any, strict: bool = False, allow_downcast: bool | None = None
-    ) -> Array:
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Array:
         """Return ``value`` as an array of this type.
 
         Python numbers (alone or in lists) take the dtype if it can hold them; they have no
@@ -156,8 +154,7 @@ class TensorType:
             array = self._converted(array, value, strict, allow_downcast)
         if array.ndim != len(self.shape):
             raise TypeError(
-                f"expects {_ranks(len(self.shape))}, got {_ranks(array.ndim)} "
-                f"(shape {array.shape})"
+                f"expects {_ranks(len(self.shape))}, got {_ranks(array.ndim)} (shape {array.shape})"
             )
         if not self.admits(array.shape):
             raise TypeError(f"expects shape {_shown(self.shape)}, got {array.shape}")

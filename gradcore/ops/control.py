@@ -12,12 +12,20 @@ from typing import Any, final
 
 import numpy as np
 
-from gradcore.derive import Branch, ByOperand, Disconnected, Flat, Linear, NotDifferentiable, Reverse
+from gradcore.derive import (
+    Branch,
+    ByOperand,
+    Disconnected,
+    Flat,
+    Linear,
+    NotDifferentiable,
+    Reverse,
+)
 from gradcore.errors import AssertionFailedError, GraphTypeError
 from gradcore.execute import straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel, Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import UNKNOWN
-from gradcore.graph.nodes import as_variable
+from gradcore.graph.nodes import Arg, Sample, as_variable
 from gradcore.graph.types import TensorType
 from gradcore.language import LANGUAGE
 
@@ -34,6 +42,12 @@ class IfElse(Op):
 
     outputs: int = 1
     derivative = Branch(lazy=True)
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        a, b = Arg((2,)), Arg((3,))
+        return [Sample(cls(1), (Arg(value=c), a, b)) for c in (True, False)]
 
     def label(self) -> str:
         """Return ifelse."""
@@ -94,6 +108,13 @@ class Conditional(Op):
     derivative = NotDifferentiable("it is the compiled form of ifelse: differentiate before")
     foldable = False
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        x = TensorType("float64", (None,))("x")
+        graphs = FunctionGraph((x,), (LANGUAGE["exp"](x),)), FunctionGraph((x,), (x[1:],))
+        return [Sample(cls(*graphs), (Arg(value=c), Arg((3,), "float64"))) for c in (True, False)]
+
     @property
     def graphs(self) -> tuple[FunctionGraph, ...]:
         """The graphs of the branches."""
@@ -114,7 +135,10 @@ class Conditional(Op):
             Variable(
                 TensorType(
                     a.type.dtype,
-                    tuple(m if m == n else None for m, n in zip(a.type.shape, b.type.shape, strict=True)),
+                    tuple(
+                        m if m == n else None
+                        for m, n in zip(a.type.shape, b.type.shape, strict=True)
+                    ),
                 )
             )
             for a, b in zip(self.then.outputs, self.orelse.outputs, strict=True)
@@ -172,6 +196,11 @@ class Assert(PassingOn):
     message: str = "a condition is false"
     foldable = False
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=True)))]
+
     def reference(self, *arrays: Any) -> Any:
         """Return the operand, or raise AssertionFailedError."""
         x, *conditions = arrays
@@ -188,6 +217,11 @@ class Print(PassingOn):
     message: str = ""
     attributes: tuple[str, ...] = ("__str__",)
     foldable = False
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls("x", ()), (Arg((2, 3)),))]
 
     def reference(self, *arrays: Any) -> Any:
         """Print and return the operand."""
@@ -214,6 +248,11 @@ class ZeroGrad(GradientMark):
 
     derivative = Flat()
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(), (Arg((2, 3)),))]
+
     def label(self) -> str:
         """Return zero_grad."""
         return "zero_grad"
@@ -225,6 +264,11 @@ class DisconnectedGrad(GradientMark):
     """An identity that cuts derivatives off."""
 
     derivative = Disconnected()
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(), (Arg((2, 3)),))]
 
     def label(self) -> str:
         """Return disconnected_grad."""
@@ -238,6 +282,11 @@ class GradScale(GradientMark):
 
     multiplier: float
     derivative = Reverse((lambda op, ct, x, z: ct * op.multiplier,))
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(2.0), (Arg((2, 3)),))]
 
     def label(self) -> str:
         """Return grad_scale."""
@@ -268,8 +317,11 @@ class GradClip(GradientMark):
     high: float
     derivative = ClippedCotangent((lambda *_: NotImplemented,))
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(-0.5, 0.5), (Arg((2, 3)),))]
+
     def label(self) -> str:
         """Return grad_clip."""
         return "grad_clip"
-
-

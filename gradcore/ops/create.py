@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,6 +12,7 @@ from gradcore.derive import Disconnected
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import larger
+from gradcore.graph.nodes import Arg, Sample
 
 
 @final
@@ -22,6 +24,11 @@ class Arange(Op):
     """
 
     derivative = Disconnected()
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(), (Arg(value=n),)) for n in (0, 5)]
 
     def check(self, *inputs: Variable) -> None:
         """Take an integer scalar."""

@@ -228,9 +228,7 @@ class Elementwise(Op):
                 loop = ()
             if loop and loop[-1] == wanted:
                 return numpy
-        conversions = [
-            None if self.natural or name == result else wanted for name in given
-        ]
+        conversions = [None if self.natural or name == result else wanted for name in given]
 
         def converted(*arrays: Any) -> Any:
             operands = (

@@ -33,7 +33,7 @@ from gradcore.graph import (
     upcast,
 )
 from gradcore.graph.extents import broadcast, choose, larger, smaller
-from gradcore.graph.nodes import as_variable, constant_extent, static_operand
+from gradcore.graph.nodes import Arg, Sample, as_variable, constant_extent, static_operand
 from gradcore.language import LANGUAGE
 
 
@@ -180,6 +180,11 @@ class Subtensor(Op):
     pattern: Pattern
     derivative = Linear((_scatter,))
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(pattern), (x, *indices)) for pattern, x, indices in _sampled_patterns()]
+
     def check(self, *inputs: Variable) -> None:
         """Check the pattern against the rank and the known extents."""
         check_pattern(self.pattern, inputs[0], inputs[1:])
@@ -230,17 +235,44 @@ def check_pattern(pattern: Pattern, x: Variable, indices: Sequence[Variable]) ->
         raise GraphIndexError(f"{len(axes)} indices for {x}, which has {x.ndim} axes", here())
     for axis, (entry, n) in enumerate(zip(axes, x.type.shape, strict=False)):
         if isinstance(entry, int) and n is not None and not -n <= entry < n:
-            raise GraphIndexError(f"index {entry} is out of bounds for axis {axis} of {x}, of extent {n}", here())
+            raise GraphIndexError(
+                f"index {entry} is out of bounds for axis {axis} of {x}, of extent {n}", here()
+            )
         if isinstance(entry, Slice) and entry.step == 0:
             raise GraphIndexError("the step of a slice cannot be 0", here())
 
 
+def _sampled_patterns() -> list[tuple[Pattern, Arg, tuple[Arg, ...]]]:
+    """Return patterns of every kind, with what they index and what fills their slots."""
+    x = Arg((4, 3, 2))
+    i, j = Arg(value=1), Arg(value=-2)
+    rows, more = Arg(value=np.array([0, 2, 2])), Arg(value=np.array([[1], [-1]]))
+    scalar, array = Slot.SCALAR, Slot.ARRAY
+    return [
+        ((1,), x, ()),
+        ((-1, Slice(), 0), x, ()),
+        ((Slice(1, 3), None, Slice(None, None, -1)), x, ()),
+        ((Slice(-3, None, 2), Slice(5, 0, -2)), x, ()),
+        ((scalar, Slice(scalar, None)), x, (i, j)),
+        ((Slice(None, None, scalar),), x, (j,)),
+        ((array,), x, (rows,)),
+        ((Slice(), array, Slice(1, None)), x, (rows,)),
+        ((array, array), x, (rows, more)),
+        ((array, Slice(), array), x, (rows, Arg(value=np.array([0, 1, 1])))),
+        ((scalar, None, array), x, (i, more)),
+    ]
+
+
 # writing ----------------------------------------------------------------------------------------
-def _clear(op: IncSubtensor, ct: Variable, x: Variable, y: Variable, *indices: Variable) -> Variable:
+def _clear(
+    op: IncSubtensor, ct: Variable, x: Variable, y: Variable, *indices: Variable
+) -> Variable:
     return op(ct, 0, *indices) if op.overwrite else ct
 
 
-def _gather(op: IncSubtensor, ct: Variable, x: Variable, y: Variable, *indices: Variable) -> Variable:
+def _gather(
+    op: IncSubtensor, ct: Variable, x: Variable, y: Variable, *indices: Variable
+) -> Variable:
     part = Subtensor(op.pattern)(ct, *indices)
     if op.overwrite and _may_repeat(op.pattern, indices):
         part = LANGUAGE["switch"](_last_writer(op, x, part, indices), part, 0)
@@ -285,6 +317,17 @@ class IncSubtensor(Op):
     pattern: Pattern
     overwrite: bool
     derivative = Linear((_clear, _gather))
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        found: list[Sample] = []
+        for pattern, x, indices in _sampled_patterns():
+            part = np.empty(x.shape)[filled(pattern, [index.value for index in indices])].shape
+            for overwrite in (True, False):
+                found.append(Sample(cls(pattern, overwrite), (x, Arg(part), *indices)))
+                found.append(Sample(cls(pattern, overwrite), (x, Arg(), *indices)))
+        return found
 
     def label(self) -> str:
         """Return the name of the function."""
@@ -437,6 +480,14 @@ class Nonzero(Op):
 
     derivative = Flat()
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls(), (Arg((3, 4), "bool", 0, 1),)),
+            Sample(cls(), (Arg((5,), "int64", 0, 1),)),
+        ]
+
     def check(self, *inputs: Variable) -> None:
         """Refuse scalars."""
         if not inputs[0].ndim:
@@ -473,6 +524,11 @@ class Sort(Op):
         (lambda op, t, x, z: LANGUAGE["take_along_axis"](t, ArgSort(op.axis)(x), op.axis),)
     )
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(axis), (Arg((4, 3)),)) for axis in (0, 1)]
+
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape of the tensor."""
         return operands[0].shape
@@ -489,6 +545,11 @@ class ArgSort(Op):
 
     axis: int
     derivative = Flat()
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(axis), (Arg((4, 3)),)) for axis in (0, 1)]
 
     def dtype(self, *dtypes: str) -> str:
         """Return int64."""

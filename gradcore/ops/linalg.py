@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,7 +12,7 @@ from gradcore.derive import Multilinear, sum_to
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import broadcast, clash
-from gradcore.graph.nodes import static_operand
+from gradcore.graph.nodes import Arg, Sample, static_operand
 from gradcore.ops.broadcasting import extent_check, with_check
 
 
@@ -37,6 +38,17 @@ class Dot(Op):
     """The product of two vectors or matrices: sum over the last axis of x and the first of y."""
 
     derivative = Multilinear((_dot_by_left, _dot_by_right))
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        vector, matrix = Arg((3,)), Arg((3, 4))
+        return [
+            Sample(cls(), (vector, vector)),
+            Sample(cls(), (vector, matrix)),
+            Sample(cls(), (Arg((2, 3)), vector)),
+            Sample(cls(), (Arg((2, 3)), matrix)),
+        ]
 
     def check(self, *inputs: Variable) -> None:
         """Take vectors and matrices that fit."""
@@ -76,6 +88,15 @@ class MatMul(Op):
     """Products of stacks of matrices; the axes before the last two broadcast."""
 
     derivative = Multilinear((_matmul_by_left, _matmul_by_right))
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls(), (Arg((2, 3, 4)), Arg((2, 4, 2)))),
+            Sample(cls(), (Arg((2, 1, 3, 4)), Arg((5, 4, 2)))),
+            Sample(cls(), (Arg((3, 4)), Arg((2, 4, 2)))),
+        ]
 
     def check(self, *inputs: Variable) -> None:
         """Take stacks of matrices that fit."""

@@ -7,7 +7,7 @@ derivatives: the derivative of a product is a product of the *other* factors, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -18,6 +18,7 @@ from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Derivative, Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.types import upcast
+from gradcore.graph.nodes import Arg, Sample
 from gradcore.language import LANGUAGE
 
 Axes: TypeAlias = tuple[int, ...]
@@ -35,9 +36,7 @@ def normalized_axes(axis: int | Axes | list[int] | None, ndim: int) -> Axes:
     if len(set(axes)) < len(axes):
         raise GraphValueError(f"an axis is named twice in axis={axis}", here())
     if axes and not 0 <= axes[0] <= axes[-1] < ndim:
-        raise GraphValueError(
-            f"axis={axis} does not exist: the operand has {ndim} axes", here()
-        )
+        raise GraphValueError(f"axis={axis} does not exist: the operand has {ndim} axes", here())
     return axes
 
 
@@ -128,6 +127,18 @@ class Reduce(Op):
     kind: str
     axes: Axes
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        x = Arg((2, 3, 2))
+        numbers = [
+            Sample(cls(kind, axes), (x,))
+            for kind in ("sum", "prod", "max", "min")
+            for axes in ((0,), (1,), (0, 2), (0, 1, 2))
+        ]
+        flags = Arg((2, 3), "bool", 0, 1)
+        return [*numbers, Sample(cls("any", (0,)), (flags,)), Sample(cls("all", (0, 1)), (flags,))]
+
     @property
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
         """How it moves."""
@@ -173,6 +184,13 @@ class ArgReduce(Op):
     axis: int
     derivative = Flat()
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls(kind, axis), (Arg((3, 4)),)) for kind in ("max", "min") for axis in (0, 1)
+        ]
+
     def label(self) -> str:
         """Return argmax or argmin."""
         return f"arg{self.kind}"
@@ -213,6 +231,13 @@ class Cumulative(Op):
     kind: str
     axis: int
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls(kind, axis), (Arg((3, 4)),)) for kind in ("sum", "prod") for axis in (0, 1)
+        ]
+
     @property
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
         """How it moves."""
@@ -241,8 +266,10 @@ class Cumulative(Op):
         return numpy(x, axis=self.axis, dtype=_accumulated(x.dtype.name))
 
 
-def _recurrence_by_factor(op: Recurrence, t: Variable, a: Variable, b: Variable, y: Variable) -> Variable:
-    return op(a, t * shifted(y, op.axis, 0))
+def _back(op: Recurrence, ct: Variable, a: Variable) -> Variable:
+    """Transpose of the recurrence as a map of b: the recurrence from the other end."""
+    reverse = (*(slice(None),) * op.axis, slice(None, None, -1))
+    return op(shifted(a[reverse], op.axis, 0), ct[reverse])[reverse]
 
 
 @final
@@ -255,7 +282,17 @@ class Recurrence(Op):
     """
 
     axis: int
-    derivative = Forward((_recurrence_by_factor, lambda op, t, a, b, y: op(a, t)))
+    derivative = Reverse(
+        (
+            lambda op, ct, a, b, y: _back(op, ct, a) * shifted(y, op.axis, 0),
+            lambda op, ct, a, b, y: _back(op, ct, a),
+        )
+    )
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(axis), (Arg((3, 4)), Arg((3, 4)))) for axis in (0, 1)]
 
     def dtype(self, *dtypes: str) -> str:
         """Return the dtype that holds both."""
@@ -265,7 +302,9 @@ class Recurrence(Op):
         """Both operands have one shape."""
         a, b = inputs
         if a.ndim != b.ndim:
-            raise GraphTypeError(f"{self} takes operands of one rank, got {a.type}, {b.type}", here())
+            raise GraphTypeError(
+                f"{self} takes operands of one rank, got {a.type}, {b.type}", here()
+            )
 
     def shape(self, *operands: Operand) -> Shape:
         """Return the common shape."""
@@ -281,4 +320,3 @@ class Recurrence(Op):
             state = a[k] * state + b[k]
             y[k] = state
         return np.moveaxis(y, 0, self.axis)
-

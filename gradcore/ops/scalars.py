@@ -176,7 +176,7 @@ log1p = elementwise("log1p", np.log1p, "log(1 + x), exact for small x",
 logaddexp = elementwise("logaddexp", np.logaddexp, "log(exp(x) + exp(y)), without overflow",
     lambda t, x, y, z: t * exp(x - z),
     lambda t, x, y, z: t * exp(y - z),
-    operands=2, traits=SYMMETRIC)
+    operands=2, traits=SYMMETRIC, domain=((0, 4), (0, 4)))
 
 sigmoid = elementwise("sigmoid", Special("expit"), "1 / (1 + exp(-x)), the logistic function",
     lambda t, x, z: t * z * (1 - z))

@@ -51,7 +51,7 @@ from gradcore.graph import (
     substitute,
     toposort,
 )
-from gradcore.graph.nodes import as_variable, constant_extent
+from gradcore.graph.nodes import Arg, Sample, as_variable, constant_extent
 from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
 from gradcore.ops.scalars import fill
@@ -141,6 +141,19 @@ class Scan(Op):
         return Results(tuple(outputs[: self.states]), tuple(outputs[self.states : end]), condition)
 
     # typing -------------------------------------------------------------------------------------
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        scalar = TensorType("float64")
+        row, state, w = TensorType("float64", (None,))("row"), scalar("state"), scalar("w")
+        new = LANGUAGE["tanh"](state * w + row.sum())
+        body = FunctionGraph((row, state, w), (new, row * new))
+        stopping = FunctionGraph(body.inputs, (*body.outputs, new < -2))
+        operands = Arg((4, 3), "float64"), Arg((), "float64"), Arg((), "float64")
+        return [Sample(cls(body, 1, 1), (Arg(value=n), *operands)) for n in (0, 3, 4)] + [
+            Sample(cls(stopping, 1, 1, until=True), (Arg(value=4), *operands))
+        ]
+
     def make_node(self, *inputs: Any) -> Apply:
         """Return a node, after checking the inputs against the body."""
         variables = list(map(as_variable, inputs))
@@ -152,7 +165,9 @@ class Scan(Op):
             raise ScanError(f"scan cannot take {known} steps", here())
         for sequence, element in zip(given.sequences, inner.sequences, strict=True):
             if not element.type.includes(TensorType(sequence.dtype, sequence.type.shape[1:])):
-                raise ScanError(f"{element} ({element.type}) is no element of {sequence.type}", here())
+                raise ScanError(
+                    f"{element} ({element.type}) is no element of {sequence.type}", here()
+                )
         for initial, state in zip(given.states, inner.states, strict=True):
             if not state.type.includes(initial.type):
                 raise ScanError(f"{state} ({state.type}) cannot start as {initial.type}", here())
@@ -288,7 +303,9 @@ def links(op: Scan) -> Mapping[int, frozenset[int]]:
         step[i] = {o for o, output in enumerate(body.outputs) if output in moving}
     onward = {o: step[op.sequences + o] | {o} for o in range(op.states)}
     while True:
-        wider = {o: set().union(*(onward.get(p, {p}) for p in reach)) for o, reach in onward.items()}
+        wider = {
+            o: set().union(*(onward.get(p, {p}) for p in reach)) for o, reach in onward.items()
+        }
         if wider == onward:
             break
         onward = wider
@@ -411,7 +428,7 @@ class _Reverse:
         self.op = op
         self.node = node
         self.guard = any(isinstance(ct, Masked) for ct in cotangents)
-        self.given = [applied(ct) for ct in cotangents]
+        self.given = [applied(v, ct) for v, ct in zip(node.outputs, cotangents, strict=True)]
         self.wanted = wanted
         self.inner = op.parts(op.body.inputs)
         self.outer = op.parts(node.inputs[1:])
@@ -432,7 +449,11 @@ class _Reverse:
         constants = [v for v in inner.constants if live_of[v] and wanted_of[v]]
 
         news = [self.results.states[inner.states.index(state)] for state in live]
-        pairs = [(y, ct) for y, ct in zip(self.results.stacks, stacks, strict=True) if isinstance(ct, Variable)]
+        pairs = [
+            (y, ct)
+            for y, ct in zip(self.results.stacks, stacks, strict=True)
+            if isinstance(ct, Variable)
+        ]
         state_seeds = _placeholders(live, "g_")
         stack_seeds = _placeholders([y for y, _ in pairs], "g_")
         seeds: list[Contribution] = [*state_seeds, *stack_seeds]
@@ -485,10 +506,10 @@ class _Reverse:
         last = dict(zip(inner.states, self.given, strict=False))
         finals = dict(zip(inner.states, node.outputs, strict=False))
         initial = [ct if isinstance(ct := last[v], Variable) else zeros(finals[v]) for v in live]
-        constants = {k: c for k, c in zip(inner.constants, outer.constants, strict=True) if k in needed}
-        body = FunctionGraph(
-            (*sequences, *state_seeds, *sums, *constants), tuple(outputs)
-        )
+        constants = {
+            k: c for k, c in zip(inner.constants, outer.constants, strict=True) if k in needed
+        }
+        body = FunctionGraph((*sequences, *state_seeds, *sums, *constants), tuple(outputs))
         loop = Scan(body, len(sequences), len(live) + len(sums), name=_named("grad", op))
         back = loop.make_node(
             steps, *sequences.values(), *initial, *(zeros(starts[v]) for v in summed),
@@ -549,7 +570,11 @@ def _recorded(
     position = {output: k for k, node in enumerate(op.body.nodes) for output in node.outputs}
     dummies = _shape_dummies([v for v in shape_only if v not in read])
     for dummy in dummies.values():
-        read.update((v, None) for v in ancestors([dummy], forward) if v in forward and not isinstance(v, Constant))
+        read.update(
+            (v, None)
+            for v in ancestors([dummy], forward)
+            if v in forward and not isinstance(v, Constant)
+        )
     stored: dict[Variable, None] = {}
     for v in sorted(read, key=lambda v: position.get(v, -1)):
         if v in inner.states or (v.owner is not None and not _cheap(v, {*inner.all, *stored})):
@@ -585,4 +610,3 @@ def _shape_dummies(variables: Sequence[Variable]) -> dict[Variable, Variable]:
         v: LANGUAGE["alloc"](np.zeros((), v.dtype), *shape)
         for v, shape in zip(variables, shapes, strict=True)
     }
-

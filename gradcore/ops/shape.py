@@ -17,7 +17,7 @@ from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, product
-from gradcore.graph.nodes import constant_extent, extents_of, static_operand
+from gradcore.graph.nodes import Arg, Sample, constant_extent, extents_of, static_operand
 from gradcore.language import LANGUAGE, define
 
 
@@ -28,6 +28,11 @@ class ShapeOf(Op):
 
     cheap = True
     derivative = Disconnected()
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(), (Arg((2, 3)),)), Sample(cls(), (Arg(),))]
 
     def label(self) -> str:
         """Return shape."""
@@ -58,6 +63,11 @@ class Extent(Op):
     axis: int
     cheap = True
     derivative = Disconnected()
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(axis), (Arg((2, 3)),)) for axis in (0, 1)]
 
     def dtype(self, *dtypes: str) -> str:
         """Return int64."""
@@ -95,6 +105,11 @@ class MakeVector(Op):
 
     cheap = True
     derivative = LinearInEach(transpose=_unstack)
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(), (Arg(), Arg(), Arg())), Sample(cls(), ())]
 
     def label(self) -> str:
         """Return vector."""
@@ -139,6 +154,17 @@ class DimShuffle(Op):
     cheap = True
     derivative = Linear((_dimshuffle_back,))
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls((1, 0)), (Arg((2, 3)),)),
+            Sample(cls(("x", 1, "x", 0)), (Arg((2, 3)),)),
+            Sample(cls((1,)), (Arg((1, 3)),)),
+            Sample(cls(()), (Arg((1, 1)),)),
+            Sample(cls(("x",)), (Arg(),)),
+        ]
+
     def check(self, *inputs: Variable) -> None:
         """Check the order against the rank."""
         (x,) = inputs
@@ -151,7 +177,9 @@ class DimShuffle(Op):
             )
         for axis, n in enumerate(x.type.shape):
             if axis not in axes and n not in (1, None):
-                raise ShapeError(f"cannot drop axis {axis} of {x}: its extent is {n}, not 1", here())
+                raise ShapeError(
+                    f"cannot drop axis {axis} of {x}: its extent is {n}, not 1", here()
+                )
 
     def shape(self, *operands: Operand) -> Shape:
         """Return the extents in the new order."""
@@ -193,6 +221,16 @@ class Reshape(Op):
 
     cheap = True
     derivative = Linear((_reshape_back,))
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls(), (Arg((2, 6)), Arg(value=3), Arg(value=4))),
+            Sample(cls(), (Arg((2, 6)), Arg(value=-1))),
+            Sample(cls(), (Arg((2, 3)), Arg(value=3), Arg(value=-1), Arg(value=1))),
+            Sample(cls(), (Arg((1, 1)),)),
+        ]
 
     def check(self, *inputs: Variable) -> None:
         """Check the extents."""
@@ -267,12 +305,23 @@ class Alloc(Op):
     cheap = True
     derivative = Linear((_alloc_back,))
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls(), (Arg(), Arg(value=2), Arg(value=3))),
+            Sample(cls(), (Arg((1, 3)), Arg(value=2), Arg(value=3))),
+            Sample(cls(), (Arg((2, 3)), Arg(value=4), Arg(value=2), Arg(value=3))),
+        ]
+
     def check(self, *inputs: Variable) -> None:
         """Check the extents against what is known of the value."""
         value, *extents = inputs
         _check_extents(self, tuple(extents))
         if value.ndim > len(extents):
-            raise ShapeError(f"cannot broadcast {value} ({value.type}) to {len(extents)} axes", here())
+            raise ShapeError(
+                f"cannot broadcast {value} ({value.type}) to {len(extents)} axes", here()
+            )
         wanted = [static_operand(n).value for n in extents][len(extents) - value.ndim :]
         for have, want in zip(value.type.shape, wanted, strict=True):
             if have not in (1, None) and isinstance(want, int) and have != want:
@@ -288,7 +337,9 @@ class Alloc(Op):
         wanted = [n.value for n in extents]
         lead = len(wanted) - value.ndim
         return tuple(
-            n if axis < lead or value.shape[axis - lead] == 1 else agreed([n, value.shape[axis - lead]])
+            n
+            if axis < lead or value.shape[axis - lead] == 1
+            else agreed([n, value.shape[axis - lead]])
             for axis, n in enumerate(wanted)
         )
 
@@ -333,6 +384,14 @@ class Join(Op):
     axis: int
     derivative = LinearInEach(transpose=_split_back)
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [
+            Sample(cls(0), (Arg((2, 3)), Arg((1, 3)), Arg((3, 3)))),
+            Sample(cls(1), (Arg((2, 3)), Arg((2, 2)))),
+        ]
+
     def check(self, *inputs: Variable) -> None:
         """All tensors have one rank, and agree in the other extents."""
         ranks = {x.ndim for x in inputs}
@@ -343,7 +402,9 @@ class Join(Op):
             known = {x.type.shape[axis] for x in inputs} - {None}
             if axis != self.axis and len(known) > 1:
                 given = ", ".join(f"{x} {x.type}" for x in inputs)
-                raise ShapeError(f"extents differ at axis {axis} of joined tensors: {given}", here())
+                raise ShapeError(
+                    f"extents differ at axis {axis} of joined tensors: {given}", here()
+                )
 
     def shape(self, *operands: Operand) -> Shape:
         """Return the sum of the extents along the axis."""
@@ -380,6 +441,11 @@ class SpecifyShape(Op):
     cheap = True
     derivative = Linear((lambda op, ct, x, *extents: ct,))
 
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=2), Arg(value=3)))]
+
     def parameters(self) -> dict[str, Any]:
         """Return nothing: the reason is not shown."""
         return {}
@@ -395,7 +461,9 @@ class SpecifyShape(Op):
         wanted = [static_operand(n).value for n in extents]
         for have, want in zip(x.type.shape, wanted, strict=True):
             if have is not None and isinstance(want, int) and have != want:
-                raise ShapeError(f"{x} is {x.type}, not of shape {tuple(wanted)}: {self.why}", here())
+                raise ShapeError(
+                    f"{x} is {x.type}, not of shape {tuple(wanted)}: {self.why}", here()
+                )
 
     def dtype(self, *dtypes: str) -> str:
         """Return the dtype of the tensor."""
@@ -422,6 +490,12 @@ class Repeat(Op):
 
     axis: int
     derivative = Linear((lambda op, ct, x, counts: _gather_back(op, ct, x, counts),))
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        counts = Arg(value=np.array([2, 0, 1]))
+        return [Sample(cls(0), (Arg((3, 2)), counts)), Sample(cls(1), (Arg((2, 3)), counts))]
 
     def check(self, *inputs: Variable) -> None:
         """Counts are a vector of integers."""

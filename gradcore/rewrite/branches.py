@@ -16,7 +16,11 @@ def _enclose(graph: FunctionGraph) -> FunctionGraph:
     graph = _merge(graph)
     while True:
         node = next(
-            (n for n in reversed(graph.nodes) if isinstance(n.op, IfElse) and any(_exclusive(graph, n))),
+            (
+                n
+                for n in reversed(graph.nodes)
+                if isinstance(n.op, IfElse) and any(_exclusive(graph, n))
+            ),
             None,
         )
         if node is None:
@@ -38,7 +42,10 @@ def _exclusive(graph: FunctionGraph, node: Apply) -> tuple[set[Apply], set[Apply
     """Return the nodes that only the first, and that only the second branch of ``node`` needs."""
     n = len(node.outputs)
     found: list[set[Apply]] = []
-    for mine, other in ((slice(1, n + 1), slice(n + 1, None)), (slice(n + 1, None), slice(1, n + 1))):
+    for mine, other in (
+        (slice(1, n + 1), slice(n + 1, None)),
+        (slice(n + 1, None), slice(1, n + 1)),
+    ):
         elsewhere = {node.inputs[0], *node.inputs[other], *graph.outputs}
         nodes: set[Apply] = set()
         for candidate in reversed(toposort(node.inputs[mine], graph.inputs)):
@@ -76,7 +83,11 @@ def _merge(graph: FunctionGraph) -> FunctionGraph:
         a, b = pair
         m, n = len(a.outputs), len(b.outputs)
         joint = IfElse(m + n).make_node(
-            a.inputs[0], *a.inputs[1 : m + 1], *b.inputs[1 : n + 1], *a.inputs[m + 1 :], *b.inputs[n + 1 :]
+            a.inputs[0],
+            *a.inputs[1 : m + 1],
+            *b.inputs[1 : n + 1],
+            *a.inputs[m + 1 :],
+            *b.inputs[n + 1 :],
         )
         replaced = dict(zip((*a.outputs, *b.outputs), joint.outputs, strict=True))
         graph = FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))

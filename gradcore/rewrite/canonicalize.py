@@ -257,7 +257,10 @@ def no_mark(node: Apply) -> Variable:
     return node.inputs[0]
 
 
-@rule(op=tuple(CASTS.values()), examples=[lambda x: x.astype("float32").astype("float64").astype("float32")])
+@rule(
+    op=tuple(CASTS.values()),
+    examples=[lambda x: x.astype("float32").astype("float64").astype("float32")],
+)
 def simpler_cast(node: Apply) -> Variable | None:
     """cast(x) = x, if x has that dtype; cast(cast(x)) = cast(x), if nothing is lost between"""
     (x,) = node.inputs
@@ -531,7 +534,9 @@ def reduced_stretch(node: Apply) -> Variable | None:
     assert isinstance(op, Reduce)
     if not _is(x, Alloc):
         return None
-    value = _inputs(x)[0].dimshuffle(*["x"] * (x.ndim - _inputs(x)[0].ndim), *range(_inputs(x)[0].ndim))
+    value = _inputs(x)[0].dimshuffle(
+        *["x"] * (x.ndim - _inputs(x)[0].ndim), *range(_inputs(x)[0].ndim)
+    )
     stretched = [a for a in op.axes if value.broadcastable[a] and not x.broadcastable[a]]
     if not stretched:
         return None
@@ -540,7 +545,7 @@ def reduced_stretch(node: Apply) -> Variable | None:
     if op.kind == "sum":
         return reduced * LANGUAGE["cast"](count, reduced.type.dtype)
     if op.kind == "prod":
-        return reduced ** count
+        return reduced**count
     # Of no elements there is no largest.
     return reduced if isinstance(count, int) and count else None
 
@@ -669,7 +674,11 @@ def simpler_bounds(node: Apply) -> Variable | None:
             for k, bound in enumerate(entry.bounds):
                 v = next(indices) if isinstance(bound, Slot) else None
                 known = constant_extent(v) if v is not None else bound
-                if k == 1 and entry.step in (None, 1) and _is_extent(v if known is None else known, n):
+                if (
+                    k == 1
+                    and entry.step in (None, 1)
+                    and _is_extent(v if known is None else known, n)
+                ):
                     known, v = None, None
                 elif (k == 0 and known == 0 and _ascends(entry)) or (k == 2 and known == 1):
                     known, v = None, None
@@ -706,7 +715,12 @@ def _is_extent(bound: Any, n: Any) -> bool:
 
 @rule(
     op=Subtensor,
-    examples=[lambda x: x[::-1][::-1], lambda x: x[::-1][0], lambda x: x[1:][1:], lambda x: x[1:][0]],
+    examples=[
+        lambda x: x[::-1][::-1],
+        lambda x: x[::-1][0],
+        lambda x: x[1:][1:],
+        lambda x: x[1:][0],
+    ],
 )
 def part_of_part(node: Apply) -> Variable | None:
     """x[::-1][::-1] = x; x[::-1][0] = x[-1]; x[a:][b:] = x[a + b:]"""
@@ -768,7 +782,9 @@ def part_just_written(node: Apply) -> Variable | None:
     if not isinstance(written, IncSubtensor) or is_advanced(op.pattern):
         return None
     base, y, *others = _inputs(x)
-    if written.pattern != op.pattern or any(a is not b for a, b in zip(indices, others, strict=True)):
+    if written.pattern != op.pattern or any(
+        a is not b for a, b in zip(indices, others, strict=True)
+    ):
         return None
     return y if written.overwrite else op(base, *indices) + y
 

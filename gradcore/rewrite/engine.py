@@ -21,7 +21,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.errors import Location, RewriteError
-from gradcore.graph import UNKNOWN, Apply, Array, Constant, FunctionGraph, Op, Variable, here, on_behalf_of
+from gradcore.graph import (
+    UNKNOWN,
+    Apply,
+    Array,
+    Constant,
+    FunctionGraph,
+    Op,
+    Variable,
+    here,
+    on_behalf_of,
+)
 from gradcore.graph.nodes import bare, symbolic_operand
 from gradcore.graph.traverse import replace_ops
 from gradcore.language import LANGUAGE
@@ -46,7 +56,9 @@ class Firing:
 
     def __str__(self) -> str:
         """Return it in a line."""
-        return f"{self.stage}: {self.rule} on {self.op}" + (f" ({self.where})" if self.where else "")
+        return f"{self.stage}: {self.rule} on {self.op}" + (
+            f" ({self.where})" if self.where else ""
+        )
 
 
 Trace: TypeAlias = list[Firing]

@@ -82,7 +82,11 @@ class Loop:
         inner = [each.inner for each in (*self.sequences, *self.states, *self.constants)]
         body = FunctionGraph(tuple(inner), tuple(self.outputs))
         op = Scan(
-            body, len(self.sequences), len(self.states), self.condition is not None, name=self.op.name
+            body,
+            len(self.sequences),
+            len(self.states),
+            self.condition is not None,
+            name=self.op.name,
         )
         node = op.make_node(
             self.steps,

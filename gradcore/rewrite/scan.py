@@ -53,7 +53,9 @@ def hoist_invariants(node: Apply) -> list[Variable] | None:
     found: dict[Variable, None] = {}
     for inside in toposort(loop.outputs, inner_inputs):
         if any(v in moving for v in inside.outputs):
-            found.update((v, None) for v in inside.inputs if v.owner is not None and v not in moving)
+            found.update(
+                (v, None) for v in inside.inputs if v.owner is not None and v not in moving
+            )
     found.update((v, None) for v in loop.outputs if v.owner is not None and v not in moving)
     if not found:
         return None
@@ -224,7 +226,15 @@ def _trimmed(node: Apply, kept: set[Variable]) -> dict[Variable, Variable]:
     stacks = [k for k, v in enumerate(results.stacks) if v in kept]
     condition = [] if loop.condition is None else [loop.condition]
     while True:
-        read = set(ancestors([*(loop.states[k].new for k in states), *(loop.stacks[k] for k in stacks), *condition]))
+        read = set(
+            ancestors(
+                [
+                    *(loop.states[k].new for k in states),
+                    *(loop.stacks[k] for k in stacks),
+                    *condition,
+                ]
+            )
+        )
         more = states | {k for k, s in enumerate(loop.states) if s.inner in read}
         if more == states:
             break
@@ -303,7 +313,10 @@ def _without_stacks(loop: Loop) -> FunctionGraph:
 
 def _merged(graph: FunctionGraph, a: Apply, b: Apply) -> FunctionGraph:
     left, right = Loop.of(a), Loop.of(b)
-    fresh = {each.inner: each.inner.clone() for each in (*right.sequences, *right.states, *right.constants)}
+    fresh = {
+        each.inner: each.inner.clone()
+        for each in (*right.sequences, *right.states, *right.constants)
+    }
     right.substitute(fresh)
     m, n = len(left.states), len(left.stacks)
     left.sequences += [Input(fresh[each.inner], each.outer) for each in right.sequences]
@@ -360,7 +373,9 @@ class Batch:
         if found is None:
             return False
         self.outer[node.outputs[0]] = found
-        if not isinstance(node.op, (DimShuffle, Subtensor)) or self.worked.intersection(node.inputs):
+        if not isinstance(node.op, (DimShuffle, Subtensor)) or self.worked.intersection(
+            node.inputs
+        ):
             self.worked.add(node.outputs[0])
         return True
 
@@ -381,7 +396,12 @@ def batched_node(
         return DimShuffle((0, *("x" if a == "x" else int(a) + 1 for a in op.order)))(x)
     if isinstance(op, Reduce):
         return Reduce(op.kind, tuple(a + 1 for a in op.axes))(x)
-    if isinstance(op, Subtensor) and batched[0] and not any(batched[1:]) and not is_advanced(op.pattern):
+    if (
+        isinstance(op, Subtensor)
+        and batched[0]
+        and not any(batched[1:])
+        and not is_advanced(op.pattern)
+    ):
         return Subtensor((Slice(), *op.pattern))(x, *inputs[1:])
     if isinstance(op, (Dot, MatMul)):
         return _batched_product(node, inputs, batched)
@@ -395,7 +415,9 @@ def _batched_product(
     if batched == [True, False] and b.ndim <= 2:
         if a.ndim == 1:
             return Dot()(x, y)
-        rows = LANGUAGE["reshape"](x, (x.shape[0] * x.shape[1], x.shape[2])) if a.ndim == 2 else None
+        rows = (
+            LANGUAGE["reshape"](x, (x.shape[0] * x.shape[1], x.shape[2])) if a.ndim == 2 else None
+        )
         if rows is None:
             return None
         return LANGUAGE["reshape"](Dot()(rows, y), (x.shape[0], x.shape[1], *extents_of(y)[1:]))
@@ -408,7 +430,9 @@ def _batched_product(
 
 @push_out.rule(
     op=Scan,
-    examples=[lambda x: scan(lambda row, s: s * LANGUAGE["exp"](row), x, LANGUAGE["zeros_like"](x[0]))[0]],
+    examples=[
+        lambda x: scan(lambda row, s: s * LANGUAGE["exp"](row), x, LANGUAGE["zeros_like"](x[0]))[0]
+    ],
 )
 def push_out_sequences(node: Apply) -> list[Variable] | None:
     """What depends on the sequences alone is computed for all steps at once"""
@@ -516,8 +540,17 @@ def push_out_products(node: Apply) -> list[Variable] | None:
         if v.owner is None or not isinstance(v.owner.op, (Dot, MatMul)):
             continue
         reading = [n for n in toposort(loop.outputs, inputs) if v in n.inputs]
-        unknown = [x for x in v.owner.inputs if x not in batch.outer and x not in batch.fixed and not isinstance(x, Constant)]
-        if reading or len(set(unknown)) != 1 or loop.stacks.count(v) > 1 or v in [s.new for s in loop.states]:
+        unknown = [
+            x
+            for x in v.owner.inputs
+            if x not in batch.outer and x not in batch.fixed and not isinstance(x, Constant)
+        ]
+        if (
+            reading
+            or len(set(unknown)) != 1
+            or loop.stacks.count(v) > 1
+            or v in [s.new for s in loop.states]
+        ):
             continue
         (operand,) = set(unknown)
         stacked = TensorType(operand.type.dtype, (None, *operand.type.shape))
@@ -543,7 +576,12 @@ def _factors(term: Variable) -> tuple[Variable, Variable] | None:
     if node.op is mul and term.ndim == 2:
         for column, line in (node.inputs, node.inputs[::-1]):
             made = column.owner
-            if made is not None and isinstance(made.op, DimShuffle) and made.op.order == (0, "x") and line.ndim == 1:
+            if (
+                made is not None
+                and isinstance(made.op, DimShuffle)
+                and made.op.order == (0, "x")
+                and line.ndim == 1
+            ):
                 return made.inputs[0], line
     return None
 
@@ -556,4 +594,3 @@ def _sum_of_products(p: Variable, q: Variable) -> Variable:
     left = LANGUAGE["reshape"](p.dimshuffle(1, 0, 2), (m, t * b))
     right = LANGUAGE["reshape"](q, (extents_of(q)[0] * extents_of(q)[1], extents_of(q)[2]))
     return Dot()(left, right)
-

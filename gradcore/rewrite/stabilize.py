@@ -158,7 +158,12 @@ def are_opposite(x: Variable, y: Variable) -> bool:
             continue
         if node.op is neg and node.inputs[0] is b:
             return True
-        if node.op is sub and b.owner is not None and b.owner.op is sub and node.inputs == b.owner.inputs[::-1]:
+        if (
+            node.op is sub
+            and b.owner is not None
+            and b.owner.op is sub
+            and node.inputs == b.owner.inputs[::-1]
+        ):
             return True
     return False
 
@@ -192,7 +197,13 @@ def _shifted(x: Variable) -> bool:
     return False
 
 
-@rule(op=log, examples=[lambda x: log(LANGUAGE["sum"](exp(x), 1)), lambda x: log(LANGUAGE["sum"](exp(x), 0, keepdims=True))])
+@rule(
+    op=log,
+    examples=[
+        lambda x: log(LANGUAGE["sum"](exp(x), 1)),
+        lambda x: log(LANGUAGE["sum"](exp(x), 0, keepdims=True)),
+    ],
+)
 def logsumexp_of(node: Apply) -> Variable | None:
     """log(sum(exp(x))) = logsumexp(x)"""
     (v,) = node.inputs
@@ -237,5 +248,3 @@ def _restores(v: Variable, found: tuple[Variable, tuple[int, ...]]) -> bool:
     return isinstance(op, DimShuffle) and op.order == tuple(
         "x" if a in axes else next(kept) for a in range(x.ndim)
     )
-
-

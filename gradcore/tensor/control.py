@@ -12,9 +12,7 @@ from gradcore.ops.control import Assert, IfElse
 
 
 @word
-def ifelse(
-    condition: Any, then_branch: Any, else_branch: Any, name: str | None = None
-) -> Any:
+def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None = None) -> Any:
     """Return ``then_branch`` if the scalar ``condition`` holds, else ``else_branch``.
 
     Branches are tensors, or equally long lists of them; what only one branch needs is computed
@@ -40,7 +38,9 @@ def ifelse(
 
 def _pairs(taken: Sequence[Any], other: Sequence[Any]) -> list[tuple[Variable, Variable]]:
     if len(taken) != len(other):
-        raise GraphTypeError(f"the branches of ifelse have {len(taken)} and {len(other)} items", here())
+        raise GraphTypeError(
+            f"the branches of ifelse have {len(taken)} and {len(other)} items", here()
+        )
     found: list[tuple[Variable, Variable]] = []
     for a, b in zip(taken, other, strict=True):
         like = [x.type.dtype for x in (a, b) if isinstance(x, Variable)]

@@ -164,5 +164,3 @@ def diag(v: Any, k: int = 0) -> Variable:
     key = (places + max(-k, 0) if k < 0 else places, places + k if k > 0 else places)
     pattern, indices = pattern_of(empty, key)
     return IncSubtensor(pattern, True)(empty, variable, *indices)
-
-

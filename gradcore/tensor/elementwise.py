@@ -73,5 +73,3 @@ def allclose(
 ) -> Variable:
     """Return whether ``isclose`` holds everywhere."""
     return isclose(x, y, rtol, atol, equal_nan).all()
-
-

@@ -51,9 +51,7 @@ def _written(part: Variable, y: Any, overwrite: bool) -> Variable:
     owner = part.owner
     if owner is None or not isinstance(owner.op, Subtensor):
         name = "set_subtensor" if overwrite else "inc_subtensor"
-        raise GraphTypeError(
-            f"{name} takes a part of a tensor, tensor[index], not {part}", here()
-        )
+        raise GraphTypeError(f"{name} takes a part of a tensor, tensor[index], not {part}", here())
     tensor, *indices = owner.inputs
     value = as_variable(y, (tensor.type.dtype,))
     return IncSubtensor(owner.op.pattern, overwrite)(tensor, value, *indices)

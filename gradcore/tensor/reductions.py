@@ -264,5 +264,3 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
     for _ in range(n):
         variable = variable[(*before, slice(1, None))] - variable[(*before, slice(None, -1))]
     return variable
-
-

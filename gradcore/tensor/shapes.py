@@ -259,8 +259,12 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
     """Return ``x`` with the order of its elements reversed along ``axis`` (all axes, for None)."""
     variable = as_variable(x)
-    axes = normalized_axes(axis if axis is None or isinstance(axis, int) else tuple(axis), variable.ndim)
-    return variable[tuple(slice(None, None, -1 if a in axes else None) for a in range(variable.ndim))]
+    axes = normalized_axes(
+        axis if axis is None or isinstance(axis, int) else tuple(axis), variable.ndim
+    )
+    return variable[
+        tuple(slice(None, None, -1 if a in axes else None) for a in range(variable.ndim))
+    ]
 
 
 def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Variable:
@@ -280,7 +284,9 @@ def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Variabl
         else:
             cut = n - as_variable(by) % n
         before = (slice(None),) * a
-        variable = Join(a)(variable[(*before, slice(cut, None))], variable[(*before, slice(None, cut))])
+        variable = Join(a)(
+            variable[(*before, slice(cut, None))], variable[(*before, slice(None, cut))]
+        )
     return variable
 
 
@@ -360,5 +366,3 @@ def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[Variab
         parts.append(variable[(*(slice(None),) * a, slice(start, start + n))])
         start = start + n
     return parts
-
-

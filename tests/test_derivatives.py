@@ -1,0 +1,189 @@
+"""Every derivative of every op: both modes, first and second order, against differences."""
+
+import numpy as np
+import pytest
+from drawing import all_samples, draw, op_classes, operands, sample_id
+
+import gradcore
+from gradcore.derive import derivative_of, pullback, pushforward
+from gradcore.graph import ZERO, Constant, Undefined, Variable
+from gradcore.ops.control import GradClip, GradientMark
+from gradcore.ops.elementwise import ROWS
+
+SAMPLES = [
+    sample
+    for sample in all_samples()
+    if any(arg.value is None and arg.dtype in ("float", "float64") for arg in sample.operands)
+    and not isinstance(sample.op, GradientMark)
+    and sample.op.label() != "conditional"
+    and 0 not in [n for arg in sample.operands for n in arg.shape]
+]
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+
+
+def outputs_of(sample, variables):
+    return [o for o in sample.op.make_node(*variables).outputs if o.type.is_float]
+
+
+def moving(sample, variables, output):
+    """Return the inputs in which ``output`` has a derivative that is no constant zero."""
+    found = []
+    for v in variables:
+        if not isinstance(v, Constant) and v.type.is_float:
+            (g,) = pullback([output], [output.zeros_like()], [v])
+            if isinstance(g, Variable):
+                found.append(v)
+    return found
+
+
+STEPS = {"float64": (1e-6, 2e-7), "float32": (1e-2, 1e-4), "float16": (0.1, 5e-2)}
+
+
+def central(f, x, t, h=1e-6):
+    return (f(x + h * t).astype("float64") - f(x - h * t).astype("float64")) / (2 * h)
+
+
+def evaluator(inputs, expression):
+    return gradcore.function(inputs, expression, mode=PLAIN, on_unused_input="ignore")
+
+
+def close(a, b, tolerance=2e-7):
+    scale = max(1.0, np.abs(b).max(initial=0))
+    np.testing.assert_allclose(a, b, rtol=1e-5, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("static", [False, True], ids=["unknown", "static"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=sample_id)
+def test_first_derivatives(sample, static, rng):
+    """Forward against differences; reverse against forward: <J t, c> = <t, J' c>."""
+    variables, values = operands(sample, rng, static=static)
+    inputs = [v for v in variables if not isinstance(v, Constant)]
+    for output in outputs_of(sample, variables):
+        for v in moving(sample, variables, output):
+            k = variables.index(v)
+            t = rng.uniform(-1, 1, values[k].shape)
+            tangent, ct = v.type("t"), output.type("c")
+            forward = gradcore.Rop(output, v, tangent)
+            reverse = gradcore.Lop(output, v, ct)
+            assert forward.type.admits(output.eval(dict(zip(inputs, drawn(variables, values)))).shape)
+            assert forward.dtype == output.dtype and reverse.dtype == v.dtype
+            given = drawn(variables, values)
+            place = inputs.index(v)
+            f = evaluator(inputs, output)
+
+            def at(x, given=given, place=place, f=f):
+                return f(*given[:place], x, *given[place + 1 :])
+
+            jt = evaluator([*inputs, tangent], forward)(*given, t)
+            step, tolerance = STEPS[output.dtype]
+            close(jt, central(at, values[k], t, step), tolerance)
+            c = rng.uniform(-1, 1, jt.shape).astype(output.dtype)
+            jc = evaluator([*inputs, ct], reverse)(*given, c)
+            assert jc.shape == values[k].shape
+            rounding = 1e-9 if output.dtype == "float64" else 1e-2
+            np.testing.assert_allclose(np.vdot(jt, c), np.vdot(t, jc), rounding, rounding)
+
+
+def drawn(variables, values):
+    return [a for v, a in zip(variables, values, strict=True) if not isinstance(v, Constant)]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=sample_id)
+def test_second_derivatives(sample, rng):
+    """The derivative of both modes in both modes, against differences of the gradient."""
+    variables, values = operands(sample, rng)
+    inputs = [v for v in variables if not isinstance(v, Constant)]
+    given = drawn(variables, values)
+    for output in outputs_of(sample, variables):
+        value = output.eval(dict(zip(inputs, given, strict=True)))
+        weights = Constant(rng.uniform(-1, 1, np.shape(value)))
+        cost = (output * weights).sum()
+        for v in moving(sample, variables, output):
+            place = inputs.index(v)
+            t = rng.uniform(-1, 1, given[place].shape)
+            tangent = v.type("t")
+            gradient = gradcore.grad(cost, v)
+            g = evaluator(inputs, gradient)
+
+            def at(x, place=place, g=g):
+                return g(*given[:place], x, *given[place + 1 :])
+
+            expected = central(at, given[place], t)
+            by_forward = gradcore.Rop(gradient, v, tangent, disconnected_outputs="ignore")
+            close(evaluator([*inputs, tangent], by_forward)(*given, t), expected, 1e-6)
+            by_reverse = gradcore.grad((gradient * tangent).sum(), v, disconnected_inputs="ignore")
+            close(evaluator([*inputs, tangent], by_reverse)(*given, t), expected, 1e-6)
+            slope = gradcore.Rop(cost, v, tangent)
+            of_forward = gradcore.grad(slope, v, disconnected_inputs="ignore")
+            close(evaluator([*inputs, tangent], of_forward)(*given, t), expected, 1e-6)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=sample_id)
+def test_rewriting_keeps_derivatives(sample, rng):
+    variables, values = operands(sample, rng)
+    inputs = [v for v in variables if not isinstance(v, Constant)]
+    given = drawn(variables, values)
+    for output in outputs_of(sample, variables):
+        wrt = moving(sample, variables, output)
+        if wrt:
+            gradients = gradcore.grad(output.sum(), wrt)
+            plain = gradcore.function(inputs, gradients, mode=PLAIN, on_unused_input="ignore")
+            best = gradcore.function(inputs, gradients, mode="numpy", on_unused_input="ignore")
+            for a, b in zip(plain(*given), best(*given), strict=True):
+                assert a.shape == b.shape and a.dtype == b.dtype
+                np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_no_op_lacks_a_derivative():
+    for op in ROWS.values():
+        assert derivative_of(op) is op.derivative
+    for cls in op_classes():
+        for sample in cls.samples():
+            assert sample.op.derivative is not None
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=sample_id)
+def test_float32_stays_float32(sample, rng):
+    if any(arg.dtype == "float64" for arg in sample.operands):
+        return
+    variables, _ = operands(sample, rng, "float32")
+    for output in outputs_of(sample, variables):
+        wrt = moving(sample, variables, output)
+        if not wrt or output.dtype != "float32":
+            continue
+        gradients = gradcore.grad(output.sum(), wrt)
+        assert {g.dtype for g in gradients} == {"float32"}
+        names = {n.op.label() for n in gradcore.toposort(gradients)}
+        assert not {"cast_float64"} & names
+
+
+def test_marks(rng):
+    x = gradcore.tensor.dvector("x")
+    at = rng.uniform(-1, 1, 3)
+    for mark, expected in [
+        (gradcore.zero_grad, 0 * at),
+        (gradcore.consider_constant, 0 * at),
+        (lambda v: gradcore.grad_scale(v, 3), 6 * at),
+        (lambda v: gradcore.grad_clip(v, -0.1, 0.1), np.clip(2 * at, -0.1, 0.1)),
+    ]:
+        g = gradcore.grad((mark(x) ** 2).sum() if mark is not None else x, x)
+        if mark(x).owner.op.__class__ is GradClip:
+            g = gradcore.grad((mark(x) ** 2).sum(), x)
+        np.testing.assert_allclose(g.eval({x: at}), expected)
+    with pytest.raises(gradcore.errors.DisconnectedInputError):
+        gradcore.grad(gradcore.disconnected_grad(x).sum(), x)
+    both = gradcore.grad((gradcore.disconnected_grad(x) * x).sum(), x)
+    np.testing.assert_allclose(both.eval({x: at}), at)
+
+
+def test_directions_have_words():
+    x = gradcore.tensor.dvector("x")
+    assert pullback([gradcore.tensor.floor(x)], [x], [x]) == [ZERO]
+    assert pushforward([x.shape], [x], [x]) == [None]
+    n = gradcore.tensor.dscalar("n")
+    (found,) = pullback([gradcore.tensor.polygamma(n, n)], [n], [n])
+    assert isinstance(found, Undefined)
+
+
+def test_draw_draws(rng):
+    assert draw(SAMPLES[0].operands[0], rng).shape == SAMPLES[0].operands[0].shape
