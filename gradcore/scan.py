@@ -85,9 +85,7 @@ class Looped:
         """Return, for each tap, the variable that stands for its element in a step."""
         found: list[Variable] = []
         for tap in self.taps:
-            name = (
-                f"{self.tensor.name or 'x'}[t{tap:+d}]" if tap else f"{self.tensor.name or 'x'}[t]"
-            )
+            name = f"{self.tensor}[t{tap:+d}]" if tap else f"{self.tensor}[t]"
             v = Variable(TensorType(self.tensor.dtype, self.tensor.type.shape[1:]), name)
             v.tag.origin = (
                 f"{name} is one element of the sequence {self.tensor}: inside the step it is a new "
@@ -196,7 +194,8 @@ class Returned:
 
 def _returned(result: Any) -> Returned:
     """Return the outputs, updates and condition that a step function returned."""
-    items = list(result) if isinstance(result, (list, tuple)) else [result]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of what the user returns
+    several = isinstance(result, (list, tuple)) and not _are_updates(result)
+    items = list(result) if several else [result]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of what the user returns
     condition: Variable | None = None
     if items and isinstance(items[-1], until):
         condition = as_variable(items.pop().condition)

@@ -484,7 +484,11 @@ def _collected(loop: Loop, state: State) -> Variable | None:
     inputs = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
     for total, term in (new.inputs, new.inputs[::-1]):
         if total is state.inner and term.broadcastable == state.inner.broadcastable:
-            reading = [n for n in toposort(loop.outputs, inputs) if state.inner in n.inputs]
+            reading = [
+                n
+                for n in toposort(loop.outputs, inputs)
+                if state.inner in n.inputs or state.new in n.inputs
+            ]
             stacked = state.inner in others or state.new in others
             if reading == [new] and term is not state.inner and not stacked:
                 return term
