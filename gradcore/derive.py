@@ -96,8 +96,10 @@ class ByOperand(Derivative):
             if t is None:
                 continue
             entry = self.entry(i)
-            moves = callable(entry) and isinstance(t, Variable)
-            terms.append(self.tangent(node, i, t) if moves else None if entry is None else ZERO)
+            if callable(entry):
+                terms.append(self.tangent(node, i, t) if isinstance(t, Variable) else ZERO)
+            else:
+                terms.append(entry)
         return [total(terms)]
 
     @abstractmethod
@@ -498,7 +500,7 @@ def moving_with(
     order: Sequence[Apply], wrt: Collection[Variable], constants: Collection[Variable] = ()
 ) -> set[Variable]:
     """Return the variables of the nodes in ``order`` that are connected with one of ``wrt``."""
-    moving = set(wrt) - set(constants)
+    moving = set(wrt)
     for node in order:
         moved = [i for i, v in enumerate(node.inputs) if v in moving]
         if moved:

@@ -7,8 +7,10 @@ shared variables are updated all together after everything has run, or not at al
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -223,6 +225,18 @@ class FunctionMaker:
     seconds: float
 
 
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Keep the garbage collector from looking, again and again, at a graph that is being made."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _make(
     inputs: Sequence[In],
     outputs: Sequence[Variable],
@@ -238,11 +252,12 @@ def _make(
     shared = _shared(closed, updates)
     _refuse_missing(closed, {*variables, *shared})
     _refuse_unused(variables, results, on_unused_input)
-    graph = FunctionGraph((*variables, *shared), tuple(_bare(closed)))
     trace: Trace = []
-    for stage in mode.stages():
-        graph = stage.run(graph, trace)
-    graph = enclose_branches.run(graph, trace)
+    with _collection_paused():
+        graph = FunctionGraph((*variables, *shared), tuple(_bare(closed)))
+        for stage in mode.stages():
+            graph = stage.run(graph, trace)
+        graph = enclose_branches.run(graph, trace)
     return FunctionMaker(
         tuple(inputs),
         tuple(outputs),

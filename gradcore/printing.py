@@ -9,9 +9,9 @@ from __future__ import annotations
 import string
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
-from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable, toposort
+from gradcore.graph import Apply, FunctionGraph, Op, Variable
 from gradcore.ops.control import Print as Print
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor
@@ -29,15 +29,22 @@ def pp(graph: Any) -> str:
     >>> pp(T.exp(x) + 1)
     '(exp(x) + TensorConstant{1})'
     """
-    outputs = _outputs(graph)
-    text: dict[Variable, str] = {}
-    for node in toposort(outputs):
-        inputs = [text.get(v, str(v)) for v in node.inputs]
-        found = _expression(node, inputs)
-        for output in node.outputs:
-            suffix = f".{output.index}" if len(node.outputs) > 1 else ""
-            text[output] = found + suffix
-    return ", ".join(text.get(v, str(v)) for v in outputs)
+    written: list[str] = []
+    # What is still to be written, the next piece last.
+    pieces: list[str | Variable] = []
+    for output in reversed(_outputs(graph)):
+        pieces += [output, ", "]
+    while pieces:
+        piece = pieces.pop()
+        if isinstance(piece, str):
+            written.append(piece)
+        elif piece.owner is None:
+            written.append(str(piece))
+        else:
+            if len(piece.owner.outputs) > 1:
+                pieces.append(f".{piece.index}")
+            pieces += reversed(_expression(piece.owner))
+    return "".join(written)[2:]
 
 
 def _outputs(graph: Any) -> list[Variable]:
@@ -56,32 +63,45 @@ def _outputs(graph: Any) -> list[Variable]:
     raise TypeError(f"cannot print a {type(graph).__name__} as an expression")
 
 
-def _expression(node: Apply, inputs: Sequence[str]) -> str:
-    op = node.op
+Pieces: TypeAlias = list[str | Variable]
+
+
+def _expression(node: Apply) -> Pieces:
+    """Return the expression of a node, its operands still to be written."""
+    op, inputs = node.op, node.inputs
     if isinstance(op, Elementwise):
         if op.infix is not None:
-            return f"({inputs[0]} {op.infix} {inputs[1]})"
+            return ["(", inputs[0], f" {op.infix} ", inputs[1], ")"]
         if op.name in PREFIX:
-            return f"({PREFIX[op.name]}{inputs[0]})"
-        return f"{op.name}({', '.join(inputs)})"
+            return [f"({PREFIX[op.name]}", inputs[0], ")"]
+        return [f"{op.name}(", *_listed(inputs), ")"]
     if isinstance(op, Subtensor):
-        return f"{inputs[0]}[{_key(op, inputs[1:])}]"
+        return [inputs[0], "[", *_key(op, inputs[1:]), "]"]
     if isinstance(op, IncSubtensor):
-        return f"{op.label()}({inputs[0]}[{_key(op, inputs[2:])}], {inputs[1]})"
+        return [f"{op.label()}(", inputs[0], "[", *_key(op, inputs[2:]), "], ", inputs[1], ")"]
     shown = [f"{name}={value}" for name, value in op.parameters().items()]
-    return f"{op.label()}({', '.join([*inputs, *shown])})"
+    return [f"{op.label()}(", *_listed([*inputs, *shown]), ")"]
 
 
-def _key(op: Subtensor | IncSubtensor, indices: Sequence[str]) -> str:
+def _listed(items: Sequence[str | Variable]) -> Pieces:
+    """Return items with commas between them."""
+    return [piece for item in items for piece in (", ", item)][1:]
+
+
+def _key(op: Subtensor | IncSubtensor, indices: Sequence[Variable]) -> Pieces:
+    """Return what stands between the brackets."""
     rest = iter(indices)
-
-    def shown(entry: Any) -> str:
+    found: Pieces = []
+    for entry in op.pattern:
+        found.append(", ")
         if isinstance(entry, Slice):
-            bounds = ["" if b is None else shown(b) for b in entry.bounds]
-            return ":".join(bounds if bounds[2] else bounds[:2])
-        return next(rest) if isinstance(entry, Slot) else str(entry)
-
-    return ", ".join(map(shown, op.pattern))
+            for place, bound in enumerate(entry.bounds[: 2 if entry.step is None else 3]):
+                found += [":"] if place else []
+                if bound is not None:
+                    found.append(next(rest) if isinstance(bound, Slot) else str(bound))
+        else:
+            found.append(next(rest) if isinstance(entry, Slot) else str(entry))
+    return found[1:]
 
 
 # trees ------------------------------------------------------------------------------------------

@@ -522,7 +522,7 @@ def test_errors_say_what_and_where():
     s3 = T.tensor("s3", "float64", (3,))
     s4 = T.tensor("s4", "float64", (4,))
     for build, error, text in [
-        (lambda: s3 + s4, ShapeError, r"add cannot align extents \[3, 4\]"),
+        (lambda: s3 + s4, ShapeError, "add cannot align s3"),
         (lambda: T.dot(s3, s4), ShapeError, "extents 3 and 4 differ"),
         (lambda: T.exp(m, v), GraphTypeError, "takes 1 operands, got 2"),
         (lambda: m & v, GraphTypeError, "takes integers or booleans"),

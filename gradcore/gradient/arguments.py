@@ -40,13 +40,17 @@ def like(model: Any, results: list[Any]) -> Any:
     return results if isinstance(model, list) else results[0]
 
 
-def points_for(points: Any, variables: Sequence[Variable], what: str) -> list[Variable]:
-    """Return the evaluation points for ``variables``, checked."""
-    given = (
-        list(points)
-        if isinstance(points, (list, tuple)) and len(variables) == len(points)
-        else [points]
-    )  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - checked next
+def points_for(
+    points: Any, model: Any, variables: Sequence[Variable], what: str
+) -> list[Variable]:
+    """Return the evaluation points for ``variables``, checked.
+
+    model : the variables as the user gave them: a list of them takes a list of points.
+    """
+    several = isinstance(points, (list, tuple)) and (
+        isinstance(model, (list, tuple)) or any(isinstance(p, Variable) for p in points)  # pyright: ignore[reportUnknownVariableType] - checked next
+    )
+    given = list(points) if several else [points]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - checked next
     if len(given) != len(variables):
         raise EvaluationPointError(
             f"{what} needs an evaluation point for each of {len(variables)} variables, "

@@ -96,7 +96,7 @@ def hessian_vector_product(cost: Variable, wrt: Variables, p: Any) -> Any:
     """
     variables = listed(wrt, "wrt")
     gradients = grad(cost, variables)
-    points = points_for(p, variables, "hessian_vector_product")
+    points = points_for(p, wrt, variables, "hessian_vector_product")
     found = pushforward(gradients, variables, points)
     results = [
         present(direction, gradient, "zero", "raise")

@@ -119,7 +119,7 @@ def Lop(  # noqa: N802 - Theano's name
     [20.0, 40.0]
     """
     outputs, variables = listed(f, "f"), listed(wrt, "wrt")
-    points = points_for(eval_points, outputs, "Lop")
+    points = points_for(eval_points, f, outputs, "Lop")
     found = pullback(outputs, points, variables, frozenset(consider_constant or ()))
     results = [
         told(direction, variable, outputs, disconnected_inputs, "zero", "raise")
@@ -151,7 +151,7 @@ def Rop(  # noqa: N802 - Theano's name
     [20.0, 40.0]
     """
     outputs, variables = listed(f, "f"), listed(wrt, "wrt")
-    points = points_for(eval_points, variables, "Rop")
+    points = points_for(eval_points, wrt, variables, "Rop")
     found = pushforward(outputs, variables, points)
     results: list[Any] = []
     for direction, output in zip(found, outputs, strict=True):

@@ -8,8 +8,6 @@ stack traces, as Theano does; they cost more than the nodes and nobody reads pas
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -34,11 +32,18 @@ def here() -> Location | None:
     return None
 
 
-@contextmanager
-def on_behalf_of(location: Location | None) -> Iterator[None]:
-    """Make the nodes built in this block come from ``location``."""
-    token = _inherited.set(location)
-    try:
-        yield
-    finally:
-        _inherited.reset(token)
+class on_behalf_of:  # noqa: N801 - it reads as a word of the language
+    """Make the nodes built in a ``with`` block come from a location."""
+
+    __slots__ = ("location", "token")
+
+    def __init__(self, location: Location | None) -> None:
+        self.location = location
+
+    def __enter__(self) -> None:
+        """Start to inherit."""
+        self.token = _inherited.set(self.location)
+
+    def __exit__(self, *error: object) -> None:
+        """Inherit what was inherited before."""
+        _inherited.reset(self.token)

@@ -13,9 +13,10 @@ scalar; stretching by run-time extents, which no derivative can follow.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, final
+from typing import Any, NoReturn, TypeAlias, final
 
 import numpy as np
 
@@ -34,7 +35,7 @@ from gradcore.graph import (
     here,
 )
 from gradcore.graph.extents import UNKNOWN, broadcast, clash
-from gradcore.graph.nodes import as_variable, refuse_complex, static_operand
+from gradcore.graph.nodes import as_variable, refuse_complex
 from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
 from gradcore.language import define
 from gradcore.ops.broadcasting import extent_check, with_check
@@ -97,6 +98,15 @@ def integral(*dtypes: str) -> str:
     return upcast(*dtypes)
 
 
+@functools.lru_cache(maxsize=4096)
+def stretched_shape(*shapes: StaticShape) -> StaticShape | None:
+    """Return the static shape of an elementwise result; None if the operands cannot align."""
+    symbolic = [tuple(UNKNOWN if n is None else n for n in shape) for shape in shapes]
+    if clash(*symbolic) is not None:
+        return None
+    return tuple(n if isinstance(n, int) else None for n in broadcast(*symbolic))
+
+
 ROWS: dict[str, Elementwise] = {}
 """All rows, by name."""
 
@@ -133,6 +143,10 @@ class Elementwise(Op):
     natural: bool = False
 
     cheap = True
+
+    # There is one op of each name: a row is equal to itself only.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
 
     def __post_init__(self) -> None:
         """Register the row, and make its name a word of the language."""
@@ -174,21 +188,18 @@ class Elementwise(Op):
         except TypeError as error:
             given = ", ".join(f"{v} ({v.type.dtype})" for v in variables)
             raise GraphTypeError(f"{self.name} {error}, got {given}", here()) from None
-        out = next((t for t in types if t.dtype == dtype), None)
-        if out is None or any(t.shape != out.shape for t in types):
-            out = TensorType(dtype, self._static_shape(variables))
+        out = types[0]
+        if out.dtype != dtype or any(t is not out for t in types):
+            shape = stretched_shape(*(t.shape for t in types))
+            if shape is None:
+                self._refuse_shapes(variables)
+            elif out.dtype != dtype or out.shape != shape:
+                out = TensorType(dtype, shape)
         return Apply(self, variables, [Variable(out)])
 
-    def _static_shape(self, variables: list[Variable]) -> StaticShape:
-        shapes = [static_operand(v).shape for v in variables]
-        found = clash(*shapes)
-        if found is not None:
-            axis, extents = found
-            given = ", ".join(f"{v} {v.type}" for v in variables)
-            raise ShapeError(
-                f"{self.name} cannot align extents {extents} at axis {axis}: {given}", here()
-            )
-        return tuple(n if isinstance(n, int) else None for n in broadcast(*shapes))
+    def _refuse_shapes(self, variables: Sequence[Variable]) -> NoReturn:
+        given = ", ".join(f"{v} {v.type}" for v in variables)
+        raise ShapeError(f"{self.name} cannot align {given}", here())
 
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape that all operands stretch to."""

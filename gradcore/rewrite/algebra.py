@@ -1,7 +1,8 @@
 """Products and sums seen as a whole: constants merged, equal factors cancelled, like terms added.
 
-A product is looked at down to ``MOST_FACTORS`` factors, which keeps a chain of n products linear
-in n; it is rebuilt only if that makes it simpler, so that shared parts stay shared.
+A product is looked at down to ``MOST_FACTORS`` factors, a sum down to ``MOST_TERMS`` terms, which
+keeps a chain of n of them linear in n; they are rebuilt only if that makes them simpler, so that
+shared parts stay shared.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from gradcore.graph import Constant, Variable
 from gradcore.ops.scalars import add, mul, neg, reciprocal, sub, true_div
 
 MOST_FACTORS = 24
-MOST_TERMS = 16
+MOST_TERMS = 6
 
 
 def scalar_value(v: Variable) -> float | None:
@@ -27,21 +28,16 @@ def scalar_value(v: Variable) -> float | None:
 
 @dataclass
 class Product:
-    """``constant * over[0] * over[1] ... / under[0] / under[1] ...``, of one float dtype.
-
-    loose : whether constants or signs stand where they should not: more than one, or inside.
-    """
+    """``constant * over[0] * over[1] ... / under[0] / under[1] ...``, of one float dtype."""
 
     constant: float
     over: list[Variable]
     under: list[Variable]
-    loose: bool
 
     @classmethod
     def of(cls, root: Variable) -> Product:
         """Return ``root`` as a product."""
-        found = cls(1.0, [], [], False)
-        constants = signs = 0
+        found = cls(1.0, [], [])
         stack: list[tuple[Variable, bool]] = [(root, False)]
         while stack:
             v, below = stack.pop()
@@ -50,7 +46,6 @@ class Product:
             room = len(found.over) + len(found.under) + len(stack) < MOST_FACTORS
             if value is not None and not (below and value == 0):
                 found.constant = found.constant / value if below else found.constant * value
-                constants += 1
             elif node is None or v.type.dtype != root.type.dtype or not room:
                 (found.under if below else found.over).append(v)
             elif node.op is mul:
@@ -59,13 +54,11 @@ class Product:
                 stack += [(node.inputs[1], not below), (node.inputs[0], below)]
             elif node.op is neg:
                 found.constant = -found.constant
-                signs += v is not root
                 stack.append((node.inputs[0], below))
             elif node.op is reciprocal:
                 stack.append((node.inputs[0], not below))
             else:
                 (found.under if below else found.over).append(v)
-        found.loose = constants + signs > 1 or bool(signs) or _misplaced(root, found, constants)
         return found
 
     def cancel(self) -> bool:
@@ -97,19 +90,6 @@ class Product:
         if self.constant == 1:
             return result
         return -result if self.constant == -1 else number(self.constant) * result
-
-
-def _misplaced(root: Variable, found: Product, constants: int) -> bool:
-    """Return whether the one constant of a product does not stand in front of it."""
-    if not constants or root.owner is None:
-        return False
-    if root.owner.op is neg:
-        return True
-    first = scalar_value(root.owner.inputs[0]) is not None
-    if root.owner.op is mul:
-        return not first
-    # A constant over something stays; the rest is put in front of the quotient.
-    return not first and (bool(found.over) or len(found.under) > 1)
 
 
 def product_of(factors: Sequence[Variable]) -> Variable | None:

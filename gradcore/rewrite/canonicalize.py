@@ -6,7 +6,10 @@ is 0, ``x / x`` is 1.
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from gradcore.graph import UNKNOWN, Apply, Constant, Op, Variable
 from gradcore.graph.extents import broadcast, product
@@ -55,7 +58,7 @@ from gradcore.ops.shape import (
     ShapeOf,
     SpecifyShape,
 )
-from gradcore.rewrite.algebra import Product, Sum
+from gradcore.rewrite.algebra import Product, Sum, scalar_value
 from gradcore.rewrite.engine import Stage, normalized
 from gradcore.rewrite.pattern import is_constant
 
@@ -164,20 +167,94 @@ def minus_negative(x: Variable, y: Variable) -> Variable:
 @rule(
     op=(mul, true_div, neg),
     examples=[
-        lambda x, y: x * 2 * (3.0 * y),
-        lambda x, y: (x * y) / x,
+        lambda x: 2.0 * (3.0 * x),
+        lambda x, y: x * (3.0 * y),
+        lambda x, y: (3.0 * x) / y,
+        lambda x, y: x / (4.0 * y),
+        lambda x: (3.0 * x) / 4.0,
+        lambda x: 3.0 / (4.0 * x),
+        lambda x: -(3.0 * x),
+        lambda x: 3.0 * (-x),
         lambda x, y: (-x) * y,
-        lambda x, y: x / (y * 4.0),
-        lambda x, y: -(2 * x) / (x * y),
+        lambda x, y: x / (-y),
     ],
 )
-def simpler_product(node: Apply) -> Variable | None:
-    """c * x * (d * y) / x = (c * d) * y"""
+def factor_in_front(node: Apply) -> Variable | None:
+    """x * (c * y) = c * (x * y); (c * x) / (d * y) = (c / d) * (x / y); (-x) * y = -(x * y)"""
     out = node.outputs[0]
     if out.type.dtype not in FLOATS:
         return None
+    below = node.op is true_div
+    factors = [_split(v, out.type.dtype) for v in node.inputs]
+    values = [value for value, _ in factors if value is not None]
+    if not any(v.owner is not None and value is not None for v, (value, _) in zip(node.inputs, factors, strict=True)):
+        return None
+    factor = -1.0 if node.op is neg else 1.0
+    rest: list[Variable | None] = []
+    for k, (value, v) in enumerate(factors):
+        rest.append(v)
+        if value is not None:
+            factor = factor / value if below and k else factor * value
+    if not values or not math.isfinite(factor):
+        return None
+    return _scaled(factor, _rejoined(rest, below), out.type.dtype)
+
+
+def _split(v: Variable, dtype: str) -> tuple[float | None, Variable | None]:
+    """Return the constant factor of ``v`` (None for none) and what it multiplies (None for 1)."""
+    value = scalar_value(v)
+    if value is not None:
+        return value, None
+    if v.owner is not None and v.type.dtype == dtype:
+        if v.owner.op is neg:
+            return -1.0, v.owner.inputs[0]
+        if v.owner.op is mul:
+            value = scalar_value(v.owner.inputs[0])
+            if value is not None:
+                return value, v.owner.inputs[1]
+    return None, v
+
+
+def _rejoined(rest: list[Variable | None], below: bool) -> tuple[Variable | None, Variable | None]:
+    """Return what is left above and below the line."""
+    if not below:
+        present = [v for v in rest if v is not None]
+        return (None if not present else present[0] if len(present) == 1 else mul(*present)), None
+    above, under = rest
+    return (above / under, None) if above is not None and under is not None else (above, under)
+
+
+def _scaled(
+    factor: float, rest: tuple[Variable | None, Variable | None], dtype: str
+) -> Variable:
+    """Return ``factor * above / under``."""
+    above, under = rest
+    number = Constant(np.asarray(factor, dtype))
+    if under is not None:
+        return number / under
+    if above is None or factor == 1:
+        return number if above is None else above
+    return -above if factor == -1 else number * above
+
+
+@rule(
+    op=(true_div, mul),
+    examples=[
+        lambda x, y: (x * y) / x,
+        lambda x: x / x,
+        lambda x, y: (x * y) / (y * x),
+        lambda x, y: x * (y / x),
+    ],
+)
+def cancelled_factors(node: Apply) -> Variable | None:
+    """(x * y) / x = y"""
+    out = node.outputs[0]
+    if out.type.dtype not in FLOATS:
+        return None
+    if node.op is mul and not any(v.owner is not None and v.owner.op is true_div for v in node.inputs):
+        return None
     found = Product.of(out)
-    return found.build(out) if found.cancel() or found.loose else None
+    return found.build(out) if found.cancel() else None
 
 
 @rule(
@@ -392,9 +469,21 @@ def inferred_extent(node: Apply) -> Variable | None:
         return as_extent(known)
     if x.owner is None:
         return None
+    if isinstance(x.owner.op, Elementwise):
+        return _extent_of_operand(x, op.axis - x.ndim)
     operands = [symbolic_operand(v) for v in x.owner.inputs]
     found = x.owner.op.symbolic_shapes(x.owner, operands)[x.index][op.axis]
     return None if found is UNKNOWN else as_extent(found)
+
+
+def _extent_of_operand(x: Variable, axis: int) -> Variable | None:
+    """Return the extent of an elementwise result at ``axis`` (from the end), asking an operand.
+
+    An input of the graph is asked first: nothing has to be computed for it.
+    """
+    asked = [v for v in _inputs(x) if -axis <= v.ndim and v.type.shape[axis] != 1]
+    best = next((v for v in asked if v.owner is None), asked[0])
+    return Extent(best.ndim + axis)(best)
 
 
 @rule(op=maximum, examples=[lambda x: maximum(Extent(0)(x), 0)])

@@ -36,7 +36,7 @@ from gradcore.graph.nodes import bare, symbolic_operand
 from gradcore.graph.traverse import replace_ops
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import Elementwise
-from gradcore.rewrite.pattern import Application, matches, pattern_of
+from gradcore.rewrite.pattern import Any_, Application, matches, pattern_of
 
 Replacement: TypeAlias = Variable | Sequence[Variable | None] | None
 """What stands in for a node's output or outputs; None: what is there."""
@@ -72,6 +72,7 @@ class Rule:
     doc : the equation.
     targets : ops, or classes of ops, that it looks at.
     rewrite : returns what stands in for a node.
+    needs : what must be among the ops of a node's operands (or `Constant`) for it to apply.
     examples : functions of variables that return expressions on which it fires; for a rule with a
         pattern, the pattern itself.
     """
@@ -80,6 +81,7 @@ class Rule:
     doc: str
     targets: tuple[Op | type[Op], ...]
     rewrite: Callable[[Apply], Replacement]
+    needs: frozenset[Any] = frozenset()
     examples: tuple[Callable[..., Any], ...] = ()
 
 
@@ -108,10 +110,11 @@ class Stage:
             doc = (function.__doc__ or "").strip()
             if pattern is not None:
                 left, names = pattern_of(pattern)
-                rule = Rule(name, doc, (left.op,), _by_pattern(left, names, function), (pattern,))
+                rewrite = _by_pattern(left, names, function)
+                rule = Rule(name, doc, (left.op,), rewrite, _needs(left), (pattern,))
             else:
                 targets = op if isinstance(op, tuple) else (op,)
-                rule = Rule(name, doc, targets, function, tuple(examples))
+                rule = Rule(name, doc, targets, function, examples=tuple(examples))
             self.rules.append(rule)
             return function
 
@@ -142,9 +145,12 @@ class Pass:
             graphs = tuple(self.run(inner, trace) for inner in op.graphs)
             return op if graphs == op.graphs else op.with_graphs(*graphs)
 
-        outputs = replace_ops(graph.outputs, within, graph.inputs)
-        found = self.rewrite(FunctionGraph(graph.inputs, tuple(outputs)))
-        if found != graph:
+        inside = graph
+        if any(node.op.graphs for node in graph.nodes):
+            outputs = replace_ops(graph.outputs, within, graph.inputs)
+            inside = FunctionGraph(graph.inputs, tuple(outputs))
+        found = self.rewrite(inside)
+        if found is not inside:
             trace.append(Firing("passes", self.name, "the graph", None))
         return found
 
@@ -178,6 +184,15 @@ def _has(graph: FunctionGraph, kind: type[Op]) -> bool:
     return any(
         isinstance(node.op, kind) or any(_has(inner, kind) for inner in node.op.graphs)
         for node in graph.nodes
+    )
+
+
+def _needs(pattern: Application) -> frozenset[Any]:
+    """Return what must be among a node's operands for ``pattern`` to match it."""
+    return frozenset(
+        argument.op if isinstance(argument, Application) else Constant
+        for argument in pattern.arguments
+        if not isinstance(argument, Any_)
     )
 
 
@@ -305,8 +320,9 @@ class Rewriter:
         """Fold ``node``, or apply a rule to it, or find it normal."""
         replacements = self._folded(node)
         if replacements is None:
+            operands = {v.owner.op if v.owner else type(v) for v in node.inputs}
             for rule in self._rules_for(node.op):
-                found = rule.rewrite(node)
+                found = rule.rewrite(node) if rule.needs <= operands else None
                 if found is not None:
                     found = [found] if isinstance(found, Variable) else list(found)
                     self.trace.append(Firing(self.stage, rule.name, str(node.op), here()))

@@ -90,4 +90,6 @@ def is_constant(variable: Variable, value: Any) -> bool:
     if not isinstance(variable, Constant):
         return False
     data = variable.data
+    if data.size == 1:
+        return data.item() == value
     return data.size > 0 and bool((data == value).all())
