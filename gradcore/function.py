@@ -511,11 +511,11 @@ def _unpickled(
     return found
 
 
-def _expected(entry: In) -> tuple[np.dtype[Any] | None, int]:
-    """Return the dtype and rank of arrays that are taken without a closer look."""
+def _expected(entry: In) -> tuple[np.dtype[Any], int]:
+    """Return the dtype and rank of arrays that are taken without a closer look (rank -1: none)."""
     known = entry.variable.type
     static = any(n is not None for n in known.shape)
-    return (None if static else np.dtype(known.dtype)), known.ndim
+    return np.dtype(known.dtype), -1 if static else known.ndim
 
 
 def _executable(maker: FunctionMaker, profile: Profile | None) -> Executable:

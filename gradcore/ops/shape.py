@@ -303,6 +303,7 @@ class Alloc(Op):
     """``Alloc()(value, *extents)``: ``value`` broadcast to a shape."""
 
     cheap = True
+    foldable = False  # a stretched number says more than an array of equal numbers
     derivative = Linear((_alloc_back,))
 
     @classmethod

@@ -303,6 +303,12 @@ def log_of_exp(x: Variable) -> Variable:
 
 @rule(lambda x: sqrt(sqr(x)))
 def root_of_square(x: Variable) -> Variable:
+    """sqrt(sqr(x)) = abs(x)"""
+    return abs(x)
+
+
+@rule(lambda x: sqrt(x**2))
+def root_of_second_power(x: Variable) -> Variable:
     """sqrt(x ** 2) = abs(x)"""
     return abs(x)
 
@@ -596,24 +602,13 @@ def stretched_operand(node: Apply) -> Variable | None:
     return node.op(*inputs)
 
 
-@rule(op=fill, examples=[lambda x: fill(exp(x), 2.0)])
-def shape_of_elementwise(node: Apply) -> Variable | None:
-    """fill(f(x), y) = fill(x, y), for elementwise f"""
-    x, y = node.inputs
-    if x.owner is not None and isinstance(x.owner.op, Elementwise):
-        for v in x.owner.inputs:
-            if covers(v, x):
-                return fill(v, y)
-    return None
-
-
 @rule(
     op=Reduce,
     examples=[
         lambda x: LANGUAGE["sum"](fill(x, 2.0)),
         lambda x: LANGUAGE["sum"](LANGUAGE["alloc"](x, 3, *extents_of(x)), 0),
         lambda x: LANGUAGE["prod"](fill(x, 2.0), 0),
-        lambda x: LANGUAGE["max"](fill(x, 2.0), 0),
+        lambda x: LANGUAGE["max"](LANGUAGE["alloc"](x, 3, *extents_of(x)), 0),
     ],
 )
 def reduced_stretch(node: Apply) -> Variable | None:

@@ -31,18 +31,22 @@ from gradcore.graph import (
     Variable,
     here,
     on_behalf_of,
+    upcast,
 )
 from gradcore.graph.nodes import bare, symbolic_operand
 from gradcore.graph.traverse import replace_ops
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import Elementwise
-from gradcore.rewrite.pattern import Any_, Application, matches, pattern_of
+from gradcore.rewrite.pattern import Any_, Application, conditions_in, matches, pattern_of
 
 Replacement: TypeAlias = Variable | Sequence[Variable | None] | None
 """What stands in for a node's output or outputs; None: what is there."""
 
 FOLDED_ELEMENTS = 4096
 """How large a constant may grow out of smaller ones while a graph is rewritten."""
+
+FIRINGS_PER_NODE = 100
+"""How often rules may fire for each node of a graph before they are taken to have no end."""
 
 
 @dataclass(frozen=True)
@@ -199,16 +203,33 @@ def _needs(pattern: Application) -> frozenset[Any]:
 def _by_pattern(
     pattern: Application, names: tuple[str, ...], function: Callable[..., Replacement]
 ) -> Callable[[Apply], Replacement]:
-    """Return a function of a node that calls ``function`` with what matches ``pattern``."""
+    """Return a function of a node that calls ``function`` with what matches ``pattern``.
+
+    What matched is converted to the dtype of the node first, if that is wider: the other side must
+    not compute in less precision than this one.
+    """
+    conditions = conditions_in(pattern)
 
     def rewrite(node: Apply) -> Replacement:
-        for bound in matches(pattern, node.outputs[0], {}):
-            found = function(*(bound[name] for name in names))
+        out = node.outputs[0]
+        for bound in matches(pattern, out, {}):
+            arguments = (
+                v if name in conditions else _widened(v, out.type.dtype)
+                for name, v in ((name, bound[name]) for name in names)
+            )
+            found = function(*arguments)
             if found is not None:
                 return found
         return None
 
     return rewrite
+
+
+def _widened(v: Variable, dtype: str) -> Variable:
+    """Return ``v`` as ``dtype``, if that holds more than its own."""
+    own = v.type.dtype
+    wider = own != dtype and upcast(own, dtype) == dtype
+    return LANGUAGE["cast"](v, dtype) if wider else v
 
 
 _active: list[Rewriter] = []
@@ -235,11 +256,13 @@ class Rewriter:
         self.nodes: dict[tuple[Op, tuple[Variable, ...]], Apply] = {}
         self.constants: dict[Any, Constant] = {}
         self.settled_ops: dict[Op, Op] = {}
+        self.budget = 0
 
     def run(self, graph: FunctionGraph) -> FunctionGraph:
         """Return ``graph`` in normal form."""
         for v in graph.inputs:
             self.normal[v] = v
+        self.budget = len(self.trace) + FIRINGS_PER_NODE * (len(graph.nodes) + 100)
         _active.append(self)
         try:
             outputs = tuple(map(self.normal_form, graph.outputs))
@@ -325,7 +348,7 @@ class Rewriter:
                 found = rule.rewrite(node) if rule.needs <= operands else None
                 if found is not None:
                     found = [found] if isinstance(found, Variable) else list(found)
-                    self.trace.append(Firing(self.stage, rule.name, str(node.op), here()))
+                    self._note(rule.name, node)
                     replacements = [
                         None if new is None or new is old else _fitting(new, old, node, rule)
                         for new, old in zip(found, node.outputs, strict=True)
@@ -337,6 +360,12 @@ class Rewriter:
                 self.normal[output] = output
             else:
                 self.forwarded[output] = new
+
+    def _note(self, rule: str, node: Apply) -> None:
+        """Note that a rule fired."""
+        self.trace.append(Firing(self.stage, rule, str(node.op), here()))
+        if len(self.trace) > self.budget:
+            raise RewriteError(f"rules find no end at {node}: {self._last_rules()}", node.where)
 
     def _rules_for(self, op: Op) -> list[Rule]:
         key = op
@@ -371,7 +400,7 @@ class Rewriter:
         except Exception:  # noqa: BLE001 - it is raised again, with its place, when the function runs
             return None
         results = found if len(node.outputs) > 1 else (found,)
-        self.trace.append(Firing(self.stage, "fold", str(op), here()))
+        self._note("fold", node)
         return [
             Constant(np.asarray(value, output.type.dtype), bare=True)
             for value, output in zip(results, node.outputs, strict=True)
@@ -400,5 +429,7 @@ def _fitting(new: Variable, old: Variable, node: Apply, rule: Rule) -> Variable:
                 return LANGUAGE["fill"](v, new)
     shapes = node.op.symbolic_shapes(node, [symbolic_operand(v) for v in node.inputs])
     if UNKNOWN in shapes[old.index]:
+        if old.type.includes(new.type):
+            return new  # better known, not stretched: ifelse does not tell the extents of a branch
         raise RewriteError(f"{rule.name} loses the shape of {node}", node.where)
     return LANGUAGE["alloc"](new, *shapes[old.index])

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from gradcore.graph import Constant, Op, Variable
 from gradcore.language import Operators
 from gradcore.ops.elementwise import Elementwise, Trait
+from gradcore.ops.scalars import switch
 
 Bindings: TypeAlias = dict[str, Variable]
 
@@ -83,6 +84,17 @@ def _all_match(
         return
     for found in matches(patterns[0], variables[0], bound):
         yield from _all_match(patterns[1:], variables[1:], found)
+
+
+def conditions_in(pattern: Any) -> set[str]:
+    """Return the names of the variables of a pattern that only choose: that stand first in a switch."""
+    if not isinstance(pattern, Application):
+        return set()
+    found = {name for argument in pattern.arguments for name in conditions_in(argument)}
+    first = pattern.arguments[0]
+    if pattern.op is switch and isinstance(first, Any_):
+        found.add(first.name)
+    return found
 
 
 def is_constant(variable: Variable, value: Any) -> bool:

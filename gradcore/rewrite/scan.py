@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gradcore.gradient import grad
 from gradcore.graph import (
     Apply,
     Constant,
@@ -37,14 +38,39 @@ from gradcore.rewrite.loops import Input, Loop, State
 from gradcore.scan import scan
 
 
-def _loop_of(x: Variable) -> Any:
-    """An example for the rules: a scan with something of everything."""
-    step = lambda row, total: (total + row * LANGUAGE["exp"](x[0]), row)  # noqa: E731 - as users write it
-    return scan(step, x, [LANGUAGE["zeros_like"](x[0]), None])[0]
+# examples for the rules: a loop with a state and a stack, its gradients, twins, doubled constants
+def _stacks(x: Variable) -> list[Variable]:
+    def step(row: Variable, state: Variable) -> list[Variable]:
+        return [LANGUAGE["tanh"](LANGUAGE["dot"](state, x) + row), row]
+
+    found, _ = scan(step, x, [x, None])
+    return found
+
+
+def _gradient(x: Variable) -> Variable:
+    return grad(_stacks(x)[0].sum(), x)
+
+
+def _gradient_of_elements(x: Variable) -> Variable:
+    found, _ = scan(lambda r, s: LANGUAGE["tanh"](LANGUAGE["dot"](r, x.T) + s), x * 2, x[0])
+    return grad(found.sum(), x)
+
+
+def _doubled(x: Variable) -> Variable:
+    found, _ = scan(lambda row, s: LANGUAGE["tanh"](s * (x[0] * 1) + x[0] + row), x, x[0])
+    return found
+
+
+def _twins(x: Variable) -> Variable:
+    def step(row: Variable, a: Variable, b: Variable) -> list[Variable]:
+        return [LANGUAGE["tanh"](a * row), LANGUAGE["tanh"](b * row)]
+
+    (a, b), _ = scan(step, x, [x[0], x[0]])
+    return a + b
 
 
 # what is idle -----------------------------------------------------------------------------------
-@canonicalize.rule(op=Scan, examples=[lambda x: _loop_of(x)[0]])
+@canonicalize.rule(op=Scan, examples=[_gradient])
 def hoist_invariants(node: Apply) -> list[Variable] | None:
     """What depends on nothing of the step is computed before the loop"""
     loop = Loop.of(node)
@@ -67,7 +93,7 @@ def hoist_invariants(node: Apply) -> list[Variable] | None:
     return loop.build().all
 
 
-@canonicalize.rule(op=Scan, examples=[lambda x: LANGUAGE["sum"](_loop_of(x)[1])])
+@canonicalize.rule(op=Scan, examples=[_doubled])
 def tidy_inputs(node: Apply) -> list[Variable] | None:
     """Inputs that are not read, or that are there twice, or that are numbers, are no inputs"""
     loop = Loop.of(node)
@@ -96,7 +122,7 @@ def _distinct(inputs: Sequence[Input], replaced: dict[Variable, Variable]) -> li
     return list(first.values())
 
 
-@canonicalize.rule(op=Scan, examples=[])
+@canonicalize.rule(op=Scan, examples=[_twins])
 def idle_states(node: Apply) -> list[Variable] | None:
     """A state that stays as it is is a constant; two that are always equal are one"""
     loop = Loop.of(node)
@@ -145,7 +171,7 @@ def _equal_states(loop: Loop) -> tuple[int, int] | None:
     return None
 
 
-@canonicalize.rule(op=Scan, examples=[lambda x: _loop_of(x)[1]])
+@canonicalize.rule(op=Scan, examples=[lambda x: _stacks(x)[1]])
 def idle_stacks(node: Apply) -> list[Variable] | None:
     """A stack of the elements of a sequence is the sequence; two equal stacks are one"""
     loop = Loop.of(node)
@@ -186,7 +212,7 @@ def _first(sequence: Variable, steps: Variable) -> Variable:
     return sequence[:steps]
 
 
-@canonicalize.rule(op=Subtensor, examples=[lambda x: _loop_of(x)[0][-1]])
+@canonicalize.rule(op=Subtensor, examples=[lambda x: _stacks(x)[0][-1]])
 def last_of_stack(node: Apply) -> Variable | None:
     """The last element of a stack of states is the last state (with no steps: the initial one)"""
     x = node.inputs[0]
@@ -532,7 +558,7 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
     return built.all
 
 
-@push_out.rule(op=Scan, examples=[])
+@push_out.rule(op=Scan, examples=[_gradient_of_elements])
 def push_out_products(node: Apply) -> list[Variable] | None:
     """A stack of products of what is stacked anyway is one product, after the loop"""
     loop = Loop.of(node)

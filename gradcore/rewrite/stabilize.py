@@ -124,7 +124,8 @@ def sigmoid_in_product(node: Apply) -> Variable | None:
     changed = False
     for k in range(len(found.under) - 1, -1, -1):
         for bound in matches(_one_plus_exp, found.under[k], {}):
-            found.over.append(sigmoid(negative(bound["x"])))
+            x = LANGUAGE["cast"](bound["x"], out.type.dtype)
+            found.over.append(sigmoid(negative(x)))
             del found.under[k]
             changed = True
             break
@@ -134,7 +135,7 @@ def sigmoid_in_product(node: Apply) -> Variable | None:
             if v.owner is not None and v.owner.op is sigmoid and are_opposite(x, _argument(v)):
                 found.over.remove(power)
                 found.over.remove(v)
-                found.over.append(sigmoid(x))
+                found.over.append(sigmoid(LANGUAGE["cast"](x, out.type.dtype)))
                 changed = True
                 break
     return found.build(out) if changed else None
@@ -212,7 +213,7 @@ def logsumexp_of(node: Apply) -> Variable | None:
     if found is None:
         return None
     x, axes = found
-    result = LANGUAGE["logsumexp"](x, axes)
+    result = LANGUAGE["logsumexp"](LANGUAGE["cast"](x, v.type.dtype), axes)
     return result if inner is v else v.owner.op(result) if v.owner is not None else None
 
 
@@ -235,7 +236,8 @@ def softmax_of(node: Apply) -> Variable | None:
     found = _sum_of_exp(_undropped(below))
     if found is None or found[0] is not _argument(power) or not _restores(below, found):
         return None
-    return LANGUAGE["softmax"](*found)
+    x, axes = found
+    return LANGUAGE["softmax"](LANGUAGE["cast"](x, node.outputs[0].type.dtype), axes)
 
 
 def _restores(v: Variable, found: tuple[Variable, tuple[int, ...]]) -> bool:

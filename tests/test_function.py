@@ -1,0 +1,464 @@
+"""Compiled functions: arguments, outputs, shared variables, copies."""
+
+import copy
+import pickle
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore import In, Mode, Out, function, shared
+from gradcore.backend import Unavailable
+from gradcore.errors import (
+    ArgumentError,
+    DebugModeError,
+    GraphTypeError,
+    MissingInputError,
+    ModeError,
+    UnavailableError,
+    UnusedInputError,
+)
+from gradcore.plugins import registry
+
+x, y = T.dscalars("x", "y")
+v = T.dvector("v")
+M = T.dmatrix("M")
+
+
+# outputs ----------------------------------------------------------------------------------------
+def test_forms_of_outputs():
+    assert function([x], None, on_unused_input="ignore")(1) is None
+    assert function([x], [], on_unused_input="ignore")(1) == []
+    assert isinstance(function([x], x * 2)(1), np.ndarray)
+    assert [r.tolist() for r in function([x], [x * 2])(1)] == [2]
+    assert [r.tolist() for r in function([x], (x, x + 1))(1)] == [1, 2]
+    found = function([x], {"double": x * 2, "same": Out(x, borrow=True)})(3)
+    assert {k: r.tolist() for k, r in found.items()} == {"double": 6, "same": 3}
+    assert function([], 3)().tolist() == 3
+
+
+def test_outputs_are_the_callers_own():
+    s = shared(np.ones(3), "s")
+    f = function([v], [v, v, v[1:], s, s.T, T.constant([1.0, 2.0]), v.dimshuffle("x", 0)])
+    given = np.arange(3.0)
+    found = f(given)
+    for i, a in enumerate(found):
+        assert a.flags.writeable and a.flags.c_contiguous
+        a[...] = -1
+        for b in found[i + 1 :]:
+            assert not np.shares_memory(a, b)
+    assert given.tolist() == [0, 1, 2]
+    assert s.get_value().tolist() == [1, 1, 1]
+    assert f(given)[5].tolist() == [1, 2]
+
+
+# arguments --------------------------------------------------------------------------------------
+def test_by_position_and_by_keyword():
+    f = function([x, y], x - y, name="f")
+    assert f(3, 1) == f(3, y=1) == f(y=1, x=3) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "text"),
+    [
+        ((1,), {}, r"f: argument 'y' is missing"),
+        ((1, 2, 3), {}, r"f takes 2 arguments \(x, y\), got 3"),
+        ((1, 2), {"z": 3}, r"f has no argument 'z'; it has x, y"),
+        ((1, 2), {"y": 3}, r"argument 'y' is given twice"),
+        ((1, [2]), {}, r"argument 'y' expects a scalar, got 1 axis \(shape \(1,\)\)"),
+        ((1, 1j), {}, r"argument 'y' expects float64, got complex128"),
+        (("a", 1), {}, r"argument 'x' expects float64, got <U1"),
+        ((x, 1), {}, r"argument 'x' expects a value, got the symbolic variable x"),
+    ],
+)
+def test_what_does_not_fit_is_named(args, kwargs, text, capsys):
+    f = function([x, y], T.Print("ran")(x + y), name="f")
+    with pytest.raises(ArgumentError, match=text):
+        f(*args, **kwargs)
+    assert capsys.readouterr().out == ""
+
+
+def test_static_extents_and_dtypes():
+    s = T.tensor("s", "float64", (2, None))
+    f = function([s], s.sum())
+    assert f(np.ones((2, 3))) == 6
+    with pytest.raises(ArgumentError, match=r"'s' expects shape \(2, \?\), got \(3, 3\)"):
+        f(np.ones((3, 3)))
+    i = T.bvector("i")
+    g = function([i], i + 1)
+    assert g([1, 2]).tolist() == [2, 3]
+    with pytest.raises(ArgumentError, match="expects int8, got int64"):
+        g(np.arange(3))
+    assert function([i], i + 1, allow_input_downcast=True)(np.arange(3)).tolist() == [1, 2, 3]
+    with pytest.raises(ArgumentError, match="expects int8, got float64"):
+        function([i], i + 1, allow_input_downcast=False)([0.5])
+
+
+def test_unnamed_arguments_are_counted():
+    p, q = T.dscalar(), T.dvector()
+    f = function([p, q], q * p)
+    with pytest.raises(ArgumentError, match=r"argument 1 \(TensorType\(float64, vector\)\)"):
+        f(1, 2)
+
+
+def test_defaults():
+    f = function([x, In(y, value=10.0)], x + y)
+    assert f(1) == 11 and f(1, 2) == 3 and f(1, y=3) == 4
+    g = function([In(x, name="first"), In(y, "second", 5.0)], x - y)
+    assert g(first=7) == 2 and g(7, second=1) == 6
+    with pytest.raises(ArgumentError, match="no argument 'x'"):
+        g(x=1)
+    strict = function([In(v, strict=True)], v)
+    with pytest.raises(ArgumentError, match="strict"):
+        strict([1, 2])
+
+
+def test_an_input_that_keeps_its_value():
+    total = function([x, In(y, value=0.0, update=y + x)], y + x)
+    assert [total(1), total(2), total(3)] == [1, 3, 6]
+    assert total.input_storage[1] == 6
+
+
+def test_arrays_of_other_libraries():
+    class Foreign:
+        def __array__(self, dtype=None, copy=None):
+            return np.arange(3.0)
+
+    assert function([v], v * 2)(Foreign()).tolist() == [0, 2, 4]
+
+
+# the arguments of function ----------------------------------------------------------------------
+def test_missing_and_unused_inputs():
+    with pytest.raises(MissingInputError, match=r"need y \(TensorType\(float64, scalar\)\)") as info:
+        function([x], x + y)
+    assert "test_function.py" in str(info.value)
+    with pytest.raises(UnusedInputError, match=r"input 1 \(y\) is not used"):
+        function([x, y], x)
+    with pytest.warns(UserWarning, match="not used"):
+        function([x, y], x, on_unused_input="warn")
+    function([x, y], x, on_unused_input="ignore")
+    with gradcore.config.change_flags(on_unused_input="ignore"):
+        function([x, y], x)
+    with pytest.raises(GraphTypeError, match="on_unused_input"):
+        function([x, y], x, on_unused_input="odd")
+    with pytest.raises(UnusedInputError, match="twice"):
+        function([x, x], x)
+
+
+def test_what_is_no_input():
+    for inputs, text in [
+        (x, "list of variables"),
+        ([3], "a variable or In"),
+        ([T.constant(1)], "constant"),
+        ([shared(1.0)], "cannot be an input"),
+    ]:
+        with pytest.raises(GraphTypeError, match=text):
+            function(inputs, x)
+
+
+def test_an_intermediate_variable_as_input():
+    z = T.exp(x)
+    assert function([z], z * 2)(3) == 6
+    assert [r.tolist() for r in function([x, z], [z * 2, x])(0, 5)] == [10, 0]
+
+
+def test_givens():
+    z = T.exp(x) * y
+    assert function([y], z, givens={x: y * 0})(3) == 3
+    assert function([y], z, givens=[(x, 0.0)])(3) == 3
+    s = shared(2.0)
+    assert function([y], z, givens={x: s})(1) == np.exp(2)
+    assert function([x, y], z, givens={z.owner.inputs[0]: x})(2, 3) == 6
+    swapped = function([x, y], x - 2 * y, givens={x: y, y: x})
+    assert swapped(1, 10) == 8
+    with pytest.raises(GraphTypeError, match="which it cannot hold"):
+        function([y], z, givens={T.fscalar("f"): y})
+    with pytest.raises(GraphTypeError, match="twice"):
+        function([y], z, givens=[(x, y), (x, y)])
+    with pytest.raises(GraphTypeError, match="vector"):
+        function([v], z, givens={x: v})
+
+
+# shared variables -------------------------------------------------------------------------------
+def test_shared_values():
+    array = np.ones(2)
+    s = shared(array, "s")
+    array[0] = 9
+    assert s.get_value().tolist() == [1, 1]
+    s.get_value()[0] = 9
+    assert s.get_value().tolist() == [1, 1]
+    s.get_value(borrow=True)[0] = 5
+    assert s.get_value().tolist() == [5, 1]
+    lent = shared(array, borrow=True)
+    array[0] = 7
+    assert lent.get_value()[0] == 7
+    s.set_value(array, borrow=True)
+    array[0] = 8
+    assert s.get_value()[0] == 8
+    s.set_value([3, 4])
+    assert s.get_value().tolist() == [3, 4]
+    assert repr(s) == "s" and s.type == v.type
+
+
+@pytest.mark.parametrize("value", [np.ones((2, 2)), "text", np.ones(2) * 1j])
+def test_a_value_that_does_not_fit_changes_nothing(value):
+    s = shared(np.zeros(2), "s")
+    with pytest.raises(ArgumentError, match="the shared variable s expects"):
+        s.set_value(value)
+    assert s.get_value().tolist() == [0, 0]
+
+
+def test_dtypes_of_shared_variables():
+    assert shared(1).dtype == "int64" and shared(1.0).dtype == "float64"
+    assert shared(np.float32(1)).dtype == "float32" and shared([1, 2]).dtype == "int64"
+    assert shared(True).dtype == "bool" and shared(2**63).dtype == "uint64"
+    assert shared(1, dtype="float32").dtype == "float32"
+    assert shared(np.ones((1, 3)), shape=(1, None)).type.shape == (1, None)
+    with gradcore.config.change_flags(floatX="float32"):
+        assert shared(0.5).dtype == "float32" and shared(np.ones(2)).dtype == "float64"
+    with pytest.raises(GraphTypeError, match="not with the variable"):
+        shared(x)
+    with pytest.raises(ArgumentError, match="takes an array"):
+        shared([1.0], strict=True)
+    with pytest.raises(ArgumentError):
+        shared("text")
+
+
+def test_updates_happen_together():
+    a, b = shared(1.0, "a"), shared(2.0, "b")
+    swap = function([], [a, b], updates={a: b, b: a})
+    assert [r.tolist() for r in swap()] == [1, 2]
+    assert (a.get_value(), b.get_value()) == (2, 1)
+    function([x], [], updates=[(a, a + x), (b, a * x)])(3)
+    assert (a.get_value(), b.get_value()) == (5, 6)
+
+
+def test_updates_happen_all_or_not_at_all():
+    a, b = shared(1.0, "a"), shared(np.ones(2), "b", shape=(2,))
+    f = function([v], [], updates={a: a + 1, b: v})
+    with pytest.raises(ArgumentError):
+        f(np.ones(3))
+    assert a.get_value() == 1 and b.get_value().tolist() == [1, 1]
+    g = function([v], [], updates={a: a + 1, b: T.assert_op(b + 1, v.sum() > 0)})
+    with pytest.raises(AssertionError):
+        g([-1.0])
+    assert a.get_value() == 1
+    g([1.0])
+    assert a.get_value() == 2
+
+
+def test_updates_are_checked():
+    a = shared(np.zeros(2, "float32"), "a")
+    for updates, text in [
+        ({x: 1.0}, "only shared variables"),
+        ({a: T.dvector()}, "cannot hold without loss"),
+        ({a: T.fscalar()}, "its new value"),
+        ([(a, a), (a, a)], "twice"),
+        ({3: a}, "map variables"),
+    ]:
+        with pytest.raises(GraphTypeError, match=text):
+            function([], [], updates=updates)
+    function([], [], updates={a: a + T.constant(1)})()
+    assert a.get_value().tolist() == [1, 1] and a.get_value().dtype == "float32"
+
+
+def test_an_updated_value_is_nobody_elses():
+    s = shared(np.zeros(2))
+    f = function([v], v * 1, updates={s: v * 1})
+    out = f([1, 2])
+    out[0] = 9
+    assert s.get_value().tolist() == [1, 2]
+    given = np.ones(2)
+    function([v], [], updates={s: v})(given)
+    given[0] = 9
+    assert s.get_value().tolist() == [1, 1]
+
+
+def test_default_updates():
+    count = shared(0, "count")
+    count.default_update = count + 1
+    f = function([], count)
+    assert [int(f()), int(f())] == [0, 1]
+    function([], count, no_default_updates=True)()
+    function([], count, no_default_updates=[count])()
+    assert count.get_value() == 2
+    function([], count, updates={count: count * 10})()
+    assert count.get_value() == 20
+    other = shared(1)
+    other.default_update = count + other
+    function([], other)()
+    assert (other.get_value(), count.get_value()) == (21, 21)
+
+
+# graphs -----------------------------------------------------------------------------------------
+def test_the_graph_is_the_real_thing():
+    f = function([x], T.exp(x) + 0)
+    node = f.maker.fgraph.outputs[0].owner
+    assert node.op is T.exp and node.inputs == f.maker.fgraph.inputs == (x,)
+    assert f.maker.inputs[0].variable is x
+    assert f.get_shared() == []
+    assert repr(f) == "<function(x)>"
+
+
+def test_the_trace_says_which_rule_fired_where():
+    f = function([x], T.log(1 + T.exp(x * 1)))
+    told = [str(firing) for firing in f.maker.trace]
+    assert any("stabilize: softplus_of on log1p" in line for line in told)
+    assert any("canonicalize: times_one on mul" in line for line in told)
+    assert all("test_function.py" in line for line in told)
+
+
+def test_optimizers_can_be_chosen():
+    z = T.log(1 + T.exp(x * 1))
+    plain = function([x], z, mode=Mode("numpy", optimizer=False))
+    assert [n.op.name for n in plain.maker.fgraph.nodes] == ["mul", "exp", "add", "log"]
+    some = function([x], z, mode=Mode("numpy", optimizer=("canonicalize",)))
+    assert [n.op.name for n in some.maker.fgraph.nodes] == ["exp", "add", "log"]
+    without = function([x], z, mode=Mode("numpy").excluding("stabilize"))
+    assert "softplus" not in gradcore.pp(without)
+    assert plain(2) == some(2) == pytest.approx(without(2))
+    with pytest.raises(ModeError, match="no stage 'odd'.*\n.*\n.*canonicalize"):
+        function([x], z, mode=Mode("numpy", optimizer=("odd",)))
+
+
+def test_names_of_modes():
+    for mode in ("numpy", "FAST_RUN", "FAST_COMPILE", "DebugMode", "DEBUG_MODE", None, Mode()):
+        f = function([x], T.exp(x) * 1, mode=mode)
+        assert f(0) == 1 and f.maker.backend.name == "numpy"
+    with gradcore.config.change_flags(mode="FAST_COMPILE"):
+        assert function([x], x + 1).maker.mode.optimizer == ("canonicalize",)
+    with pytest.raises(ModeError, match="no backend 'fortran'.*\n.*\n.*installed: numpy"):
+        function([x], x, mode="fortran")
+
+
+def test_a_backend_that_cannot_run_says_why(monkeypatch):
+    lacking = Unavailable("lacking", "it is not installed: pip install it")
+    backends = {**registry().backends, "lacking": lacking}
+    monkeypatch.setattr("gradcore.mode.registry", lambda: type(registry())(backends))
+    with pytest.raises(UnavailableError, match="'lacking' cannot run here: it is not installed"):
+        function([x], x, mode="lacking")
+    assert function([x], x)(1) == 1
+
+
+def test_debug_mode_finds_rules_that_lie():
+    from gradcore.rewrite import Stage
+
+    liar = Stage("liar")
+    liar.rule(lambda p: T.exp(p))(lambda p: T.exp(p + 1))
+    mode = Mode("numpy", optimizer=(liar,), debug=True)
+    with pytest.raises(DebugModeError, match="when the graph is rewritten") as info:
+        function([x], T.exp(T.sin(x)) * 2, mode=Mode("numpy", optimizer=(once(liar),), debug=True))(1)
+    assert "test_function.py" in str(info.value) and mode.debug
+
+
+def once(stage):
+    """Return a stage whose rules fire on a graph once, rather than for ever."""
+    from gradcore.graph import FunctionGraph
+    from gradcore.rewrite import Pass
+
+    return Pass("liar", lambda g: FunctionGraph(g.inputs, tuple(o + 1 for o in g.outputs)))
+
+
+def test_profile():
+    f = function([v], T.exp(v).sum() + T.sin(v).sum(), profile=True)
+    f(np.ones(1000))
+    f(np.ones(1000))
+    assert f.profile.calls == 2 and f.profile.seconds > 0
+    assert {node.op for node in f.profile.nodes} == {n.op for n in f.maker.fgraph.nodes}
+    assert all(count == 2 for _, count in f.profile.nodes.values())
+    table = f.profile.summary()
+    assert "2 calls" in table and "exp" in table and "test_function.py" in table
+    assert function([v], v).profile is None
+
+
+def test_no_warnings_of_numpy():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert function([x], T.log(x) / 0)(0) == -np.inf
+
+
+# eval -------------------------------------------------------------------------------------------
+def test_eval():
+    z = x * 2 + y
+    assert z.eval({x: 1, y: 2}) == 4
+    assert z.eval({"x": 1, "y": 3}) == 5
+    assert len(z.tag.compiled) == 1
+    assert T.constant(3).eval() == 3
+    with pytest.raises(MissingInputError, match="no variable named 'w'"):
+        z.eval({"w": 1})
+    with pytest.raises(MissingInputError, match="need y"):
+        z.eval({x: 1})
+
+
+# copies -----------------------------------------------------------------------------------------
+def test_copies():
+    s = shared(0.0, "s")
+    f = function([x], s + x, updates={s: s + x}, name="f")
+    same = f.copy()
+    apart = f.copy(share_memory=False)
+    quiet = f.copy(delete_updates=True, name="quiet")
+    other = shared(100.0)
+    swapped = f.copy(swap={s: other})
+    assert f(1) == 1 and same(1) == 2 and s.get_value() == 2
+    assert apart(1) == 1 and apart(1) == 2 and s.get_value() == 2
+    assert quiet(5) == 7 and s.get_value() == 2 and quiet.name == "quiet"
+    assert swapped(1) == 101 and other.get_value() == 101 and s.get_value() == 2
+    assert copy.copy(f)(0) == 2
+    assert copy.deepcopy(f)(1) == 3 and s.get_value() == 2
+
+
+def test_pickling():
+    s = shared(np.ones(2), "s")
+    f = function([v, In(x, value=2.0)], {"sum": (v * s).sum() * x}, updates={s: s + 1}, name="f")
+    f([1, 2])
+    g = pickle.loads(pickle.dumps(f))
+    assert g([1, 2]) == {"sum": 12.0} == f([1, 2])
+    assert g.name == "f" and g.get_shared()[0] is not s
+    assert g.get_shared()[0].get_value().tolist() == [3, 3]
+    both = pickle.loads(pickle.dumps([f, s]))
+    assert both[0].get_shared()[0] is both[1]
+    for outputs in (None, [], [v * 2], v * 2):
+        again = pickle.loads(pickle.dumps(function([v], outputs, on_unused_input="ignore")))
+        assert type(again([1])) is type(function([v], outputs, on_unused_input="ignore")([1]))
+
+
+def test_many_threads_may_call_at_once():
+    f = function([M], T.tanh(M).sum() + T.exp(M).max())
+    given = [np.full((50, 50), k / 10) for k in range(8)]
+    expected = [f(a) for a in given]
+    failed = []
+
+    def work(k):
+        for _ in range(50):
+            if f(given[k]) != expected[k]:
+                failed.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+def test_config():
+    assert gradcore.config.floatX == "float64"
+    with pytest.raises(AttributeError, match="no setting 'floatx'"):
+        gradcore.config.floatx = "float32"
+    with pytest.raises(ValueError, match="must be one of"):
+        gradcore.config.floatX = "int8"
+    with pytest.raises(RuntimeError), gradcore.config.change_flags(floatX="float32"):
+        raise RuntimeError
+    assert gradcore.config.floatX == "float64"
+    made = type(gradcore.config)("floatX=float32, mode=numpy")
+    assert (made.floatX, made.mode) == ("float32", "numpy")
+
+
+def test_the_module_and_the_function_are_both_there():
+    assert callable(gradcore.scan) and sys.modules["gradcore.scan"].until is gradcore.until
+    assert callable(gradcore.function) and callable(gradcore.shared)
+    assert gradcore.Param is In
