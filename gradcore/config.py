@@ -9,7 +9,7 @@ a graph means.  Rejected: a settings file; a program should say what it depends 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -56,7 +56,7 @@ class Config:
         super().__setattr__(name, value)
 
     @contextmanager
-    def change_flags(self, **flags: str) -> Iterator[None]:
+    def change_flags(self, **flags: str) -> Generator[None]:
         """Set ``flags`` for the length of a ``with`` block."""
         before = {name: getattr(self, name) for name in flags}
         try:

@@ -30,7 +30,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from gradcore.config import config
 from gradcore.graph import (
@@ -45,10 +45,9 @@ from gradcore.graph import (
     substitute,
     toposort,
 )
-from gradcore.language import LANGUAGE
+from gradcore.language import LANGUAGE, Function
 
-Rule: TypeAlias = Callable[..., Variable]
-Entry: TypeAlias = Rule | Zero | Undefined | None
+Entry: TypeAlias = Function | Zero | Undefined | None
 """What is declared for an operand: a rule; zero; undefined; or None, disconnected."""
 
 Direction: TypeAlias = Variable | Zero | Undefined | None
@@ -70,6 +69,12 @@ class ByOperand(Derivative):
     def entry(self, i: int) -> Entry:
         """Return what is declared for operand ``i``."""
         return self.entries[i] if i < len(self.entries) else self.rest
+
+    def rule(self, i: int) -> Callable[..., Any]:
+        """Return the rule for operand ``i``, which has one."""
+        entry = self.entry(i)
+        assert callable(entry)
+        return cast("Callable[..., Any]", entry)
 
     def connects(self, node: Apply, i: int, o: int) -> bool:
         """Return whether something is declared for operand ``i``."""
@@ -118,9 +123,7 @@ class Diagonal(ByOperand):
 
     def tangent(self, node: Apply, i: int, t: Variable) -> Variable:
         """Return the rule applied."""
-        rule = self.entry(i)
-        assert callable(rule)
-        return rule(t, *node.inputs, *node.outputs)
+        return self.rule(i)(t, *node.inputs, *node.outputs)
 
     def cotangent(self, node: Apply, i: int, ct: Variable) -> Variable:
         """Return the rule applied, summed over the axes along which the operand is stretched."""
@@ -183,9 +186,7 @@ class Linear(ByOperand):
 
     def cotangent(self, node: Apply, i: int, ct: Variable) -> Variable:
         """Return the transpose applied."""
-        rule = self.entry(i)
-        assert callable(rule)
-        return rule(node.op, ct, *node.inputs)
+        return self.rule(i)(node.op, ct, *node.inputs)
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the op applied to the tangents."""
@@ -219,7 +220,11 @@ class LinearInEach(Linear):
         """Return the transpose for operand ``i``."""
         if i < self.first:
             return None
-        return lambda op, ct, *inputs: self.transpose(op, i, ct, *inputs)
+
+        def rule(op: Op, ct: Variable, *inputs: Variable) -> Variable:
+            return self.transpose(op, i, ct, *inputs)
+
+        return cast("Function", rule)
 
 
 @dataclass(frozen=True)
@@ -228,9 +233,7 @@ class Multilinear(ByOperand):
 
     def cotangent(self, node: Apply, i: int, ct: Variable) -> Variable:
         """Return the transpose applied."""
-        rule = self.entry(i)
-        assert callable(rule)
-        return rule(node.op, ct, *node.inputs)
+        return self.rule(i)(node.op, ct, *node.inputs)
 
     def tangent(self, node: Apply, i: int, t: Variable) -> Variable:
         """Return the op with ``t`` for operand ``i``."""
@@ -243,9 +246,7 @@ class Forward(ByOperand):
 
     def tangent(self, node: Apply, i: int, t: Variable) -> Variable:
         """Return the rule applied."""
-        rule = self.entry(i)
-        assert callable(rule)
-        return rule(node.op, t, *node.inputs, *node.outputs)
+        return self.rule(i)(node.op, t, *node.inputs, *node.outputs)
 
     def cotangent(self, node: Apply, i: int, ct: Variable) -> Variable:
         """Pull back through the tangent map."""
@@ -258,9 +259,7 @@ class Reverse(ByOperand):
 
     def cotangent(self, node: Apply, i: int, ct: Variable) -> Variable:
         """Return the rule applied."""
-        rule = self.entry(i)
-        assert callable(rule)
-        return rule(node.op, ct, *node.inputs, *node.outputs)
+        return self.rule(i)(node.op, ct, *node.inputs, *node.outputs)
 
     def tangent(self, node: Apply, i: int, t: Variable) -> Variable:
         """Pull back through the cotangent map."""
@@ -405,6 +404,20 @@ def sum_to(t: Variable, x: Variable) -> Variable:
     return t
 
 
+def with_ones_of(t: Variable, x: Variable) -> Variable:
+    """Return ``t``, of the shape of ``x``, with the extents known to be 1 that are so in ``x``.
+
+    A transpose may know less of its shape than the operand that it is for.
+    """
+    extents = zip(t.type.shape, x.type.shape, strict=True)
+    lost = [a for a, (m, n) in enumerate(extents) if n == 1 and m != 1]
+    if not lost:
+        return t
+    kept = LANGUAGE["dimshuffle"](t, [a for a in range(t.ndim) if a not in lost])
+    place = iter(range(t.ndim))
+    return LANGUAGE["dimshuffle"](kept, ["x" if a in lost else next(place) for a in range(t.ndim)])
+
+
 def transpose(linear: Callable[[Variable], Variable], operand: Variable, ct: Variable) -> Variable:
     """Return the transpose, at ``ct``, of a linear map of tensors shaped like ``operand``."""
     t = Variable(operand.type.with_dtype(direction_dtype(operand)))
@@ -544,19 +557,21 @@ def pullback(
             contributions = _through(node, arriving, wanted)
             for v, contribution in zip(node.inputs, contributions, strict=True):
                 if contribution is not None:
-                    gathered.setdefault(v, []).append(_cast(contribution, v))
+                    gathered.setdefault(v, []).append(_typed(contribution, v))
     return [applied(v, combined(v, gathered.get(v, ()))) for v in wrt]
 
 
-def _cast(contribution: Contribution, x: Variable) -> Contribution:
-    """Return ``contribution`` in the dtype of cotangents of ``x``."""
-    dtype = direction_dtype(x)
+def _typed(contribution: Contribution, x: Variable) -> Contribution:
+    """Return ``contribution`` in the dtype, and with the known ones, of cotangents of ``x``."""
     if isinstance(contribution, Masked):
-        value = contribution.value
-        return contribution if value.type.dtype == dtype else contribution.but(value.astype(dtype))
-    if isinstance(contribution, Variable) and contribution.type.dtype != dtype:
-        return contribution.astype(dtype)
-    return contribution
+        value = _typed(contribution.value, x)
+        assert isinstance(value, Variable)
+        return contribution if value is contribution.value else contribution.but(value)
+    if not isinstance(contribution, Variable):
+        return contribution
+    dtype = direction_dtype(x)
+    ct = with_ones_of(contribution, x)
+    return ct if ct.type.dtype == dtype else ct.astype(dtype)
 
 
 def _through(
@@ -603,8 +618,8 @@ def _through_lazily(
     bare = [ct.value if isinstance(ct, Masked) else ct for ct in arriving]
     found: list[Contribution] = []
     for x, ct in zip(node.inputs, derivative.pullback(node, bare, wanted), strict=True):
-        ct = applied(x, ct)
-        found.append(mask.but(ct) if isinstance(ct, Variable) else ct)
+        bare_ct = applied(x, ct)
+        found.append(mask.but(bare_ct) if isinstance(bare_ct, Variable) else bare_ct)
     return found
 
 
@@ -692,6 +707,8 @@ def _shaped(t: Direction, output: Variable) -> Direction:
     """Return a tangent in the dtype and shape of ``output``."""
     if not isinstance(t, Variable):
         return t
-    if t.broadcastable != output.broadcastable:
-        t = LANGUAGE["fill"](output, t)
-    return t if t.type.dtype == output.type.dtype else t.astype(output.type.dtype)
+    whole: Variable = with_ones_of(t, output) if t.ndim == output.ndim else t
+    if whole.broadcastable != output.broadcastable:
+        whole = LANGUAGE["fill"](output, whole)
+    dtype = output.type.dtype
+    return whole if whole.type.dtype == dtype else whole.astype(dtype)

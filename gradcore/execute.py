@@ -47,7 +47,9 @@ def straight_line(
     steps: list[Step] = []
     for node in graph.nodes:
         read = [slots[v] for v in node.inputs]
-        free += [slots[v] for v in dict.fromkeys(node.inputs) if last_read[v] is node and v not in kept]
+        free += [
+            slots[v] for v in dict.fromkeys(node.inputs) if last_read[v] is node and v not in kept
+        ]
         for output in node.outputs:
             if not free:
                 free.append(len(start))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -39,13 +39,12 @@ from gradcore.graph import (
     upcast,
 )
 from gradcore.graph.nodes import bare
-from gradcore.language import word
+from gradcore.language import is_several, listed, word
 from gradcore.mode import Mode, get_mode
 from gradcore.rewrite import Trace
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
 from gradcore.shared import SharedVariable
-from gradcore.tensor.elementwise import cast
 
 Pairs = Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None
 
@@ -133,15 +132,15 @@ def _outputs(given: Any) -> list[Variable]:
     if isinstance(given, Mapping):
         items: list[Any] = list(given.values())  # pyright: ignore[reportUnknownArgumentType] - checked below
     else:
-        items = list(given) if isinstance(given, (list, tuple)) else [given]  # pyright: ignore[reportUnknownArgumentType] - checked below
+        items = listed(given)
     return [as_variable(item.variable if isinstance(item, Out) else item) for item in items]
 
 
-def _pairs(given: Pairs, what: str) -> dict[Variable, Any]:
+def _pairs(given: Any, what: str) -> dict[Variable, Any]:
     """Return updates or givens as a dict; refuse a variable that is named twice."""
     found: dict[Variable, Any] = {}
-    for item in given.items() if isinstance(given, Mapping) else given or ():
-        variable, value = item
+    pairs: Any = getattr(given, "items", lambda: given or ())()
+    for variable, value in pairs:
         if not isinstance(variable, Variable):
             raise GraphTypeError(f"{what} map variables to values, not {variable!r}", here())
         if variable in found:
@@ -161,7 +160,7 @@ def _fitting(value: Any, variable: Variable, what: str) -> Variable:
                 here(),
                 f"cast it: .astype({variable.type.dtype!r})",
             )
-        new = cast(new, variable.type.dtype)
+        new = new.astype(variable.type.dtype)
     shapes = zip(new.type.shape, variable.type.shape, strict=False)
     if new.ndim != variable.ndim or any(None not in (m, n) and m != n for m, n in shapes):
         raise GraphTypeError(
@@ -187,7 +186,7 @@ def _add_default_updates(
     """Add the updates that shared variables bring along."""
     if refused is True:
         return
-    skipped = set(refused or ())
+    skipped: set[Variable] = set(refused or ())
     pending = [*outputs, *updates.values()]
     while pending:
         fresh: list[Variable] = []
@@ -226,7 +225,7 @@ class FunctionMaker:
 
 
 @contextmanager
-def _collection_paused() -> Iterator[None]:
+def _collection_paused() -> Generator[None]:
     """Keep the garbage collector from looking, again and again, at a graph that is being made."""
     enabled = gc.isenabled()
     gc.disable()
@@ -281,7 +280,9 @@ def _shared(
 
 def _bare(outputs: Sequence[Variable]) -> list[Variable]:
     """Return ``outputs`` with constants as they print in a compiled graph."""
-    constants = {v: bare(v) for v in ancestors(outputs) if isinstance(v, Constant)}
+    constants: dict[Variable, Variable] = {
+        v: bare(v) for v in ancestors(outputs) if isinstance(v, Constant)
+    }
     return substitute(outputs, constants)
 
 
@@ -411,7 +412,7 @@ class Function:
         return ", ".join(str(entry.keyword or entry.variable) for entry in self.maker.inputs)
 
     def _check_shapes(self, values: Sequence[Any]) -> None:
-        at = {v: value for v, value in zip(self.maker.fgraph.inputs, values, strict=False)}
+        at = dict(zip(self.maker.fgraph.inputs, values, strict=False))
         for check in self.maker.checks:
             have, want = np.shape(at[check.x]), np.shape(at[check.like])
             if have != want:
@@ -438,7 +439,7 @@ class Function:
             return None
         if isinstance(form, Mapping):
             return dict(zip(form, results, strict=True))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any keys
-        return list(results) if isinstance(form, (list, tuple)) else results[0]
+        return list(results) if is_several(form) else results[0]
 
     # copies -------------------------------------------------------------------------------------
     def get_shared(self) -> list[SharedVariable]:
@@ -458,11 +459,13 @@ class Function:
         swap : shared variables to use in place of others.
         delete_updates : whether to leave the updates out.
         """
-        new: dict[Variable, Variable] = dict(swap or {})
+        new: dict[Variable, Variable] = dict((swap or {}).items())
         if not share_memory:
             for v in self.maker.shared:
                 new.setdefault(v, SharedVariable(v.type, v.get_value(), v.name))
-        updates = {} if delete_updates else self.maker.updates
+        updates: Mapping[SharedVariable, Variable] = {}
+        if not delete_updates:
+            updates = self.maker.updates
         results = substitute([*self.maker.outputs, *updates.values()], new)
         n = len(self.maker.outputs)
         moved = {new.get(v, v): value for v, value in zip(updates, results[n:], strict=True)}
@@ -493,7 +496,7 @@ def _skeleton(form: Any) -> Any:
     """Return the form of outputs without the outputs."""
     if isinstance(form, Mapping):
         return dict.fromkeys(form)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - of any keys
-    return [] if isinstance(form, (list, tuple)) else 0
+    return [] if is_several(form) else 0
 
 
 def _unpickled(
@@ -507,7 +510,7 @@ def _unpickled(
     defaults: list[Any],
 ) -> Function:
     found = Function(_make(inputs, outputs, updates, mode, "ignore"), form, name, profile)
-    found._defaults = defaults  # pyright: ignore[reportPrivateUsage] - its own
+    found._defaults = defaults  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return found
 
 
@@ -597,10 +600,10 @@ def function(
 
 
 @word
-def eval(  # noqa: A001 - Theano's name
+def eval(
     variable: Variable, inputs_to_values: Mapping[Any, Any] | None = None, mode: Any = None
 ) -> Any:
-    """Return the value of ``variable``, given values of the inputs it depends on, by variable or name.
+    """Return the value of ``variable``, given those of inputs it depends on, by variable or name.
 
     The function that is compiled for it is kept for the next time.
     """

@@ -13,12 +13,24 @@ Rejected: imports hidden in methods, and patching methods onto the class later.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeGuard, TypeVar
 
 LANGUAGE: dict[str, Callable[..., Any]] = {}
 """What each word means: an op or a function of the tensor language."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# fmt: off
+Function: TypeAlias = (
+    Callable[[], Any]
+    | Callable[[Any], Any]
+    | Callable[[Any, Any], Any]
+    | Callable[[Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any], Any]
+)
+"""A function of a few expressions, such as the left side of a rule or a derivative."""
+# fmt: on
 
 
 def define(name: str, meaning: F) -> F:
@@ -31,6 +43,18 @@ def define(name: str, meaning: F) -> F:
 def word(function: F) -> F:
     """Make the name of ``function`` mean it (a decorator)."""
     return define(function.__name__, function)
+
+
+def is_several(given: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Return whether an argument that may be one thing or several is several."""
+    return isinstance(given, (list, tuple))
+
+
+def listed(given: Any) -> list[Any]:
+    """Return an argument that may be one thing or several as a list; None is nothing."""
+    if given is None:
+        return []
+    return list(given) if is_several(given) else [given]
 
 
 class Operators:
@@ -202,7 +226,7 @@ class ArrayMethods(Operators):
         """Return the standard deviation over ``axis``."""
         return LANGUAGE["std"](self, axis, ddof, keepdims)
 
-    def norm(self, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Self:  # noqa: A002
+    def norm(self, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Self:
         """Return the norm of the elements over ``axis``."""
         return LANGUAGE["norm"](self, ord, axis, keepdims)
 

@@ -60,7 +60,8 @@ def registry() -> Registry:
             backends[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
             owners[entry.name] = entry.value
     for hook in manager.hook.gradcore_backends.get_hookimpls():
-        for backend in hook.function():
+        contributed: Iterable[Backend] = hook.function()  # pyright: ignore[reportAssignmentType] - as the hook says
+        for backend in contributed:
             if backend.name in backends:
                 raise PluginError(
                     f"the plugins {owners[backend.name]!r} and {hook.plugin_name!r} both "

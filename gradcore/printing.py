@@ -135,7 +135,7 @@ def debugprint(
     text = "\n".join(printer.lines)
     if file == "str":
         return text
-    print(text, file=file if not isinstance(file, str) else sys.stdout)  # noqa: T201 - its purpose
+    print(text, file=file if not isinstance(file, str) else sys.stdout)
     return None
 
 

@@ -6,13 +6,11 @@ outside becomes an input of the loop: whatever depends on nothing of the step is
 the loop.  A state with several taps becomes a shift register of states with one.
 """
 
-# ruff: noqa: A001 - Theano's names: map
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from gradcore.errors import Location, ScanError
 from gradcore.graph import (
@@ -28,13 +26,14 @@ from gradcore.graph import (
 from gradcore.graph.extents import Extent, smaller
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.traverse import depends_on, free_inputs
+from gradcore.language import is_several, listed
 from gradcore.ops.scan import Scan
 from gradcore.shared import SharedVariable
 
 
 @dataclass(frozen=True)
 class until:  # noqa: N801 - Theano's name
-    """What a step function returns last, to stop the loop after a step in which ``condition`` holds."""
+    """What a step function returns last, to stop the loop after the step if ``condition`` holds."""
 
     condition: Any
 
@@ -135,19 +134,18 @@ class Output:
         return [self.initial[self.depth - 1 - k] for k in range(self.depth)]
 
 
-def _listed(given: Any) -> list[Any]:
-    if given is None:
-        return []
-    return list(given) if isinstance(given, (list, tuple)) else [given]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of what the user gives
-
-
 def _taps(given: Any, default: int) -> tuple[int, ...]:
-    taps = [default] if given is None else _listed(given)
+    taps = [default] if given is None else listed(given)
     return tuple(int(tap) for tap in taps)
 
 
+def _options(given: Any, key: str) -> Mapping[str, Any]:
+    """Return what is said of a sequence or an output: a dict, or what stands under ``key``."""
+    return cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {key: given}
+
+
 def _as_sequence(given: Any) -> Looped:
-    options: Mapping[str, Any] = given if isinstance(given, Mapping) else {"input": given}
+    options = _options(given, "input")
     _refuse_unknown(options, {"input", "taps"}, "sequences")
     tensor = as_variable(options["input"])
     if not tensor.ndim:
@@ -160,7 +158,7 @@ def _as_sequence(given: Any) -> Looped:
 
 
 def _as_output(given: Any) -> Output:
-    options: Mapping[str, Any] = given if isinstance(given, Mapping) else {"initial": given}
+    options = _options(given, "initial")
     _refuse_unknown(options, {"initial", "taps"}, "outputs_info")
     initial = options.get("initial")
     if initial is None:
@@ -194,8 +192,7 @@ class Returned:
 
 def _returned(result: Any) -> Returned:
     """Return the outputs, updates and condition that a step function returned."""
-    several = isinstance(result, (list, tuple)) and not _are_updates(result)
-    items = list(result) if several else [result]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of what the user returns
+    items = [result] if _are_updates(result) else listed(result)
     condition: Variable | None = None
     if items and isinstance(items[-1], until):
         condition = as_variable(items.pop().condition)
@@ -204,24 +201,25 @@ def _returned(result: Any) -> Returned:
     updates: Updates = {}
     for k, item in enumerate(items):
         if _are_updates(item):
-            pairs = item.items() if isinstance(item, Mapping) else item
-            updates = {variable: as_variable(value) for variable, value in pairs}
+            updates = {v: as_variable(value) for v, value in dict(item).items()}
             del items[k]
             break
     if len(items) == 1:
-        items = _listed(items[0])
+        items = listed(items[0])
     return Returned([as_variable(item) for item in items], updates, condition)
 
 
 def _are_updates(item: Any) -> bool:
+    """Return whether ``item`` is a dict, or a list of pairs of shared variables and new values."""
     if isinstance(item, Mapping):
         return True
     return (
-        isinstance(item, list)
-        and bool(item)  # pyright: ignore[reportUnknownArgumentType] - of any kind
+        is_several(item)
+        and bool(item)
         and all(
-            isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], SharedVariable) for p in item
-        )  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any kind
+            is_several(pair) and len(pair) == 2 and isinstance(pair[0], SharedVariable)
+            for pair in item
+        )
     )
 
 
@@ -251,11 +249,11 @@ class Loop:
     ) -> None:
         self.name = name
         self.where: Location | None = here()
-        self.sequences = [_as_sequence(given) for given in _listed(sequences)]
+        self.sequences = [_as_sequence(given) for given in listed(sequences)]
         infos = (
-            None if outputs_info is None else [_as_output(given) for given in _listed(outputs_info)]
+            None if outputs_info is None else [_as_output(given) for given in listed(outputs_info)]
         )
-        self.constants = [as_variable(given) for given in _listed(non_sequences)]
+        self.constants = [as_variable(given) for given in listed(non_sequences)]
         self.steps = self._steps(n_steps)
         self.elements = [v for s in self.sequences for v in s.placeholders()]
         self.slices = [x for s in self.sequences for x in s.slices(go_backwards)]
@@ -273,7 +271,8 @@ class Loop:
         self.returned = _returned(fn(*self.elements, *seen, *self.constants))
         if infos is None:
             infos = [Output(None)] * len(self.returned.outputs)
-            starts = registers = [[] for _ in infos]
+            starts: list[list[Variable]] = [[] for _ in infos]
+            registers = starts
         if len(infos) != len(self.returned.outputs):
             raise ScanError(
                 f"the step returns {len(self.returned.outputs)} outputs, outputs_info describes "
@@ -415,7 +414,7 @@ class Loop:
             len(self.elements),
             len(self.states),
             bool(conditions),
-            -1 if truncate_gradient is None else int(truncate_gradient),
+            int(truncate_gradient),
             self.name,
         )
         initial = [s.initial for s in self.states]
@@ -424,7 +423,7 @@ class Loop:
     def _captured(
         self, results: Sequence[Variable], placeholders: Sequence[Variable]
     ) -> list[Variable]:
-        """Return what the step uses that does not depend on it, as large expressions as there are."""
+        """Return what the step uses and does not depend on it, in the largest expressions."""
         inside = depends_on(results, placeholders)
         found: dict[Variable, None] = {}
         for node in toposort(results, stop=placeholders):

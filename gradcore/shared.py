@@ -24,7 +24,7 @@ class SharedVariable(Variable):
     default_update: Variable | None
     storage: list[Any]
 
-    def __init__(self, type: TensorType, value: Any, name: str | None = None) -> None:  # noqa: A002 - Theano's
+    def __init__(self, type: TensorType, value: Any, name: str | None = None) -> None:
         super().__init__(type, name)
         object.__setattr__(self, "storage", [value])
         object.__setattr__(self, "default_update", None)
@@ -61,7 +61,7 @@ class SharedVariable(Variable):
         return array if borrow or array is not value else array.copy()
 
 
-def _restored(type: TensorType, value: Any, name: str | None) -> SharedVariable:  # noqa: A002 - Theano's
+def _restored(type: TensorType, value: Any, name: str | None) -> SharedVariable:
     return SharedVariable(type, value, name)
 
 
@@ -95,11 +95,11 @@ def shared(
             here(),
             "compile a function that computes it, or use .eval()",
         )
-    if strict and not isinstance(value, np.ndarray):
+    array: Array = np.asarray(value)
+    if strict and array is not value:
         raise ArgumentError(
             f"shared(strict=True) takes an array, not {type(value).__name__}", here()
         )
-    array = np.asarray(value)
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         if array.dtype.kind == "f":
             dtype = config.floatX

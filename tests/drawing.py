@@ -87,7 +87,9 @@ def operands(sample, rng, dtype="float64", static=False):
 
 def sample_id(sample):
     shapes = ",".join(
-        "x".join(map(str, arg.shape)) or "." if arg.value is None else f"={arg.value}".replace("\n", "")
+        "x".join(map(str, arg.shape)) or "."
+        if arg.value is None
+        else f"={arg.value}".replace("\n", "")
         for arg in sample.operands
     )
     return f"{sample.op}-{shapes}".replace(" ", "")[:110]

@@ -65,7 +65,9 @@ def test_first_derivatives(sample, static, rng):
             tangent, ct = v.type("t"), output.type("c")
             forward = gradcore.Rop(output, v, tangent)
             reverse = gradcore.Lop(output, v, ct)
-            assert forward.type.admits(output.eval(dict(zip(inputs, drawn(variables, values)))).shape)
+            assert forward.type.admits(
+                output.eval(dict(zip(inputs, drawn(variables, values), strict=True))).shape
+            )
             assert forward.dtype == output.dtype and reverse.dtype == v.dtype
             given = drawn(variables, values)
             place = inputs.index(v)

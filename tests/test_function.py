@@ -133,7 +133,9 @@ def test_arrays_of_other_libraries():
 
 # the arguments of function ----------------------------------------------------------------------
 def test_missing_and_unused_inputs():
-    with pytest.raises(MissingInputError, match=r"need y \(TensorType\(float64, scalar\)\)") as info:
+    with pytest.raises(
+        MissingInputError, match=r"need y \(TensorType\(float64, scalar\)\)"
+    ) as info:
         function([x], x + y)
     assert "test_function.py" in str(info.value)
     with pytest.raises(UnusedInputError, match=r"input 1 \(y\) is not used"):
@@ -351,7 +353,9 @@ def test_debug_mode_finds_rules_that_lie():
     liar.rule(lambda p: T.exp(p))(lambda p: T.exp(p + 1))
     mode = Mode("numpy", optimizer=(liar,), debug=True)
     with pytest.raises(DebugModeError, match="when the graph is rewritten") as info:
-        function([x], T.exp(T.sin(x)) * 2, mode=Mode("numpy", optimizer=(once(liar),), debug=True))(1)
+        function([x], T.exp(T.sin(x)) * 2, mode=Mode("numpy", optimizer=(once(liar),), debug=True))(
+            1
+        )
     assert "test_function.py" in str(info.value) and mode.debug
 
 
@@ -433,9 +437,7 @@ def test_many_threads_may_call_at_once():
     failed = []
 
     def work(k):
-        for _ in range(50):
-            if f(given[k]) != expected[k]:
-                failed.append(k)
+        failed.extend(k for _ in range(50) if f(given[k]) != expected[k])
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
     for thread in threads:

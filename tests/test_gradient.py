@@ -160,7 +160,9 @@ def test_evaluation_points_are_checked():
         with pytest.raises(EvaluationPointError):
             macro(s3 * 2, s3, s4)
     f = gradcore.function([v, w], T.Rop(v**2, v, w))
-    with pytest.raises(gradcore.errors.ArgumentError, match=r"'w' has shape \(2,\), it must have \(3,\)"):
+    with pytest.raises(
+        gradcore.errors.ArgumentError, match=r"'w' has shape \(2,\), it must have \(3,\)"
+    ):
         f([1, 2, 3], [1, 2])
     g = gradcore.function([M, v, w], T.Lop(T.dot(M, v), M, w))
     assert g(np.ones((2, 3)), [1, 1, 1], [1, 2]).tolist() == [[1] * 3, [2] * 3]
@@ -212,7 +214,9 @@ def test_jacobians_of_lists():
     assert isinstance(T.jacobian(v, (v,)), tuple)
     with pytest.raises(DisconnectedInputError):
         T.jacobian(v, w)
-    assert T.jacobian(v, w, disconnected_inputs="ignore").eval({v: [1], w: [1, 2]}).tolist() == [[0, 0]]
+    assert T.jacobian(v, w, disconnected_inputs="ignore").eval({v: [1], w: [1, 2]}).tolist() == [
+        [0, 0]
+    ]
     assert T.jacobian(v, [v, w], disconnected_inputs="ignore")[1].ndim == 2
 
 
@@ -333,7 +337,7 @@ class Split(Op):
         return [[True, False], [True, False]]
 
     def L_op(self, inputs, outputs, output_grads):
-        a, b = inputs
+        _, b = inputs
         return [output_grads[0] * b, gradcore.grad_undefined(self, 1, b, "by choice")]
 
 

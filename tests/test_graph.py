@@ -55,6 +55,10 @@ def test_types_include_and_admit():
     matrix, row = TensorType("float64", (None, None)), TensorType("float64", (1, None))
     assert matrix.includes(row) and not row.includes(matrix)
     assert not matrix.includes(TensorType("float32", (None, None)))
+    assert matrix.accepts(row) and not row.accepts(matrix)
+    known = TensorType("float64", (2, 3))
+    assert known.accepts(matrix) and matrix.accepts(known)
+    assert not known.accepts(TensorType("float64", (2, 4)))
     assert row.admits((1, 5)) and not row.admits((2, 5)) and not row.admits((1,))
 
 
@@ -228,7 +232,7 @@ def test_equality_is_identity():
     """After a = x + 1; b = x + 1, the derivative of a * b in a is b."""
     x = T.dscalar("x")
     a, b = x + 1, x + 1
-    assert a is not b and not (a == b)
+    assert a is not b and a != b
     assert T.grad(a * b, a).eval({x: 2}) == 3
     assert T.grad(a * a, a).eval({x: 2}) == 6
 

@@ -51,7 +51,9 @@ def test_rewriting_keeps_values(sample, rng):
     node = sample.op.make_node(*variables)
     inputs, given = drawn(variables, values)
     plain = gradcore.function(inputs, list(node.outputs), mode=PLAIN)(*given)
-    found = gradcore.function(inputs, list(node.outputs), mode="numpy", on_unused_input="ignore")(*given)
+    found = gradcore.function(inputs, list(node.outputs), mode="numpy", on_unused_input="ignore")(
+        *given
+    )
     for a, b in zip(plain, found, strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

@@ -80,7 +80,9 @@ def test_every_rule_says_what_it_does_and_does_it(stage, rule, rng):
         fired = 0
         for family, variables, values, expression in instances(example, rng):
             try:
-                before = gradcore.function(variables, expression, PLAIN, on_unused_input="ignore")(*values)
+                before = gradcore.function(variables, expression, PLAIN, on_unused_input="ignore")(
+                    *values
+                )
             except (GradcoreError, IndexError, ValueError):
                 continue  # the family does not fit the example
             trace = []
@@ -100,7 +102,9 @@ def test_every_rule_says_what_it_does_and_does_it(stage, rule, rng):
             assert (after.dtype, after.shape) == (before.dtype, before.shape), family
             # As the stage says, rules hold for numbers: 0 / 0 may be told as 0.
             known = np.isfinite(before)
-            np.testing.assert_allclose(after[known], before[known], tolerance, tolerance, err_msg=family)
+            np.testing.assert_allclose(
+                after[known], before[known], tolerance, tolerance, err_msg=family
+            )
         assert fired, f"{rule.name} never fires on {inspect.getsource(example)}"
 
 
@@ -213,7 +217,11 @@ def test_dtype_and_shape_are_restored():
         assert after.broadcastable == expression.broadcastable
     both = T.dcol("c") * 0 + T.drow("r") * 0
     f = gradcore.function(list(free_inputs([both])), both)
-    assert sorted(f(*[np.ones(v.type.shape[0] == 1 and (1, 3) or (2, 1)) for v in f.maker.fgraph.inputs]).shape) == [2, 3]
+    assert sorted(
+        f(
+            *[np.ones((v.type.shape[0] == 1 and (1, 3)) or (2, 1)) for v in f.maker.fgraph.inputs]
+        ).shape
+    ) == [2, 3]
 
 
 def test_rules_that_undo_one_another_are_found():

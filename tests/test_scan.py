@@ -9,8 +9,6 @@ from unrolling import unrolled
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.errors import DisconnectedInputError, ScanError
-from gradcore.ops.scan import Scan
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
 MODES = {"plain": PLAIN, "rewritten": gradcore.Mode("numpy")}
@@ -114,61 +112,129 @@ CASES = {
     "fewer steps than elements": Case(lambda v, s: s * v, 3, x, a, n_steps=3, wrt=(x, a)),
     "two lengths": Case(lambda u, v, s: s * u + v, 4, [x, y], a, wrt=(x, y, a)),
     "taps of a sequence": Case(
-        lambda u, v, w, s: T.tanh(u * v - w + s), 4,
-        {"input": y, "taps": [-1, 0, 1]}, a, wrt=(y, a),
+        lambda u, v, w, s: T.tanh(u * v - w + s),
+        4,
+        {"input": y, "taps": [-1, 0, 1]},
+        a,
+        wrt=(y, a),
     ),
     "taps beyond one another": Case(
-        lambda u, v, k: T.sin(u) * v + k, 3, {"input": y, "taps": [3, -0]}, None, a, 3, wrt=(y, a),
+        lambda u, v, k: T.sin(u) * v + k,
+        3,
+        {"input": y, "taps": [3, -0]},
+        None,
+        a,
+        3,
+        wrt=(y, a),
     ),
     "taps of an output": Case(
-        lambda p, q, k: p + q * k, 5, None, {"initial": h[:2], "taps": [-2, -1]}, a, 5, wrt=(h, a),
+        lambda p, q, k: p + q * k,
+        5,
+        None,
+        {"initial": h[:2], "taps": [-2, -1]},
+        a,
+        5,
+        wrt=(h, a),
     ),
     "far taps of an output": Case(
-        lambda v, p, q: T.tanh(p * v) + q, 4, x, {"initial": h, "taps": [-3, -1]}, wrt=(x, h),
+        lambda v, p, q: T.tanh(p * v) + q,
+        4,
+        x,
+        {"initial": h, "taps": [-3, -1]},
+        wrt=(x, h),
     ),
     "only a far tap": Case(
-        lambda p, v: T.cos(p) * v, 5, None, {"initial": h, "taps": [-3]}, a, 5, wrt=(h, a),
+        lambda p, v: T.cos(p) * v,
+        5,
+        None,
+        {"initial": h, "taps": [-3]},
+        a,
+        5,
+        wrt=(h, a),
     ),
     "several outputs": Case(
-        lambda v, s, p: (s + v, p * T.cos(v), s * p), 4, x, [a, c, None], wrt=(x, a, c),
+        lambda v, s, p: (s + v, p * T.cos(v), s * p),
+        4,
+        x,
+        [a, c, None],
+        wrt=(x, a, c),
     ),
     "states that feed each other": Case(
-        lambda p, q: (p + 0.1 * p * q, q - 0.1 * p * q * q), 5, None, [a, c], n_steps=5, wrt=(a, c),
+        lambda p, q: (p + 0.1 * p * q, q - 0.1 * p * q * q),
+        5,
+        None,
+        [a, c],
+        n_steps=5,
+        wrt=(a, c),
     ),
     "rnn": Case(rnn, 4, X, h, [W, U, b], wrt=(X, h, W, U, b)),
     "rnn backwards": Case(rnn, 4, X, h, [W, U, b], go_backwards=True, wrt=(X, h, W, U, b)),
     "backwards with taps": Case(
-        lambda u, v, s: s * u - v, 5, {"input": y, "taps": [0, 1]}, a, go_backwards=True, wrt=(y, a),
+        lambda u, v, s: s * u - v,
+        5,
+        {"input": y, "taps": [0, 1]},
+        a,
+        go_backwards=True,
+        wrt=(y, a),
     ),
     "lstm": Case(lstm, 4, X, [h, b], [W, U], wrt=(X, h, b, W, U)),
     "rows of matrices": Case(
-        lambda A, S: T.tanh(T.dot(S, A)), 2, T.stack([W, U]), T.eye(3), wrt=(W, U),
+        lambda A, S: T.tanh(T.dot(S, A)),
+        2,
+        T.stack([W, U]),
+        T.eye(3),
+        wrt=(W, U),
     ),
     "captured": Case(lambda v, s: s * a + T.sin(b).sum() * v, 4, x, c, wrt=(x, a, b, c)),
-    "captured expression": Case(lambda i, s: s + T.exp(W[i]).sum() * s, 3, T.arange(3), a, wrt=(W, a)),
+    "captured expression": Case(
+        lambda i, s: s + T.exp(W[i]).sum() * s, 3, T.arange(3), a, wrt=(W, a)
+    ),
     "gathered by index": Case(lambda i, v: v[i] * v[-1 - i], 4, T.arange(4), None, x, wrt=(x,)),
     "choice within": Case(
-        lambda v, s: T.switch(v > 0, T.log(abs(v)) * s, s + v), 4, x, a, wrt=(x, a),
+        lambda v, s: T.switch(v > 0, T.log(abs(v)) * s, s + v),
+        4,
+        x,
+        a,
+        wrt=(x, a),
     ),
     "reduction within": Case(
-        lambda row, s: s * T.sqrt((row**2).sum()) + row.max(), 4, X, a, wrt=(X, a),
+        lambda row, s: s * T.sqrt((row**2).sum()) + row.max(),
+        4,
+        X,
+        a,
+        wrt=(X, a),
     ),
     "writing within": Case(
-        lambda i, v: T.set_subtensor(v[i], T.sin(v.sum())), 3, T.arange(3), h, wrt=(h,),
+        lambda i, v: T.set_subtensor(v[i], T.sin(v.sum())),
+        3,
+        T.arange(3),
+        h,
+        wrt=(h,),
     ),
     "unused output": Case(lambda v, s, p: (s + v, p + 1), 4, x, [a, c], wrt=(x, a)),
     "a counter beside it": Case(
-        lambda v, k, s: (k + 1, s * T.cast(k, "float64") + v), 4, x,
-        [T.zeros((), "int64"), a], wrt=(x, a),
+        lambda v, k, s: (k + 1, s * T.cast(k, "float64") + v),
+        4,
+        x,
+        [T.zeros((), "int64"), a],
+        wrt=(x, a),
     ),
     "constant output": Case(lambda v, s: (s, v * 0 + a), 4, x, [c, None], wrt=(c, a)),
     "until": Case(
-        lambda v, s: (s + v**2, gradcore.until(s + v**2 > 2.3)), 3, y, a, wrt=(y, a),
+        lambda v, s: (s + v**2, gradcore.until(s + v**2 > 2.3)),
+        3,
+        y,
+        a,
+        wrt=(y, a),
     ),
     "until never": Case(lambda v, s: (s + v, gradcore.until(s > 1e9)), 4, x, a, wrt=(x, a)),
     "until at once": Case(lambda v, s: (s * v, gradcore.until(T.eq(1, 1))), 1, x, a, wrt=(x, a)),
     "until with matrices": Case(
-        lambda r, s, W: (T.tanh(T.dot(s, W) + r), gradcore.until(s.sum() > -1e9)), 1, X, h, [W],
+        lambda r, s, W: (T.tanh(T.dot(s, W) + r), gradcore.until(s.sum() > -1e9)),
+        1,
+        X,
+        h,
+        [W],
         wrt=(X, h, W),
     ),
     "nested": Case(inner_power, 4, x, a, wrt=(x, a)),
@@ -186,9 +252,16 @@ def built(request):
     both = []
     for stacks in (case.looped(), case.written_out()):
         floats = [s for s in stacks if s.type.is_float]
-        weights = [np.cos(np.arange(1.0, 2.0 + s.ndim)).sum() + 0.3 * k for k, s in enumerate(floats)]
+        weights = [
+            np.cos(np.arange(1.0, 2.0 + s.ndim)).sum() + 0.3 * k for k, s in enumerate(floats)
+        ]
         cost = sum(
-            (s * T.sin(w + T.arange(s.shape[0], dtype="float64")).dimshuffle(0, *["x"] * (s.ndim - 1))).sum()
+            (
+                s
+                * T.sin(w + T.arange(s.shape[0], dtype="float64")).dimshuffle(
+                    0, *["x"] * (s.ndim - 1)
+                )
+            ).sum()
             for s, w in zip(floats, weights, strict=True)
         )
         both.append((stacks, cost))
@@ -254,9 +327,11 @@ def test_second_derivatives(built, mode):
         points = [T.disconnected_grad(p) for p in points]
         slope = sum((g * p).sum() for g, p in zip(gradients, points, strict=True))
         tangent = T.Rop(cost, wrt, points)
-        results.append([
-            *T.grad(slope, wrt, **options),
-            *T.Rop(gradients, wrt, points, "ignore"),
-            *T.grad(tangent, wrt, **options),
-        ])
+        results.append(
+            [
+                *T.grad(slope, wrt, **options),
+                *T.Rop(gradients, wrt, points, "ignore"),
+                *T.grad(tangent, wrt, **options),
+            ]
+        )
     agree(values(inputs, results[0], MODES[mode]), values(inputs, results[1], PLAIN), 1e-9)

@@ -24,9 +24,7 @@ n = T.lscalar("n")
 def test_no_steps(mode):
     W = T.dmatrix("W")
     h = T.dvector("h")
-    stacks, _ = gradcore.scan(
-        lambda r, s: (T.tanh(T.dot(s, W) + r), T.outer(s, r)), X, [h, None]
-    )
+    stacks, _ = gradcore.scan(lambda r, s: (T.tanh(T.dot(s, W) + r), T.outer(s, r)), X, [h, None])
     cost = stacks[0].sum() + (stacks[1] ** 2).sum() + (h**2).sum()
     f = gradcore.function([X, W, h], [*stacks, *T.grad(cost, [X, W, h])], mode=mode)
     states, outers, gX, gW, gh = f(np.ones((0, 3)), np.ones((3, 3)), np.ones(3))
@@ -90,9 +88,7 @@ def test_updates_may_be_all_that_a_step_returns():
 
 def test_updates_with_until_and_outputs():
     count = gradcore.shared(np.int64(0))
-    got, updates = gradcore.scan(
-        lambda v: ([v * 2], {count: count + 1}, gradcore.until(v > 2)), x
-    )
+    got, updates = gradcore.scan(lambda v: ([v * 2], {count: count + 1}, gradcore.until(v > 2)), x)
     assert gradcore.function([x], got, updates=updates)([1, 3, 5]).tolist() == [2.0, 6.0]
     assert count.get_value() == 2
 
@@ -249,7 +245,11 @@ def test_map():
 
 
 def test_reduce_and_folds():
-    for fold, expected in [(gradcore.reduce, 1.25), (gradcore.foldl, 1.25), (gradcore.foldr, 1.625)]:
+    for fold, expected in [
+        (gradcore.reduce, 1.25),
+        (gradcore.foldl, 1.25),
+        (gradcore.foldr, 1.625),
+    ]:
         out, _ = fold(lambda v, s: s / 2 + v, x, 0.0)
         assert out.ndim == 0
         assert out.eval({x: [1.0, 1.0, 0.5]}) == expected

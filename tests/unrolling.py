@@ -9,7 +9,15 @@ def as_list(given):
     return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
-def unrolled(fn, sequences=None, outputs_info=None, non_sequences=None, steps=None, go_backwards=False, truncate=-1):
+def unrolled(
+    fn,
+    sequences=None,
+    outputs_info=None,
+    non_sequences=None,
+    steps=None,
+    go_backwards=False,
+    truncate=-1,
+):
     """Return the stacked outputs of ``steps`` applications of ``fn``, a list.
 
     With ``truncate``, the steps before the last ``truncate`` are constants to derivatives.

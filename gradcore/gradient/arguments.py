@@ -15,6 +15,7 @@ from gradcore.errors import (
 )
 from gradcore.graph import Apply, Undefined, Variable, Zero, ancestors, as_variable, here, toposort
 from gradcore.graph.nodes import extents_of
+from gradcore.language import is_several, listed
 from gradcore.ops.shape import SpecifyShape
 from gradcore.tensor.elementwise import cast
 
@@ -22,9 +23,9 @@ Variables: TypeAlias = Variable | Sequence[Variable]
 """One variable, or a list or tuple of them."""
 
 
-def listed(variables: Any, what: str) -> list[Variable]:
+def variables_of(given: Any, what: str) -> list[Variable]:
     """Return one variable or several as a list."""
-    found = list(variables) if isinstance(variables, (list, tuple)) else [variables]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - checked next
+    found = listed(given)
     for variable in found:
         if not isinstance(variable, Variable):
             raise GraphTypeError(
@@ -40,17 +41,14 @@ def like(model: Any, results: list[Any]) -> Any:
     return results if isinstance(model, list) else results[0]
 
 
-def points_for(
-    points: Any, model: Any, variables: Sequence[Variable], what: str
-) -> list[Variable]:
+def points_for(points: Any, model: Any, variables: Sequence[Variable], what: str) -> list[Variable]:
     """Return the evaluation points for ``variables``, checked.
 
     model : the variables as the user gave them: a list of them takes a list of points.
     """
-    several = isinstance(points, (list, tuple)) and (
-        isinstance(model, (list, tuple)) or any(isinstance(p, Variable) for p in points)  # pyright: ignore[reportUnknownVariableType] - checked next
-    )
-    given = list(points) if several else [points]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - checked next
+    given = [points]
+    if is_several(points) and (is_several(model) or any(isinstance(p, Variable) for p in points)):
+        given = list(points)
     if len(given) != len(variables):
         raise EvaluationPointError(
             f"{what} needs an evaluation point for each of {len(variables)} variables, "
@@ -110,12 +108,14 @@ def told(
     return_disconnected: str,
     null_gradients: str,
 ) -> Any:
+    """Return the derivative in ``variable`` as the user gets it, or complain that there is none."""
     if direction is None:
         complain(disconnected_inputs, disconnection(outputs, [variable]))
     return present(direction, variable, return_disconnected, null_gradients)
 
 
 def complain(policy: str, error: DisconnectedInputError) -> None:
+    """Raise ``error``, warn of it, or let it be."""
     if policy == "raise":
         raise error
     if policy == "warn":

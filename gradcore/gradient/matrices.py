@@ -11,13 +11,14 @@ from gradcore.gradient.arguments import (
     complain,
     disconnection,
     like,
-    listed,
     points_for,
     present,
+    variables_of,
 )
 from gradcore.gradient.modes import grad
 from gradcore.graph import Variable, as_variable, toposort
 from gradcore.graph.nodes import extents_of
+from gradcore.language import listed
 from gradcore.scan import scan
 from gradcore.tensor.creation import arange
 from gradcore.tensor.shapes import flatten, reshape
@@ -37,7 +38,7 @@ def jacobian(
     [[2.0, 0.0], [0.0, 4.0]]
     """
     y = as_variable(expression)
-    variables = listed(wrt, "wrt")
+    variables = variables_of(wrt, "wrt")
     constants = list(consider_constant or ())
     if not y.ndim:
         return grad(y, wrt, constants, disconnected_inputs)
@@ -50,7 +51,7 @@ def jacobian(
         return grad(elements[i], variables, constants, disconnected_inputs)
 
     rows, _ = scan(row, arange(extents_of(elements)[0]), non_sequences=[elements, *variables])
-    found = rows if isinstance(rows, list) else [rows]
+    found = listed(rows)
     results = [
         reshape(stack, (*extents_of(y), *extents_of(variable)))
         for stack, variable in zip(found, variables, strict=True)
@@ -73,7 +74,7 @@ def hessian(
     >>> T.hessian((x ** 3).sum(), x).eval({x: [1, 2]}).tolist()
     [[6.0, 0.0], [0.0, 12.0]]
     """
-    variables = listed(wrt, "wrt")
+    variables = variables_of(wrt, "wrt")
     constants = list(consider_constant or ())
     gradients = grad(cost, variables, constants, disconnected_inputs)
     # A constant gradient does not depend on the variable: its Hessian is zero, and that is fine.
@@ -94,7 +95,7 @@ def hessian_vector_product(cost: Variable, wrt: Variables, p: Any) -> Any:
     >>> T.hessian_vector_product((x ** 3).sum(), x, v).eval({x: [1, 2], v: [1, 1]}).tolist()
     [6.0, 12.0]
     """
-    variables = listed(wrt, "wrt")
+    variables = variables_of(wrt, "wrt")
     gradients = grad(cost, variables)
     points = points_for(p, wrt, variables, "hessian_vector_product")
     found = pushforward(gradients, variables, points)

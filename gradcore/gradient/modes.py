@@ -13,10 +13,10 @@ from gradcore.gradient.arguments import (
     disconnection,
     evaluation_point,
     like,
-    listed,
     points_for,
     present,
     told,
+    variables_of,
 )
 from gradcore.graph import Constant, Variable, as_variable, here
 from gradcore.ops.scalars import fill
@@ -55,7 +55,7 @@ def grad(
     >>> gradcore.pp(gradcore.grad(T.sin(x), x))
     '(fill(sin(x), TensorConstant{1.0}) * cos(x))'
     """
-    variables = listed(wrt, "wrt")
+    variables = variables_of(wrt, "wrt")
     starts: dict[Variable, Variable] = {}
     if cost is not None:
         cost = as_variable(cost)
@@ -118,7 +118,7 @@ def Lop(  # noqa: N802 - Theano's name
     >>> T.Lop(x ** 2, x, v).eval({x: [1, 2], v: [10, 10]}).tolist()
     [20.0, 40.0]
     """
-    outputs, variables = listed(f, "f"), listed(wrt, "wrt")
+    outputs, variables = variables_of(f, "f"), variables_of(wrt, "wrt")
     points = points_for(eval_points, f, outputs, "Lop")
     found = pullback(outputs, points, variables, frozenset(consider_constant or ()))
     results = [
@@ -150,7 +150,7 @@ def Rop(  # noqa: N802 - Theano's name
     >>> T.Rop(x ** 2, x, v).eval({x: [1, 2], v: [10, 10]}).tolist()
     [20.0, 40.0]
     """
-    outputs, variables = listed(f, "f"), listed(wrt, "wrt")
+    outputs, variables = variables_of(f, "f"), variables_of(wrt, "wrt")
     points = points_for(eval_points, wrt, variables, "Rop")
     found = pushforward(outputs, variables, points)
     results: list[Any] = []

@@ -23,7 +23,7 @@ def here() -> Location | None:
     inherited = _inherited.get()
     if inherited is not None:
         return inherited
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - CPython's own way
     while frame is not None:
         code = frame.f_code
         if not code.co_filename.startswith(PACKAGE):

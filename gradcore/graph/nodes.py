@@ -30,7 +30,7 @@ from gradcore.errors import (
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.location import here
 from gradcore.graph.types import COMPLEX, SIGNED, UNSIGNED, Array, TensorType, upcast
-from gradcore.language import LANGUAGE, ArrayMethods, Operators, define
+from gradcore.language import LANGUAGE, ArrayMethods, Operators, define, is_several
 
 if TYPE_CHECKING:
     from gradcore.graph.fgraph import FunctionGraph
@@ -58,7 +58,7 @@ class Variable(ArrayMethods):
     name: str | None
     _tag: SimpleNamespace | None
 
-    def __init__(self, type: TensorType, name: str | None = None) -> None:  # noqa: A002 - Theano's
+    def __init__(self, type: TensorType, name: str | None = None) -> None:
         _set(self, "type", type)
         _set(self, "owner", None)
         _set(self, "index", 0)
@@ -341,9 +341,9 @@ class Op:
         """Return whether ``other`` is the same op with the same ``__props__``."""
         if self is other:
             return True
-        if type(self) is not type(other) or not hasattr(self, "__props__"):
+        if not isinstance(other, Op) or type(self) is not type(other):
             return False
-        return self.parameters() == other.parameters()  # pyright: ignore[reportAttributeAccessIssue] - same class
+        return hasattr(self, "__props__") and self.parameters() == other.parameters()
 
     def __hash__(self) -> int:
         """Hash the class and ``__props__`` (or the identity, if there are none)."""
@@ -477,10 +477,10 @@ def _performing(op: Op, node: Apply) -> Kernel:
     def kernel(*arrays: Any) -> Any:
         storage: list[list[Any]] = [[None] for _ in node.outputs]
         op.perform(node, [np.asarray(a) for a in arrays], storage)
-        results = tuple(
+        results = [
             output.type.filter(cell[0]) for output, cell in zip(node.outputs, storage, strict=True)
-        )
-        return results if len(results) > 1 else results[0]
+        ]
+        return tuple(results) if len(results) > 1 else results[0]
 
     return kernel
 
@@ -586,7 +586,7 @@ def as_variable(x: Any, others: Sequence[str] = ()) -> Variable:
         return Constant(x, literal_dtype(x, others))
     if isinstance(x, Apply):
         return x.out
-    if isinstance(x, (list, tuple)) and _holds_variables(x):
+    if _holds_variables(x):
         return LANGUAGE["stack"](x)
     try:
         array = np.asarray(x)
@@ -598,15 +598,14 @@ def as_variable(x: Any, others: Sequence[str] = ()) -> Variable:
             here(),
             "give a variable, a number, or an array of numbers",
         )
-    if array.dtype.kind == "f" and isinstance(x, (list, tuple)):
+    if array.dtype.kind == "f" and is_several(x):
         array = array.astype(config.floatX)
     return Constant(array)
 
 
 def _holds_variables(x: Any) -> bool:
-    return isinstance(x, Variable) or (
-        isinstance(x, (list, tuple)) and any(_holds_variables(item) for item in x)  # pyright: ignore[reportUnknownVariableType] - any list
-    )
+    """Return whether ``x`` is a list, of any depth, with a variable in it."""
+    return is_several(x) and any(isinstance(item, Variable) or _holds_variables(item) for item in x)
 
 
 def constant_extent(variable: Variable) -> int | None:

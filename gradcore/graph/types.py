@@ -56,6 +56,11 @@ def canonical_dtype(dtype: Any) -> str:
     return name
 
 
+def whole_number(x: Any) -> int | None:
+    """Return a Python or NumPy integer as an int; None for anything else (booleans included)."""
+    return int(x) if isinstance(x, (int, np.integer)) and not isinstance(x, bool) else None  # pyright: ignore[reportUnknownArgumentType] - of any width
+
+
 @functools.cache
 def upcast(*dtypes: str) -> str:
     """Return the smallest dtype that holds all ``dtypes``, as NumPy promotes arrays.
@@ -138,6 +143,20 @@ class TensorType:
             self.dtype == other.dtype
             and len(self.shape) == len(other.shape)
             and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))
+        )
+
+    def accepts(self, other: TensorType) -> bool:
+        """Return whether a variable of type ``other`` may stand for one of this type.
+
+        Known extents must not contradict one another, and what broadcasts here must there too.
+        """
+        return (
+            self.dtype == other.dtype
+            and len(self.shape) == len(other.shape)
+            and all(
+                a == b or a is None or (b is None and a != 1)
+                for a, b in zip(self.shape, other.shape, strict=True)
+            )
         )
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Array:
@@ -224,8 +243,8 @@ def static_shape(shape: Iterable[Any]) -> StaticShape:
             extents.append(None)
         elif extent is True:
             extents.append(1)
-        elif isinstance(extent, (int, np.integer)) and extent >= 0:
-            extents.append(int(extent))
+        elif (known := whole_number(extent)) is not None and known >= 0:
+            extents.append(known)
         else:
             raise GraphTypeError(
                 f"a static shape is made of ints >= 0 and None, not {extent!r}",

@@ -315,7 +315,7 @@ class GradClip(GradientMark):
 
     low: float
     high: float
-    derivative = ClippedCotangent((lambda *_: NotImplemented,))
+    derivative = ClippedCotangent((lambda ct: ct,))
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

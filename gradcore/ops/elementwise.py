@@ -16,7 +16,7 @@ import enum
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias, final
+from typing import Any, NoReturn, TypeAlias, cast, final
 
 import numpy as np
 
@@ -37,11 +37,11 @@ from gradcore.graph import (
 from gradcore.graph.extents import UNKNOWN, broadcast, clash
 from gradcore.graph.nodes import as_variable, refuse_complex
 from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
-from gradcore.language import define
+from gradcore.language import Function, define
 from gradcore.ops.broadcasting import extent_check, with_check
 
 Interval: TypeAlias = tuple[float, float]
-DtypeRule: TypeAlias = Callable[..., str]
+DtypeRule: TypeAlias = Function
 
 
 class Trait(enum.Enum):
@@ -133,7 +133,7 @@ class Elementwise(Op):
     name: str
     numpy: Callable[..., Any]
     operands: int
-    result: DtypeRule
+    result: Callable[..., str]
     derivative: Derivative = field()  # pyright: ignore[reportIncompatibleVariableOverride] - given by each row
     doc: str
     infix: str | None = None
@@ -146,7 +146,7 @@ class Elementwise(Op):
 
     # There is one op of each name: a row is equal to itself only.
     __hash__ = object.__hash__
-    __eq__ = object.__eq__
+    __eq__ = object.__eq__  # pyright: ignore[reportAssignmentType] - of any object
 
     def __post_init__(self) -> None:
         """Register the row, and make its name a word of the language."""
@@ -207,7 +207,7 @@ class Elementwise(Op):
 
     def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
         """Return the value of an integer scalar, if those of the operands are known."""
-        values = [operand.value for operand in operands]
+        values: list[Any] = [operand.value for operand in operands]
         if node.out.ndim or not node.out.type.is_discrete or UNKNOWN in values:
             return UNKNOWN
         if all(isinstance(value, int) for value in values):
@@ -259,7 +259,7 @@ def row(name: str) -> Elementwise:
 # builders of rows -------------------------------------------------------------------------------
 def elementwise(
     name: str,
-    numpy: Callable[..., Any],
+    numpy: Function | np.ufunc,
     doc: str,
     *derivative: Entry,
     result: DtypeRule = floating,
@@ -281,9 +281,9 @@ def elementwise(
     default = Diagonal(derivative, affine=affine) if derivative else Flat()
     return Elementwise(
         name,
-        numpy,
+        cast("Callable[..., Any]", numpy),
         operands,
-        result,
+        cast("Callable[..., str]", result),
         kind or default,
         doc,
         infix,

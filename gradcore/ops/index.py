@@ -34,7 +34,8 @@ from gradcore.graph import (
 )
 from gradcore.graph.extents import broadcast, choose, larger, smaller
 from gradcore.graph.nodes import Arg, Sample, as_variable, constant_extent, static_operand
-from gradcore.language import LANGUAGE
+from gradcore.graph.types import whole_number
+from gradcore.language import LANGUAGE, is_several
 
 
 class Slot(enum.Enum):
@@ -199,14 +200,11 @@ class Subtensor(Op):
 
     def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
         """Return the element, of a vector of known ones."""
-        elements = operands[0].value
-        if isinstance(elements, tuple) and len(self.pattern) == 1:
-            (entry,) = self.pattern
-            if isinstance(entry, int):
-                return elements[entry]
-            if isinstance(entry, Slice) and Slot.SCALAR not in entry.bounds:
-                return elements[filled(self.pattern, ())[0]]
-        return UNKNOWN
+        elements: Any = operands[0].value
+        if not is_several(elements) or len(self.pattern) != 1 or len(operands) > 1:
+            return UNKNOWN
+        (key,) = filled(self.pattern, ())
+        return elements[key] if key is not None else UNKNOWN
 
     def reference(self, *arrays: Any) -> Any:
         """Return the part."""
@@ -218,7 +216,11 @@ class Subtensor(Op):
         if len(node.inputs) > 1:
             return self.reference
         key = filled(self.pattern, ())
-        return lambda x: x[key]
+
+        def part(x: Any) -> Any:
+            return x[key]
+
+        return part
 
 
 def check_pattern(pattern: Pattern, x: Variable, indices: Sequence[Variable]) -> None:
@@ -394,7 +396,7 @@ class IncSubtensor(Op):
 # from Python's index language -------------------------------------------------------------------
 def pattern_of(x: Variable, key: Any) -> tuple[Pattern, list[Variable]]:
     """Return ``key`` as a pattern for ``x`` and the indices that fill its slots."""
-    keys = _expanded(x, key if isinstance(key, tuple) else (key,))
+    keys: list[Any] = _expanded(x, key if isinstance(key, tuple) else (key,))  # pyright: ignore[reportUnknownArgumentType] - of any kind
     pattern: list[Entry] = []
     indices: list[Variable] = []
 
@@ -414,7 +416,8 @@ def pattern_of(x: Variable, key: Any) -> tuple[Pattern, list[Variable]]:
         if item is None:
             pattern.append(None)
         elif isinstance(item, slice):
-            pattern.append(Slice(scalar(item.start), scalar(item.stop), scalar(item.step)))
+            start, stop, step = _bounds(item)  # pyright: ignore[reportUnknownArgumentType] - of any bounds
+            pattern.append(Slice(scalar(start), scalar(stop), scalar(step)))
         elif (known := _constant_index(item)) is not None:
             pattern.append(known)
         else:
@@ -424,18 +427,20 @@ def pattern_of(x: Variable, key: Any) -> tuple[Pattern, list[Variable]]:
     return tuple(pattern), indices
 
 
+def _bounds(key: slice) -> tuple[Any, Any, Any]:
+    return key.start, key.stop, key.step
+
+
 def _constant_index(item: Any) -> int | None:
-    if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
-        return int(item)
     if isinstance(item, Variable) and item.type.dtype != "bool":
         return constant_extent(item)
-    return None
+    return whole_number(item)
 
 
 def _as_index(item: Any) -> Variable:
     if isinstance(item, (float, np.floating)):
         raise GraphTypeError(f"an index must be an integer, not {item}", here())
-    if isinstance(item, list) and not item:
+    if is_several(item) and not item:
         return Constant(item, "int64")
     return as_variable(item)
 
@@ -443,8 +448,7 @@ def _as_index(item: Any) -> Variable:
 def _expanded(x: Variable, keys: tuple[Any, ...]) -> list[Any]:
     """Return ``keys`` with the ellipsis spelled out and masks turned into integers."""
     keys = tuple(
-        as_variable(k) if isinstance(k, (list, np.ndarray)) and len(k) else k  # pyright: ignore[reportUnknownArgumentType] - any list
-        for k in keys
+        as_variable(k) if (is_several(k) and k) or isinstance(k, np.ndarray) else k for k in keys
     )
     found: list[Any] = []
     used = sum(_axes_used(k) for k in keys)
@@ -510,8 +514,8 @@ class Nonzero(Op):
 
     def reference(self, *arrays: Any) -> Any:
         """Return the indices."""
-        found = np.nonzero(arrays[0])
-        return found if len(found) > 1 else found[0]
+        first, *others = np.nonzero(arrays[0])
+        return (first, *others) if others else first
 
 
 @final

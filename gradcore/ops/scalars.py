@@ -9,8 +9,6 @@ At kinks: ``abs`` has slope 0; ``maximum`` and ``minimum`` share a tie half and 
 slope 1 at its bounds; the slope of ``x ** p`` in ``p`` is 0 at ``x = 0``.
 """
 
-# ruff: noqa: A001 - the words of the language are NumPy's words: abs, pow
-
 from __future__ import annotations
 
 import math
@@ -18,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy
+import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Branch
 from gradcore.graph import Constant, Undefined, Variable
@@ -65,8 +63,21 @@ def keeping_integers(rounding: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _round_half_away(x: Any) -> Any:
-    whole = np.trunc(x)
-    return whole + np.where(np.abs(x - whole) >= 0.5, np.sign(x), x.dtype.type(0))
+    whole: Any = np.trunc(x)
+    up: Any = np.abs(x - whole) >= 0.5
+    return whole + up * np.sign(x)
+
+
+def _where(c: Any, x: Any, y: Any) -> Any:
+    return np.where(c, x, y)  # pyright: ignore[reportUnknownVariableType] - of any dtype
+
+
+def _copied(x: Any) -> Any:
+    return x.copy()
+
+
+def _softplus(x: Any) -> Any:
+    return np.logaddexp(x.dtype.type(0), x)
 
 
 def is_nonzero_constant(x: Variable) -> bool:
@@ -138,7 +149,7 @@ abs = elementwise("abs", np.abs, "the absolute value",
 sign = elementwise("sign", np.sign, "-1, 0 or 1: the sign",
     result=signed)
 
-identity = elementwise("identity", lambda x: x.copy(), "x, as another variable",
+identity = elementwise("identity", _copied, "x, as another variable",
     lambda t, x, z: t,
     result=promoted, affine=True)
 
@@ -181,8 +192,7 @@ logaddexp = elementwise("logaddexp", np.logaddexp, "log(exp(x) + exp(y)), withou
 sigmoid = elementwise("sigmoid", Special("expit"), "1 / (1 + exp(-x)), the logistic function",
     lambda t, x, z: t * z * (1 - z))
 
-softplus = elementwise("softplus", lambda x: np.logaddexp(x.dtype.type(0), x),
-    "log(1 + exp(x)), without overflow",
+softplus = elementwise("softplus", _softplus, "log(1 + exp(x)), without overflow",
     lambda t, x, z: t * sigmoid(x))
 
 # trigonometry -----------------------------------------------------------------------------------
@@ -301,7 +311,7 @@ clip = elementwise("clip", np.clip, "x, limited to low ... high",
     lambda t, x, low, high, z: switch(gt(maximum(x, low), high), t, 0),
     operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)))
 
-switch = elementwise("switch", lambda c, x, y: np.where(c, x, y), "x where c holds, else y",
+switch = elementwise("switch", _where, "x where c holds, else y",
     operands=3, result=lambda c, x, y: upcast(x, y), natural=True, kind=Branch(lazy=False),
     domain=((0, 1), (-3, 3), (-3, 3)))
 
@@ -341,12 +351,15 @@ isfinite = elementwise("isfinite", np.isfinite, "whether x is neither infinite n
 
 # casts ------------------------------------------------------------------------------------------
 def _cast(dtype: str) -> Elementwise:
+    def convert(x: Any) -> Any:
+        return x.astype(dtype)
+
     return elementwise(
         f"cast_{dtype}",
-        lambda x: x.astype(dtype),
+        convert,
         f"x as {dtype}",
         lambda t, x, z: t,
-        result=lambda _: dtype,
+        result=lambda x: dtype,
         natural=True,
         affine=True,
     )

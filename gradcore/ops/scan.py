@@ -164,15 +164,15 @@ class Scan(Op):
         if known is not None and known < 0:
             raise ScanError(f"scan cannot take {known} steps", here())
         for sequence, element in zip(given.sequences, inner.sequences, strict=True):
-            if not element.type.includes(TensorType(sequence.dtype, sequence.type.shape[1:])):
+            if not element.type.accepts(TensorType(sequence.dtype, sequence.type.shape[1:])):
                 raise ScanError(
                     f"{element} ({element.type}) is no element of {sequence.type}", here()
                 )
         for initial, state in zip(given.states, inner.states, strict=True):
-            if not state.type.includes(initial.type):
+            if not state.type.accepts(initial.type):
                 raise ScanError(f"{state} ({state.type}) cannot start as {initial.type}", here())
         for outer, constant in zip(given.constants, inner.constants, strict=True):
-            if not constant.type.includes(outer.type):
+            if not constant.type.accepts(outer.type):
                 raise ScanError(f"{constant} ({constant.type}) cannot be {outer.type}", here())
         results = self.results(self.body.outputs)
         outputs = [Variable(state.type) for state in inner.states]
@@ -259,8 +259,8 @@ class Scan(Op):
                     break
             if self.until:
                 return (*states, *(stack[:taken] for stack in stacks), np.int64(taken))
-            found = (*states, *stacks)
-            return found if len(found) > 1 else found[0]
+            first, *others = *states, *stacks
+            return (first, *others) if others else first
 
         return run
 
@@ -272,7 +272,7 @@ class Scan(Op):
         for k in range(self.sequences):
             if len(arrays[k]) < n:
                 raise ScanError(
-                    f"{self} is to take {n} steps, but its sequence {k} has {len(arrays[k])} elements"
+                    f"{self} is to take {n} steps, but its sequence {k} has {len(arrays[k])}"
                 )
         return n
 
@@ -302,18 +302,20 @@ def links(op: Scan) -> Mapping[int, frozenset[int]]:
         moving = moving_with(body.nodes, [v])
         step[i] = {o for o, output in enumerate(body.outputs) if output in moving}
     onward = {o: step[op.sequences + o] | {o} for o in range(op.states)}
+
+    def further(reach: set[int]) -> set[int]:
+        """Return where what moves with ``reach`` gets to by one more round of ``onward``."""
+        return {q for p in reach for q in onward.get(p, {p})}
+
     while True:
-        wider = {
-            o: set().union(*(onward.get(p, {p}) for p in reach)) for o, reach in onward.items()
-        }
+        wider = {o: further(reach) for o, reach in onward.items()}
         if wider == onward:
             break
         onward = wider
-    found: dict[int, frozenset[int]] = {}
-    for i, reach in step.items():
-        start = reach | ({i - op.sequences} if 0 <= i - op.sequences < op.states else set())
-        found[i] = frozenset().union(*(onward.get(o, {o}) for o in start))
-    return found
+    # Without steps, a state is its own last value.
+    for o in range(op.states):
+        step[op.sequences + o].add(o)
+    return {i: frozenset(further(reach)) for i, reach in step.items()}
 
 
 def _placeholders(variables: Sequence[Variable], prefix: str) -> list[Variable]:
@@ -591,8 +593,7 @@ def _recorded(
             dummies[v] if i == 0 and by_shape and v in dummies else new.get(v, v)
             for i, v in enumerate(node.inputs)
         ]
-        for old, fresh in zip(node.outputs, node.with_inputs(inputs).outputs, strict=True):
-            new[old] = fresh
+        new.update(zip(node.outputs, node.with_inputs(inputs).outputs, strict=True))
     told = substitute([new.get(v, v) for v in outputs], placeholders)
     needed = set(ancestors(told))
     return {p: v for v, p in placeholders.items() if p in needed}, told

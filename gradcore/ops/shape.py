@@ -428,6 +428,10 @@ class Join(Op):
             raise ShapeError(f"cannot join shapes {shapes} along axis {self.axis}") from None
 
 
+def _same(op: Op, ct: Variable, x: Variable, *extents: Variable) -> Variable:
+    return ct
+
+
 @final
 @dataclass(frozen=True, repr=False)
 class SpecifyShape(Op):
@@ -440,7 +444,7 @@ class SpecifyShape(Op):
     why: str = ""
     optional: bool = False
     cheap = True
-    derivative = Linear((lambda op, ct, x, *extents: ct,))
+    derivative = Linear((_same,))
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -487,7 +491,7 @@ class SpecifyShape(Op):
 @final
 @dataclass(frozen=True, repr=False)
 class Repeat(Op):
-    """``Repeat(axis)(x, counts)``: the elements along ``axis``, each as often as ``counts`` says."""
+    """``Repeat(axis)(x, counts)``: the elements along ``axis``, each as often as it counts."""
 
     axis: int
     derivative = Linear((lambda op, ct, x, counts: _gather_back(op, ct, x, counts),))

@@ -18,5 +18,11 @@ loops = Group(
     "loops", Scan, (merge_scans, canonicalize, drop_unused, push_out, canonicalize, drop_unused)
 )
 
-STAGES: tuple[Stage | Pass | Group, ...] = (canonicalize, loops, stabilize, canonicalize, specialize)
+STAGES: tuple[Stage | Pass | Group, ...] = (
+    canonicalize,
+    loops,
+    stabilize,
+    canonicalize,
+    specialize,
+)
 """The table of contents of the optimizer."""

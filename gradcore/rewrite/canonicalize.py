@@ -18,7 +18,7 @@ from gradcore.graph.types import FLOATS, upcast
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert, GradientMark, IfElse
 from gradcore.ops.elementwise import Elementwise, Trait
-from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor, is_advanced
+from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor, filled, is_advanced
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
@@ -187,7 +187,10 @@ def factor_in_front(node: Apply) -> Variable | None:
     below = node.op is true_div
     factors = [_split(v, out.type.dtype) for v in node.inputs]
     values = [value for value, _ in factors if value is not None]
-    if not any(v.owner is not None and value is not None for v, (value, _) in zip(node.inputs, factors, strict=True)):
+    if not any(
+        v.owner is not None and value is not None
+        for v, (value, _) in zip(node.inputs, factors, strict=True)
+    ):
         return None
     factor = -1.0 if node.op is neg else 1.0
     rest: list[Variable | None] = []
@@ -224,9 +227,7 @@ def _rejoined(rest: list[Variable | None], below: bool) -> tuple[Variable | None
     return (above / under, None) if above is not None and under is not None else (above, under)
 
 
-def _scaled(
-    factor: float, rest: tuple[Variable | None, Variable | None], dtype: str
-) -> Variable:
+def _scaled(factor: float, rest: tuple[Variable | None, Variable | None], dtype: str) -> Variable:
     """Return ``factor * above / under``."""
     above, under = rest
     number = Constant(np.asarray(factor, dtype))
@@ -251,7 +252,9 @@ def cancelled_factors(node: Apply) -> Variable | None:
     out = node.outputs[0]
     if out.type.dtype not in FLOATS:
         return None
-    if node.op is mul and not any(v.owner is not None and v.owner.op is true_div for v in node.inputs):
+    if node.op is mul and not any(
+        v.owner is not None and v.owner.op is true_div for v in node.inputs
+    ):
         return None
     found = Product.of(out)
     return found.build(out) if found.cancel() else None
@@ -726,7 +729,8 @@ def simpler_part(node: Apply) -> Variable | None:
         if isinstance(entry, int):
             return _inputs(x)[entry]
         if isinstance(entry, Slice) and not indices:
-            return MakeVector()(*_inputs(x)[slice(*entry.bounds)])  # pyright: ignore[reportArgumentType] - no slot is left
+            (key,) = filled(op.pattern, ())
+            return MakeVector()(*_inputs(x)[key])
     if _is(x, Alloc) and not _inputs(x)[0].ndim and not node.outputs[0].ndim:
         return _inputs(x)[0]
     if _is(x, Alloc) and not _inputs(x)[0].ndim:
@@ -759,12 +763,14 @@ def simpler_bounds(node: Apply) -> Variable | None:
                 v = next(indices) if isinstance(bound, Slot) else None
                 known = constant_extent(v) if v is not None else bound
                 if (
-                    k == 1
-                    and entry.step in (None, 1)
-                    and _is_extent(v if known is None else known, n)
+                    (
+                        k == 1
+                        and entry.step in (None, 1)
+                        and _is_extent(v if known is None else known, n)
+                    )
+                    or (k == 0 and known == 0 and _ascends(entry))
+                    or (k == 2 and known == 1)
                 ):
-                    known, v = None, None
-                elif (k == 0 and known == 0 and _ascends(entry)) or (k == 2 and known == 1):
                     known, v = None, None
                 if known is None and v is not None:
                     kept.append(v)

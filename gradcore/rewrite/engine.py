@@ -35,9 +35,9 @@ from gradcore.graph import (
 )
 from gradcore.graph.nodes import bare, symbolic_operand
 from gradcore.graph.traverse import replace_ops
-from gradcore.language import LANGUAGE
+from gradcore.language import LANGUAGE, Function
 from gradcore.ops.elementwise import Elementwise
-from gradcore.rewrite.pattern import Any_, Application, conditions_in, matches, pattern_of
+from gradcore.rewrite.pattern import Anything, Application, conditions_in, matches, pattern_of
 
 Replacement: TypeAlias = Variable | Sequence[Variable | None] | None
 """What stands in for a node's output or outputs; None: what is there."""
@@ -86,7 +86,7 @@ class Rule:
     targets: tuple[Op | type[Op], ...]
     rewrite: Callable[[Apply], Replacement]
     needs: frozenset[Any] = frozenset()
-    examples: tuple[Callable[..., Any], ...] = ()
+    examples: tuple[Function, ...] = ()
 
 
 @dataclass(eq=False)
@@ -98,10 +98,10 @@ class Stage:
 
     def rule(
         self,
-        pattern: Callable[..., Any] | None = None,
+        pattern: Function | None = None,
         *,
         op: Op | type[Op] | tuple[Op | type[Op], ...] = (),
-        examples: Sequence[Callable[..., Any]] = (),
+        examples: Sequence[Function] = (),
     ) -> Callable[[Callable[..., Replacement]], Callable[..., Replacement]]:
         """Declare a rule (a decorator).
 
@@ -196,7 +196,7 @@ def _needs(pattern: Application) -> frozenset[Any]:
     return frozenset(
         argument.op if isinstance(argument, Application) else Constant
         for argument in pattern.arguments
-        if not isinstance(argument, Any_)
+        if not isinstance(argument, Anything)
     )
 
 

@@ -19,7 +19,7 @@ class Input:
 
 @dataclass(frozen=True)
 class State:
-    """A state of a loop: the variable of the body, its value before the first step, and after one."""
+    """A state of a loop: the variable of the body, its first value, and its value after a step."""
 
     inner: Variable
     initial: Variable

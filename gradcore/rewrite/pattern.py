@@ -9,12 +9,12 @@ constant of that value, of any shape.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gradcore.graph import Constant, Op, Variable
-from gradcore.language import Operators
+from gradcore.language import Function, Operators
 from gradcore.ops.elementwise import Elementwise, Trait
 from gradcore.ops.scalars import switch
 
@@ -32,7 +32,7 @@ class Pattern(Operators):
 
 
 @dataclass(frozen=True, eq=False)
-class Any_(Pattern):
+class Anything(Pattern):
     """A pattern variable: it matches anything, and the same thing wherever it stands."""
 
     name: str
@@ -46,7 +46,7 @@ class Application(Pattern):
     arguments: tuple[Any, ...]
 
 
-def pattern_of(function: Callable[..., Any]) -> tuple[Application, tuple[str, ...]]:
+def pattern_of(function: Function) -> tuple[Application, tuple[str, ...]]:
     """Return the pattern that ``function`` builds, and the names of its variables.
 
     >>> from gradcore.ops.scalars import exp, log
@@ -55,7 +55,7 @@ def pattern_of(function: Callable[..., Any]) -> tuple[Application, tuple[str, ..
     ('log', ('x',))
     """
     names = tuple(inspect.signature(function).parameters)
-    pattern = function(*map(Any_, names))
+    pattern = function(*map(Anything, names))
     if not isinstance(pattern, Application):
         raise TypeError(f"a pattern applies an op, not {pattern!r}")
     return pattern, names
@@ -63,7 +63,7 @@ def pattern_of(function: Callable[..., Any]) -> tuple[Application, tuple[str, ..
 
 def matches(pattern: Any, variable: Variable, bound: Bindings) -> Iterator[Bindings]:
     """Yield the ways in which ``variable`` is what ``pattern`` describes, given what is bound."""
-    if isinstance(pattern, Any_):
+    if isinstance(pattern, Anything):
         if bound.get(pattern.name, variable) is variable:
             yield {**bound, pattern.name: variable}
     elif isinstance(pattern, Application):
@@ -87,12 +87,12 @@ def _all_match(
 
 
 def conditions_in(pattern: Any) -> set[str]:
-    """Return the names of the variables of a pattern that only choose: that stand first in a switch."""
+    """Return the names of the variables of a pattern that stand first in a switch, and choose."""
     if not isinstance(pattern, Application):
         return set()
     found = {name for argument in pattern.arguments for name in conditions_in(argument)}
     first = pattern.arguments[0]
-    if pattern.op is switch and isinstance(first, Any_):
+    if pattern.op is switch and isinstance(first, Anything):
         found.add(first.name)
     return found
 

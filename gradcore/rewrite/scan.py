@@ -52,13 +52,35 @@ def _gradient(x: Variable) -> Variable:
 
 
 def _gradient_of_elements(x: Variable) -> Variable:
-    found, _ = scan(lambda r, s: LANGUAGE["tanh"](LANGUAGE["dot"](r, x.T) + s), x * 2, x[0])
+    def step(row: Variable, state: Variable) -> Variable:
+        return LANGUAGE["tanh"](LANGUAGE["dot"](row, x.T) + state)
+
+    found, _ = scan(step, x * 2, x[0])
     return grad(found.sum(), x)
 
 
 def _doubled(x: Variable) -> Variable:
-    found, _ = scan(lambda row, s: LANGUAGE["tanh"](s * (x[0] * 1) + x[0] + row), x, x[0])
+    def step(row: Variable, state: Variable) -> Variable:
+        return LANGUAGE["tanh"](state * (x[0] * 1) + x[0] + row)
+
+    found, _ = scan(step, x, x[0])
     return found
+
+
+def _decay(x: Variable) -> Variable:
+    def step(row: Variable, state: Variable) -> Variable:
+        return state * LANGUAGE["exp"](row)
+
+    found, _ = scan(step, x, x[0])
+    return found
+
+
+def _running_sum(x: Variable) -> Variable:
+    def step(row: Variable, state: Variable) -> Variable:
+        return state + row
+
+    found, _ = scan(step, x, x[0])
+    return found[-1]
 
 
 def _twins(x: Variable) -> Variable:
@@ -307,9 +329,9 @@ def _mergeable(graph: FunctionGraph) -> tuple[Apply, Apply] | None:
     above: dict[Apply, frozenset[Apply]] = {}
     scans: list[Apply] = []
     for node in graph.nodes:
-        owners = {v.owner for v in node.inputs if v.owner in above}
-        mine = frozenset(o for o in owners if o is not None and isinstance(o.op, Scan))
-        above[node] = mine.union(*(above[o] for o in owners if o is not None))
+        owners = {v.owner for v in node.inputs if v.owner is not None and v.owner in above}
+        mine = frozenset(owner for owner in owners if isinstance(owner.op, Scan))
+        above[node] = mine.union(*(above[owner] for owner in owners))
         if isinstance(node.op, Scan):
             for other in scans:
                 if other not in above[node] and _fit(other, node):
@@ -413,10 +435,11 @@ def batched_node(
     op = node.op
     if isinstance(op, Elementwise):
         rank = node.outputs[0].ndim
-        return op(*(
-            x.dimshuffle(0, *["x"] * (rank - v.ndim), *range(1, v.ndim + 1)) if b and v.ndim < rank else x
+        aligned = (
+            x.dimshuffle(0, *["x"] * (rank - v.ndim), *range(1, v.ndim + 1)) if b else x
             for x, v, b in zip(inputs, node.inputs, batched, strict=True)
-        ))  # fmt: skip
+        )
+        return op(*aligned)
     x = inputs[0]
     if isinstance(op, DimShuffle):
         return DimShuffle((0, *("x" if a == "x" else int(a) + 1 for a in op.order)))(x)
@@ -454,12 +477,7 @@ def _batched_product(
     return None
 
 
-@push_out.rule(
-    op=Scan,
-    examples=[
-        lambda x: scan(lambda row, s: s * LANGUAGE["exp"](row), x, LANGUAGE["zeros_like"](x[0]))[0]
-    ],
-)
+@push_out.rule(op=Scan, examples=[_decay])
 def push_out_sequences(node: Apply) -> list[Variable] | None:
     """What depends on the sequences alone is computed for all steps at once"""
     loop = Loop.of(node)
@@ -480,12 +498,7 @@ def push_out_sequences(node: Apply) -> list[Variable] | None:
     return loop.build().all
 
 
-@push_out.rule(
-    op=Scan,
-    examples=[
-        lambda x: scan(lambda row, s: s + row, x, LANGUAGE["zeros_like"](x[0]))[0][-1],
-    ],
-)
+@push_out.rule(op=Scan, examples=[_running_sum])
 def push_out_sums(node: Apply) -> list[Variable] | None:
     """A sum that a loop only collects is one sum, or one product, after the loop"""
     loop = Loop.of(node)
@@ -597,7 +610,7 @@ def push_out_products(node: Apply) -> list[Variable] | None:
 
 
 def _factors(term: Variable) -> tuple[Variable, Variable] | None:
-    """Return matrices (or vectors) p and q whose product ``p @ q`` (``outer(p, q)``) the term is."""
+    """Return matrices p and q (or vectors) if the term is ``p @ q`` (or ``outer(p, q)``)."""
     node = term.owner
     if node is None:
         return None

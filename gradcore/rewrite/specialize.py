@@ -1,4 +1,4 @@
-"""The last stage of rules: cheaper ways to say the same, for the machine rather than for other rules."""
+"""The last stage: cheaper ways to say the same, for the machine rather than for other rules."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Variable, as_variable, here
-from gradcore.language import word
+from gradcore.language import is_several, listed, word
 from gradcore.ops.control import Assert, IfElse
 
 
@@ -25,10 +25,10 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     >>> T.ifelse(x > 0, T.log(x), x).eval({x: -1})
     array(-1.)
     """
-    several = isinstance(then_branch, (list, tuple))
-    if several != isinstance(else_branch, (list, tuple)):
+    several = is_several(then_branch)
+    if several != is_several(else_branch):
         raise GraphTypeError("one branch of ifelse is a list, the other is not", here())
-    pairs = _pairs(then_branch, else_branch) if several else _pairs([then_branch], [else_branch])
+    pairs = _pairs(listed(then_branch), listed(else_branch))
     outputs = IfElse(len(pairs))(condition, *(a for a, _ in pairs), *(b for _, b in pairs))
     found = outputs if len(pairs) > 1 else [outputs]
     for k, output in enumerate(found):

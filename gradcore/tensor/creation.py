@@ -126,13 +126,15 @@ def tri(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Variable
 def tril(x: Any, k: Any = 0) -> Variable:
     """Return matrices (the last two axes) with zeros above the ``k``-th diagonal."""
     matrices = as_variable(x)
-    return switch(tri(*extents_of(matrices)[-2:], k, dtype="bool"), matrices, 0)
+    rows, columns = extents_of(matrices)[-2:]
+    return switch(tri(rows, columns, k, "bool"), matrices, 0)
 
 
 def triu(x: Any, k: Any = 0) -> Variable:
     """Return matrices (the last two axes) with zeros below the ``k``-th diagonal."""
     matrices = as_variable(x)
-    return switch(tri(*extents_of(matrices)[-2:], k - 1, dtype="bool"), 0, matrices)
+    rows, columns = extents_of(matrices)[-2:]
+    return switch(tri(rows, columns, k - 1, "bool"), 0, matrices)
 
 
 @word

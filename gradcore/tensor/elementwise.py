@@ -1,6 +1,4 @@
-"""Elementwise functions that are not rows: casts, rounding to decimals, comparisons in tolerance."""
-
-# ruff: noqa: A001 - the words of the language are NumPy's words: round
+"""Elementwise functions that are not rows: casts, rounding to decimals, comparisons."""
 
 from __future__ import annotations
 

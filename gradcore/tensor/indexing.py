@@ -96,8 +96,7 @@ def nonzero(x: Any, return_matrix: bool = False) -> Any:
 
     return_matrix : stack them as the rows of a matrix.
     """
-    found = Nonzero()(x)
-    vectors = tuple(found) if isinstance(found, list) else (found,)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - variables
+    vectors = Nonzero().make_node(x).outputs
     return LANGUAGE["stack"](vectors) if return_matrix else vectors
 
 

@@ -12,6 +12,7 @@ from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
+from gradcore.graph.types import whole_number
 from gradcore.language import word
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import normalized_axes
@@ -111,8 +112,8 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
 
 def _paired_axes(axes: Any, m: int, n: int, first: int) -> tuple[list[int], list[int]]:
     """Return the axes of x and y that are summed over, in pairs."""
-    if isinstance(axes, (int, np.integer)):
-        count = int(axes)
+    count = whole_number(axes)
+    if count is not None:
         if count < 0 or count + first > min(m, n):
             raise GraphValueError(f"cannot sum over {count} axes of tensors of {m} and {n}", here())
         return list(range(m - count, m)), list(range(first, first + count))

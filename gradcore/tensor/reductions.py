@@ -1,7 +1,5 @@
 """Functions that reduce over axes, or run along one."""
 
-# ruff: noqa: A001, A002 - the words of the language are NumPy's words: sum, all, min, ord
-
 from __future__ import annotations
 
 import math

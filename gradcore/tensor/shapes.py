@@ -9,7 +9,7 @@ from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, extents_of
-from gradcore.language import word
+from gradcore.language import is_several, word
 from gradcore.ops.control import Assert
 from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.scalars import eq
@@ -35,8 +35,8 @@ def extent_list(shape: Any, ndim: int | None = None) -> list[Any]:
 
     ndim : how many there are, where a vector of the graph does not tell.
     """
-    if isinstance(shape, (tuple, list)):
-        return list(shape)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - extents of any kind
+    if is_several(shape):
+        return list(shape)
     vector = as_variable(shape)
     if vector.ndim == 0:
         return [shape]
@@ -78,8 +78,8 @@ def dimshuffle(x: Any, *order: Any) -> Variable:
     >>> T.dvector("v").dimshuffle(0, "x").type
     TensorType(float64, col)
     """
-    axes = order[0] if len(order) == 1 and isinstance(order[0], (tuple, list)) else order
-    return DimShuffle(tuple(a if a == "x" else int(a) for a in axes))(x)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - checked by the op
+    axes = order[0] if len(order) == 1 and is_several(order[0]) else order
+    return DimShuffle(tuple(a if a == "x" else int(a) for a in axes))(x)
 
 
 @word
@@ -276,7 +276,7 @@ def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Variabl
     if axis is None:
         return roll(flatten(variable), shift, 0).reshape(extents_of(variable))
     axes = [axis] if isinstance(axis, int) else list(axis)
-    shifts = list(shift) if isinstance(shift, (tuple, list)) else [shift] * len(axes)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - extents of any kind
+    shifts = list(shift) if is_several(shift) else [shift] * len(axes)
     for a, by in zip((normalized_axis(a, variable.ndim) for a in axes), shifts, strict=True):
         n = extents_of(variable)[a]
         if isinstance(n, int) and isinstance(by, int):
@@ -323,8 +323,8 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Variable:
 
 def stacklists(tensors: Any) -> Variable:
     """Return nested lists of tensors stacked along a new axis for each level."""
-    if isinstance(tensors, (list, tuple)):
-        return stack([stacklists(item) for item in tensors])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any depth
+    if is_several(tensors):
+        return stack([stacklists(item) for item in tensors])
     return as_variable(tensors)
 
 
