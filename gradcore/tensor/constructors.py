@@ -70,30 +70,30 @@ scalars, vectors, rows, cols, matrices = map(Plural, (scalar, vector, row, col, 
 tensor3s, tensor4s, tensor5s = map(Plural, (tensor3, tensor4, tensor5))
 
 # fmt: off
-_ones = _one()
-bscalar, wscalar, iscalar, lscalar, fscalar, dscalar, cscalar, zscalar = _ones
-bscalars, wscalars, iscalars, lscalars, fscalars, dscalars, cscalars, zscalars = _many(_ones)
-_ones = _one(None)
-bvector, wvector, ivector, lvector, fvector, dvector, cvector, zvector = _ones
-bvectors, wvectors, ivectors, lvectors, fvectors, dvectors, cvectors, zvectors = _many(_ones)
-_ones = _one(1, None)
-brow, wrow, irow, lrow, frow, drow, crow, zrow = _ones
-brows, wrows, irows, lrows, frows, drows, crows, zrows = _many(_ones)
-_ones = _one(None, 1)
-bcol, wcol, icol, lcol, fcol, dcol, ccol, zcol = _ones
-bcols, wcols, icols, lcols, fcols, dcols, ccols, zcols = _many(_ones)
-_ones = _one(None, None)
-bmatrix, wmatrix, imatrix, lmatrix, fmatrix, dmatrix, cmatrix, zmatrix = _ones
-bmatrices, wmatrices, imatrices, lmatrices, fmatrices, dmatrices, cmatrices, zmatrices = _many(_ones)
-_ones = _one(*(None,) * 3)
-btensor3, wtensor3, itensor3, ltensor3, ftensor3, dtensor3, ctensor3, ztensor3 = _ones
-btensor3s, wtensor3s, itensor3s, ltensor3s, ftensor3s, dtensor3s, ctensor3s, ztensor3s = _many(_ones)
-_ones = _one(*(None,) * 4)
-btensor4, wtensor4, itensor4, ltensor4, ftensor4, dtensor4, ctensor4, ztensor4 = _ones
-btensor4s, wtensor4s, itensor4s, ltensor4s, ftensor4s, dtensor4s, ctensor4s, ztensor4s = _many(_ones)
-_ones = _one(*(None,) * 5)
-btensor5, wtensor5, itensor5, ltensor5, ftensor5, dtensor5, ctensor5, ztensor5 = _ones
-btensor5s, wtensor5s, itensor5s, ltensor5s, ftensor5s, dtensor5s, ctensor5s, ztensor5s = _many(_ones)
+_all = _one()
+bscalar, wscalar, iscalar, lscalar, fscalar, dscalar, cscalar, zscalar = _all
+bscalars, wscalars, iscalars, lscalars, fscalars, dscalars, cscalars, zscalars = _many(_all)
+_all = _one(None)
+bvector, wvector, ivector, lvector, fvector, dvector, cvector, zvector = _all
+bvectors, wvectors, ivectors, lvectors, fvectors, dvectors, cvectors, zvectors = _many(_all)
+_all = _one(1, None)
+brow, wrow, irow, lrow, frow, drow, crow, zrow = _all
+brows, wrows, irows, lrows, frows, drows, crows, zrows = _many(_all)
+_all = _one(None, 1)
+bcol, wcol, icol, lcol, fcol, dcol, ccol, zcol = _all
+bcols, wcols, icols, lcols, fcols, dcols, ccols, zcols = _many(_all)
+_all = _one(None, None)
+bmatrix, wmatrix, imatrix, lmatrix, fmatrix, dmatrix, cmatrix, zmatrix = _all
+bmatrices, wmatrices, imatrices, lmatrices, fmatrices, dmatrices, cmatrices, zmatrices = _many(_all)
+_all = _one(*(None,) * 3)
+btensor3, wtensor3, itensor3, ltensor3, ftensor3, dtensor3, ctensor3, ztensor3 = _all
+btensor3s, wtensor3s, itensor3s, ltensor3s, ftensor3s, dtensor3s, ctensor3s, ztensor3s = _many(_all)
+_all = _one(*(None,) * 4)
+btensor4, wtensor4, itensor4, ltensor4, ftensor4, dtensor4, ctensor4, ztensor4 = _all
+btensor4s, wtensor4s, itensor4s, ltensor4s, ftensor4s, dtensor4s, ctensor4s, ztensor4s = _many(_all)
+_all = _one(*(None,) * 5)
+btensor5, wtensor5, itensor5, ltensor5, ftensor5, dtensor5, ctensor5, ztensor5 = _all
+btensor5s, wtensor5s, itensor5s, ltensor5s, ftensor5s, dtensor5s, ctensor5s, ztensor5s = _many(_all)
 # fmt: on
 
 
