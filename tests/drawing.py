@@ -5,7 +5,7 @@ import numpy as np
 import gradcore.ops as families
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Constant, Op, TensorType, Variable
-from gradcore.graph.nodes import Arg, Sample
+from gradcore.graph.op import Arg, Sample
 from gradcore.ops.elementwise import ROWS, Elementwise
 
 ABSTRACT = {"PassingOn", "GradientMark"}

@@ -5,8 +5,9 @@ import pytest
 from drawing import all_samples, draw, op_classes, operands, sample_id
 
 import gradcore
-from gradcore.derive import derivative_of, pullback, pushforward
+from gradcore.derive import pullback, pushforward
 from gradcore.graph import ZERO, Constant, Undefined, Variable
+from gradcore.graph.op import TheanoMethods
 from gradcore.ops.control import GradClip, GradientMark
 from gradcore.ops.elementwise import ROWS
 
@@ -137,11 +138,8 @@ def test_rewriting_keeps_derivatives(sample, rng):
 
 
 def test_no_op_lacks_a_derivative():
-    for op in ROWS.values():
-        assert derivative_of(op) is op.derivative
-    for cls in op_classes():
-        for sample in cls.samples():
-            assert sample.op.derivative is not None
+    ops = [*ROWS.values(), *(sample.op for cls in op_classes() for sample in cls.samples())]
+    assert not [op for op in ops if isinstance(op.derivative, TheanoMethods)]
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=sample_id)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from gradcore.derive import Direction, derivative_of, direction_dtype, moving_with, zeros
+from gradcore.derive import Direction, direction_dtype, moving_with, zeros
 from gradcore.errors import (
     DisconnectedInputError,
     EvaluationPointError,
@@ -160,7 +160,7 @@ def severed_at(
     moving = moving_with(order, variables)
     for node in order:
         for i, v in enumerate(node.inputs):
-            derivative = derivative_of(node.op)
+            derivative = node.op.derivative
             outs = range(len(node.outputs))
             if v in moving and not any(derivative.connects(node, i, o) for o in outs):
                 return node, v

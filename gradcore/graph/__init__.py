@@ -1,8 +1,8 @@
 """Graphs of tensors: types, variables, nodes, walks.
 
 This package knows no op by name.  ``types`` says what is known before run time, ``nodes`` what a
-graph is made of, ``extents`` how shapes are told, ``traverse`` how to walk, ``fgraph`` what a
-closed graph is.
+graph is made of, ``op`` what an op declares, ``extents`` how shapes are told, ``traverse`` how to
+walk, ``fgraph`` what a closed graph is.
 """
 
 from gradcore.graph import pickling as pickling
@@ -13,18 +13,20 @@ from gradcore.graph.extents import Shape as Shape
 from gradcore.graph.fgraph import FunctionGraph as FunctionGraph
 from gradcore.graph.location import here as here
 from gradcore.graph.location import on_behalf_of as on_behalf_of
-from gradcore.graph.nodes import ZERO as ZERO
 from gradcore.graph.nodes import Apply as Apply
 from gradcore.graph.nodes import Constant as Constant
-from gradcore.graph.nodes import Derivative as Derivative
 from gradcore.graph.nodes import Kernel as Kernel
-from gradcore.graph.nodes import Op as Op
 from gradcore.graph.nodes import TensorConstant as TensorConstant
 from gradcore.graph.nodes import TensorVariable as TensorVariable
-from gradcore.graph.nodes import Undefined as Undefined
 from gradcore.graph.nodes import Variable as Variable
-from gradcore.graph.nodes import Zero as Zero
 from gradcore.graph.nodes import as_variable as as_variable
+from gradcore.graph.op import ZERO as ZERO
+from gradcore.graph.op import Arg as Arg
+from gradcore.graph.op import Derivative as Derivative
+from gradcore.graph.op import Op as Op
+from gradcore.graph.op import Sample as Sample
+from gradcore.graph.op import Undefined as Undefined
+from gradcore.graph.op import Zero as Zero
 from gradcore.graph.traverse import ancestors as ancestors
 from gradcore.graph.traverse import clone as clone
 from gradcore.graph.traverse import free_inputs as free_inputs

@@ -1,4 +1,4 @@
-"""Variables, the nodes between them, and what an op is.
+"""Variables, and the nodes between them.
 
 A graph is variables and applications of ops, nothing else: ``y.owner.inputs`` walks it.  Graphs
 do not change: only the ``name`` and ``tag`` of a variable may be set.  Two nodes built alike stay
@@ -11,29 +11,21 @@ hash-consing at construction, which changes what a derivative means.
 
 from __future__ import annotations
 
-import dataclasses
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from gradcore.config import config
-from gradcore.errors import (
-    GradcoreError,
-    GraphTypeError,
-    GraphValueError,
-    Location,
-    UnsupportedError,
-)
-from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
-from gradcore.graph.location import here
-from gradcore.graph.types import COMPLEX, SIGNED, UNSIGNED, Array, TensorType, upcast
-from gradcore.language import LANGUAGE, ArrayMethods, Operators, define, is_several
+from gradcore.errors import GraphTypeError, GraphValueError, Location
+from gradcore.graph.extents import UNKNOWN, Extent, Operand
+from gradcore.graph.location import here, on_behalf_of
+from gradcore.graph.types import SIGNED, UNSIGNED, Array, TensorType, upcast
+from gradcore.language import LANGUAGE, ArrayMethods, define, is_several
 
 if TYPE_CHECKING:
-    from gradcore.graph.fgraph import FunctionGraph
+    from gradcore.graph.op import Op
 
 Kernel: TypeAlias = Callable[..., Any]
 """A function of arrays that returns the array of one output, or a tuple of those of several."""
@@ -254,292 +246,11 @@ class Apply:
         if all(new.type == old.type for new, old in zip(inputs, self.inputs, strict=True)):
             outputs = [Variable(old.type, old.name) for old in self.outputs]
             return Apply(self.op, inputs, outputs, self.where)
-        node = self.op.make_node(*inputs)
+        with on_behalf_of(self.where):
+            node = self.op.make_node(*inputs)
         for new, old in zip(node.outputs, self.outputs, strict=True):
             new.name = old.name
         return node
-
-
-@dataclasses.dataclass(frozen=True)
-class Arg:
-    """What to draw an operand of a test from.
-
-    shape : its extents; an extent of 1 is known to be 1, the others are known or not in turn.
-    dtype : a dtype, or "float": all float dtypes in turn.
-    low, high : the bounds of its elements.
-    value : the operand itself, where it cannot be drawn.
-    """
-
-    shape: tuple[int, ...] = ()
-    dtype: str = "float"
-    low: float = -3
-    high: float = 3
-    value: Any = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """An op and operands to test it on."""
-
-    op: Op
-    operands: tuple[Arg, ...]
-
-
-class Op:
-    """What a node does: an abstract class, or a final one whose fields are its parameters.
-
-    A built-in op is a frozen dataclass; it declares
-
-    - ``dtype`` and ``shape`` (or, with several outputs, ``dtypes`` and ``shapes``): its typing,
-    - ``check``: which operands it refuses,
-    - ``reference``: its meaning, on NumPy arrays,
-    - ``derivative``: how it moves, one of the kinds of `gradcore.derive`.
-
-    An op of a user's own may instead be written with Theano's methods: ``make_node``, ``perform``,
-    ``grad`` or ``L_op``, and optionally ``R_op``, ``infer_shape``, ``connection_pattern``.
-    """
-
-    derivative: Derivative | None = None
-    """How it moves; None for an op with Theano's methods."""
-
-    foldable: ClassVar[bool] = True
-    """Whether a node of constants may be computed while the graph is rewritten."""
-
-    cheap: ClassVar[bool] = False
-    """Whether to compute a node again costs less than to store its outputs."""
-
-    @property
-    def graphs(self) -> tuple[FunctionGraph, ...]:
-        """The graphs that the op runs itself, such as the body of a scan."""
-        return ()
-
-    def with_graphs(self, *graphs: FunctionGraph) -> Op:
-        """Return this op on other graphs that say the same."""
-        return self
-
-    # identity and printing ----------------------------------------------------------------------
-    def parameters(self) -> dict[str, Any]:
-        """Return the parameters by name."""
-        if dataclasses.is_dataclass(self):
-            return {
-                field.name: getattr(self, field.name)
-                for field in dataclasses.fields(self)
-                if field.repr
-            }
-        return {name: getattr(self, name) for name in getattr(self, "__props__", ())}
-
-    def label(self) -> str:
-        """Return the name that is printed: the name of the class, in lower case."""
-        return type(self).__name__.lower()
-
-    def __repr__(self) -> str:
-        """Return the name and the parameters."""
-        shown = ", ".join(f"{name}={value}" for name, value in self.parameters().items())
-        return f"{self.label()}{{{shown}}}" if shown else self.label()
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether ``other`` is the same op with the same ``__props__``."""
-        if self is other:
-            return True
-        if not isinstance(other, Op) or type(self) is not type(other):
-            return False
-        return hasattr(self, "__props__") and self.parameters() == other.parameters()
-
-    def __hash__(self) -> int:
-        """Hash the class and ``__props__`` (or the identity, if there are none)."""
-        if hasattr(self, "__props__"):
-            return hash((type(self), tuple(self.parameters().values())))
-        return object.__hash__(self)
-
-    # building -----------------------------------------------------------------------------------
-    def __call__(self, *arguments: Any, name: str | None = None) -> Any:
-        """Return what the op applied to ``arguments`` means to the first reader among them.
-
-        For variables and numbers: the output of a new node, or a list of several outputs.
-        """
-        for argument in arguments:
-            if isinstance(argument, Operators) and not isinstance(argument, Variable):
-                return argument.apply(self, arguments)
-        outputs = self.make_node(*arguments).outputs
-        if len(outputs) == 1:
-            if name is not None:
-                outputs[0].name = name
-            return outputs[0]
-        return list(outputs)
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """Return a node on ``inputs``, after checking them and typing the outputs."""
-        variables = tuple(map(as_variable, inputs))
-        refuse_complex(self, variables)
-        self.check(*variables)
-        dtypes = self.dtypes(*(v.type.dtype for v in variables))
-        shapes = self.shapes(*map(static_operand, variables))
-        outputs = [
-            Variable(TensorType(dtype, tuple(n if isinstance(n, int) else None for n in shape)))
-            for dtype, shape in zip(dtypes, shapes, strict=True)
-        ]
-        return Apply(self, variables, outputs)
-
-    def check(self, *inputs: Variable) -> None:
-        """Raise `GraphTypeError` or `ShapeError` for operands that the op does not take."""
-
-    def dtype(self, *dtypes: str) -> str:
-        """Return the dtype of the output: by default that which holds all operands."""
-        return upcast(*dtypes)
-
-    def dtypes(self, *dtypes: str) -> Sequence[str]:
-        """Return the dtypes of the outputs."""
-        return (self.dtype(*dtypes),)
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return the shape of the output, by arithmetic on extents."""
-        raise NotImplementedError(f"{self} declares no shape")
-
-    def shapes(self, *operands: Operand) -> Sequence[Shape]:
-        """Return the shapes of the outputs."""
-        return (self.shape(*operands),)
-
-    def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
-        """Return the shapes of the outputs of ``node``, given what is known of its inputs.
-
-        Extents are ints, scalars of the graph, or `UNKNOWN`: not to be told without computing
-        the output.
-        """
-        if type(self).infer_shape is not Op.infer_shape:
-            return self.infer_shape(node, [operand.shape for operand in operands])
-        if type(self).perform is not Op.perform:
-            return [(UNKNOWN,) * output.ndim for output in node.outputs]
-        return self.shapes(*operands)
-
-    def value(self, node: Apply, operands: Sequence[Operand]) -> Extent | tuple[Extent, ...]:
-        """Return the value of the output as arithmetic on extents, where it is such.
-
-        For a scalar an extent, for a vector a tuple of them; `UNKNOWN`: the op says nothing.
-        """
-        return UNKNOWN
-
-    # testing ------------------------------------------------------------------------------------
-    @classmethod
-    def samples(cls) -> Sequence[Sample]:
-        """Return ops of this class with operands to test them on, enough to reach every line."""
-        return ()
-
-    # meaning ------------------------------------------------------------------------------------
-    def reference(self, *arrays: Any) -> Any:
-        """Return the output (or a tuple of outputs) for NumPy arrays; inputs are left alone."""
-        raise NotImplementedError(f"{self} declares no reference")
-
-    def kernel(self, node: Apply) -> Kernel:
-        """Return the reference for ``node``, prepared once for many calls."""
-        if type(self).perform is not Op.perform:
-            return _performing(self, node)
-        return self.reference
-
-    # Theano's way to write an op ----------------------------------------------------------------
-    def perform(self, node: Apply, inputs: Sequence[Array], output_storage: Any) -> None:
-        """Compute the outputs into ``output_storage[i][0]``."""
-        result = self.kernel(node)(*inputs)
-        results = result if len(node.outputs) > 1 else (result,)
-        for cell, value in zip(output_storage, results, strict=True):
-            cell[0] = value
-
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Shape]) -> Sequence[Shape]:
-        """Return the shapes of the outputs as tuples of scalars, given those of the inputs."""
-        raise NotImplementedError
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> Sequence[Any]:
-        """Return the cotangent of each input, given those of the outputs."""
-        raise NotImplementedError
-
-    def L_op(  # noqa: N802 - Theano's name
-        self,
-        inputs: Sequence[Variable],
-        outputs: Sequence[Variable],
-        output_grads: Sequence[Variable],
-    ) -> Sequence[Any]:
-        """Return the cotangent of each input; like ``grad``, with the outputs at hand."""
-        return self.grad(inputs, output_grads)
-
-    def R_op(  # noqa: N802 - Theano's name
-        self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]
-    ) -> Sequence[Any]:
-        """Return the tangent of each output, given those of the inputs."""
-        raise NotImplementedError
-
-    def connection_pattern(self, node: Apply) -> Sequence[Sequence[bool]]:
-        """Return, for each input, for each output, whether the output moves with the input."""
-        return [[True] * len(node.outputs) for _ in node.inputs]
-
-
-def _performing(op: Op, node: Apply) -> Kernel:
-    """Return a kernel that calls ``op.perform``."""
-
-    def kernel(*arrays: Any) -> Any:
-        storage: list[list[Any]] = [[None] for _ in node.outputs]
-        op.perform(node, [np.asarray(a) for a in arrays], storage)
-        results = [
-            output.type.filter(cell[0]) for output, cell in zip(node.outputs, storage, strict=True)
-        ]
-        return tuple(results) if len(results) > 1 else results[0]
-
-    return kernel
-
-
-class Derivative(ABC):
-    """How the outputs of an op move with its inputs, in both directions.
-
-    A tangent or cotangent is a variable, or a word for one that is no variable: None
-    (disconnected), `Zero`, or `Undefined` with the reason.
-    """
-
-    masks: ClassVar[bool] = False
-    """Whether ``pullback`` takes masked cotangents as they are."""
-
-    @abstractmethod
-    def connects(self, node: Apply, i: int, o: int) -> bool:
-        """Return whether output ``o`` is connected with input ``i``."""
-
-    @abstractmethod
-    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
-        """Return the cotangents of the inputs (None where not ``wanted``)."""
-
-    @abstractmethod
-    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
-        """Return the tangents of the outputs, given those of the inputs."""
-
-
-class Zero:
-    """A derivative that is zero everywhere, of whatever shape fits."""
-
-    def __repr__(self) -> str:
-        """Return its name."""
-        return "ZERO"
-
-    def __reduce__(self) -> str:
-        """Pickle as the one there is."""
-        return "ZERO"
-
-
-ZERO = Zero()
-
-
-@dataclasses.dataclass(frozen=True)
-class Undefined:
-    """A derivative that does not exist, and why."""
-
-    reason: str
-
-
-def refuse_complex(op: Op, variables: Sequence[Variable]) -> None:
-    """Raise for complex operands: they can be declared and passed on, but not computed with."""
-    for variable in variables:
-        if variable.type.dtype in COMPLEX:
-            raise UnsupportedError(
-                f"{op} does not take {variable}, which is {variable.type.dtype}: operations on "
-                "complex tensors are not supported yet",
-                here(),
-                "keep real and imaginary parts in two real tensors",
-            )
 
 
 # numbers as variables ---------------------------------------------------------------------------
@@ -636,9 +347,3 @@ def extents_of(variable: Variable) -> tuple[Extent, ...]:
         LANGUAGE["extent"](variable, axis) if known is None else known
         for axis, known in enumerate(variable.type.shape)
     )
-
-
-def located(error: GradcoreError, node: Apply) -> GradcoreError:
-    """Return ``error`` with the line of ``node``, if it has none yet."""
-    error.where = error.where or node.where
-    return error

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 from gradcore.errors import Location
 from gradcore.graph.fgraph import FunctionGraph
-from gradcore.graph.nodes import Apply, Constant, Op, Variable
+from gradcore.graph.nodes import Apply, Constant, Variable
+from gradcore.graph.op import Op
 from gradcore.graph.traverse import toposort
 from gradcore.graph.types import TensorType
 

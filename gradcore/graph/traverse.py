@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from gradcore.errors import GraphTypeError
 from gradcore.graph.extents import UNKNOWN, Operand, Shape
-from gradcore.graph.nodes import Apply, Constant, Op, Variable, symbolic_operand
+from gradcore.graph.nodes import Apply, Constant, Variable, symbolic_operand
+from gradcore.graph.op import Op
 
 
 def toposort(outputs: Iterable[Variable], stop: Collection[Variable] = ()) -> list[Apply]:

@@ -25,7 +25,8 @@ from gradcore.errors import AssertionFailedError, GraphTypeError
 from gradcore.execute import straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel, Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import UNKNOWN
-from gradcore.graph.nodes import Arg, Sample, as_variable
+from gradcore.graph.nodes import as_variable
+from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import TensorType
 from gradcore.language import LANGUAGE
 
@@ -297,15 +298,15 @@ class GradScale(GradientMark):
 class ClippedCotangent(ByOperand):
     """The identity forwards; backwards, a cotangent that is limited (which is no linear map)."""
 
-    def tangent(self, node: Apply, i: int, t: Variable) -> Variable:
-        """Return the tangent."""
-        return t
-
-    def cotangent(self, node: Apply, i: int, ct: Variable) -> Variable:
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
         """Return the limited cotangent."""
         op = node.op
         assert isinstance(op, GradClip)
-        return LANGUAGE["clip"](ct, op.low, op.high)
+        return [LANGUAGE["clip"](cotangents[0], op.low, op.high)]
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the tangent."""
+        return list(tangents)
 
 
 @final

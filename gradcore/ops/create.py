@@ -12,7 +12,7 @@ from gradcore.derive import Disconnected
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import larger
-from gradcore.graph.nodes import Arg, Sample
+from gradcore.graph.op import Arg, Sample
 
 
 @final

@@ -35,7 +35,8 @@ from gradcore.graph import (
     here,
 )
 from gradcore.graph.extents import UNKNOWN, broadcast, clash
-from gradcore.graph.nodes import as_variable, refuse_complex
+from gradcore.graph.nodes import as_variable
+from gradcore.graph.op import refuse_complex
 from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
 from gradcore.language import Function, define
 from gradcore.ops.broadcasting import extent_check, with_check

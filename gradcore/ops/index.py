@@ -33,7 +33,8 @@ from gradcore.graph import (
     upcast,
 )
 from gradcore.graph.extents import broadcast, choose, larger, smaller
-from gradcore.graph.nodes import Arg, Sample, as_variable, constant_extent, static_operand
+from gradcore.graph.nodes import as_variable, constant_extent, static_operand
+from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import whole_number
 from gradcore.language import LANGUAGE, is_several
 

@@ -12,7 +12,8 @@ from gradcore.derive import Multilinear, sum_to
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import broadcast, clash
-from gradcore.graph.nodes import Arg, Sample, static_operand
+from gradcore.graph.nodes import static_operand
+from gradcore.graph.op import Arg, Sample
 from gradcore.ops.broadcasting import extent_check, with_check
 
 

@@ -17,7 +17,7 @@ from gradcore.derive import Flat, Forward, Linear, Reverse
 from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Derivative, Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import UNKNOWN
-from gradcore.graph.nodes import Arg, Sample
+from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import upcast
 from gradcore.language import LANGUAGE
 

@@ -51,7 +51,8 @@ from gradcore.graph import (
     substitute,
     toposort,
 )
-from gradcore.graph.nodes import Arg, Sample, as_variable, constant_extent
+from gradcore.graph.nodes import as_variable, constant_extent
+from gradcore.graph.op import Arg, Sample
 from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
 from gradcore.ops.scalars import fill

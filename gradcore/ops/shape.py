@@ -17,7 +17,8 @@ from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, product
-from gradcore.graph.nodes import Arg, Sample, constant_extent, extents_of, static_operand
+from gradcore.graph.nodes import constant_extent, extents_of, static_operand
+from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE, define
 
 

@@ -1,0 +1,48 @@
+"""Derivatives: the kinds in which an op declares its own, and their two sweeps over a graph.
+
+An op declares what its derivative *is*; both modes follow:
+
+=============  ====================================  ==========================  ===================
+kind           says                                  forward                     reverse
+=============  ====================================  ==========================  ===================
+`Diagonal`     elementwise: the Jacobian is diagonal the rule                    the rule, summed
+`Branch`       one operand or another is taken       the branch                  the branch, masked
+`Linear`       linear in its operands together       the op, on the tangents     the transpose
+`Multilinear`  linear in each operand apart          the op, one tangent a time  the transpose
+`Forward`      the tangent map, written out          the rule                    pulled back
+`Reverse`      the cotangent map, written out        pulled back twice           the rule
+`Flat`         piecewise constant                    zero                        zero
+`Disconnected` dependent on shapes only              none                        none
+=============  ====================================  ==========================  ===================
+
+The decision: in a symbolic graph, to transpose a linear map is to pull back through its
+expression, so no second rule is ever written and no op lacks either mode.  Rejected: reverse rules
+only, with forward mode by two pullbacks (graphs twice the size); forward rules only, with a
+separate transposition (the reverse graph no longer looks like what a person would write).
+
+``kinds`` holds the kinds, ``sweeps`` the sweeps, ``directions`` what travels, ``masks`` what keeps
+the infinities of a branch not taken out of a gradient.
+"""
+
+from gradcore.derive.directions import Direction as Direction
+from gradcore.derive.directions import direction_dtype as direction_dtype
+from gradcore.derive.directions import sum_to as sum_to
+from gradcore.derive.directions import zeros as zeros
+from gradcore.derive.kinds import Branch as Branch
+from gradcore.derive.kinds import ByOperand as ByOperand
+from gradcore.derive.kinds import Diagonal as Diagonal
+from gradcore.derive.kinds import Disconnected as Disconnected
+from gradcore.derive.kinds import Entry as Entry
+from gradcore.derive.kinds import Flat as Flat
+from gradcore.derive.kinds import Forward as Forward
+from gradcore.derive.kinds import Linear as Linear
+from gradcore.derive.kinds import LinearInEach as LinearInEach
+from gradcore.derive.kinds import Multilinear as Multilinear
+from gradcore.derive.kinds import NotDifferentiable as NotDifferentiable
+from gradcore.derive.kinds import Reverse as Reverse
+from gradcore.derive.masks import Contribution as Contribution
+from gradcore.derive.masks import Masked as Masked
+from gradcore.derive.masks import applied as applied
+from gradcore.derive.sweeps import moving_with as moving_with
+from gradcore.derive.sweeps import pullback as pullback
+from gradcore.derive.sweeps import pushforward as pushforward

@@ -1,0 +1,288 @@
+"""The kinds in which an op declares its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+from gradcore.derive.directions import Direction, sum_to, total, zeros
+from gradcore.derive.masks import Contribution, Masked
+from gradcore.graph import ZERO, Apply, Derivative, Op, Undefined, Variable, Zero
+from gradcore.language import LANGUAGE, Function
+
+Entry: TypeAlias = Function | Zero | Undefined | None
+"""What is declared for an operand: a rule; zero; undefined; or None, disconnected."""
+
+
+@dataclass(frozen=True)
+class ByOperand(Derivative):
+    """A derivative that is declared operand by operand, for an op with one output (abstract).
+
+    entries : what is declared for the first operands.
+    rest : what is declared for all others.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    rest: Entry = None
+
+    def entry(self, i: int) -> Entry:
+        """Return what is declared for operand ``i``."""
+        return self.entries[i] if i < len(self.entries) else self.rest
+
+    def rule(self, i: int) -> Callable[..., Any]:
+        """Return the rule for operand ``i``, which has one."""
+        entry = self.entry(i)
+        assert callable(entry)
+        return cast("Callable[..., Any]", entry)
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Return whether something is declared for operand ``i``."""
+        return self.entry(i) is not None
+
+    def collected(
+        self, asked: Sequence[bool], rule: Callable[[int], Contribution]
+    ) -> list[Contribution]:
+        """Return, for each operand that is ``asked`` for, its word, or what ``rule`` makes of it."""
+        found: list[Contribution] = []
+        for i, ask in enumerate(asked):
+            entry = self.entry(i) if ask else None
+            found.append(rule(i) if callable(entry) else cast("Direction", entry))
+        return found
+
+    def sum_of_tangents(
+        self, tangents: Sequence[Direction], rule: Callable[[int, Variable], Variable]
+    ) -> list[Direction]:
+        """Return the tangent of the output: the sum of what each operand moves it by."""
+        terms: list[Direction] = []
+        for i, t in enumerate(tangents):
+            entry = None if t is None else self.entry(i)
+            if callable(entry):
+                terms.append(rule(i, t) if isinstance(t, Variable) else ZERO)
+            else:
+                terms.append(entry)
+        return [total(terms)]
+
+
+@dataclass(frozen=True)
+class Diagonal(ByOperand):
+    """The derivative of an elementwise op; ``rule(t, *inputs, output)`` is linear in ``t``.
+
+    affine : whether the rules multiply by nothing but finite constants.
+    """
+
+    affine: bool = False
+    masks = True
+
+    def moved(self, node: Apply, i: int, t: Variable) -> Variable:
+        """Return the rule of operand ``i`` applied to ``t``."""
+        return self.rule(i)(t, *node.inputs, *node.outputs)
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return the rules applied, summed over the axes along which an operand is stretched."""
+        (ct,) = cotangents
+        if isinstance(ct, Masked):
+            return self._masked(node, ct if self.affine else ct.guarded(), wanted)
+        return self.collected(wanted, lambda i: sum_to(self.moved(node, i, ct), node.inputs[i]))
+
+    def _masked(self, node: Apply, ct: Masked, wanted: Sequence[bool]) -> list[Contribution]:
+        """Carry a mask on: the rules see the bare value."""
+
+        def carried(i: int) -> Masked:
+            return ct.but(self.moved(node, i, ct.value)).summed_to(node.inputs[i], node.out)
+
+        return self.collected(wanted, carried)
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the sum of the rules applied."""
+        return self.sum_of_tangents(tangents, lambda i, t: self.moved(node, i, t))
+
+
+@dataclass(frozen=True)
+class Branch(Derivative):
+    """The derivative of ``op(condition, *taken if true, *taken if false)``.
+
+    lazy : whether a branch is an array as a whole, computed only if it is taken.
+    """
+
+    lazy: bool
+
+    @property
+    def masks(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - by kind
+        """Whether masks are taken: a lazy one is a matter of whole arrays."""
+        return not self.lazy
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Return whether operand ``i`` is the condition or may be output ``o``."""
+        return i == 0 or (i - 1) % len(node.outputs) == o
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return masked cotangents."""
+        n = len(node.outputs)
+        found: list[Any] = [ZERO if wanted[0] else None]
+        for i in range(1, 2 * n + 1):
+            ct = cotangents[(i - 1) % n]
+            if not wanted[i] or ct is None:
+                found.append(None)
+            elif isinstance(ct, Zero):
+                found.append(ZERO)
+            else:
+                mask = self._masked(ct, node.inputs[0], i <= n)
+                whole = self.lazy or isinstance(mask, Zero)
+                found.append(mask if whole else mask.summed_to(node.inputs[i], node.out))
+        return found
+
+    def _masked(self, ct: Variable | Masked, condition: Variable, where: bool) -> Masked | Zero:
+        """Return ``ct`` where ``condition`` has the truth ``where``; a mask on it must hold too."""
+        if isinstance(ct, Variable):
+            return Masked(condition, where, ct, self.lazy)
+        outer = ct.guarded()
+        if outer.condition is condition and not outer.lazy:
+            return outer if outer.where == where else ZERO
+        inner = Masked(condition, where, outer.value)
+        both = LANGUAGE["and_"](outer.truth(), inner.truth())
+        return Masked(both, True, outer.value)
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the tangent of the branch that is taken."""
+        n = len(node.outputs)
+        found: list[Direction] = []
+        for o in range(n):
+            pair = tangents[1 + o], tangents[1 + n + o]
+            if all(t is None or isinstance(t, Zero) for t in pair):
+                zero = tangents[0] is not None or any(t is not None for t in pair)
+                found.append(ZERO if zero else None)
+                continue
+            operands = node.inputs[1 + o], node.inputs[1 + n + o]
+            branches = (
+                t if isinstance(t, Variable) else zeros(x)
+                for t, x in zip(pair, operands, strict=True)
+            )
+            found.append(LANGUAGE["ifelse" if self.lazy else "switch"](node.inputs[0], *branches))
+        return found
+
+
+@dataclass(frozen=True)
+class Transposed(ByOperand):
+    """A kind whose entries are transposes, ``rule(op, ct, *inputs)`` (abstract)."""
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return the transposes applied."""
+        (ct,) = cotangents
+        return self.collected(wanted, lambda i: self.rule(i)(node.op, ct, *node.inputs))
+
+
+@dataclass(frozen=True)
+class Linear(Transposed):
+    """Linear in all operands that have an entry, together; the others are parameters."""
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the op applied to the tangents."""
+        moving = [t for i, t in enumerate(tangents) if t is not None and self.entry(i) is not None]
+        if not any(isinstance(t, Variable) for t in moving):
+            return [ZERO if moving else None]
+        arguments = [
+            x if self.entry(i) is None else t if isinstance(t, Variable) else zeros(x)
+            for i, (x, t) in enumerate(zip(node.inputs, tangents, strict=True))
+        ]
+        return [node.op(*arguments)]
+
+
+@dataclass(frozen=True)
+class LinearInEach(Linear):
+    """Linear in any number of operands of one role, such as what is joined.
+
+    transpose : ``rule(op, i, ct, *inputs)``, the cotangent of operand ``i``.
+    """
+
+    transpose: Callable[..., Variable] = field(kw_only=True)
+
+    def entry(self, i: int) -> Entry:
+        """Return the transpose for operand ``i``."""
+
+        def rule(op: Op, ct: Variable, *inputs: Variable) -> Variable:
+            return self.transpose(op, i, ct, *inputs)
+
+        return cast("Function", rule)
+
+
+@dataclass(frozen=True)
+class Multilinear(Transposed):
+    """Linear in each operand apart, like a product."""
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the sum of the op with one operand after the other replaced by its tangent."""
+        x = node.inputs
+        return self.sum_of_tangents(tangents, lambda i, t: node.op(*x[:i], t, *x[i + 1 :]))
+
+
+@dataclass(frozen=True)
+class Forward(ByOperand):
+    """The tangent map, written out: ``rule(op, t, *inputs, output)`` is linear in ``t``."""
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> None:
+        """Leave it to the sweep: transpose the tangent map."""
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the sum of the rules applied."""
+        around = (*node.inputs, *node.outputs)
+        return self.sum_of_tangents(tangents, lambda i, t: self.rule(i)(node.op, t, *around))
+
+
+@dataclass(frozen=True)
+class Reverse(ByOperand):
+    """The cotangent map, written out: ``rule(op, ct, *inputs, output)`` is linear in ``ct``."""
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return the rules applied."""
+        (ct,) = cotangents
+        around = (*node.inputs, *node.outputs)
+        return self.collected(wanted, lambda i: self.rule(i)(node.op, ct, *around))
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> None:
+        """Leave it to the sweep: transpose the cotangent map."""
+
+
+@dataclass(frozen=True)
+class Flat(Derivative):
+    """The derivative of a piecewise constant op: zero wherever it exists, and zero elsewhere."""
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Every output depends on every input."""
+        return True
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return zeros."""
+        return [ZERO if want else None for want in wanted]
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return zeros."""
+        return [ZERO] * len(node.outputs)
+
+
+@dataclass(frozen=True)
+class NotDifferentiable(Derivative):
+    """The derivative of an op that has none, and why."""
+
+    reason: str
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Every output depends on every input."""
+        return True
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Say that there is none."""
+        return [Undefined(self.reason) if want else None for want in wanted]
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Say that there is none."""
+        return [Undefined(self.reason)] * len(node.outputs)
+
+
+@dataclass(frozen=True)
+class Disconnected(Flat):
+    """The derivative of an op whose outputs depend on no *value* of its inputs (only shapes)."""
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """No output depends on an input."""
+        return False

@@ -1,0 +1,95 @@
+"""Cotangents that come through a branch, and count only where it was taken.
+
+Where it was not taken they must not meet the infinities of that branch: zero times infinity is
+NaN.  So the mask is kept apart, the rules of elementwise ops see the bare value, and the mask is
+applied last, by construction and not by a rewrite that may or may not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gradcore.derive.directions import Direction, sum_to, total, zeros
+from gradcore.graph import Undefined, Variable
+from gradcore.language import LANGUAGE
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A cotangent that counts only where a condition holds, and is garbage elsewhere.
+
+    condition : what it depends on; None: the cotangent is zero where it does not count, and no
+        rule that could spoil these zeros has been applied since.
+    where : the truth of ``condition`` where it counts.
+    lazy : whether ``condition`` is a scalar that decides for the whole cotangent.
+    """
+
+    condition: Variable | None
+    where: bool
+    value: Variable
+    lazy: bool = False
+
+    def applied(self, x: Variable) -> Variable:
+        """Return the cotangent, that of ``x``, with zeros where it does not count."""
+        if self.condition is None:
+            return self.value
+        # The value of a branch that is not taken need not have the shape of x.
+        zero = zeros(x) if self.lazy else 0
+        branches = (self.value, zero) if self.where else (zero, self.value)
+        return LANGUAGE["ifelse" if self.lazy else "switch"](self.condition, *branches)
+
+    def guarded(self) -> Masked:
+        """Return this with a condition: not zero, if nothing better is known."""
+        if self.condition is not None:
+            return self
+        return Masked(LANGUAGE["neq"](self.value, 0), True, self.value)
+
+    def but(self, value: Variable) -> Masked:
+        """Return another cotangent that counts where this does."""
+        return Masked(self.condition, self.where, value, self.lazy)
+
+    def truth(self) -> Variable:
+        """Return where it counts, as a boolean."""
+        assert self.condition is not None
+        truth = LANGUAGE["neq"](self.condition, 0)
+        return truth if self.where else LANGUAGE["invert"](truth)
+
+    def summed_to(self, x: Variable, output: Variable) -> Masked:
+        """Return this for an operand ``x`` that may have been stretched to ``output``."""
+        if x.broadcastable == output.broadcastable:
+            return self
+        return Masked(None, True, sum_to(self.applied(output), x))
+
+
+Contribution: TypeAlias = Direction | Masked
+
+
+def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution:
+    """Return the sum of all cotangents of ``x``."""
+    masked = [c for c in contributions if isinstance(c, Masked)]
+    plain = total([c for c in contributions if not isinstance(c, Masked)])
+    if not masked or isinstance(plain, Undefined):
+        return plain
+    if isinstance(plain, Variable):
+        return total([plain, *(m.applied(x) for m in masked)])
+    sides: dict[tuple[Variable | None, bool, bool], list[Variable]] = {}
+    for m in masked:
+        sides.setdefault((m.condition, m.where, m.lazy), []).append(m.value)
+    sums = {side: total(values) for side, values in sides.items()}
+    (condition, where, lazy), value = next(iter(sums.items()))
+    if len(sums) == 1:
+        assert isinstance(value, Variable)
+        return Masked(condition, where, value, lazy)
+    if len(sums) == 2 and (condition, not where, lazy) in sums:
+        branches = sums[condition, True, lazy], sums[condition, False, lazy]
+        return LANGUAGE["ifelse" if lazy else "switch"](condition, *branches)
+    added = total([m.applied(x) for m in masked])
+    assert isinstance(added, Variable)
+    return Masked(None, True, added)
+
+
+def applied(x: Variable, contribution: Contribution) -> Direction:
+    """Return a cotangent of ``x`` with its mask, if any, applied."""
+    return contribution.applied(x) if isinstance(contribution, Masked) else contribution
