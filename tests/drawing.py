@@ -8,7 +8,7 @@ from gradcore.graph import Constant, Op, TensorType, Variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.ops.elementwise import ROWS, Elementwise
 
-ABSTRACT = {"PassingOn", "GradientMark"}
+ABSTRACT = {"PassingOn", "GradientMark", "Loop"}
 
 
 def op_classes():

@@ -12,10 +12,10 @@ from gradcore.errors import GradcoreError, RewriteError
 from gradcore.graph import Constant, FunctionGraph, TensorType, Variable, free_inputs
 from gradcore.ops.scan import Scan
 from gradcore.rewrite import STAGES, Group, Pass, Rule, Stage
-from gradcore.rewrite.canonicalize import canonicalize
+from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.engine import normalized
+from gradcore.rewrite.loops import push_out
 from gradcore.rewrite.pattern import Application, matches, pattern_of
-from gradcore.rewrite.scan import push_out
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
 

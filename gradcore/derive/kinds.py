@@ -43,7 +43,7 @@ class ByOperand(Derivative):
     def collected(
         self, asked: Sequence[bool], rule: Callable[[int], Contribution]
     ) -> list[Contribution]:
-        """Return, for each operand that is ``asked`` for, its word, or what ``rule`` makes of it."""
+        """Return, for each operand that is asked for, its word or what ``rule`` makes of it."""
         found: list[Contribution] = []
         for i, ask in enumerate(asked):
             entry = self.entry(i) if ask else None
@@ -127,21 +127,26 @@ class Branch(Derivative):
             elif isinstance(ct, Zero):
                 found.append(ZERO)
             else:
-                mask = self._masked(ct, node.inputs[0], i <= n)
-                whole = self.lazy or isinstance(mask, Zero)
-                found.append(mask if whole else mask.summed_to(node.inputs[i], node.out))
+                found.append(self._masked(ct, node, i))
         return found
 
-    def _masked(self, ct: Variable | Masked, condition: Variable, where: bool) -> Masked | Zero:
-        """Return ``ct`` where ``condition`` has the truth ``where``; a mask on it must hold too."""
+    def _masked(self, ct: Variable | Masked, node: Apply, i: int) -> Masked | Zero:
+        """Return ``ct`` where operand ``i`` is taken; a mask on it must hold too."""
+        condition, where = node.inputs[0], i <= len(node.outputs)
+        if self.lazy:
+            assert isinstance(ct, Variable)
+            return Masked(condition, where, ct, lazy=True)
         if isinstance(ct, Variable):
-            return Masked(condition, where, ct, self.lazy)
-        outer = ct.guarded()
-        if outer.condition is condition and not outer.lazy:
-            return outer if outer.where == where else ZERO
-        inner = Masked(condition, where, outer.value)
-        both = LANGUAGE["and_"](outer.truth(), inner.truth())
-        return Masked(both, True, outer.value)
+            found = Masked(condition, where, ct)
+        else:
+            found = ct.guarded()
+            if found.condition is condition and not found.lazy:
+                if found.where != where:
+                    return ZERO
+            else:
+                both = LANGUAGE["and_"](found.truth(), Masked(condition, where, ct.value).truth())
+                found = Masked(both, True, ct.value)
+        return found.summed_to(node.inputs[i], node.out)
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the tangent of the branch that is taken."""

@@ -14,7 +14,6 @@ import numpy as np
 
 from gradcore.derive import (
     Branch,
-    ByOperand,
     Disconnected,
     Flat,
     Linear,
@@ -23,7 +22,17 @@ from gradcore.derive import (
 )
 from gradcore.errors import AssertionFailedError, GraphTypeError
 from gradcore.execute import straight_line
-from gradcore.graph import Apply, FunctionGraph, Kernel, Op, Operand, Shape, Variable, here
+from gradcore.graph import (
+    Apply,
+    Derivative,
+    FunctionGraph,
+    Kernel,
+    Op,
+    Operand,
+    Shape,
+    Variable,
+    here,
+)
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import Arg, Sample
@@ -295,8 +304,12 @@ class GradScale(GradientMark):
 
 
 @dataclass(frozen=True)
-class ClippedCotangent(ByOperand):
+class ClippedCotangent(Derivative):
     """The identity forwards; backwards, a cotangent that is limited (which is no linear map)."""
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """There is one of each."""
+        return True
 
     def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
         """Return the limited cotangent."""
@@ -316,7 +329,7 @@ class GradClip(GradientMark):
 
     low: float
     high: float
-    derivative = ClippedCotangent((lambda ct: ct,))
+    derivative = ClippedCotangent()
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from gradcore.ops.scan import Scan
-from gradcore.rewrite.canonicalize import canonicalize
+from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.engine import Firing as Firing
 from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
 from gradcore.rewrite.engine import Rule as Rule
 from gradcore.rewrite.engine import Stage as Stage
 from gradcore.rewrite.engine import Trace as Trace
-from gradcore.rewrite.scan import drop_unused, merge_scans, push_out
+from gradcore.rewrite.loops import drop_unused, merge_scans, push_out
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
 
-loops = Group(
+loop_stages = Group(
     "loops", Scan, (merge_scans, canonicalize, drop_unused, push_out, canonicalize, drop_unused)
 )
 
 STAGES: tuple[Stage | Pass | Group, ...] = (
     canonicalize,
-    loops,
+    loop_stages,
     stabilize,
     canonicalize,
     specialize,

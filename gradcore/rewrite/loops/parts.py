@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gradcore.graph import Apply, FunctionGraph, Variable, substitute
+from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.ops.scan import Scan
 
 
@@ -28,11 +29,7 @@ class State:
 
 @dataclass
 class Loop:
-    """The parts of a scan.
-
-    final : for each last state, the output of the node it was taken from.
-    histories : for each stack, the same.
-    """
+    """The parts of a scan."""
 
     op: Scan
     steps: Variable
@@ -112,8 +109,9 @@ class Built:
         return [*self.states, *self.stacks, *([] if self.taken is None else [self.taken])]
 
 
-def outputs_of(
-    states: Sequence[Variable], stacks: Sequence[Variable], taken: Variable | None
-) -> list[Variable]:
-    """Return the outputs of a node, put together again from their roles."""
-    return Built(list(states), list(stacks), taken).all
+def first_of(sequence: Variable, steps: Variable) -> Variable:
+    """Return as many elements of a sequence as there are steps."""
+    n = extents_of(sequence)[0]
+    if n is steps or (isinstance(n, int) and constant_extent(steps) == n):
+        return sequence
+    return sequence[:steps]

@@ -1,0 +1,217 @@
+"""Parts of tensors, read and written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.graph import UNKNOWN, Apply, Variable
+from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
+from gradcore.language import LANGUAGE
+from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor, filled, is_advanced
+from gradcore.ops.scalars import (
+    fill,
+)
+from gradcore.ops.shape import (
+    Alloc,
+    MakeVector,
+)
+from gradcore.rewrite.canonical.stage import (
+    canonicalize,
+    inputs_of,
+    is_made_by,
+    is_zero,
+    same_extent,
+)
+
+rule = canonicalize.rule
+
+
+@rule(
+    op=Subtensor,
+    examples=[
+        lambda x: x[:],
+        lambda x: x[0 : x.shape[0]],
+        lambda x: MakeVector()(x[0, 0], x[1, 1])[1],
+        lambda x: fill(x, 2.0)[1:],
+    ],
+)
+def simpler_part(node: Apply) -> Variable | None:
+    """x[:] = x; [a, b][1] = b; a part of something constant is constant"""
+    x, *indices = node.inputs
+    op = node.op
+    assert isinstance(op, Subtensor)
+    if all(isinstance(e, Slice) and e.is_full for e in op.pattern):
+        return x
+    if is_made_by(x, MakeVector) and len(op.pattern) == 1:
+        (entry,) = op.pattern
+        if isinstance(entry, int):
+            return inputs_of(x)[entry]
+        if isinstance(entry, Slice) and not indices:
+            (key,) = filled(op.pattern, ())
+            return MakeVector()(*inputs_of(x)[key])
+    if is_made_by(x, Alloc) and not inputs_of(x)[0].ndim and not node.outputs[0].ndim:
+        return inputs_of(x)[0]
+    if is_made_by(x, Alloc) and not inputs_of(x)[0].ndim:
+        (shape,) = op.symbolic_shapes(node, [symbolic_operand(v) for v in node.inputs])
+        return None if UNKNOWN in shape else Alloc()(inputs_of(x)[0], *shape)
+    return None
+
+
+@rule(
+    op=(Subtensor, IncSubtensor),
+    examples=[
+        lambda x: x[0 : x.shape[0], 1:],
+        lambda x, y: LANGUAGE["set_subtensor"](x[0 : x.shape[0]], y),
+    ],
+)
+def simpler_bounds(node: Apply) -> Variable | None:
+    """x[0:n] = x[:], where n is the extent; a constant bound is no input"""
+    first = 1 if isinstance(node.op, Subtensor) else 2
+    op = node.op
+    assert isinstance(op, (Subtensor, IncSubtensor))
+    indices = iter(node.inputs[first:])
+    extents = iter(extents_of(node.inputs[0]))
+    pattern: list[Any] = []
+    kept: list[Variable] = []
+    for entry in op.pattern:
+        n = next(extents) if entry is not None else None
+        if isinstance(entry, Slice):
+            bounds: list[Any] = []
+            for k, bound in enumerate(entry.bounds):
+                v = next(indices) if isinstance(bound, Slot) else None
+                known = constant_extent(v) if v is not None else bound
+                if (
+                    (
+                        k == 1
+                        and entry.step in (None, 1)
+                        and _is_extent(v if known is None else known, n)
+                    )
+                    or (k == 0 and known == 0 and _ascends(entry))
+                    or (k == 2 and known == 1)
+                ):
+                    known, v = None, None
+                if known is None and v is not None:
+                    kept.append(v)
+                    bounds.append(Slot.SCALAR)
+                else:
+                    bounds.append(known)
+            pattern.append(Slice(*bounds))
+        elif isinstance(entry, Slot):
+            v = next(indices)
+            known = constant_extent(v) if entry is Slot.SCALAR else None
+            pattern.append(entry if known is None else known)
+            kept += [v] if known is None else []
+        else:
+            pattern.append(entry)
+    if tuple(pattern) == op.pattern:
+        return None
+    if isinstance(op, Subtensor):
+        return Subtensor(tuple(pattern))(node.inputs[0], *kept)
+    return IncSubtensor(tuple(pattern), op.overwrite)(*node.inputs[:2], *kept)
+
+
+def _ascends(entry: Slice) -> bool:
+    return entry.step is None or (isinstance(entry.step, int) and entry.step > 0)
+
+
+def _is_extent(bound: Any, n: Any) -> bool:
+    """Return whether a bound is the extent of the axis."""
+    if isinstance(bound, Variable):
+        return same_extent(bound, n)
+    return isinstance(bound, int) and isinstance(n, int) and bound >= n
+
+
+@rule(
+    op=Subtensor,
+    examples=[
+        lambda x: x[::-1][::-1],
+        lambda x: x[::-1][0],
+        lambda x: x[1:][1:],
+        lambda x: x[1:][0],
+    ],
+)
+def part_of_part(node: Apply) -> Variable | None:
+    """x[::-1][::-1] = x; x[::-1][0] = x[-1]; x[a:][b:] = x[a + b:]"""
+    x = node.inputs[0]
+    op = node.op
+    if not is_made_by(x, Subtensor) or len(node.inputs) > 1 or len(inputs_of(x)) > 1:
+        return None
+    inner = x.owner.op if x.owner is not None else None
+    assert isinstance(op, Subtensor) and isinstance(inner, Subtensor)
+    if not all(isinstance(e, Slice) for e in inner.pattern) or None in op.pattern:
+        return None
+    merged: list[Any] = []
+    for k in range(max(len(op.pattern), len(inner.pattern))):
+        outer = op.pattern[k] if k < len(op.pattern) else Slice()
+        below = inner.pattern[k] if k < len(inner.pattern) else Slice()
+        found = _merged_entries(below, outer)
+        if found is None:
+            return None
+        merged.append(found)
+    return Subtensor(tuple(merged))(*inputs_of(x))
+
+
+REVERSED = Slice(None, None, -1)
+
+
+def _merged_entries(below: Any, outer: Any) -> Any:
+    """Return ``[below][outer]`` as one index, or None if there is no simple one."""
+    if below.is_full:
+        return outer
+    if isinstance(outer, Slice) and outer.is_full:
+        return below
+    if below == REVERSED:
+        if outer == REVERSED:
+            return Slice()
+        return -1 - outer if isinstance(outer, int) else None
+    start = below.start
+    if isinstance(start, int) and start >= 0 and below.stop is None and below.step in (None, 1):
+        if isinstance(outer, int) and outer >= 0:
+            return start + outer
+        if isinstance(outer, Slice) and outer.stop is None and outer.step in (None, 1):
+            more = outer.start
+            return Slice(start + more) if isinstance(more, int) and more >= 0 else None
+    return None
+
+
+@rule(
+    op=Subtensor,
+    examples=[
+        lambda x, y: LANGUAGE["set_subtensor"](x[1:], y[1:])[1:],
+        lambda x, y: LANGUAGE["inc_subtensor"](x[1:], y[1:])[1:],
+    ],
+)
+def part_just_written(node: Apply) -> Variable | None:
+    """set_subtensor(x[i], y)[i] = y; inc_subtensor(x[i], y)[i] = x[i] + y"""
+    x, *indices = node.inputs
+    written = x.owner.op if x.owner is not None else None
+    op = node.op
+    assert isinstance(op, Subtensor)
+    if not isinstance(written, IncSubtensor) or is_advanced(op.pattern):
+        return None
+    base, y, *others = inputs_of(x)
+    if written.pattern != op.pattern or any(
+        a is not b for a, b in zip(indices, others, strict=True)
+    ):
+        return None
+    return y if written.overwrite else op(base, *indices) + y
+
+
+@rule(
+    op=IncSubtensor,
+    examples=[
+        lambda x: LANGUAGE["inc_subtensor"](x[1:], 0),
+        lambda x, y: LANGUAGE["set_subtensor"](x[:], y),
+        lambda x, y: LANGUAGE["inc_subtensor"](x[:], y),
+    ],
+)
+def simpler_writing(node: Apply) -> Variable | None:
+    """inc_subtensor(x[i], 0) = x; set_subtensor(x[:], y) = y; inc_subtensor(x[:], y) = x + y"""
+    x, y, *_ = node.inputs
+    op = node.op
+    assert isinstance(op, IncSubtensor)
+    if not op.overwrite and is_zero(y):
+        return x
+    if all(isinstance(e, Slice) and e.is_full for e in op.pattern):
+        return fill(x, y) if op.overwrite else x + y
+    return None

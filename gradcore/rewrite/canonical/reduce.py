@@ -1,0 +1,92 @@
+"""Reductions and products."""
+
+from __future__ import annotations
+
+from gradcore.graph import Apply, Constant, Variable
+from gradcore.graph.types import FLOATS
+from gradcore.language import LANGUAGE
+from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.reduce import Reduce
+from gradcore.ops.scalars import (
+    mul,
+    neg,
+    true_div,
+)
+from gradcore.ops.shape import (
+    DimShuffle,
+)
+from gradcore.rewrite.canonical.stage import (
+    canonicalize,
+    is_zero,
+)
+
+rule = canonicalize.rule
+
+
+@rule(
+    op=Reduce,
+    examples=[
+        lambda x: Reduce("sum", ())(x),
+        lambda x: Reduce("max", (0,))(x.dimshuffle("x", 0, 1)),
+        lambda x: LANGUAGE["sum"](LANGUAGE["sum"](x, 0), 0),
+        lambda x: LANGUAGE["sum"](x.T),
+    ],
+)
+def simpler_reduction(node: Apply) -> Variable | None:
+    """Axes of extent 1 need no reduction; two reductions are one; the order of axes is nothing"""
+    (x,) = node.inputs
+    op = node.op
+    assert isinstance(op, Reduce)
+    single = [a for a in op.axes if x.broadcastable[a]]
+    if single:
+        kept = [a for a in range(x.ndim) if a not in single]
+        rest = tuple(kept.index(a) for a in op.axes if a not in single)
+        return Reduce(op.kind, rest)(DimShuffle(tuple(kept))(x))
+    if not op.axes:
+        return LANGUAGE["neq"](x, 0) if op.kind in ("any", "all") else x
+    if x.owner is None:
+        return None
+    inner = x.owner.op
+    if isinstance(inner, Reduce) and inner.kind == op.kind:
+        source = x.owner.inputs[0]
+        left = [a for a in range(source.ndim) if a not in inner.axes]
+        return Reduce(op.kind, tuple(sorted((*inner.axes, *(left[a] for a in op.axes)))))(source)
+    if isinstance(inner, DimShuffle) and "x" not in inner.order and len(op.axes) == x.ndim:
+        source = x.owner.inputs[0]
+        if source.ndim == x.ndim:
+            return op(source)
+    return None
+
+
+@rule(
+    op=Reduce,
+    examples=[lambda x: LANGUAGE["sum"](-x), lambda x: LANGUAGE["sum"](3.0 * x, 0)],
+)
+def factor_out_of_sum(node: Apply) -> Variable | None:
+    """sum(c * x) = c * sum(x), for a scalar c; sum(-x) = -sum(x)"""
+    (x,) = node.inputs
+    op = node.op
+    assert isinstance(op, Reduce)
+    if op.kind != "sum" or x.owner is None or x.type.dtype not in FLOATS:
+        return None
+    inner = x.owner.op
+    if inner is neg:
+        return -op(x.owner.inputs[0])
+    if inner in (mul, true_div):
+        a, b = x.owner.inputs
+        if not b.ndim and a.type.dtype == x.type.dtype:
+            return inner(op(a), b)
+        if not a.ndim and inner is mul and b.type.dtype == x.type.dtype:
+            return a * op(b)
+    return None
+
+
+@rule(
+    op=(Dot, MatMul),
+    examples=[lambda x: LANGUAGE["dot"](LANGUAGE["zeros_like"](x).T, x)],
+)
+def product_with_zero(node: Apply) -> Variable | None:
+    """dot(0, x) = 0"""
+    if any(map(is_zero, node.inputs)):
+        return Constant(0, node.outputs[0].type.dtype)
+    return None

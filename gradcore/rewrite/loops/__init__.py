@@ -1,0 +1,10 @@
+"""Rewrites of loops: what need not be in them goes out, what nobody reads goes away.
+
+``parts`` takes a scan apart and puts it together again; ``idle`` and ``push_out`` hold rules,
+``merge`` and ``unused`` the passes that need to see who reads a loop.
+"""
+
+from gradcore.rewrite.loops import idle as idle
+from gradcore.rewrite.loops.merge import merge_scans as merge_scans
+from gradcore.rewrite.loops.push_out import push_out as push_out
+from gradcore.rewrite.loops.unused import drop_unused as drop_unused

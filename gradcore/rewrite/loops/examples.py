@@ -1,0 +1,75 @@
+"""Loops on which the rules about loops fire."""
+
+from __future__ import annotations
+
+from gradcore.gradient import grad
+from gradcore.graph import (
+    Variable,
+)
+from gradcore.language import LANGUAGE
+from gradcore.scan import scan
+
+
+def stacks(x: Variable) -> list[Variable]:
+    """Return a state and the rows beside it, over a loop."""
+
+    def step(row: Variable, state: Variable) -> list[Variable]:
+        return [LANGUAGE["tanh"](LANGUAGE["dot"](state, x) + row), row]
+
+    found, _ = scan(step, x, [x, None])
+    return found
+
+
+def gradient(x: Variable) -> Variable:
+    """Return the gradient of a loop."""
+    return grad(stacks(x)[0].sum(), x)
+
+
+def gradient_of_elements(x: Variable) -> Variable:
+    """Return the gradient of a loop, in its elements."""
+
+    def step(row: Variable, state: Variable) -> Variable:
+        return LANGUAGE["tanh"](LANGUAGE["dot"](row, x.T) + state)
+
+    found, _ = scan(step, x * 2, x[0])
+    return grad(found.sum(), x)
+
+
+def doubled(x: Variable) -> Variable:
+    """Return a loop with two constants that are one."""
+
+    def step(row: Variable, state: Variable) -> Variable:
+        return LANGUAGE["tanh"](state * (x[0] * 1) + x[0] + row)
+
+    found, _ = scan(step, x, x[0])
+    return found
+
+
+def decay(x: Variable) -> Variable:
+    """Return a state that decays by a function of each row."""
+
+    def step(row: Variable, state: Variable) -> Variable:
+        return state * LANGUAGE["exp"](row)
+
+    found, _ = scan(step, x, x[0])
+    return found
+
+
+def running_sum(x: Variable) -> Variable:
+    """Return a sum, collected by a loop."""
+
+    def step(row: Variable, state: Variable) -> Variable:
+        return state + row
+
+    found, _ = scan(step, x, x[0])
+    return found[-1]
+
+
+def twins(x: Variable) -> Variable:
+    """Return two states that are always equal."""
+
+    def step(row: Variable, a: Variable, b: Variable) -> list[Variable]:
+        return [LANGUAGE["tanh"](a * row), LANGUAGE["tanh"](b * row)]
+
+    (a, b), _ = scan(step, x, [x[0], x[0]])
+    return a + b

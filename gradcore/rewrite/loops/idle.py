@@ -1,0 +1,179 @@
+"""What is invariant, doubled or idle in a loop: rules of the stage that canonicalizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gradcore.graph import (
+    Apply,
+    Constant,
+    FunctionGraph,
+    Variable,
+    ancestors,
+    substitute,
+    toposort,
+)
+from gradcore.graph.nodes import extents_of
+from gradcore.graph.traverse import depends_on
+from gradcore.language import LANGUAGE
+from gradcore.ops.index import Subtensor, is_advanced
+from gradcore.ops.scan import Scan
+from gradcore.rewrite.canonical import canonicalize
+from gradcore.rewrite.loops import examples
+from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
+
+
+@canonicalize.rule(op=Scan, examples=[examples.gradient])
+def hoist_invariants(node: Apply) -> list[Variable] | None:
+    """What depends on nothing of the step is computed before the loop"""
+    loop = Loop.of(node)
+    moving = depends_on(loop.outputs, [each.inner for each in (*loop.sequences, *loop.states)])
+    inner_inputs = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
+    found: dict[Variable, None] = {}
+    for inside in toposort(loop.outputs, inner_inputs):
+        if any(v in moving for v in inside.outputs):
+            found.update(
+                (v, None) for v in inside.inputs if v.owner is not None and v not in moving
+            )
+    found.update((v, None) for v in loop.outputs if v.owner is not None and v not in moving)
+    if not found:
+        return None
+    outside = {each.inner: each.outer for each in loop.constants}
+    placeholders = {v: Variable(v.type, v.name) for v in found}
+    outer = substitute(list(found), outside)
+    loop.constants += [Input(placeholders[v], x) for v, x in zip(found, outer, strict=True)]
+    loop.substitute(placeholders)
+    return loop.build().all
+
+
+@canonicalize.rule(op=Scan, examples=[examples.doubled])
+def tidy_inputs(node: Apply) -> list[Variable] | None:
+    """Inputs that are not read, or that are there twice, or that are numbers, are no inputs"""
+    loop = Loop.of(node)
+    before = len(loop.sequences), len(loop.constants)
+    replaced: dict[Variable, Variable] = {}
+    loop.sequences = _distinct(loop.sequences, replaced)
+    loop.constants = _distinct(loop.constants, replaced)
+    for each in loop.constants:
+        if isinstance(each.outer, Constant) and each.outer.data.size == 1:
+            replaced[each.inner] = each.outer
+    if replaced:
+        loop.substitute(replaced)
+    read = set(ancestors(loop.outputs))
+    loop.sequences = [each for each in loop.sequences if each.inner in read]
+    loop.constants = [each for each in loop.constants if each.inner in read]
+    return loop.build().all if before != (len(loop.sequences), len(loop.constants)) else None
+
+
+def _distinct(inputs: Sequence[Input], replaced: dict[Variable, Variable]) -> list[Input]:
+    """Return inputs without those that are the same outside; note what stands for them."""
+    first: dict[Variable, Input] = {}
+    for each in inputs:
+        kept = first.setdefault(each.outer, each)
+        if kept is not each:
+            replaced[each.inner] = kept.inner
+    return list(first.values())
+
+
+@canonicalize.rule(op=Scan, examples=[examples.twins])
+def idle_states(node: Apply) -> list[Variable] | None:
+    """A state that stays as it is is a constant; two that are always equal are one"""
+    loop = Loop.of(node)
+    for k, state in enumerate(loop.states):
+        if state.new is state.inner:
+            del loop.states[k]
+            loop.constants.append(Input(state.inner, state.initial))
+            built = loop.build()
+            built.states.insert(k, state.initial)
+            return built.all
+    twins = _equal_states(loop)
+    if twins is None:
+        return None
+    kept, gone = twins
+    state = loop.states.pop(gone)
+    loop.substitute({state.inner: loop.states[kept].inner})
+    built = loop.build()
+    built.states.insert(gone, built.states[kept])
+    return built.all
+
+
+def _equal_states(loop: Loop) -> tuple[int, int] | None:
+    """Return two states that start alike and change alike, if there are any.
+
+    All states that start alike are taken to be equal, and parted until what is taken to be equal
+    also changes alike.
+    """
+    groups: dict[Any, list[State]] = {}
+    for state in loop.states:
+        groups.setdefault((state.initial, state.inner.type), []).append(state)
+    classes = [group for group in groups.values() if len(group) > 1]
+    inputs = tuple(each.inner for each in (*loop.sequences, *loop.states, *loop.constants))
+    while classes:
+        same = {s.inner: group[0].inner for group in classes for s in group}
+        parted: list[list[State]] = []
+        for group in classes:
+            alike: dict[FunctionGraph, list[State]] = {}
+            for state in group:
+                (new,) = substitute([state.new], same)
+                alike.setdefault(FunctionGraph(inputs, (new,)), []).append(state)
+            parted += [members for members in alike.values() if len(members) > 1]
+        if parted == classes:
+            first, second = (loop.states.index(s) for s in classes[0][:2])
+            return first, second
+        classes = parted
+    return None
+
+
+@canonicalize.rule(op=Scan, examples=[lambda x: examples.stacks(x)[1]])
+def idle_stacks(node: Apply) -> list[Variable] | None:
+    """A stack of the elements of a sequence is the sequence; two equal stacks are one"""
+    loop = Loop.of(node)
+    for k, v in enumerate(loop.stacks):
+        first = loop.stacks.index(v)
+        if first < k:
+            del loop.stacks[k]
+            built = loop.build()
+            built.stacks.insert(k, built.stacks[first])
+            return built.all
+        if loop.condition is None:
+            found = _stack_outside(loop, v)
+            if found is not None:
+                del loop.stacks[k]
+                built = loop.build()
+                built.stacks.insert(k, found)
+                return built.all
+    return None
+
+
+def _stack_outside(loop: Loop, v: Variable) -> Variable | None:
+    """Return the stack of ``v``, where it is an input of the loop or a constant."""
+    for each in loop.sequences:
+        if each.inner is v:
+            return first_of(each.outer, loop.steps)
+    outside = {each.inner: each.outer for each in loop.constants}
+    if v in outside or isinstance(v, Constant):
+        x = outside.get(v, v)
+        return LANGUAGE["alloc"](x, loop.steps, *extents_of(x))
+    return None
+
+
+@canonicalize.rule(op=Subtensor, examples=[lambda x: examples.stacks(x)[0][-1]])
+def last_of_stack(node: Apply) -> Variable | None:
+    """The last element of a stack of states is the last state (with no steps: the initial one)"""
+    x = node.inputs[0]
+    op = node.op
+    if x.owner is None or not isinstance(x.owner.op, Scan):
+        return None
+    assert isinstance(op, Subtensor)
+    scan = x.owner.op
+    if not op.pattern or op.pattern[0] != -1 or is_advanced(op.pattern):
+        return None
+    k = x.index - scan.states
+    results = scan.results(scan.body.outputs)
+    if not 0 <= k < len(results.stacks):
+        return None
+    for j, new in enumerate(results.states):
+        if new is results.stacks[k]:
+            return Subtensor(op.pattern[1:])(x.owner.outputs[j], *node.inputs[1:])
+    return None

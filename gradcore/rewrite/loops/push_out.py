@@ -1,0 +1,276 @@
+"""Work that needs no loop: what depends on sequences alone, sums that are only collected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcore.graph import (
+    Apply,
+    Constant,
+    TensorType,
+    Variable,
+    substitute,
+    toposort,
+)
+from gradcore.graph.nodes import extents_of
+from gradcore.language import LANGUAGE
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.index import Slice, Subtensor, is_advanced
+from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.reduce import Reduce
+from gradcore.ops.scalars import add, mul
+from gradcore.ops.scan import Scan
+from gradcore.ops.shape import DimShuffle
+from gradcore.rewrite.engine import Stage
+from gradcore.rewrite.loops import examples
+from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
+
+push_out = Stage("push_out")
+
+
+class Batch:
+    """What of a loop's body can be computed for all steps at once, outside.
+
+    The variables that can are in ``outer``, with a first axis over the steps; those that are more
+    than views of elements are in ``worked``.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self.outer: dict[Variable, Variable] = {
+            each.inner: first_of(each.outer, loop.steps) for each in loop.sequences
+        }
+        self.fixed = {each.inner: each.outer for each in loop.constants}
+        self.worked: set[Variable] = set()
+
+    def push(self, node: Apply) -> bool:
+        """Compute ``node`` outside, if that can be."""
+        inputs: list[Variable] = []
+        batched: list[bool] = []
+        for v in node.inputs:
+            if v in self.outer:
+                inputs.append(self.outer[v])
+            elif v in self.fixed or isinstance(v, Constant):
+                inputs.append(self.fixed.get(v, v))
+            else:
+                return False
+            batched.append(v in self.outer)
+        found = batched_node(node, inputs, batched) if any(batched) else None
+        if found is None:
+            return False
+        self.outer[node.outputs[0]] = found
+        if not isinstance(node.op, (DimShuffle, Subtensor)) or self.worked.intersection(
+            node.inputs
+        ):
+            self.worked.add(node.outputs[0])
+        return True
+
+
+def batched_node(
+    node: Apply, inputs: Sequence[Variable], batched: Sequence[bool]
+) -> Variable | None:
+    """Return ``node`` on inputs of which some have a first axis over steps; None: not known how."""
+    op = node.op
+    if isinstance(op, Elementwise):
+        rank = node.outputs[0].ndim
+        aligned = (
+            x.dimshuffle(0, *["x"] * (rank - v.ndim), *range(1, v.ndim + 1)) if b else x
+            for x, v, b in zip(inputs, node.inputs, batched, strict=True)
+        )
+        return op(*aligned)
+    x = inputs[0]
+    if isinstance(op, DimShuffle):
+        return DimShuffle((0, *("x" if a == "x" else int(a) + 1 for a in op.order)))(x)
+    if isinstance(op, Reduce):
+        return Reduce(op.kind, tuple(a + 1 for a in op.axes))(x)
+    if (
+        isinstance(op, Subtensor)
+        and batched[0]
+        and not any(batched[1:])
+        and not is_advanced(op.pattern)
+    ):
+        return Subtensor((Slice(), *op.pattern))(x, *inputs[1:])
+    if isinstance(op, (Dot, MatMul)):
+        return _batched_product(node, inputs, batched)
+    return None
+
+
+def _batched_product(
+    node: Apply, inputs: Sequence[Variable], batched: Sequence[bool]
+) -> Variable | None:
+    (x, y), (a, b) = inputs, node.inputs
+    if batched == [True, False] and b.ndim <= 2:
+        if a.ndim == 1:
+            return Dot()(x, y)
+        rows = (
+            LANGUAGE["reshape"](x, (x.shape[0] * x.shape[1], x.shape[2])) if a.ndim == 2 else None
+        )
+        if rows is None:
+            return None
+        return LANGUAGE["reshape"](Dot()(rows, y), (x.shape[0], x.shape[1], *extents_of(y)[1:]))
+    if batched == [False, True] and a.ndim == 2 and b.ndim == 1:
+        return Dot()(y, x.T)
+    if all(batched) and a.ndim == b.ndim == 2:
+        return MatMul()(x, y)
+    return None
+
+
+@push_out.rule(op=Scan, examples=[examples.decay])
+def push_out_sequences(node: Apply) -> list[Variable] | None:
+    """What depends on the sequences alone is computed for all steps at once"""
+    loop = Loop.of(node)
+    if loop.condition is not None or not loop.sequences:
+        return None
+    batch = Batch(loop)
+    inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
+    read: dict[Variable, None] = {}
+    for inside in toposort(loop.outputs, inner):
+        if not batch.push(inside):
+            read.update((v, None) for v in inside.inputs if v in batch.worked)
+    read.update((v, None) for v in loop.outputs if v in batch.worked)
+    if not read:
+        return None
+    placeholders = {v: Variable(v.type, v.name) for v in read}
+    loop.sequences += [Input(placeholders[v], batch.outer[v]) for v in read]
+    loop.substitute(placeholders)
+    return loop.build().all
+
+
+@push_out.rule(op=Scan, examples=[examples.running_sum])
+def push_out_sums(node: Apply) -> list[Variable] | None:
+    """A sum that a loop only collects is one sum, or one product, after the loop"""
+    loop = Loop.of(node)
+    if loop.condition is not None:
+        return None
+    for k, state in enumerate(loop.states):
+        term = _collected(loop, state)
+        if term is None:
+            continue
+        found = _collected_outside(loop, k, term)
+        if found is not None:
+            return found
+    return None
+
+
+def _collected(loop: Loop, state: State) -> Variable | None:
+    """Return the term that is added to ``state`` in each step, if nothing else reads the state."""
+    new = state.new.owner
+    if new is None or new.op is not add or state.new.type.dtype != state.inner.type.dtype:
+        return None
+    others = [s.new for s in loop.states if s is not state] + loop.stacks
+    inputs = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
+    for total, term in (new.inputs, new.inputs[::-1]):
+        if total is state.inner and term.broadcastable == state.inner.broadcastable:
+            reading = [
+                n
+                for n in toposort(loop.outputs, inputs)
+                if state.inner in n.inputs or state.new in n.inputs
+            ]
+            stacked = state.inner in others or state.new in others
+            if reading == [new] and term is not state.inner and not stacked:
+                return term
+    return None
+
+
+def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None:
+    """Return the outputs of the loop without state ``k``, whose terms are added up outside."""
+    batch = Batch(loop)
+    factors = _factors(term)
+    recorded: list[Variable] = []
+
+    def history(v: Variable) -> Variable | None:
+        """Return ``v`` over all steps, noting in ``recorded`` what the loop has to stack for it."""
+        if v in batch.outer:
+            return batch.outer[v]
+        if v in batch.fixed or isinstance(v, Constant):
+            return None
+        recorded.append(v)
+        return v
+
+    if term in batch.outer or term in loop.stacks:
+        state = loop.states.pop(k)
+        built = loop.build()
+        terms = batch.outer[term] if term in batch.outer else built.stacks[loop.stacks.index(term)]
+        built.states.insert(k, state.initial + LANGUAGE["sum"](terms, 0))
+        return built.all
+    if factors is None:
+        return None
+    left, right = map(history, factors)
+    if left is None or right is None:
+        return None
+    state = loop.states.pop(k)
+    first = len(loop.stacks)
+    loop.stacks += recorded
+    built = loop.build()
+    stacks = dict(zip(recorded, built.stacks[first:], strict=True))
+    total = _sum_of_products(stacks.get(left, left), stacks.get(right, right))
+    del built.stacks[first:]
+    built.states.insert(k, state.initial + total)
+    return built.all
+
+
+@push_out.rule(op=Scan, examples=[examples.gradient_of_elements])
+def push_out_products(node: Apply) -> list[Variable] | None:
+    """A stack of products of what is stacked anyway is one product, after the loop"""
+    loop = Loop.of(node)
+    if loop.condition is not None:
+        return None
+    batch = Batch(loop)
+    inputs = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
+    for k, v in enumerate(loop.stacks):
+        if v.owner is None or not isinstance(v.owner.op, (Dot, MatMul)):
+            continue
+        reading = [n for n in toposort(loop.outputs, inputs) if v in n.inputs]
+        unknown = [
+            x
+            for x in v.owner.inputs
+            if x not in batch.outer and x not in batch.fixed and not isinstance(x, Constant)
+        ]
+        if (
+            reading
+            or len(set(unknown)) != 1
+            or loop.stacks.count(v) > 1
+            or v in [s.new for s in loop.states]
+        ):
+            continue
+        (operand,) = set(unknown)
+        stacked = TensorType(operand.type.dtype, (None, *operand.type.shape))
+        batch.outer[operand] = history = Variable(stacked)
+        if not batch.push(v.owner):
+            del batch.outer[operand]
+            continue
+        product = batch.outer[v]
+        loop.stacks[k] = operand
+        built = loop.build()
+        (built.stacks[k],) = substitute([product], {history: built.stacks[k]})
+        return built.all
+    return None
+
+
+def _factors(term: Variable) -> tuple[Variable, Variable] | None:
+    """Return matrices p and q (or vectors) if the term is ``p @ q`` (or ``outer(p, q)``)."""
+    node = term.owner
+    if node is None:
+        return None
+    if isinstance(node.op, Dot) and all(v.ndim == 2 for v in node.inputs):
+        return node.inputs[0], node.inputs[1]
+    if node.op is mul and term.ndim == 2:
+        for column, line in (node.inputs, node.inputs[::-1]):
+            made = column.owner
+            if (
+                made is not None
+                and isinstance(made.op, DimShuffle)
+                and made.op.order == (0, "x")
+                and line.ndim == 1
+            ):
+                return made.inputs[0], line
+    return None
+
+
+def _sum_of_products(p: Variable, q: Variable) -> Variable:
+    """Return the sum over the first axis of ``p[t] @ q[t]`` (or of their outer products)."""
+    if p.ndim == 2:
+        return Dot()(p.T, q)
+    t, m, b = extents_of(p)
+    left = LANGUAGE["reshape"](p.dimshuffle(1, 0, 2), (m, t * b))
+    right = LANGUAGE["reshape"](q, (extents_of(q)[0] * extents_of(q)[1], extents_of(q)[2]))
+    return Dot()(left, right)

@@ -1,0 +1,73 @@
+"""Outputs and states of loops that nobody reads."""
+
+from __future__ import annotations
+
+from gradcore.graph import (
+    Apply,
+    FunctionGraph,
+    Variable,
+    ancestors,
+    substitute,
+)
+from gradcore.ops.scan import Scan
+from gradcore.rewrite.engine import Pass
+from gradcore.rewrite.loops.parts import Loop
+
+
+def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
+    replaced: dict[Variable, Variable] = {}
+    kept = {*graph.readers, *graph.outputs}
+    for node in graph.nodes:
+        if isinstance(node.op, Scan):
+            replaced.update(_trimmed(node, kept))
+    return _replaced(graph, replaced)
+
+
+def _trimmed(node: Apply, kept: set[Variable]) -> dict[Variable, Variable]:
+    """Return what stands for the outputs of a scan, if some of them are not kept."""
+    loop = Loop.of(node)
+    op = loop.op
+    results = op.results(node.outputs)
+    states = {k for k, v in enumerate(results.states) if v in kept}
+    stacks = [k for k, v in enumerate(results.stacks) if v in kept]
+    condition = [] if loop.condition is None else [loop.condition]
+    while True:
+        read = set(
+            ancestors(
+                [
+                    *(loop.states[k].new for k in states),
+                    *(loop.stacks[k] for k in stacks),
+                    *condition,
+                ]
+            )
+        )
+        more = states | {k for k, s in enumerate(loop.states) if s.inner in read}
+        if more == states:
+            break
+        states = more
+    order = sorted(states)
+    if len(order) == len(loop.states) and len(stacks) == len(loop.stacks):
+        return {}
+    loop.states = [loop.states[k] for k in order]
+    loop.stacks = [loop.stacks[k] for k in stacks]
+    built = loop.build()
+    replaced = dict(zip((results.states[k] for k in order), built.states, strict=True))
+    replaced.update(zip((results.stacks[k] for k in stacks), built.stacks, strict=True))
+    if results.condition is not None and built.taken is not None:
+        replaced[results.condition] = built.taken
+    return replaced
+
+
+def _replaced(graph: FunctionGraph, replaced: dict[Variable, Variable]) -> FunctionGraph:
+    """Return ``graph`` with outputs of nodes replaced, also where a replacement needs another."""
+    if not replaced:
+        return graph
+    done: dict[Variable, Variable] = {}
+    for node in graph.nodes:
+        for v in node.outputs:
+            if v in replaced:
+                (done[v],) = substitute([replaced[v]], done)
+    return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, done)))
+
+
+drop_unused = Pass("drop_unused", _drop_unused)
