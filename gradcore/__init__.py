@@ -20,11 +20,11 @@ from gradcore import tensor as tensor
 # isort: split
 from gradcore import gradient as gradient
 from gradcore import printing as printing
+from gradcore.compile import Function as Function
+from gradcore.compile import In as In
+from gradcore.compile import Out as Out
+from gradcore.compile import function as function
 from gradcore.config import config as config
-from gradcore.function import Function as Function
-from gradcore.function import In as In
-from gradcore.function import Out as Out
-from gradcore.function import function as function
 from gradcore.gradient import DisconnectedType as DisconnectedType
 from gradcore.gradient import Lop as Lop
 from gradcore.gradient import Rop as Rop

@@ -30,7 +30,8 @@ ORDER = [
     {"tensor"},
     {"rewrite"},
     {"backend", "plugins"},
-    {"mode", "function"},
+    {"mode"},
+    {"compile"},
     {"conformance"},
     {""},
 ]  # fmt: skip

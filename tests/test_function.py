@@ -121,6 +121,16 @@ def test_an_input_that_keeps_its_value():
     total = function([x, In(y, value=0.0, update=y + x)], y + x)
     assert [total(1), total(2), total(3)] == [1, 3, 6]
     assert total.input_storage[1] == 6
+    scaled = function([x, In(y, value=1.0, update=y * x)], y, givens={x: T.square(x)})
+    assert [scaled(2), scaled(3), scaled(1)] == [1, 4, 36]
+
+
+def test_inputs_of_one_name_are_given_by_position():
+    first, second = T.dscalar("s"), T.dscalar("s")
+    f = function([first, second], first - second)
+    assert f(5, 3) == 2
+    with pytest.raises(ArgumentError, match="several arguments 's'"):
+        f(5, s=3)
 
 
 def test_arrays_of_other_libraries():

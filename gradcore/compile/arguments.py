@@ -1,0 +1,160 @@
+"""The arguments of ``function``: put in order, and refused where they make no sense."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcore.errors import ArgumentError, GraphTypeError, UnusedInputError
+from gradcore.graph import Array, Constant, Variable, as_variable, free_inputs, here, upcast
+from gradcore.language import listed
+from gradcore.shared import SharedVariable
+
+Pairs = Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None
+
+
+@dataclass(frozen=True)
+class In:
+    """An input of a function, with options.
+
+    variable : the variable.
+    name : the keyword it is called by; by default the variable's name.
+    value : what it is if it is not given.
+    update : an expression whose value becomes ``value`` after each call.
+    strict : whether only arrays of the very dtype are taken.
+    allow_downcast : whether an argument may lose precision; None: only plain Python numbers may.
+    """
+
+    variable: Variable
+    name: str | None = None
+    value: Any = None
+    update: Variable | None = None
+    strict: bool = False
+    allow_downcast: bool | None = None
+
+    @property
+    def keyword(self) -> str | None:
+        """The name that it is called by."""
+        return self.name or self.variable.name
+
+    def converted(self, value: Any, function: str, position: int) -> Array:
+        """Return an argument as an array, or raise ArgumentError."""
+        try:
+            return self.variable.type.filter(value, self.strict, self.allow_downcast)
+        except TypeError as error:
+            name = repr(self.keyword) if self.keyword else f"{position} ({self.variable.type})"
+            raise ArgumentError(f"{function}: argument {name} {error}") from None
+
+
+@dataclass(frozen=True)
+class Out:
+    """An output of a function, with options.
+
+    borrow : accepted as in Theano; the arrays that a call returns are always the caller's own.
+    """
+
+    variable: Variable
+    borrow: bool = False
+
+
+def checked_inputs(given: Sequence[Any], allow_downcast: bool | None) -> list[In]:
+    """Return the inputs with their options; refuse what cannot be one."""
+    if isinstance(given, Variable):
+        raise GraphTypeError(f"inputs are a list of variables, not {given}", here(), f"[{given}]")
+    found: list[In] = []
+    for item in given:
+        if isinstance(item, Variable):
+            entry = In(item, allow_downcast=allow_downcast)
+        elif isinstance(item, In):
+            entry = item
+        else:
+            raise GraphTypeError(f"an input is a variable or In(variable), not {item!r}", here())
+        if isinstance(entry.variable, Constant):
+            raise GraphTypeError(f"the constant {entry.variable} cannot be an input", here())
+        if isinstance(entry.variable, SharedVariable):
+            raise GraphTypeError(
+                f"the shared variable {entry.variable} cannot be an input: it has a value",
+                here(),
+                "use it as it is, or put another variable in its place with givens",
+            )
+        found.append(entry)
+    for variable, count in Counter(entry.variable for entry in found).items():
+        if count > 1:
+            raise UnusedInputError(f"{variable} is an input twice", here())
+    return found
+
+
+def checked_outputs(given: Any) -> list[Variable]:
+    """Return the outputs, whatever form they come in, in order."""
+    if given is None:
+        return []
+    if isinstance(given, Mapping):
+        items: list[Any] = list(given.values())  # pyright: ignore[reportUnknownArgumentType] - checked below
+    else:
+        items = listed(given)
+    return [as_variable(item.variable if isinstance(item, Out) else item) for item in items]
+
+
+def pairs(given: Any, what: str) -> dict[Variable, Any]:
+    """Return updates or givens as a dict; refuse a variable that is named twice."""
+    found: dict[Variable, Any] = {}
+    pairs: Any = getattr(given, "items", lambda: given or ())()
+    for variable, value in pairs:
+        if not isinstance(variable, Variable):
+            raise GraphTypeError(f"{what} map variables to values, not {variable!r}", here())
+        if variable in found:
+            raise GraphTypeError(f"{what} name {variable} twice", here())
+        found[variable] = value
+    return found
+
+
+def fitting(value: Any, variable: Variable, what: str) -> Variable:
+    """Return ``value`` as an expression of the type of ``variable``."""
+    new = as_variable(value, (variable.type.dtype,))
+    if new.type.dtype != variable.type.dtype:
+        if upcast(new.type.dtype, variable.type.dtype) != variable.type.dtype:
+            raise GraphTypeError(
+                f"{what} {variable} is {variable.type.dtype}, its new value {new} is "
+                f"{new.type.dtype}, which it cannot hold without loss",
+                here(),
+                f"cast it: .astype({variable.type.dtype!r})",
+            )
+        new = new.astype(variable.type.dtype)
+    shapes = zip(new.type.shape, variable.type.shape, strict=False)
+    if new.ndim != variable.ndim or any(None not in (m, n) and m != n for m, n in shapes):
+        raise GraphTypeError(
+            f"{what} {variable} is {variable.type}, its new value {new} is {new.type}", here()
+        )
+    return new
+
+
+def checked_updates(given: Pairs) -> dict[SharedVariable, Variable]:
+    """Return the new values of shared variables; refuse those that would not fit."""
+    found: dict[SharedVariable, Variable] = {}
+    for variable, value in pairs(given, "updates").items():
+        if not isinstance(variable, SharedVariable):
+            raise GraphTypeError(
+                f"only shared variables can be updated, not {variable}", here(), "use shared(value)"
+            )
+        found[variable] = fitting(value, variable, "the shared variable")
+    return found
+
+
+def add_default_updates(
+    outputs: Sequence[Variable], updates: dict[SharedVariable, Variable], refused: Any
+) -> None:
+    """Add the updates that shared variables bring along."""
+    if refused is True:
+        return
+    skipped: set[Variable] = set(refused or ())
+    pending = [*outputs, *updates.values()]
+    while pending:
+        fresh: list[Variable] = []
+        for v in free_inputs(pending):
+            if isinstance(v, SharedVariable) and v not in updates and v not in skipped:
+                if v.default_update is not None:
+                    updates[v] = fitting(v.default_update, v, "the shared variable")
+                    fresh.append(updates[v])
+        pending = fresh

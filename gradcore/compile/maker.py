@@ -1,0 +1,182 @@
+"""Compilation: close the graph, rewrite it, hand it to a backend."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from gradcore.backend import Backend, Executable, Profile
+from gradcore.compile.arguments import In
+from gradcore.errors import DebugModeError, GraphTypeError, MissingInputError, UnusedInputError
+from gradcore.graph import (
+    Constant,
+    FunctionGraph,
+    Variable,
+    ancestors,
+    free_inputs,
+    here,
+    substitute,
+)
+from gradcore.graph.nodes import bare
+from gradcore.mode import Mode
+from gradcore.rewrite import Trace
+from gradcore.rewrite.branches import enclose_branches
+from gradcore.rewrite.checks import SameShape, lift_checks
+from gradcore.shared import SharedVariable
+
+
+@dataclass(frozen=True)
+class FunctionMaker:
+    """What a function was compiled from and to.
+
+    inputs, outputs, updates : what the user asked for, givens put in.
+    shared : the shared variables that it reads.
+    checks : which inputs must have one shape.
+    mode, backend : how it was compiled.
+    fgraph : the graph that runs: its inputs, then the shared variables; its outputs, then the new
+        values of the updates.
+    trace : which rule fired where.
+    """
+
+    inputs: tuple[In, ...]
+    outputs: tuple[Variable, ...]
+    updates: Mapping[SharedVariable, Variable]
+    shared: tuple[SharedVariable, ...]
+    checks: tuple[SameShape, ...]
+    mode: Mode
+    backend: Backend
+    fgraph: FunctionGraph
+    trace: Trace
+    seconds: float
+
+
+@contextmanager
+def _collection_paused() -> Generator[None]:
+    """Keep the garbage collector from looking, again and again, at a graph that is being made."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def make(
+    inputs: Sequence[In],
+    outputs: Sequence[Variable],
+    updates: Mapping[SharedVariable, Variable],
+    mode: Mode,
+    on_unused_input: str,
+) -> FunctionMaker:
+    """Return the graph that runs, and all that it was made from.
+
+    Raises MissingInputError, UnusedInputError, ModeError, UnavailableError.
+    """
+    start = perf_counter()
+    variables = [entry.variable for entry in inputs]
+    stored = [entry.update for entry in inputs if entry.update is not None]
+    results = [*outputs, *updates.values(), *stored]
+    closed, checks = lift_checks(results, {*variables, *_shared(results)})
+    shared = _shared(closed, updates)
+    _refuse_missing(closed, {*variables, *shared})
+    _refuse_unused(variables, results, on_unused_input)
+    trace: Trace = []
+    with _collection_paused():
+        graph = FunctionGraph((*variables, *shared), tuple(_bare(closed)))
+        for stage in mode.stages():
+            graph = stage.run(graph, trace)
+        graph = enclose_branches.run(graph, trace)
+    return FunctionMaker(
+        tuple(inputs),
+        tuple(outputs),
+        dict(updates),
+        tuple(shared),
+        tuple(checks),
+        mode,
+        mode.resolved_backend(),
+        graph,
+        trace,
+        perf_counter() - start,
+    )
+
+
+def _shared(
+    variables: Sequence[Variable], more: Iterable[SharedVariable] = ()
+) -> list[SharedVariable]:
+    found = [v for v in free_inputs(variables) if isinstance(v, SharedVariable)]
+    return list(dict.fromkeys((*found, *more)))
+
+
+def _bare(outputs: Sequence[Variable]) -> list[Variable]:
+    """Return ``outputs`` with constants as they print in a compiled graph."""
+    constants: dict[Variable, Variable] = {
+        v: bare(v) for v in ancestors(outputs) if isinstance(v, Constant)
+    }
+    return substitute(outputs, constants)
+
+
+def _refuse_missing(outputs: Sequence[Variable], given: set[Variable]) -> None:
+    missing = [v for v in free_inputs(_stopped(outputs, given)) if v not in given]
+    if missing:
+        named = ", ".join(f"{v} ({v.type})" for v in missing)
+        raise MissingInputError(
+            f"the outputs need {named}, which is not among the inputs",
+            here(),
+            "add it to the inputs, or give it a value with givens or shared",
+        )
+
+
+def _stopped(outputs: Sequence[Variable], given: set[Variable]) -> list[Variable]:
+    """Return the leaves that ``outputs`` need, not going past what is given."""
+    return [v for v in ancestors(outputs, given) if v.owner is None]
+
+
+def _refuse_unused(inputs: Sequence[Variable], outputs: Sequence[Variable], policy: str) -> None:
+    if policy not in ("raise", "warn", "ignore"):
+        raise GraphTypeError(f"on_unused_input is raise, warn or ignore, not {policy!r}", here())
+    if policy == "ignore":
+        return
+    used = set(ancestors(outputs, set(inputs)))
+    for position, variable in enumerate(inputs):
+        if variable not in used:
+            what = f"input {position} ({variable}) is not used by any output or update"
+            if policy == "raise":
+                raise UnusedInputError(
+                    what, here(), "leave it out, or pass on_unused_input='ignore'"
+                )
+            warnings.warn(what, stacklevel=4)
+
+
+def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
+    """Return what runs the graph; in a debugging mode it runs the graph as written, too."""
+    run = maker.backend.compile(maker.fgraph, profile)
+    if not maker.mode.debug:
+        return run
+    written = _bare([*maker.outputs, *maker.updates.values()])
+    plain = maker.backend.compile(FunctionGraph(maker.fgraph.inputs, tuple(written)))
+
+    def compared(*values: Any) -> Sequence[Any]:
+        found, expected = run(*values), plain(*values)
+        for v, a, b in zip(written, found, expected, strict=False):
+            tolerance = 1e-3 if v.type.dtype in ("float16", "float32") else 1e-7
+            if (
+                a.dtype != b.dtype
+                or a.shape != b.shape
+                or not np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+            ):
+                raise DebugModeError(
+                    f"{v} is {a} when the graph is rewritten, and {b} as it was written",
+                    v.owner.where if v.owner is not None else None,
+                    "this is a bug of a rule: the trace of the function says which have fired",
+                )
+        return found
+
+    return compared
