@@ -3,7 +3,7 @@
 import pickle
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import gradcore
@@ -93,18 +93,10 @@ def graphs(draw):
     return [v for v, _ in inputs], [a for _, a in inputs], pool[-1][0]
 
 
-many = settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-
-
 def compiled(inputs, outputs, mode):
     return gradcore.function(inputs, outputs, mode=mode, on_unused_input="ignore")
 
 
-@many
 @given(graphs())
 def test_rewriting_changes_nothing(graph):
     inputs, values, expression = graph
@@ -119,7 +111,6 @@ def test_rewriting_changes_nothing(graph):
         np.testing.assert_allclose(b[known], a[known], rtol=1e-7, atol=1e-9)
 
 
-@many
 @given(graphs())
 def test_derivatives_against_differences(graph):
     inputs, values, expression = graph
@@ -153,7 +144,6 @@ def test_derivatives_against_differences(graph):
     assert close, (slope, difference(1e-6), gradcore.pp(cost))
 
 
-@many
 @given(graphs())
 def test_shapes_and_pickles(graph):
     inputs, values, expression = graph

@@ -1,0 +1,94 @@
+"""How long a user waits before anything runs: the import, and the first function.
+
+Run it: ``python benchmarks/startup.py``.  Every figure is the best of several fresh processes, the
+libraries taken in turn; a peer that is not installed is left out.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAMS = {
+    "numpy": """
+        import numpy as np
+        imported()
+    """,
+    "gradcore": """
+        import gradcore, gradcore.tensor as T
+        imported()
+        x = T.dscalar("x")
+        f = gradcore.function([x], T.grad(x ** 2, x), mode="numpy")
+        compiled()
+        assert f(4) == 8
+    """,
+    "pytensor": """
+        import pytensor, pytensor.tensor as T
+        imported()
+        x = T.dscalar("x")
+        f = pytensor.function([x], pytensor.grad(x ** 2, x))
+        compiled()
+        assert f(4) == 8
+    """,
+    "jax": """
+        import jax
+        imported()
+        f = jax.jit(jax.grad(lambda x: x ** 2)).lower(4.0).compile()
+        compiled()
+        assert f(4.0) == 8
+    """,
+    "torch": """
+        import torch
+        imported()
+        x = torch.tensor(4.0, requires_grad=True)
+        (g,) = torch.autograd.grad(x ** 2, x)
+        compiled()
+        assert g == 8
+    """,
+}
+
+FRAME = """
+import sys, time
+start = time.perf_counter()
+def imported():
+    global start
+    print(time.perf_counter() - start)
+    start = time.perf_counter()
+def compiled():
+    print(time.perf_counter() - start)
+"""
+
+
+def measured(program):
+    """Return the seconds that a fresh process took: to import, and to the first function."""
+    lines = "\n".join(line.strip() for line in program.strip().splitlines())
+    found = subprocess.run(
+        [sys.executable, "-c", FRAME + lines], capture_output=True, text=True, check=False
+    )
+    return [float(line) for line in found.stdout.split()] if found.returncode == 0 else None
+
+
+def main(repeats):
+    """Print and return the best times of every library."""
+    best = {}
+    for _ in range(repeats):
+        for name, program in PROGRAMS.items():
+            times = measured(program)
+            if times is not None:
+                best[name] = [min(pair) for pair in zip(times, best.get(name, times), strict=True)]
+    print(f"{'':10}{'import':>12}{'first function':>18}")
+    for name, times in best.items():
+        shown = [f"{1000 * seconds:9.1f} ms" for seconds in times]
+        print(f"{name:10}{shown[0]:>12}{shown[1] if len(shown) > 1 else '':>18}")
+    return best
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--json", type=Path, help="where to write the times, in seconds")
+    options = parser.parse_args()
+    found = main(options.repeats)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1))

@@ -1,0 +1,77 @@
+"""Sessions for developers: ``nox --list`` names them, ``nox -s NAME`` runs one."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+nox.options.default_venv_backend = "venv"
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+LOWEST = ["numpy==2.0.*", "scipy==1.13.*", "pluggy==1.5.*"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run all tests."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "--numprocesses", "auto", *session.posargs)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run all tests with the lowest versions of what gradcore needs."""
+    session.install("-e", ".[test]", *LOWEST)
+    session.run("pytest", "--numprocesses", "auto", *session.posargs)
+
+
+@nox.session
+def random(session: nox.Session) -> None:
+    """Run the tests on random graphs, many more of them."""
+    session.install("-e", ".[test]")
+    session.run(
+        "pytest", "tests/test_random_graphs.py", "--hypothesis-profile", "many", *session.posargs
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff>=0.8")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.install("-e", ".[dev]")
+    session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every snippet of the README, the guide and the docstrings."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "README.md", "docs", "gradcore")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time gradcore beside its peers; prints tables."""
+    session.install("-e", ".", "jax", "pytensor", "torch==2.13.0")
+    session.run("python", "benchmarks/startup.py")
+    session.run("python", "benchmarks/growth.py")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, and run the tutorial with nothing but it installed."""
+    folder = session.create_tmp()
+    session.run("rm", "-rf", folder, external=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", folder)
+    (built,) = Path(folder).glob("*.whl")
+    session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "build")
+    session.install(str(built))
+    session.run("python", "-P", "examples/tutorial.py")

@@ -1,0 +1,78 @@
+"""The examples, the benchmarks and the README, run as a user would run them."""
+
+import re
+import runpy
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def example(monkeypatch):
+    def load(name):
+        path = ROOT / name
+        monkeypatch.syspath_prepend(str(path.parent))
+        return runpy.run_path(str(path))
+
+    return load
+
+
+def test_tutorial_prints_what_the_tutorial_prints():
+    path = ROOT / "examples/tutorial.py"
+    ran = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
+    printed = " ".join(ran.stdout.split())
+    gradient = (
+        "((fill((x ** TensorConstant{2}), TensorConstant{1.0}) * TensorConstant{2}) * "
+        "(x ** (TensorConstant{2} - TensorConstant{1})))"
+    )
+    for text in (
+        f"{gradient} array(8.0) True (2.0 * x)",
+        "array([[ 0.25 , 0.19661193], [ 0.19661193, 0.10499359]])",
+        "array([[ 8., 0.], [ 0., 8.]]) array([[ 8., 0.], [ 0., 8.]])",
+        "jacobian(y, x)",
+        "array([[ 2., 0.], [ 0., 2.]]) array([[ 2., 0.], [ 0., 2.]])",
+        "array([ 2., 2.])",
+        "array([[ 0., 0.], [ 2., 2.]])",
+        "array([ 4., 4.]) array([ 4., 4.])",
+    ):
+        assert text in printed
+    assert ran.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "reached"), [("digits_logistic", 0.85), ("digits_rnn", 0.8)], ids=["logistic", "rnn"]
+)
+def test_training_lowers_the_loss(example, name, reached):
+    losses, accuracy = example(f"examples/{name}.py")["main"](rounds=4)
+    assert all(after < before for before, after in pairwise(losses))
+    assert accuracy > reached
+
+
+def test_benchmarks_run(example):
+    growth = example("benchmarks/growth.py")["main"](shortest=20, doublings=1, repeats=1)
+    assert list(growth) == [20, 40] and min(growth[40].values()) > 0
+    startup = example("benchmarks/startup.py")["main"](repeats=1)
+    assert len(startup["gradcore"]) == 2 and len(startup["numpy"]) == 1
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_readme_has_two_commands():
+    """One sets up and runs the tutorial, one runs the tests; CI runs these two."""
+    first, second = blocks((ROOT / "README.md").read_text(), "sh")
+    assert "examples/tutorial.py" in first and "-m pytest" in second
+    assert first.count("\n") == second.count("\n") == 1
+
+
+def test_what_the_readme_and_the_guide_name_exists():
+    for page in ("README.md", "docs/guide.md"):
+        text = (ROOT / page).read_text()
+        for path in re.findall(r"\b(?:gradcore|examples|docs|backends|tests)/[\w/.]*\w", text):
+            assert (ROOT / path).exists(), f"{page} names {path}"
