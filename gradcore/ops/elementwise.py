@@ -99,6 +99,22 @@ def integral(*dtypes: str) -> str:
     return upcast(*dtypes)
 
 
+# operand rules: the dtype in which each operand is taken ----------------------------------------
+def as_result(given: Sequence[str], result: str) -> list[str]:
+    """Take all operands in the dtype of the result."""
+    return [result] * len(given)
+
+
+def as_given(given: Sequence[str], result: str) -> list[str]:
+    """Take all operands as they are."""
+    return list(given)
+
+
+def in_common(given: Sequence[str], result: str) -> list[str]:
+    """Take all operands in the dtype that holds them all."""
+    return [upcast(*given)] * len(given)
+
+
 @functools.lru_cache(maxsize=4096)
 def stretched_shape(*shapes: StaticShape) -> StaticShape | None:
     """Return the static shape of an elementwise result; None if the operands cannot align."""
@@ -127,8 +143,8 @@ class Elementwise(Op):
     traits : laws it obeys.
     domain : an interval for each operand where it is smooth: tests draw from there.
     ulp : how many units in the last place a backend may be off.
-    natural : whether the function takes operands of mixed dtypes as they are; if not, they are
-        first converted to the dtype of the result.
+    takes : the rule for the dtypes in which the function takes its operands, given theirs and that
+        of the result.
     """
 
     name: str
@@ -141,7 +157,7 @@ class Elementwise(Op):
     traits: frozenset[Trait] = frozenset()
     domain: tuple[Interval, ...] = ()
     ulp: float = 4
-    natural: bool = False
+    takes: Callable[[Sequence[str], str], list[str]] = as_result
 
     cheap = True
 
@@ -240,13 +256,10 @@ class Elementwise(Op):
                 loop = ()
             if loop and loop[-1] == wanted:
                 return numpy
-        conversions = [None if self.natural or name == result else wanted for name in given]
+        taken = list(map(np.dtype, self.takes(given, result)))
 
         def converted(*arrays: Any) -> Any:
-            operands = (
-                a if dtype is None else a.astype(dtype)
-                for a, dtype in zip(arrays, conversions, strict=True)
-            )
+            operands = (a.astype(dtype, copy=False) for a, dtype in zip(arrays, taken, strict=True))
             return np.asarray(numpy(*operands), dtype=wanted)
 
         return converted
@@ -270,7 +283,7 @@ def elementwise(
     domain: tuple[Interval, ...] = (),
     ulp: float = 4,
     affine: bool = False,
-    natural: bool = False,
+    takes: Function | None = None,
     kind: Derivative | None = None,
 ) -> Elementwise:
     """Declare a row; see `Elementwise` for the fields.
@@ -291,5 +304,5 @@ def elementwise(
         frozenset(traits or ()),
         domain or ((-3.0, 3.0),) * operands,
         ulp,
-        natural or result is boolean,
+        cast("Any", takes or (in_common if result is boolean else as_result)),
     )

@@ -24,6 +24,7 @@ from gradcore.graph.types import DISCRETE, FLOATS, upcast
 from gradcore.ops.elementwise import (
     Elementwise,
     Trait,
+    as_given,
     boolean,
     discrete,
     elementwise,
@@ -156,7 +157,7 @@ identity = elementwise("identity", _copied, "x, as another variable",
 fill = elementwise("fill", lambda x, y: np.broadcast_arrays(x, y)[1], "y, in the shape of x",
     None,
     lambda t, x, y, z: t,
-    operands=2, result=lambda x, y: y, natural=True, affine=True)
+    operands=2, result=lambda x, y: y, takes=as_given, affine=True)
 
 # exponentials and logarithms --------------------------------------------------------------------
 exp = elementwise("exp", np.exp, "e ** x",
@@ -272,7 +273,7 @@ digamma = elementwise("digamma", Special("digamma"), "the derivative of gammaln"
 polygamma = elementwise("polygamma", Special("polygamma"), "the n-th derivative of digamma, at x",
     Undefined("polygamma is not defined between integer orders"),
     lambda t, n, x, z: t * polygamma(n + 1, x),
-    operands=2, result=lambda n, x: floating(x), natural=True,
+    operands=2, result=lambda n, x: floating(x), takes=lambda given, result: [given[0], result],
     domain=((1, 1), POSITIVE), ulp=64)
 
 # rounding ---------------------------------------------------------------------------------------
@@ -312,7 +313,8 @@ clip = elementwise("clip", np.clip, "x, limited to low ... high",
     operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)))
 
 switch = elementwise("switch", _where, "x where c holds, else y",
-    operands=3, result=lambda c, x, y: upcast(x, y), natural=True, kind=Branch(lazy=False),
+    operands=3, result=lambda c, x, y: upcast(x, y), kind=Branch(lazy=False),
+    takes=lambda given, result: [given[0], result, result],
     domain=((0, 1), (-3, 3), (-3, 3)))
 
 # comparisons and logic --------------------------------------------------------------------------
@@ -360,7 +362,7 @@ def _cast(dtype: str) -> Elementwise:
         f"x as {dtype}",
         lambda t, x, z: t,
         result=lambda x: dtype,
-        natural=True,
+        takes=as_given,
         affine=True,
     )
 
