@@ -23,6 +23,8 @@ from gradcore import printing as printing
 from gradcore.compile import Function as Function
 from gradcore.compile import In as In
 from gradcore.compile import Out as Out
+from gradcore.compile import as_jax as as_jax
+from gradcore.compile import as_torch as as_torch
 from gradcore.compile import function as function
 from gradcore.config import config as config
 from gradcore.gradient import DisconnectedType as DisconnectedType

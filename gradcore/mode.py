@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 from gradcore.backend import Backend
 from gradcore.config import config
 from gradcore.errors import ModeError, UnavailableError
 from gradcore.graph import here
 from gradcore.plugins import registry
-from gradcore.rewrite import STAGES, Group, Pass, Stage
+from gradcore.rewrite import Group, Pass, Stage
 
 PREFERRED = ("c", "numpy")
 """The backends that are taken where none is named: the first that works here."""
 
+REFERENCE = "numpy"
+"""What runs the nodes that a backend lacks, if that is asked for."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False)
 class Mode:
     """How a function is compiled.
 
     backend : the name of a backend; None: the best one on a CPU that works here.
     optimizer : whether to rewrite the graph, or which stages to run, by name or as they are.
     debug : whether every call also runs the graph as it was written, and compares.
+    fallback : "numpy": nodes that the backend lacks are run by the reference, and
+        ``f.maker.fallback`` lists them; None: they are an error.
+    options : options of the backend, such as ``device="cuda"``.
 
     >>> import gradcore
     >>> import gradcore.tensor as T
@@ -32,18 +39,38 @@ class Mode:
     '(x * 1)'
     """
 
-    backend: str | None = None
-    optimizer: bool | tuple[str | Stage | Pass | Group, ...] = True
-    debug: bool = False
+    backend: str | None
+    optimizer: bool | tuple[str | Stage | Pass | Group, ...]
+    debug: bool
+    fallback: str | None
+    options: tuple[tuple[str, Any], ...]
+
+    def __init__(
+        self,
+        backend: str | None = None,
+        optimizer: bool | Sequence[str | Stage | Pass | Group] = True,
+        debug: bool = False,
+        fallback: str | None = None,
+        **options: Any,
+    ) -> None:
+        if fallback not in (None, REFERENCE):
+            raise ModeError(
+                f"the only fallback is {REFERENCE!r}, the reference, not {fallback!r}", here()
+            )
+        stages = optimizer if isinstance(optimizer, bool) else tuple(optimizer)
+        values = (backend, stages, debug, fallback, tuple(options.items()))
+        for field, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, field.name, value)
 
     def stages(self) -> Sequence[Stage | Pass | Group]:
         """Return the stages that rewrite the graph, in order.
 
         Raises ModeError: a name that is no stage.
         """
+        stages = registry().stages
         if isinstance(self.optimizer, bool):
-            return STAGES if self.optimizer else ()
-        known = {stage.name: stage for stage in STAGES}
+            return stages if self.optimizer else ()
+        known = {stage.name: stage for stage in stages}
         found: list[Stage | Pass | Group] = []
         for stage in self.optimizer:
             if isinstance(stage, str) and stage not in known:
@@ -55,23 +82,29 @@ class Mode:
 
     def excluding(self, *names: str) -> Mode:
         """Return this mode without the stages of these names."""
-        return replace(self, optimizer=tuple(s for s in self.stages() if s.name not in names))
+        kept = tuple(s for s in self.stages() if s.name not in names)
+        return Mode(self.backend, kept, self.debug, self.fallback, **dict(self.options))
 
     def resolved_backend(self) -> Backend:
-        """Return the backend.
+        """Return the backend, with the options of this mode.
 
-        Raises ModeError: there is none of that name.  UnavailableError: it cannot run here.
+        Raises ModeError: there is none of that name, or it has no such option.
+        UnavailableError: it cannot run here.
         """
         backends = registry().backends
-        for name in PREFERRED if self.backend is None else (self.backend,):
-            backend = backends.get(name)
-            if backend is not None and (self.backend or backend.unavailable() is None):
-                reason = backend.unavailable()
-                if reason is not None:
-                    raise UnavailableError(
-                        f"the backend {name!r} cannot run here: {reason}", here()
-                    )
-                return backend
+        if self.backend is None:
+            working = [backends[n] for n in PREFERRED if n in backends]
+            for backend in working:
+                if backend.unavailable() is None:
+                    return backend.configured(dict(self.options))
+        elif self.backend in backends:
+            backend = backends[self.backend]
+            reason = backend.unavailable()
+            if reason is None:
+                return backend.configured(dict(self.options))
+            raise UnavailableError(
+                f"the backend {self.backend!r} cannot run here: {reason}", here()
+            )
         raise ModeError(
             f"there is no backend {self.backend!r}" if self.backend else "no backend works here",
             here(),

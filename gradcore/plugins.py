@@ -1,35 +1,94 @@
 """What plugins contribute, and the one frozen registry that it is folded into.
 
-A plugin is a module (or object) with hooks that return data.  It is found through the ``gradcore``
-entry-point group, when something is first asked for.  Conflicts are errors that name both plugins;
-a plugin that cannot be imported makes its backend unavailable, with the reason.
+A plugin is a module (or an object) with hooks that return data, marked with `hookimpl`.  It is
+found through the ``gradcore`` entry-point group when something is first asked for, or handed to
+`register`.  Whatever it returns is checked; conflicts and malformed plugins are errors that name
+the plugin; a plugin that cannot be imported makes its backend unavailable, with the reason.
+
+The decision: hooks return data, each is called once, and the registry does not change while it is
+used.  Rejected: hooks that are called while graphs are compiled, which make a plugin's order of
+import matter.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pluggy
 
-from gradcore.backend import Backend, Unavailable
+from gradcore.backend import Backend, Kernels, Unavailable
 from gradcore.errors import PluginError
+from gradcore.graph import Op
+from gradcore.ops.catalogue import catalogue
+from gradcore.ops.elementwise import Elementwise
+from gradcore.rewrite import STAGES, Group, Pass, Rule, Stage
 
 GROUP = "gradcore"
+"""The entry-point group."""
+
+API = 1
+"""The version of the hooks.  A plugin may say which it was written for: ``GRADCORE_API = 1``."""
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
+"""Marks a function of a plugin as a hook."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class KnownFailure:
+    """Cases of the conformance suite that a backend is known to fail; a pass is a failure too.
+
+    The fields but for the reason are patterns as of a shell (``*`` matches anything).
+
+    op : the name of an op.
+    check : the name of a check.
+    reason : why it fails.
+    case : the rest of the name of a case: dtype, shape, layout.
+    """
+
+    op: str
+    check: str
+    reason: str
+    case: str = "*"
 
 
 class Hooks:
-    """The hooks, each called once."""
+    """The hooks."""
 
     @hookspec
     def gradcore_backends(self) -> Iterable[Backend]:
         """Return backends, usable or not; an unusable one says why."""
+        return ()
+
+    @hookspec
+    def gradcore_ops(self) -> Iterable[Op | type[Op]]:
+        """Return ops declared outside the core: rows, and classes with samples.
+
+        The conformance suite runs them on every backend.
+        """
+        return ()
+
+    @hookspec
+    def gradcore_kernels(self, backend: str) -> Kernels:
+        """Return kernels for ``backend`` of ops that are not its own; see `gradcore.backend`."""
+        return {}
+
+    @hookspec
+    def gradcore_rules(self, stage: str) -> Iterable[Rule | Pass]:
+        """Return rules to add to a stage of the optimizer, and passes to run after it."""
+        return ()
+
+    @hookspec
+    def gradcore_known_failures(self, backend: str) -> Iterable[KnownFailure]:
+        """Return what ``backend`` is known to fail in the conformance suite."""
         return ()
 
 
@@ -38,37 +97,214 @@ class Registry:
     """All that plugins contribute.
 
     backends : by name.
+    ops : the ops of the core and of all plugins: rows, and classes of ops.
+    stages : the stages of the optimizer, with the rules of all plugins.
+    known_failures : for each backend.
     """
 
     backends: Mapping[str, Backend]
+    ops: tuple[Op | type[Op], ...] = ()
+    stages: tuple[Stage | Pass | Group, ...] = STAGES
+    known_failures: Mapping[str, tuple[KnownFailure, ...]] = field(
+        default_factory=dict[str, tuple[KnownFailure, ...]]
+    )
+
+
+_registered: dict[str, Any] = {}
+
+
+def register(plugin: Any, name: str | None = None) -> None:
+    """Add a plugin, a module or an object with hooks, to those that are installed.
+
+    name : what to call it in messages; by default its ``__name__``, or the name of its class.
+
+    Raises PluginError: it is malformed or contradicts another; then nothing is added.
+    """
+    label = name or getattr(plugin, "__name__", type(plugin).__name__)
+    if label in _registered:
+        raise PluginError(f"there is already a plugin {label!r}", fix="give it another name")
+    _registered[label] = plugin
+    registry.cache_clear()
+    try:
+        registry()
+    except PluginError:
+        unregister(label)
+        raise
+
+
+def unregister(name: str) -> None:
+    """Take back a plugin that was added by `register`."""
+    del _registered[name]
+    registry.cache_clear()
 
 
 @functools.cache
 def registry() -> Registry:
-    """Return what the installed plugins contribute.
+    """Return what the plugins contribute.
 
-    Raises PluginError: two plugins contribute a backend of one name.
+    Raises PluginError: a plugin is malformed, or two contradict one another.
     """
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(Hooks)
-    backends: dict[str, Backend] = {}
-    owners: dict[str, str] = {}
-    for entry in entry_points(group=GROUP):
-        try:
-            manager.register(entry.load(), name=entry.name)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others must work
-            backends[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
-            owners[entry.name] = entry.value
-    for hook in manager.hook.gradcore_backends.get_hookimpls():
-        contributed: Iterable[Backend] = hook.function()  # pyright: ignore[reportAssignmentType] - as the hook says
-        for backend in contributed:
-            if backend.name in backends:
-                raise PluginError(
-                    f"the plugins {owners[backend.name]!r} and {hook.plugin_name!r} both "
-                    f"contribute a backend {backend.name!r}",
-                    fix="uninstall one of them",
+    return _Folding().registry()
+
+
+class _Folding:
+    """The folding of all plugins into a registry."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(GROUP)
+        self.manager.add_hookspecs(Hooks)
+        self.backends: dict[str, Backend] = {}
+        self.owners: dict[tuple[str, Any], str] = {}
+
+    def registry(self) -> Registry:
+        """Return what all plugins contribute."""
+        for entry in entry_points(group=GROUP):
+            try:
+                plugin = entry.load()
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others must work
+                reason = f"{entry.value} cannot be imported: {type(error).__name__}: {error}"
+                self._claim("backend", entry.name, entry.value)
+                self.backends[entry.name] = Unavailable(entry.name, reason)
+            else:
+                self._admit(plugin, entry.name)
+        for name, plugin in _registered.items():
+            self._admit(plugin, name)
+        for owner, backend in self._returned("gradcore_backends", Backend):
+            self._claim("backend", backend.name, owner)
+            self.backends[backend.name] = backend
+        for name in self.backends:
+            self._add_kernels(name)
+        ops = [*catalogue(), *self._ops()]
+        failures = {
+            name: tuple(
+                known
+                for _, known in self._returned(
+                    "gradcore_known_failures", KnownFailure, backend=name
                 )
-            backends[backend.name] = backend
-            owners[backend.name] = hook.plugin_name
-    manager.check_pending()
-    return Registry(MappingProxyType(backends))
+            )
+            for name in self.backends
+        }
+        return Registry(
+            MappingProxyType(self.backends),
+            tuple(dict.fromkeys(ops)),
+            tuple(self._stages()),
+            MappingProxyType(failures),
+        )
+
+    def _admit(self, plugin: Any, name: str) -> None:
+        """Register a plugin, after checking that its hooks are hooks."""
+        wanted = getattr(plugin, "GRADCORE_API", API)
+        if wanted != API:
+            raise PluginError(
+                f"the plugin {name!r} was written for version {wanted} of gradcore's hooks, this "
+                f"is version {API}",
+                fix="upgrade the older of the two",
+            )
+        try:
+            self.manager.register(plugin, name)
+            self.manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError(
+                f"the plugin {name!r} is malformed: {error}",
+                fix="the hooks are those of gradcore.plugins.Hooks",
+            ) from None
+
+    def _claim(self, what: str, key: Any, owner: str) -> None:
+        """Note who contributes something; refuse a second one."""
+        before = self.owners.setdefault((what, key), owner)
+        if before != owner:
+            raise PluginError(
+                f"the plugins {before!r} and {owner!r} both contribute a {what} {_named(key)!r}",
+                fix="uninstall one of them",
+            )
+
+    def _called(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Yield what each plugin returns from a hook, with its name."""
+        for found in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                returned = found.function(*(arguments[name] for name in found.argnames))
+            except Exception as error:
+                raise PluginError(
+                    f"{hook} of the plugin {found.plugin_name!r} failed: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            yield found.plugin_name, returned
+
+    def _returned(self, hook: str, kind: type[T], **arguments: Any) -> Iterator[tuple[str, T]]:
+        """Yield the items that plugins return from a hook, each with the plugin's name."""
+        for owner, items in self._called(hook, **arguments):
+            try:
+                listed = list(items)
+            except TypeError:
+                raise PluginError(f"{hook} of {owner!r} returned {items!r}, not a list") from None
+            for item in listed:
+                if not isinstance(item, kind):
+                    raise PluginError(f"{hook} of {owner!r} returned {item!r}: not what it must be")
+                yield owner, item
+
+    def _add_kernels(self, name: str) -> None:
+        for owner, kernels in self._called("gradcore_kernels", backend=name):
+            if not isinstance(kernels, Mapping):
+                raise PluginError(f"gradcore_kernels of {owner!r} returned {kernels!r}, no table")
+            table: dict[Any, Callable[..., Any]] = dict(kernels)  # pyright: ignore[reportUnknownArgumentType] - checked below
+            if not table:
+                continue
+            for key, kernel in table.items():
+                kind = isinstance(key, Op) or (isinstance(key, type) and issubclass(key, Op))
+                if not kind or not callable(kernel):
+                    raise PluginError(f"gradcore_kernels of {owner!r} returned {key!r}: {kernel!r}")
+                self._claim(f"kernel of {name!r} for", key, owner)
+            own = getattr(self.backends[name], "kernels", {})
+            for key in table:
+                if key in own:
+                    raise PluginError(
+                        f"the plugin {owner!r} contributes a kernel for {_named(key)!r}, which the "
+                        f"backend {name!r} ({self.owners['backend', name]!r}) has already"
+                    )
+            try:
+                self.backends[name] = self.backends[name].with_kernels(table)
+            except TypeError as error:
+                raise PluginError(f"gradcore_kernels of {owner!r}: {error}") from None
+
+    def _stages(self) -> Iterator[Stage | Pass | Group]:
+        """Yield the stages of the optimizer, with what plugins add to them."""
+        known = {stage.name: stage for stage in STAGES}
+        added = {name: self._rules(name) for name in known}
+        for stage in STAGES:
+            yield from _extended(stage, added)
+
+    def _ops(self) -> Iterator[Op | type[Op]]:
+        for owner, op in self._returned("gradcore_ops", object):
+            if not isinstance(op, Op) and not (isinstance(op, type) and issubclass(op, Op)):
+                raise PluginError(f"gradcore_ops of {owner!r} returned {op!r}, which is no op")
+            yield op
+
+    def _rules(self, stage: str) -> list[Rule | Pass]:
+        found: list[Rule | Pass] = []
+        for owner, rule in self._returned("gradcore_rules", object, stage=stage):
+            if not isinstance(rule, Rule | Pass):
+                raise PluginError(
+                    f"gradcore_rules of {owner!r} returned {rule!r}, which is no rule"
+                )
+            self._claim(f"rule of {stage!r}", rule.name, owner)
+            found.append(rule)
+        return found
+
+
+def _extended(stage: Stage | Pass | Group, added: Mapping[str, list[Rule | Pass]]) -> Iterator[Any]:
+    """Yield ``stage`` with the rules that are added to it, then the passes."""
+    extra = added.get(stage.name, [])
+    rules = [rule for rule in extra if isinstance(rule, Rule)]
+    passes = [rule for rule in extra if isinstance(rule, Pass)]
+    if isinstance(stage, Group):
+        inner = tuple(part for each in stage.stages for part in _extended(each, added))
+        yield dataclasses.replace(stage, stages=(*inner, *passes))
+        return
+    yield Stage(stage.name, [*stage.rules, *rules]) if isinstance(stage, Stage) and rules else stage
+    yield from passes
+
+
+def _named(key: Any) -> str:
+    if isinstance(key, Elementwise):
+        return key.name
+    return key.__name__ if isinstance(key, type) else str(key)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawing import all_samples, draw, op_classes, operands, sample_id
 
 import gradcore
+from gradcore.conformance.samples import all_samples, draw, op_classes, operands, sample_id
 from gradcore.derive import pullback, pushforward
 from gradcore.graph import ZERO, Constant, Undefined, Variable
 from gradcore.graph.op import TheanoMethods

@@ -322,7 +322,7 @@ def test_pickling_keeps_what_is_shared():
 
 
 def test_pickling_every_op():
-    from drawing import all_samples, operands
+    from gradcore.conformance.samples import all_samples, operands
 
     rng = np.random.default_rng(0)
     for sample in all_samples():

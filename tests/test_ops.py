@@ -4,9 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawing import accepted, all_samples, draw, op_classes, operands, row_samples, sample_id
 
 import gradcore
+from gradcore.conformance.samples import (
+    accepted,
+    all_samples,
+    draw,
+    op_classes,
+    operands,
+    row_samples,
+    sample_id,
+)
 from gradcore.graph import Constant, TensorType, Variable
 from gradcore.graph.traverse import infer_shapes
 from gradcore.graph.types import DISCRETE, FLOATS

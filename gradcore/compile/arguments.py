@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +42,19 @@ class In:
 
     def converted(self, value: Any, function: str, position: int) -> Array:
         """Return an argument as an array, or raise ArgumentError."""
-        try:
+        with self._named(function, position):
             return self.variable.type.filter(value, self.strict, self.allow_downcast)
+
+    def check_shape(self, shape: tuple[int, ...], function: str, position: int) -> None:
+        """Raise ArgumentError for the shape of an argument of the right dtype."""
+        with self._named(function, position):
+            self.variable.type.check_shape(shape)
+
+    @contextmanager
+    def _named(self, function: str, position: int) -> Generator[None]:
+        """Make of a TypeError one that names the argument."""
+        try:
+            yield
         except TypeError as error:
             name = repr(self.keyword) if self.keyword else f"{position} ({self.variable.type})"
             raise ArgumentError(f"{function}: argument {name} {error}") from None

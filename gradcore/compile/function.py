@@ -80,7 +80,7 @@ class Function:
             if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim:
                 values.append(value)
             else:
-                values.append(self.maker.inputs[i].converted(value, self._label(), i))
+                values.append(self._converted(value, i))
         if self.maker.checks:
             self._check_shapes(values)
         results = self._executable(*values, *(cell[0] for cell in self._storage))
@@ -91,6 +91,15 @@ class Function:
             self.profile.calls += 1
             self.profile.seconds += perf_counter() - start
         return self._formed(results[:n])
+
+    def _converted(self, value: Any, position: int) -> Any:
+        """Return an argument as what the backend takes, or raise ArgumentError."""
+        entry = self.maker.inputs[position]
+        described = self.maker.backend.described(value)
+        if described is not None and described[0] == entry.variable.type.dtype:
+            entry.check_shape(described[1], self._label(), position)
+            return value
+        return entry.converted(value, self._label(), position)
 
     def _in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return the arguments by position, with keywords and defaults put in."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.backend import Backend, Executable, Profile
+from gradcore.backend import Backend, Executable, Lacking, Profile, lacking, refuse
 from gradcore.compile.arguments import In
 from gradcore.errors import DebugModeError, GraphTypeError, MissingInputError, UnusedInputError
 from gradcore.graph import (
@@ -43,6 +43,9 @@ class FunctionMaker:
     fgraph : the graph that runs: its inputs, then the shared variables; its outputs, then the new
         values of the updates.
     trace : which rule fired where.
+    seconds : how long it took to make.
+    fallback : the nodes that the backend lacks and the reference runs, each with the reason.
+    remarks : what the backend says about how the graph will run.
     """
 
     inputs: tuple[In, ...]
@@ -55,6 +58,8 @@ class FunctionMaker:
     fgraph: FunctionGraph
     trace: Trace
     seconds: float
+    fallback: tuple[Lacking, ...]
+    remarks: tuple[str, ...]
 
 
 @contextmanager
@@ -81,19 +86,19 @@ def make(
     Raises MissingInputError, UnusedInputError, ModeError, UnavailableError.
     """
     start = perf_counter()
+    backend = mode.resolved_backend()
     variables = [entry.variable for entry in inputs]
     stored = [entry.update for entry in inputs if entry.update is not None]
     results = [*outputs, *updates.values(), *stored]
     closed, checks = lift_checks(results, {*variables, *_shared(results)})
     shared = _shared(closed, updates)
-    _refuse_missing(closed, {*variables, *shared})
+    refuse_missing(closed, {*variables, *shared})
     _refuse_unused(variables, results, on_unused_input)
     trace: Trace = []
-    with _collection_paused():
-        graph = FunctionGraph((*variables, *shared), tuple(_bare(closed)))
-        for stage in mode.stages():
-            graph = stage.run(graph, trace)
-        graph = enclose_branches.run(graph, trace)
+    graph = rewritten((*variables, *shared), closed, mode, trace)
+    lacks = lacking(backend, graph)
+    if lacks and mode.fallback is None:
+        refuse(backend, lacks)
     return FunctionMaker(
         tuple(inputs),
         tuple(outputs),
@@ -101,11 +106,24 @@ def make(
         tuple(shared),
         tuple(checks),
         mode,
-        mode.resolved_backend(),
+        backend,
         graph,
         trace,
         perf_counter() - start,
+        tuple(lacks),
+        tuple(backend.remarks(graph)),
     )
+
+
+def rewritten(
+    inputs: Sequence[Variable], outputs: Sequence[Variable], mode: Mode, trace: Trace
+) -> FunctionGraph:
+    """Return the graph of ``outputs``, rewritten by the stages of ``mode``."""
+    with _collection_paused():
+        graph = FunctionGraph(tuple(inputs), tuple(_bare(outputs)))
+        for stage in mode.stages():
+            graph = stage.run(graph, trace)
+        return enclose_branches.run(graph, trace)
 
 
 def _shared(
@@ -123,7 +141,8 @@ def _bare(outputs: Sequence[Variable]) -> list[Variable]:
     return substitute(outputs, constants)
 
 
-def _refuse_missing(outputs: Sequence[Variable], given: set[Variable]) -> None:
+def refuse_missing(outputs: Sequence[Variable], given: set[Variable]) -> None:
+    """Raise MissingInputError if ``outputs`` need what is not given."""
     missing = [v for v in free_inputs(_stopped(outputs, given)) if v not in given]
     if missing:
         named = ", ".join(f"{v} ({v.type})" for v in missing)
@@ -157,7 +176,7 @@ def _refuse_unused(inputs: Sequence[Variable], outputs: Sequence[Variable], poli
 
 def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
     """Return what runs the graph; in a debugging mode it runs the graph as written, too."""
-    run = maker.backend.compile(maker.fgraph, profile)
+    run = maker.backend.compile(maker.fgraph, profile, [lack.node for lack in maker.fallback])
     if not maker.mode.debug:
         return run
     written = _bare([*maker.outputs, *maker.updates.values()])

@@ -171,13 +171,17 @@ class TensorType:
         array = _as_array(value)
         if array.dtype.name != self.dtype:
             array = self._converted(array, value, strict, allow_downcast)
-        if array.ndim != len(self.shape):
-            raise TypeError(
-                f"expects {_ranks(len(self.shape))}, got {_ranks(array.ndim)} (shape {array.shape})"
-            )
-        if not self.admits(array.shape):
-            raise TypeError(f"expects shape {_shown(self.shape)}, got {array.shape}")
+        self.check_shape(array.shape)
         return array
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise TypeError, in words without a subject: not the shape of an array of this type."""
+        if len(shape) != len(self.shape):
+            raise TypeError(
+                f"expects {_ranks(len(self.shape))}, got {_ranks(len(shape))} (shape {shape})"
+            )
+        if not self.admits(shape):
+            raise TypeError(f"expects shape {_shown(self.shape)}, got {shape}")
 
     def _converted(
         self, array: Array, value: Any, strict: bool, allow_downcast: bool | None

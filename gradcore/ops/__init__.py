@@ -6,13 +6,3 @@ declares ``dtype`` and ``shape``, ``check``, ``reference`` and ``derivative`` (a
 `gradcore.derive`).  A function that can be said in the tensor language is no op: it belongs to
 `gradcore.tensor.functions`.
 """
-
-from gradcore.ops import control as control
-from gradcore.ops import create as create
-from gradcore.ops import elementwise as elementwise
-from gradcore.ops import index as index
-from gradcore.ops import linalg as linalg
-from gradcore.ops import reduce as reduce
-from gradcore.ops import scalars as scalars
-from gradcore.ops import scan as scan
-from gradcore.ops import shape as shape

@@ -5,7 +5,7 @@ It uses the kernels that the ops themselves declare, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,16 @@ class NumpyBackend(Backend):
 
     name = "numpy"
 
-    def compile(self, graph: FunctionGraph, profile: Profile | None = None) -> Executable:
+    def version(self) -> str:
+        """Return the version of NumPy."""
+        return np.__version__
+
+    def compile(
+        self,
+        graph: FunctionGraph,
+        profile: Profile | None = None,
+        fallback: Collection[Apply] = (),
+    ) -> Executable:
         """Return a function that runs ``graph``; floating-point warnings are silent."""
 
         def kernel(node: Apply) -> Kernel:

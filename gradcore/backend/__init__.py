@@ -1,0 +1,16 @@
+"""Backends: what one is, and the two kinds that are ready to be filled in.
+
+``contract`` says what a backend must do; ``arrays`` is a backend that is a table of kernels over
+an array library; ``coverage`` finds what a backend lacks; ``profile`` notes where time goes.
+"""
+
+from gradcore.backend.arrays import ArrayBackend as ArrayBackend
+from gradcore.backend.arrays import Kernels as Kernels
+from gradcore.backend.contract import Backend as Backend
+from gradcore.backend.contract import Embedding as Embedding
+from gradcore.backend.contract import Executable as Executable
+from gradcore.backend.contract import Unavailable as Unavailable
+from gradcore.backend.coverage import Lacking as Lacking
+from gradcore.backend.coverage import lacking as lacking
+from gradcore.backend.coverage import refuse as refuse
+from gradcore.backend.profile import Profile as Profile

@@ -1,0 +1,180 @@
+"""What a backend is: it says what it cannot do, and turns a graph into a function of arrays.
+
+The decision: what a backend can do is a *question about a node*, answered by a sentence, not a
+list of flags: the op, its parameters, dtypes and ranks all show in the node.  A backend is told
+apart by what it lacks, never by its name.  Rejected: capability flags, which never say enough; a
+silent fallback, which makes a program slow without a word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeAlias
+
+from gradcore.backend.profile import Profile
+from gradcore.errors import ModeError, UnavailableError, UnsupportedError
+from gradcore.graph import Apply, FunctionGraph, here
+from gradcore.graph.types import DISCRETE, FLOATS
+
+Executable: TypeAlias = Callable[..., Sequence[Any]]
+"""A function of the values of a graph's inputs that returns those of its outputs.
+
+The values it returns are the caller's own: they share no memory with its arguments, with each
+other, or with what the next call returns.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedding:
+    """A graph and its derivatives, to become a function of an array library.
+
+    value : a graph of the inputs that returns the outputs.
+    pushforward : a graph of the inputs and a tangent for each of ``moved``; it returns a tangent
+        for each of ``moving``.
+    pullback : a graph of the inputs and a cotangent for each of ``moving``; it returns a cotangent
+        for each of ``moved``.
+    moved : positions of the inputs that have derivatives: those of float dtypes.
+    moving : positions of the outputs that have derivatives.
+    single : whether the function returns one array rather than a list.
+    """
+
+    value: FunctionGraph
+    pushforward: FunctionGraph
+    pullback: FunctionGraph
+    moved: tuple[int, ...]
+    moving: tuple[int, ...]
+    single: bool
+
+
+class Backend(ABC):
+    """Something that runs graphs, found as a plugin by its ``name``.
+
+    A backend with options is a frozen dataclass: its fields are its options, and
+    ``Mode("torch", device="cuda")`` replaces them.
+
+    name : what ``mode=`` calls it.
+    dtypes : the dtypes that it knows.
+    """
+
+    name: ClassVar[str]
+    dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS))
+
+    def unavailable(self) -> str | None:
+        """Return why it cannot run here and what to do about it, or None if it can."""
+        return None
+
+    def version(self) -> str:
+        """Return the version of what it runs on; empty if there is none to tell."""
+        return ""
+
+    def devices(self) -> Sequence[str]:
+        """Return the devices that it can run on here."""
+        return ("cpu",)
+
+    def missing(self, node: Apply) -> str | None:
+        """Return why it cannot run ``node``, a sentence, or None if it can.
+
+        It is asked about every node of a graph, and of the graphs inside ops, before ``compile``.
+        """
+        return None
+
+    @abstractmethod
+    def compile(
+        self,
+        graph: FunctionGraph,
+        profile: Profile | None = None,
+        fallback: Collection[Apply] = (),
+    ) -> Executable:
+        """Return a function that runs ``graph``: NumPy arrays in, NumPy arrays out.
+
+        The arguments have the dtypes, ranks and known extents of ``graph.inputs``, any layout, and
+        must be left alone; many threads may call the function at once.
+
+        profile : where to note the time of each node, if that is wanted and possible.
+        fallback : nodes that it lacks, which the reference (``node.op.kernel(node)``, on NumPy
+            arrays) is to compute.
+        """
+
+    def described(self, value: Any) -> tuple[str, tuple[int, ...]] | None:
+        """Return dtype and shape of an array that ``compile``'s functions take as it is.
+
+        None for anything else: it is made a NumPy array first.
+        """
+        return None
+
+    def remarks(self, graph: FunctionGraph) -> Sequence[str]:
+        """Return what a user should know about how ``graph`` will run, a sentence each."""
+        return ()
+
+    def embedded(self, graphs: Embedding) -> Callable[..., Any]:
+        """Return ``graphs.value`` as a function of arrays of the backend's library.
+
+        Its derivatives are registered with the library, as those of the function.
+
+        Raises UnsupportedError: the library has no such thing.
+        """
+        raise UnsupportedError(f"the backend {self.name!r} embeds no functions", here())
+
+    # options and additions ----------------------------------------------------------------------
+    def configured(self, options: Mapping[str, Any]) -> Self:
+        """Return this backend with ``options``.
+
+        Raises ModeError: it has no such option.
+        """
+        known: list[str] = []
+        if dataclasses.is_dataclass(self):
+            known = [field.name for field in dataclasses.fields(self) if field.init]
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise ModeError(
+                f"the backend {self.name!r} has no option {unknown[0]!r}",
+                here(),
+                f"its options: {', '.join(known) or 'none'}",
+            )
+        return dataclasses.replace(self, **options) if options else self  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType, reportReturnType] - a dataclass, if it has options
+
+    def with_kernels(self, kernels: Mapping[Any, Any]) -> Backend:
+        """Return this backend with kernels that other plugins contribute.
+
+        Raises TypeError: it takes none.
+        """
+        raise TypeError(f"the backend {self.name!r} takes no kernels from other plugins")
+
+
+class Unavailable(Backend):
+    """A backend that exists and cannot run here.
+
+    name : its name.
+    reason : why, and what to install.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name  # pyright: ignore[reportAttributeAccessIssue] - of this one only
+        self.reason = reason
+
+    def unavailable(self) -> str | None:
+        """Return why."""
+        return self.reason
+
+    def devices(self) -> Sequence[str]:
+        """Return none."""
+        return ()
+
+    def compile(
+        self,
+        graph: FunctionGraph,
+        profile: Profile | None = None,
+        fallback: Collection[Apply] = (),
+    ) -> Executable:
+        """Raise UnavailableError."""
+        raise UnavailableError(f"the backend {self.name!r} cannot run here: {self.reason}")
+
+    def configured(self, options: Mapping[str, Any]) -> Self:
+        """Return itself: what its options are is not known here."""
+        return self
+
+    def with_kernels(self, kernels: Mapping[Any, Any]) -> Backend:
+        """Return itself."""
+        return self

@@ -1,0 +1,95 @@
+"""What ops are tested on: samples, and operands drawn from what ops declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from gradcore.errors import GraphTypeError
+from gradcore.graph import Apply, Array, Constant, Op, TensorType, Variable
+from gradcore.graph.op import Arg, Sample
+from gradcore.ops.elementwise import Elementwise
+from gradcore.plugins import registry
+
+SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
+    1: [((3,),), ((),), ((2, 3),), ((0,),), ((1, 3),)],
+    2: [((3,), (3,)), ((), (2, 3)), ((2, 1), (1, 3)), ((2, 3), (3,)), ((0, 2), (2,))],
+    3: [((3,), (3,), (3,)), ((), (2, 3), ()), ((2, 1), (1, 3), (2, 3))],
+}
+"""Shapes of operands, for one, two and three of them: alike, scalars, empty, broadcasting."""
+
+
+def rows() -> list[Elementwise]:
+    """Return all elementwise ops, those of plugins too."""
+    return [op for op in registry().ops if isinstance(op, Elementwise)]
+
+
+def op_classes() -> list[type[Op]]:
+    """Return all other ops, by class."""
+    return [op for op in registry().ops if isinstance(op, type)]
+
+
+def accepted(op: Elementwise, dtypes: Sequence[str]) -> Apply | None:
+    """Return a node of a row on vectors of ``dtypes``, or None if it does not take them."""
+    try:
+        return op.make_node(*(TensorType(dtype, (None,))() for dtype in dtypes))
+    except GraphTypeError:
+        return None
+
+
+def row_samples(op: Elementwise) -> Iterator[Sample]:
+    """Yield samples of an elementwise op, in every broadcasting shape."""
+    kind = "float" if accepted(op, ["float64"] * op.operands) else "int64"
+    for shapes in SHAPES[op.operands]:
+        pairs = zip(shapes, op.domain, strict=True)
+        yield Sample(op, tuple(Arg(shape, kind, low, high) for shape, (low, high) in pairs))
+
+
+def all_samples() -> Iterator[Sample]:
+    """Yield all samples of all ops."""
+    for op in rows():
+        yield from row_samples(op)
+    for cls in op_classes():
+        yield from cls.samples()
+
+
+def draw(arg: Arg, rng: np.random.Generator, dtype: str = "float64") -> Array:
+    """Return an array for ``arg``; ``dtype`` is what "float" means."""
+    if arg.value is not None:
+        return np.asarray(arg.value)
+    kind = np.dtype(dtype if arg.dtype == "float" else arg.dtype)
+    if kind.kind == "b":
+        return np.asarray(rng.random(arg.shape) < 0.5)
+    if kind.kind in "iu":
+        low = max(int(np.ceil(arg.low)), np.iinfo(kind).min)
+        return np.asarray(rng.integers(low, max(int(arg.high), low) + 1, arg.shape)).astype(kind)
+    return np.asarray(rng.uniform(arg.low, arg.high, arg.shape)).astype(kind)
+
+
+def operands(
+    sample: Sample, rng: np.random.Generator, dtype: str = "float64", static: bool = False
+) -> tuple[list[Variable], list[Array]]:
+    """Return variables and values for a sample; what has a value of its own is a constant."""
+    variables: list[Variable] = []
+    values: list[Array] = []
+    for i, arg in enumerate(sample.operands):
+        value = draw(arg, rng, dtype)
+        if arg.value is not None:
+            variables.append(Constant(value))
+        else:
+            shape = tuple(n if n == 1 or static else None for n in value.shape)
+            variables.append(Variable(TensorType(value.dtype.name, shape), f"x{i}"))
+        values.append(value)
+    return variables, values
+
+
+def sample_id(sample: Sample) -> str:
+    """Return a name for a sample."""
+    shapes = ",".join(
+        "x".join(map(str, arg.shape)) or "."
+        if arg.value is None
+        else f"={arg.value}".replace("\n", "")
+        for arg in sample.operands
+    )
+    return f"{sample.op}-{shapes}".replace(" ", "")[:110]

@@ -1,0 +1,24 @@
+"""The list of all ops of the core, found and not kept by hand."""
+
+from __future__ import annotations
+
+from gradcore.graph import Op
+from gradcore.ops import control, create, index, linalg, reduce, scalars, scan, shape
+from gradcore.ops.elementwise import Elementwise
+
+FAMILIES = (control, create, index, linalg, reduce, scan, shape)
+
+
+def catalogue() -> tuple[Op | type[Op], ...]:
+    """Return the rows, and the final classes of the other families."""
+    rows = [value for value in vars(scalars).values() if isinstance(value, Elementwise)]
+    classes = [
+        value
+        for family in FAMILIES
+        for value in vars(family).values()
+        if isinstance(value, type)
+        and issubclass(value, Op)
+        and value.__module__ == family.__name__
+        and getattr(value, "__final__", False)
+    ]
+    return (*rows, *scalars.CASTS.values(), *classes)
