@@ -55,6 +55,8 @@ from gradcore.graph import clone as clone
 from gradcore.graph import graph_inputs as graph_inputs
 from gradcore.graph import graph_replace as graph_replace
 from gradcore.graph import toposort as toposort
+from gradcore.inventory import BackendInfo as BackendInfo
+from gradcore.inventory import backends as backends
 from gradcore.mode import Mode as Mode
 from gradcore.printing import debugprint as debugprint
 from gradcore.printing import pp as pp

@@ -32,7 +32,8 @@ ORDER = [
     {"backend", "plugins"},
     {"mode"},
     {"compile"},
-    {"conformance"},
+    {"conformance.samples", "inventory"},
+    {"conformance", "skeleton", "cli"},
     {""},
 ]  # fmt: skip
 

@@ -153,6 +153,15 @@ class Op:
     cheap: ClassVar[bool] = False
     """Whether to compute a node again costs less than to store its outputs."""
 
+    ulp: float = 0
+    """How many units in the last place a backend may be off."""
+
+    accumulates: bool = False
+    """Whether it adds up terms that may cancel.
+
+    Its error is then measured in units of the sum of their magnitudes.
+    """
+
     @property
     def graphs(self) -> tuple[FunctionGraph, ...]:
         """The graphs that the op runs itself, such as the body of a scan."""

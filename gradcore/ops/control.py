@@ -117,6 +117,7 @@ class Conditional(Op):
     orelse: FunctionGraph
     derivative = NotDifferentiable("it is the compiled form of ifelse: differentiate before")
     foldable = False
+    ulp = 64  # of whatever its branches do
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

@@ -320,6 +320,12 @@ class IncSubtensor(Op):
     pattern: Pattern
     overwrite: bool
     derivative = Linear((_clear, _gather))
+    ulp = 4
+
+    @property
+    def accumulates(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """Increments do."""
+        return not self.overwrite
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

@@ -39,6 +39,8 @@ class Dot(Op):
     """The product of two vectors or matrices: sum over the last axis of x and the first of y."""
 
     derivative = Multilinear((_dot_by_left, _dot_by_right))
+    ulp = 8
+    accumulates = True
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -89,6 +91,8 @@ class MatMul(Op):
     """Products of stacks of matrices; the axes before the last two broadcast."""
 
     derivative = Multilinear((_matmul_by_left, _matmul_by_right))
+    ulp = 8
+    accumulates = True
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

@@ -75,6 +75,7 @@ class Loop(Op):
     truncate: int = -1
     name: str | None = field(default=None, compare=False)
     foldable = False
+    ulp = 64  # of whatever its body does
 
     # structure ----------------------------------------------------------------------------------
     @property

@@ -107,11 +107,12 @@ class Reduction:
     dtype: Callable[[str], str]
     derivative: Derivative
     empty: bool = True  # whether there may be nothing to reduce
+    ulp: float = 0
 
 
 REDUCTIONS: dict[str, Reduction] = {
-    "sum": Reduction(np.sum, _accumulated, Linear((_spread,))),
-    "prod": Reduction(np.prod, _accumulated, Reverse((_other_factors,))),
+    "sum": Reduction(np.sum, _accumulated, Linear((_spread,)), ulp=8),
+    "prod": Reduction(np.prod, _accumulated, Reverse((_other_factors,)), ulp=16),
     "max": Reduction(np.max, lambda d: d, Forward((_at_the_extreme,)), empty=False),
     "min": Reduction(np.min, lambda d: d, Forward((_at_the_extreme,)), empty=False),
     "any": Reduction(np.any, lambda d: "bool", Flat()),
@@ -143,6 +144,16 @@ class Reduce(Op):
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
         """How it moves."""
         return REDUCTIONS[self.kind].derivative
+
+    @property
+    def ulp(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """How far a backend may be off."""
+        return REDUCTIONS[self.kind].ulp
+
+    @property
+    def accumulates(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """Sums do."""
+        return self.kind == "sum"
 
     def label(self) -> str:
         """Return the kind."""
@@ -230,6 +241,7 @@ class Cumulative(Op):
 
     kind: str
     axis: int
+    ulp = 16
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -242,6 +254,11 @@ class Cumulative(Op):
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
         """How it moves."""
         return Linear((_reversed_sum,)) if self.kind == "sum" else Forward((_recurrence,))
+
+    @property
+    def accumulates(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """Sums do."""
+        return self.kind == "sum"
 
     def label(self) -> str:
         """Return cumsum or cumprod."""
@@ -282,6 +299,8 @@ class Recurrence(Op):
     """
 
     axis: int
+    ulp = 16
+    accumulates = True
     derivative = Reverse(
         (
             lambda op, ct, a, b, y: _back(op, ct, a) * shifted(y, op.axis, 0),

@@ -1,34 +1,39 @@
 """Loops written out: what ``scan`` means, said without a scan."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import gradcore.tensor as T
+from gradcore.graph import Variable
+from gradcore.language import listed
 
 
-def as_list(given):
-    if given is None:
-        return []
-    return list(given) if isinstance(given, (list, tuple)) else [given]
+def _options(given: Any, key: str) -> dict[str, Any]:
+    return given if isinstance(given, dict) else {key: given}  # pyright: ignore[reportUnknownVariableType] - a user's own
 
 
 def unrolled(
-    fn,
-    sequences=None,
-    outputs_info=None,
-    non_sequences=None,
-    steps=None,
-    go_backwards=False,
-    truncate=-1,
-):
+    fn: Callable[..., Any],
+    sequences: Any = None,
+    outputs_info: Any = None,
+    non_sequences: Any = None,
+    steps: int = 0,
+    go_backwards: bool = False,
+    truncate: int = -1,
+) -> list[Variable]:
     """Return the stacked outputs of ``steps`` applications of ``fn``, a list.
 
     With ``truncate``, the steps before the last ``truncate`` are constants to derivatives.
     """
-    looped = []
-    for given in as_list(sequences):
-        given = given if isinstance(given, dict) else {"input": given}
+    looped: list[tuple[Variable, list[int]]] = []
+    for sequence in listed(sequences):
+        given = _options(sequence, "input")
         looped.append((T.as_tensor_variable(given["input"]), given.get("taps", [0])))
-    states = []
-    for given in as_list(outputs_info):
-        given = given if isinstance(given, dict) else {"initial": given}
+    states: list[Any] = []
+    for info in listed(outputs_info):
+        given = _options(info, "initial")
         initial = given.get("initial")
         taps = given.get("taps", [-1])
         if initial is None:
@@ -37,10 +42,10 @@ def unrolled(
         initial = T.as_tensor_variable(initial)
         past = [initial] if taps == [-1] else [initial[k] for k in range(-min(taps))]
         states.append((past, taps))
-    constants = as_list(non_sequences)
-    stacks = None
+    constants = listed(non_sequences)
+    stacks: list[list[Variable]] = []
     for t in range(steps):
-        elements = []
+        elements: list[Variable] = []
         for x, taps in looped:
             first, last = min(0, *taps), max(0, *taps)
             for tap in taps:
@@ -48,7 +53,7 @@ def unrolled(
                 place = t + tap - first if not go_backwards else length - 1 - t + tap - first
                 elements.append(x[place])
         seen = [state[0][tap] for state in states if state is not None for tap in state[1]]
-        outputs = as_list(fn(*elements, *seen, *constants))
+        outputs = listed(fn(*elements, *seen, *constants))
         if 0 <= truncate < steps - t:
             outputs = [T.zero_grad(y) for y in outputs]
         if not states:

@@ -1,0 +1,77 @@
+"""The command line: ``gradcore backends``, ``gradcore doctor``, ``gradcore new-backend NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.inventory import BackendInfo, backends, report
+from gradcore.skeleton import write_backend
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status."""
+    parser = argparse.ArgumentParser(prog="gradcore", description="a symbolic tensor compiler")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser(
+        "backends", help="list the backends: which work here, and why others do not"
+    )
+    commands.add_parser("doctor", help="print what a bug report needs")
+    new = commands.add_parser("new-backend", help="write the skeleton of a plugin with a backend")
+    new.add_argument("name", help="what mode= will call it")
+    new.add_argument("--folder", type=Path, default=Path(), help="where to (here)")
+    given = parser.parse_args(arguments)
+    if given.command == "backends":
+        _show_backends()
+    elif given.command == "doctor":
+        _show_report()
+    else:
+        return _write(given.name, given.folder)
+    return 0
+
+
+def _show_backends() -> None:
+    table = Table("backend", "version", "devices", "dtypes", "ops", "works here", title="backends")
+    table.columns[-1].overflow = "fold"
+    for b in backends():
+        table.add_row(
+            b.name,
+            b.version,
+            ", ".join(b.devices),
+            _dtypes(b) if b.available else "",
+            f"{b.covered} of {b.ops} ({b.covered / b.ops:.0%})" if b.available else "",
+            "yes" if b.available else f"no: {b.reason}",
+        )
+    Console(markup=False).print(table)
+
+
+def _dtypes(b: BackendInfo) -> str:
+    missing = [dtype for dtype in (*DISCRETE, *FLOATS) if dtype not in b.dtypes]
+    return f"all but {', '.join(missing)}" if missing else "all"
+
+
+def _show_report() -> None:
+    found = report()
+    width = max(map(len, found))
+    for name, text in found.items():
+        sys.stdout.write(f"{name:{width}}  {text}\n")
+
+
+def _write(name: str, folder: Path) -> int:
+    try:
+        root = write_backend(name, folder)
+    except (ValueError, FileExistsError) as error:
+        sys.stderr.write(f"gradcore new-backend: {error}\n")
+        return 2
+    sys.stdout.write(
+        f"wrote {root}\n"
+        f"  pip install --editable {root}\n"
+        f"  pytest --pyargs gradcore.conformance --gradcore-backend {name} --level smoke\n"
+    )
+    return 0

@@ -1,0 +1,129 @@
+"""What a result should be, and how far off it may be: the reference, in higher precision.
+
+Operands in float16 and float32 are computed in float64, those in float64 in NumPy's long double
+where the function has one.  The error of an op is measured in units in the last place of its
+result (or of the sum of magnitudes, where terms may cancel), and the op declares how many it may
+be off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph import Apply, Array
+from gradcore.ops.elementwise import Elementwise
+
+HIGHER = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an output should be.
+
+    value : the exact value, as exactly as it is known.
+    tolerance : how far off each element may be.
+    signed_zeros : whether the sign of a zero counts.
+    """
+
+    value: Array
+    tolerance: Array
+    signed_zeros: bool = False
+
+    def complaint(self, found: Array) -> str | None:
+        """Return what is wrong with ``found``, or None."""
+        if found.shape != self.value.shape:
+            return f"has shape {found.shape}, expected {self.value.shape}"
+        with np.errstate(all="ignore"):
+            wrong = ~self._right(found)
+        if not wrong.any():
+            return None
+        at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        where = f"[{', '.join(map(str, at))}]" if at else ""
+        count = (
+            f" ({int(wrong.sum())} of {wrong.size} elements are wrong)" if wrong.size > 1 else ""
+        )
+        allowed = float(self.tolerance[at])
+        return f"{where} is {found[at]!r}, expected {self.value[at]!r} +- {allowed:.3g}{count}"
+
+    def _right(self, found: Array) -> Array:
+        if self.value.dtype.kind != "f":
+            return np.asarray(found == self.value)
+        right = np.abs(found.astype(self.value.dtype) - self.value) <= self.tolerance
+        right |= found == self.value
+        right |= np.isnan(found) & np.isnan(self.value)
+        if found.dtype.kind == "f":
+            # Within the tolerance of the largest number, infinity is as near as any.
+            largest = np.finfo(found.dtype).max
+            beyond = np.abs(self.value) + self.tolerance >= largest
+            right |= beyond & (found == np.copysign(np.inf, self.value))
+        if self.signed_zeros:
+            right &= (self.value != 0) | (np.signbit(found) == np.signbit(self.value))
+        return np.asarray(right)
+
+
+def computed(node: Apply, operands: Sequence[Array]) -> list[Array]:
+    """Return what the reference makes of ``operands``."""
+    with np.errstate(all="ignore"):
+        found: Any = node.op.kernel(node)(*operands)
+    return [np.asarray(v) for v in (found if len(node.outputs) > 1 else (found,))]
+
+
+def expected(
+    node: Apply, operands: Sequence[Array], *, signed_zeros: bool = False
+) -> list[Expected]:
+    """Return what the outputs of ``node`` should be for ``operands``."""
+    values = computed(node, operands)
+    with np.errstate(all="ignore"):
+        exact = _exactly(node, operands) if values[0].dtype.kind == "f" else None
+        if exact is not None:
+            values = [exact]
+        scales = values
+        if node.op.accumulates and values[0].dtype.kind == "f":
+            scales = [np.asarray(node.op.reference(*map(_magnitude, operands)))]
+        return [
+            Expected(v, _units(scale, output.dtype) * node.op.ulp, signed_zeros)
+            for v, scale, output in zip(values, scales, node.outputs, strict=True)
+        ]
+
+
+def _magnitude(a: Array) -> Array:
+    return np.abs(a) if a.dtype.kind == "f" else a
+
+
+def _exactly(node: Apply, operands: Sequence[Array]) -> Array | None:
+    """Return the result in higher precision, or None: the op is exact, or has none."""
+    op = node.op
+    dtypes = [v.dtype for v in node.inputs]
+    if isinstance(op, Elementwise):
+        taken = op.takes(dtypes, node.out.dtype)
+        function: Any = op.numpy
+    elif op.accumulates:
+        taken = dtypes
+        function = op.reference
+    else:
+        return None
+    if not any(dtype in HIGHER for dtype in taken):
+        return None
+    raised = [
+        a.astype(dtype).astype(HIGHER.get(dtype, dtype))
+        for a, dtype in zip(operands, taken, strict=True)
+    ]
+    try:
+        found = np.asarray(function(*raised))
+    except TypeError:  # SciPy has no long double for most functions
+        return None
+    return found if found.dtype.kind == "f" else None
+
+
+def _units(value: Array, dtype: str) -> Array:
+    """Return the unit in the last place of ``dtype`` at ``value``; 0 where there is none."""
+    if value.dtype.kind != "f" or not dtype.startswith("float"):
+        return np.zeros(value.shape)
+    limits = np.finfo(dtype)
+    known = np.where(np.isfinite(value), np.abs(value), 0)
+    near = np.minimum(known, limits.max).astype(dtype)
+    return np.asarray(np.spacing(np.minimum(near, np.nextafter(limits.max, 0))), value.dtype)

@@ -1,0 +1,92 @@
+"""What a run of the suite found: counts by op, and every gap with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+OUTCOMES = {"passed": "passed", "xfailed": "known", "skipped": "unsupported"}
+"""What a case may come to, by pytest's word; anything else has failed."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case.
+
+    outcome : passed, known (to fail), unsupported, or failed.
+    why : the reason, if it has not passed.
+    """
+
+    backend: str
+    op: str
+    check: str
+    id: str
+    outcome: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found for one backend.
+
+    backend, version : what was run.
+    level : how much was run.
+    ops : for each op, how many cases came to each outcome.
+    gaps : the cases that have not passed.
+    """
+
+    backend: str
+    version: str
+    level: str
+    ops: dict[str, dict[str, int]]
+    gaps: tuple[Result, ...]
+
+    def count(self, outcome: str) -> int:
+        """Return how many cases came to ``outcome``."""
+        return sum(counts.get(outcome, 0) for counts in self.ops.values())
+
+    @property
+    def total(self) -> int:
+        """How many cases were run."""
+        return sum(sum(counts.values()) for counts in self.ops.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it in terms of JSON."""
+        gaps = [{"id": g.id, "outcome": g.outcome, "why": g.why} for g in self.gaps]
+        return {
+            "backend": self.backend, "version": self.version, "level": self.level,
+            "cases": self.total, "ops": self.ops, "gaps": gaps,
+        }  # fmt: skip
+
+
+def collected(results: Iterable[Result], level: str, versions: dict[str, str]) -> list[Report]:
+    """Return a report for each backend among ``results``, by name."""
+    found = sorted(results, key=lambda r: r.id)
+    reports: list[Report] = []
+    for backend in sorted({r.backend for r in found}):
+        mine = [r for r in found if r.backend == backend]
+        counts = {
+            op: dict(sorted(Counter(r.outcome for r in mine if r.op == op).items()))
+            for op in sorted({r.op for r in mine})
+        }
+        gaps = tuple(r for r in mine if r.outcome != "passed")
+        reports.append(Report(backend, versions.get(backend, ""), level, counts, gaps))
+    return reports
+
+
+def matrix(reports: Sequence[Report]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of the matrix: an op, and what part of its cases each backend passed."""
+    yield ("op", *(report.backend for report in reports))
+    for op in sorted({op for report in reports for op in report.ops}):
+        yield (op, *(_cell(report.ops.get(op, {})) for report in reports))
+    yield ("all", *(f"{r.count('passed')}/{r.total}" for r in reports))
+
+
+def _cell(counts: dict[str, int]) -> str:
+    if not counts:
+        return ""
+    others = [f"{n} {outcome}" for outcome, n in counts.items() if outcome != "passed"]
+    passed = f"{counts.get('passed', 0)}/{sum(counts.values())}"
+    return f"{passed} ({', '.join(others)})" if others else passed

@@ -1,0 +1,98 @@
+"""Programs to paste: what a user would type to see a case fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any
+
+import numpy as np
+
+from gradcore.conformance.cases import Case, Subject
+from gradcore.graph import FunctionGraph, Op
+from gradcore.mode import Mode
+from gradcore.ops.elementwise import Elementwise
+
+
+def program(case: Case, mode: Mode) -> str:
+    """Return a program that shows what ``mode`` makes of a case, and what it should be."""
+    options = "".join(f", {name}={value!r}" for name, value in mode.options)
+    chosen = f"gradcore.Mode({mode.backend!r}, {case.optimizer!r}{options})"
+    return "\n".join(
+        (
+            "import gradcore",
+            "from numpy import array, inf, nan",
+            "from gradcore.conformance import cases, checks, layouts, programs",
+            "",
+            *_graph(case),
+            "",
+            f"for mode in ({chosen}, gradcore.Mode('numpy', False)):",
+            "    f = gradcore.function(",
+            "        built.inputs, built.outputs, mode, on_unused_input='ignore'",
+            "    )",
+            "    print(mode.backend, f(*built.values))",
+            "",
+        )
+    )
+
+
+def _graph(case: Case) -> list[str]:
+    if case.check == "program":
+        return [f"built = programs.{case.op}()"]
+    if case.subject is None:
+        return [f"built = cases.case({case.id!r}).build()"]
+    check = "fused" if case.check == "staged" else case.check
+    return [
+        f"op = {op_source(case.subject.op)}",
+        "draws = [",
+        *(f"    {line}," for line in _draws(case.subject)),
+        "]",
+        f"built = checks.{check}(op, draws, {case.subject.constant!r})",
+    ]
+
+
+def _draws(subject: Subject) -> list[str]:
+    lines: list[str] = []
+    for operands in subject.draws:
+        arrays = [
+            array if fixed or subject.layout == "contiguous"
+            else f"layouts.LAYOUTS[{subject.layout!r}]({array})"
+            for array, fixed in zip(map(_array, operands), subject.constant, strict=True)
+        ]  # fmt: skip
+        lines.append(f"({', '.join(arrays)},)" if arrays else "()")
+    return lines
+
+
+def _array(a: Any) -> str:
+    """Return an array as an expression."""
+    text = " ".join(repr(np.asarray(a).tolist()).split())
+    shape = f".reshape({a.shape})" if a.size == 0 else ""
+    return f"array({text}, {a.dtype.name!r}){shape}"
+
+
+def op_source(op: Op) -> str:
+    """Return an op as an expression."""
+    if isinstance(op, Elementwise):
+        return f"gradcore.ops.elementwise.row({op.name!r})"
+    kind = f"{type(op).__module__}.{type(op).__qualname__}"
+    samples = [sample.op for sample in type(op).samples()]
+    if op.graphs and op in samples:
+        return f"{kind}.samples()[{samples.index(op)}].op"
+    return _source(op)
+
+
+def _source(value: Any) -> str:
+    """Return a parameter of an op as an expression."""
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__module__}.{value}"
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType] - of anything
+        return f"({', '.join(map(_source, items))}{',' if len(items) == 1 else ''})"
+    if dataclasses.is_dataclass(value) and not isinstance(value, FunctionGraph | type):
+        fields = (
+            f"{field.name}={_source(getattr(value, field.name))}"
+            for field in dataclasses.fields(value)
+            if field.init
+        )
+        return f"{type(value).__module__}.{type(value).__qualname__}({', '.join(fields)})"
+    return repr(value)

@@ -1,0 +1,73 @@
+"""Special values: what goes wrong first when a backend is not careful."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradcore.graph import Array
+from gradcore.graph.types import FLOATS
+from gradcore.ops import scalars
+from gradcore.ops.elementwise import Elementwise
+
+GROUPS = ("special", "zeros", "subnormal")
+"""The groups of special values, each a case of its own."""
+
+
+TIES = (scalars.maximum, scalars.minimum, scalars.clip)
+"""Rows that choose among their operands: which of 0 and -0 is larger is not for them to say."""
+
+
+def floats(dtype: str, group: str) -> list[float]:
+    """Return the special numbers of a float dtype."""
+    limits = np.finfo(dtype)
+    tiny, largest = float(limits.tiny), float(limits.max)
+    if group == "zeros":
+        return [0.0, -0.0, 1.0, -1.0]
+    if group == "subnormal":
+        return [float(limits.smallest_subnormal), -tiny / 4, tiny / 2, 0.5, 2.0]
+    inf, nan = float("inf"), float("nan")
+    simple = [0.0, 0.5, -0.5, 1.0, -1.0, 1.5, 2.5, -2.5, 3.0, 10.0, -30.0]
+    return [inf, -inf, nan, tiny, -tiny, largest, -largest, *simple]
+
+
+def integers(dtype: str) -> list[int]:
+    """Return the special numbers of an integer dtype."""
+    limits = np.iinfo(dtype)
+    wanted = (limits.min, limits.min + 1, -7, -2, -1, 0, 1, 2, 3, 7, limits.max - 1, limits.max)
+    return [n for n in wanted if limits.min <= n <= limits.max]
+
+
+def operands(op: Elementwise, dtypes: Sequence[str], group: str) -> list[Array]:
+    """Return vectors that pair every special value with every other; empty ones for none."""
+    columns = [_column(op, k, dtype, group) for k, dtype in enumerate(dtypes)]
+    rows = [row for row in itertools.product(*columns) if _defined(op, row, dtypes)]
+    return [np.array([row[k] for row in rows], dtype) for k, dtype in enumerate(dtypes)]
+
+
+def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[float] | list[int]:
+    if dtype in FLOATS:
+        return floats(dtype, group)
+    if group != "special":
+        return []
+    if dtype == "bool":
+        return [0, 1]
+    if op in (scalars.left_shift, scalars.right_shift) and k == 1:
+        return [0, 1, 7]  # beyond the width, processors differ
+    return integers(dtype)
+
+
+def _defined(op: Elementwise, row: Sequence[float], dtypes: Sequence[str]) -> bool:
+    """Return whether NumPy defines the result."""
+    if op in scalars.CAST_DTYPES and dtypes[0] in FLOATS:
+        to = scalars.CAST_DTYPES[op]
+        if to not in FLOATS and to != "bool":
+            limits = np.iinfo(to)
+            return bool(np.isfinite(row[0])) and limits.min <= row[0] <= min(limits.max, 2**53)
+    if op is scalars.pow and not set(dtypes) & set(FLOATS):
+        return row[1] >= 0
+    if op is scalars.polygamma:
+        return row[0] in (1, 2, 3) and row[1] > 0
+    return True
