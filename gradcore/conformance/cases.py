@@ -53,6 +53,10 @@ class Mismatch(AssertionError):
     """A backend differs from the reference."""
 
 
+class Unsupported(Exception):
+    """A backend lacks something, and says what."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One thing that every backend must do as the reference does.
@@ -86,12 +90,14 @@ class Case:
 
         mode : which backend runs it, with its options.
 
-        Raises Mismatch; UnsupportedError: the backend lacks something that the graph needs.
+        Raises Mismatch; Unsupported: the backend lacks something that the graph needs.
         """
         built = self.build()
+        chosen = Mode(mode.backend, self.optimizer, fallback="numpy", **dict(mode.options))
+        f = function(built.inputs, built.outputs, chosen, on_unused_input="ignore")
+        if f.maker.fallback:
+            raise Unsupported("; ".join(dict.fromkeys(lack.reason for lack in f.maker.fallback)))
         wanted = self.judge(built)
-        backend = Mode(mode.backend, self.optimizer, fallback=mode.fallback, **dict(mode.options))
-        f = function(built.inputs, built.outputs, backend, on_unused_input="ignore")
         kept = [a.copy() for a in built.values]
         try:
             found = f(*built.values)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gradcore.conformance.cases import Case, Level, Mismatch, cases
+from gradcore.conformance.cases import Case, Level, Mismatch, Unsupported, cases
 from gradcore.conformance.options import PROPERTY
 from gradcore.conformance.source import program
-from gradcore.errors import GradcoreError, UnsupportedError
+from gradcore.errors import GradcoreError
 from gradcore.mode import Mode
 from gradcore.plugins import KnownFailure, registry
 
@@ -60,8 +60,8 @@ def test_case(case: Case, mode: Mode, record_property: Callable[[str, object], N
     record_property(PROPERTY, parts)
     try:
         case.run(mode)
-    except UnsupportedError as error:
-        pytest.skip(error.what)
+    except Unsupported as error:
+        pytest.skip(str(error))
     except Mismatch as error:
         error.add_note(f"a program that shows it:\n\n{program(case, mode)}")
         raise
