@@ -78,7 +78,10 @@ class Hooks:
 
     @hookspec
     def gradcore_kernels(self, backend: str) -> Kernels:
-        """Return kernels for ``backend`` of ops that are not its own; see `gradcore.backend`."""
+        """Return kernels for ``backend`` of ops that are not its own; see `gradcore.backend`.
+
+        It is asked only for backends that work here.
+        """
         return {}
 
     @hookspec
@@ -172,8 +175,9 @@ class _Folding:
         for owner, backend in self._returned("gradcore_backends", Backend):
             self._claim("backend", backend.name, owner)
             self.backends[backend.name] = backend
-        for name in self.backends:
-            self._add_kernels(name)
+        for name, backend in list(self.backends.items()):
+            if backend.unavailable() is None:
+                self._add_kernels(name)
         ops = [*catalogue(), *self._ops()]
         failures = {
             name: tuple(
