@@ -48,9 +48,10 @@ def conformance(session: nox.Session, backend: str) -> None:
         "pytest", "--pyargs", "gradcore.conformance", "--gradcore-backend", backend,
         "--gradcore-report", report, "--numprocesses", "auto", "-q", *session.posargs,
     )  # fmt: skip
-    own = f"tests/test_{backend}.py"
-    if Path(own).exists():
-        session.run("pytest", own, "--numprocesses", "auto", "-q")
+    own = [str(path) for path in Path("tests").glob(f"test_{backend}.py")]
+    session.run("pytest", *own, "tests/test_random_graphs.py", "--numprocesses", "auto", "-q")
+    tutorial = ["pytest", "tests/test_tutorial.py", "-q"]
+    session.run(*tutorial, env={"GRADCORE_FLAGS": f"mode={backend}"})
 
 
 @nox.session
@@ -115,3 +116,4 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "build")
     session.install(str(built))
     session.run("python", "-P", "examples/tutorial.py")
+    session.run("gradcore", "backends")

@@ -25,7 +25,7 @@ from gradcore.ops.elementwise import Elementwise
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
-from gradcore_jax.tracing import KEPT, Strategies, UntraceableError  # noqa: E402 - if there is JAX
+from gradcore_jax.tracing import ENABLE_X64, KEPT, Strategies, UntraceableError  # noqa: E402 - if there is JAX
 
 
 def both(inputs, outputs, *values, mode=None):
@@ -550,7 +550,7 @@ def test_transformations(x64, rng):
         lambda h: lambda x, w: jax.vmap(jax.grad(h), (0, None))(jnp.stack([x, 2 * x]), w),
         lambda h: lambda x, w: jax.jvp(h, (x, w), (x, w))[1],
     ]  # fmt: skip
-    with jax.enable_x64(x64):
+    with ENABLE_X64(x64):
         x, w = jnp.asarray(a), jnp.asarray(b)
         for transform in transformations:
             found, expected = transform(f)(x, w), transform(g)(x, w)
@@ -567,7 +567,7 @@ def test_embedded_programs(name, x64, rng):
     values = rng.standard_normal((3, 3)), rng.standard_normal((3, 3))
     expected = gradcore.function([x, w], T.grad(T.sin(y).sum(), x), mode="numpy")(*values)
     f = gradcore.as_jax(y, [x, w])
-    with jax.enable_x64(x64):
+    with ENABLE_X64(x64):
         given = [jnp.asarray(a) for a in values]
         for h in (jax.grad, jax.jacfwd):
             found = h(lambda a, b: jnp.sin(f(a, b)).sum())(*given)
@@ -577,7 +577,7 @@ def test_embedded_programs(name, x64, rng):
 def test_several_results_and_integers():
     x, n = T.dvector("x"), T.lvector("n")
     f = gradcore.as_jax([x * 2, n + 1], [x, n])
-    with jax.enable_x64(True):
+    with ENABLE_X64(True):
         doubled, more = f(jnp.ones(2), jnp.arange(2))
         assert doubled.tolist() == [2, 2] and more.tolist() == [1, 2] and more.dtype == "int64"
         total = jax.grad(lambda x: f(x, jnp.arange(2))[0].sum())(jnp.ones(2))

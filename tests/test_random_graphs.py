@@ -3,7 +3,8 @@
 import pickle
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcore
@@ -154,3 +155,23 @@ def test_shapes_and_pickles(graph):
     assert value.shape == tuple(told) == tuple(int(n) for n in inferred)
     again, *fresh = pickle.loads(pickle.dumps([expression, *inputs]))
     np.testing.assert_array_equal(compiled(fresh, again, "numpy")(*values), value)
+
+
+OTHERS = [b.name for b in gradcore.backends() if b.available and b.name != "numpy"]
+
+
+@pytest.mark.skipif(not OTHERS, reason="no other backend works here")
+@pytest.mark.parametrize("backend", OTHERS or ["none"])
+@settings(max_examples=40)
+@given(graph=graphs())
+def test_backends_agree(backend, graph):
+    """Value and gradient, on every backend that works here, as the reference has them."""
+    inputs, values, expression = graph
+    wrt = [v for v in inputs if v in free_inputs([expression])]
+    outputs = [expression, *T.grad(expression.sum(), wrt, disconnected_inputs="ignore")]
+    plain = compiled(inputs, outputs, PLAIN)(*values)
+    for a, b in zip(plain, compiled(inputs, outputs, backend)(*values), strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        known = np.isfinite(a)
+        scale = max(1.0, np.abs(a[known], dtype=float).max(initial=0))
+        np.testing.assert_allclose(b[known], a[known], rtol=1e-7, atol=1e-9 * scale)

@@ -53,7 +53,7 @@ def run(outputs, inputs, values, mode):
     return gradcore.function(inputs, outputs, mode=mode, on_unused_input="ignore")(*values)
 
 
-def assert_same(found, expected, dtype="float64", ulps=16):
+def assert_same(found, expected, ulps=16):
     """Values agree as far as the dtype goes; dtypes and shapes are equal."""
     assert len(found) == len(expected)
     for a, b in zip(found, expected, strict=True):
