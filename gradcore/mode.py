@@ -91,24 +91,19 @@ class Mode:
         Raises ModeError: there is none of that name, or it has no such option.
         UnavailableError: it cannot run here.
         """
-        backends = registry().backends
-        if self.backend is None:
-            working = [backends[n] for n in PREFERRED if n in backends]
-            for backend in working:
-                if backend.unavailable() is None:
-                    return backend.configured(dict(self.options))
-        elif self.backend in backends:
-            backend = backends[self.backend]
-            reason = backend.unavailable()
-            if reason is None:
+        known = registry()
+        names = PREFERRED if self.backend is None else (self.backend,)
+        for name in names:
+            backend = known.backend(name) if name in known.backends else None
+            reason = backend.unavailable() if backend is not None else None
+            if backend is not None and reason is None:
                 return backend.configured(dict(self.options))
-            raise UnavailableError(
-                f"the backend {self.backend!r} cannot run here: {reason}", here()
-            )
+            if self.backend is not None and reason is not None:
+                raise UnavailableError(f"the backend {name!r} cannot run here: {reason}", here())
         raise ModeError(
             f"there is no backend {self.backend!r}" if self.backend else "no backend works here",
             here(),
-            f"installed: {', '.join(sorted(backends)) or 'none'}",
+            f"installed: {', '.join(sorted(known.backends)) or 'none'}",
         )
 
 

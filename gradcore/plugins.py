@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from gradcore.backend import Backend, Kernels, Unavailable
+from gradcore.backend import Backend, Deferred, Kernels, Unavailable
 from gradcore.errors import PluginError
 from gradcore.graph import Op
 from gradcore.ops.catalogue import catalogue
@@ -103,6 +103,8 @@ class Registry:
     ops : the ops of the core and of all plugins: rows, and classes of ops.
     stages : the stages of the optimizer, with the rules of all plugins.
     known_failures : for each backend.
+    complete : makes of a backend as it was contributed one that is imported and has all kernels.
+    completed : the backends for which that was done.
     """
 
     backends: Mapping[str, Backend]
@@ -111,6 +113,17 @@ class Registry:
     known_failures: Mapping[str, tuple[KnownFailure, ...]] = field(
         default_factory=dict[str, tuple[KnownFailure, ...]]
     )
+    complete: Callable[[Backend], Backend] = Backend.loaded
+    completed: dict[str, Backend] = field(default_factory=dict[str, Backend], repr=False)
+
+    def backend(self, name: str) -> Backend:
+        """Return a backend, imported, with the kernels that other plugins have for it.
+
+        Raises PluginError: they contradict its own.
+        """
+        if name not in self.completed:
+            self.completed[name] = self.complete(self.backends[name])
+        return self.completed[name]
 
 
 _registered: dict[str, Any] = {}
@@ -175,9 +188,11 @@ class _Folding:
         for owner, backend in self._returned("gradcore_backends", Backend):
             self._claim("backend", backend.name, owner)
             self.backends[backend.name] = backend
-        for name, backend in list(self.backends.items()):
-            if backend.unavailable() is None:
-                self._add_kernels(name)
+        completed = {
+            name: self._completed(backend)
+            for name, backend in self.backends.items()
+            if not isinstance(backend, Deferred)
+        }
         ops = [*catalogue(), *self._ops()]
         failures = {
             name: tuple(
@@ -193,6 +208,8 @@ class _Folding:
             tuple(dict.fromkeys(ops)),
             tuple(self._stages()),
             MappingProxyType(failures),
+            self._completed,
+            completed,
         )
 
     def _admit(self, plugin: Any, name: str) -> None:
@@ -246,29 +263,36 @@ class _Folding:
                     raise PluginError(f"{hook} of {owner!r} returned {item!r}: not what it must be")
                 yield owner, item
 
-    def _add_kernels(self, name: str) -> None:
-        for owner, kernels in self._called("gradcore_kernels", backend=name):
-            if not isinstance(kernels, Mapping):
-                raise PluginError(f"gradcore_kernels of {owner!r} returned {kernels!r}, no table")
-            table: dict[Any, Callable[..., Any]] = dict(kernels)  # pyright: ignore[reportUnknownArgumentType] - checked below
-            if not table:
-                continue
-            for key, kernel in table.items():
-                kind = isinstance(key, Op) or (isinstance(key, type) and issubclass(key, Op))
-                if not kind or not callable(kernel):
-                    raise PluginError(f"gradcore_kernels of {owner!r} returned {key!r}: {kernel!r}")
-                self._claim(f"kernel of {name!r} for", key, owner)
-            own = getattr(self.backends[name], "kernels", {})
-            for key in table:
-                if key in own:
-                    raise PluginError(
-                        f"the plugin {owner!r} contributes a kernel for {_named(key)!r}, which the "
-                        f"backend {name!r} ({self.owners['backend', name]!r}) has already"
-                    )
+    def _completed(self, contributed: Backend) -> Backend:
+        """Return a backend, imported, with the kernels that other plugins have for it."""
+        backend = contributed.loaded()
+        if backend.unavailable() is not None:
+            return backend
+        for owner, kernels in self._called("gradcore_kernels", backend=backend.name):
+            table = self._checked_table(owner, kernels, backend)
             try:
-                self.backends[name] = self.backends[name].with_kernels(table)
+                backend = backend.with_kernels(table) if table else backend
             except TypeError as error:
                 raise PluginError(f"gradcore_kernels of {owner!r}: {error}") from None
+        return backend
+
+    def _checked_table(self, owner: str, kernels: Any, backend: Backend) -> dict[Any, Any]:
+        """Return what a plugin contributes to a backend; refuse what is there already."""
+        if not isinstance(kernels, Mapping):
+            raise PluginError(f"gradcore_kernels of {owner!r} returned {kernels!r}, no table")
+        table: dict[Any, Any] = dict(kernels)  # pyright: ignore[reportUnknownArgumentType] - checked below
+        own: Mapping[Any, Any] = getattr(backend, "kernels", {})
+        for key, kernel in table.items():
+            kind = isinstance(key, Op) or (isinstance(key, type) and issubclass(key, Op))
+            if not kind or not callable(kernel):
+                raise PluginError(f"gradcore_kernels of {owner!r} returned {key!r}: {kernel!r}")
+            self._claim(f"kernel of {backend.name!r} for", key, owner)
+            if key in own:
+                raise PluginError(
+                    f"the plugin {owner!r} contributes a kernel for {_named(key)!r}, which the "
+                    f"backend {backend.name!r} has already"
+                )
+        return table
 
     def _stages(self) -> Iterator[Stage | Pass | Group]:
         """Yield the stages of the optimizer, with what plugins add to them."""

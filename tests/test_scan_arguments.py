@@ -171,6 +171,19 @@ def test_sequences_that_are_too_short():
             gradcore.function([x, n], total, mode=mode)([1, 2], 5)
 
 
+@pytest.mark.parametrize("mode", MODES, ids=["plain", "rewritten"])
+@pytest.mark.parametrize("step", [lambda v: v, lambda v: v * 2, lambda v: a, lambda v: T.sin(v)])
+def test_checks_outlive_the_loop(step, mode):
+    """A loop that is rewritten into no loop checks its steps all the same."""
+    stack, _ = gradcore.scan(step, x, n_steps=n)
+    f = gradcore.function([x, n, a], stack, mode=mode, on_unused_input="ignore")
+    assert f([1, 2, 3], 2, 9).shape == (2,)
+    with pytest.raises(ScanError):
+        f([1, 2, 3], 5, 9)
+    with pytest.raises((ScanError, gradcore.errors.ShapeError)):
+        f([1, 2, 3], -1, 9)
+
+
 def test_too_short_for_the_taps():
     out, _ = gradcore.scan(lambda u, v: u + v, {"input": x, "taps": [-1, 1]})
     assert out.eval({x: [1, 2, 3, 4]}).tolist() == [4.0, 6.0]

@@ -7,6 +7,7 @@ an array library; ``coverage`` finds what a backend lacks; ``profile`` notes whe
 from gradcore.backend.arrays import ArrayBackend as ArrayBackend
 from gradcore.backend.arrays import Kernels as Kernels
 from gradcore.backend.contract import Backend as Backend
+from gradcore.backend.contract import Deferred as Deferred
 from gradcore.backend.contract import Embedding as Embedding
 from gradcore.backend.contract import Executable as Executable
 from gradcore.backend.contract import Unavailable as Unavailable

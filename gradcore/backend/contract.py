@@ -9,9 +9,12 @@ silent fallback, which makes a program slow without a word.
 from __future__ import annotations
 
 import dataclasses
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
 
 from gradcore.backend.profile import Profile
 from gradcore.errors import ModeError, UnavailableError, UnsupportedError
@@ -97,6 +100,14 @@ class Backend(ABC):
             arrays) is to compute.
         """
 
+    def loaded(self) -> Backend:
+        """Return the backend itself: one that is not imported yet returns what it stands for."""
+        return self
+
+    def numpy(self, array: Any) -> Any:
+        """Return an array of its library as one of NumPy; it may share memory."""
+        return np.asarray(array)
+
     def described(self, value: Any) -> tuple[str, tuple[int, ...]] | None:
         """Return dtype and shape of an array that ``compile``'s functions take as it is.
 
@@ -171,10 +182,21 @@ class Unavailable(Backend):
         """Raise UnavailableError."""
         raise UnavailableError(f"the backend {self.name!r} cannot run here: {self.reason}")
 
-    def configured(self, options: Mapping[str, Any]) -> Self:
-        """Return itself: what its options are is not known here."""
-        return self
 
-    def with_kernels(self, kernels: Mapping[Any, Any]) -> Backend:
-        """Return itself."""
-        return self
+class Deferred(Unavailable):
+    """A backend whose library takes long to import: it is imported when it is first asked for.
+
+    name : its name.
+    place : where its class is, as ``"module:Class"``.
+    """
+
+    def __init__(self, name: str, place: str) -> None:
+        super().__init__(name, f"{place} is not loaded")
+        self.place = place
+
+    def loaded(self) -> Backend:
+        """Return the backend, or what says why it cannot be imported."""
+        try:
+            return pkgutil.resolve_name(self.place)()
+        except ImportError as error:
+            return Unavailable(self.name, f"{self.place} cannot be imported: {error}")

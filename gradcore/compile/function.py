@@ -96,9 +96,11 @@ class Function:
         """Return an argument as what the backend takes, or raise ArgumentError."""
         entry = self.maker.inputs[position]
         described = self.maker.backend.described(value)
-        if described is not None and described[0] == entry.variable.type.dtype:
-            entry.check_shape(described[1], self._label(), position)
-            return value
+        if described is not None:
+            if described[0] == entry.variable.type.dtype:
+                entry.check_shape(described[1], self._label(), position)
+                return value
+            value = self.maker.backend.numpy(value)
         return entry.converted(value, self._label(), position)
 
     def _in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -146,7 +148,11 @@ class Function:
     def _update(self, results: Sequence[Any]) -> None:
         """Store new values, after all of them are known to fit."""
         updates = list(self.maker.updates)
-        new = [v.fitting(value, borrow=True) for v, value in zip(updates, results, strict=False)]
+        as_numpy = self.maker.backend.numpy
+        new = [
+            v.fitting(value if type(value) is np.ndarray else as_numpy(value), borrow=True)
+            for v, value in zip(updates, results, strict=False)
+        ]
         for cell, value in zip(self._updated, new, strict=True):
             cell[0] = value
         rest = iter(results[len(updates) :])

@@ -66,7 +66,7 @@ class Scan(Loop):
             n = self.checked_steps(steps, arrays)
             xs, states = arrays[: self.sequences], arrays[self.sequences :][: self.states]
             constants = arrays[self.sequences + self.states :]
-            stacks = self._empty_stacks(arrays) if n == 0 else ()
+            stacks = self.empty_stacks(arrays) if n == 0 else ()
             taken = n
             for t in range(n):
                 outputs = step(*(x[t] for x in xs), *states, *constants)
@@ -110,7 +110,7 @@ class Scan(Loop):
                 )
         return n
 
-    def _empty_stacks(self, arrays: Sequence[Any]) -> list[Any]:
+    def empty_stacks(self, arrays: Sequence[Any]) -> list[Any]:
         """Return the stacks of no steps: their other extents follow from the declarations."""
         operands = [
             Operand(

@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.derive import Disconnected, Linear, LinearInEach
-from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
+from gradcore.errors import GradcoreError, GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, product
@@ -440,10 +440,12 @@ class SpecifyShape(Op):
 
     why : what is told where they differ.
     optional : whether to check only if the extents can be told without computing anything else.
+    error : what is raised where they differ.
     """
 
     why: str = ""
     optional: bool = False
+    error: type[GradcoreError] = ShapeError
     cheap = True
     derivative = Linear((_same,))
 
@@ -481,12 +483,15 @@ class SpecifyShape(Op):
         return tuple(agreed([n.value, m]) for n, m in zip(extents, x.shape, strict=True))
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the tensor, or raise ShapeError."""
+        """Return the tensor, or raise the error."""
         x, *extents = arrays
-        wanted = tuple(map(int, extents))
-        if x.shape != wanted:
-            raise ShapeError(f"got shape {x.shape} where it must be {wanted}: {self.why}")
+        self.compare(x.shape, tuple(map(int, extents)))
         return x
+
+    def compare(self, have: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+        """Raise the error if a concrete shape is not as it must be."""
+        if have != wanted:
+            raise self.error(f"got shape {have} where it must be {wanted}: {self.why}")
 
 
 @final

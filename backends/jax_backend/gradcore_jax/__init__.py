@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.util import find_spec
 
-from gradcore.backend import Backend, Unavailable
+from gradcore.backend import Backend, Deferred, Unavailable
 from gradcore.plugins import hookimpl
 
 
@@ -14,6 +14,4 @@ def gradcore_backends() -> Iterable[Backend]:
     """Contribute the backend, or say that JAX is not installed."""
     if find_spec("jax") is None:
         return [Unavailable("jax", "jax is not installed: pip install 'gradcore[jax]'")]
-    from gradcore_jax.backend import JaxBackend  # noqa: PLC0415 - its own dependency
-
-    return [JaxBackend()]
+    return [Deferred("jax", "gradcore_jax.backend:JaxBackend")]

@@ -21,7 +21,7 @@ from gradcore.ops.index import Subtensor, is_advanced
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
+from gradcore.rewrite.loops.parts import Input, Loop, State, first_of, suffices
 
 
 @canonicalize.rule(op=Scan, examples=[examples.gradient])
@@ -61,7 +61,11 @@ def tidy_inputs(node: Apply) -> list[Variable] | None:
     if replaced:
         loop.substitute(replaced)
     read = set(ancestors(loop.outputs))
-    loop.sequences = [each for each in loop.sequences if each.inner in read]
+    loop.sequences = [
+        each
+        for each in loop.sequences
+        if each.inner in read or not suffices(extents_of(each.outer)[0], loop.steps)
+    ]
     loop.constants = [each for each in loop.constants if each.inner in read]
     return loop.build().all if before != (len(loop.sequences), len(loop.constants)) else None
 
@@ -152,7 +156,8 @@ def _stack_outside(loop: Loop, v: Variable) -> Variable | None:
         if each.inner is v:
             return first_of(each.outer, loop.steps)
     outside = {each.inner: each.outer for each in loop.constants}
-    if v in outside or isinstance(v, Constant):
+    enough = all(suffices(extents_of(each.outer)[0], loop.steps) for each in loop.sequences)
+    if enough and (v in outside or isinstance(v, Constant)):
         x = outside.get(v, v)
         return LANGUAGE["alloc"](x, loop.steps, *extents_of(x))
     return None

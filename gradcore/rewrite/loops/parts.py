@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gradcore.graph import Apply, FunctionGraph, Variable, substitute
+from gradcore.errors import ScanError
+from gradcore.graph import Apply, Extent, FunctionGraph, Variable, substitute
 from gradcore.graph.nodes import constant_extent, extents_of
+from gradcore.ops.scalars import minimum
 from gradcore.ops.scan import Scan
+from gradcore.ops.shape import SpecifyShape
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,23 @@ class Built:
         return [*self.states, *self.stacks, *([] if self.taken is None else [self.taken])]
 
 
+def suffices(n: Extent, steps: Variable) -> bool:
+    """Return whether a sequence of ``n`` elements is known to have enough for ``steps``."""
+    if isinstance(n, int):
+        known = constant_extent(steps)
+        return known is not None and known <= n
+    if n is steps:
+        return True
+    return steps.owner is not None and steps.owner.op is minimum and n in steps.owner.inputs
+
+
 def first_of(sequence: Variable, steps: Variable) -> Variable:
-    """Return as many elements of a sequence as there are steps."""
-    n = extents_of(sequence)[0]
+    """Return as many elements of a sequence as there are steps, which must not be too many."""
+    n, *others = extents_of(sequence)
     if n is steps or (isinstance(n, int) and constant_extent(steps) == n):
         return sequence
-    return sequence[:steps]
+    part = sequence[:steps]
+    if suffices(n, steps):
+        return part
+    why = "a scan takes 0 steps or more, and no more than a sequence has elements"
+    return SpecifyShape(why, error=ScanError)(part, steps, *others)

@@ -1,0 +1,116 @@
+"""Extents, as Python integers.
+
+The decision: arithmetic on extents stays in Python, where it is exact and costs nothing; it never
+becomes a tensor, unless other arithmetic reads it.  So no kernel waits for a device to tell it a
+shape, torch.compile sees symbolic extents instead of data, and vmap meets no number it must not
+read.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from gradcore.graph import Apply, FunctionGraph, Variable
+from gradcore.graph.nodes import constant_extent
+from gradcore.ops import scalars
+from gradcore.ops.create import Arange
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.index import IncSubtensor, Subtensor
+from gradcore.ops.scan import Scan
+from gradcore.ops.shape import Alloc, MakeVector, Reshape, SpecifyShape
+from gradcore.ops.shape import Extent as ExtentOp
+
+
+def whole(n: Any) -> int:
+    """Return an extent, a Python integer already or a tensor of one."""
+    return n if isinstance(n, int) else int(n)
+
+
+class Extent:
+    """What reads an integer operand of a node: once for all if it is a constant."""
+
+    def __init__(self, variable: Variable) -> None:
+        self.known = constant_extent(variable)
+
+    def __call__(self, value: Any) -> int:
+        """Return the operand's value, given what a kernel got for it."""
+        return whole(value) if self.known is None else self.known
+
+
+def _quotient(x: int, y: int) -> int:
+    return x // y if y else 0
+
+
+def _remainder(x: int, y: int) -> int:
+    return x % y if y else 0
+
+
+ARITHMETIC: Mapping[Any, Callable[..., Any]] = {
+    scalars.add: operator.add,
+    scalars.sub: operator.sub,
+    scalars.mul: operator.mul,
+    scalars.neg: operator.neg,
+    scalars.int_div: _quotient,
+    scalars.mod: _remainder,
+    scalars.maximum: max,
+    scalars.minimum: min,
+    scalars.CASTS["int64"]: whole,
+}
+"""The rows that compute extents, on Python integers."""
+
+TAKING: Mapping[type, slice] = {
+    Alloc: slice(1, None),
+    Arange: slice(None),
+    IncSubtensor: slice(2, None),
+    MakeVector: slice(0),
+    Reshape: slice(1, None),
+    Scan: slice(1),
+    SpecifyShape: slice(1, None),
+    Subtensor: slice(1, None),
+}
+"""Ops whose kernels take Python integers for integer scalars: which operands they must know."""
+
+
+def reads_values(node: Apply, told: Collection[Variable]) -> bool:
+    """Return whether the kernel of ``node`` turns a tensor into an integer."""
+    return any(
+        v.ndim == 0 and v not in told and constant_extent(v) is None
+        for v in node.inputs[TAKING.get(type(node.op), slice(0))]
+    )
+
+
+def told(graph: FunctionGraph) -> set[Variable]:
+    """Return the variables of ``graph`` that are computed from extents alone."""
+    found: set[Variable] = set()
+    for node in graph.nodes:
+        if isinstance(node.op, ExtentOp) or (
+            isinstance(node.op, Elementwise)
+            and node.op in ARITHMETIC
+            and node.out.ndim == 0
+            and node.out.dtype == "int64"
+            and any(v in found for v in node.inputs)
+            and all(v in found or constant_extent(v) is not None for v in node.inputs)
+        ):
+            found.add(node.out)
+    return found
+
+
+def make_told(node: Apply) -> Callable[..., int]:
+    """Return what computes an extent."""
+    op = node.op
+    if isinstance(op, ExtentOp):
+        axis = op.axis
+
+        def extent(x: Any) -> int:
+            return x.shape[axis]
+
+        return extent
+    function = ARITHMETIC[op]
+    readers = [Extent(v) for v in node.inputs]
+
+    def computed(*values: Any) -> int:
+        return function(*(read(value) for read, value in zip(readers, values, strict=True)))
+
+    return computed

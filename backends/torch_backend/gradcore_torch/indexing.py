@@ -1,0 +1,236 @@
+"""Reading and writing parts of a tensor, by NumPy's index language.
+
+torch has no slice backwards, takes bytes for masks, places the axes of arrays otherwise beside a
+number, and leaves open which of several writes to an element lasts.  So an index is taken in two
+steps: slices and numbers first, forwards and then flipped; then arrays, with the axes that they
+index moved to the front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcore.errors import ShapeError
+from gradcore.graph import Apply, Variable
+from gradcore.ops.index import (
+    IncSubtensor,
+    Nonzero,
+    Pattern,
+    Slice,
+    Subtensor,
+    filled,
+    is_advanced,
+)
+from gradcore_torch.extents import Extent
+from gradcore_torch.library import torch
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a part of a tensor is.
+
+    key : the slices forwards, the numbers and the new axes.
+    flipped : axes of ``x[key]`` that are then read backwards.
+    indexed : axes of ``x[key]`` that arrays index.
+    arrays : these arrays, of int64 and of one shape.
+    at : where in the part the axes of the arrays stand.
+    """
+
+    key: tuple[Any, ...]
+    flipped: tuple[int, ...] = ()
+    indexed: tuple[int, ...] = ()
+    arrays: tuple[Any, ...] = ()
+    at: int = 0
+
+    def cut(self, x: Any) -> Any:
+        """Return ``x`` after the first step; a view of it, unless something is flipped."""
+        found = x[self.key] if self.key else x
+        return found.flip(self.flipped) if self.flipped else found
+
+    def fronted(self, x: Any) -> Any:
+        """Return a view of ``x`` with the indexed axes in front."""
+        return x.movedim(self.indexed, tuple(range(len(self.indexed))))
+
+    def spread(self) -> tuple[int, ...]:
+        """Return the axes of the part that come from the arrays."""
+        return tuple(range(self.at, self.at + self.arrays[0].ndim))
+
+    def read(self, x: Any) -> Any:
+        """Return the part of ``x``."""
+        found = self.cut(x)
+        if not self.arrays:
+            return found
+        found = self.fronted(found)[self.arrays]
+        axes = self.spread()
+        return found.movedim(tuple(range(len(axes))), axes) if self.at else found
+
+
+def _forwards(entry: slice, n: int) -> slice:
+    """Return a slice forwards of the elements that ``entry``, which goes backwards, takes."""
+    taken = range(n)[entry]
+    return slice(taken[-1], taken[0] + 1, -taken.step) if taken else slice(0, 0)
+
+
+def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Place]:
+    """Return a function of a tensor and the indices that fill ``pattern`` to the place it says."""
+    extents = [Extent(v) if not v.ndim else None for v in indices]
+    advanced = is_advanced(pattern)
+    numbers = [k for k, e in enumerate(pattern) if not (e is None or isinstance(e, Slice))]
+    together = advanced and numbers == list(range(numbers[0], numbers[-1] + 1))
+
+    def placed(x: Any, *values: Any) -> Place:
+        known = [read(v) if read else v for read, v in zip(extents, values, strict=True)]
+        key: list[Any] = []
+        flipped: list[int] = []
+        arrays: dict[int, Any] = {}
+        axis = out = 0
+        for given in filled(pattern, known):
+            entry: Any = given
+            is_slice = isinstance(given, slice)
+            if is_slice and (entry.step or 1) < 0:
+                flipped.append(out)
+                entry = _forwards(entry, x.shape[axis])
+            elif advanced and not is_slice and entry is not None:
+                arrays[out] = _as_array(entry, x, axis)
+                entry = slice(None)
+            key.append(entry)
+            axis += entry is not None
+            out += is_slice or advanced or entry is None
+        at = next(iter(arrays)) if together else 0
+        return Place(tuple(key), tuple(flipped), tuple(arrays), _aligned(arrays.values()), at)
+
+    if indices or any(isinstance(e, Slice) and not _is_forwards(e) for e in pattern):
+        return placed
+    fixed = Place(filled(pattern, ()))
+
+    def known_place(x: Any) -> Place:
+        return fixed
+
+    return known_place
+
+
+def _is_forwards(entry: Slice) -> bool:
+    """Return whether a slice is known to go forwards."""
+    return entry.step is None or (isinstance(entry.step, int) and entry.step > 0)
+
+
+def _as_array(index: Any, x: Any, axis: int) -> Any:
+    """Return indices into ``axis`` of ``x`` as int64, or raise IndexError.
+
+    On a CPU the reading itself looks at the bounds; elsewhere an index out of bounds would end
+    the whole process's use of the device.
+    """
+    n = x.shape[axis]
+    if isinstance(index, int):
+        index = torch.tensor(index, device=x.device)
+    index = index.long()
+    if index.device.type != "cpu":
+        outside = (index < -n) | (index >= n)
+        if bool(outside.any()):
+            wrong = int(index[outside].flatten()[0])
+            raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {n}")
+    return index
+
+
+def _aligned(arrays: Collection[Any]) -> tuple[Any, ...]:
+    """Return index arrays in the shape that they broadcast to, or raise IndexError."""
+    try:
+        return tuple(torch.broadcast_tensors(*arrays)) if arrays else ()
+    except RuntimeError:
+        shapes = ", ".join(str(tuple(a.shape)) for a in arrays)
+        raise IndexError(
+            f"shape mismatch: indexing arrays could not be broadcast together: {shapes}"
+        ) from None
+
+
+def make_subtensor(node: Apply) -> Callable[..., Any]:
+    """Return the kernel of a `Subtensor`."""
+    op = node.op
+    assert isinstance(op, Subtensor)
+    place = placing(op.pattern, node.inputs[1:])
+
+    def part(x: Any, *indices: Any) -> Any:
+        return place(x, *indices).read(x)
+
+    return part
+
+
+def make_inc_subtensor(node: Apply) -> Callable[..., Any]:
+    """Return the kernel of an `IncSubtensor`."""
+    op = node.op
+    assert isinstance(op, IncSubtensor)
+    place = placing(op.pattern, node.inputs[2:])
+    stretching = node.inputs[1].type.shape
+    arrays = [v for v in node.inputs[2:] if v.ndim]
+    distinct = all(v.owner is not None and isinstance(v.owner.op, Nonzero) for v in arrays)
+
+    def changed(x: Any, y: Any, *indices: Any) -> Any:
+        where = place(x, *indices)
+        out = _copy(x, y)
+        cut = where.cut(out)
+        if where.arrays:
+            _write_at_arrays(where, cut, y, stretching, op.overwrite, distinct)
+        else:
+            values = _stretched(y, cut.shape, stretching).to(x.dtype)
+            _ = cut.copy_(values) if op.overwrite else cut.add_(values)
+        if where.flipped:
+            out[where.key] = cut.flip(where.flipped)
+        return out
+
+    return changed
+
+
+def _copy(x: Any, y: Any) -> Any:
+    """Return a copy of ``x`` that ``y`` can be written into.
+
+    Under vmap a tensor must be a stack to take one, so it is made one of both: minus a zero of
+    the stack of ``y``, which leaves every number alone, -0 and NaN too.
+    """
+    return x - y.new_zeros((), dtype=x.dtype) if x.dtype.is_floating_point else x.clone()
+
+
+def _write_at_arrays(
+    where: Place,
+    cut: Any,
+    y: Any,
+    stretching: Sequence[int | None],
+    overwrite: bool,
+    distinct: bool,
+) -> None:
+    """Write ``y`` into ``cut`` where arrays index it."""
+    target = where.fronted(cut)
+    stack = where.arrays[0]
+    axes = where.spread()
+    rest = target.shape[len(where.arrays) :]
+    shape = (*rest[: where.at], *stack.shape, *rest[where.at :])
+    values = _stretched(y, shape, stretching).to(cut.dtype)
+    values = values.movedim(axes, tuple(range(len(axes)))).reshape(stack.numel(), *rest)
+    flat = tuple(a.reshape(-1) for a in where.arrays)
+    if overwrite and not distinct and stack.numel() > 1:
+        values = values[_last_writers(flat, target.shape)]
+    target.index_put_(flat, values, accumulate=not overwrite)
+
+
+def _last_writers(arrays: Sequence[Any], shape: Sequence[int]) -> Any:
+    """Return, for each write, which write to the same element comes last.
+
+    All of them then write the same, in whatever order they run.
+    """
+    element = torch.zeros_like(arrays[0])
+    for index, n in zip(arrays, shape, strict=False):
+        element = element * n + torch.where(index < 0, index + n, index)
+    _, group = torch.unique(element, return_inverse=True)
+    order = torch.arange(len(group), device=group.device)
+    return torch.zeros_like(order).scatter_reduce(0, group, order, "amax")[group]
+
+
+def _stretched(y: Any, shape: Sequence[int], stretching: Sequence[int | None]) -> Any:
+    """Return ``y`` in ``shape``; only extents that are known to be 1 stretch."""
+    for axis in range(-y.ndim, 0):
+        if y.shape[axis] != shape[axis] and stretching[axis] != 1:
+            raise ShapeError(
+                f"cannot write shape {tuple(y.shape)} into a part of shape {tuple(shape)}"
+            )
+    return y.expand(tuple(shape))

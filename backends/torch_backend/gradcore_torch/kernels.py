@@ -1,0 +1,438 @@
+"""The table: what computes each op, on tensors.
+
+Under a row stands a function of tensors, under a class of ops what makes one for a node.  Rows
+that torch has under their own name stand nowhere: they are found.  Every function leaves its
+operands alone and computes in torch, so torch can trace, batch and differentiate it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from gradcore.backend import Kernels
+from gradcore.errors import AssertionFailedError, ShapeError
+from gradcore.execute import Runner
+from gradcore.graph import Apply, FunctionGraph, Variable
+from gradcore.ops.broadcasting import extent_check, with_check
+from gradcore.ops.control import (
+    Assert,
+    Conditional,
+    DisconnectedGrad,
+    GradClip,
+    GradScale,
+    IfElse,
+    Print,
+    ZeroGrad,
+)
+from gradcore.ops.create import Arange
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.index import ArgSort, IncSubtensor, Nonzero, Sort, Subtensor
+from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
+from gradcore.ops.scalars import __all__ as core_rows
+from gradcore.ops.scan import Scan
+from gradcore.ops.shape import (
+    Alloc,
+    DimShuffle,
+    Join,
+    MakeVector,
+    Repeat,
+    Reshape,
+    ShapeOf,
+    SpecifyShape,
+)
+from gradcore.ops.shape import Extent as ExtentOp
+from gradcore_torch.extents import Extent
+from gradcore_torch.indexing import make_inc_subtensor, make_subtensor
+from gradcore_torch.library import DTYPES, torch
+from gradcore_torch.loops import make_recurrence, make_scan
+from gradcore_torch.scalars import ROWS, SHARING
+
+Function: TypeAlias = Callable[..., Any]
+Unary: TypeAlias = Callable[[Any], Any]
+
+
+# reductions -------------------------------------------------------------------------------------
+def _flattened(x: Any, axes: Sequence[int]) -> Any:
+    """Return ``x`` with ``axes`` made one, the last."""
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    extents = [x.shape[axis] for axis in kept]
+    return x.permute(*kept, *axes).reshape(*extents, math.prod(x.shape[a] for a in axes))
+
+
+def _extreme(kind: str, x: Any, axes: Sequence[int]) -> Any:
+    if any(x.shape[axis] == 0 for axis in axes):
+        raise ValueError(f"zero-size array to reduction operation {kind} which has no identity")
+    return (torch.amax if kind == "max" else torch.amin)(x, dim=axes)
+
+
+REDUCTIONS: dict[str, Callable[[Any, Sequence[int], Any], Any]] = {
+    "sum": lambda x, axes, dtype: torch.sum(x, dim=axes, dtype=dtype),
+    "prod": lambda x, axes, dtype: torch.prod(_flattened(x, axes), dim=-1, dtype=dtype),
+    "max": lambda x, axes, dtype: _extreme("max", x, axes),
+    "min": lambda x, axes, dtype: _extreme("min", x, axes),
+    "any": lambda x, axes, dtype: torch.any(x != 0, dim=axes),
+    "all": lambda x, axes, dtype: torch.all(x != 0, dim=axes),
+}
+"""For each kind of reduction, a function of a tensor, the axes (at least one) and the dtype."""
+
+
+def _make_reduce(node: Apply) -> Unary:
+    op = node.op
+    assert isinstance(op, Reduce)
+    axes, dtype = op.axes, DTYPES[node.out.dtype]
+    if not axes:  # no axes are all axes, to torch
+        return lambda x: (x != 0 if op.kind in ("any", "all") else x).to(dtype, copy=True)
+    reduce = REDUCTIONS[op.kind]
+    return lambda x: reduce(x, axes, dtype)
+
+
+def _make_arg_reduce(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, ArgReduce)
+    function = torch.argmax if op.kind == "max" else torch.argmin
+
+    def found(x: Any) -> Any:
+        if x.shape[op.axis] == 0:
+            raise ValueError(f"attempt to get {op.label()} of an empty sequence")
+        return function(x.byte() if x.dtype == torch.bool else x, dim=op.axis)
+
+    return found
+
+
+def _make_cumulative(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, Cumulative)
+    function = torch.cumsum if op.kind == "sum" else torch.cumprod
+    return functools.partial(function, dim=op.axis, dtype=DTYPES[node.out.dtype])
+
+
+# shapes -----------------------------------------------------------------------------------------
+def _make_shape(node: Apply) -> Unary:
+    return lambda x: torch.tensor(x.shape, dtype=torch.int64, device=x.device)
+
+
+def _make_extent(node: Apply) -> Unary:
+    op = node.op
+    assert isinstance(op, ExtentOp)
+    return lambda x: torch.tensor(x.shape[op.axis], dtype=torch.int64, device=x.device)
+
+
+def _make_vector(node: Apply) -> Function:
+    dtype = DTYPES[node.out.dtype]
+
+    def vector(*scalars: Any) -> Any:
+        tensors = [n for n in scalars if not isinstance(n, int)]
+        if not tensors:
+            return torch.tensor(scalars, dtype=dtype)
+        device = tensors[0].device
+        return torch.stack([torch.as_tensor(n, dtype=dtype, device=device) for n in scalars])
+
+    return vector
+
+
+def _make_dimshuffle(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, DimShuffle)
+    ndim = node.inputs[0].ndim
+    kept = [axis for axis in op.order if isinstance(axis, int)]
+    dropped = [axis for axis in range(ndim) if axis not in kept]
+    order = (*kept, *dropped)
+    key = (*(None if axis == "x" else slice(None) for axis in op.order), *(0 for _ in dropped))
+    permutes, picks = order != tuple(range(ndim)), None in key or bool(dropped)
+
+    def shuffled(x: Any) -> Any:
+        for axis in dropped:
+            if x.shape[axis] != 1:
+                raise ShapeError(f"cannot drop axis {axis}: its extent is {x.shape[axis]}, not 1")
+        view = x.permute(order) if permutes else x
+        return view[key] if picks else view
+
+    return shuffled
+
+
+def _shape_reader(extents: Sequence[Variable]) -> Callable[[Sequence[Any]], tuple[int, ...]]:
+    """Return what reads a shape from operands that are extents."""
+    readers = [Extent(v) for v in extents]
+    if all(read.known is not None for read in readers):
+        known = tuple(read.known or 0 for read in readers)
+        return lambda values: known
+    return lambda values: tuple([read(value) for read, value in zip(readers, values, strict=True)])
+
+
+def _fits(size: int, shape: Sequence[int]) -> bool:
+    """Return whether ``size`` elements go into ``shape``, in which -1 may stand for what is left.
+
+    Asked before rather than tried: torch.compile cannot catch what goes wrong while it traces.
+    """
+    known = math.prod(n for n in shape if n != -1)
+    if any(n < -1 for n in shape):
+        return False
+    if -1 not in shape:
+        return known == size
+    return shape.count(-1) == 1 and known != 0 and size % known == 0
+
+
+def _make_reshape(node: Apply) -> Function:
+    shape_of = _shape_reader(node.inputs[1:])
+
+    def reshaped(x: Any, *extents: Any) -> Any:
+        shape = shape_of(extents)
+        if not _fits(x.numel(), shape):
+            raise ShapeError(f"cannot reshape shape {tuple(x.shape)} to {shape}")
+        return x.reshape(shape)
+
+    return reshaped
+
+
+def _make_alloc(node: Apply) -> Function:
+    value, *extents = node.inputs
+    shape_of = _shape_reader(extents)
+    lead = len(extents) - value.ndim
+    stretching = [axis for axis, n in enumerate(value.type.shape) if n == 1]
+
+    def stretched(array: Any, *wanted: Any) -> Any:
+        shape = shape_of(wanted)
+        fits = all(
+            axis in stretching or array.shape[axis] == shape[lead + axis]
+            for axis in range(array.ndim)
+        )
+        if not fits or any(n < 0 for n in shape):
+            raise ShapeError(f"cannot broadcast {value} of shape {tuple(array.shape)} to {shape}")
+        return array.expand(shape)
+
+    return stretched
+
+
+def _make_join(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, Join)
+    dtype, mixed = DTYPES[node.out.dtype], len({v.dtype for v in node.inputs}) > 1
+
+    def joined(*arrays: Any) -> Any:
+        others = [(*a.shape[: op.axis], *a.shape[op.axis + 1 :]) for a in arrays]
+        if any(shape != others[0] for shape in others):
+            shapes = ", ".join(str(tuple(a.shape)) for a in arrays)
+            raise ShapeError(f"cannot join shapes {shapes} along axis {op.axis}")
+        return torch.cat([a.to(dtype) for a in arrays] if mixed else arrays, dim=op.axis)
+
+    return joined
+
+
+def _make_specify_shape(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, SpecifyShape)
+    shape_of = _shape_reader(node.inputs[1:])
+
+    def checked(x: Any, *extents: Any) -> Any:
+        op.compare(tuple(x.shape), shape_of(extents))
+        return x
+
+    return checked
+
+
+def _make_repeat(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, Repeat)
+
+    def repeated(x: Any, counts: Any) -> Any:
+        if len(counts) not in (1, x.shape[op.axis]):
+            raise ValueError(f"cannot repeat {x.shape[op.axis]} elements by {len(counts)} counts")
+        if bool((counts < 0).any()):
+            raise ValueError("counts may not be negative")
+        return torch.repeat_interleave(x, counts.long(), dim=op.axis)
+
+    return repeated
+
+
+def _make_arange(node: Apply) -> Function:
+    extent = Extent(node.inputs[0])
+
+    def numbers(n: Any) -> Any:
+        device = None if isinstance(n, int) else n.device
+        return torch.arange(max(extent(n), 0), dtype=torch.int64, device=device)
+
+    return numbers
+
+
+# orders -----------------------------------------------------------------------------------------
+def _make_nonzero(node: Apply) -> Function:
+    single = len(node.outputs) == 1
+
+    def indices(x: Any) -> Any:
+        found = torch.nonzero(x, as_tuple=True)
+        return found[0] if single else found
+
+    return indices
+
+
+def _make_sort(node: Apply) -> Unary:
+    op = node.op
+    assert isinstance(op, Sort)
+    return lambda x: torch.sort(x, dim=op.axis, stable=True).values
+
+
+def _make_arg_sort(node: Apply) -> Unary:
+    op = node.op
+    assert isinstance(op, ArgSort)
+    return lambda x: torch.sort(x, dim=op.axis, stable=True).indices
+
+
+# products ---------------------------------------------------------------------------------------
+def _matmul_of(dtype: str) -> Callable[[Any, Any], Any]:
+    """Return the product of operands of ``dtype``: torch has none of booleans."""
+    wanted = DTYPES[dtype]
+    if dtype == "bool":
+        return lambda x, y: torch.matmul(x.int(), y.int()) != 0
+    if not dtype.startswith("float"):
+        return lambda x, y: _integer_matmul(x.to(wanted), y.to(wanted))
+    return lambda x, y: torch.matmul(x.to(wanted), y.to(wanted))
+
+
+def _integer_matmul(x: Any, y: Any) -> Any:
+    """Return a product of integers, which torch has on a CPU only."""
+    if x.device.type == "cpu":
+        return torch.matmul(x, y)
+    left = x.unsqueeze(-1) if y.ndim > 1 else x
+    right = y.unsqueeze(-3) if y.ndim > 1 and x.ndim > 1 else y
+    return torch.sum(left * right, dim=-2 if y.ndim > 1 else -1, dtype=x.dtype)
+
+
+def _make_dot(node: Apply) -> Function:
+    product = _matmul_of(node.out.dtype)
+
+    def dot(x: Any, y: Any) -> Any:
+        if x.shape[-1] != y.shape[0]:
+            raise ShapeError(
+                f"dot of shapes {tuple(x.shape)} and {tuple(y.shape)}: the inner extents differ"
+            )
+        return product(x, y)
+
+    return dot
+
+
+def _make_matmul(node: Apply) -> Function:
+    product = _matmul_of(node.out.dtype)
+
+    def matmul(x: Any, y: Any) -> Any:
+        if x.shape[-1] != y.shape[-2]:
+            raise ShapeError(f"matmul of shapes {tuple(x.shape)} and {tuple(y.shape)}")
+        return product(x, y)
+
+    return with_check(extent_check(node, core=2), matmul)
+
+
+# choice, checks and messages --------------------------------------------------------------------
+def _make_ifelse(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, IfElse)
+    n = op.outputs
+
+    def chosen(condition: Any, *branches: Any) -> Any:
+        taken = branches[:n] if bool(condition) else branches[n:]
+        return taken if n > 1 else taken[0]
+
+    return chosen
+
+
+def _make_conditional(node: Apply, then: Runner, orelse: Runner) -> Function:
+    one = len(node.outputs) == 1
+
+    def run(condition: Any, *operands: Any) -> Any:
+        outputs = (then if bool(condition) else orelse)(*operands)
+        return outputs[0] if one else outputs
+
+    return run
+
+
+def _make_assert(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, Assert)
+
+    def checked(x: Any, *conditions: Any) -> Any:
+        if not all(bool((c != 0).all()) for c in conditions):
+            raise AssertionFailedError(op.message)
+        return x
+
+    return checked
+
+
+def _make_print(node: Apply) -> Function:
+    op = node.op
+
+    def printed(x: Any) -> Any:
+        op.reference(x.numpy(force=True))
+        return x
+
+    return printed
+
+
+def _make_mark(node: Apply) -> Unary:
+    return lambda x: x
+
+
+CLASSES: dict[type, Function] = {
+    Reduce: _make_reduce,
+    ArgReduce: _make_arg_reduce,
+    Cumulative: _make_cumulative,
+    Recurrence: make_recurrence,
+    ShapeOf: _make_shape,
+    ExtentOp: _make_extent,
+    MakeVector: _make_vector,
+    DimShuffle: _make_dimshuffle,
+    Reshape: _make_reshape,
+    Alloc: _make_alloc,
+    Join: _make_join,
+    SpecifyShape: _make_specify_shape,
+    Repeat: _make_repeat,
+    Subtensor: make_subtensor,
+    IncSubtensor: make_inc_subtensor,
+    Nonzero: _make_nonzero,
+    Sort: _make_sort,
+    ArgSort: _make_arg_sort,
+    Arange: _make_arange,
+    Dot: _make_dot,
+    MatMul: _make_matmul,
+    IfElse: _make_ifelse,
+    Conditional: _make_conditional,
+    Assert: _make_assert,
+    Print: _make_print,
+    ZeroGrad: _make_mark,
+    DisconnectedGrad: _make_mark,
+    GradScale: _make_mark,
+    GradClip: _make_mark,
+    Scan: make_scan,
+}
+"""What makes the function for a node, by the class of its op."""
+
+KERNELS: Kernels = {**ROWS, **CLASSES}
+"""The table."""
+
+FRESH = (
+    *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
+    *(IncSubtensor, Sort, ArgSort, Arange, Dot, MatMul),
+)
+"""Ops whose kernels return memory that nothing else refers to."""
+
+
+def is_fresh(variable: Variable) -> bool:
+    """Return whether what is computed for ``variable`` shares memory with nothing else.
+
+    Of a row from elsewhere nothing is known: what torch has under its name may return a view.
+    """
+    if variable.owner is None:
+        return False
+    op = variable.owner.op
+    if isinstance(op, Elementwise):
+        return op not in SHARING and op.name in core_rows
+    if isinstance(op, Scan):  # its last states may be its first ones, or constants
+        return variable.index >= op.states
+    return isinstance(op, FRESH)
+
+
+def shared_outputs(graph: FunctionGraph) -> list[int]:
+    """Return which outputs of ``graph`` must be copied to be the caller's own."""
+    return [k for k, v in enumerate(graph.outputs) if v in graph.outputs[:k] or not is_fresh(v)]
