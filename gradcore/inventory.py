@@ -54,7 +54,7 @@ def backends() -> list[BackendInfo]:
     'numpy'
     """
     nodes = [list(_nodes(op)) for op in registry().ops]
-    return [_info(registry().backend(name), nodes) for name in sorted(registry().backends)]
+    return [_info(registry().backend(name), nodes) for name in sorted(registry().contributed)]
 
 
 def _info(backend: Backend, nodes: list[list[Apply]]) -> BackendInfo:

@@ -94,7 +94,7 @@ class Mode:
         known = registry()
         names = PREFERRED if self.backend is None else (self.backend,)
         for name in names:
-            backend = known.backend(name) if name in known.backends else None
+            backend = known.backend(name) if name in known.contributed else None
             reason = backend.unavailable() if backend is not None else None
             if backend is not None and reason is None:
                 return backend.configured(dict(self.options))
@@ -103,7 +103,7 @@ class Mode:
         raise ModeError(
             f"there is no backend {self.backend!r}" if self.backend else "no backend works here",
             here(),
-            f"installed: {', '.join(sorted(known.backends)) or 'none'}",
+            f"installed: {', '.join(sorted(known.contributed)) or 'none'}",
         )
 
 

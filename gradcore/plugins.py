@@ -99,7 +99,8 @@ class Hooks:
 class Registry:
     """All that plugins contribute.
 
-    backends : by name.
+    contributed : the backends as plugins contributed them, by name; `backend` returns one that is
+        ready.
     ops : the ops of the core and of all plugins: rows, and classes of ops.
     stages : the stages of the optimizer, with the rules of all plugins.
     known_failures : for each backend.
@@ -107,7 +108,7 @@ class Registry:
     completed : the backends for which that was done.
     """
 
-    backends: Mapping[str, Backend]
+    contributed: Mapping[str, Backend]
     ops: tuple[Op | type[Op], ...] = ()
     stages: tuple[Stage | Pass | Group, ...] = STAGES
     known_failures: Mapping[str, tuple[KnownFailure, ...]] = field(
@@ -122,7 +123,7 @@ class Registry:
         Raises PluginError: they contradict its own.
         """
         if name not in self.completed:
-            self.completed[name] = self.complete(self.backends[name])
+            self.completed[name] = self.complete(self.contributed[name])
         return self.completed[name]
 
 

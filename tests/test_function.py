@@ -349,7 +349,7 @@ def test_names_of_modes():
 
 def test_a_backend_that_cannot_run_says_why(monkeypatch):
     lacking = Unavailable("lacking", "it is not installed: pip install it")
-    backends = {**registry().backends, "lacking": lacking}
+    backends = {**registry().contributed, "lacking": lacking}
     monkeypatch.setattr("gradcore.mode.registry", lambda: type(registry())(backends))
     with pytest.raises(UnavailableError, match="'lacking' cannot run here: it is not installed"):
         function([x], x, mode="lacking")

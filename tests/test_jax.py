@@ -559,8 +559,12 @@ def test_transformations(x64, rng):
     assert jax.config.jax_enable_x64 is False
 
 
-@pytest.mark.parametrize("x64", [False, True])
-@pytest.mark.parametrize("name", PROGRAMS)
+HALF_WIDTH = ("logistic", "indexed", "written", "recurrent")
+
+
+@pytest.mark.parametrize(
+    ("name", "x64"), [*((n, True) for n in PROGRAMS), *((n, False) for n in HALF_WIDTH)]
+)
 def test_embedded_programs(name, x64, rng):
     x, w = T.dmatrix("x"), T.dmatrix("w")
     y = PROGRAMS[name](x, w) + 0 * w.sum()

@@ -189,10 +189,10 @@ def test_registering_by_hand():
             plugins.register(plugin("another"), "mine")
         with pytest.raises(PluginError, match="both contribute a backend 'byhand'"):
             plugins.register(plugin("byhand"), "other")
-        assert "byhand" in plugins.registry().backends
+        assert "byhand" in plugins.registry().contributed
     finally:
         plugins.unregister("mine")
-    assert "byhand" not in plugins.registry().backends
+    assert "byhand" not in plugins.registry().contributed
 
 
 def test_rules_and_ops_of_plugins(install):

@@ -27,7 +27,7 @@ def write_backend(name: str, folder: Path) -> Path:
     """
     if not (name.isidentifier() and name.islower() and name.isascii()):
         raise ValueError(f"a backend is named with lower-case letters, digits and _, not {name!r}")
-    if name in registry().backends:
+    if name in registry().contributed:
         raise ValueError(f"there is already a backend {name!r}")
     root = folder / f"gradcore-{name}"
     root.mkdir(parents=True)
