@@ -1,0 +1,206 @@
+"""The backend: graphs as functions that XLA compiles.
+
+The whole graph is traced once for each set of shapes, and becomes one program of XLA; see
+`gradcore_jax.tracing` for the graphs that cannot be.
+
+The decision: dtypes are NumPy's, in a context of their own, whatever the user has told JAX about 64
+bits; no setting of the user's is read or changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, ClassVar, Self
+
+from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profile
+from gradcore.errors import ModeError, UnavailableError
+from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here
+from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore_jax import embedding
+from gradcore_jax.kernels import KERNELS, NAMESPACES
+from gradcore_jax.tracing import (
+    ENABLE_X64,
+    KNOWN_SIZE,
+    Strategies,
+    concrete,
+    is_known,
+    jax,
+    jnp,
+    opaque,
+    strong,
+    with_known,
+)
+
+PLATFORMS = ("cpu", "gpu", "tpu")
+
+
+def _devices(platform: str) -> Sequence[Any]:
+    """Return the devices of a platform; JAX raises where it has no such platform."""
+    try:
+        return jax.devices(platform)
+    except RuntimeError:
+        return ()
+
+
+class Awaited(Profile):
+    """A profile that waits for each result: JAX returns before it has computed."""
+
+    def timed(self, node: Apply, kernel: Kernel) -> Kernel:
+        """Return ``kernel``, noting under ``node`` the time until its results are there."""
+        return super().timed(node, lambda *arrays: jax.block_until_ready(kernel(*arrays)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JaxBackend(ArrayBackend):
+    """Runs graphs with JAX.
+
+    device : where to run: a platform, and which of its devices ("cpu", "gpu", "gpu:1"); None: the
+        one that JAX prefers.
+    """
+
+    name: ClassVar[str] = "jax"
+    dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS))
+    device: str | None = None
+
+    # what it is ---------------------------------------------------------------------------------
+    def version(self) -> str:
+        """Return the version of JAX."""
+        return jax.__version__
+
+    def devices(self) -> Sequence[str]:
+        """Return the devices that JAX sees here."""
+        return [
+            f"{platform}:{k}" for platform in PLATFORMS for k, _ in enumerate(_devices(platform))
+        ]
+
+    def configured(self, options: Mapping[str, Any]) -> Self:
+        """Return this backend with ``options``.
+
+        Raises ModeError: there is no such option, or the device is none by name.
+        UnavailableError: there is no such device here.
+        """
+        found = super().configured(options)
+        found.place()
+        return found
+
+    def place(self) -> Any:
+        """Return the device of JAX to run on, or None for the one that JAX prefers."""
+        if self.device is None:
+            return None
+        platform, _, index = self.device.partition(":")
+        platform = "gpu" if platform == "cuda" else platform
+        if platform not in PLATFORMS or not (index or "0").isdecimal():
+            raise ModeError(
+                f"{self.device!r} is no device of the backend 'jax'",
+                here(),
+                "devices: " + ", ".join(self.devices()),
+            )
+        there = _devices(platform)
+        if int(index or "0") >= len(there):
+            raise UnavailableError(
+                f"JAX sees no device {self.device!r} here",
+                here(),
+                "devices: " + ", ".join(self.devices()),
+            )
+        return there[int(index or "0")]
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return the context to trace and run in: with NumPy's dtypes, on the device."""
+        if self.device is None:
+            return ENABLE_X64(True)
+        contexts = ExitStack()
+        contexts.enter_context(ENABLE_X64(True))
+        contexts.enter_context(jax.default_device(self.place()))
+        return contexts
+
+    # arrays -------------------------------------------------------------------------------------
+    @property
+    def kernels(self) -> Kernels:
+        """The table."""
+        return KERNELS
+
+    @property
+    def namespaces(self) -> Sequence[Any]:
+        """Where elementwise functions are looked for by name."""
+        return NAMESPACES
+
+    def array(self, value: Any) -> Any:
+        """Return ``value`` as an array of JAX; one of JAX as it is, but moved to the device."""
+        if not isinstance(value, jax.Array):
+            return jnp.array(value) if self.native else jnp.asarray(value)
+        return value if self.device is None else jax.device_put(value, self.place())
+
+    def numpy(self, array: Any) -> Any:
+        """Return ``array`` as a NumPy array; a tracer has no elements and is `UntraceableError`."""
+        return concrete(array, "a kernel in NumPy")
+
+    def cast(self, array: Any, dtype: str) -> Any:
+        """Return ``array`` in ``dtype``; what is known stays known."""
+        return array.astype(dtype) if is_known(array) else strong(array, dtype)
+
+    def described(self, value: Any) -> tuple[str, tuple[int, ...]] | None:
+        """Return dtype and shape of an array of JAX, which is taken without a copy."""
+        return (str(value.dtype), value.shape) if isinstance(value, jax.Array) else None
+
+    def owned(self, outputs: Sequence[Any], inputs: Sequence[Any]) -> Sequence[Any]:
+        """Return ``outputs`` as arrays of JAX, which nobody can write to."""
+        return [jnp.array(output) if is_known(output) else output for output in outputs]
+
+    # graphs -------------------------------------------------------------------------------------
+    def constant(self, constant: Constant) -> Any:
+        """Return a constant: a small one is known, a large one is on the device."""
+        small = constant.data.size <= KNOWN_SIZE
+        return constant.data if small else self.array(constant.data)
+
+    def kernel(self, node: Apply, fallback: Collection[Apply] = ()) -> Kernel:
+        """Return the function of arrays that computes ``node``, or what is known of it."""
+        found = super().kernel(node, fallback)
+        return found if node in fallback else with_known(node, found)
+
+    def remarks(self, graph: FunctionGraph) -> Sequence[str]:
+        """Say which nodes keep the graph from being compiled as a whole."""
+        return [
+            f"{node.op} acts on concrete arrays: the graph runs node by node"
+            for node in opaque(graph)
+        ]
+
+    def compile(
+        self,
+        graph: FunctionGraph,
+        profile: Profile | None = None,
+        fallback: Collection[Apply] = (),
+    ) -> Executable:
+        """Return a function that runs ``graph``; with a profile, node by node."""
+        noted = None if profile is None else Awaited(profile.calls, profile.seconds, profile.nodes)
+        dtypes = [v.dtype for v in graph.outputs]
+        with self.scope():
+            run = self.runner(graph, fallback, noted)
+
+        def eager(*values: Any) -> tuple[Any, ...]:
+            return run(*map(self.array, values))
+
+        run_all = Strategies(
+            run,
+            [i for i, v in enumerate(graph.inputs) if not v.ndim and v.type.is_discrete],
+            eager,
+            graph,
+            tracing=noted is None and not opaque(graph, fallback),
+        )
+
+        # A compiled program takes NumPy arrays faster than JAX's own conversion does; but it may
+        # read them later, or pass them on, which nobody sees if the results are waited for.
+        direct = not self.native and self.device is None
+
+        def execute(*values: Any) -> Sequence[Any]:
+            with self.scope():
+                given = values if direct else [self.array(value) for value in values]
+                outputs = run_all(*given)
+                return self.owned(outputs, given) if self.native else self.returned(outputs, dtypes)
+
+        return execute
+
+    def embedded(self, graphs: Embedding) -> Callable[..., Any]:
+        """Return ``graphs.value`` as a JAX function with a derivative."""
+        return embedding.embedded(graphs, self.runner)
