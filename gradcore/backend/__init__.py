@@ -6,6 +6,7 @@ an array library; ``coverage`` finds what a backend lacks; ``profile`` notes whe
 
 from gradcore.backend.arrays import ArrayBackend as ArrayBackend
 from gradcore.backend.arrays import Kernels as Kernels
+from gradcore.backend.arrays import performs as performs
 from gradcore.backend.contract import Backend as Backend
 from gradcore.backend.contract import Deferred as Deferred
 from gradcore.backend.contract import Embedding as Embedding

@@ -85,10 +85,12 @@ def _source(value: Any) -> str:
     """Return a parameter of an op as an expression."""
     if isinstance(value, enum.Enum):
         return f"{type(value).__module__}.{value}"
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, tuple):
         items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType] - of anything
         return f"({', '.join(map(_source, items))}{',' if len(items) == 1 else ''})"
-    if dataclasses.is_dataclass(value) and not isinstance(value, FunctionGraph | type):
+    if dataclasses.is_dataclass(value) and not isinstance(value, FunctionGraph):
         fields = (
             f"{field.name}={_source(getattr(value, field.name))}"
             for field in dataclasses.fields(value)

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.backend.arrays import performs
+from gradcore.backend import performs
 from gradcore.errors import UnsupportedError
 from gradcore.graph import Apply, Array, FunctionGraph, Kernel
 from gradcore.ops.control import Print

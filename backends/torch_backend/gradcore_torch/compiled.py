@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import getitem
 from typing import Any
 
-from gradcore.backend.arrays import performs
+from gradcore.backend import performs
 from gradcore.execute import Runner
 from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Variable
 from gradcore.ops.control import Assert, Conditional, IfElse, Print
