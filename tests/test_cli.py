@@ -9,7 +9,8 @@ import gradcore
 from gradcore import Mode, plugins
 from gradcore.backend import Unavailable
 from gradcore.cli import main
-from gradcore.conformance.cases import Level, Unsupported, cases
+from gradcore.conformance.case import Level, Unsupported
+from gradcore.conformance.cases import cases
 
 
 @pytest.fixture

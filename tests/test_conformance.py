@@ -9,7 +9,8 @@ import gradcore
 import gradcore.tensor as T
 import gradcore_numpy
 from gradcore import Mode, plugins
-from gradcore.conformance.cases import Level, case, cases
+from gradcore.conformance.case import Level
+from gradcore.conformance.cases import case, cases
 from gradcore.conformance.layouts import LAYOUTS
 from gradcore.conformance.precision import Expected, expected
 from gradcore.conformance.samples import op_classes, rows

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gradcore.conformance.cases import Level, cases
+from gradcore.conformance.case import Level
+from gradcore.conformance.cases import cases
 
 MATRIX = runpy.run_path(str(Path(__file__).parents[1] / "docs/matrix.py"))
 REPORTS = MATRIX["reports"]()

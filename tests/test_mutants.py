@@ -8,7 +8,8 @@ import pytest
 
 import gradcore_numpy
 from gradcore import Mode, plugins
-from gradcore.conformance.cases import Level, Mismatch, cases
+from gradcore.conformance.case import Level, Mismatch
+from gradcore.conformance.cases import cases
 from gradcore.execute import straight_line
 from gradcore.ops.elementwise import Elementwise, Trait
 from gradcore.ops.index import IncSubtensor

@@ -12,6 +12,7 @@ from gradcore import plugins
 from gradcore.backend import ArrayBackend, Backend
 from gradcore.errors import ModeError, PluginError, UnavailableError, UnsupportedError
 from gradcore.execute import straight_line
+from gradcore.plugins import folding
 from gradcore.rewrite import Stage
 
 x = T.dscalar("x")
@@ -46,11 +47,11 @@ class Entry(SimpleNamespace):
 @pytest.fixture
 def install(monkeypatch):
     """Return a function that installs plugins, beside those that are there."""
-    real = plugins.entry_points
+    real = folding.entry_points
 
     def installed(**added):
         entries = [Entry(name=name, loaded=loaded) for name, loaded in added.items()]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: [*real(group=group), *entries])
+        monkeypatch.setattr(folding, "entry_points", lambda group: [*real(group=group), *entries])
         plugins.registry.cache_clear()
 
     yield installed

@@ -8,191 +8,34 @@ first order; *full*, everything with everything.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from gradcore.compile import function
 from gradcore.conformance import checks, special
+from gradcore.conformance.case import Case, Level, Subject, by_reference, judged_by
 from gradcore.conformance.checks import Built, scalar
-from gradcore.conformance.layouts import LAYOUTS, contiguous
+from gradcore.conformance.layouts import LAYOUTS
 from gradcore.conformance.loops import LOOPS, VALUES, Loop
-from gradcore.conformance.precision import Expected, expected
+from gradcore.conformance.precision import Expected
 from gradcore.conformance.programs import PROGRAMS
 from gradcore.conformance.samples import accepted, draw, op_classes, row_samples, rows
 from gradcore.errors import GradcoreError
 from gradcore.gradient import Rop, grad
-from gradcore.graph import Array, Op, Variable
+from gradcore.graph import Op, Variable
 from gradcore.graph.op import Sample
 from gradcore.graph.types import DISCRETE, FLOATS
-from gradcore.mode import Mode
 from gradcore.ops.control import Conditional, GradientMark
 from gradcore.ops.elementwise import Elementwise
 from gradcore.rewrite import STAGES
 from gradcore.tensor import cos
 
-DERIVED = 2.0**-36
-"""How far a result of a whole graph may be off, relative to its largest element (float64)."""
-
 MIXED = (("float32", "int32"), ("float32", "float64"), ("int8", "uint8"), ("bool", "float64"))
 """Pairs of dtypes that meet in one op."""
 
 
-class Level(enum.IntEnum):
-    """How much is run."""
-
-    SMOKE = 0
-    CORE = 1
-    FULL = 2
-
-
-class Mismatch(AssertionError):
-    """A backend differs from the reference."""
-
-
-class Unsupported(Exception):
-    """A backend lacks something, and says what."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One thing that every backend must do as the reference does.
-
-    check : what is checked: a name of a builder of `gradcore.conformance.checks`, or loop, program.
-    op : the name of the op, or of the loop or program.
-    name : dtype, shape, layout: what tells it from other cases of its check and op.
-    level : from which level on it is run.
-    build : makes the graph and the values for its inputs.
-    judge : makes what the outputs should be.
-    optimizer : which stages rewrite the graph.
-    subject : the op with its operands, for a program that shows a failure.
-    """
-
-    check: str
-    op: str
-    name: str
-    level: Level
-    build: Callable[[], Built]
-    judge: Callable[[Built], list[Expected]]
-    optimizer: bool | tuple[str, ...] = True
-    subject: Subject | None = field(default=None, compare=False)
-
-    @property
-    def id(self) -> str:
-        """The name of the whole."""
-        return f"{self.check}-{self.op}-{self.name}".replace(" ", "_")
-
-    def run(self, mode: Mode) -> None:
-        """Run it.
-
-        mode : which backend runs it, with its options.
-
-        Raises Mismatch; Unsupported: the backend lacks something that the graph needs.
-        """
-        built = self.build()
-        chosen = Mode(mode.backend, self.optimizer, fallback="numpy", **dict(mode.options))
-        f = function(built.inputs, built.outputs, chosen, on_unused_input="ignore")
-        if f.maker.fallback:
-            raise Unsupported("; ".join(dict.fromkeys(lack.reason for lack in f.maker.fallback)))
-        wanted = self.judge(built)
-        kept = [a.copy() for a in built.values]
-        try:
-            found = f(*built.values)
-        except Exception as error:  # whatever a backend raises, it is what the reference does not
-            raise Mismatch(f"raised {type(error).__name__}: {error}") from error
-        for k, (output, result, want) in enumerate(zip(built.outputs, found, wanted, strict=True)):
-            complaint = _ownership(result, found[:k], built.values) or _typing(output, result)
-            complaint = complaint or want.complaint(result)
-            if complaint is not None:
-                raise Mismatch(f"output {k} {complaint}")
-        for i, (before, after) in enumerate(zip(kept, built.values, strict=True)):
-            if not _identical(before, after):
-                raise Mismatch(f"wrote to its input {i}: {after}, which was {before}")
-
-
-def _identical(a: Array, b: Array) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-
-
-def _ownership(result: Any, others: Sequence[Array], inputs: Sequence[Array]) -> str | None:
-    if type(result) is not np.ndarray:
-        return f"is {type(result).__name__}, no array"
-    if not result.flags.writeable:
-        return "cannot be written to: it is not the caller's own"
-    for what, arrays in (("an input", inputs), ("another output", others)):
-        if any(np.shares_memory(result, a) for a in arrays):
-            return f"shares memory with {what}"
-    return None
-
-
-def _typing(output: Variable, result: Array) -> str | None:
-    if result.dtype.name != output.dtype:
-        return f"has dtype {result.dtype}, its type is {output.type}"
-    if not output.type.admits(result.shape):
-        return f"has shape {result.shape}, its type is {output.type}"
-    return None
-
-
-# what should come out ---------------------------------------------------------------------------
-def by_reference(built: Built) -> list[Expected]:
-    """Return what the reference makes of the graph as it is written."""
-    plain = function(
-        built.inputs, built.outputs, Mode("numpy", optimizer=False), on_unused_input="ignore"
-    )
-    return list(map(_derived, plain(*built.values)))
-
-
-def _derived(value: Array) -> Expected:
-    """Return an expected value with the tolerance for results of whole graphs."""
-    if value.dtype.kind != "f":
-        return Expected(value, np.zeros(value.shape))
-    finite = np.abs(value[np.isfinite(value)])
-    scale = max(1.0, float(finite.max(initial=0)))
-    unit = float(np.finfo(value.dtype).eps) / float(np.finfo("float64").eps)
-    return Expected(value, np.full(value.shape, DERIVED * unit * scale))
-
-
-@dataclass(frozen=True)
-class Subject:
-    """An op with several draws of operands to test it on.
-
-    draws : the operands, in C order.
-    constant : for each operand, whether it is a constant, and the same in all draws.
-    layout : how the others lie in memory, a key of `LAYOUTS`.
-    """
-
-    op: Op
-    draws: tuple[tuple[Array, ...], ...]
-    constant: tuple[bool, ...]
-    layout: str = "contiguous"
-
-    def laid(self) -> tuple[tuple[Array, ...], ...]:
-        """Return the draws as they lie in memory."""
-        lay = LAYOUTS[self.layout]
-        return tuple(
-            tuple(a if fixed else lay(a) for a, fixed in zip(operands, self.constant, strict=True))
-            for operands in self.draws
-        )
-
-    def built(self, check: str) -> Built:
-        """Return the graph of a check."""
-        return getattr(checks, check)(self.op, self.laid(), self.constant)
-
-    def outputs(self, signed_zeros: bool = False) -> list[Expected]:
-        """Return what the outputs of the op itself should be."""
-        operands = [contiguous(a) for a in self.laid()[0]]
-        node, _, _ = checks.applied(self.op, operands, self.constant)
-        return expected(node, operands, signed_zeros=signed_zeros)
-
-
-def _judged_by(subject: Subject, signed_zeros: bool = False) -> Callable[[Built], list[Expected]]:
-    """Return what judges a graph by the op itself, on the operands of ``subject``."""
-    return lambda _: subject.outputs(signed_zeros)
-
-
+# ops --------------------------------------------------------------------------------------------
 def _subject(sample: Sample, dtype: str) -> Subject:
     rng = np.random.default_rng(1234)
     draws = tuple(tuple(draw(arg, rng, dtype) for arg in sample.operands) for _ in range(3))
@@ -208,7 +51,7 @@ def _case(check: str, name: str, level: Level, subject: Subject) -> Case:
         name,
         level,
         lambda: subject.built(check),
-        _judged_by(subject) if own else by_reference,
+        judged_by(subject) if own else by_reference,
         optimizer=not own,
         subject=subject,
     )
@@ -263,7 +106,7 @@ def _special_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
         level = Level.CORE if dtypes[0] in {"float64", "float32", "int64", "int8"} else Level.FULL
         case = _case("value", f"{dtypes[0]}-{group}", level, subject)
         signed = group == "zeros" and op not in special.TIES
-        yield replace(case, judge=_judged_by(subject, signed))
+        yield replace(case, judge=judged_by(subject, signed))
 
 
 def _shapes(sample: Sample) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.conformance.cases import Case, Subject
+from gradcore.conformance.case import Case, Subject
 from gradcore.graph import FunctionGraph, Op
 from gradcore.mode import Mode
 from gradcore.ops.elementwise import Elementwise

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gradcore.conformance.cases import Case, Level, Mismatch, Unsupported, cases
+from gradcore.conformance.case import Case, Level, Mismatch, Unsupported
+from gradcore.conformance.cases import cases
 from gradcore.conformance.options import PROPERTY
 from gradcore.conformance.source import program
 from gradcore.errors import GradcoreError

@@ -1,20 +1,9 @@
-"""What plugins contribute, and the one frozen registry that it is folded into.
-
-A plugin is a module (or an object) with hooks that return data, marked with `hookimpl`.  It is
-found through the ``gradcore`` entry-point group when something is first asked for, or handed to
-`register`.  Whatever it returns is checked; conflicts and malformed plugins are errors that name
-the plugin; a plugin that cannot be imported makes its backend unavailable, with the reason.
-
-The decision: hooks return data, each is called once, and the registry does not change while it is
-used.  Rejected: hooks that are called while graphs are compiled, which make a plugin's order of
-import matter.
-"""
+"""The folding of all plugins into one registry, with the checks of what they return."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import MappingProxyType
@@ -22,77 +11,15 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from gradcore.backend import Backend, Deferred, Kernels, Unavailable
+from gradcore.backend import Backend, Deferred, Unavailable
 from gradcore.errors import PluginError
 from gradcore.graph import Op
 from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
+from gradcore.plugins.hooks import API, GROUP, Hooks, KnownFailure
 from gradcore.rewrite import STAGES, Group, Pass, Rule, Stage
 
-GROUP = "gradcore"
-"""The entry-point group."""
-
-API = 1
-"""The version of the hooks.  A plugin may say which it was written for: ``GRADCORE_API = 1``."""
-
-hookspec = pluggy.HookspecMarker(GROUP)
-hookimpl = pluggy.HookimplMarker(GROUP)
-"""Marks a function of a plugin as a hook."""
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class KnownFailure:
-    """Cases of the conformance suite that a backend is known to fail; a pass is a failure too.
-
-    The fields but for the reason are patterns as of a shell (``*`` matches anything).
-
-    op : the name of an op.
-    check : the name of a check.
-    reason : why it fails.
-    case : the rest of the name of a case: dtype, shape, layout.
-    """
-
-    op: str
-    check: str
-    reason: str
-    case: str = "*"
-
-
-class Hooks:
-    """The hooks."""
-
-    @hookspec
-    def gradcore_backends(self) -> Iterable[Backend]:
-        """Return backends, usable or not; an unusable one says why."""
-        return ()
-
-    @hookspec
-    def gradcore_ops(self) -> Iterable[Op | type[Op]]:
-        """Return ops declared outside the core: rows, and classes with samples.
-
-        The conformance suite runs them on every backend.
-        """
-        return ()
-
-    @hookspec
-    def gradcore_kernels(self, backend: str) -> Kernels:
-        """Return kernels for ``backend`` of ops that are not its own; see `gradcore.backend`.
-
-        It is asked only for backends that work here.
-        """
-        return {}
-
-    @hookspec
-    def gradcore_rules(self, stage: str) -> Iterable[Rule | Pass]:
-        """Return rules to add to a stage of the optimizer, and passes to run after it."""
-        return ()
-
-    @hookspec
-    def gradcore_known_failures(self, backend: str) -> Iterable[KnownFailure]:
-        """Return what ``backend`` is known to fail in the conformance suite."""
-        return ()
 
 
 @dataclass(frozen=True)
@@ -127,47 +54,11 @@ class Registry:
         return self.completed[name]
 
 
-_registered: dict[str, Any] = {}
+class Folding:
+    """The folding of the installed plugins, and of others by name, into a registry."""
 
-
-def register(plugin: Any, name: str | None = None) -> None:
-    """Add a plugin, a module or an object with hooks, to those that are installed.
-
-    name : what to call it in messages; by default its ``__name__``, or the name of its class.
-
-    Raises PluginError: it is malformed or contradicts another; then nothing is added.
-    """
-    label = name or getattr(plugin, "__name__", type(plugin).__name__)
-    if label in _registered:
-        raise PluginError(f"there is already a plugin {label!r}", fix="give it another name")
-    _registered[label] = plugin
-    registry.cache_clear()
-    try:
-        registry()
-    except PluginError:
-        unregister(label)
-        raise
-
-
-def unregister(name: str) -> None:
-    """Take back a plugin that was added by `register`."""
-    del _registered[name]
-    registry.cache_clear()
-
-
-@functools.cache
-def registry() -> Registry:
-    """Return what the plugins contribute.
-
-    Raises PluginError: a plugin is malformed, or two contradict one another.
-    """
-    return _Folding().registry()
-
-
-class _Folding:
-    """The folding of all plugins into a registry."""
-
-    def __init__(self) -> None:
+    def __init__(self, others: Mapping[str, Any]) -> None:
+        self.others = others
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(Hooks)
         self.backends: dict[str, Backend] = {}
@@ -184,7 +75,7 @@ class _Folding:
                 self.backends[entry.name] = Unavailable(entry.name, reason)
             else:
                 self._admit(plugin, entry.name)
-        for name, plugin in _registered.items():
+        for name, plugin in self.others.items():
             self._admit(plugin, name)
         for owner, backend in self._returned("gradcore_backends", Backend):
             self._claim("backend", backend.name, owner)

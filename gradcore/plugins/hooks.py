@@ -1,0 +1,75 @@
+"""The hooks: what a plugin may contribute, and the marks that make a function one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pluggy
+
+from gradcore.backend import Backend, Kernels
+from gradcore.graph import Op
+from gradcore.rewrite import Pass, Rule
+
+GROUP = "gradcore"
+"""The entry-point group."""
+
+API = 1
+"""The version of the hooks.  A plugin may say which it was written for: ``GRADCORE_API = 1``."""
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+"""Marks a function of a plugin as a hook."""
+
+
+@dataclass(frozen=True)
+class KnownFailure:
+    """Cases of the conformance suite that a backend is known to fail; a pass is a failure too.
+
+    The fields but for the reason are patterns as of a shell (``*`` matches anything).
+
+    op : the name of an op.
+    check : the name of a check.
+    reason : why it fails.
+    case : the rest of the name of a case: dtype, shape, layout.
+    """
+
+    op: str
+    check: str
+    reason: str
+    case: str = "*"
+
+
+class Hooks:
+    """The hooks."""
+
+    @hookspec
+    def gradcore_backends(self) -> Iterable[Backend]:
+        """Return backends, usable or not; an unusable one says why."""
+        return ()
+
+    @hookspec
+    def gradcore_ops(self) -> Iterable[Op | type[Op]]:
+        """Return ops declared outside the core: rows, and classes with samples.
+
+        The conformance suite runs them on every backend.
+        """
+        return ()
+
+    @hookspec
+    def gradcore_kernels(self, backend: str) -> Kernels:
+        """Return kernels for ``backend`` of ops that are not its own; see `gradcore.backend`.
+
+        It is asked only for backends that work here.
+        """
+        return {}
+
+    @hookspec
+    def gradcore_rules(self, stage: str) -> Iterable[Rule | Pass]:
+        """Return rules to add to a stage of the optimizer, and passes to run after it."""
+        return ()
+
+    @hookspec
+    def gradcore_known_failures(self, backend: str) -> Iterable[KnownFailure]:
+        """Return what ``backend`` is known to fail in the conformance suite."""
+        return ()
