@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from gradcore.backend import Backend, Deferred, Unavailable
-from gradcore.plugins import hookimpl
+from gradcore.plugins import KnownFailure, hookimpl
+from gradcore_jax.failures import KNOWN_FAILURES
 
 
 @hookimpl
@@ -15,3 +16,9 @@ def gradcore_backends() -> Iterable[Backend]:
     if find_spec("jax") is None:
         return [Unavailable("jax", "jax is not installed: pip install 'gradcore[jax]'")]
     return [Deferred("jax", "gradcore_jax.backend:JaxBackend")]
+
+
+@hookimpl
+def gradcore_known_failures(backend: str) -> Iterable[KnownFailure]:
+    """Tell where JAX computes otherwise than the reference."""
+    return KNOWN_FAILURES if backend == "jax" else ()

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from gradcore.backend import Backend, Deferred, Unavailable
 from gradcore.plugins import KnownFailure, hookimpl
+from gradcore_torch.failures import KNOWN_FAILURES
 
 
 @hookimpl
@@ -21,34 +22,3 @@ def gradcore_backends() -> Iterable[Backend]:
 def gradcore_known_failures(backend: str) -> Iterable[KnownFailure]:
     """Tell where torch computes otherwise than the reference."""
     return KNOWN_FAILURES if backend == "torch" else ()
-
-
-_FMOD = "torch's vectorized fmod gives NaN where the quotient overflows"
-_LIMIT = "SciPy's gammaln(-inf) is -inf, torch's the limit, inf"
-
-KNOWN_FAILURES = (
-    *(
-        KnownFailure("mod", "value", _FMOD, f"{dtype}-{values}")
-        for dtype in ("float32", "float64")
-        for values in ("special", "subnormal")
-    ),
-    KnownFailure("gammaln", "value", _LIMIT, "float*-special"),
-    KnownFailure(
-        "gammaln",
-        "value",
-        "SciPy's gammaln overflows where its argument is subnormal, torch's does not",
-        "float64-subnormal",
-    ),
-    KnownFailure(
-        "digamma",
-        "value",
-        "torch's digamma loses digits near its zeros, which SciPy treats apart",
-        "float64-special",
-    ),
-    KnownFailure(
-        "polygamma",
-        "value",
-        "torch's zeta is 0 where it is subnormal, at the largest numbers",
-        "float64-special",
-    ),
-)

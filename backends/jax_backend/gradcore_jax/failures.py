@@ -1,0 +1,50 @@
+"""Where JAX computes otherwise than NumPy, and why; found by the conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gradcore.plugins import KnownFailure
+
+FLUSH = "XLA on a CPU takes subnormal numbers for zero"
+DIGITS = "JAX's function is less accurate there than SciPy's"
+
+WIDE = "float[36]*"
+"""float32 and float64: float16 is computed in float32, where its subnormals are none."""
+
+
+def _values(case: str, reason: str, *ops: str) -> Iterable[KnownFailure]:
+    return (KnownFailure(op, "value", reason, case) for op in ops)
+
+
+KNOWN_FAILURES = (
+    *_values(
+        f"{WIDE}-subnormal", FLUSH,
+        "add", "sub", "mul", "true_div", "int_div", "mod", "pow", "reciprocal", "sqrt", "sign",
+        "log", "log2", "log10", "log1p", "arcsin", "arctan2", "sinh", "arcsinh", "arctanh", "erf",
+        "erfinv", "erfcinv", "gamma", "gammaln", "digamma", "polygamma", "floor", "ceil",
+        "maximum", "minimum", "clip", "switch", "eq", "neq", "lt", "le", "gt", "ge", "cast_bool",
+    ),
+    *_values("float64-subnormal", FLUSH, "tanh"),
+    *_values("float32-subnormal", FLUSH, "cast_float64"),
+    *_values(
+        f"{WIDE}-special", f"{FLUSH}, as a result too",
+        "mul", "true_div", "pow", "reciprocal", "arcsin", "arctan2", "erfinv",
+    ),
+    *_values(f"{WIDE}-special", DIGITS, "gamma", "digamma", "erfcinv"),
+    *_values("int8-special", DIGITS, "gamma"),
+    *_values("float32-zeros", "JAX's gammaln is off in absolute terms near its roots", "gammaln"),
+    *_values("float*-special", "SciPy's gammaln(-inf) is -inf, JAX's the limit, inf", "gammaln"),
+    *_values(
+        "float*-special", "JAX's polygamma is NaN at infinity, and 0 at the largest numbers",
+        "polygamma",
+    ),
+    *_values("bool-*2x[13]*", "JAX's polygamma is NaN at its poles, SciPy's infinite", "polygamma"),
+    *_values("float*-zeros", "JAX keeps the sign of a zero where NumPy drops it", "sign", "erfinv"),
+    *_values("float*-zeros", "JAX drops the sign of a zero where NumPy keeps it", "int_div", "mod"),
+    *_values(
+        "bool-2x3,3", "XLA makes of a boolean times a number a choice, so that 0 * inf is 0",
+        "true_div",
+    ),
+)  # fmt: skip
+"""What the backend is known to fail."""
