@@ -46,7 +46,8 @@ def conformance(session: nox.Session, backend: str) -> None:
     report = f"docs/reports/{backend}.json"
     session.run(
         "pytest", "--pyargs", "gradcore.conformance", "--gradcore-backend", backend,
-        "--gradcore-report", report, "--numprocesses", "auto", "-q", *session.posargs,
+        "--level", "full", "--gradcore-report", report, "--numprocesses", "auto", "-q",
+        *session.posargs,
     )  # fmt: skip
     own = [str(path) for path in Path("tests").glob(f"test_{backend}.py")]
     session.run("pytest", *own, "tests/test_random_graphs.py", "--numprocesses", "auto", "-q")
