@@ -9,7 +9,7 @@ from typing import Any
 from gradcore.backend import Backend
 from gradcore.config import config
 from gradcore.errors import ModeError, UnavailableError
-from gradcore.graph import here
+from gradcore.graph import here, on_behalf_of
 from gradcore.plugins import registry
 from gradcore.rewrite import Group, Pass, Stage
 
@@ -97,7 +97,8 @@ class Mode:
             backend = known.backend(name) if name in known.contributed else None
             reason = backend.unavailable() if backend is not None else None
             if backend is not None and reason is None:
-                return backend.configured(dict(self.options))
+                with on_behalf_of(here()):
+                    return backend.configured(dict(self.options))
             if self.backend is not None and reason is not None:
                 raise UnavailableError(f"the backend {name!r} cannot run here: {reason}", here())
         raise ModeError(
