@@ -216,4 +216,8 @@ class TorchBackend(ArrayBackend):
 
     def embedded(self, graphs: Embedding) -> Callable[..., Any]:
         """Return ``graphs.value`` as a function of tensors, inside torch's autograd."""
-        return embedded(self, graphs)
+        return embedded(
+            graphs,
+            lambda device: dataclasses.replace(self, device=device).runner,
+            device=self.device or "cpu",
+        )

@@ -12,40 +12,43 @@ a ``backward``.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from gradcore.backend import Embedding
 from gradcore.errors import ArgumentError
-from gradcore.graph import Variable
+from gradcore.execute import Runner
+from gradcore.graph import FunctionGraph, Variable
 from gradcore_torch.kernels import shared_outputs
 from gradcore_torch.library import NAMES, torch
 
-if TYPE_CHECKING:
-    from gradcore_torch.backend import TorchBackend
+
+Running: TypeAlias = Callable[[FunctionGraph], Runner]
+"""What makes a function of tensors of a graph."""
 
 
-def embedded(backend: TorchBackend, graphs: Embedding) -> Callable[..., Any]:
+def embedded(
+    graphs: Embedding, running_on: Callable[[str], Running], device: str
+) -> Callable[..., Any]:
     """Return ``graphs.value`` as a function of tensors, with gradcore's derivatives.
 
-    It runs on the device of its first tensor.
+    It runs on the device of its first tensor, or else on ``device``.
     """
     inputs = graphs.value.inputs
 
     @functools.cache
-    def on(device: str) -> Any:
-        return _differentiable(dataclasses.replace(backend, device=device), graphs)
+    def differentiable_on(device: str) -> Any:
+        return _differentiable(running_on(device), graphs)
 
     def function(*values: Any) -> Any:
         """Return the value for tensors (or what they can be made of)."""
         if len(values) != len(inputs):
             raise ArgumentError(f"the function takes {len(inputs)} arguments, got {len(values)}")
         tensors = [v for v in values if isinstance(v, torch.Tensor)]
-        device = tensors[0].device if tensors else torch.device(backend.device or "cpu")
-        given = [_fitting(v, value, device) for v, value in zip(inputs, values, strict=True)]
-        results = on(str(device)).apply(*given)
+        place = tensors[0].device if tensors else torch.device(device)
+        given = [_fitting(v, value, place) for v, value in zip(inputs, values, strict=True)]
+        results = differentiable_on(str(place)).apply(*given)
         return results[0] if graphs.single else list(results)
 
     return function
@@ -65,11 +68,9 @@ def _fitting(variable: Variable, value: Any, device: Any) -> Any:
     return value
 
 
-def _differentiable(backend: TorchBackend, graphs: Embedding) -> Any:
+def _differentiable(running: Running, graphs: Embedding) -> Any:
     """Return a class of ``torch.autograd.Function`` for the graphs, on one device."""
-    value, pushforward, pullback = map(
-        backend.runner, (graphs.value, graphs.pushforward, graphs.pullback)
-    )
+    value, pushforward, pullback = map(running, (graphs.value, graphs.pushforward, graphs.pullback))
     shared = shared_outputs(graphs.value)
     moved, moving = graphs.moved, graphs.moving
     fixed = [k for k in range(len(graphs.value.outputs)) if k not in moving]
