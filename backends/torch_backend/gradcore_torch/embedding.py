@@ -23,7 +23,6 @@ from gradcore.graph import FunctionGraph, Variable
 from gradcore_torch.kernels import shared_outputs
 from gradcore_torch.library import NAMES, torch
 
-
 Running: TypeAlias = Callable[[FunctionGraph], Runner]
 """What makes a function of tensors of a graph."""
 
