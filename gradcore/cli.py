@@ -1,4 +1,4 @@
-"""The command line: ``gradcore backends``, ``gradcore doctor``, ``gradcore new-backend NAME``."""
+"""The command line: ``gradcore backends``, ``doctor``, ``cache``, ``new-backend NAME``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
+from gradcore.cache import default_store
+from gradcore.errors import CacheError
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.inventory import BackendInfo, backends, report
 from gradcore.skeleton import write_backend
@@ -23,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "backends", help="list the backends: which work here, and why others do not"
     )
     commands.add_parser("doctor", help="print what a bug report needs")
+    cache = commands.add_parser("cache", help="the store of compiled code: what it holds; empty it")
+    cache.add_argument("action", choices=("info", "clear"))
     new = commands.add_parser("new-backend", help="write the skeleton of a plugin with a backend")
     new.add_argument("name", help="what mode= will call it")
     new.add_argument("--folder", type=Path, default=Path(), help="where to (here)")
@@ -31,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_backends()
     elif given.command == "doctor":
         _show_report()
+    elif given.command == "cache":
+        return _cache(given.action)
     else:
         return _write(given.name, given.folder)
     return 0
@@ -61,6 +68,23 @@ def _show_report() -> None:
     width = max(map(len, found))
     for name, text in found.items():
         sys.stdout.write(f"{name:{width}}  {text}\n")
+
+
+def _cache(action: str) -> int:
+    try:
+        store = default_store()
+    except CacheError as error:
+        sys.stderr.write(f"gradcore cache: {error}\n")
+        return 2
+    if action == "clear":
+        sys.stdout.write(f"removed {store.clear()} entries from {store.folder}\n")
+        return 0
+    info = store.info()
+    table = Table("folder", "entries", "size", "limit", title="compiled code")
+    table.columns[0].overflow = "fold"
+    table.add_row(str(info.folder), str(info.entries), *map(decimal, (info.size, info.limit)))
+    Console(markup=False).print(table)
+    return 0
 
 
 def _write(name: str, folder: Path) -> int:

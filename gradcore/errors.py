@@ -115,6 +115,14 @@ class UnsupportedError(GradcoreError, NotImplementedError):
     """Something asked for is not supported (by this backend, or yet)."""
 
 
+class CacheError(GradcoreError, OSError):
+    """The folder of compiled code cannot be used."""
+
+
+class CompileError(GradcoreError, RuntimeError):
+    """A compiler refuses generated code: a bug of what generated it."""
+
+
 class PluginError(GradcoreError, RuntimeError):
     """A plugin breaks its contract or contradicts another."""
 

@@ -17,7 +17,7 @@ BACKEND = Path(gradcore_numpy.__file__).parent
 
 # A module may import from those above it, and within its own line.
 ORDER = [
-    {"errors", "config", "language"},
+    {"errors", "config", "language", "cache"},
     {"graph"},
     {"shared"},
     {"derive", "execute"},

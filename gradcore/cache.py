@@ -1,0 +1,244 @@
+"""The store of compiled code on disk: a folder of files that many processes share.
+
+One decision shaped this module: an entry is one file whose name is its key and the digest of its
+content (``<key>-<digest>.so``).  A file of another length or content than its name says is not an
+entry, so a torn write, a killed compiler and a bad disk look alike, and one rename publishes both
+the content and its checksum; there is no index to lock or to repair.  Keys spread evenly over
+sixteen folders, and each keeps to a sixteenth of the limit by itself, so that making room reads a
+sixteenth of the store.  Rejected: a database (a lock, and a library cannot be loaded out of it); a
+checksum in a second file (two renames); a checksum at the end of the file (signed libraries do not
+take it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import platformdirs
+
+from gradcore.errors import CacheError
+
+LIMIT = 512 * 2**20
+"""How many bytes a store holds."""
+
+DIGEST = 24
+"""Hexadecimal digits of a content's digest in the name of an entry."""
+
+ABANDONED = 3600.0
+"""The age in seconds at which an unfinished file belongs to nobody any more."""
+
+RECENT = 60.0
+"""For how many seconds after its last use an entry stays: a process may be about to load it."""
+
+Loaded = TypeVar("Loaded")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a store holds.
+
+    folder : where it is.
+    entries : how many entries there are.
+    size : the bytes of all of them.
+    limit : the bytes that it may hold.
+    """
+
+    folder: Path
+    entries: int
+    size: int
+    limit: int
+
+
+class Store:
+    """Files by key, in a folder that belongs to the user alone.
+
+    folder : where; it is made if it is not there, for the user alone.
+    limit : how many bytes it may hold; what was not used for longest goes first.  What was used
+        within the last minute stays all the same.
+
+    A key is a string of lower-case hexadecimal digits: a digest of all that the content depends on.
+
+    Raises CacheError: the folder cannot be made, is another user's, or others may write to it.
+    """
+
+    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
+        self.folder = folder
+        self.limit = limit
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = folder.stat()
+        except OSError as error:
+            raise CacheError(
+                f"the cache folder {folder} cannot be made: {error}", fix=_FIX
+            ) from None
+        if os.name != "posix":
+            return
+        if found.st_uid != os.geteuid():
+            raise CacheError(
+                f"the cache folder {folder} belongs to user {found.st_uid}, not to you "
+                f"(user {os.geteuid()}): code in it would run as yours",
+                fix=_FIX,
+            )
+        if found.st_mode & 0o022:
+            raise CacheError(
+                f"others may write to the cache folder {folder}: their code would run as yours",
+                fix=f"chmod go-w {folder}, or: {_FIX}",
+            )
+
+    # entries ------------------------------------------------------------------------------------
+    def find(self, key: str, suffix: str) -> Path | None:
+        """Return the entry of ``key``, which counts as used now, or None."""
+        for path in self._named(key, suffix):
+            try:
+                intact = _digest(path) == path.name[len(key) + 1 : len(key) + 1 + DIGEST]
+            except OSError:
+                continue  # another process has removed it
+            if intact:
+                with contextlib.suppress(OSError):  # a store may be read-only
+                    os.utime(path)
+                return path
+            _remove(path)
+        return None
+
+    def obtain(
+        self,
+        key: str,
+        suffix: str,
+        make: Callable[[Path], None],
+        load: Callable[[Path], Loaded],
+    ) -> Loaded:
+        """Return ``load(path)`` of the entry of ``key``, which ``make(path)`` writes if need be.
+
+        An entry that does not load (``load`` raises OSError or ImportError) is made again, once.
+
+        Raises what ``make`` raises, and what ``load`` raises for an entry just made; CacheError:
+        the entry cannot be written.
+        """
+        path = self.find(key, suffix)
+        made = path is None
+        while True:
+            path = path or self.put(key, suffix, make)
+            try:
+                return load(path)
+            except (OSError, ImportError):
+                if made and path.exists():
+                    raise
+                _remove(path)  # or another process has removed it
+            path, made = None, True
+
+    def put(self, key: str, suffix: str, make: Callable[[Path], None]) -> Path:
+        """Return a new entry of ``key``, with the content that ``make(path)`` writes."""
+        folder = self._part(key)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            handle, name = tempfile.mkstemp(suffix, ".unfinished-", folder)
+        except OSError as error:
+            raise CacheError(f"cannot write to the cache: {error}", fix=_FIX) from None
+        os.close(handle)
+        unfinished = Path(name)
+        try:
+            make(unfinished)
+            path = folder / f"{key}-{_digest(unfinished)}{suffix}"
+            unfinished.replace(path)
+        finally:
+            _remove(unfinished)
+        self._make_room(folder)
+        return path
+
+    def _part(self, key: str) -> Path:
+        return self.folder / key[0]
+
+    def _named(self, key: str, suffix: str) -> list[Path]:
+        """Return the files that are called an entry of ``key``."""
+        start = f"{key}-"
+        length = len(start) + DIGEST + len(suffix)
+        try:
+            with os.scandir(self._part(key)) as files:
+                return [
+                    Path(file.path)
+                    for file in files
+                    if file.name.startswith(start)
+                    and file.name.endswith(suffix)
+                    and len(file.name) == length
+                ]
+        except OSError:
+            return []
+
+    # size ---------------------------------------------------------------------------------------
+    def _make_room(self, folder: Path) -> None:
+        """Remove the oldest of a part's entries until the rest keeps to its share of the limit."""
+        entries = sorted(_files(folder), key=lambda entry: entry[1].st_mtime)
+        size = sum(found.st_size for _, found in entries)
+        now = time.time()
+        for path, found in entries:
+            age = now - found.st_mtime
+            if path.name.startswith("."):
+                gone = age > ABANDONED
+            else:
+                gone = size > self.limit // 16 and age > RECENT
+            if gone:
+                _remove(path)
+                size -= found.st_size
+
+    def info(self) -> Info:
+        """Return what the store holds."""
+        found = [stat for _, stat in self._all()]
+        return Info(self.folder, len(found), sum(stat.st_size for stat in found), self.limit)
+
+    def clear(self) -> int:
+        """Remove all entries; return how many."""
+        removed = [_remove(path) for path, _ in self._all()]
+        return sum(removed)
+
+    def _all(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for digit in "0123456789abcdef":
+            for path, found in _files(self.folder / digit):
+                if not path.name.startswith("."):
+                    yield path, found
+
+
+def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    """Return the files in ``folder``, those that vanish meanwhile left out."""
+    found: list[tuple[Path, os.stat_result]] = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as files:
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                found.append((Path(file.path), file.stat(follow_symlinks=False)))
+    return found
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST]
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file; return whether it was there."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+        return True
+    return False
+
+
+_FIX = "set GRADCORE_CACHE_DIR to a folder that you alone may write to"
+
+
+def default_store() -> Store:
+    """Return the user's store: in the user's cache folder, or in ``GRADCORE_CACHE_DIR``.
+
+    Raises CacheError: code in that folder cannot be trusted, or it cannot be made.
+    """
+    return _store(os.environ.get("GRADCORE_CACHE_DIR", ""))
+
+
+@functools.cache
+def _store(folder: str) -> Store:
+    return Store(Path(folder) if folder else platformdirs.user_cache_path("gradcore"))
