@@ -1,0 +1,318 @@
+"""The products of the C backend, compiled alone: every dtype, shape and layout against NumPy."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.linalg.cython_blas
+from hypothesis import given
+from hypothesis import strategies as st
+
+SOURCES = Path(__file__).parents[1] / "backends" / "c_backend" / "gradcore_c"
+COMPILER = next(filter(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang")), None)
+FLAGS = ("-std=gnu11", "-O2", "-march=native", "-fopenmp-simd", "-fno-math-errno")
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
+
+NAMES = {
+    **{f"{kind}{8 * size}": f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)},
+    "f16": "f2",
+    "f32": "f4",
+    "f64": "f8",
+    "b1": "?",
+}
+FACTORS = {
+    "f64": ctypes.c_double,
+    "f32": ctypes.c_float,
+    "f16": ctypes.c_float,
+    "b1": ctypes.c_uint8,
+    **{f"i{bits}": getattr(ctypes, f"c_int{bits}") for bits in (8, 16, 32, 64)},
+    **{f"u{bits}": getattr(ctypes, f"c_uint{bits}") for bits in (8, 16, 32, 64)},
+}
+EXTENTS = (0, 1, 2, 3, 7, 8, 9, 16, 17, 33, 64, 130, 300)
+INT, POINTER = ctypes.c_int64, ctypes.c_void_p
+
+
+class Export(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_char_p), ("address", ctypes.c_void_p))
+
+
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)
+def blas(name):
+    capsule = scipy.linalg.cython_blas.__pyx_capi__.get(name.decode())
+    if capsule is None:
+        return None
+    name_of = ctypes.pythonapi.PyCapsule_GetName
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    address = ctypes.pythonapi.PyCapsule_GetPointer
+    address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return address(capsule, name_of(capsule))
+
+
+class Products:
+    """The functions of one build."""
+
+    def __init__(self, library, blas):
+        self.found = library.gc_products_start(blas)
+        self.addresses = {}
+        for row in (Export * 100).in_dll(library, "gc_products"):
+            if row.name is None:
+                break
+            self.addresses[row.name.decode()] = row.address
+
+    def __call__(self, name, a, b, beta, c):
+        """c[...] = beta * c + a @ b; with three axes, for each along the first."""
+        batched = a.ndim == 3
+        sides = [
+            value
+            for x in (a, b, c)
+            for value in (x.ctypes.data, *(stride // x.itemsize for stride in x.strides))
+        ]
+        strides = [POINTER, *[INT] * a.ndim]
+        side = len(strides)
+        types = [*[INT] * (a.ndim + 1), *strides, *strides, FACTORS[name], *strides]
+        function = ctypes.CFUNCTYPE(None, *types)(
+            self.addresses[("matmul_batched_" if batched else "matmul_") + name]
+        )
+        extents = (*c.shape, a.shape[-1])
+        function(*extents, *sides[: 2 * side], beta, *sides[2 * side :])
+
+
+def built(folder, *flags):
+    library = folder / "products.so"
+    command = [COMPILER, *FLAGS, *flags, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    subprocess.run([*command, "-o", library, SOURCES / "products.c"], check=True)
+    return ctypes.CDLL(str(library))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """No BLAS at all."""
+    nothing = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(lambda name: None)
+    return Products(built(tmp_path_factory.mktemp("own")), nothing)
+
+
+@pytest.fixture(scope="module")
+def by_blas(tmp_path_factory):
+    """Everything that BLAS can do."""
+    return Products(built(tmp_path_factory.mktemp("blas"), "-DGC_BOUND=0"), blas)
+
+
+@pytest.fixture(params=["own", "by_blas"])
+def products(request):
+    return request.getfixturevalue(request.param)
+
+
+def numbers(rng, dtype, shape):
+    if dtype.kind == "f":
+        return rng.standard_normal(shape).astype(dtype)
+    if dtype.kind == "b":
+        return rng.random(shape) < 0.1
+    info = np.iinfo(dtype)
+    return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+
+
+def contiguous(x):
+    return x.copy()
+
+
+def fortran(x):
+    return x.copy(order="F")
+
+
+def padded(x):
+    return spaced(x, (slice(None), slice(2, 2 + x.shape[1])), (x.shape[0], x.shape[1] + 5))
+
+
+def strided(x):
+    return spaced(
+        x, (slice(None, 2 * x.shape[0], 2), slice(1, None, 3)), [3 * n + 1 for n in x.shape]
+    )
+
+
+def reversed_rows(x):
+    return spaced(x, (slice(None, None, -1), slice(None)), x.shape)
+
+
+def reversed_columns(x):
+    return spaced(x, (slice(None), slice(None, None, -1)), x.shape)
+
+
+def spaced(x, where, shape):
+    around = np.full(shape, 1, x.dtype)
+    around[where][: x.shape[0], : x.shape[1]] = x
+    return around[where][: x.shape[0], : x.shape[1]]
+
+
+def same_rows(x):
+    return np.broadcast_to(x[:1] if len(x) else x, x.shape)
+
+
+def same_columns(x):
+    return np.broadcast_to(x[:, :1] if x.shape[1] else x, x.shape)
+
+
+LAYOUTS = (contiguous, fortran, padded, strided, reversed_rows, reversed_columns)
+OPERANDS = (*LAYOUTS, same_rows, same_columns)
+
+
+def exactly(a, b, beta, c):
+    """Return what is to come out, and by how much it may be missed."""
+    if c.dtype.kind == "b":
+        return (a @ b) | (c if beta else False), 0
+    if c.dtype.kind != "f":
+        return a @ b + c.dtype.type(beta) * c, 0
+    wide = np.longdouble if c.dtype == np.float64 else np.float64
+    a, b, old = (x.astype(wide) for x in (a, b, c))
+    if beta == 0:
+        old = np.zeros_like(old)
+    sums = np.float32 if c.dtype == np.float16 else c.dtype
+    value = a @ b + beta * old
+    bound = (np.abs(a) @ np.abs(b) + beta * np.abs(old)) * np.finfo(sums).eps * (a.shape[1] + 2)
+    if c.dtype == np.float16:
+        bound = bound + np.abs(value) * np.finfo(c.dtype).eps / 2
+    return value, bound + np.finfo(c.dtype).smallest_subnormal
+
+
+def check(products, name, a, b, beta, c):
+    value, bound = exactly(a, b, beta, c)
+    if beta == 0 and c.dtype.kind == "f":
+        c[...] = np.nan
+    everything = [x if x.base is None else x.base for x in (a, b, c)]
+    before, old = [x.copy() for x in everything], c.copy()
+    products(name, a, b, beta, c)
+    if c.dtype.kind == "f":
+        assert np.all(np.abs(c - value) <= bound)
+    else:
+        np.testing.assert_array_equal(c, value)
+    c[...] = old
+    for now, then in zip(everything, before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def case(rng, name, extents, layouts, beta):
+    m, n, k = extents
+    dtype = np.dtype(NAMES[name])
+    a, b, c = (
+        lay(numbers(rng, dtype, shape))
+        for lay, shape in zip(layouts, ((m, k), (k, n), (m, n)), strict=True)
+    )
+    return a, b, beta, c
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(
+    extents=st.tuples(*[st.sampled_from(EXTENTS)] * 3),
+    layouts=st.tuples(*[st.sampled_from(OPERANDS)] * 2, st.sampled_from(LAYOUTS)),
+    beta=st.sampled_from((0, 1)),
+    seed=st.integers(0, 1000),
+)
+def test_products_of_every_shape_and_layout(own, by_blas, name, extents, layouts, beta, seed):
+    rng = np.random.default_rng(seed)
+    arguments = case(rng, name, extents, layouts, beta)
+    *operands, c = arguments
+    for products in (own, by_blas):
+        again = layouts[2](np.array(c))
+        check(products, name, *operands, again)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("m", [1, 2, 5, 8, 11])
+@pytest.mark.parametrize("n", [1, 3, 8, 24, 41])
+def test_every_tile(own, rng, name, m, n):
+    for k in (1, 2, 40, 257):
+        for layouts in ((contiguous,) * 3, (fortran, contiguous, contiguous), (fortran,) * 3):
+            check(own, name, *case(rng, name, (m, n, k), layouts, 1))
+
+
+@pytest.mark.parametrize("name", ["f64", "f32", "i64"])
+@pytest.mark.parametrize(
+    "extents", [(600, 130, 300), (130, 600, 700), (37, 9, 5000), (3, 70000, 2)]
+)
+def test_blocks(products, rng, name, extents):
+    for layouts in (
+        (contiguous,) * 3,
+        (fortran, contiguous, contiguous),
+        (contiguous, fortran, fortran),
+        (strided, reversed_columns, padded),
+    ):
+        check(products, name, *case(rng, name, extents, layouts, 1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_depth(products, rng, name):
+    dtype = np.dtype(NAMES[name])
+    a, b = np.empty((3, 0), dtype), np.empty((0, 5), dtype)
+    c = numbers(rng, dtype, (3, 5))
+    kept = c.copy()
+    products(name, a, b, 1, c)
+    np.testing.assert_array_equal(c, kept)
+    products(name, a, b, 0, c)
+    assert not c.any()
+
+
+@pytest.mark.parametrize("name", ["f64", "f32", "f16"])
+@pytest.mark.parametrize("extents", [(1, 1, 40), (1, 40, 3), (40, 1, 3), (2, 2, 2), (30, 50, 40)])
+def test_what_is_not_a_number_spreads(own, rng, name, extents):
+    m, _, k = extents
+    a, b, _, c = case(rng, name, extents, (contiguous,) * 3, 0)
+    a[0, k - 1], b[k - 1, :] = 0, np.inf
+    a[m - 1, 0] = np.nan if m > 1 else a[m - 1, 0]
+    own(name, a, b, 0, c)
+    assert np.isnan(c[0]).all() and np.isnan(c[m - 1]).all()
+    assert not np.isnan(c[1 : m - 1]).any()
+    a[0, :] = 1
+    own(name, a, b, 0, c)
+    assert np.all(c[0] == np.inf) or m == 1
+    c[...] = np.nan
+    own(name, np.zeros_like(a), np.zeros_like(b), 1, c)
+    assert np.isnan(c).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("extents", [(2, 2, 2), (1, 5, 3), (4, 1, 4), (9, 17, 8)])
+def test_batches(products, rng, name, extents):
+    m, n, k = extents
+    dtype = np.dtype(NAMES[name])
+    a = numbers(rng, dtype, (7, m, k))
+    b = numbers(rng, dtype, (7, n, k)).swapaxes(1, 2)
+    shared = np.broadcast_to(b[:1], b.shape)
+    for x, y in ((a, b), (a, shared), (a[::-1], b), (a[:0], b[:0])):
+        c = numbers(rng, dtype, (len(x), m, n))
+        for beta in (0, 1):
+            expected = [exactly(p, q, beta, old) for p, q, old in zip(x, y, c, strict=True)]
+            products(name, x, y, beta, c)
+            for found, (value, bound) in zip(c, expected, strict=True):
+                if dtype.kind == "f":
+                    assert np.all(np.abs(found - value) <= bound)
+                else:
+                    np.testing.assert_array_equal(found, value)
+
+
+@pytest.mark.parametrize("name", ["f64", "f32"])
+def test_the_same_every_time(own, rng, name):
+    a, b, beta, c = case(rng, name, (130, 70, 600), (contiguous, fortran, contiguous), 0)
+    results = set()
+    for _ in range(3):
+        own(name, a, b, beta, c)
+        results.add(c.tobytes())
+    assert len(results) == 1
+
+
+def test_truth_is_any_of_all(own):
+    a = np.array([[2, 0], [0, 0]], np.uint8).view("?")
+    b = np.array([[1, 0], [4, 0]], np.uint8).view("?")
+    c = np.array([[False, True], [False, True]])
+    own("b1", a, b, 1, c)
+    np.testing.assert_array_equal(c.view(np.uint8), [[1, 1], [0, 1]])
+    own("b1", a, b, 0, c)
+    np.testing.assert_array_equal(c.view(np.uint8), [[1, 0], [0, 0]])
+
+
+def test_blas_is_counted(own, by_blas):
+    assert own.found == 0
+    assert by_blas.found == 2
