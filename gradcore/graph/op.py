@@ -272,6 +272,15 @@ class Op:
         """
         return UNKNOWN
 
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Return the element of the output of ``node`` at the index ``at``: the element form.
+
+        Operands are called with an index, a scalar an axis, to read an element; they have
+        ``extent(axis)`` and ``ndim``.  It is written in the tensor language.  Backends that
+        generate code need nothing else of an op of one output that has one.
+        """
+        raise NotImplementedError
+
     # testing ------------------------------------------------------------------------------------
     @classmethod
     def samples(cls) -> Sequence[Sample]:

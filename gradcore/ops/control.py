@@ -194,6 +194,10 @@ class PassingOn(Op):
         """Return the shape of the operand."""
         return operands[0].shape
 
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Read the operand."""
+        return operands[0](*at)
+
     def reference(self, *arrays: Any) -> Any:
         """Return the operand."""
         return arrays[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcore.derive import Disconnected
 from gradcore.errors import GraphTypeError
-from gradcore.graph import Op, Operand, Shape, Variable, here
+from gradcore.graph import Apply, Op, Operand, Shape, Variable, here
 from gradcore.graph.extents import larger
 from gradcore.graph.op import Arg, Sample
 
@@ -43,6 +43,10 @@ class Arange(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return n."""
         return (larger(operands[0].value, 0),)
+
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Return the index."""
+        return at[0]
 
     def reference(self, *arrays: Any) -> Any:
         """Return the integers."""

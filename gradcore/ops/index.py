@@ -168,6 +168,62 @@ def indexed_shape(pattern: Pattern, x: Operand, indices: Sequence[Operand]) -> S
     return tuple(shape)
 
 
+# element forms ----------------------------------------------------------------------------------
+def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequence[Any]) -> Any:
+    """Return where in ``x`` the element of ``x[pattern]`` at ``at`` is, as an index of ``x``.
+
+    ``x`` and ``indices`` are operands of an element form.  Indices are in bounds.
+    """
+    rest = iter(indices)
+    advanced = is_advanced(pattern)
+    rank = max((i.ndim for i, e in zip(indices, _slots(pattern), strict=True) if e is Slot.ARRAY), default=0)
+    positions = [p for p, e in enumerate(pattern) if not isinstance(e, Slice) and e is not None]
+    together = positions == list(range(positions[0], positions[-1] + 1)) if positions else False
+    front = advanced and not together
+    place = rank if front else 0
+    start = 0
+    found: list[Any] = []
+    seen = False
+    for entry in pattern:
+        axis = len(found)
+        if entry is None:
+            place += 1
+        elif isinstance(entry, Slice):
+            bounds = [next(rest)() if b is Slot.SCALAR else b for b in entry.bounds]
+            found.append(_slice_element(x.extent(axis), *bounds, at[place]))
+            place += 1
+        else:
+            if advanced and not seen and not front:
+                start, place = place, place + rank
+            seen = True
+            if isinstance(entry, Slot):
+                index = next(rest)
+                some = at[start : start + rank][rank - index.ndim :]
+                entry = index.stretched(some)
+            found.append(_from_front(entry, x.extent(axis)))
+    return (*found, *at[place:])
+
+
+def _from_front(index: Any, n: Any) -> Any:
+    """Return an index in bounds, counted from the front."""
+    if isinstance(index, int):
+        return index if index >= 0 else n + index
+    return choose(index < 0, n + index, index)
+
+
+def _slice_element(n: Any, start: Any, stop: Any, step: Any, k: Any) -> Any:
+    """Return where element ``k`` of a slice is."""
+    step = 1 if step is None else step
+    up = 0 if start is None else _within(start, n, 0, n)
+    if isinstance(step, int):
+        if step > 0:
+            return k * step + up
+        down = n - 1 if start is None else _within(start, n, -1, n - 1)
+        return down + k * step
+    down = n - 1 if start is None else _within(start, n, -1, n - 1)
+    return choose(step > 0, up, down) + k * step
+
+
 # reading ----------------------------------------------------------------------------------------
 def _scatter(op: Subtensor, ct: Variable, x: Variable, *indices: Variable) -> Variable:
     zeros = LANGUAGE["zeros_like"](x, ct.type.dtype)
@@ -206,6 +262,11 @@ class Subtensor(Op):
             return UNKNOWN
         (key,) = filled(self.pattern, ())
         return elements[key] if key is not None else UNKNOWN
+
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Read where the pattern says."""
+        x, *indices = operands
+        return x(*indexed_element(self.pattern, x, at, indices))
 
     def reference(self, *arrays: Any) -> Any:
         """Return the part."""

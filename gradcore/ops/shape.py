@@ -51,6 +51,11 @@ class ShapeOf(Op):
         """Return the extents."""
         return operands[0].shape
 
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Choose among the extents."""
+        (x,) = operands
+        return _chosen(at[0], [x.extent(axis) for axis in range(x.ndim)])
+
     def reference(self, *arrays: Any) -> Any:
         """Return the shape."""
         return np.array(arrays[0].shape, "int64")
@@ -82,9 +87,21 @@ class Extent(Op):
         """Return the extent."""
         return operands[0].shape[self.axis]
 
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Return the extent."""
+        return operands[0].extent(self.axis)
+
     def reference(self, *arrays: Any) -> Any:
         """Return the extent."""
         return np.int64(arrays[0].shape[self.axis])
+
+
+def _chosen(k: Any, elements: Sequence[Any]) -> Any:
+    """Return element ``k`` of some: the element form of a vector of known elements."""
+    found = elements[-1]
+    for i, element in reversed(list(enumerate(elements[:-1]))):
+        found = LANGUAGE["switch"](LANGUAGE["eq"](k, i), element, found)
+    return found
 
 
 def extent(x: Variable, axis: int) -> Variable:
@@ -133,6 +150,10 @@ class MakeVector(Op):
     def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
         """Return the elements."""
         return tuple(operand.value for operand in operands)
+
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Choose among the scalars."""
+        return _chosen(at[0], [x() for x in operands])
 
     def reference(self, *arrays: Any) -> Any:
         """Return the vector."""
@@ -186,6 +207,11 @@ class DimShuffle(Op):
         """Return the extents in the new order."""
         (x,) = operands
         return tuple(x.shape[a] if isinstance(a, int) else 1 for a in self.order)
+
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Read at the axes in the order of the operand."""
+        (x,) = operands
+        return x(*(at[self.order.index(a)] if a in self.order else 0 for a in range(x.ndim)))
 
     def reference(self, *arrays: Any) -> Any:
         """Return a view."""
@@ -345,6 +371,13 @@ class Alloc(Op):
             for axis, n in enumerate(wanted)
         )
 
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Read at 0 along the axes that stretch."""
+        value = operands[0]
+        given = node.inputs[0].type.shape
+        last = at[len(at) - len(given) :]
+        return value(*(0 if n == 1 else i for n, i in zip(given, last, strict=True)))
+
     def reference(self, *arrays: Any) -> Any:
         """Return a view."""
         value, *extents = arrays
@@ -481,6 +514,10 @@ class SpecifyShape(Op):
         """Return what is known of either."""
         x, *extents = operands
         return tuple(agreed([n.value, m]) for n, m in zip(extents, x.shape, strict=True))
+
+    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
+        """Read the tensor."""
+        return operands[0](*at)
 
     def reference(self, *arrays: Any) -> Any:
         """Return the tensor, or raise the error."""

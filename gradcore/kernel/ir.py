@@ -1,0 +1,528 @@
+"""The loop IR: what a graph becomes before it is printed as C or CUDA, or interpreted.
+
+Expressions are scalars: literals, registers, loads from buffers, and rows of `gradcore.ops.scalars`
+applied to these.  They are written in the tensor language, of which `Expr` is one more reader: the
+shape rule of an op, read with extents that are expressions, says how to compute a shape at run
+time.  Statements are loops, stores, and calls of what is no loop.
+
+The decision: the IR has no types of its own beyond dtypes, no pointers and no strides: a buffer is
+indexed by one expression an axis, so that a pass can see which loop moves along which axis.  How
+addresses are computed is the printer's business.  Rejected: a flat index into memory, from which
+every pass would have to recover the axes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradcore.language import Operators
+from gradcore.ops.elementwise import Elementwise, row
+
+Index: TypeAlias = "tuple[Expr, ...]"
+
+
+# expressions ------------------------------------------------------------------------------------
+class Expr(Operators):
+    """A scalar (abstract).
+
+    dtype : its dtype.
+    """
+
+    __slots__ = ("dtype",)
+
+    dtype: str
+
+    def apply(self, op: Any, arguments: tuple[Any, ...]) -> Expr:
+        """Return ``op`` applied to scalars; Python numbers take the dtype of this one."""
+        operands = [a if isinstance(a, Expr) else Literal(a, self.dtype) for a in arguments]
+        return call(op, operands, op.result(*(x.dtype for x in operands)))
+
+
+class Literal(Expr):
+    """A number.
+
+    value : it, as a Python number.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any, dtype: str) -> None:
+        self.value = value
+        self.dtype = dtype
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether it is the same number (as NaN is)."""
+        return isinstance(other, Literal) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """Hash it."""
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, str]:
+        return self.dtype, repr(self.value)
+
+    def __repr__(self) -> str:
+        """Return the number."""
+        return repr(self.value)
+
+
+class Symbol(Expr):
+    """A register: the index of a loop, an extent, or a scalar that a statement sets.
+
+    name : what to call it, not necessarily unique.
+    """
+
+    __slots__ = ("name", "same")
+
+    def __init__(self, name: str, dtype: str = "int64") -> None:
+        self.name = name
+        self.dtype = dtype
+        self.same: Symbol | None = None
+
+    @property
+    def final(self) -> Symbol:
+        """What it stands for, after loops were fused."""
+        found = self
+        while found.same is not None:
+            found = found.same
+        return found
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+class Load(Expr):
+    """An element of a buffer."""
+
+    __slots__ = ("buffer", "index")
+
+    def __init__(self, buffer: Buffer, index: Index) -> None:
+        self.buffer = buffer
+        self.index = index
+        self.dtype = buffer.dtype
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether it is the same element."""
+        return (
+            isinstance(other, Load) and self.buffer is other.buffer and self.index == other.index
+        )
+
+    def __hash__(self) -> int:
+        """Hash the buffer and the index."""
+        return hash((id(self.buffer), self.index))
+
+    def __repr__(self) -> str:
+        """Return it as it is written."""
+        return f"{self.buffer}[{', '.join(map(repr, self.index))}]"
+
+
+class Call(Expr):
+    """A row applied to scalars."""
+
+    __slots__ = ("_hash", "operands", "row")
+
+    def __init__(self, row: Elementwise, operands: tuple[Expr, ...], dtype: str) -> None:
+        self.row = row
+        self.operands = operands
+        self.dtype = dtype
+        self._hash = hash((row, operands))
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether it is the same row of the same operands."""
+        return self is other or (
+            isinstance(other, Call)
+            and self._hash == other._hash
+            and self.row is other.row
+            and self.dtype == other.dtype
+            and self.operands == other.operands
+        )
+
+    def __hash__(self) -> int:
+        """Hash the row and the operands."""
+        return self._hash
+
+    def __repr__(self) -> str:
+        """Return it as it is written."""
+        return f"{self.row.name}({', '.join(map(repr, self.operands))})"
+
+
+def integer(value: int) -> Literal:
+    """Return a number as an index."""
+    return Literal(value, "int64")
+
+
+ZERO, ONE = integer(0), integer(1)
+
+
+def as_expr(value: Any) -> Expr:
+    """Return an extent (an int or an expression) as an expression."""
+    return value if isinstance(value, Expr) else integer(int(value))
+
+
+def extent_of(value: Expr) -> Any:
+    """Return an expression as an extent: an int, if it is a number."""
+    return value.value if isinstance(value, Literal) else value
+
+
+# arithmetic on indices --------------------------------------------------------------------------
+def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
+    """Return ``op`` of ``operands``; arithmetic on indices is simplified."""
+    found = None
+    if dtype in ("int64", "bool"):
+        if all(isinstance(x, Literal) for x in operands) and _exact(operands):
+            return Literal(_folded(op, operands), dtype)
+        rule = SIMPLER.get(op.name)
+        if rule is not None and dtype == "int64":
+            found = rule(*operands)
+    return found if found is not None else Call(op, tuple(operands), dtype)
+
+
+def _exact(operands: Sequence[Expr]) -> bool:
+    return all(x.dtype in ("int64", "bool") for x in operands)
+
+
+def _folded(op: Elementwise, operands: Sequence[Any]) -> Any:
+    values = [np.asarray(x.value, x.dtype) for x in operands]
+    return np.asarray(op.numpy(*values)).item()
+
+
+def _number(x: Expr) -> int | None:
+    return x.value if isinstance(x, Literal) else None
+
+
+def _sum(x: Expr, y: Expr) -> Expr | None:
+    if _number(y) == 0:
+        return x
+    if _number(x) == 0:
+        return y
+    if isinstance(x, Literal):
+        x, y = y, x
+    if isinstance(y, Literal) and isinstance(x, Call) and x.row.name in ("add", "sub"):
+        a, b = x.operands
+        if isinstance(b, Literal):
+            return a + (y.value + (b.value if x.row.name == "add" else -b.value))
+    if isinstance(x, Call) and x.row.name == "sub" and x.operands[1] == y:
+        return x.operands[0]
+    return None
+
+
+def _difference(x: Expr, y: Expr) -> Expr | None:
+    if isinstance(y, Literal):
+        return x + -y.value if y.value else x
+    if x == y:
+        return ZERO
+    if isinstance(x, Call) and x.row.name == "add" and y in x.operands:
+        return x.operands[1 - x.operands.index(y)]
+    if isinstance(y, Call) and y.row.name == "sub" and y.operands[0] == x:
+        return y.operands[1]
+    return None
+
+
+def _product(x: Expr, y: Expr) -> Expr | None:
+    for a, b in ((x, y), (y, x)):
+        if _number(a) == 1:
+            return b
+        if _number(a) == 0:
+            return ZERO
+    return None
+
+
+def _quotient(x: Expr, y: Expr) -> Expr | None:
+    if _number(y) == 1:
+        return x
+    if isinstance(x, Call) and x.row.name == "mul" and isinstance(y, Literal) and y.value:
+        a, b = x.operands
+        if _number(b) == y.value:
+            return a
+        if _number(a) == y.value:
+            return b
+    return None
+
+
+def _same(x: Expr, y: Expr) -> Expr | None:
+    return x if x == y else None
+
+
+def _choice(c: Expr, x: Expr, y: Expr) -> Expr | None:
+    if isinstance(c, Literal):
+        return x if c.value else y
+    return x if x == y else None
+
+
+SIMPLER: dict[str, Callable[..., Expr | None]] = {
+    "add": _sum,
+    "sub": _difference,
+    "mul": _product,
+    "int_div": _quotient,
+    "minimum": _same,
+    "maximum": _same,
+    "switch": _choice,
+    "cast_int64": lambda x: x if x.dtype == "int64" else None,
+    "identity": lambda x: x,
+}
+"""Laws of arithmetic on indices, by row: a simpler expression, or None."""
+
+
+def cast(x: Expr, dtype: str) -> Expr:
+    """Return ``x`` in ``dtype``."""
+    if x.dtype == dtype:
+        return x
+    return call(row(f"cast_{dtype}"), (x,), dtype)
+
+
+def product(extents: Sequence[Expr]) -> Expr:
+    """Return the product of extents."""
+    found: Expr = ONE
+    for extent in extents:
+        found = found * extent
+    return found
+
+
+def parts(expression: Expr) -> Iterator[Expr]:
+    """Return an expression and all that is in it."""
+    stack = [expression]
+    while stack:
+        x = stack.pop()
+        yield x
+        if isinstance(x, Call):
+            stack += x.operands
+        elif isinstance(x, Load):
+            stack += x.index
+
+
+def loads(expression: Expr) -> Iterator[Load]:
+    """Return what is read from buffers, also to compute an index."""
+    return (x for x in parts(expression) if isinstance(x, Load))
+
+
+# buffers ----------------------------------------------------------------------------------------
+_numbers = itertools.count()
+
+
+class Buffer:
+    """Memory for an array, in C order.
+
+    name : what to call it, not necessarily unique.
+    dtype, shape : of the array.
+    role : "input", "constant", "output", "work", or "pointer": what another buffer holds, as a
+        statement says.
+    position : which input, constant or output it is.
+    whole : whether all of it must exist at once: something that is no loop reads or writes it.
+    alias : the buffer whose memory it is, seen in another shape.
+    data : the value of a constant, an array.
+    """
+
+    __slots__ = (
+        "__weakref__", "alias", "data", "dtype", "name", "number", "position", "role", "shape",
+        "whole",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        dtype: str,
+        shape: Sequence[Expr],
+        role: str = "work",
+        position: int = 0,
+        alias: Buffer | None = None,
+        data: Any = None,
+    ) -> None:
+        self.name = name
+        self.dtype = dtype
+        self.shape = tuple(shape)
+        self.role = role
+        self.position = position
+        self.whole = False
+        self.alias = alias
+        self.data = data
+        self.number = next(_numbers)
+
+    @property
+    def root(self) -> Buffer:
+        """The buffer that has the memory."""
+        found = self
+        while found.alias is not None:
+            found = found.alias
+        return found
+
+    @property
+    def ndim(self) -> int:
+        """The rank."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+# statements -------------------------------------------------------------------------------------
+@dataclass(eq=False, slots=True)
+class Store:
+    """``buffer[index] = value``."""
+
+    buffer: Buffer
+    index: Index
+    value: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Let:
+    """A register that is set once (``fresh``), declared, or set again."""
+
+    symbol: Symbol
+    value: Expr
+    fresh: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class If:
+    """Statements to run if a condition holds, and others if not."""
+
+    condition: Expr
+    then: list[Statement]
+    orelse: list[Statement] = field(default_factory=list["Statement"])
+
+
+@dataclass(eq=False, slots=True)
+class Reduction:
+    """A register or buffer to which each step of a loop contributes.
+
+    target : the register, or the buffer, as wide as what a step contributes to.
+    row : how contributions combine; None: they must come in order.
+    """
+
+    target: Symbol | Buffer
+    row: Elementwise | None
+
+
+@dataclass(eq=False, slots=True)
+class For:
+    """A loop of ``index`` from 0 to ``extent``.
+
+    ordered : whether a step needs the one before (beyond the reductions).
+    reductions : what the steps contribute to.
+    parallel : whether the steps may be shared out among threads.
+    """
+
+    index: Symbol
+    extent: Expr
+    body: list[Statement]
+    ordered: bool = False
+    reductions: list[Reduction] = field(default_factory=list[Reduction])
+    parallel: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Check:
+    """Fail, as check ``number``, unless ``condition`` holds; ``values`` (integers) tell why."""
+
+    number: int
+    condition: Expr
+    values: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Allocate:
+    """Memory for ``buffers``, which are not needed after ``body``."""
+
+    buffer: Buffer
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """Statements whose memory is given back after them."""
+
+    body: list[Statement]
+
+
+@dataclass(eq=False, slots=True)
+class Break:
+    """Leave the innermost loop."""
+
+
+@dataclass(eq=False, slots=True)
+class Point:
+    """Let ``pointer``, a buffer, be the part of ``buffer`` from ``index`` on."""
+
+    pointer: Buffer
+    buffer: Buffer
+    index: Index
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Strided:
+    """A part of a buffer with affine indices: its first element and a step an axis."""
+
+    buffer: Buffer
+    first: Index
+    shape: tuple[Expr, ...]
+    steps: tuple[tuple[Expr, ...], ...]
+    """For each axis of the part, by how much each index of the buffer moves."""
+
+
+@dataclass(eq=False, slots=True)
+class Matmul:
+    """``out = scale * out + x @ y``, for matrices and stacks of them (along equal axes)."""
+
+    out: Strided
+    x: Strided
+    y: Strided
+    accumulate: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Library:
+    """A function of a library: ``name(*scalars, *buffers)``, which reads and writes buffers."""
+
+    name: str
+    scalars: tuple[Expr, ...]
+    reads: tuple[Buffer, ...]
+    writes: tuple[Buffer, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Callback:
+    """A function of Python, of arrays; the shapes of what it returns become known by it.
+
+    which : its number.
+    extents : for each output, a register for each extent.
+    """
+
+    which: int
+    reads: tuple[Buffer, ...]
+    writes: tuple[Buffer, ...]
+    extents: tuple[tuple[Symbol, ...], ...]
+
+
+Statement: TypeAlias = (
+    "Store | Let | If | For | Check | Allocate | Scope | Break | Point | Matmul | Library"
+    " | Callback"
+)
+
+
+@dataclass(eq=False)
+class Program:
+    """A function of arrays.
+
+    inputs : a buffer each; their extents are registers.
+    outputs : a buffer each.
+    constants : arrays that it reads.
+    body : what it does.
+    checks : for each check, what makes the exception of the values that it told.
+    callbacks : functions of Python, with the nodes that they compute.
+    title : what it computes, in a line.
+    """
+
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+    constants: list[Buffer]
+    body: list[Statement]
+    checks: list[Callable[..., Exception]]
+    callbacks: list[Any]
+    title: str

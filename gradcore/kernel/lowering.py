@@ -1,0 +1,301 @@
+"""From a graph to loops: the state of a lowering, and what all rules are written with.
+
+Each node is lowered by the rule of its op (`gradcore.kernel.rules`), which places nests in the
+program, or says how to read an element of the node's output and places nothing: views cost index
+arithmetic, not copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradcore.errors import GradcoreError
+from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
+from gradcore.graph.extents import UNKNOWN
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Buffer,
+    Check,
+    Expr,
+    Index,
+    Literal,
+    Load,
+    Statement,
+    Store,
+    Symbol,
+    as_expr,
+    call,
+    cast,
+    parts,
+)
+from gradcore.kernel.nests import Block, Kind, Layout, Nest, Opaque, Plain, Range
+from gradcore.kernel.values import Value, held
+from gradcore.ops.elementwise import row
+
+Failure: TypeAlias = Callable[..., Exception]
+"""What makes an exception of the values that a check told."""
+
+DEEPEST = 30
+"""How many element forms may be nested before one is stored."""
+
+
+class Lowering:
+    """The state of a lowering.
+
+    layout, block : the program so far, and where in it nests are placed now.
+    values : what is known of each variable.
+    """
+
+    def __init__(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> None:
+        self.graph = graph
+        self.fallback = fallback
+        self.layout = Layout()
+        self.block = self.layout.root
+        self.entry = Block()
+        self.values: dict[Variable, Value] = {}
+        self.inputs: list[Buffer] = []
+        self.constants: list[Buffer] = []
+        self.checks: list[Failure] = []
+        self.callbacks: list[Apply] = []
+        self._stored: list[dict[Value, Buffer]] = [{}]
+        self._at_entry: set[Any] = set()
+        self._checked: set[Expr] = set()
+
+    # values -------------------------------------------------------------------------------------
+    def value(self, variable: Variable) -> Value:
+        """Return what is known of a variable."""
+        found = self.values.get(variable)
+        if found is None:
+            assert isinstance(variable, Constant)
+            found = self.values[variable] = self._constant(variable)
+        return found
+
+    def _constant(self, constant: Constant) -> Value:
+        data = constant.data
+        if not data.ndim:
+            number = Literal(data.item(), constant.dtype)
+            return Value(constant.dtype, (), lambda index: number)
+        shape = tuple(as_expr(n) for n in data.shape)
+        if data.size and (data == data.flat[0]).all():
+            number = Literal(data.flat[0].item(), constant.dtype)
+            return Value(constant.dtype, shape, lambda index: number)
+        buffer = Buffer(
+            constant.name or "constant", constant.dtype, shape, "constant", len(self.constants),
+            data=np.ascontiguousarray(data),
+        )  # fmt: skip
+        self.constants.append(buffer)
+        elements = None
+        if data.ndim == 1 and data.size <= 16 and data.dtype.kind in "iu":
+            elements = tuple(Literal(int(n), "int64") for n in data)
+        value = held(buffer)
+        value.elements = elements
+        return value
+
+    def give(self, variable: Variable, name: str) -> None:
+        """Make ``variable`` the next input of the program."""
+        position = len(self.inputs)
+        shape: list[Expr] = []
+        for axis, n in enumerate(variable.type.shape):
+            extent = as_expr(n) if n is not None else Symbol(f"{name}_n{axis}")
+            if isinstance(extent, Symbol):
+                self._at_entry.add(extent)
+            shape.append(extent)
+        buffer = Buffer(name, variable.dtype, shape, "input", position)
+        if not shape:
+            self._at_entry.add(buffer)
+        self.inputs.append(buffer)
+        self.values[variable] = held(buffer)
+
+    def shapes(self, node: Apply) -> list[tuple[Expr, ...]]:
+        """Return the shapes of the outputs of ``node``, by the rule of its op."""
+        operands = [self.value(v).operand for v in node.inputs]
+        found: list[tuple[Expr, ...]] = []
+        for shape, output in zip(
+            node.op.symbolic_shapes(node, operands), node.outputs, strict=True
+        ):
+            extents: list[Expr] = []
+            for n, known in zip(shape, output.type.shape, strict=True):
+                extents.append(self.extent(known if n is UNKNOWN and known is not None else n))
+            found.append(tuple(extents))
+        return found
+
+    def extent(self, n: Any) -> Expr:
+        """Return an extent as the expression that stands for all equal ones."""
+        if n is UNKNOWN:
+            raise GradcoreError("the shape rule of an op does not tell an extent")
+        return self.layout.extents.best(as_expr(n))
+
+    # placing ------------------------------------------------------------------------------------
+    def new(self, name: str, dtype: str, shape: Sequence[Expr]) -> Buffer:
+        """Return a new buffer."""
+        return Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
+
+    def ranges(self, shape: Sequence[Expr], name: str = "i") -> tuple[list[Range], list[Expr]]:
+        """Return a loop for each axis that is not of extent 1, and the index that they make."""
+        loops: list[Range] = []
+        index: list[Expr] = []
+        for axis, n in enumerate(shape):
+            n = self.layout.extents.best(n)
+            if n == ONE:
+                index.append(ZERO)
+                continue
+            symbol = Symbol(f"{name}{axis}")
+            loops.append(Range(symbol, n))
+            index.append(symbol)
+        return loops, index
+
+    def place(self, nest: Nest) -> None:
+        """Place a nest in the current block."""
+        self.layout.add(self.block, nest)
+
+    def put(self, statement: Statement | Opaque, defines: bool = False) -> None:
+        """Place something that is no nest at the end of the current block."""
+        item = statement if isinstance(statement, Opaque) else Plain(statement, defines)
+        self.layout.put(self.block, item)
+
+    def fill(
+        self, buffer: Buffer, element: Callable[[Index], Expr], at: Sequence[Expr] | None = None
+    ) -> None:
+        """Store ``element(index)`` at every index of ``buffer``, moved on by ``at``."""
+        loops, index = self.ranges(buffer.shape)
+        value = element(tuple(index))
+        self.place(Nest(loops, [Store(buffer, tuple(index), cast(value, buffer.dtype))]))
+
+    def computed(
+        self, variable: Variable, shape: Sequence[Expr], element: Callable[[Index], Expr]
+    ) -> None:
+        """Store the elements of ``variable`` in a buffer of its own."""
+        buffer = self.new(named(variable), variable.dtype, shape)
+        self.fill(buffer, element)
+        self.values[variable] = held(buffer)
+
+    def viewed(
+        self,
+        variable: Variable,
+        shape: Sequence[Expr],
+        element: Callable[[Index], Expr],
+        of: Sequence[Value] = (),
+    ) -> None:
+        """Let the elements of ``variable`` be computed wherever they are read."""
+        depth = 1 + max((value.depth for value in of), default=0)
+        if depth > DEEPEST:
+            self.computed(variable, shape, element)
+        else:
+            self.values[variable] = Value(variable.dtype, tuple(shape), element, depth=depth)
+
+    def whole(self, value: Value, name: str = "copy") -> Buffer:
+        """Return a buffer that holds ``value``, whole and in C order."""
+        for known in (value.buffer, *(stored.get(value) for stored in self._stored)):
+            if known is not None:
+                return known
+        buffer = self.new(name, value.dtype, value.shape)
+        self.fill(buffer, value.read)
+        self._stored[-1][value] = buffer
+        return buffer
+
+    @contextmanager
+    def inside(self, block: Block) -> Generator[None]:
+        """Place what comes in ``block``."""
+        outer = self.block
+        self.block = block
+        self._stored.append({})
+        with self.layout.extents.within():
+            yield
+        self._stored.pop()
+        self.block = outer
+
+    # checks -------------------------------------------------------------------------------------
+    def known_at_entry(self, expression: Expr) -> bool:
+        """Return whether an expression can be computed before anything else."""
+        return all(
+            x in self._at_entry if isinstance(x, Symbol) else x.buffer in self._at_entry
+            for x in parts(expression)
+            if isinstance(x, (Symbol, Load))
+        )
+
+    def check(self, condition: Expr, values: Sequence[Expr], failure: Failure) -> None:
+        """Make the program fail unless ``condition`` holds.
+
+        failure : called with the values then, as ints.
+        """
+        if isinstance(condition, Literal) and condition.value:
+            return
+        first = self.block is self.layout.root and self.known_at_entry(condition)
+        if first and condition in self._checked:
+            return
+        statement = Check(len(self.checks), condition, tuple(values))
+        self.checks.append(failure)
+        if first:
+            self._checked.add(condition)
+            self.layout.put(self.entry, Plain(statement))
+        else:
+            self.put(statement, defines=True)
+
+    def equal(self, extents: Sequence[Expr], failure: Failure) -> None:
+        """Check that extents are equal; they are known to be, from here on."""
+        known = [self.layout.extents.best(n) for n in extents]
+        for n in known[1:]:
+            if not self.layout.extents.equal(known[0], n):
+                self.check(call(row("eq"), (known[0], n), "bool"), known, failure)
+                self.layout.extents.unite(known[0], n)
+
+    # graphs -------------------------------------------------------------------------------------
+    def lower(self, graph: FunctionGraph) -> None:
+        """Lower the nodes of a graph whose inputs have values."""
+        for node in graph.nodes:
+            try:
+                rule_of(node.op)(self, node)
+            except GradcoreError as error:
+                error.where = error.where or node.where
+                raise
+
+
+Rule: TypeAlias = Callable[[Lowering, Apply], None]
+
+RULES: dict[type[Op], Rule] = {}
+"""How nodes are lowered, by the class of their op."""
+
+
+def rule(*classes: type[Op]) -> Callable[[Rule], Rule]:
+    """Make a function the rule of ops (a decorator)."""
+
+    def add(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(classes, function))
+        return function
+
+    return add
+
+
+def rule_of(op: Op) -> Rule:
+    """Return the rule of an op: that of its class, or the element form that it declares."""
+    found = RULES.get(type(op))
+    if found is not None:
+        return found
+    return by_element
+
+
+def by_element(low: Lowering, node: Apply) -> None:
+    """Lower an op by its element form: read in place if it is cheap, else stored."""
+    op, (output,) = node.op, node.outputs
+    operands = [low.value(v) for v in node.inputs]
+    (shape,) = low.shapes(node)
+
+    def element(index: Index) -> Expr:
+        return as_expr(op.element(node, index, *operands))
+
+    if op.cheap:
+        low.viewed(output, shape, element, operands)
+    else:
+        low.computed(output, shape, element)
+
+
+def named(variable: Variable) -> str:
+    """Return what to call the register or buffer of a variable: its name, or that of its op."""
+    if variable.name is not None:
+        return variable.name
+    return variable.owner.op.label() if variable.owner is not None else "x"

@@ -1,0 +1,480 @@
+"""Loop nests, and how they fuse.
+
+Each op becomes nests of its own, as if nothing else existed, that read and write whole buffers.
+As it is placed in the program a nest joins a loop that stands there already, where that is right;
+then what is left of it joins a loop inside, and so on.  A buffer that is only used inside the
+loops that its writer and readers share has lost these axes, and is a row or a register then.
+
+Joining a loop is right if each step of the nest needs, of what that loop writes, only what the
+same step has written: the loop's index must be the index of one and the same axis in all accesses.
+
+The decision: fusion is decided where a nest is placed, from the indices it uses, and loops join by
+letting their indices stand for one another: nothing is rewritten, and the work is linear in nodes.
+Rejected: partitioning the graph beforehand by kinds of ops, which knows less than the indices do.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from gradcore.kernel.ir import (
+    Break,
+    Buffer,
+    Callback,
+    Check,
+    Expr,
+    If,
+    Index,
+    Let,
+    Library,
+    Literal,
+    Matmul,
+    Point,
+    Reduction,
+    Statement,
+    Store,
+    Strided,
+    Symbol,
+    loads,
+)
+
+LARGEST = 120
+"""How many statements a fused loop may have: compilers take long over longer ones."""
+
+NEAREST = 12
+"""How many of the last loops are looked at for one to join."""
+
+
+class Kind(enum.Enum):
+    """How the steps of a loop depend on each other."""
+
+    MAP = enum.auto()
+    """Not at all."""
+    REDUCE = enum.auto()
+    """They contribute to one result."""
+    ORDERED = enum.auto()
+    """Each needs the one before."""
+
+
+@dataclass(eq=False, slots=True)
+class Range:
+    """A loop of a nest."""
+
+    symbol: Symbol
+    extent: Expr
+    kind: Kind = Kind.MAP
+
+
+Access: TypeAlias = tuple[Buffer, Index]
+
+Path: TypeAlias = "tuple[Level | Region, ...]"
+"""What is around a place in the program, from the outermost."""
+
+
+@dataclass(eq=False)
+class Nest:
+    """Loops around statements.
+
+    inits : what reductions start from: a store into the target before the first reducing loop.
+    reductions : targets with the rows that combine contributions.
+    """
+
+    loops: list[Range]
+    body: list[Statement]
+    inits: list[Store] = field(default_factory=list[Store])
+    reductions: list[Reduction] = field(default_factory=list[Reduction])
+    reads: list[Access] = field(init=False)
+    writes: list[Access] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note the accesses."""
+        self.reads = [(b, ()) for loop in self.loops for b in _loaded(loop.extent)]
+        self.writes = []
+        for statement in self.body:
+            collect(statement, self.reads, self.writes)
+
+    @property
+    def first_reducing(self) -> int | None:
+        """The depth of the first loop whose steps contribute to one result, if any."""
+        depths = (d for d, loop in enumerate(self.loops) if loop.kind is Kind.REDUCE)
+        return next(depths, None) if self.reductions else None
+
+
+def _loaded(expression: Expr) -> Iterator[Buffer]:
+    return (load.buffer for load in loads(expression))
+
+
+def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> None:
+    """Add the accesses of ``statement`` to ``reads`` and ``writes``."""
+
+    def read(*expressions: Expr) -> None:
+        for expression in expressions:
+            reads.extend((load.buffer, load.index) for load in loads(expression))
+
+    def strided(part: Strided, into: list[Access]) -> None:
+        read(*part.first, *part.shape)
+        into.append((part.buffer, ()))
+
+    match statement:
+        case Store(buffer, index, value):
+            read(value, *index)
+            writes.append((buffer, index))
+        case Let(_, value):
+            read(value)
+        case If(condition, then, orelse):
+            read(condition)
+            for inner in (*then, *orelse):
+                collect(inner, reads, writes)
+        case Check(_, condition, values):
+            read(condition, *values)
+        case Point(pointer, buffer, index):
+            read(*index)
+            reads.append((buffer, ()))
+            writes.append((pointer, ()))
+        case Matmul(out, x, y, accumulate):
+            strided(x, reads)
+            strided(y, reads)
+            strided(out, writes)
+            if accumulate:
+                strided(out, reads)
+        case Library(_, scalars, given, taken):
+            read(*scalars)
+            reads.extend((buffer, ()) for buffer in given)
+            writes.extend((buffer, ()) for buffer in taken)
+        case Callback(_, given, taken):
+            reads.extend((buffer, ()) for buffer in given)
+            writes.extend((buffer, ()) for buffer in taken)
+        case Break():
+            pass
+        case _:
+            raise TypeError(statement)
+
+
+class Extents:
+    """Which extents are known to be equal, because a check has passed."""
+
+    def __init__(self) -> None:
+        self._same: dict[Expr, Expr] = {}
+        self._log: list[Expr] = []
+
+    def best(self, extent: Expr) -> Expr:
+        """Return the expression that stands for all that are equal to ``extent``."""
+        found = extent
+        while found in self._same:
+            found = self._same[found]
+        return found
+
+    def equal(self, a: Expr, b: Expr) -> bool:
+        """Return whether two extents are known to be equal."""
+        return a is b or self.best(a) == self.best(b)
+
+    def unite(self, a: Expr, b: Expr) -> None:
+        """Note that two extents are equal; a number is preferred to stand for both."""
+        a, b = self.best(a), self.best(b)
+        if a == b:
+            return
+        old, new = (a, b) if isinstance(b, Literal) else (b, a)
+        self._same[old] = new
+        self._log.append(old)
+
+    @contextmanager
+    def within(self) -> Generator[None]:
+        """Forget, at the end, what was noted inside."""
+        start = len(self._log)
+        yield
+        while len(self._log) > start:
+            del self._same[self._log.pop()]
+
+
+# where nests stand ------------------------------------------------------------------------------
+@dataclass(eq=False)
+class Straight:
+    """Statements in a row."""
+
+    statements: list[Statement]
+
+
+class Opaque:
+    """Something that is no nest: a call, a scan, a choice (abstract).
+
+    touched : what it reads and writes.
+    defines : whether it sets registers that extents may depend on.
+    """
+
+    reads: list[Access]
+    writes: list[Access]
+    defines: bool = False
+
+
+@dataclass(eq=False)
+class Plain(Opaque):
+    """A statement that needs whole buffers, or that must stay where it is."""
+
+    statement: Statement
+    defines: bool = False
+
+    def __post_init__(self) -> None:
+        """Note the accesses."""
+        reads: list[Access] = []
+        writes: list[Access] = []
+        collect(self.statement, reads, writes)
+        self.reads, self.writes = reads, writes
+
+
+class Region:
+    """Statements that run again and again, or not at all: the inside of a scan, or of a branch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.axes: dict[Buffer, frozenset[int]] = {}
+        self.block = Block((*path, self))
+
+
+@dataclass(eq=False)
+class Iteration(Opaque):
+    """A scan: ``index`` goes from 0 to ``extent``, a step after the other."""
+
+    index: Symbol
+    extent: Expr
+    region: Region
+
+    def __post_init__(self) -> None:
+        """Note what is touched inside."""
+        self.reads, self.writes = _touched(self.region.block)
+        self.reads.extend((load.buffer, ()) for load in loads(self.extent))
+        self.defines = True
+
+
+@dataclass(eq=False)
+class Choice(Opaque):
+    """One of two regions."""
+
+    condition: Expr
+    then: Region
+    orelse: Region
+
+    def __post_init__(self) -> None:
+        """Note what is touched inside."""
+        first, second = _touched(self.then.block), _touched(self.orelse.block)
+        self.reads = [*first[0], *second[0]]
+        self.reads.extend((load.buffer, ()) for load in loads(self.condition))
+        self.writes = [*first[1], *second[1]]
+        self.defines = True
+
+
+def _touched(block: Block) -> tuple[list[Access], list[Access]]:
+    return [(b, ()) for b in block.read], [(b, ()) for b in block.written]
+
+
+class Block:
+    """Items in order: what a loop, or the program, does.
+
+    path : the loops around it, from the outermost.
+    """
+
+    def __init__(self, path: Path = ()) -> None:
+        self.path = path
+        self.items: list[Straight | Level | Opaque] = []
+        self.first: dict[Buffer, int] = {}
+        self.written: dict[Buffer, int] = {}
+        self.read: dict[Buffer, int] = {}
+        self.barrier = 0
+
+    def note(self, number: int, reads: Iterable[Access], writes: Iterable[Access]) -> None:
+        """Note what item ``number`` touches."""
+        for accesses, last in ((reads, self.read), (writes, self.written)):
+            for buffer, _ in accesses:
+                root = buffer.root
+                last[root] = max(number, last.get(root, 0))
+                self.first[root] = min(number, self.first.get(root, number))
+
+    def earliest(self, reads: Iterable[Access], writes: Iterable[Access]) -> int:
+        """Return the number of the last item that must come before (or hold) these accesses."""
+        found = self.barrier - 1
+        for buffer, _ in reads:
+            found = max(found, self.written.get(buffer.root, -1))
+        for buffer, _ in writes:
+            root = buffer.root
+            found = max(found, self.written.get(root, -1), self.read.get(root, -1))
+        return found
+
+
+@dataclass(eq=False)
+class Level:
+    """A loop in the program, of one nest or of several fused ones.
+
+    axes : for each buffer, the axes along which the loop moves, and it alone, in all accesses.
+    carried : what its steps contribute to.
+    before : what must be done before it.
+    """
+
+    symbol: Symbol
+    extent: Expr
+    path: Path
+    block: Block = field(init=False)
+    before: Block = field(init=False)
+    ordered: bool = False
+    reductions: list[Reduction] = field(default_factory=list[Reduction])
+    axes: dict[Buffer, frozenset[int]] = field(default_factory=dict[Buffer, frozenset[int]])
+    carried: set[Buffer] = field(default_factory=set[Buffer])
+    size: int = 0
+
+    def __post_init__(self) -> None:
+        """Make the blocks."""
+        self.block = Block((*self.path, self))
+        self.before = Block(self.path)
+
+    def admits(self, nest: Nest, depth: int) -> bool:
+        """Return whether the loop of ``nest`` at ``depth`` may join this one."""
+        if self.size + len(nest.body) > LARGEST:
+            return False
+        symbol = nest.loops[depth].symbol
+        inside = self.block
+        touched: dict[Buffer, frozenset[int]] = {}
+        for accesses, others in (
+            (nest.reads, (inside.written,)),
+            (nest.writes, (inside.written, inside.read)),
+        ):
+            for buffer, index in accesses:
+                root = buffer.root
+                if any(root in other for other in others):
+                    pure = _pure(buffer, index, symbol)
+                    touched[root] = pure & touched.get(root, pure)
+        for root, pure in touched.items():
+            if root in self.carried or not pure & self.axes.get(root, frozenset()):
+                return False
+        return True
+
+    def join(self, nest: Nest, depth: int) -> None:
+        """Take the loop of ``nest`` at ``depth`` in."""
+        loop = nest.loops[depth]
+        for buffer, index in (*nest.reads, *nest.writes):
+            pure = _pure(buffer, index, loop.symbol)
+            root = buffer.root
+            self.axes[root] = pure & self.axes.get(root, pure)
+        if loop.symbol is not self.symbol:
+            loop.symbol.same = self.symbol
+        self.ordered |= loop.kind is Kind.ORDERED
+        if loop.kind is Kind.REDUCE:
+            self.reductions += nest.reductions
+            self.carried.update(_root(r) for r in nest.reductions)
+        self.size += len(nest.body)
+
+
+def _root(reduction: Reduction) -> Buffer:
+    assert isinstance(reduction.target, Buffer)
+    return reduction.target.root
+
+
+def _pure(buffer: Buffer, index: Index, symbol: Symbol) -> frozenset[int]:
+    """Return the axes of the memory that ``symbol`` alone indexes (none, seen in another shape)."""
+    if buffer.alias is not None:
+        return frozenset()
+    return frozenset(axis for axis, x in enumerate(index) if x is symbol)
+
+
+@dataclass(eq=False, slots=True)
+class Use:
+    """An access: where it is, and with which index."""
+
+    path: Path
+    index: Index
+    writes: bool
+
+
+class Layout:
+    """A program while it is laid out: its blocks, and where each buffer is used."""
+
+    def __init__(self) -> None:
+        self.root = Block()
+        self.uses: dict[Buffer, list[Use]] = {}
+        self.extents = Extents()
+
+    def add(self, block: Block, nest: Nest) -> None:
+        """Place ``nest`` into ``block``."""
+        depth = 0
+        first = nest.first_reducing
+        while depth < len(nest.loops):
+            level = self._level(block, nest, depth)
+            if depth == first:
+                self._start(level, nest, depth)
+            level.join(nest, depth)
+            block = level.block
+            depth += 1
+        at = block.earliest(nest.reads, nest.writes)
+        last = len(block.items) - 1
+        if last >= at and last >= block.barrier and isinstance(block.items[last], Straight):
+            number = last
+        else:
+            block.items.append(Straight([]))
+            number = last + 1
+        straight = block.items[number]
+        assert isinstance(straight, Straight)
+        straight.statements += nest.body
+        block.note(number, nest.reads, nest.writes)
+        self._use(block.path, nest.reads, nest.writes)
+
+    def _level(self, block: Block, nest: Nest, depth: int) -> Level:
+        """Return the loop in ``block`` that ``nest`` joins, or a new one."""
+        loop = nest.loops[depth]
+        at = block.earliest(nest.reads, nest.writes)
+        found: int | None = None
+        reads = {buffer.root for buffer, _ in nest.reads}
+        start = max(at, block.barrier, len(block.items) - NEAREST, 0)
+        for number in range(start, len(block.items)):
+            level = block.items[number]
+            if not isinstance(level, Level) or not self.extents.equal(level.extent, loop.extent):
+                continue
+            if number == at or not reads.isdisjoint(level.block.read):
+                if level.admits(nest, depth):
+                    found = number
+                    break
+        if found is None:
+            found = len(block.items)
+            block.items.append(Level(Symbol(loop.symbol.name), loop.extent, block.path))
+        block.note(found, nest.reads, nest.writes)
+        level = block.items[found]
+        assert isinstance(level, Level)
+        return level
+
+    def _start(self, level: Level, nest: Nest, depth: int) -> None:
+        """Set the targets of the reductions of ``nest`` before ``level``, which is at ``depth``."""
+        inner = [loop for loop in nest.loops[depth:] if loop.kind is Kind.MAP]
+        for init in nest.inits:
+            loops = [Range(Symbol(loop.symbol.name), loop.extent) for loop in inner]
+            renamed = {old.symbol: new.symbol for old, new in zip(inner, loops, strict=True)}
+            index = tuple(
+                renamed.get(x, x) if isinstance(x, Symbol) else x for x in init.index
+            )
+            self.add(level.before, Nest(loops, [Store(init.buffer, index, init.value)]))
+
+    def put(self, block: Block, item: Opaque) -> None:
+        """Place ``item`` at the end of ``block``."""
+        number = len(block.items)
+        block.items.append(item)
+        block.note(number, item.reads, item.writes)
+        if item.defines:
+            block.barrier = number + 1
+        if isinstance(item, Plain):
+            self._use(block.path, item.reads, item.writes)
+        elif isinstance(item, Iteration):
+            self._use(block.path, [(load.buffer, load.index) for load in loads(item.extent)], ())
+        elif isinstance(item, Choice):
+            self._use(block.path, [(load.buffer, load.index) for load in loads(item.condition)], ())
+
+    def keep(self, block: Block, buffer: Buffer) -> None:
+        """Let ``buffer`` last as long as what ``block`` holds."""
+        self._use(block.path, [(buffer, ())], ())
+
+    def _use(
+        self, path: Path, reads: Iterable[Access], writes: Iterable[Access]
+    ) -> None:
+        for accesses, writing in ((reads, False), (writes, True)):
+            for buffer, index in accesses:
+                self.uses.setdefault(buffer.root, []).append(Use(path, index, writing))
+                if buffer.alias is not None or len(index) != buffer.ndim:
+                    buffer.root.whole = True

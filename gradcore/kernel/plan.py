@@ -1,0 +1,270 @@
+"""From nests that stand in their places to statements: which buffers shrink, and where they live.
+
+A buffer whose accesses all lie inside a loop that moves along one of its axes has lost that axis;
+one that has lost all is a register.  A buffer is made in the innermost block that holds all of its
+accesses, just before the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from gradcore.graph import Apply, FunctionGraph
+from gradcore.kernel import rules
+from gradcore.kernel.ir import (
+    ONE,
+    Allocate,
+    Break,
+    Buffer,
+    Call,
+    Callback,
+    Check,
+    Expr,
+    For,
+    If,
+    Index,
+    Let,
+    Library,
+    Literal,
+    Load,
+    Matmul,
+    Point,
+    Program,
+    Reduction,
+    Scope,
+    Statement,
+    Store,
+    Strided,
+    Symbol,
+)
+from gradcore.kernel.lowering import Lowering, named
+from gradcore.kernel.nests import Block, Choice, Iteration, Level, Path, Plain, Region, Straight
+from gradcore.printing import pp
+
+assert rules.__doc__  # registers the rules
+
+
+def program(graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
+    """Return a graph as a program of loops.
+
+    fallback : nodes that a function of Python computes.
+    """
+    low = Lowering(graph, fallback)
+    for number, v in enumerate(graph.inputs):
+        low.give(v, v.name or f"x{number}")
+    low.lower(graph)
+    outputs = [_output(low, graph, k) for k in range(len(graph.outputs))]
+    planner = _Planner(low)
+    body = planner.block(low.entry) + planner.block(low.layout.root, ())
+    return Program(
+        low.inputs, outputs, low.constants, body, low.checks, low.callbacks,
+        ", ".join(pp(v) if len(graph.nodes) < 30 else named(v) for v in graph.outputs),
+    )  # fmt: skip
+
+
+def _output(low: Lowering, graph: FunctionGraph, position: int) -> Buffer:
+    """Return the buffer of an output: the one that holds it, or a copy."""
+    value = low.value(graph.outputs[position])
+    buffer = value.buffer
+    own = (
+        buffer is not None
+        and buffer.ndim > 0
+        and buffer.role == "work"
+        and buffer.alias is None
+        and all(use.path == () or not isinstance(use.path[0], Region) or not use.writes or buffer.whole for use in low.layout.uses.get(buffer, ()))
+    )
+    if not own:
+        buffer = low.new(named(graph.outputs[position]), value.dtype, value.shape)
+        low.fill(buffer, value.read)
+    assert buffer is not None
+    buffer.role, buffer.position = "output", position
+    return buffer
+
+
+class _Planner:
+    """What has become of each buffer and register."""
+
+    def __init__(self, low: Lowering) -> None:
+        self.low = low
+        self.home: dict[Buffer, Path] = {}
+        self.register: dict[Buffer, Symbol] = {}
+        self.shrunk: dict[Buffer, tuple[Buffer, tuple[int, ...]]] = {}
+        self.dead: set[Buffer] = set()
+        self.once: set[Buffer] = set()
+        self.homed: dict[Path, list[Buffer]] = {}
+        for buffer, uses in low.layout.uses.items():
+            self._decide(buffer, uses)
+
+    def _decide(self, buffer: Buffer, uses: Sequence[Any]) -> None:
+        if buffer.role not in ("work", "output", "pointer"):
+            return
+        path: Path = uses[0].path
+        for use in uses:
+            n = 0
+            for a, b in zip(path, use.path, strict=False):
+                if a is not b:
+                    break
+                n += 1
+            path = path[:n]
+        if buffer.role == "output":
+            path = ()
+        if buffer.role == "work" and all(use.writes for use in uses):
+            self.dead.add(buffer)
+            return
+        self.home[buffer] = path
+        self.homed.setdefault(path, []).append(buffer)
+        if buffer.whole or buffer.role != "work":
+            return
+        lost = {axis for axis, n in enumerate(buffer.shape) if n == ONE}
+        for level in path:
+            axes = level.axes.get(buffer, frozenset()) - lost
+            if axes:
+                lost.add(min(axes))
+        kept = tuple(axis for axis in range(buffer.ndim) if axis not in lost)
+        if not kept:
+            self.register[buffer] = Symbol(buffer.name, buffer.dtype)
+            writers = [use for use in uses if use.writes]
+            if len(writers) == 1 and len(writers[0].path) == len(path):
+                self.once.add(buffer)
+        elif len(kept) < buffer.ndim:
+            small = Buffer(buffer.name, buffer.dtype, [buffer.shape[a] for a in kept])
+            self.shrunk[buffer] = small, kept
+
+    # expressions --------------------------------------------------------------------------------
+    def expr(self, x: Expr) -> Expr:
+        """Return an expression in terms of what registers and buffers have become."""
+        if isinstance(x, Symbol):
+            return x.final
+        if isinstance(x, Load):
+            buffer = x.buffer
+            if buffer in self.register:
+                return self.register[buffer]
+            if buffer in self.shrunk:
+                small, kept = self.shrunk[buffer]
+                return Load(small, tuple(self.expr(x.index[a]) for a in kept))
+            return Load(buffer, tuple(map(self.expr, x.index)))
+        if isinstance(x, Call):
+            return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
+        return x
+
+    def index(self, index: Index) -> Index:
+        """Return an index so."""
+        return tuple(map(self.expr, index))
+
+    def part(self, part: Strided) -> Strided:
+        """Return a part of a buffer so."""
+        return Strided(
+            part.buffer, self.index(part.first), self.index(part.shape),
+            tuple(map(self.index, part.steps)),
+        )  # fmt: skip
+
+    # statements ---------------------------------------------------------------------------------
+    def statements(self, given: Sequence[Statement]) -> list[Statement]:
+        """Return statements of nests so."""
+        found: list[Statement] = []
+        for statement in given:
+            new = self.statement(statement)
+            if new is not None:
+                found.append(new)
+        return found
+
+    def statement(self, s: Statement) -> Statement | None:
+        """Return a statement so, or None if nothing needs it."""
+        match s:
+            case Store(buffer, index, value):
+                if buffer.root in self.dead:
+                    return None
+                if buffer in self.register:
+                    return Let(self.register[buffer], self.expr(value), buffer in self.once)
+                if buffer in self.shrunk:
+                    small, kept = self.shrunk[buffer]
+                    return Store(small, tuple(self.expr(index[a]) for a in kept), self.expr(value))
+                return Store(buffer, self.index(index), self.expr(value))
+            case Let(symbol, value, fresh):
+                return Let(symbol, self.expr(value), fresh)
+            case If(condition, then, orelse):
+                return If(self.expr(condition), self.statements(then), self.statements(orelse))
+            case Check(number, condition, values):
+                return Check(number, self.expr(condition), self.index(values))
+            case Point(pointer, buffer, index):
+                if pointer.root in self.dead:
+                    return None
+                return Point(pointer, buffer, self.index(index))
+            case Matmul(out, x, y, accumulate):
+                return Matmul(self.part(out), self.part(x), self.part(y), accumulate)
+            case Library(name, scalars, reads, writes):
+                return Library(name, self.index(scalars), reads, writes)
+            case Callback() | Break():
+                return s
+            case _:
+                raise TypeError(s)
+
+    # blocks -------------------------------------------------------------------------------------
+    def block(self, block: Block, path: Path | None = None) -> list[Statement]:
+        """Return the statements of a block, with what they need made before them.
+
+        path : what is around the block, if buffers may be made in it.
+        """
+        found: list[Statement] = []
+        made: dict[int, list[Statement]] = {}
+        for buffer in () if path is None else self.homed.get(path, ()):
+            if buffer in block.first:
+                made.setdefault(block.first[buffer], []).extend(self._made(buffer))
+        for number, item in enumerate(block.items):
+            found += made.get(number, ())
+            match item:
+                case Straight(statements):
+                    found += self.statements(statements)
+                case Plain(statement):
+                    found += self.statements([statement])
+                case Level():
+                    found += self.level(item)
+                case Iteration(index, extent, region):
+                    body = self.block(region.block, region.block.path)
+                    found.append(
+                        For(index.final, self.expr(extent), [Scope(body)], ordered=True)
+                    )
+                case Choice(condition, then, orelse):
+                    branches = [self.block(r.block, r.block.path) for r in (then, orelse)]
+                    found.append(If(self.expr(condition), *branches))
+                case _:
+                    raise TypeError(item)
+        return found
+
+    def _made(self, buffer: Buffer) -> list[Statement]:
+        """Return what makes a buffer or register."""
+        if buffer in self.register:
+            if buffer in self.once:
+                return []
+            zero = Literal(False if buffer.dtype == "bool" else 0, buffer.dtype)
+            return [Let(self.register[buffer], zero)]
+        kept = self.shrunk[buffer][0] if buffer in self.shrunk else buffer
+        kept.shape = self.index(kept.shape)
+        return [Allocate(kept)]
+
+    def level(self, level: Level) -> list[Statement]:
+        """Return a loop, and what comes before it."""
+        body = self.block(level.block, level.block.path)
+        before = self.block(level.before)
+        if not body:
+            return before
+        reductions: list[Reduction] = []
+        ordered = level.ordered
+        for reduction in level.reductions:
+            target = reduction.target
+            assert isinstance(target, Buffer)
+            if target.root in self.dead:
+                continue
+            ordered |= reduction.row is None
+            kept = self.register.get(target)
+            if kept is None:
+                kept = self.shrunk.get(target, (target,))[0]
+            reductions.append(Reduction(kept, reduction.row))
+        parallel = not level.path and not ordered
+        loop = For(
+            level.symbol, self.expr(level.extent), body, ordered, reductions, parallel
+        )
+        return [*before, loop]
+
+

@@ -1,0 +1,770 @@
+"""From a program to C-like text: one unit, one entry point.
+
+A loop that may run in parallel becomes a function of its own, which gets what it uses from a
+``frame`` that all share; so does every other loop of the outermost level, which keeps functions
+small for the compiler.  The text is written to be read: a statement for each op, named after it.
+
+The decision: a renderer is data (what types and functions are called, which lines stand before a
+loop) and a few methods that a language with another way to run loops replaces.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from gradcore.kernel import scalar
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Allocate,
+    Break,
+    Buffer,
+    Call,
+    Callback,
+    Check,
+    Expr,
+    For,
+    If,
+    Let,
+    Library,
+    Literal,
+    Load,
+    Matmul,
+    Point,
+    Program,
+    Reduction,
+    Scope,
+    Statement,
+    Store,
+    Strided,
+    Symbol,
+)
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.scalars import CAST_DTYPES
+
+RESERVED = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if
+    inline int long register restrict return short signed sizeof static struct switch typedef
+    union unsigned void volatile while asm call context begin end part parts frame error f in
+    NAN INFINITY i0 y0 y1 j0 j1 yn jn gamma main index signgam remainder div abs exp log""".split()
+)
+
+PARTS = 64
+"""How many threads share a loop at most."""
+
+
+def identity_of(row: Elementwise, dtype: str) -> Literal:
+    """Return the number that leaves another as it is when ``row`` combines them."""
+    if row.name in ("maximum", "minimum"):
+        sign = -1 if row.name == "maximum" else 1
+        if dtype.startswith("float"):
+            return Literal(sign * float("inf"), dtype)
+        if dtype == "bool":
+            return Literal(row.name == "minimum", dtype)
+        info = np.iinfo(dtype)
+        return Literal(int(info.min if sign < 0 else info.max), dtype)
+    one = row.name in ("mul", "and_")
+    return Literal(bool(one) if dtype == "bool" else int(one), dtype)
+
+
+@dataclass
+class Rendered:
+    """A program as text.
+
+    text : the unit.
+    library : the names of the functions of libraries that it calls, in order.
+    data : the constants that it reads, behind these.
+    """
+
+    text: str
+    library: list[str]
+    data: list[Buffer]
+
+
+@dataclass
+class Unit:
+    """Text that grows: a function."""
+
+    lines: list[str] = field(default_factory=list[str])
+    depth: int = 1
+
+    def add(self, *lines: str) -> None:
+        """Add lines."""
+        self.lines += ["    " * self.depth + line for line in lines]
+
+
+def inside(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """Return statements and those in them."""
+    for s in statements:
+        yield s
+        match s:
+            case For() | Scope():
+                yield from inside(s.body)
+            case If(_, then, orelse):
+                yield from inside(then)
+                yield from inside(orelse)
+            case _:
+                pass
+
+
+def expressions(s: Statement) -> Iterator[Expr]:
+    """Return the expressions of a statement, not of those in it."""
+    match s:
+        case Store(buffer, index, value):
+            yield from (*index, value)
+            yield from buffer.shape
+        case Let(_, value):
+            yield value
+        case If(condition):
+            yield condition
+        case For(_, extent):
+            yield extent
+        case Check(_, condition, values):
+            yield from (condition, *values)
+        case Allocate(buffer):
+            yield from buffer.shape
+        case Point(_, buffer, index):
+            yield from (*index, *buffer.shape)
+        case Matmul(out, x, y):
+            for part in (out, x, y):
+                yield from (*part.first, *part.shape, *part.buffer.shape)
+                for steps in part.steps:
+                    yield from steps
+        case Library(_, scalars):
+            yield from scalars
+        case Callback(_, reads, writes):
+            for buffer in (*reads, *writes):
+                yield from buffer.shape
+        case _:
+            pass
+
+
+def buffers(s: Statement) -> Iterator[Buffer]:
+    """Return the buffers that a statement names, but for those it loads from."""
+    match s:
+        case Store(buffer) | Allocate(buffer):
+            yield buffer
+        case Point(pointer, buffer):
+            yield from (pointer, buffer)
+        case Matmul(out, x, y):
+            yield from (out.buffer, x.buffer, y.buffer)
+        case Library(_, _, reads, writes) | Callback(_, reads, writes):
+            yield from (*reads, *writes)
+        case _:
+            pass
+
+
+@dataclass
+class Used:
+    """What statements use, and what they make."""
+
+    symbols: dict[Symbol, None] = field(default_factory=dict[Symbol, None])
+    buffers: dict[Buffer, None] = field(default_factory=dict[Buffer, None])
+    made: set[Symbol | Buffer] = field(default_factory=set["Symbol | Buffer"])
+    changed: dict[Symbol | Buffer, None] = field(default_factory=dict["Symbol | Buffer", None])
+
+    def expression(self, x: Expr) -> None:
+        """Note an expression."""
+        stack = [x]
+        while stack:
+            x = stack.pop()
+            if isinstance(x, Symbol):
+                self.symbols[x] = None
+            elif isinstance(x, Call):
+                stack += reversed(x.operands)
+            elif isinstance(x, Load):
+                self.buffers[x.buffer.root] = None
+                stack += x.index
+                stack += x.buffer.shape
+
+    def note(self, statements: Sequence[Statement]) -> Used:
+        """Note statements and those in them."""
+        for s in inside(statements):
+            for x in expressions(s):
+                self.expression(x)
+            for b in buffers(s):
+                self.buffers[b.root] = None
+            match s:
+                case Let(symbol, _, fresh):
+                    if fresh:
+                        self.made.add(symbol)
+                    else:
+                        self.symbols[symbol] = None
+                        self.changed[symbol] = None
+                case For(symbol):
+                    self.made.add(symbol)
+                case Allocate(buffer):
+                    self.made.add(buffer)
+                case Point(pointer):
+                    self.changed[pointer] = None
+                case Callback(_, _, writes, extents):
+                    for buffer, symbols in zip(writes, extents, strict=True):
+                        self.changed[buffer] = None
+                        self.changed.update(dict.fromkeys(symbols))
+                case _:
+                    pass
+        return self
+
+
+class Renderer:
+    """What prints a program in a language like C.
+
+    header : the first lines of a unit.
+    """
+
+    header: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        self.names: dict[Symbol | Buffer, str] = {}
+        self.taken: set[str] = set()
+        self.functions: set[str] = set()
+        self.library: list[str] = []
+        self.nests: list[list[str]] = []
+        self.fields: dict[Symbol | Buffer, None] = {}
+        self.extra: list[str] = []
+        self.local = False
+        self.temporaries = 0
+        self.unit = Unit()
+        self.combining: dict[tuple[str, str], None] = {}
+        self.constants: list[Buffer] = []
+
+    # names --------------------------------------------------------------------------------------
+    def name(self, what: Symbol | Buffer) -> str:
+        """Return the name of a register or buffer, in this unit its own."""
+        if isinstance(what, Symbol):
+            what = what.final
+        found = self.names.get(what)
+        if found is None:
+            found = self.names[what] = self.fresh(what.name)
+        return found
+
+    def fresh(self, name: str) -> str:
+        """Return an identifier like ``name`` that is not used yet."""
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name).strip("_") or "x"
+        if plain[0].isdigit() or plain in RESERVED or keyword.iskeyword(plain) or "__" in plain:
+            plain = "v_" + plain
+        plain = plain[:40]
+        found, k = plain, 1
+        while found in self.taken or found in RESERVED:
+            k += 1
+            found = f"{plain}_{k}"
+        self.taken.add(found)
+        return found
+
+    def place(self, what: Symbol | Buffer) -> str:
+        """Return how a register or the memory of a buffer is reached from here."""
+        if isinstance(what, Buffer):
+            what = what.root
+        name = self.name(what)
+        if self.local or what not in self.fields:
+            return name
+        return f"f->{name}"
+
+    # expressions --------------------------------------------------------------------------------
+    def expr(self, x: Expr, atom: bool = False) -> str:
+        """Return an expression; an ``atom`` may stand among others."""
+        match x:
+            case Literal():
+                return scalar.literal(x.value, x.dtype)
+            case Symbol():
+                return self.place(x.final)
+            case Load(buffer, index):
+                return self.element(buffer, index)
+            case Call():
+                return self.called(x, atom)
+            case _:
+                raise TypeError(x)
+
+    def called(self, x: Call, atom: bool) -> str:
+        """Return a row of operands; what is no index is computed before, with a name."""
+        texts: list[str] = []
+        for operand in x.operands:
+            text = self.expr(operand, atom=True)
+            if isinstance(operand, Call) and operand.dtype not in ("int64", "bool"):
+                text = self.named(operand.row.name, operand.dtype, text)
+            texts.append(text)
+        if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
+            text = INDEX[x.row.name].format(*texts)
+        else:
+            given = [operand.dtype for operand in x.operands]
+            text, names = scalar.expression(x.row, given, x.dtype, texts)
+            self.functions |= names
+        return f"({text})" if atom else text
+
+    def named(self, name: str, dtype: str, text: str) -> str:
+        """Return the name of a new register that holds ``text``."""
+        found = self.fresh(name)
+        self.unit.add(f"const {scalar.CTYPES[dtype]} {found} = {text};")
+        return found
+
+    def flat(self, buffer: Buffer, index: Sequence[Expr]) -> str:
+        """Return the number of an element in C order."""
+        position: Expr = ZERO
+        for n, i in zip(buffer.shape, index, strict=True):
+            position = position * n + i
+        return self.expr(position)
+
+    def element(self, buffer: Buffer, index: Sequence[Expr]) -> str:
+        """Return an element of a buffer."""
+        if not buffer.shape and buffer.role == "input":
+            return self.place(buffer)
+        return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
+
+    def memory(self, buffer: Buffer) -> str:
+        """Return the address of a buffer."""
+        return self.place(buffer)
+
+    def address(self, buffer: Buffer) -> str:
+        """Return the address of a buffer, also of an input that is a number."""
+        if not buffer.shape and buffer.root.role == "input":
+            return f"&{self.place(buffer)}"
+        return self.memory(buffer)
+
+    # statements ---------------------------------------------------------------------------------
+    def statements(self, given: Sequence[Statement]) -> None:
+        """Print statements."""
+        for s in given:
+            self.statement(s)
+
+    def statement(self, s: Statement) -> None:
+        """Print a statement."""
+        add = self.unit.add
+        match s:
+            case Store(buffer, index, value):
+                text = self.expr(value)
+                add(f"{self.element(buffer, index)} = {text};")
+            case Let(symbol, value, fresh):
+                text = self.expr(value)
+                if fresh and self.local:
+                    add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {text};")
+                else:
+                    add(f"{self.place(symbol)} = {text};")
+            case If(condition, then, orelse):
+                add(f"if ({self.expr(condition)}) {{")
+                self.block(then)
+                if orelse:
+                    add("} else {")
+                    self.block(orelse)
+                add("}")
+            case For():
+                if self.local:
+                    self.loop(s)
+                else:
+                    self.outlined(s)
+            case Check(number, condition, values):
+                self.check(number, condition, values)
+            case Allocate(buffer):
+                self.allocate(buffer)
+            case Scope(body):
+                self.scope(body)
+            case Break():
+                add("break;")
+            case Point(pointer, buffer, index):
+                add(f"{self.place(pointer)} = {self.memory(buffer)} + {self.flat(buffer, index)};")
+            case Matmul():
+                self.matmul(s)
+            case Library(name, scalars, reads, writes):
+                texts = [self.expr(x) for x in scalars]
+                texts += [self.address(b) for b in (*reads, *writes)]
+                kinds = ["int64_t"] * len(scalars) + ["void *"] * (len(reads) + len(writes))
+                add(f"((void (*)({', '.join(kinds)})){self.imported(name)})({', '.join(texts)});")
+            case Callback():
+                self.callback(s)
+            case _:
+                raise TypeError(s)
+
+    def block(self, given: Sequence[Statement]) -> None:
+        """Print statements a step further in."""
+        self.unit.depth += 1
+        self.statements(given)
+        self.unit.depth -= 1
+
+    def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
+        """Print a check."""
+        texts = ", ".join(f"(int64_t){self.expr(x, atom=True)}" for x in values) or "0"
+        self.unit.add(
+            f"if (!({self.expr(condition)}))",
+            f"    return call->fail(call, {number}, {len(values)}, (int64_t[]){{{texts}}});",
+        )
+
+    def size(self, buffer: Buffer) -> str:
+        """Return the number of elements of a buffer."""
+        count: Expr = ONE
+        for n in buffer.shape:
+            count = count * n
+        return self.expr(count, atom=True)
+
+    def allocate(self, buffer: Buffer, times: str = "") -> None:
+        """Print what makes a buffer."""
+        ctype = scalar.CTYPES[buffer.dtype]
+        if buffer.role == "pointer":
+            if self.local:
+                self.unit.add(f"{ctype} *{self.name(buffer)};")
+            return
+        if buffer.role == "output":
+            shape = ", ".join(self.expr(n) for n in buffer.shape) or "0"
+            made = f"call->output(call, {buffer.position}, (int64_t[]){{{shape}}})"
+        else:
+            made = f"call->allocate(call, {self.size(buffer)} * {times}(int64_t)sizeof({ctype}))"
+        place = self.place(buffer)
+        declared = f"{ctype} *" if self.local else ""
+        self.unit.add(f"{declared}{place} = {made};", f"if (!{place}) return -1;")
+
+    def scope(self, body: Sequence[Statement]) -> None:
+        """Print statements whose memory is given back."""
+        if not any(isinstance(s, Allocate) for s in inside(body)):
+            self.statements(body)
+            return
+        mark = self.fresh("mark")
+        self.unit.add(f"const int64_t {mark} = call->mark(call);")
+        self.statements(body)
+        self.unit.add(f"call->release(call, {mark});")
+
+    def imported(self, name: str) -> str:
+        """Return the address of a function of a library."""
+        if name not in self.library:
+            self.library.append(name)
+        return f"call->library[{self.library.index(name)}]"
+
+    def matmul(self, s: Matmul) -> None:
+        """Print a product of matrices."""
+        code = {"bool": "b1"}.get(s.out.buffer.dtype) or re.sub(
+            r"^(f|i|u)[a-z]*", r"\1", s.out.buffer.dtype
+        )
+        ctype = scalar.CTYPES[s.out.buffer.dtype]
+        sizes = [s.out.shape[0], s.out.shape[1], s.x.shape[1]]
+        texts = [self.expr(n) for n in sizes]
+        kinds = ["int64_t"] * 3
+        for part in (s.x, s.y, s.out):
+            if part is s.out:
+                texts.append("1" if s.accumulate else "0")
+                kinds.append(ctype)
+            start = self.flat(part.buffer, part.first)
+            memory = self.memory(part.buffer)
+            texts.append(memory if start == "0" else f"{memory} + {start}")
+            kinds.append(f"{ctype} *" if part is s.out else f"const {ctype} *")
+            for steps in part.steps:
+                texts.append(self.expr(stride(part.buffer, steps)))
+                kinds.append("int64_t")
+        function = f"((void (*)({', '.join(kinds)})){self.imported(f'matmul_{code}')})"
+        self.unit.add(f"{function}({', '.join(texts)});")
+
+    def callback(self, s: Callback) -> None:
+        """Print a call of Python."""
+        given = self.fresh("given")
+        add = self.unit.add
+        add("{")
+        self.unit.depth += 1
+        rows = [f"{{(void *){self.address(b)}, {self.shape(b)}, 0}}" for b in s.reads]
+        add(f"const gc_array {given}[] = {{{', '.join(rows) or '{0, 0, 0}'}}};")
+        found = self.fresh("found")
+        add(f"gc_array {found}[{max(len(s.writes), 1)}];")
+        add(
+            f"const int32_t failed = call->callback(call, {s.which}, {len(s.reads)}, {given}, "
+            f"{len(s.writes)}, {found});",
+            "if (failed) return failed;",
+        )
+        for k, (buffer, symbols) in enumerate(zip(s.writes, s.extents, strict=True)):
+            add(f"{self.place(buffer)} = {found}[{k}].data;")
+            for axis, symbol in enumerate(symbols):
+                add(f"{self.place(symbol)} = {found}[{k}].shape[{axis}];")
+        self.unit.depth -= 1
+        add("}")
+
+    def shape(self, buffer: Buffer) -> str:
+        """Return an array of the extents of a buffer."""
+        return f"(const int64_t[]){{{', '.join(self.expr(n) for n in buffer.shape) or '0'}}}"
+
+    # loops --------------------------------------------------------------------------------------
+    def loop(self, s: For) -> None:
+        """Print a loop of a function, and what is made in it before it."""
+        for inner in made_in_loops(s.body):
+            self.allocate(inner)
+        self.plain_loop(s, "0", self.expr(s.extent))
+
+    def plain_loop(self, s: For, first: str, last: str) -> None:
+        """Print a loop from ``first`` to ``last``."""
+        i = self.name(s.index)
+        self.unit.add(*self.before_loop(s))
+        self.unit.add(f"for (int64_t {i} = {first}; {i} < {last}; {i}++) {{")
+        self.unit.depth += 1
+        for inner in s.body:
+            if isinstance(inner, Allocate):
+                continue
+            if isinstance(inner, For) and not isinstance(s.body[0], Scope):
+                self.plain_loop(inner, "0", self.expr(inner.extent))
+            else:
+                self.statement(inner)
+        self.unit.depth -= 1
+        self.unit.add("}")
+
+    def before_loop(self, s: For) -> list[str]:
+        """Return the lines before a loop that tell the compiler what it may do."""
+        return []
+
+    def outlined(self, s: For) -> None:
+        """Print a loop as a function of its own, and its call."""
+        name = self.fresh("nest")
+        used = Used().note([s])
+        made = used.made
+        parallel = s.parallel
+        for what in (*used.symbols, *used.buffers):
+            if what not in made:
+                self.fields[what] = None
+        for what in used.changed:
+            self.fields[what] = None
+        outer, self.unit = self.unit, Unit()
+        self.local = True
+        rows = made_in_loops(s.body)
+        self._locals(used, s)
+        for buffer in rows:
+            ctype, own = scalar.CTYPES[buffer.dtype], self.name(buffer)
+            self.fields[buffer] = None
+            offset = f" + part * {self.size(buffer)}" if parallel else ""
+            self.unit.add(f"{ctype} *restrict {own} = f->{own}{offset};")
+        partial = [r for r in s.reductions if r.row is not None] if parallel else []
+        for r in partial:
+            if isinstance(r.target, Buffer):
+                own, ctype = self.name(r.target), scalar.CTYPES[r.target.dtype]
+                self.extra.append(f"{ctype} *{own}_parts;")
+                start = self.expr(identity_of(r.row, r.target.dtype))
+                self.unit.add(
+                    "if (part) {",
+                    f"    {own} = f->{own}_parts + (part - 1) * {self.size(r.target)};",
+                    f"    for (int64_t k = 0; k < {self.size(r.target)}; k++) {own}[k] = {start};",
+                    "}",
+                )
+        if parallel:
+            self.plain_loop(s, "begin", "end")
+        else:
+            self.plain_loop(s, "0", self.expr(s.extent))
+        for what in used.changed:
+            if what in made:
+                continue
+            own = self.name(what)
+            if any(r.target is what for r in partial):
+                assert isinstance(what, Symbol)
+                self.extra.append(f"{scalar.CTYPES[what.dtype]} {own}_parts[{PARTS}];")
+                self.unit.add(f"f->{own}_parts[part] = {own};")
+            else:
+                self.unit.add(f"f->{own} = {own};")
+        self.unit.add("return 0;")
+        self.nests.append(
+            [
+                f"static int32_t {name}(gc_call *call, void *context, int64_t begin, int64_t end, "
+                "int32_t part) {",
+                "    frame *f = context;",
+                "    (void)call, (void)begin, (void)end, (void)part;",
+                *self.unit.lines,
+                "}",
+            ]
+        )
+        self.unit = outer
+        self.local = False
+        self.run(s, name, rows, partial)
+
+    def _locals(self, used: Used, s: For) -> None:
+        """Print what a function takes from the frame."""
+        for symbol in used.symbols:
+            if symbol in used.made:
+                continue
+            constant = "" if symbol in used.changed else "const "
+            ctype, own = scalar.CTYPES[symbol.dtype], self.name(symbol)
+            self.unit.add(f"{constant}{ctype} {own} = f->{own};")
+        for buffer in used.buffers:
+            if buffer in used.made:
+                continue
+            ctype, own = scalar.CTYPES[buffer.dtype], self.name(buffer)
+            if not buffer.shape and buffer.role == "input":
+                self.unit.add(f"const {ctype} {own} = f->{own};")
+                continue
+            restrict = "" if buffer.role == "pointer" else "restrict "
+            constant = "const " if buffer.role in ("input", "constant") else ""
+            self.unit.add(f"{constant}{ctype} *{restrict}{own} = f->{own};")
+
+    def run(self, s: For, name: str, rows: Sequence[Buffer], partial: Sequence[Reduction]) -> None:
+        """Print the call of an outlined loop."""
+        add = self.unit.add
+        if not s.parallel:
+            for buffer in rows:
+                self.allocate(buffer)
+            error = self.fresh("failed")
+            add(f"const int32_t {error} = {name}(call, f, 0, 0, 0);", f"if ({error}) return {error};")
+            return
+        add("{")
+        self.unit.depth += 1
+        extent = self.expr(s.extent, atom=True)
+        add(f"const int32_t parts = gc_parts(call, {extent}, {self.cost(s)});")
+        for buffer in rows:
+            self.allocate(buffer, "parts * ")
+        arrays = [r for r in partial if isinstance(r.target, Buffer)]
+        for r in arrays:
+            assert isinstance(r.target, Buffer)
+            own, ctype = self.name(r.target), scalar.CTYPES[r.target.dtype]
+            add(
+                f"f->{own}_parts = call->allocate(call, (parts - 1) * {self.size(r.target)} * "
+                f"(int64_t)sizeof({ctype}));",
+                f"if (!f->{own}_parts) return -1;",
+            )
+        add(
+            f"const int32_t failed = parts > 1 ? call->parallel(call, {name}, f, {extent}, parts)",
+            f"                                 : {name}(call, f, 0, {extent}, 0);",
+            "if (failed) return failed;",
+        )
+        for r in partial:
+            assert r.row is not None
+            dtype = r.target.dtype
+            own = self.name(r.target)
+            if isinstance(r.target, Buffer):
+                left = f"f->{own}[k]"
+                right = f"f->{own}_parts[p * {self.size(r.target)} + k]"
+            else:
+                left, right = f"f->{own}", f"f->{own}_parts[p]"
+            text, names = scalar.expression(r.row, [dtype, dtype], dtype, [left, right])
+            self.functions |= names
+            if isinstance(r.target, Buffer):
+                add(
+                    "for (int32_t p = 0; p < parts - 1; p++)",
+                    f"    for (int64_t k = 0; k < {self.size(r.target)}; k++)",
+                    f"        {left} = {text};",
+                )
+            else:
+                add("for (int32_t p = 0; p < parts; p++)", f"    {left} = {text};")
+        self.unit.depth -= 1
+        add("}")
+
+    def cost(self, s: For) -> str:
+        """Return about how much work a step of a loop is."""
+        total: Expr = _work(s.body)
+        for symbol in _indices(s):
+            assert symbol is not None
+        return self.expr(total, atom=True)
+
+    # units --------------------------------------------------------------------------------------
+    def render(self, program: Program) -> Rendered:
+        """Return a program as a unit."""
+        for buffer in (*program.inputs, *program.constants):
+            self.fields[buffer] = None
+            for n in buffer.shape:
+                if isinstance(n, Symbol):
+                    self.fields[n] = None
+        used = Used().note(program.body)
+        root = Used()
+        root.note([s for s in program.body if not isinstance(s, For)])
+        for what in (*root.symbols, *root.made, *root.changed):
+            self.fields[what] = None
+        for s in program.body:
+            if isinstance(s, (Let, Allocate)):
+                self.fields[s.symbol if isinstance(s, Let) else s.buffer] = None
+        for buffer in used.buffers:
+            if buffer not in used.made or any(
+                isinstance(s, Allocate) and s.buffer is buffer for s in program.body
+            ):
+                self.fields[buffer] = None
+        self.statements(program.body)
+        entry = self.unit.lines
+        text = "\n".join(
+            [
+                f"/* {_comment(program.title)} */",
+                self.header,
+                scalar.preamble(sorted(self.functions | self._combining_functions())),
+                *self._combiners(),
+                "typedef struct {",
+                *(f"    {self._field(what)}" for what in self.fields),
+                *(f"    {line}" for line in dict.fromkeys(self.extra)),
+                "} frame;",
+                "",
+                *("\n".join(nest) + "\n" for nest in self.nests),
+                "int32_t gc_entry(gc_call *call, const gc_array *in) {",
+                "    frame own, *f = &own;",
+                "    (void)in;",
+                *(f"    {line}" for line in self._given(program)),
+                *entry,
+                "    return 0;",
+                "}",
+                "",
+            ]
+        )
+        return Rendered(text, self.library, self.constants)
+
+    def _combining_functions(self) -> set[str]:
+        return set()
+
+    def _combiners(self) -> list[str]:
+        return []
+
+    def _field(self, what: Symbol | Buffer) -> str:
+        ctype, own = scalar.CTYPES[what.dtype], self.name(what)
+        if isinstance(what, Symbol) or (not what.shape and what.role == "input"):
+            return f"{ctype} {own};"
+        constant = "const " if what.role in ("input", "constant") else ""
+        return f"{constant}{ctype} *{own};"
+
+    def _given(self, program: Program) -> list[str]:
+        """Return the lines that read the arguments."""
+        lines: list[str] = []
+        for buffer in program.inputs:
+            k, own, ctype = buffer.position, self.name(buffer), scalar.CTYPES[buffer.dtype]
+            star = "" if buffer.shape else "*"
+            lines.append(f"f->{own} = {star}(const {ctype} *)in[{k}].data;")
+            for axis, n in enumerate(buffer.shape):
+                if isinstance(n, Symbol):
+                    lines.append(f"f->{self.name(n)} = in[{k}].shape[{axis}];")
+        for buffer in program.constants:
+            lines.append(f"f->{self.name(buffer)} = call->library[{self._datum(buffer)}];")
+        return lines
+
+    def _datum(self, buffer: Buffer) -> int:
+        self.constants.append(buffer)
+        return len(self.library) + len(self.constants) - 1
+
+
+INDEX = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}"}
+"""Arithmetic on indices, which does not overflow."""
+
+
+def made_in_loops(body: Sequence[Statement]) -> list[Buffer]:
+    """Return the buffers that loops make, not looking into what is made again at each step."""
+    found: list[Buffer] = []
+    for s in body:
+        if isinstance(s, Allocate):
+            found.append(s.buffer)
+        elif isinstance(s, For) and not (s.body and isinstance(s.body[0], Scope)):
+            found += made_in_loops(s.body)
+    return found
+
+
+def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:
+    """Return by how many elements indices that move by ``steps`` move in memory."""
+    found: Expr = ZERO
+    for n, step in zip(buffer.shape, steps, strict=True):
+        found = found * n + step
+    return found
+
+
+def _work(body: Sequence[Statement]) -> Expr:
+    total: Expr = ZERO
+    for s in body:
+        if isinstance(s, For):
+            total = total + s.extent * _work(s.body)
+        elif isinstance(s, Matmul):
+            total = total + s.out.shape[0] * s.out.shape[1] * s.x.shape[1]
+        elif not isinstance(s, Allocate):
+            total = total + 1
+    return total
+
+
+def _indices(s: For) -> list[Symbol]:
+    return [s.index]
+
+
+def _comment(text: str) -> str:
+    """Return a text that can stand in a comment."""
+    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    return plain.replace("*/", "* /").replace("\\", "?")[:2000]

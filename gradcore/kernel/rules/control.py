@@ -1,0 +1,134 @@
+"""Choices, checks, and what runs in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gradcore.errors import AssertionFailedError
+from gradcore.graph import Apply, Variable
+from gradcore.kernel.ir import (
+    ZERO,
+    Buffer,
+    Callback,
+    Expr,
+    Let,
+    Literal,
+    Load,
+    Point,
+    Symbol,
+    as_expr,
+    call,
+
+)
+from gradcore.kernel.lowering import Lowering, by_element, named, rule
+from gradcore.kernel.nests import Choice, Region
+from gradcore.kernel.rules.reduce import reduced
+from gradcore.kernel.values import Value, held
+from gradcore.ops.control import Assert, Conditional, IfElse, Print
+from gradcore.ops.elementwise import row
+
+
+@rule(Assert)
+def check(low: Lowering, node: Apply) -> None:
+    """Fail unless all conditions hold."""
+    op = node.op
+    assert isinstance(op, Assert)
+    for condition in node.inputs[1:]:
+        value = low.value(condition)
+        holds = Load(reduced(low, "holds", "all", value, range(value.ndim), "bool"), ())
+        low.check(holds, [], lambda: AssertionFailedError(op.message, node.where))
+    by_element(low, node)
+
+
+@rule(Print)
+def in_python(low: Lowering, node: Apply) -> None:
+    """Call a function of Python."""
+    reads = [low.whole(low.value(v), named(v)) for v in node.inputs]
+    writes: list[Buffer] = []
+    extents: list[tuple[Symbol, ...]] = []
+    for output in node.outputs:
+        known = output.type.shape
+        symbols = tuple(Symbol(f"{named(output)}_n{axis}") for axis in range(len(known)))
+        shape = [
+            symbol if n is None else as_expr(n) for symbol, n in zip(symbols, known, strict=True)
+        ]
+        pointer = Buffer(named(output), output.dtype, shape, "pointer")
+        extents.append(symbols)
+        writes.append(pointer)
+        low.values[output] = held(pointer)
+    low.put(
+        Callback(len(low.callbacks), tuple(reads), tuple(writes), tuple(extents)), defines=True
+    )
+    low.callbacks.append(node)
+
+
+@rule(Conditional)
+def conditional(low: Lowering, node: Apply) -> None:
+    """Run one of the graphs."""
+    op = node.op
+    assert isinstance(op, Conditional)
+    operands = [low.value(v) for v in node.inputs[1:]]
+
+    def branch(position: int) -> Callable[[], list[Value]]:
+        graph = op.graphs[position]
+
+        def lowered() -> list[Value]:
+            low.values.update(zip(graph.inputs, operands, strict=True))
+            low.lower(graph)
+            return [low.value(v) for v in graph.outputs]
+
+        return lowered
+
+    _choose(low, node, branch(0), branch(1))
+
+
+@rule(IfElse)
+def if_else(low: Lowering, node: Apply) -> None:
+    """Take the values of one branch; both are computed."""
+    branches = [low.value(v) for v in node.inputs[1:]]
+    n = len(node.outputs)
+    _choose(low, node, lambda: branches[:n], lambda: branches[n:])
+
+
+def _choose(
+    low: Lowering,
+    node: Apply,
+    then: Callable[[], Sequence[Value]],
+    orelse: Callable[[], Sequence[Value]],
+) -> None:
+    """Let the outputs of ``node`` point to what one of two regions computes."""
+    given = low.value(node.inputs[0])
+    condition = given.read(())
+    if condition.dtype != "bool":
+        condition = call(row("neq"), (condition, Literal(0, condition.dtype)), "bool")
+    outputs = [_chosen(low, v) for v in node.outputs]
+    regions = [Region(low.block.path) for _ in range(2)]
+    for region, compute in zip(regions, (then, orelse), strict=True):
+        with low.inside(region.block):
+            for value, (extents, pointer) in zip(compute(), outputs, strict=True):
+                if not value.shape:
+                    low.fill(pointer, value.read)
+                    continue
+                for symbol, n in zip(extents, value.shape, strict=True):
+                    low.put(Let(symbol, n, fresh=False))
+                low.put(Point(pointer, low.whole(value), (ZERO,) * value.ndim))
+    low.put(Choice(condition, *regions))
+    for v, (_, pointer) in zip(node.outputs, outputs, strict=True):
+        low.values[v] = held(pointer)
+
+
+def _chosen(low: Lowering, variable: Variable) -> tuple[list[Symbol], Buffer]:
+    """Return what an output of a choice is: registers for its extents, and a pointer."""
+    name = named(variable)
+    if not variable.ndim:
+        return [], low.new(name, variable.dtype, ())
+    symbols = [Symbol(f"{name}_n{axis}") for axis in range(variable.ndim)]
+    for symbol in symbols:
+        low.put(Let(symbol, ZERO), defines=True)
+    shape: list[Expr] = [
+        as_expr(n) if n is not None else symbol
+        for n, symbol in zip(variable.type.shape, symbols, strict=True)
+    ]
+    return symbols, Buffer(name, variable.dtype, shape, "pointer")
+
+

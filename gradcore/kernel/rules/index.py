@@ -1,0 +1,241 @@
+"""Indexing: views for slices, loops for arrays of indices, orders of elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcore.errors import ShapeError
+from gradcore.graph import Apply
+from gradcore.kernel.ir import (
+    ZERO,
+
+    Expr,
+    If,
+    Index,
+    Library,
+    Literal,
+    Load,
+    Statement,
+    Store,
+    Symbol,
+    as_expr,
+    call,
+    cast,
+    integer,
+    product,
+)
+from gradcore.kernel.lowering import Lowering, named, rule
+from gradcore.kernel.nests import Kind, Nest
+from gradcore.kernel.rules.reduce import reduced, reducing
+from gradcore.kernel.values import Value, held
+from gradcore.ops.elementwise import row
+from gradcore.ops.index import (
+    ArgSort,
+    IncSubtensor,
+    Nonzero,
+    Pattern,
+    Slice,
+    Slot,
+    Sort,
+    Subtensor,
+    indexed_element,
+    indexed_shape,
+    is_advanced,
+)
+
+AND, OR, LT, GE, NEQ, INVERT = map(row, ("and_", "or_", "lt", "ge", "neq", "invert"))
+
+
+def _wide(value: Value) -> Value:
+    """Return an index in 64 bits."""
+    if value.dtype == "int64":
+        return value
+    return Value("int64", value.shape, lambda i: cast(value.read(i), "int64"))
+
+
+def _indices(low: Lowering, pattern: Pattern, x: Value, given: Sequence[Value]) -> list[Value]:
+    """Return the indices that fill a pattern, after checking that they are in bounds."""
+    indices = [_wide(value) for value in given]
+    rest = iter(indices)
+    arrays: list[Value] = []
+    axis = 0
+    for entry in pattern:
+        if entry is None:
+            continue
+        n = x.shape[axis]
+        if isinstance(entry, Slice):
+            for which, bound in zip(("start", "stop", "step"), entry.bounds, strict=True):
+                if bound is Slot.SCALAR and which == "step":
+                    step = next(rest).read(())
+                    low.check(
+                        call(NEQ, (step, ZERO), "bool"),
+                        [],
+                        lambda: ValueError("slice step cannot be zero"),
+                    )
+                elif bound is Slot.SCALAR:
+                    next(rest)
+        elif entry is Slot.ARRAY:
+            index = next(rest)
+            arrays.append(index)
+            _check_array(low, index, n, axis)
+        else:
+            k = next(rest).read(()) if isinstance(entry, Slot) else integer(entry)
+            low.check(call(INVERT, (_outside(k, n),), "bool"), [k, n], _out_of_bounds(axis))
+        axis += 1
+    rank = max((a.ndim for a in arrays), default=0)
+    for place in range(-rank, 0):
+        met = [a.shape[place] for a in arrays if a.ndim >= -place]
+        low.equal(
+            [n for n in met if n != Literal(1, "int64")],
+            lambda *ns: IndexError(f"shape mismatch: indices of extents {ns} cannot broadcast"),
+        )
+    return indices
+
+
+def _outside(k: Expr, n: Expr) -> Expr:
+    return call(OR, (call(LT, (k, -n), "bool"), call(GE, (k, n), "bool")), "bool")
+
+
+def _out_of_bounds(axis: int):
+    return lambda k, n: IndexError(f"index {k} is out of bounds for axis {axis} with size {n}")
+
+
+def _check_array(low: Lowering, index: Value, n: Expr, axis: int) -> None:
+    loops, at = low.ranges(index.shape)
+    k = index.read(tuple(at))
+    if isinstance(k, Symbol):
+        m = index.shape[at.index(k)]
+        low.check(call(GE, (n, m), "bool"), [m, n], _out_of_bounds(axis))
+        return
+    lowest, highest = low.new("lowest", "int64", ()), low.new("highest", "int64", ())
+    for target, name, start in ((lowest, "minimum", ZERO), (highest, "maximum", integer(-1))):
+        loops, at = low.ranges(index.shape)
+        combined = call(row(name), (Load(target, ()), index.read(tuple(at))), "int64")
+        low.place(reducing(loops, target, (), combined, row(name), start))
+    for target in (lowest, highest):
+        k = Load(target, ())
+        good = call(GE, (k, -n), "bool") if target is lowest else call(LT, (k, n), "bool")
+        low.check(good, [k, n], _out_of_bounds(axis))
+
+
+@rule(Subtensor)
+def subtensor(low: Lowering, node: Apply) -> None:
+    """Read where the pattern says: in place, unless arrays say it."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, Subtensor)
+    x, *given = (low.value(v) for v in node.inputs)
+    indices = _indices(low, op.pattern, x, given)
+    (shape,) = low.shapes(node)
+
+    def element(index: Index) -> Expr:
+        return x(*map(as_expr, indexed_element(op.pattern, x, index, indices)))
+
+    if is_advanced(op.pattern):
+        low.computed(output, shape, element)
+        return
+    if x.elements is not None and op.pattern and isinstance(op.pattern[0], int):
+        found = x.elements[op.pattern[0]]
+        low.viewed(output, (), lambda index: cast(found, output.dtype), [x])
+        return
+    low.viewed(output, shape, element, [x])
+
+
+@rule(IncSubtensor)
+def inc_subtensor(low: Lowering, node: Apply) -> None:
+    """Store the tensor, then write or add the part."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, IncSubtensor)
+    x, y, *given = (low.value(v) for v in node.inputs)
+    indices = _indices(low, op.pattern, x, given)
+    part = [
+        low.extent(n)
+        for n in indexed_shape(op.pattern, x.operand, [i.operand for i in indices])
+    ]
+    y_type = node.inputs[1].type
+    for axis in range(-y.ndim, 0):
+        if y_type.shape[axis] != 1:
+            low.equal(
+                [y.shape[axis], part[axis]],
+                lambda m, n: ShapeError(
+                    f"cannot write an extent of {m} into a part of extent {n}", node.where
+                ),
+            )
+    result = low.new(named(output), output.dtype, x.shape)
+    low.fill(result, x.read)
+    low.values[output] = held(result)
+    loops, index = low.ranges(part)
+    at = tuple(
+        as_expr(i) for i in indexed_element(op.pattern, held(result), tuple(index), indices)
+    )
+    value = cast(y.stretched(tuple(index)), output.dtype)
+    if not op.overwrite:
+        value = call(row("or_" if output.dtype == "bool" else "add"), (Load(result, at), value), output.dtype)
+    for loop in loops:
+        own = any(i is loop.symbol for i in at)
+        loop.kind = Kind.MAP if own or not is_advanced(op.pattern) else Kind.ORDERED
+    low.place(Nest(loops, [Store(result, at, value)]))
+
+
+@rule(Nonzero)
+def nonzero(low: Lowering, node: Apply) -> None:
+    """Count the elements that are not zero, then write where each is."""
+    x = low.value(node.inputs[0])
+
+    def is_set(index: Index) -> Expr:
+        element = x.read(index)
+        zero = Literal(False if x.dtype == "bool" else 0, x.dtype)
+        return element if x.dtype == "bool" else call(NEQ, (element, zero), "bool")
+
+    flags = Value("bool", x.shape, is_set)
+    total = reduced(low, "total", "sum", flags, range(x.ndim), "int64")
+    count = Load(total, ())
+    outputs = [low.new(f"{named(v)}{k}", "int64", (count,)) for k, v in enumerate(node.outputs)]
+    place = low.new("place", "int64", ())
+    here = Load(place, ())
+    low.place(Nest([], [Store(place, (), ZERO)]))
+    loops, index = low.ranges(x.shape)
+    for loop in loops:
+        loop.kind = Kind.ORDERED
+    found: list[Statement] = [
+        Store(out, (here,), i) for out, i in zip(outputs, index, strict=True)
+    ]
+    low.place(Nest(loops, [If(is_set(tuple(index)), [*found, Store(place, (), here + 1)])]))
+    for v, out in zip(node.outputs, outputs, strict=True):
+        low.values[v] = held(out)
+
+
+@rule(Sort, ArgSort)
+def sort(low: Lowering, node: Apply) -> None:
+    """Call the library on rows: the axis is moved to the end and back."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, (Sort, ArgSort))
+    x = low.value(node.inputs[0])
+    axis, last = op.axis, x.ndim - 1
+    shape = [*(n for a, n in enumerate(x.shape) if a != axis), x.shape[axis]]
+
+    def moved(index: Index) -> Expr:
+        return x.read((*index[:axis], index[last], *index[axis:last]))
+
+    rows = low.new("rows", x.dtype, shape)
+    low.fill(rows, moved)
+    ordered = low.new(named(output), output.dtype, shape)
+    low.put(
+        Library(
+            f"{op.label()}_{x.dtype}",
+            (product(shape[:-1]), shape[-1]),
+            (rows,),
+            (ordered,),
+        )
+    )
+    result = held(ordered)
+    low.values[output] = (
+        result
+        if axis == last
+        else Value(
+            output.dtype,
+            x.shape,
+            lambda i: result.read((*i[:axis], *i[axis + 1 :], i[axis])),
+        )
+    )
+
+

@@ -1,0 +1,134 @@
+"""Products: loops that fuse where a vector takes part, a library's function for matrices."""
+
+from __future__ import annotations
+
+from gradcore.errors import ShapeError
+from gradcore.graph import Apply
+from gradcore.kernel.ir import (
+
+    Buffer,
+    Expr,
+
+    Literal,
+    Load,
+    Matmul,
+    Store,
+    Strided,
+    call,
+    cast,
+)
+from gradcore.kernel.lowering import Lowering, named, rule
+from gradcore.kernel.nests import Nest
+from gradcore.kernel.rules.elementwise import check_extents
+from gradcore.kernel.rules.reduce import identity, kept_apart, reducing
+from gradcore.kernel.values import Value, held, strided
+from gradcore.ops.elementwise import row
+from gradcore.ops.linalg import Dot, MatMul
+
+ADD, MUL, AND, OR = map(row, ("add", "mul", "and_", "or_"))
+
+
+@rule(Dot)
+def dot(low: Lowering, node: Apply) -> None:
+    """Sum products in loops if there is a vector, else call the library."""
+    x, y = (low.value(v) for v in node.inputs)
+    low.equal(
+        [x.shape[-1], y.shape[0]],
+        lambda m, n: ShapeError(
+            f"dot of {node.inputs[0]} and {node.inputs[1]}: the inner extents {m} and {n} differ",
+            node.where,
+        ),
+    )
+    if x.ndim == y.ndim == 2:
+        _matmul(low, node, x, y)
+    else:
+        _loops(low, node, x, y)
+
+
+def _loops(low: Lowering, node: Apply, x: Value, y: Value) -> None:
+    (output,) = node.outputs
+    dtype = "float32" if output.dtype == "float16" else output.dtype
+    shape = (*x.shape[:-1], *y.shape[1:])
+    loops, index = low.ranges((*shape, x.shape[-1]))
+    *outer, k = index
+    rows = outer[: x.ndim - 1]
+    columns = outer[x.ndim - 1 :]
+    target = low.new(named(output), dtype, shape)
+    times, plus = (AND, OR) if dtype == "bool" else (MUL, ADD)
+    product = call(
+        times,
+        (cast(x.read((*rows, k)), dtype), cast(y.read((k, *columns)), dtype)),
+        dtype,
+    )
+    kept = tuple(outer)
+    if all(loop.symbol in kept for loop in loops):
+        low.place(Nest(loops, [Store(target, kept, product)]))
+    else:
+        combined = call(plus, (Load(target, kept), product), dtype)
+        start = identity("any" if dtype == "bool" else "sum", dtype)
+        nest = reducing(loops, target, kept, combined, plus, start)
+        low.place(nest)
+        target = kept_apart(low, nest, target)
+    low.values[output] = held(target)
+    if dtype != output.dtype:
+        value = held(target)
+        low.computed(output, shape, lambda i: cast(value.read(i), output.dtype))
+
+
+@rule(MatMul)
+def matmul(low: Lowering, node: Apply) -> None:
+    """Call the library, for each matrix of the stack."""
+    x, y = (low.value(v) for v in node.inputs)
+    low.equal(
+        [x.shape[-1], y.shape[-2]],
+        lambda m, n: ShapeError(f"matmul: the inner extents {m} and {n} differ", node.where),
+    )
+    check_extents(low, node, [x, y], core=2)
+    _matmul(low, node, x, y)
+
+
+def _matmul(low: Lowering, node: Apply, x: Value, y: Value) -> None:
+    (output,) = node.outputs
+    (shape,) = low.shapes(node)
+    out = low.new(named(output), output.dtype, shape)
+    left, right = (_part(low, value, output.dtype) for value in (x, y))
+    loops, lead = low.ranges(shape[:-2], "b")
+    low.place(
+        Nest(
+            loops,
+            [Matmul(_matrix(held_part(out), lead), _matrix(left, lead), _matrix(right, lead))],
+        )
+    )
+    low.values[output] = held(out)
+
+
+def held_part(buffer: Buffer) -> Strided:
+    """Return all of a buffer."""
+    found = strided(held(buffer))
+    assert found is not None
+    return found
+
+
+def _part(low: Lowering, value: Value, dtype: str) -> Strided:
+    """Return an operand in ``dtype`` as a part of a buffer; it is stored if it must be."""
+    found = strided(value) if value.dtype == dtype else None
+    if found is None:
+        if value.dtype == dtype:
+            return held_part(low.whole(value))
+        converted = low.new("converted", dtype, value.shape)
+        low.fill(converted, value.read)
+        return held_part(converted)
+    return found
+
+
+def _matrix(part: Strided, lead: list[Expr]) -> Strided:
+    """Return the matrix of a stack at the index ``lead``, which broadcasts."""
+    rank = len(part.shape) - 2
+    first = list(part.first)
+    for n, steps, i in zip(part.shape[:rank], part.steps, lead[len(lead) - rank :], strict=False):
+        if n == Literal(1, "int64"):
+            continue
+        first = [at + i * step for at, step in zip(first, steps, strict=True)]
+    return Strided(part.buffer, tuple(first), part.shape[rank:], part.steps[rank:])
+
+

@@ -1,0 +1,252 @@
+"""Reductions: loops that contribute to a target, in the order in which the operand lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gradcore.errors import GraphValueError
+from gradcore.graph import Apply
+from gradcore.graph.types import FLOATS
+from gradcore.kernel.ir import (
+    Buffer,
+    Expr,
+    Index,
+    Literal,
+    Load,
+    Reduction,
+    Statement,
+    Store,
+    Symbol,
+    call,
+    cast,
+    loads,
+)
+from gradcore.kernel.lowering import Lowering, named, rule
+from gradcore.kernel.nests import Kind, Nest, Range
+from gradcore.kernel.values import Value, held
+from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
+
+COMBINING = {
+    "sum": "add", "prod": "mul", "max": "maximum", "min": "minimum", "any": "or_", "all": "and_",
+}  # fmt: skip
+"""The row that combines two results of a reduction."""
+
+GT, LT, GE, EQ, NEQ, AND, OR, SWITCH = map(
+    row, ("gt", "lt", "ge", "eq", "neq", "and_", "or_", "switch")
+)
+
+
+def identity(kind: str, dtype: str) -> Literal:
+    """Return what a reduction of nothing is."""
+    if kind in ("max", "min"):
+        sign = -1 if kind == "max" else 1
+        if dtype in FLOATS:
+            return Literal(sign * float("inf"), dtype)
+        if dtype == "bool":
+            return Literal(kind == "min", dtype)
+        info = np.iinfo(dtype)
+        return Literal(int(info.min if kind == "max" else info.max), dtype)
+    first = {"sum": 0, "prod": 1, "any": False, "all": True}[kind]
+    return Literal(np.dtype(dtype).type(first).item(), dtype)
+
+
+def in_memory_order(loops: Sequence[Range], body: Sequence[Statement]) -> list[Range]:
+    """Return loops in the order in which what is read with the most of their indices lies."""
+    symbols = [loop.symbol for loop in loops]
+    best: list[Symbol] = []
+    for statement in body:
+        assert isinstance(statement, Store)
+        for load in loads(statement.value):
+            found = [x for x in load.index if isinstance(x, Symbol) and x in symbols]
+            if len(found) > len(best):
+                best = found
+    order = [*best, *(s for s in symbols if s not in best)]
+    return sorted(loops, key=lambda loop: order.index(loop.symbol))
+
+
+def reducing(
+    loops: Sequence[Range],
+    target: Buffer,
+    index: Index,
+    combined: Expr,
+    combining: Elementwise | None,
+    start: Expr,
+) -> Nest:
+    """Return the nest that stores ``combined`` into the target, again and again.
+
+    The loops whose indices are not in ``index`` are those that contribute.
+    """
+    for loop in loops:
+        loop.kind = Kind.MAP if loop.symbol in index else Kind.REDUCE
+    body: list[Statement] = [Store(target, index, combined)]
+    return Nest(
+        in_memory_order(loops, body),
+        body,
+        [Store(target, index, start)],
+        [Reduction(target, combining)],
+    )
+
+
+def reduced(low: Lowering, name: str, kind: str, x: Value, axes: Sequence[int], dtype: str) -> Buffer:
+    """Return a buffer of the reduction of ``x`` over ``axes``, accumulated in ``dtype``."""
+    loops, index = low.ranges(x.shape)
+    kept = tuple(i for axis, i in enumerate(index) if axis not in axes)
+    shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
+    target = low.new(name, dtype, shape)
+    element = _counted(kind, x.read(tuple(index)), dtype)
+    if all(loop.symbol in kept for loop in loops):
+        low.place(Nest(loops, [Store(target, kept, element)]))
+    else:
+        combining = row(COMBINING[kind])
+        combined = call(combining, (Load(target, kept), element), dtype)
+        nest = reducing(loops, target, kept, combined, combining, identity(kind, dtype))
+        low.place(nest)
+        return kept_apart(low, nest, target)
+    return target
+
+
+def kept_apart(low: Lowering, nest: Nest, target: Buffer) -> Buffer:
+    """Return a copy of a target to which an innermost loop contributes: it is a register then."""
+    if nest.loops[-1].kind is not Kind.REDUCE:
+        return target
+    result = low.new(target.name, target.dtype, target.shape)
+    low.fill(result, held(target).read)
+    return result
+
+
+def _counted(kind: str, x: Expr, dtype: str) -> Expr:
+    if kind in ("any", "all") and x.dtype != "bool":
+        return call(NEQ, (x, Literal(0, x.dtype)), "bool")
+    return cast(x, dtype)
+
+
+@rule(Reduce)
+def reduce(low: Lowering, node: Apply) -> None:
+    """Contribute each element to the element of the result that it goes into."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, Reduce)
+    x = low.value(node.inputs[0])
+    if op.kind in ("max", "min"):
+        _refuse_nothing(low, node, x, op.axes, op.kind)
+    wide = "float32" if output.dtype == "float16" else output.dtype
+    target = reduced(low, named(output), op.kind, x, op.axes, wide)
+    low.values[output] = held(target)
+    if wide != output.dtype:
+        value = held(target)
+        low.computed(output, target.shape, lambda i: cast(value.read(i), output.dtype))
+
+
+def _refuse_nothing(
+    low: Lowering, node: Apply, x: Value, axes: Sequence[int], what: str
+) -> None:
+    for axis in axes:
+        n = x.shape[axis]
+        low.check(
+            call(GT, (n, Literal(0, "int64")), "bool"),
+            [n],
+            lambda n: GraphValueError(f"{what} of nothing: an axis is empty", node.where),
+        )
+
+
+@rule(ArgReduce)
+def arg_reduce(low: Lowering, node: Apply) -> None:
+    """Keep the best element so far, and where it was; NaN is better than all."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, ArgReduce)
+    x = low.value(node.inputs[0])
+    _refuse_nothing(low, node, x, [op.axis], f"arg{op.kind}")
+    loops, index = low.ranges(x.shape)
+    kept = tuple(i for axis, i in enumerate(index) if axis != op.axis)
+    shape = [n for axis, n in enumerate(x.shape) if axis != op.axis]
+    best = low.new("best", x.dtype, shape)
+    place = low.new(named(output), "int64", shape)
+    low.values[output] = held(place)
+    k = index[op.axis]
+    if k not in [loop.symbol for loop in loops]:
+        low.place(Nest(loops, [Store(place, kept, Literal(0, "int64"))]))
+        return
+    element, champion = x.read(tuple(index)), Load(best, kept)
+    better = call(GT if op.kind == "max" else LT, (element, champion), "bool")
+    if x.dtype in FLOATS:
+        nan = call(NEQ, (element, element), "bool")
+        number = call(EQ, (champion, champion), "bool")
+        better = call(OR, (better, call(AND, (nan, number), "bool")), "bool")
+    better = call(OR, (better, call(EQ, (k, Literal(0, "int64")), "bool")), "bool")
+    body: list[Statement] = [
+        Store(place, kept, call(SWITCH, (better, k, Load(place, kept)), "int64")),
+        Store(best, kept, call(SWITCH, (better, element, champion), x.dtype)),
+    ]
+    for loop in loops:
+        loop.kind = Kind.REDUCE if loop.symbol is k else Kind.MAP
+    zero = Literal(np.dtype(x.dtype).type(0).item(), x.dtype)
+    low.place(
+        Nest(
+            in_memory_order(loops, body),
+            body,
+            [Store(best, kept, zero), Store(place, kept, Literal(0, "int64"))],
+            [Reduction(best, None), Reduction(place, None)],
+        )
+    )
+
+
+@rule(Cumulative)
+def cumulative(low: Lowering, node: Apply) -> None:
+    """Carry the result so far along the axis."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, Cumulative)
+    x = low.value(node.inputs[0])
+    wide = "float32" if output.dtype == "float16" else output.dtype
+    combining = row(COMBINING[op.kind])
+
+    def step(state: Expr, index: Index) -> Expr:
+        return call(combining, (state, cast(x.read(index), wide)), wide)
+
+    _carried(low, node, op.axis, x.shape, step, identity(op.kind, wide))
+
+
+@rule(Recurrence)
+def recurrence(low: Lowering, node: Apply) -> None:
+    """Carry y along the axis."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, Recurrence)
+    a, b = (low.value(v) for v in node.inputs)
+    for n, m in zip(a.shape, b.shape, strict=True):
+        low.equal([n, m], lambda n, m: ValueError(f"a recurrence of extents {n} and {m}"))
+    dtype = output.dtype
+
+    def step(state: Expr, index: Index) -> Expr:
+        product = call(row("mul"), (cast(a.read(index), dtype), state), dtype)
+        return call(row("add"), (product, cast(b.read(index), dtype)), dtype)
+
+    _carried(low, node, op.axis, b.shape, step, Literal(0, dtype))
+
+
+def _carried(
+    low: Lowering,
+    node: Apply,
+    axis: int,
+    shape: Sequence[Expr],
+    step: Callable[[Expr, Index], Expr],
+    start: Literal,
+) -> None:
+    """Store the states that ``step`` takes along ``axis``, one after the other."""
+    (output,) = node.outputs
+    loops, index = low.ranges(shape)
+    kept = tuple(i for a, i in enumerate(index) if a != axis)
+    result = low.new(named(output), output.dtype, shape)
+    low.values[output] = held(result)
+    if index[axis] not in [loop.symbol for loop in loops]:
+        first = cast(step(start, tuple(index)), output.dtype)
+        low.place(Nest(loops, [Store(result, tuple(index), first)]))
+        return
+    state = low.new("state", start.dtype, [n for a, n in enumerate(shape) if a != axis])
+    body: list[Statement] = [
+        Store(state, kept, step(Load(state, kept), tuple(index))),
+        Store(result, tuple(index), cast(Load(state, kept), output.dtype)),
+    ]
+    for loop in loops:
+        loop.kind = Kind.REDUCE if loop.symbol is index[axis] else Kind.MAP
+    low.place(Nest(loops, body, [Store(state, kept, start)], [Reduction(state, None)]))

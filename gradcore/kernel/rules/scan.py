@@ -1,0 +1,181 @@
+"""Scans: a loop around what its body became.
+
+States of rank 0 are registers.  A larger state points to what the step before has stored: into
+the stack of an output, where the state is one, else into one of two buffers, in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcore.errors import ScanError
+from gradcore.graph import Apply, Variable
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Break,
+    Buffer,
+    Expr,
+    If,
+    Index,
+    Let,
+    Load,
+    Point,
+    Store,
+    Symbol,
+
+    call,
+    cast,
+    integer,
+
+)
+from gradcore.kernel.lowering import Lowering, named, rule
+from gradcore.kernel.nests import Block, Iteration, Nest, Region
+from gradcore.kernel.values import Value, held
+from gradcore.ops.elementwise import row
+from gradcore.ops.loop import Results
+from gradcore.ops.scan import Scan
+
+GE = row("ge")
+
+
+@rule(Scan)
+def scan(low: Lowering, node: Apply) -> None:
+    """Run the body as often as is asked."""
+    op = node.op
+    assert isinstance(op, Scan)
+    given, inner = op.parts(node.inputs[1:]), op.parts(op.body.inputs)
+    ends, results = op.results(node.outputs), op.results(op.body.outputs)
+    steps = cast(low.value(node.inputs[0]).read(()), "int64")
+    _check_steps(low, node, op, steps, [low.value(v) for v in given.sequences])
+    steps = low.layout.extents.best(steps)
+
+    states = [_State(low, v, x) for v, x in zip(given.states, inner.states, strict=True)]
+    t, taken = Symbol("t"), steps
+    if op.until:
+        taken = Symbol("taken")
+        low.put(Let(taken, steps), defines=True)
+    region = Region(low.block.path)
+    outside = low.block
+    stacks: list[Buffer] = []
+    with low.inside(region.block):
+        for element, sequence in zip(inner.sequences, given.sequences, strict=True):
+            low.values[element] = _element(low.value(sequence), t)
+        for constant, outer in zip(inner.constants, given.constants, strict=True):
+            low.values[constant] = low.value(outer)
+        for variable, state in zip(inner.states, states, strict=True):
+            low.values[variable] = state.value
+        low.lower(op.body)
+        for output, part in zip(ends.stacks, results.stacks, strict=True):
+            stacks.append(_stacked(low, output, low.value(part), steps, t))
+            low.layout.keep(outside, stacks[-1])
+        _advance(low, op, states, results, stacks, t, outside)
+        if results.condition is not None:
+            assert isinstance(taken, Symbol)
+            condition = low.value(results.condition).read(())
+            low.put(If(condition, [Let(taken, t + 1, fresh=False), Break()]))
+    low.put(Iteration(t, steps, region))
+
+    for output, state in zip(ends.states, states, strict=True):
+        low.values[output] = state.value
+    for output, stack in zip(ends.stacks, stacks, strict=True):
+        value = held(stack)
+        if op.until:
+            value = Value(stack.dtype, (taken, *stack.shape[1:]), value.read)
+        low.values[output] = value
+    if ends.condition is not None:
+        low.values[ends.condition] = Value("int64", (), lambda index: taken)
+
+
+def _check_steps(
+    low: Lowering, node: Apply, op: Scan, steps: Expr, sequences: Sequence[Value]
+) -> None:
+    low.check(
+        call(GE, (steps, ZERO), "bool"),
+        [steps],
+        lambda n: ScanError(f"{op} cannot take {n} steps", node.where),
+    )
+    for k, sequence in enumerate(sequences):
+        low.check(
+            call(GE, (sequence.shape[0], steps), "bool"),
+            [steps, sequence.shape[0]],
+            lambda n, have, k=k: ScanError(
+                f"{op} is to take {n} steps, but its sequence {k} has {have}", node.where
+            ),
+        )
+
+
+def _element(sequence: Value, t: Symbol) -> Value:
+    """Return the element of a sequence at step ``t``."""
+    return Value(
+        sequence.dtype, sequence.shape[1:], lambda index: sequence.read((t, *index)),
+        depth=sequence.depth + 1,
+    )  # fmt: skip
+
+
+class _State:
+    """A state: where it is read, and where its next value goes."""
+
+    def __init__(self, low: Lowering, initial: Variable, variable: Variable) -> None:
+        value = low.value(initial)
+        name = named(variable) if variable.name else "state"
+        shape = [low.layout.extents.best(n) for n in value.shape]
+        if shape:
+            self.buffer = Buffer(name, variable.dtype, shape, "pointer")
+            low.put(Point(self.buffer, low.whole(value, name), (ZERO,) * len(shape)))
+        else:
+            self.buffer = low.new(name, variable.dtype, ())
+            low.fill(self.buffer, value.read)
+        self.value = held(self.buffer)
+
+
+def _stacked(low: Lowering, output: Variable, part: Value, steps: Expr, t: Symbol) -> Buffer:
+    """Store the part of this step in a stack, and return the stack."""
+    shape = [low.layout.extents.best(n) for n in part.shape]
+    stack = low.new(named(output), output.dtype, (steps, *shape))
+    loops, index = low.ranges(shape)
+    low.place(Nest(loops, [Store(stack, (t, *index), part.read(tuple(index)))]))
+    return stack
+
+
+def _advance(
+    low: Lowering,
+    op: Scan,
+    states: Sequence[_State],
+    results: Results,
+    stacks: Sequence[Buffer],
+    t: Symbol,
+    outside: Block,
+) -> None:
+    """Make the new states those that the next step reads, all together."""
+    moves: list[tuple[Buffer, Buffer, Index]] = []
+    copies: list[tuple[Buffer, Buffer]] = []
+    for k, (state, variable) in enumerate(zip(states, results.states, strict=True)):
+        value = low.value(variable)
+        buffer = state.buffer
+        for n, m in zip(buffer.shape, value.shape, strict=True):
+            low.equal(
+                [n, m],
+                lambda have, want: ScanError(
+                    f"{op}: a state changes its shape: an extent of {have} becomes {want}"
+                ),
+            )
+        if not buffer.shape:
+            copy = low.new("new", buffer.dtype, ())
+            low.fill(copy, value.read)
+            copies.append((buffer, copy))
+        elif variable in results.stacks:
+            moves.append((buffer, stacks[results.stacks.index(variable)], (t, *(ZERO,) * buffer.ndim)))
+        else:
+            pair = low.new(f"{buffer.name}_pair", buffer.dtype, (integer(2), *buffer.shape))
+            low.layout.keep(outside, pair)
+            parity = call(row("and_"), (t, ONE), "int64")
+            loops, index = low.ranges(buffer.shape)
+            low.place(Nest(loops, [Store(pair, (parity, *index), value.read(tuple(index)))]))
+            moves.append((buffer, pair, (parity, *(ZERO,) * buffer.ndim)))
+    for state, copy in copies:
+        low.place(Nest([], [Store(state, (), Load(copy, ()))]))
+    for pointer, buffer, index in moves:
+        low.put(Point(pointer, buffer, index))
+
+

@@ -1,0 +1,249 @@
+"""Shapes: views, which are read in place, and what must be joined, repeated or seen anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcore.errors import ShapeError
+from gradcore.graph import Apply
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Buffer,
+    Expr,
+    Index,
+    Literal,
+    Load,
+    Store,
+    Symbol,
+    call,
+    cast,
+    integer,
+    product,
+)
+from gradcore.kernel.lowering import Lowering, by_element, named, rule
+from gradcore.kernel.nests import Kind, Nest, Range
+from gradcore.kernel.rules.reduce import reducing
+from gradcore.kernel.values import Value, held
+from gradcore.ops.elementwise import row
+from gradcore.ops.shape import (
+    Alloc,
+    DimShuffle,
+    Join,
+    MakeVector,
+    Repeat,
+    Reshape,
+    ShapeOf,
+    SpecifyShape,
+)
+
+EQ, GE, AND = row("eq"), row("ge"), row("and_")
+
+
+@rule(ShapeOf)
+def shape_of(low: Lowering, node: Apply) -> None:
+    """The extents, each known apart."""
+    x = low.value(node.inputs[0])
+    _vector(low, node, x.shape)
+
+
+@rule(MakeVector)
+def make_vector(low: Lowering, node: Apply) -> None:
+    """The scalars, each known apart."""
+    dtype = node.out.dtype
+    _vector(low, node, [cast(low.value(v).read(()), dtype) for v in node.inputs])
+
+
+def _vector(low: Lowering, node: Apply, elements: Sequence[Expr]) -> None:
+    """Store a vector; an element that is asked for by number is read without it."""
+    (output,) = node.outputs
+    buffer = low.new(named(output), output.dtype, (integer(len(elements)),))
+    stores = [
+        Store(buffer, (integer(k),), cast(element, output.dtype))
+        for k, element in enumerate(elements)
+    ]
+    low.place(Nest([], [*stores]))
+
+    def read(index: Index) -> Expr:
+        (k,) = index
+        if isinstance(k, Literal):
+            return elements[k.value]
+        return Load(buffer, index)
+
+    discrete = output.type.is_discrete
+    low.values[output] = Value(
+        output.dtype, buffer.shape, read, buffer, tuple(elements) if discrete else None
+    )
+
+
+@rule(DimShuffle)
+def dimshuffle(low: Lowering, node: Apply) -> None:
+    """Check that axes left out have extent 1; the rest is a view."""
+    x, op = low.value(node.inputs[0]), node.op
+    assert isinstance(op, DimShuffle)
+    for axis in range(x.ndim):
+        if axis not in op.order:
+            low.equal(
+                [x.shape[axis], ONE],
+                lambda n, one, axis=axis: ShapeError(
+                    f"cannot drop axis {axis}: its extent is {n}, not 1"
+                ),
+            )
+    by_element(low, node)
+
+
+@rule(Alloc)
+def alloc(low: Lowering, node: Apply) -> None:
+    """Check the extents; the rest is a view."""
+    value = low.value(node.inputs[0])
+    extents = [low.value(v).read(()) for v in node.inputs[1:]]
+    given = node.inputs[0]
+    for n in extents:
+        low.check(
+            call(GE, (cast(n, "int64"), ZERO), "bool"),
+            [cast(n, "int64")],
+            lambda n: ShapeError(f"cannot broadcast to a negative extent: {n}"),
+        )
+    lead = len(extents) - value.ndim
+    for axis, n in enumerate(given.type.shape):
+        if n != 1:
+            low.equal(
+                [value.shape[axis], cast(extents[lead + axis], "int64")],
+                lambda have, want, axis=axis: ShapeError(
+                    f"cannot broadcast {given}: its extent {have} at axis {axis} is not {want}"
+                ),
+            )
+    by_element(low, node)
+
+
+@rule(SpecifyShape)
+def specify_shape(low: Lowering, node: Apply) -> None:
+    """Check the extents; the rest is a view."""
+    op, x = node.op, low.value(node.inputs[0])
+    assert isinstance(op, SpecifyShape)
+    for axis, extent in enumerate(node.inputs[1:]):
+        n = cast(low.value(extent).read(()), "int64")
+        low.equal(
+            [x.shape[axis], n],
+            lambda have, want, axis=axis: op.error(
+                f"got extent {have} at axis {axis} where it must be {want}: {op.why}"
+            ),
+        )
+    by_element(low, node)
+
+
+@rule(Reshape)
+def reshape(low: Lowering, node: Apply) -> None:
+    """See the memory in another shape, or only move axes of extent 1."""
+    (output,) = node.outputs
+    x = low.value(node.inputs[0])
+    wanted = [cast(low.value(v).read(()), "int64") for v in node.inputs[1:]]
+    (shape,) = low.shapes(node)
+    minus = [n for n in wanted if isinstance(n, Literal) and n.value == -1]
+    size = product(x.shape)
+    good = call(EQ, (size, product(shape)), "bool")
+    for n in wanted:
+        if n not in minus:
+            good = call(AND, (good, call(GE, (n, ZERO), "bool")), "bool")
+    low.check(
+        good,
+        [*x.shape, *wanted],
+        lambda *ns: ShapeError(
+            f"cannot reshape shape {ns[: x.ndim]} to {ns[x.ndim :]}", node.where
+        ),
+    )
+    kept = [n for n in x.shape if n != ONE]
+    if [n for n in shape if n != ONE] == kept:
+        places = [axis for axis, n in enumerate(shape) if n != ONE]
+        own = [axis for axis, n in enumerate(x.shape) if n != ONE]
+
+        def read(index: Index) -> Expr:
+            at: list[Expr] = [ZERO] * x.ndim
+            for place, axis in zip(places, own, strict=True):
+                at[axis] = index[place]
+            return x.read(tuple(at))
+
+        low.viewed(output, shape, read, [x])
+        return
+    if node.inputs[0].ndim == 0:
+        low.viewed(output, shape, lambda index: x.read(()), [x])
+        return
+    memory = low.whole(x)
+    low.values[output] = held(
+        Buffer(named(output), output.dtype, shape, memory.role, memory.position, alias=memory)
+    )
+
+
+@rule(Join)
+def join(low: Lowering, node: Apply) -> None:
+    """Store each tensor behind the one before."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, Join)
+    operands = [low.value(v) for v in node.inputs]
+    for axis in range(output.ndim):
+        if axis != op.axis:
+            low.equal(
+                [x.shape[axis] for x in operands],
+                lambda *ns, axis=axis: ShapeError(
+                    f"cannot join along axis {op.axis}: extents {ns} at axis {axis} differ",
+                    node.where,
+                ),
+            )
+    (shape,) = low.shapes(node)
+    buffer = low.new(named(output), output.dtype, shape)
+    start: Expr = ZERO
+    for x in operands:
+        loops, index = low.ranges(x.shape)
+        at = list(index)
+        at[op.axis] = at[op.axis] + start
+        value = cast(x.read(tuple(index)), output.dtype)
+        low.place(Nest(loops, [Store(buffer, tuple(at), value)]))
+        start = start + x.shape[op.axis]
+    low.values[output] = held(buffer)
+
+
+@rule(Repeat)
+def repeat(low: Lowering, node: Apply) -> None:
+    """Find out where each copy comes from, then read there."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, Repeat)
+    x, counts = (low.value(v) for v in node.inputs)
+    low.equal(
+        [x.shape[op.axis], counts.shape[0]],
+        lambda n, m: ShapeError(f"cannot repeat {n} elements {m} counts", node.where),
+    )
+    total = low.new("total", "int64", ())
+    fewest = low.new("fewest", "int64", ())
+    loops, (k,) = low.ranges(counts.shape, "k")
+    count = cast(counts.read((k,)), "int64")
+    for target, combining, start in ((total, "add", 0), (fewest, "minimum", 0)):
+        element = call(row(combining), (Load(target, ()), count), "int64")
+        low.place(reducing(loops, target, (), element, row(combining), integer(start)))
+    low.check(
+        call(GE, (Load(fewest, ()), ZERO), "bool"),
+        [Load(fewest, ())],
+        lambda n: ValueError(f"cannot repeat an element {n} times"),
+    )
+    source = low.new("source", "int64", (Load(total, ()),))
+    place = low.new("place", "int64", ())
+    low.place(Nest([], [Store(place, (), ZERO)]))
+    steps = [Range(k, n.extent, Kind.ORDERED) for k, n in _renewed(loops)]
+    k = steps[0].symbol if steps else ZERO
+    copies = Range(Symbol("copy"), cast(counts.read((k,)), "int64"), Kind.ORDERED)
+    here = Load(place, ())
+    low.place(
+        Nest([*steps, copies], [Store(source, (here,), k), Store(place, (), here + 1)])
+    )
+    shape = list(x.shape)
+    shape[op.axis] = Load(total, ())
+
+    def element_at(index: Index) -> Expr:
+        at = list(index)
+        at[op.axis] = Load(source, (index[op.axis],))
+        return x.read(tuple(at))
+
+    low.computed(output, shape, element_at)
+
+
+def _renewed(loops: Sequence[Range]) -> list[tuple[Symbol, Range]]:
+    return [(Symbol(loop.symbol.name), loop) for loop in loops]
