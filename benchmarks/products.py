@@ -1,9 +1,9 @@
 """Dense products of the C backend beside BLAS, NumPy, JAX and torch.
 
-Run it: ``python benchmarks/products.py``.  ``own`` is what generated code calls and ``blas`` is
-SciPy's gemm, both called from C in a loop; the others pay for their call from Python, so small
-sizes say less about them than large ones.  Best of many rounds, taken in turn; a peer that is not
-installed is left out.
+Run it: ``python benchmarks/products.py``.  ``own`` is what generated code calls, ``one`` the same
+with one thread, and ``blas`` SciPy's gemm, all called from C in a loop; the others pay for their
+call from Python, so small sizes say less about them than large ones.  Best of many rounds, taken
+in turn; a peer that is not installed is left out.
 """
 
 import argparse
@@ -22,10 +22,11 @@ import numpy as np
 import scipy.linalg.cython_blas
 
 SOURCES = Path(__file__).parents[1] / "backends" / "c_backend" / "gradcore_c"
-FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno")
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-pthread")
 
 DRIVER = """
 #include "products.c"
+#include "threads.c"
 #include <time.h>
 
 static double seconds(void)
@@ -35,30 +36,36 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static void *memory;
+static void *allocate(gc_call *call, int64_t bytes)
+{
+    return memory = realloc(memory, (size_t)bytes);
+}
+static int64_t mark(gc_call *call) { return 0; }
+static void release(gc_call *call, int64_t mark) {}
+static gc_call call = {.allocate = allocate, .mark = mark, .release = release,
+                       .parallel = gc_parallel};
+
 void (*blas_gemm)(const char *, const char *, const int *, const int *, const int *, const void *,
                   const void *, const int *, const void *, const int *, const void *, void *,
                   const int *);
 
 #define TIME(name, type)                                                                          \\
-    double own_##name(int times, int64_t m, int64_t n, int64_t k, const type *a, int64_t a0,      \\
-                      int64_t a1, const type *b, int64_t b0, int64_t b1, type *c)                 \\
-    {                                                                                             \\
-        const double start = seconds();                                                           \\
-        for (int i = 0; i < times; i++)                                                           \\
-            gc_matmul_##name(m, n, k, a, a0, a1, b, b0, b1, 0, c, n, 1);                          \\
-        return (seconds() - start) / times;                                                       \\
-    }                                                                                             \\
-    double blas_##name(int times, int64_t m, int64_t n, int64_t k, const type *a, int64_t a0,     \\
-                       int64_t a1, const type *b, int64_t b0, int64_t b1, type *c)                \\
+    double time_##name(int threads, int times, int64_t m, int64_t n, int64_t k, const type *a,    \\
+                       int64_t a0, int64_t a1, const type *b, int64_t b0, int64_t b1, type *c)    \\
     {                                                                                             \\
         const char ta = a1 == 1 ? 'N' : 'T', tb = b1 == 1 ? 'N' : 'T';                            \\
         const int rows = (int)m, columns = (int)n, depth = (int)k;                                \\
         const int da = (int)(a1 == 1 ? a0 : a1), db = (int)(b1 == 1 ? b0 : b1);                   \\
         const type one = 1, zero = 0;                                                             \\
         const double start = seconds();                                                           \\
+        call.threads = threads;                                                                   \\
         for (int i = 0; i < times; i++)                                                           \\
-            blas_gemm(&tb, &ta, &columns, &rows, &depth, &one, b, &db, a, &da, &zero, c,          \\
-                      &columns);                                                                  \\
+            if (threads)                                                                          \\
+                gc_product_##name(&call, m, n, k, a, a0, a1, b, b0, b1, 0, c, n, 1);              \\
+            else                                                                                  \\
+                blas_gemm(&tb, &ta, &columns, &rows, &depth, &one, b, &db, a, &da, &zero, c,      \\
+                          &columns);                                                              \\
         return (seconds() - start) / times;                                                       \\
     }
 TIME(f64, double)
@@ -119,6 +126,7 @@ WORK = (
     Work("large 1024", "f4", 1024, 1024, 1024),
 )
 
+PAUSE = 0.03
 Timer = Callable[[int], float]
 
 
@@ -147,11 +155,11 @@ def blas_pointer(name: bytes) -> int | None:
     return address(capsule, name_of(capsule))
 
 
-def from_c(library: ctypes.CDLL, which: str, work: Work, a, b, expected) -> Timer:
-    """Return a timer of a loop in C."""
+def from_c(library: ctypes.CDLL, threads: int, work: Work, a, b, expected) -> Timer:
+    """Return a timer of a loop in C; no threads: BLAS, with its own."""
     size, suffix = a.itemsize, {"f8": "f64", "f4": "f32"}[work.dtype]
     out = np.empty((work.m, work.n), work.dtype)
-    function = getattr(library, f"{which}_{suffix}")
+    function = getattr(library, f"time_{suffix}")
     function.restype = ctypes.c_double
     sides = []
     for x in (a, b):
@@ -161,11 +169,10 @@ def from_c(library: ctypes.CDLL, which: str, work: Work, a, b, expected) -> Time
     gemm = blas_pointer({"f8": b"dgemm", "f4": b"sgemm"}[work.dtype])
 
     def timer(times: int) -> float:
-        if which == "blas":
-            ctypes.c_void_p.in_dll(library, "blas_gemm").value = gemm
-        seconds = function(ctypes.c_int(times), *shape, *sides, ctypes.c_void_p(out.ctypes.data))
+        ctypes.c_void_p.in_dll(library, "blas_gemm").value = gemm
+        seconds = function(threads, times, *shape, *sides, ctypes.c_void_p(out.ctypes.data))
         np.testing.assert_allclose(
-            out, expected, rtol=1e-3, atol=1e-4 * np.sqrt(work.k), err_msg=f"{which} {work}"
+            out, expected, rtol=1e-3, atol=1e-4 * np.sqrt(work.k), err_msg=f"{threads} {work}"
         )
         return seconds
 
@@ -189,7 +196,10 @@ def contestants(library: ctypes.CDLL, work: Work, peers: dict[str, object]) -> d
     a, b = work.operands()
     out = np.empty((work.m, work.n), work.dtype)
     expected = a @ b
-    timers = {which: from_c(library, which, work, a, b, expected) for which in ("own", "blas")}
+    threads = {"own": os.cpu_count() or 1, "one": 1, "blas": 0}
+    timers = {
+        name: from_c(library, count, work, a, b, expected) for name, count in threads.items()
+    }
     timers["numpy"] = from_python(lambda: np.matmul(a, b, out=out))
     if jax := peers.get("jax"):
         left, right = (jax.device_put(x if x.flags.c_contiguous else x.T) for x in (a, b))
@@ -205,11 +215,17 @@ def contestants(library: ctypes.CDLL, work: Work, peers: dict[str, object]) -> d
 
 
 def best(timers: dict[str, Timer], rounds: int, budget: float = 2e-3) -> dict[str, float]:
-    """Return the best time of each, the timers taken in turn."""
+    """Return the best time of each, the timers taken in turn.
+
+    Threads of one library that wait for more to do would be in the way of the next: each turn
+    begins with a pause.
+    """
     times = {name: max(1, min(10000, int(budget / run(2)))) for name, run in timers.items()}
     found = dict.fromkeys(timers, float("inf"))
     for _ in range(rounds):
         for name, run in timers.items():
+            time.sleep(PAUSE)
+            run(1)
             found[name] = min(found[name], run(times[name]))
     return found
 
@@ -233,7 +249,7 @@ def main() -> None:
     pointer = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(blas_pointer)
     library.gc_products_start(pointer)
     rows = []
-    names = ("own", "blas", "numpy", *peers)
+    names = ("own", "one", "blas", "numpy", *peers)
     print(f"{'us':34}" + "".join(f"{name:>10}" for name in names) + "   GFlop/s")
     for work in WORK:
         if options.only not in work.name:

@@ -410,9 +410,34 @@ static void P(blocked)(int64_t m, int64_t n, int64_t depth, const P_R *a, int64_
     free(near);
 }
 
+/* One tile is all of c, and the depth is small. */
+static void P(tiny)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, int64_t a1,
+                    const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c0, int64_t c1)
+{
+    P_R panel[GC_SHALLOW * P_WIDTH] __attribute__((aligned(64)));
+    P_R tile[P_ROWS * P_WIDTH] __attribute__((aligned(64)));
+    const int64_t wide = (n + P_LANES - 1) / P_LANES, width = wide * P_LANES;
+    const P(tile_of) run = P(tiles)[wide - 1][m - 1];
+    if (b1 != 1 || n < width) {
+        P(pack)(k, n, width, b, b0, b1, panel);
+        b = panel;
+        b0 = width;
+    }
+    if (c1 == 1 && n == width) {
+        run(k, a, a0, a1, b, b0, beta, c, c0);
+    } else {
+        run(k, a, a0, a1, b, b0, 0, tile, P_WIDTH);
+        P(scatter)(m, n, tile, beta, c, c0, c1);
+    }
+}
+
 static void P(own)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, int64_t a1,
                    const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c0, int64_t c1)
 {
+    if (m <= P_ROWS && n <= P_WIDTH && k <= GC_SHALLOW && (c1 == 1 || c0 != 1)) {
+        P(tiny)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1);
+        return;
+    }
     if (P(cost)(n, m, k, a0 == 1, c0 == 1) < P(cost)(m, n, k, b1 == 1, c1 == 1)) {
         /* transpose everything */
         GC_SWAP(int64_t, m, n);
@@ -422,7 +447,7 @@ static void P(own)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, in
         GC_SWAP(int64_t, c0, c1);
     }
     const int64_t size = sizeof(P_R);
-    if (k <= 32) {
+    if (k <= GC_SHALLOW) {
         /* little to do for each number of c: write its rows one after the other */
         const int64_t bands = GC_FAR / 4 / (n * size) / P_ROWS, rows = (bands + 1) * P_ROWS;
         for (int64_t i = 0; i < m; i += rows)
@@ -669,46 +694,156 @@ static int P(by_blas)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0,
 }
 #endif
 
-/* -- what is exported ----------------------------------------------------------------------- */
+/* -- one thread ------------------------------------------------------------------------------ */
 
-static void P(matmul)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, int64_t a1,
-                      const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c0,
-                      int64_t c1)
+static void P(alone)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, int64_t a1,
+                     const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c0,
+                     int64_t c1)
 {
     if (m <= 0 || n <= 0)
         return;
-    if (k <= 0) {
+    if (k <= 0)
         P(scale)(m, n, beta, c, c0, c1);
-        return;
-    }
-    if (m == 1 && n == 1) {
+    else if (m == 1 && n == 1) {
         const P_R sum = P(dot)(k, a, a1, b, b0);
         *c = beta == 0 ? sum : sum + beta * *c;
-        return;
-    }
-    if (n == 1 && (a0 == 1 || a1 == 1)) {
+    } else if (n == 1 && (a0 == 1 || a1 == 1))
         P(vector_product)(m, k, a, a0, a1, b, b0, beta, c, c0);
-        return;
-    }
-    if (m == 1 && (b0 == 1 || b1 == 1)) {
+    else if (m == 1 && (b0 == 1 || b1 == 1))
         P(vector_product)(n, k, b, b1, b0, a, a1, beta, c, c1);
-        return;
+    else
+        P(own)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1);
+}
+
+/* -- several threads ------------------------------------------------------------------------- */
+
+/* About how many cycles a product takes: arithmetic, or reading or writing what is not near. */
+static double P(cycles)(int64_t m, int64_t n, int64_t k)
+{
+    const double numbers = (double)m * (double)n * (double)k;
+    if (m == 1 || n == 1)
+        return numbers * sizeof(P_R) / 20;
+    const double write = (double)m * (double)n * sizeof(P_R) / 10;
+    return numbers / P_LANES > write ? numbers / P_LANES : write;
+}
+
+enum { P(ROWS), P(COLUMNS), P(DEPTH), P(BATCH) };
+
+typedef struct {
+    int64_t batch, m, n, k;
+    const P_R *a;
+    int64_t a_, a0, a1;
+    const P_R *b;
+    int64_t b_, b0, b1;
+    P_R beta, *c;
+    int64_t c_, c0, c1;
+    P_R *sums; /* where the depth is divided: those of the parts after the first */
+    int axis;
+} P(job);
+
+static int32_t P(part)(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part)
+{
+    (void)call;
+    const P(job) *q = context;
+    const int64_t count = end - begin;
+    if (q->axis == P(ROWS))
+        P(alone)(count, q->n, q->k, q->a + begin * q->a0, q->a0, q->a1, q->b, q->b0, q->b1,
+                 q->beta, q->c + begin * q->c0, q->c0, q->c1);
+    else if (q->axis == P(COLUMNS))
+        P(alone)(q->m, count, q->k, q->a, q->a0, q->a1, q->b + begin * q->b1, q->b0, q->b1,
+                 q->beta, q->c + begin * q->c1, q->c0, q->c1);
+    else if (q->axis == P(DEPTH) && part)
+        P(alone)(q->m, q->n, count, q->a + begin * q->a1, q->a0, q->a1, q->b + begin * q->b0,
+                 q->b0, q->b1, 0, q->sums + (part - 1) * q->m * q->n, q->n, 1);
+    else if (q->axis == P(DEPTH))
+        P(alone)(q->m, q->n, count, q->a, q->a0, q->a1, q->b, q->b0, q->b1, q->beta, q->c, q->c0,
+                 q->c1);
+    else
+        for (int64_t i = begin; i < end; i++)
+            P(alone)(q->m, q->n, q->k, q->a + i * q->a_, q->a0, q->a1, q->b + i * q->b_, q->b0,
+                     q->b1, q->beta, q->c + i * q->c_, q->c0, q->c1);
+    return 0;
+}
+
+/* On how many threads it pays, and never more than the call may use. */
+static int32_t P(parts)(const gc_call *call, double cycles)
+{
+    if (!call || call->threads <= 1)
+        return 1;
+    const double most = cycles / GC_PART;
+    return most < 2 ? 1 : most < call->threads ? (int32_t)most : call->threads;
+}
+
+/* How evenly `units` fall into parts. */
+static double P(evenness)(int64_t units, int64_t parts)
+{
+    return (double)units / (double)((units + parts - 1) / parts * parts);
+}
+
+/* The product on several threads; 0 if it is better done by one. */
+static int P(divided)(gc_call *call, P(job) *q)
+{
+    const int32_t parts = P(parts)(call, P(cycles)(q->m, q->n, q->k));
+    if (parts == 1)
+        return 0;
+    const double rows = P(evenness)((q->m + 3) / 4, parts);
+    const double columns = P(evenness)((q->n + P_LANES - 1) / P_LANES, parts);
+    if (rows < 0.7 && columns < 0.7 && q->k >= 64 * parts) {
+        const int64_t mark = call->mark(call), size = q->m * q->n;
+        q->sums = call->allocate(call, (parts - 1) * size * (int64_t)sizeof(P_R));
+        if (!q->sums)
+            return 0;
+        q->axis = P(DEPTH);
+        call->parallel(call, P(part), q, q->k, parts);
+        for (int64_t i = 0; i < q->m; i++)
+            for (int64_t j = 0; j < q->n; j++) {
+                P_R sum = q->c[i * q->c0 + j * q->c1];
+                for (int32_t part = 0; part < parts - 1; part++)
+                    sum += q->sums[part * size + i * q->n + j];
+                q->c[i * q->c0 + j * q->c1] = sum;
+            }
+        call->release(call, mark);
+        return 1;
     }
+    /* whoever shares rows of b copies them once more */
+    q->axis = columns > 0.95 * rows ? P(COLUMNS) : P(ROWS);
+    call->parallel(call, P(part), q, q->axis == P(ROWS) ? q->m : q->n, parts);
+    return 1;
+}
+
+static void P(product)(gc_call *call, int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0,
+                       int64_t a1, const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c,
+                       int64_t c0, int64_t c1)
+{
 #ifdef P_GEMM
-    if ((double)m * (double)n * (double)k > gc_products_bound &&
+    if ((!call || call->threads > 1) && m > 1 && n > 1 &&
+        (double)m * (double)n * (double)k > GC_BOUND && k > 0 &&
         P(by_blas)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1))
         return;
 #endif
-    P(own)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1);
+    if (call && call->threads > 1 && m > 0 && n > 0 && k > 0) {
+        P(job) job = {1, m, n, k, a, 0, a0, a1, b, 0, b0, b1, beta, c, 0, c0, c1, 0, 0};
+        if (P(divided)(call, &job))
+            return;
+    }
+    P(alone)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1);
 }
 
-static void P(matmul_batched)(int64_t batch, int64_t m, int64_t n, int64_t k, const P_R *a,
-                              int64_t a_, int64_t a0, int64_t a1, const P_R *b, int64_t b_,
-                              int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c_, int64_t c0,
-                              int64_t c1)
+static void P(products)(gc_call *call, int64_t batch, int64_t m, int64_t n, int64_t k,
+                        const P_R *a, int64_t a_, int64_t a0, int64_t a1, const P_R *b, int64_t b_,
+                        int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c_, int64_t c0,
+                        int64_t c1)
 {
+    const int32_t parts = P(parts)(call, (P(cycles)(m, n, k) + 50) * (double)batch);
+    if (parts > 1 && batch >= 4 * parts && c_ != 0) {
+        P(job) job = {batch, m, n, k, a, a_, a0, a1, b, b_, b0, b1, beta, c, c_, c0, c1, 0,
+                      P(BATCH)};
+        call->parallel(call, P(part), &job, batch, parts);
+        return;
+    }
     for (int64_t i = 0; i < batch; i++)
-        P(matmul)(m, n, k, a + i * a_, a0, a1, b + i * b_, b0, b1, beta, c + i * c_, c0, c1);
+        P(product)(call, m, n, k, a + i * a_, a0, a1, b + i * b_, b0, b1, beta, c + i * c_, c0,
+                   c1);
 }
 
 #undef P_AT

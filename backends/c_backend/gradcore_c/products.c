@@ -21,11 +21,25 @@
 #define GC_TILE_ROWS 4
 #endif
 #define GC_DEPTH 256
+#define GC_SHALLOW 32
 #define GC_NEAR 32768
 #define GC_FAR 524288
 #define GC_FARTHEST 4194304
 #ifndef GC_A_BYTES
 #define GC_A_BYTES 65536
+#endif
+
+/* Cycles of work for which waking a thread pays. */
+#ifndef GC_PART
+#define GC_PART 60000
+#endif
+/* Multiplications from which BLAS is faster. */
+#ifndef GC_BOUND
+#ifdef __AVX2__
+#define GC_BOUND 5e8
+#else
+#define GC_BOUND 1e6
+#endif
 #endif
 
 #define GC_PRAGMA(text) _Pragma(#text)
@@ -50,11 +64,6 @@ typedef int32_t gc_places_32 __attribute__((vector_size(GC_VECTOR)));
     } while (0)
 
 static void *gemm[2];
-#ifndef GC_BOUND
-#define GC_BOUND 1e6
-#endif
-static double gc_products_bound = GC_BOUND;
-
 #define P_NAME f64
 #define P_R double
 #define P_BITS 64
@@ -133,9 +142,9 @@ static double gc_products_bound = GC_BOUND;
             }                                                                                      \
     }                                                                                              \
                                                                                                    \
-    static void gc_matmul_##name(int64_t m, int64_t n, int64_t k, const type *a, int64_t a0,       \
-                                 int64_t a1, const type *b, int64_t b0, int64_t b1,                \
-                                 beta_type beta, type *c, int64_t c0, int64_t c1)                  \
+    static void gc_product_##name(gc_call *call, int64_t m, int64_t n, int64_t k, const type *a,   \
+                                  int64_t a0, int64_t a1, const type *b, int64_t b0, int64_t b1,   \
+                                  beta_type beta, type *c, int64_t c0, int64_t c1)                 \
     {                                                                                              \
         if (m <= 0 || n <= 0)                                                                      \
             return;                                                                                \
@@ -150,7 +159,7 @@ static double gc_products_bound = GC_BOUND;
         float *left = copies, *right = left + m * k, *sums = right + k * n;                        \
         gc_floats_##name(m, k, a, a0, a1, left);                                                   \
         gc_floats_##name(k, n, b, b0, b1, right);                                                  \
-        gc_matmul_f32(m, n, k, left, k, 1, right, n, 1, 0, sums, n, 1);                            \
+        gc_product_f32(call, m, n, k, left, k, 1, right, n, 1, 0, sums, n, 1);                     \
         for (int64_t i = 0; i < m; i++)                                                            \
             for (int64_t j = 0; j < n; j++) {                                                      \
                 type *to = c + i * c0 + j * c1;                                                    \
@@ -160,14 +169,14 @@ static double gc_products_bound = GC_BOUND;
             free(copies);                                                                          \
     }                                                                                              \
                                                                                                    \
-    static void gc_matmul_batched_##name(                                                          \
-        int64_t batch, int64_t m, int64_t n, int64_t k, const type *a, int64_t a_, int64_t a0,     \
-        int64_t a1, const type *b, int64_t b_, int64_t b0, int64_t b1, beta_type beta, type *c,    \
-        int64_t c_, int64_t c0, int64_t c1)                                                        \
+    static void gc_products_##name(                                                                \
+        gc_call *call, int64_t batch, int64_t m, int64_t n, int64_t k, const type *a, int64_t a_,  \
+        int64_t a0, int64_t a1, const type *b, int64_t b_, int64_t b0, int64_t b1,                 \
+        beta_type beta, type *c, int64_t c_, int64_t c0, int64_t c1)                               \
     {                                                                                              \
         for (int64_t i = 0; i < batch; i++)                                                        \
-            gc_matmul_##name(m, n, k, a + i * a_, a0, a1, b + i * b_, b0, b1, beta, c + i * c_,    \
-                             c0, c1);                                                              \
+            gc_product_##name(call, m, n, k, a + i * a_, a0, a1, b + i * b_, b0, b1, beta,         \
+                              c + i * c_, c0, c1);                                                 \
     }
 
 #define GC_NUMBER(x) ((float)(x))
@@ -180,6 +189,33 @@ GC_BY_FLOAT(f16, _Float16, float, GC_NUMBER, GC_SUM)
 #endif
 GC_BY_FLOAT(b1, uint8_t, uint8_t, GC_TRUTH, GC_ANY)
 
+/* -- what is exported ------------------------------------------------------------------------ */
+
+#define GC_EXPORTED(name, type, beta_type)                                                         \
+    static void gc_matmul_##name(int64_t m, int64_t n, int64_t k, const type *a, int64_t a0,       \
+                                 int64_t a1, const type *b, int64_t b0, int64_t b1,                \
+                                 beta_type beta, type *c, int64_t c0, int64_t c1)                  \
+    {                                                                                              \
+        gc_product_##name(0, m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1);                      \
+    }                                                                                              \
+    static void gc_matmul_batched_##name(                                                          \
+        int64_t batch, int64_t m, int64_t n, int64_t k, const type *a, int64_t a_, int64_t a0,     \
+        int64_t a1, const type *b, int64_t b_, int64_t b0, int64_t b1, beta_type beta, type *c,    \
+        int64_t c_, int64_t c0, int64_t c1)                                                        \
+    {                                                                                              \
+        gc_products_##name(0, batch, m, n, k, a, a_, a0, a1, b, b_, b0, b1, beta, c, c_, c0, c1);  \
+    }
+GC_EXPORTED(f64, double, double)
+GC_EXPORTED(f32, float, float)
+GC_EXPORTED(u64, uint64_t, uint64_t)
+GC_EXPORTED(u32, uint32_t, uint32_t)
+GC_EXPORTED(u16, uint16_t, uint16_t)
+GC_EXPORTED(u8, uint8_t, uint8_t)
+GC_EXPORTED(b1, uint8_t, uint8_t)
+#ifdef __FLT16_MAX__
+GC_EXPORTED(f16, _Float16, float)
+#endif
+
 int gc_products_start(void *(*blas)(const char *name))
 {
     gemm[0] = blas ? blas("dgemm") : 0;
@@ -188,15 +224,16 @@ int gc_products_start(void *(*blas)(const char *name))
 }
 
 const gc_export gc_products[] = {
-#define ROW(name, type)                                                                           \
-    {"matmul_" #name, (void *)gc_matmul_##type},                                                  \
-        {"matmul_batched_" #name, (void *)gc_matmul_batched_##type},
-    ROW(f64, f64) ROW(f32, f32) ROW(i64, u64) ROW(u64, u64) ROW(i32, u32) ROW(u32, u32)
-        ROW(i16, u16) ROW(u16, u16) ROW(i8, u8) ROW(u8, u8)
-            ROW(b1, b1)
+#define GC_ROW(name, type)                                                                         \
+    {"matmul_" #name, (void *)gc_matmul_##type},                                                   \
+        {"matmul_batched_" #name, (void *)gc_matmul_batched_##type},                               \
+        {"matmul_parallel_" #name, (void *)gc_product_##type},                                     \
+        {"matmul_batched_parallel_" #name, (void *)gc_products_##type},
+    GC_ROW(f64, f64) GC_ROW(f32, f32) GC_ROW(i64, u64) GC_ROW(u64, u64) GC_ROW(i32, u32)
+        GC_ROW(u32, u32) GC_ROW(i16, u16) GC_ROW(u16, u16) GC_ROW(i8, u8) GC_ROW(u8, u8)
+            GC_ROW(b1, b1)
 #ifdef __FLT16_MAX__
-                ROW(f16, f16)
+                GC_ROW(f16, f16)
 #endif
-#undef ROW
                     {0, 0},
 };

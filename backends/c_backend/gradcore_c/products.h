@@ -1,7 +1,7 @@
 /* Dense products, one function for every dtype: see products.c. */
 #ifndef GRADCORE_PRODUCTS
 #define GRADCORE_PRODUCTS 1
-#include <stdint.h>
+#include "abi.h"
 
 typedef struct {
     const char *name;
