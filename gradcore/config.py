@@ -17,6 +17,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "on_unused_input": ("raise", "warn", "ignore"),
 }
 
+WHOLE = ("threads",)
+"""The settings that are whole numbers, from 0."""
+
 
 class Config:
     """The settings.
@@ -24,6 +27,8 @@ class Config:
     floatX : dtype of ``T.matrix()`` and of Python floats that meet no other float.
     mode : what ``function(..., mode=None)`` means; empty: the best backend that works here.
     on_unused_input : what ``function`` does with an input that no output needs.
+    threads : how many threads a function compiled from now on may use; 0: ``OMP_NUM_THREADS``, or
+        as many as there are processors for this process.
 
     >>> from gradcore import config
     >>> with config.change_flags(floatX="float32"):
@@ -36,16 +41,18 @@ class Config:
     floatX: str  # noqa: N815 - Theano's name
     mode: str
     on_unused_input: str
+    threads: int
 
     def __init__(self, flags: str = "") -> None:
         self.floatX = "float64"
         self.mode = ""
         self.on_unused_input = "raise"
+        self.threads = 0
         for flag in filter(None, (part.strip() for part in flags.split(","))):
             name, _, value = flag.partition("=")
             setattr(self, name.strip(), value.strip())
 
-    def __setattr__(self, name: str, value: str) -> None:
+    def __setattr__(self, name: str, value: str | int) -> None:
         """Set a setting after checking its name and value."""
         if name not in Config.__annotations__:
             known = ", ".join(Config.__annotations__)
@@ -53,10 +60,10 @@ class Config:
         allowed = CHOICES.get(name)
         if allowed is not None and value not in allowed:
             raise ValueError(f"config.{name} must be one of {', '.join(allowed)}, not {value!r}")
-        super().__setattr__(name, value)
+        super().__setattr__(name, _whole(name, value) if name in WHOLE else value)
 
     @contextmanager
-    def change_flags(self, **flags: str) -> Generator[None]:
+    def change_flags(self, **flags: str | int) -> Generator[None]:
         """Set ``flags`` for the length of a ``with`` block."""
         before = {name: getattr(self, name) for name in flags}
         try:
@@ -66,6 +73,17 @@ class Config:
         finally:
             for name, value in before.items():
                 setattr(self, name, value)
+
+
+def _whole(name: str, value: str | int) -> int:
+    """Return the value of a setting as a whole number."""
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
+    if number < 0 or isinstance(value, float):
+        raise ValueError(f"config.{name} must be a whole number from 0, not {value!r}")
+    return number
 
 
 config = Config(os.environ.get("GRADCORE_FLAGS", ""))

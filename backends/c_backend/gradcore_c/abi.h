@@ -31,8 +31,9 @@ struct gc_call {
     /* Note that check number `check` failed and the values that tell why (`n` <= 16 of them);
      * returns what `gc_entry` is to return. */
     int32_t (*fail)(gc_call *call, int32_t check, int32_t n, const int64_t *values);
-    /* Run Python function number `which`; it fills `out` with arrays in C order that live until
-     * the end of the call.  Not 0: it raised, and `gc_entry` is to return that. */
+    /* Run Python function number `which`; it fills `out` with arrays in C order that live as long as
+     * memory of `allocate` does.  Not 0: it raised, and `gc_entry` is to return that.  Only the
+     * thread that called `gc_entry` may ask. */
     int32_t (*callback)(gc_call *call, int32_t which, int32_t n_in, const gc_array *in,
                         int32_t n_out, gc_array *out);
     /* Run `body` on `parts` threads, part p on [n * p / parts, n * (p + 1) / parts); returns the

@@ -1,0 +1,343 @@
+"""The C compiler: found, asked once what it understands, and run through the store.
+
+One decision shaped this module: what a compiler is and understands is a *value* kept in the store,
+under the compiler's path, size and date.  So a process whose code is all in the store never runs a
+compiler, not even to ask for its version.
+
+Flags are chosen to keep every operation what IEEE 754 says it is: no ``-ffast-math``, and no
+contraction of ``a * b + c``, which would make ``a * b - a * b`` differ from zero and a fused graph
+differ from the same graph in pieces; code that wants a fused multiply-add writes ``fma``.  Errno
+and traps are given up, as nobody reads them.  Code links against libm and the compiler's own
+library alone: the start files and default libraries of a program cost as much as the compilation of
+a small function.  Rejected: the source in a file beside its library, where standard input does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from gradcore.cache import default_store
+from gradcore.errors import CacheError, CompileError, UnavailableError
+
+FOLDER = Path(__file__).parent
+"""Where the files are that generated code may include."""
+
+SHARED = ("-shared", "-fPIC")
+"""What every compiler must understand."""
+
+WIDE = "avx512_vbmi2"
+"""The CPU feature that tells that 512-bit vectors do not slow the clock down."""
+
+PROBE = """
+#include <math.h>
+#include <stdint.h>
+double gc_probe(double x) { return exp(x); }
+"""
+
+PROBE_FLOAT16 = """
+_Float16 gc_probe(double x, float y) { return (_Float16)x * (_Float16)y; }
+"""
+
+Loaded = TypeVar("Loaded")
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+
+ADVICE = (
+    "no C compiler works here: install gcc or clang (Debian and Ubuntu: apt install gcc; macOS: "
+    "xcode-select --install; conda: conda install c-compiler), or pip install ziglang, or set CC"
+)
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler and what it understands.
+
+    command : what runs it.
+    identity : tells it from any other, and from itself after an upgrade.
+    version : the first line it says about itself.
+    flags : for compiling.
+    libraries : for linking; they come last.
+    """
+
+    command: tuple[str, ...]
+    identity: str
+    version: str
+    flags: tuple[str, ...]
+    libraries: tuple[str, ...]
+
+    def run(
+        self, source: str, flags: Sequence[str], into: Path
+    ) -> subprocess.CompletedProcess[str]:
+        """Compile ``source``, in C, into the shared library ``into``."""
+        return _run(
+            (*self.command, *flags, "-x", "c", "-", "-o", str(into), *self.libraries), source
+        )
+
+
+def _run(command: Sequence[str], source: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the user's own compiler
+        command, input=source, capture_output=True, text=True, errors="replace", check=False
+    )
+
+
+# finding ----------------------------------------------------------------------------------------
+def find_compiler() -> Compiler:
+    """Return the compiler: ``$CC``, then cc, gcc, clang, then zig's.
+
+    ``GRADCORE_CFLAGS`` holds flags to add to ours.
+
+    Raises UnavailableError: none works.  CacheError: there is no place for what it compiles.
+    """
+    return _found(os.environ.get("CC", ""), os.environ.get("GRADCORE_CFLAGS", ""))
+
+
+def unavailable() -> str | None:
+    """Return why nothing can be compiled here and what to do, or None."""
+    try:
+        find_compiler()
+    except (UnavailableError, CacheError) as error:
+        return error.what if error.fix is None else f"{error.what}; {error.fix}"
+    return None
+
+
+@functools.cache
+def _found(preferred: str, added: str) -> Compiler:
+    tried: list[str] = []
+    for command in _candidates(preferred):
+        compiler = _asked(command, shlex.split(added))
+        if compiler is not None:
+            return compiler
+        tried.append(shlex.join(command))
+    raise UnavailableError(
+        ADVICE + (f" ({', '.join(tried)} cannot make a shared library)" if tried else "")
+    )
+
+
+def _candidates(preferred: str) -> list[tuple[str, ...]]:
+    """Return commands that may run a compiler, each with a full path."""
+    commands = [tuple(shlex.split(preferred)), ("cc",), ("gcc",), ("clang",)]
+    found = [
+        (path, *command[1:])
+        for command in commands
+        if command and (path := shutil.which(command[0])) is not None
+    ]
+    zig = importlib.util.find_spec("ziglang")
+    if zig is not None:
+        found.append((sys.executable, "-m", "ziglang", "cc"))
+    return list(dict.fromkeys(found))
+
+
+def _identity(command: Sequence[str]) -> str:
+    """Return what tells a compiler from others: path, size and date of each word that is a file."""
+    told: list[str] = []
+    for word in command:
+        path = shutil.which(word)
+        if path is None:
+            spec = importlib.util.find_spec(word) if word == "ziglang" else None
+            path = None if spec is None else spec.origin
+        if path is None:
+            told.append(word)
+            continue
+        path = os.path.realpath(path)
+        status = Path(path).stat()
+        told.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return "\n".join(told)
+
+
+@functools.cache
+def cpu() -> str:
+    """Return what code for this very CPU depends on."""
+    told = [platform.machine(), platform.system()]
+    try:
+        with Path("/proc/cpuinfo").open("rb", buffering=0) as file:
+            first = file.read(8192).decode(errors="replace").split("\n\n")[0]
+    except OSError:
+        return " ".join((*told, platform.processor()))
+    lines = (line.partition(":") for line in first.splitlines())
+    named = {name.strip(): text.strip() for name, _, text in lines}
+    wanted = (
+        "model name",
+        "cpu family",
+        "model",
+        "flags",
+        "Features",
+        "CPU implementer",
+        "CPU part",
+        "isa",
+    )
+    return " ".join((*told, *(named[name] for name in wanted if name in named)))
+
+
+# asking -----------------------------------------------------------------------------------------
+def _preferred() -> tuple[str, ...]:
+    """Return the flags to compile with where the compiler understands them."""
+    native = (
+        "-mcpu=native" if platform.machine() in ("aarch64", "arm64", "ppc64le") else "-march=native"
+    )
+    wide = ("-mprefer-vector-width=512",) if WIDE in cpu().split() else ()
+    return (
+        "-std=gnu11", "-O3", "-pipe", native, *wide, "-fno-math-errno", "-fno-trapping-math",
+        "-ffp-contract=off", "-fno-semantic-interposition", "-fopenmp-simd",
+        "-fexcess-precision=16", "-fcf-protection=none", "-fno-stack-protector",
+    )  # fmt: skip
+
+
+def _linked() -> tuple[tuple[str, ...], ...]:
+    """Return ways to link, the quickest first."""
+    if platform.system() == "Darwin":
+        return (("-undefined", "dynamic_lookup", "-lm"),)
+    return (("-nostdlib", "-Wl,--as-needed", "-lm", "-lgcc"), ("-lm",))
+
+
+def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | None:
+    """Return the compiler that ``command`` runs, or None if it makes no library that loads here."""
+    identity = _identity(command)
+    key = digest("compiler", identity, cpu(), *added, *_preferred(), *map(str, _linked()), PROBE)
+
+    def ask(into: Path) -> None:
+        into.write_text(json.dumps(asdict(_probed(command, identity, added))))
+
+    def known(path: Path) -> Compiler:
+        told = json.loads(path.read_text())
+        flags, libraries = tuple(told["flags"]), tuple(told["libraries"])
+        return Compiler(command, identity, told["version"], flags, libraries)
+
+    try:
+        return default_store().obtain(key, ".json", ask, known)
+    except UnavailableError:
+        return None
+
+
+def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Compiler:
+    """Return a compiler with the flags that it understands.
+
+    Raises UnavailableError: it makes no library that loads here.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+
+        def works(source: str, flags: Sequence[str], libraries: Sequence[str]) -> bool:
+            into = Path(
+                folder, hashlib.sha256(repr((source, flags, libraries)).encode()).hexdigest()
+            )
+            found = Compiler(command, identity, "", (), tuple(libraries))
+            # A compiler warns of a flag that it ignores.
+            if found.run(source, (*SHARED, "-Werror", *flags), into).returncode != 0:
+                return False
+            try:
+                ctypes.CDLL(str(into))
+            except OSError:
+                return False
+            return True
+
+        libraries = next((way for way in _linked() if works(PROBE, (), way)), None)
+        if libraries is None:
+            raise UnavailableError(f"{shlex.join(command)} makes no library that loads here")
+        flags = _preferred()
+        if not works(PROBE, flags, libraries):
+            flags = tuple(flag for flag in flags if works(PROBE, (flag,), libraries))
+        if works(PROBE_FLOAT16, flags, libraries):
+            flags += ("-DGRADCORE_FLOAT16=1",)
+        version = _run((*command, "--version")).stdout.partition("\n")[0]
+        return Compiler(command, identity, version, (*SHARED, *flags, *added), libraries)
+
+
+# compiling --------------------------------------------------------------------------------------
+def compile_source(source: str, name: str, flags: Sequence[str] = ()) -> Path:
+    """Return the shared library of a C file, from the store if it is there.
+
+    source : the text; it may include the files beside this module.
+    name : what it is, for messages.
+    flags : more flags; they come after all others.
+
+    Raises CompileError, UnavailableError, CacheError.
+    """
+    return load_source(source, name, lambda path: path, flags)
+
+
+def load_source(
+    source: str,
+    name: str,
+    load: Callable[[Path], Loaded],
+    flags: Sequence[str] = (),
+    libraries: Sequence[str] | None = None,
+) -> Loaded:
+    """Return ``load(path)`` of the shared library of a C file, which is made again if need be.
+
+    libraries : what to link with, in the place of the quickest that does for generated code.
+
+    Raises CompileError, UnavailableError, CacheError, and OSError or ImportError of ``load``.
+    """
+    compiler = find_compiler()
+    if libraries is not None:
+        compiler = replace(compiler, libraries=tuple(libraries))
+    given = (*compiler.flags, *flags)
+    texts = (source, *_included(source))
+    key = digest("library", compiler.identity, cpu(), *given, "", *compiler.libraries, "", *texts)
+    given = (*given, f"-I{FOLDER}")
+
+    def make(into: Path) -> None:
+        done = compiler.run(source, given, into)
+        if done.returncode != 0:
+            raise _refused(compiler, given, source, name, done)
+
+    return default_store().obtain(key, ".so", make, load)
+
+
+def _refused(
+    compiler: Compiler,
+    flags: Sequence[str],
+    source: str,
+    name: str,
+    done: subprocess.CompletedProcess[str],
+) -> CompileError:
+    """Return what to raise, after keeping the source."""
+    label = re.sub(r"[^A-Za-z0-9_]+", "_", name)[:40]
+    handle, kept = tempfile.mkstemp(".c", f"gradcore-{label}-", text=True)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(source)
+    command = (*compiler.command, *flags, kept, "-o", os.devnull, *compiler.libraries)
+    ended = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+    return CompileError(
+        f"the C compiler failed ({ended}) on the code of {name}:\n{done.stderr.strip()}",
+        fix=f"the source is kept in {kept}; to see it fail again:\n  {shlex.join(command)}\n"
+        "  please report this with the source: it is a bug of gradcore",
+    )
+
+
+def _included(source: str) -> list[str]:
+    """Return the text of our own files that ``source`` includes, and that these include."""
+    texts: dict[str, str] = {}
+    waiting = INCLUDE.findall(source)
+    while waiting:
+        name = waiting.pop()
+        path = FOLDER / name
+        if name not in texts and path.is_file():
+            texts[name] = path.read_text(encoding="utf-8")
+            waiting += INCLUDE.findall(texts[name])
+    return [text for _, text in sorted(texts.items())]
+
+
+def digest(*parts: str) -> str:
+    """Return a key of the store for content that depends on ``parts``."""
+    found = hashlib.sha256()
+    for part in parts:
+        text = part.encode("utf-8", "surrogateescape")
+        found.update(b"%d:" % len(text))
+        found.update(text)
+    return found.hexdigest()[:40]

@@ -1,0 +1,42 @@
+/* Memory of calls: blocks that are used again and again, and workspaces made of them. */
+#ifndef GRADCORE_MEMORY
+#define GRADCORE_MEMORY 1
+#include <stdint.h>
+
+/* At least `bytes` bytes, 64-byte aligned, or NULL; `held` becomes the size to give back.  Needs no
+ * GIL, as nothing here does. */
+void *gc_take(int64_t bytes, int64_t *held);
+void gc_give(void *block, int64_t held);
+
+/* How many bytes are kept for the next call; hand them back to the system. */
+int64_t gc_idle(void);
+int64_t gc_trim(void);
+
+/* -- a workspace ---------------------------------------------------------------------------- */
+
+typedef struct {
+    char *data;
+    int64_t held;
+    int64_t used;
+    int64_t start;  /* of this block, where the blocks follow one another without a gap */
+    int64_t before; /* used in the blocks before it */
+} gc_block;
+
+/* All zeros is an empty one. */
+typedef struct {
+    gc_block *blocks;
+    int32_t count, room;
+    int32_t top; /* the block that is being filled */
+    int64_t peak;
+} gc_workspace;
+
+/* `expected`: how much a first block is to hold. */
+void *gc_workspace_allocate(gc_workspace *space, int64_t bytes, int64_t expected);
+int64_t gc_workspace_mark(const gc_workspace *space);
+void gc_workspace_release(gc_workspace *space, int64_t mark);
+
+/* Make it empty; a block that is not small goes to whoever needs one next. */
+void gc_workspace_reset(gc_workspace *space);
+void gc_workspace_free(gc_workspace *space);
+
+#endif

@@ -1,0 +1,6 @@
+/* The runtime as one unit: parsing Python's headers is most of what compiling it costs. */
+#include "runtime.c"
+
+#include "memory.c"
+#include "packing.c"
+#include "threads.c"

@@ -1,0 +1,228 @@
+"""The runtime: what calls generated code, compiled here when it is first needed.
+
+The decision: it is C that the compiler we need anyway compiles once for a machine and a Python, and
+that comes from the store ever after; so the package stays free of binaries.  Rejected: ctypes,
+which spends on one argument what a whole call may cost.
+
+BLAS and LAPACK are the ones that SciPy brings: its modules for Cython hold a pointer to each
+function.  They are loaded without their package, which would take longer than all else together.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from gradcore.config import config
+from gradcore.errors import UnsupportedError
+from gradcore_c.compiler import load_source
+
+Input: TypeAlias = tuple[Any, int, Sequence[int], bool]
+"""An input: its dtype, rank, static shape (-1: unknown), and whether it must be contiguous."""
+
+Output: TypeAlias = tuple[Any, int]
+"""An output: its dtype and rank; also what a callback takes or returns."""
+
+Callback: TypeAlias = tuple[Callable[..., Any], Sequence[Output], Sequence[Output]]
+"""A Python function that generated code calls: of what, and what it returns, in a tuple."""
+
+FLAGS = ("-O2", "-w")
+"""What C that nobody generated is compiled with, after the flags of generated code."""
+
+LIBRARIES = ("-lm", "-lpthread", "-ldl") if sys.platform.startswith("linux") else ()
+
+
+class Bound(Protocol):
+    """A function whose last arguments are values of shared variables.
+
+    It takes, by position, what needs no conversion: arrays of the dtype, rank and known extents
+    declared, and for inputs of rank 0 numbers that fit.  To any other call it answers
+    NotImplemented, and nothing has run.
+    """
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Return outputs in the form that was asked for."""
+        ...
+
+
+class Executable(Protocol):
+    """Generated code as a function of arrays; many threads may call it at once.
+
+    peak : the most bytes of workspace that a call has used.
+    threads : how many threads a call may use.
+    """
+
+    peak: int
+    threads: int
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        """Return fresh arrays."""
+        ...
+
+    def bound(
+        self, cells: Sequence[list[Any]], form: str, updated: Sequence[list[Any]] = ()
+    ) -> Bound:
+        """Return it with the values of ``cells``, lists of one element, as its last arguments.
+
+        form : "single" (it returns an array), "list" or "none".
+        updated : the cells in which to store the last outputs, all together; these are not
+            returned.
+        """
+        ...
+
+    def release(self) -> None:
+        """Free the memory that it keeps for the next call."""
+        ...
+
+
+@functools.cache
+def _native() -> Any:
+    """Return the runtime's module, which is compiled if need be."""
+    include = [sysconfig.get_path("include"), sysconfig.get_path("platinclude"), np.get_include()]
+    made_for = f'"{sys.implementation.cache_tag} {sys.version_info[:3]} numpy {np.__version__}"'
+    flags = (*FLAGS, *(f"-I{folder}" for folder in dict.fromkeys(include)))
+    return load_source(
+        '#include "native.c"\n',
+        "the runtime",
+        functools.partial(_extension, "gradcore_c.native"),
+        (*flags, f"-DGRADCORE_MADE_FOR={made_for}"),
+        LIBRARIES,
+    )
+
+
+def _extension(name: str, path: Path) -> ModuleType:
+    """Return the extension module in a file."""
+    loader = importlib.machinery.ExtensionFileLoader(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    if spec is None:
+        raise ImportError(f"{path} is no module")
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+# functions --------------------------------------------------------------------------------------
+def load_entry(source: str, name: str, flags: Sequence[str] = ()) -> tuple[int, Any]:
+    """Return the address of ``gc_entry`` of a C file, and what keeps its library loaded.
+
+    name : what it is, for messages.
+    flags : more flags for the compiler.
+
+    Raises CompileError, UnavailableError, CacheError.
+    """
+    native = _native()
+    return load_source(source, name, lambda path: native.open(str(path), "gc_entry"), flags)
+
+
+def make(
+    address: int,
+    keep: Any,
+    inputs: Sequence[Input],
+    outputs: Sequence[Output],
+    callbacks: Sequence[Callback],
+    failed: Callable[[int, tuple[int, ...]], BaseException],
+    library: Sequence[int] = (),
+    threads: int | None = None,
+) -> Executable:
+    """Return generated code as a function of arrays.
+
+    address, keep : of its entry point, as `load_entry` returns them.
+    failed : returns the exception to raise when a check fails, from its number and values.
+    library : addresses of the functions that it calls, in the order in which it asks for them.
+    threads : how many threads it may use; None: `default_threads`.
+    """
+    used = default_threads() if threads is None else threads
+    return _native().make(address, keep, inputs, outputs, callbacks, failed, library, used)
+
+
+def default_threads() -> int:
+    """Return how many threads a function may use: see ``config.threads``."""
+    if config.threads:
+        return config.threads
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# memory and threads -----------------------------------------------------------------------------
+def idle() -> int:
+    """Return how many bytes are kept for coming calls of any function."""
+    return _native().idle()
+
+
+def trim() -> int:
+    """Hand these bytes back to the system; return how many there were."""
+    return _native().trim()
+
+
+def workers() -> int:
+    """Return how many threads of our own there are; a child of a fork starts with none."""
+    return _native().workers()
+
+
+# libraries --------------------------------------------------------------------------------------
+def library_address(name: str) -> int:
+    """Return the address of a library's function.
+
+    name : "blas:dgemm" and "lapack:dpotrf" for functions of BLAS and LAPACK (Fortran's calling
+        convention, integers of 32 bits), or one of our own products ("matmul_f64": products.c).
+
+    Raises UnsupportedError: there is no such function.
+    """
+    library, _, function = name.rpartition(":")
+    if library in ("blas", "lapack"):
+        capsule = _capsules(f"cython_{library}").get(function)
+        if capsule is not None:
+            return _native().pointer(capsule)
+    elif not library:
+        address = _products()[0].get(name)
+        if address is not None:
+            return address
+    raise UnsupportedError(f"there is no library function {name!r}")
+
+
+@functools.cache
+def _capsules(name: str) -> dict[str, Any]:
+    """Return the functions of a module of SciPy's by name."""
+    full = f"scipy.linalg.{name}"
+    module = sys.modules.get(full)
+    if module is None:
+        package = importlib.util.find_spec("scipy")
+        folders = (package and package.submodule_search_locations) or ()
+        paths = (
+            Path(folder, "linalg", name + suffix)
+            for folder in folders
+            for suffix in importlib.machinery.EXTENSION_SUFFIXES
+        )
+        path = next((path for path in paths if path.is_file()), None)
+        module = importlib.import_module(full) if path is None else _extension(full, path)
+        sys.modules[full] = module
+    return module.__pyx_capi__
+
+
+@functools.cache
+def _products() -> tuple[dict[str, int], Any]:
+    """Return the addresses of our own products, which may use BLAS, and what keeps them loaded."""
+    native = _native()
+
+    def load(path: Path) -> tuple[tuple[int, Any], tuple[int, Any]]:
+        return native.open(str(path), "gc_products_start"), native.open(str(path), "gc_products")
+
+    source = '#include "products.c"\n'
+    (start, _), (table, kept) = load_source(source, "the products", load, ("-w",), LIBRARIES)
+    native.start(start, _capsules("cython_blas"))
+    return native.exports(table), kept
