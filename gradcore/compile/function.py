@@ -6,7 +6,7 @@ variables are updated all together after everything has run, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -51,6 +51,7 @@ class Function:
         self._storage = [v.storage for v in maker.shared]
         self._updated = [v.storage for v in maker.updates]
         self._keywords = [entry.keyword for entry in maker.inputs]
+        self._direct = self._bound()
 
     @property
     def input_storage(self) -> list[Any]:
@@ -71,6 +72,10 @@ class Function:
         Raises ArgumentError: too many or too few arguments, an unknown keyword, or an argument
         that does not fit its variable; nothing has run then.
         """
+        if self._direct is not None and not kwargs:
+            results = self._direct(*args)
+            if results is not NotImplemented:
+                return results
         start = perf_counter() if self.profile is not None else 0.0
         if kwargs or len(args) != len(self._expected):
             args = self._in_order(args, kwargs)
@@ -91,6 +96,22 @@ class Function:
             self.profile.calls += 1
             self.profile.seconds += perf_counter() - start
         return self._formed(results[:n])
+
+    def _bound(self) -> Callable[..., Any] | None:
+        """Return what runs calls that need no conversion, if the executable has such a thing."""
+        bind = getattr(self._executable, "bound", None)
+        plain = not (
+            bind is None
+            or self.profile is not None
+            or self.maker.checks
+            or isinstance(self._form, Mapping)
+            or any(entry.update is not None for entry in self.maker.inputs)
+            or any(n is not None for v in self.maker.updates for n in v.type.shape)
+        )
+        if not plain:
+            return None
+        form = "none" if self._form is None else "list" if is_several(self._form) else "single"
+        return bind(self._storage, form, self._updated)
 
     def _converted(self, value: Any, position: int) -> Any:
         """Return an argument as what the backend takes, or raise ArgumentError."""

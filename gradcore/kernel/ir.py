@@ -74,6 +74,8 @@ class Literal(Expr):
 class Symbol(Expr):
     """A register: the index of a loop, an extent, or a scalar that a statement sets.
 
+    While a graph is lowered, all are indices and extents: none is negative.
+
     name : what to call it, not necessarily unique.
     """
 
@@ -100,6 +102,7 @@ class Symbol(Expr):
 class Load(Expr):
     """An element of a buffer."""
 
+    __match_args__ = ("buffer", "index")
     __slots__ = ("buffer", "index")
 
     def __init__(self, buffer: Buffer, index: Index) -> None:
@@ -178,7 +181,7 @@ def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
         if all(isinstance(x, Literal) for x in operands) and _exact(operands):
             return Literal(_folded(op, operands), dtype)
         rule = SIMPLER.get(op.name)
-        if rule is not None and dtype == "int64":
+        if rule is not None and _exact(operands):
             found = rule(*operands)
     return found if found is not None else Call(op, tuple(operands), dtype)
 
@@ -245,6 +248,40 @@ def _quotient(x: Expr, y: Expr) -> Expr | None:
     return None
 
 
+def _never_negative(x: Expr) -> bool:
+    if isinstance(x, Call) and x.row.name in ("add", "mul", "int_div"):
+        return all(map(_never_negative, x.operands))
+    return isinstance(x, Symbol) or (isinstance(x, Literal) and x.value >= 0)
+
+
+def _larger(x: Expr, y: Expr) -> Expr | None:
+    for a, b in ((x, y), (y, x)):
+        number = _number(b)
+        if number is not None and number <= 0 and _never_negative(a):
+            return a
+    return _same(x, y)
+
+
+def _less(x: Expr, y: Expr) -> Expr | None:
+    number = _number(y)
+    if number is not None and number <= 0 and _never_negative(x):
+        return Literal(False, "bool")
+    return None
+
+
+def _at_least(x: Expr, y: Expr) -> Expr | None:
+    if x == y:
+        return Literal(True, "bool")
+    number = _number(y)
+    if number is not None and number <= 0 and _never_negative(x):
+        return Literal(True, "bool")
+    return None
+
+
+def _equal(x: Expr, y: Expr) -> Expr | None:
+    return Literal(True, "bool") if x == y else None
+
+
 def _same(x: Expr, y: Expr) -> Expr | None:
     return x if x == y else None
 
@@ -261,12 +298,15 @@ SIMPLER: dict[str, Callable[..., Expr | None]] = {
     "mul": _product,
     "int_div": _quotient,
     "minimum": _same,
-    "maximum": _same,
+    "maximum": _larger,
+    "lt": _less,
+    "ge": _at_least,
+    "eq": _equal,
     "switch": _choice,
     "cast_int64": lambda x: x if x.dtype == "int64" else None,
     "identity": lambda x: x,
 }
-"""Laws of arithmetic on indices, by row: a simpler expression, or None."""
+"""Laws of arithmetic on integers, by row: a simpler expression, or None."""
 
 
 def cast(x: Expr, dtype: str) -> Expr:

@@ -245,11 +245,17 @@ class Lowering:
                 self.layout.extents.unite(known[0], n)
 
     # graphs -------------------------------------------------------------------------------------
+    def rule(self, node: Apply) -> Rule:
+        """Return how ``node`` is lowered."""
+        if node in self.fallback or performs(node.op):
+            return RULES[Op]
+        return rule_of(node.op)
+
     def lower(self, graph: FunctionGraph) -> None:
         """Lower the nodes of a graph whose inputs have values."""
         for node in graph.nodes:
             try:
-                rule_of(node.op)(self, node)
+                self.rule(node)(self, node)
             except GradcoreError as error:
                 error.where = error.where or node.where
                 raise
@@ -258,7 +264,17 @@ class Lowering:
 Rule: TypeAlias = Callable[[Lowering, Apply], None]
 
 RULES: dict[type[Op], Rule] = {}
-"""How nodes are lowered, by the class of their op."""
+"""How nodes are lowered, by the class of their op; that of `Op` runs in Python."""
+
+
+def performs(op: Op) -> bool:
+    """Return whether ``op`` is a user's own, which computes by its method ``perform``."""
+    return type(op).perform is not Op.perform
+
+
+def has_rule(op: Op) -> bool:
+    """Return whether there is a rule for ``op``, or an element form."""
+    return type(op) in RULES or type(op).element is not Op.element
 
 
 def rule(*classes: type[Op]) -> Callable[[Rule], Rule]:

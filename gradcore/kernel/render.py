@@ -52,7 +52,7 @@ RESERVED = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if
     inline int long register restrict return short signed sizeof static struct switch typedef
     union unsigned void volatile while asm call context begin end part parts frame error f in
-    NAN INFINITY i0 y0 y1 j0 j1 yn jn gamma main index signgam remainder div abs exp log""".split()
+    NAN INFINITY y0 y1 j0 j1 yn jn gamma main index signgam remainder div abs exp log""".split()
 )
 
 PARTS = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradcore.errors import AssertionFailedError
-from gradcore.graph import Apply, Variable
+from gradcore.graph import Apply, Op, Variable
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -40,7 +40,7 @@ def check(low: Lowering, node: Apply) -> None:
     by_element(low, node)
 
 
-@rule(Print)
+@rule(Op, Print)
 def in_python(low: Lowering, node: Apply) -> None:
     """Call a function of Python."""
     reads = [low.whole(low.value(v), named(v)) for v in node.inputs]

@@ -1,0 +1,75 @@
+"""The C backend: a program of loops, printed as C, compiled and called without Python between."""
+
+from __future__ import annotations
+
+import dataclasses
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcore.backend import Executable
+from gradcore.backend.loops import LoopBackend, called_back
+from gradcore.graph import Variable
+from gradcore.kernel.ir import Buffer, Literal, Program
+from gradcore.kernel.render import Rendered
+from gradcore_c import compiler, runtime
+from gradcore_c.printing import CRenderer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CBackend(LoopBackend):
+    """Generates C, and calls BLAS and LAPACK as SciPy brings them.
+
+    threads : how many threads a function may use; 0: as ``config.threads`` says.
+    """
+
+    threads: int = 0
+
+    name = "c"
+
+    def unavailable(self) -> str | None:
+        """Return what keeps C from being compiled here."""
+        if not Path(sysconfig.get_path("include"), "Python.h").exists():
+            return "the headers of Python are missing: install python3-dev (or python3-devel)"
+        return compiler.unavailable()
+
+    def version(self) -> str:
+        """Return the compiler and its version."""
+        return "" if self.unavailable() else compiler.find_compiler().version
+
+    def renderer(self) -> CRenderer:
+        """Return what prints C."""
+        return CRenderer()
+
+    def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
+        """Return a printed program as a native function."""
+        address, library = runtime.load_entry(rendered.text, program.title[:60])
+        addresses = [runtime.library_address(name) for name in rendered.library]
+        addresses += [buffer.data.ctypes.data for buffer in rendered.data]
+
+        def failed(number: int, values: tuple[int, ...]) -> BaseException:
+            return program.checks[number](*values)
+
+        return runtime.make(
+            address,
+            (library, [buffer.data for buffer in rendered.data]),
+            [(np.dtype(b.dtype), b.ndim, _static(b), True) for b in program.inputs],
+            [(np.dtype(b.dtype), b.ndim) for b in program.outputs],
+            [
+                (called_back(node), list(map(_typed, node.inputs)), list(map(_typed, node.outputs)))
+                for node in program.callbacks
+            ],
+            failed,
+            addresses,
+            self.threads or None,
+        )
+
+
+def _typed(variable: Variable) -> tuple[Any, int]:
+    return np.dtype(variable.dtype), variable.ndim
+
+
+def _static(buffer: Buffer) -> list[int]:
+    return [n.value if isinstance(n, Literal) else -1 for n in buffer.shape]

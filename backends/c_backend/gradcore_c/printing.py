@@ -1,0 +1,66 @@
+"""How a program of loops is printed as C."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gradcore.kernel import scalar
+from gradcore.kernel.ir import For, Symbol
+from gradcore.kernel.render import Renderer, identity_of, inside
+from gradcore.ops.elementwise import Elementwise, row
+
+PARTS = """
+/* How many threads a loop is worth: each must have enough to do. */
+static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {
+    const int64_t enough = steps * cost / 20000;
+    int64_t parts = call->threads < enough ? call->threads : enough;
+    if (parts > steps) parts = steps;
+    if (parts > 64) parts = 64;
+    return parts < 1 ? 1 : (int32_t)parts;
+}
+"""
+
+SIGNS = {"add": "+", "mul": "*", "and_": "&", "or_": "|"}
+"""How OpenMP calls what combines, for floats and integers."""
+
+
+class CRenderer(Renderer):
+    """Prints C."""
+
+    header: ClassVar[str] = f'#include "abi.h"\n{PARTS}'
+
+    def before_loop(self, s: For) -> list[str]:
+        """Say that the steps of an innermost loop do not depend on each other."""
+        if s.ordered or any(isinstance(inner, For) for inner in inside(s.body)):
+            return []
+        clauses: list[str] = []
+        for reduction in s.reductions:
+            assert reduction.row is not None
+            if isinstance(reduction.target, Symbol):
+                how = self.combiner(reduction.row, reduction.target.dtype)
+                clauses.append(f" reduction({how}:{self.name(reduction.target)})")
+        return [f"#pragma omp simd{''.join(clauses)}"]
+
+    def combiner(self, combining: Elementwise, dtype: str) -> str:
+        """Return what OpenMP calls a way to combine; others than sums are declared."""
+        if combining.name in SIGNS and dtype != "float16":
+            return SIGNS[combining.name]
+        self.combining[combining.name, dtype] = None
+        return f"gc_{combining.name}"
+
+    def _combining_functions(self) -> set[str]:
+        found: set[str] = set()
+        for name, dtype in self.combining:
+            found |= scalar.expression(row(name), [dtype] * 2, dtype, ["a", "b"])[1]
+        return found
+
+    def _combiners(self) -> list[str]:
+        lines: list[str] = []
+        for name, dtype in self.combining:
+            combined, _ = scalar.expression(row(name), [dtype] * 2, dtype, ["omp_out", "omp_in"])
+            start = scalar.literal(identity_of(row(name), dtype).value, dtype)
+            lines.append(
+                f"#pragma omp declare reduction(gc_{name} : {scalar.CTYPES[dtype]} : "
+                f"omp_out = {combined}) initializer(omp_priv = {start})"
+            )
+        return lines

@@ -1,0 +1,88 @@
+"""A backend that generates code (C, CUDA ...): a renderer and a runtime.
+
+The author says how a program of loops is printed (`gradcore.kernel.render.Renderer`) and how the
+text becomes a function of arrays; lowering, fusion and the plan of memory are the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore.backend.arrays import performs
+from gradcore.backend.contract import Backend, Executable
+from gradcore.backend.profile import Profile
+from gradcore.graph import Apply, FunctionGraph
+from gradcore.kernel import scalar
+from gradcore.kernel.ir import Program
+from gradcore.kernel.lowering import has_rule
+from gradcore.kernel.plan import program
+from gradcore.kernel.render import Rendered, Renderer
+from gradcore.ops.elementwise import Elementwise
+
+
+class LoopBackend(Backend):
+    """A renderer and a runtime."""
+
+    # what an author fills in --------------------------------------------------------------------
+    @abstractmethod
+    def renderer(self) -> Renderer:
+        """Return what prints a program, fresh for each."""
+
+    @abstractmethod
+    def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
+        """Return a printed program as a function of arrays."""
+
+    def lacks(self, node: Apply) -> str | None:
+        """Return why a node that can be lowered cannot run all the same, or None."""
+        return None
+
+    # what follows -------------------------------------------------------------------------------
+    def missing(self, node: Apply) -> str | None:
+        """Return why there are no loops for ``node``, or None."""
+        op = node.op
+        if performs(op):
+            return None
+        for v in (*node.inputs, *node.outputs):
+            if v.dtype not in self.dtypes:
+                return f"{self.name} has no {v.dtype}"
+        if isinstance(op, Elementwise):
+            found = scalar.lacks(op, [v.dtype for v in node.inputs], node.out.dtype)
+            if found is not None:
+                return found
+        elif not has_rule(op):
+            return f"{self.name} has no loops for {op.label()}: it declares no element form"
+        return self.lacks(node)
+
+    def compile(
+        self,
+        graph: FunctionGraph,
+        profile: Profile | None = None,
+        fallback: Collection[Apply] = (),
+    ) -> Executable:
+        """Return a function that runs ``graph``: it is lowered, printed and loaded."""
+        made = program(graph, fallback)
+        return self.loaded_program(made, self.renderer().render(made))
+
+    def source(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> str:
+        """Return the text that ``graph`` is printed as."""
+        return self.renderer().render(program(graph, fallback)).text
+
+
+def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:
+    """Return the reference of ``node`` as a function of arrays that returns a tuple of them."""
+    kernel = node.op.kernel(node)
+    dtypes = [v.dtype for v in node.outputs]
+
+    def run(*arrays: Any) -> tuple[Any, ...]:
+        with np.errstate(all="ignore"):
+            results: Any = kernel(*arrays)
+        several: Sequence[Any] = results if len(dtypes) > 1 else (results,)
+        return tuple(
+            np.asarray(result, dtype) for result, dtype in zip(several, dtypes, strict=True)
+        )
+
+    return run
