@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias, cast, final
 
@@ -43,6 +43,7 @@ from gradcore.ops.broadcasting import extent_check, with_check
 
 Interval: TypeAlias = tuple[float, float]
 DtypeRule: TypeAlias = Function
+Code: TypeAlias = str | Mapping[str, str]
 
 
 class Trait(enum.Enum):
@@ -145,6 +146,9 @@ class Elementwise(Op):
     ulp : how many units in the last place a backend may be off.
     takes : the rule for the dtypes in which the function takes its operands, given theirs and that
         of the result.
+    code : the function in the scalar language of kernels (`gradcore.kernel.scalar`), where it is
+        part of that.
+    expansion : the function written with other rows, which kernels use where there is no code.
     """
 
     name: str
@@ -158,6 +162,8 @@ class Elementwise(Op):
     domain: tuple[Interval, ...] = ()
     ulp: float = 4
     takes: Callable[[Sequence[str], str], list[str]] = as_result
+    code: Code | None = None
+    expansion: Callable[..., Any] | None = None
 
     cheap = True
 
@@ -285,6 +291,8 @@ def elementwise(
     affine: bool = False,
     takes: Function | None = None,
     kind: Derivative | None = None,
+    code: Code | None = None,
+    expansion: Function | None = None,
 ) -> Elementwise:
     """Declare a row; see `Elementwise` for the fields.
 
@@ -305,4 +313,6 @@ def elementwise(
         domain or ((-3.0, 3.0),) * operands,
         ulp,
         cast("Any", takes or (in_common if result is boolean else as_result)),
+        code,
+        cast("Any", expansion),
     )

@@ -91,30 +91,36 @@ def is_nonzero_constant(x: Variable) -> bool:
 add = elementwise("add", np.add, "x + y",
     lambda t, x, y, z: t,
     lambda t, x, y, z: t,
-    operands=2, result=promoted, infix="+", traits=SYMMETRIC, affine=True)
+    operands=2, result=promoted, infix="+", traits=SYMMETRIC, affine=True,
+    code={"bool": "{0} | {1}", "float": "{0:wrap} + {1:wrap}"})
 
 sub = elementwise("sub", np.subtract, "x - y",
     lambda t, x, y, z: t,
     lambda t, x, y, z: -t,
-    operands=2, result=signed, infix="-", affine=True)
+    operands=2, result=signed, infix="-", affine=True,
+    code="{0:wrap} - {1:wrap}")
 
 mul = elementwise("mul", np.multiply, "x * y",
     lambda t, x, y, z: t * y,
     lambda t, x, y, z: t * x,
-    operands=2, result=promoted, infix="*", traits=SYMMETRIC)
+    operands=2, result=promoted, infix="*", traits=SYMMETRIC,
+    code="{0:wrap} * {1:wrap}")
 
 true_div = elementwise("true_div", np.true_divide, "x / y",
     lambda t, x, y, z: t / y,
     lambda t, x, y, z: -(t * z) / y,
-    operands=2, infix="/", domain=((-3, 3), POSITIVE))
+    operands=2, infix="/", domain=((-3, 3), POSITIVE),
+    code="{0} / {1}")
 
 int_div = elementwise("int_div", np.floor_divide, "floor(x / y), as Python rounds",
-    operands=2, result=numeric, infix="//", domain=((-5, 5), POSITIVE))
+    operands=2, result=numeric, infix="//", domain=((-5, 5), POSITIVE),
+    code="@int_div({0}, {1})")
 
 mod = elementwise("mod", np.mod, "x - y * (x // y): the remainder, of the sign of y",
     lambda t, x, y, z: t,
     lambda t, x, y, z: -t * (x // y),
-    operands=2, result=numeric, infix="%", domain=((-5, 5), POSITIVE))
+    operands=2, result=numeric, infix="%", domain=((-5, 5), POSITIVE),
+    code="@mod({0}, {1})")
 
 
 def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable:
@@ -125,229 +131,294 @@ def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable
 pow = elementwise("pow", np.power, "x ** y",
     _pow_by_base,
     lambda t, x, y, z: t * switch(eq(x, 0), 0, z * log(x)),
-    operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)))
+    operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)),
+    code="@pow({0}, {1})")
 
 neg = elementwise("neg", np.negative, "-x",
     lambda t, x, z: -t,
-    result=signed, affine=True)
+    result=signed, affine=True,
+    code={"int": "0 - {0:wrap}", "float": "-{0}"})
 
 reciprocal = elementwise("reciprocal", np.reciprocal, "1 / x",
     lambda t, x, z: -t * sqr(z),
-    domain=(POSITIVE,))
+    domain=(POSITIVE,),
+    code="1 / {0}")
 
 sqr = elementwise("sqr", np.square, "x ** 2",
     lambda t, x, z: t * (2 * x),
-    result=numeric)
+    result=numeric,
+    code="{0:wrap} * {0:wrap}")
 
 sqrt = elementwise("sqrt", np.sqrt, "the square root",
     lambda t, x, z: t / (2 * z),
-    domain=(POSITIVE,))
+    domain=(POSITIVE,),
+    code="@sqrt({0})")
 
 abs = elementwise("abs", np.abs, "the absolute value",
     lambda t, x, z: t * sign(x),
-    result=promoted)
+    result=promoted,
+    code={"uint": "{0}", "int": "{0} < 0 ? 0 - {0:wrap} : {0:wrap}", "float": "@fabs({0})"})
 
 sign = elementwise("sign", np.sign, "-1, 0 or 1: the sign",
-    result=signed)
+    result=signed,
+    code={"uint": "{0} > 0", "int": "({0} > 0) - ({0} < 0)",
+          "float": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0}"})
 
 identity = elementwise("identity", _copied, "x, as another variable",
     lambda t, x, z: t,
-    result=promoted, affine=True)
+    result=promoted, affine=True,
+    code="{0}")
 
 fill = elementwise("fill", lambda x, y: np.broadcast_arrays(x, y)[1], "y, in the shape of x",
     None,
     lambda t, x, y, z: t,
-    operands=2, result=lambda x, y: y, takes=as_given, affine=True)
+    operands=2, result=lambda x, y: y, takes=as_given, affine=True,
+    code="{1}")
 
 # exponentials and logarithms --------------------------------------------------------------------
 exp = elementwise("exp", np.exp, "e ** x",
-    lambda t, x, z: t * z)
+    lambda t, x, z: t * z,
+    code="@exp({0})")
 
 exp2 = elementwise("exp2", np.exp2, "2 ** x",
-    lambda t, x, z: t * z * math.log(2))
+    lambda t, x, z: t * z * math.log(2),
+    code="@exp2({0})")
 
 expm1 = elementwise("expm1", np.expm1, "exp(x) - 1, exact for small x",
-    lambda t, x, z: t * exp(x))
+    lambda t, x, z: t * exp(x),
+    code="@expm1({0})")
 
 log = elementwise("log", np.log, "the natural logarithm",
     lambda t, x, z: t / x,
-    domain=(POSITIVE,))
+    domain=(POSITIVE,),
+    code="@log({0})")
 
 log2 = elementwise("log2", np.log2, "the logarithm to base 2",
     lambda t, x, z: t / (x * math.log(2)),
-    domain=(POSITIVE,))
+    domain=(POSITIVE,),
+    code="@log2({0})")
 
 log10 = elementwise("log10", np.log10, "the logarithm to base 10",
     lambda t, x, z: t / (x * math.log(10)),
-    domain=(POSITIVE,))
+    domain=(POSITIVE,),
+    code="@log10({0})")
 
 log1p = elementwise("log1p", np.log1p, "log(1 + x), exact for small x",
     lambda t, x, z: t / (1 + x),
-    domain=((-0.9, 4.0),))
+    domain=((-0.9, 4.0),),
+    code="@log1p({0})")
 
 logaddexp = elementwise("logaddexp", np.logaddexp, "log(exp(x) + exp(y)), without overflow",
     lambda t, x, y, z: t * exp(x - z),
     lambda t, x, y, z: t * exp(y - z),
-    operands=2, traits=SYMMETRIC, domain=((0, 4), (0, 4)))
+    operands=2, traits=SYMMETRIC, domain=((0, 4), (0, 4)),
+    code="@logaddexp({0}, {1})")
 
 sigmoid = elementwise("sigmoid", Special("expit"), "1 / (1 + exp(-x)), the logistic function",
-    lambda t, x, z: t * z * (1 - z))
+    lambda t, x, z: t * z * (1 - z),
+    code="@sigmoid({0})")
 
 softplus = elementwise("softplus", _softplus, "log(1 + exp(x)), without overflow",
-    lambda t, x, z: t * sigmoid(x))
+    lambda t, x, z: t * sigmoid(x),
+    code="@softplus({0})")
 
 # trigonometry -----------------------------------------------------------------------------------
 sin = elementwise("sin", np.sin, "the sine",
-    lambda t, x, z: t * cos(x))
+    lambda t, x, z: t * cos(x),
+    code="@sin({0})")
 
 cos = elementwise("cos", np.cos, "the cosine",
-    lambda t, x, z: -t * sin(x))
+    lambda t, x, z: -t * sin(x),
+    code="@cos({0})")
 
 tan = elementwise("tan", np.tan, "the tangent",
     lambda t, x, z: t * (1 + sqr(z)),
-    domain=((-1.2, 1.2),))
+    domain=((-1.2, 1.2),),
+    code="@tan({0})")
 
 arcsin = elementwise("arcsin", np.arcsin, "the inverse of the sine",
     lambda t, x, z: t / sqrt(1 - sqr(x)),
-    domain=(UNIT,))
+    domain=(UNIT,),
+    code="@arcsin({0})")
 
 arccos = elementwise("arccos", np.arccos, "the inverse of the cosine",
     lambda t, x, z: -t / sqrt(1 - sqr(x)),
-    domain=(UNIT,))
+    domain=(UNIT,),
+    code="@arccos({0})")
 
 arctan = elementwise("arctan", np.arctan, "the inverse of the tangent",
-    lambda t, x, z: t / (1 + sqr(x)))
+    lambda t, x, z: t / (1 + sqr(x)),
+    code="@arctan({0})")
 
 arctan2 = elementwise("arctan2", np.arctan2, "the angle of the point (y, x), given y and x",
     lambda t, y, x, z: t * x / (sqr(x) + sqr(y)),
     lambda t, y, x, z: -t * y / (sqr(x) + sqr(y)),
-    operands=2, domain=((-3, 3), POSITIVE))
+    operands=2, domain=((-3, 3), POSITIVE),
+    code="@arctan2({0}, {1})")
 
 sinh = elementwise("sinh", np.sinh, "the hyperbolic sine",
-    lambda t, x, z: t * cosh(x))
+    lambda t, x, z: t * cosh(x),
+    code="@sinh({0})")
 
 cosh = elementwise("cosh", np.cosh, "the hyperbolic cosine",
-    lambda t, x, z: t * sinh(x))
+    lambda t, x, z: t * sinh(x),
+    code="@cosh({0})")
 
 tanh = elementwise("tanh", np.tanh, "the hyperbolic tangent",
-    lambda t, x, z: t * (1 - sqr(z)))
+    lambda t, x, z: t * (1 - sqr(z)),
+    code="@tanh({0})")
 
 arcsinh = elementwise("arcsinh", np.arcsinh, "the inverse of the hyperbolic sine",
-    lambda t, x, z: t / sqrt(sqr(x) + 1))
+    lambda t, x, z: t / sqrt(sqr(x) + 1),
+    code="@arcsinh({0})")
 
 arccosh = elementwise("arccosh", np.arccosh, "the inverse of the hyperbolic cosine",
     lambda t, x, z: t / sqrt((x - 1) * (x + 1)),
-    domain=((1.2, 4.0),))
+    domain=((1.2, 4.0),),
+    code="@arccosh({0})")
 
 arctanh = elementwise("arctanh", np.arctanh, "the inverse of the hyperbolic tangent",
     lambda t, x, z: t / (1 - sqr(x)),
-    domain=(UNIT,))
+    domain=(UNIT,),
+    code="@arctanh({0})")
 
 # special functions ------------------------------------------------------------------------------
 erf = elementwise("erf", Special("erf"), "the error function",
-    lambda t, x, z: t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)))
+    lambda t, x, z: t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)),
+    code="@erf({0})")
 
 erfc = elementwise("erfc", Special("erfc"), "1 - erf(x), exact for large x",
-    lambda t, x, z: -t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)), ulp=8)
+    lambda t, x, z: -t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)), ulp=8,
+    code="@erfc({0})")
 
 erfinv = elementwise("erfinv", Special("erfinv"), "the inverse of the error function",
     lambda t, x, z: t * (math.sqrt(math.pi) / 2) * exp(sqr(z)),
-    domain=(UNIT,), ulp=8)
+    domain=(UNIT,), ulp=8,
+    code="@erfinv({0})")
 
 erfcinv = elementwise("erfcinv", Special("erfcinv"), "the inverse of erfc",
     lambda t, x, z: -t * (math.sqrt(math.pi) / 2) * exp(sqr(z)),
-    domain=((0.1, 1.9),), ulp=8)
+    domain=((0.1, 1.9),), ulp=8,
+    code="@erfcinv({0})")
 
 gamma = elementwise("gamma", Special("gamma"), "the gamma function",
     lambda t, x, z: t * z * digamma(x),
-    domain=(POSITIVE,), ulp=16)
+    domain=(POSITIVE,), ulp=16,
+    code="@gamma({0})")
 
 gammaln = elementwise("gammaln", Special("gammaln"), "log(abs(gamma(x))), without overflow",
     lambda t, x, z: t * digamma(x),
-    domain=((3.0, 9.0),), ulp=16)
+    domain=((3.0, 9.0),), ulp=16,
+    code="@gammaln({0})")
 
 digamma = elementwise("digamma", Special("digamma"), "the derivative of gammaln",
     lambda t, x, z: t * polygamma(1, x),
-    domain=((2.0, 9.0),), ulp=16)
+    domain=((2.0, 9.0),), ulp=16,
+    code="@digamma({0})")
 
 polygamma = elementwise("polygamma", Special("polygamma"), "the n-th derivative of digamma, at x",
     Undefined("polygamma is not defined between integer orders"),
     lambda t, n, x, z: t * polygamma(n + 1, x),
     operands=2, result=lambda n, x: floating(x), takes=lambda given, result: [given[0], result],
-    domain=((1, 1), POSITIVE), ulp=64)
+    domain=((1, 1), POSITIVE), ulp=64,
+    code="@polygamma({0}, {1})")
 
 # rounding ---------------------------------------------------------------------------------------
 floor = elementwise("floor", keeping_integers(np.floor), "the largest integer not above x",
-    result=numeric)
+    result=numeric,
+    code={"int": "{0}", "float": "@floor({0})"})
 
 ceil = elementwise("ceil", keeping_integers(np.ceil), "the smallest integer not below x",
-    result=numeric)
+    result=numeric,
+    code={"int": "{0}", "float": "@ceil({0})"})
 
 trunc = elementwise("trunc", keeping_integers(np.trunc), "the integer next to x towards zero",
-    result=numeric)
+    result=numeric,
+    code={"int": "{0}", "float": "@trunc({0})"})
 
 round_half_to_even = elementwise("round_half_to_even", keeping_integers(np.rint),
     "the nearest integer, halves to the even one",
-    result=numeric)
+    result=numeric,
+    code={"int": "{0}", "float": "@rint({0})"})
 
 round_half_away_from_zero = elementwise("round_half_away_from_zero",
     keeping_integers(_round_half_away),
     "the nearest integer, halves away from zero",
-    result=numeric)
+    result=numeric,
+    code={"int": "{0}", "float": "@round_half_away({0})"})
 
 # choices ----------------------------------------------------------------------------------------
 maximum = elementwise("maximum", np.maximum, "the larger one; NaN wins",
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
-    operands=2, result=promoted, traits=LATTICE)
+    operands=2, result=promoted, traits=LATTICE,
+    code={"int": "{0} > {1} ? {0} : {1}", "float": "({0} >= {1}) | ({0} != {0}) ? {0} : {1}"})
 
 minimum = elementwise("minimum", np.minimum, "the smaller one; NaN wins",
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
-    operands=2, result=promoted, traits=LATTICE)
+    operands=2, result=promoted, traits=LATTICE,
+    code={"int": "{0} < {1} ? {0} : {1}", "float": "({0} <= {1}) | ({0} != {0}) ? {0} : {1}"})
 
 clip = elementwise("clip", np.clip, "x, limited to low ... high",
     lambda t, x, low, high, z: switch(and_(ge(x, low), le(x, high)), t, 0),
     lambda t, x, low, high, z: switch(and_(lt(x, low), le(low, high)), t, 0),
     lambda t, x, low, high, z: switch(gt(maximum(x, low), high), t, 0),
-    operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)))
+    operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)),
+    code="@clip({0}, {1}, {2})")
 
 switch = elementwise("switch", _where, "x where c holds, else y",
     operands=3, result=lambda c, x, y: upcast(x, y), kind=Branch(lazy=False),
     takes=lambda given, result: [given[0], result, result],
-    domain=((0, 1), (-3, 3), (-3, 3)))
+    domain=((0, 1), (-3, 3), (-3, 3)),
+    code="{0} ? {1} : {2}")
 
 # comparisons and logic --------------------------------------------------------------------------
 eq = elementwise("eq", np.equal, "whether x equals y",
-    operands=2, result=boolean, infix="==", traits={Trait.COMMUTATIVE})
+    operands=2, result=boolean, infix="==", traits={Trait.COMMUTATIVE},
+    code="{0} == {1}")
 neq = elementwise("neq", np.not_equal, "whether x differs from y",
-    operands=2, result=boolean, infix="!=", traits={Trait.COMMUTATIVE})
+    operands=2, result=boolean, infix="!=", traits={Trait.COMMUTATIVE},
+    code="{0} != {1}")
 lt = elementwise("lt", np.less, "whether x is less than y",
-    operands=2, result=boolean, infix="<")
+    operands=2, result=boolean, infix="<",
+    code="{0} < {1}")
 le = elementwise("le", np.less_equal, "whether x is at most y",
-    operands=2, result=boolean, infix="<=")
+    operands=2, result=boolean, infix="<=",
+    code="{0} <= {1}")
 gt = elementwise("gt", np.greater, "whether x is greater than y",
-    operands=2, result=boolean, infix=">")
+    operands=2, result=boolean, infix=">",
+    code="{0} > {1}")
 ge = elementwise("ge", np.greater_equal, "whether x is at least y",
-    operands=2, result=boolean, infix=">=")
+    operands=2, result=boolean, infix=">=",
+    code="{0} >= {1}")
 
 and_ = elementwise("and_", np.bitwise_and, "the bits set in both; logic for booleans",
-    operands=2, result=discrete, infix="&", traits=LATTICE)
+    operands=2, result=discrete, infix="&", traits=LATTICE,
+    code="{0} & {1}")
 or_ = elementwise("or_", np.bitwise_or, "the bits set in either; logic for booleans",
-    operands=2, result=discrete, infix="|", traits=LATTICE)
+    operands=2, result=discrete, infix="|", traits=LATTICE,
+    code="{0} | {1}")
 xor = elementwise("xor", np.bitwise_xor, "the bits set in one only; logic for booleans",
-    operands=2, result=discrete, infix="^", traits=SYMMETRIC)
+    operands=2, result=discrete, infix="^", traits=SYMMETRIC,
+    code="{0} ^ {1}")
 invert = elementwise("invert", np.invert, "the bits flipped; logic for booleans",
-    result=discrete)
+    result=discrete,
+    code={"bool": "!{0}", "int": "~{0}"})
 left_shift = elementwise("left_shift", np.left_shift, "the bits of x moved up by y places",
-    operands=2, result=integral, infix="<<", domain=((-100, 100), (0, 7)))
+    operands=2, result=integral, infix="<<", domain=((-100, 100), (0, 7)),
+    code="@left_shift({0}, {1})")
 right_shift = elementwise("right_shift", np.right_shift, "the bits of x moved down by y places",
-    operands=2, result=integral, infix=">>", domain=((-100, 100), (0, 7)))
+    operands=2, result=integral, infix=">>", domain=((-100, 100), (0, 7)),
+    code="@right_shift({0}, {1})")
 
-isnan = elementwise("isnan", np.isnan, "whether x is not a number", result=boolean)
-isinf = elementwise("isinf", np.isinf, "whether x is infinite", result=boolean)
+isnan = elementwise("isnan", np.isnan, "whether x is not a number", result=boolean,
+    code={"int": "0", "float": "{0} != {0}"})
+isinf = elementwise("isinf", np.isinf, "whether x is infinite", result=boolean,
+    code={"int": "0", "float": "@fabs({0}) == INFINITY"})
 isfinite = elementwise("isfinite", np.isfinite, "whether x is neither infinite nor NaN",
-    result=boolean)
+    result=boolean,
+    code={"int": "1", "float": "@fabs({0}) < INFINITY"})
 # fmt: on
 
 
@@ -364,6 +435,7 @@ def _cast(dtype: str) -> Elementwise:
         result=lambda x: dtype,
         takes=as_given,
         affine=True,
+        code="{0} != 0" if dtype == "bool" else "{0}",
     )
 
 

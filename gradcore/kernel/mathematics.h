@@ -1,0 +1,936 @@
+/* Scalar functions for generated code.
+ *
+ * An item starts with `static`; a unit has only those that it calls.  TYPE stands for every type:
+ * gc_clip_TYPE is gc_clip_f64, gc_clip_i8 ..., fabs_TYPE is fabs or fabsf, UTYPE an unsigned type
+ * that TYPE wraps in.  The functions of floats have no branches, so that loops around them
+ * vectorize; they are right for every argument, NaN, infinities and subnormals too, within 2
+ * units in the last place if nothing else is said.  The compiler may use fused multiply-add only
+ * where `gc_fma` asks for it, or everywhere.  Coefficients: benchmarks/scalar_coefficients.py.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#define GC_LIBMVEC
+#define GC_LIBMVEC_2
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#undef GC_LIBMVEC
+#define GC_LIBMVEC __attribute__((simd("notinbranch")))
+#if __GLIBC_PREREQ(2, 35)
+#undef GC_LIBMVEC_2
+#define GC_LIBMVEC_2 GC_LIBMVEC
+#endif
+#endif
+
+static inline TYPE gc_clip_TYPE(TYPE x, TYPE low, TYPE high) {
+    TYPE t = (x > low) | (x != x) ? x : low;
+    return (t < high) | (t != t) ? t : high;
+}
+
+static inline TYPE gc_left_shift_TYPE(TYPE x, TYPE places) {
+    const UTYPE width = 8 * sizeof(TYPE), y = (UTYPE)places;
+    return y < width ? (TYPE)((UTYPE)x << (y & (width - 1))) : 0;
+}
+
+static inline TYPE gc_right_shift_TYPE(TYPE x, TYPE places) {
+    const UTYPE width = 8 * sizeof(TYPE), y = (UTYPE)places;
+    return (TYPE)(x >> (y < width ? y : width - 1)) >> (y < width ? 0 : 1);
+}
+
+/* As Python rounds; 0 for division by zero; the lowest number by -1 wraps. */
+static inline TYPE gc_int_div_TYPE(TYPE x, TYPE y) {
+    if (y == 0) return 0;
+    if (y == (TYPE)-1 && (TYPE)-1 < 0) return (TYPE)(0 - (UTYPE)x);
+    const TYPE q = x / y;
+    return (TYPE)(q - ((x % y != 0) & ((x < 0) != (y < 0))));
+}
+
+static inline TYPE gc_mod_TYPE(TYPE x, TYPE y) {
+    if (y == 0 || (y == (TYPE)-1 && (TYPE)-1 < 0)) return 0;
+    const TYPE r = x % y;
+    return (TYPE)((r != 0) & ((r < 0) != (y < 0)) ? r + y : r);
+}
+
+/* Wraps; a negative power is 0, or what powers of 1 and -1 are. */
+static inline TYPE gc_pow_TYPE(TYPE x, TYPE y) {
+    UTYPE result = 1, base = (UTYPE)x;
+    if (y < 0) return x == 1 ? 1 : x == (TYPE)-1 ? (y & 1 ? (TYPE)-1 : 1) : 0;
+    for (; y; y = (TYPE)(y >> 1), base *= base)
+        if (y & 1) result *= base;
+    return (TYPE)result;
+}
+
+static inline double gc_mod_f64(double x, double y) {
+    const double r = fmod(x, y);
+    if (y == 0 || r != r) return r;
+    return r == 0 ? copysign(0.0, y) : (r < 0) != (y < 0) ? r + y : r;
+}
+
+static inline double gc_int_div_f64(double x, double y) {
+    if (y == 0) return x / y;
+    double r = fmod(x, y), q = (x - r) / y;
+    if (r != 0 && (r < 0) != (y < 0)) q -= 1;
+    if (q == 0) return copysign(0.0, x / y);
+    const double whole = floor(q);
+    return q - whole > 0.5 ? whole + 1 : whole;
+}
+
+static inline float gc_mod_f32(float x, float y) {
+    const float r = fmodf(x, y);
+    if (y == 0 || r != r) return r;
+    return r == 0 ? copysignf(0.0f, y) : (r < 0) != (y < 0) ? r + y : r;
+}
+
+static inline float gc_int_div_f32(float x, float y) {
+    if (y == 0) return x / y;
+    float r = fmodf(x, y), q = (x - r) / y;
+    if (r != 0 && (r < 0) != (y < 0)) q -= 1;
+    if (q == 0) return copysignf(0.0f, x / y);
+    const float whole = floorf(q);
+    return q - whole > 0.5f ? whole + 1 : whole;
+}
+
+static inline TYPE gc_round_half_away_TYPE(TYPE x) {
+    const TYPE whole = trunc_TYPE(x);
+    const TYPE up = fabs_TYPE(x - whole) >= (TYPE)0.5 ? 1 : 0;
+    return x == 0 ? 0 : copysign_TYPE(fabs_TYPE(whole) + up, x);
+}
+
+/* a * b + c, rounded once where that is fast. */
+static inline double gc_fma_f64(double a, double b, double c) {
+#ifdef __FP_FAST_FMA
+    return __builtin_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+static inline float gc_fma_f32(float a, float b, float c) {
+#ifdef __FP_FAST_FMAF
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+/* a * b - p, exactly, for p = a * b as rounded; the factors are below 2^990. */
+static inline double gc_product_rest_f64(double a, double b, double p) {
+#ifdef __FP_FAST_FMA
+    return __builtin_fma(a, b, -p);
+#else
+    const double s = 0x1p27 + 1, ca = s * a, cb = s * b;
+    const double ah = ca - (ca - a), al = a - ah, bh = cb - (cb - b), bl = b - bh;
+    return ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+#endif
+}
+
+static inline uint64_t gc_bits_f64(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline double gc_from_bits_f64(uint64_t bits) {
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline uint32_t gc_bits_f32(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float gc_from_bits_f32(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* The nearest integer, for abs(x) < 2^51. */
+static inline double gc_nearest_f64(double x) {
+    return (x + 0x1.8p52) - 0x1.8p52;
+}
+
+static inline float gc_nearest_f32(float x) {
+    return (x + 0x1.8p23f) - 0x1.8p23f;
+}
+
+/* 2^n for an integer, -1023 < n < 1024. */
+static inline double gc_power_of_two_f64(double n) {
+    return gc_from_bits_f64((gc_bits_f64(n + 0x1.8p52) + 1023) << 52);
+}
+
+static inline float gc_power_of_two_f32(float n) {
+    return gc_from_bits_f32((gc_bits_f32(n + 0x1.8p23f) + 127) << 23);
+}
+
+/* x * 2^n for an integer n, -2046 < n < 2047; rounded once, if x is near 1. */
+static inline TYPE gc_scaled_TYPE(TYPE x, TYPE n) {
+    const TYPE half = gc_nearest_TYPE(n * (TYPE)0.5);
+    return x * gc_power_of_two_TYPE(half) * gc_power_of_two_TYPE(n - half);
+}
+
+/* exp(t) - 1 for abs(t) <= log(2) / 2. */
+static inline double gc_exp_rest_f64(double t) {
+    double p;
+    p = 2.5100375832561234e-08;
+    p = gc_fma_f64(p, t, 2.7620075879983367e-07);
+    p = gc_fma_f64(p, t, 2.7557268480310024e-06);
+    p = gc_fma_f64(p, t, 2.4801521322368692e-05);
+    p = gc_fma_f64(p, t, 0.00019841269863040545);
+    p = gc_fma_f64(p, t, 0.0013888888917196719);
+    p = gc_fma_f64(p, t, 0.008333333333330065);
+    p = gc_fma_f64(p, t, 0.041666666666624164);
+    p = gc_fma_f64(p, t, 0.16666666666666669);
+    p = gc_fma_f64(p, t, 0.5000000000000001);
+    return gc_fma_f64(t * t, p, t);
+}
+
+static inline float gc_exp_rest_f32(float t) {
+    float p;
+    p = 0.00019890981f;
+    p = gc_fma_f32(p, t, 0.0013933642f);
+    p = gc_fma_f32(p, t, 0.0083333105f);
+    p = gc_fma_f32(p, t, 0.041666467f);
+    p = gc_fma_f32(p, t, 0.16666667f);
+    p = gc_fma_f32(p, t, 0.5f);
+    return gc_fma_f32(t * t, p, t);
+}
+
+/* exp(x) * 2^k for a small k. */
+static inline double gc_scaled_exp_f64(double x, double k) {
+    x = x > 712 ? 712 : x;
+    x = x < -746 ? -746 : x;
+    const double n = gc_nearest_f64(x * 0x1.71547652b82fep+0);
+    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n + k);
+}
+
+static inline float gc_scaled_exp_f32(float x, float k) {
+    x = x > 91 ? 91 : x;
+    x = x < -105 ? -105 : x;
+    const float n = gc_nearest_f32(x * 0x1.715476p+0f);
+    const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
+    return gc_scaled_f32(1 + gc_exp_rest_f32(t), n + k);
+}
+
+static inline TYPE gc_exp_TYPE(TYPE x) {
+    return gc_scaled_exp_TYPE(x, 0);
+}
+
+static inline double gc_exp2_f64(double x) {
+    x = x > 1025 ? 1025 : x;
+    x = x < -1077 ? -1077 : x;
+    const double n = gc_nearest_f64(x), t = x - n;
+    double p;
+    p = 2.5729324177362305e-11;
+    p = gc_fma_f64(p, t, 4.4558179083360645e-10);
+    p = gc_fma_f64(p, t, 7.0548973041554995e-09);
+    p = gc_fma_f64(p, t, 1.0178057087733941e-07);
+    p = gc_fma_f64(p, t, 1.3215486808705563e-06);
+    p = gc_fma_f64(p, t, 1.5252733841556773e-05);
+    p = gc_fma_f64(p, t, 0.00015403530393370734);
+    p = gc_fma_f64(p, t, 0.001333355814640647);
+    p = gc_fma_f64(p, t, 0.00961812910762848);
+    p = gc_fma_f64(p, t, 0.055504108664821625);
+    p = gc_fma_f64(p, t, 0.24022650695910072);
+    p = gc_fma_f64(p, t, 0.6931471805599453);
+    return gc_scaled_f64(gc_fma_f64(t, p, 1), n);
+}
+
+static inline float gc_exp2_f32(float x) {
+    x = x > 129 ? 129 : x;
+    x = x < -152 ? -152 : x;
+    const float n = gc_nearest_f32(x), t = x - n;
+    float p;
+    p = 1.5297324e-05f;
+    p = gc_fma_f32(p, t, 0.00015461445f);
+    p = gc_fma_f32(p, t, 0.0013333502f);
+    p = gc_fma_f32(p, t, 0.009618057f);
+    p = gc_fma_f32(p, t, 0.05550411f);
+    p = gc_fma_f32(p, t, 0.2402265f);
+    p = gc_fma_f32(p, t, 0.6931472f);
+    return gc_scaled_f32(gc_fma_f32(t, p, 1), n);
+}
+
+static inline double gc_expm1_f64(double x) {
+    const double a = x > 710 ? 710 : x < -50 ? -50 : x;
+    const double n = gc_nearest_f64(a * 0x1.71547652b82fep+0);
+    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, a));
+    const double s = gc_power_of_two_f64(n - 1);
+    return copysign(2 * gc_fma_f64(s, gc_exp_rest_f64(t), s - 0.5), x);
+}
+
+static inline float gc_expm1_f32(float x) {
+    const float a = x > 89 ? 89 : x < -30 ? -30 : x;
+    const float n = gc_nearest_f32(a * 0x1.715476p+0f);
+    const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, a));
+    const float s = gc_power_of_two_f32(n - 1);
+    return copysignf(2 * gc_fma_f32(s, gc_exp_rest_f32(t), s - 0.5f), x);
+}
+
+/* The number in [sqrt(1/2), sqrt(2)) that x > 0 is times 2^e. */
+static inline double gc_split_f64(double x, double *e) {
+    const double tiny = x < 0x1p-1022 ? 54 : 0;
+    const uint64_t root = 0x3fe6a09e667f3bcd;
+    const uint64_t u = gc_bits_f64(x < 0x1p-1022 ? x * 0x1p54 : x) + (0x3ff0000000000000 - root);
+    *e = gc_from_bits_f64((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023) - tiny;
+    return gc_from_bits_f64((u & 0x000fffffffffffff) + root);
+}
+
+static inline float gc_split_f32(float x, float *e) {
+    const float tiny = x < 0x1p-126f ? 25 : 0;
+    const uint32_t root = 0x3f3504f3;
+    const uint32_t u = gc_bits_f32(x < 0x1p-126f ? x * 0x1p25f : x) + (0x3f800000 - root);
+    *e = gc_from_bits_f32((u >> 23) | 0x4b000000) - (0x1p23f + 127) - tiny;
+    return gc_from_bits_f32((u & 0x007fffff) + root);
+}
+
+/* log(1 + f) + e * log(2) + rest, for sqrt(1/2) <= 1 + f < sqrt(2) and a tiny rest. */
+static inline double gc_log_sum_f64(double f, double e, double rest) {
+    const double s = f / (2 + f), t = s * s, half = 0.5 * f * f;
+    double p;
+    p = 0.14616449685043406;
+    p = gc_fma_f64(p, t, 0.15331721600556042);
+    p = gc_fma_f64(p, t, 0.18182889125261723);
+    p = gc_fma_f64(p, t, 0.2222221113479508);
+    p = gc_fma_f64(p, t, 0.28571428625975487);
+    p = gc_fma_f64(p, t, 0.39999999999899505);
+    p = gc_fma_f64(p, t, 0.666666666666667);
+    const double low = gc_fma_f64(s, gc_fma_f64(t, p, half), gc_fma_f64(e, 0x1.a39ef35793c76p-33, rest));
+    return gc_fma_f64(e, 0x1.62e42feep-1, f - (half - low));
+}
+
+static inline float gc_log_sum_f32(float t, float e, float rest) {
+    const float half = 0.5f * t * t;
+    float p;
+    p = -0.062015f;
+    p = gc_fma_f32(p, t, 0.105308644f);
+    p = gc_fma_f32(p, t, -0.10646192f);
+    p = gc_fma_f32(p, t, 0.11037783f);
+    p = gc_fma_f32(p, t, -0.124507435f);
+    p = gc_fma_f32(p, t, 0.14286524f);
+    p = gc_fma_f32(p, t, -0.16668001f);
+    p = gc_fma_f32(p, t, 0.2000001f);
+    p = gc_fma_f32(p, t, -0.2499999f);
+    p = gc_fma_f32(p, t, 0.33333334f);
+    const float low = gc_fma_f32(t * t * t, p, gc_fma_f32(e, 0x1.0bfbe8p-15f, rest));
+    return gc_fma_f32(e, 0x1.62ep-1f, t - (half - low));
+}
+
+/* What a logarithm is of zero, negative numbers, infinity and NaN; else y. */
+static inline TYPE gc_log_checked_TYPE(TYPE x, TYPE y) {
+    y = x == (TYPE)INFINITY ? x : y;
+    return x > 0 ? y : x == 0 ? -(TYPE)INFINITY : (TYPE)NAN;
+}
+
+static inline TYPE gc_log_TYPE(TYPE x) {
+    TYPE e;
+    const TYPE m = gc_split_TYPE(x, &e);
+    return gc_log_checked_TYPE(x, gc_log_sum_TYPE(m - 1, e, 0));
+}
+
+static inline double gc_log2_f64(double x) {
+    double e;
+    const double m = gc_split_f64(x, &e), y = gc_log_sum_f64(m - 1, 0, 0);
+    const double low = gc_fma_f64(y, 0x1.777d0ffda0d24p-56, e);
+    return gc_log_checked_f64(x, gc_fma_f64(y, 0x1.71547652b82fep+0, low));
+}
+
+static inline float gc_log2_f32(float x) {
+    float e;
+    const float m = gc_split_f32(x, &e), y = gc_log_sum_f32(m - 1, 0, 0);
+    return gc_log_checked_f32(x, gc_fma_f32(y, 0x1.715476p+0f, gc_fma_f32(y, 0x1.4ae0cp-26f, e)));
+}
+
+static inline double gc_log10_f64(double x) {
+    double e;
+    const double m = gc_split_f64(x, &e), y = gc_log_sum_f64(m - 1, 0, 0);
+    const double low = gc_fma_f64(y, 0x1.bcb7b1526e50ep-2, e * 0x1.f79fef311f12bp-34);
+    return gc_log_checked_f64(x, gc_fma_f64(e, 0x1.34413508p-2, low));
+}
+
+static inline float gc_log10_f32(float x) {
+    float e;
+    const float m = gc_split_f32(x, &e), y = gc_log_sum_f32(m - 1, 0, 0);
+    const float low = gc_fma_f32(y, 0x1.bcb7b2p-2f, e * 0x1.3509f8p-18f);
+    return gc_log_checked_f32(x, gc_fma_f32(e, 0x1.344p-2f, low));
+}
+
+static inline TYPE gc_log1p_TYPE(TYPE x) {
+    const TYPE u = 1 + x, above = u - 1, rest = (1 - (u - above)) + (x - above);
+    TYPE e;
+    const TYPE f = gc_split_TYPE(u, &e) - 1;
+    /* rest / u, and 1 / (1 + f) need not be known well. */
+    const TYPE scale = gc_power_of_two_TYPE(e < 60 ? -e : -60);
+    const TYPE low = rest * scale * gc_fma_TYPE(f, f, 1 - f);
+    return copysign_TYPE(gc_log_checked_TYPE(u, gc_log_sum_TYPE(f, e, low)), x);
+}
+
+static inline TYPE gc_logaddexp_TYPE(TYPE x, TYPE y) {
+    const TYPE apart = x == y ? 0 : -fabs_TYPE(x - y);
+    return (x > y ? x : y) + gc_log1p_TYPE(gc_exp_TYPE(apart));
+}
+
+static inline TYPE gc_softplus_TYPE(TYPE x) {
+    return (x > 0 ? x : 0) + gc_log1p_TYPE(gc_exp_TYPE(-fabs_TYPE(x)));
+}
+
+static inline TYPE gc_sigmoid_TYPE(TYPE x) {
+    const TYPE e = gc_exp_TYPE(-fabs_TYPE(x));
+    return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+static inline TYPE gc_tanh_TYPE(TYPE x) {
+    const TYPE a = fabs_TYPE(x), e = gc_expm1_TYPE(a > 22 ? 44 : 2 * a);
+    return copysign_TYPE(e / (e + 2), x);
+}
+
+static inline TYPE gc_cosh_TYPE(TYPE x) {
+    const TYPE half = gc_scaled_exp_TYPE(fabs_TYPE(x), -1);
+    return half + (TYPE)0.25 / half;
+}
+
+/* sinh(sqrt(t)) / sqrt(t) - 1, for t <= 1. */
+static inline double gc_sinh_rest_f64(double t) {
+    double p;
+    p = 7.746178593018827e-13;
+    p = gc_fma_f64(p, t, 1.6057679623801638e-10);
+    p = gc_fma_f64(p, t, 2.5052117695907823e-08);
+    p = gc_fma_f64(p, t, 2.7557319191381816e-06);
+    p = gc_fma_f64(p, t, 0.00019841269841324198);
+    p = gc_fma_f64(p, t, 0.008333333333333299);
+    p = gc_fma_f64(p, t, 0.16666666666666666);
+    return t * p;
+}
+
+static inline float gc_sinh_rest_f32(float t) {
+    float p;
+    p = 0.00020258885f;
+    p = gc_fma_f32(p, t, 0.008331763f);
+    p = gc_fma_f32(p, t, 0.16666676f);
+    return t * p;
+}
+
+static inline TYPE gc_sinh_TYPE(TYPE x) {
+    const TYPE half = gc_scaled_exp_TYPE(fabs_TYPE(x), -1), large = half - (TYPE)0.25 / half;
+    const TYPE small = gc_fma_TYPE(gc_sinh_rest_TYPE(x * x), x, x);
+    return fabs_TYPE(x) < 1 ? small : copysign_TYPE(large, x);
+}
+
+/* asinh(x) for x >= 0; where x ** 2 + 1 is x ** 2, log(x) + log(2). */
+static inline TYPE gc_arcsinh_TYPE(TYPE x) {
+    const TYPE a = fabs_TYPE(x), large = a > (TYPE)0x1p28;
+    const TYPE b = large != 0 ? 1 : a;
+    const TYPE u = b + b * b / (1 + sqrt_TYPE(gc_fma_TYPE(b, b, 1)));
+    const TYPE y = gc_log1p_TYPE(large != 0 ? a - 1 : u);
+    return copysign_TYPE(gc_fma_TYPE(large, (TYPE)0x1.62e42fefa39efp-1, y), x);
+}
+
+static inline TYPE gc_arccosh_TYPE(TYPE x) {
+    const TYPE large = x > (TYPE)0x1p28;
+    const TYPE t = x - 1, b = large != 0 ? 1 : t;
+    const TYPE y = gc_log1p_TYPE(large != 0 ? t : t + sqrt_TYPE(gc_fma_TYPE(b, b, 2 * b)));
+    return x >= 1 ? gc_fma_TYPE(large, (TYPE)0x1.62e42fefa39efp-1, y) : (TYPE)NAN;
+}
+
+static inline TYPE gc_arctanh_TYPE(TYPE x) {
+    const TYPE a = fabs_TYPE(x);
+    return copysign_TYPE((TYPE)0.5 * gc_log1p_TYPE(2 * a / (1 - a)), x);
+}
+
+/* atan(sqrt(t)) / sqrt(t) - 1, for sqrt(t) <= tan(pi / 8). */
+static inline double gc_arctan_rest_f64(double t) {
+    double p;
+    p = -0.01917688711906226;
+    p = gc_fma_f64(p, t, 0.03923165829558719);
+    p = gc_fma_f64(p, t, -0.0508544973794026);
+    p = gc_fma_f64(p, t, 0.0585814891280221);
+    p = gc_fma_f64(p, t, -0.06664511447381948);
+    p = gc_fma_f64(p, t, 0.07692183190826087);
+    p = gc_fma_f64(p, t, -0.09090904578123903);
+    p = gc_fma_f64(p, t, 0.11111111015256361);
+    p = gc_fma_f64(p, t, -0.14285714284666542);
+    p = gc_fma_f64(p, t, 0.1999999999999552);
+    p = gc_fma_f64(p, t, -0.3333333333333333);
+    return t * p;
+}
+
+static inline float gc_arctan_rest_f32(float t) {
+    float p;
+    p = -0.06451928f;
+    p = gc_fma_f32(p, t, 0.10743731f);
+    p = gc_fma_f32(p, t, -0.14263956f);
+    p = gc_fma_f32(p, t, 0.1999954f);
+    p = gc_fma_f32(p, t, -0.3333333f);
+    return t * p;
+}
+
+/* The angle of the point (b, a), a >= 0 and b >= 0. */
+static inline TYPE gc_angle_TYPE(TYPE a, TYPE b) {
+    const int low = a <= (TYPE)0.41421356237309503 * b, high = a > (TYPE)2.414213562373095 * b;
+    const TYPE t = (low ? a : high ? -b : a - b) / (low ? b : high ? a : a + b);
+    const TYPE from = low ? 0 : high ? (TYPE)1.5707963267948966 : (TYPE)0.7853981633974483;
+    return from + gc_fma_TYPE(gc_arctan_rest_TYPE(t * t), t, t);
+}
+
+static inline TYPE gc_arctan_TYPE(TYPE x) {
+    const TYPE a = fabs_TYPE(x);
+    return copysign_TYPE(gc_angle_TYPE(a, 1), x);
+}
+
+static inline TYPE gc_arctan2_TYPE(TYPE y, TYPE x) {
+    TYPE a = fabs_TYPE(y), b = fabs_TYPE(x);
+    const int infinite = (a == (TYPE)INFINITY) & (b == (TYPE)INFINITY);
+    const TYPE scale = (a > (TYPE)0x1p100) | (b > (TYPE)0x1p100) ? (TYPE)0x1p-4 : 1;
+    b = (b == 0) & (a == 0) ? 1 : b;
+    const TYPE angle = gc_angle_TYPE(infinite ? 1 : a * scale, infinite ? 1 : b * scale);
+    return copysign_TYPE(signbit(x) ? (TYPE)3.141592653589793 - angle : angle, y);
+}
+
+/* asin(sqrt(t)) / sqrt(t) - 1, for t <= 1/4. */
+static inline double gc_arcsin_rest_f64(double t) {
+    double p;
+    p = 0.02961201126495512;
+    p = gc_fma_f64(p, t, -0.01924167174674304);
+    p = gc_fma_f64(p, t, 0.019554513336123378);
+    p = gc_fma_f64(p, t, 0.0030448799094556773);
+    p = gc_fma_f64(p, t, 0.009319560794767446);
+    p = gc_fma_f64(p, t, 0.009621842970100282);
+    p = gc_fma_f64(p, t, 0.011566459612121669);
+    p = gc_fma_f64(p, t, 0.01396378001220357);
+    p = gc_fma_f64(p, t, 0.017352816540325496);
+    p = gc_fma_f64(p, t, 0.02237215744350722);
+    p = gc_fma_f64(p, t, 0.03038194447553234);
+    p = gc_fma_f64(p, t, 0.044642857142551895);
+    p = gc_fma_f64(p, t, 0.07500000000000118);
+    p = gc_fma_f64(p, t, 0.16666666666666666);
+    return t * p;
+}
+
+static inline float gc_arcsin_rest_f32(float t) {
+    float p;
+    p = 0.033690847f;
+    p = gc_fma_f32(p, t, 0.017149238f);
+    p = gc_fma_f32(p, t, 0.031100662f);
+    p = gc_fma_f32(p, t, 0.044599403f);
+    p = gc_fma_f32(p, t, 0.07500094f);
+    p = gc_fma_f32(p, t, 0.16666666f);
+    return t * p;
+}
+
+static inline TYPE gc_arcsin_TYPE(TYPE x) {
+    const TYPE a = fabs_TYPE(x), z = a < (TYPE)0.5 ? a * a : (TYPE)0.5 - (TYPE)0.5 * a;
+    const TYPE s = a < (TYPE)0.5 ? a : sqrt_TYPE(z);
+    const TYPE y = gc_fma_TYPE(gc_arcsin_rest_TYPE(z), s, s);
+    return copysign_TYPE(a < (TYPE)0.5 ? y : (TYPE)1.5707963267948966 - 2 * y, x);
+}
+
+static inline TYPE gc_arccos_TYPE(TYPE x) {
+    const TYPE a = fabs_TYPE(x), z = a < (TYPE)0.5 ? a * a : (TYPE)0.5 - (TYPE)0.5 * a;
+    const TYPE s = a < (TYPE)0.5 ? x : sqrt_TYPE(z);
+    const TYPE y = gc_fma_TYPE(gc_arcsin_rest_TYPE(z), s, s);
+    const TYPE far = x < 0 ? (TYPE)3.141592653589793 - 2 * y : 2 * y;
+    return a < (TYPE)0.5 ? (TYPE)1.5707963267948966 - y : far;
+}
+
+/* erf(x) / x at t = x ** 2, for t <= 1. */
+static inline double gc_erf_near_f64(double t) {
+    double p;
+    p = -7.795898827002142e-10;
+    p = gc_fma_f64(p, t, 1.3720064546777686e-08);
+    p = gc_fma_f64(p, t, -1.6208483801871705e-07);
+    p = gc_fma_f64(p, t, 1.6447424703317362e-06);
+    p = gc_fma_f64(p, t, -1.492473690741966e-05);
+    p = gc_fma_f64(p, t, 0.00012055294904839707);
+    p = gc_fma_f64(p, t, -0.0008548325975389692);
+    p = gc_fma_f64(p, t, 0.0052239776071164225);
+    p = gc_fma_f64(p, t, -0.02686617064323777);
+    p = gc_fma_f64(p, t, 0.11283791670945006);
+    p = gc_fma_f64(p, t, -0.37612638903183543);
+    p = gc_fma_f64(p, t, 1.1283791670955126);
+    return p;
+}
+
+static inline float gc_erf_near_f32(float t) {
+    float p;
+    p = 7.875875e-05f;
+    p = gc_fma_f32(p, t, -0.00080168643f);
+    p = gc_fma_f32(p, t, 0.0051890872f);
+    p = gc_fma_f32(p, t, -0.026854211f);
+    p = gc_fma_f32(p, t, 0.11283594f);
+    p = gc_fma_f32(p, t, -0.37612626f);
+    p = gc_fma_f32(p, t, 1.1283791f);
+    return p;
+}
+
+/* -log(erfc(t)) / t, for 1 <= t <= 6. */
+static inline double gc_erf_far_f64(double t) {
+    double p;
+    p = -1.3851849342430538e-19;
+    p = gc_fma_f64(p, t, 1.1487816115754871e-17);
+    p = gc_fma_f64(p, t, -4.454149341370309e-16);
+    p = gc_fma_f64(p, t, 1.0667296683962555e-14);
+    p = gc_fma_f64(p, t, -1.7499616526606354e-13);
+    p = gc_fma_f64(p, t, 2.0448202333539627e-12);
+    p = gc_fma_f64(p, t, -1.6782599830160486e-11);
+    p = gc_fma_f64(p, t, 8.401476450881977e-11);
+    p = gc_fma_f64(p, t, -8.607244301510566e-12);
+    p = gc_fma_f64(p, t, -4.597583604497012e-09);
+    p = gc_fma_f64(p, t, 5.3253270520391295e-08);
+    p = gc_fma_f64(p, t, -3.88833929959151e-07);
+    p = gc_fma_f64(p, t, 2.1262756229833004e-06);
+    p = gc_fma_f64(p, t, -9.122953487001436e-06);
+    p = gc_fma_f64(p, t, 3.086257846771919e-05);
+    p = gc_fma_f64(p, t, -7.962620509749061e-05);
+    p = gc_fma_f64(p, t, 0.0001378868898874483);
+    p = gc_fma_f64(p, t, -6.190598681549625e-05);
+    p = gc_fma_f64(p, t, -0.0005051808082260668);
+    p = gc_fma_f64(p, t, 0.001630607952960571);
+    p = gc_fma_f64(p, t, -0.00016969778028197752);
+    p = gc_fma_f64(p, t, -0.019146310256359714);
+    p = gc_fma_f64(p, t, 0.10277830811276749);
+    p = gc_fma_f64(p, t, 0.636618626316486);
+    p = gc_fma_f64(p, t, 1.128379275915062);
+    return p;
+}
+
+static inline float gc_erf_far_f32(float t) {
+    float p;
+    p = -3.7890584e-09f;
+    p = gc_fma_f32(p, t, 1.392733e-07f);
+    p = gc_fma_f32(p, t, -2.1727035e-06f);
+    p = gc_fma_f32(p, t, 1.7861248e-05f);
+    p = gc_fma_f32(p, t, -6.738945e-05f);
+    p = gc_fma_f32(p, t, -0.00014420574f);
+    p = gc_fma_f32(p, t, 0.0034933959f);
+    p = gc_fma_f32(p, t, -0.023940703f);
+    p = gc_fma_f32(p, t, 0.10675842f);
+    p = gc_fma_f32(p, t, 0.63470805f);
+    p = gc_fma_f32(p, t, 1.1287822f);
+    return p;
+}
+
+static inline TYPE gc_erf_TYPE(TYPE x) {
+    const TYPE a = fabs_TYPE(x), b = a > 6 ? 6 : a;
+    const TYPE far = copysign_TYPE(1 - gc_exp_TYPE(-b * gc_erf_far_TYPE(b)), x);
+    return a < 1 ? x * gc_erf_near_TYPE(x * x) : far;
+}
+
+static inline double gc_erfc_f64(double x) {
+    const double a = fabs(x), b = a > 28 ? 28 : a, t = (b - 4) / (b + 4);
+    double p;
+    p = -2.764120233734578e-10;
+    p = gc_fma_f64(p, t, 9.297625263709659e-10);
+    p = gc_fma_f64(p, t, 3.2323973445082033e-09);
+    p = gc_fma_f64(p, t, -1.2338731403798444e-08);
+    p = gc_fma_f64(p, t, -2.0725802488181963e-08);
+    p = gc_fma_f64(p, t, 1.0631817593818149e-07);
+    p = gc_fma_f64(p, t, 7.771943241086912e-08);
+    p = gc_fma_f64(p, t, -8.210647933297337e-07);
+    p = gc_fma_f64(p, t, 2.9173425573089733e-07);
+    p = gc_fma_f64(p, t, 5.70657829924074e-06);
+    p = gc_fma_f64(p, t, -1.1221135665965907e-05);
+    p = gc_fma_f64(p, t, -2.4397731143023292e-05);
+    p = gc_fma_f64(p, t, 0.00015062142608651945);
+    p = gc_fma_f64(p, t, -0.0001992571524726518);
+    p = gc_fma_f64(p, t, -0.0007577732435942576);
+    p = gc_fma_f64(p, t, 0.005031970069102256);
+    p = gc_fma_f64(p, t, -0.01619773406293477);
+    p = gc_fma_f64(p, t, 0.037167515526338006);
+    p = gc_fma_f64(p, t, -0.06633036581186058);
+    p = gc_fma_f64(p, t, 0.09373283499911264);
+    p = gc_fma_f64(p, t, -0.10103906603631811);
+    p = gc_fma_f64(p, t, 0.06809705425466839);
+    p = gc_fma_f64(p, t, 0.015379652102619974);
+    p = gc_fma_f64(p, t, -0.13962111684056228);
+    p = gc_fma_f64(p, t, 1.2329951186255526);
+    const double square = b * b, rest = gc_product_rest_f64(b, b, square);
+    const double r = p / gc_fma_f64(2, b, 1);
+    const double y = 0x1p-64 * (gc_scaled_exp_f64(-square, 64) * gc_fma_f64(-rest, r, r));
+    return x < 0 ? 2 - y : y;
+}
+
+static inline float gc_erfc_f32(float x) {
+    return (float)gc_erfc_f64(x);
+}
+
+/* By Halley's steps from a fit in 1 / sqrt(-log(x)), for 0 < x <= 1/2. */
+static inline double gc_erfcinv_small_f64(double x) {
+    const double w = sqrt(-gc_log_f64(x)), t = 1 / w;
+    double p;
+    p = -0.3786800247853077;
+    p = gc_fma_f64(p, t, 2.7351672162081044);
+    p = gc_fma_f64(p, t, -8.636973177080112);
+    p = gc_fma_f64(p, t, 15.687429586548193);
+    p = gc_fma_f64(p, t, -18.1879372190956);
+    p = gc_fma_f64(p, t, 14.245580036882684);
+    p = gc_fma_f64(p, t, -8.019706289262936);
+    p = gc_fma_f64(p, t, 3.67521720777178);
+    p = gc_fma_f64(p, t, -1.4505243933322505);
+    p = gc_fma_f64(p, t, -0.033259091256043725);
+    p = gc_fma_f64(p, t, 1.0004030675162043);
+    double y = w * p;
+    for (int k = 0; k < 2; ++k) {
+        const double root = gc_exp_f64(0.5 * y * y);
+        const double u = (gc_erfc_f64(y) - x) * root * root * 0.886226925452758;
+        y += u / gc_fma_f64(-y, u, 1);
+    }
+    return y;
+}
+
+/* erfinv(x) for abs(x) <= 1/2; 0 for -0, as SciPy. */
+static inline double gc_erfinv_near_f64(double x) {
+    const double t = x * x;
+    double p;
+    p = 0.11314166859159029;
+    p = gc_fma_f64(p, t, -0.07607360776328573);
+    p = gc_fma_f64(p, t, 0.07345020539520401);
+    p = gc_fma_f64(p, t, 0.008446011584224939);
+    p = gc_fma_f64(p, t, 0.03159332043375326);
+    p = gc_fma_f64(p, t, 0.031145242581416724);
+    p = gc_fma_f64(p, t, 0.036522988083139016);
+    p = gc_fma_f64(p, t, 0.042832578482160585);
+    p = gc_fma_f64(p, t, 0.05173148498700453);
+    p = gc_fma_f64(p, t, 0.06495961132717862);
+    p = gc_fma_f64(p, t, 0.08655212936268364);
+    p = gc_fma_f64(p, t, 0.1275561753044084);
+    p = gc_fma_f64(p, t, 0.23201366653465907);
+    p = gc_fma_f64(p, t, 0.886226925452758);
+    return x * p + 0.0;
+}
+
+static inline double gc_erfinv_f64(double x) {
+    const double a = fabs(x);
+    if (a <= 0.5) return gc_erfinv_near_f64(x);
+    if (!(a < 1)) return a == 1 ? x * INFINITY : NAN;
+    return copysign(gc_erfcinv_small_f64(1 - a), x);
+}
+
+static inline float gc_erfinv_f32(float x) {
+    return (float)gc_erfinv_f64(x);
+}
+
+static inline double gc_erfcinv_f64(double x) {
+    if ((x >= 0.5) & (x <= 1.5)) return -gc_erfinv_near_f64(x - 1);
+    if (0.5 * x == 0) return INFINITY;
+    if (!((x > 0) & (x < 2))) return x == 2 ? -INFINITY : NAN;
+    return x < 1 ? gc_erfcinv_small_f64(x) : -gc_erfcinv_small_f64(2 - x);
+}
+
+static inline float gc_erfcinv_f32(float x) {
+    return (float)gc_erfcinv_f64(x);
+}
+
+/* Sine, cosine and tangent are libm's, which has vector forms of them. */
+GC_LIBMVEC double sin(double x);
+static inline double gc_sin_f64(double x) {
+    return sin(x);
+}
+
+GC_LIBMVEC float sinf(float x);
+static inline float gc_sin_f32(float x) {
+    return sinf(x);
+}
+
+GC_LIBMVEC double cos(double x);
+static inline double gc_cos_f64(double x) {
+    return cos(x);
+}
+
+GC_LIBMVEC float cosf(float x);
+static inline float gc_cos_f32(float x) {
+    return cosf(x);
+}
+
+GC_LIBMVEC_2 double tan(double x);
+static inline double gc_tan_f64(double x) {
+    return tan(x);
+}
+
+GC_LIBMVEC_2 float tanf(float x);
+static inline float gc_tan_f32(float x) {
+    return tanf(x);
+}
+
+/* log(m) for sqrt(1/2) <= m < sqrt(2), as the sum of two numbers. */
+static inline double gc_log_pair_f64(double m, double *low) {
+    const double f = m - 1, d = 2 + f, dl = f - (d - 2);
+    const double s = f / d, sd = s * d;
+    const double sl = ((f - sd) - gc_product_rest_f64(s, d, sd) - s * dl) / d;
+    const double t = s * s, tl = gc_fma_f64(2 * s, sl, gc_product_rest_f64(s, s, t));
+    double p;
+    p = 0.11723051028097753;
+    p = gc_fma_f64(p, t, 0.11706248540922386);
+    p = gc_fma_f64(p, t, 0.13334804238225345);
+    p = gc_fma_f64(p, t, 0.15384594970895457);
+    p = gc_fma_f64(p, t, 0.18181818335314404);
+    p = gc_fma_f64(p, t, 0.22222222221656232);
+    p = gc_fma_f64(p, t, 0.28571428571429364);
+    p = gc_fma_f64(p, t, 0.4);
+    /* 2 s + s (2/3 t + t ** 2 p) */
+    const double c = 0x1.5555555555555p-1, a = c * t;
+    const double al = gc_fma_f64(c, tl, gc_product_rest_f64(c, t, a)) + 0x1.5555555555555p-55 * t;
+    const double tail = t * t * p, b = a + tail, bl = (tail - (b - a)) + al;
+    const double q = s * b, ql = gc_fma_f64(sl, b, gc_fma_f64(s, bl, gc_product_rest_f64(s, b, q)));
+    const double y = 2 * s + q;
+    *low = (q - (y - 2 * s)) + gc_fma_f64(2, sl, ql);
+    return y;
+}
+
+static inline double gc_pow_near_f64(double x, double y) {
+    double e, low;
+    const double m = gc_log_pair_f64(gc_split_f64(x, &e), &low);
+    const double whole = e * 0x1.62e42feep-1, part = e * 0x1.a39ef35793c76p-33;
+    double high = whole + m, rest = (m - (high - whole)) + low;
+    rest += gc_product_rest_f64(e, 0x1.a39ef35793c76p-33, part);
+    rest = e == 0 ? low : rest + part;
+    high = e == 0 ? m : high;
+    const double sum = high + rest;
+    rest = rest - (sum - high);
+    const double z = y * sum, a = z > 712 ? 712 : z < -746 ? -746 : z;
+    rest = z == a ? gc_fma_f64(y, rest, gc_product_rest_f64(y, sum, z)) : 0;
+    const double n = gc_nearest_f64(a * 0x1.71547652b82fep+0);
+    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, a) + rest);
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n);
+}
+
+static inline float gc_pow_near_f32(float x, float y) {
+    return (float)gc_exp_f64(y * gc_log_f64(x));
+}
+
+static inline TYPE gc_pow_positive_TYPE(TYPE x, TYPE y) {
+    const TYPE large = (TYPE)INFINITY;
+    const int up = (x > 1) == (y > 0);
+    TYPE z = gc_pow_near_TYPE(x, y);
+    z = (x == 0) | (x == large) | (fabs_TYPE(y) == large) ? (up ? large : 0) : z;
+    return (x == 1) | (y == 0) ? 1 : (x != x) | (y != y) ? x + y : z;
+}
+
+static inline TYPE gc_real_pow_TYPE(TYPE x, TYPE y) {
+    const TYPE z = gc_pow_positive_TYPE(fabs_TYPE(x), y);
+    const int whole = trunc_TYPE(y) == y, odd = trunc_TYPE(y * (TYPE)0.5) != y * (TYPE)0.5;
+    const TYPE w = (x < 0) & !whole & (x != -(TYPE)INFINITY) ? (TYPE)NAN : z;
+    return (signbit(x) != 0) & whole & odd ? -w : w;
+}
+
+static inline double gc_pow_f64(double x, double y) {
+    return gc_real_pow_f64(x, y);
+}
+
+static inline float gc_pow_f32(float x, float y) {
+    return gc_real_pow_f32(x, y);
+}
+
+static inline double gc_gamma_f64(double x) {
+    return tgamma(x);
+}
+
+static inline float gc_gamma_f32(float x) {
+    return (float)tgamma(x);
+}
+
+/* Infinite where SciPy's is. */
+static inline double gc_gammaln_f64(double x) {
+    if (fabs(1 / x) == INFINITY) return INFINITY;
+    return x == -INFINITY ? x : lgamma(x);
+}
+
+static inline float gc_gammaln_f32(float x) {
+    return (float)gc_gammaln_f64(x);
+}
+
+/* By recurrence from a fit on [1, 2] or, above 10, the asymptotic series; below 0 by reflection. */
+static inline double gc_digamma_f64(double x) {
+    double y = 0;
+    if (x == 0) return copysign(INFINITY, -x);
+    if (x < 0) {
+        const double r = x - rint(x), a = fabs(r), pi = 3.141592653589793;
+        if (r == 0 || x == -INFINITY) return NAN;
+        y = -copysign(pi * (a < 0.25 ? 1 / tan(pi * a) : tan(pi * (0.5 - a))), r);
+        x = 1 - x;
+    }
+    if (x < 10) {
+        if (x < 1) y -= 1 / x, x += 1;
+        double sum = 0;
+        while (x > 2) x -= 1, sum += 1 / x;
+        const double t = x - 1.5;
+        double p;
+        p = -0.00017312261802727394;
+    p = gc_fma_f64(p, t, 0.00025968482126430747);
+    p = gc_fma_f64(p, t, -0.00015148586836773365);
+    p = gc_fma_f64(p, t, 0.0002272331660987376);
+    p = gc_fma_f64(p, t, -0.0004821990530566789);
+    p = gc_fma_f64(p, t, 0.0007233266279287554);
+    p = gc_fma_f64(p, t, -0.0010376374098418604);
+    p = gc_fma_f64(p, t, 0.0015566317474486838);
+    p = gc_fma_f64(p, t, -0.002345267632540769);
+    p = gc_fma_f64(p, t, 0.003519006401502276);
+    p = gc_fma_f64(p, t, -0.005279964873257405);
+    p = gc_fma_f64(p, t, 0.007926944646403797);
+    p = gc_fma_f64(p, t, -0.011908218001568644);
+    p = gc_fma_f64(p, t, 0.0179072524394512);
+    p = gc_fma_f64(p, t, -0.02697579675613825);
+    p = gc_fma_f64(p, t, 0.04076083381242074);
+    p = gc_fma_f64(p, t, -0.061922133273064534);
+    p = gc_fma_f64(p, t, 0.09498872445494122);
+    p = gc_fma_f64(p, t, -0.14840492305390884);
+    p = gc_fma_f64(p, t, 0.2405424842407742);
+    p = gc_fma_f64(p, t, -0.4236274212814605);
+    p = gc_fma_f64(p, t, 0.951055876031833);
+        return y + (sum + p * ((x - 0x1.762d86356be3fp+0) - 0x1.b86a722197829p-54));
+    }
+    const double t = 1 / (x * x);
+    double p = 1.0 / 12;
+    p = gc_fma_f64(p, t, -691.0 / 32760);
+    p = gc_fma_f64(p, t, 1.0 / 132);
+    p = gc_fma_f64(p, t, -1.0 / 240);
+    p = gc_fma_f64(p, t, 1.0 / 252);
+    p = gc_fma_f64(p, t, -1.0 / 120);
+    p = gc_fma_f64(p, t, 1.0 / 12);
+    return x == INFINITY ? x : y + (log(x) - 0.5 / x - t * p);
+}
+
+static inline float gc_digamma_f32(float x) {
+    return (float)gc_digamma_f64(x);
+}
+
+/* The sum of (x + k) ** -s over k >= 0, for s > 1, by Euler and Maclaurin. */
+static inline double gc_zeta_f64(double s, double x) {
+    static const double bernoulli[] = {
+        1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160,
+        -691.0 / 1307674368000.0, 1.0 / 74724249600.0, -3617.0 / 10670622842880000.0,
+    };
+    double sum = 0;
+    if (x <= 0) {
+        if (x == floor(x)) return INFINITY;
+        if (s != floor(s)) return NAN;
+    }
+    if (x > 1e8) return (1 / (s - 1) + 0.5 / x) * pow(x, 1 - s);
+    for (int k = 0; k < 10 || x < 9; ++k, ++x) {
+        const double term = pow(x, -s);
+        sum += term;
+        if (fabs(term) < 1e-17 * fabs(sum)) return sum;
+    }
+    double term = pow(x, -s), factor = s;
+    sum += term * x / (s - 1) + 0.5 * term;
+    term /= x;
+    for (int k = 0; k < 8; ++k) {
+        sum += bernoulli[k] * factor * term;
+        factor *= (s + 2 * k + 1) * (s + 2 * k + 2);
+        term /= x * x;
+    }
+    return sum;
+}
+
+static inline double gc_polygamma_f64(double n, double x) {
+    if (n == 0) return gc_digamma_f64(x);
+    if (n != floor(n)) return NAN;
+    const double y = tgamma(n + 1) * gc_zeta_f64(n + 1, x);
+    return fmod(n, 2) == 0 ? -y : y;
+}
+
+static inline float gc_polygamma_f32(double n, float x) {
+    return (float)gc_polygamma_f64(n, x);
+}

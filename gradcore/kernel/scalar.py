@@ -1,0 +1,285 @@
+"""The scalar code of elementwise rows: C text, and the functions that it calls.
+
+A row says its code in C with a few words more: ``{0}`` is an operand in the dtype in which the row
+takes it, ``{0:wrap}`` the same where integers must wrap instead of overflow, and ``@exp`` the
+function ``exp`` for that dtype.  A mapping gives code by kind: bool, uint, int, float; a kind
+that is not there has the code of the next one.  float16 is computed in float and rounded after
+every operation, as NumPy does.
+
+The decision: one declaration on the row serves every renderer of C-like text, and the functions
+behind it are C too (``mathematics.h``), branch-free, so that the compiler vectorizes the loops
+that they are inlined in.  A renderer with functions of its own (CUDA's ``exp``) prints those
+names instead.  Rejected: libm, which no compiler vectorizes without giving up NaN and infinity; a
+vector library, which is one platform's; a table of code a backend, where a new row would need an
+edit in each.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph.types import FLOATS, SIGNED
+from gradcore.ops.elementwise import Elementwise
+
+CTYPES: dict[str, str] = {
+    "bool": "uint8_t",
+    **{f"int{n}": f"int{n}_t" for n in (8, 16, 32, 64)},
+    **{f"uint{n}": f"uint{n}_t" for n in (8, 16, 32, 64)},
+    "float16": "_Float16",
+    "float32": "float",
+    "float64": "double",
+}
+"""The C type of each dtype; a boolean is a byte, 0 or 1, as NumPy stores it."""
+
+SUFFIXES: dict[str, str] = {
+    "bool": "u8",
+    **{f"int{n}": f"i{n}" for n in (8, 16, 32, 64)},
+    **{f"uint{n}": f"u{n}" for n in (8, 16, 32, 64)},
+    "float32": "f32",
+    "float64": "f64",
+}
+"""How the functions for a dtype are called: ``gc_exp_f64``."""
+
+LIBRARY = frozenset({"ceil", "fabs", "floor", "rint", "sqrt", "trunc"})
+"""Functions of C that are one instruction."""
+
+KINDS = ("bool", "uint", "int", "float")
+
+_CALL = re.compile(r"@(\w+)")
+_NAME = re.compile(r"\bgc_\w+")
+_DEFINED = re.compile(r"^static .*?\b(gc_\w+)\(", re.MULTILINE)
+_SIMPLE = re.compile(r"\w+|\w+\([^()]*\)")
+
+
+def _calculated(dtype: str) -> str:
+    """Return the dtype that arithmetic on ``dtype`` is done in."""
+    return "float32" if dtype == "float16" else dtype
+
+
+def _kind(dtype: str) -> str:
+    return dtype.rstrip("0123456789")
+
+
+def _wrapping(dtype: str) -> str | None:
+    """Return the unsigned C type that integers of ``dtype`` wrap in; None for floats."""
+    if dtype in FLOATS:
+        return None
+    return "uint64_t" if dtype.endswith("64") else "uint32_t"
+
+
+def converted(text: str, given: str, wanted: str) -> str:
+    """Return C text for ``text``, of dtype ``given``, converted to dtype ``wanted``."""
+    if given == wanted:
+        return text
+    text = text if re.fullmatch(r"-?\w[\w.]*|\w+\([^()]*\)", text) else f"({text})"
+    if wanted == "bool":
+        return f"{text} != 0"
+    if wanted == "float16" and given not in FLOATS and given != "bool":
+        return f"(_Float16)(float){text}"
+    if given in FLOATS and wanted not in FLOATS:
+        return f"({CTYPES[wanted]}){_through(wanted)}{text}"
+    return f"({CTYPES[wanted]}){text}"
+
+
+def _through(wanted: str) -> str:
+    """Return the cast in which floats become narrow integers: out of range, these wrap."""
+    if wanted in {"int8", "int16", "uint8", "uint16"}:
+        return "(int32_t)"
+    return "(int64_t)" if wanted == "uint32" else ""
+
+
+@dataclass(frozen=True)
+class _Operand:
+    """An operand in a row's code."""
+
+    text: str
+    dtype: str
+
+    def __format__(self, how: str) -> str:
+        """Return the text, to stand anywhere in an expression."""
+        text = f"({self.text})" if self.text.startswith("-") else self.text
+        unsigned = _wrapping(self.dtype)
+        return f"({unsigned}){text}" if how == "wrap" and unsigned else text
+
+
+# rows -------------------------------------------------------------------------------------------
+def expression(
+    row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+) -> tuple[str, frozenset[str]]:
+    """Return C text for a row, of the C type of ``result``, and the functions that it calls.
+
+    given : the dtypes of the operands; ``result`` is that of the result.
+    operands : their C texts, names or literals, of the C types of ``given``.
+
+    The text is not in parentheses.  It may repeat an operand.
+    """
+    code, taken = _code(row, tuple(given), result)
+    dtype = taken[-1]
+    words: list[_Operand] = []
+    for text, have, want in zip(operands, given, taken, strict=True):
+        if want == _EXACT:
+            words.append(_Operand(f"({_EXACT}){text}", have))
+        else:
+            words.append(_Operand(converted(text, have, want), want))
+    names: set[str] = set()
+
+    def called(match: re.Match[str]) -> str:
+        name = _function(match[1], dtype)
+        if name.startswith("gc_"):
+            names.add(name)
+        return name
+
+    text = _CALL.sub(called, code.format(*words))
+    if result == "bool":
+        return text, frozenset(names)
+    if result in FLOATS:
+        return converted(text, dtype, result), frozenset(names)
+    if dtype == result and _SIMPLE.fullmatch(text):
+        return text, frozenset(names)
+    if dtype in FLOATS:
+        return converted(text, dtype, result), frozenset(names)
+    plain = text if re.fullmatch(r"-?\w+", text) else f"({text})"
+    return f"({CTYPES[result]}){plain}", frozenset(names)
+
+
+def lacks(row: Elementwise, given: Sequence[str], result: str) -> str | None:
+    """Return why kernels cannot have a row on these dtypes, as a sentence; None if they can."""
+    if row.code is None:
+        missing = f"{row.name} has no scalar code: its row gives neither `code` nor `expansion`"
+        return missing if row.expansion is None else None
+    unknown = [dtype for dtype in (*given, result) if dtype not in CTYPES]
+    if unknown:
+        return f"{row.name} has no scalar code for {unknown[0]}"
+    code, taken = _code(row, tuple(given), result)
+    for name in _CALL.findall(code):
+        if not _known(name, taken[-1]):
+            return f"{row.name} calls @{name}, and there is no such function for {taken[-1]}"
+    return None
+
+
+_EXACT = "__int128"
+
+
+@functools.lru_cache(maxsize=4096)
+def _code(row: Elementwise, given: tuple[str, ...], result: str) -> tuple[str, list[str]]:
+    """Return a row's code, and the types in which it takes its operands."""
+    taken = [_calculated(dtype) for dtype in row.takes(given, result)]
+    if result == "bool" and "float64" in taken and not set(given) & set(FLOATS):
+        # Signed and unsigned integers of 64 bits: NumPy compares them as they are, not as floats.
+        taken = [_EXACT if dtype == "float64" else dtype for dtype in taken]
+    if row.code is None:
+        raise LookupError(f"{row.name} has no code of its own")
+    if isinstance(row.code, str):
+        return row.code, taken
+    kind = "int" if taken[-1] == _EXACT else _kind(taken[-1])
+    found = next(k for k in KINDS[KINDS.index(kind) :] if k in row.code)
+    return row.code[found], taken
+
+
+# literals ---------------------------------------------------------------------------------------
+def literal(value: Any, dtype: str) -> str:
+    """Return C text for a number as ``dtype``; a decimal number is read back exactly.
+
+    >>> literal(0.1, "float32"), literal(-(2**63), "int64"), literal(float("nan"), "float64")
+    ('0.1f', 'INT64_MIN', '(double)NAN')
+    """
+    if dtype == "bool":
+        return str(int(bool(value)))
+    if dtype not in FLOATS:
+        return _whole(int(value), dtype)
+    number: Any = np.dtype(dtype).type(value)
+    exact = np.float32(number) if dtype == "float16" else number
+    if np.isfinite(exact):
+        text = f"{exact.item()!r}" if dtype == "float64" else f"{_shortest(exact)}f"
+    else:
+        text = "NAN" if np.isnan(exact) else "-INFINITY" if exact < 0 else "INFINITY"
+        text = f"({CTYPES[dtype]}){text}" if dtype == "float64" else text
+    return f"(_Float16){text}" if dtype == "float16" else text
+
+
+def _shortest(number: np.float32) -> str:
+    text = str(number)
+    return text if set(text) & set(".e") else f"{text}.0"
+
+
+def _whole(number: int, dtype: str) -> str:
+    limits = np.iinfo(dtype)
+    if not limits.min <= number <= limits.max:
+        raise ValueError(f"{number} is not of dtype {dtype}")
+    if number == limits.min and dtype in SIGNED:
+        return f"{dtype.upper()}_MIN"
+    if dtype in {"uint32", "uint64"}:
+        return f"{number}U"
+    return str(number)
+
+
+# functions --------------------------------------------------------------------------------------
+_CODES = {code: dtype for dtype, code in SUFFIXES.items() if dtype != "bool"}
+
+
+def _function(name: str, dtype: str) -> str:
+    """Return what the function ``name`` is called for ``dtype``."""
+    if name in LIBRARY and dtype in {"float32", "float64"}:
+        return f"{name}f" if dtype == "float32" else name
+    return f"gc_{name}_{SUFFIXES[dtype]}"
+
+
+def _known(name: str, dtype: str) -> bool:
+    called = _function(name, dtype)
+    return not called.startswith("gc_") or _source(called) is not None
+
+
+@functools.cache
+def _items() -> dict[str, str]:
+    """Return the definitions of ``mathematics.h`` by name; "" is what stands before them all."""
+    text = resources.files("gradcore.kernel").joinpath("mathematics.h").read_text("utf-8")
+    first, *rest = re.split(r"\n\n+", text.strip())
+    found = {"": first}
+    for item in rest:
+        name = _DEFINED.search(item)
+        assert name is not None, item
+        found[name[1]] = item
+    return found
+
+
+def _source(name: str) -> str | None:
+    """Return the definition of a function: its own, or the one for every TYPE."""
+    items = _items()
+    if name in items:
+        return items[name]
+    stem, _, suffix = name.rpartition("_")
+    item = items.get(f"{stem}_TYPE")
+    if item is None or suffix not in _CODES:
+        return None
+    dtype = _CODES[suffix]
+    item = re.sub(r"\b(gc_\w+)_TYPE\b", rf"\1_{suffix}", item)
+    item = re.sub(r"\b(\w+)_TYPE\b", r"\1f" if dtype == "float32" else r"\1", item)
+    item = re.sub(r"\bUTYPE\b", _wrapping(dtype) or CTYPES[dtype], item)
+    return re.sub(r"\bTYPE\b", CTYPES[dtype], item)
+
+
+def preamble(names: Iterable[str]) -> str:
+    """Return the definitions of functions and of what they call, each once and in order."""
+    done: dict[str, str] = {"": _items()[""]}
+    for name in sorted(names):
+        _collect(name, done)
+    return "\n\n".join(done.values()) + "\n"
+
+
+def _collect(name: str, done: dict[str, str]) -> None:
+    if name in done:
+        return
+    source = _source(name)
+    if source is None:
+        raise LookupError(f"there is no function {name}")
+    for used in dict.fromkeys(_NAME.findall(source)):
+        if used != name:
+            _collect(used, done)
+    done[name] = source
