@@ -313,6 +313,9 @@ def cast(x: Expr, dtype: str) -> Expr:
     """Return ``x`` in ``dtype``."""
     if x.dtype == dtype:
         return x
+    if isinstance(x, Literal):
+        with np.errstate(all="ignore"):
+            return Literal(np.asarray(x.value, x.dtype).astype(dtype).item(), dtype)
     return call(row(f"cast_{dtype}"), (x,), dtype)
 
 

@@ -24,6 +24,7 @@ from typing import TypeAlias
 from gradcore.kernel.ir import (
     Break,
     Buffer,
+    Call,
     Callback,
     Check,
     Expr,
@@ -32,6 +33,7 @@ from gradcore.kernel.ir import (
     Let,
     Library,
     Literal,
+    Load,
     Matmul,
     Point,
     Reduction,
@@ -96,12 +98,21 @@ class Nest:
         self.writes = []
         for statement in self.body:
             collect(statement, self.reads, self.writes)
+        self.reads += list(_extents(self.reads)) + list(_extents(self.writes))
 
     @property
     def first_reducing(self) -> int | None:
         """The depth of the first loop whose steps contribute to one result, if any."""
         depths = (d for d, loop in enumerate(self.loops) if loop.kind is Kind.REDUCE)
         return next(depths, None) if self.reductions else None
+
+
+def _extents(accesses: Sequence[Access]) -> Iterator[Access]:
+    """Return what must be read to know the extents of buffers."""
+    for buffer, _ in accesses:
+        for n in buffer.shape:
+            if isinstance(n, (Load, Call)):
+                yield from ((b, ()) for b in _loaded(n))
 
 
 def _loaded(expression: Expr) -> Iterator[Buffer]:
@@ -222,7 +233,7 @@ class Plain(Opaque):
         reads: list[Access] = []
         writes: list[Access] = []
         collect(self.statement, reads, writes)
-        self.reads, self.writes = reads, writes
+        self.reads, self.writes = [*reads, *_extents(reads), *_extents(writes)], writes
 
 
 class Region:

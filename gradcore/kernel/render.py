@@ -55,6 +55,9 @@ RESERVED = frozenset(
     NAN INFINITY y0 y1 j0 j1 yn jn gamma main index signgam remainder div abs exp log""".split()
 )
 
+FUNCTIONS = frozenset(name + end for name in scalar.LIBRARY for end in ("", "f"))
+"""Functions that are called by these names, which no register may have."""
+
 PARTS = 64
 """How many threads share a loop at most."""
 
@@ -247,7 +250,7 @@ class Renderer:
     def fresh(self, name: str) -> str:
         """Return an identifier like ``name`` that is not used yet."""
         plain = re.sub(r"[^A-Za-z0-9_]", "_", name).strip("_") or "x"
-        if plain[0].isdigit() or plain in RESERVED or keyword.iskeyword(plain) or "__" in plain:
+        if plain[0].isdigit() or plain in RESERVED | FUNCTIONS or keyword.iskeyword(plain) or "__" in plain:
             plain = "v_" + plain
         plain = plain[:40]
         found, k = plain, 1
