@@ -11,7 +11,7 @@
 typedef struct {
     void *data;
     const int64_t *shape;
-    const int64_t *strides; /* in bytes */
+    const int64_t *strides; /* in bytes; what a callback is given may have none: in C order */
 } gc_array;
 
 typedef struct gc_call gc_call;

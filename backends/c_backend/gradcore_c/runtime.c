@@ -257,9 +257,15 @@ static PyObject *owner(const run *r, const gc_array *array)
 }
 
 /* A read-only array for a callback, which may keep it: a view of an argument of the function, or
- * a copy of what will be overwritten. */
-static PyObject *lent(run *r, const operand *o, const gc_array *array)
+ * a copy of what will be overwritten.  Without strides it is in C order. */
+static PyObject *lent(run *r, const operand *o, const gc_array *given)
 {
+    int64_t strides[NPY_MAXDIMS];
+    gc_array copy = *given, *array = &copy;
+    if (!copy.strides) {
+        c_strides(strides, o->rank, copy.shape, o->size);
+        copy.strides = strides;
+    }
     PyObject *base = owner(r, array);
     PyObject *made;
     if (base) {
