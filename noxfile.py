@@ -101,8 +101,10 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Time gradcore beside its peers; prints tables."""
     session.install("-e", ".", "jax", "pytensor", "torch==2.13.0")
+    session.install("casadi", "numexpr", "autograd", "matplotlib", "threadpoolctl")
     session.run("python", "benchmarks/startup.py")
     session.run("python", "benchmarks/growth.py")
+    session.run("python", "benchmarks/compare.py")
 
 
 @nox.session

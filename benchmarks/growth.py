@@ -12,26 +12,20 @@ import pickle
 from pathlib import Path
 from time import perf_counter
 
+from peers.chain import chain
+
 import gradcore
 import gradcore.tensor as T
 
 STEPS = ("build", "grad", "compile", "run", "pickle")
 
 
-def chain(length):
-    """Return a vector and a scalar computed from it by ``length`` elementwise ops."""
-    x = y = T.dvector("x")
-    ops = (T.sin, lambda v: v * x, T.tanh, lambda v: v + 0.5, T.exp, T.neg)
-    for i in range(length - 1):
-        y = ops[i % len(ops)](y)
-    return x, T.sum(y)
-
-
 def measured(length):
     """Return the seconds of every step for a chain of ``length`` ops."""
     gc.collect()
     times = [perf_counter()]
-    x, cost = chain(length)
+    x = T.dvector("x")
+    cost = chain(T, x, length)
     times.append(perf_counter())
     slope = gradcore.grad(cost, x)
     times.append(perf_counter())
