@@ -137,7 +137,7 @@ def built() -> ctypes.CDLL:
         source.write_text(DRIVER)
         compiler = os.environ.get("CC", "gcc")
         subprocess.run(
-            [compiler, *FLAGS, "-shared", "-fPIC", f"-I{SOURCES}", "-o", library, source],
+            [*compiler.split(), *FLAGS, "-shared", "-fPIC", f"-I{SOURCES}", "-o", library, source],
             check=True,
         )
         return ctypes.CDLL(str(library))
@@ -197,9 +197,7 @@ def contestants(library: ctypes.CDLL, work: Work, peers: dict[str, object]) -> d
     out = np.empty((work.m, work.n), work.dtype)
     expected = a @ b
     threads = {"own": os.cpu_count() or 1, "one": 1, "blas": 0}
-    timers = {
-        name: from_c(library, count, work, a, b, expected) for name, count in threads.items()
-    }
+    timers = {name: from_c(library, count, work, a, b, expected) for name, count in threads.items()}
     timers["numpy"] = from_python(lambda: np.matmul(a, b, out=out))
     if jax := peers.get("jax"):
         left, right = (jax.device_put(x if x.flags.c_contiguous else x.T) for x in (a, b))

@@ -35,6 +35,7 @@ FACTORS = {
 }
 EXTENTS = (0, 1, 2, 3, 7, 8, 9, 16, 17, 33, 64, 130, 300)
 INT, POINTER = ctypes.c_int64, ctypes.c_void_p
+BODY = ctypes.CFUNCTYPE(ctypes.c_int32, POINTER, POINTER, INT, INT, ctypes.c_int32)
 
 
 class Export(ctypes.Structure):
@@ -53,11 +54,56 @@ def blas(name):
     return address(capsule, name_of(capsule))
 
 
-class Products:
-    """The functions of one build."""
+class Call(ctypes.Structure):
+    """A `gc_call` whose threads take turns, the last part first."""
 
-    def __init__(self, library, blas):
+    _fields_ = (
+        ("allocate", POINTER),
+        ("mark", POINTER),
+        ("release", POINTER),
+        ("output", POINTER),
+        ("fail", POINTER),
+        ("callback", POINTER),
+        ("parallel", POINTER),
+        ("library", POINTER),
+        ("threads", ctypes.c_int32),
+    )
+
+    def __init__(self, threads):
+        super().__init__(threads=threads)
+        self.memory, self.runs = [], 0
+        self.functions = {
+            "allocate": ctypes.CFUNCTYPE(POINTER, POINTER, INT)(self.give),
+            "mark": ctypes.CFUNCTYPE(INT, POINTER)(lambda call: len(self.memory)),
+            "release": ctypes.CFUNCTYPE(None, POINTER, INT)(self.take),
+            "parallel": ctypes.CFUNCTYPE(
+                ctypes.c_int32, POINTER, BODY, POINTER, INT, ctypes.c_int32
+            )(self.turns),
+        }
+        for name, function in self.functions.items():
+            setattr(self, name, ctypes.cast(function, POINTER))
+
+    def give(self, call, size):
+        self.memory.append(np.empty(size, np.uint8))
+        return self.memory[-1].ctypes.data
+
+    def take(self, call, mark):
+        del self.memory[mark:]
+
+    def turns(self, call, body, context, n, parts):
+        self.runs += 1
+        assert 1 < parts <= self.threads
+        for part in reversed(range(parts)):
+            assert not body(call, context, n * part // parts, n * (part + 1) // parts, part)
+        return 0
+
+
+class Products:
+    """The functions of one build; of those that take a call, if there is one."""
+
+    def __init__(self, library, blas, call=None):
         self.found = library.gc_products_start(blas)
+        self.call = call
         self.addresses = {}
         for row in (Export * 100).in_dll(library, "gc_products"):
             if row.name is None:
@@ -66,20 +112,21 @@ class Products:
 
     def __call__(self, name, a, b, beta, c):
         """c[...] = beta * c + a @ b; with three axes, for each along the first."""
-        batched = a.ndim == 3
         sides = [
             value
             for x in (a, b, c)
             for value in (x.ctypes.data, *(stride // x.itemsize for stride in x.strides))
         ]
         strides = [POINTER, *[INT] * a.ndim]
-        side = len(strides)
         types = [*[INT] * (a.ndim + 1), *strides, *strides, FACTORS[name], *strides]
-        function = ctypes.CFUNCTYPE(None, *types)(
-            self.addresses[("matmul_batched_" if batched else "matmul_") + name]
-        )
-        extents = (*c.shape, a.shape[-1])
-        function(*extents, *sides[: 2 * side], beta, *sides[2 * side :])
+        side = 2 * len(strides)
+        values = [*c.shape, a.shape[-1], *sides[:side], beta, *sides[side:]]
+        row = "matmul_batched_" if a.ndim == 3 else "matmul_"
+        if self.call is not None:
+            row += "parallel_"
+            types.insert(0, POINTER)
+            values.insert(0, ctypes.addressof(self.call))
+        ctypes.CFUNCTYPE(None, *types)(self.addresses[row + name])(*values)
 
 
 def built(folder, *flags):
@@ -102,7 +149,14 @@ def by_blas(tmp_path_factory):
     return Products(built(tmp_path_factory.mktemp("blas"), "-DGC_BOUND=0"), blas)
 
 
-@pytest.fixture(params=["own", "by_blas"])
+@pytest.fixture(scope="module")
+def threaded(tmp_path_factory):
+    """Three threads, however little there is to do."""
+    nothing = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(lambda name: None)
+    return Products(built(tmp_path_factory.mktemp("threaded"), "-DGC_PART=1"), nothing, Call(3))
+
+
+@pytest.fixture(params=["own", "by_blas", "threaded"])
 def products(request):
     return request.getfixturevalue(request.param)
 
@@ -166,13 +220,13 @@ def exactly(a, b, beta, c):
         return (a @ b) | (c if beta else False), 0
     if c.dtype.kind != "f":
         return a @ b + c.dtype.type(beta) * c, 0
-    wide = np.longdouble if c.dtype == np.float64 else np.float64
-    a, b, old = (x.astype(wide) for x in (a, b, c))
+    a, b, old = (x.astype(np.float64) for x in (a, b, c))
     if beta == 0:
         old = np.zeros_like(old)
-    sums = np.float32 if c.dtype == np.float16 else c.dtype
     value = a @ b + beta * old
-    bound = (np.abs(a) @ np.abs(b) + beta * np.abs(old)) * np.finfo(sums).eps * (a.shape[1] + 2)
+    sums = np.finfo(np.float32 if c.dtype == np.float16 else c.dtype).eps
+    both = sums + np.finfo(np.float64).eps  # NumPy rounds too
+    bound = (np.abs(a) @ np.abs(b) + beta * np.abs(old)) * both * (a.shape[1] + 2)
     if c.dtype == np.float16:
         bound = bound + np.abs(value) * np.finfo(c.dtype).eps / 2
     return value, bound + np.finfo(c.dtype).smallest_subnormal
@@ -211,11 +265,13 @@ def case(rng, name, extents, layouts, beta):
     beta=st.sampled_from((0, 1)),
     seed=st.integers(0, 1000),
 )
-def test_products_of_every_shape_and_layout(own, by_blas, name, extents, layouts, beta, seed):
+def test_products_of_every_shape_and_layout(
+    own, by_blas, threaded, name, extents, layouts, beta, seed
+):
     rng = np.random.default_rng(seed)
     arguments = case(rng, name, extents, layouts, beta)
     *operands, c = arguments
-    for products in (own, by_blas):
+    for products in (own, by_blas, threaded):
         again = layouts[2](np.array(c))
         check(products, name, *operands, again)
 
@@ -281,7 +337,9 @@ def test_batches(products, rng, name, extents):
     a = numbers(rng, dtype, (7, m, k))
     b = numbers(rng, dtype, (7, n, k)).swapaxes(1, 2)
     shared = np.broadcast_to(b[:1], b.shape)
-    for x, y in ((a, b), (a, shared), (a[::-1], b), (a[:0], b[:0])):
+    same = np.broadcast_to(a[:1], a.shape)
+    beside = np.ascontiguousarray(b.transpose(1, 0, 2)).transpose(1, 0, 2)
+    for x, y in ((a, b), (a, shared), (same, beside), (a[::-1], b), (a[:0], b[:0])):
         c = numbers(rng, dtype, (len(x), m, n))
         for beta in (0, 1):
             expected = [exactly(p, q, beta, old) for p, q, old in zip(x, y, c, strict=True)]
@@ -291,6 +349,30 @@ def test_batches(products, rng, name, extents):
                     assert np.all(np.abs(found - value) <= bound)
                 else:
                     np.testing.assert_array_equal(found, value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("extents", [(2, 2, 2), (9, 17, 1), (1, 1, 4)])
+def test_a_sum_of_products(products, rng, name, extents):
+    m, n, k = extents
+    dtype = np.dtype(NAMES[name])
+    a, b = numbers(rng, dtype, (m, 7, k)), numbers(rng, dtype, (7, k, n))
+    old = numbers(rng, dtype, (m, n))
+    c = np.lib.stride_tricks.as_strided(old.copy(), (7, m, n), (0, *old.strides))
+    value, bound = exactly(a.reshape(m, 7 * k), b.reshape(7 * k, n), 1, old)
+    products(name, a.transpose(1, 0, 2), b, 1, c)
+    assert np.all(np.abs(c[0] - value) <= bound) if dtype.kind == "f" else np.all(c[0] == value)
+
+
+@pytest.mark.parametrize("name", ["f64", "f32"])
+@pytest.mark.parametrize(
+    "extents", [(1, 1, 900), (2, 3, 900), (40, 2, 70), (2, 90, 70), (1, 90, 3)]
+)
+def test_threads_divide_every_axis(threaded, rng, name, extents):
+    before = threaded.call.runs
+    check(threaded, name, *case(rng, name, extents, (contiguous,) * 3, 1))
+    assert threaded.call.runs == before + 1
+    assert not threaded.call.memory
 
 
 @pytest.mark.parametrize("name", ["f64", "f32"])

@@ -834,6 +834,23 @@ static void P(products)(gc_call *call, int64_t batch, int64_t m, int64_t n, int6
                         int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c_, int64_t c0,
                         int64_t c1)
 {
+    if (batch > 1 && b_ == 0 && (m == 1 || (a_ == m * a0 && c_ == m * c0))) {
+        /* one matrix for all: the others are one under the other */
+        P(product)(call, batch * m, n, k, a, m == 1 ? a_ : a0, a1, b, b0, b1, beta, c,
+                   m == 1 ? c_ : c0, c1);
+        return;
+    }
+    if (batch > 1 && a_ == 0 && (n == 1 || (b_ == n * b1 && c_ == n * c1))) {
+        P(product)(call, m, batch * n, k, a, a0, a1, b, b0, n == 1 ? b_ : b1, beta, c, c0,
+                   n == 1 ? c_ : c1);
+        return;
+    }
+    if (batch > 1 && c_ == 0 && beta == 1 && (k == 1 || (a_ == k * a1 && b_ == k * b0))) {
+        /* a sum of products: the matrices are one behind the other */
+        P(product)(call, m, n, batch * k, a, a0, k == 1 ? a_ : a1, b, k == 1 ? b_ : b0, b1, 1, c,
+                   c0, c1);
+        return;
+    }
     const int32_t parts = P(parts)(call, (P(cycles)(m, n, k) + 50) * (double)batch);
     if (parts > 1 && batch >= 4 * parts && c_ != 0) {
         P(job) job = {batch, m, n, k, a, a_, a0, a1, b, b_, b0, b1, beta, c, c_, c0, c1, 0,
