@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradcore.errors import AssertionFailedError
+from gradcore.errors import AssertionFailedError, ShapeError
 from gradcore.graph import Apply, Op, Variable
+from gradcore.graph.extents import UNKNOWN
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -46,13 +47,18 @@ def in_python(low: Lowering, node: Apply) -> None:
     reads = [low.whole(low.value(v), named(v)) for v in node.inputs]
     writes: list[Buffer] = []
     extents: list[tuple[Symbol, ...]] = []
-    for output in node.outputs:
-        known = output.type.shape
-        symbols = tuple(Symbol(f"{named(output)}_n{axis}") for axis in range(len(known)))
-        shape = [
-            symbol if n is None else as_expr(n) for symbol, n in zip(symbols, known, strict=True)
-        ]
-        pointer = Buffer(named(output), output.dtype, shape, "pointer")
+    told = node.op.symbolic_shapes(node, [low.value(v).operand for v in node.inputs])
+    known: list[tuple[Expr, Expr, int]] = []
+    for output, shape in zip(node.outputs, told, strict=True):
+        symbols = tuple(Symbol(f"{named(output)}_n{axis}") for axis in range(output.ndim))
+        found: list[Expr] = []
+        for axis, (n, static) in enumerate(zip(shape, output.type.shape, strict=True)):
+            if n is UNKNOWN and static is None:
+                found.append(symbols[axis])
+                continue
+            found.append(low.extent(n if static is None else static))
+            known.append((found[axis], symbols[axis], axis))
+        pointer = Buffer(named(output), output.dtype, found, "pointer")
         extents.append(symbols)
         writes.append(pointer)
         low.values[output] = held(pointer)
@@ -60,6 +66,14 @@ def in_python(low: Lowering, node: Apply) -> None:
         Callback(len(low.callbacks), tuple(reads), tuple(writes), tuple(extents)), defines=True
     )
     low.callbacks.append(node)
+    for n, symbol, axis in known:
+        low.equal(
+            [n, symbol],
+            lambda want, have, axis=axis: ShapeError(
+                f"{node.op} returned an extent of {have} at axis {axis}, which is to be {want}",
+                node.where,
+            ),
+        )
 
 
 @rule(Conditional)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.kernel.ir import (
@@ -57,6 +59,10 @@ def make_vector(low: Lowering, node: Apply) -> None:
 def _vector(low: Lowering, node: Apply, elements: Sequence[Expr]) -> None:
     """Store a vector; an element that is asked for by number is read without it."""
     (output,) = node.outputs
+    if not elements:
+        nothing = Literal(np.dtype(output.dtype).type(0).item(), output.dtype)
+        low.values[output] = Value(output.dtype, (ZERO,), lambda index: nothing, elements=())
+        return
     buffer = low.new(named(output), output.dtype, (integer(len(elements)),))
     stores = [
         Store(buffer, (integer(k),), cast(element, output.dtype))
