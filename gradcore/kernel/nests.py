@@ -126,9 +126,13 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
         for expression in expressions:
             reads.extend((load.buffer, load.index) for load in loads(expression))
 
+    def whole(buffer: Buffer, into: list[Access]) -> None:
+        buffer.root.whole = True
+        into.append((buffer, ()))
+
     def strided(part: Strided, into: list[Access]) -> None:
         read(*part.first, *part.shape)
-        into.append((part.buffer, ()))
+        whole(part.buffer, into)
 
     match statement:
         case Store(buffer, index, value):
@@ -144,8 +148,8 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
             read(condition, *values)
         case Point(pointer, buffer, index):
             read(*index)
-            reads.append((buffer, ()))
-            writes.append((pointer, ()))
+            whole(buffer, reads)
+            whole(pointer, writes)
         case Matmul(out, x, y, accumulate):
             strided(x, reads)
             strided(y, reads)
@@ -154,11 +158,15 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
                 strided(out, reads)
         case Library(_, scalars, given, taken):
             read(*scalars)
-            reads.extend((buffer, ()) for buffer in given)
-            writes.extend((buffer, ()) for buffer in taken)
+            for buffer in given:
+                whole(buffer, reads)
+            for buffer in taken:
+                whole(buffer, writes)
         case Callback(_, given, taken):
-            reads.extend((buffer, ()) for buffer in given)
-            writes.extend((buffer, ()) for buffer in taken)
+            for buffer in given:
+                whole(buffer, reads)
+            for buffer in taken:
+                whole(buffer, writes)
         case Break():
             pass
         case _:

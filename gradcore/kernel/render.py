@@ -232,7 +232,7 @@ class Renderer:
         self.fields: dict[Symbol | Buffer, None] = {}
         self.extra: list[str] = []
         self.local = False
-        self.temporaries = 0
+        self.shared_out = False
         self.unit = Unit()
         self.combining: dict[tuple[str, str], None] = {}
         self.constants: list[Buffer] = []
@@ -376,7 +376,8 @@ class Renderer:
                 texts = [self.expr(x) for x in scalars]
                 texts += [self.address(b) for b in (*reads, *writes)]
                 kinds = ["int64_t"] * len(scalars) + ["void *"] * (len(reads) + len(writes))
-                add(f"((void (*)({', '.join(kinds)})){self.imported(name)})({', '.join(texts)});")
+                function = f"((int32_t (*)({', '.join(kinds)})){self.imported(name)})"
+                add(f"if ({function}({', '.join(texts)})) return -1;")
             case Callback():
                 self.callback(s)
             case _:
@@ -444,12 +445,16 @@ class Renderer:
         sizes = [s.out.shape[0], s.out.shape[1], s.x.shape[1]]
         texts = [self.expr(n) for n in sizes]
         kinds = ["int64_t"] * 3
+        if not self.shared_out:
+            texts.insert(0, "call")
+            kinds.insert(0, "gc_call *")
+            code = f"parallel_{code}"
         for part in (s.x, s.y, s.out):
             if part is s.out:
                 texts.append("1" if s.accumulate else "0")
-                kinds.append(ctype)
+                kinds.append("float" if ctype == "_Float16" else ctype)
             start = self.flat(part.buffer, part.first)
-            memory = self.memory(part.buffer)
+            memory = self.address(part.buffer)
             texts.append(memory if start == "0" else f"{memory} + {start}")
             kinds.append(f"{ctype} *" if part is s.out else f"const {ctype} *")
             for steps in part.steps:
@@ -523,7 +528,7 @@ class Renderer:
         for what in used.changed:
             self.fields[what] = None
         outer, self.unit = self.unit, Unit()
-        self.local = True
+        self.local, self.shared_out = True, parallel
         rows = made_in_loops(s.body)
         self._locals(used, s)
         for buffer in rows:
@@ -569,7 +574,7 @@ class Renderer:
             ]
         )
         self.unit = outer
-        self.local = False
+        self.local = self.shared_out = False
         self.run(s, name, rows, partial)
 
     def _locals(self, used: Used, s: For) -> None:

@@ -91,8 +91,17 @@ class Compiler:
 
 
 def _run(command: Sequence[str], source: str = "") -> subprocess.CompletedProcess[str]:
+    # What is loaded into Python first, such as a sanitizer, is not meant for the compiler.
+    environment = {name: text for name, text in os.environ.items() if name != "LD_PRELOAD"}
     return subprocess.run(  # noqa: S603 - the user's own compiler
-        command, input=source, capture_output=True, text=True, errors="replace", check=False
+        command,
+        input=source,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
 
 

@@ -191,7 +191,8 @@ static void *call_output(gc_call *call, int32_t k, const int64_t *shape)
         out->held = 0;
     }
     out->data = NULL;
-    memcpy(out->shape, shape, (size_t)o->rank * sizeof(int64_t));
+    for (int32_t axis = 0; axis < o->rank; axis++)
+        out->shape[axis] = shape[axis];
     if (bytes >= 0 && bytes <= SMALL) {
         if (!r->small)
             r->small = aligned_alloc(64, (size_t)f->n_out * SMALL);
@@ -219,7 +220,8 @@ static int32_t call_fail(gc_call *call, int32_t check, int32_t n, const int64_t 
         r->check = check;
         r->part = part;
         r->n_values = n < MOST_VALUES ? n : MOST_VALUES;
-        memcpy(r->values, values, (size_t)r->n_values * sizeof(int64_t));
+        for (int32_t k = 0; k < r->n_values; k++)
+            r->values[k] = values[k];
     }
     pthread_mutex_unlock(&failure);
     return FAILED;

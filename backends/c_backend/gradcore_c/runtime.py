@@ -179,7 +179,8 @@ def library_address(name: str) -> int:
     """Return the address of a library's function.
 
     name : "blas:dgemm" and "lapack:dpotrf" for functions of BLAS and LAPACK (Fortran's calling
-        convention, integers of 32 bits), or one of our own products ("matmul_f64": products.c).
+        convention, integers of 32 bits), or one of our own products ("matmul_f64": products.c)
+        or orders ("argsort_float64": ordering.c).
 
     Raises UnsupportedError: there is no such function.
     """
@@ -189,9 +190,9 @@ def library_address(name: str) -> int:
         if capsule is not None:
             return _native().pointer(capsule)
     elif not library:
-        address = _products()[0].get(name)
-        if address is not None:
-            return address
+        functions, _ = _ordering() if "sort" in name else _products()
+        if name in functions:
+            return functions[name]
     raise UnsupportedError(f"there is no library function {name!r}")
 
 
@@ -225,4 +226,18 @@ def _products() -> tuple[dict[str, int], Any]:
     source = '#include "products.c"\n'
     (start, _), (table, kept) = load_source(source, "the products", load, ("-w",), LIBRARIES)
     native.start(start, _capsules("cython_blas"))
+    return native.exports(table), kept
+
+
+@functools.cache
+def _ordering() -> tuple[dict[str, int], Any]:
+    """Return the addresses of what orders elements, and what keeps them loaded."""
+    native = _native()
+    table, kept = load_source(
+        '#include "ordering.c"\n',
+        "the orders",
+        lambda path: native.open(str(path), "gc_ordering"),
+        ("-w",),
+        LIBRARIES,
+    )
     return native.exports(table), kept
