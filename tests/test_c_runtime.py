@@ -111,6 +111,7 @@ def test_big_outputs_are_recycled():
 
 
 def test_what_is_kept_is_bounded():
+    runtime.trim()
     f = executable("int64_t n = 4000000; call->output(call, 0, &n);", [], [(F8, 1)])
     held = [f()[0] for _ in range(40)]
     assert runtime.idle() == 0
