@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -16,13 +17,16 @@ from gradcore.conformance.precision import expected
 from gradcore.conformance.samples import accepted
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.kernel import scalar
+from gradcore.language import LANGUAGE
 from gradcore.ops import scalars
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ROWS, Elementwise
 
 COMPILERS = (os.environ.get("CC", "cc"), "gcc", "clang")
 COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
-FLAGS = ["-O2", "-ftree-vectorize", "-march=native", "-fno-math-errno", "-fno-trapping-math",
-         "-ffp-contract=off", "-Wall", "-Wno-unused", "-Wno-tautological-compare", "-shared", "-fPIC"]  # fmt: skip
+FLAGS = [
+    "-O2", "-ftree-vectorize", "-march=native", "-fno-math-errno", "-fno-trapping-math",
+    "-ffp-contract=off", "-Wall", "-Wno-unused", "-Wno-tautological-compare", "-shared", "-fPIC",
+]  # fmt: skip
 OWN = [op for op in ROWS.values() if op.code is not None]
 RANDOM = 200
 
@@ -133,7 +137,7 @@ def test_rows_agree_with_their_reference(op, compiled):
                 signed = what == "zeros" and op not in special.TIES
                 (wanted,) = expected(node, operands, signed_zeros=signed)
                 if op is scalars.erfc:  # SciPy's is 0 where the result is subnormal
-                    near = [max(-100, min(x, 100)) for x in operands[0].tolist()]
+                    near = [max(min(x, 100), -100) for x in operands[0].tolist()]
                     exact = [float(mp.erfc(x)) for x in near]
                     wanted = replace(wanted, value=np.array(exact))
                 complaint = wanted.complaint(compiled(node, operands))
@@ -142,3 +146,126 @@ def test_rows_agree_with_their_reference(op, compiled):
                     given = [c[at] for c in operands]
                     complaints.append(f"{name_of(node)} {what} {given} {complaint}")
     assert not complaints, "\n".join(complaints)
+
+
+# in higher precision ----------------------------------------------------------------------------
+EXACT = {
+    "exp": (mp.exp, (-745, 710)), "exp2": (lambda x: mp.power(2, x), (-1074, 1024)),
+    "expm1": (mp.expm1, (-40, 710)), "log": (mp.log, (0, 9)),
+    "log2": (lambda x: mp.log(x, 2), (0, 9)), "log10": (mp.log10, (0, 9)),
+    "log1p": (mp.log1p, (-1, 9)),
+    "sigmoid": (lambda x: 1 / (1 + mp.exp(-x)), (-740, 40)),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), (-740, 40)),
+    "sin": (mp.sin, (-1e5, 1e5)), "cos": (mp.cos, (-1e5, 1e5)), "tan": (mp.tan, (-1e5, 1e5)),
+    "arcsin": (mp.asin, (-1, 1)), "arccos": (mp.acos, (-1, 1)), "arctan": (mp.atan, (-9, 9)),
+    "arctan2": (mp.atan2, (-4, 4)), "sinh": (mp.sinh, (-711, 711)), "cosh": (mp.cosh, (-711, 711)),
+    "tanh": (mp.tanh, (-20, 20)), "arcsinh": (mp.asinh, (-1e9, 1e9)),
+    "arccosh": (mp.acosh, (1, 9)), "arctanh": (mp.atanh, (-1, 1)), "erf": (mp.erf, (-6, 6)),
+    "erfc": (mp.erfc, (-6, 27)), "erfinv": (mp.erfinv, (-1, 1)),
+    "erfcinv": (lambda x: mp.erfinv(1 - x), (0.01, 1.99)), "gamma": (mp.gamma, (0.01, 35)),
+    "gammaln": (mp.loggamma, (3, 100)), "digamma": (mp.digamma, (2, 100)),
+    "pow": (mp.power, (0.01, 40)),
+    "logaddexp": (lambda x, y: mp.log(mp.exp(x) + mp.exp(y)), (0, 40)),
+}  # fmt: skip
+
+
+def units_off(found, exact, dtype):
+    """Return how many units in the last place of ``dtype`` a number is off."""
+    limits = np.finfo(dtype)
+    with np.errstate(over="ignore"):
+        near = np.minimum(dtype(abs(float(exact))), np.nextafter(limits.max, dtype(0)))
+    if not np.isfinite(found):
+        return 0.0 if abs(exact) >= float(limits.max) * (1 + float(limits.eps) / 2) else np.inf
+    return float(abs(mp.mpf(float(found)) - exact) / mp.mpf(float(np.spacing(near))))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", EXACT)
+def test_functions_are_exact_to_the_declared_units(name, dtype, compiled):
+    op = ROWS[name]
+    exact, (low, high) = EXACT[name]
+    node = accepted(op, [dtype] * op.operands)
+    rng = np.random.default_rng(11)
+    if dtype == "float32":
+        low, high = (
+            np.clip(bound, -150, 130) if abs(bound) < 2000 else bound for bound in (low, high)
+        )
+    wide = rng.uniform(low, high, (op.operands, 100))
+    tame = rng.uniform(max(low, -2), min(high, 2), (op.operands, 100)) if low < 2 else wide
+    tiny = tame * 2.0 ** rng.integers(-30, 1, 100)
+    operands = list(np.concatenate([wide, tame, np.clip(tiny, low, high)], axis=1).astype(dtype))
+    with mp.workdps(40):
+        rows = zip(*(a.tolist() for a in operands), strict=True)
+        wanted = [exact(*map(mp.mpf, row)) for row in rows]
+        found = compiled(node, operands)
+        off = [units_off(f, e, np.dtype(dtype).type) for f, e in zip(found, wanted, strict=True)]
+    worst = int(np.argmax(off))
+    assert off[worst] <= op.ulp, (off[worst], [a[worst] for a in operands], found[worst])
+
+
+# text -------------------------------------------------------------------------------------------
+def test_a_literal_is_read_back_exactly(tmp_path):
+    if COMPILER is None:
+        pytest.skip("there is no C compiler")
+    values = {d: [*special.floats(d, "special"), *special.floats(d, "subnormal"), -0.0, 0.1]
+              for d in FLOATS}  # fmt: skip
+    values |= {d: special.integers(d) for d in DISCRETE if d != "bool"} | {"bool": [0, 1]}
+    lines = [scalar.preamble([])]
+    for dtype, numbers in values.items():
+        texts = ", ".join(scalar.literal(np.dtype(dtype).type(x), dtype) for x in numbers)
+        lines.append(f"const {scalar.CTYPES[dtype]} of_{dtype}[] = {{{texts}}};")
+    source, library = tmp_path / "literals.c", tmp_path / "literals.so"
+    source.write_text("\n".join(lines) + "\n")
+    subprocess.run([COMPILER, *FLAGS, str(source), "-o", str(library)], check=True)
+    unit = ctypes.CDLL(str(library))
+    for dtype, numbers in values.items():
+        wanted = np.array(numbers, dtype)
+        data = (ctypes.c_char * wanted.nbytes).in_dll(unit, f"of_{dtype}")
+        found = np.frombuffer(data, dtype)
+        np.testing.assert_array_equal(found, wanted)
+        if dtype in FLOATS:
+            known = ~np.isnan(wanted)
+            assert (np.signbit(found) == np.signbit(wanted))[known].all()
+
+
+def test_code_is_written_to_be_read():
+    def text(op, *given, result, operands=("x", "y", "z")):
+        return scalar.expression(op, given, result, operands[: len(given)])[0]
+
+    floats = ("float64", "float64")
+    assert text(scalars.add, *floats, result="float64") == "x + y"
+    assert text(scalars.add, *floats, result="float64", operands=("2.0", "-1.0")) == "2.0 + (-1.0)"
+    assert text(scalars.exp, "float32", result="float32") == "gc_exp_f32(x)"
+    assert text(scalars.exp, "int64", result="float64") == "gc_exp_f64((double)x)"
+    assert text(scalars.lt, "int8", "float64", result="bool") == "(double)x < y"
+    assert text(scalars.identity, "int8", result="int8") == "x"
+    assert text(scalars.CASTS["int8"], "float64", result="int8") == "(int8_t)(int32_t)x"
+    wrapping = "(int64_t)((uint64_t)x + (uint64_t)y)"
+    assert text(scalars.add, "int64", "int64", result="int64") == wrapping
+
+
+def test_a_preamble_has_what_is_called_and_nothing_else():
+    source = scalar.preamble(["gc_tanh_f64", "gc_sigmoid_f64"])
+    for name in ("gc_tanh_f64", "gc_expm1_f64", "gc_exp_f64", "gc_power_of_two_f64"):
+        assert len(re.findall(rf"^static .*\b{name}\(", source, re.MULTILINE)) == 1
+    defined = re.findall(r"^static .*?\b(gc_\w+)\(", source, re.MULTILINE)
+    for k, name in enumerate(defined):
+        assert name not in "".join(re.split(r"(?m)^static ", source)[1 : k + 1])
+    assert "f32" not in source and "TYPE" not in source and "gc_log" not in source
+    with pytest.raises(LookupError, match="gc_nothing_f64"):
+        scalar.preamble(["gc_nothing_f64"])
+
+
+def test_what_a_row_lacks_is_a_sentence():
+    assert all(scalar.lacks(n.op, [v.dtype for v in n.inputs], n.out.dtype) is None for n in NODES)
+    bare = Elementwise("bare", np.exp, 1, scalars.floating, scalars.exp.derivative, "as exp")
+    odd = Elementwise(
+        "odd", np.exp, 1, scalars.floating, scalars.exp.derivative, "", code="@hm({0})"
+    )
+    try:
+        assert "neither `code` nor `expansion`" in scalar.lacks(bare, ["float64"], "float64")
+        assert "no such function for float64" in scalar.lacks(odd, ["float64"], "float64")
+        assert "complex64" in scalar.lacks(scalars.exp, ["complex64"], "complex64")
+    finally:
+        for op in (bare, odd):
+            del ROWS[op.name], LANGUAGE[op.name]

@@ -1,24 +1,30 @@
 /* Scalar functions for generated code.
  *
- * An item starts with `static`; a unit has only those that it calls.  TYPE stands for every type:
- * gc_clip_TYPE is gc_clip_f64, gc_clip_i8 ..., fabs_TYPE is fabs or fabsf, UTYPE an unsigned type
- * that TYPE wraps in.  The functions of floats have no branches, so that loops around them
- * vectorize; they are right for every argument, NaN, infinities and subnormals too, within 2
- * units in the last place if nothing else is said.  The compiler may use fused multiply-add only
- * where `gc_fma` asks for it, or everywhere.  Coefficients: benchmarks/scalar_coefficients.py.
+ * Items are separated by blank lines, and a unit has only those that it calls.  TYPE stands for
+ * every type: gc_clip_TYPE is gc_clip_f64, gc_clip_i8 ..., fabs_TYPE is fabs or fabsf, and UTYPE
+ * an unsigned type that TYPE wraps in.
+ *
+ * The elementary functions of floats have no branches, so that loops around them vectorize.  They
+ * are right for every argument, NaN, infinities, zeros and subnormals too, within 2 units in the
+ * last place (sin, cos and tan within 4, where glibc's vector forms serve).  They need no fast
+ * multiply-add, and use one where the compiler says there is one.  They must not be compiled with
+ * -ffast-math.  `x > a ? a : x` lets NaN through.  What has branches says `if` and is rare.
+ *
+ * Polynomials come from benchmarks/scalar_coefficients.py.
  */
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#define GC_LIBMVEC
-#define GC_LIBMVEC_2
+
+/* Said of functions of libm that glibc has vector forms of. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#undef GC_LIBMVEC
-#define GC_LIBMVEC __attribute__((simd("notinbranch")))
 #if __GLIBC_PREREQ(2, 35)
-#undef GC_LIBMVEC_2
-#define GC_LIBMVEC_2 GC_LIBMVEC
+#define GC_VECTOR_FORMS __attribute__((simd("notinbranch")))
 #endif
+#endif
+#ifndef GC_VECTOR_FORMS
+#define GC_VECTOR_FORMS
 #endif
 
 static inline TYPE gc_clip_TYPE(TYPE x, TYPE low, TYPE high) {
@@ -158,11 +164,11 @@ static inline float gc_nearest_f32(float x) {
 
 /* 2^n for an integer, -1023 < n < 1024. */
 static inline double gc_power_of_two_f64(double n) {
-    return gc_from_bits_f64((gc_bits_f64(n + 0x1.8p52) + 1023) << 52);
+    return gc_from_bits_f64(gc_bits_f64(n + (0x1.8p52 + 1023)) << 52);
 }
 
 static inline float gc_power_of_two_f32(float n) {
-    return gc_from_bits_f32((gc_bits_f32(n + 0x1.8p23f) + 127) << 23);
+    return gc_from_bits_f32(gc_bits_f32(n + (0x1.8p23f + 127)) << 23);
 }
 
 /* x * 2^n for an integer n, -2046 < n < 2047; rounded once, if x is near 1. */
@@ -215,8 +221,20 @@ static inline float gc_scaled_exp_f32(float x, float k) {
     return gc_scaled_f32(1 + gc_exp_rest_f32(t), n + k);
 }
 
-static inline TYPE gc_exp_TYPE(TYPE x) {
-    return gc_scaled_exp_TYPE(x, 0);
+static inline double gc_exp_f64(double x) {
+    x = x > 712 ? 712 : x;
+    x = x < -746 ? -746 : x;
+    const double n = gc_nearest_f64(x * 0x1.71547652b82fep+0);
+    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n);
+}
+
+static inline float gc_exp_f32(float x) {
+    x = x > 91 ? 91 : x;
+    x = x < -105 ? -105 : x;
+    const float n = gc_nearest_f32(x * 0x1.715476p+0f);
+    const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
+    return gc_scaled_f32(1 + gc_exp_rest_f32(t), n);
 }
 
 static inline double gc_exp2_f64(double x) {
@@ -368,13 +386,68 @@ static inline TYPE gc_log1p_TYPE(TYPE x) {
     return copysign_TYPE(gc_log_checked_TYPE(u, gc_log_sum_TYPE(f, e, low)), x);
 }
 
+/* a - q * b, exactly, for q = a / b as rounded. */
+static inline double gc_quotient_rest_f64(double a, double b, double q) {
+#ifdef __FP_FAST_FMA
+    return __builtin_fma(-q, b, a);
+#else
+    return (a - q * b) - gc_product_rest_f64(q, b, q * b);
+#endif
+}
+
+static inline float gc_quotient_rest_f32(float a, float b, float q) {
+#ifdef __FP_FAST_FMAF
+    return __builtin_fmaf(-q, b, a);
+#else
+    return (float)((double)a - (double)q * b);
+#endif
+}
+
+/* log(1 + exp(-x)) for x >= 0, less the part that is left in `low`. */
+static inline double gc_log1pexp_f64(double x, double *low) {
+    const double e = gc_exp_f64(-x), d = 2 + e, s = e / d, t = s * s;
+    const double rest = gc_quotient_rest_f64(e, d, s) - s * (e - (d - 2));
+    double p;
+    p = 0.1563057780092285;
+    p = gc_fma_f64(p, t, 0.07492143795550767);
+    p = gc_fma_f64(p, t, 0.10845178394880015);
+    p = gc_fma_f64(p, t, 0.11734279061303197);
+    p = gc_fma_f64(p, t, 0.13335178631449257);
+    p = gc_fma_f64(p, t, 0.1538454396486055);
+    p = gc_fma_f64(p, t, 0.18181819897962714);
+    p = gc_fma_f64(p, t, 0.2222222219823677);
+    p = gc_fma_f64(p, t, 0.285714285716001);
+    p = gc_fma_f64(p, t, 0.39999999999999525);
+    p = gc_fma_f64(p, t, 0.6666666666666666);
+    /* 1 / d need not be known well. */
+    *low = gc_fma_f64(s * t, p, rest * gc_fma_f64(-0.33, e, 1));
+    return 2 * s;
+}
+
+static inline float gc_log1pexp_f32(float x, float *low) {
+    const float e = gc_exp_f32(-x), d = 2 + e, s = e / d, t = s * s;
+    const float rest = gc_quotient_rest_f32(e, d, s) - s * (e - (d - 2));
+    float p;
+    p = 0.20787618f;
+    p = gc_fma_f32(p, t, 0.17464702f);
+    p = gc_fma_f32(p, t, 0.22264712f);
+    p = gc_fma_f32(p, t, 0.28570306f);
+    p = gc_fma_f32(p, t, 0.4000001f);
+    p = gc_fma_f32(p, t, 0.6666667f);
+    *low = gc_fma_f32(s * t, p, rest * gc_fma_f32(-0.33f, e, 1));
+    return 2 * s;
+}
+
 static inline TYPE gc_logaddexp_TYPE(TYPE x, TYPE y) {
-    const TYPE apart = x == y ? 0 : -fabs_TYPE(x - y);
-    return (x > y ? x : y) + gc_log1p_TYPE(gc_exp_TYPE(apart));
+    TYPE low;
+    const TYPE high = gc_log1pexp_TYPE(x == y ? 0 : fabs_TYPE(x - y), &low);
+    return ((x > y ? x : y) + high) + low;
 }
 
 static inline TYPE gc_softplus_TYPE(TYPE x) {
-    return (x > 0 ? x : 0) + gc_log1p_TYPE(gc_exp_TYPE(-fabs_TYPE(x)));
+    TYPE low;
+    const TYPE high = gc_log1pexp_TYPE(fabs_TYPE(x), &low);
+    return (x > 0 ? x : 0) + (high + low);
 }
 
 static inline TYPE gc_sigmoid_TYPE(TYPE x) {
@@ -486,7 +559,7 @@ static inline TYPE gc_arctan2_TYPE(TYPE y, TYPE x) {
     const TYPE scale = (a > (TYPE)0x1p100) | (b > (TYPE)0x1p100) ? (TYPE)0x1p-4 : 1;
     b = (b == 0) & (a == 0) ? 1 : b;
     const TYPE angle = gc_angle_TYPE(infinite ? 1 : a * scale, infinite ? 1 : b * scale);
-    return copysign_TYPE(signbit(x) ? (TYPE)3.141592653589793 - angle : angle, y);
+    return copysign_TYPE(copysign_TYPE(1, x) < 0 ? (TYPE)3.141592653589793 - angle : angle, y);
 }
 
 /* asin(sqrt(t)) / sqrt(t) - 1, for t <= 1/4. */
@@ -723,33 +796,33 @@ static inline float gc_erfcinv_f32(float x) {
     return (float)gc_erfcinv_f64(x);
 }
 
-/* Sine, cosine and tangent are libm's, which has vector forms of them. */
-GC_LIBMVEC double sin(double x);
+/* Sine, cosine and tangent are libm's, for the sake of huge arguments. */
+GC_VECTOR_FORMS double sin(double x);
 static inline double gc_sin_f64(double x) {
     return sin(x);
 }
 
-GC_LIBMVEC float sinf(float x);
+GC_VECTOR_FORMS float sinf(float x);
 static inline float gc_sin_f32(float x) {
     return sinf(x);
 }
 
-GC_LIBMVEC double cos(double x);
+GC_VECTOR_FORMS double cos(double x);
 static inline double gc_cos_f64(double x) {
     return cos(x);
 }
 
-GC_LIBMVEC float cosf(float x);
+GC_VECTOR_FORMS float cosf(float x);
 static inline float gc_cos_f32(float x) {
     return cosf(x);
 }
 
-GC_LIBMVEC_2 double tan(double x);
+GC_VECTOR_FORMS double tan(double x);
 static inline double gc_tan_f64(double x) {
     return tan(x);
 }
 
-GC_LIBMVEC_2 float tanf(float x);
+GC_VECTOR_FORMS float tanf(float x);
 static inline float gc_tan_f32(float x) {
     return tanf(x);
 }
@@ -797,7 +870,28 @@ static inline double gc_pow_near_f64(double x, double y) {
 }
 
 static inline float gc_pow_near_f32(float x, float y) {
-    return (float)gc_exp_f64(y * gc_log_f64(x));
+    const uint64_t root = 0x3fe6a09e667f3bcd;
+    const uint64_t u = gc_bits_f64(x) + (0x3ff0000000000000 - root);
+    const double e = gc_from_bits_f64((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
+    const double f = gc_from_bits_f64((u & 0x000fffffffffffff) + root) - 1;
+    const double s = f / (2 + f), z = s * s;
+    double p, t = z;
+    p = 0.3407120415619086;
+    p = gc_fma_f64(p, t, 0.41167376623771057);
+    p = gc_fma_f64(p, t, 0.5770835660048659);
+    p = gc_fma_f64(p, t, 0.9617966734515485);
+    p = gc_fma_f64(p, t, 2.885390081789987);
+    const double w = y * gc_fma_f64(s, p, e), a = w > 200 ? 200 : w < -200 ? -200 : w;
+    const double n = gc_nearest_f64(a);
+    t = a - n;
+    p = 1.5297323760701075e-05;
+    p = gc_fma_f64(p, t, 0.0001546144469856913);
+    p = gc_fma_f64(p, t, 0.001333350238616277);
+    p = gc_fma_f64(p, t, 0.009618056678524637);
+    p = gc_fma_f64(p, t, 0.055504108839096185);
+    p = gc_fma_f64(p, t, 0.24022650922288757);
+    p = gc_fma_f64(p, t, 0.6931471805599453);
+    return (float)(gc_fma_f64(t, p, 1) * gc_power_of_two_f64(n));
 }
 
 static inline TYPE gc_pow_positive_TYPE(TYPE x, TYPE y) {
@@ -812,7 +906,7 @@ static inline TYPE gc_real_pow_TYPE(TYPE x, TYPE y) {
     const TYPE z = gc_pow_positive_TYPE(fabs_TYPE(x), y);
     const int whole = trunc_TYPE(y) == y, odd = trunc_TYPE(y * (TYPE)0.5) != y * (TYPE)0.5;
     const TYPE w = (x < 0) & !whole & (x != -(TYPE)INFINITY) ? (TYPE)NAN : z;
-    return (signbit(x) != 0) & whole & odd ? -w : w;
+    return (copysign_TYPE(1, x) < 0) & whole & odd ? -w : w;
 }
 
 static inline double gc_pow_f64(double x, double y) {

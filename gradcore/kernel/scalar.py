@@ -53,8 +53,8 @@ LIBRARY = frozenset({"ceil", "fabs", "floor", "rint", "sqrt", "trunc"})
 KINDS = ("bool", "uint", "int", "float")
 
 _CALL = re.compile(r"@(\w+)")
-_NAME = re.compile(r"\bgc_\w+")
-_DEFINED = re.compile(r"^static .*?\b(gc_\w+)\(", re.MULTILINE)
+_NAME = re.compile(r"\b(?:gc|GC)_\w+")
+_DEFINED = re.compile(r"^static .*?\b(gc_\w+)\(|^#define (GC_\w+)", re.MULTILINE)
 _SIMPLE = re.compile(r"\w+|\w+\([^()]*\)")
 
 
@@ -238,14 +238,14 @@ def _known(name: str, dtype: str) -> bool:
 
 @functools.cache
 def _items() -> dict[str, str]:
-    """Return the definitions of ``mathematics.h`` by name; "" is what stands before them all."""
+    """Return the definitions of ``mathematics.h`` by name; "" is what they all need."""
     text = resources.files("gradcore.kernel").joinpath("mathematics.h").read_text("utf-8")
-    first, *rest = re.split(r"\n\n+", text.strip())
-    found = {"": first}
+    _about, needed, *rest = re.split(r"\n\n+", text.strip())
+    found = {"": needed}
     for item in rest:
         name = _DEFINED.search(item)
         assert name is not None, item
-        found[name[1]] = item
+        found[name[1] or name[2]] = item
     return found
 
 
