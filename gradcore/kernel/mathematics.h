@@ -316,7 +316,8 @@ static inline double gc_log_sum_f64(double f, double e, double rest) {
     p = gc_fma_f64(p, t, 0.28571428625975487);
     p = gc_fma_f64(p, t, 0.39999999999899505);
     p = gc_fma_f64(p, t, 0.666666666666667);
-    const double low = gc_fma_f64(s, gc_fma_f64(t, p, half), gc_fma_f64(e, 0x1.a39ef35793c76p-33, rest));
+    const double small = gc_fma_f64(e, 0x1.a39ef35793c76p-33, rest);
+    const double low = gc_fma_f64(s, gc_fma_f64(t, p, half), small);
     return gc_fma_f64(e, 0x1.62e42feep-1, f - (half - low));
 }
 
@@ -733,14 +734,14 @@ static inline float gc_erfc_f32(float x) {
 static inline double gc_erfcinv_small_f64(double x) {
     const double w = sqrt(-gc_log_f64(x)), t = 1 / w;
     double p;
-    p = -0.3786800247853077;
-    p = gc_fma_f64(p, t, 2.7351672162081044);
-    p = gc_fma_f64(p, t, -8.636973177080112);
-    p = gc_fma_f64(p, t, 15.687429586548193);
-    p = gc_fma_f64(p, t, -18.1879372190956);
-    p = gc_fma_f64(p, t, 14.245580036882684);
+    p = -0.37868002478530755;
+    p = gc_fma_f64(p, t, 2.7351672162081035);
+    p = gc_fma_f64(p, t, -8.63697317708011);
+    p = gc_fma_f64(p, t, 15.68742958654819);
+    p = gc_fma_f64(p, t, -18.187937219095595);
+    p = gc_fma_f64(p, t, 14.245580036882682);
     p = gc_fma_f64(p, t, -8.019706289262936);
-    p = gc_fma_f64(p, t, 3.67521720777178);
+    p = gc_fma_f64(p, t, 3.6752172077717797);
     p = gc_fma_f64(p, t, -1.4505243933322505);
     p = gc_fma_f64(p, t, -0.033259091256043725);
     p = gc_fma_f64(p, t, 1.0004030675162043);
@@ -865,7 +866,8 @@ static inline double gc_pow_near_f64(double x, double y) {
     const double z = y * sum, a = z > 712 ? 712 : z < -746 ? -746 : z;
     rest = z == a ? gc_fma_f64(y, rest, gc_product_rest_f64(y, sum, z)) : 0;
     const double n = gc_nearest_f64(a * 0x1.71547652b82fep+0);
-    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, a) + rest);
+    const double r = gc_fma_f64(-n, 0x1.62e42feep-1, a) + rest;
+    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, r);
     return gc_scaled_f64(1 + gc_exp_rest_f64(t), n);
 }
 
@@ -952,27 +954,27 @@ static inline double gc_digamma_f64(double x) {
         const double t = x - 1.5;
         double p;
         p = -0.00017312261802727394;
-    p = gc_fma_f64(p, t, 0.00025968482126430747);
-    p = gc_fma_f64(p, t, -0.00015148586836773365);
-    p = gc_fma_f64(p, t, 0.0002272331660987376);
-    p = gc_fma_f64(p, t, -0.0004821990530566789);
-    p = gc_fma_f64(p, t, 0.0007233266279287554);
-    p = gc_fma_f64(p, t, -0.0010376374098418604);
-    p = gc_fma_f64(p, t, 0.0015566317474486838);
-    p = gc_fma_f64(p, t, -0.002345267632540769);
-    p = gc_fma_f64(p, t, 0.003519006401502276);
-    p = gc_fma_f64(p, t, -0.005279964873257405);
-    p = gc_fma_f64(p, t, 0.007926944646403797);
-    p = gc_fma_f64(p, t, -0.011908218001568644);
-    p = gc_fma_f64(p, t, 0.0179072524394512);
-    p = gc_fma_f64(p, t, -0.02697579675613825);
-    p = gc_fma_f64(p, t, 0.04076083381242074);
-    p = gc_fma_f64(p, t, -0.061922133273064534);
-    p = gc_fma_f64(p, t, 0.09498872445494122);
-    p = gc_fma_f64(p, t, -0.14840492305390884);
-    p = gc_fma_f64(p, t, 0.2405424842407742);
-    p = gc_fma_f64(p, t, -0.4236274212814605);
-    p = gc_fma_f64(p, t, 0.951055876031833);
+        p = gc_fma_f64(p, t, 0.00025968482126430747);
+        p = gc_fma_f64(p, t, -0.00015148586836773365);
+        p = gc_fma_f64(p, t, 0.0002272331660987376);
+        p = gc_fma_f64(p, t, -0.0004821990530566789);
+        p = gc_fma_f64(p, t, 0.0007233266279287554);
+        p = gc_fma_f64(p, t, -0.0010376374098418604);
+        p = gc_fma_f64(p, t, 0.0015566317474486838);
+        p = gc_fma_f64(p, t, -0.002345267632540769);
+        p = gc_fma_f64(p, t, 0.003519006401502276);
+        p = gc_fma_f64(p, t, -0.005279964873257405);
+        p = gc_fma_f64(p, t, 0.007926944646403797);
+        p = gc_fma_f64(p, t, -0.011908218001568644);
+        p = gc_fma_f64(p, t, 0.0179072524394512);
+        p = gc_fma_f64(p, t, -0.02697579675613825);
+        p = gc_fma_f64(p, t, 0.04076083381242074);
+        p = gc_fma_f64(p, t, -0.061922133273064534);
+        p = gc_fma_f64(p, t, 0.09498872445494122);
+        p = gc_fma_f64(p, t, -0.14840492305390884);
+        p = gc_fma_f64(p, t, 0.2405424842407742);
+        p = gc_fma_f64(p, t, -0.4236274212814605);
+        p = gc_fma_f64(p, t, 0.951055876031833);
         return y + (sum + p * ((x - 0x1.762d86356be3fp+0) - 0x1.b86a722197829p-54));
     }
     const double t = 1 / (x * x);
