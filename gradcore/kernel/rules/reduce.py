@@ -77,11 +77,13 @@ def reducing(
 ) -> Nest:
     """Return the nest that stores ``combined`` into the target, again and again.
 
-    The loops whose indices are not in ``index`` are those that contribute.
+    The loops whose indices are not in ``index`` are those that contribute; there may be none.
     """
     for loop in loops:
         loop.kind = Kind.MAP if loop.symbol in index else Kind.REDUCE
     body: list[Statement] = [Store(target, index, combined)]
+    if all(loop.kind is Kind.MAP for loop in loops):
+        return Nest(list(loops), [Store(target, index, start), *body])
     return Nest(
         in_memory_order(loops, body),
         body,
