@@ -2,8 +2,8 @@
  *
  * C is cut into tiles of a few rows and vectors, whose sums stay in registers while the depth goes
  * by.  Numbers of a are read one at a time from wherever they lie; rows of b are read as vectors,
- * and are copied into a panel first if they do not lie side by side, if they end within a vector, or
- * if many tiles read them.  Of the product and its transpose that with the least to copy is taken:
+ * and are copied into a panel first if they do not lie side by side, if they end within a vector,
+ * or if many tiles read them.  Of the product and its transpose that with the least to copy is taken:
  * so all layouts are about equally fast.  For larger ones the depth goes by in pieces, and blocks
  * of a are copied to be near.  product_of.h is this for one type of numbers; compilers make it of
  * their vector extensions, and what they make was read.
@@ -38,6 +38,17 @@
 #define GC_VECTOR 16
 #define GC_TILE_ROWS 4
 #endif
+/* Which types to compile, a second of the compiler's for each: GC_F32 has f16 and b1 as well. */
+#define GC_F64 1
+#define GC_F32 2
+#define GC_64 4
+#define GC_32 8
+#define GC_16 16
+#define GC_8 32
+#ifndef GC_ONLY
+#define GC_ONLY 63
+#endif
+
 /* Rows of a panel; of the panels of tiny products; bytes that stay in the first, second and third
  * cache; bytes of a from which it is worth copying. */
 #define GC_DEPTH 256
@@ -85,6 +96,7 @@ typedef int32_t gc_places_32 __attribute__((vector_size(GC_VECTOR)));
 /* dgemm and sgemm, or NULL */
 static void *gemm[2];
 
+#if GC_ONLY & GC_F64
 #define P_NAME f64
 #define P_R double
 #define P_BITS 64
@@ -92,7 +104,9 @@ static void *gemm[2];
 #define P_VECTORS 3
 #define P_GEMM 0
 #include "product_of.h"
+#endif
 
+#if GC_ONLY & GC_F32
 #define P_NAME f32
 #define P_R float
 #define P_BITS 32
@@ -100,35 +114,45 @@ static void *gemm[2];
 #define P_VECTORS 3
 #define P_GEMM 1
 #include "product_of.h"
+#endif
 
+#if GC_ONLY & GC_64
 #define P_NAME u64
 #define P_R uint64_t
 #define P_BITS 64
 #define P_ROWS 4
 #define P_VECTORS 2
 #include "product_of.h"
+#endif
 
+#if GC_ONLY & GC_32
 #define P_NAME u32
 #define P_R uint32_t
 #define P_BITS 32
 #define P_ROWS 4
 #define P_VECTORS 2
 #include "product_of.h"
+#endif
 
+#if GC_ONLY & GC_16
 #define P_NAME u16
 #define P_R uint16_t
 #define P_BITS 16
 #define P_ROWS 4
 #define P_VECTORS 2
 #include "product_of.h"
+#endif
 
+#if GC_ONLY & GC_8
 #define P_NAME u8
 #define P_R uint8_t
 #define P_BITS 8
 #define P_ROWS 4
 #define P_VECTORS 2
 #include "product_of.h"
+#endif
 
+#if GC_ONLY & GC_F32
 /* -- halves and truth values: by way of float ------------------------------------------------
  * Halves are to be summed as floats anyway.  Of truth values, the sum is not zero where one of the
  * products is not: floats stop counting at 2^24, but they do not come back to zero. */
@@ -214,6 +238,7 @@ static void *gemm[2];
 GC_BY_FLOAT(f16, _Float16, float, GC_NUMBER, GC_SUM)
 #endif
 GC_BY_FLOAT(b1, uint8_t, uint8_t, GC_TRUTH, GC_ANY)
+#endif
 
 /* -- what is exported ------------------------------------------------------------------------ */
 
@@ -231,15 +256,27 @@ GC_BY_FLOAT(b1, uint8_t, uint8_t, GC_TRUTH, GC_ANY)
     {                                                                                              \
         gc_products_##name(0, batch, m, n, k, a, a_, a0, a1, b, b_, b0, b1, beta, c, c_, c0, c1);  \
     }
+#if GC_ONLY & GC_F64
 GC_EXPORTED(f64, double, double)
+#endif
+#if GC_ONLY & GC_F32
 GC_EXPORTED(f32, float, float)
-GC_EXPORTED(u64, uint64_t, uint64_t)
-GC_EXPORTED(u32, uint32_t, uint32_t)
-GC_EXPORTED(u16, uint16_t, uint16_t)
-GC_EXPORTED(u8, uint8_t, uint8_t)
 GC_EXPORTED(b1, uint8_t, uint8_t)
 #ifdef __FLT16_MAX__
 GC_EXPORTED(f16, _Float16, float)
+#endif
+#endif
+#if GC_ONLY & GC_64
+GC_EXPORTED(u64, uint64_t, uint64_t)
+#endif
+#if GC_ONLY & GC_32
+GC_EXPORTED(u32, uint32_t, uint32_t)
+#endif
+#if GC_ONLY & GC_16
+GC_EXPORTED(u16, uint16_t, uint16_t)
+#endif
+#if GC_ONLY & GC_8
+GC_EXPORTED(u8, uint8_t, uint8_t)
 #endif
 
 int gc_products_start(void *(*blas)(const char *name))
@@ -255,11 +292,26 @@ const gc_export gc_products[] = {
         {"matmul_batched_" #name, (void *)gc_matmul_batched_##type},                               \
         {"matmul_parallel_" #name, (void *)gc_product_##type},                                     \
         {"matmul_batched_parallel_" #name, (void *)gc_products_##type},
-    GC_ROW(f64, f64) GC_ROW(f32, f32) GC_ROW(i64, u64) GC_ROW(u64, u64) GC_ROW(i32, u32)
-        GC_ROW(u32, u32) GC_ROW(i16, u16) GC_ROW(u16, u16) GC_ROW(i8, u8) GC_ROW(u8, u8)
-            GC_ROW(b1, b1)
-#ifdef __FLT16_MAX__
-                GC_ROW(f16, f16)
+#if GC_ONLY & GC_F64
+    GC_ROW(f64, f64)
 #endif
-                    {0, 0},
+#if GC_ONLY & GC_F32
+    GC_ROW(f32, f32) GC_ROW(b1, b1)
+#ifdef __FLT16_MAX__
+    GC_ROW(f16, f16)
+#endif
+#endif
+#if GC_ONLY & GC_64
+    GC_ROW(i64, u64) GC_ROW(u64, u64)
+#endif
+#if GC_ONLY & GC_32
+    GC_ROW(i32, u32) GC_ROW(u32, u32)
+#endif
+#if GC_ONLY & GC_16
+    GC_ROW(i16, u16) GC_ROW(u16, u16)
+#endif
+#if GC_ONLY & GC_8
+    GC_ROW(i8, u8) GC_ROW(u8, u8)
+#endif
+    {0, 0},
 };
