@@ -39,7 +39,15 @@ def signatures(op):
         found += [p for pair in pairs for p in (pair, pair[::-1])]
     if op is scalars.switch:
         found += [("bool", d, d) for d in ("float64", "float32", "float16", "int64", "int8")]
-    return [node for dtypes in dict.fromkeys(found) if (node := accepted(op, dtypes))]
+    nodes = [node for dtypes in dict.fromkeys(found) if (node := accepted(op, dtypes))]
+    return [node for node in nodes if not _same_code(node)]
+
+
+def _same_code(node):
+    """Return whether integers only become floats: then a few dtypes stand for them all."""
+    taken = node.op.takes([v.dtype for v in node.inputs], node.out.dtype)
+    given = {v.dtype for v in node.inputs}
+    return not given & {*FLOATS, "bool", "int64"} and set(taken) <= set(FLOATS)
 
 
 NODES = [node for op in OWN for node in signatures(op)]
@@ -201,6 +209,44 @@ def test_functions_are_exact_to_the_declared_units(name, dtype, compiled):
         off = [units_off(f, e, np.dtype(dtype).type) for f, e in zip(found, wanted, strict=True)]
     worst = int(np.argmax(off))
     assert off[worst] <= op.ulp, (off[worst], [a[worst] for a in operands], found[worst])
+
+
+# loops ------------------------------------------------------------------------------------------
+BRANCHING = {"erfinv", "erfcinv", "gamma", "gammaln", "digamma"}
+OF_LIBM = {"sin", "cos", "tan"}
+CHOICES = [
+    "add",
+    "maximum",
+    "clip",
+    "sign",
+    "switch",
+    "lt",
+    "isfinite",
+    "round_half_away_from_zero",
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_loops_vectorize(dtype, tmp_path):
+    if COMPILER is None:
+        pytest.skip("there is no C compiler")
+    version = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, check=True)
+    if "Free Software Foundation" not in version.stdout:
+        pytest.skip("only GCC tells in these words what it vectorized")
+    names = [name for name in (*EXACT, *CHOICES) if name not in BRANCHING | OF_LIBM]
+    nodes = [accepted(ROWS[name], [dtype] * ROWS[name].operands) for name in names]
+    loops, functions = zip(*map(loop, nodes), strict=True)
+    source = tmp_path / "loops.c"
+    loops = [re.sub(r"\*(\ws)", r"*restrict \1", text).replace("\n", " ") for text in loops]
+    source.write_text(scalar.preamble(frozenset().union(*functions)) + "\n".join(loops) + "\n")
+    command = [COMPILER, *FLAGS, "-O3", "-fopt-info-vec-optimized", str(source), "-o"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "loops.so")], capture_output=True, text=True, check=True
+    )
+    told = {int(n) for n in re.findall(r"loops\.c:(\d+):\d+: optimized: loop", done.stderr)}
+    lines = source.read_text().splitlines()
+    left = [text for n, text in enumerate(lines, 1) if text.startswith("void") and n not in told]
+    assert not left
 
 
 # text -------------------------------------------------------------------------------------------

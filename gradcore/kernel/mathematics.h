@@ -28,8 +28,8 @@
 #endif
 
 static inline TYPE gc_clip_TYPE(TYPE x, TYPE low, TYPE high) {
-    TYPE t = (x > low) | (x != x) ? x : low;
-    return (t < high) | (t != t) ? t : high;
+    const TYPE t = (x > low) | (x != x) ? x : low, u = t < high ? t : high;
+    return t != t ? t : u;
 }
 
 static inline TYPE gc_left_shift_TYPE(TYPE x, TYPE places) {
