@@ -344,7 +344,7 @@ class _Run:
             case Store():
                 self.store(s)
             case Let(symbol, value, fresh):
-                assert symbol.dtype == value.dtype, s
+                _alike(symbol, value)
                 if fresh:
                     self.declare(symbol.final, self.value(value))
                 else:
@@ -378,7 +378,7 @@ class _Run:
 
     def store(self, s: Store) -> None:
         """Write an element."""
-        assert s.buffer.dtype == s.value.dtype, s
+        _alike(s.buffer, s.value)
         register = self.known.get(s.buffer.root)
         memory = register.value[0] if register is not None and register.value else None
         with self.contribution(memory, Load(s.buffer, s.index), s.value):
@@ -448,7 +448,8 @@ class _Run:
     def loop(self, s: For) -> None:
         """Run a loop: one that is not ordered, from its end."""
         assert not (s.parallel and s.ordered), s.index
-        assert s.ordered or all(r.row is not None for r in s.reductions), s.index
+        if not s.ordered and any(r.row is None for r in s.reductions):
+            raise AssertionError(f"the steps of {s.index} contribute in order: it is to be ordered")
         extent = self.integer(s.extent)
         inner, self.within = self.within, not _scoped(s)
         if self.within and not inner:
@@ -464,7 +465,8 @@ class _Run:
                     self.declare(s.index.final, np.int64(i))
                     self.statements(s.body)
         except _Left:
-            assert s.ordered, s.index
+            if not s.ordered:
+                raise AssertionError(f"{s.index} is left, which is not ordered") from None
         finally:
             self.within = inner
             if not s.ordered:
@@ -530,6 +532,11 @@ class _Run:
                     self.declare(symbol)
                 self.set(symbol, np.int64(n))
             self.register(buffer, writing=True).value = self.memory(buffer, array)
+
+
+def _alike(target: Symbol | Buffer, value: Expr) -> None:
+    if target.dtype != value.dtype:
+        raise AssertionError(f"{target} is {target.dtype}, not {value.dtype}: {value}")
 
 
 def _scoped(loop: For) -> bool:
