@@ -127,10 +127,15 @@ void gc_give(void *block, int64_t held)
         to_system(block, held);
         return;
     }
-    slot dropped[SLOTS + 1];
+    slot dropped[SLOTS];
     int32_t n = 0;
     pthread_mutex_lock(&pool.lock);
     const int64_t most = pool_limit();
+    if (held > most) {
+        pthread_mutex_unlock(&pool.lock);
+        to_system(block, held);
+        return;
+    }
     while (pool.count > n && (pool.count - n == SLOTS || pool.idle + held > most)) {
         pool.idle -= pool.slots[n].held;
         dropped[n] = pool.slots[n];
@@ -138,12 +143,8 @@ void gc_give(void *block, int64_t held)
     }
     pool.count -= n;
     memmove(pool.slots, pool.slots + n, (size_t)pool.count * sizeof(slot));
-    if (held <= most) {
-        pool.slots[pool.count++] = (slot){block, held};
-        pool.idle += held;
-    } else {
-        dropped[n++] = (slot){block, held};
-    }
+    pool.slots[pool.count++] = (slot){block, held};
+    pool.idle += held;
     pthread_mutex_unlock(&pool.lock);
     while (n--)
         to_system(dropped[n].block, dropped[n].held);
