@@ -5,7 +5,7 @@
  * an unsigned type that TYPE wraps in.
  *
  * The elementary functions of floats have no branches, so that loops around them vectorize.  They
- * are right for every argument, NaN, infinities, zeros and subnormals too, within 2 units in the
+ * are right for every argument, NaN, infinities, zeros and subnormals too, within 3 units in the
  * last place (sin, cos and tan within 4, where glibc's vector forms serve).  They need no fast
  * multiply-add, and use one where the compiler says there is one.  They must not be compiled with
  * -ffast-math.  `x > a ? a : x` lets NaN through.  What has branches says `if` and is rare.
