@@ -9,9 +9,11 @@ every operation, as NumPy does.
 The decision: one declaration on the row serves every renderer of C-like text, and the functions
 behind it are C too (``mathematics.h``), branch-free, so that the compiler vectorizes the loops
 that they are inlined in.  A renderer with functions of its own (CUDA's ``exp``) prints those
-names instead.  Rejected: libm, which no compiler vectorizes without giving up NaN and infinity; a
-vector library, which is one platform's; a table of code a backend, where a new row would need an
-edit in each.
+names instead.  Sine, cosine and tangent alone are libm's: huge arguments need more than a loop
+without branches can hold, and glibc has vector forms that know them; elsewhere they run element by
+element.  Rejected: that library for all, as it is one platform's, and a loop's last elements would
+differ from its first; own sines that call a vector function of their own for huge arguments, which
+cost twice as much; a table of code a backend, where a new row would need an edit in each.
 """
 
 from __future__ import annotations
