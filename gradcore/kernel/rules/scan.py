@@ -6,7 +6,7 @@ the stack of an output, where the state is one, else into one of two buffers, in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gradcore.errors import ScanError
 from gradcore.graph import Apply, Variable
@@ -15,6 +15,7 @@ from gradcore.kernel.ir import (
     ZERO,
     Break,
     Buffer,
+    Callback,
     Expr,
     If,
     Index,
@@ -23,14 +24,13 @@ from gradcore.kernel.ir import (
     Point,
     Store,
     Symbol,
-
     call,
     cast,
     integer,
-
+    parts,
 )
-from gradcore.kernel.lowering import Lowering, named, rule
-from gradcore.kernel.nests import Block, Iteration, Nest, Region
+from gradcore.kernel.lowering import Failure, Lowering, named, rule
+from gradcore.kernel.nests import Block, Choice, Iteration, Nest, Plain, Region
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
 from gradcore.ops.loop import Results
@@ -44,12 +44,13 @@ def scan(low: Lowering, node: Apply) -> None:
     """Run the body as often as is asked."""
     op = node.op
     assert isinstance(op, Scan)
-    given, inner = op.parts(node.inputs[1:]), op.parts(op.body.inputs)
+    given = op.parts(node.inputs[1:])
     ends, results = op.results(node.outputs), op.results(op.body.outputs)
     steps = cast(low.value(node.inputs[0]).read(()), "int64")
     _check_steps(low, node, op, steps, [low.value(v) for v in given.sequences])
     steps = low.layout.extents.best(steps)
 
+    inner = op.parts(op.body.inputs)
     states = [_State(low, v, x) for v, x in zip(given.states, inner.states, strict=True)]
     t, taken = Symbol("t"), steps
     if op.until:
@@ -58,22 +59,27 @@ def scan(low: Lowering, node: Apply) -> None:
     region = Region(low.block.path)
     outside = low.block
     stacks: list[Buffer] = []
+    untold: list[tuple[Variable, int, Symbol]] = []
     with low.inside(region.block):
-        for element, sequence in zip(inner.sequences, given.sequences, strict=True):
-            low.values[element] = _element(low.value(sequence), t)
-        for constant, outer in zip(inner.constants, given.constants, strict=True):
-            low.values[constant] = low.value(outer)
-        for variable, state in zip(inner.states, states, strict=True):
-            low.values[variable] = state.value
-        low.lower(op.body)
-        for output, part in zip(ends.stacks, results.stacks, strict=True):
-            stacks.append(_stacked(low, output, low.value(part), steps, t))
+        _step(low, node, states, t)
+        varies = _varying(region.block, t, states)
+        for output, variable in zip(ends.stacks, results.stacks, strict=True):
+            part = low.value(variable)
+            shape = [low.layout.extents.best(n) for n in part.shape]
+            for axis, n in enumerate(shape):
+                if varies(n):
+                    shape[axis] = symbol = Symbol(f"{named(output)}_n{axis + 1}")
+                    untold.append((variable, axis, symbol))
+                    low.equal([symbol, n], _reshaped(node))
+            stacks.append(_stacked(low, output, part, (steps, *shape), t))
             low.layout.keep(outside, stacks[-1])
         _advance(low, op, states, results, stacks, t, outside)
         if results.condition is not None:
             assert isinstance(taken, Symbol)
             condition = low.value(results.condition).read(())
             low.put(If(condition, [Let(taken, t + 1, fresh=False), Break()]))
+    if untold:
+        _find_extents(low, node, states, steps, untold)
     low.put(Iteration(t, steps, region))
 
     for output, state in zip(ends.states, states, strict=True):
@@ -105,7 +111,7 @@ def _check_steps(
         )
 
 
-def _element(sequence: Value, t: Symbol) -> Value:
+def _element(sequence: Value, t: Expr) -> Value:
     """Return the element of a sequence at step ``t``."""
     return Value(
         sequence.dtype, sequence.shape[1:], lambda index: sequence.read((t, *index)),
@@ -129,11 +135,74 @@ class _State:
         self.value = held(self.buffer)
 
 
-def _stacked(low: Lowering, output: Variable, part: Value, steps: Expr, t: Symbol) -> Buffer:
+def _step(low: Lowering, node: Apply, states: Sequence[_State], t: Expr) -> None:
+    """Lower the body, at step ``t``."""
+    op = node.op
+    assert isinstance(op, Scan)
+    given, inner = op.parts(node.inputs[1:]), op.parts(op.body.inputs)
+    for element, sequence in zip(inner.sequences, given.sequences, strict=True):
+        low.values[element] = _element(low.value(sequence), t)
+    for constant, outer in zip(inner.constants, given.constants, strict=True):
+        low.values[constant] = low.value(outer)
+    for variable, state in zip(inner.states, states, strict=True):
+        low.values[variable] = state.value
+    low.lower(op.body)
+
+
+def _varying(block: Block, t: Symbol, states: Sequence[_State]) -> Callable[[Expr], bool]:
+    """Return whether an extent is known only in a step: a body, in ``block``, computes it."""
+    made: set[Symbol | Buffer] = {t, *block.written, *(state.buffer for state in states)}
+    for item in block.items:
+        match item:
+            case Plain(Let(symbol)):
+                made.add(symbol)
+            case Plain(Callback(_, _, _, extents)):
+                made.update(symbol for symbols in extents for symbol in symbols)
+            case _:
+                pass
+
+    def varies(extent: Expr) -> bool:
+        return any(
+            x in made if isinstance(x, Symbol) else isinstance(x, Load) and x.buffer.root in made
+            for x in parts(extent)
+        )
+
+    return varies
+
+
+def _find_extents(
+    low: Lowering,
+    node: Apply,
+    states: Sequence[_State],
+    steps: Expr,
+    untold: Sequence[tuple[Variable, int, Symbol]],
+) -> None:
+    """Set the extents of parts that only a step can tell: the first is run beforehand for them.
+
+    untold : for each such extent, the part, the axis and the register.
+    """
+    for _, _, symbol in untold:
+        low.put(Let(symbol, ZERO), defines=True)
+    first, nothing = Region(low.block.path), Region(low.block.path)
+    with low.inside(first.block):
+        _step(low, node, states, ZERO)
+        for variable, axis, symbol in untold:
+            low.put(Let(symbol, low.value(variable).shape[axis], fresh=False))
+    low.put(Choice(call(row("gt"), (steps, ZERO), "bool"), first, nothing))
+
+
+def _reshaped(node: Apply) -> Failure:
+    return lambda want, have: ScanError(
+        f"{node.op}: an output changes its shape: an extent of {want} becomes {have}", node.where
+    )
+
+
+def _stacked(
+    low: Lowering, output: Variable, part: Value, shape: Sequence[Expr], t: Symbol
+) -> Buffer:
     """Store the part of this step in a stack, and return the stack."""
-    shape = [low.layout.extents.best(n) for n in part.shape]
-    stack = low.new(named(output), output.dtype, (steps, *shape))
-    loops, index = low.ranges(shape)
+    stack = low.new(named(output), output.dtype, shape)
+    loops, index = low.ranges(stack.shape[1:])
     low.place(Nest(loops, [Store(stack, (t, *index), part.read(tuple(index)))]))
     return stack
 
