@@ -62,6 +62,11 @@ def timed(case, systems, rounds, seconds, longest):
         else:
             programs[system.name] = program
     times = run(programs, rounds, seconds, longest)
+    for name, program in programs.items():
+        off = difference(program.again(), right, single)
+        if off:
+            del times[name]
+            wrong[name] = f"wrong after many calls: {off}"
     return {"title": case.title, "aim": case.aim, "times": times, "wrong": wrong}
 
 
@@ -158,7 +163,8 @@ def machine(systems):
 
 def threads():
     """Return how many threads the libraries say they use; none is told how many."""
-    found = {}
+    own = getattr(gradcore.config, "threads", None)
+    found = {} if own is None else {"gradcore c": own or "all"}
     for name, ask in (("torch", "get_num_threads"), ("numexpr", "get_num_threads")):
         if name in sys.modules:
             found[name] = getattr(sys.modules[name], ask)()

@@ -156,7 +156,10 @@ def plot(found, path):
     axes.axvline(2, color="grey", linewidth=0.8, linestyle=":")
     low, high = min(1, *factors), max(2, *factors)
     axes.set_xlim(low / 1.3, high * 3)
-    axes.set_xlabel("time of the best peer / time of gradcore (log scale; right of 1: gradcore)")
+    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low / 1.3 <= t <= high * 3]
+    axes.set_xticks(ticks, map(str, ticks))
+    axes.minorticks_off()
+    axes.set_xlabel("time of the best peer / time of gradcore")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
     plt.close(figure)

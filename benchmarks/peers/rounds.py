@@ -23,14 +23,16 @@ class Timed:
         """Run it once, which may compile it."""
         self.arguments = program.take(*inputs)
         self.call = program.call
-        start = perf_counter()
-        self.results = listed(self.call(*self.arguments))
-        self.first = perf_counter() - start
+        self.results = self.again()
         names = [f"a{i}" for i in range(len(self.arguments))]
         known = dict(zip(names, self.arguments, strict=True), call=self.call)
         self._timer = Timer(f"call({', '.join(names)})", globals=known)
         self.best = min(self._timer.timeit(1) for _ in range(2))
         self.spent = 0.0
+
+    def again(self):
+        """Return the results of one more call."""
+        return listed(self.call(*self.arguments))
 
     def turn(self, seconds):
         """Call it for some seconds, at least once."""
