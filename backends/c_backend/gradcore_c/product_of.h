@@ -25,7 +25,7 @@ typedef P_R P(vector_at) __attribute__((vector_size(GC_VECTOR), aligned(P_BITS /
 static inline P(vector) P(load_part)(const P_R *p, int64_t count)
 {
 #if defined(__AVX512BW__) && P_BITS >= 32
-    const uint32_t mask = (1u << count) - 1;
+    const uint32_t mask = (1u << count) - 1; /* count may be all lanes */
 #if P_BITS == 64
     return (P(vector))_mm512_maskz_loadu_epi64((__mmask8)mask, p);
 #else
@@ -246,18 +246,15 @@ static void P(scatter)(int64_t rows, int64_t columns, const P_R *tile, P_R beta,
             for (int q = 0; q < P_LANES; q++)
                 v[q] = q < rows ? P_AT(tile + q * P_WIDTH + j) : (P(vector)){0};
             P(transpose)(v);
-            P_R turned[P_LANES * P_LANES] __attribute__((aligned(64)));
+            const int64_t count = columns - j;
             GC_UNROLL(16)
             for (int q = 0; q < P_LANES; q++)
-                P_PUT(turned + q * P_LANES, v[q]);
-            const int64_t count = columns - j < P_LANES ? columns - j : P_LANES;
-            for (int64_t q = 0; q < count; q++) {
-                P_R *to = c + (j + q) * c1;
-                P(vector) w = P_AT(turned + q * P_LANES);
-                if (beta != 0)
-                    w += beta * P(load_part)(to, rows);
-                P(store_part)(to, w, rows);
-            }
+                if (q < count) {
+                    P_R *to = c + (j + q) * c1;
+                    if (beta != 0)
+                        v[q] += beta * P(load_part)(to, rows);
+                    P(store_part)(to, v[q], rows);
+                }
         }
         return;
     }

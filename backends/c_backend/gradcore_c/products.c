@@ -3,9 +3,9 @@
  * C is cut into tiles of a few rows and vectors, whose sums stay in registers while the depth goes
  * by.  Numbers of a are read one at a time from wherever they lie; rows of b are read as vectors,
  * and are copied into a panel first if they do not lie side by side, if they end within a vector,
- * or if many tiles read them.  Of the product and its transpose that with the least to copy is taken:
- * so all layouts are about equally fast.  For larger ones the depth goes by in pieces, and blocks
- * of a are copied to be near.  product_of.h is this for one type of numbers; compilers make it of
+ * or if many tiles read them.  Of the product and its transpose that with the least to copy is
+ * taken: so all layouts are about equally fast.  For larger ones the depth goes by in pieces, and
+ * blocks of a are copied to be near.  product_of.h is this for one type of numbers; compilers make it of
  * their vector extensions, and what they make was read.
  *
  * The decision: the products are our own, on the threads of the call.  BLAS pays 20% more for
