@@ -21,7 +21,7 @@ from gradcore.kernel.ir import (
     call,
 
 )
-from gradcore.kernel.lowering import Lowering, by_element, named, rule
+from gradcore.kernel.lowering import Failure, Lowering, by_element, named, rule
 from gradcore.kernel.nests import Choice, Region
 from gradcore.kernel.rules.reduce import reduced
 from gradcore.kernel.values import Value, held
@@ -67,13 +67,17 @@ def in_python(low: Lowering, node: Apply) -> None:
     )
     low.callbacks.append(node)
     for n, symbol, axis in known:
-        low.equal(
-            [n, symbol],
-            lambda want, have, axis=axis: ShapeError(
-                f"{node.op} returned an extent of {have} at axis {axis}, which is to be {want}",
-                node.where,
-            ),
+        low.equal([n, symbol], _reshaped(node, axis))
+
+
+def _reshaped(node: Apply, axis: int) -> Failure:
+    def failure(want: int, have: int) -> Exception:
+        return ShapeError(
+            f"{node.op} returned an extent of {have} at axis {axis}, which is to be {want}",
+            node.where,
         )
+
+    return failure
 
 
 @rule(Conditional)

@@ -192,9 +192,13 @@ def _find_extents(
 
 
 def _reshaped(node: Apply) -> Failure:
-    return lambda want, have: ScanError(
-        f"{node.op}: an output changes its shape: an extent of {want} becomes {have}", node.where
-    )
+    def failure(want: int, have: int) -> Exception:
+        return ScanError(
+            f"{node.op}: an output changes its shape: an extent of {want} becomes {have}",
+            node.where,
+        )
+
+    return failure
 
 
 def _stacked(
