@@ -85,6 +85,8 @@ def converted(text: str, given: str, wanted: str) -> str:
         return f"{text} != 0"
     if wanted == "float16" and given not in FLOATS and given != "bool":
         return f"(_Float16)(float){text}"
+    if given in FLOATS and wanted == "uint64":
+        return f"({text} < 0 ? (uint64_t)(int64_t){text} : (uint64_t){text})"  # negative ones wrap
     if given in FLOATS and wanted not in FLOATS:
         return f"({CTYPES[wanted]}){_through(wanted)}{text}"
     return f"({CTYPES[wanted]}){text}"
