@@ -148,9 +148,11 @@ def reshape(low: Lowering, node: Apply) -> None:
     minus = [n for n in wanted if isinstance(n, Literal) and n.value == -1]
     size = product(x.shape)
     good = call(EQ, (size, product(shape)), "bool")
-    for n in wanted:
-        if n not in minus:
-            good = call(AND, (good, call(GE, (n, ZERO), "bool")), "bool")
+    told = [n for n in wanted if n not in minus]
+    for n in told:
+        good = call(AND, (good, call(GE, (n, ZERO), "bool")), "bool")
+    if minus:
+        good = call(AND, (good, call(GE, (product(told), ONE), "bool")), "bool")
     low.check(
         good,
         [*x.shape, *wanted],
