@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_random_graphs import compiled, graphs
+from test_random_graphs import SHAPED, compiled, graphs
 
 import gradcore
 import gradcore.tensor as T
@@ -110,9 +110,54 @@ def resized(values, sizes):
         yield np.resize(v, shape).astype(v.dtype) if 0 not in shape else np.zeros(shape, v.dtype)
 
 
+def order(x):
+    """Return an order of the first axis that depends on values."""
+    return T.argsort(x.reshape((x.shape[0], -1)).sum(1))
+
+
+def stopped(x):
+    """Return the rows of a loop that may stop."""
+    out, _ = gradcore.scan(
+        lambda e, s: (T.sin(s * e) + e, gradcore.until((s + e).sum() > 1)), x, T.ones_like(x[0])
+    )
+    return out
+
+
+def nested(x):
+    """Return a loop over rows of a loop over the elements of each, forward and back."""
+
+    def inner(e, s):
+        return T.tanh(e + s)
+
+    def outer(row, s):
+        states, _ = gradcore.scan(inner, row.flatten(), s, go_backwards=True)
+        return states[-1] + states.sum() / 9, states * s
+
+    (_, stacks), _ = gradcore.scan(outer, x, [T.constant(0.1), None])
+    return stacks
+
+
+MORE = [
+    *SHAPED, stopped, nested, lambda x: x[order(x)], lambda x: x[x > 0], lambda x: T.dot(x, x.T),
+    lambda x: T.set_subtensor(x[order(x)[:1]], 0.5), lambda x: T.inc_subtensor(x[[0, 0, -1]], 2.0),
+    lambda x: T.inc_subtensor(x[order(x)], T.sin(x)), lambda x: T.argmax(x, -1) + x.sum(-1),
+    lambda x: T.ifelse(x.sum() > 0, x, x[::-1] * 2), lambda x: x[T.nonzero(x)[0]],
+    lambda x: T.ifelse(x.sum() > 0, x * x, x[:-1]), lambda x: x.reshape((x.shape[0], -1)),
+    lambda x: T.matmul(x[..., ::-1], T.tanh(x)), lambda x: x.reshape(x.shape[::-1]),
+    lambda x: T.zeros((x.shape[0] + 1, x.shape[-1])), lambda x: T.repeat(x, order(x), axis=0),
+    lambda x: T.set_subtensor(x[1:], x[:-1]), lambda x: T.argmin(x, 0) * x, lambda x: x[:1] + x[-1],
+]  # fmt: skip
+
+
+def inside(outputs):
+    """Return some of the variables that outputs are computed from."""
+    variables = [v for v in gradcore.graph.ancestors(outputs) if v.owner is not None]
+    return variables[:: 1 + len(variables) // 4]
+
+
 @settings(max_examples=100)
 @given(
-    graphs(),
+    graphs(MORE),
     st.booleans(),
     st.fixed_dictionaries({n: st.sampled_from([0, 1, 2, 3, 5]) for n in (2, 3)}),
 )
@@ -121,6 +166,7 @@ def test_random_graphs(graph, optimized, sizes):
     inputs, values, expression = graph
     wrt = [v for v in inputs if v in free_inputs([expression])]
     outputs = [expression, *T.grad(expression.sum(), wrt, disconnected_inputs="ignore")]
+    outputs += inside(outputs)
     f, g = both(inputs, outputs, gradcore.Mode("numpy", optimized))
     same(f, g, values)
     others = list(resized(values, sizes))

@@ -49,7 +49,7 @@ def looped(x):
 
 
 @st.composite
-def graphs(draw):
+def graphs(draw, shaped=SHAPED):
     """Return inputs, their values, and an expression of random ops on them."""
     pool = []
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
@@ -90,7 +90,7 @@ def graphs(draw):
                 build = draw(st.sampled_from(ALONG))
                 add(lambda v, b=build, a=axis: b(v, a), x)
             else:
-                add(looped if kind == "loop" else draw(st.sampled_from(SHAPED)), x)
+                add(looped if kind == "loop" else draw(st.sampled_from(shaped)), x)
     return [v for v, _ in inputs], [a for _, a in inputs], pool[-1][0]
 
 
