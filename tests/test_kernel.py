@@ -80,14 +80,17 @@ def test_conformance(op, mode):
 
 
 def same(f, g, values):
-    """Hold two functions to the same results, or to failing both (at whichever check is first)."""
+    """Hold two functions to the same results, or to failing both (at whichever check is first).
+
+    Returns their exceptions, or None.
+    """
     try:
         wanted = f(*values)
-    except Exception:  # noqa: BLE001 - whatever is wrong with the values
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the values
         with pytest.raises(Exception) as found:
             g(*values)
         assert found.type is not AssertionError
-        return
+        return error, found.value
     for a, b in zip(wanted, g(*values), strict=True):
         assert a.dtype == b.dtype and a.shape == b.shape
         if a.dtype.kind != "f":
@@ -96,6 +99,7 @@ def same(f, g, values):
         unit = np.finfo(a.dtype).eps / np.finfo("float64").eps
         scale = max(1.0, np.abs(a[np.isfinite(a)], dtype=float).max(initial=0))
         np.testing.assert_allclose(b, a, rtol=DERIVED * unit, atol=DERIVED * unit * scale)
+    return None
 
 
 def both(inputs, outputs, mode="numpy"):
@@ -155,7 +159,7 @@ def inside(outputs):
     return variables[:: 1 + len(variables) // 4]
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(
     graphs(MORE),
     st.booleans(),
@@ -184,6 +188,81 @@ def test_other_extents(name):
         for m in (0, 1, 7):
             others = list(resized(built.values, {n: m}))
             same(f, g, others)
+
+
+class Doubled(gradcore.Op):
+    """A user's own op, of unknown extents."""
+
+    def make_node(self, v):
+        return gradcore.Apply(self, [v], [v.type()])
+
+    def perform(self, node, inputs, storage):
+        storage[0][0] = 2 * inputs[0]
+
+
+V, M, N = T.dvector("V"), T.dmatrix("M"), T.lvector("N")
+SPECIAL = {
+    "one index": ([V], lambda: [V[[1]], T.inc_subtensor(V[[1]], 2.0)]),
+    "no elements": ([V], lambda: [V[:0].sum(), T.prod(V[:0]), T.concatenate([V[:0], V]), V.sum()]),
+    "the same twice": ([V], lambda: [V, V, V.reshape((1, -1)), V * 1]),
+    "a long chain": ([V], lambda: chain(V, 200)),
+    "many views": ([V], lambda: [views(V, 100)]),
+    "a user's op": ([V], lambda: [Doubled()(V) + 1, T.stack([Doubled()(V), V])]),
+    "a user's op in a loop": (
+        [M],
+        lambda: gradcore.scan(lambda r: Doubled()(r) * r, M, return_list=True)[0],
+    ),
+    "extents told by a step": (
+        [N],
+        lambda: gradcore.scan(lambda k: T.arange(k + 1)[-1:], N, return_list=True)[0],
+    ),
+    "extents that change": (
+        [N],
+        lambda: gradcore.scan(lambda k: T.arange(k), N, return_list=True)[0],
+    ),
+    "states that swap": (
+        [M],
+        lambda: gradcore.scan(lambda r, a, b: (b, a + r), M, [M[0], M[1]], return_list=True)[0],
+    ),
+    "states that only swap": (
+        [M],
+        lambda: gradcore.scan(lambda r, a, b: (b, a), M, [M[0], M[1]], return_list=True)[0],
+    ),
+    "order matters": ([V], lambda: [T.set_subtensor(V[[0, 1, 0]], V[:3])]),
+    "out of bounds": ([V], lambda: [V[[0, 7]]]),
+    "extents differ": ([V, N], lambda: [V + N]),
+    "inner extents differ": ([V, M], lambda: [T.dot(M, V)]),
+    "max of nothing": ([V], lambda: [T.max(V[:0])]),
+    "an assertion": ([V], lambda: [T.assert_op(V, T.all(V > 0))]),
+    "too few elements": (
+        [V],
+        lambda: gradcore.scan(lambda e: e, V, n_steps=9, return_list=True)[0],
+    ),
+}
+GIVEN = {V: [1.0, -2.0, 0.5], M: np.arange(8.0).reshape(4, 2), N: [1, 0, 2, 3]}
+
+
+def chain(v, length):
+    """Return parts of a long chain of ops, in which more than one loop is full."""
+    found = [v]
+    while len(found) < length:
+        found.append(T.sin(found[-1]) + found[len(found) // 2])
+    return found[:: length // 5]
+
+
+def views(v, depth):
+    for k in range(depth):
+        v = T.concatenate([v[::-1], v[:1]])[1:] if k % 30 == 29 else v[::-1].dimshuffle(0)
+    return v
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+@pytest.mark.parametrize("optimized", [False, True])
+def test_special(name, optimized):
+    inputs, build = SPECIAL[name]
+    f, g = both(inputs, build(), gradcore.Mode("numpy", optimized))
+    errors = same(f, g, [np.asarray(GIVEN[v], v.dtype) for v in inputs])
+    assert errors is None or isinstance(errors[1], type(errors[0])), errors
 
 
 # programs written by hand -----------------------------------------------------------------------
