@@ -7,7 +7,7 @@ arithmetic, not copies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -36,6 +36,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.nests import Block, Kind, Layout, Nest, Opaque, Plain, Range
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
+from gradcore.ops.index import Subtensor
 
 Failure: TypeAlias = Callable[..., Exception]
 """What makes an exception of the values that a check told."""
@@ -63,6 +64,9 @@ class Lowering:
         self.checks: list[Failure] = []
         self.callbacks: list[Apply] = []
         self._stored: list[dict[Value, Buffer]] = [{}]
+        self._done: list[set[Hashable]] = [set()]
+        self._readers: dict[Variable, Sequence[Apply]] = {}
+        self._indices: set[Symbol] = set()
         self._at_entry: set[Any] = set()
         self._checked: set[Expr] = set()
 
@@ -145,13 +149,28 @@ class Lowering:
                 index.append(ZERO)
                 continue
             symbol = Symbol(f"{name}{axis}")
+            self._indices.add(symbol)
             loops.append(Range(symbol, n))
             index.append(symbol)
         return loops, index
 
     def place(self, nest: Nest) -> None:
-        """Place a nest in the current block."""
-        self.layout.add(self.block, nest)
+        """Place a nest in the current block, or before all others if it is a number known then."""
+        block = self.block
+        if block is self.layout.root and not nest.loops and self._known_early(nest):
+            block = self.entry
+        self.layout.add(block, nest)
+
+    def _known_early(self, nest: Nest) -> bool:
+        written = self.layout.root.written
+        return all(
+            buffer.root.role in ("input", "constant")
+            or (buffer.root in self.entry.written and buffer.root not in written)
+            for buffer, _ in nest.reads
+        ) and not any(
+            buffer.ndim or buffer.root in written or buffer.role != "work"
+            for buffer, _ in nest.writes
+        )
 
     def put(self, statement: Statement | Opaque, defines: bool = False) -> None:
         """Place something that is no nest at the end of the current block."""
@@ -204,12 +223,35 @@ class Lowering:
         outer = self.block
         self.block = block
         self._stored.append({})
+        self._done.append(set())
         with self.layout.extents.within():
             yield
         self._stored.pop()
+        self._done.pop()
         self.block = outer
 
     # checks -------------------------------------------------------------------------------------
+    def once(self, what: Hashable) -> bool:
+        """Return whether ``what`` has not been asked before, here or around."""
+        if any(what in done for done in self._done):
+            return False
+        self._done[-1].add(what)
+        return True
+
+    @contextmanager
+    def early(self, expressions: Sequence[Expr]) -> Generator[None]:
+        """Place what comes before anything else, if ``expressions`` need only the inputs."""
+        outer = self.block
+        if outer is self.layout.root and all(
+            x in self._at_entry if isinstance(x, Symbol) else x.buffer.role in ("input", "constant")
+            for expression in expressions
+            for x in parts(expression)
+            if isinstance(x, Load) or (isinstance(x, Symbol) and x not in self._indices)
+        ):
+            self.block = self.entry
+        yield
+        self.block = outer
+
     def known_at_entry(self, expression: Expr) -> bool:
         """Return whether an expression can be computed before anything else."""
         return all(
@@ -245,6 +287,11 @@ class Lowering:
                 self.layout.extents.unite(known[0], n)
 
     # graphs -------------------------------------------------------------------------------------
+    def only_indexed(self, variable: Variable) -> bool:
+        """Return whether all that is read of ``variable`` is a part of it, once."""
+        readers = self._readers.get(variable, ())
+        return len(readers) == 1 and isinstance(readers[0].op, Subtensor) and variable.ndim > 0
+
     def rule(self, node: Apply) -> Rule:
         """Return how ``node`` is lowered."""
         if node in self.fallback or performs(node.op):
@@ -253,6 +300,8 @@ class Lowering:
 
     def lower(self, graph: FunctionGraph) -> None:
         """Lower the nodes of a graph whose inputs have values."""
+        self._readers.update(graph.readers)
+        self._readers.update(dict.fromkeys(graph.outputs, ()))
         for node in graph.nodes:
             try:
                 self.rule(node)(self, node)

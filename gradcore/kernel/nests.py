@@ -347,6 +347,11 @@ class Level:
         self.block = Block((*self.path, self))
         self.before = Block(self.path)
 
+    @property
+    def is_outer(self) -> bool:
+        """Whether there are loops inside."""
+        return any(isinstance(item, Level) for item in self.block.items)
+
     def admits(self, nest: Nest, depth: int) -> bool:
         """Return whether the loop of ``nest`` at ``depth`` may join this one."""
         if self.size + len(nest.body) > LARGEST:
@@ -448,7 +453,8 @@ class Layout:
             level = block.items[number]
             if not isinstance(level, Level) or not self.extents.equal(level.extent, loop.extent):
                 continue
-            if number == at or not reads.isdisjoint(level.block.read):
+            outer = depth + 1 < len(nest.loops) or level.is_outer
+            if number == at or outer or not reads.isdisjoint(level.block.read):
                 if level.admits(nest, depth):
                     found = number
                     break

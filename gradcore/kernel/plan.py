@@ -56,7 +56,7 @@ def program(graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
     low.lower(graph)
     outputs = [_output(low, graph, k) for k in range(len(graph.outputs))]
     planner = _Planner(low)
-    body = planner.block(low.entry) + planner.block(low.layout.root, ())
+    body = planner.block(low.entry, ()) + planner.block(low.layout.root, ())
     return Program(
         low.inputs, outputs, low.constants, body, low.checks, low.callbacks,
         ", ".join(pp(v) if len(graph.nodes) < 30 else named(v) for v in graph.outputs),
@@ -92,6 +92,7 @@ class _Planner:
         self.shrunk: dict[Buffer, tuple[Buffer, tuple[int, ...]]] = {}
         self.dead: set[Buffer] = set()
         self.once: set[Buffer] = set()
+        self.made: set[Buffer] = set()
         self.homed: dict[Path, list[Buffer]] = {}
         for buffer, uses in low.layout.uses.items():
             self._decide(buffer, uses)
@@ -209,7 +210,8 @@ class _Planner:
         found: list[Statement] = []
         made: dict[int, list[Statement]] = {}
         for buffer in () if path is None else self.homed.get(path, ()):
-            if buffer in block.first:
+            if buffer in block.first and buffer not in self.made:
+                self.made.add(buffer)
                 made.setdefault(block.first[buffer], []).extend(self._made(buffer))
         for number, item in enumerate(block.items):
             found += made.get(number, ())

@@ -31,6 +31,7 @@ class Value:
     buffer : the buffer that holds it, whole and in C order, if there is one.
     elements : its elements, if it is a vector of which each is known apart.
     depth : how many element forms are nested in it.
+    row_sums : a buffer of the sums over the last axis, where they are known without summing.
     """
 
     dtype: str
@@ -39,6 +40,7 @@ class Value:
     buffer: Buffer | None = None
     elements: tuple[Expr, ...] | None = None
     depth: int = 0
+    row_sums: Buffer | None = None
 
     @property
     def ndim(self) -> int:

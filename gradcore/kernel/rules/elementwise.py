@@ -63,7 +63,9 @@ def elementwise(low: Lowering, node: Apply) -> None:
         read = [value.stretched(index) for value in operands]
         return call(op, read, output.dtype)
 
-    if not shape and all(low.known_at_entry(x.read(())) for x in operands) and discrete(node):
+    if low.only_indexed(output):
+        low.viewed(output, shape, element, operands)
+    elif not shape and all(low.known_at_entry(x.read(())) for x in operands) and discrete(node):
         low.viewed(output, shape, element, operands)
     else:
         low.computed(output, shape, element)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.kernel.ir import (
@@ -25,7 +27,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.lowering import Lowering, named, rule
-from gradcore.kernel.nests import Kind, Nest
+from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
@@ -107,15 +109,18 @@ def _check_array(low: Lowering, index: Value, n: Expr, axis: int) -> None:
         m = index.shape[at.index(k)]
         low.check(call(GE, (n, m), "bool"), [m, n], _out_of_bounds(axis))
         return
-    lowest, highest = low.new("lowest", "int64", ()), low.new("highest", "int64", ())
-    for target, name, start in ((lowest, "minimum", ZERO), (highest, "maximum", integer(-1))):
-        loops, at = low.ranges(index.shape)
-        combined = call(row(name), (Load(target, ()), index.read(tuple(at))), "int64")
-        low.place(reducing(loops, target, (), combined, row(name), start))
-    for target in (lowest, highest):
-        k = Load(target, ())
-        good = call(GE, (k, -n), "bool") if target is lowest else call(LT, (k, n), "bool")
-        low.check(good, [k, n], _out_of_bounds(axis))
+    if not low.once(("in bounds", index.buffer or index, n)):
+        return
+    with low.early([k, n]):
+        lowest, highest = low.new("lowest", "int64", ()), low.new("highest", "int64", ())
+        for target, name, start in ((lowest, "minimum", ZERO), (highest, "maximum", integer(-1))):
+            loops, at = low.ranges(index.shape)
+            combined = call(row(name), (Load(target, ()), index.read(tuple(at))), "int64")
+            low.place(reducing(loops, target, (), combined, row(name), start))
+        for target in (lowest, highest):
+            k = Load(target, ())
+            good = call(GE, (k, -n), "bool") if target is lowest else call(LT, (k, n), "bool")
+            low.check(good, [k, n], _out_of_bounds(axis))
 
 
 @rule(Subtensor)
@@ -160,6 +165,8 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
                     f"cannot write an extent of {m} into a part of extent {n}", node.where
                 ),
             )
+    if _one_a_row(low, node, x, y, indices):
+        return
     result = low.new(named(output), output.dtype, x.shape)
     low.fill(result, x.read)
     low.values[output] = held(result)
@@ -174,6 +181,55 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
         own = any(i is loop.symbol for i in at)
         loop.kind = Kind.MAP if own or not is_advanced(op.pattern) else Kind.ORDERED
     low.place(Nest(loops, [Store(result, at, value)]))
+
+
+def _one_a_row(
+    low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence[Value]
+) -> bool:
+    """Let ``x[arange(m), columns] += y`` be read in place, where each row is written once.
+
+    That is how the gradient of a cross-entropy comes: rows of zeros, with one element each.
+    """
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, IncSubtensor)
+    if op.pattern != (Slot.ARRAY, Slot.ARRAY) or x.ndim != 2 or indices[1].ndim != 1:
+        return False
+    rows, columns = indices
+    i, m, n = Symbol("i"), rows.shape[0], x.shape[0]
+    if rows.ndim != 1 or rows.read((i,)) is not i:
+        return False
+    at = low.new("column", "int64", (n,))
+    value = low.new("value", output.dtype, (n,))
+    column = _front(columns.read((i,)), x.shape[1])
+    written = [
+        Store(at, (i,), column),
+        Store(value, (i,), cast(y.stretched((i,)), output.dtype)),
+    ]
+    other: list[Statement] = [
+        Store(at, (i,), integer(-1)),
+        Store(value, (i,), Literal(np.dtype(output.dtype).type(0).item(), output.dtype)),
+    ]
+    whole = low.layout.extents.equal(m, n)
+    body = written if whole else [If(call(LT, (i, m), "bool"), [*written], other)]
+    low.place(Nest([Range(i, n)], [*body]))
+
+    def element(index: Index) -> Expr:
+        row_, column_ = index
+        new, old = Load(value, (row_,)), x.read(index)
+        if not op.overwrite:
+            new = call(row("or_" if output.dtype == "bool" else "add"), (old, new), output.dtype)
+        hit = call(row("eq"), (column_, Load(at, (row_,))), "bool")
+        return call(row("switch"), (hit, new, old), output.dtype)
+
+    low.viewed(output, x.shape, element, [x])
+    if x.read((i, i)) == Literal(0, x.dtype) or x.read((i, i)) == Literal(0.0, x.dtype):
+        low.values[output].row_sums = value
+    return True
+
+
+def _front(index: Expr, n: Expr) -> Expr:
+    """Return an index in bounds, counted from the front."""
+    return call(row("switch"), (call(LT, (index, ZERO), "bool"), n + index, index), "int64")
 
 
 @rule(Nonzero)
