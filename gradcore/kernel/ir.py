@@ -183,7 +183,7 @@ def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
         rule = SIMPLER.get(op.name)
         if rule is not None and _exact(operands):
             found = rule(*operands)
-    return found if found is not None else Call(op, tuple(operands), dtype)
+    return Call(op, tuple(operands), dtype) if found is None else cast(found, dtype)
 
 
 def _exact(operands: Sequence[Expr]) -> bool:
@@ -240,11 +240,9 @@ def _quotient(x: Expr, y: Expr) -> Expr | None:
     if _number(y) == 1:
         return x
     if isinstance(x, Call) and x.row.name == "mul" and isinstance(y, Literal) and y.value:
-        a, b = x.operands
-        if _number(b) == y.value:
-            return a
-        if _number(a) == y.value:
-            return b
+        for a, b in (x.operands, x.operands[::-1]):
+            if _number(b) == y.value and _never_negative(a):
+                return a
     return None
 
 
@@ -544,8 +542,7 @@ class Callback:
 
 
 Statement: TypeAlias = (
-    "Store | Let | If | For | Check | Allocate | Scope | Break | Point | Matmul | Library"
-    " | Callback"
+    Store | Let | If | For | Check | Allocate | Scope | Break | Point | Matmul | Library | Callback
 )
 
 

@@ -66,6 +66,7 @@ class Lowering:
         self._stored: list[dict[Value, Buffer]] = [{}]
         self._done: list[set[Hashable]] = [set()]
         self._readers: dict[Variable, Sequence[Apply]] = {}
+        self.runs: list[Expr | None] = []
         self._indices: set[Symbol] = set()
         self._at_entry: set[Any] = set()
         self._checked: set[Expr] = set()
@@ -163,6 +164,16 @@ class Lowering:
 
     def _known_early(self, nest: Nest) -> bool:
         written = self.layout.root.written
+        registers = (
+            x
+            for statement in nest.body
+            if isinstance(statement, Store)
+            for expression in (statement.value, *statement.index)
+            for x in parts(expression)
+            if isinstance(x, Symbol)
+        )
+        if any(x not in self._at_entry for x in registers):
+            return False
         return all(
             buffer.root.role in ("input", "constant")
             or (buffer.root in self.entry.written and buffer.root not in written)
@@ -218,8 +229,12 @@ class Lowering:
         return buffer
 
     @contextmanager
-    def inside(self, block: Block) -> Generator[None]:
-        """Place what comes in ``block``."""
+    def inside(self, block: Block, runs: Expr | None = None) -> Generator[None]:
+        """Place what comes in ``block``.
+
+        runs : whether the block runs at all, where that can be told.
+        """
+        self.runs.append(runs)
         outer = self.block
         self.block = block
         self._stored.append({})
@@ -228,6 +243,7 @@ class Lowering:
             yield
         self._stored.pop()
         self._done.pop()
+        self.runs.pop()
         self.block = outer
 
     # checks -------------------------------------------------------------------------------------
@@ -267,7 +283,11 @@ class Lowering:
         """
         if isinstance(condition, Literal) and condition.value:
             return
-        first = self.block is self.layout.root and self.known_at_entry(condition)
+        first = None not in self.runs and self.known_at_entry(condition)
+        for runs in self.runs if first else ():
+            assert runs is not None
+            first &= self.known_at_entry(runs)
+            condition = call(row("or_"), (condition, call(row("invert"), (runs,), "bool")), "bool")
         if first and condition in self._checked:
             return
         statement = Check(len(self.checks), condition, tuple(values))

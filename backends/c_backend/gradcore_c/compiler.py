@@ -202,7 +202,7 @@ def _preferred() -> tuple[str, ...]:
     wide = ("-mprefer-vector-width=512",) if WIDE in cpu().split() else ()
     return (
         "-std=gnu11", "-O3", "-pipe", native, *wide, "-fno-math-errno", "-fno-trapping-math",
-        "-ffp-contract=off", "-fno-semantic-interposition", "-fopenmp-simd",
+        "-ffp-contract=off", "-fwrapv", "-fno-semantic-interposition", "-fopenmp-simd",
         "-fexcess-precision=16", "-fcf-protection=none", "-fno-stack-protector",
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ def scan(low: Lowering, node: Apply) -> None:
     outside = low.block
     stacks: list[Buffer] = []
     untold: list[tuple[Variable, int, Symbol]] = []
-    with low.inside(region.block):
+    with low.inside(region.block, call(row("gt"), (steps, ZERO), "bool")):
         _step(low, node, states, t)
         varies = _varying(region.block, t, states)
         for output, variable in zip(ends.stacks, results.stacks, strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from gradcore.graph import (
     Apply,
@@ -26,6 +27,9 @@ from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
 
 push_out = Stage("push_out")
+
+Stacks: TypeAlias = Mapping[Variable, Variable]
+"""What a loop stacks, for each variable of its body."""
 
 
 class Batch:
@@ -92,6 +96,12 @@ def batched_node(
     if isinstance(op, (Dot, MatMul)):
         return _batched_product(node, inputs, batched)
     return None
+
+
+def _batched_view(node: Apply, x: Variable) -> Variable:
+    found = batched_node(node, [x], [True])
+    assert found is not None
+    return found
 
 
 def _batched_product(
@@ -177,14 +187,18 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
     factors = _factors(term)
     recorded: list[Variable] = []
 
-    def history(v: Variable) -> Variable | None:
-        """Return ``v`` over all steps, noting in ``recorded`` what the loop has to stack for it."""
+    def history(v: Variable) -> Callable[[Stacks], Variable] | None:
+        """Return what tells ``v`` over all steps, noting what the loop has to stack for it."""
         if v in batch.outer:
-            return batch.outer[v]
+            return lambda stacks: batch.outer[v]
         if v in batch.fixed or isinstance(v, Constant):
             return None
+        made = v.owner
+        if made is not None and isinstance(made.op, DimShuffle):
+            source = history(made.inputs[0])
+            return source and (lambda stacks: _batched_view(made, source(stacks)))
         recorded.append(v)
-        return v
+        return lambda stacks: stacks[v]
 
     if term in batch.outer or term in loop.stacks:
         state = loop.states.pop(k)
@@ -202,7 +216,7 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
     loop.stacks += recorded
     built = loop.build()
     stacks = dict(zip(recorded, built.stacks[first:], strict=True))
-    total = _sum_of_products(stacks.get(left, left), stacks.get(right, right))
+    total = _sum_of_products(left(stacks), right(stacks))
     del built.stacks[first:]
     built.states.insert(k, state.initial + total)
     return built.all
@@ -271,6 +285,9 @@ def _sum_of_products(p: Variable, q: Variable) -> Variable:
     if p.ndim == 2:
         return Dot()(p.T, q)
     t, m, b = extents_of(p)
-    left = LANGUAGE["reshape"](p.dimshuffle(1, 0, 2), (m, t * b))
+    if p.owner is not None and p.owner.op == DimShuffle((0, 2, 1)):
+        left = LANGUAGE["reshape"](p.owner.inputs[0], (t * b, m)).T
+    else:
+        left = LANGUAGE["reshape"](p.dimshuffle(1, 0, 2), (m, t * b))
     right = LANGUAGE["reshape"](q, (extents_of(q)[0] * extents_of(q)[1], extents_of(q)[2]))
     return Dot()(left, right)
