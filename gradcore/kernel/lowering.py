@@ -35,8 +35,9 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.nests import Block, Kind, Layout, Nest, Opaque, Plain, Range
 from gradcore.kernel.values import Value, held
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import Elementwise, row
 from gradcore.ops.index import Subtensor
+from gradcore.ops.scan import Scan
 
 Failure: TypeAlias = Callable[..., Exception]
 """What makes an exception of the values that a check told."""
@@ -67,6 +68,7 @@ class Lowering:
         self._done: list[set[Hashable]] = [set()]
         self._readers: dict[Variable, Sequence[Apply]] = {}
         self.runs: list[Expr | None] = []
+        self._made_in: dict[Buffer, Block] = {}
         self._indices: set[Symbol] = set()
         self._at_entry: set[Any] = set()
         self._checked: set[Expr] = set()
@@ -138,7 +140,9 @@ class Lowering:
     # placing ------------------------------------------------------------------------------------
     def new(self, name: str, dtype: str, shape: Sequence[Expr]) -> Buffer:
         """Return a new buffer."""
-        return Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
+        found = Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
+        self._made_in[found] = self.block
+        return found
 
     def ranges(self, shape: Sequence[Expr], name: str = "i") -> tuple[list[Range], list[Expr]]:
         """Return a loop for each axis that is not of extent 1, and the index that they make."""
@@ -307,10 +311,35 @@ class Lowering:
                 self.layout.extents.unite(known[0], n)
 
     # graphs -------------------------------------------------------------------------------------
-    def only_indexed(self, variable: Variable) -> bool:
-        """Return whether all that is read of ``variable`` is a part of it, once."""
+    def read_once(self, variable: Variable) -> Apply | None:
+        """Return the only node that reads ``variable``, once; None if that is not so."""
         readers = self._readers.get(variable, ())
-        return len(readers) == 1 and isinstance(readers[0].op, Subtensor) and variable.ndim > 0
+        return readers[0] if len(readers) == 1 else None
+
+    def taken_over(self, variable: Variable) -> Buffer | None:
+        """Return the buffer of ``variable`` if the one node that reads it may write to it."""
+        buffer = self.value(variable).buffer
+        if (
+            buffer is None
+            or buffer.role != "work"
+            or buffer.alias is not None
+            or self.read_once(variable) is None
+            or self._made_in.get(buffer) is not self.block
+        ):
+            return None
+        return buffer
+
+    def read_in_place(self, variable: Variable) -> bool:
+        """Return whether ``variable`` is better computed where parts of it are read."""
+        reader = self.read_once(variable)
+        if reader is None or not variable.ndim:
+            return False
+        if isinstance(reader.op, Scan):
+            place = reader.inputs.index(variable) - 1
+            return 0 <= place < reader.op.sequences and variable.owner is not None and (
+                is_arithmetic(variable.owner.op)
+            )
+        return isinstance(reader.op, Subtensor)
 
     def rule(self, node: Apply) -> Rule:
         """Return how ``node`` is lowered."""
@@ -328,6 +357,11 @@ class Lowering:
             except GradcoreError as error:
                 error.where = error.where or node.where
                 raise
+
+
+def is_arithmetic(op: Op) -> bool:
+    """Return whether a row is a few instructions."""
+    return isinstance(op, Elementwise) and "@" not in str(op.code) and op.code is not None
 
 
 Rule: TypeAlias = Callable[[Lowering, Apply], None]

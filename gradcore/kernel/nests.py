@@ -173,6 +173,11 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
             raise TypeError(statement)
 
 
+def _complexity(extent: Expr) -> int:
+    kinds = (Literal, Symbol, Load)
+    return next((rank for rank, kind in enumerate(kinds) if isinstance(extent, kind)), len(kinds))
+
+
 class Extents:
     """Which extents are known to be equal, because a check has passed."""
 
@@ -192,11 +197,11 @@ class Extents:
         return a is b or self.best(a) == self.best(b)
 
     def unite(self, a: Expr, b: Expr) -> None:
-        """Note that two extents are equal; a number is preferred to stand for both."""
+        """Note that two extents are equal; the simpler one stands for both."""
         a, b = self.best(a), self.best(b)
         if a == b:
             return
-        old, new = (a, b) if isinstance(b, Literal) else (b, a)
+        old, new = (a, b) if _complexity(b) < _complexity(a) else (b, a)
         self._same[old] = new
         self._log.append(old)
 

@@ -63,7 +63,7 @@ def elementwise(low: Lowering, node: Apply) -> None:
         read = [value.stretched(index) for value in operands]
         return call(op, read, output.dtype)
 
-    if low.only_indexed(output):
+    if low.read_in_place(output):
         low.viewed(output, shape, element, operands)
     elif not shape and all(low.known_at_entry(x.read(())) for x in operands) and discrete(node):
         low.viewed(output, shape, element, operands)

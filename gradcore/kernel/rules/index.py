@@ -167,8 +167,10 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
             )
     if _one_a_row(low, node, x, y, indices):
         return
-    result = low.new(named(output), output.dtype, x.shape)
-    low.fill(result, x.read)
+    result = low.taken_over(node.inputs[0])
+    if result is None:
+        result = low.new(named(output), output.dtype, x.shape)
+        low.fill(result, x.read)
     low.values[output] = held(result)
     loops, index = low.ranges(part)
     at = tuple(

@@ -134,7 +134,7 @@ def reduce(low: Lowering, node: Apply) -> None:
     if op.kind in ("max", "min"):
         _refuse_nothing(low, node, x, op.axes, op.kind)
     if op.kind == "sum" and op.axes == (x.ndim - 1,) and x.row_sums is not None:
-        low.values[output] = held(x.row_sums)
+        low.computed(output, x.row_sums.shape, held(x.row_sums).read)
         return
     wide = "float32" if output.dtype == "float16" else output.dtype
     target = reduced(low, named(output), op.kind, x, op.axes, wide)

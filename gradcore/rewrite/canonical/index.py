@@ -8,9 +8,7 @@ from gradcore.graph import UNKNOWN, Apply, Variable
 from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
 from gradcore.language import LANGUAGE
 from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor, filled, is_advanced
-from gradcore.ops.scalars import (
-    fill,
-)
+from gradcore.ops.scalars import add, fill
 from gradcore.ops.shape import (
     Alloc,
     MakeVector,
@@ -215,3 +213,40 @@ def simpler_writing(node: Apply) -> Variable | None:
     if all(isinstance(e, Slice) and e.is_full for e in op.pattern):
         return fill(x, y) if op.overwrite else x + y
     return None
+
+
+def _increment(zeros: Variable, y: Variable) -> Variable:
+    return LANGUAGE["inc_subtensor"](zeros, y)
+
+
+@rule(
+    op=add,
+    examples=[
+        lambda x: (
+            _increment(LANGUAGE["zeros_like"](x)[1:], x[1:])
+            + _increment(LANGUAGE["zeros_like"](x)[:1], 2 * x[:1])
+        ),
+    ],
+)
+def parts_of_one_tensor(node: Apply) -> Variable | None:
+    """inc(zeros, a) + inc(zeros, b) = inc(inc(zeros, a), b), as gradients of slices come"""
+    for total, part in (node.inputs, node.inputs[::-1]):
+        made = part.owner
+        if made is None or not _increments(part) or not is_zero(made.inputs[0]):
+            continue
+        base = total
+        for _ in range(DEEPEST):
+            if base.owner is None or not _increments(base):
+                break
+            base = base.owner.inputs[0]
+        if base is made.inputs[0] and base is not total and part.type == node.outputs[0].type:
+            return made.op(total, *made.inputs[1:])
+    return None
+
+
+DEEPEST = 64
+"""How many increments of one tensor are looked through."""
+
+
+def _increments(v: Variable) -> bool:
+    return v.owner is not None and isinstance(v.owner.op, IncSubtensor) and not v.owner.op.overwrite
