@@ -9,9 +9,9 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 nox.options.default_venv_backend = "venv"
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-BACKENDS = ["numpy", "jax", "torch"]
+BACKENDS = ["numpy", "c", "jax", "torch"]
 PINNED = {"jax": (), "torch": ("torch==2.13.0",)}  # a torch for the CPU, where there is one
-LOWEST = ["numpy==2.0.*", "scipy==1.13.*", "pluggy==1.5.*", "rich==13.*"]
+LOWEST = ["numpy==2.0.*", "scipy==1.13.*", "pluggy==1.5.*", "rich==13.*", "platformdirs==4.0.*"]
 
 
 @nox.session(python=PYTHONS)

@@ -111,6 +111,10 @@ class UnavailableError(GradcoreError, RuntimeError):
     """A backend exists and cannot run here."""
 
 
+class UnavailableWarning(UserWarning):
+    """The backend that would be taken cannot run here, and a slower one runs in its place."""
+
+
 class UnsupportedError(GradcoreError, NotImplementedError):
     """Something asked for is not supported (by this backend, or yet)."""
 

@@ -85,6 +85,20 @@ class Mode:
         kept = tuple(s for s in self.stages() if s.name not in names)
         return Mode(self.backend, kept, self.debug, self.fallback, **dict(self.options))
 
+    def passed_over(self) -> Sequence[str]:
+        """Return why better backends than the one it takes cannot run here, a sentence each."""
+        if self.backend is not None:
+            return ()
+        known = registry()
+        found: list[str] = []
+        for name in PREFERRED:
+            if name in known.contributed:
+                reason = known.backend(name).unavailable()
+                if reason is None:
+                    break
+                found.append(f"the backend {name!r} cannot run here: {reason}")
+        return found
+
     def resolved_backend(self) -> Backend:
         """Return the backend, with the options of this mode.
 

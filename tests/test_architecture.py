@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 import gradcore
+import gradcore_c
 import gradcore_numpy
 from gradcore.language import LANGUAGE, ArrayMethods, Operators
 
 ROOT = Path(gradcore.__file__).parent
 BACKEND = Path(gradcore_numpy.__file__).parent
+C_BACKEND = Path(gradcore_c.__file__).parent
 
 # A module may import from those above it, and within its own line.
 ORDER = [
@@ -29,6 +31,7 @@ ORDER = [
     {"gradient"},
     {"tensor"},
     {"rewrite"},
+    {"kernel"},
     {"backend", "plugins"},
     {"mode"},
     {"compile"},
@@ -56,7 +59,11 @@ def sources(root, package):
 
 
 MODULES = dict(sources(ROOT, "gradcore"))
-ALL = {**MODULES, **dict(sources(BACKEND, "gradcore_numpy"))}
+ALL = {
+    **MODULES,
+    **dict(sources(BACKEND, "gradcore_numpy")),
+    **dict(sources(C_BACKEND, "gradcore_c")),
+}
 
 
 def imports(tree):
@@ -148,6 +155,7 @@ def test_modules_are_found():
 
 
 def test_no_open_ends():
-    for path in [*ROOT.rglob("*.py"), *BACKEND.rglob("*.py")]:
+    written = [path for ending in ("py", "c", "h") for path in C_BACKEND.rglob(f"*.{ending}")]
+    for path in [*ROOT.rglob("*.py"), *ROOT.rglob("*.h"), *BACKEND.rglob("*.py"), *written]:
         text = path.read_text()
         assert "TODO" not in text and "FIXME" not in text and "XXX" not in text, path

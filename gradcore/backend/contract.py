@@ -26,6 +26,20 @@ Executable: TypeAlias = Callable[..., Sequence[Any]]
 
 The values it returns are the caller's own: they share no memory with its arguments, with each
 other, or with what the next call returns.
+
+It may have attributes, which any backend may give or leave out:
+
+``source`` : the text that was generated; ``Function.source`` returns it.
+``peak`` : the most bytes of memory that a call has used beside arguments and results;
+    ``Function.profile`` tells it.
+``bound(cells, form, updated)`` : returns a function for calls that need no conversion, so that
+    such calls cost nothing in Python.  ``cells`` and ``updated`` are lists of one element, the
+    storage of shared variables.  It takes the arguments but the last ``len(cells)``, which it reads
+    from ``cells`` at each call; it stores the last ``len(updated)`` results into ``updated``, all
+    together when everything has run, or none if anything raises; it returns the other results as
+    ``form`` says: "single" (the one), "list", or "none" (None).  Where an argument or a cell does
+    not have the dtype, rank and known extents of its input as it is, or is given by keyword, it
+    returns NotImplemented, and nothing has run: the call is then made the long way.
 """
 
 

@@ -34,7 +34,7 @@ class LoopBackend(Backend):
 
     @abstractmethod
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
-        """Return a printed program as a function of arrays."""
+        """Return a printed program as a function of arrays, with the text as its ``source``."""
 
     def lacks(self, node: Apply) -> str | None:
         """Return why a node that can be lowered cannot run all the same, or None."""

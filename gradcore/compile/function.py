@@ -44,7 +44,7 @@ class Function:
         self.maker = maker
         self.name = name
         self.profile = Profile() if profile else None
-        self._form = outputs
+        self._form: Any = outputs
         self._executable = executable(maker, self.profile)
         self._defaults = [entry.value for entry in maker.inputs]
         self._expected = [_expected(entry) for entry in maker.inputs]
@@ -52,6 +52,11 @@ class Function:
         self._updated = [v.storage for v in maker.updates]
         self._keywords = [entry.keyword for entry in maker.inputs]
         self._direct = self._bound()
+
+    @property
+    def source(self) -> str | None:
+        """The text that was generated for it; None: the backend generates none."""
+        return getattr(self._executable, "source", None)
 
     @property
     def input_storage(self) -> list[Any]:
@@ -95,23 +100,21 @@ class Function:
         if self.profile is not None:
             self.profile.calls += 1
             self.profile.seconds += perf_counter() - start
+            self.profile.peak_bytes = getattr(self._executable, "peak", None)
         return self._formed(results[:n])
 
     def _bound(self) -> Callable[..., Any] | None:
         """Return what runs calls that need no conversion, if the executable has such a thing."""
         bind = getattr(self._executable, "bound", None)
-        plain = not (
-            bind is None
-            or self.profile is not None
-            or self.maker.checks
-            or isinstance(self._form, Mapping)
-            or any(entry.update is not None for entry in self.maker.inputs)
-            or any(n is not None for v in self.maker.updates for n in v.type.shape)
-        )
-        if not plain:
+        if bind is None or self.profile is not None or self.maker.checks:
             return None
-        form = "none" if self._form is None else "list" if is_several(self._form) else "single"
-        return bind(self._storage, form, self._updated)
+        form = self._form
+        checked = any(n is not None for v in self.maker.updates for n in v.type.shape)
+        kept = any(entry.update is not None for entry in self.maker.inputs)
+        if checked or kept or isinstance(form, Mapping):
+            return None
+        told = "none" if form is None else "list" if is_several(form) else "single"
+        return bind(self._storage, told, self._updated)
 
     def _converted(self, value: Any, position: int) -> Any:
         """Return an argument as what the backend takes, or raise ArgumentError."""

@@ -14,7 +14,13 @@ import numpy as np
 
 from gradcore.backend import Backend, Executable, Lacking, Profile, lacking, refuse
 from gradcore.compile.arguments import In
-from gradcore.errors import DebugModeError, GraphTypeError, MissingInputError, UnusedInputError
+from gradcore.errors import (
+    DebugModeError,
+    GraphTypeError,
+    MissingInputError,
+    UnavailableWarning,
+    UnusedInputError,
+)
 from gradcore.graph import (
     Constant,
     FunctionGraph,
@@ -45,7 +51,8 @@ class FunctionMaker:
     trace : which rule fired where.
     seconds : how long it took to make.
     fallback : the nodes that the backend lacks and the reference runs, each with the reason.
-    remarks : what the backend says about how the graph will run.
+    remarks : what there is to say about how the graph will run: why a better backend cannot, and
+        what the backend tells.
     """
 
     inputs: tuple[In, ...]
@@ -111,8 +118,23 @@ def make(
         trace,
         perf_counter() - start,
         tuple(lacks),
-        tuple(backend.remarks(graph)),
+        (*_passed_over(mode, backend), *backend.remarks(graph)),
     )
+
+
+_noticed: set[str] = set()
+
+
+def _passed_over(mode: Mode, backend: Backend) -> Sequence[str]:
+    """Return why a better backend does not run; each reason is also a warning, once a process."""
+    reasons = mode.passed_over()
+    for reason in reasons:
+        if reason not in _noticed:
+            _noticed.add(reason)
+            told = f"{reason}; functions without a mode run on {backend.name!r}, which is slower"
+            file, line, _ = here() or ("gradcore", 0, "")
+            warnings.warn_explicit(told, UnavailableWarning, file, line)
+    return reasons
 
 
 def rewritten(

@@ -52,7 +52,7 @@ class CBackend(LoopBackend):
         def failed(number: int, values: tuple[int, ...]) -> BaseException:
             return program.checks[number](*values)
 
-        return runtime.make(
+        made = runtime.make(
             address,
             (library, [buffer.data for buffer in rendered.data]),
             [(np.dtype(b.dtype), b.ndim, _static(b), True) for b in program.inputs],
@@ -65,6 +65,8 @@ class CBackend(LoopBackend):
             addresses,
             self.threads or None,
         )
+        made.source = rendered.text
+        return made
 
 
 def _typed(variable: Variable) -> tuple[Any, int]:

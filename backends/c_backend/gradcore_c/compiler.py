@@ -113,7 +113,10 @@ def find_compiler() -> Compiler:
 
     Raises UnavailableError: none works.  CacheError: there is no place for what it compiles.
     """
-    return _found(os.environ.get("CC", ""), os.environ.get("GRADCORE_CFLAGS", ""))
+    found = _found(os.environ.get("CC", ""), os.environ.get("GRADCORE_CFLAGS", ""))
+    if isinstance(found, str):
+        raise UnavailableError(found)
+    return found
 
 
 def unavailable() -> str | None:
@@ -126,16 +129,15 @@ def unavailable() -> str | None:
 
 
 @functools.cache
-def _found(preferred: str, added: str) -> Compiler:
+def _found(preferred: str, added: str) -> Compiler | str:
+    """Return the compiler, or why there is none: to find that out again would take as long."""
     tried: list[str] = []
     for command in _candidates(preferred):
         compiler = _asked(command, shlex.split(added))
         if compiler is not None:
             return compiler
         tried.append(shlex.join(command))
-    raise UnavailableError(
-        ADVICE + (f" ({', '.join(tried)} cannot make a shared library)" if tried else "")
-    )
+    return ADVICE + (f" ({', '.join(tried)} cannot make a shared library)" if tried else "")
 
 
 def _candidates(preferred: str) -> list[tuple[str, ...]]:

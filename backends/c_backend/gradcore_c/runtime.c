@@ -11,6 +11,7 @@
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #define NPY_TARGET_VERSION NPY_2_0_API_VERSION
 #include <numpy/arrayobject.h>
+#include <structmember.h>
 
 #include "abi.h"
 #include "memory.h"
@@ -56,6 +57,7 @@ typedef struct {
     vectorcallfunc vectorcall;
     entry_point entry;
     PyObject *keep, *failed;
+    PyObject *source; /* text, or NULL */
     int32_t n_in, n_out, n_callbacks, threads, n_library;
     operand *inputs, *outputs;
     callback *callbacks;
@@ -811,6 +813,7 @@ static int executable_traverse(Executable *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->failed);
     Py_VISIT(self->keep);
+    Py_VISIT(self->source);
     for (int32_t k = 0; k < self->n_callbacks; k++)
         Py_VISIT(self->callbacks[k].function);
     return 0;
@@ -822,6 +825,7 @@ static void executable_free(Executable *self)
     release_runs(self);
     executable_clear(self);
     Py_CLEAR(self->keep);
+    Py_CLEAR(self->source);
     operands_free(self->inputs, self->n_in);
     operands_free(self->outputs, self->n_out);
     for (int32_t k = 0; k < self->n_callbacks; k++) {
@@ -1025,6 +1029,11 @@ static PyMethodDef executable_methods[] = {
     {0},
 };
 
+static PyMemberDef executable_members[] = {
+    {"source", T_OBJECT, offsetof(Executable, source), 0, "The text that it was compiled from."},
+    {0},
+};
+
 static PyGetSetDef executable_values[] = {
     {"peak", (getter)executable_peak, NULL, "The most bytes of workspace that a call has used.", NULL},
     {"threads", (getter)executable_threads, (setter)executable_set_threads,
@@ -1042,6 +1051,7 @@ static PyTypeObject ExecutableType = {
     .tp_traverse = (traverseproc)executable_traverse,
     .tp_clear = (inquiry)executable_clear,
     .tp_methods = executable_methods,
+    .tp_members = executable_members,
     .tp_getset = executable_values,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC |
                 Py_TPFLAGS_DISALLOW_INSTANTIATION,

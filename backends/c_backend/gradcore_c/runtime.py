@@ -61,8 +61,10 @@ class Executable(Protocol):
 
     peak : the most bytes of workspace that a call has used.
     threads : how many threads a call may use.
+    source : the text that it was compiled from, if its maker put it there.
     """
 
+    source: str | None
     peak: int
     threads: int
 

@@ -1,0 +1,29 @@
+"""Kernels: how a graph becomes one program of loops, which C, CUDA or Python then runs.
+
+===============  ==================================================================================
+module           what it does
+===============  ==================================================================================
+``ir``           the language of a program: scalar expressions, buffers, loops, stores, calls
+``scalar``       the scalar code of elementwise rows, as text
+``values``       what is known of a variable: its shape, and how to read an element
+``nests``        loop nests, the blocks that they stand in, and how those of equal extents fuse
+``lowering``     the state of a lowering, and what rules are written with
+``rules``        how a node becomes nests: a rule for each class of ops
+``plan``         which buffers shrink to a row or a register, and where the others are made
+``render``       a program as text, by a renderer that is data and a few methods
+``interpret``    a program run on NumPy arrays: the living definition of the language
+===============  ==================================================================================
+
+A graph is lowered node by node: a rule places nests as if nothing else existed, or only says how an
+element of the output is read, so that a view costs index arithmetic.  A nest that is placed fuses
+with those before it whose loops have the same extents.  When all stand in their places, ``plan``
+finds for each buffer how much of it must exist at once and makes a `ir.Program` of it all;
+``render`` prints that as one unit with one entry point, scans included.
+
+The decision: fusion needs no search and no cost model, for it is decided where a nest is placed,
+from extents and accesses alone, and memory is planned after it.  Rejected: regions of ops that are
+chosen first and generated each by itself, between which every array has to exist.
+
+Nothing is imported here: a backend that prints takes ``plan`` and ``render``, and whoever computes
+without printing pays for neither.
+"""
