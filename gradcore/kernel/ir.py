@@ -470,9 +470,10 @@ class Check:
 
 @dataclass(eq=False, slots=True)
 class Allocate:
-    """Memory for ``buffers``, which are not needed after ``body``."""
+    """Memory for a buffer: that of ``reused``, of the same size and not needed any more, if given."""
 
     buffer: Buffer
+    reused: Buffer | None = None
 
 
 @dataclass(eq=False, slots=True)

@@ -316,6 +316,10 @@ class Block:
                 last[root] = max(number, last.get(root, 0))
                 self.first[root] = min(number, self.first.get(root, number))
 
+    def last(self, buffer: Buffer) -> int:
+        """Return the number of the last item that touches ``buffer``."""
+        return max(self.read.get(buffer, -1), self.written.get(buffer, -1))
+
     def earliest(self, reads: Iterable[Access], writes: Iterable[Access]) -> int:
         """Return the number of the last item that must come before (or hold) these accesses."""
         found = self.barrier - 1
@@ -421,6 +425,7 @@ class Layout:
     def __init__(self) -> None:
         self.root = Block()
         self.uses: dict[Buffer, list[Use]] = {}
+        self.pointed: set[Buffer] = set()
         self.extents = Extents()
 
     def add(self, block: Block, nest: Nest) -> None:
@@ -490,6 +495,8 @@ class Layout:
         if item.defines:
             block.barrier = number + 1
         if isinstance(item, Plain):
+            if isinstance(item.statement, Point):
+                self.pointed.add(item.statement.buffer.root)
             self._use(block.path, item.reads, item.writes)
         elif isinstance(item, Iteration):
             self._use(block.path, [(load.buffer, load.index) for load in loads(item.extent)], ())

@@ -37,6 +37,7 @@ from gradcore.kernel.ir import (
     Store,
     Strided,
     Symbol,
+    product,
 )
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Level, Path, Plain, Region, Straight
@@ -80,6 +81,32 @@ def _output(low: Lowering, graph: FunctionGraph, position: int) -> Buffer:
     assert buffer is not None
     buffer.role, buffer.position = "output", position
     return buffer
+
+
+class _Memory:
+    """The buffers of a block whose memory others may have after them."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.known: dict[tuple[Expr, str], list[Buffer]] = {}
+
+    def free(self, buffer: Buffer) -> Buffer | None:
+        """Return a buffer of the size of ``buffer`` that nothing touches any more when it is made."""
+        same = self.known.get(_size(buffer), [])
+        start = self.block.first[buffer]
+        for k, other in enumerate(same):
+            if self.block.last(other) < start:
+                return same.pop(k)
+        return None
+
+    def keep(self, buffer: Buffer, pointed: bool) -> None:
+        """Note a buffer; what pointers point to is never free."""
+        if not pointed:
+            self.known.setdefault(_size(buffer), []).append(buffer)
+
+
+def _size(buffer: Buffer) -> tuple[Expr, str]:
+    return product(buffer.shape), buffer.dtype
 
 
 class _Planner:
@@ -209,10 +236,12 @@ class _Planner:
         """
         found: list[Statement] = []
         made: dict[int, list[Statement]] = {}
-        for buffer in () if path is None else self.homed.get(path, ()):
+        memory = _Memory(block)
+        homed = () if path is None else self.homed.get(path, ())
+        for buffer in sorted(homed, key=lambda b: block.first.get(b, -1)):
             if buffer in block.first and buffer not in self.made:
                 self.made.add(buffer)
-                made.setdefault(block.first[buffer], []).extend(self._made(buffer))
+                made.setdefault(block.first[buffer], []).extend(self._made(buffer, memory))
         for number, item in enumerate(block.items):
             found += made.get(number, ())
             match item:
@@ -234,7 +263,7 @@ class _Planner:
                     raise TypeError(item)
         return found
 
-    def _made(self, buffer: Buffer) -> list[Statement]:
+    def _made(self, buffer: Buffer, memory: _Memory) -> list[Statement]:
         """Return what makes a buffer or register."""
         if buffer in self.register:
             if buffer in self.once:
@@ -243,7 +272,11 @@ class _Planner:
             return [Let(self.register[buffer], zero)]
         kept = self.shrunk[buffer][0] if buffer in self.shrunk else buffer
         kept.shape = self.index(kept.shape)
-        return [Allocate(kept)]
+        if kept.role != "work" or kept is not buffer:
+            return [Allocate(kept)]
+        reused = memory.free(buffer)
+        memory.keep(buffer, pointed=buffer in self.low.layout.pointed)
+        return [Allocate(kept, reused)]
 
     def level(self, level: Level) -> list[Statement]:
         """Return a loop, and what comes before it."""

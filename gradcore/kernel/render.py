@@ -226,6 +226,7 @@ class Renderer:
     def __init__(self) -> None:
         self.names: dict[Symbol | Buffer, str] = {}
         self.taken: set[str] = set()
+        self.counts: dict[str, int] = {}
         self.functions: set[str] = set()
         self.library: list[str] = []
         self.nests: list[list[str]] = []
@@ -253,10 +254,10 @@ class Renderer:
         if plain[0].isdigit() or plain in RESERVED | FUNCTIONS or keyword.iskeyword(plain) or "__" in plain:
             plain = "v_" + plain
         plain = plain[:40]
-        found, k = plain, 1
-        while found in self.taken or found in RESERVED:
-            k += 1
-            found = f"{plain}_{k}"
+        found = plain
+        while found in self.taken:
+            self.counts[plain] = self.counts.get(plain, 1) + 1
+            found = f"{plain}_{self.counts[plain]}"
         self.taken.add(found)
         return found
 
@@ -362,8 +363,8 @@ class Renderer:
                     self.outlined(s)
             case Check(number, condition, values):
                 self.check(number, condition, values)
-            case Allocate(buffer):
-                self.allocate(buffer)
+            case Allocate(buffer, reused):
+                self.allocate(buffer, reused=reused)
             case Scope(body):
                 self.scope(body)
             case Break():
@@ -404,7 +405,7 @@ class Renderer:
             count = count * n
         return self.expr(count, atom=True)
 
-    def allocate(self, buffer: Buffer, times: str = "") -> None:
+    def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
         """Print what makes a buffer."""
         ctype = scalar.CTYPES[buffer.dtype]
         if buffer.role == "pointer":
@@ -418,6 +419,9 @@ class Renderer:
             made = f"call->allocate(call, {self.size(buffer)} * {times}(int64_t)sizeof({ctype}))"
         place = self.place(buffer)
         declared = f"{ctype} *" if self.local else ""
+        if reused is not None:
+            self.unit.add(f"{declared}{place} = {self.place(reused)};")
+            return
         self.unit.add(f"{declared}{place} = {made};", f"if (!{place}) return -1;")
 
     def scope(self, body: Sequence[Statement]) -> None:

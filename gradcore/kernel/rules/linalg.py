@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.kernel.ir import (
@@ -28,6 +30,10 @@ from gradcore.ops.linalg import Dot, MatMul
 ADD, MUL, AND, OR = map(row, ("add", "mul", "and_", "or_"))
 
 
+SMALL = 512
+"""Up to how many multiplications of matrices of known extents are loops, which fuse."""
+
+
 @rule(Dot)
 def dot(low: Lowering, node: Apply) -> None:
     """Sum products in loops if there is a vector, else call the library."""
@@ -39,7 +45,9 @@ def dot(low: Lowering, node: Apply) -> None:
             node.where,
         ),
     )
-    if x.ndim == y.ndim == 2:
+    sizes = [n.value for n in (*x.shape, *y.shape[1:]) if isinstance(n, Literal)]
+    small = len(sizes) == 3 and math.prod(sizes) <= SMALL
+    if x.ndim == y.ndim == 2 and not small:
         _matmul(low, node, x, y)
     else:
         _loops(low, node, x, y)
