@@ -110,8 +110,12 @@ class Function:
             return None
         form = self._form
         checked = any(n is not None for v in self.maker.updates for n in v.type.shape)
-        kept = any(entry.update is not None for entry in self.maker.inputs)
-        if checked or kept or isinstance(form, Mapping):
+        choosy = any(
+            entry.update is not None
+            or (entry.variable.ndim == 0 and (entry.strict or entry.allow_downcast is False))
+            for entry in self.maker.inputs
+        )
+        if checked or choosy or isinstance(form, Mapping):
             return None
         told = "none" if form is None else "list" if is_several(form) else "single"
         return bind(self._storage, told, self._updated)

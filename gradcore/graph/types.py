@@ -171,6 +171,8 @@ class TensorType:
         array = _as_array(value)
         if array.dtype.name != self.dtype:
             array = self._converted(array, value, strict, allow_downcast)
+        elif not array.dtype.isnative:
+            array = array.astype(self.dtype)
         self.check_shape(array.shape)
         return array
 

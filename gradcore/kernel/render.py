@@ -10,7 +10,6 @@ loop) and a few methods that a language with another way to run loops replaces.
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -51,9 +50,16 @@ from gradcore.ops.scalars import CAST_DTYPES
 RESERVED = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if
     inline int long register restrict return short signed sizeof static struct switch typedef
-    union unsigned void volatile while asm call context begin end part parts frame error f in
-    NAN INFINITY y0 y1 j0 j1 yn jn gamma main index signgam remainder div abs exp log""".split()
+    union unsigned void volatile while asm typeof call context begin end part parts frame error f
+    in own out k p linux unix y0 y1 j0 j1 yn jn gamma main index signgam remainder div abs exp log
+    math_errhandling NAN""".split()
 )
+"""Words of the language, of units, and of what they include."""
+
+TAKEN = re.compile(
+    r"gc_\w+|u?int\d+_t|[A-Z]{4,}\w*|(M|FP|GC|INT\d*|INT_[A-Z]+\d*|SIG)_[A-Z0-9_]*[A-Z]\w*"
+)
+"""Names of our functions and types, and of what may be a macro."""
 
 FUNCTIONS = frozenset(name + end for name in scalar.LIBRARY for end in ("", "f"))
 """Functions that are called by these names, which no register may have."""
@@ -169,7 +175,7 @@ class Used:
 
     symbols: dict[Symbol, None] = field(default_factory=dict[Symbol, None])
     buffers: dict[Buffer, None] = field(default_factory=dict[Buffer, None])
-    made: set[Symbol | Buffer] = field(default_factory=set["Symbol | Buffer"])
+    made: dict[Symbol | Buffer, None] = field(default_factory=dict["Symbol | Buffer", None])
     changed: dict[Symbol | Buffer, None] = field(default_factory=dict["Symbol | Buffer", None])
 
     def expression(self, x: Expr) -> None:
@@ -196,14 +202,14 @@ class Used:
             match s:
                 case Let(symbol, _, fresh):
                     if fresh:
-                        self.made.add(symbol)
+                        self.made[symbol] = None
                     else:
                         self.symbols[symbol] = None
                         self.changed[symbol] = None
                 case For(symbol):
-                    self.made.add(symbol)
+                    self.made[symbol] = None
                 case Allocate(buffer):
-                    self.made.add(buffer)
+                    self.made[buffer] = None
                 case Point(pointer):
                     self.changed[pointer] = None
                 case Callback(_, _, writes, extents):
@@ -250,10 +256,11 @@ class Renderer:
 
     def fresh(self, name: str) -> str:
         """Return an identifier like ``name`` that is not used yet."""
-        plain = re.sub(r"[^A-Za-z0-9_]", "_", name).strip("_") or "x"
-        if plain[0].isdigit() or plain in RESERVED | FUNCTIONS or keyword.iskeyword(plain) or "__" in plain:
-            plain = "v_" + plain
-        plain = plain[:40]
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:40] or "x"
+        if plain in RESERVED | FUNCTIONS or plain[0].isdigit() or TAKEN.fullmatch(plain):
+            plain = f"v_{plain}"
+        if plain.endswith("_parts"):  # so the copies of a reduction's target are called
+            plain += "_"
         found = plain
         while found in self.taken:
             self.counts[plain] = self.counts.get(plain, 1) + 1
