@@ -69,7 +69,7 @@ def straight_line(
                 step(store)
         except Exception as error:
             node = graph.nodes[len(steps) - length_hint(rest) - 1]
-            _explain(error, node, [store[slots[v]] for v in node.inputs])
+            explain(error, node, [store[slots[v]] for v in node.inputs])
             raise
         return tuple([store[k] for k in results])
 
@@ -109,13 +109,13 @@ def _step(kernel: Kernel, read: Sequence[int], written: Sequence[int]) -> Step:
     return nary
 
 
-def _explain(error: Exception, node: Apply, values: Sequence[Any]) -> None:
-    """Tell an exception which node raised it."""
+def explain(error: BaseException, node: Apply, values: Sequence[Any]) -> None:
+    """Tell an exception which node raised it, of which values if they are known."""
     if isinstance(error, GradcoreError):
         error.where = error.where or node.where
         return
     operands = ", ".join(map(_told, node.inputs, values))
-    error.add_note(f"gradcore was computing {node.op} of {operands}")
+    error.add_note(f"gradcore was computing {node.op}{operands and f' of {operands}'}")
     if node.where is not None:
         error.add_note(f"  built at {node.where}")
 

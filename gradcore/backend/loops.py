@@ -15,6 +15,7 @@ import numpy as np
 from gradcore.backend.arrays import performs
 from gradcore.backend.contract import Backend, Executable
 from gradcore.backend.profile import Profile
+from gradcore.execute import explain
 from gradcore.graph import Apply, FunctionGraph
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
@@ -78,8 +79,12 @@ def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:
     dtypes = [v.dtype for v in node.outputs]
 
     def run(*arrays: Any) -> tuple[Any, ...]:
-        with np.errstate(all="ignore"):
-            results: Any = kernel(*arrays)
+        try:
+            with np.errstate(all="ignore"):
+                results: Any = kernel(*arrays)
+        except Exception as error:
+            explain(error, node, arrays)
+            raise
         several: Sequence[Any] = results if len(dtypes) > 1 else (results,)
         return tuple(
             np.asarray(result, dtype) for result, dtype in zip(several, dtypes, strict=True)

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.errors import GradcoreError
+from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
 from gradcore.graph.extents import UNKNOWN
 from gradcore.kernel.ir import (
@@ -63,6 +64,7 @@ class Lowering:
         self.inputs: list[Buffer] = []
         self.constants: list[Buffer] = []
         self.checks: list[Failure] = []
+        self._node: Apply | None = None
         self.callbacks: list[Apply] = []
         self._stored: list[dict[Value, Buffer]] = [{}]
         self._done: list[set[Hashable]] = [set()]
@@ -295,7 +297,7 @@ class Lowering:
         if first and condition in self._checked:
             return
         statement = Check(len(self.checks), condition, tuple(values))
-        self.checks.append(failure)
+        self.checks.append(failure if self._node is None else _explained(failure, self._node))
         if first:
             self._checked.add(condition)
             self.layout.put(self.entry, Plain(statement))
@@ -351,17 +353,31 @@ class Lowering:
         """Lower the nodes of a graph whose inputs have values."""
         self._readers.update(graph.readers)
         self._readers.update(dict.fromkeys(graph.outputs, ()))
+        outer = self._node
         for node in graph.nodes:
+            self._node = node
             try:
                 self.rule(node)(self, node)
             except GradcoreError as error:
                 error.where = error.where or node.where
                 raise
+        self._node = outer
 
 
 def is_arithmetic(op: Op) -> bool:
     """Return whether a row is a few instructions."""
     return isinstance(op, Elementwise) and "@" not in str(op.code) and op.code is not None
+
+
+def _explained(failure: Failure, node: Apply) -> Failure:
+    """Return ``failure``, whose exceptions tell the user's line too."""
+
+    def told(*values: int) -> Exception:
+        error = failure(*values)
+        explain(error, node, ())
+        return error
+
+    return told
 
 
 Rule: TypeAlias = Callable[[Lowering, Apply], None]
