@@ -1,0 +1,119 @@
+/* inc_subtensor(alloc(0.0, extent(v, axis=0))[at], ([2.] * v[at])) */
+...
+typedef struct {
+    const double *v;
+    int64_t v_n0;
+    const int64_t *at;
+    int64_t at_n0;
+    int64_t lowest;
+    int64_t highest;
+    double *mul;
+    double *inc_subtensor;
+    int64_t lowest_parts[64];
+    int64_t highest_parts[64];
+} frame;
+
+static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t at_n0 = f->at_n0;
+    int64_t lowest = f->lowest;
+    int64_t highest = f->highest;
+    const int64_t *restrict at = f->at;
+    #pragma omp simd reduction(gc_minimum:lowest) reduction(gc_maximum:highest)
+    for (int64_t i0 = begin; i0 < end; i0++) {
+        lowest = (int64_t)(lowest < at[i0] ? lowest : at[i0]);
+        highest = (int64_t)(highest > at[i0] ? highest : at[i0]);
+    }
+    f->lowest_parts[part] = lowest;
+    f->highest_parts[part] = highest;
+    return 0;
+}
+
+static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t at_n0 = f->at_n0;
+    const int64_t v_n0 = f->v_n0;
+    const double *restrict v = f->v;
+    const int64_t *restrict at = f->at;
+    double *restrict mul = f->mul;
+    #pragma omp simd
+    for (int64_t i0_2 = begin; i0_2 < end; i0_2++) {
+        double subtensor = v[(int64_t)((at[i0_2] < 0) ? (v_n0 + at[i0_2]) : at[i0_2])];
+        mul[i0_2] = 2.0 * subtensor;
+    }
+    return 0;
+}
+
+static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t v_n0 = f->v_n0;
+    double *restrict inc_subtensor = f->inc_subtensor;
+    #pragma omp simd
+    for (int64_t i0_3 = begin; i0_3 < end; i0_3++) {
+        inc_subtensor[i0_3] = 0.0;
+    }
+    return 0;
+}
+
+static int32_t nest_4(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t at_n0 = f->at_n0;
+    const int64_t v_n0 = f->v_n0;
+    const int64_t *restrict at = f->at;
+    double *restrict inc_subtensor = f->inc_subtensor;
+    double *restrict mul = f->mul;
+    for (int64_t i0_4 = 0; i0_4 < at_n0; i0_4++) {
+        inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] = inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] + mul[i0_4];
+    }
+    return 0;
+}
+
+int32_t gc_entry(gc_call *call, const gc_array *in) {
+    frame own, *f = &own;
+    (void)in;
+    f->v = (const double *)in[0].data;
+    f->v_n0 = in[0].shape[0];
+    f->at = (const int64_t *)in[1].data;
+    f->at_n0 = in[1].shape[0];
+    f->lowest = 0;
+    f->highest = 0;
+    f->lowest = 0;
+    f->highest = -1;
+    {
+        const int32_t parts = gc_parts(call, f->at_n0, 2);
+        const int32_t failed = parts > 1 ? call->parallel(call, nest, f, f->at_n0, parts)
+                                         : nest(call, f, 0, f->at_n0, 0);
+        if (failed) return failed;
+        for (int32_t p = 0; p < parts; p++)
+            f->lowest = (int64_t)(f->lowest < f->lowest_parts[p] ? f->lowest : f->lowest_parts[p]);
+        for (int32_t p = 0; p < parts; p++)
+            f->highest = (int64_t)(f->highest > f->highest_parts[p] ? f->highest : f->highest_parts[p]);
+    }
+    if (!(f->lowest >= ((int64_t)(0 - (uint64_t)f->v_n0))))
+        return call->fail(call, 0, 2, (int64_t[]){(int64_t)f->lowest, (int64_t)f->v_n0});
+    if (!(f->highest < f->v_n0))
+        return call->fail(call, 1, 2, (int64_t[]){(int64_t)f->highest, (int64_t)f->v_n0});
+    f->mul = call->allocate(call, f->at_n0 * (int64_t)sizeof(double));
+    if (!f->mul) return -1;
+    {
+        const int32_t parts = gc_parts(call, f->at_n0, 2);
+        const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->at_n0, parts)
+                                         : nest_2(call, f, 0, f->at_n0, 0);
+        if (failed) return failed;
+    }
+    f->inc_subtensor = call->output(call, 0, (int64_t[]){f->v_n0});
+    if (!f->inc_subtensor) return -1;
+    {
+        const int32_t parts = gc_parts(call, f->v_n0, 1);
+        const int32_t failed = parts > 1 ? call->parallel(call, nest_3, f, f->v_n0, parts)
+                                         : nest_3(call, f, 0, f->v_n0, 0);
+        if (failed) return failed;
+    }
+    const int32_t failed = nest_4(call, f, 0, 0, 0);
+    if (failed) return failed;
+    return 0;
+}

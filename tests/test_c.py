@@ -1,0 +1,694 @@
+"""Functions on the C backend: their text, their calls, and what holds whatever they compute.
+
+Golden files show the text of a few functions; where a change of the printer is meant, they are
+written anew by ``GRADCORE_REWRITE_GOLDEN=1 pytest tests/test_c.py``, and read before they are kept.
+"""
+
+import copy
+import difflib
+import gc
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore import Apply, In, Op, function, shared
+from gradcore.backend import Profile
+from gradcore.errors import ArgumentError, CompileError, ShapeError
+from gradcore_c import compiler, runtime
+from gradcore_c.printing import CRenderer
+
+pytestmark = pytest.mark.skipif(
+    compiler.unavailable() is not None, reason=str(compiler.unavailable())
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+REWRITE = "GRADCORE_REWRITE_GOLDEN"
+ONE, TWO = gradcore.Mode("c", threads=1), gradcore.Mode("c", threads=2)
+
+x, a = T.dscalar("x"), T.dscalar("a")
+v, w = T.dvectors("v", "w")
+M, N = T.dmatrices("M", "N")
+
+
+class Seen(Op):
+    """The identity, which calls a Python function with what passes."""
+
+    __props__ = ("what",)
+
+    def __init__(self, what):
+        self.what = what
+
+    def make_node(self, value):
+        value = T.as_tensor_variable(value)
+        return Apply(self, [value], [value.type()])
+
+    def perform(self, node, inputs, output_storage):
+        self.what(inputs[0])
+        output_storage[0][0] = inputs[0].copy()
+
+
+# the text ---------------------------------------------------------------------------------------
+def logistic_gradient():
+    return [M], T.grad(T.sum(1 / (1 + T.exp(-M))), M)
+
+
+def softmax_rows():
+    return [M], T.softmax(M)
+
+
+def column_sums():
+    return [M], M.sum(axis=0)
+
+
+def scan_gradient():
+    n = T.lscalar("n")
+    powers, _ = gradcore.scan(
+        lambda power: power * x, outputs_info=T.ones_like(x), n_steps=n, non_sequences=[]
+    )
+    return [x, n], T.grad(powers[-1], x)
+
+
+def rnn_until():
+    def step(drive, h, weights):
+        h = T.tanh(drive + T.dot(h, weights))
+        return h, gradcore.until(h.sum() > 5)
+
+    states, _ = gradcore.scan(step, sequences=M, outputs_info=v, non_sequences=N)
+    return [M, v, N], states
+
+
+def gather_and_scatter():
+    at = T.lvector("at")
+    return [v, at], T.grad(T.sum(v[at] ** 2), v)
+
+
+def choice():
+    return [x, M], T.ifelse(x > 0, T.sin(M), 2 * M)
+
+
+PROGRAMS = [
+    logistic_gradient, softmax_rows, column_sums, scan_gradient, rnn_until, gather_and_scatter,
+    choice,
+]  # fmt: skip
+
+
+def own(source):
+    """Return a text without what all share: the includes and the functions of mathematics."""
+    title, _, rest = source.partition("\n")
+    return f"{title}\n...\n{rest[rest.index('typedef struct {') :]}"
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
+def test_golden(program):
+    found = own(function(*program(), mode="c").source)
+    path = GOLDEN / f"{program.__name__}.c"
+    if os.environ.get(REWRITE):
+        path.write_text(found)
+    kept = path.read_text() if path.exists() else ""
+    difference = difflib.unified_diff(
+        kept.splitlines(), found.splitlines(), f"tests/golden/{path.name}", "printed now", "", "", 3
+    )
+    assert kept == found, "\n".join(
+        [*difference, f"if this is meant: {REWRITE}=1 pytest tests/test_c.py, and read git diff"]
+    )
+
+
+def in_a_new_process(program, **environment):
+    """Run ``program`` and return what it printed, as JSON, and what it told on stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_the_text_depends_on_the_graph_alone():
+    """So that another process finds it in the store."""
+    program = f"""
+    import json, sys
+    sys.path.insert(0, {str(Path(__file__).parent)!r})
+    import test_c
+    print(json.dumps([test_c.function(*p(), mode="c").source for p in test_c.PROGRAMS]))
+    """
+    here = [function(*p(), mode="c").source for p in PROGRAMS]
+    for seed in ("0", "1"):
+        assert in_a_new_process(program, PYTHONHASHSEED=seed)[0] == here
+
+
+def test_a_warm_start_runs_no_compiler(tmp_path):
+    program = f"""
+    import json, sys, subprocess
+    started = []
+    original = subprocess.Popen.__init__
+    def counted(self, *args, **kwargs):
+        started.append(args)
+        original(self, *args, **kwargs)
+    subprocess.Popen.__init__ = counted
+    sys.path.insert(0, {str(Path(__file__).parent)!r})
+    import test_c
+    f = test_c.function(*test_c.softmax_rows(), mode="c")
+    print(json.dumps([len(started), f([[0.0, 0.0]]).tolist()]))
+    """
+    store = {"GRADCORE_CACHE_DIR": str(tmp_path / "store")}
+    assert in_a_new_process(program, **store)[0][0] > 0
+    assert in_a_new_process(program, **store)[0] == [0, [[0.5, 0.5]]]
+
+
+def test_text_is_kept_by_what_generates_it():
+    assert function([x], x + 1, mode="numpy").source is None
+    f = function([x], x + 1, mode="c")
+    assert "gc_entry" in f.source and f.copy().source == f.source
+    assert pickle.loads(pickle.dumps(f)).source == f.source
+
+
+# the user's words -------------------------------------------------------------------------------
+HOSTILE = [
+    '*/ #include "/etc/passwd" \n/*',
+    "x*/ int main() {}\n#error no\n",
+    'x"); system("true"); ("',
+    "\\",
+    "??/",
+    "a\\\nb",
+    "%s%n",
+    "\x00",
+    "\u202e\u2066 ünïcödé 漢字 𝕏",
+    "1st",
+    "",
+    " ",
+    "_",
+    "__builtin_trap",
+    "-",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_names_are_data(name):
+    given = T.dvector(name)
+    held = shared(np.arange(3.0), name)
+    constant = T.constant(np.array([1.0, 5.0, 7.0]), name=name)
+    middle = T.exp(given)
+    middle.name = name
+    looped, _ = gradcore.scan(
+        lambda e, s: s + e, sequences=middle, outputs_info=T.constant(0.0), name=name
+    )
+    total = T.assert_op(middle.sum() + looped[-1], T.all(given < 10), message=name)
+    f = function(
+        [given], [total, middle * held + constant], mode="c", name=name, on_unused_input="ignore"
+    )
+    g = function([given], [total, middle * held + constant], mode="numpy")
+    for found, expected in zip(f([1, 2, 3]), g([1, 2, 3]), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+    assert f.source.isascii() and f.source.isprintable() is False and "\x00" not in f.source
+    plain = re.sub(r"/\*.*?\*/", "", f.source, flags=re.DOTALL)
+    words = set(re.findall(r"\w+", plain))
+    assert not words & {"passwd", "system", "main", "__builtin_trap", "trap"}
+    assert set(re.findall(r"#\s*(\w+)", plain)) <= {
+        "include", "pragma", "if", "ifdef", "else", "endif", "define", "undef",
+    }  # fmt: skip
+    assert set(re.findall(r'"[^"]*"', plain)) == {'"abi.h"'}
+    with pytest.raises(AssertionError) as told:
+        f([1, 2, 30])
+    assert name in str(told.value)
+
+
+KEYWORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline
+    int long register restrict return short signed sizeof static struct switch typedef union
+    unsigned void volatile while _Bool _Complex _Float16 _Alignas asm typeof linux unix NULL EOF
+    INFINITY NAN HUGE_VAL INT64_MAX INT64_C M_PI int8_t uint8_t int64_t double_t size_t main errno
+    y0 j1 exp expf memcpy strlen fabs signgam true false call context begin end part parts frame f
+    in own k p failed failed_2 mark gc_call gc_array gc_entry gc_parts gc_exp_f64 gc_body nest
+    nest_2 t i0 i1 x x_n0 x_n1 sum sum_parts sum_2 mul exp_2 v_exp taken out omp_in omp_out a b
+    alloca abs div remainder index GRADCORE_ABI __FP_FAST_FMA
+""".split()  # noqa: SIM905 - a word each
+
+
+def macros():
+    """Return the names of macros that units can see."""
+    found = compiler.find_compiler()
+    seen = compiler._run(
+        (*found.command, *found.flags, f"-I{compiler.FOLDER}", "-dM", "-E", "-x", "c", "-"),
+        '#include "abi.h"\n#include <math.h>\n#include <string.h>\n',
+    )
+    return [name for name in re.findall(r"#define (\w+)", seen.stdout) if name[0] != "_"]
+
+
+def test_names_of_the_language_are_names():
+    """Whatever a variable is called, also as something in the text around it."""
+    columns = M.sum(axis=0) + T.exp(M).max(axis=1).sum()
+    steps, _ = gradcore.scan(lambda e, s: T.exp(s * e), sequences=v, outputs_info=x)
+    found = [columns, steps, T.grad(steps.sum() + columns.sum(), M)]
+    text = function([M, v, x], found, mode="c").source
+    names = list(dict.fromkeys([*KEYWORDS, *macros(), *re.findall(r"[A-Za-z_]\w*", text)]))
+    values = np.arange(12.0).reshape(3, 4) / 10, np.array([0.1, 0.2]), 0.5
+    expected = function([M, v, x], found, mode="numpy")(*values)
+    width = 3
+    for start in range(0, len(names), width):
+        for variable, name in zip((M, v, x), names[start : start + width], strict=False):
+            variable.name = name
+        middle = names[-1 - start // width]
+        columns.name, steps.name = middle, middle
+        try:
+            f = function([M, v, x], found, mode="c")
+        finally:
+            M.name, v.name, x.name = "M", "v", "x"
+            columns.name = steps.name = None
+        for one, other in zip(f(*values), expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, err_msg=str((start, middle)))
+
+
+# calls ------------------------------------------------------------------------------------------
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "reversed": lambda m: np.ascontiguousarray(m[::-1, ::-1])[::-1, ::-1],
+    "strided": lambda m: np.repeat(m, 3, axis=1)[:, ::3],
+    "rows": lambda m: np.repeat(m, 2, axis=0)[::2],
+    "row": lambda m: np.broadcast_to(m[:1], m.shape),
+    "column": lambda m: np.broadcast_to(m[:, :1], m.shape),
+    "number": lambda m: np.broadcast_to(m[0, 0], m.shape),
+    "swapped": lambda m: m.astype(">f8"),
+    "read-only": lambda m: np.frombuffer(m.tobytes()).reshape(m.shape),
+    "float32": lambda m: m.astype("float32"),
+    "list": lambda m: m.tolist(),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("program", [logistic_gradient, softmax_rows, column_sums])
+def test_layouts(program, layout, rng):
+    given = LAYOUTS[layout](rng.random((5, 7)))
+    before = copy.deepcopy(given)
+    plain = np.array(given, "float64")
+    f, g = function(*program(), mode="c"), function(*program(), mode="numpy")
+    np.testing.assert_allclose(f(given), g(plain), rtol=1e-13)
+    np.testing.assert_array_equal(f(given), f(plain))
+    np.testing.assert_array_equal(given, before)
+    held = shared(np.zeros((1, 1)))
+    held.set_value(given, borrow=True)
+    inputs, output = program()
+    np.testing.assert_array_equal(
+        function([], output, mode="c", givens={inputs[0]: held})(), f(plain)
+    )
+
+
+VALUES = [
+    1, 1.5, True, "1", None, 2**70, -1, 300, 1j, float("nan"), np.float32(0.1), np.float64(0.1),
+    np.int8(3), np.uint64(2**63), np.True_, np.array(2.0), np.array(2), np.array(2.0, "f4"),
+    np.array([1.0]), np.array(1.0, ">f8"), [1.0], np.ma.masked, object(), b"1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"strict": True}, {"allow_downcast": True}, {"allow_downcast": False}], ids=str
+)
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "float16", "int64", "int8", "uint8", "bool"]
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
+def test_the_quick_way_takes_what_the_long_way_takes(dtype, options):
+    """A call gives on all backends the same value, or the same error."""
+    given = T.tensor("given", dtype, ())
+    f = function([In(given, **options)], given, mode="c", name="f")
+    g = function([In(given, **options)], given, mode="numpy", name="f")
+    for value in VALUES:
+        found, expected = outcome(f, value), outcome(g, value)
+        assert found == expected, (value, found, expected)
+
+
+def outcome(f, *values):
+    try:
+        result = f(*values)
+    except (ArgumentError, TypeError, ValueError, OverflowError) as error:
+        return type(error), str(error)
+    return result.dtype, result.shape, result.tobytes()
+
+
+def test_forms_of_calls():
+    total = shared(0.0, "total")
+    f = function(
+        [x, In(a, "scale", 2.0)], {"y": x * a, "z": x - a}, updates={total: total + x}, mode="c"
+    )
+    assert f(3) == {"y": 6, "z": 1} == f(x=3) == f(3, scale=2.0)
+    assert total.get_value() == 9
+    for wrong in [(), (1, 2, 3)]:
+        with pytest.raises(ArgumentError):
+            f(*wrong)
+    with pytest.raises(ArgumentError, match="no argument 'q'"):
+        f(1, q=2)
+    assert total.get_value() == 9
+    assert (
+        function([x], [], updates={total: total * x}, mode="c")(2) == [] and total.get_value() == 18
+    )
+    assert function([x], None, updates={total: total * x}, mode="c")(2) is None
+    assert total.get_value() == 36
+    kept = function([x, In(a, value=1.0, update=a + x)], a * 2, mode="c")
+    assert [kept(1), kept(2), kept(3)] == [2, 4, 8]
+    given = function([x], T.exp(x) * a, givens={a: total}, mode="c")
+    assert given(0) == 36
+    count = shared(0, "count")
+    count.default_update = count + 1
+    f = function([], count, mode="c")
+    assert [f(), f(), f()] == [0, 1, 2] and count.get_value() == 3
+
+
+def test_an_update_is_stored_when_all_has_run():
+    first, second = shared(1.0), shared(np.zeros(2))
+    swap = function([v], first, updates={first: second.sum(), second: v * first}, mode="c")
+    assert swap([1, 2]) == 1 and first.get_value() == 0 and second.get_value().tolist() == [1, 2]
+    assert swap([1, 2]) == 0 and first.get_value() == 3 and second.get_value().tolist() == [0, 0]
+    out = second.get_value(borrow=True)
+    assert swap([5, 5]) == 3 and out.tolist() == [0, 0]  # what was lent is not written to
+
+
+def test_copies_and_pickles():
+    s = shared(np.ones(3), "s")
+    f = function([x], s.sum() * x, updates={s: s + x}, mode="c", name="f")
+    same, apart, quiet = f.copy(), f.copy(share_memory=False), f.copy(delete_updates=True)
+    other = shared(np.zeros(5))
+    swapped = f.copy(swap={s: other})
+    again = pickle.loads(pickle.dumps(f))
+    assert f(1) == 3 and same(1) == 6 and quiet(1) == 9 and s.get_value().tolist() == [3, 3, 3]
+    assert apart(1) == 3 and again(1) == 3 and again(1) == 6 and swapped(2) == 0
+    assert other.get_value().tolist() == [2] * 5 and s.get_value().tolist() == [3] * 3
+    assert again.maker.backend.name == "c" and again.get_shared()[0] is not s
+
+
+def test_profiles():
+    f = function([M], T.dot(M, M.T).sum() + T.sort(M, axis=0).sum(), mode="c", profile=True)
+    assert f.profile.peak_bytes is None
+    for n in (100, 200, 50):
+        f(np.ones((n, n)))
+    assert f.profile.calls == 3 and f.profile.seconds > 0
+    assert 200 * 200 * 8 <= f.profile.peak_bytes < 4 * 200 * 200 * 8
+    assert re.fullmatch(r"3 calls, [0-9.]+ s, \d+ bytes at most", f.profile.summary())
+    assert Profile().summary() == "0 calls, 0.000000 s"
+
+
+# errors -----------------------------------------------------------------------------------------
+def test_failed_checks_tell_the_users_line_and_change_nothing():
+    first, second = shared(1.0), shared(np.zeros(2))
+    total = v + w
+    kept = T.assert_op(total.sum(), T.all(total < 100), message="too large")
+    f = function([v, w], kept, updates={first: first + 1, second: second + kept}, mode="c")
+    here = test_failed_checks_tell_the_users_line_and_change_nothing.__code__
+    line = f"{Path(__file__).name}:{here.co_firstlineno + 2}"
+    with pytest.raises(ShapeError) as told:
+        f([1.0, 2.0], [1.0, 2.0, 3.0])
+    assert line in str(told.value) and "2" in str(told.value) and "3" in str(told.value)
+    with pytest.raises(AssertionError, match="too large"):
+        f([1.0, 200.0], [1.0, 2.0])
+    assert first.get_value() == 1 and second.get_value().tolist() == [0, 0]
+    f([1.0, 2.0], [1.0, 2.0])
+    assert first.get_value() == 2 and second.get_value().tolist() == [6, 6]
+
+
+def test_an_error_in_the_middle_of_a_scan_changes_nothing():
+    s, at = shared(0.0), T.lvector("at")
+    sums, _ = gradcore.scan(lambda i, e: e + v[i], sequences=at, outputs_info=s)
+    f = function([v, at], sums, updates={s: sums[-1]}, mode="c")
+    assert f([1.0, 2.0], [0, 1, 1]).tolist() == [1, 3, 5] and s.get_value() == 5
+    with pytest.raises(IndexError) as told:
+        f([1.0, 2.0], [0, 1, 7])
+    assert "7" in str(told.value) and Path(__file__).name in "".join(told.value.__notes__)
+    assert s.get_value() == 5
+
+    def refuse(value):
+        if value > 2:
+            raise KeyError("refused")
+
+    passed, _ = gradcore.scan(lambda e, h: h + Seen(refuse)(e), sequences=v, outputs_info=s)
+    g = function([v], passed, updates={s: passed[-1]}, mode="c")
+    with pytest.raises(KeyError, match="refused"):
+        g([1.0, 2.0, 3.0])
+    assert s.get_value() == 5 and g([1.0, 2.0]).tolist() == [6, 8]
+
+
+def test_text_that_does_not_compile_is_a_bug_report(monkeypatch):
+    render = CRenderer.render
+
+    def broken(self, program):
+        found = render(self, program)
+        found.text = found.text.replace("return 0;", "return nonsense;")
+        return found
+
+    monkeypatch.setattr(CRenderer, "render", broken)
+    with pytest.raises(CompileError, match=r"(?s)nonsense.*source is kept in.*it is a bug") as told:
+        function([x], x * 2, mode="c")
+    kept = Path(re.search(r"kept in (\S+\.c)", str(told.value))[1])
+    assert "nonsense" in kept.read_text()
+    kept.unlink()
+
+
+NO_COMPILER = """
+import json, warnings
+import gradcore, gradcore.tensor as T
+from gradcore.errors import UnavailableError
+x = T.dscalar("x")
+with warnings.catch_warnings(record=True) as noticed:
+    warnings.simplefilter("always")
+    f = gradcore.function([x], x ** 2)
+    g = gradcore.function([x], x ** 3, mode="FAST_RUN")
+    h = gradcore.function([x], x ** 3, mode="numpy")
+try:
+    gradcore.function([x], x, mode="c")
+except UnavailableError as error:
+    told = str(error)
+print(json.dumps([
+    f.maker.backend.name, float(f(3)), f.maker.remarks, g.maker.remarks, h.maker.remarks,
+    [(w.category.__name__, str(w.message), w.filename) for w in noticed], told,
+]))
+"""
+
+
+def test_without_a_compiler(tmp_path):
+    """Functions run on NumPy, with one notice; the C backend itself says what to install."""
+    false = tmp_path / "cc"
+    false.write_text("#!/bin/sh\nexit 1\n")
+    false.chmod(0o755)
+    hide = "import sys, importlib.util as u; f = u.find_spec\n"
+    hide += "u.find_spec = lambda name, *a: None if name == 'ziglang' else f(name, *a)\n"
+    for path in ("", str(tmp_path)):
+        backend, value, remarks, others, none, noticed, told = in_a_new_process(
+            hide + NO_COMPILER, PATH=path, CC="/nonexistent/cc", GRADCORE_CACHE_DIR=str(tmp_path)
+        )[0]
+        assert backend == "numpy" and value == 9 and remarks == others and none == []
+        ((category, message, file),) = noticed
+        assert category == "UnavailableWarning" and file == "<string>"
+        for sentence in (*remarks, message, told):
+            assert "'c' cannot run here: no C compiler works here: install gcc" in sentence
+        assert "run on 'numpy'" in message
+
+
+# many at once -----------------------------------------------------------------------------------
+def test_many_threads_call_one_function(rng):
+    """Each gets its own results; calls are under way at the same time."""
+    both = threading.Barrier(2)
+    f = function([M], [T.tanh(M).sum(axis=1), M.T * 2, T.dot(M, M.T).max()], mode=TWO)
+    given = [rng.random((40 + 10 * k, 50)) for k in range(6)]
+    expected = [f(m) for m in given]
+    wrong = []
+
+    def work(k):
+        for _ in range(60):
+            results = zip(f(given[k]), expected[k], strict=True)
+            wrong.extend(k for found, right in results if found.tobytes() != right.tobytes())
+
+    run_all([lambda k=k: work(k) for k in range(6)])
+    assert not wrong
+    meet = function([x], Seen(lambda value: both.wait(60))(x) + 1, mode="c")
+    results = []
+    run_all([lambda k=k: results.append(float(meet(k))) for k in range(2)])
+    assert sorted(results) == [1, 2]
+
+
+def run_all(functions):
+    threads = [threading.Thread(target=each) for each in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+
+
+def test_shared_updates_from_many_threads_keep_whole_values():
+    s = shared(np.zeros(2000), "s")
+    f = function([], s.sum(), updates={s: T.full((2000,), s[0] + 1)}, mode="c")
+    odd = []
+
+    def work():
+        for _ in range(300):
+            if f() % 2000 != 0:
+                odd.append(1)
+
+    run_all([work] * 4)
+    assert not odd and len(set(s.get_value())) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_functions_work_after_a_fork(rng):
+    f = function([M], [T.exp(M).sum(axis=0), T.dot(M, M)], mode=TWO)
+    given = rng.random((400, 400))
+    expected = [out.tobytes() for out in f(given)]
+    child = os.fork()
+    if child == 0:
+        same = [out.tobytes() for out in f(given)] == expected
+        new = function([x], T.exp(x) * 3, mode="c")(0.0) == 3
+        os._exit(0 if same and new else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [out.tobytes() for out in f(given)] == expected
+
+
+REDUCTIONS = {
+    "sum": lambda m: T.exp(m).sum(),
+    "columns": lambda m: T.exp(m).sum(axis=0),
+    "rows": lambda m: T.exp(m).sum(axis=1),
+    "max": lambda m: T.stack([m.max(), m.min()]),
+    "columns max": lambda m: m.max(axis=0),
+    "argmax": lambda m: m.argmax(axis=0),
+    "prod": lambda m: (1 + m / 1e6).prod(),
+    "logsumexp": lambda m: T.logsumexp(m, axis=1),
+    "softmax": lambda m: T.softmax(m),
+    "mean": lambda m: m.mean() + m.var(),
+    "dot": lambda m: T.dot(m.T, m),
+    "norm gradient": lambda m: T.grad(T.sqrt((m**2).sum()), m),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(1500, 300), (3, 200_000), (200_000, 3)], ids=str)
+def test_threads_change_rounding_at_most(name, shape, rng):
+    """Results are the same from run to run, and nearly the same on one thread and on two."""
+    if name == "dot" and max(shape) > 10_000 and shape[1] > shape[0]:
+        pytest.skip("the result has 40 billion elements")
+    given = rng.standard_normal(shape)
+    outputs = REDUCTIONS[name](M)
+    one, two = function([M], outputs, mode=ONE), function([M], outputs, mode=TWO)
+    assert one.source == two.source
+    first = two(given)
+    for _ in range(3):
+        assert two(given).tobytes() == first.tobytes()
+    np.testing.assert_allclose(one(given), first, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(
+        first, function([M], outputs, mode="numpy")(given), rtol=1e-10, atol=1e-10
+    )
+
+
+# what is not done again -------------------------------------------------------------------------
+def test_a_hundred_shapes_are_compiled_once(monkeypatch, tmp_path, rng):
+    compiled = []
+    original = compiler.Compiler.run
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "store"))
+
+    def counted(self, source, flags, into):
+        if "gc_entry" in source:
+            compiled.append(source)
+        return original(self, source, flags, into)
+
+    monkeypatch.setattr(compiler.Compiler, "run", counted)
+    loss = T.log(1 + T.exp(-T.dot(M, v))).mean()
+    f = function([M, v], [loss, T.grad(loss, v)], mode="c")
+    assert compiled == [f.source]
+    for n in range(1, 101):
+        given, weights = rng.standard_normal((n, 5)), rng.standard_normal(5)
+        value, gradient = f(given, weights)
+        z = given @ weights
+        np.testing.assert_allclose(value, np.log1p(np.exp(-z)).mean(), rtol=1e-12)
+        np.testing.assert_allclose(gradient, -(given.T @ (1 / (1 + np.exp(z)))) / n, rtol=1e-10)
+    function([M, v], [loss, T.grad(loss, v)], mode="c")
+    assert len(compiled) == 1
+
+
+def resident():
+    """Return the bytes of memory that this process has in use."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is counted on Linux only")
+def test_memory_stays_flat_over_many_calls():
+    s = shared(0.0)
+    f = function([x], T.grad(x**2, x), updates={s: s + x}, mode="c")
+    rows, n = function([M], T.softmax(M), mode="c"), T.lscalar("n")
+    steps, _ = gradcore.scan(lambda h: h * x, outputs_info=T.ones_like(x), n_steps=n)
+    loop = function([x, n], T.grad(steps[-1], x), mode="c")
+    given = np.ones((30, 30))
+
+    def turn():
+        for _ in range(100_000):
+            f(1.0)
+        for _ in range(3000):
+            rows(given)
+            rows(given.T)
+            loop(1.0, 20)
+            with pytest.raises(ArgumentError):
+                f("odd")
+
+    turn()
+    gc.collect()
+    before = resident()
+    turn()
+    turn()
+    gc.collect()
+    assert resident() - before < 3_000_000
+    assert s.get_value() == 300_000
+
+
+def test_big_results_take_the_place_of_dropped_ones():
+    f = function([v], v * 2, mode="c")
+    given = np.ones(1_000_000)
+    runtime.trim()
+    first = f(given)
+    place = first.ctypes.data
+    second = f(given)
+    assert second.ctypes.data != place
+    del first
+    for _ in range(5):
+        again = f(given)
+        assert again.ctypes.data == place and again[-1] == 2
+        del again
+    part = second[5:7]
+    del second
+    f(given * 3)
+    assert part.tolist() == [2, 2]
+
+
+def test_functions_that_are_dropped_leave_nothing():
+    def turn(k):
+        f = function([v], T.exp(v) * k, mode="c")
+        f(np.ones(100_000))
+
+    for k in range(2):
+        turn(k)
+    gc.collect()
+    before = len([o for o in gc.get_objects() if type(o).__name__ in ("Executable", "Bound")])
+    for k in range(2):
+        turn(k)
+    gc.collect()
+    after = len([o for o in gc.get_objects() if type(o).__name__ in ("Executable", "Bound")])
+    assert after == before
+
+
+def test_warnings_are_not_raised():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        f = function(
+            [x, T.lscalar("i")], [T.log(x) / 0, T.sqrt(x - 5)], mode="c", on_unused_input="ignore"
+        )
+        assert f(0, 1)[0] == -np.inf and np.isnan(f(0, 1)[1])
