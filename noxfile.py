@@ -1,5 +1,6 @@
 """Sessions for developers: ``nox --list`` names them, ``nox -s NAME`` runs one."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,32 @@ def conformance(session: nox.Session, backend: str) -> None:
     session.run("pytest", *own, "tests/test_random_graphs.py", "--numprocesses", "auto", "-q")
     tutorial = ["pytest", "tests/test_tutorial.py", "-q"]
     session.run(*tutorial, env={"GRADCORE_FLAGS": f"mode={backend}"})
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run the C backend with all of its C checked for errors of memory and undefined behaviour."""
+    session.install("-e", ".[test]")
+    compiler = os.environ.get("CC", "gcc")
+    found = (
+        session.run(compiler, f"-print-file-name={name}.so", external=True, silent=True)
+        for name in ("libasan", "libubsan")
+    )
+    environment = {
+        "CC": compiler,
+        "GRADCORE_CFLAGS": "-fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g1",
+        "GRADCORE_CACHE_DIR": str(Path(session.create_tmp(), "cache").resolve()),
+        "LD_PRELOAD": " ".join(path.strip() for path in found),
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python leaves what lives until its end
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "PYTHONMALLOC": "malloc",
+    }
+    given = session.posargs or ("--level", "core", "--numprocesses", "2")
+    session.run(
+        "python", "-m", "pytest", "--pyargs", "gradcore.conformance", "--gradcore-backend", "c",
+        "-q", *given, env=environment,
+    )  # fmt: skip
+    session.run("python", "-m", "pytest", "-q", "tests/test_c.py", env=environment)
 
 
 @nox.session
