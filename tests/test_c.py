@@ -589,6 +589,43 @@ def test_threads_change_rounding_at_most(name, shape, rng):
     )
 
 
+at = T.lvector("at")
+RACES = {
+    "scatter by adding": T.inc_subtensor(T.zeros(50)[at], v),
+    "scatter by setting": T.set_subtensor(T.zeros(50)[at], v),
+    "gradient of a gather": T.grad(T.sum(v[at] ** 2), v),
+    "first of equals": [M.argmax(), M.argmin(), M.argmax(axis=0), M.argmin(axis=1)],
+    "equals share": [T.grad(M.max(axis=0).sum(), M), T.grad(M.max(), M)],
+    "cumulative": [M.cumsum(), M.cumsum(axis=0), M.cumsum(axis=1)],
+    "orders": [T.sort(M, axis=0), T.argsort(M, axis=1)],
+    "masks": [M[M > 2], T.nonzero(M)[0]],
+    "truth": [(M > 2).any(), (M >= 0).all(), (M > 2).any(axis=0)],
+    "products": T.grad((1 + M / 1e4).prod(axis=0).sum(), M),
+    "integers": [M.astype("int8").sum(), M.astype("bool").sum(axis=0)],
+    "a NaN": [M.max(), M.min(axis=0), M.argmax(axis=0), M.argmin()],
+}
+
+
+@pytest.mark.parametrize("name", RACES)
+def test_steps_that_meet_do_not_race(name, rng):
+    """Where steps on several threads touch the same element, or equals must be told apart."""
+    matrix = rng.integers(0, 4, (2000, 200)).astype("float64")
+    if name == "a NaN":
+        matrix[1700, 3] = matrix[1900] = np.nan
+    values = [matrix, rng.integers(0, 5, 300_000).astype("float64"), rng.integers(0, 50, 300_000)]
+
+    def run(mode):
+        f = function([M, v, at], RACES[name], mode=mode, on_unused_input="ignore")
+        found = [f(*values) for _ in range(3)]
+        return found[0] if isinstance(found[0], list) else found
+
+    expected = run("numpy")
+    for threads in (1, 2, 7):
+        for found, right in zip(run(gradcore.Mode("c", threads=threads)), expected, strict=True):
+            assert found.dtype == right.dtype
+            np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-12)
+
+
 # what is not done again -------------------------------------------------------------------------
 def test_a_hundred_shapes_are_compiled_once(monkeypatch, tmp_path, rng):
     compiled = []
