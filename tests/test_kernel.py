@@ -362,10 +362,10 @@ def test_checks_by_hand():
         Check(0, less(n, integer(3)), (n, n + 1)),
         Allocate(y),
         filled(y),
-        checks=[lambda *values: ValueError(values)],
+        checks=[lambda values: ValueError(values)],
     )
     np.testing.assert_array_equal(f(X[:2])[0], [0.5, 0.5])
-    with pytest.raises(ValueError, match=r"\(3, 4\)"):
+    with pytest.raises(ValueError, match="3, 4"):
         f(X)
 
 

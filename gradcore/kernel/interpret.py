@@ -418,7 +418,7 @@ class _Run:
         assert s.condition.dtype == "bool", s
         assert len(s.values) <= REASONS, s
         if not self.value(s.condition):
-            raise self.program.checks[s.number](*(int(self.value(x)) for x in s.values))
+            raise self.program.checks[s.number](tuple(int(self.value(x)) for x in s.values))
 
     def allocate(self, buffer: Buffer) -> None:
         """Make a buffer."""

@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradcore.graph.nodes import literal_dtype
+from gradcore.graph.types import FLOATS
 from gradcore.language import Operators
 from gradcore.ops.elementwise import Elementwise, row
 
@@ -38,9 +40,21 @@ class Expr(Operators):
     dtype: str
 
     def apply(self, op: Any, arguments: tuple[Any, ...]) -> Expr:
-        """Return ``op`` applied to scalars; Python numbers take the dtype of this one."""
-        operands = [a if isinstance(a, Expr) else Literal(a, self.dtype) for a in arguments]
+        """Return ``op`` applied to scalars; Python numbers take the dtype of this one.
+
+        Where it cannot hold them (a float beside a condition, in a choice), they take that of
+        another operand, or the one that they have in a graph.
+        """
+        operands = [a if isinstance(a, Expr) else self._beside(a, arguments) for a in arguments]
         return call(op, operands, op.result(*(x.dtype for x in operands)))
+
+    def _beside(self, number: Any, arguments: tuple[Any, ...]) -> Literal:
+        real = isinstance(number, float)
+        if self.dtype != "bool" and (not real or self.dtype in FLOATS):
+            return Literal(number, self.dtype)
+        others = [x.dtype for x in arguments if isinstance(x, Expr)]
+        wide = [dtype for dtype in others if dtype in FLOATS or not (real or dtype == "bool")]
+        return Literal(number, wide[0] if wide else literal_dtype(number, others))
 
 
 class Literal(Expr):
@@ -112,9 +126,7 @@ class Load(Expr):
 
     def __eq__(self, other: object) -> bool:
         """Return whether it is the same element."""
-        return (
-            isinstance(other, Load) and self.buffer is other.buffer and self.index == other.index
-        )
+        return isinstance(other, Load) and self.buffer is other.buffer and self.index == other.index
 
     def __hash__(self) -> int:
         """Hash the buffer and the index."""
@@ -175,7 +187,12 @@ def extent_of(value: Expr) -> Any:
 
 # arithmetic on indices --------------------------------------------------------------------------
 def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
-    """Return ``op`` of ``operands``; arithmetic on indices is simplified."""
+    """Return ``op`` of ``operands``; arithmetic on indices is simplified.
+
+    A row without code is what its expansion makes of ``operands``.
+    """
+    if op.code is None and op.expansion is not None:
+        return _expanded(op, op.expansion, operands, dtype)
     found = None
     if dtype in ("int64", "bool"):
         if all(isinstance(x, Literal) for x in operands) and _exact(operands):
@@ -184,6 +201,19 @@ def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
         if rule is not None and _exact(operands):
             found = rule(*operands)
     return Call(op, tuple(operands), dtype) if found is None else cast(found, dtype)
+
+
+def _expanded(
+    op: Elementwise, expansion: Callable[..., Any], operands: Sequence[Expr], dtype: str
+) -> Expr:
+    """Return ``op`` written with other rows, in the dtypes in which it takes its operands.
+
+    float16 is computed in float32 and rounded once, as one row is.
+    """
+    taken = op.takes([x.dtype for x in operands], dtype)
+    wide = ["float32" if want == "float16" else want for want in taken]
+    found = expansion(*(cast(x, want) for x, want in zip(operands, wide, strict=True)))
+    return cast(found if isinstance(found, Expr) else Literal(found, wide[-1]), dtype)
 
 
 def _exact(operands: Sequence[Expr]) -> bool:
@@ -280,6 +310,10 @@ def _equal(x: Expr, y: Expr) -> Expr | None:
     return Literal(True, "bool") if x == y else None
 
 
+def _unchanged(x: Expr) -> Expr | None:
+    return x if x.dtype == "int64" else None
+
+
 def _same(x: Expr, y: Expr) -> Expr | None:
     return x if x == y else None
 
@@ -301,8 +335,8 @@ SIMPLER: dict[str, Callable[..., Expr | None]] = {
     "ge": _at_least,
     "eq": _equal,
     "switch": _choice,
-    "cast_int64": lambda x: x if x.dtype == "int64" else None,
-    "identity": lambda x: x,
+    "cast_int64": _unchanged,
+    "identity": _unchanged,
 }
 """Laws of arithmetic on integers, by row: a simpler expression, or None."""
 
@@ -470,7 +504,7 @@ class Check:
 
 @dataclass(eq=False, slots=True)
 class Allocate:
-    """Memory for a buffer: that of ``reused``, of the same size and not needed any more, if given."""
+    """Memory for a buffer: that of ``reused``, of the same size and not needed any more, or new."""
 
     buffer: Buffer
     reused: Buffer | None = None

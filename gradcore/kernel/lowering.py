@@ -34,13 +34,13 @@ from gradcore.kernel.ir import (
     cast,
     parts,
 )
-from gradcore.kernel.nests import Block, Kind, Layout, Nest, Opaque, Plain, Range
+from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import Elementwise, row
 from gradcore.ops.index import Subtensor
 from gradcore.ops.scan import Scan
 
-Failure: TypeAlias = Callable[..., Exception]
+Failure: TypeAlias = Callable[[Sequence[int]], Exception]
 """What makes an exception of the values that a check told."""
 
 DEEPEST = 30
@@ -150,8 +150,8 @@ class Lowering:
         """Return a loop for each axis that is not of extent 1, and the index that they make."""
         loops: list[Range] = []
         index: list[Expr] = []
-        for axis, n in enumerate(shape):
-            n = self.layout.extents.best(n)
+        for axis, extent in enumerate(shape):
+            n = self.layout.extents.best(extent)
             if n == ONE:
                 index.append(ZERO)
                 continue
@@ -338,8 +338,10 @@ class Lowering:
             return False
         if isinstance(reader.op, Scan):
             place = reader.inputs.index(variable) - 1
-            return 0 <= place < reader.op.sequences and variable.owner is not None and (
-                is_arithmetic(variable.owner.op)
+            return (
+                0 <= place < reader.op.sequences
+                and variable.owner is not None
+                and (is_arithmetic(variable.owner.op))
             )
         return isinstance(reader.op, Subtensor)
 
@@ -372,8 +374,8 @@ def is_arithmetic(op: Op) -> bool:
 def _explained(failure: Failure, node: Apply) -> Failure:
     """Return ``failure``, whose exceptions tell the user's line too."""
 
-    def told(*values: int) -> Exception:
-        error = failure(*values)
+    def told(values: Sequence[int]) -> Exception:
+        error = failure(values)
         explain(error, node, ())
         return error
 

@@ -482,9 +482,7 @@ class Layout:
         for init in nest.inits:
             loops = [Range(Symbol(loop.symbol.name), loop.extent) for loop in inner]
             renamed = {old.symbol: new.symbol for old, new in zip(inner, loops, strict=True)}
-            index = tuple(
-                renamed.get(x, x) if isinstance(x, Symbol) else x for x in init.index
-            )
+            index = tuple(renamed.get(x, x) if isinstance(x, Symbol) else x for x in init.index)
             self.add(level.before, Nest(loops, [Store(init.buffer, index, init.value)]))
 
     def put(self, block: Block, item: Opaque) -> None:
@@ -507,9 +505,7 @@ class Layout:
         """Let ``buffer`` last as long as what ``block`` holds."""
         self._use(block.path, [(buffer, ())], ())
 
-    def _use(
-        self, path: Path, reads: Iterable[Access], writes: Iterable[Access]
-    ) -> None:
+    def _use(self, path: Path, reads: Iterable[Access], writes: Iterable[Access]) -> None:
         for accesses, writing in ((reads, False), (writes, True)):
             for buffer, index in accesses:
                 self.uses.setdefault(buffer.root, []).append(Use(path, index, writing))

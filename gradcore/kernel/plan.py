@@ -40,7 +40,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.lowering import Lowering, named
-from gradcore.kernel.nests import Block, Choice, Iteration, Level, Path, Plain, Region, Straight
+from gradcore.kernel.nests import Block, Choice, Iteration, Level, Path, Plain, Straight
 from gradcore.printing import pp
 
 assert rules.__doc__  # registers the rules
@@ -68,13 +68,7 @@ def _output(low: Lowering, graph: FunctionGraph, position: int) -> Buffer:
     """Return the buffer of an output: the one that holds it, or a copy."""
     value = low.value(graph.outputs[position])
     buffer = value.buffer
-    own = (
-        buffer is not None
-        and buffer.ndim > 0
-        and buffer.role == "work"
-        and buffer.alias is None
-        and all(use.path == () or not isinstance(use.path[0], Region) or not use.writes or buffer.whole for use in low.layout.uses.get(buffer, ()))
-    )
+    own = buffer is not None and buffer.ndim > 0 and buffer.role == "work" and buffer.alias is None
     if not own:
         buffer = low.new(named(graph.outputs[position]), value.dtype, value.shape)
         low.fill(buffer, value.read)
@@ -91,7 +85,7 @@ class _Memory:
         self.known: dict[tuple[Expr, str], list[Buffer]] = {}
 
     def free(self, buffer: Buffer) -> Buffer | None:
-        """Return a buffer of the size of ``buffer`` that nothing touches any more when it is made."""
+        """Return a buffer of the size of ``buffer`` that is not touched from there on."""
         same = self.known.get(_size(buffer), [])
         start = self.block.first[buffer]
         for k, other in enumerate(same):
@@ -253,9 +247,7 @@ class _Planner:
                     found += self.level(item)
                 case Iteration(index, extent, region):
                     body = self.block(region.block, region.block.path)
-                    found.append(
-                        For(index.final, self.expr(extent), [Scope(body)], ordered=True)
-                    )
+                    found.append(For(index.final, self.expr(extent), [Scope(body)], ordered=True))
                 case Choice(condition, then, orelse):
                     branches = [self.block(r.block, r.block.path) for r in (then, orelse)]
                     found.append(If(self.expr(condition), *branches))
@@ -297,9 +289,5 @@ class _Planner:
                 kept = self.shrunk.get(target, (target,))[0]
             reductions.append(Reduction(kept, reduction.row))
         parallel = not level.path and not ordered
-        loop = For(
-            level.symbol, self.expr(level.extent), body, ordered, reductions, parallel
-        )
+        loop = For(level.symbol, self.expr(level.extent), body, ordered, reductions, parallel)
         return [*before, loop]
-
-

@@ -41,19 +41,21 @@ from gradcore.kernel.ir import (
     Scope,
     Statement,
     Store,
-    Strided,
     Symbol,
 )
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.scalars import CAST_DTYPES
 
-RESERVED = frozenset(
-    """auto break case char const continue default do double else enum extern float for goto if
-    inline int long register restrict return short signed sizeof static struct switch typedef
-    union unsigned void volatile while asm typeof call context begin end part parts frame error f
-    in own out k p linux unix y0 y1 j0 j1 yn jn gamma main index signgam remainder div abs exp log
-    math_errhandling NAN""".split()
-)
+# fmt: off
+RESERVED = frozenset((
+    "NAN", "abs", "asm", "auto", "begin", "break", "call", "case", "char", "const", "context",
+    "continue", "default", "div", "do", "double", "else", "end", "enum", "error", "exp", "extern",
+    "f", "float", "for", "frame", "gamma", "goto", "if", "in", "index", "inline", "int", "j0",
+    "j1", "jn", "k", "linux", "log", "long", "main", "math_errhandling", "out", "own", "p",
+    "part", "parts", "register", "remainder", "restrict", "return", "short", "signed", "signgam",
+    "sizeof", "static", "struct", "switch", "typedef", "typeof", "union", "unix", "unsigned",
+    "void", "volatile", "while", "y0", "y1", "yn",
+))
+# fmt: on
 """Words of the language, of units, and of what they include."""
 
 TAKEN = re.compile(
@@ -63,6 +65,9 @@ TAKEN = re.compile(
 
 FUNCTIONS = frozenset(name + end for name in scalar.LIBRARY for end in ("", "f"))
 """Functions that are called by these names, which no register may have."""
+
+ARGUMENTS = "gc_call *call, void *context, int64_t begin, int64_t end, int32_t part"
+"""What a function for a part of a loop is given."""
 
 PARTS = 64
 """How many threads share a loop at most."""
@@ -547,8 +552,9 @@ class Renderer:
             self.fields[buffer] = None
             offset = f" + part * {self.size(buffer)}" if parallel else ""
             self.unit.add(f"{ctype} *restrict {own} = f->{own}{offset};")
-        partial = [r for r in s.reductions if r.row is not None] if parallel else []
+        partial = s.reductions if parallel else []
         for r in partial:
+            assert r.row is not None
             if isinstance(r.target, Buffer):
                 own, ctype = self.name(r.target), scalar.CTYPES[r.target.dtype]
                 self.extra.append(f"{ctype} *{own}_parts;")
@@ -576,8 +582,7 @@ class Renderer:
         self.unit.add("return 0;")
         self.nests.append(
             [
-                f"static int32_t {name}(gc_call *call, void *context, int64_t begin, int64_t end, "
-                "int32_t part) {",
+                f"static int32_t {name}({ARGUMENTS}) {{",
                 "    frame *f = context;",
                 "    (void)call, (void)begin, (void)end, (void)part;",
                 *self.unit.lines,
@@ -614,7 +619,10 @@ class Renderer:
             for buffer in rows:
                 self.allocate(buffer)
             error = self.fresh("failed")
-            add(f"const int32_t {error} = {name}(call, f, 0, 0, 0);", f"if ({error}) return {error};")
+            add(
+                f"const int32_t {error} = {name}(call, f, 0, 0, 0);",
+                f"if ({error}) return {error};",
+            )
             return
         add("{")
         self.unit.depth += 1
@@ -736,7 +744,8 @@ class Renderer:
                 if isinstance(n, Symbol):
                     lines.append(f"f->{self.name(n)} = in[{k}].shape[{axis}];")
         for buffer in program.constants:
-            lines.append(f"f->{self.name(buffer)} = call->library[{self._datum(buffer)}];")
+            datum = f"call->library[{self._datum(buffer)}]"
+            lines += [f"f->{self.name(buffer)} = {datum};"]
         return lines
 
     def _datum(self, buffer: Buffer) -> int:

@@ -2,9 +2,10 @@
 
 A row says its code in C with a few words more: ``{0}`` is an operand in the dtype in which the row
 takes it, ``{0:wrap}`` the same where integers must wrap instead of overflow, and ``@exp`` the
-function ``exp`` for that dtype.  A mapping gives code by kind: bool, uint, int, float; a kind
-that is not there has the code of the next one.  float16 is computed in float and rounded after
-every operation, as NumPy does.
+function ``exp`` for that dtype.  A mapping gives code by kind: bool, uint, int, float; a kind that
+is not there has the code of the next one.  A row may say how it is written with other rows instead,
+and is replaced by its ``expansion`` in programs (`gradcore.kernel.ir.call`).  float16 is computed
+in float and rounded after every operation, as NumPy does.
 
 The decision: one declaration on the row serves every renderer of C-like text, and the functions
 behind it are C too (``mathematics.h``), branch-free, so that the compiler vectorizes the loops
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph.types import FLOATS, SIGNED
+from gradcore.kernel.ir import Call, Symbol, call, parts
 from gradcore.ops.elementwise import Elementwise
 
 CTYPES: dict[str, str] = {
@@ -154,13 +156,20 @@ def expression(
 
 
 def lacks(row: Elementwise, given: Sequence[str], result: str) -> str | None:
-    """Return why kernels cannot have a row on these dtypes, as a sentence; None if they can."""
-    if row.code is None:
-        missing = f"{row.name} has no scalar code: its row gives neither `code` nor `expansion`"
-        return missing if row.expansion is None else None
+    """Return why kernels cannot have a row on these dtypes, as a sentence; None if they can.
+
+    A row without code can be had if all rows can of which its expansion is made.
+    """
+    if row.code is None and row.expansion is None:
+        return f"{row.name} has no scalar code: its row gives neither `code` nor `expansion`"
     unknown = [dtype for dtype in (*given, result) if dtype not in CTYPES]
     if unknown:
         return f"{row.name} has no scalar code for {unknown[0]}"
+    if row.code is None:
+        made = call(row, [Symbol("x", dtype) for dtype in given], result)
+        calls = (x for x in parts(made) if isinstance(x, Call))
+        found = (lacks(x.row, [y.dtype for y in x.operands], x.dtype) for x in calls)
+        return next((reason for reason in found if reason is not None), None)
     code, taken = _code(row, tuple(given), result)
     for name in _CALL.findall(code):
         if not _known(name, taken[-1]):

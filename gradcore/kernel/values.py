@@ -58,7 +58,8 @@ class Value:
     def stretched(self, index: Sequence[Expr]) -> Expr:
         """Return the element for an index into what it broadcasts to."""
         last = index[len(index) - self.ndim :]
-        return self.read(tuple(ZERO if n == ONE else i for n, i in zip(self.shape, last, strict=True)))
+        pairs = zip(self.shape, last, strict=True)
+        return self.read(tuple(ZERO if n == ONE else i for n, i in pairs))
 
     @property
     def operand(self) -> Operand:
@@ -126,7 +127,5 @@ def strided(value: Value) -> Strided | None:
     if None in found:
         return None
     terms = [f for f in found if f is not None]
-    steps = tuple(
-        tuple(moving.get(s, ZERO) for _, moving in terms) for s in symbols
-    )
+    steps = tuple(tuple(moving.get(s, ZERO) for _, moving in terms) for s in symbols)
     return Strided(element.buffer, tuple(first for first, _ in terms), value.shape, steps)

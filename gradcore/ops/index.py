@@ -176,7 +176,8 @@ def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequen
     """
     rest = iter(indices)
     advanced = is_advanced(pattern)
-    rank = max((i.ndim for i, e in zip(indices, _slots(pattern), strict=True) if e is Slot.ARRAY), default=0)
+    arrays = [i for i, e in zip(indices, _slots(pattern), strict=True) if e is Slot.ARRAY]
+    rank = max((i.ndim for i in arrays), default=0)
     positions = [p for p, e in enumerate(pattern) if not isinstance(e, Slice) and e is not None]
     together = positions == list(range(positions[0], positions[-1] + 1)) if positions else False
     front = advanced and not together
@@ -189,18 +190,18 @@ def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequen
         if entry is None:
             place += 1
         elif isinstance(entry, Slice):
-            bounds = [next(rest)() if b is Slot.SCALAR else b for b in entry.bounds]
-            found.append(_slice_element(x.extent(axis), *bounds, at[place]))
+            first, last, step = (next(rest)() if b is Slot.SCALAR else b for b in entry.bounds)
+            found.append(_slice_element(x.extent(axis), first, last, step, at[place]))
             place += 1
         else:
             if advanced and not seen and not front:
                 start, place = place, place + rank
             seen = True
+            index = entry
             if isinstance(entry, Slot):
-                index = next(rest)
-                some = at[start : start + rank][rank - index.ndim :]
-                entry = index.stretched(some)
-            found.append(_from_front(entry, x.extent(axis)))
+                array = next(rest)
+                index = array.stretched(at[start : start + rank][rank - array.ndim :])
+            found.append(_from_front(index, x.extent(axis)))
     return (*found, *at[place:])
 
 

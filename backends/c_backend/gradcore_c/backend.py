@@ -50,7 +50,7 @@ class CBackend(LoopBackend):
         addresses += [buffer.data.ctypes.data for buffer in rendered.data]
 
         def failed(number: int, values: tuple[int, ...]) -> BaseException:
-            return program.checks[number](*values)
+            return program.checks[number](values)
 
         made = runtime.make(
             address,

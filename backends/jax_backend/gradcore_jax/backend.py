@@ -173,7 +173,7 @@ class JaxBackend(ArrayBackend):
         fallback: Collection[Apply] = (),
     ) -> Executable:
         """Return a function that runs ``graph``; with a profile, node by node."""
-        noted = None if profile is None else Awaited(profile.calls, profile.seconds, profile.nodes)
+        noted = None if profile is None else Awaited(nodes=profile.nodes)
         dtypes = [v.dtype for v in graph.outputs]
         with self.scope():
             run = self.runner(graph, fallback, noted)

@@ -19,7 +19,6 @@ from gradcore.kernel.ir import (
     Symbol,
     as_expr,
     call,
-
 )
 from gradcore.kernel.lowering import Failure, Lowering, by_element, named, rule
 from gradcore.kernel.nests import Choice, Region
@@ -37,7 +36,7 @@ def check(low: Lowering, node: Apply) -> None:
     for condition in node.inputs[1:]:
         value = low.value(condition)
         holds = Load(reduced(low, "holds", "all", value, range(value.ndim), "bool"), ())
-        low.check(holds, [], lambda: AssertionFailedError(op.message, node.where))
+        low.check(holds, [], lambda ns: AssertionFailedError(op.message, node.where))
     by_element(low, node)
 
 
@@ -62,16 +61,15 @@ def in_python(low: Lowering, node: Apply) -> None:
         extents.append(symbols)
         writes.append(pointer)
         low.values[output] = held(pointer)
-    low.put(
-        Callback(len(low.callbacks), tuple(reads), tuple(writes), tuple(extents)), defines=True
-    )
+    low.put(Callback(len(low.callbacks), tuple(reads), tuple(writes), tuple(extents)), defines=True)
     low.callbacks.append(node)
     for n, symbol, axis in known:
         low.equal([n, symbol], _reshaped(node, axis))
 
 
 def _reshaped(node: Apply, axis: int) -> Failure:
-    def failure(want: int, have: int) -> Exception:
+    def failure(extents: Sequence[int]) -> Exception:
+        want, have = extents
         return ShapeError(
             f"{node.op} returned an extent of {have} at axis {axis}, which is to be {want}",
             node.where,
@@ -148,5 +146,3 @@ def _chosen(low: Lowering, variable: Variable) -> tuple[list[Symbol], Buffer]:
         for n, symbol in zip(variable.type.shape, symbols, strict=True)
     ]
     return symbols, Buffer(name, variable.dtype, shape, "pointer")
-
-

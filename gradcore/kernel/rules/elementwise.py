@@ -32,7 +32,7 @@ def check_extents(low: Lowering, node: Apply, operands: Sequence[Value], core: i
 
 
 def _disagree(node: Apply, axis: int) -> Failure:
-    def failure(*extents: int) -> Exception:
+    def failure(extents: Sequence[int]) -> Exception:
         hint = (
             "an extent of 1 stretches only if it is known to be 1 when the graph is "
             "built: declare it (T.row, T.col, T.tensor(dtype, shape=(1, None)))"
@@ -63,9 +63,8 @@ def elementwise(low: Lowering, node: Apply) -> None:
         read = [value.stretched(index) for value in operands]
         return call(op, read, output.dtype)
 
-    if low.read_in_place(output):
-        low.viewed(output, shape, element, operands)
-    elif not shape and all(low.known_at_entry(x.read(())) for x in operands) and discrete(node):
+    early = discrete(node) and all(low.known_at_entry(x.read(())) for x in operands if not shape)
+    if low.read_in_place(output) or (not shape and early):
         low.viewed(output, shape, element, operands)
     else:
         low.computed(output, shape, element)
@@ -74,5 +73,3 @@ def elementwise(low: Lowering, node: Apply) -> None:
 def discrete(node: Apply) -> bool:
     """Return whether a node is arithmetic on integers, such as a shape is made of."""
     return all(v.type.is_discrete for v in (*node.inputs, *node.outputs))
-
-

@@ -10,7 +10,6 @@ from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.kernel.ir import (
     ZERO,
-
     Expr,
     If,
     Index,
@@ -26,7 +25,7 @@ from gradcore.kernel.ir import (
     integer,
     product,
 )
-from gradcore.kernel.lowering import Lowering, named, rule
+from gradcore.kernel.lowering import Failure, Lowering, named, rule
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
 from gradcore.kernel.values import Value, held
@@ -72,7 +71,7 @@ def _indices(low: Lowering, pattern: Pattern, x: Value, given: Sequence[Value]) 
                     low.check(
                         call(NEQ, (step, ZERO), "bool"),
                         [],
-                        lambda: ValueError("slice step cannot be zero"),
+                        lambda ns: ValueError("slice step cannot be zero"),
                     )
                 elif bound is Slot.SCALAR:
                     next(rest)
@@ -89,7 +88,7 @@ def _indices(low: Lowering, pattern: Pattern, x: Value, given: Sequence[Value]) 
         met = [a.shape[place] for a in arrays if a.ndim >= -place]
         low.equal(
             [n for n in met if n != Literal(1, "int64")],
-            lambda *ns: IndexError(f"shape mismatch: indices of extents {ns} cannot broadcast"),
+            lambda ns: IndexError(f"shape mismatch: indices of extents {ns} cannot broadcast"),
         )
     return indices
 
@@ -98,8 +97,10 @@ def _outside(k: Expr, n: Expr) -> Expr:
     return call(OR, (call(LT, (k, -n), "bool"), call(GE, (k, n), "bool")), "bool")
 
 
-def _out_of_bounds(axis: int):
-    return lambda k, n: IndexError(f"index {k} is out of bounds for axis {axis} with size {n}")
+def _out_of_bounds(axis: int) -> Failure:
+    return lambda ns: IndexError(
+        f"index {ns[0]} is out of bounds for axis {axis} with size {ns[1]}"
+    )
 
 
 def _check_array(low: Lowering, index: Value, n: Expr, axis: int) -> None:
@@ -153,16 +154,15 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
     x, y, *given = (low.value(v) for v in node.inputs)
     indices = _indices(low, op.pattern, x, given)
     part = [
-        low.extent(n)
-        for n in indexed_shape(op.pattern, x.operand, [i.operand for i in indices])
+        low.extent(n) for n in indexed_shape(op.pattern, x.operand, [i.operand for i in indices])
     ]
     y_type = node.inputs[1].type
     for axis in range(-y.ndim, 0):
         if y_type.shape[axis] != 1:
             low.equal(
                 [y.shape[axis], part[axis]],
-                lambda m, n: ShapeError(
-                    f"cannot write an extent of {m} into a part of extent {n}", node.where
+                lambda ns: ShapeError(
+                    f"cannot write an extent of {ns[0]} into a part of extent {ns[1]}", node.where
                 ),
             )
     if _one_a_row(low, node, x, y, indices):
@@ -173,21 +173,18 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
         low.fill(result, x.read)
     low.values[output] = held(result)
     loops, index = low.ranges(part)
-    at = tuple(
-        as_expr(i) for i in indexed_element(op.pattern, held(result), tuple(index), indices)
-    )
+    at = tuple(as_expr(i) for i in indexed_element(op.pattern, held(result), tuple(index), indices))
     value = cast(y.stretched(tuple(index)), output.dtype)
     if not op.overwrite:
-        value = call(row("or_" if output.dtype == "bool" else "add"), (Load(result, at), value), output.dtype)
+        plus = row("or_" if output.dtype == "bool" else "add")
+        value = call(plus, (Load(result, at), value), output.dtype)
     for loop in loops:
         own = any(i is loop.symbol for i in at)
         loop.kind = Kind.MAP if own or not is_advanced(op.pattern) else Kind.ORDERED
     low.place(Nest(loops, [Store(result, at, value)]))
 
 
-def _one_a_row(
-    low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence[Value]
-) -> bool:
+def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence[Value]) -> bool:
     """Let ``x[arange(m), columns] += y`` be read in place, where each row is written once.
 
     That is how the gradient of a cross-entropy comes: rows of zeros, with one element each.
@@ -254,9 +251,7 @@ def nonzero(low: Lowering, node: Apply) -> None:
     loops, index = low.ranges(x.shape)
     for loop in loops:
         loop.kind = Kind.ORDERED
-    found: list[Statement] = [
-        Store(out, (here,), i) for out, i in zip(outputs, index, strict=True)
-    ]
+    found: list[Statement] = [Store(out, (here,), i) for out, i in zip(outputs, index, strict=True)]
     low.place(Nest(loops, [If(is_set(tuple(index)), [*found, Store(place, (), here + 1)])]))
     for v, out in zip(node.outputs, outputs, strict=True):
         low.values[v] = held(out)
@@ -295,5 +290,3 @@ def sort(low: Lowering, node: Apply) -> None:
             lambda i: result.read((*i[:axis], *i[axis + 1 :], i[axis])),
         )
     )
-
-

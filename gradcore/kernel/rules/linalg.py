@@ -7,10 +7,8 @@ import math
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.kernel.ir import (
-
     Buffer,
     Expr,
-
     Literal,
     Load,
     Matmul,
@@ -40,8 +38,9 @@ def dot(low: Lowering, node: Apply) -> None:
     x, y = (low.value(v) for v in node.inputs)
     low.equal(
         [x.shape[-1], y.shape[0]],
-        lambda m, n: ShapeError(
-            f"dot of {node.inputs[0]} and {node.inputs[1]}: the inner extents {m} and {n} differ",
+        lambda ns: ShapeError(
+            f"dot of {node.inputs[0]} and {node.inputs[1]}: "
+            f"the inner extents {ns[0]} and {ns[1]} differ",
             node.where,
         ),
     )
@@ -89,7 +88,7 @@ def matmul(low: Lowering, node: Apply) -> None:
     x, y = (low.value(v) for v in node.inputs)
     low.equal(
         [x.shape[-1], y.shape[-2]],
-        lambda m, n: ShapeError(f"matmul: the inner extents {m} and {n} differ", node.where),
+        lambda ns: ShapeError(f"matmul: the inner extents {ns[0]} and {ns[1]} differ", node.where),
     )
     check_extents(low, node, [x, y], core=2)
     _matmul(low, node, x, y)
@@ -138,5 +137,3 @@ def _matrix(part: Strided, lead: list[Expr]) -> Strided:
             continue
         first = [at + i * step for at, step in zip(first, steps, strict=True)]
     return Strided(part.buffer, tuple(first), part.shape[rank:], part.steps[rank:])
-
-

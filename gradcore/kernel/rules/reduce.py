@@ -92,7 +92,9 @@ def reducing(
     )
 
 
-def reduced(low: Lowering, name: str, kind: str, x: Value, axes: Sequence[int], dtype: str) -> Buffer:
+def reduced(
+    low: Lowering, name: str, kind: str, x: Value, axes: Sequence[int], dtype: str
+) -> Buffer:
     """Return a buffer of the reduction of ``x`` over ``axes``, accumulated in ``dtype``."""
     loops, index = low.ranges(x.shape)
     kept = tuple(i for axis, i in enumerate(index) if axis not in axes)
@@ -144,15 +146,13 @@ def reduce(low: Lowering, node: Apply) -> None:
         low.computed(output, target.shape, lambda i: cast(value.read(i), output.dtype))
 
 
-def _refuse_nothing(
-    low: Lowering, node: Apply, x: Value, axes: Sequence[int], what: str
-) -> None:
+def _refuse_nothing(low: Lowering, node: Apply, x: Value, axes: Sequence[int], what: str) -> None:
     for axis in axes:
         n = x.shape[axis]
         low.check(
             call(GT, (n, Literal(0, "int64")), "bool"),
             [n],
-            lambda n: GraphValueError(f"{what} of nothing: an axis is empty", node.where),
+            lambda ns: GraphValueError(f"{what} of nothing: an axis is empty", node.where),
         )
 
 
@@ -219,7 +219,7 @@ def recurrence(low: Lowering, node: Apply) -> None:
     assert isinstance(op, Recurrence)
     a, b = (low.value(v) for v in node.inputs)
     for n, m in zip(a.shape, b.shape, strict=True):
-        low.equal([n, m], lambda n, m: ValueError(f"a recurrence of extents {n} and {m}"))
+        low.equal([n, m], lambda ns: ValueError(f"a recurrence of extents {ns[0]} and {ns[1]}"))
     dtype = output.dtype
 
     def step(state: Expr, index: Index) -> Expr:

@@ -99,14 +99,14 @@ def _check_steps(
     low.check(
         call(GE, (steps, ZERO), "bool"),
         [steps],
-        lambda n: ScanError(f"{op} cannot take {n} steps", node.where),
+        lambda ns: ScanError(f"{op} cannot take {ns[0]} steps", node.where),
     )
     for k, sequence in enumerate(sequences):
         low.check(
             call(GE, (sequence.shape[0], steps), "bool"),
             [steps, sequence.shape[0]],
-            lambda n, have, k=k: ScanError(
-                f"{op} is to take {n} steps, but its sequence {k} has {have}", node.where
+            lambda ns, k=k: ScanError(
+                f"{op} is to take {ns[0]} steps, but its sequence {k} has {ns[1]}", node.where
             ),
         )
 
@@ -192,7 +192,8 @@ def _find_extents(
 
 
 def _reshaped(node: Apply) -> Failure:
-    def failure(want: int, have: int) -> Exception:
+    def failure(extents: Sequence[int]) -> Exception:
+        want, have = extents
         return ScanError(
             f"{node.op}: an output changes its shape: an extent of {want} becomes {have}",
             node.where,
@@ -223,14 +224,14 @@ def _advance(
     """Make the new states those that the next step reads, all together."""
     moves: list[tuple[Buffer, Buffer, Index]] = []
     copies: list[tuple[Buffer, Buffer]] = []
-    for k, (state, variable) in enumerate(zip(states, results.states, strict=True)):
+    for state, variable in zip(states, results.states, strict=True):
         value = low.value(variable)
         buffer = state.buffer
         for n, m in zip(buffer.shape, value.shape, strict=True):
             low.equal(
                 [n, m],
-                lambda have, want: ScanError(
-                    f"{op}: a state changes its shape: an extent of {have} becomes {want}"
+                lambda ns: ScanError(
+                    f"{op}: a state changes its shape: an extent of {ns[0]} becomes {ns[1]}"
                 ),
             )
         if not buffer.shape:
@@ -238,7 +239,8 @@ def _advance(
             low.fill(copy, value.read)
             copies.append((buffer, copy))
         elif variable in results.stacks:
-            moves.append((buffer, stacks[results.stacks.index(variable)], (t, *(ZERO,) * buffer.ndim)))
+            stack = stacks[results.stacks.index(variable)]
+            moves.append((buffer, stack, (t, *(ZERO,) * buffer.ndim)))
         else:
             pair = low.new(f"{buffer.name}_pair", buffer.dtype, (integer(2), *buffer.shape))
             low.layout.keep(outside, pair)
@@ -250,5 +252,3 @@ def _advance(
         low.place(Nest([], [Store(state, (), Load(copy, ()))]))
     for pointer, buffer, index in moves:
         low.put(Point(pointer, buffer, index))
-
-

@@ -73,7 +73,7 @@ def _vector(low: Lowering, node: Apply, elements: Sequence[Expr]) -> None:
     def read(index: Index) -> Expr:
         (k,) = index
         if isinstance(k, Literal):
-            return elements[k.value]
+            return elements[int(k.value)]
         return Load(buffer, index)
 
     discrete = output.type.is_discrete
@@ -91,8 +91,8 @@ def dimshuffle(low: Lowering, node: Apply) -> None:
         if axis not in op.order:
             low.equal(
                 [x.shape[axis], ONE],
-                lambda n, one, axis=axis: ShapeError(
-                    f"cannot drop axis {axis}: its extent is {n}, not 1"
+                lambda ns, axis=axis: ShapeError(
+                    f"cannot drop axis {axis}: its extent is {ns[0]}, not 1"
                 ),
             )
     by_element(low, node)
@@ -108,15 +108,15 @@ def alloc(low: Lowering, node: Apply) -> None:
         low.check(
             call(GE, (cast(n, "int64"), ZERO), "bool"),
             [cast(n, "int64")],
-            lambda n: ShapeError(f"cannot broadcast to a negative extent: {n}"),
+            lambda ns: ShapeError(f"cannot broadcast to a negative extent: {ns[0]}"),
         )
     lead = len(extents) - value.ndim
     for axis, n in enumerate(given.type.shape):
         if n != 1:
             low.equal(
                 [value.shape[axis], cast(extents[lead + axis], "int64")],
-                lambda have, want, axis=axis: ShapeError(
-                    f"cannot broadcast {given}: its extent {have} at axis {axis} is not {want}"
+                lambda ns, axis=axis: ShapeError(
+                    f"cannot broadcast {given}: its extent {ns[0]} at axis {axis} is not {ns[1]}"
                 ),
             )
     by_element(low, node)
@@ -131,8 +131,8 @@ def specify_shape(low: Lowering, node: Apply) -> None:
         n = cast(low.value(extent).read(()), "int64")
         low.equal(
             [x.shape[axis], n],
-            lambda have, want, axis=axis: op.error(
-                f"got extent {have} at axis {axis} where it must be {want}: {op.why}"
+            lambda ns, axis=axis: op.error(
+                f"got extent {ns[0]} at axis {axis} where it must be {ns[1]}: {op.why}"
             ),
         )
     by_element(low, node)
@@ -156,9 +156,7 @@ def reshape(low: Lowering, node: Apply) -> None:
     low.check(
         good,
         [*x.shape, *wanted],
-        lambda *ns: ShapeError(
-            f"cannot reshape shape {ns[: x.ndim]} to {ns[x.ndim :]}", node.where
-        ),
+        lambda ns: ShapeError(f"cannot reshape shape {ns[: x.ndim]} to {ns[x.ndim :]}", node.where),
     )
     kept = [n for n in x.shape if n != ONE]
     if [n for n in shape if n != ONE] == kept:
@@ -192,7 +190,7 @@ def join(low: Lowering, node: Apply) -> None:
         if axis != op.axis:
             low.equal(
                 [x.shape[axis] for x in operands],
-                lambda *ns, axis=axis: ShapeError(
+                lambda ns, axis=axis: ShapeError(
                     f"cannot join along axis {op.axis}: extents {ns} at axis {axis} differ",
                     node.where,
                 ),
@@ -218,7 +216,7 @@ def repeat(low: Lowering, node: Apply) -> None:
     x, counts = (low.value(v) for v in node.inputs)
     low.equal(
         [x.shape[op.axis], counts.shape[0]],
-        lambda n, m: ShapeError(f"cannot repeat {n} elements {m} counts", node.where),
+        lambda ns: ShapeError(f"cannot repeat {ns[0]} elements {ns[1]} counts", node.where),
     )
     total = low.new("total", "int64", ())
     fewest = low.new("fewest", "int64", ())
@@ -230,7 +228,7 @@ def repeat(low: Lowering, node: Apply) -> None:
     low.check(
         call(GE, (Load(fewest, ()), ZERO), "bool"),
         [Load(fewest, ())],
-        lambda n: ValueError(f"cannot repeat an element {n} times"),
+        lambda ns: ValueError(f"cannot repeat an element {ns[0]} times"),
     )
     source = low.new("source", "int64", (Load(total, ()),))
     place = low.new("place", "int64", ())
@@ -239,9 +237,7 @@ def repeat(low: Lowering, node: Apply) -> None:
     k = steps[0].symbol if steps else ZERO
     copies = Range(Symbol("copy"), cast(counts.read((k,)), "int64"), Kind.ORDERED)
     here = Load(place, ())
-    low.place(
-        Nest([*steps, copies], [Store(source, (here,), k), Store(place, (), here + 1)])
-    )
+    low.place(Nest([*steps, copies], [Store(source, (here,), k), Store(place, (), here + 1)]))
     shape = list(x.shape)
     shape[op.axis] = Load(total, ())
 
