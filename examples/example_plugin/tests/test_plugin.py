@@ -7,10 +7,18 @@ from gradcore_numexpr.log_cosh import log_cosh
 import gradcore
 import gradcore.tensor as T
 
+SUITE = ["--pyargs", "gradcore.conformance", "-q", "--gradcore-backend"]
+
 
 def test_conformance():
-    suite = ["--pyargs", "gradcore.conformance", "--gradcore-backend", "numexpr", "-q"]
-    assert pytest.main(suite) == 0
+    assert pytest.main([*SUITE, "numexpr"]) == 0
+
+
+def test_the_op_runs_in_generated_code():
+    c = next(b for b in gradcore.backends() if b.name == "c")
+    if not c.available:
+        pytest.skip(c.reason)
+    assert pytest.main([*SUITE, "c", "-k", "log_cosh"]) == 0
 
 
 def test_the_rule_keeps_a_large_number_finite():
