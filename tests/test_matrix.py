@@ -11,6 +11,7 @@ from gradcore.conformance.cases import cases
 
 MATRIX = runpy.run_path(str(Path(__file__).parents[1] / "docs/matrix.py"))
 REPORTS = MATRIX["reports"]()
+WRITTEN = {path.stem for path in MATRIX["REPORTS"].glob("*.json")}
 
 
 def test_pages_show_the_reports():
@@ -20,7 +21,8 @@ def test_pages_show_the_reports():
 
 
 def test_there_is_a_report_of_every_backend_of_ours():
-    assert [report.backend for report in REPORTS] == ["numpy", "jax", "torch"]
+    assert [report.backend for report in REPORTS] == [b for b in MATRIX["ORDER"] if b in WRITTEN]
+    assert {"numpy", "jax", "torch"} <= WRITTEN
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda r: r.backend)

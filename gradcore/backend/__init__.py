@@ -1,7 +1,11 @@
 """Backends: what one is, and the two kinds that are ready to be filled in.
 
 ``contract`` says what a backend must do; ``arrays`` is a backend that is a table of kernels over
-an array library; ``coverage`` finds what a backend lacks; ``profile`` notes where time goes.
+an array library; ``loops`` is one that generates code, a renderer and a runtime; ``coverage`` finds
+what a backend lacks; ``profile`` notes where time goes.
+
+``LoopBackend`` is imported from ``gradcore.backend.loops``, not from here: it brings the kernel
+layer along, for which nobody shall wait who generates no code.
 """
 
 from gradcore.backend.arrays import ArrayBackend as ArrayBackend
