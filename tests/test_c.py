@@ -730,3 +730,21 @@ def test_warnings_are_not_raised():
             [x, T.lscalar("i")], [T.log(x) / 0, T.sqrt(x - 5)], mode="c", on_unused_input="ignore"
         )
         assert f(0, 1)[0] == -np.inf and np.isnan(f(0, 1)[1])
+
+
+def test_long_programs_are_functions_in_turn():
+    """Compilers take time that grows faster than a function does."""
+    y = x
+    for k in range(600):
+        y = T.sin(y) + x * k
+    outputs = [y, T.grad(y, x)]
+    f = function([x], outputs, mode="c")
+    assert f.source.count("int32_t piece") > 5
+    for found, expected in zip(f(0.3), function([x], outputs, mode="numpy")(0.3), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_dtype_that_it_lacks():
+    z = T.zvector("z")
+    with pytest.raises(gradcore.errors.UnsupportedError, match="'c' has no complex128: z"):
+        function([z], z, mode="c")

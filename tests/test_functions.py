@@ -641,7 +641,7 @@ def test_errors_when_it_runs():
     assert "test_functions.py" in str(info.value)
     with pytest.raises(ShapeError, match="stretches only if it is known"):
         f([1], [1, 2, 3])
-    with pytest.raises(ShapeError, match="inner extents differ"):
+    with pytest.raises(ShapeError, match=r"inner extents (3 and 1 )?differ"):
         gradcore.function([m, v], T.dot(m, v))(np.ones((2, 3)), [1.0])
     with pytest.raises(ShapeError, match="cannot reshape"):
         gradcore.function([m], m.reshape((3, -1)))(np.ones((2, 2)))
@@ -649,7 +649,7 @@ def test_errors_when_it_runs():
         gradcore.function([v], T.alloc(v, 2, 3))([1.0])
     with pytest.raises(ShapeError, match="cannot join"):
         gradcore.function([m], T.concatenate([m, m.T]))(np.ones((2, 3)))
-    with pytest.raises(ShapeError, match="part of shape"):
+    with pytest.raises(ShapeError, match="into a part of (shape|extent)"):
         gradcore.function([m, v], T.set_subtensor(m[0], v))(np.ones((2, 3)), [1.0])
     with pytest.raises(AssertionFailedError, match="v is positive"):
         gradcore.function([v], T.assert_op(v, v > 0, message="v is positive"))([0.0])

@@ -15,8 +15,9 @@ import numpy as np
 from gradcore.backend.arrays import performs
 from gradcore.backend.contract import Backend, Executable
 from gradcore.backend.profile import Profile
+from gradcore.errors import UnsupportedError
 from gradcore.execute import explain
-from gradcore.graph import Apply, FunctionGraph
+from gradcore.graph import Apply, FunctionGraph, here
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
 from gradcore.kernel.lowering import has_rule
@@ -64,7 +65,13 @@ class LoopBackend(Backend):
         profile: Profile | None = None,
         fallback: Collection[Apply] = (),
     ) -> Executable:
-        """Return a function that runs ``graph``: it is lowered, printed and loaded."""
+        """Return a function that runs ``graph``: it is lowered, printed and loaded.
+
+        Raises UnsupportedError: an input has a dtype that the backend does not know.
+        """
+        for v in graph.inputs:
+            if v.dtype not in self.dtypes:
+                raise UnsupportedError(f"the backend {self.name!r} has no {v.dtype}: {v}", here())
         made = program(graph, fallback)
         return self.loaded_program(made, self.renderer().render(made))
 

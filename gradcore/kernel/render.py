@@ -69,6 +69,9 @@ FUNCTIONS = frozenset(name + end for name in scalar.LIBRARY for end in ("", "f")
 ARGUMENTS = "gc_call *call, void *context, int64_t begin, int64_t end, int32_t part"
 """What a function for a part of a loop is given."""
 
+LONGEST = 150
+"""How many lines make a function: compilers take long over longer ones."""
+
 PARTS = 64
 """How many threads share a loop at most."""
 
@@ -694,8 +697,7 @@ class Renderer:
                 isinstance(s, Allocate) and s.buffer is buffer for s in program.body
             ):
                 self.fields[buffer] = None
-        self.statements(program.body)
-        entry = self.unit.lines
+        entry = self._entry(program.body)
         text = "\n".join(
             [
                 f"/* {_comment(program.title)} */",
@@ -709,7 +711,7 @@ class Renderer:
                 "",
                 *("\n".join(nest) + "\n" for nest in self.nests),
                 "int32_t gc_entry(gc_call *call, const gc_array *in) {",
-                "    frame own, *f = &own;",
+                *self._frame(),
                 "    (void)in;",
                 *(f"    {line}" for line in self._given(program)),
                 *entry,
@@ -719,6 +721,39 @@ class Renderer:
             ]
         )
         return Rendered(text, self.library, self.constants)
+
+    def _entry(self, body: Sequence[Statement]) -> list[str]:
+        """Return the lines of the outermost statements; long ones become functions in turn."""
+        entry: list[str] = []
+        for s in body:
+            self.statement(s)
+            if len(self.unit.lines) >= LONGEST:
+                piece, error = self.fresh("piece"), self.fresh("failed")
+                self.nests.append(
+                    [
+                        "static __attribute__((noinline))",
+                        f"int32_t {piece}(gc_call *call, frame *f) {{",
+                        "    (void)call;",
+                        *self.unit.lines,
+                        "    return 0;",
+                        "}",
+                    ]
+                )
+                entry += [
+                    f"    const int32_t {error} = {piece}(call, f);",
+                    f"    if ({error}) return {error};",
+                ]
+                self.unit = Unit()
+        return [*entry, *self.unit.lines]
+
+    def _frame(self) -> list[str]:
+        """Return the lines that make the frame; a large one would not fit the stack of a thread."""
+        if len(self.fields) <= 1000:
+            return ["    frame own, *f = &own;"]
+        return [
+            "    frame *f = call->allocate(call, (int64_t)sizeof(frame));",
+            "    if (!f) return -1;",
+        ]
 
     def _combining_functions(self) -> set[str]:
         return set()

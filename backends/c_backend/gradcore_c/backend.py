@@ -17,6 +17,12 @@ from gradcore.kernel.render import Rendered
 from gradcore_c import compiler, runtime
 from gradcore_c.printing import CRenderer
 
+PATIENCE = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)))
+"""Flags for long texts, from so many characters on: of tens of thousands of ops.
+
+To optimize these takes minutes, and they are long because arrays are small and ops many.
+"""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CBackend(LoopBackend):
@@ -45,7 +51,8 @@ class CBackend(LoopBackend):
 
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a native function."""
-        address, library = runtime.load_entry(rendered.text, program.title[:60])
+        flags = next((flags for size, flags in PATIENCE if len(rendered.text) >= size), ())
+        address, library = runtime.load_entry(rendered.text, program.title[:60], flags)
         addresses = [runtime.library_address(name) for name in rendered.library]
         addresses += [buffer.data.ctypes.data for buffer in rendered.data]
 
