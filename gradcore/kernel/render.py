@@ -689,13 +689,15 @@ class Renderer:
         root.note([s for s in program.body if not isinstance(s, For)])
         for what in (*root.symbols, *root.made, *root.changed):
             self.fields[what] = None
+        outermost: set[Buffer] = set()
         for s in program.body:
-            if isinstance(s, (Let, Allocate)):
-                self.fields[s.symbol if isinstance(s, Let) else s.buffer] = None
+            if isinstance(s, Let):
+                self.fields[s.symbol] = None
+            elif isinstance(s, Allocate):
+                self.fields[s.buffer] = None
+                outermost.add(s.buffer)
         for buffer in used.buffers:
-            if buffer not in used.made or any(
-                isinstance(s, Allocate) and s.buffer is buffer for s in program.body
-            ):
+            if buffer not in used.made or buffer in outermost:
                 self.fields[buffer] = None
         entry = self._entry(program.body)
         text = "\n".join(
