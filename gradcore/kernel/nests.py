@@ -91,14 +91,16 @@ class Nest:
     reductions: list[Reduction] = field(default_factory=list[Reduction])
     reads: list[Access] = field(init=False)
     writes: list[Access] = field(init=False)
+    sizes: list[Access] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note the accesses."""
+        """Note the accesses, and what tells the extents of buffers."""
         self.reads = [(b, ()) for loop in self.loops for b in _loaded(loop.extent)]
         self.writes = []
         for statement in self.body:
             collect(statement, self.reads, self.writes)
-        self.reads += list(_extents(self.reads)) + list(_extents(self.writes))
+        self.sizes = [*_extents(self.reads), *_extents(self.writes)]
+        self.reads += self.sizes
 
     @property
     def first_reducing(self) -> int | None:
@@ -441,7 +443,8 @@ class Layout:
             depth += 1
         at = block.earliest(nest.reads, nest.writes)
         last = len(block.items) - 1
-        if last >= at and last >= block.barrier and isinstance(block.items[last], Straight):
+        before = block.earliest(nest.sizes, ())  # buffers are made before the item that uses them
+        if last >= max(at, block.barrier, before + 1) and isinstance(block.items[last], Straight):
             number = last
         else:
             block.items.append(Straight([]))

@@ -165,10 +165,17 @@ class _Planner:
             if buffer in self.shrunk:
                 small, kept = self.shrunk[buffer]
                 return Load(small, tuple(self.expr(x.index[a]) for a in kept))
-            return Load(buffer, tuple(map(self.expr, x.index)))
+            return Load(self.seen(buffer), tuple(map(self.expr, x.index)))
         if isinstance(x, Call):
             return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
         return x
+
+    def seen(self, buffer: Buffer) -> Buffer:
+        """Return a buffer; if it is another's memory in another shape, with its extents so."""
+        if buffer.alias is not None and buffer not in self.made:
+            self.made.add(buffer)
+            buffer.shape = self.index(buffer.shape)
+        return buffer
 
     def index(self, index: Index) -> Index:
         """Return an index so."""
@@ -177,7 +184,7 @@ class _Planner:
     def part(self, part: Strided) -> Strided:
         """Return a part of a buffer so."""
         return Strided(
-            part.buffer, self.index(part.first), self.index(part.shape),
+            self.seen(part.buffer), self.index(part.first), self.index(part.shape),
             tuple(map(self.index, part.steps)),
         )  # fmt: skip
 
@@ -202,7 +209,7 @@ class _Planner:
                 if buffer in self.shrunk:
                     small, kept = self.shrunk[buffer]
                     return Store(small, tuple(self.expr(index[a]) for a in kept), self.expr(value))
-                return Store(buffer, self.index(index), self.expr(value))
+                return Store(self.seen(buffer), self.index(index), self.expr(value))
             case Let(symbol, value, fresh):
                 return Let(symbol, self.expr(value), fresh)
             case If(condition, then, orelse):
@@ -212,12 +219,14 @@ class _Planner:
             case Point(pointer, buffer, index):
                 if pointer.root in self.dead:
                     return None
-                return Point(pointer, buffer, self.index(index))
+                return Point(pointer, self.seen(buffer), self.index(index))
             case Matmul(out, x, y, accumulate):
                 return Matmul(self.part(out), self.part(x), self.part(y), accumulate)
             case Library(name, scalars, reads, writes):
-                return Library(name, self.index(scalars), reads, writes)
-            case Callback() | Break():
+                return Library(name, self.index(scalars), tuple(map(self.seen, reads)), writes)
+            case Callback(which, reads, writes, extents):
+                return Callback(which, tuple(map(self.seen, reads)), writes, extents)
+            case Break():
                 return s
             case _:
                 raise TypeError(s)
