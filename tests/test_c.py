@@ -570,12 +570,17 @@ REDUCTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", REDUCTIONS)
-@pytest.mark.parametrize("shape", [(1500, 300), (3, 200_000), (200_000, 3)], ids=str)
+LARGE = [
+    (name, shape)
+    for name in REDUCTIONS
+    for shape in [(1500, 300), (3, 200_000), (200_000, 3)]
+    if name != "dot" or shape[1] < 10_000  # its result is a square of the columns
+]
+
+
+@pytest.mark.parametrize(("name", "shape"), LARGE, ids=str)
 def test_threads_change_rounding_at_most(name, shape, rng):
     """Results are the same from run to run, and nearly the same on one thread and on two."""
-    if name == "dot" and max(shape) > 10_000 and shape[1] > shape[0]:
-        pytest.skip("the result has 40 billion elements")
     given = rng.standard_normal(shape)
     outputs = REDUCTIONS[name](M)
     one, two = function([M], outputs, mode=ONE), function([M], outputs, mode=TWO)
