@@ -22,7 +22,7 @@ def test_pages_show_the_reports():
 
 def test_there_is_a_report_of_every_backend_of_ours():
     assert [report.backend for report in REPORTS] == [b for b in MATRIX["ORDER"] if b in WRITTEN]
-    assert {"numpy", "jax", "torch"} <= WRITTEN
+    assert {"numpy", "c", "jax", "torch"} <= WRITTEN
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda r: r.backend)
