@@ -61,7 +61,7 @@
 /* Cycles of work for which waking a thread pays: if it sleeps, that costs the caller up to 25 us
  * on a virtual machine. */
 #ifndef GC_PART
-#define GC_PART 100000
+#define GC_PART 30000
 #endif
 /* Multiplications from which BLAS is faster. */
 #ifndef GC_BOUND

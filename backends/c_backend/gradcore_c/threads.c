@@ -2,7 +2,8 @@
  *
  * The parts of a loop are taken in turn, by the caller too: nobody waits for a thread that has not
  * woken up yet, and a busy machine makes a loop slower but never stalls it.  A thread that finds
- * nothing to do looks again for some microseconds and then sleeps.  Which thread runs a part changes
+ * nothing to do looks again for about 50 microseconds and then sleeps: products in the steps of a
+ * scan come that close together, and to wake a thread takes half as long.  Which thread runs a part changes
  * from run to run; what the part is does not.
  *
  * OpenMP was rejected: its threads do not survive a fork, they spin for as long as the library of
@@ -14,7 +15,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#define SPIN 600
+#define SPIN 5000
 #define WAIT_SPIN 2000
 #define CLOSED UINT32_MAX
 enum { MOST_WORKERS = 255 };
