@@ -75,10 +75,6 @@ class LoopBackend(Backend):
         made = program(graph, fallback)
         return self.loaded_program(made, self.renderer().render(made))
 
-    def source(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> str:
-        """Return the text that ``graph`` is printed as."""
-        return self.renderer().render(program(graph, fallback)).text
-
 
 def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:
     """Return the reference of ``node`` as a function of arrays that returns a tuple of them."""

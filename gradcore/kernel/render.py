@@ -43,6 +43,7 @@ from gradcore.kernel.ir import (
     Store,
     Symbol,
 )
+from gradcore.kernel.ir import parts as terms
 from gradcore.ops.elementwise import Elementwise
 
 # fmt: off
@@ -671,10 +672,7 @@ class Renderer:
 
     def cost(self, s: For) -> str:
         """Return about how much work a step of a loop is."""
-        total: Expr = _work(s.body)
-        for symbol in _indices(s):
-            assert symbol is not None
-        return self.expr(total, atom=True)
+        return self.expr(_work(s.body, {s.index}), atom=True)
 
     # units --------------------------------------------------------------------------------------
     def render(self, program: Program) -> Rendered:
@@ -813,20 +811,19 @@ def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:
     return found
 
 
-def _work(body: Sequence[Statement]) -> Expr:
+def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
+    """Return how many statements run, for loops whose extents do not depend on those ``inside``."""
     total: Expr = ZERO
     for s in body:
         if isinstance(s, For):
-            total = total + s.extent * _work(s.body)
+            known = not any(isinstance(x, Load) or x in inside for x in terms(s.extent))
+            work = _work(s.body, {*inside, s.index})
+            total = total + (s.extent * work if known else work)
         elif isinstance(s, Matmul):
             total = total + s.out.shape[0] * s.out.shape[1] * s.x.shape[1]
         elif not isinstance(s, Allocate):
             total = total + 1
     return total
-
-
-def _indices(s: For) -> list[Symbol]:
-    return [s.index]
 
 
 def _comment(text: str) -> str:
