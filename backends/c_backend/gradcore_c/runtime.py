@@ -192,7 +192,7 @@ def library_address(name: str) -> int:
         if capsule is not None:
             return _native().pointer(capsule)
     elif not library:
-        functions, _ = _ordering() if "sort" in name else _products()
+        functions, _ = _ordering() if "sort" in name else _products(_kind_of_product(name))
         if name in functions:
             return functions[name]
     raise UnsupportedError(f"there is no library function {name!r}")
@@ -217,16 +217,30 @@ def _capsules(name: str) -> dict[str, Any]:
     return module.__pyx_capi__
 
 
+KINDS = {"f64": 1, "f32": 2, "f16": 2, "b1": 2, "i64": 4, "i32": 8, "i16": 16, "i8": 32}
+"""The bit of ``GC_ONLY`` (products.c) that asks for a type; unsigned ones come with the others."""
+
+
+def _kind_of_product(name: str) -> int:
+    """Return which products to compile for ``name``."""
+    code = name.rpartition("_")[2].replace("u", "i")
+    return KINDS.get(code, 1)
+
+
 @functools.cache
-def _products() -> tuple[dict[str, int], Any]:
-    """Return the addresses of our own products, which may use BLAS, and what keeps them loaded."""
+def _products(kind: int) -> tuple[dict[str, int], Any]:
+    """Return the addresses of our own products, which may use BLAS, and what keeps them loaded.
+
+    kind : for which types: to compile all of them takes seconds.
+    """
     native = _native()
 
     def load(path: Path) -> tuple[tuple[int, Any], tuple[int, Any]]:
         return native.open(str(path), "gc_products_start"), native.open(str(path), "gc_products")
 
+    flags = ("-w", f"-DGC_ONLY={kind}")
     source = '#include "products.c"\n'
-    (start, _), (table, kept) = load_source(source, "the products", load, ("-w",), LIBRARIES)
+    (start, _), (table, kept) = load_source(source, "the products", load, flags, LIBRARIES)
     native.start(start, _capsules("cython_blas"))
     return native.exports(table), kept
 
