@@ -123,7 +123,8 @@ def text(found):
 
 def write(path: Path, lines):
     """Put lines between the markers of a page."""
-    block = "\n".join(("<!-- compare -->", *lines, "<!-- end -->"))
+    image = "![Time of the best peer over the time of gradcore](results/compare.png)"
+    block = "\n".join(("<!-- compare -->", image, "", *lines, "<!-- end -->"))
     page = re.sub(
         r"<!-- compare -->.*?<!-- end -->", lambda _: block, path.read_text(), flags=re.DOTALL
     )
