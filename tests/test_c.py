@@ -753,3 +753,22 @@ def test_a_dtype_that_it_lacks():
     z = T.zvector("z")
     with pytest.raises(gradcore.errors.UnsupportedError, match="'c' has no complex128: z"):
         function([z], z, mode="c")
+
+
+def test_nothing_is_read_before_its_index_is_checked():
+    """What only inputs tell is computed early, but not before the check that guards it."""
+    x, k = T.dvector("x"), T.lvector("k")
+    rows, j = T.lmatrix("rows"), T.lscalar("j")
+    f = function([x, k], x[k[0]] * 2, mode="c")
+    g = function([x, rows, k], x[rows[k[0]]].sum(), mode="c")
+    h = function([x, rows, k, j], [x[k].sum(), x[rows[j]].sum()], mode="c")
+    at, far = np.arange(3.0), np.array([2, 1]) * 10**12
+    index = np.array([[0, 1], [1, 2]])
+    assert f(at, [2, 0]) == 4 and g(at, index, [1]) == 3 and h(at, index, [0, 2], 1) == [2, 3]
+    for call in (
+        lambda: f(at, far),
+        lambda: g(at, index, far),
+        lambda: h(at, index, [0, 2], far[0]),
+    ):
+        with pytest.raises(IndexError):
+            call()

@@ -181,7 +181,7 @@ class Lowering:
         if any(x not in self._at_entry for x in registers):
             return False
         return all(
-            buffer.root.role in ("input", "constant")
+            buffer in self._at_entry
             or (buffer.root in self.entry.written and buffer.root not in written)
             for buffer, _ in nest.reads
         ) and not any(
@@ -265,7 +265,9 @@ class Lowering:
         """Place what comes before anything else, if ``expressions`` need only the inputs."""
         outer = self.block
         if outer is self.layout.root and all(
-            x in self._at_entry if isinstance(x, Symbol) else x.buffer.role in ("input", "constant")
+            x in self._at_entry
+            if isinstance(x, Symbol)
+            else x.buffer.role in ("input", "constant") and all(map(self._plain, x.index))
             for expression in expressions
             for x in parts(expression)
             if isinstance(x, Load) or (isinstance(x, Symbol) and x not in self._indices)
@@ -273,6 +275,10 @@ class Lowering:
             self.block = self.entry
         yield
         self.block = outer
+
+    def _plain(self, index: Expr) -> bool:
+        """Return whether an index reads nothing that a check may have to guard."""
+        return all(x.buffer in self._at_entry for x in parts(index) if isinstance(x, Load))
 
     def known_at_entry(self, expression: Expr) -> bool:
         """Return whether an expression can be computed before anything else."""
@@ -289,7 +295,7 @@ class Lowering:
         """
         if isinstance(condition, Literal) and condition.value:
             return
-        first = None not in self.runs and self.known_at_entry(condition)
+        first = None not in self.runs and all(map(self.known_at_entry, (condition, *values)))
         for runs in self.runs if first else ():
             assert runs is not None
             first &= self.known_at_entry(runs)
@@ -300,7 +306,7 @@ class Lowering:
         self.checks.append(failure if self._node is None else _explained(failure, self._node))
         if first:
             self._checked.add(condition)
-            self.layout.put(self.entry, Plain(statement))
+            self.layout.put(self.entry, Plain(statement, defines=True))
         else:
             self.put(statement, defines=True)
 
