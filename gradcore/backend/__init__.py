@@ -10,7 +10,6 @@ layer along, for which nobody shall wait who generates no code.
 
 from gradcore.backend.arrays import ArrayBackend as ArrayBackend
 from gradcore.backend.arrays import Kernels as Kernels
-from gradcore.backend.arrays import performs as performs
 from gradcore.backend.contract import Backend as Backend
 from gradcore.backend.contract import Deferred as Deferred
 from gradcore.backend.contract import Embedding as Embedding
@@ -20,3 +19,4 @@ from gradcore.backend.coverage import Lacking as Lacking
 from gradcore.backend.coverage import lacking as lacking
 from gradcore.backend.coverage import refuse as refuse
 from gradcore.backend.profile import Profile as Profile
+from gradcore.graph.op import performs as performs

@@ -19,6 +19,7 @@ from gradcore.backend.contract import Backend, Executable
 from gradcore.backend.profile import Profile
 from gradcore.execute import Runner, straight_line
 from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Op
+from gradcore.graph.op import performs
 from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.elementwise import Elementwise
 
@@ -212,8 +213,3 @@ class ArrayBackend(Backend):
     def with_kernels(self, kernels: Mapping[Any, Any]) -> Backend:
         """Return this backend with kernels that other plugins contribute."""
         return dataclasses.replace(self, added={**self.added, **kernels})
-
-
-def performs(op: Op) -> bool:
-    """Return whether ``op`` is a user's own, which computes by its method ``perform``."""
-    return type(op).perform is not Op.perform

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.backend.arrays import performs
 from gradcore.backend.contract import Backend, Executable
 from gradcore.backend.profile import Profile
 from gradcore.errors import UnsupportedError
 from gradcore.execute import explain
 from gradcore.graph import Apply, FunctionGraph, here
+from gradcore.graph.op import performs
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
 from gradcore.kernel.lowering import has_rule

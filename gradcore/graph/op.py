@@ -334,6 +334,11 @@ class Op:
         return [[True] * len(node.outputs) for _ in node.inputs]
 
 
+def performs(op: Op) -> bool:
+    """Return whether ``op`` is a user's own, which computes by its method ``perform``."""
+    return type(op).perform is not Op.perform
+
+
 def _performing(op: Op, node: Apply) -> Kernel:
     """Return a kernel that calls ``op.perform``."""
 

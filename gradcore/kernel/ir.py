@@ -359,6 +359,18 @@ def product(extents: Sequence[Expr]) -> Expr:
     return found
 
 
+def identity_of(combining: Elementwise, dtype: str) -> Literal:
+    """Return the number that leaves another as it is when a row combines them."""
+    if combining.name in ("maximum", "minimum") and dtype != "bool":
+        largest = combining.name == "minimum"
+        if dtype in FLOATS:
+            return Literal(float("inf") if largest else -float("inf"), dtype)
+        info = np.iinfo(dtype)
+        return Literal(int(info.max if largest else info.min), dtype)
+    one = combining.name in ("mul", "and_", "minimum")
+    return Literal(np.dtype(dtype).type(one).item(), dtype)
+
+
 def parts(expression: Expr) -> Iterator[Expr]:
     """Return an expression and all that is in it."""
     stack = [expression]

@@ -17,6 +17,7 @@ from gradcore.errors import GradcoreError
 from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
 from gradcore.graph.extents import UNKNOWN
+from gradcore.graph.op import performs
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -194,10 +195,8 @@ class Lowering:
         item = statement if isinstance(statement, Opaque) else Plain(statement, defines)
         self.layout.put(self.block, item)
 
-    def fill(
-        self, buffer: Buffer, element: Callable[[Index], Expr], at: Sequence[Expr] | None = None
-    ) -> None:
-        """Store ``element(index)`` at every index of ``buffer``, moved on by ``at``."""
+    def fill(self, buffer: Buffer, element: Callable[[Index], Expr]) -> None:
+        """Store ``element(index)`` at every index of ``buffer``."""
         loops, index = self.ranges(buffer.shape)
         value = element(tuple(index))
         self.place(Nest(loops, [Store(buffer, tuple(index), cast(value, buffer.dtype))]))
@@ -392,11 +391,6 @@ Rule: TypeAlias = Callable[[Lowering, Apply], None]
 
 RULES: dict[type[Op], Rule] = {}
 """How nodes are lowered, by the class of their op; that of `Op` runs in Python."""
-
-
-def performs(op: Op) -> bool:
-    """Return whether ``op`` is a user's own, which computes by its method ``perform``."""
-    return type(op).perform is not Op.perform
 
 
 def has_rule(op: Op) -> bool:

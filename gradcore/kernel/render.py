@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     ONE,
@@ -42,9 +40,9 @@ from gradcore.kernel.ir import (
     Statement,
     Store,
     Symbol,
+    identity_of,
 )
 from gradcore.kernel.ir import parts as terms
-from gradcore.ops.elementwise import Elementwise
 
 # fmt: off
 RESERVED = frozenset((
@@ -75,20 +73,6 @@ LONGEST = 150
 
 PARTS = 64
 """How many threads share a loop at most."""
-
-
-def identity_of(row: Elementwise, dtype: str) -> Literal:
-    """Return the number that leaves another as it is when ``row`` combines them."""
-    if row.name in ("maximum", "minimum"):
-        sign = -1 if row.name == "maximum" else 1
-        if dtype.startswith("float"):
-            return Literal(sign * float("inf"), dtype)
-        if dtype == "bool":
-            return Literal(row.name == "minimum", dtype)
-        info = np.iinfo(dtype)
-        return Literal(int(info.min if sign < 0 else info.max), dtype)
-    one = row.name in ("mul", "and_")
-    return Literal(bool(one) if dtype == "bool" else int(one), dtype)
 
 
 @dataclass

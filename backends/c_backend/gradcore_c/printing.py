@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gradcore.kernel import scalar
-from gradcore.kernel.ir import For, Symbol
-from gradcore.kernel.render import Renderer, identity_of, inside
+from gradcore.kernel.ir import For, Symbol, identity_of
+from gradcore.kernel.render import Renderer, inside
 from gradcore.ops.elementwise import Elementwise, row
 
 PARTS = """

@@ -21,6 +21,7 @@ from gradcore.kernel.ir import (
     Symbol,
     call,
     cast,
+    identity_of,
     loads,
 )
 from gradcore.kernel.lowering import Lowering, named, rule
@@ -41,16 +42,7 @@ GT, LT, GE, EQ, NEQ, AND, OR, SWITCH = map(
 
 def identity(kind: str, dtype: str) -> Literal:
     """Return what a reduction of nothing is."""
-    if kind in ("max", "min"):
-        sign = -1 if kind == "max" else 1
-        if dtype in FLOATS:
-            return Literal(sign * float("inf"), dtype)
-        if dtype == "bool":
-            return Literal(kind == "min", dtype)
-        info = np.iinfo(dtype)
-        return Literal(int(info.min if kind == "max" else info.max), dtype)
-    first = {"sum": 0, "prod": 1, "any": False, "all": True}[kind]
-    return Literal(np.dtype(dtype).type(first).item(), dtype)
+    return identity_of(row(COMBINING[kind]), dtype)
 
 
 def in_memory_order(loops: Sequence[Range], body: Sequence[Statement]) -> list[Range]:
