@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import For, Symbol, identity_of
-from gradcore.kernel.render import Renderer, inside
+from gradcore.kernel.render import Renderer
+from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import Elementwise, row
 
 PARTS = """
