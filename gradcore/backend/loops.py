@@ -1,7 +1,8 @@
 """A backend that generates code (C, CUDA ...): a renderer and a runtime.
 
-The author says how a program of loops is printed (`gradcore.kernel.render.Renderer`) and how the
-text becomes a function of arrays; lowering, fusion and the plan of memory are the same for all.
+The author says how a program of loops is printed (a `gradcore.kernel.text.Printer`, of which
+`gradcore.kernel.render.Renderer` prints C) and how the text becomes a function of arrays; lowering,
+fusion and the plan of memory are the same for all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
 from gradcore.kernel.lowering import has_rule
 from gradcore.kernel.plan import program
-from gradcore.kernel.render import Rendered, Renderer
+from gradcore.kernel.text import Printer, Rendered
 from gradcore.ops.elementwise import Elementwise
 
 
@@ -31,8 +32,8 @@ class LoopBackend(Backend):
 
     # what an author fills in --------------------------------------------------------------------
     @abstractmethod
-    def renderer(self) -> Renderer:
-        """Return what prints a program, fresh for each."""
+    def renderer(self) -> Printer:
+        """Return what prints a program, fresh for each: a `Renderer`, if it prints C."""
 
     @abstractmethod
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:

@@ -11,7 +11,8 @@ module           what it does
 ``rules``        how a node becomes nests: a rule for each class of ops
 ``plan``         which buffers shrink to a row or a register, and where the others are made
 ``uses``         what statements use, make and change
-``render``       a program as text, by a renderer that is data and a few methods
+``text``         expressions and plain statements as text of any language like C
+``render``       a program as C, by a renderer that is data and a few methods
 ``interpret``    a program run on NumPy arrays: the living definition of the language
 ===============  ==================================================================================
 

@@ -1,4 +1,4 @@
-"""From a program to C-like text: one unit, one entry point.
+"""From a program to C: one unit, one entry point.
 
 A loop that may run in parallel becomes a function of its own, which gets what it uses from a
 ``frame`` that all share; so does every other loop of the outermost level, which keeps functions
@@ -12,25 +12,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
-    ONE,
     ZERO,
     Allocate,
-    Break,
     Buffer,
-    Call,
     Callback,
-    Check,
     Expr,
     For,
-    If,
     Let,
     Library,
-    Literal,
     Load,
     Matmul,
     Point,
@@ -38,33 +31,12 @@ from gradcore.kernel.ir import (
     Reduction,
     Scope,
     Statement,
-    Store,
     Symbol,
     identity_of,
 )
 from gradcore.kernel.ir import parts as terms
+from gradcore.kernel.text import Printer, Rendered, Unit, comment
 from gradcore.kernel.uses import Used, inside, made_in_loops
-
-# fmt: off
-RESERVED = frozenset((
-    "NAN", "abs", "asm", "auto", "begin", "break", "call", "case", "char", "const", "context",
-    "continue", "default", "div", "do", "double", "else", "end", "enum", "error", "exp", "extern",
-    "f", "float", "for", "frame", "gamma", "goto", "if", "in", "index", "inline", "int", "j0",
-    "j1", "jn", "k", "linux", "log", "long", "main", "math_errhandling", "out", "own", "p",
-    "part", "parts", "register", "remainder", "restrict", "return", "short", "signed", "signgam",
-    "sizeof", "static", "struct", "switch", "typedef", "typeof", "union", "unix", "unsigned",
-    "void", "volatile", "while", "y0", "y1", "yn",
-))
-# fmt: on
-"""Words of the language, of units, and of what they include."""
-
-TAKEN = re.compile(
-    r"gc_\w+|u?int\d+_t|[A-Z]{4,}\w*|(M|FP|GC|INT\d*|INT_[A-Z]+\d*|SIG)_[A-Z0-9_]*[A-Z]\w*"
-)
-"""Names of our functions and types, and of what may be a macro."""
-
-FUNCTIONS = frozenset(name + end for name in scalar.LIBRARY for end in ("", "f"))
-"""Functions that are called by these names, which no register may have."""
 
 ARGUMENTS = "gc_call *call, void *context, int64_t begin, int64_t end, int32_t part"
 """What a function for a part of a loop is given."""
@@ -76,33 +48,7 @@ PARTS = 64
 """How many threads share a loop at most."""
 
 
-@dataclass
-class Rendered:
-    """A program as text.
-
-    text : the unit.
-    library : the names of the functions of libraries that it calls, in order.
-    data : the constants that it reads, behind these.
-    """
-
-    text: str
-    library: list[str]
-    data: list[Buffer]
-
-
-@dataclass
-class Unit:
-    """Text that grows: a function."""
-
-    lines: list[str] = field(default_factory=list[str])
-    depth: int = 1
-
-    def add(self, *lines: str) -> None:
-        """Add lines."""
-        self.lines += ["    " * self.depth + line for line in lines]
-
-
-class Renderer:
+class Renderer(Printer):
     """What prints a program in a language like C.
 
     header : the first lines of a unit.
@@ -111,43 +57,15 @@ class Renderer:
     header: ClassVar[str] = ""
 
     def __init__(self) -> None:
-        self.names: dict[Symbol | Buffer, str] = {}
-        self.taken: set[str] = set()
-        self.counts: dict[str, int] = {}
-        self.functions: set[str] = set()
+        super().__init__()
         self.library: list[str] = []
         self.nests: list[list[str]] = []
         self.fields: dict[Symbol | Buffer, None] = {}
         self.extra: list[str] = []
         self.local = False
         self.shared_out = False
-        self.unit = Unit()
         self.combining: dict[tuple[str, str], None] = {}
         self.constants: list[Buffer] = []
-
-    # names --------------------------------------------------------------------------------------
-    def name(self, what: Symbol | Buffer) -> str:
-        """Return the name of a register or buffer, in this unit its own."""
-        if isinstance(what, Symbol):
-            what = what.final
-        found = self.names.get(what)
-        if found is None:
-            found = self.names[what] = self.fresh(what.name)
-        return found
-
-    def fresh(self, name: str) -> str:
-        """Return an identifier like ``name`` that is not used yet."""
-        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:40] or "x"
-        if plain in RESERVED | FUNCTIONS or plain[0].isdigit() or TAKEN.fullmatch(plain):
-            plain = f"v_{plain}"
-        if plain.endswith("_parts"):  # so the copies of a reduction's target are called
-            plain += "_"
-        found = plain
-        while found in self.taken:
-            self.counts[plain] = self.counts.get(plain, 1) + 1
-            found = f"{plain}_{self.counts[plain]}"
-        self.taken.add(found)
-        return found
 
     def place(self, what: Symbol | Buffer) -> str:
         """Return how a register or the memory of a buffer is reached from here."""
@@ -158,105 +76,15 @@ class Renderer:
             return name
         return f"f->{name}"
 
-    # expressions --------------------------------------------------------------------------------
-    def expr(self, x: Expr, atom: bool = False) -> str:
-        """Return an expression; an ``atom`` may stand among others."""
-        match x:
-            case Literal():
-                return scalar.literal(x.value, x.dtype)
-            case Symbol():
-                return self.place(x.final)
-            case Load(buffer, index):
-                return self.element(buffer, index)
-            case Call():
-                return self.called(x, atom)
-            case _:
-                raise TypeError(x)
-
-    def called(self, x: Call, atom: bool) -> str:
-        """Return a row of operands; what is no index is computed before, with a name."""
-        texts: list[str] = []
-        for operand in x.operands:
-            text = self.expr(operand, atom=True)
-            if isinstance(operand, Call) and operand.dtype not in ("int64", "bool"):
-                text = self.named(operand.row.name, operand.dtype, text)
-            texts.append(text)
-        if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
-            text = INDEX[x.row.name].format(*texts)
-        else:
-            given = [operand.dtype for operand in x.operands]
-            text, names = scalar.expression(x.row, given, x.dtype, texts)
-            self.functions |= names
-        return f"({text})" if atom else text
-
-    def named(self, name: str, dtype: str, text: str) -> str:
-        """Return the name of a new register that holds ``text``."""
-        found = self.fresh(name)
-        self.unit.add(f"const {scalar.CTYPES[dtype]} {found} = {text};")
-        return found
-
-    def flat(self, buffer: Buffer, index: Sequence[Expr]) -> str:
-        """Return the number of an element in C order."""
-        position: Expr = ZERO
-        for n, i in zip(buffer.shape, index, strict=True):
-            position = position * n + i
-        return self.expr(position)
-
-    def element(self, buffer: Buffer, index: Sequence[Expr]) -> str:
-        """Return an element of a buffer."""
-        if not buffer.shape and buffer.role == "input":
-            return self.place(buffer)
-        return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
-
-    def memory(self, buffer: Buffer) -> str:
-        """Return the address of a buffer."""
-        return self.place(buffer)
-
-    def address(self, buffer: Buffer) -> str:
-        """Return the address of a buffer, also of an input that is a number."""
-        if not buffer.shape and buffer.root.role == "input":
-            return f"&{self.place(buffer)}"
-        return self.memory(buffer)
-
     # statements ---------------------------------------------------------------------------------
-    def statements(self, given: Sequence[Statement]) -> None:
-        """Print statements."""
-        for s in given:
-            self.statement(s)
-
     def statement(self, s: Statement) -> None:
         """Print a statement."""
         add = self.unit.add
         match s:
-            case Store(buffer, index, value):
-                text = self.expr(value)
-                add(f"{self.element(buffer, index)} = {text};")
-            case Let(symbol, value, fresh):
-                text = self.expr(value)
-                if fresh and self.local:
-                    add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {text};")
-                else:
-                    add(f"{self.place(symbol)} = {text};")
-            case If(condition, then, orelse):
-                add(f"if ({self.expr(condition)}) {{")
-                self.block(then)
-                if orelse:
-                    add("} else {")
-                    self.block(orelse)
-                add("}")
-            case For():
-                if self.local:
-                    self.loop(s)
-                else:
-                    self.outlined(s)
-            case Check(number, condition, values):
-                self.check(number, condition, values)
             case Allocate(buffer, reused):
                 self.allocate(buffer, reused=reused)
             case Scope(body):
                 self.scope(body)
-            case Break():
-                add("break;")
             case Point(pointer, buffer, index):
                 add(f"{self.place(pointer)} = {self.memory(buffer)} + {self.flat(buffer, index)};")
             case Matmul():
@@ -270,13 +98,13 @@ class Renderer:
             case Callback():
                 self.callback(s)
             case _:
-                raise TypeError(s)
+                super().statement(s)
 
-    def block(self, given: Sequence[Statement]) -> None:
-        """Print statements a step further in."""
-        self.unit.depth += 1
-        self.statements(given)
-        self.unit.depth -= 1
+    def let(self, s: Let) -> None:
+        """Print what sets a register: one of the frame, or of this function."""
+        text = self.expr(s.value)
+        declared = f"{scalar.CTYPES[s.symbol.dtype]} " if s.fresh and self.local else ""
+        self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
 
     def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
         """Print a check."""
@@ -285,13 +113,6 @@ class Renderer:
             f"if (!({self.expr(condition)}))",
             f"    return call->fail(call, {number}, {len(values)}, (int64_t[]){{{texts}}});",
         )
-
-    def size(self, buffer: Buffer) -> str:
-        """Return the number of elements of a buffer."""
-        count: Expr = ONE
-        for n in buffer.shape:
-            count = count * n
-        return self.expr(count, atom=True)
 
     def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
         """Print what makes a buffer."""
@@ -383,7 +204,10 @@ class Renderer:
 
     # loops --------------------------------------------------------------------------------------
     def loop(self, s: For) -> None:
-        """Print a loop of a function, and what is made in it before it."""
+        """Print a loop: one of a function with what is made in it before it, else a function."""
+        if not self.local:
+            self.outlined(s)
+            return
         for inner in made_in_loops(s.body):
             self.allocate(inner)
         self.plain_loop(s, "0", self.expr(s.extent))
@@ -572,7 +396,7 @@ class Renderer:
         entry = self._entry(program.body)
         text = "\n".join(
             [
-                f"/* {_comment(program.title)} */",
+                f"/* {comment(program.title)} */",
                 self.header,
                 scalar.preamble(sorted(self.functions | self._combining_functions())),
                 *self._combiners(),
@@ -660,10 +484,6 @@ class Renderer:
         return len(self.library) + len(self.constants) - 1
 
 
-INDEX = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}"}
-"""Arithmetic on indices, which does not overflow."""
-
-
 def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:
     """Return by how many elements indices that move by ``steps`` move in memory."""
     found: Expr = ZERO
@@ -685,9 +505,3 @@ def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
         elif not isinstance(s, Allocate):
             total = total + 1
     return total
-
-
-def _comment(text: str) -> str:
-    """Return a text that can stand in a comment."""
-    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
-    return plain.replace("*/", "* /").replace("\\", "?")[:2000]

@@ -13,7 +13,7 @@ from gradcore.backend import Executable
 from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.graph import Variable
 from gradcore.kernel.ir import Buffer, Literal, Program
-from gradcore.kernel.render import Rendered
+from gradcore.kernel.text import Rendered
 from gradcore_c import compiler, runtime
 from gradcore_c.printing import CRenderer
 

@@ -1,0 +1,277 @@
+"""What prints the expressions and plain statements of any language like C.
+
+Names are those of the ops, made unique; what is no index is computed once and named, so that a
+line holds an op; an element's place is one expression in C order.
+
+The decision: a printer knows nothing of how a unit starts, where memory comes from, or how loops
+are run: `gradcore.kernel.render` says that for units that a C compiler takes whole, and a language
+that launches its loops says it in another way.  Rejected: one renderer with a method for every
+difference, whose text for one language could only be read beside that for another.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradcore.kernel import scalar
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Break,
+    Buffer,
+    Call,
+    Check,
+    Expr,
+    For,
+    If,
+    Let,
+    Literal,
+    Load,
+    Program,
+    Scope,
+    Statement,
+    Store,
+    Symbol,
+)
+from gradcore.ops.elementwise import Elementwise
+
+# fmt: off
+RESERVED = frozenset((
+    "NAN", "abs", "asm", "auto", "begin", "break", "call", "case", "char", "const", "context",
+    "continue", "default", "div", "do", "double", "else", "end", "enum", "error", "exp", "extern",
+    "f", "float", "for", "frame", "gamma", "goto", "if", "in", "index", "inline", "int", "j0",
+    "j1", "jn", "k", "linux", "log", "long", "main", "math_errhandling", "out", "own", "p",
+    "part", "parts", "register", "remainder", "restrict", "return", "short", "signed", "signgam",
+    "sizeof", "static", "struct", "switch", "typedef", "typeof", "union", "unix", "unsigned",
+    "void", "volatile", "while", "y0", "y1", "yn",
+))
+# fmt: on
+"""Words of the language, of units, and of what they include."""
+
+TAKEN = re.compile(
+    r"gc_\w+|u?int\d+_t|[A-Z]{4,}\w*|(M|FP|GC|INT\d*|INT_[A-Z]+\d*|SIG)_[A-Z0-9_]*[A-Z]\w*"
+)
+"""Names of our functions and types, and of what may be a macro."""
+
+FUNCTIONS = frozenset(name + end for name in scalar.LIBRARY for end in ("", "f"))
+"""Functions that are called by these names, which no register may have."""
+
+
+@dataclass
+class Rendered:
+    """A program as text.
+
+    text : the unit.
+    library : the names of the functions of libraries that it calls, in order.
+    data : the constants that it reads, behind these.
+    """
+
+    text: str
+    library: list[str]
+    data: list[Buffer]
+
+
+@dataclass
+class Unit:
+    """Text that grows: a function."""
+
+    lines: list[str] = field(default_factory=list[str])
+    depth: int = 1
+
+    def add(self, *lines: str) -> None:
+        """Add lines."""
+        self.lines += ["    " * self.depth + line for line in lines]
+
+
+class Printer(ABC):
+    """What prints in a language like C (abstract).
+
+    names : of registers and buffers, in this unit their own.
+    functions : the scalar functions that were called.
+    unit : where lines go.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[Symbol | Buffer, str] = {}
+        self.taken: set[str] = set()
+        self.counts: dict[str, int] = {}
+        self.functions: set[str] = set()
+        self.unit = Unit()
+
+    # what a language says -----------------------------------------------------------------------
+    @abstractmethod
+    def render(self, program: Program) -> Rendered:
+        """Return a program as text."""
+
+    @abstractmethod
+    def loop(self, s: For) -> None:
+        """Print a loop."""
+
+    @abstractmethod
+    def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
+        """Print a check."""
+
+    # names --------------------------------------------------------------------------------------
+    def name(self, what: Symbol | Buffer) -> str:
+        """Return the name of a register or buffer, in this unit its own."""
+        if isinstance(what, Symbol):
+            what = what.final
+        found = self.names.get(what)
+        if found is None:
+            found = self.names[what] = self.fresh(what.name)
+        return found
+
+    def fresh(self, name: str) -> str:
+        """Return an identifier like ``name`` that is not used yet."""
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:40] or "x"
+        if plain in RESERVED | FUNCTIONS or plain[0].isdigit() or TAKEN.fullmatch(plain):
+            plain = f"v_{plain}"
+        if plain.endswith("_parts"):  # so the copies of a reduction's target are called
+            plain += "_"
+        found = plain
+        while found in self.taken:
+            self.counts[plain] = self.counts.get(plain, 1) + 1
+            found = f"{plain}_{self.counts[plain]}"
+        self.taken.add(found)
+        return found
+
+    def place(self, what: Symbol | Buffer) -> str:
+        """Return how a register or the memory of a buffer is reached from here."""
+        if isinstance(what, Buffer):
+            what = what.root
+        return self.name(what)
+
+    # expressions --------------------------------------------------------------------------------
+    def expr(self, x: Expr, atom: bool = False) -> str:
+        """Return an expression; an ``atom`` may stand among others."""
+        match x:
+            case Literal():
+                return scalar.literal(x.value, x.dtype)
+            case Symbol():
+                return self.place(x.final)
+            case Load(buffer, index):
+                return self.element(buffer, index)
+            case Call():
+                return self.called(x, atom)
+            case _:
+                raise TypeError(x)
+
+    def called(self, x: Call, atom: bool) -> str:
+        """Return a row of operands; what is no index is computed before, with a name."""
+        texts: list[str] = []
+        for operand in x.operands:
+            text = self.expr(operand, atom=True)
+            if isinstance(operand, Call) and operand.dtype not in ("int64", "bool"):
+                text = self.named(operand.row.name, operand.dtype, text)
+            texts.append(text)
+        if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
+            text = INDEX[x.row.name].format(*texts)
+        else:
+            given = [operand.dtype for operand in x.operands]
+            text = self.scalar(x.row, given, x.dtype, texts)
+        return f"({text})" if atom else text
+
+    def scalar(
+        self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+    ) -> str:
+        """Return the text of a row, and note the functions that it calls."""
+        text, names = scalar.expression(row, given, result, operands)
+        self.functions |= names
+        return text
+
+    def named(self, name: str, dtype: str, text: str) -> str:
+        """Return the name of a new register that holds ``text``."""
+        found = self.fresh(name)
+        self.unit.add(f"const {scalar.CTYPES[dtype]} {found} = {text};")
+        return found
+
+    def flat(self, buffer: Buffer, index: Sequence[Expr]) -> str:
+        """Return the number of an element in C order."""
+        position: Expr = ZERO
+        for n, i in zip(buffer.shape, index, strict=True):
+            position = position * n + i
+        return self.expr(position)
+
+    def element(self, buffer: Buffer, index: Sequence[Expr]) -> str:
+        """Return an element of a buffer."""
+        if not buffer.shape and buffer.role == "input":
+            return self.place(buffer)
+        return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
+
+    def memory(self, buffer: Buffer) -> str:
+        """Return the address of a buffer."""
+        return self.place(buffer)
+
+    def address(self, buffer: Buffer) -> str:
+        """Return the address of a buffer, also of an input that is a number."""
+        if not buffer.shape and buffer.root.role == "input":
+            return f"&{self.place(buffer)}"
+        return self.memory(buffer)
+
+    # statements ---------------------------------------------------------------------------------
+    def statements(self, given: Sequence[Statement]) -> None:
+        """Print statements."""
+        for s in given:
+            self.statement(s)
+
+    def statement(self, s: Statement) -> None:
+        """Print a statement."""
+        match s:
+            case Store():
+                self.store(s)
+            case Let():
+                self.let(s)
+            case If(condition, then, orelse):
+                self.unit.add(f"if ({self.expr(condition)}) {{")
+                self.block(then)
+                if orelse:
+                    self.unit.add("} else {")
+                    self.block(orelse)
+                self.unit.add("}")
+            case For():
+                self.loop(s)
+            case Check(number, condition, values):
+                self.check(number, condition, values)
+            case Scope(body):
+                self.statements(body)
+            case Break():
+                self.unit.add("break;")
+            case _:
+                raise TypeError(s)
+
+    def store(self, s: Store) -> None:
+        """Print a store."""
+        text = self.expr(s.value)
+        self.unit.add(f"{self.element(s.buffer, s.index)} = {text};")
+
+    def let(self, s: Let) -> None:
+        """Print what sets a register."""
+        text = self.expr(s.value)
+        declared = f"{scalar.CTYPES[s.symbol.dtype]} " if s.fresh else ""
+        self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
+
+    def block(self, given: Sequence[Statement]) -> None:
+        """Print statements a step further in."""
+        self.unit.depth += 1
+        self.statements(given)
+        self.unit.depth -= 1
+
+    def size(self, buffer: Buffer) -> str:
+        """Return the number of elements of a buffer."""
+        count: Expr = ONE
+        for n in buffer.shape:
+            count = count * n
+        return self.expr(count, atom=True)
+
+
+INDEX = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}"}
+"""Arithmetic on indices, which does not overflow."""
+
+
+def comment(text: str) -> str:
+    """Return a text that can stand in a comment."""
+    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    return plain.replace("*/", "* /").replace("\\", "?")[:2000]
