@@ -1,0 +1,226 @@
+"""What host programs are written against: a device, its memory, and how kernels are launched.
+
+A function has two texts: the kernels, and a *host program*, a Python function that evaluates
+extents as Python ints, asks for memory, and launches.  A host program never sees an array, only
+addresses; it runs once for each signature of a call (shapes, and the values of the integers that it
+reads), and what it did may be captured and replayed.
+
+The decision: all that a host program does goes through `Device`, so that the same program drives a
+GPU, or the C compiler's idea of one (`gradcore_cuda.host`).  Rejected: host code in C++, which
+would need a compiler for the host wherever there is a GPU, to save time that a capture saves too.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+LIMIT = 2**31 - 1
+"""The largest number of elements that indices of 32 bits are for."""
+
+VALUES = 16
+"""How many values a failed check may tell."""
+
+STATUS_BYTES = 8 + 8 * VALUES
+"""The size of the status: how many checks, plus one, came before the failed one (0: none failed; an
+int32), how many values there are (an int32), and these (each an int64)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of a device.
+
+    address : of the first byte.
+    owner : what keeps it; None: someone else does.
+    """
+
+    address: int
+    owner: Any = field(default=None, repr=False)
+
+    def __add__(self, count: int) -> Memory:
+        """Return the memory from ``count`` bytes on."""
+        return Memory(self.address + count, self.owner) if count else self
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Elements in memory.
+
+    memory : where the first is.
+    dtype : theirs.
+    shape : as many as there are.
+    strides : by how many elements an index moves along each axis; None: they are in C order.
+    """
+
+    memory: Memory
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The threads of a launch: ``blocks`` blocks of ``groups`` groups of ``lanes`` threads.
+
+    A group works on one step of a loop at a time: it is a block (``groups`` is 1), or part of a
+    warp (``lanes`` is a power of two up to 32).  Kernels see ``gridDim.x``, ``blockDim.y`` and
+    ``blockDim.x``.
+    """
+
+    blocks: int
+    groups: int
+    lanes: int
+
+    @property
+    def threads(self) -> int:
+        """How many threads there are."""
+        return self.blocks * self.groups * self.lanes
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What the host must know of a kernel.
+
+    name : its name in the text.
+    kinds : for each parameter "pointer", "index" (`gc_index`: 32 bits, or 64 in the wide text), or
+        the dtype of a number.
+    about : what it computes, in a line.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A function as kernels and a host program.
+
+    text : the kernels.  With ``GC_WIDE`` defined, indices have 64 bits.
+    source : the host program.
+    kernels : by name.
+    run : the host program: ``run(device, inputs, shapes, numbers)`` returns an `Array` for each
+        output.  ``inputs`` are `Memory`, in C order; ``shapes`` their shapes; ``numbers`` the
+        values of the inputs in ``reads`` (by position; None for the others).
+    reads : the positions of the inputs of rank 0 whose values the host program needs.  These belong
+        to the signature of a call, beside the shapes.
+    waits : whether the host program waits for the device (`Device.fetch`, a callback, a library),
+        so that it cannot be captured as a whole.
+    checked : whether kernels check anything, so that the status tells something.
+    """
+
+    text: str
+    source: str
+    kernels: dict[str, Kernel]
+    run: Callable[..., list[Array]]
+    reads: tuple[int, ...]
+    waits: bool
+    checked: bool
+
+
+Argument: TypeAlias = "Memory | int | bool"
+
+
+class Device(ABC):
+    """What runs a function, once (abstract): made for a call, or for its capture.
+
+    A host program uses all methods but the last group.  Memory is that of the call: nothing that it
+    asked for is used after the call but what it returns.
+    """
+
+    # what there is ------------------------------------------------------------------------------
+    @abstractmethod
+    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> Grid:
+        """Return the threads for ``steps`` steps, each of which ``lanes`` threads could share.
+
+        lanes : 1: a step is the work of a thread, and ``groups`` threads make a block.
+        blocks : at most so many.
+
+        Fewer threads than steps go through them in turn.  There is always a block.
+        """
+
+    @property
+    @abstractmethod
+    def shared(self) -> int:
+        """How many bytes of dynamic shared memory a block may have."""
+
+    # memory -------------------------------------------------------------------------------------
+    @abstractmethod
+    def allocate(self, count: int) -> Memory:
+        """Return ``count`` bytes, aligned for any type, until `release` of an older mark.
+
+        Raises OutOfMemoryError or the like: what was needed and what there is.
+        """
+
+    @abstractmethod
+    def mark(self) -> Any:
+        """Return where the memory ends now: `release` gives back what is asked for later."""
+
+    @abstractmethod
+    def release(self, mark: Any) -> None:
+        """Give back what was allocated since ``mark``; kernels that were launched still use it."""
+
+    @abstractmethod
+    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+        """Return memory for an output, the caller's own after the call."""
+
+    @abstractmethod
+    def constant(self, position: int) -> Memory:
+        """Return the memory of a constant of the program, which is uploaded once."""
+
+    @abstractmethod
+    def zeros(self, count: int) -> Memory:
+        """Return ``count`` bytes that are zero, and that every kernel leaves so: for counters."""
+
+    @property
+    @abstractmethod
+    def status(self) -> Memory:
+        """Where kernels tell which check failed first: see `STATUS_BYTES`; zero before the call."""
+
+    # work ---------------------------------------------------------------------------------------
+    @abstractmethod
+    def launch(
+        self, name: str, grid: Grid, shared: int, largest: int, *arguments: Argument
+    ) -> None:
+        """Run a kernel, after all that came before.
+
+        shared : how many bytes of dynamic shared memory a block gets.
+        largest : the most elements of an array that it uses: above `LIMIT`, it is the wide text's.
+        arguments : as many as it has parameters; see `Kernel.kinds`.
+        """
+
+    @abstractmethod
+    def matmul(self, out: Array, x: Array, y: Array, accumulate: bool) -> None:
+        """Let ``out`` be ``x @ y``, or that much more, for matrices and stacks along equal axes.
+
+        All have one dtype; a stride may be 0 or negative in ``x`` and ``y``; no axis is empty but
+        that of the sum.
+        """
+
+    @abstractmethod
+    def copy(self, target: Memory, source: Memory, count: int) -> None:
+        """Copy ``count`` bytes on the device."""
+
+    @abstractmethod
+    def library(
+        self, name: str, scalars: Sequence[int], reads: Sequence[Array], writes: Sequence[Array]
+    ) -> None:
+        """Call a function of a library (see `gradcore.kernel.ir.Library`)."""
+
+    @abstractmethod
+    def callback(self, which: int, reads: Sequence[Array]) -> list[Array]:
+        """Call a function of Python with arrays of the host; return what it returned, uploaded.
+
+        What it raises passes through, after the status was looked at.
+        """
+
+    # what the host must know --------------------------------------------------------------------
+    @abstractmethod
+    def fetch(self, memory: Memory, dtype: str) -> Any:
+        """Wait for the device, and return a number, as Python's; raises what a check tells."""
+
+    @abstractmethod
+    def failed(self, check: int, values: tuple[int, ...]) -> BaseException:
+        """Return what a failed check raises."""
