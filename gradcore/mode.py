@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gradcore.backend import Backend
+from gradcore.backend import Backend, Unavailable
 from gradcore.config import config
 from gradcore.errors import ModeError, UnavailableError
 from gradcore.graph import here, on_behalf_of
@@ -108,12 +108,16 @@ class Mode:
         known = registry()
         names = PREFERRED if self.backend is None else (self.backend,)
         for name in names:
-            backend = known.backend(name) if name in known.contributed else None
-            reason = backend.unavailable() if backend is not None else None
-            if backend is not None and reason is None:
+            if name not in known.contributed:
+                continue
+            backend = known.backend(name)
+            if not isinstance(backend, Unavailable):  # an option may be what makes it available
                 with on_behalf_of(here()):
-                    return backend.configured(dict(self.options))
-            if self.backend is not None and reason is not None:
+                    backend = backend.configured(dict(self.options))
+            reason = backend.unavailable()
+            if reason is None:
+                return backend
+            if self.backend is not None:
                 raise UnavailableError(f"the backend {name!r} cannot run here: {reason}", here())
         raise ModeError(
             f"there is no backend {self.backend!r}" if self.backend else "no backend works here",

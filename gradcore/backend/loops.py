@@ -23,7 +23,7 @@ from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
 from gradcore.kernel.lowering import has_rule
 from gradcore.kernel.plan import program
-from gradcore.kernel.text import Printer, Rendered
+from gradcore.kernel.text import Rendered, Renders
 from gradcore.ops.elementwise import Elementwise
 
 
@@ -32,7 +32,7 @@ class LoopBackend(Backend):
 
     # what an author fills in --------------------------------------------------------------------
     @abstractmethod
-    def renderer(self) -> Printer:
+    def renderer(self) -> Renders:
         """Return what prints a program, fresh for each: a `Renderer`, if it prints C."""
 
     @abstractmethod

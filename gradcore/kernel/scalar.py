@@ -278,9 +278,12 @@ def _source(name: str) -> str | None:
     return re.sub(r"\bTYPE\b", CTYPES[dtype], item)
 
 
-def preamble(names: Iterable[str]) -> str:
-    """Return the definitions of functions and of what they call, each once and in order."""
-    done: dict[str, str] = {"": _items()[""]}
+def preamble(names: Iterable[str], includes: bool = True) -> str:
+    """Return the definitions of functions and of what they call, each once and in order.
+
+    includes : whether they stand behind what they need of C's own headers.
+    """
+    done: dict[str, str] = {"": _items()[""]} if includes else {}
     for name in sorted(names):
         _collect(name, done)
     return "\n\n".join(done.values()) + "\n"

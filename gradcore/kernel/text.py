@@ -15,6 +15,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
@@ -74,6 +75,14 @@ class Rendered:
     data: list[Buffer]
 
 
+class Renders(Protocol):
+    """What prints programs."""
+
+    def render(self, program: Program) -> Rendered:
+        """Return a program as text."""
+        ...
+
+
 @dataclass
 class Unit:
     """Text that grows: a function."""
@@ -102,10 +111,6 @@ class Printer(ABC):
         self.unit = Unit()
 
     # what a language says -----------------------------------------------------------------------
-    @abstractmethod
-    def render(self, program: Program) -> Rendered:
-        """Return a program as text."""
-
     @abstractmethod
     def loop(self, s: For) -> None:
         """Print a loop."""

@@ -17,7 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-LIMIT = 2**31 - 1
+from gradcore.kernel.text import Rendered
+
+LIMIT = 2**30
 """The largest number of elements that indices of 32 bits are for."""
 
 VALUES = 16
@@ -94,11 +96,12 @@ class Kernel:
     about: str = ""
 
 
-@dataclass(frozen=True)
-class Compiled:
+@dataclass
+class Compiled(Rendered):
     """A function as kernels and a host program.
 
     text : the kernels.  With ``GC_WIDE`` defined, indices have 64 bits.
+    data : the constants.
     source : the host program.
     kernels : by name.
     run : the host program: ``run(device, inputs, shapes, numbers)`` returns an `Array` for each
@@ -111,7 +114,6 @@ class Compiled:
     checked : whether kernels check anything, so that the status tells something.
     """
 
-    text: str
     source: str
     kernels: dict[str, Kernel]
     run: Callable[..., list[Array]]

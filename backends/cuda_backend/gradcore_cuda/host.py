@@ -1,0 +1,289 @@
+"""The runtime "host": runs the text of kernels on the CPU, for tests where there is no GPU.
+
+``Mode("cuda", runtime="host")`` compiles the kernels as C, with a header that says what CUDA's
+words mean (``shim.h``), and runs every thread of a launch as a fiber (``shim.c``): barriers and
+exchanges switch between them.  How many threads a block has, and in which order they run, are
+options; what depends on either is wrong.  Fresh memory holds NaN.
+
+It is a testing aid, slow by design, and never chosen by default.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+import threading
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcore.backend.loops import called_back
+from gradcore.kernel import scalar
+from gradcore.kernel.ir import Program
+from gradcore_c.compiler import load_source
+from gradcore_cuda.runtime import (
+    STATUS_BYTES,
+    VALUES,
+    Argument,
+    Array,
+    Compiled,
+    Device,
+    Grid,
+    Memory,
+)
+
+ORDERS = ("forward", "backward", "mixed")
+"""In which order threads run: from the first, from the last, or drawn."""
+
+THREADS = 32
+"""How many threads a block has at most, if nobody says."""
+
+BLOCKS = 3
+"""How many blocks a launch has at most."""
+
+FLAGS = ("-O1", "-w", "-DGC_HOST")
+LIBRARIES = ("-lm",)
+
+NUMBERS: dict[str, Any] = {
+    "pointer": ctypes.c_uint64, "bool": ctypes.c_uint8, "int64": ctypes.c_int64,
+}  # fmt: skip
+
+_one_at_a_time = threading.RLock()
+
+
+class DeadlockError(RuntimeError):
+    """Threads of a block wait for each other without end."""
+
+
+def _file(name: str) -> str:
+    return resources.files("gradcore_cuda").joinpath(name).read_text("utf-8")
+
+
+@functools.cache
+def _engine() -> Any:
+    """Return the library that runs fibers."""
+    text = _file("shim.c").replace('#include "shim.h"\n', _file("shim.h"))
+    engine = load_source(text, "the engine", _library, ("-O2", "-w"), ("-lc",))
+    engine.gc_shim_engine.restype = ctypes.c_void_p
+    engine.gc_shim_launch.argtypes = (
+        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64,
+        ctypes.c_int,
+    )  # fmt: skip
+    return engine
+
+
+def _library(path: Path) -> ctypes.CDLL:
+    return ctypes.CDLL(str(path))
+
+
+class HostFunction:
+    """A function whose kernels run on the CPU.
+
+    threads : how many threads a block has at most.
+    order : in which order they run, one of `ORDERS`.
+    """
+
+    def __init__(self, program: Program, compiled: Compiled, threads: int, order: str) -> None:
+        self.program = program
+        self.compiled = compiled
+        self.threads = threads
+        self.order = ORDERS.index(order)
+        self.source = f"{compiled.source}\n\n{compiled.text}"
+        self.callbacks = [called_back(node) for node in program.callbacks]
+        self.constants = [np.ascontiguousarray(b.data, b.dtype) for b in program.constants]
+        self.library = load_source(self.text(), program.title[:60], _library, FLAGS, LIBRARIES)
+        self.library.gc_bind(ctypes.c_void_p(_engine().gc_shim_engine()))
+
+    def text(self) -> str:
+        """Return the kernels as C, each with a function that takes its arguments from memory."""
+        lines: list[str] = []
+        for kernel in self.compiled.kernels.values():
+            kinds = {"pointer": "void *", "index": "gc_index"}
+            texts = [
+                f"*({kinds.get(kind) or scalar.CTYPES[kind]} *)a[{k}]"
+                for k, kind in enumerate(kernel.kinds)
+            ]
+            lines.append(
+                f"void {kernel.name}_called(void **a);\n"
+                f"void {kernel.name}_called(void **a) {{ {kernel.name}({', '.join(texts)}); }}"
+            )
+        return "\n".join([_file("shim.h"), self.compiled.text, *lines, ""])
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        """Return fresh arrays."""
+        given = [
+            np.array(a, b.dtype, order="C", copy=None)
+            for a, b in zip(arrays, self.program.inputs, strict=True)
+        ]
+        with _one_at_a_time:
+            device = HostDevice(self)
+            found = self.compiled.run(
+                device,
+                [_memory(a) for a in given],
+                [a.shape for a in given],
+                [a.item() if k in self.compiled.reads else None for k, a in enumerate(given)],
+            )
+            device.look()
+            return [seen(array).copy() for array in found]
+
+
+def _memory(array: Any) -> Memory:
+    return Memory(array.ctypes.data, array)
+
+
+class _Seen:
+    """Memory as NumPy sees it."""
+
+    def __init__(self, array: Array) -> None:
+        dtype = np.dtype(array.dtype)
+        strides = array.strides and tuple(n * dtype.itemsize for n in array.strides)
+        self.owner = array.memory.owner
+        self.__array_interface__ = {
+            "data": (array.memory.address, False), "shape": array.shape, "typestr": dtype.str,
+            "strides": strides, "version": 3,
+        }  # fmt: skip
+
+
+def seen(array: Array) -> Any:
+    """Return elements in memory as an array that shares it."""
+    if math.prod(array.shape) == 0:
+        return np.empty(array.shape, array.dtype)
+    return np.asarray(_Seen(array))
+
+
+class HostDevice(Device):
+    """Memory of the CPU, for one call."""
+
+    def __init__(self, function: HostFunction) -> None:
+        self.function = function
+        self.kept: list[Any] = []
+        self._status = self._fresh(STATUS_BYTES, 0)
+
+    def _fresh(self, count: int, value: int = 0xFF) -> Memory:
+        array = np.full(max(count, 1) + 16, value, np.uint8)
+        self.kept.append(array)
+        return _memory(array)
+
+    # what there is ------------------------------------------------------------------------------
+    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> Grid:
+        """Return few threads, so that they go through several steps in turn."""
+        most = self.function.threads
+        steps = max(steps, 1)
+        if lanes > 1 and most > 1:
+            wide = 2 ** (min(lanes, most) - 1).bit_length()
+            if wide > min(most, 32) or most // wide < 2:
+                groups, wide = 1, most
+            else:
+                groups = most // wide
+        else:
+            groups, wide = most, 1
+        if blocks == 1:
+            groups = 1
+        return Grid(min(-(-steps // groups), BLOCKS, blocks or BLOCKS), groups, wide)
+
+    @property
+    def shared(self) -> int:
+        """Return how much shared memory a block may have."""
+        return 1024
+
+    # memory -------------------------------------------------------------------------------------
+    def allocate(self, count: int) -> Memory:
+        """Return memory that holds NaN."""
+        return self._fresh(count)
+
+    def mark(self) -> Any:
+        """Return nothing: all memory lives until the end of the call."""
+        return None
+
+    def release(self, mark: Any) -> None:
+        """Keep it."""
+
+    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+        """Return memory for an output."""
+        return self._fresh(math.prod(shape) * np.dtype(dtype).itemsize)
+
+    def constant(self, position: int) -> Memory:
+        """Return the memory of a constant."""
+        return _memory(self.function.constants[position])
+
+    def zeros(self, count: int) -> Memory:
+        """Return memory that holds zeros."""
+        return self._fresh(count, 0)
+
+    @property
+    def status(self) -> Memory:
+        """Return where checks tell."""
+        return self._status
+
+    # work ---------------------------------------------------------------------------------------
+    def launch(
+        self, name: str, grid: Grid, shared: int, largest: int, *arguments: Argument
+    ) -> None:
+        """Run a kernel, at once."""
+        kinds = self.function.compiled.kernels[name].kinds
+        cells: list[Any] = []
+        for kind, value in zip(kinds, arguments, strict=True):
+            if isinstance(value, Memory):
+                cells.append(ctypes.c_uint64(value.address))
+            elif kind == "index":
+                cells.append(ctypes.c_int32(value))
+            else:
+                cells.append(NUMBERS[kind](value))
+        places = (ctypes.c_void_p * max(len(cells), 1))(*(ctypes.addressof(c) for c in cells))
+        kernel = ctypes.cast(getattr(self.function.library, f"{name}_called"), ctypes.c_void_p)
+        failed = _engine().gc_shim_launch(
+            kernel, ctypes.addressof(places), grid.blocks, grid.groups, grid.lanes, shared,
+            self.function.order,
+        )  # fmt: skip
+        if failed:
+            raise DeadlockError(f"the threads of {name} wait for each other without end")
+
+    def matmul(self, out: Array, x: Array, y: Array, accumulate: bool) -> None:
+        """Multiply with NumPy."""
+        if math.prod(out.shape):
+            product = np.matmul(seen(x), seen(y))
+            target = seen(out)
+            target[...] = target + product if accumulate else product
+
+    def copy(self, target: Memory, source: Memory, count: int) -> None:
+        """Copy bytes."""
+        ctypes.memmove(target.address, source.address, count)
+
+    def library(
+        self, name: str, scalars: Sequence[int], reads: Sequence[Array], writes: Sequence[Array]
+    ) -> None:
+        """Sort with NumPy."""
+        what = name.partition("_")[0]
+        (given,), (taken,) = map(seen, reads), map(seen, writes)
+        function = {"sort": np.sort, "argsort": np.argsort}[what]
+        rows = function(given.reshape(*scalars), axis=-1, kind="stable")
+        taken[...] = rows.reshape(taken.shape)
+
+    def callback(self, which: int, reads: Sequence[Array]) -> list[Array]:
+        """Call a function of Python."""
+        self.look()
+        found = self.function.callbacks[which](*(seen(a).copy() for a in reads))
+        arrays = [np.array(a, order="C") for a in found]
+        self.kept += arrays
+        return [Array(_memory(a), a.dtype.name, a.shape) for a in arrays]
+
+    # what the host must know --------------------------------------------------------------------
+    def look(self) -> None:
+        """Raise what a failed check tells, if one failed."""
+        number, count = seen(Array(self._status, "int32", (2,))).tolist()
+        if number:
+            values = seen(Array(self._status + 8, "int64", (VALUES,))).tolist()
+            raise self.failed(number - 1, tuple(values[:count]))
+
+    def fetch(self, memory: Memory, dtype: str) -> Any:
+        """Return a number."""
+        self.look()
+        return seen(Array(memory, dtype, ())).item()
+
+    def failed(self, check: int, values: tuple[int, ...]) -> BaseException:
+        """Return what a failed check raises."""
+        return self.function.program.checks[check](values)

@@ -1,0 +1,878 @@
+"""The text of kernels.
+
+A kernel is written for a *group* of threads that works on one step of a loop at a time: a thread
+alone, or many that run its statements together.  Together means: registers are private and equal,
+an element is stored by one thread, and the steps of an inner loop are shared out, after which what
+they contributed is combined and known to all.  Threads wait for each other only where one may use
+what another has written.
+
+The decision: this is the only way that statements are run, so that softmax, a step of a scan, and
+the sum of a matrix are one mechanism with other numbers of threads.  Rejected: a template for each
+kind of kernel, which fuses only what the templates know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TypeAlias
+
+from gradcore.kernel import scalar
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Allocate,
+    Buffer,
+    Call,
+    Check,
+    Expr,
+    For,
+    If,
+    Let,
+    Literal,
+    Load,
+    Point,
+    Reduction,
+    Scope,
+    Statement,
+    Store,
+    Symbol,
+    identity_of,
+    parts,
+    product,
+)
+from gradcore.kernel.text import INDEX, Printer, Unit, comment
+from gradcore.kernel.uses import expressions, inside
+from gradcore.ops.elementwise import ROWS, Elementwise
+from gradcore_cuda.schedule import Facts, Form, Launch
+
+TINY = 8
+"""Loops of up to so many steps are no work to share out."""
+
+PRIVATE = 32
+"""The most elements of an array that a thread has to itself."""
+
+WORDS = frozenset(("step", "steps", "lane", "lanes", "status", "next", "last", "group", "counter"))
+"""Names that kernels use themselves."""
+
+EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
+"""How values of a dtype travel within a warp; all others as integers of 32 bits."""
+
+Key: TypeAlias = "tuple[object, ...] | None"
+"""What tells which thread touches an element: equal keys, the same thread."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a kernel.
+
+    kind : "number" (a register of the host's), "register" (where one of the device's is), "memory"
+        (of a buffer), "pointer" (where the device keeps a pointer), "group" or "thread"
+        (workspace for each), "parts" (of a reduction, one for each block), "counter", "status".
+    what : the register or buffer.
+    """
+
+    kind: str
+    what: Symbol | Buffer | None = None
+
+
+@dataclass
+class Printed:
+    """A kernel as text, with what its launch needs.
+
+    name : its name.
+    lines : the text.
+    parameters : what it is given, with the kind that `gradcore_cuda.runtime.Kernel` tells.
+    steps, lanes : how many steps it has, and how many threads could share one.
+    alone : whether there is but one block.
+    used : the buffers whose elements it indexes.
+    extents : how far its loops go.
+    checks : whether it may fail.
+    """
+
+    name: str
+    lines: list[str]
+    parameters: list[tuple[Parameter, str]]
+    steps: Expr
+    lanes: list[Expr]
+    alone: bool
+    used: list[Buffer]
+    extents: list[Expr]
+    checks: bool
+
+
+@dataclass
+class _Flat:
+    """Loops that run as one: the number of a step stands for all their indices."""
+
+    symbols: tuple[Symbol, ...]
+    extents: tuple[Expr, ...]
+    name: str
+
+
+@dataclass
+class _Leave:
+    """Where a thread goes on when a check has failed.
+
+    label : there.
+    flag : the register that notes it, if others must know.
+    """
+
+    label: str
+    flag: str = ""
+    used: bool = False
+
+
+@dataclass
+class _Kernel:
+    """A kernel while it is printed."""
+
+    parameters: dict[Parameter, str] = field(default_factory=dict[Parameter, str])
+    before: list[str] = field(default_factory=list[str])
+    made: set[Symbol | Buffer] = field(default_factory=set["Symbol | Buffer"])
+    changed: dict[Symbol | Buffer, None] = field(default_factory=dict["Symbol | Buffer", None])
+    written: set[Buffer] = field(default_factory=set[Buffer])
+    indices: set[Symbol] = field(default_factory=set[Symbol])
+    used: dict[Buffer, None] = field(default_factory=dict[Buffer, None])
+    named: set[Symbol] = field(default_factory=set[Symbol])
+    fresh: dict[Symbol | Buffer, Expr] = field(default_factory=dict["Symbol | Buffer", Expr])
+    sets: set[Symbol] = field(default_factory=set[Symbol])
+    extents: dict[Expr, None] = field(default_factory=dict[Expr, None])
+    lanes: dict[Expr, None] = field(default_factory=dict[Expr, None])
+    flats: list[_Flat] = field(default_factory=list[_Flat])
+    leaves: list[_Leave] = field(default_factory=list[_Leave])
+    touched: list[tuple[Buffer, bool, Key]] = field(default_factory=list[tuple[Buffer, bool, Key]])
+    private: set[Buffer] = field(default_factory=set[Buffer])
+    together: bool = False
+    checks: bool = False
+
+
+class CudaPrinter(Printer):
+    """Prints kernels.
+
+    facts : what is known of the program.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        super().__init__()
+        self.taken |= WORDS
+        self.facts = facts
+        self.combining: dict[tuple[str, str], None] = {}
+        self.kernel = _Kernel()
+        self.checked = False
+
+    # names --------------------------------------------------------------------------------------
+    def place(self, what: Symbol | Buffer) -> str:
+        """Return the name of a register or buffer; what is not made here becomes a parameter."""
+        kernel, facts = self.kernel, self.facts
+        what = what.root if isinstance(what, Buffer) else what.final
+        name = self.name(what)
+        if what in kernel.made:
+            if isinstance(what, Symbol):
+                kernel.named.add(what)
+            return name
+        kernel.made.add(what)
+        ctype = scalar.CTYPES[what.dtype]
+        if isinstance(what, Symbol):
+            if what in facts.device and (what not in facts.needed or what in kernel.sets):
+                self.parameter(Parameter("register", what), f"{ctype} *{name}_at")
+                kernel.before.append(f"{ctype} {name} = *{name}_at;")
+            elif what in facts.given:
+                kernel.indices.add(what)
+                self.parameter(Parameter("number", what), f"gc_index {name}")
+            else:
+                self.parameter(Parameter("number", what), f"{ctype} {name}")
+        elif what in facts.moved:
+            self.parameter(Parameter("pointer", what), f"{ctype} **{name}_at")
+            kernel.before.append(f"{ctype} *{name} = *{name}_at;")
+        else:
+            constant = "const " if what.role in ("input", "constant") else ""
+            alone = "__restrict__ " if facts.alone(what) else ""
+            self.parameter(Parameter("memory", what), f"{constant}{ctype} *{alone}{name}")
+        return name
+
+    def parameter(self, parameter: Parameter, text: str) -> None:
+        """Note a parameter."""
+        self.kernel.parameters[parameter] = text
+
+    # expressions --------------------------------------------------------------------------------
+    def expr(self, x: Expr, atom: bool = False) -> str:
+        """Return an expression; the indices of loops have 32 bits, and the values of them 64."""
+        if isinstance(x, Symbol):
+            name = self.place(x)
+            return f"(int64_t){name}" if x.final in self.kernel.indices else name
+        return super().expr(x, atom)
+
+    def index(self, x: Expr, atom: bool = False) -> str:
+        """Return an expression as an index."""
+        match x:
+            case Literal():
+                return str(x.value)
+            case Symbol():
+                name = self.place(x)
+                return name if x.final in self.kernel.indices else f"(gc_index){name}"
+            case Call() if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
+                text = INDEX[x.row.name].format(*(self.index(o, atom=True) for o in x.operands))
+                return f"({text})" if atom else text
+            case _:
+                return f"(gc_index)({self.expr(x)})"
+
+    def flat(self, buffer: Buffer, index: Sequence[Expr]) -> str:
+        """Return the number of an element; loops that run as one may have counted it already."""
+        position: Expr = ZERO
+        index = tuple(index)
+        for flat in self.kernel.flats:
+            n = len(flat.symbols)
+            if index[-n:] == flat.symbols and buffer.shape[-n:] == flat.extents:
+                for extent, i in zip(buffer.shape[:-n], index[:-n], strict=True):
+                    position = position * extent + i
+                position = position * product(flat.extents)
+                start = self.index(position, atom=True)
+                return flat.name if start == "0" else f"{start} + {flat.name}"
+        for extent, i in zip(buffer.shape, index, strict=True):
+            position = position * extent + i
+        return self.index(position)
+
+    def element(self, buffer: Buffer, index: Sequence[Expr]) -> str:
+        """Return an element of a buffer."""
+        self.kernel.used[buffer] = None
+        return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
+
+    def address(self, buffer: Buffer) -> str:
+        """Return the address of a buffer."""
+        return self.memory(buffer)
+
+    def scalar(
+        self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+    ) -> str:
+        """Return the text of a row."""
+        return super().scalar(row, given, result, operands)
+
+    # who touches what ---------------------------------------------------------------------------
+    def touch(self, accesses: Sequence[tuple[Buffer, bool, Key]]) -> None:
+        """Wait for the other threads if they may have to do with the same elements."""
+        kernel = self.kernel
+        if not kernel.together:
+            return
+        for memory, writes, key in accesses:
+            for other, wrote, owner in kernel.touched:
+                same = key is not None and key == owner
+                if memory is other and (writes or wrote) and not same:
+                    self.unit.add("gc_barrier();")
+                    kernel.touched.clear()
+                    break
+            else:
+                continue
+            break
+        kernel.touched += [a for a in accesses if a not in kernel.touched]
+
+    def accesses(self, s: Statement) -> list[tuple[Buffer, bool, Key]]:
+        """Return what a statement, run together, touches, and which thread does."""
+        if isinstance(s, For) and (spread := self.spread(s)):
+            loops, body = spread
+            return self.owned(loops, body)
+        if isinstance(s, Store):
+            return self.read(expressions(s), ("one",)) + self.wrote(s, ("one",))
+        found = self.read(expressions(s), None)
+        match s:
+            case For() | Scope():
+                return found + [a for inner in s.body for a in self.accesses(inner)]
+            case If(_, then, orelse):
+                return found + [a for inner in (*then, *orelse) for a in self.accesses(inner)]
+            case _:
+                return found
+
+    def read(self, xs: Iterator[Expr], key: Key) -> list[tuple[Buffer, bool, Key]]:
+        """Return what expressions read."""
+        return [
+            a
+            for x in xs
+            for y in parts(x)
+            if isinstance(y, Load)
+            for a in self._access(y.buffer, False, key)
+        ]
+
+    def wrote(self, s: Store, key: Key) -> list[tuple[Buffer, bool, Key]]:
+        """Return what a store writes."""
+        return self._access(s.buffer, True, key)
+
+    def _access(self, buffer: Buffer, writes: bool, key: Key) -> list[tuple[Buffer, bool, Key]]:
+        memory = self.facts.memory(buffer)
+        if memory not in self.kernel.written or buffer.root in self.kernel.private:
+            return []
+        return [(memory, writes, key)]
+
+    def owned(
+        self, loops: Sequence[For], body: Sequence[Statement]
+    ) -> list[tuple[Buffer, bool, Key]]:
+        """Return what the steps of loops that are shared out touch."""
+        symbols = [s.index.final for s in loops]
+        extents = tuple(s.extent for s in loops)
+        private = {s.buffer.root for s in inside(body) if isinstance(s, Allocate)}
+        found: list[tuple[Buffer, bool, Key]] = []
+
+        def key(buffer: Buffer, index: Sequence[Expr]) -> Key:
+            axes = [tuple(index).index(x) if x in index else -1 for x in symbols]
+            return None if -1 in axes else (id(buffer), tuple(axes), extents)
+
+        for s in inside(body):
+            for x in expressions(s):
+                for y in parts(x):
+                    if isinstance(y, Load) and y.buffer.root not in private:
+                        found += self._access(y.buffer, False, key(y.buffer, y.index))
+            if isinstance(s, Store) and s.buffer.root not in private:
+                found += self._access(s.buffer, True, key(s.buffer, s.index))
+        return found
+
+    # loops that are shared out ------------------------------------------------------------------
+    def spread(self, s: For) -> tuple[list[For], list[Statement]] | None:
+        """Return the loops that run as one, and what is in them, if threads may share them."""
+        if not shareable(s):
+            return None
+        loops, body = collapsed(s)
+        if any(isinstance(x, For) and shareable(x) and not tiny(x) for x in inside(body)):
+            return None
+        return loops, body
+
+    def loop(self, s: For) -> None:
+        """Print a loop."""
+        kernel = self.kernel
+        spread = self.spread(s) if kernel.together else None
+        if spread is not None:
+            self.shared_loop(*spread)
+            return
+        if kernel.together:
+            self.touch(self.read(iter([s.extent]), None))
+            for inner in s.body:
+                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+        self.unit.add(self.header(s))
+        self.unit.depth += 1
+        self.statements(s.body)
+        self.unit.depth -= 1
+        self.unit.add("}")
+        if kernel.together:
+            for inner in s.body:
+                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+
+    def header(self, s: For) -> str:
+        """Return the line that a loop starts with."""
+        extent, counted = self.extent(s)
+        self.kernel.made.add(s.index.final)
+        i = self.name(s.index)
+        kind = "gc_index" if counted else "int64_t"
+        return f"for ({kind} {i} = 0; {i} < {extent}; {i}++) {{"
+
+    def extent(self, s: For) -> tuple[str, bool]:
+        """Return how far a loop goes, and whether an index can count so far."""
+        if self.counted(s.extent):
+            self.kernel.indices.add(s.index.final)
+            self.kernel.extents[s.extent] = None
+            return self.index(s.extent), True
+        return self.expr(s.extent), False
+
+    def counted(self, extent: Expr) -> bool:
+        """Return whether the host knows an extent."""
+        return self.facts.known(extent) or (
+            isinstance(extent, Symbol) and extent.final in self.facts.needed
+        )
+
+    def shared_loop(self, loops: Sequence[For], body: Sequence[Statement]) -> None:
+        """Print loops whose steps are shared out among the threads of the group."""
+        kernel = self.kernel
+        self.touch(self.read((s.extent for s in loops), None) + self.owned(loops, body))
+        reductions = combined_in(loops)
+        starts: list[str] = []
+        for r in reductions:
+            start, identity = self.start(r)
+            own = self.place(r.target)
+            if kernel.fresh.get(r.target) == identity:
+                starts.append("")
+                continue
+            before = self.fresh(f"{own}_before")
+            starts.append(before)
+            self.unit.add(f"const {scalar.CTYPES[r.target.dtype]} {before} = {own};")
+            self.unit.add(f"{own} = {start};")
+        checks = any_check(body)
+        flag = ""
+        if checks:
+            flag = self.fresh("failed")
+            self.unit.add(f"uint8_t {flag} = 0;")
+        kernel.lanes[product([s.extent for s in loops])] = None
+        kernel.together = False
+        self.unit.depth += 1
+        outer, self.unit = self.unit, Unit(depth=self.unit.depth)
+        head, lines = self.counting(loops, "threadIdx.x", "blockDim.x", body, flag)
+        inner, self.unit = self.unit, outer
+        self.unit.depth -= 1
+        self.unit.add(head)
+        self.unit.lines += [*lines, *inner.lines]
+        self.unit.add("}")
+        kernel.together = True
+        for r, before in zip(reductions, starts, strict=True):
+            assert r.row is not None
+            own, dtype = self.place(r.target), r.target.dtype
+            self.unit.add(f"{own} = {self.all_of(r.row, dtype, own, 'group')};")
+            if before:
+                text = self.scalar(r.row, [dtype, dtype], dtype, [before, own])
+                self.unit.add(f"{own} = {text};")
+        if flag:
+            leave = kernel.leaves[-1]
+            any_of = self.all_of(ROWS["or_"], "bool", flag, "group")
+            self.unit.add(f"if ({any_of}) {{")
+            self.unit.depth += 1
+            self.leave(leave)
+            self.unit.depth -= 1
+            self.unit.add("}")
+
+    def counting(
+        self, loops: Sequence[For], first: str, every: str, body: Sequence[Statement], flag: str
+    ) -> tuple[str, list[str]]:
+        """Print the body of loops that run as one; return their first line and the next ones."""
+        kernel = self.kernel
+        kernel.made |= {s.index.final for s in loops}
+        for s in loops:
+            if self.counted(s.extent):
+                kernel.extents[s.extent] = None
+        kernel.extents[product([s.extent for s in loops])] = None
+        kernel.indices |= {s.index.final for s in loops}
+        names = [self.name(s.index) for s in loops]
+        symbols = tuple(s.index.final for s in loops)
+        if len(loops) == 1:
+            at = names[0]
+        else:
+            at = self.fresh("at")
+            kernel.flats.append(_Flat(symbols, tuple(s.extent for s in loops), at))
+        last = self.index(product([s.extent for s in loops]))
+        kernel.named -= set(symbols)
+        label = _Leave(self.fresh("next"), flag)
+        kernel.leaves.append(label)
+        unit = self.unit
+        self.unit = Unit(depth=unit.depth)
+        self.statements(body)
+        printed, self.unit = self.unit.lines, unit
+        kernel.leaves.pop()
+        margin = "    " * unit.depth
+        if label.used:
+            printed = [margin + "{", *("    " + line for line in printed), margin + "}"]
+            printed.append(f"{margin}{label.label}:;")
+        lines: list[str] = []
+        if len(loops) > 1:
+            kernel.flats.pop()
+            rest = at
+            for k in range(len(loops) - 1, -1, -1):
+                wanted = symbols[k] in kernel.named
+                further = any(x in kernel.named for x in symbols[:k])
+                n = self.index(loops[k].extent, atom=True)
+                if wanted:
+                    text = f"{rest} % {n}" if k else rest
+                    lines.append(f"{margin}const gc_index {names[k]} = {text};")
+                if k and further:
+                    rest = f"{rest} / {n}" if k == 1 else rest
+                    if k > 1:
+                        name = self.fresh("rest")
+                        lines.append(f"{margin}const gc_index {name} = {rest} / {n};")
+                        rest = name
+        self.unit.lines += printed
+        head = f"for (gc_index {at} = {first}; {at} < {last}; {at} += {every}) {{"
+        return head, lines
+
+    def start(self, r: Reduction) -> tuple[str, Literal]:
+        """Return what a contribution starts from."""
+        assert r.row is not None
+        start = identity_of(r.row, r.target.dtype)
+        return scalar.literal(start.value, start.dtype), start
+
+    def all_of(self, combining: Elementwise, dtype: str, text: str, threads: str) -> str:
+        """Return what the values of all threads of a group or block combine to."""
+        self.combining[combining.name, dtype] = None
+        return f"gc_{threads}_{combining.name}_{_suffix(dtype)}({text})"
+
+    # statements ---------------------------------------------------------------------------------
+    def statements(self, given: Sequence[Statement]) -> None:
+        """Print statements, but for what sets a register that the next one sets again."""
+        kernel = self.kernel
+        kernel.fresh.clear()
+        for k, s in enumerate(given):
+            after = given[k + 1] if k + 1 < len(given) else None
+            if isinstance(s, Let) and isinstance(s.value, Literal):
+                same = isinstance(after, Let) and after.symbol.final is s.symbol.final
+                if s.fresh and same and not after.fresh and isinstance(after.value, Literal):
+                    after.fresh = True
+                    continue
+                kernel.fresh[s.symbol.final] = s.value
+            elif isinstance(s, Let):
+                kernel.fresh.pop(s.symbol.final, None)
+            self.statement(s)
+            if not isinstance(s, Let):
+                kernel.fresh.clear()
+
+    def statement(self, s: Statement) -> None:
+        """Print a statement."""
+        kernel = self.kernel
+        match s:
+            case Store() | Let() | Point():
+                if kernel.together:
+                    self.touch(self.accesses(s))
+            case _:
+                pass
+        match s:
+            case Allocate(buffer, reused):
+                self.allocate(buffer, reused)
+            case Point(pointer, buffer, index):
+                ctype = scalar.CTYPES[pointer.dtype]
+                text = f"({ctype} *)({self.memory(buffer)} + {self.flat(buffer, index)})"
+                name = self.place(pointer)
+                kernel.changed[pointer.root] = None
+                self.unit.add(f"{name} = {text};")
+            case If(condition, then, orelse) if kernel.together:
+                self.choose(condition, then, orelse)
+            case _:
+                super().statement(s)
+
+    def choose(
+        self, condition: Expr, then: Sequence[Statement], orelse: Sequence[Statement]
+    ) -> None:
+        """Print a choice that all threads make alike."""
+        kernel = self.kernel
+        self.touch(self.read(iter([condition]), None))
+        self.unit.add(f"if ({self.expr(condition)}) {{")
+        before = list(kernel.touched)
+        self.block(then)
+        after = list(kernel.touched)
+        kernel.touched = before
+        if orelse:
+            self.unit.add("} else {")
+            self.block(orelse)
+        self.unit.add("}")
+        kernel.touched += [a for a in after if a not in kernel.touched]
+
+    def store(self, s: Store) -> None:
+        """Print a store: one thread of a group does it."""
+        if not self.kernel.together:
+            super().store(s)
+            return
+        self.unit.add("if (threadIdx.x == 0) {")
+        self.unit.depth += 1
+        super().store(s)
+        self.unit.depth -= 1
+        self.unit.add("}")
+
+    def let(self, s: Let) -> None:
+        """Print what sets a register: one of the device's is written back at the end."""
+        text, symbol = self.expr(s.value), s.symbol.final
+        if symbol in self.facts.device and symbol in self.kernel.sets:
+            self.unit.add(f"{self.place(symbol)} = {text};")
+            self.kernel.changed[symbol] = None
+            return
+        declared = f"{scalar.CTYPES[symbol.dtype]} " if s.fresh else ""
+        self.kernel.made.add(symbol)
+        self.unit.add(f"{declared}{self.name(symbol)} = {text};")
+
+    def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
+        """Print a check: a thread that fails notes why, and leaves."""
+        kernel = self.kernel
+        if kernel.together:
+            self.touch(self.read(iter([condition, *values]), None))
+        self.parameter(Parameter("status"), "gc_status *status")
+        kernel.checks = self.checked = True
+        self.unit.add(f"if (!({self.expr(condition)})) {{")
+        self.unit.depth += 1
+        texts = ", ".join(f"(int64_t){self.expr(x, atom=True)}" for x in values) or "0"
+        told = self.fresh("told")
+        self.unit.add(
+            f"const int64_t {told}[] = {{{texts}}};",
+            f"gc_fail(status, {number}, {len(values)}, {told});",
+        )
+        self.leave(kernel.leaves[-1])
+        self.unit.depth -= 1
+        self.unit.add("}")
+
+    def leave(self, leave: _Leave) -> None:
+        """Print that a thread leaves what it does."""
+        leave.used = True
+        if leave.flag:
+            self.unit.add(f"{leave.flag} = 1;")
+        self.unit.add(f"goto {leave.label};")
+
+    def allocate(self, buffer: Buffer, reused: Buffer | None) -> None:
+        """Print what gives a group, or a thread, memory of its own."""
+        kernel = self.kernel
+        ctype, name = scalar.CTYPES[buffer.dtype], self.name(buffer)
+        if buffer.role == "pointer":
+            kernel.made.add(buffer)
+            self.unit.add(f"{ctype} *{name} = 0;")
+            return
+        if buffer in kernel.made:
+            return
+        kernel.made.add(buffer)
+        if reused is not None:
+            kernel.before.append(f"{ctype} *const {name} = {self.place(reused)};")
+            return
+        count = product(buffer.shape)
+        if not kernel.together and isinstance(count, Literal) and count.value <= PRIVATE:
+            kernel.before.append(f"{ctype} {name}[{max(count.value, 1)}];")
+            return
+        who = "group" if kernel.together else "thread"
+        number = "blockIdx.x * blockDim.y + threadIdx.y"
+        if who == "thread":
+            number = f"({number}) * blockDim.x + threadIdx.x"
+        self.parameter(Parameter(who, buffer), f"{ctype} *{name}_all")
+        kernel.before.append(
+            f"{ctype} *const {name} = {name}_all + (int64_t)({number}) * ({self.expr(count)});"
+        )
+
+    # kernels ------------------------------------------------------------------------------------
+    def print(self, launch: Launch) -> Printed:
+        """Return the kernel of a launch."""
+        stopped = self.checked
+        self.kernel = kernel = _Kernel()
+        self.unit = Unit()
+        for s in inside(launch.statements):
+            if isinstance(s, Store):
+                kernel.written.add(self.facts.memory(s.buffer))
+            if isinstance(s, Let) and s.symbol.final in self.facts.device:
+                kernel.sets.add(s.symbol.final)
+        steps: Expr = ONE
+        end = _Leave(self.fresh("end"))
+        kernel.leaves.append(end)
+        if launch.form is Form.STEPS:
+            (loop,) = launch.statements
+            assert isinstance(loop, For)
+            steps = self.steps(loop)
+        else:
+            kernel.together = launch.form is Form.BLOCK
+            self.statements(launch.statements)
+            self.keep(launch)
+        label = [f"    {end.label}:;"] if end.used else []
+        body = self.unit.lines
+        if label:
+            body = ["    {", *("    " + line for line in body), "    }", *label]
+        first: list[str] = []
+        if stopped:
+            self.parameter(Parameter("status"), "gc_status *status")
+            first.append("if (gc_stopped(status)) return;")
+        if launch.form is Form.SCALAR:
+            first.append("if (gc_thread() != 0) return;")
+        name = self.fresh(f"{_title(launch)}_kernel")
+        parameters = [(p, text) for p, text in kernel.parameters.items()]
+        lines = [
+            f"GC_KERNEL {name}({', '.join(text for _, text in parameters) or 'void'}) {{",
+            *("    " + line for line in (*first, *kernel.before)),
+            *body,
+            "}",
+        ]
+        return Printed(
+            name, lines, [(p, self.kind(p)) for p, _ in parameters], steps, list(kernel.lanes),
+            launch.form is not Form.STEPS, list(kernel.used), list(kernel.extents), kernel.checks,
+        )  # fmt: skip
+
+    def kind(self, p: Parameter) -> str:
+        """Return the kind of a parameter, as the runtime calls it."""
+        if p.kind != "number":
+            return "pointer"
+        assert isinstance(p.what, Symbol)
+        return "index" if p.what in self.kernel.indices else p.what.dtype
+
+    def keep(self, launch: Launch) -> None:
+        """Print how registers that were set get back to memory."""
+        kernel = self.kernel
+        changed = [x for x in kernel.changed if self._kept(x)]
+        if not changed:
+            return
+        one = launch.form is Form.BLOCK
+        if one:
+            self.unit.add("gc_barrier();", "if (threadIdx.x == 0) {")
+        self.unit.depth += one
+        for x in changed:
+            self.unit.add(f"*{self.name(x)}_at = {self.name(x)};")
+        self.unit.depth -= one
+        if one:
+            self.unit.add("}")
+
+    def _kept(self, x: Symbol | Buffer) -> bool:
+        kind = "register" if isinstance(x, Symbol) else "pointer"
+        return Parameter(kind, x) in self.kernel.parameters
+
+    def steps(self, loop: For) -> Expr:
+        """Print a loop whose steps are shared out among groups; return how many there are."""
+        kernel = self.kernel
+        loops, body = collapsed(loop)
+        reductions = combined_in(loops)
+        kernel.together = any(
+            isinstance(s, For) and shareable(s) and not tiny(s) for s in inside(body)
+        )
+        unit = self.unit
+        for r in reductions:
+            start, _ = self.start(r)
+            assert isinstance(r.target, Symbol)
+            symbol = r.target.final
+            kernel.made.add(symbol)
+            unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
+        if kernel.together:
+            for inner in body:
+                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+        self.unit = Unit(depth=2)
+        first = "blockIdx.x * blockDim.y + threadIdx.y"
+        head, lines = self.counting(loops, first, "gridDim.x * blockDim.y", body, "")
+        printed, self.unit = self.unit.lines, unit
+        unit.add(head)
+        unit.lines += [*lines, *printed]
+        unit.add("}")
+        if reductions:
+            self.total(reductions)
+        return product([s.extent for s in loops])
+
+    def total(self, reductions: Sequence[Reduction]) -> None:
+        """Print how what all threads of all blocks contributed is combined."""
+        kernel, add = self.kernel, self.unit.add
+        for r in reductions:
+            assert r.row is not None and isinstance(r.target, Symbol)
+            symbol, dtype = r.target.final, r.target.dtype
+            ctype, own = scalar.CTYPES[dtype], self.name(symbol)
+            if kernel.together:
+                start, _ = self.start(r)
+                add(f"if (threadIdx.x != 0) {own} = {start};")
+            add(f"{own} = {self.all_of(r.row, dtype, own, 'block')};")
+            self.parameter(Parameter("register", symbol), f"{ctype} *{own}_at")
+            self.parameter(Parameter("parts", symbol), f"{ctype} *{own}_parts")
+        self.parameter(Parameter("counter"), "unsigned *counter")
+        add("if (gridDim.x > 1) {")
+        self.unit.depth += 1
+        add("if (gc_thread() == 0) {")
+        for r in reductions:
+            own = self.name(r.target)
+            add(f"    {own}_parts[blockIdx.x] = {own};")
+        add("}", "if (!gc_last(counter)) return;")
+        for r in reductions:
+            assert r.row is not None
+            own, dtype = self.name(r.target), r.target.dtype
+            start, _ = self.start(r)
+            text = self.scalar(r.row, [dtype, dtype], dtype, [own, "part"])
+            add(
+                f"{own} = {start};",
+                "for (int k = gc_thread(); k < gridDim.x; k += gc_threads()) {",
+                f"    const {scalar.CTYPES[dtype]} part = {own}_parts[k];",
+                f"    {own} = {text};",
+                "}",
+                f"{own} = {self.all_of(r.row, dtype, own, 'block')};",
+            )
+        self.unit.depth -= 1
+        add("}", "if (gc_thread() == 0) {")
+        self.unit.depth += 1
+        for r in reductions:
+            assert r.row is not None
+            own, dtype = self.name(r.target), r.target.dtype
+            before = self.named(f"{own}_before", dtype, f"*{own}_at")
+            text = self.scalar(r.row, [dtype, dtype], dtype, [before, own])
+            add(f"*{own}_at = {text};")
+        self.unit.depth -= 1
+        add("}")
+
+    # units --------------------------------------------------------------------------------------
+    def text(self, title: str, kernels: Sequence[Printed]) -> str:
+        """Return kernels as a unit."""
+        helpers = [self.combined(name, dtype) for name, dtype in self.combining]
+        functions = scalar.preamble(sorted(self.functions), includes=False)
+        functions = re.sub(
+            r"^static inline", "static __device__ inline", functions, flags=re.MULTILINE
+        )
+        functions = re.sub(r"(?m)^GC_VECTOR_FORMS.*\n", "", functions)
+        parts = [
+            f"/* {comment(title)} */",
+            resources.files("gradcore_cuda").joinpath("kernels.h").read_text("utf-8"),
+            functions,
+            *helpers,
+            *("\n".join(kernel.lines) + "\n" for kernel in kernels),
+        ]
+        return "\n".join(part for part in parts if part)
+
+    def combined(self, name: str, dtype: str) -> str:
+        """Return the functions that combine a value of each thread."""
+        ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
+        text = self.scalar(ROWS[name], [dtype, dtype], dtype, ["x", "y"])
+        both = f"{name}_{_suffix(dtype)}"
+        return f"""\
+static __device__ inline {ctype} gc_all_{both}({ctype} x, int lane, int lanes) {{
+    __shared__ {ctype} all[32];
+    const int here = gc_thread() % 32, first = lanes > 32 ? here : lane;
+    const int n = lanes > 32 ? lanes - (lane - here) : lanes;
+    const unsigned mask = gc_mask(lane, lanes);
+    for (int k = 16; k > 0; k /= 2) {{
+        if (k >= n) continue;
+        const {ctype} y = ({ctype})gc_shift_{code}(mask, x, k);
+        if (first + k < n) x = {text};
+    }}
+    if (lanes <= 32) return ({ctype})gc_pick_{code}(mask, x, here - lane);
+    if (here == 0) all[lane / 32] = x;
+    __syncthreads();
+    x = all[0];
+    for (int k = 1; k < (lanes + 31) / 32; k++) {{
+        const {ctype} y = all[k];
+        x = {text};
+    }}
+    __syncthreads();
+    return x;
+}}
+static __device__ inline {ctype} gc_group_{both}({ctype} x) {{
+    return gc_all_{both}(x, threadIdx.x, blockDim.x);
+}}
+static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
+    return gc_all_{both}(x, gc_thread(), gc_threads());
+}}
+"""
+
+
+# loops ------------------------------------------------------------------------------------------
+def shareable(s: For) -> bool:
+    """Return whether the steps of a loop are independent but for registers they contribute to."""
+    return not s.ordered and all(
+        r.row is not None and isinstance(r.target, Symbol) for r in s.reductions
+    )
+
+
+def tiny(s: For) -> bool:
+    """Return whether a loop is known to be short."""
+    return isinstance(s.extent, Literal) and s.extent.value <= TINY
+
+
+def collapsed(s: For) -> tuple[list[For], list[Statement]]:
+    """Return a loop and those directly in it that run as one with it, and what is in them."""
+    loops, body = [s], s.body
+    while len(body) == 1 and isinstance(body[0], For) and shareable(body[0]):
+        inner = body[0]
+        made = {loop.index.final for loop in loops}
+        if any(isinstance(x, Load) or x in made for x in parts(inner.extent)):
+            break
+        loops.append(inner)
+        body = inner.body
+    return loops, body
+
+
+def combined_in(loops: Sequence[For]) -> list[Reduction]:
+    """Return what the steps of loops contribute to."""
+    found: dict[Symbol | Buffer, Reduction] = {}
+    for s in loops:
+        for r in s.reductions:
+            found.setdefault(r.target.final if isinstance(r.target, Symbol) else r.target, r)
+    return list(found.values())
+
+
+def any_check(body: Sequence[Statement]) -> bool:
+    """Return whether statements check anything."""
+    return any(isinstance(s, Check) for s in inside(body))
+
+
+def _title(launch: Launch) -> str:
+    """Return what to call a kernel: after what it stores."""
+    for s in reversed(list(inside(launch.statements))):
+        if isinstance(s, Store):
+            return s.buffer.name
+        if isinstance(s, Let):
+            return s.symbol.name
+    return "kernel"
+
+
+def _suffix(dtype: str) -> str:
+    return scalar.SUFFIXES.get(dtype, "f16")
