@@ -111,6 +111,14 @@ class UnavailableError(GradcoreError, RuntimeError):
     """A backend exists and cannot run here."""
 
 
+class DeviceError(GradcoreError, RuntimeError):
+    """A device has failed while it ran."""
+
+
+class OutOfMemoryError(GradcoreError, MemoryError):
+    """A device has not as much memory as a function needs."""
+
+
 class UnavailableWarning(UserWarning):
     """The backend that would be taken cannot run here, and a slower one runs in its place."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,21 @@ from gradcore.config import config
 from gradcore.errors import ArgumentError, GraphTypeError
 from gradcore.graph import Array, TensorType, Variable, here
 from gradcore.graph.nodes import smallest_integer_dtype
+
+
+class Kept(ABC):
+    """A value that a backend keeps in memory of its own, such as that of a device (abstract).
+
+    dtype : of its elements, as NumPy has it.
+    shape : their number along each axis.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @abstractmethod
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return it as a fresh array of NumPy."""
 
 
 class SharedVariable(Variable):
@@ -38,12 +54,16 @@ class SharedVariable(Variable):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with the value."""
-        return _restored, (self.type, self.storage[0], self.name)
+        return _restored, (self.type, np.asarray(self.storage[0]), self.name)
 
     def get_value(self, borrow: bool = False) -> Array:
-        """Return the value: a copy, or with ``borrow`` the array that is stored."""
-        value = np.asarray(self.storage[0])
-        return value if borrow else value.copy()
+        """Return the value: a copy, or with ``borrow`` the array that is stored.
+
+        A value that a backend keeps is copied all the same.
+        """
+        stored = self.storage[0]
+        value = np.asarray(stored)
+        return value if borrow or isinstance(stored, Kept) else value.copy()
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Set the value, to a copy of an array or with ``borrow`` to the array itself.
@@ -52,9 +72,12 @@ class SharedVariable(Variable):
         """
         self.storage[0] = self.fitting(new_value, borrow)
 
-    def fitting(self, value: Any, borrow: bool = False) -> Array:
-        """Return ``value`` as an array of the type of this variable."""
+    def fitting(self, value: Any, borrow: bool = False) -> Any:
+        """Return ``value`` as an array of the type of this variable, or as what a backend keeps."""
         try:
+            if isinstance(value, Kept) and value.dtype == self.type.dtype:
+                self.type.check_shape(value.shape)
+                return value
             array = self.type.filter(value)
         except TypeError as error:
             raise ArgumentError(f"the shared variable {self} {error}", here()) from None

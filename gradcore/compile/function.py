@@ -30,7 +30,7 @@ from gradcore.errors import ArgumentError, MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
-from gradcore.shared import SharedVariable
+from gradcore.shared import Kept, SharedVariable
 
 
 class Function:
@@ -46,6 +46,8 @@ class Function:
         self.profile = Profile() if profile else None
         self._form: Any = outputs
         self._executable = executable(maker, self.profile)
+        if hasattr(self._executable, "returned"):
+            self._executable.returned = len(maker.outputs)  # pyright: ignore[reportFunctionMemberAccess] - see Executable
         self._defaults = [entry.value for entry in maker.inputs]
         self._expected = [_expected(entry) for entry in maker.inputs]
         self._storage = [v.storage for v in maker.shared]
@@ -93,7 +95,7 @@ class Function:
                 values.append(self._converted(value, i))
         if self.maker.checks:
             self._check_shapes(values)
-        results = self._executable(*values, *(cell[0] for cell in self._storage))
+        results = self._executable(*values, *map(self._stored, self._storage))
         n = len(self.maker.outputs)
         if len(results) > n:
             self._update(results[n:])
@@ -119,6 +121,13 @@ class Function:
             return None
         told = "none" if form is None else "list" if is_several(form) else "single"
         return bind(self._storage, told, self._updated)
+
+    def _stored(self, cell: list[Any]) -> Any:
+        """Return the value of a shared variable as what the backend takes."""
+        value = cell[0]
+        if isinstance(value, Kept) and self.maker.backend.described(value) is None:
+            return np.asarray(value)
+        return value
 
     def _converted(self, value: Any, position: int) -> Any:
         """Return an argument as what the backend takes, or raise ArgumentError."""
@@ -178,7 +187,10 @@ class Function:
         updates = list(self.maker.updates)
         as_numpy = self.maker.backend.numpy
         new = [
-            v.fitting(value if type(value) is np.ndarray else as_numpy(value), borrow=True)
+            v.fitting(
+                value if type(value) is np.ndarray or isinstance(value, Kept) else as_numpy(value),
+                borrow=True,
+            )
             for v, value in zip(updates, results, strict=False)
         ]
         for cell, value in zip(self._updated, new, strict=True):

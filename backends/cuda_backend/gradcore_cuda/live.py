@@ -1,0 +1,132 @@
+"""A host program that waits for the device, and so runs at each call.
+
+What it asks for is done at once: memory comes from the pool, and steps are not noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore_cuda.plan import allocated
+from gradcore_cuda.runtime import Array, Memory
+from gradcore_cuda.staging import Piece
+from gradcore_cuda.tape import FIXED, Common, Place, Step
+
+
+class Live(Common):
+    """Does what a host program asks for at once, for one that waits for the device.
+
+    stream : what is given work.
+    title : of the function, for messages.
+    callbacks : functions of Python, of arrays of NumPy.
+    status : where kernels tell which check failed.
+    look : raises what the status tells.
+    after : is called after each step.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        stream: int,
+        title: str,
+        callbacks: Sequence[Callable[..., tuple[Any, ...]]],
+        status: Memory,
+        look: Callable[[], None],
+        after: Callable[[Step], None],
+    ) -> None:
+        super().__init__(*arguments)
+        self.stream = stream
+        self.title = title
+        self.callbacks = callbacks
+        self.look = look
+        self.after = after
+        self.peak = self._held = 0
+        self._status = status
+        self._blocks: list[tuple[Any, int]] = []
+        self.outputs: dict[int, tuple[Any, str, tuple[int, ...]]] = {}
+
+    def allocate(self, count: int) -> Memory:
+        """Return memory of the pool."""
+        block = allocated(self.driver, count, self.title, "of workspace")
+        self._blocks.append((block, count))
+        self._held += count
+        self.peak = max(self.peak, self._held)
+        return Memory(int(block.ptr), Place(FIXED, int(block.ptr), count))
+
+    def mark(self) -> int:
+        """Return how many blocks there are."""
+        return len(self._blocks)
+
+    def release(self, mark: int) -> None:
+        """Give blocks back to the pool, which gives them to what comes later in the stream."""
+        for _, count in self._blocks[mark:]:
+            self._held -= count
+        del self._blocks[mark:]
+
+    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+        """Return memory for an output."""
+        count = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        block = allocated(self.driver, count, self.title, f"for output {position}")
+        self.outputs[position] = block, dtype, shape
+        return Memory(int(block.ptr), Place(FIXED, int(block.ptr), count))
+
+    def zeros(self, count: int) -> Memory:
+        """Return zeros."""
+        memory = self.allocate(count)
+        self.driver.clear(memory.address, count, self.stream)
+        return memory
+
+    @property
+    def status(self) -> Memory:
+        """Where kernels tell which check failed."""
+        return self._status
+
+    def do(self, step: Step) -> None:
+        """Do a step."""
+        step.bind((0,))
+        step.run(self.driver, self.stream)
+        self.after(step)
+
+    def library(
+        self, name: str, scalars: Sequence[int], reads: Sequence[Array], writes: Sequence[Array]
+    ) -> None:
+        """Sort rows, or find what would."""
+        what, _, _ = name.partition("_")
+        rows, n = scalars
+        (given,), (taken,) = reads, writes
+        if rows * n == 0:
+            return
+        source, target = (
+            self.driver.view(a.memory.address, a.dtype, (rows, n)) for a in (given, taken)
+        )
+        self.driver.sort(target, source, what == "argsort")
+
+    def callback(self, which: int, reads: Sequence[Array]) -> list[Array]:
+        """Call a function of Python with arrays of NumPy."""
+        self.look()
+        given = [self._downloaded(array) for array in reads]
+        results = self.callbacks[which](*given)
+        found: list[Array] = []
+        for result in results:
+            memory = self.allocate(result.nbytes)
+            pieces = [Piece(0, np.asarray(result))]
+            staging = self.driver.staging
+            staging.upload(memory.address, pieces, result.nbytes, self.stream)
+            found.append(Array(memory, result.dtype.name, result.shape))
+        return found
+
+    def _downloaded(self, array: Array) -> np.ndarray[Any, Any]:
+        found = np.empty(array.shape, array.dtype)
+        if array.strides is not None:
+            array = self._consecutive(array, filled=True)
+        staging = self.driver.staging
+        staging.download(array.memory.address, [Piece(0, found)], found.nbytes, self.stream)
+        return found
+
+    def fetch(self, memory: Memory, dtype: str) -> Any:
+        """Wait for the device, and return a number."""
+        self.look()
+        return self._downloaded(Array(memory, dtype, ())).item()
