@@ -23,8 +23,11 @@ def mode_of(text: str) -> Mode:
     """Return the mode that a text such as ``torch:device=cuda`` means."""
     name, _, options = text.partition(":")
     pairs = (option.partition("=") for option in options.split(",") if option)
-    known: dict[str, Any] = {key: WORDS.get(value, value) for key, _, value in pairs}
-    return Mode(name, **known)
+    return Mode(name, **{key: _valued(value) for key, _, value in pairs})
+
+
+def _valued(text: str) -> Any:
+    return int(text) if text.isdecimal() else WORDS.get(text, text)
 
 
 def known_failure(case: Case, backend: str | None) -> KnownFailure | None:

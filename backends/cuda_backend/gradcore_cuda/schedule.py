@@ -326,6 +326,8 @@ class Facts:
             if not isinstance(x, Symbol) or x.final in needed:
                 continue
             symbol = x.final
+            if symbol not in self._lets:
+                continue
             needed.add(symbol)
             if symbol not in self.device:
                 waiting += [y for value in self._lets.get(symbol, ()) for y in parts(value)]
@@ -359,7 +361,7 @@ class Facts:
     def _sizes(self, loop: For) -> Iterator[Expr]:
         """Return what must be known to launch a loop: what it makes, and its outer extents."""
         for s in inside([loop]):
-            if isinstance(s, Allocate):
+            if isinstance(s, Allocate) and s.buffer.role != "pointer":
                 yield from s.buffer.shape
         s: Statement = loop
         while isinstance(s, For) and len(s.body) == 1:
