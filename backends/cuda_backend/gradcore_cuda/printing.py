@@ -60,6 +60,19 @@ WORDS = frozenset(("step", "steps", "lane", "lanes", "status", "next", "last", "
 EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
 """How values of a dtype travel within a warp; all others as integers of 32 bits."""
 
+LIBRARY: dict[str, str] = {
+    f"gc_{ours}_{kind}": theirs + ("f" if kind == "f32" else "")
+    for kind, names in (
+        ("f64", "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh "
+                "tanh arcsinh arctanh erf pow"),
+        ("f32", "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh "
+                "tanh arcsinh arctanh erf"),
+    )
+    for ours in names.split()
+    for theirs in [ours.replace("arc", "a")]
+}  # fmt: skip
+"""CUDA's functions whose documented errors are within those that rows declare."""
+
 Key: TypeAlias = "tuple[object, ...] | None"
 """What tells which thread touches an element: equal keys, the same thread."""
 
@@ -247,8 +260,14 @@ class CudaPrinter(Printer):
     def scalar(
         self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
     ) -> str:
-        """Return the text of a row."""
-        return super().scalar(row, given, result, operands)
+        """Return the text of a row; CUDA's own functions come before ours."""
+        text, names = scalar.expression(row, given, result, operands)
+        for name in names:
+            if name in LIBRARY:
+                text = re.sub(rf"\b{name}\(", f"{LIBRARY[name]}(", text)
+            else:
+                self.functions.add(name)
+        return text
 
     # who touches what ---------------------------------------------------------------------------
     def touch(self, accesses: Sequence[tuple[Buffer, bool, Key]]) -> None:
