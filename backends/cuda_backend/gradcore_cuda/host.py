@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import os
 import threading
 from collections.abc import Sequence
 from importlib import resources
@@ -25,6 +26,7 @@ from gradcore.backend.loops import called_back
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
 from gradcore_c.compiler import load_source
+from gradcore_cuda.checking import check
 from gradcore_cuda.runtime import (
     STATUS_BYTES,
     VALUES,
@@ -44,6 +46,9 @@ THREADS = 32
 
 BLOCKS = 3
 """How many blocks a launch has at most."""
+
+CHECK = "GRADCORE_CUDA_CHECK"
+"""What names the compiler for CUDA that all kernels are compiled with, too."""
 
 FLAGS = ("-O1", "-w", "-DGC_HOST")
 LIBRARIES = ("-lm",)
@@ -95,6 +100,9 @@ class HostFunction:
         self.source = f"{compiled.source}\n\n{compiled.text}"
         self.callbacks = [called_back(node) for node in program.callbacks]
         self.constants = [np.ascontiguousarray(b.data, b.dtype) for b in program.constants]
+        compiler = os.environ.get(CHECK)
+        if compiler:
+            check(compiled.text, compiler)
         self.library = load_source(self.text(), program.title[:60], _library, FLAGS, LIBRARIES)
         self.library.gc_bind(ctypes.c_void_p(_engine().gc_shim_engine()))
 

@@ -54,8 +54,76 @@ TINY = 8
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
 
-WORDS = frozenset(("step", "steps", "lane", "lanes", "status", "next", "last", "group", "counter"))
-"""Names that kernels use themselves."""
+WORDS = frozenset(
+    [
+        "alignas",
+        "alignof",
+        "and",
+        "and_eq",
+        "asm",
+        "bitand",
+        "bitor",
+        "bool",
+        "catch",
+        "char16_t",
+        "char32_t",
+        "class",
+        "compl",
+        "concept",
+        "constexpr",
+        "const_cast",
+        "decltype",
+        "delete",
+        "dynamic_cast",
+        "explicit",
+        "export",
+        "false",
+        "friend",
+        "mutable",
+        "namespace",
+        "new",
+        "noexcept",
+        "not",
+        "not_eq",
+        "nullptr",
+        "operator",
+        "or",
+        "or_eq",
+        "private",
+        "protected",
+        "public",
+        "reinterpret_cast",
+        "requires",
+        "static_assert",
+        "static_cast",
+        "template",
+        "this",
+        "thread_local",
+        "throw",
+        "true",
+        "try",
+        "typeid",
+        "typename",
+        "using",
+        "virtual",
+        "wchar_t",
+        "xor",
+        "xor_eq",
+        "threadIdx",
+        "blockIdx",
+        "blockDim",
+        "gridDim",
+        "warpSize",
+        "min",
+        "max",
+        "status",
+        "counter",
+        "fma",
+        "atomicAdd",
+        "atomicCAS",
+    ]
+)
+"""Words of C++, of CUDA, and names that kernels use themselves."""
 
 EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
 """How values of a dtype travel within a warp; all others as integers of 32 bits."""
@@ -170,7 +238,7 @@ class CudaPrinter(Printer):
 
     def __init__(self, facts: Facts) -> None:
         super().__init__()
-        self.taken |= WORDS
+        self.taken |= WORDS | set(LIBRARY.values())
         self.facts = facts
         self.combining: dict[tuple[str, str], None] = {}
         self.kernel = _Kernel()
@@ -793,11 +861,7 @@ class CudaPrinter(Printer):
     def text(self, title: str, kernels: Sequence[Printed]) -> str:
         """Return kernels as a unit."""
         helpers = [self.combined(name, dtype) for name, dtype in self.combining]
-        functions = scalar.preamble(sorted(self.functions), includes=False)
-        functions = re.sub(
-            r"^static inline", "static __device__ inline", functions, flags=re.MULTILINE
-        )
-        functions = re.sub(r"(?m)^GC_VECTOR_FORMS.*\n", "", functions)
+        functions = self.definitions()
         parts = [
             f"/* {comment(title)} */",
             resources.files("gradcore_cuda").joinpath("kernels.h").read_text("utf-8"),
@@ -806,6 +870,20 @@ class CudaPrinter(Printer):
             *("\n".join(kernel.lines) + "\n" for kernel in kernels),
         ]
         return "\n".join(part for part in parts if part)
+
+    def definitions(self) -> str:
+        """Return the scalar functions that are called; they call CUDA's own where there are any."""
+        found: list[str] = []
+        for item in scalar.preamble(sorted(self.functions), includes=False).split("\n\n"):
+            text = re.sub(r"(?m)^GC_VECTOR_FORMS.*\n", "", item.strip())
+            defined = re.search(r"(?m)^static inline .*?\b(gc_\w+)\(", text)
+            if defined is not None and defined[1] in LIBRARY:
+                continue
+            for ours in dict.fromkeys(re.findall(r"\bgc_\w+", text)):
+                if ours in LIBRARY:
+                    text = re.sub(rf"\b{ours}\b", LIBRARY[ours], text)
+            found.append(re.sub(r"(?m)^static inline", "static __device__ inline", text))
+        return "\n\n".join(found) + "\n"
 
     def combined(self, name: str, dtype: str) -> str:
         """Return the functions that combine a value of each thread."""
