@@ -54,7 +54,8 @@ FLAGS = ("-O1", "-w", "-DGC_HOST")
 LIBRARIES = ("-lm",)
 
 NUMBERS: dict[str, Any] = {
-    "pointer": ctypes.c_uint64, "bool": ctypes.c_uint8, "int64": ctypes.c_int64,
+    "pointer": ctypes.c_uint64, "bool": ctypes.c_uint8, "int32": ctypes.c_int32,
+    "int64": ctypes.c_int64,
 }  # fmt: skip
 
 _one_at_a_time = threading.RLock()

@@ -46,6 +46,7 @@ struct gc_half {
     gc_half() = default;
     __device__ gc_half(float x) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x)); }
     __device__ gc_half(double x) { asm("cvt.rn.f16.f64 %0, %1;" : "=h"(bits) : "d"(x)); }
+    __device__ gc_half(int x) : gc_half((float)x) {}
     __device__ operator float() const {
         float x;
         asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));

@@ -46,98 +46,38 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS, Elementwise
-from gradcore_cuda.schedule import Facts, Form, Launch
-
-TINY = 8
-"""Loops of up to so many steps are no work to share out."""
+from gradcore_cuda.schedule import Facts, Form, Launch, collapsed, shareable, tiny
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
 
-WORDS = frozenset(
-    [
-        "alignas",
-        "alignof",
-        "and",
-        "and_eq",
-        "asm",
-        "bitand",
-        "bitor",
-        "bool",
-        "catch",
-        "char16_t",
-        "char32_t",
-        "class",
-        "compl",
-        "concept",
-        "constexpr",
-        "const_cast",
-        "decltype",
-        "delete",
-        "dynamic_cast",
-        "explicit",
-        "export",
-        "false",
-        "friend",
-        "mutable",
-        "namespace",
-        "new",
-        "noexcept",
-        "not",
-        "not_eq",
-        "nullptr",
-        "operator",
-        "or",
-        "or_eq",
-        "private",
-        "protected",
-        "public",
-        "reinterpret_cast",
-        "requires",
-        "static_assert",
-        "static_cast",
-        "template",
-        "this",
-        "thread_local",
-        "throw",
-        "true",
-        "try",
-        "typeid",
-        "typename",
-        "using",
-        "virtual",
-        "wchar_t",
-        "xor",
-        "xor_eq",
-        "threadIdx",
-        "blockIdx",
-        "blockDim",
-        "gridDim",
-        "warpSize",
-        "min",
-        "max",
-        "status",
-        "counter",
-        "fma",
-        "atomicAdd",
-        "atomicCAS",
-    ]
-)
+# fmt: off
+WORDS = frozenset((
+    "alignas", "alignof", "and", "and_eq", "asm", "bitand", "bitor", "bool", "catch", "char16_t",
+    "char32_t", "class", "compl", "concept", "constexpr", "const_cast", "decltype", "delete",
+    "dynamic_cast", "explicit", "export", "false", "friend", "mutable", "namespace", "new",
+    "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private", "protected",
+    "public", "reinterpret_cast", "requires", "static_assert", "static_cast", "template", "this",
+    "thread_local", "throw", "true", "try", "typeid", "typename", "using", "virtual", "wchar_t",
+    "xor", "xor_eq", "threadIdx", "blockIdx", "blockDim", "gridDim", "warpSize", "min", "max",
+    "status", "counter", "fma", "atomicAdd", "atomicCAS", "own", "part", "k",
+))
+# fmt: on
 """Words of C++, of CUDA, and names that kernels use themselves."""
 
 EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
 """How values of a dtype travel within a warp; all others as integers of 32 bits."""
 
 LIBRARY: dict[str, str] = {
-    f"gc_{ours}_{kind}": theirs + ("f" if kind == "f32" else "")
-    for kind, names in (
-        ("f64", "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh "
-                "tanh arcsinh arctanh erf pow"),
-        ("f32", "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh "
-                "tanh arcsinh arctanh erf"),
-    )
-    for ours in names.split()
-    for theirs in [ours.replace("arc", "a")]
+    "gc_pow_f64": "pow",
+    **{
+        f"gc_{ours}_{kind}": ours.replace("arc", "a") + end
+        for ours in (
+            "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
+            "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arctanh", "erf",
+        )
+        for kind, end in (("f64", ""), ("f32", "f"))
+    },
 }  # fmt: skip
 """CUDA's functions whose documented errors are within those that rows declare."""
 
@@ -151,7 +91,8 @@ class Parameter:
 
     kind : "number" (a register of the host's), "register" (where one of the device's is), "memory"
         (of a buffer), "pointer" (where the device keeps a pointer), "group" or "thread"
-        (workspace for each), "parts" (of a reduction, one for each block), "counter", "status".
+        (workspace for each), "parts" (of a register, one for each block), "part" (of an array, one
+        for each group), "groups" (how many there are), "counter", "status".
     what : the register or buffer.
     """
 
@@ -581,19 +522,23 @@ class CudaPrinter(Printer):
         """Print statements, but for what sets a register that the next one sets again."""
         kernel = self.kernel
         kernel.fresh.clear()
+        declares = False
         for k, s in enumerate(given):
             after = given[k + 1] if k + 1 < len(given) else None
-            if isinstance(s, Let) and isinstance(s.value, Literal):
-                same = isinstance(after, Let) and after.symbol.final is s.symbol.final
-                if s.fresh and same and not after.fresh and isinstance(after.value, Literal):
-                    after.fresh = True
-                    continue
-                kernel.fresh[s.symbol.final] = s.value
-            elif isinstance(s, Let):
+            if isinstance(s, Let):
+                printed = Let(s.symbol, s.value, s.fresh or declares)
+                declares = False
                 kernel.fresh.pop(s.symbol.final, None)
+                if isinstance(s.value, Literal):
+                    same = isinstance(after, Let) and after.symbol.final is s.symbol.final
+                    if printed.fresh and same and isinstance(after.value, Literal):
+                        declares = True
+                        continue
+                    kernel.fresh[s.symbol.final] = s.value
+                self.statement(printed)
+                continue
             self.statement(s)
-            if not isinstance(s, Let):
-                kernel.fresh.clear()
+            kernel.fresh.clear()
 
     def statement(self, s: Statement) -> None:
         """Print a statement."""
@@ -716,7 +661,7 @@ class CudaPrinter(Printer):
         stopped = self.checked
         self.kernel = kernel = _Kernel()
         self.unit = Unit()
-        for s in inside(launch.statements):
+        for s in inside([*launch.statements, *launch.after]):
             if isinstance(s, Store):
                 kernel.written.add(self.facts.memory(s.buffer))
             if isinstance(s, Let) and s.symbol.final in self.facts.device:
@@ -724,79 +669,91 @@ class CudaPrinter(Printer):
         steps: Expr = ONE
         end = _Leave(self.fresh("end"))
         kernel.leaves.append(end)
-        if launch.form is Form.STEPS:
+        single = False
+        if launch.form is Form.BLOCK:
+            single = not any(isinstance(s, For) for s in inside(launch.statements))
+            kernel.together = not single
+            self.statements(launch.statements)
+            self.keep(not single)
+        else:
             (loop,) = launch.statements
             assert isinstance(loop, For)
-            steps = self.steps(loop)
-        else:
-            kernel.together = launch.form is Form.BLOCK
-            self.statements(launch.statements)
-            self.keep(launch)
-        label = [f"    {end.label}:;"] if end.used else []
-        body = self.unit.lines
-        if label:
-            body = ["    {", *("    " + line for line in body), "    }", *label]
+            steps = self.steps(loop, launch)
+        if end.used:
+            self.unit.lines = [
+                "    {",
+                *("    " + line for line in self.unit.lines),
+                "    }",
+                f"    {end.label}:;",
+            ]
         first: list[str] = []
         if stopped:
             self.parameter(Parameter("status"), "gc_status *status")
             first.append("if (gc_stopped(status)) return;")
-        if launch.form is Form.SCALAR:
+        if single:
             first.append("if (gc_thread() != 0) return;")
         name = self.fresh(f"{_title(launch)}_kernel")
-        parameters = [(p, text) for p, text in kernel.parameters.items()]
+        return self.finished(name, first, steps, launch.form is Form.BLOCK)
+
+    def finished(self, name: str, first: Sequence[str], steps: Expr, alone: bool) -> Printed:
+        """Return a kernel whose body is printed."""
+        kernel = self.kernel
         lines = [
-            f"GC_KERNEL {name}({', '.join(text for _, text in parameters) or 'void'}) {{",
+            f"GC_KERNEL {name}({', '.join(kernel.parameters.values()) or 'void'}) {{",
             *("    " + line for line in (*first, *kernel.before)),
-            *body,
+            *self.unit.lines,
             "}",
         ]
         return Printed(
-            name, lines, [(p, self.kind(p)) for p, _ in parameters], steps, list(kernel.lanes),
-            launch.form is not Form.STEPS, list(kernel.used), list(kernel.extents), kernel.checks,
+            name, lines, [(p, self.kind(p)) for p in kernel.parameters], steps, list(kernel.lanes),
+            alone, list(kernel.used), list(kernel.extents), kernel.checks,
         )  # fmt: skip
 
     def kind(self, p: Parameter) -> str:
         """Return the kind of a parameter, as the runtime calls it."""
+        if p.kind == "groups":
+            return "int32"
         if p.kind != "number":
             return "pointer"
         assert isinstance(p.what, Symbol)
         return "index" if p.what in self.kernel.indices else p.what.dtype
 
-    def keep(self, launch: Launch) -> None:
+    def keep(self, together: bool) -> None:
         """Print how registers that were set get back to memory."""
-        kernel = self.kernel
-        changed = [x for x in kernel.changed if self._kept(x)]
+        changed = [x for x in self.kernel.changed if self._kept(x)]
         if not changed:
             return
-        one = launch.form is Form.BLOCK
-        if one:
+        if together:
             self.unit.add("gc_barrier();", "if (threadIdx.x == 0) {")
-        self.unit.depth += one
+        self.unit.depth += together
         for x in changed:
             self.unit.add(f"*{self.name(x)}_at = {self.name(x)};")
-        self.unit.depth -= one
-        if one:
+        self.unit.depth -= together
+        if together:
             self.unit.add("}")
 
     def _kept(self, x: Symbol | Buffer) -> bool:
         kind = "register" if isinstance(x, Symbol) else "pointer"
         return Parameter(kind, x) in self.kernel.parameters
 
-    def steps(self, loop: For) -> Expr:
+    def steps(self, loop: For, launch: Launch) -> Expr:
         """Print a loop whose steps are shared out among groups; return how many there are."""
         kernel = self.kernel
-        loops, body = collapsed(loop)
+        loops, body = collapsed(loop) if launch.form is Form.STEPS else ([loop], loop.body)
         reductions = combined_in(loops)
-        kernel.together = any(
+        registers = [r for r in reductions if isinstance(r.target, Symbol)]
+        kernel.together = launch.form is Form.PARTS or any(
             isinstance(s, For) and shareable(s) and not tiny(s) for s in inside(body)
         )
         unit = self.unit
-        for r in reductions:
+        for r in registers:
             start, _ = self.start(r)
             assert isinstance(r.target, Symbol)
             symbol = r.target.final
             kernel.made.add(symbol)
             unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
+        if launch.form is Form.PARTS:
+            self.parts(reductions)
         if kernel.together:
             for inner in body:
                 kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
@@ -807,11 +764,68 @@ class CudaPrinter(Printer):
         unit.add(head)
         unit.lines += [*lines, *printed]
         unit.add("}")
-        if reductions:
-            self.total(reductions)
+        if registers:
+            self.total(registers, launch)
         return product([s.extent for s in loops])
 
-    def total(self, reductions: Sequence[Reduction]) -> None:
+    def parts(self, reductions: Sequence[Reduction]) -> None:
+        """Print what gives a group an array of its own for each that it contributes to."""
+        kernel = self.kernel
+        for r in reductions:
+            if not isinstance(r.target, Buffer):
+                continue
+            start, _ = self.start(r)
+            buffer = r.target.root
+            ctype, own = scalar.CTYPES[buffer.dtype], self.name(buffer)
+            kernel.made.add(buffer)
+            self.parameter(Parameter("part", buffer), f"{ctype} *{own}_parts")
+            size = self.index(product(r.target.shape), atom=True)
+            kernel.before.append(
+                f"{ctype} *const {own} = {own}_parts + "
+                f"(int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * {size};"
+            )
+            self.unit.add(
+                f"for (gc_index k = threadIdx.x; k < {size}; k += blockDim.x) {own}[k] = {start};"
+            )
+            kernel.extents[product(r.target.shape)] = None
+
+    def combination(self, r: Reduction, start: Literal | None) -> Printed:
+        """Return the kernel that combines the arrays of all groups, in order.
+
+        start : what is there before; None: it has been stored.
+        """
+        assert r.row is not None and isinstance(r.target, Buffer)
+        self.kernel = kernel = _Kernel()
+        self.unit = Unit()
+        buffer, dtype = r.target.root, r.target.dtype
+        ctype, own = scalar.CTYPES[dtype], self.place(buffer)
+        size = product(r.target.shape)
+        n = self.index(size, atom=True)
+        self.parameter(Parameter("part", buffer), f"const {ctype} *{own}_parts")
+        self.parameter(Parameter("groups"), "int32_t groups")
+        identity, _ = self.start(r)
+        text = self.scalar(r.row, [dtype, dtype], dtype, ["all", "part"])
+        before = f"{own}[k]" if start is None else scalar.literal(start.value, dtype)
+        whole = self.scalar(r.row, [dtype, dtype], dtype, ["before", "all"])
+        self.unit.add(
+            f"for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < {n}; "
+            "k += gridDim.x * blockDim.y) {",
+            f"    {ctype} all = {identity};",
+            "    for (int32_t p = threadIdx.x; p < groups; p += blockDim.x) {",
+            f"        const {ctype} part = {own}_parts[(int64_t)p * {n} + k];",
+            f"        all = {text};",
+            "    }",
+            f"    all = {self.all_of(r.row, dtype, 'all', 'group')};",
+            "    if (threadIdx.x == 0) {",
+            f"        const {ctype} before = {before};",
+            f"        {own}[k] = {whole};",
+            "    }",
+            "}",
+        )
+        kernel.used[r.target] = None
+        return self.finished(self.fresh(f"{own}_combined"), [], size, False)
+
+    def total(self, reductions: Sequence[Reduction], launch: Launch) -> None:
         """Print how what all threads of all blocks contributed is combined."""
         kernel, add = self.kernel, self.unit.add
         for r in reductions:
@@ -849,13 +863,21 @@ class CudaPrinter(Printer):
         add("}", "if (gc_thread() == 0) {")
         self.unit.depth += 1
         for r in reductions:
-            assert r.row is not None
+            assert r.row is not None and isinstance(r.target, Symbol)
             own, dtype = self.name(r.target), r.target.dtype
-            before = self.named(f"{own}_before", dtype, f"*{own}_at")
-            text = self.scalar(r.row, [dtype, dtype], dtype, [before, own])
-            add(f"*{own}_at = {text};")
+            _, identity = self.start(r)
+            start = launch.starts.get(r.target.final)
+            if start != identity:
+                text = f"*{own}_at" if start is None else scalar.literal(start.value, dtype)
+                before = self.named(f"{own}_before", dtype, text)
+                text = self.scalar(r.row, [dtype, dtype], dtype, [before, own])
+                self.unit.add(f"{own} = {text};")
+            kernel.changed[r.target.final] = None
+        kernel.together = False
+        self.statements(launch.after)
+        self.keep(False)
         self.unit.depth -= 1
-        add("}")
+        self.unit.add("}")
 
     # units --------------------------------------------------------------------------------------
     def text(self, title: str, kernels: Sequence[Printed]) -> str:
@@ -922,31 +944,6 @@ static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
 
 
 # loops ------------------------------------------------------------------------------------------
-def shareable(s: For) -> bool:
-    """Return whether the steps of a loop are independent but for registers they contribute to."""
-    return not s.ordered and all(
-        r.row is not None and isinstance(r.target, Symbol) for r in s.reductions
-    )
-
-
-def tiny(s: For) -> bool:
-    """Return whether a loop is known to be short."""
-    return isinstance(s.extent, Literal) and s.extent.value <= TINY
-
-
-def collapsed(s: For) -> tuple[list[For], list[Statement]]:
-    """Return a loop and those directly in it that run as one with it, and what is in them."""
-    loops, body = [s], s.body
-    while len(body) == 1 and isinstance(body[0], For) and shareable(body[0]):
-        inner = body[0]
-        made = {loop.index.final for loop in loops}
-        if any(isinstance(x, Load) or x in made for x in parts(inner.extent)):
-            break
-        loops.append(inner)
-        body = inner.body
-    return loops, body
-
-
 def combined_in(loops: Sequence[For]) -> list[Reduction]:
     """Return what the steps of loops contribute to."""
     found: dict[Symbol | Buffer, Reduction] = {}

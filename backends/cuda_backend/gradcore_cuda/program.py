@@ -21,6 +21,7 @@ from gradcore.kernel.ir import (
     Callback,
     Check,
     Expr,
+    For,
     Let,
     Library,
     Literal,
@@ -28,6 +29,7 @@ from gradcore.kernel.ir import (
     Matmul,
     Point,
     Program,
+    Reduction,
     Strided,
     Symbol,
     parts,
@@ -41,10 +43,12 @@ from gradcore_cuda.schedule import (
     Choose,
     Facts,
     Fetch,
+    Form,
     Launch,
     Repeat,
     Scoped,
     Step,
+    Tell,
     python,
     schedule,
 )
@@ -56,6 +60,12 @@ WORDS = frozenset(
     )
 )  # fmt: skip
 """Names that host programs use themselves."""
+
+PARTS = 2**24
+"""How many elements the arrays of all groups have at most, beyond one group's."""
+
+BLOCKS = 512
+"""How many blocks contribute to an array at most, each to one of its own."""
 
 WORD = 8
 """The bytes of a register of the device's."""
@@ -181,6 +191,8 @@ class _HostPrinter:
             case Fetch(symbol):
                 self.waits = True
                 self.add(f'{self.name(symbol)} = d.fetch({self.word(symbol)}, "{symbol.dtype}")')
+            case Tell(symbol, value):
+                self.add(f"{self.name(symbol)} = {self.expr(value)}")
             case Choose(condition, then, orelse):
                 self.add(f"if {self.expr(condition)}:")
                 self.inner(then)
@@ -283,26 +295,44 @@ class _HostPrinter:
     def launch(self, s: Launch) -> None:
         """Print the launch of a kernel, and what it needs."""
         k = self.printer.print(s)
-        self.kernels.append(k)
+        arrays: list[Reduction] = []
+        if s.form is Form.PARTS:
+            (loop,) = s.statements
+            assert isinstance(loop, For)
+            arrays = [r for r in loop.reductions if isinstance(r.target, Buffer)]
         lanes = [self.expr(n) for n in k.lanes if self.evaluable(n)]
-        wide = lanes[0] if len(lanes) == 1 else f"max({', '.join(lanes)})" if lanes else "1"
-        if lanes and len(lanes) < len(k.lanes):
-            wide = f"max({', '.join([*lanes, '32'])})"
+        if len(lanes) < len(k.lanes):
+            lanes.append("32")
+        width = f"max({', '.join(lanes)})" if len(lanes) > 1 else (lanes or ["1"])[0]
         limit = ", 1" if k.alone else ""
-        grid = f"d.grid({self.expr(k.steps)}, {wide}{limit})"
-        per = [p for p, _ in k.parameters if p.kind in ("group", "thread", "parts")]
-        if per:
-            self.add(f"grid = {grid}")
-            grid = "grid"
+        if arrays:
+            size = self.expr(product(arrays[0].target.shape), atom=True)
+            limit = f", max(min({BLOCKS}, {PARTS} // max({size}, 1)), 1)"
+        grid = f"d.grid({self.expr(k.steps)}, {width}{limit})"
+        per = [p for p, _ in k.parameters if p.kind in ("group", "thread", "parts", "part")]
         mark = ""
         if per:
             mark = self.printer.fresh("mark_")
-            self.add(f"{mark} = d.mark()")
-        texts = [self.argument(p) for p, _ in k.parameters]
-        largest = self.largest(k)
-        self.add(f'd.launch("{k.name}", {grid}, 0, {", ".join([largest, *texts])})')
+            self.add(f"grid = {grid}", f"{mark} = d.mark()")
+            grid = "grid"
+        for p in per:
+            if p.kind == "part":
+                assert isinstance(p.what, Buffer)
+                made = self.argument(Parameter("group", p.what))
+                self.add(f"{self.name(p.what)}_parts = {made}")
+        self.send(k, grid)
+        for r in arrays:
+            assert isinstance(r.target, Buffer)
+            combined = self.printer.combination(r, s.filled.get(r.target.root))
+            self.send(combined, f"d.grid({self.expr(combined.steps)}, grid.blocks * grid.groups)")
         if mark:
             self.add(f"d.release({mark})")
+
+    def send(self, k: Printed, grid: str) -> None:
+        """Print the launch of a kernel."""
+        self.kernels.append(k)
+        texts = [self.largest(k), *(self.argument(p) for p, _ in k.parameters)]
+        self.add(f'd.launch("{k.name}", {grid}, 0, {", ".join(texts)})')
 
     def argument(self, p: Parameter) -> str:
         """Return what a kernel gets for a parameter."""
@@ -319,6 +349,10 @@ class _HostPrinter:
                 return f"d.allocate({count} * {self.bytes(what)})"
             case "parts", Symbol():
                 return f"d.allocate(grid.blocks * {np.dtype(what.dtype).itemsize})"
+            case "part", Buffer():
+                return f"{self.name(what)}_parts"
+            case "groups", None:
+                return "grid.blocks * grid.groups"
             case "counter", None:
                 return "d.zeros(4)"
             case "status", None:

@@ -16,7 +16,7 @@ every condition and every count of steps would wait.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -47,9 +47,12 @@ from gradcore.kernel.ir import (
     Store,
     Strided,
     Symbol,
+    call,
     cast,
     identity_of,
+    integer,
     parts,
+    product,
 )
 from gradcore.kernel.uses import buffers, expressions, inside
 from gradcore.ops.elementwise import row
@@ -58,13 +61,23 @@ BLAS = frozenset(("float32", "float64"))
 """The dtypes that a library multiplies matrices of."""
 
 
+TINY = 8
+"""Loops of up to so many steps are no work to share out."""
+
+MANY = 8192
+"""So many columns are work enough for a thread each."""
+
+FEW = 16
+"""So few rows are better summed by a thread for each column."""
+
+
 class Form(enum.Enum):
     """How the threads of a launch share the work."""
 
-    SCALAR = enum.auto()
-    """One thread does it."""
     STEPS = enum.auto()
     """The steps of a loop are shared out among groups of threads."""
+    PARTS = enum.auto()
+    """So, and each group contributes to arrays of its own, which are combined afterwards."""
     BLOCK = enum.auto()
     """One block does it, together."""
 
@@ -74,11 +87,15 @@ class Launch:
     """Statements that a kernel runs.
 
     after : scalar statements that follow when all else is done; one thread runs them.
+    starts : what registers hold before the steps of a loop contribute to them.
+    filled : what arrays hold then, all of it, where nobody has stored it.
     """
 
     form: Form
     statements: list[Statement]
     after: list[Statement] = field(default_factory=list[Statement])
+    starts: dict[Symbol, Literal] = field(default_factory=dict[Symbol, Literal])
+    filled: dict[Buffer, Literal] = field(default_factory=dict[Buffer, Literal])
 
 
 @dataclass(eq=False)
@@ -86,6 +103,14 @@ class Fetch:
     """The host reads what the device has set."""
 
     symbol: Symbol
+
+
+@dataclass(eq=False)
+class Tell:
+    """The host notes what it has the device set."""
+
+    symbol: Symbol
+    value: Expr
 
 
 @dataclass(eq=False)
@@ -113,7 +138,7 @@ class Scoped:
     body: list[Step]
 
 
-Step: TypeAlias = "Statement | Launch | Fetch | Choose | Repeat | Scoped"
+Step: TypeAlias = "Statement | Launch | Fetch | Tell | Choose | Repeat | Scoped"
 
 # fmt: off
 PYTHON: dict[str, str] = {
@@ -274,6 +299,60 @@ class Facts:
                 case _:
                     pass
 
+    def interchanged(self, s: For) -> For | None:
+        """Return a loop with the loops directly in it around it, if their steps share nothing."""
+        if len(s.body) != 1 or not isinstance(s.body[0], For) or not shareable(s.body[0]):
+            return None
+        loops, body = collapsed(s.body[0])
+        if any(x.reductions for x in loops) or any(_within(x.extent, s) for x in loops):
+            return None
+        if any(not isinstance(x, (Store, Let, If, Check)) for x in inside(body)):
+            return None
+        symbols = [x.index.final for x in loops]
+        places: dict[Buffer, set[object]] = {}
+        written: set[Buffer] = set()
+        for x in inside(body):
+            accesses = [(y.buffer, y.index) for e in expressions(x) for y in parts(e)
+                        if isinstance(y, Load)]  # fmt: skip
+            if isinstance(x, Store):
+                accesses.append((x.buffer, x.index))
+                written.add(self.memory(x.buffer))
+            for buffer, index in accesses:
+                axes = tuple(index.index(i) if i in index else -1 for i in symbols)
+                places.setdefault(self.memory(buffer), set()).add(
+                    None if -1 in axes else (buffer, axes)
+                )
+        if any(len(places[m]) != 1 or None in places[m] for m in written):
+            return None
+        made = For(s.index, s.extent, body, True, s.reductions)
+        for x in reversed(loops):
+            made = For(x.index, x.extent, [made], parallel=x is loops[0])
+        return made
+
+    def kept(self, columns: For) -> dict[Load, Symbol]:
+        """Return the elements that the innermost of interchanged loops may keep in registers."""
+        ordered = _innermost(columns)[-1]
+        found: dict[Load, Symbol] = {}
+        for s in inside(ordered.body):
+            if isinstance(s, Store) and not any(
+                y is ordered.index.final or isinstance(y, Load) or _made_in(y, ordered)
+                for i in s.index
+                for y in parts(i)
+            ):
+                place = Load(s.buffer, s.index)
+                found.setdefault(place, Symbol(s.buffer.name, s.buffer.dtype))
+        memories = {self.memory(x.buffer) for x in found}
+        stored = [Load(s.buffer, s.index) for s in inside(ordered.body) if isinstance(s, Store)]
+        read = [
+            y
+            for s in inside(ordered.body)
+            for e in expressions(s)
+            for y in parts(e)
+            if isinstance(y, Load)
+        ]
+        touched = {x for x in (*stored, *read) if self.memory(x.buffer) in memories}
+        return found if touched == set(found) and len(memories) == len(found) else {}
+
     # who knows what -----------------------------------------------------------------------------
     def known(self, x: Expr, reading: bool = False) -> bool:
         """Return whether the host can compute an expression without asking the device.
@@ -370,6 +449,70 @@ class Facts:
                 yield s.extent
 
 
+def _innermost(columns: For) -> list[For]:
+    """Return loops, each the whole body of the one before, up to the ordered one."""
+    chain = [columns]
+    while not chain[-1].ordered:
+        (inner,) = chain[-1].body
+        assert isinstance(inner, For)
+        chain.append(inner)
+    return chain
+
+
+def in_registers(
+    columns: For, kept: Mapping[Load, Symbol], starts: Mapping[Buffer, Literal]
+) -> For:
+    """Return interchanged loops that keep elements in registers.
+
+    starts : what these elements are before, where nobody has stored it.
+    """
+    *outer, ordered = _innermost(columns)
+    body: list[Statement] = [Let(symbol, starts.get(x.buffer, x)) for x, symbol in kept.items()]
+    inner = [_replaced(s, kept) for s in ordered.body]
+    body.append(For(ordered.index, ordered.extent, inner, ordered=True))
+    body += [Store(x.buffer, x.index, symbol) for x, symbol in kept.items()]
+    for x in reversed(outer):
+        body = [For(x.index, x.extent, body, parallel=x is columns)]
+    (made,) = body
+    assert isinstance(made, For)
+    return made
+
+
+def _made_in(x: Expr, loop: For) -> bool:
+    """Return whether a loop sets a register."""
+    return any(isinstance(s, Let) and s.symbol.final is x for s in inside(loop.body))
+
+
+def _replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
+    """Return a statement with elements in registers."""
+
+    def expr(x: Expr) -> Expr:
+        match x:
+            case Load(buffer, index):
+                found = kept.get(x)
+                return Load(buffer, tuple(map(expr, index))) if found is None else found
+            case Call():
+                return Call(x.row, tuple(map(expr, x.operands)), x.dtype)
+            case _:
+                return x
+
+    match s:
+        case Store(buffer, index, value):
+            symbol = kept.get(Load(buffer, index))
+            if symbol is not None:
+                return Let(symbol, expr(value), fresh=False)
+            return Store(buffer, tuple(map(expr, index)), expr(value))
+        case Let(symbol, value, fresh):
+            return Let(symbol, expr(value), fresh)
+        case If(condition, then, orelse):
+            branches = ([_replaced(x, kept) for x in some] for some in (then, orelse))
+            return If(expr(condition), *branches)
+        case Check(number, condition, values):
+            return Check(number, expr(condition), tuple(map(expr, values)))
+        case _:
+            raise TypeError(s)
+
+
 def _within(x: Expr, loop: For) -> bool:
     """Return whether an expression depends on what a loop sets."""
     made = {s.index.final for s in inside([loop]) if isinstance(s, For)}
@@ -384,57 +527,42 @@ def schedule(facts: Facts) -> list[Step]:
 
 
 class _Scheduler:
-    """Scalar statements that wait to be launched together, while steps are made."""
+    """Makes steps; scalar statements join the launch before or after them, where that may be."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
     def steps(self, body: Sequence[Statement]) -> list[Step]:
         """Return statements as steps."""
-        found: list[Step] = []
-        waiting: list[Statement] = []
-
-        def flush() -> None:
-            if waiting:
-                found.append(Launch(Form.SCALAR, list(waiting)))
-                found.extend(self.fetches(waiting))
-                waiting.clear()
-
+        made = _Steps(self.facts)
         for s in body:
             if self.scalar(s):
-                waiting.append(s)
-                if self.fetches([s]):
-                    flush()
+                made.scalar(s)
                 continue
             match s:
-                case Let() | Allocate() | Check():
-                    if not self.free(s):
-                        flush()
-                    found.append(s)
+                case Let() | Allocate() | Check() if all(map(self.facts.known, expressions(s))):
+                    made.host(s)
                     continue
                 case _:
                     pass
-            flush()
             match s:
                 case For() if not self.facts.hosted(s):
-                    found.append(self.launch(s))
-                    found += self.fetches([s])
-                case For():
-                    extent = self.told(s.extent, found)
-                    found.append(Repeat(s.index, extent, self.steps(s.body)))
-                case If(condition, then, orelse):
-                    told = self.told(condition, found)
-                    found.append(Choose(told, self.steps(then), self.steps(orelse)))
-                case Scope():
-                    found.append(Scoped(self.steps(s.body)))
+                    self.launch(s, made)
+                    continue
                 case _:
-                    found.append(s)
-        flush()
-        return found
-
-    def free(self, s: Statement) -> bool:
-        """Return whether the host needs nothing of the device for a statement."""
-        return all(self.facts.known(x) for x in expressions(s))
+                    made.close()
+            match s:
+                case For():
+                    made.found.append(Repeat(s.index, made.told(s.extent), self.steps(s.body)))
+                case If(condition, then, orelse):
+                    told = made.told(condition)
+                    made.found.append(Choose(told, self.steps(then), self.steps(orelse)))
+                case Scope():
+                    made.found.append(Scoped(self.steps(s.body)))
+                case _:
+                    made.found.append(s)
+        made.close()
+        return made.found
 
     def scalar(self, s: Statement) -> bool:
         """Return whether a thread runs a statement that has no loop."""
@@ -452,6 +580,157 @@ class _Scheduler:
             case _:
                 return False
 
+    def launch(self, s: For, made: _Steps) -> None:
+        """Make what runs a loop."""
+        extent = s.extent
+        if not self.facts.known(extent):
+            made.flush()
+            extent = made.told(extent)
+        s = For(s.index, extent, s.body, s.ordered, s.reductions, s.parallel)
+        if shareable(s):
+            made.launch(Launch(Form.STEPS, [s]))
+            return
+        parts_of = [r.target.root for r in s.reductions if isinstance(r.target, Buffer)]
+        parts = (
+            not s.ordered
+            and all(r.row is not None for r in s.reductions)
+            and any(isinstance(x, For) and shareable(x) for x in inside(s.body))
+        )
+        columns = self.facts.interchanged(s)
+        kept = {} if columns is None else self.facts.kept(columns)
+        whole = columns is None or set(parts_of) <= {x.buffer for x in kept}
+        starts = made.started(parts_of) if whole and (columns is not None or parts) else {}
+        width: Expr = ONE
+        if columns is not None:
+            width = product([x.extent for x in _innermost(columns)[:-1]])
+            columns = in_registers(columns, kept, starts)
+        forms: list[Launch] = []
+        if columns is not None:
+            forms.append(Launch(Form.STEPS, [columns]))
+        if parts:
+            forms.append(Launch(Form.PARTS, [s], filled=starts))
+        if columns is None or not parts:
+            made.launch(forms[0] if forms else Launch(Form.BLOCK, [s]))
+            return
+        many = call(row("ge"), (width, integer(MANY)), "bool")
+        few = call(row("le"), (extent, integer(FEW)), "bool")
+        enough = call(row("or_"), (many, few), "bool")
+        if isinstance(enough, Literal):
+            made.launch(forms[0 if enough.value else 1])
+            return
+        made.close()
+        made.found.append(Choose(enough, [forms[0]], [forms[1]]))
+
+
+class _Steps:
+    """Steps that grow.
+
+    found : those that are done.
+    waiting : scalar statements for the next launch, or one of their own.
+    last : the launch that scalar statements may still join.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.found: list[Step] = []
+        self.waiting: list[Statement] = []
+        self.last: Launch | None = None
+
+    def flush(self) -> None:
+        """Launch the scalar statements that wait."""
+        if self.waiting:
+            self.last = Launch(Form.BLOCK, list(self.waiting))
+            self.found.append(self.last)
+            self.waiting.clear()
+
+    def close(self) -> None:
+        """Let nothing join what is launched already."""
+        self.flush()
+        self.last = None
+
+    def host(self, s: Statement) -> None:
+        """Add what the host does without the device."""
+        if isinstance(s, Let) and not s.fresh:
+            self.close()
+        if self.last is None:
+            self.found.append(s)
+        else:
+            self.found.insert(self.found.index(self.last), s)
+
+    def scalar(self, s: Statement) -> None:
+        """Add a scalar statement."""
+        fetched = self.fetches([s])
+        if self.last is None:
+            self.waiting.append(s)
+        elif self.last.form is Form.BLOCK:
+            self.last.statements.append(s)
+        else:
+            self.last.after.append(s)
+        if fetched:
+            self.close()
+            if isinstance(s, Let) and self.facts.known(s.value):
+                self.found.append(Tell(s.symbol, s.value))
+            else:
+                self.found += fetched
+
+    def launch(self, launch: Launch) -> None:
+        """Add a launch."""
+        if launch.form is Form.BLOCK:
+            if self.last is not None and self.last.form is Form.BLOCK:
+                self.last.statements += launch.statements
+            else:
+                launch.statements[:0] = self.waiting
+                self.waiting.clear()
+                self.found.append(launch)
+                self.last = launch
+        else:
+            self.start(launch)
+            self.close()
+            self.found.append(launch)
+            (loop,) = launch.statements
+            if isinstance(loop, For) and any(isinstance(r.target, Symbol) for r in loop.reductions):
+                self.last = launch
+        fetched = self.fetches(launch.statements)
+        if fetched:
+            self.close()
+            self.found += fetched
+
+    def started(self, targets: Sequence[Buffer]) -> dict[Buffer, Literal]:
+        """Return what targets are filled with just before, and take the launch of that back."""
+        if not self.found or self.waiting or not isinstance(self.found[-1], Launch):
+            return {}
+        last = self.found[-1]
+        if last.form is not Form.STEPS or last.after or not isinstance(last.statements[0], For):
+            return {}
+        loops, body = collapsed(last.statements[0])
+        symbols = [x.index.final for x in loops]
+        found: dict[Buffer, Literal] = {}
+        for s in body:
+            if not isinstance(s, Store) or not isinstance(s.value, Literal):
+                return {}
+            index = [x for x in s.index if x != ZERO]
+            if index != symbols or s.buffer not in targets:
+                return {}
+            found[s.buffer] = s.value
+        self.found.pop()
+        self.last = None
+        return found
+
+    def start(self, launch: Launch) -> None:
+        """Let a launch start the registers that it contributes to, which wait to be set."""
+        (loop,) = launch.statements
+        assert isinstance(loop, For)
+        for r in loop.reductions:
+            if not isinstance(r.target, Symbol):
+                continue
+            symbol = r.target.final
+            lets = [s for s in self.waiting if isinstance(s, Let) and s.symbol.final is symbol]
+            others = [s for s in self.waiting if s not in lets]
+            read = any(symbol in parts(x) for s in inside(others) for x in expressions(s))
+            if lets and isinstance(lets[-1].value, Literal) and not read:
+                launch.starts[symbol] = lets[-1].value
+                self.waiting = others
+
     def fetches(self, statements: Sequence[Statement]) -> list[Step]:
         """Return how the host gets what statements have set."""
         changed: dict[Symbol, None] = {}
@@ -461,7 +740,7 @@ class _Scheduler:
         facts = self.facts
         return [Fetch(x) for x in changed if x in facts.device and x in facts.needed]
 
-    def told(self, x: Expr, found: list[Step]) -> Expr:
+    def told(self, x: Expr) -> Expr:
         """Return an expression that the host can evaluate, after the device has told."""
         facts = self.facts
         if facts.known(x) or (isinstance(x, Symbol) and x.final in facts.needed):
@@ -469,15 +748,34 @@ class _Scheduler:
         symbol = Symbol("told", x.dtype)
         facts.device.add(symbol)
         facts.needed.add(symbol)
-        found += [Launch(Form.SCALAR, [Let(symbol, x)]), Fetch(symbol)]
+        self.found += [Launch(Form.BLOCK, [Let(symbol, x)]), Fetch(symbol)]
         return symbol
 
-    def launch(self, s: For) -> Launch:
-        """Return what runs a loop."""
-        steps = not s.ordered and all(
-            r.row is not None and isinstance(r.target, Symbol) for r in s.reductions
-        )
-        return Launch(Form.STEPS if steps else Form.BLOCK, [s])
+
+# loops ------------------------------------------------------------------------------------------
+def shareable(s: For) -> bool:
+    """Return whether the steps of a loop are independent but for registers they contribute to."""
+    return not s.ordered and all(
+        r.row is not None and isinstance(r.target, Symbol) for r in s.reductions
+    )
+
+
+def tiny(s: For) -> bool:
+    """Return whether a loop is known to be short."""
+    return isinstance(s.extent, Literal) and s.extent.value <= TINY
+
+
+def collapsed(s: For) -> tuple[list[For], list[Statement]]:
+    """Return a loop and those directly in it that run as one with it, and what is in them."""
+    loops, body = [s], s.body
+    while len(body) == 1 and isinstance(body[0], For) and shareable(body[0]):
+        inner = body[0]
+        made = {loop.index.final for loop in loops}
+        if any(isinstance(x, Load) or x in made for x in parts(inner.extent)):
+            break
+        loops.append(inner)
+        body = inner.body
+    return loops, body
 
 
 # products ---------------------------------------------------------------------------------------
