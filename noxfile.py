@@ -82,6 +82,21 @@ def sanitize(session: nox.Session) -> None:
 
 
 @nox.session
+def cuda(session: nox.Session) -> None:
+    """Run the kernels of the suite's level core on the CPU, after NVRTC has compiled them."""
+    session.install("-e", ".[test]", "nvidia-cuda-nvrtc-cu12")
+    suite = ["python", "-m", "pytest", "--pyargs", "gradcore.conformance", "--level", "core", "-q"]
+    given = session.posargs or ("--numprocesses", "2")
+    session.run(
+        *suite, "--gradcore-backend", "cuda:runtime=host", *given,
+        env={"GRADCORE_CUDA_CHECK": "nvrtc"},
+    )  # fmt: skip
+    for options in ("threads=1,order=backward", "threads=7,order=mixed", "threads=128,order=mixed"):
+        session.run(*suite, "--gradcore-backend", f"cuda:runtime=host,{options}", *given)
+    session.run("python", "-m", "pytest", "-q", "tests/test_cuda.py")
+
+
+@nox.session
 def matrix(session: nox.Session) -> None:
     """Write the conformance matrix into the README and the docs, from the reports."""
     session.install("-e", ".")

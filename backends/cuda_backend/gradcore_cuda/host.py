@@ -28,6 +28,7 @@ from gradcore.kernel.ir import Program
 from gradcore_c.compiler import load_source
 from gradcore_cuda.checking import check
 from gradcore_cuda.runtime import (
+    LIMIT,
     STATUS_BYTES,
     VALUES,
     Argument,
@@ -104,8 +105,19 @@ class HostFunction:
         compiler = os.environ.get(CHECK)
         if compiler:
             check(compiled.text, compiler)
-        self.library = load_source(self.text(), program.title[:60], _library, FLAGS, LIBRARIES)
-        self.library.gc_bind(ctypes.c_void_p(_engine().gc_shim_engine()))
+        self.libraries: dict[bool, ctypes.CDLL] = {}
+        self.library(wide=False)
+
+    def library(self, wide: bool) -> ctypes.CDLL:
+        """Return the kernels, compiled: those whose indices have 64 bits, if they are ``wide``."""
+        found = self.libraries.get(wide)
+        if found is None:
+            flags = (*FLAGS, "-DGC_WIDE") if wide else FLAGS
+            name = self.program.title[:60]
+            found = load_source(self.text(), name, _library, flags, LIBRARIES)
+            found.gc_bind(ctypes.c_void_p(_engine().gc_shim_engine()))
+            self.libraries[wide] = found
+        return found
 
     def text(self) -> str:
         """Return the kernels as C, each with a function that takes its arguments from memory."""
@@ -235,15 +247,17 @@ class HostDevice(Device):
         """Run a kernel, at once."""
         kinds = self.function.compiled.kernels[name].kinds
         cells: list[Any] = []
+        wide = largest > LIMIT
         for kind, value in zip(kinds, arguments, strict=True):
             if isinstance(value, Memory):
                 cells.append(ctypes.c_uint64(value.address))
             elif kind == "index":
-                cells.append(ctypes.c_int32(value))
+                cells.append((ctypes.c_int64 if wide else ctypes.c_int32)(value))
             else:
                 cells.append(NUMBERS[kind](value))
         places = (ctypes.c_void_p * max(len(cells), 1))(*(ctypes.addressof(c) for c in cells))
-        kernel = ctypes.cast(getattr(self.function.library, f"{name}_called"), ctypes.c_void_p)
+        called = getattr(self.function.library(wide), f"{name}_called")
+        kernel = ctypes.cast(called, ctypes.c_void_p)
         failed = _engine().gc_shim_launch(
             kernel, ctypes.addressof(places), grid.blocks, grid.groups, grid.lanes, shared,
             self.function.order,

@@ -530,8 +530,7 @@ class CudaPrinter(Printer):
                 declares = False
                 kernel.fresh.pop(s.symbol.final, None)
                 if isinstance(s.value, Literal):
-                    same = isinstance(after, Let) and after.symbol.final is s.symbol.final
-                    if printed.fresh and same and isinstance(after.value, Literal):
+                    if printed.fresh and _sets(after, s.symbol.final):
                         declares = True
                         continue
                     kernel.fresh[s.symbol.final] = s.value
@@ -788,6 +787,7 @@ class CudaPrinter(Printer):
                 f"for (gc_index k = threadIdx.x; k < {size}; k += blockDim.x) {own}[k] = {start};"
             )
             kernel.extents[product(r.target.shape)] = None
+        self.unit.add("gc_barrier();")
 
     def combination(self, r: Reduction, start: Literal | None) -> Printed:
         """Return the kernel that combines the arrays of all groups, in order.
@@ -951,6 +951,11 @@ def combined_in(loops: Sequence[For]) -> list[Reduction]:
         for r in s.reductions:
             found.setdefault(r.target.final if isinstance(r.target, Symbol) else r.target, r)
     return list(found.values())
+
+
+def _sets(s: Statement | None, symbol: Symbol) -> bool:
+    """Return whether a statement sets a register to a number."""
+    return isinstance(s, Let) and s.symbol.final is symbol and isinstance(s.value, Literal)
 
 
 def any_check(body: Sequence[Statement]) -> bool:

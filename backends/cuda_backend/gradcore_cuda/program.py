@@ -295,18 +295,18 @@ class _HostPrinter:
     def launch(self, s: Launch) -> None:
         """Print the launch of a kernel, and what it needs."""
         k = self.printer.print(s)
-        arrays: list[Reduction] = []
+        arrays: list[tuple[Reduction, Buffer]] = []
         if s.form is Form.PARTS:
             (loop,) = s.statements
             assert isinstance(loop, For)
-            arrays = [r for r in loop.reductions if isinstance(r.target, Buffer)]
+            arrays = [(r, r.target) for r in loop.reductions if isinstance(r.target, Buffer)]
         lanes = [self.expr(n) for n in k.lanes if self.evaluable(n)]
         if len(lanes) < len(k.lanes):
             lanes.append("32")
         width = f"max({', '.join(lanes)})" if len(lanes) > 1 else (lanes or ["1"])[0]
         limit = ", 1" if k.alone else ""
         if arrays:
-            size = self.expr(product(arrays[0].target.shape), atom=True)
+            size = self.expr(product(arrays[0][1].shape), atom=True)
             limit = f", max(min({BLOCKS}, {PARTS} // max({size}, 1)), 1)"
         grid = f"d.grid({self.expr(k.steps)}, {width}{limit})"
         per = [p for p, _ in k.parameters if p.kind in ("group", "thread", "parts", "part")]
@@ -321,9 +321,8 @@ class _HostPrinter:
                 made = self.argument(Parameter("group", p.what))
                 self.add(f"{self.name(p.what)}_parts = {made}")
         self.send(k, grid)
-        for r in arrays:
-            assert isinstance(r.target, Buffer)
-            combined = self.printer.combination(r, s.filled.get(r.target.root))
+        for r, buffer in arrays:
+            combined = self.printer.combination(r, s.filled.get(buffer.root))
             self.send(combined, f"d.grid({self.expr(combined.steps)}, grid.blocks * grid.groups)")
         if mark:
             self.add(f"d.release({mark})")

@@ -1,0 +1,51 @@
+def run(d, inputs, shapes, numbers):
+    """conditional((x > 0), M)"""
+    x = inputs[0]
+    M = inputs[1]
+    M_n0 = shapes[1][0]
+    M_n1 = shapes[1][1]
+    words = d.allocate(8)
+    d.launch("gt_kernel", d.grid(1, 1, 1), 0, 1, x, words)
+    gt = d.fetch(words, "bool")
+    conditional_n0 = 0
+    conditional_n1 = 0
+    if gt:
+        sin_2 = d.allocate((M_n0 * M_n1) * 8)
+        d.launch("sin_kernel", d.grid(M_n0 * M_n1, 1), 0, max(M_n0 * M_n1, M_n0, M_n1), M_n0, M_n1, M, sin_2)
+        conditional_n0 = M_n0
+        conditional_n1 = M_n1
+        conditional = sin_2
+    else:
+        mul = d.allocate((M_n0 * M_n1) * 8)
+        d.launch("mul_kernel", d.grid(M_n0 * M_n1, 1), 0, max(M_n0 * M_n1, M_n0, M_n1), M_n0, M_n1, M, mul)
+        conditional_n0 = M_n0
+        conditional_n1 = M_n1
+        conditional = mul
+    conditional_2 = d.output(0, "float64", (conditional_n0, conditional_n1))
+    d.launch("conditional_kernel", d.grid(conditional_n0 * conditional_n1, 1), 0, max(conditional_n0 * conditional_n1, conditional_n0, conditional_n1), conditional_n0, conditional_n1, conditional, conditional_2)
+    return [Array(conditional_2, "float64", (conditional_n0, conditional_n1))]
+
+GC_KERNEL gt_kernel(const double *__restrict__ x, uint8_t *gt_at) {
+    if (gc_thread() != 0) return;
+    uint8_t gt = *gt_at;
+    gt = x[0] > (double)0;
+    *gt_at = gt;
+}
+
+GC_KERNEL sin_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *sin_2) {
+    for (gc_index at = blockIdx.x * blockDim.y + threadIdx.y; at < M_n0 * M_n1; at += gridDim.x * blockDim.y) {
+        sin_2[at] = sin(M[at]);
+    }
+}
+
+GC_KERNEL mul_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *mul) {
+    for (gc_index at_2 = blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n0 * M_n1; at_2 += gridDim.x * blockDim.y) {
+        mul[at_2] = (double)2 * M[at_2];
+    }
+}
+
+GC_KERNEL conditional_kernel(int64_t conditional_n0, int64_t conditional_n1, double *conditional, double *__restrict__ conditional_2) {
+    for (gc_index at_3 = blockIdx.x * blockDim.y + threadIdx.y; at_3 < (gc_index)conditional_n0 * (gc_index)conditional_n1; at_3 += gridDim.x * blockDim.y) {
+        conditional_2[at_3] = conditional[at_3];
+    }
+}

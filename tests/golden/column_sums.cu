@@ -1,0 +1,52 @@
+def run(d, inputs, shapes, numbers):
+    """sum(M, axis=(0,))"""
+    M = inputs[0]
+    M_n0 = shapes[0][0]
+    M_n1 = shapes[0][1]
+    sum = d.output(0, "float64", (M_n1,))
+    if (M_n1 >= 8192) | (M_n0 <= 16):
+        d.launch("sum_kernel", d.grid(M_n1, 1), 0, max(M_n0 * M_n1, M_n1, M_n0), M_n1, M_n0, M, sum)
+    else:
+        grid = d.grid(M_n0, M_n1, max(min(512, 16777216 // max(M_n1, 1)), 1))
+        mark_2 = d.mark()
+        sum_parts = d.allocate(grid.blocks * grid.groups * M_n1 * 8)
+        d.launch("sum_kernel_2", grid, 0, max(M_n1, M_n0 * M_n1, M_n0), sum_parts, M_n1, M_n0, M)
+        d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, sum, M_n1, sum_parts, grid.blocks * grid.groups)
+        d.release(mark_2)
+    return [Array(sum, "float64", (M_n1,))]
+
+GC_KERNEL sum_kernel(gc_index M_n1, gc_index M_n0, const double *__restrict__ M, double *__restrict__ sum) {
+    for (gc_index i1 = blockIdx.x * blockDim.y + threadIdx.y; i1 < M_n1; i1 += gridDim.x * blockDim.y) {
+        double sum_2 = 0.0;
+        for (gc_index i0 = 0; i0 < M_n0; i0++) {
+            sum_2 = sum_2 + M[(i0 * M_n1) + i1];
+        }
+        sum[i1] = sum_2;
+    }
+}
+
+GC_KERNEL sum_kernel_2(double *sum_parts, gc_index M_n1, gc_index M_n0, const double *__restrict__ M) {
+    double *const sum = sum_parts + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
+    for (gc_index k = threadIdx.x; k < M_n1; k += blockDim.x) sum[k] = 0.0;
+    gc_barrier();
+    for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
+        for (gc_index i1 = threadIdx.x; i1 < M_n1; i1 += blockDim.x) {
+            sum[i1] = sum[i1] + M[(i0 * M_n1) + i1];
+        }
+    }
+}
+
+GC_KERNEL sum_combined(double *__restrict__ sum, gc_index M_n1, const double *sum_parts, int32_t groups) {
+    for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < M_n1; k += gridDim.x * blockDim.y) {
+        double all = 0.0;
+        for (int32_t p = threadIdx.x; p < groups; p += blockDim.x) {
+            const double part = sum_parts[(int64_t)p * M_n1 + k];
+            all = all + part;
+        }
+        all = gc_group_add_f64(all);
+        if (threadIdx.x == 0) {
+            const double before = 0.0;
+            sum[k] = before + all;
+        }
+    }
+}

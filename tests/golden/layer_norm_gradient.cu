@@ -1,0 +1,107 @@
+def run(d, inputs, shapes, numbers):
+    """add, sum"""
+    M = inputs[0]
+    M_n0 = shapes[0][0]
+    M_n1 = shapes[0][1]
+    v = inputs[1]
+    v_n0 = shapes[1][0]
+    words = d.allocate(8)
+    if not (M_n1 == v_n0):
+        raise d.failed(0, (M_n1, v_n0))
+    add = d.output(0, "float64", (M_n0, M_n1))
+    sum = d.output(1, "float64", (M_n1,))
+    d.launch("cast_float64_kernel", d.grid(1, 1, 1), 0, 1, M_n1, words)
+    grid = d.grid(M_n0, M_n1, max(min(512, 16777216 // max(M_n1, 1)), 1))
+    mark_2 = d.mark()
+    sum_parts = d.allocate(grid.blocks * grid.groups * M_n1 * 8)
+    d.launch("add_kernel", grid, 0, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, M_n1, M_n0, M, words, d.allocate(grid.blocks * grid.groups * M_n1 * 8), d.allocate(grid.blocks * grid.groups * M_n1 * 8), v, d.allocate(grid.blocks * grid.groups * M_n1 * 8), add)
+    d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, sum, M_n1, sum_parts, grid.blocks * grid.groups)
+    d.release(mark_2)
+    return [Array(add, "float64", (M_n0, M_n1)), Array(sum, "float64", (M_n1,))]
+
+GC_KERNEL cast_float64_kernel(gc_index M_n1, double *cast_float64_at) {
+    if (gc_thread() != 0) return;
+    double cast_float64 = *cast_float64_at;
+    cast_float64 = (double)((int64_t)M_n1);
+    *cast_float64_at = cast_float64;
+}
+
+GC_KERNEL add_kernel(double *sum_parts, gc_index M_n1, gc_index M_n0, const double *__restrict__ M, double *cast_float64_at, double *sub_all, double *true_div_3_all, const double *__restrict__ v, double *add_3_all, double *__restrict__ add) {
+    double *const sum = sum_parts + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
+    double cast_float64 = *cast_float64_at;
+    double *const sub = sub_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
+    double *const true_div_3 = true_div_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
+    double *const add_3 = add_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
+    for (gc_index k = threadIdx.x; k < M_n1; k += blockDim.x) sum[k] = 0.0;
+    gc_barrier();
+    for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
+        double sum_2 = 0.0;
+        for (gc_index i1 = threadIdx.x; i1 < M_n1; i1 += blockDim.x) {
+            sum_2 = sum_2 + M[(i0 * M_n1) + i1];
+        }
+        sum_2 = gc_group_add_f64(sum_2);
+        double sum_3 = sum_2;
+        double true_div = sum_3 / cast_float64;
+        double sum_4 = 0.0;
+        for (gc_index i1_2 = threadIdx.x; i1_2 < M_n1; i1_2 += blockDim.x) {
+            sub[i1_2] = M[(i0 * M_n1) + i1_2] - true_div;
+            double sqr = sub[i1_2] * sub[i1_2];
+            sum_4 = sum_4 + sqr;
+        }
+        sum_4 = gc_group_add_f64(sum_4);
+        double sum_5 = sum_4;
+        double true_div_2 = sum_5 / cast_float64;
+        double add_2 = 1e-05 + true_div_2;
+        double v_sqrt = sqrt(add_2);
+        double sum_6 = 0.0;
+        for (gc_index i1_3 = threadIdx.x; i1_3 < M_n1; i1_3 += blockDim.x) {
+            double true_div_4 = sub[i1_3] / v_sqrt;
+            double mul = true_div_4 * v[i1_3];
+            double tanh_2 = tanh(mul);
+            double sqr_2 = tanh_2 * tanh_2;
+            double sub_2 = (double)1 - sqr_2;
+            double mul_2 = sub_2 * v[i1_3];
+            true_div_3[i1_3] = mul_2 / v_sqrt;
+            double mul_3 = mul_2 * true_div_4;
+            double true_div_5 = mul_3 / v_sqrt;
+            sum_6 = sum_6 + true_div_5;
+            double mul_4 = sub_2 * true_div_4;
+            sum[i1_3] = sum[i1_3] + mul_4;
+        }
+        sum_6 = gc_group_add_f64(sum_6);
+        double sum_7 = sum_6;
+        double neg = -sum_7;
+        double true_div_6 = neg / v_sqrt;
+        double true_div_7 = true_div_6 / cast_float64;
+        double mul_5 = 0.5 * true_div_7;
+        double sum_8 = 0.0;
+        for (gc_index i1_4 = threadIdx.x; i1_4 < M_n1; i1_4 += blockDim.x) {
+            double mul_6 = mul_5 * sub[i1_4];
+            double mul_7 = 2.0 * mul_6;
+            add_3[i1_4] = true_div_3[i1_4] + mul_7;
+            sum_8 = sum_8 + add_3[i1_4];
+        }
+        sum_8 = gc_group_add_f64(sum_8);
+        double sum_9 = sum_8;
+        double neg_2 = -sum_9;
+        double true_div_8 = neg_2 / cast_float64;
+        for (gc_index i1_5 = threadIdx.x; i1_5 < M_n1; i1_5 += blockDim.x) {
+            add[(i0 * M_n1) + i1_5] = add_3[i1_5] + true_div_8;
+        }
+    }
+}
+
+GC_KERNEL sum_combined(double *__restrict__ sum, gc_index M_n1, const double *sum_parts, int32_t groups) {
+    for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < M_n1; k += gridDim.x * blockDim.y) {
+        double all = 0.0;
+        for (int32_t p = threadIdx.x; p < groups; p += blockDim.x) {
+            const double part = sum_parts[(int64_t)p * M_n1 + k];
+            all = all + part;
+        }
+        all = gc_group_add_f64(all);
+        if (threadIdx.x == 0) {
+            const double before = 0.0;
+            sum[k] = before + all;
+        }
+    }
+}

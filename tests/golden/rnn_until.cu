@@ -1,0 +1,85 @@
+def run(d, inputs, shapes, numbers):
+    """scan(extent(M, axis=0), M, v, N).1"""
+    M = inputs[0]
+    M_n0 = shapes[0][0]
+    M_n1 = shapes[0][1]
+    v = inputs[1]
+    v_n0 = shapes[1][0]
+    N = inputs[2]
+    N_n0 = shapes[2][0]
+    N_n1 = shapes[2][1]
+    words = d.allocate(16)
+    if not ((v_n0 == N_n0) | (not (M_n0 > 0))):
+        raise d.failed(0, (v_n0, N_n0))
+    if not ((M_n1 == N_n1) | (not (M_n0 > 0))):
+        raise d.failed(1, (M_n1, N_n1))
+    if not ((v_n0 == M_n1) | (not (M_n0 > 0))):
+        raise d.failed(2, (v_n0, M_n1))
+    d.launch("taken_kernel", d.grid(1, 1, 1), 0, 1, v, words, M_n0, words + 8)
+    taken = M_n0
+    scan = d.allocate((M_n0 * M_n1) * 8)
+    grid = d.grid(1, max(N_n1, M_n1), 1)
+    mark_2 = d.mark()
+    d.launch("taken_kernel_2", grid, 0, max(N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n0, M_n1), M_n0, d.allocate(grid.blocks * grid.groups * N_n1 * 8), N_n1, v_n0, words, N, M_n1, M, scan, words + 8)
+    d.release(mark_2)
+    taken = d.fetch(words + 8, "int64")
+    scan_2 = d.output(0, "float64", (taken, M_n1))
+    d.launch("scan_kernel", d.grid(taken * M_n1, 1), 0, max(M_n0 * M_n1, taken * M_n1, taken, M_n1), taken, M_n1, scan, scan_2)
+    return [Array(scan_2, "float64", (taken, M_n1))]
+
+GC_KERNEL taken_kernel(const double *v, double **v_t_1_at, gc_index M_n0, int64_t *taken_at) {
+    if (gc_thread() != 0) return;
+    double *v_t_1 = *v_t_1_at;
+    int64_t taken = *taken_at;
+    v_t_1 = (double *)(v + 0);
+    taken = (int64_t)M_n0;
+    *v_t_1_at = v_t_1;
+    *taken_at = taken;
+}
+
+GC_KERNEL taken_kernel_2(gc_index M_n0, double *dot_all, gc_index N_n1, gc_index v_n0, double **v_t_1_at, const double *__restrict__ N, gc_index M_n1, const double *__restrict__ M, double *scan, int64_t *taken_at) {
+    double *const dot = dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)N_n1);
+    double *v_t_1 = *v_t_1_at;
+    int64_t taken = *taken_at;
+    for (gc_index t = 0; t < M_n0; t++) {
+        gc_barrier();
+        for (gc_index i0 = threadIdx.x; i0 < N_n1; i0 += blockDim.x) {
+            dot[i0] = 0.0;
+        }
+        for (gc_index i1 = 0; i1 < v_n0; i1++) {
+            for (gc_index i0_2 = threadIdx.x; i0_2 < N_n1; i0_2 += blockDim.x) {
+                const double mul = (v_t_1[i1] * N[(i1 * N_n1) + i0_2]);
+                dot[i0_2] = dot[i0_2] + mul;
+            }
+        }
+        double sum = 0.0;
+        gc_barrier();
+        for (gc_index i0_3 = threadIdx.x; i0_3 < M_n1; i0_3 += blockDim.x) {
+            double add = M[(t * M_n1) + i0_3] + dot[i0_3];
+            double tanh_2 = tanh(add);
+            sum = sum + tanh_2;
+            scan[(t * M_n1) + i0_3] = tanh_2;
+        }
+        sum = gc_group_add_f64(sum);
+        double sum_2 = sum;
+        uint8_t gt = sum_2 > (double)5;
+        v_t_1 = (double *)(scan + t * M_n1);
+        if (gt) {
+            taken = (int64_t)t + 1;
+            break;
+        }
+    }
+    gc_barrier();
+    if (threadIdx.x == 0) {
+        *v_t_1_at = v_t_1;
+        *taken_at = taken;
+    }
+}
+
+GC_KERNEL scan_kernel(int64_t taken, gc_index M_n1, double *scan, double *__restrict__ scan_2) {
+    for (gc_index at = blockIdx.x * blockDim.y + threadIdx.y; at < (gc_index)taken * M_n1; at += gridDim.x * blockDim.y) {
+        const gc_index i1_2 = at % M_n1;
+        const gc_index i0_4 = at / M_n1;
+        scan_2[at] = scan[(i0_4 * M_n1) + i1_2];
+    }
+}

@@ -1,0 +1,35 @@
+def run(d, inputs, shapes, numbers):
+    """cumsum(M, axis=0), cumsum(M, axis=1)"""
+    M = inputs[0]
+    M_n0 = shapes[0][0]
+    M_n1 = shapes[0][1]
+    state = d.allocate(M_n1 * 8)
+    cumsum = d.output(0, "float64", (M_n0, M_n1))
+    cumsum_2 = d.output(1, "float64", (M_n0, M_n1))
+    d.launch("state_kernel", d.grid(M_n1, 1), 0, M_n1, M_n1, state)
+    d.launch("cumsum_kernel", d.grid(1, 1, 1), 0, max(M_n1, M_n0 * M_n1, M_n0), M_n0, M_n1, state, M, cumsum, cumsum_2)
+    return [Array(cumsum, "float64", (M_n0, M_n1)), Array(cumsum_2, "float64", (M_n0, M_n1))]
+
+GC_KERNEL state_kernel(gc_index M_n1, double *__restrict__ state) {
+    for (gc_index i1 = blockIdx.x * blockDim.y + threadIdx.y; i1 < M_n1; i1 += gridDim.x * blockDim.y) {
+        state[i1] = 0.0;
+    }
+}
+
+GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, double *__restrict__ state, const double *__restrict__ M, double *__restrict__ cumsum, double *__restrict__ cumsum_2) {
+    for (gc_index i0 = 0; i0 < M_n0; i0++) {
+        double state_2 = 0.0;
+        for (gc_index i1_2 = 0; i1_2 < M_n1; i1_2++) {
+            if (threadIdx.x == 0) {
+                state[i1_2] = state[i1_2] + M[(i0 * M_n1) + i1_2];
+            }
+            if (threadIdx.x == 0) {
+                cumsum[(i0 * M_n1) + i1_2] = state[i1_2];
+            }
+            state_2 = state_2 + M[(i0 * M_n1) + i1_2];
+            if (threadIdx.x == 0) {
+                cumsum_2[(i0 * M_n1) + i1_2] = state_2;
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+def run(d, inputs, shapes, numbers):
+    """(exp((M - dimshuffle(max(M, axis=(1,)), order=(0, 'x')))) / dimshuffle(sum(exp((M - dimshuffle(max(M, axis=(1,)), order=(0, 'x')))), axis=(1,)), order=(0, 'x')))"""
+    M = inputs[0]
+    M_n0 = shapes[0][0]
+    M_n1 = shapes[0][1]
+    if not (M_n1 > 0):
+        raise d.failed(0, (M_n1,))
+    true_div = d.output(0, "float64", (M_n0, M_n1))
+    grid = d.grid(M_n0, M_n1)
+    mark_2 = d.mark()
+    d.launch("true_div_kernel", grid, 0, max(M_n0 * M_n1, M_n1, M_n0), M_n0, M_n1, M, d.allocate(grid.blocks * grid.groups * M_n1 * 8), true_div)
+    d.release(mark_2)
+    return [Array(true_div, "float64", (M_n0, M_n1))]
+
+GC_KERNEL true_div_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *v_exp_all, double *__restrict__ true_div) {
+    double *const v_exp = v_exp_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
+    for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
+        double max_2 = (double)-INFINITY;
+        for (gc_index i1 = threadIdx.x; i1 < M_n1; i1 += blockDim.x) {
+            max_2 = M[(i0 * M_n1) + i1] != M[(i0 * M_n1) + i1] ? M[(i0 * M_n1) + i1] : (M[(i0 * M_n1) + i1] > max_2 ? M[(i0 * M_n1) + i1] : max_2);
+        }
+        max_2 = gc_group_maximum_f64(max_2);
+        double max_3 = max_2;
+        double sum = 0.0;
+        for (gc_index i1_2 = threadIdx.x; i1_2 < M_n1; i1_2 += blockDim.x) {
+            double sub = M[(i0 * M_n1) + i1_2] - max_3;
+            v_exp[i1_2] = exp(sub);
+            sum = sum + v_exp[i1_2];
+        }
+        sum = gc_group_add_f64(sum);
+        double sum_2 = sum;
+        for (gc_index i1_3 = threadIdx.x; i1_3 < M_n1; i1_3 += blockDim.x) {
+            true_div[(i0 * M_n1) + i1_3] = v_exp[i1_3] / sum_2;
+        }
+    }
+}
