@@ -74,6 +74,9 @@ typedef int64_t gc_index;
 typedef int32_t gc_index;
 #endif
 
+/* How much of shared memory so many bytes take: what comes after is aligned for any type. */
+#define GC_ROUNDED(bytes) (((bytes) + 15) / 16 * 16)
+
 /* Which check failed first (its number plus one; 0: none did), and the values that tell why. */
 typedef struct {
     int32_t failed, count;

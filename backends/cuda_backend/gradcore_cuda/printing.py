@@ -91,7 +91,8 @@ class Parameter:
 
     kind : "number" (a register of the host's), "register" (where one of the device's is), "memory"
         (of a buffer), "pointer" (where the device keeps a pointer), "group" or "thread"
-        (workspace for each), "parts" (of a register, one for each block), "part" (of an array, one
+        (workspace for each; none, if that of groups is in shared memory), "own" (how many bytes of
+        that a group has), "parts" (of a register, one for each block), "part" (of an array, one
         for each group), "groups" (how many there are), "counter", "status".
     what : the register or buffer.
     """
@@ -198,7 +199,9 @@ class CudaPrinter(Printer):
         kernel.made.add(what)
         ctype = scalar.CTYPES[what.dtype]
         if isinstance(what, Symbol):
-            if what in facts.device and (what not in facts.needed or what in kernel.sets):
+            if what in facts.derived:
+                self.derive(what)
+            elif what in facts.device and (what not in facts.needed or what in kernel.sets):
                 self.parameter(Parameter("register", what), f"{ctype} *{name}_at")
                 kernel.before.append(f"{ctype} {name} = *{name}_at;")
             elif what in facts.given:
@@ -214,6 +217,16 @@ class CudaPrinter(Printer):
             alone = "__restrict__ " if facts.alone(what) else ""
             self.parameter(Parameter("memory", what), f"{constant}{ctype} *{alone}{name}")
         return name
+
+    def derive(self, symbol: Symbol) -> None:
+        """Print what computes a register that is the same in all kernels."""
+        outer, self.unit = self.unit, Unit(depth=0)
+        text = self.expr(self.facts.derived[symbol])
+        self.kernel.before += self.unit.lines
+        self.kernel.before.append(
+            f"const {scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {text};"
+        )
+        self.unit = outer
 
     def parameter(self, parameter: Parameter, text: str) -> None:
         """Note a parameter."""
@@ -645,14 +658,26 @@ class CudaPrinter(Printer):
         if not kernel.together and isinstance(count, Literal) and count.value <= PRIVATE:
             kernel.before.append(f"{ctype} {name}[{max(count.value, 1)}];")
             return
-        who = "group" if kernel.together else "thread"
-        number = "blockIdx.x * blockDim.y + threadIdx.y"
-        if who == "thread":
+        number, text = "blockIdx.x * blockDim.y + threadIdx.y", self.expr(count, atom=True)
+        if not kernel.together:
+            self.parameter(Parameter("thread", buffer), f"{ctype} *{name}_all")
             number = f"({number}) * blockDim.x + threadIdx.x"
-        self.parameter(Parameter(who, buffer), f"{ctype} *{name}_all")
-        kernel.before.append(
-            f"{ctype} *const {name} = {name}_all + (int64_t)({number}) * ({self.expr(count)});"
-        )
+            kernel.before.append(
+                f"{ctype} *const {name} = {name}_all + (int64_t)({number}) * {text};"
+            )
+            return
+        if Parameter("own") not in kernel.parameters:
+            self.parameter(Parameter("own"), "int32_t own_bytes")
+            kernel.before += [
+                "GC_SHARED(gc_shared);",
+                "unsigned char *own = gc_shared + threadIdx.y * own_bytes;",
+            ]
+        self.parameter(Parameter("group", buffer), f"{ctype} *{name}_all")
+        start = f"{name}_all + (int64_t)({number}) * {text}"
+        kernel.before += [
+            f"{ctype} *const {name} = {name}_all ? {start} : ({ctype} *)own;",
+            f"own += GC_ROUNDED({text} * sizeof({ctype}));",
+        ]
 
     # kernels ------------------------------------------------------------------------------------
     def print(self, launch: Launch) -> Printed:
@@ -710,7 +735,7 @@ class CudaPrinter(Printer):
 
     def kind(self, p: Parameter) -> str:
         """Return the kind of a parameter, as the runtime calls it."""
-        if p.kind == "groups":
+        if p.kind in ("groups", "own"):
             return "int32"
         if p.kind != "number":
             return "pointer"

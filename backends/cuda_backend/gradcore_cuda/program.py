@@ -55,7 +55,8 @@ from gradcore_cuda.schedule import (
 
 WORDS = frozenset(
     (
-        *keyword.kwlist, "d", "inputs", "shapes", "numbers", "grid", "max", "min", "abs", "int",
+        *keyword.kwlist, "d", "inputs", "shapes", "numbers", "grid", "own", "shared", "max", "min",
+        "abs", "int",
         "range", "words", "Array", "Memory", "mark", "run", "found", "dtype", "raise_",
     )
 )  # fmt: skip
@@ -318,20 +319,31 @@ class _HostPrinter:
         for p in per:
             if p.kind == "part":
                 assert isinstance(p.what, Buffer)
-                made = self.argument(Parameter("group", p.what))
+                made = f"d.allocate(grid.blocks * grid.groups * {self.bytes(p.what)})"
                 self.add(f"{self.name(p.what)}_parts = {made}")
-        self.send(k, grid)
+        rows = [p.what for p in per if p.kind == "group" and isinstance(p.what, Buffer)]
+        shared = "0"
+        if rows:
+            rounded = " + ".join(f"({self.bytes(b)} + 15) // 16 * 16" for b in rows)
+            self.add(f"own = {rounded}", "shared = own * grid.groups")
+            self.add("if shared > d.shared:", "    own = shared = 0")
+            for b in rows:
+                name = f"{self.name(b)}_all"
+                count = f"grid.blocks * grid.groups * {self.bytes(b)}"
+                self.add(f"{name} = Memory(0) if own else d.allocate({count})")
+            shared = "shared"
+        self.send(k, grid, shared)
         for r, buffer in arrays:
             combined = self.printer.combination(r, s.filled.get(buffer.root))
             self.send(combined, f"d.grid({self.expr(combined.steps)}, grid.blocks * grid.groups)")
         if mark:
             self.add(f"d.release({mark})")
 
-    def send(self, k: Printed, grid: str) -> None:
+    def send(self, k: Printed, grid: str, shared: str = "0") -> None:
         """Print the launch of a kernel."""
         self.kernels.append(k)
         texts = [self.largest(k), *(self.argument(p) for p, _ in k.parameters)]
-        self.add(f'd.launch("{k.name}", {grid}, 0, {", ".join(texts)})')
+        self.add(f'd.launch("{k.name}", {grid}, {shared}, {", ".join(texts)})')
 
     def argument(self, p: Parameter) -> str:
         """Return what a kernel gets for a parameter."""
@@ -343,9 +355,12 @@ class _HostPrinter:
                 return self.word(what)
             case "memory", Buffer():
                 return self.memory(what)
-            case (("group" | "thread"), Buffer()):
-                count = "grid.blocks * grid.groups" if p.kind == "group" else "grid.threads"
-                return f"d.allocate({count} * {self.bytes(what)})"
+            case "group", Buffer():
+                return f"{self.name(what)}_all"
+            case "thread", Buffer():
+                return f"d.allocate(grid.threads * {self.bytes(what)})"
+            case "own", None:
+                return "own"
             case "parts", Symbol():
                 return f"d.allocate(grid.blocks * {np.dtype(what.dtype).itemsize})"
             case "part", Buffer():

@@ -200,6 +200,8 @@ class Facts:
         self._divide(reading=True)
         self.needed = self._needed()
         self._divide(reading=False)
+        self.derived: dict[Symbol, Expr] = {}
+        self._derive()
 
     # memory that may be the same ----------------------------------------------------------------
     def memory(self, buffer: Buffer) -> Buffer:
@@ -395,6 +397,37 @@ class Facts:
                     self.device.add(symbol)
                     found = True
 
+    def _derive(self) -> None:
+        """Find the registers that every kernel computes anew, since nothing can change them."""
+        found = True
+        while found:
+            found = False
+            for symbol, values in self._lets.items():
+                if symbol not in self.device or symbol in self._untold or symbol in self.needed:
+                    continue
+                if symbol not in self.derived and len(values) == 1 and self._lasting(values[0]):
+                    self.derived[symbol] = values[0]
+                    found = True
+
+    def _lasting(self, x: Expr) -> bool:
+        """Return whether an expression is made of inputs and their extents alone."""
+        match x:
+            case Literal():
+                return True
+            case Symbol():
+                s = x.final
+                return (
+                    s in self.given
+                    or s in self.derived
+                    or (s not in self.device and len(self._lets.get(s, ())) == 1)
+                )
+            case Load(buffer):
+                return buffer.root.role == "input" and not buffer.root.shape
+            case Call():
+                return all(map(self._lasting, x.operands))
+            case _:
+                return False
+
     def _needed(self) -> set[Symbol]:
         needed: set[Symbol] = set()
         waiting = [x for x in self._wanted(self.body) for x in parts(x)]
@@ -536,6 +569,8 @@ class _Scheduler:
         """Return statements as steps."""
         made = _Steps(self.facts)
         for s in body:
+            if isinstance(s, Let) and s.symbol.final in self.facts.derived:
+                continue
             if self.scalar(s):
                 made.scalar(s)
                 continue
