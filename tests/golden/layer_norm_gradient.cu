@@ -5,33 +5,36 @@ def run(d, inputs, shapes, numbers):
     M_n1 = shapes[0][1]
     v = inputs[1]
     v_n0 = shapes[1][0]
-    words = d.allocate(8)
     if not (M_n1 == v_n0):
         raise d.failed(0, (M_n1, v_n0))
     add = d.output(0, "float64", (M_n0, M_n1))
     sum = d.output(1, "float64", (M_n1,))
-    d.launch("cast_float64_kernel", d.grid(1, 1, 1), 0, 1, M_n1, words)
     grid = d.grid(M_n0, M_n1, max(min(512, 16777216 // max(M_n1, 1)), 1))
     mark_2 = d.mark()
     sum_parts = d.allocate(grid.blocks * grid.groups * M_n1 * 8)
-    d.launch("add_kernel", grid, 0, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, M_n1, M_n0, M, words, d.allocate(grid.blocks * grid.groups * M_n1 * 8), d.allocate(grid.blocks * grid.groups * M_n1 * 8), v, d.allocate(grid.blocks * grid.groups * M_n1 * 8), add)
+    own = (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16
+    shared = own * grid.groups
+    if shared > d.shared:
+        own = shared = 0
+    sub_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
+    true_div_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
+    add_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
+    d.launch("add_kernel", grid, shared, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, M_n1, M_n0, M, own, sub_all, true_div_3_all, v, add_3_all, add)
     d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, sum, M_n1, sum_parts, grid.blocks * grid.groups)
     d.release(mark_2)
     return [Array(add, "float64", (M_n0, M_n1)), Array(sum, "float64", (M_n1,))]
 
-GC_KERNEL cast_float64_kernel(gc_index M_n1, double *cast_float64_at) {
-    if (gc_thread() != 0) return;
-    double cast_float64 = *cast_float64_at;
-    cast_float64 = (double)((int64_t)M_n1);
-    *cast_float64_at = cast_float64;
-}
-
-GC_KERNEL add_kernel(double *sum_parts, gc_index M_n1, gc_index M_n0, const double *__restrict__ M, double *cast_float64_at, double *sub_all, double *true_div_3_all, const double *__restrict__ v, double *add_3_all, double *__restrict__ add) {
+GC_KERNEL add_kernel(double *sum_parts, gc_index M_n1, gc_index M_n0, const double *__restrict__ M, int32_t own_bytes, double *sub_all, double *true_div_3_all, const double *__restrict__ v, double *add_3_all, double *__restrict__ add) {
     double *const sum = sum_parts + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
-    double cast_float64 = *cast_float64_at;
-    double *const sub = sub_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
-    double *const true_div_3 = true_div_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
-    double *const add_3 = add_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
+    const double cast_float64 = (double)((int64_t)M_n1);
+    GC_SHARED(gc_shared);
+    unsigned char *own = gc_shared + threadIdx.y * own_bytes;
+    double *const sub = sub_all ? sub_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
+    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
+    double *const true_div_3 = true_div_3_all ? true_div_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
+    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
+    double *const add_3 = add_3_all ? add_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
+    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
     for (gc_index k = threadIdx.x; k < M_n1; k += blockDim.x) sum[k] = 0.0;
     gc_barrier();
     for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {

@@ -20,11 +20,16 @@ def run(d, inputs, shapes, numbers):
     scan = d.allocate((M_n0 * M_n1) * 8)
     grid = d.grid(1, max(N_n1, M_n1), 1)
     mark_2 = d.mark()
-    d.launch("taken_kernel_2", grid, 0, max(N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n0, M_n1), M_n0, d.allocate(grid.blocks * grid.groups * N_n1 * 8), N_n1, v_n0, words, N, M_n1, M, scan, words + 8)
+    own = (N_n1 * 8 + 15) // 16 * 16
+    shared = own * grid.groups
+    if shared > d.shared:
+        own = shared = 0
+    dot_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * N_n1 * 8)
+    d.launch("taken_kernel_2", grid, shared, max(N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n0, M_n1), M_n0, N_n1, own, dot_all, v_n0, words, N, M_n1, M, scan, words + 8)
     d.release(mark_2)
     taken = d.fetch(words + 8, "int64")
     scan_2 = d.output(0, "float64", (taken, M_n1))
-    d.launch("scan_kernel", d.grid(taken * M_n1, 1), 0, max(M_n0 * M_n1, taken * M_n1, taken, M_n1), taken, M_n1, scan, scan_2)
+    d.launch("scan_kernel", d.grid(((taken * M_n1) + 1) // 2, 1), 0, max(M_n0 * M_n1, taken * M_n1, taken, M_n1), taken, M_n1, scan_2, scan)
     return [Array(scan_2, "float64", (taken, M_n1))]
 
 GC_KERNEL taken_kernel(const double *v, double **v_t_1_at, gc_index M_n0, int64_t *taken_at) {
@@ -37,8 +42,11 @@ GC_KERNEL taken_kernel(const double *v, double **v_t_1_at, gc_index M_n0, int64_
     *taken_at = taken;
 }
 
-GC_KERNEL taken_kernel_2(gc_index M_n0, double *dot_all, gc_index N_n1, gc_index v_n0, double **v_t_1_at, const double *__restrict__ N, gc_index M_n1, const double *__restrict__ M, double *scan, int64_t *taken_at) {
-    double *const dot = dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)N_n1);
+GC_KERNEL taken_kernel_2(gc_index M_n0, gc_index N_n1, int32_t own_bytes, double *dot_all, gc_index v_n0, double **v_t_1_at, const double *__restrict__ N, gc_index M_n1, const double *__restrict__ M, double *scan, int64_t *taken_at) {
+    GC_SHARED(gc_shared);
+    unsigned char *own = gc_shared + threadIdx.y * own_bytes;
+    double *const dot = dot_all ? dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)N_n1 : (double *)own;
+    own += GC_ROUNDED((int64_t)N_n1 * sizeof(double));
     double *v_t_1 = *v_t_1_at;
     int64_t taken = *taken_at;
     for (gc_index t = 0; t < M_n0; t++) {
@@ -76,10 +84,23 @@ GC_KERNEL taken_kernel_2(gc_index M_n0, double *dot_all, gc_index N_n1, gc_index
     }
 }
 
-GC_KERNEL scan_kernel(int64_t taken, gc_index M_n1, double *scan, double *__restrict__ scan_2) {
-    for (gc_index at = blockIdx.x * blockDim.y + threadIdx.y; at < (gc_index)taken * M_n1; at += gridDim.x * blockDim.y) {
-        const gc_index i1_2 = at % M_n1;
-        const gc_index i0_4 = at / M_n1;
-        scan_2[at] = scan[(i0_4 * M_n1) + i1_2];
+GC_KERNEL scan_kernel(int64_t taken, gc_index M_n1, double *__restrict__ scan_2, double *scan) {
+    const gc_index vectors = ((size_t)scan_2) % 16 ? 0 : ((gc_index)taken * M_n1) / 2;
+    const gc_index done = vectors * 2;
+    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
+        gc_f64x2 scan_2_2;
+        #pragma unroll
+        for (int e = 0; e < 2; e++) {
+            const gc_index at = vector * 2 + e;
+            const gc_index i1_2 = at % M_n1;
+            const gc_index i0_4 = at / M_n1;
+            scan_2_2.x[e] = scan[(i0_4 * M_n1) + i1_2];
+        }
+        ((gc_f64x2 *)scan_2)[vector] = scan_2_2;
+    }
+    for (gc_index at_2 = done + blockIdx.x * blockDim.y + threadIdx.y; at_2 < (gc_index)taken * M_n1; at_2 += gridDim.x * blockDim.y) {
+        const gc_index i1_2 = at_2 % M_n1;
+        const gc_index i0_4 = at_2 / M_n1;
+        scan_2[at_2] = scan[(i0_4 * M_n1) + i1_2];
     }
 }

@@ -6,19 +6,29 @@ def run(d, inputs, shapes, numbers):
     state = d.allocate(M_n1 * 8)
     cumsum = d.output(0, "float64", (M_n0, M_n1))
     cumsum_2 = d.output(1, "float64", (M_n0, M_n1))
-    d.launch("state_kernel", d.grid(M_n1, 1), 0, M_n1, M_n1, state)
+    d.launch("state_kernel", d.grid((M_n1 + 1) // 2, 1), 0, M_n1, M_n1, state)
     d.launch("cumsum_kernel", d.grid(1, 1, 1), 0, max(M_n1, M_n0 * M_n1, M_n0), M_n0, M_n1, state, M, cumsum, cumsum_2)
     return [Array(cumsum, "float64", (M_n0, M_n1)), Array(cumsum_2, "float64", (M_n0, M_n1))]
 
 GC_KERNEL state_kernel(gc_index M_n1, double *__restrict__ state) {
-    for (gc_index i1 = blockIdx.x * blockDim.y + threadIdx.y; i1 < M_n1; i1 += gridDim.x * blockDim.y) {
+    const gc_index vectors = ((size_t)state) % 16 ? 0 : M_n1 / 2;
+    const gc_index done = vectors * 2;
+    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
+        gc_f64x2 state_2;
+        #pragma unroll
+        for (int e = 0; e < 2; e++) {
+            state_2.x[e] = 0.0;
+        }
+        ((gc_f64x2 *)state)[vector] = state_2;
+    }
+    for (gc_index i1 = done + blockIdx.x * blockDim.y + threadIdx.y; i1 < M_n1; i1 += gridDim.x * blockDim.y) {
         state[i1] = 0.0;
     }
 }
 
 GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, double *__restrict__ state, const double *__restrict__ M, double *__restrict__ cumsum, double *__restrict__ cumsum_2) {
     for (gc_index i0 = 0; i0 < M_n0; i0++) {
-        double state_2 = 0.0;
+        double state_3 = 0.0;
         for (gc_index i1_2 = 0; i1_2 < M_n1; i1_2++) {
             if (threadIdx.x == 0) {
                 state[i1_2] = state[i1_2] + M[(i0 * M_n1) + i1_2];
@@ -26,9 +36,9 @@ GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, double *__restrict__ state
             if (threadIdx.x == 0) {
                 cumsum[(i0 * M_n1) + i1_2] = state[i1_2];
             }
-            state_2 = state_2 + M[(i0 * M_n1) + i1_2];
+            state_3 = state_3 + M[(i0 * M_n1) + i1_2];
             if (threadIdx.x == 0) {
-                cumsum_2[(i0 * M_n1) + i1_2] = state_2;
+                cumsum_2[(i0 * M_n1) + i1_2] = state_3;
             }
         }
     }

@@ -10,7 +10,7 @@ def run(d, inputs, shapes, numbers):
     scan = d.allocate(numbers[1] * 8)
     inc_subtensor = d.allocate(numbers[1] * 8)
     d.launch("state0_t_1_kernel", d.grid(1, 1, 1), 0, numbers[1], words, words + 8, words + 16, n, x, scan)
-    d.launch("inc_subtensor_kernel", d.grid(numbers[1], 1), 0, numbers[1], n, inc_subtensor)
+    d.launch("inc_subtensor_kernel", d.grid((numbers[1] + 1) // 2, 1), 0, numbers[1], n, inc_subtensor)
     scan_2 = d.output(0, "float64", ())
     d.launch("scan_kernel", d.grid(1, 1, 1), 0, numbers[1], inc_subtensor, n, words + 8, x, scan, words + 16, scan_2)
     return [Array(scan_2, "float64", ())]
@@ -41,7 +41,17 @@ GC_KERNEL state0_t_1_kernel(double *state0_t_1_at, double *g_state0_t_1_at, doub
 }
 
 GC_KERNEL inc_subtensor_kernel(const int64_t *__restrict__ n, double *__restrict__ inc_subtensor) {
-    for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < (gc_index)(n[0]); i0 += gridDim.x * blockDim.y) {
+    const gc_index vectors = ((size_t)inc_subtensor) % 16 ? 0 : (gc_index)(n[0]) / 2;
+    const gc_index done = vectors * 2;
+    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
+        gc_f64x2 inc_subtensor_2;
+        #pragma unroll
+        for (int e = 0; e < 2; e++) {
+            inc_subtensor_2.x[e] = 0.0;
+        }
+        ((gc_f64x2 *)inc_subtensor)[vector] = inc_subtensor_2;
+    }
+    for (gc_index i0 = done + blockIdx.x * blockDim.y + threadIdx.y; i0 < (gc_index)(n[0]); i0 += gridDim.x * blockDim.y) {
         inc_subtensor[i0] = 0.0;
     }
 }

@@ -8,12 +8,20 @@ def run(d, inputs, shapes, numbers):
     true_div = d.output(0, "float64", (M_n0, M_n1))
     grid = d.grid(M_n0, M_n1)
     mark_2 = d.mark()
-    d.launch("true_div_kernel", grid, 0, max(M_n0 * M_n1, M_n1, M_n0), M_n0, M_n1, M, d.allocate(grid.blocks * grid.groups * M_n1 * 8), true_div)
+    own = (M_n1 * 8 + 15) // 16 * 16
+    shared = own * grid.groups
+    if shared > d.shared:
+        own = shared = 0
+    v_exp_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
+    d.launch("true_div_kernel", grid, shared, max(M_n0 * M_n1, M_n1, M_n0), M_n0, M_n1, M, own, v_exp_all, true_div)
     d.release(mark_2)
     return [Array(true_div, "float64", (M_n0, M_n1))]
 
-GC_KERNEL true_div_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *v_exp_all, double *__restrict__ true_div) {
-    double *const v_exp = v_exp_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * ((int64_t)M_n1);
+GC_KERNEL true_div_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, int32_t own_bytes, double *v_exp_all, double *__restrict__ true_div) {
+    GC_SHARED(gc_shared);
+    unsigned char *own = gc_shared + threadIdx.y * own_bytes;
+    double *const v_exp = v_exp_all ? v_exp_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
+    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
     for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
         double max_2 = (double)-INFINITY;
         for (gc_index i1 = threadIdx.x; i1 < M_n1; i1 += blockDim.x) {

@@ -30,6 +30,7 @@ typedef unsigned long long uint64_t;
 #include <string.h>
 #endif
 #define GC_KERNEL extern "C" __global__ void
+#define GC_ALIGNED(bytes) __align__(bytes)
 #define GC_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
 #ifndef __FP_FAST_FMA
 #define __FP_FAST_FMA 1

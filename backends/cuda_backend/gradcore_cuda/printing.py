@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TypeAlias
 
+import numpy as np
+
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     ONE,
@@ -39,7 +41,9 @@ from gradcore.kernel.ir import (
     Statement,
     Store,
     Symbol,
+    call,
     identity_of,
+    integer,
     parts,
     product,
 )
@@ -80,6 +84,9 @@ LIBRARY: dict[str, str] = {
     },
 }  # fmt: skip
 """CUDA's functions whose documented errors are within those that rows declare."""
+
+WIDE = 16
+"""How many bytes a thread reads or writes at a time."""
 
 Key: TypeAlias = "tuple[object, ...] | None"
 """What tells which thread touches an element: equal keys, the same thread."""
@@ -167,6 +174,8 @@ class _Kernel:
     flats: list[_Flat] = field(default_factory=list[_Flat])
     leaves: list[_Leave] = field(default_factory=list[_Leave])
     touched: list[tuple[Buffer, bool, Key]] = field(default_factory=list[tuple[Buffer, bool, Key]])
+    vectors: dict[Buffer, str] = field(default_factory=dict[Buffer, str])
+    along: tuple[Expr, ...] = ()
     private: set[Buffer] = field(default_factory=set[Buffer])
     together: bool = False
     checks: bool = False
@@ -183,6 +192,7 @@ class CudaPrinter(Printer):
         self.taken |= WORDS | set(LIBRARY.values())
         self.facts = facts
         self.combining: dict[tuple[str, str], None] = {}
+        self.vector_types: dict[tuple[str, str, int], None] = {}
         self.kernel = _Kernel()
         self.checked = False
 
@@ -273,6 +283,8 @@ class CudaPrinter(Printer):
     def element(self, buffer: Buffer, index: Sequence[Expr]) -> str:
         """Return an element of a buffer."""
         self.kernel.used[buffer] = None
+        if buffer in self.kernel.vectors and tuple(index) == self.kernel.along:
+            return self.kernel.vectors[buffer]
         return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
 
     def address(self, buffer: Buffer) -> str:
@@ -480,6 +492,7 @@ class CudaPrinter(Printer):
         kernel.indices |= {s.index.final for s in loops}
         names = [self.name(s.index) for s in loops]
         symbols = tuple(s.index.final for s in loops)
+        kernel.along = symbols
         if len(loops) == 1:
             at = names[0]
         else:
@@ -781,8 +794,13 @@ class CudaPrinter(Printer):
         if kernel.together:
             for inner in body:
                 kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
-        self.unit = Unit(depth=2)
         first = "blockIdx.x * blockDim.y + threadIdx.y"
+        steps = product([s.extent for s in loops])
+        if not kernel.together and (found := self.vectors(loops, body)):
+            done, width = self.vector_loop(loops, body, found)
+            first = f"{done} + {first}"
+            steps = call(ROWS["int_div"], (steps + (width - 1), integer(width)), "int64")
+        self.unit = Unit(depth=2)
         head, lines = self.counting(loops, first, "gridDim.x * blockDim.y", body, "")
         printed, self.unit = self.unit.lines, unit
         unit.add(head)
@@ -790,7 +808,83 @@ class CudaPrinter(Printer):
         unit.add("}")
         if registers:
             self.total(registers, launch)
-        return product([s.extent for s in loops])
+        return steps
+
+    def vectors(self, loops: Sequence[For], body: Sequence[Statement]) -> list[Buffer]:
+        """Return the buffers whose elements lie one after the other, as the steps go."""
+        if any(not isinstance(s, (Store, Let, If)) for s in inside(body)):
+            return []
+        symbols, extents = tuple(s.index.final for s in loops), tuple(s.extent for s in loops)
+        if not all(map(self.counted, extents)):
+            return []
+        found: dict[Buffer, None] = {}
+        seen: dict[Buffer, Buffer] = {}
+        for s in inside(body):
+            accesses = [y for x in expressions(s) for y in parts(x) if isinstance(y, Load)]
+            if isinstance(s, Store):
+                accesses.append(Load(s.buffer, s.index))
+            for x in accesses:
+                memory = self.facts.memory(x.buffer)
+                if memory in self.kernel.written and seen.setdefault(memory, x.buffer) != x.buffer:
+                    return []
+                if x.index == symbols and x.buffer.shape == extents:
+                    found[x.buffer] = None
+                elif memory in self.kernel.written:
+                    return []
+        return list(found)
+
+    def vector_loop(
+        self, loops: Sequence[For], body: Sequence[Statement], found: Sequence[Buffer]
+    ) -> tuple[str, int]:
+        """Print steps whose elements are read and written several at a time.
+
+        Return the name of how many steps that were, and how many are taken together.
+        """
+        kernel = self.kernel
+        size = max(np.dtype(b.dtype).itemsize for b in found)
+        width = max(WIDE // size, 2)
+        done, count = self.fresh("done"), self.fresh("vectors")
+        last = self.index(product([s.extent for s in loops]), atom=True)
+        places = " | ".join(f"(size_t){self.memory(b)}" for b in found)
+        at, e = self.fresh("vector"), self.fresh("e")
+        self.unit.add(
+            f"const gc_index {count} = ({places}) % {WIDE} ? 0 : {last} / {width};",
+            f"const gc_index {done} = {count} * {width};",
+            f"for (gc_index {at} = blockIdx.x * blockDim.y + threadIdx.y; {at} < {count}; "
+            f"{at} += gridDim.x * blockDim.y) {{",
+        )
+        read = {y.buffer for s in inside(body) for x in expressions(s) for y in parts(x)
+                if isinstance(y, Load)}  # fmt: skip
+        stored = {s.buffer for s in inside(body) if isinstance(s, Store)}
+        kept: list[str] = []
+        for b in found:
+            code, name = _suffix(b.dtype), self.fresh(f"{self.name(b.root)}_{width}")
+            self.vector_types[code, scalar.CTYPES[b.dtype], width] = None
+            kernel.vectors[b] = f"{name}.x[{e}]"
+            constant = "" if b in stored else "const "
+            place = f"(({constant}gc_{code}x{width} *){self.memory(b)})[{at}]"
+            if b in read or any(isinstance(s, If) for s in inside(body)):
+                self.unit.add(f"    {constant}gc_{code}x{width} {name} = {place};")
+            else:
+                self.unit.add(f"    gc_{code}x{width} {name};")
+            if b in stored:
+                kept.append(f"    {place} = {name};")
+        unit, self.unit = self.unit, Unit(depth=3)
+        first = f"{at} * {width} + {e}"
+        head, lines = self.counting(loops, first, "1", body, "")
+        names = re.match(r"for \(gc_index (\w+) = ", head)
+        assert names is not None
+        inner, self.unit = self.unit.lines, unit
+        kernel.vectors.clear()
+        margin = "    " * 3
+        self.unit.add("    #pragma unroll")
+        self.unit.add(f"    for (int {e} = 0; {e} < {width}; {e}++) {{")
+        whole = [*lines, *inner]
+        if any(re.search(rf"\b{names[1]}\b", line) for line in whole):
+            self.unit.lines.append(f"{margin}const gc_index {names[1]} = {first};")
+        self.unit.lines += whole
+        self.unit.add("    }", *kept, "}")
+        return done, width
 
     def parts(self, reductions: Sequence[Reduction]) -> None:
         """Print what gives a group an array of its own for each that it contributes to."""
@@ -913,6 +1007,11 @@ class CudaPrinter(Printer):
             f"/* {comment(title)} */",
             resources.files("gradcore_cuda").joinpath("kernels.h").read_text("utf-8"),
             functions,
+            *(
+                f"typedef struct GC_ALIGNED({size}) {{ {ctype} x[{n}]; }} gc_{code}x{n};"
+                for code, ctype, n in self.vector_types
+                for size in [min(n * np.dtype(_DTYPES[code]).itemsize, WIDE)]
+            ),
             *helpers,
             *("\n".join(kernel.lines) + "\n" for kernel in kernels),
         ]
@@ -996,6 +1095,9 @@ def _title(launch: Launch) -> str:
         if isinstance(s, Let):
             return s.symbol.name
     return "kernel"
+
+
+_DTYPES = {code: dtype for dtype, code in scalar.SUFFIXES.items()} | {"f16": "float16"}
 
 
 def _suffix(dtype: str) -> str:

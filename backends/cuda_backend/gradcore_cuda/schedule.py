@@ -161,6 +161,8 @@ def python(x: Call) -> str | None:
         return None
     if x.row.name == "invert" and x.dtype == "bool":
         return "not {}"
+    if x.row.name == "int_div" and isinstance(x.operands[1], Literal) and x.operands[1].value:
+        return "{} // {}"
     return PYTHON.get(x.row.name)
 
 

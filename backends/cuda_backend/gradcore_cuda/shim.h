@@ -35,6 +35,7 @@ void gc_bind(gc_engine *engine) { gc_now = engine; }
 #define __restrict__ restrict
 #define __forceinline__ inline
 #define GC_KERNEL void
+#define GC_ALIGNED(bytes) __attribute__((aligned(bytes)))
 #define GC_SHARED(name) unsigned char *const name = gc_now->shared
 
 static inline int gc_here(void) { return threadIdx.y * blockDim.x + threadIdx.x; }
