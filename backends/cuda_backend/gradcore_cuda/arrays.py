@@ -142,11 +142,19 @@ class Resident(Kept):
         return np.array, (np.asarray(self),)
 
 
+def fetched(value: Any, driver: Driver) -> np.ndarray[Any, Any]:
+    """Return an array on the device, whosever it is, as one of NumPy."""
+    if isinstance(value, Resident):
+        return np.asarray(value)
+    with driver.lock, driver.active():
+        return downloaded(imported(value, driver, driver.stream()), driver)
+
+
 def downloaded(array: Any, driver: Driver) -> np.ndarray[Any, Any]:
     """Return an array of the driver's library as one of NumPy."""
-    with driver.active():
+    with driver.lock, driver.active():
         stream = driver.stream()
         found = np.empty(array.shape, array.dtype)
-        source = array if array.flags.c_contiguous else array.copy()
+        source = array if array.flags.c_contiguous else driver.consecutive(array)
         driver.staging.download(source.data.ptr, [Piece(0, found)], found.nbytes, stream)
     return found

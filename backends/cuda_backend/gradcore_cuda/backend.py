@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
-from gradcore.backend import Executable
-from gradcore.backend.loops import LoopBackend
+import numpy as np
+
+from gradcore.backend import Executable, Profile
+from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.errors import ModeError
-from gradcore.graph import here
-from gradcore.kernel.ir import Program
+from gradcore.graph import Apply, FunctionGraph, here
+from gradcore.kernel.ir import Buffer, Literal, Program
 from gradcore.kernel.text import Rendered
 from gradcore_c import compiler
+from gradcore_cuda import arrays, driver, library
+from gradcore_cuda.device import CudaFunction
 from gradcore_cuda.host import ORDERS, THREADS, HostFunction
 from gradcore_cuda.program import CudaRenderer
 from gradcore_cuda.runtime import Compiled
@@ -25,12 +29,18 @@ class CudaBackend(LoopBackend):
     """Generates CUDA.
 
     device : the number of the device.
+    native : whether functions return arrays of CuPy even if no argument is on the device.
+    tf32 : whether products of float32 may round their operands to 10 bits, which is faster.
+    synchronous : whether each kernel is waited for, so that one that fails is named.
     runtime : "cupy", or "host": the same text on the CPU, to test it where there is no GPU.
     threads : how many threads a block has at most; 0: what suits the kernel.
     order : in which order the runtime "host" runs threads: "forward", "backward" or "mixed".
     """
 
     device: int = 0
+    native: bool = False
+    tf32: bool = False
+    synchronous: bool = False
     runtime: str = "cupy"
     threads: int = 0
     order: str = "forward"
@@ -39,13 +49,26 @@ class CudaBackend(LoopBackend):
 
     def unavailable(self) -> str | None:
         """Return what is missing."""
-        if self.runtime == "host":
-            return compiler.unavailable()
-        return "there is no runtime for devices yet"
+        return compiler.unavailable() if self.runtime == "host" else library.unavailable()
 
     def version(self) -> str:
         """Return the versions of what it runs on."""
-        return "" if self.unavailable() else f"host: {compiler.find_compiler().version}"
+        if self.unavailable():
+            return ""
+        if self.runtime == "host":
+            return f"host shim: {compiler.find_compiler().version}"
+        card = driver.open_driver(self.device).card
+        runtime = library.found().cuda.runtime
+        cuda = library.version_of(runtime.runtimeGetVersion())
+        return f"{card.name}, CUDA {cuda}, CuPy {library.found().__version__}"
+
+    def devices(self) -> Sequence[str]:
+        """Return the devices, by the number that ``Mode("cuda", device=...)`` takes."""
+        if self.runtime == "host":
+            return ("cpu",)
+        if self.unavailable():
+            return ()
+        return tuple(str(k) for k in range(library.found().cuda.runtime.getDeviceCount()))
 
     def configured(self, options: Mapping[str, Any]) -> Self:
         """Return this backend with ``options``.
@@ -61,7 +84,39 @@ class CudaBackend(LoopBackend):
                     here(),
                     f"there are {', '.join(map(repr, known))}",
                 )
+        if not isinstance(found.device, int) or isinstance(found.device, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+            raise ModeError(
+                f"the backend 'cuda' takes the number of a device, not {found.device!r}",
+                here(),
+                'Mode("cuda", device=0) is the first',
+            )
+        if found.runtime != "host" and library.unavailable() is None:
+            driver.open_driver(found.device)  # raises: there is no such device
         return found
+
+    # arrays -------------------------------------------------------------------------------------
+    def described(self, value: Any) -> tuple[str, tuple[int, ...]] | None:
+        """Return dtype and shape of an array that is on a device already."""
+        return None if self.runtime == "host" else arrays.described(value)
+
+    def numpy(self, array: Any) -> Any:
+        """Return an array on a device as one of NumPy."""
+        if self.runtime == "host" or arrays.described(array) is None:
+            return np.asarray(array)
+        return arrays.fetched(array, driver.open_driver(self.device))
+
+    # functions ----------------------------------------------------------------------------------
+    def compile(
+        self,
+        graph: FunctionGraph,
+        profile: Profile | None = None,
+        fallback: Collection[Apply] = (),
+    ) -> Executable:
+        """Return a function that runs ``graph``."""
+        made = super().compile(graph, profile, fallback)
+        if isinstance(made, CudaFunction):
+            made.profile = profile
+        return made
 
     def renderer(self) -> CudaRenderer:
         """Return what prints kernels and their host program."""
@@ -70,4 +125,23 @@ class CudaBackend(LoopBackend):
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a function of arrays."""
         assert isinstance(rendered, Compiled)
-        return HostFunction(program, rendered, self.threads or THREADS, self.order)
+        if self.runtime == "host":
+            return HostFunction(program, rendered, self.threads or THREADS, self.order)
+        return CudaFunction(
+            driver.open_driver(self.device),
+            rendered,
+            title=program.title[:60],
+            inputs=[(b.dtype, b.ndim, _static(b)) for b in program.inputs],
+            outputs=[b.dtype for b in program.outputs],
+            constants=[np.ascontiguousarray(b.data, b.dtype) for b in program.constants],
+            callbacks=[called_back(node) for node in program.callbacks],
+            checks=program.checks,
+            native=self.native,
+            tf32=self.tf32,
+            synchronous=self.synchronous,
+            threads=self.threads,
+        )
+
+
+def _static(buffer: Buffer) -> tuple[int | None, ...]:
+    return tuple(n.value if isinstance(n, Literal) else None for n in buffer.shape)

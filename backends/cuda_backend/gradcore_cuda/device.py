@@ -31,7 +31,7 @@ from gradcore_cuda.live import Live
 from gradcore_cuda.plan import Plan, allocated, kept
 from gradcore_cuda.runtime import STATUS_BYTES, VALUES, Array, Compiled, Kernel, Memory
 from gradcore_cuda.staging import Piece, aligned, laid_out
-from gradcore_cuda.tape import FIRST, FIXED, Code, Place, Recorder, Step, place_of
+from gradcore_cuda.tape import FIRST, FIXED, THREADS, Code, Place, Recorder, Step, place_of
 
 FLAGS = ("--std=c++17", "--fmad=false", "--maxrregcount=128", "--generate-line-info")
 """What kernels are compiled with: no contraction, IEEE's division and roots, and registers for the
@@ -112,6 +112,13 @@ class CudaFunction:
     peak : the most bytes of workspace that a call has used.
     returned : how many results go to the caller; the others are new values of shared variables,
         and stay on the device.
+    profile : where to note the time of each kernel; None: nobody asks.
+
+    title : what it computes, for messages.
+    inputs : dtype, rank and known extents of each.
+    outputs : the dtype of each.
+    checks : for each check, what makes its exception of the values that it told.
+    native, tf32, synchronous, threads : as options of the backend.
     """
 
     def __init__(
@@ -128,7 +135,7 @@ class CudaFunction:
         native: bool = False,
         tf32: bool = False,
         synchronous: bool = False,
-        profile: Profile | None = None,
+        threads: int = 0,
     ) -> None:
         self.driver = driver
         self.compiled = compiled
@@ -137,6 +144,7 @@ class CudaFunction:
         self.code = CompiledCode(driver, compiled.text, compiled.kernels, title)
         self.returned = len(outputs)
         self.peak = 0
+        self.profile: Profile | None = None
         self._inputs = [
             (np.dtype(dtype), ndim, None if all(n is None for n in static) else static)
             for dtype, ndim, static in inputs
@@ -146,7 +154,7 @@ class CudaFunction:
         self._native = native
         self._tf32 = tf32
         self._synchronous = synchronous
-        self._profile = profile
+        self._threads = threads or THREADS
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._values = list(constants)
         self._constants: list[Memory] | None = None
@@ -320,7 +328,7 @@ class CudaFunction:
 
     def _work(self, plan: Plan, stream: int) -> None:
         """Run a tape, in the way that was asked for."""
-        if self._profile is not None:
+        if self.profile is not None:
             plan.timed(stream, self._noted)
         elif self._synchronous:
             plan.stepwise(stream, self._failed_step)
@@ -354,7 +362,13 @@ class CudaFunction:
         """Return what calls of a signature do: the host program runs, and is recorded."""
         count = len(given.arrays)
         recorder = Recorder(
-            self.driver, self.code, self._fixed(stream), self._raised, self._tf32, inputs=count
+            self.driver,
+            self.code,
+            self._fixed(stream),
+            self._raised,
+            self._tf32,
+            self._threads,
+            inputs=count,
         )
         inputs = [
             Memory(0, Place(FIRST + k, 0, array.nbytes)) for k, array in enumerate(given.arrays)
@@ -383,11 +397,11 @@ class CudaFunction:
         numbers = self._numbers(given, stream) if self.compiled.reads else None
         held: list[Any] = []
         inputs: list[Memory] = []
-        for array in given.arrays:
+        for position, array in enumerate(given.arrays):
             count = array.nbytes
-            if isinstance(array, np.ndarray):
+            if position in given.hosts:
                 block = allocated(driver, count, self.title, "for an argument")
-                pieces = [Piece(0, np.asarray(array))]
+                pieces = [Piece(0, array)]
                 driver.staging.upload(int(block.ptr), pieces, count, stream)
                 held.append(block)
                 address = int(block.ptr)
@@ -406,7 +420,7 @@ class CudaFunction:
                 self._look(status, at, stream)
 
         live = Live(
-            driver, self.code, self._fixed(stream), self._raised, self._tf32,
+            driver, self.code, self._fixed(stream), self._raised, self._tf32, self._threads,
             stream=stream, title=self.title, callbacks=self._callbacks, status=Memory(at),
             look=look, after=self._after(stream),
         )  # fmt: skip
@@ -435,7 +449,7 @@ class CudaFunction:
 
     def _after(self, stream: int) -> Callable[[Step], None]:
         """Return what is done after each step of a call that runs at once."""
-        if self._profile is not None:
+        if self.profile is not None:
             mark = [self.driver.event(stream)]
 
             def timed(step: Step) -> None:
@@ -458,8 +472,8 @@ class CudaFunction:
 
     # what is told -------------------------------------------------------------------------------
     def _noted(self, step: Step, seconds: float) -> None:
-        assert self._profile is not None
-        self._profile.ran(step.name, seconds, step.moved, self.driver.card.bandwidth)
+        assert self.profile is not None
+        self.profile.ran(step.name, seconds, step.moved, self.driver.card.bandwidth)
 
     def _failed_step(self, step: Step, error: DriverError) -> DeviceError:
         return DeviceError(f"the kernel {step.name} of {self.title} failed: {error}", fix=RESTART)

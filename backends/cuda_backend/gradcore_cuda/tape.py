@@ -51,27 +51,33 @@ ctype = {
 """The types of C, by dtype."""
 
 
-def threads_for(card: Card, steps: int, lanes: int, blocks: int | None) -> Grid:
+def threads_for(
+    card: Card, steps: int, lanes: int, blocks: int | None = None, threads: int = THREADS
+) -> Grid:
     """Return the threads for ``steps`` steps that ``lanes`` threads each could share.
 
+    threads : how many a block has at most.
+
     Enough blocks to fill the device several times, and no more: what is left is gone through in
-    turn.  Where steps are few, more threads share one.
+    turn.  A group is part of a warp for short steps, or where there are many, and else a block.
     """
+    usual = min(NARROW, threads)
     most = card.processors * (2048 // NARROW) * 4
     if blocks is not None:
         most = min(most, blocks)
-    if lanes <= 1:
-        groups = NARROW if steps >= NARROW else max(WARP, -(-steps // WARP) * WARP)
+    if lanes <= 1 or threads < 2:
+        groups = max(min(usual, -(-steps // WARP) * WARP), min(WARP, threads))
         return Grid(max(1, min(-(-steps // groups), most)), groups, 1)
-    if lanes <= WARP or (lanes <= 8 * WARP and steps >= card.processors * NARROW // WARP):
-        wide = min(WARP, 1 << (lanes - 1).bit_length())
-        groups = NARROW // wide
+    many = steps >= card.processors * 8
+    if lanes <= WARP or (lanes <= 8 * WARP and many):
+        wide = min(WARP, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
+        groups = max(usual // wide, 1)
         while groups > 1 and steps < groups * card.processors:
             groups //= 2  # rather more blocks than fuller ones
         return Grid(max(1, min(-(-steps // groups), most)), groups, wide)
-    share = 4 if steps >= card.processors else 1  # elements a thread
-    wide = WARP
-    while wide < THREADS and wide * share < lanes:
+    share = 4 if many else 1  # elements a thread
+    wide = min(WARP, threads)
+    while 2 * wide <= threads and wide * share < lanes:
         wide *= 2
     return Grid(max(1, min(steps, most)), 1, wide)
 
@@ -290,6 +296,7 @@ class Common(Device):
     constants : the memory of each.
     raised : returns the exception of a failed check.
     tf32 : whether products may round their operands to 10 bits.
+    threads : how many a block has at most.
     """
 
     def __init__(
@@ -299,7 +306,9 @@ class Common(Device):
         constants: Sequence[Memory],
         raised: Callable[[int, tuple[int, ...]], BaseException],
         tf32: bool,
+        threads: int,
     ) -> None:
+        self.threads = threads
         self.driver = driver
         self.code = code
         self.constants = constants
@@ -308,7 +317,7 @@ class Common(Device):
 
     def grid(self, steps: int, lanes: int, blocks: int | None = None) -> Grid:
         """Return the threads for ``steps`` steps."""
-        return threads_for(self.driver.card, steps, lanes, blocks)
+        return threads_for(self.driver.card, steps, lanes, blocks, self.threads)
 
     @property
     def shared(self) -> int:
