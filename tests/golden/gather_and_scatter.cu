@@ -13,7 +13,7 @@ def run(d, inputs, shapes, numbers):
     d.launch("mul_kernel", d.grid((at_n0 + 1) // 2, 1), 0, max(v_n0, at_n0), at_n0, at, mul, v, v_n0, d.status)
     inc_subtensor = d.output(0, "float64", (v_n0,))
     d.launch("inc_subtensor_kernel", d.grid((v_n0 + 1) // 2, 1), 0, v_n0, v_n0, inc_subtensor, d.status)
-    d.launch("inc_subtensor_kernel_2", d.grid(1, 1, 1), 0, max(v_n0, at_n0), at_n0, inc_subtensor, at, v_n0, mul, d.status)
+    d.launch("inc_subtensor_kernel_2", d.grid(min(at_n0, 2048), 1), 0, max(at_n0, v_n0), at_n0, at, v_n0, inc_subtensor, mul, d.status)
     return [Array(inc_subtensor, "float64", (v_n0,))]
 
 GC_KERNEL highest_kernel(gc_index at_n0, const int64_t *__restrict__ at, int64_t *lowest_at, int64_t *lowest_parts, int64_t *highest_at, int64_t *highest_parts, unsigned *counter, gc_status *status, gc_index v_n0) {
@@ -114,11 +114,11 @@ GC_KERNEL inc_subtensor_kernel(gc_index v_n0, double *__restrict__ inc_subtensor
     }
 }
 
-GC_KERNEL inc_subtensor_kernel_2(gc_index at_n0, double *__restrict__ inc_subtensor, const int64_t *__restrict__ at, gc_index v_n0, double *__restrict__ mul, gc_status *status) {
+GC_KERNEL inc_subtensor_kernel_2(gc_index at_n0, const int64_t *__restrict__ at, gc_index v_n0, double *__restrict__ inc_subtensor, double *__restrict__ mul, gc_status *status) {
     if (gc_stopped(status)) return;
+    const unsigned groups = gridDim.x * blockDim.y;
     for (gc_index i0_4 = 0; i0_4 < at_n0; i0_4++) {
-        if (threadIdx.x == 0) {
-            inc_subtensor[(gc_index)((int64_t)((at[i0_4] < 0) ? ((int64_t)v_n0 + at[i0_4]) : at[i0_4]))] = inc_subtensor[(gc_index)((int64_t)((at[i0_4] < 0) ? ((int64_t)v_n0 + at[i0_4]) : at[i0_4]))] + mul[i0_4];
-        }
+        if ((unsigned)(gc_index)((int64_t)((at[i0_4] < 0) ? ((int64_t)v_n0 + at[i0_4]) : at[i0_4])) % groups != blockIdx.x * blockDim.y + threadIdx.y) continue;
+        inc_subtensor[(gc_index)((int64_t)((at[i0_4] < 0) ? ((int64_t)v_n0 + at[i0_4]) : at[i0_4]))] = inc_subtensor[(gc_index)((int64_t)((at[i0_4] < 0) ? ((int64_t)v_n0 + at[i0_4]) : at[i0_4]))] + mul[i0_4];
     }
 }

@@ -12,29 +12,31 @@ def run(d, inputs, shapes, numbers):
     grid = d.grid(M_n0, M_n1, max(min(512, 16777216 // max(M_n1, 1)), 1))
     mark_2 = d.mark()
     sum_parts = d.allocate(grid.blocks * grid.groups * M_n1 * 8)
-    own = (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16
+    own = (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16
     shared = own * grid.groups
     if shared > d.shared:
         own = shared = 0
     sub_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
     true_div_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
     add_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
-    d.launch("add_kernel", grid, shared, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, M_n1, M_n0, M, own, sub_all, true_div_3_all, v, add_3_all, add)
+    d.launch("add_kernel", grid, shared, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, own, M_n1, M_n0, M, sub_all, true_div_3_all, v, add_3_all, add)
     d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, sum, M_n1, sum_parts, grid.blocks * grid.groups)
     d.release(mark_2)
     return [Array(add, "float64", (M_n0, M_n1)), Array(sum, "float64", (M_n1,))]
 
-GC_KERNEL add_kernel(double *sum_parts, gc_index M_n1, gc_index M_n0, const double *__restrict__ M, int32_t own_bytes, double *sub_all, double *true_div_3_all, const double *__restrict__ v, double *add_3_all, double *__restrict__ add) {
-    double *const sum = sum_parts + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
-    const double cast_float64 = (double)((int64_t)M_n1);
+GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_index M_n0, const double *__restrict__ M, double *sub_all, double *true_div_3_all, const double *__restrict__ v, double *add_3_all, double *__restrict__ add) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
-    double *const sub = sub_all ? sub_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
-    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
-    double *const true_div_3 = true_div_3_all ? true_div_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
-    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
-    double *const add_3 = add_3_all ? add_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
-    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
+    double *const sum_part = sum_parts + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
+    double *const sum = own_bytes ? (double *)own : sum_part;
+    own += GC_ROUNDED(M_n1 * sizeof(double));
+    const double cast_float64 = (double)((int64_t)M_n1);
+    double *const sub = sub_all ? sub_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
+    own += GC_ROUNDED(M_n1 * sizeof(double));
+    double *const true_div_3 = true_div_3_all ? true_div_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
+    own += GC_ROUNDED(M_n1 * sizeof(double));
+    double *const add_3 = add_3_all ? add_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
+    own += GC_ROUNDED(M_n1 * sizeof(double));
     for (gc_index k = threadIdx.x; k < M_n1; k += blockDim.x) sum[k] = 0.0;
     gc_barrier();
     for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
@@ -91,6 +93,10 @@ GC_KERNEL add_kernel(double *sum_parts, gc_index M_n1, gc_index M_n0, const doub
         for (gc_index i1_5 = threadIdx.x; i1_5 < M_n1; i1_5 += blockDim.x) {
             add[(i0 * M_n1) + i1_5] = add_3[i1_5] + true_div_8;
         }
+    }
+    gc_barrier();
+    if (own_bytes) {
+        for (gc_index k = threadIdx.x; k < M_n1; k += blockDim.x) sum_part[k] = sum[k];
     }
 }
 

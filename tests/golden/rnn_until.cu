@@ -45,8 +45,8 @@ GC_KERNEL taken_kernel(const double *v, double **v_t_1_at, gc_index M_n0, int64_
 GC_KERNEL taken_kernel_2(gc_index M_n0, gc_index N_n1, int32_t own_bytes, double *dot_all, gc_index v_n0, double **v_t_1_at, const double *__restrict__ N, gc_index M_n1, const double *__restrict__ M, double *scan, int64_t *taken_at) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
-    double *const dot = dot_all ? dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)N_n1 : (double *)own;
-    own += GC_ROUNDED((int64_t)N_n1 * sizeof(double));
+    double *const dot = dot_all ? dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * N_n1 : (double *)own;
+    own += GC_ROUNDED(N_n1 * sizeof(double));
     double *v_t_1 = *v_t_1_at;
     int64_t taken = *taken_at;
     for (gc_index t = 0; t < M_n0; t++) {

@@ -20,8 +20,8 @@ def run(d, inputs, shapes, numbers):
 GC_KERNEL true_div_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, int32_t own_bytes, double *v_exp_all, double *__restrict__ true_div) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
-    double *const v_exp = v_exp_all ? v_exp_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * (int64_t)M_n1 : (double *)own;
-    own += GC_ROUNDED((int64_t)M_n1 * sizeof(double));
+    double *const v_exp = v_exp_all ? v_exp_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
+    own += GC_ROUNDED(M_n1 * sizeof(double));
     for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
         double max_2 = (double)-INFINITY;
         for (gc_index i1 = threadIdx.x; i1 < M_n1; i1 += blockDim.x) {

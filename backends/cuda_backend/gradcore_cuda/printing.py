@@ -64,7 +64,7 @@ WORDS = frozenset((
     "public", "reinterpret_cast", "requires", "static_assert", "static_cast", "template", "this",
     "thread_local", "throw", "true", "try", "typeid", "typename", "using", "virtual", "wchar_t",
     "xor", "xor_eq", "threadIdx", "blockIdx", "blockDim", "gridDim", "warpSize", "min", "max",
-    "status", "counter", "fma", "atomicAdd", "atomicCAS", "own", "part", "k",
+    "status", "stopped", "counter", "fma", "atomicAdd", "atomicCAS", "own", "part", "k",
 ))
 # fmt: on
 """Words of C++, of CUDA, and names that kernels use themselves."""
@@ -85,6 +85,9 @@ LIBRARY: dict[str, str] = {
 }  # fmt: skip
 """CUDA's functions whose documented errors are within those that rows declare."""
 
+OWNERS = 2048
+"""How many groups own targets of a scatter at most: each looks at all of its steps."""
+
 WIDE = 16
 """How many bytes a thread reads or writes at a time."""
 
@@ -96,16 +99,17 @@ Key: TypeAlias = "tuple[object, ...] | None"
 class Parameter:
     """A parameter of a kernel.
 
-    kind : "number" (a register of the host's), "register" (where one of the device's is), "memory"
-        (of a buffer), "pointer" (where the device keeps a pointer), "group" or "thread"
-        (workspace for each; none, if that of groups is in shared memory), "own" (how many bytes of
-        that a group has), "parts" (of a register, one for each block), "part" (of an array, one
-        for each group), "groups" (how many there are), "counter", "status".
-    what : the register or buffer.
+    kind : "number" (a register of the host's), "index" (what the host computes), "register" (where
+        one of the device's is), "memory" (of a buffer), "pointer" (where the device keeps a
+        pointer), "group" or "thread" (workspace for each; none, if that of groups is in shared
+        memory), "own" (how many bytes of that a group has), "parts" (of a register, one for each
+        block), "part" (of an array, one for each group), "groups" (how many there are), "counter",
+        "status".
+    what : the register, buffer or expression.
     """
 
     kind: str
-    what: Symbol | Buffer | None = None
+    what: Expr | Buffer | None = None
 
 
 @dataclass
@@ -166,6 +170,7 @@ class _Kernel:
     written: set[Buffer] = field(default_factory=set[Buffer])
     indices: set[Symbol] = field(default_factory=set[Symbol])
     used: dict[Buffer, None] = field(default_factory=dict[Buffer, None])
+    given: dict[Expr, str] = field(default_factory=dict[Expr, str])
     named: set[Symbol] = field(default_factory=set[Symbol])
     fresh: dict[Symbol | Buffer, Expr] = field(default_factory=dict["Symbol | Buffer", Expr])
     sets: set[Symbol] = field(default_factory=set[Symbol])
@@ -179,6 +184,7 @@ class _Kernel:
     private: set[Buffer] = field(default_factory=set[Buffer])
     together: bool = False
     checks: bool = False
+    skips: bool = False
 
 
 class CudaPrinter(Printer):
@@ -194,7 +200,7 @@ class CudaPrinter(Printer):
         self.combining: dict[tuple[str, str], None] = {}
         self.vector_types: dict[tuple[str, str, int], None] = {}
         self.kernel = _Kernel()
-        self.checked = False
+        self.checked = self.checked_before = False
 
     # names --------------------------------------------------------------------------------------
     def place(self, what: Symbol | Buffer) -> str:
@@ -261,6 +267,12 @@ class CudaPrinter(Printer):
             case Call() if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
                 text = INDEX[x.row.name].format(*(self.index(o, atom=True) for o in x.operands))
                 return f"({text})" if atom else text
+            case Call() if self.facts.evaluable(x, self.kernel.sets):
+                parameter = Parameter("index", x)
+                if parameter not in self.kernel.parameters:
+                    self.kernel.given[x] = self.fresh("n")
+                    self.parameter(parameter, f"gc_index {self.kernel.given[x]}")
+                return self.kernel.given[x]
             case _:
                 return f"(gc_index)({self.expr(x)})"
 
@@ -427,9 +439,7 @@ class CudaPrinter(Printer):
 
     def counted(self, extent: Expr) -> bool:
         """Return whether the host knows an extent."""
-        return self.facts.known(extent) or (
-            isinstance(extent, Symbol) and extent.final in self.facts.needed
-        )
+        return self.facts.evaluable(extent, self.kernel.sets)
 
     def shared_loop(self, loops: Sequence[For], body: Sequence[Statement]) -> None:
         """Print loops whose steps are shared out among the threads of the group."""
@@ -671,7 +681,7 @@ class CudaPrinter(Printer):
         if not kernel.together and isinstance(count, Literal) and count.value <= PRIVATE:
             kernel.before.append(f"{ctype} {name}[{max(count.value, 1)}];")
             return
-        number, text = "blockIdx.x * blockDim.y + threadIdx.y", self.expr(count, atom=True)
+        number, text = "blockIdx.x * blockDim.y + threadIdx.y", self.index(count, atom=True)
         if not kernel.together:
             self.parameter(Parameter("thread", buffer), f"{ctype} *{name}_all")
             number = f"({number}) * blockDim.x + threadIdx.x"
@@ -679,12 +689,7 @@ class CudaPrinter(Printer):
                 f"{ctype} *const {name} = {name}_all + (int64_t)({number}) * {text};"
             )
             return
-        if Parameter("own") not in kernel.parameters:
-            self.parameter(Parameter("own"), "int32_t own_bytes")
-            kernel.before += [
-                "GC_SHARED(gc_shared);",
-                "unsigned char *own = gc_shared + threadIdx.y * own_bytes;",
-            ]
+        self.in_shared_memory()
         self.parameter(Parameter("group", buffer), f"{ctype} *{name}_all")
         start = f"{name}_all + (int64_t)({number}) * {text}"
         kernel.before += [
@@ -695,7 +700,7 @@ class CudaPrinter(Printer):
     # kernels ------------------------------------------------------------------------------------
     def print(self, launch: Launch) -> Printed:
         """Return the kernel of a launch."""
-        stopped = self.checked
+        stopped = self.checked_before = self.checked
         self.kernel = kernel = _Kernel()
         self.unit = Unit()
         for s in inside([*launch.statements, *launch.after]):
@@ -715,7 +720,10 @@ class CudaPrinter(Printer):
         else:
             (loop,) = launch.statements
             assert isinstance(loop, For)
-            steps = self.steps(loop, launch)
+            if launch.owner is not None:
+                steps = self.owned_steps(loop, launch.owner)
+            else:
+                steps = self.steps(loop, launch)
         if end.used:
             self.unit.lines = [
                 "    {",
@@ -726,7 +734,8 @@ class CudaPrinter(Printer):
         first: list[str] = []
         if stopped:
             self.parameter(Parameter("status"), "gc_status *status")
-            first.append("if (gc_stopped(status)) return;")
+            stop = "const int stopped = gc_stopped(status);"
+            first.append(stop if kernel.skips else "if (gc_stopped(status)) return;")
         if single:
             first.append("if (gc_thread() != 0) return;")
         name = self.fresh(f"{_title(launch)}_kernel")
@@ -750,6 +759,8 @@ class CudaPrinter(Printer):
         """Return the kind of a parameter, as the runtime calls it."""
         if p.kind in ("groups", "own"):
             return "int32"
+        if p.kind == "index":
+            return "index"
         if p.kind != "number":
             return "pointer"
         assert isinstance(p.what, Symbol)
@@ -789,8 +800,7 @@ class CudaPrinter(Printer):
             symbol = r.target.final
             kernel.made.add(symbol)
             unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
-        if launch.form is Form.PARTS:
-            self.parts(reductions)
+        ends = self.parts(reductions) if launch.form is Form.PARTS else []
         if kernel.together:
             for inner in body:
                 kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
@@ -803,12 +813,37 @@ class CudaPrinter(Printer):
         self.unit = Unit(depth=2)
         head, lines = self.counting(loops, first, "gridDim.x * blockDim.y", body, "")
         printed, self.unit = self.unit.lines, unit
+        if registers and kernel.checks and self.checked_before:
+            kernel.skips = True  # all blocks must come to where they are counted
+            head = re.sub(r"; (\w+ < .*?); ", r"; \1 && !stopped; ", head, count=1)
         unit.add(head)
         unit.lines += [*lines, *printed]
         unit.add("}")
+        unit.add(*ends)
         if registers:
             self.total(registers, launch)
         return steps
+
+    def owned_steps(self, loop: For, owner: Load) -> Expr:
+        """Print a loop that every group goes through, for those steps whose target is its own."""
+        kernel = self.kernel
+        kernel.together = any(isinstance(s, For) and shareable(s) for s in inside(loop.body))
+        self.unit.add("const unsigned groups = gridDim.x * blockDim.y;")
+        self.unit.add(self.header(loop))
+        self.unit.depth += 1
+        position: Expr = ZERO
+        for n, i in zip(owner.buffer.shape, owner.index, strict=True):
+            position = position if i == ZERO else position * n + i
+        number = self.index(position, atom=True)
+        mine = "blockIdx.x * blockDim.y + threadIdx.y"
+        self.unit.add(f"if ((unsigned){number} % groups != {mine}) continue;")
+        if kernel.together:
+            for inner in loop.body:
+                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+        self.statements(loop.body)
+        self.unit.depth -= 1
+        self.unit.add("}")
+        return call(ROWS["minimum"], (loop.extent, integer(OWNERS)), "int64")
 
     def vectors(self, loops: Sequence[For], body: Sequence[Statement]) -> list[Buffer]:
         """Return the buffers whose elements lie one after the other, as the steps go."""
@@ -886,9 +921,13 @@ class CudaPrinter(Printer):
         self.unit.add("    }", *kept, "}")
         return done, width
 
-    def parts(self, reductions: Sequence[Reduction]) -> None:
-        """Print what gives a group an array of its own for each that it contributes to."""
+    def parts(self, reductions: Sequence[Reduction]) -> list[str]:
+        """Print what gives a group an array of its own for each that it contributes to.
+
+        Return the lines that bring them to where they are combined.
+        """
         kernel = self.kernel
+        ends: list[str] = []
         for r in reductions:
             if not isinstance(r.target, Buffer):
                 continue
@@ -897,16 +936,30 @@ class CudaPrinter(Printer):
             ctype, own = scalar.CTYPES[buffer.dtype], self.name(buffer)
             kernel.made.add(buffer)
             self.parameter(Parameter("part", buffer), f"{ctype} *{own}_parts")
+            self.in_shared_memory()
             size = self.index(product(r.target.shape), atom=True)
-            kernel.before.append(
-                f"{ctype} *const {own} = {own}_parts + "
-                f"(int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * {size};"
-            )
-            self.unit.add(
-                f"for (gc_index k = threadIdx.x; k < {size}; k += blockDim.x) {own}[k] = {start};"
-            )
+            number = "(int64_t)(blockIdx.x * blockDim.y + threadIdx.y)"
+            kernel.before += [
+                f"{ctype} *const {own}_part = {own}_parts + {number} * {size};",
+                f"{ctype} *const {own} = own_bytes ? ({ctype} *)own : {own}_part;",
+                f"own += GC_ROUNDED({size} * sizeof({ctype}));",
+            ]
+            steps = f"for (gc_index k = threadIdx.x; k < {size}; k += blockDim.x)"
+            self.unit.add(f"{steps} {own}[k] = {start};")
+            ends += [f"    {steps} {own}_part[k] = {own}[k];"]
             kernel.extents[product(r.target.shape)] = None
         self.unit.add("gc_barrier();")
+        return ["gc_barrier();", "if (own_bytes) {", *ends, "}"]
+
+    def in_shared_memory(self) -> None:
+        """Print where the shared memory of a group starts."""
+        kernel = self.kernel
+        if Parameter("own") not in kernel.parameters:
+            self.parameter(Parameter("own"), "int32_t own_bytes")
+            kernel.before += [
+                "GC_SHARED(gc_shared);",
+                "unsigned char *own = gc_shared + threadIdx.y * own_bytes;",
+            ]
 
     def combination(self, r: Reduction, start: Literal | None) -> Printed:
         """Return the kernel that combines the arrays of all groups, in order.

@@ -279,20 +279,6 @@ class _HostPrinter:
                 self.add(f"{names}= {found}[{k}].shape")
 
     # launches -----------------------------------------------------------------------------------
-    def known(self, x: Expr) -> bool:
-        """Return whether the host can evaluate an expression."""
-        facts = self.facts
-        return facts.known(x) or (isinstance(x, Symbol) and x.final in facts.needed)
-
-    def evaluable(self, x: Expr) -> bool:
-        """Return whether all that an expression names is known to the host."""
-        return all(
-            self.known(y)
-            if isinstance(y, (Symbol, Load))
-            else (python(y) is not None if isinstance(y, Call) else True)
-            for y in parts(x)
-        )
-
     def launch(self, s: Launch) -> None:
         """Print the launch of a kernel, and what it needs."""
         k = self.printer.print(s)
@@ -301,7 +287,7 @@ class _HostPrinter:
             (loop,) = s.statements
             assert isinstance(loop, For)
             arrays = [(r, r.target) for r in loop.reductions if isinstance(r.target, Buffer)]
-        lanes = [self.expr(n) for n in k.lanes if self.evaluable(n)]
+        lanes = [self.expr(n) for n in k.lanes if self.facts.evaluable(n)]
         if len(lanes) < len(k.lanes):
             lanes.append("32")
         width = f"max({', '.join(lanes)})" if len(lanes) > 1 else (lanes or ["1"])[0]
@@ -321,15 +307,18 @@ class _HostPrinter:
                 assert isinstance(p.what, Buffer)
                 made = f"d.allocate(grid.blocks * grid.groups * {self.bytes(p.what)})"
                 self.add(f"{self.name(p.what)}_parts = {made}")
-        rows = [p.what for p in per if p.kind == "group" and isinstance(p.what, Buffer)]
+        rows = [p for p in per if p.kind in ("group", "part")]
         shared = "0"
         if rows:
-            rounded = " + ".join(f"({self.bytes(b)} + 15) // 16 * 16" for b in rows)
+            sizes = [self.bytes(p.what) for p in rows if isinstance(p.what, Buffer)]
+            rounded = " + ".join(f"({size} + 15) // 16 * 16" for size in sizes)
             self.add(f"own = {rounded}", "shared = own * grid.groups")
             self.add("if shared > d.shared:", "    own = shared = 0")
-            for b in rows:
-                name = f"{self.name(b)}_all"
-                count = f"grid.blocks * grid.groups * {self.bytes(b)}"
+            for p in rows:
+                if p.kind == "part" or not isinstance(p.what, Buffer):
+                    continue
+                name = f"{self.name(p.what)}_all"
+                count = f"grid.blocks * grid.groups * {self.bytes(p.what)}"
                 self.add(f"{name} = Memory(0) if own else d.allocate({count})")
             shared = "shared"
         self.send(k, grid, shared)
@@ -351,6 +340,8 @@ class _HostPrinter:
         match p.kind, what:
             case "number", Symbol():
                 return self.name(what)
+            case "index", Expr():
+                return self.expr(what)
             case ("register", Symbol()) | ("pointer", Buffer()):
                 return self.word(what)
             case "memory", Buffer():
@@ -381,7 +372,7 @@ class _HostPrinter:
         for x in (*(product(b.shape) for b in k.used), *k.extents):
             if isinstance(x, Literal):
                 number = max(number, int(x.value))
-            elif self.evaluable(x):
+            elif self.facts.evaluable(x):
                 found[self.expr(x)] = None
             elif not any(isinstance(y, Symbol) for y in parts(x)):
                 number = max(number, runtime.LIMIT + 1)

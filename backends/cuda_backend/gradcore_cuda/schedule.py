@@ -16,7 +16,7 @@ every condition and every count of steps would wait.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -55,7 +55,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.uses import buffers, expressions, inside
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import Elementwise, row
 
 BLAS = frozenset(("float32", "float64"))
 """The dtypes that a library multiplies matrices of."""
@@ -78,6 +78,8 @@ class Form(enum.Enum):
     """The steps of a loop are shared out among groups of threads."""
     PARTS = enum.auto()
     """So, and each group contributes to arrays of its own, which are combined afterwards."""
+    OWNED = enum.auto()
+    """Every group goes through the steps of a loop, and takes those whose target is its own."""
     BLOCK = enum.auto()
     """One block does it, together."""
 
@@ -88,6 +90,7 @@ class Launch:
 
     after : scalar statements that follow when all else is done; one thread runs them.
     starts : what registers hold before the steps of a loop contribute to them.
+    owner : what a step changes, or the first of it: whose it is decides which group takes it.
     filled : what arrays hold then, all of it, where nobody has stored it.
     """
 
@@ -95,6 +98,7 @@ class Launch:
     statements: list[Statement]
     after: list[Statement] = field(default_factory=list[Statement])
     starts: dict[Symbol, Literal] = field(default_factory=dict[Symbol, Literal])
+    owner: Load | None = None
     filled: dict[Buffer, Literal] = field(default_factory=dict[Buffer, Literal])
 
 
@@ -333,6 +337,38 @@ class Facts:
             made = For(x.index, x.extent, [made], parallel=x is loops[0])
         return made
 
+    def owner(self, s: For) -> Load | None:
+        """Return what a step of a loop changes, if data tell that, and no step needs another's."""
+        made = {x.index.final for x in inside(s.body) if isinstance(x, For)}
+        made |= {x.symbol.final for x in inside(s.body) if isinstance(x, Let) and x.fresh}
+        places: set[Load] = set()
+        for x in inside(s.body):
+            if not isinstance(x, (Store, Let, If, For)) or (
+                isinstance(x, Let) and x.symbol.final not in made
+            ):
+                return None
+            if isinstance(x, For) and x.ordered:
+                return None
+            if isinstance(x, Store):
+                places.add(Load(x.buffer, _first(x.index, made)))
+        if len(places) != 1:
+            return None
+        (place,) = places
+        memory = self.memory(place.buffer)
+        inner = [y for i in place.index for y in parts(i) if isinstance(y, Load)]
+        if not inner or any(y in made for i in place.index for y in parts(i)):
+            return None
+        for x in inside(s.body):
+            for e in expressions(x):
+                for y in parts(e):
+                    if (
+                        isinstance(y, Load)
+                        and self.memory(y.buffer) is memory
+                        and (y in inner or Load(y.buffer, _first(y.index, made)) != place)
+                    ):
+                        return None
+        return place
+
     def kept(self, columns: For) -> dict[Load, Symbol]:
         """Return the elements that the innermost of interchanged loops may keep in registers."""
         ordered = _innermost(columns)[-1]
@@ -385,6 +421,22 @@ class Facts:
                 return python(x) is not None and all(self.known(o, reading) for o in x.operands)
             case _:
                 return False
+
+    def evaluable(self, x: Expr, changing: Collection[Symbol] = ()) -> bool:
+        """Return whether the host can evaluate an expression: it knows, or was told, all of it.
+
+        changing : what a kernel is about to change.
+        """
+        match x:
+            case Call():
+                return python(x) is not None and all(
+                    self.evaluable(o, changing) for o in x.operands
+                )
+            case Symbol():
+                told = x.final in self.needed and x.final not in changing
+                return self.known(x) or told
+            case _:
+                return self.known(x)
 
     def _divide(self, reading: bool) -> None:
         self.device = {s for s in self._lets if s in self._untold or s.dtype in FLOATS}
@@ -482,6 +534,11 @@ class Facts:
             s = s.body[0]
             if isinstance(s, For) and not _within(s.extent, loop):
                 yield s.extent
+
+
+def _first(index: Index, made: Collection[Expr]) -> Index:
+    """Return where the first of the elements is that inner loops go through."""
+    return tuple(ZERO if i in made else i for i in index)
 
 
 def _innermost(columns: For) -> list[For]:
@@ -626,6 +683,10 @@ class _Scheduler:
         s = For(s.index, extent, s.body, s.ordered, s.reductions, s.parallel)
         if shareable(s):
             made.launch(Launch(Form.STEPS, [s]))
+            return
+        owner = self.facts.owner(s)
+        if owner is not None:
+            made.launch(Launch(Form.OWNED, [s], owner=owner))
             return
         parts_of = [r.target.root for r in s.reductions if isinstance(r.target, Buffer)]
         parts = (
@@ -817,12 +878,18 @@ def collapsed(s: For) -> tuple[list[For], list[Statement]]:
 
 # products ---------------------------------------------------------------------------------------
 def _looped(body: Sequence[Statement]) -> list[Statement]:
-    """Return statements with the products that no library computes as loops."""
+    """Return statements with loops for the products that no library computes.
+
+    What looks for the best element and its place becomes two loops whose steps may come in any
+    order: one for the element, one for the first place where it is.
+    """
     found: list[Statement] = []
     for s in body:
         match s:
             case Matmul() if s.out.buffer.dtype not in BLAS:
                 found.append(product_loops(s))
+            case For() if (best := _best_first(s)) is not None:
+                found += best
             case For():
                 found.append(
                     For(s.index, s.extent, _looped(s.body), s.ordered, s.reductions, s.parallel)
@@ -834,6 +901,55 @@ def _looped(body: Sequence[Statement]) -> list[Statement]:
             case _:
                 found.append(s)
     return found
+
+
+def _best_first(s: For) -> list[Statement] | None:
+    """Return a search for the best element and its place as two reductions; None: it is none."""
+    if not s.ordered or len(s.body) != 2 or any(r.row is not None for r in s.reductions):
+        return None
+    where, what = s.body
+    if not isinstance(what, Let) or what.fresh or not isinstance(where, (Let, Store)):
+        return None
+    match what.value, where.value:
+        case (
+            Call(row=chosen, operands=(better, element, Symbol() as best)),
+            Call(row=placed, operands=(other, Symbol() as k, _)),
+        ) if chosen.name == placed.name == "switch":
+            pass
+        case _:
+            return None
+    compared = [x for x in parts(better) if isinstance(x, Call) and x.row.name in ("gt", "lt")]
+    if (
+        better != other
+        or k.final is not s.index.final
+        or best.final is not what.symbol.final
+        or len(compared) != 1
+        or compared[0].operands != (element, best)
+    ):
+        return None
+    extreme = row("maximum" if compared[0].row.name == "gt" else "minimum")
+    smaller, first = row("minimum"), Symbol("first")
+    same: Expr = Call(row("eq"), (element, best), "bool")
+    if best.dtype in FLOATS:
+        neither = [Call(row("neq"), (x, x), "bool") for x in (element, best)]
+        same = Call(row("or_"), (same, Call(row("and_"), tuple(neither), "bool")), "bool")
+    nowhere = identity_of(smaller, "int64")
+    place = Call(row("switch"), (same, k, nowhere), "int64")
+    steps: list[tuple[Symbol, Elementwise, Expr]] = [
+        (best, extreme, Call(extreme, (best, element), best.dtype)),
+        (first, smaller, Call(smaller, (first, place), "int64")),
+    ]
+    loops = [
+        For(s.index, s.extent, [Let(x, value, fresh=False)], reductions=[Reduction(x, combining)])
+        for x, combining, value in steps
+    ]
+    found: list[Statement] = [
+        Let(best, identity_of(extreme, best.dtype), fresh=False), loops[0], Let(first, nowhere),
+        loops[1],
+    ]  # fmt: skip
+    if isinstance(where, Let):
+        return [*found, Let(where.symbol, first, fresh=False)]
+    return [*found, Store(where.buffer, where.index, first)]
 
 
 def product_loops(s: Matmul) -> Statement:
