@@ -171,10 +171,34 @@ static inline float gc_power_of_two_f32(float n) {
     return gc_from_bits_f32(gc_bits_f32(n + (0x1.8p23f + 127)) << 23);
 }
 
-/* x * 2^n for an integer n, -2046 < n < 2047; rounded once, if x is near 1. */
-static inline TYPE gc_scaled_TYPE(TYPE x, TYPE n) {
-    const TYPE half = gc_nearest_TYPE(n * (TYPE)0.5);
-    return x * gc_power_of_two_TYPE(half) * gc_power_of_two_TYPE(n - half);
+/* The integer nearest to a * b, abs(a * b) < 2^51, in the last digits, for the functions below. */
+static inline double gc_moved_f64(double a, double b) {
+    return gc_fma_f64(a, b, 0x1.8p52 + 2046);
+}
+
+static inline float gc_moved_f32(float a, float b) {
+    return gc_fma_f32(a, b, 0x1.8p23f + 254);
+}
+
+/* The integer that was moved. */
+static inline double gc_back_f64(double m) {
+    return m - (0x1.8p52 + 2046);
+}
+
+static inline float gc_back_f32(float m) {
+    return m - (0x1.8p23f + 254);
+}
+
+/* x * 2^n for a moved integer, -2046 < n < 2047 (-254 < n < 255); rounded once, if x is near 1.
+ * The last digits are the exponents of two factors together, each with its bias. */
+static inline double gc_scaled_f64(double x, double moved) {
+    const uint64_t both = gc_bits_f64(moved), one = both >> 1;
+    return x * gc_from_bits_f64(one << 52) * gc_from_bits_f64((both - one) << 52);
+}
+
+static inline float gc_scaled_f32(float x, float moved) {
+    const uint32_t both = gc_bits_f32(moved), one = both >> 1;
+    return x * gc_from_bits_f32(one << 23) * gc_from_bits_f32((both - one) << 23);
 }
 
 /* exp(t) - 1 for abs(t) <= log(2) / 2. */
@@ -208,39 +232,39 @@ static inline float gc_exp_rest_f32(float t) {
 static inline double gc_scaled_exp_f64(double x, double k) {
     x = x > 712 ? 712 : x;
     x = x < -746 ? -746 : x;
-    const double n = gc_nearest_f64(x * 0x1.71547652b82fep+0);
+    const double m = gc_moved_f64(x, 0x1.71547652b82fep+0), n = gc_back_f64(m);
     const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
-    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n + k);
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), m + k);
 }
 
 static inline float gc_scaled_exp_f32(float x, float k) {
     x = x > 91 ? 91 : x;
     x = x < -105 ? -105 : x;
-    const float n = gc_nearest_f32(x * 0x1.715476p+0f);
+    const float m = gc_moved_f32(x, 0x1.715476p+0f), n = gc_back_f32(m);
     const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
-    return gc_scaled_f32(1 + gc_exp_rest_f32(t), n + k);
+    return gc_scaled_f32(1 + gc_exp_rest_f32(t), m + k);
 }
 
 static inline double gc_exp_f64(double x) {
     x = x > 712 ? 712 : x;
     x = x < -746 ? -746 : x;
-    const double n = gc_nearest_f64(x * 0x1.71547652b82fep+0);
+    const double m = gc_moved_f64(x, 0x1.71547652b82fep+0), n = gc_back_f64(m);
     const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
-    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n);
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), m);
 }
 
 static inline float gc_exp_f32(float x) {
     x = x > 91 ? 91 : x;
     x = x < -105 ? -105 : x;
-    const float n = gc_nearest_f32(x * 0x1.715476p+0f);
+    const float m = gc_moved_f32(x, 0x1.715476p+0f), n = gc_back_f32(m);
     const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
-    return gc_scaled_f32(1 + gc_exp_rest_f32(t), n);
+    return gc_scaled_f32(1 + gc_exp_rest_f32(t), m);
 }
 
 static inline double gc_exp2_f64(double x) {
     x = x > 1025 ? 1025 : x;
     x = x < -1077 ? -1077 : x;
-    const double n = gc_nearest_f64(x), t = x - n;
+    const double m = gc_moved_f64(x, 1), t = x - gc_back_f64(m);
     double p;
     p = 2.5729324177362305e-11;
     p = gc_fma_f64(p, t, 4.4558179083360645e-10);
@@ -254,13 +278,13 @@ static inline double gc_exp2_f64(double x) {
     p = gc_fma_f64(p, t, 0.055504108664821625);
     p = gc_fma_f64(p, t, 0.24022650695910072);
     p = gc_fma_f64(p, t, 0.6931471805599453);
-    return gc_scaled_f64(gc_fma_f64(t, p, 1), n);
+    return gc_scaled_f64(gc_fma_f64(t, p, 1), m);
 }
 
 static inline float gc_exp2_f32(float x) {
     x = x > 129 ? 129 : x;
     x = x < -152 ? -152 : x;
-    const float n = gc_nearest_f32(x), t = x - n;
+    const float m = gc_moved_f32(x, 1), t = x - gc_back_f32(m);
     float p;
     p = 1.5297324e-05f;
     p = gc_fma_f32(p, t, 0.00015461445f);
@@ -269,7 +293,7 @@ static inline float gc_exp2_f32(float x) {
     p = gc_fma_f32(p, t, 0.05550411f);
     p = gc_fma_f32(p, t, 0.2402265f);
     p = gc_fma_f32(p, t, 0.6931472f);
-    return gc_scaled_f32(gc_fma_f32(t, p, 1), n);
+    return gc_scaled_f32(gc_fma_f32(t, p, 1), m);
 }
 
 static inline double gc_expm1_f64(double x) {
@@ -865,10 +889,10 @@ static inline double gc_pow_near_f64(double x, double y) {
     rest = rest - (sum - high);
     const double z = y * sum, a = z > 712 ? 712 : z < -746 ? -746 : z;
     rest = z == a ? gc_fma_f64(y, rest, gc_product_rest_f64(y, sum, z)) : 0;
-    const double n = gc_nearest_f64(a * 0x1.71547652b82fep+0);
+    const double moved = gc_moved_f64(a, 0x1.71547652b82fep+0), n = gc_back_f64(moved);
     const double r = gc_fma_f64(-n, 0x1.62e42feep-1, a) + rest;
     const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, r);
-    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n);
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), moved);
 }
 
 static inline float gc_pow_near_f32(float x, float y) {
