@@ -37,10 +37,11 @@ from gradcore.kernel.ir import (
     Store,
     Strided,
     Symbol,
+    loads,
     product,
 )
 from gradcore.kernel.lowering import Lowering, named
-from gradcore.kernel.nests import Block, Choice, Iteration, Level, Path, Plain, Straight
+from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path, Plain, Straight
 from gradcore.printing import pp
 
 
@@ -101,6 +102,24 @@ def _size(buffer: Buffer) -> tuple[Expr, str]:
     return product(buffer.shape), buffer.dtype
 
 
+def _in_turn(item: Straight | Level | Opaque, row: Buffer, host: Buffer) -> bool:
+    """Return whether a step reads an element of ``row`` before it writes that of ``host``."""
+    if not isinstance(item, Level) or not item.axes[row] & item.axes[host]:
+        return False
+    written = False
+    for straight in item.block.items:
+        if not isinstance(straight, Straight):
+            return False
+        for statement in straight.statements:
+            if not isinstance(statement, Store):
+                return False
+            read = {x.buffer for e in (statement.value, *statement.index) for x in loads(e)}
+            if host in read or (written and row in read) or statement.buffer is row:
+                return False
+            written |= statement.buffer is host
+    return True
+
+
 class _Planner:
     """What has become of each buffer and register."""
 
@@ -109,12 +128,14 @@ class _Planner:
         self.home: dict[Buffer, Path] = {}
         self.register: dict[Buffer, Symbol] = {}
         self.shrunk: dict[Buffer, tuple[Buffer, tuple[int, ...]]] = {}
+        self.hosted: dict[Buffer, Buffer] = {}
         self.dead: set[Buffer] = set()
         self.once: set[Buffer] = set()
         self.made: set[Buffer] = set()
         self.homed: dict[Path, list[Buffer]] = {}
         for buffer, uses in low.layout.uses.items():
             self._decide(buffer, uses)
+        self._share_rows()
 
     def _decide(self, buffer: Buffer, uses: Sequence[Any]) -> None:
         if buffer.role not in ("work", "output", "pointer"):
@@ -151,6 +172,45 @@ class _Planner:
             small = Buffer(buffer.name, buffer.dtype, [buffer.shape[a] for a in kept])
             self.shrunk[buffer] = small, kept
 
+    def _share_rows(self) -> None:
+        """Let a row live in that of a buffer which takes its place, element by element.
+
+        Softmax's exponentials stand where the probabilities will: that is one row less to keep
+        near, and what is written is in the cache.
+        """
+        hosts: dict[tuple[Index, str], list[Buffer]] = {}
+        for buffer in self.home:
+            free = buffer.role in ("work", "output") and buffer.alias is None
+            if free and buffer not in self.register and buffer not in self.shrunk:
+                hosts.setdefault((buffer.shape, buffer.dtype), []).append(buffer)
+        summed = {
+            buffer
+            for buffer in self.shrunk
+            for use in self.low.layout.uses[buffer]
+            for level in use.path
+            if isinstance(level, Level) and buffer in level.carried
+        }
+        for buffer in [b for b in self.shrunk if self.home[b] and b not in summed]:
+            same = hosts.get((buffer.shape, buffer.dtype), [])
+            host = next((host for host in same if self._follows(host, buffer)), None)
+            if host is not None:
+                same.remove(host)
+                self.hosted[buffer] = host
+                del self.shrunk[buffer]
+                self.homed[self.home[buffer]].remove(buffer)
+
+    def _follows(self, host: Buffer, row: Buffer) -> bool:
+        """Return whether ``host`` is not touched before ``row`` is done with, in each step."""
+        block = self.low.layout.root
+        for level in self.home[row]:
+            if host not in block.first or block.items[block.first[host]] is not level:
+                return False
+            if not isinstance(level, Level) or not level.axes[row] & level.axes[host]:
+                return False
+            block = level.block
+        last, first = block.last(row), block.first[host]
+        return first > last or (first == last and _in_turn(block.items[first], row, host))
+
     # expressions --------------------------------------------------------------------------------
     def expr(self, x: Expr) -> Expr:
         """Return an expression in terms of what registers and buffers have become."""
@@ -163,6 +223,7 @@ class _Planner:
             if buffer in self.shrunk:
                 small, kept = self.shrunk[buffer]
                 return Load(small, tuple(self.expr(x.index[a]) for a in kept))
+            buffer = self.hosted.get(buffer, buffer)
             return Load(self.seen(buffer), tuple(map(self.expr, x.index)))
         if isinstance(x, Call):
             return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
@@ -207,6 +268,7 @@ class _Planner:
                 if buffer in self.shrunk:
                     small, kept = self.shrunk[buffer]
                     return Store(small, tuple(self.expr(index[a]) for a in kept), self.expr(value))
+                buffer = self.hosted.get(buffer, buffer)
                 return Store(self.seen(buffer), self.index(index), self.expr(value))
             case Let(symbol, value, fresh):
                 return Let(symbol, self.expr(value), fresh)
