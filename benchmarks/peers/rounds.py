@@ -1,7 +1,8 @@
 """Times of several programs in one process, the programs taken in turn.
 
 A time is the least of many: what disturbs a program on a shared machine only ever adds to it.
-Before a program's turn comes a pause, as threads of the one before may still spin (OpenBLAS: 20 ms).
+Before a program's turn comes a pause, as threads of the one before may still spin: those of
+OpenBLAS for 20 ms.
 """
 
 from time import perf_counter, sleep

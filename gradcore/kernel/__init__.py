@@ -10,6 +10,7 @@ module           what it does
 ``lowering``     the state of a lowering, and what rules are written with
 ``rules``        how a node becomes nests: a rule for each class of ops
 ``plan``         which buffers shrink to a row or a register, and where the others are made
+``strips``       several steps of a loop at a time, where vectors have a part then
 ``uses``         what statements use, make and change
 ``render``       a program as text, by a renderer that is data and a few methods
 ``interpret``    a program run on NumPy arrays: the living definition of the language
