@@ -17,7 +17,7 @@ from gradcore.kernel.render import Rendered
 from gradcore_c import compiler, runtime
 from gradcore_c.printing import CRenderer
 
-PATIENCE = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)))
+PATIENCE = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2",)))
 """Flags for long texts, from so many characters on: of tens of thousands of ops.
 
 To optimize these takes minutes, and they are long because arrays are small and ops many.

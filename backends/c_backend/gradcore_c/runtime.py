@@ -37,7 +37,7 @@ Output: TypeAlias = tuple[Any, int]
 Callback: TypeAlias = tuple[Callable[..., Any], Sequence[Output], Sequence[Output]]
 """A Python function that generated code calls: of what, and what it returns, in a tuple."""
 
-FLAGS = ("-O2", "-w")
+FLAGS = ("-O1", "-w")
 """What C that nobody generated is compiled with, after the flags of generated code."""
 
 LIBRARIES = ("-lm", "-lpthread", "-ldl") if sys.platform.startswith("linux") else ()
