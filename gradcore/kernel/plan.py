@@ -120,6 +120,25 @@ def _in_turn(item: Straight | Level | Opaque, row: Buffer, host: Buffer) -> bool
     return True
 
 
+def _set_once(statements: list[Statement]) -> list[Statement]:
+    """Return statements without a first value of a register that the next one replaces."""
+    found: list[Statement] = []
+    waiting: dict[Symbol, int] = {}
+    for s in statements:
+        match s:
+            case Let(symbol, Literal() as value, False) if symbol in waiting:
+                found[waiting.pop(symbol)] = Let(symbol, value)
+                continue
+            case Let(symbol, Literal(), True):
+                waiting[symbol] = len(found)
+            case Let(_, Literal()) | Allocate():
+                pass
+            case _:
+                waiting.clear()
+        found.append(s)
+    return found
+
+
 class _Planner:
     """What has become of each buffer and register."""
 
@@ -322,7 +341,7 @@ class _Planner:
                     found.append(If(self.expr(condition), *branches))
                 case _:
                     raise TypeError(item)
-        return found
+        return _set_once(found)
 
     def _made(self, buffer: Buffer, memory: _Memory) -> list[Statement]:
         """Return what makes a buffer or register."""
