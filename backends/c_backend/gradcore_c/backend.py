@@ -45,6 +45,12 @@ class CBackend(LoopBackend):
         """Return the compiler and its version."""
         return "" if self.unavailable() else compiler.find_compiler().version
 
+    def lacks_dtype(self, dtype: str) -> str | None:
+        """Return why there are no numbers of ``dtype``: not every compiler has 16-bit floats."""
+        if dtype == "float16" and not compiler.find_compiler().halves:
+            return f"{self.version()} has no float16 (gcc 12 and clang 15 have: set CC)"
+        return super().lacks_dtype(dtype)
+
     def renderer(self) -> CRenderer:
         """Return what prints C."""
         return CRenderer()
