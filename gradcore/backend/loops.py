@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +27,13 @@ from gradcore.ops.elementwise import Elementwise
 
 
 class LoopBackend(Backend):
-    """A renderer and a runtime."""
+    """A renderer and a runtime.
+
+    share_rows : whether a row of temporaries may lie where a result will; not where there is faster
+        memory for it.
+    """
+
+    share_rows: ClassVar[bool] = True
 
     # what an author fills in --------------------------------------------------------------------
     @abstractmethod
@@ -78,7 +84,7 @@ class LoopBackend(Backend):
             without = self.lacks_dtype(v.dtype)
             if without is not None:
                 raise UnsupportedError(f"{without}: {v}", here())
-        made = program(graph, fallback)
+        made = program(graph, fallback, self.share_rows)
         return self.loaded_program(made, self.renderer().render(made))
 
 

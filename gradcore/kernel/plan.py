@@ -45,10 +45,13 @@ from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path,
 from gradcore.printing import pp
 
 
-def program(graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
+def program(
+    graph: FunctionGraph, fallback: Collection[Apply] = (), share_rows: bool = True
+) -> Program:
     """Return a graph as a program of loops.
 
     fallback : nodes that a function of Python computes.
+    share_rows : whether a row of temporaries may lie where a result will.
     """
     low = Lowering(graph, fallback)
     for number, v in enumerate(graph.inputs):
@@ -56,6 +59,8 @@ def program(graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
     low.lower(graph)
     outputs = [_output(low, graph, k) for k in range(len(graph.outputs))]
     planner = _Planner(low)
+    if share_rows:
+        planner.share_rows()
     body = planner.block(low.entry, ()) + planner.block(low.layout.root, ())
     return Program(
         low.inputs, outputs, low.constants, body, low.checks, low.callbacks,
@@ -154,7 +159,6 @@ class _Planner:
         self.homed: dict[Path, list[Buffer]] = {}
         for buffer, uses in low.layout.uses.items():
             self._decide(buffer, uses)
-        self._share_rows()
 
     def _decide(self, buffer: Buffer, uses: Sequence[Any]) -> None:
         if buffer.role not in ("work", "output", "pointer"):
@@ -191,7 +195,7 @@ class _Planner:
             small = Buffer(buffer.name, buffer.dtype, [buffer.shape[a] for a in kept])
             self.shrunk[buffer] = small, kept
 
-    def _share_rows(self) -> None:
+    def share_rows(self) -> None:
         """Let a row live in that of a buffer which takes its place, element by element.
 
         Softmax's exponentials stand where the probabilities will: that is one row less to keep
