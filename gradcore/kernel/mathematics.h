@@ -28,7 +28,7 @@
 #endif
 
 static inline TYPE gc_clip_TYPE(TYPE x, TYPE low, TYPE high) {
-    const TYPE t = (x > low) | (x != x) ? x : low, u = t < high ? t : high;
+    const TYPE t = ((x > low) | (x != x)) ? x : low, u = t < high ? t : high;
     return t != t ? t : u;
 }
 
@@ -585,7 +585,7 @@ static inline TYPE gc_arctan_TYPE(TYPE x) {
 static inline TYPE gc_arctan2_TYPE(TYPE y, TYPE x) {
     TYPE a = fabs_TYPE(y), b = fabs_TYPE(x);
     const int infinite = (a == (TYPE)INFINITY) & (b == (TYPE)INFINITY);
-    const TYPE scale = (a > (TYPE)0x1p100) | (b > (TYPE)0x1p100) ? (TYPE)0x1p-4 : 1;
+    const TYPE scale = ((a > (TYPE)0x1p100) | (b > (TYPE)0x1p100)) ? (TYPE)0x1p-4 : 1;
     b = (b == 0) & (a == 0) ? 1 : b;
     const TYPE angle = gc_angle_TYPE(infinite ? 1 : a * scale, infinite ? 1 : b * scale);
     return copysign_TYPE(copysign_TYPE(1, x) < 0 ? (TYPE)3.141592653589793 - angle : angle, y);
@@ -928,8 +928,8 @@ static inline TYPE gc_pow_positive_TYPE(TYPE x, TYPE y) {
     const TYPE large = (TYPE)INFINITY;
     const int up = (x > 1) == (y > 0);
     TYPE z = gc_pow_near_TYPE(x, y);
-    z = (x == 0) | (x == large) | (fabs_TYPE(y) == large) ? (up ? large : 0) : z;
-    return (x == 1) | (y == 0) ? 1 : (x != x) | (y != y) ? x + y : z;
+    z = ((x == 0) | (x == large) | (fabs_TYPE(y) == large)) ? (up ? large : 0) : z;
+    return ((x == 1) | (y == 0)) ? 1 : ((x != x) | (y != y)) ? x + y : z;
 }
 
 static inline TYPE gc_real_pow_TYPE(TYPE x, TYPE y) {
