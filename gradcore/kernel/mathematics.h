@@ -586,7 +586,7 @@ static inline TYPE gc_arctan2_TYPE(TYPE y, TYPE x) {
     TYPE a = fabs_TYPE(y), b = fabs_TYPE(x);
     const int infinite = (a == (TYPE)INFINITY) & (b == (TYPE)INFINITY);
     const TYPE scale = ((a > (TYPE)0x1p100) | (b > (TYPE)0x1p100)) ? (TYPE)0x1p-4 : 1;
-    b = (b == 0) & (a == 0) ? 1 : b;
+    b = ((b == 0) & (a == 0)) ? 1 : b;
     const TYPE angle = gc_angle_TYPE(infinite ? 1 : a * scale, infinite ? 1 : b * scale);
     return copysign_TYPE(copysign_TYPE(1, x) < 0 ? (TYPE)3.141592653589793 - angle : angle, y);
 }
@@ -935,8 +935,8 @@ static inline TYPE gc_pow_positive_TYPE(TYPE x, TYPE y) {
 static inline TYPE gc_real_pow_TYPE(TYPE x, TYPE y) {
     const TYPE z = gc_pow_positive_TYPE(fabs_TYPE(x), y);
     const int whole = trunc_TYPE(y) == y, odd = trunc_TYPE(y * (TYPE)0.5) != y * (TYPE)0.5;
-    const TYPE w = (x < 0) & !whole & (x != -(TYPE)INFINITY) ? (TYPE)NAN : z;
-    return (copysign_TYPE(1, x) < 0) & whole & odd ? -w : w;
+    const TYPE w = ((x < 0) & !whole & (x != -(TYPE)INFINITY)) ? (TYPE)NAN : z;
+    return ((copysign_TYPE(1, x) < 0) & whole & odd) ? -w : w;
 }
 
 static inline double gc_pow_f64(double x, double y) {
