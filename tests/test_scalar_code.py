@@ -25,7 +25,8 @@ COMPILERS = (os.environ.get("CC", "cc"), "gcc", "clang")
 COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
 FLAGS = [
     "-O2", "-ftree-vectorize", "-march=native", "-fno-math-errno", "-fno-trapping-math",
-    "-ffp-contract=off", "-Wall", "-Wno-unused", "-Wno-tautological-compare", "-shared", "-fPIC",
+    "-ffp-contract=off", "-Wall", "-Wno-unused", "-Wno-tautological-compare",
+    "-Wno-parentheses", "-shared", "-fPIC",
 ]  # fmt: skip
 OWN = [op for op in ROWS.values() if op.code is not None]
 RANDOM = 200
