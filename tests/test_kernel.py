@@ -14,6 +14,7 @@ from gradcore.conformance.case import DERIVED, Level, Mismatch
 from gradcore.conformance.cases import cases
 from gradcore.conformance.programs import PROGRAMS
 from gradcore.graph import free_inputs
+from gradcore.kernel import strips
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.ir import (
     ONE,
@@ -41,6 +42,7 @@ from gradcore.kernel.ir import (
     integer,
 )
 from gradcore.kernel.plan import program
+from gradcore.kernel.strips import in_strips
 from gradcore.ops.elementwise import row
 
 ADD = row("add")
@@ -102,9 +104,10 @@ def same(f, g, values):
     return None
 
 
-def both(inputs, outputs, mode="numpy"):
+def both(inputs, outputs, mode="numpy", stripped=False):
     f = compiled(inputs, outputs, mode)
-    return f, interpret(program(f.maker.fgraph))
+    made = program(f.maker.fgraph)
+    return f, interpret(in_strips(made) if stripped else made)
 
 
 def resized(values, sizes):
@@ -163,15 +166,16 @@ def inside(outputs):
 @given(
     graphs(MORE),
     st.booleans(),
+    st.booleans(),
     st.fixed_dictionaries({n: st.sampled_from([0, 1, 2, 3, 5]) for n in (2, 3)}),
 )
-def test_random_graphs(graph, optimized, sizes):
+def test_random_graphs(graph, optimized, stripped, sizes):
     """Value and gradient, at the extents that are drawn and at others."""
     inputs, values, expression = graph
     wrt = [v for v in inputs if v in free_inputs([expression])]
     outputs = [expression, *T.grad(expression.sum(), wrt, disconnected_inputs="ignore")]
     outputs += inside(outputs)
-    f, g = both(inputs, outputs, gradcore.Mode("numpy", optimized))
+    f, g = both(inputs, outputs, gradcore.Mode("numpy", optimized), stripped)
     same(f, g, values)
     others = list(resized(values, sizes))
     if all(v.type.admits(a.shape) for v, a in zip(inputs, others, strict=True)):
@@ -240,6 +244,46 @@ SPECIAL = {
     ),
 }
 GIVEN = {V: [1.0, -2.0, 0.5], M: np.arange(8.0).reshape(4, 2), N: [1, 0, 2, 3]}
+
+
+def log_of_sums(x):
+    return T.log(1 + T.sum(x**2, axis=1))
+
+
+ROWS = {
+    "a number a row": log_of_sums,
+    "a number between loops": lambda x: T.exp(-T.mean(x, axis=1, keepdims=True)) * x,
+    "sums of it, and of columns": lambda x: T.sum(log_of_sums(x)[:, None] * x, axis=0),
+    "softmax": T.softmax,
+    "its logarithm": T.log_softmax,
+    "a choice": lambda x: T.switch(T.sum(x, axis=1) > 0, T.sin(T.sum(x, axis=1)), 0.5)[:, None] * x,
+    "a row of temporaries": lambda x: T.cumsum(x, axis=1) * T.tanh(T.sum(x, axis=1))[:, None],
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_strips(name, monkeypatch):
+    """Fewer rows than a strip has, and more; rows that are too long for one."""
+    monkeypatch.setattr(strips, "SHORT", 30)
+    x = T.dmatrix("x")
+    y = ROWS[name](x)
+    f, g = both([x], [y, T.grad(T.sum(y * T.cos(y)), x)], stripped=True)
+    for shape in ((0, 3), (1, 4), (15, 3), (16, 2), (33, 3), (18, 31)):
+        same(f, g, [np.random.default_rng(0).normal(size=shape)])
+
+
+def test_where_strips_pay():
+    """Loops with a function once a step have them, and others are left alone."""
+    x, y = T.dmatrix("x"), T.dvector("y")
+
+    def stripped(expression):
+        made = program(gradcore.function([x, y], expression, mode="numpy").maker.fgraph)
+        return in_strips(made).body != made.body
+
+    assert stripped(log_of_sums(x) * y)
+    assert not stripped(T.sum(x, axis=1) * y)
+    assert not stripped(T.exp(x) * y)
+    assert not stripped(T.log(y) * x)
 
 
 def chain(v, length):

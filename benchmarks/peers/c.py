@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.linalg import cython_blas
 
 from peers.program import NotHere, Program
 
@@ -72,6 +73,43 @@ def _scan_scalar(name, inputs):
     return _bound(name, 10_000, *map(float, inputs), states, found), list(found[:, None])
 
 
+def _gemm(name):
+    """Return BLAS's product, the one that SciPy brings."""
+    capsule = cython_blas.__pyx_capi__[name]
+    told, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    told.restype, told.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return pointer(capsule, told(capsule))
+
+
+def _rnn(name, inputs):
+    x, *weights = inputs
+    steps, batch, _ = x.shape
+    size = len(weights[1])
+    found = [np.zeros(()), *map(np.zeros_like, weights)]
+    kept = [np.zeros((n, batch, size)) for n in (steps + 1, steps, 1)]
+    return _bound(name, steps, batch, size, _gemm("dgemm"), *inputs, *found, *kept), found
+
+
+def _lstm(name, inputs):
+    x, *weights = inputs
+    steps, batch, m = x.shape
+    n = len(weights[1])
+    found = [np.zeros(()), *map(np.zeros_like, weights)]
+    shapes = ((steps + 1, n), (steps + 1, n), (steps, 4 * n), (steps, n), (1, n), (1, n))
+    kept = [np.zeros((k, batch, width), "float32") for k, width in shapes]
+    return _bound(name, steps, batch, m, n, _gemm("sgemm"), *inputs, *found, *kept), found
+
+
+def _mlp(name, inputs):
+    x, _, *weights = inputs
+    batch, m = x.shape
+    n, k = weights[2].shape
+    found = [np.zeros(()), *map(np.zeros_like, weights)]
+    kept = [np.zeros((batch, width), "float32") for width in (n, k, n)]
+    return _bound(name, batch, m, n, k, _gemm("sgemm"), *inputs, *found, *kept), found
+
+
 LOOPS = {
     "logistic": _elementwise,
     "chain_f32": _elementwise,
@@ -80,6 +118,9 @@ LOOPS = {
     "logsumexp": _logsumexp,
     "layer_norm": _layer_norm,
     "scan_scalar": _scan_scalar,
+    "rnn": _rnn,
+    "lstm": _lstm,
+    "mlp": _mlp,
 }
 
 

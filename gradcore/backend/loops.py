@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,7 +28,13 @@ from gradcore.ops.elementwise import Elementwise
 
 
 class LoopBackend(Backend):
-    """A renderer and a runtime."""
+    """A renderer and a runtime.
+
+    share_rows : whether a row of temporaries may lie where a result will; not where there is faster
+        memory for it.
+    """
+
+    share_rows: ClassVar[bool] = True
 
     # what an author fills in --------------------------------------------------------------------
     @abstractmethod
@@ -43,6 +49,10 @@ class LoopBackend(Backend):
         """Return why a node that can be lowered cannot run all the same, or None."""
         return None
 
+    def lacks_dtype(self, dtype: str) -> str | None:
+        """Return why there are no numbers of ``dtype``, or None."""
+        return None if dtype in self.dtypes else f"{self.name} has no {dtype}"
+
     # what follows -------------------------------------------------------------------------------
     def missing(self, node: Apply) -> str | None:
         """Return why there are no loops for ``node``, or None."""
@@ -50,8 +60,9 @@ class LoopBackend(Backend):
         if performs(op):
             return None
         for v in (*node.inputs, *node.outputs):
-            if v.dtype not in self.dtypes:
-                return f"{self.name} has no {v.dtype}"
+            without = self.lacks_dtype(v.dtype)
+            if without is not None:
+                return without
         if isinstance(op, Elementwise):
             found = scalar.lacks(op, [v.dtype for v in node.inputs], node.out.dtype)
             if found is not None:
@@ -71,9 +82,10 @@ class LoopBackend(Backend):
         Raises UnsupportedError: an input has a dtype that the backend does not know.
         """
         for v in graph.inputs:
-            if v.dtype not in self.dtypes:
-                raise UnsupportedError(f"the backend {self.name!r} has no {v.dtype}: {v}", here())
-        made = program(graph, fallback)
+            without = self.lacks_dtype(v.dtype)
+            if without is not None:
+                raise UnsupportedError(f"{without}: {v}", here())
+        made = program(graph, fallback, self.share_rows)
         return self.loaded_program(made, self.renderer().render(made))
 
 

@@ -10,6 +10,7 @@ module           what it does
 ``lowering``     the state of a lowering, and what rules are written with
 ``rules``        how a node becomes nests: a rule for each class of ops
 ``plan``         which buffers shrink to a row or a register, and where the others are made
+``strips``       several steps of a loop at a time, where vectors have a part then
 ``uses``         what statements use, make and change
 ``text``         expressions and plain statements as text of any language like C
 ``render``       a program as C, by a renderer that is data and a few methods

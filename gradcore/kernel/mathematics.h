@@ -28,7 +28,7 @@
 #endif
 
 static inline TYPE gc_clip_TYPE(TYPE x, TYPE low, TYPE high) {
-    const TYPE t = (x > low) | (x != x) ? x : low, u = t < high ? t : high;
+    const TYPE t = ((x > low) | (x != x)) ? x : low, u = t < high ? t : high;
     return t != t ? t : u;
 }
 
@@ -158,10 +158,6 @@ static inline double gc_nearest_f64(double x) {
     return (x + 0x1.8p52) - 0x1.8p52;
 }
 
-static inline float gc_nearest_f32(float x) {
-    return (x + 0x1.8p23f) - 0x1.8p23f;
-}
-
 /* 2^n for an integer, -1023 < n < 1024. */
 static inline double gc_power_of_two_f64(double n) {
     return gc_from_bits_f64(gc_bits_f64(n + (0x1.8p52 + 1023)) << 52);
@@ -171,10 +167,40 @@ static inline float gc_power_of_two_f32(float n) {
     return gc_from_bits_f32(gc_bits_f32(n + (0x1.8p23f + 127)) << 23);
 }
 
-/* x * 2^n for an integer n, -2046 < n < 2047; rounded once, if x is near 1. */
-static inline TYPE gc_scaled_TYPE(TYPE x, TYPE n) {
-    const TYPE half = gc_nearest_TYPE(n * (TYPE)0.5);
-    return x * gc_power_of_two_TYPE(half) * gc_power_of_two_TYPE(n - half);
+/* x, or the number of its sign that is `most` from zero; one comparison becomes one instruction,
+ * and two of them do not. */
+static inline TYPE gc_bounded_TYPE(TYPE x, TYPE most) {
+    return copysign_TYPE(fabs_TYPE(x) > most ? most : fabs_TYPE(x), x);
+}
+
+/* The integer nearest to a * b, abs(a * b) < 2^51, in the last digits, for the functions below. */
+static inline double gc_moved_f64(double a, double b) {
+    return gc_fma_f64(a, b, 0x1.8p52 + 2046);
+}
+
+static inline float gc_moved_f32(float a, float b) {
+    return gc_fma_f32(a, b, 0x1.8p23f + 254);
+}
+
+/* The integer that was moved. */
+static inline double gc_back_f64(double m) {
+    return m - (0x1.8p52 + 2046);
+}
+
+static inline float gc_back_f32(float m) {
+    return m - (0x1.8p23f + 254);
+}
+
+/* x * 2^n for a moved integer, -2046 < n < 2047 (-254 < n < 255); rounded once, if x is near 1.
+ * The last digits are the exponents of two factors together, each with its bias. */
+static inline double gc_scaled_f64(double x, double moved) {
+    const uint64_t both = gc_bits_f64(moved), one = both >> 1;
+    return x * gc_from_bits_f64(one << 52) * gc_from_bits_f64((both - one) << 52);
+}
+
+static inline float gc_scaled_f32(float x, float moved) {
+    const uint32_t both = gc_bits_f32(moved), one = both >> 1;
+    return x * gc_from_bits_f32(one << 23) * gc_from_bits_f32((both - one) << 23);
 }
 
 /* exp(t) - 1 for abs(t) <= log(2) / 2. */
@@ -206,41 +232,36 @@ static inline float gc_exp_rest_f32(float t) {
 
 /* exp(x) * 2^k for a small k. */
 static inline double gc_scaled_exp_f64(double x, double k) {
-    x = x > 712 ? 712 : x;
-    x = x < -746 ? -746 : x;
-    const double n = gc_nearest_f64(x * 0x1.71547652b82fep+0);
+    x = gc_bounded_f64(x, 746);
+    const double m = gc_moved_f64(x, 0x1.71547652b82fep+0), n = gc_back_f64(m);
     const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
-    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n + k);
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), m + k);
 }
 
 static inline float gc_scaled_exp_f32(float x, float k) {
-    x = x > 91 ? 91 : x;
-    x = x < -105 ? -105 : x;
-    const float n = gc_nearest_f32(x * 0x1.715476p+0f);
+    x = gc_bounded_f32(x, 105);
+    const float m = gc_moved_f32(x, 0x1.715476p+0f), n = gc_back_f32(m);
     const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
-    return gc_scaled_f32(1 + gc_exp_rest_f32(t), n + k);
+    return gc_scaled_f32(1 + gc_exp_rest_f32(t), m + k);
 }
 
 static inline double gc_exp_f64(double x) {
-    x = x > 712 ? 712 : x;
-    x = x < -746 ? -746 : x;
-    const double n = gc_nearest_f64(x * 0x1.71547652b82fep+0);
+    x = gc_bounded_f64(x, 746);
+    const double m = gc_moved_f64(x, 0x1.71547652b82fep+0), n = gc_back_f64(m);
     const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
-    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n);
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), m);
 }
 
 static inline float gc_exp_f32(float x) {
-    x = x > 91 ? 91 : x;
-    x = x < -105 ? -105 : x;
-    const float n = gc_nearest_f32(x * 0x1.715476p+0f);
+    x = gc_bounded_f32(x, 105);
+    const float m = gc_moved_f32(x, 0x1.715476p+0f), n = gc_back_f32(m);
     const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
-    return gc_scaled_f32(1 + gc_exp_rest_f32(t), n);
+    return gc_scaled_f32(1 + gc_exp_rest_f32(t), m);
 }
 
 static inline double gc_exp2_f64(double x) {
-    x = x > 1025 ? 1025 : x;
-    x = x < -1077 ? -1077 : x;
-    const double n = gc_nearest_f64(x), t = x - n;
+    x = gc_bounded_f64(x, 1077);
+    const double m = gc_moved_f64(x, 1), t = x - gc_back_f64(m);
     double p;
     p = 2.5729324177362305e-11;
     p = gc_fma_f64(p, t, 4.4558179083360645e-10);
@@ -254,13 +275,12 @@ static inline double gc_exp2_f64(double x) {
     p = gc_fma_f64(p, t, 0.055504108664821625);
     p = gc_fma_f64(p, t, 0.24022650695910072);
     p = gc_fma_f64(p, t, 0.6931471805599453);
-    return gc_scaled_f64(gc_fma_f64(t, p, 1), n);
+    return gc_scaled_f64(gc_fma_f64(t, p, 1), m);
 }
 
 static inline float gc_exp2_f32(float x) {
-    x = x > 129 ? 129 : x;
-    x = x < -152 ? -152 : x;
-    const float n = gc_nearest_f32(x), t = x - n;
+    x = gc_bounded_f32(x, 152);
+    const float m = gc_moved_f32(x, 1), t = x - gc_back_f32(m);
     float p;
     p = 1.5297324e-05f;
     p = gc_fma_f32(p, t, 0.00015461445f);
@@ -269,23 +289,31 @@ static inline float gc_exp2_f32(float x) {
     p = gc_fma_f32(p, t, 0.05550411f);
     p = gc_fma_f32(p, t, 0.2402265f);
     p = gc_fma_f32(p, t, 0.6931472f);
-    return gc_scaled_f32(gc_fma_f32(t, p, 1), n);
+    return gc_scaled_f32(gc_fma_f32(t, p, 1), m);
+}
+
+/* exp(x) - 1 for -50 <= x <= 710; half of the power of two is in the last digits of m. */
+static inline double gc_expm1_near_f64(double x) {
+    const double m = gc_fma_f64(x, 0x1.71547652b82fep+0, 0x1.8p52 + 1022);
+    const double n = m - (0x1.8p52 + 1022), s = gc_from_bits_f64(gc_bits_f64(m) << 52);
+    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
+    return 2 * gc_fma_f64(s, gc_exp_rest_f64(t), s - 0.5);
+}
+
+/* exp(x) - 1 for -30 <= x <= 89 */
+static inline float gc_expm1_near_f32(float x) {
+    const float m = gc_fma_f32(x, 0x1.715476p+0f, 0x1.8p23f + 126);
+    const float n = m - (0x1.8p23f + 126), s = gc_from_bits_f32(gc_bits_f32(m) << 23);
+    const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
+    return 2 * gc_fma_f32(s, gc_exp_rest_f32(t), s - 0.5f);
 }
 
 static inline double gc_expm1_f64(double x) {
-    const double a = x > 710 ? 710 : x < -50 ? -50 : x;
-    const double n = gc_nearest_f64(a * 0x1.71547652b82fep+0);
-    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, a));
-    const double s = gc_power_of_two_f64(n - 1);
-    return copysign(2 * gc_fma_f64(s, gc_exp_rest_f64(t), s - 0.5), x);
+    return copysign(gc_expm1_near_f64(x > 710 ? 710 : x < -50 ? -50 : x), x);
 }
 
 static inline float gc_expm1_f32(float x) {
-    const float a = x > 89 ? 89 : x < -30 ? -30 : x;
-    const float n = gc_nearest_f32(a * 0x1.715476p+0f);
-    const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, a));
-    const float s = gc_power_of_two_f32(n - 1);
-    return copysignf(2 * gc_fma_f32(s, gc_exp_rest_f32(t), s - 0.5f), x);
+    return copysignf(gc_expm1_near_f32(x > 89 ? 89 : x < -30 ? -30 : x), x);
 }
 
 /* The number in [sqrt(1/2), sqrt(2)) that x > 0 is times 2^e. */
@@ -452,12 +480,12 @@ static inline TYPE gc_softplus_TYPE(TYPE x) {
 }
 
 static inline TYPE gc_sigmoid_TYPE(TYPE x) {
-    const TYPE e = gc_exp_TYPE(-fabs_TYPE(x));
-    return (x >= 0 ? 1 : e) / (1 + e);
+    const TYPE e = gc_exp_TYPE(-fabs_TYPE(x)), r = 1 / (1 + e);
+    return x >= 0 ? r : e * r; /* sigmoid(-x) has the same e and r, and compilers see that */
 }
 
 static inline TYPE gc_tanh_TYPE(TYPE x) {
-    const TYPE a = fabs_TYPE(x), e = gc_expm1_TYPE(a > 22 ? 44 : 2 * a);
+    const TYPE a = fabs_TYPE(x), e = gc_expm1_near_TYPE(a > 22 ? 44 : 2 * a);
     return copysign_TYPE(e / (e + 2), x);
 }
 
@@ -557,8 +585,8 @@ static inline TYPE gc_arctan_TYPE(TYPE x) {
 static inline TYPE gc_arctan2_TYPE(TYPE y, TYPE x) {
     TYPE a = fabs_TYPE(y), b = fabs_TYPE(x);
     const int infinite = (a == (TYPE)INFINITY) & (b == (TYPE)INFINITY);
-    const TYPE scale = (a > (TYPE)0x1p100) | (b > (TYPE)0x1p100) ? (TYPE)0x1p-4 : 1;
-    b = (b == 0) & (a == 0) ? 1 : b;
+    const TYPE scale = ((a > (TYPE)0x1p100) | (b > (TYPE)0x1p100)) ? (TYPE)0x1p-4 : 1;
+    b = ((b == 0) & (a == 0)) ? 1 : b;
     const TYPE angle = gc_angle_TYPE(infinite ? 1 : a * scale, infinite ? 1 : b * scale);
     return copysign_TYPE(copysign_TYPE((TYPE)1, x) < 0 ? (TYPE)3.141592653589793 - angle : angle, y);
 }
@@ -865,10 +893,10 @@ static inline double gc_pow_near_f64(double x, double y) {
     rest = rest - (sum - high);
     const double z = y * sum, a = z > 712 ? 712 : z < -746 ? -746 : z;
     rest = z == a ? gc_fma_f64(y, rest, gc_product_rest_f64(y, sum, z)) : 0;
-    const double n = gc_nearest_f64(a * 0x1.71547652b82fep+0);
+    const double moved = gc_moved_f64(a, 0x1.71547652b82fep+0), n = gc_back_f64(moved);
     const double r = gc_fma_f64(-n, 0x1.62e42feep-1, a) + rest;
     const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, r);
-    return gc_scaled_f64(1 + gc_exp_rest_f64(t), n);
+    return gc_scaled_f64(1 + gc_exp_rest_f64(t), moved);
 }
 
 static inline float gc_pow_near_f32(float x, float y) {
@@ -900,15 +928,15 @@ static inline TYPE gc_pow_positive_TYPE(TYPE x, TYPE y) {
     const TYPE large = (TYPE)INFINITY;
     const int up = (x > 1) == (y > 0);
     TYPE z = gc_pow_near_TYPE(x, y);
-    z = (x == 0) | (x == large) | (fabs_TYPE(y) == large) ? (up ? large : 0) : z;
-    return (x == 1) | (y == 0) ? 1 : (x != x) | (y != y) ? x + y : z;
+    z = ((x == 0) | (x == large) | (fabs_TYPE(y) == large)) ? (up ? large : 0) : z;
+    return ((x == 1) | (y == 0)) ? 1 : ((x != x) | (y != y)) ? x + y : z;
 }
 
 static inline TYPE gc_real_pow_TYPE(TYPE x, TYPE y) {
     const TYPE z = gc_pow_positive_TYPE(fabs_TYPE(x), y);
     const int whole = trunc_TYPE(y) == y, odd = trunc_TYPE(y * (TYPE)0.5) != y * (TYPE)0.5;
-    const TYPE w = (x < 0) & !whole & (x != -(TYPE)INFINITY) ? (TYPE)NAN : z;
-    return (copysign_TYPE((TYPE)1, x) < 0) & whole & odd ? -w : w;
+    const TYPE w = ((x < 0) & !whole & (x != -(TYPE)INFINITY)) ? (TYPE)NAN : z;
+    return ((copysign_TYPE((TYPE)1, x) < 0) & whole & odd) ? -w : w;
 }
 
 static inline double gc_pow_f64(double x, double y) {

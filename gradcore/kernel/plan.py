@@ -37,17 +37,21 @@ from gradcore.kernel.ir import (
     Store,
     Strided,
     Symbol,
+    loads,
     product,
 )
 from gradcore.kernel.lowering import Lowering, named
-from gradcore.kernel.nests import Block, Choice, Iteration, Level, Path, Plain, Straight
+from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path, Plain, Straight
 from gradcore.printing import pp
 
 
-def program(graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
+def program(
+    graph: FunctionGraph, fallback: Collection[Apply] = (), share_rows: bool = True
+) -> Program:
     """Return a graph as a program of loops.
 
     fallback : nodes that a function of Python computes.
+    share_rows : whether a row of temporaries may lie where a result will.
     """
     low = Lowering(graph, fallback)
     for number, v in enumerate(graph.inputs):
@@ -55,6 +59,8 @@ def program(graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
     low.lower(graph)
     outputs = [_output(low, graph, k) for k in range(len(graph.outputs))]
     planner = _Planner(low)
+    if share_rows:
+        planner.share_rows()
     body = planner.block(low.entry, ()) + planner.block(low.layout.root, ())
     return Program(
         low.inputs, outputs, low.constants, body, low.checks, low.callbacks,
@@ -101,6 +107,43 @@ def _size(buffer: Buffer) -> tuple[Expr, str]:
     return product(buffer.shape), buffer.dtype
 
 
+def _in_turn(item: Straight | Level | Opaque, row: Buffer, host: Buffer) -> bool:
+    """Return whether a step reads an element of ``row`` before it writes that of ``host``."""
+    if not isinstance(item, Level) or not item.axes[row] & item.axes[host]:
+        return False
+    written = False
+    for straight in item.block.items:
+        if not isinstance(straight, Straight):
+            return False
+        for statement in straight.statements:
+            if not isinstance(statement, Store):
+                return False
+            read = {x.buffer for e in (statement.value, *statement.index) for x in loads(e)}
+            if host in read or (written and row in read) or statement.buffer is row:
+                return False
+            written |= statement.buffer is host
+    return True
+
+
+def _set_once(statements: list[Statement]) -> list[Statement]:
+    """Return statements without a first value of a register that the next one replaces."""
+    found: list[Statement] = []
+    waiting: dict[Symbol, int] = {}
+    for s in statements:
+        match s:
+            case Let(symbol, Literal() as value, False) if symbol in waiting:
+                found[waiting.pop(symbol)] = Let(symbol, value)
+                continue
+            case Let(symbol, Literal(), True):
+                waiting[symbol] = len(found)
+            case Let(_, Literal()) | Allocate():
+                pass
+            case _:
+                waiting.clear()
+        found.append(s)
+    return found
+
+
 class _Planner:
     """What has become of each buffer and register."""
 
@@ -109,6 +152,7 @@ class _Planner:
         self.home: dict[Buffer, Path] = {}
         self.register: dict[Buffer, Symbol] = {}
         self.shrunk: dict[Buffer, tuple[Buffer, tuple[int, ...]]] = {}
+        self.hosted: dict[Buffer, Buffer] = {}
         self.dead: set[Buffer] = set()
         self.once: set[Buffer] = set()
         self.made: set[Buffer] = set()
@@ -151,6 +195,45 @@ class _Planner:
             small = Buffer(buffer.name, buffer.dtype, [buffer.shape[a] for a in kept])
             self.shrunk[buffer] = small, kept
 
+    def share_rows(self) -> None:
+        """Let a row live in that of a buffer which takes its place, element by element.
+
+        Softmax's exponentials stand where the probabilities will: that is one row less to keep
+        near, and what is written is in the cache.
+        """
+        hosts: dict[tuple[Index, str], list[Buffer]] = {}
+        for buffer in self.home:
+            free = buffer.role in ("work", "output") and buffer.alias is None
+            if free and buffer not in self.register and buffer not in self.shrunk:
+                hosts.setdefault((buffer.shape, buffer.dtype), []).append(buffer)
+        summed = {
+            buffer
+            for buffer in self.shrunk
+            for use in self.low.layout.uses[buffer]
+            for level in use.path
+            if isinstance(level, Level) and buffer in level.carried
+        }
+        for buffer in [b for b in self.shrunk if self.home[b] and b not in summed]:
+            same = hosts.get((buffer.shape, buffer.dtype), [])
+            host = next((host for host in same if self._follows(host, buffer)), None)
+            if host is not None:
+                same.remove(host)
+                self.hosted[buffer] = host
+                del self.shrunk[buffer]
+                self.homed[self.home[buffer]].remove(buffer)
+
+    def _follows(self, host: Buffer, row: Buffer) -> bool:
+        """Return whether ``host`` is not touched before ``row`` is done with, in each step."""
+        block = self.low.layout.root
+        for level in self.home[row]:
+            if host not in block.first or block.items[block.first[host]] is not level:
+                return False
+            if not isinstance(level, Level) or not level.axes[row] & level.axes[host]:
+                return False
+            block = level.block
+        last, first = block.last(row), block.first[host]
+        return first > last or (first == last and _in_turn(block.items[first], row, host))
+
     # expressions --------------------------------------------------------------------------------
     def expr(self, x: Expr) -> Expr:
         """Return an expression in terms of what registers and buffers have become."""
@@ -163,6 +246,7 @@ class _Planner:
             if buffer in self.shrunk:
                 small, kept = self.shrunk[buffer]
                 return Load(small, tuple(self.expr(x.index[a]) for a in kept))
+            buffer = self.hosted.get(buffer, buffer)
             return Load(self.seen(buffer), tuple(map(self.expr, x.index)))
         if isinstance(x, Call):
             return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
@@ -207,6 +291,7 @@ class _Planner:
                 if buffer in self.shrunk:
                     small, kept = self.shrunk[buffer]
                     return Store(small, tuple(self.expr(index[a]) for a in kept), self.expr(value))
+                buffer = self.hosted.get(buffer, buffer)
                 return Store(self.seen(buffer), self.index(index), self.expr(value))
             case Let(symbol, value, fresh):
                 return Let(symbol, self.expr(value), fresh)
@@ -260,7 +345,7 @@ class _Planner:
                     found.append(If(self.expr(condition), *branches))
                 case _:
                     raise TypeError(item)
-        return found
+        return _set_once(found)
 
     def _made(self, buffer: Buffer, memory: _Memory) -> list[Statement]:
         """Return what makes a buffer or register."""

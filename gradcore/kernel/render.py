@@ -16,9 +16,11 @@ from typing import ClassVar
 
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
+    ONE,
     ZERO,
     Allocate,
     Buffer,
+    Call,
     Callback,
     Expr,
     For,
@@ -497,11 +499,17 @@ def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
     total: Expr = ZERO
     for s in body:
         if isinstance(s, For):
-            known = not any(isinstance(x, Load) or x in inside for x in terms(s.extent))
             work = _work(s.body, {*inside, s.index})
-            total = total + (s.extent * work if known else work)
+            total = total + _told(s.extent, inside) * work
         elif isinstance(s, Matmul):
             total = total + s.out.shape[0] * s.out.shape[1] * s.x.shape[1]
         elif not isinstance(s, Allocate):
             total = total + 1
     return total
+
+
+def _told(extent: Expr, inside: set[Symbol]) -> Expr:
+    """Return an extent if it does not depend on those ``inside``, or what bounds it, or 1."""
+    if isinstance(extent, Call) and extent.row.name == "minimum":
+        return max((_told(x, inside) for x in extent.operands), key=lambda x: x != ONE)
+    return ONE if any(isinstance(x, Load) or x in inside for x in terms(extent)) else extent

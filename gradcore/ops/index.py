@@ -201,11 +201,11 @@ def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequen
             if isinstance(entry, Slot):
                 array = next(rest)
                 index = array.stretched(at[start : start + rank][rank - array.ndim :])
-            found.append(_from_front(index, x.extent(axis)))
+            found.append(from_front(index, x.extent(axis)))
     return (*found, *at[place:])
 
 
-def _from_front(index: Any, n: Any) -> Any:
+def from_front(index: Any, n: Any) -> Any:
     """Return an index in bounds, counted from the front."""
     if isinstance(index, int):
         return index if index >= 0 else n + index

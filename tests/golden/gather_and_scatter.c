@@ -80,8 +80,6 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->at = (const int64_t *)in[1].data;
     f->at_n0 = in[1].shape[0];
     f->lowest = 0;
-    f->highest = 0;
-    f->lowest = 0;
     f->highest = -1;
     {
         const int32_t parts = gc_parts(call, f->at_n0, 2);

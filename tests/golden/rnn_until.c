@@ -45,7 +45,6 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
             }
         }
         double sum = 0.0;
-        sum = 0.0;
         #pragma omp simd reduction(+:sum)
         for (int64_t i0_3 = 0; i0_3 < M_n1; i0_3++) {
             double add = M[(t * M_n1) + i0_3] + dot[i0_3];

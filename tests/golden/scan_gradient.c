@@ -3,9 +3,9 @@
 typedef struct {
     double x;
     int64_t n;
+    double sum_x;
     double state0_t_1;
     double g_state0_t_1;
-    double sum_x;
     double *scan;
     double *inc_subtensor;
     double *scan_2;
@@ -71,12 +71,9 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->n = *(const int64_t *)in[1].data;
     if (!(f->n >= 0))
         return call->fail(call, 0, 1, (int64_t[]){(int64_t)f->n});
-    f->state0_t_1 = 0.0;
     f->state0_t_1 = 1.0;
     if (!(!(((-1) < ((int64_t)(0 - (uint64_t)f->n))) | ((-1) >= f->n))))
         return call->fail(call, 1, 2, (int64_t[]){(int64_t)-1, (int64_t)f->n});
-    f->g_state0_t_1 = 0.0;
-    f->sum_x = 0.0;
     f->g_state0_t_1 = 0.0;
     f->sum_x = 0.0;
     f->scan = call->allocate(call, f->n * (int64_t)sizeof(double));

@@ -22,8 +22,6 @@ GC_KERNEL state0_t_1_kernel(double *state0_t_1_at, double *g_state0_t_1_at, doub
     state0_t_1 = 1.0;
     g_state0_t_1 = 0.0;
     sum_x = 0.0;
-    g_state0_t_1 = 0.0;
-    sum_x = 0.0;
     for (gc_index t = 0; t < (gc_index)(n[0]); t++) {
         double mul = state0_t_1 * x[0];
         if (threadIdx.x == 0) {

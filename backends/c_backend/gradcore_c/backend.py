@@ -17,7 +17,7 @@ from gradcore.kernel.text import Rendered
 from gradcore_c import compiler, runtime
 from gradcore_c.printing import CRenderer
 
-PATIENCE = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)))
+PATIENCE = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2",)))
 """Flags for long texts, from so many characters on: of tens of thousands of ops.
 
 To optimize these takes minutes, and they are long because arrays are small and ops many.
@@ -44,6 +44,12 @@ class CBackend(LoopBackend):
     def version(self) -> str:
         """Return the compiler and its version."""
         return "" if self.unavailable() else compiler.find_compiler().version
+
+    def lacks_dtype(self, dtype: str) -> str | None:
+        """Return why there are no numbers of ``dtype``: not every compiler has 16-bit floats."""
+        if dtype == "float16" and not compiler.find_compiler().halves:
+            return f"{self.version()} has no float16 (gcc 12 and clang 15 have: set CC)"
+        return super().lacks_dtype(dtype)
 
     def renderer(self) -> CRenderer:
         """Return what prints C."""

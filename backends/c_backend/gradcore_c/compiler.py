@@ -54,6 +54,9 @@ PROBE_FLOAT16 = """
 _Float16 gc_probe(double x, float y) { return (_Float16)x * (_Float16)y; }
 """
 
+HALVES = "-DGRADCORE_FLOAT16=1"
+"""A flag for compilers that have 16-bit floats."""
+
 Loaded = TypeVar("Loaded")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
@@ -80,6 +83,11 @@ class Compiler:
     version: str
     flags: tuple[str, ...]
     libraries: tuple[str, ...]
+
+    @property
+    def halves(self) -> bool:
+        """Whether it has 16-bit floats."""
+        return HALVES in self.flags
 
     def run(
         self, source: str, flags: Sequence[str], into: Path
@@ -263,7 +271,7 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
         if not works(PROBE, flags, libraries):
             flags = tuple(flag for flag in flags if works(PROBE, (flag,), libraries))
         if works(PROBE_FLOAT16, flags, libraries):
-            flags += ("-DGRADCORE_FLOAT16=1",)
+            flags += (HALVES,)
         version = _run((*command, "--version")).stdout.partition("\n")[0]
         return Compiler(command, identity, version, (*SHARED, *flags, *added), libraries)
 

@@ -37,7 +37,7 @@ Output: TypeAlias = tuple[Any, int]
 Callback: TypeAlias = tuple[Callable[..., Any], Sequence[Output], Sequence[Output]]
 """A Python function that generated code calls: of what, and what it returns, in a tuple."""
 
-FLAGS = ("-O2", "-w")
+FLAGS = ("-O1", "-w")
 """What C that nobody generated is compiled with, after the flags of generated code."""
 
 LIBRARIES = ("-lm", "-lpthread", "-ldl") if sys.platform.startswith("linux") else ()
@@ -238,7 +238,7 @@ def _products(kind: int) -> tuple[dict[str, int], Any]:
     def load(path: Path) -> tuple[tuple[int, Any], tuple[int, Any]]:
         return native.open(str(path), "gc_products_start"), native.open(str(path), "gc_products")
 
-    flags = ("-w", f"-DGC_ONLY={kind}")
+    flags = ("-w", "-ffp-contract=fast", f"-DGC_ONLY={kind}")
     source = '#include "products.c"\n'
     (start, _), (table, kept) = load_source(source, "the products", load, flags, LIBRARIES)
     native.start(start, _capsules("cython_blas"))

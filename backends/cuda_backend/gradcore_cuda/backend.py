@@ -46,6 +46,7 @@ class CudaBackend(LoopBackend):
     order: str = "forward"
 
     name = "cuda"
+    share_rows = False  # rows are in shared memory or registers, results are far away
 
     def unavailable(self) -> str | None:
         """Return what is missing."""

@@ -39,6 +39,7 @@ from gradcore.ops.index import (
     Slot,
     Sort,
     Subtensor,
+    from_front,
     indexed_element,
     indexed_shape,
     is_advanced,
@@ -199,7 +200,7 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
         return False
     at = low.new("column", "int64", (n,))
     value = low.new("value", output.dtype, (n,))
-    column = _front(columns.read((i,)), x.shape[1])
+    column = as_expr(from_front(columns.read((i,)), x.shape[1]))
     written = [
         Store(at, (i,), column),
         Store(value, (i,), cast(y.stretched((i,)), output.dtype)),
@@ -224,11 +225,6 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
     if x.read((i, i)) == Literal(0, x.dtype) or x.read((i, i)) == Literal(0.0, x.dtype):
         low.values[output].row_sums = value
     return True
-
-
-def _front(index: Expr, n: Expr) -> Expr:
-    """Return an index in bounds, counted from the front."""
-    return call(row("switch"), (call(LT, (index, ZERO), "bool"), n + index, index), "int64")
 
 
 @rule(Nonzero)
