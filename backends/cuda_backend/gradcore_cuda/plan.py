@@ -202,7 +202,8 @@ class Plan:
         """Have the block, and let ``stream`` wait for what another does with it."""
         driver = self.driver
         if self._block is None:
-            what = f"of workspace ({size_of(self.work)} for results between kernels)"
+            passing = size_of(self.given_bytes + self.taken_bytes)
+            what = f"({size_of(self.work)} of workspace, {passing} to and from NumPy)"
             self._block = allocated(driver, self.size, self.title, what)
             self._streams = (stream, stream)
             driver.clear(self._start, aligned(self.counters), stream)
