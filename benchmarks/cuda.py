@@ -32,7 +32,6 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from peers import costs
 from peers import gradcore as words
 from peers import numpy as by_hand
 from peers import theano
@@ -135,8 +134,8 @@ CASES = (
          lambda draw, *s: _floats(draw, s, dtype="float64"), BAND, lambda a: _bytes(a, 2)),
     Case("cross_entropy", "softmax cross-entropy + gradient, {}x{} f32", (8, 100), (4096, 32000),
          _labelled, PEERS, lambda a: 2 * a[0].nbytes),
-    Case("layer_norm", "layer norm + gradient, {}x{} f32", (8, 64), (16384, 4096), _layer_norm, PEERS,
-         lambda a: 3 * a[0].nbytes),
+    Case("layer_norm", "layer norm + gradient, {}x{} f32", (8, 64), (16384, 4096), _layer_norm,
+         PEERS, lambda a: 3 * a[0].nbytes),
     Case("gmm", "GMM value + gradient, N={} K=10 D=8 f64", (50,), (10**6,), _gmm, PEERS),
     Case("mlp", "MLP training step, {}x784-{}-10 f32", (8, 16), (1024, 2048), _mlp, JAX),
     Case("transformer", "transformer block training step, {}x{}x{} f32", (2, 6, 8), (16, 512, 512),
@@ -147,8 +146,8 @@ CASES = (
          lambda draw, n: _floats(draw, (n,), (n, n), scale=n**-0.5), "against JAX"),
     Case("jacobian_diagonal", "Jacobian of exp(-x^2), n={} f32", (7,), (8192,),
          lambda draw, n: _floats(draw, (n,)), "against JAX"),
-    Case("hvp", "Hessian of a logistic regression @ v, {}x{} f64", (40, 5), (10**6, 100), _regression,
-         "against JAX"),
+    Case("hvp", "Hessian of a logistic regression @ v, {}x{} f64", (40, 5), (10**6, 100),
+         _regression, "against JAX"),
     Case("call_scalar", "call: d(x^2)/dx of a scalar", (), (), lambda draw: (np.array(4.0),),
          "call under 10 us"),
 )  # fmt: skip

@@ -74,7 +74,7 @@ class DeviceArray:
         """The memory, as NumPy sees it, whatever has run by now."""
 
         class Seen:
-            __array_interface__ = {
+            __array_interface__ = {  # noqa: RUF012 - for one look
                 "shape": self.shape, "typestr": self.dtype.str, "strides": self.strides,
                 "data": (self.data.ptr or 1, False), "version": 3,
             }  # fmt: skip
@@ -200,20 +200,22 @@ class FakeDriver(Driver):
 
     def load(self, image):
         text = image.decode()
-        lines = []
+        lines, counts = [], {}
         for name, given in re.findall(r"^GC_KERNEL (\w+)\((.*)\) \{$", text, re.MULTILINE):
             types = [re.match(r"(.*?)(?:__restrict__ )?\w+$", p.strip())[1]
                      for p in given.split(",") if given != "void"]  # fmt: skip
-            self.counts[name] = len(types)
+            counts[name] = len(types)
             arguments = ", ".join(f"*({t.strip()} *)a[{k}]" for k, t in enumerate(types))
             lines.append(f"void {name}_called(void **a) {{ {name}({arguments}); }}")
         source = "\n".join([host._file("shim.h"), text, *lines, ""])
         module = load_source(source, "kernels", host._library, host.FLAGS, host.LIBRARIES)
         module.gc_bind(ctypes.c_void_p(host._engine().gc_shim_engine()))
-        return module
+        return module, counts
 
     def function(self, module, name):
-        found = ctypes.cast(getattr(module, f"{name}_called"), ctypes.c_void_p).value
+        library, counts = module
+        found = ctypes.cast(getattr(library, f"{name}_called"), ctypes.c_void_p).value
+        self.counts[found] = counts[name]
         self.names[found] = name
         return found
 
@@ -223,7 +225,7 @@ class FakeDriver(Driver):
     def launch(self, function, blocks, threads, shared, stream, parameters):
         self.log.append(self.names[function])
         # Arguments are read when a kernel is launched: what they point to is copied now.
-        count = self.counts[self.names[function]]
+        count = self.counts[function]
         places = ctypes.cast(parameters, ctypes.POINTER(ctypes.c_void_p))
         values = [ctypes.c_uint64.from_buffer_copy(ctypes.string_at(places[k], 8))
                   for k in range(count)]  # fmt: skip
