@@ -10,12 +10,14 @@ import pytest
 
 import gradcore
 import gradcore_c
+import gradcore_cuda
 import gradcore_numpy
 from gradcore.language import LANGUAGE, ArrayMethods, Operators
 
 ROOT = Path(gradcore.__file__).parent
 BACKEND = Path(gradcore_numpy.__file__).parent
 C_BACKEND = Path(gradcore_c.__file__).parent
+CUDA_BACKEND = Path(gradcore_cuda.__file__).parent
 
 # A module may import from those above it, and within its own line.
 ORDER = [
@@ -63,6 +65,7 @@ ALL = {
     **MODULES,
     **dict(sources(BACKEND, "gradcore_numpy")),
     **dict(sources(C_BACKEND, "gradcore_c")),
+    **dict(sources(CUDA_BACKEND, "gradcore_cuda")),
 }
 
 

@@ -11,6 +11,7 @@ WRT = {
     "call_scalar": (0,), "chain": (0,), "logistic": (0,), "cross_entropy": (0,),
     "scan_scalar": (0, 1, 2), "rnn": (1, 2, 3), "lstm": (1, 2, 3), "gmm": (1, 2, 3),
     "gmm_full": (1, 2, 3), "layer_norm": (0, 1, 2), "mlp": (2, 3, 4, 5), "hvp": (2,),
+    "transformer": (1, 2, 3, 4, 5, 6),
 }  # fmt: skip
 ONLY_GRADIENT = ("call_scalar", "logistic", "hvp")
 
@@ -89,3 +90,22 @@ def gemm_f32(np, logsumexp, a, b):
 
 
 gemm_f64 = gemm_f32
+
+
+def transformer(np, logsumexp, x, Wq, Wk, Wv, Wo, W1, W2):
+    """The mean of squares of what a block returns: attention of one head, and two layers."""
+    q, k, v = np.matmul(x, Wq), np.matmul(x, Wk), np.matmul(x, Wv)
+    scores = np.matmul(q, np.swapaxes(k, 1, 2)) / q.shape[2] ** 0.5
+    weights = np.exp(scores - logsumexp(scores, axis=2)[:, :, None])
+    h = x + np.matmul(np.matmul(weights, v), Wo)
+    return np.mean((h + np.matmul(np.tanh(np.matmul(h, W1)), W2)) ** 2)
+
+
+def jacobian_dense(np, logsumexp, x, W):
+    """What it is of."""
+    return np.tanh(np.dot(W, x))
+
+
+def jacobian_diagonal(np, logsumexp, x):
+    """What it is of."""
+    return np.exp(-(x**2))

@@ -13,6 +13,7 @@ WORDS = SimpleNamespace(
     tril=T.tril,
     batched_dot=T.batched_dot,
     Rop=gradcore.Rop,
+    jacobian=gradcore.jacobian,
 )
 
 

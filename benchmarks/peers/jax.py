@@ -58,6 +58,8 @@ def _function(name, sizes):
     if name == "hvp":
         slope = jax.grad(cost, 2)
         return lambda X, y, w, v: jax.jvp(lambda w: slope(X, y, w), (w,), (v,))[1]
+    if name in ("jacobian_dense", "jacobian_diagonal"):
+        return jax.jacrev(cost)
     if name not in costs.WRT:
         return cost
     derived = jax.grad if name in costs.ONLY_GRADIENT else jax.value_and_grad

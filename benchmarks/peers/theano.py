@@ -160,3 +160,28 @@ def gemm_f64(lib, T):
     """One product."""
     a, b = T.dmatrix("a"), T.dmatrix("b")
     return [a, b], [T.dot(a, b)]
+
+
+def transformer(lib, T):
+    """The mean of squares of what a block returns: attention of one head, and two layers."""
+    x = T.ftensor3("x")
+    weights = [T.fmatrix(name) for name in ("Wq", "Wk", "Wv", "Wo", "W1", "W2")]
+    Wq, Wk, Wv, Wo, W1, W2 = weights
+    q, k, v = T.dot(x, Wq), T.dot(x, Wk), T.dot(x, Wv)
+    scores = lib.batched_dot(q, k.dimshuffle(0, 2, 1)) / T.sqrt(T.cast(Wq.shape[1], "float32"))
+    shares = T.exp(scores - T.logsumexp(scores, axis=2, keepdims=True))
+    h = x + T.dot(lib.batched_dot(shares, v), Wo)
+    cost = T.mean((h + T.dot(T.tanh(T.dot(h, W1)), W2)) ** 2)
+    return [x, *weights], [cost, *T.grad(cost, weights)]
+
+
+def jacobian_dense(lib, T):
+    """Of a layer."""
+    x, W = T.fvector("x"), T.fmatrix("W")
+    return [x, W], [lib.jacobian(T.tanh(T.dot(W, x)), x)]
+
+
+def jacobian_diagonal(lib, T):
+    """Of something elementwise."""
+    x = T.fvector("x")
+    return [x], [lib.jacobian(T.exp(-(x**2)), x)]

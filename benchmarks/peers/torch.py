@@ -8,6 +8,7 @@ from peers import costs
 from peers.program import NotHere, Program
 
 LOOPS = ("scan_scalar", "rnn", "lstm")
+JACOBIANS = ("jacobian_dense", "jacobian_diagonal")
 IDLE = ("gemm_f32", "gemm_f64")
 """Cases in which there is nothing to compile."""
 
@@ -89,9 +90,27 @@ def gemm_f32(a, b):
 gemm_f64 = gemm_f32
 
 
-def _recurrent(kind, inputs):
+def transformer(x, Wq, Wk, Wv, Wo, W1, W2):
+    """The mean of squares of what a block returns: attention of one head, and two layers."""
+    q, k, v = x @ Wq, x @ Wk, x @ Wv
+    weights = F.softmax(q @ k.transpose(1, 2) / q.shape[2] ** 0.5, 2)
+    h = x + weights @ v @ Wo
+    return torch.mean((h + torch.tanh(h @ W1) @ W2) ** 2)
+
+
+def jacobian_dense(x, W):
+    """What it is of."""
+    return torch.tanh(W @ x)
+
+
+def jacobian_diagonal(x):
+    """What it is of."""
+    return torch.exp(-(x**2))
+
+
+def _recurrent(kind, inputs, device):
     """Return a recurrent network as torch has it, its gates in torch's order."""
-    x, U, W, b = map(torch.from_numpy, inputs)
+    x, U, W, b = (torch.from_numpy(a).to(device) for a in inputs)
     # Input, forget, output, candidate here; input, forget, candidate, output in torch.
     order = [0, 1, 3, 2] if kind == "lstm" else []
 
@@ -99,7 +118,7 @@ def _recurrent(kind, inputs):
         return torch.cat([w.chunk(4)[k] for k in order]) if order else w
 
     network = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM}[kind](U.shape[0], W.shape[0])
-    network = network.to(x.dtype)
+    network = network.to(device, x.dtype)
     with torch.no_grad():
         network.weight_ih_l0.copy_(reordered(U.T))
         network.weight_hh_l0.copy_(reordered(W.T))
@@ -112,7 +131,7 @@ def _recurrent(kind, inputs):
         dU, dW, db = map(reordered, torch.autograd.grad(cost, weights))
         return cost.detach(), dU.T, dW.T, db
 
-    return Program(call, lambda x, *_: (torch.from_numpy(x),))
+    return Program(call, lambda x, *_: (torch.from_numpy(x).to(device),))
 
 
 def _hvp(cost):
@@ -125,14 +144,14 @@ def _hvp(cost):
     return call
 
 
-def build(case, inputs, kind):
+def build(case, inputs, kind, device="cpu"):
     """Return a case, eager or compiled."""
     name = case.name
-    if kind == "compile" and name in (*LOOPS, *IDLE, "hvp"):
+    if kind == "compile" and name in (*LOOPS, *IDLE, "hvp", *JACOBIANS):
         # hvp: "torch.compile with aot_autograd does not currently support double backward".
         raise NotHere
     if name in ("rnn", "lstm"):
-        return _recurrent(name, inputs)
+        return _recurrent(name, inputs, device)
     cost = globals()[name]
     if kind == "compile":
         torch.compiler.reset()
@@ -140,13 +159,15 @@ def build(case, inputs, kind):
     wrt = costs.WRT.get(name, ())
 
     def take(*arrays):
-        found = [torch.from_numpy(np.asarray(a)) for a in arrays]
+        found = [torch.from_numpy(np.asarray(a)).to(device) for a in arrays]
         for i in wrt:
             found[i].requires_grad_()
         return found
 
     if name == "hvp":
         return Program(_hvp(cost), take)
+    if name in JACOBIANS:
+        return Program(torch.func.jacrev(cost), take)
     if not wrt:
         return Program(cost, take)
     only = name in costs.ONLY_GRADIENT

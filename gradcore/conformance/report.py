@@ -17,6 +17,7 @@ class Result:
 
     outcome : passed, known (to fail), unsupported, or failed.
     why : the reason, if it has not passed.
+    version : of the backend, as its options have it run; empty: nobody told.
     """
 
     backend: str
@@ -25,6 +26,7 @@ class Result:
     id: str
     outcome: str
     why: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def collected(results: Iterable[Result], level: str, versions: dict[str, str]) -
             for op in sorted({r.op for r in mine})
         }
         gaps = tuple(r for r in mine if r.outcome != "passed")
-        reports.append(Report(backend, versions.get(backend, ""), level, counts, gaps))
+        told = next((r.version for r in mine if r.version), versions.get(backend, ""))
+        reports.append(Report(backend, told, level, counts, gaps))
     return reports
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
@@ -28,6 +29,12 @@ def mode_of(text: str) -> Mode:
 
 def _valued(text: str) -> Any:
     return int(text) if text.isdecimal() else WORDS.get(text, text)
+
+
+@functools.cache
+def _version(mode: Mode) -> str:
+    """Return the version of the backend of a mode, which may depend on its options."""
+    return mode.resolved_backend().version()
 
 
 def known_failure(case: Case, backend: str | None) -> KnownFailure | None:
@@ -61,6 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_case(case: Case, mode: Mode, record_property: Callable[[str, object], None]) -> None:
     """A backend does what the reference does."""
     parts = {"check": case.check, "op": case.op, "id": case.id, "backend": mode.backend}
+    parts["version"] = _version(mode)
     record_property(PROPERTY, parts)
     try:
         case.run(mode)

@@ -27,19 +27,14 @@ GC_KERNEL state_kernel(gc_index M_n1, double *__restrict__ state) {
 }
 
 GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, double *__restrict__ state, const double *__restrict__ M, double *__restrict__ cumsum, double *__restrict__ cumsum_2) {
+    if (gc_thread() != 0) return;
     for (gc_index i0 = 0; i0 < M_n0; i0++) {
         double state_3 = 0.0;
         for (gc_index i1_2 = 0; i1_2 < M_n1; i1_2++) {
-            if (threadIdx.x == 0) {
-                state[i1_2] = state[i1_2] + M[(i0 * M_n1) + i1_2];
-            }
-            if (threadIdx.x == 0) {
-                cumsum[(i0 * M_n1) + i1_2] = state[i1_2];
-            }
+            state[i1_2] = state[i1_2] + M[(i0 * M_n1) + i1_2];
+            cumsum[(i0 * M_n1) + i1_2] = state[i1_2];
             state_3 = state_3 + M[(i0 * M_n1) + i1_2];
-            if (threadIdx.x == 0) {
-                cumsum_2[(i0 * M_n1) + i1_2] = state_3;
-            }
+            cumsum_2[(i0 * M_n1) + i1_2] = state_3;
         }
     }
 }

@@ -1,7 +1,7 @@
 def run(d, inputs, shapes, numbers):
     """scan(n, scan(n, 1.0, x).1[::-1], inc_subtensor(alloc(0.0, n)[-1], 1.0)[::-1], 0.0, 0.0, x).1"""
     x = inputs[0]
-    n = inputs[1]
+    n_4 = inputs[1]
     words = d.allocate(24)
     if not (numbers[1] >= 0):
         raise d.failed(0, (numbers[1],))
@@ -9,37 +9,33 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(1, (-1, numbers[1]))
     scan = d.allocate(numbers[1] * 8)
     inc_subtensor = d.allocate(numbers[1] * 8)
-    d.launch("state0_t_1_kernel", d.grid(1, 1, 1), 0, numbers[1], words, words + 8, words + 16, n, x, scan)
-    d.launch("inc_subtensor_kernel", d.grid((numbers[1] + 1) // 2, 1), 0, numbers[1], n, inc_subtensor)
+    d.launch("state0_t_1_kernel", d.grid(1, 1, 1), 0, numbers[1], words, words + 8, words + 16, numbers[1], x, scan)
+    d.launch("inc_subtensor_kernel", d.grid((numbers[1] + 1) // 2, 1), 0, numbers[1], numbers[1], inc_subtensor)
     scan_2 = d.output(0, "float64", ())
-    d.launch("scan_kernel", d.grid(1, 1, 1), 0, numbers[1], inc_subtensor, n, words + 8, x, scan, words + 16, scan_2)
+    d.launch("scan_kernel", d.grid(1, 1, 1), 0, numbers[1], inc_subtensor, numbers[1], words + 8, x, scan, words + 16, scan_2)
     return [Array(scan_2, "float64", ())]
 
-GC_KERNEL state0_t_1_kernel(double *state0_t_1_at, double *g_state0_t_1_at, double *sum_x_at, const int64_t *__restrict__ n, const double *__restrict__ x, double *__restrict__ scan) {
+GC_KERNEL state0_t_1_kernel(double *state0_t_1_at, double *g_state0_t_1_at, double *sum_x_at, gc_index n, const double *__restrict__ x, double *__restrict__ scan) {
+    if (gc_thread() != 0) return;
     double state0_t_1 = *state0_t_1_at;
     double g_state0_t_1 = *g_state0_t_1_at;
     double sum_x = *sum_x_at;
     state0_t_1 = 1.0;
     g_state0_t_1 = 0.0;
     sum_x = 0.0;
-    for (gc_index t = 0; t < (gc_index)(n[0]); t++) {
+    for (gc_index t = 0; t < n; t++) {
         double mul = state0_t_1 * x[0];
-        if (threadIdx.x == 0) {
-            scan[t] = state0_t_1;
-        }
+        scan[t] = state0_t_1;
         double new_2 = mul;
         state0_t_1 = new_2;
     }
-    gc_barrier();
-    if (threadIdx.x == 0) {
-        *state0_t_1_at = state0_t_1;
-        *g_state0_t_1_at = g_state0_t_1;
-        *sum_x_at = sum_x;
-    }
+    *state0_t_1_at = state0_t_1;
+    *g_state0_t_1_at = g_state0_t_1;
+    *sum_x_at = sum_x;
 }
 
-GC_KERNEL inc_subtensor_kernel(const int64_t *__restrict__ n, double *__restrict__ inc_subtensor) {
-    const gc_index vectors = ((size_t)inc_subtensor) % 16 ? 0 : (gc_index)(n[0]) / 2;
+GC_KERNEL inc_subtensor_kernel(gc_index n_2, double *__restrict__ inc_subtensor) {
+    const gc_index vectors = ((size_t)inc_subtensor) % 16 ? 0 : n_2 / 2;
     const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         gc_f64x2 inc_subtensor_2;
@@ -49,34 +45,27 @@ GC_KERNEL inc_subtensor_kernel(const int64_t *__restrict__ n, double *__restrict
         }
         ((gc_f64x2 *)inc_subtensor)[vector] = inc_subtensor_2;
     }
-    for (gc_index i0 = done + blockIdx.x * blockDim.y + threadIdx.y; i0 < (gc_index)(n[0]); i0 += gridDim.x * blockDim.y) {
+    for (gc_index i0 = done + blockIdx.x * blockDim.y + threadIdx.y; i0 < n_2; i0 += gridDim.x * blockDim.y) {
         inc_subtensor[i0] = 0.0;
     }
 }
 
-GC_KERNEL scan_kernel(double *__restrict__ inc_subtensor, const int64_t *__restrict__ n, double *g_state0_t_1_at, const double *__restrict__ x, double *__restrict__ scan, double *sum_x_at, double *__restrict__ scan_2) {
+GC_KERNEL scan_kernel(double *__restrict__ inc_subtensor, gc_index n_3, double *g_state0_t_1_at, const double *__restrict__ x, double *__restrict__ scan, double *sum_x_at, double *__restrict__ scan_2) {
+    if (gc_thread() != 0) return;
     double g_state0_t_1 = *g_state0_t_1_at;
     double sum_x = *sum_x_at;
-    if (threadIdx.x == 0) {
-        inc_subtensor[(gc_index)(n[0]) + -1] = inc_subtensor[(gc_index)(n[0]) + -1] + 1.0;
-    }
-    for (gc_index t_2 = 0; t_2 < (gc_index)(n[0]); t_2++) {
-        gc_barrier();
-        double add = g_state0_t_1 + inc_subtensor[((gc_index)(n[0]) + -1) + (t_2 * -1)];
+    inc_subtensor[n_3 + -1] = inc_subtensor[n_3 + -1] + 1.0;
+    for (gc_index t_2 = 0; t_2 < n_3; t_2++) {
+        double add = g_state0_t_1 + inc_subtensor[(n_3 + -1) + (t_2 * -1)];
         double mul_2 = add * x[0];
-        double mul_3 = add * scan[((gc_index)(n[0]) + -1) + (t_2 * -1)];
+        double mul_3 = add * scan[(n_3 + -1) + (t_2 * -1)];
         double add_2 = sum_x + mul_3;
         double new_3 = mul_2;
         double new_4 = add_2;
         g_state0_t_1 = new_3;
         sum_x = new_4;
     }
-    if (threadIdx.x == 0) {
-        scan_2[0] = sum_x;
-    }
-    gc_barrier();
-    if (threadIdx.x == 0) {
-        *g_state0_t_1_at = g_state0_t_1;
-        *sum_x_at = sum_x;
-    }
+    scan_2[0] = sum_x;
+    *g_state0_t_1_at = g_state0_t_1;
+    *sum_x_at = sum_x;
 }

@@ -16,7 +16,6 @@ import hashlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,6 @@ def digest(*parts: str) -> str:
     return found.hexdigest()[:40]
 
 
-@dataclass
 class Given:
     """The arguments of a call.
 
@@ -98,11 +96,14 @@ class Given:
     foreign : arrays of other libraries, which do not know what our stream does with them.
     """
 
-    arrays: list[Any] = field(default_factory=list[Any])
-    shapes: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
-    hosts: list[int] = field(default_factory=list[int])
-    native: bool = False
-    foreign: list[Any] = field(default_factory=list[Any])
+    __slots__ = ("arrays", "foreign", "hosts", "native", "shapes")
+
+    def __init__(self) -> None:
+        self.arrays: list[Any] = []
+        self.shapes: list[tuple[int, ...]] = []
+        self.hosts: list[int] = []
+        self.native = False
+        self.foreign: list[Any] = []
 
 
 class CudaFunction:
@@ -316,7 +317,7 @@ class CudaFunction:
         first = 0 if native else self.returned
         for position in range(first, len(results)):
             dtype, shape = plan.outputs[position]
-            count = plan.output_bytes(position)
+            count = plan.counts[position]
             block = allocated(driver, count, self.title, f"for output {position}")
             plan.move(plan.first + position, int(block.ptr))
             array = driver.array(block, 0, dtype, shape)

@@ -135,6 +135,7 @@ class Plan:
     """What calls of one signature do.
 
     steps : the tape.
+    outputs, counts : dtype and shape of each result; how many bytes it has.
     sizes : the bytes of each region that the plan's block holds: counters, workspace, inputs of the
         host, status and outputs to the host.
     """
@@ -144,6 +145,10 @@ class Plan:
         self.title = title
         self.steps = recorder.steps
         self.outputs = [recorder.outputs[k] for k in range(len(recorder.outputs))]
+        self.counts = [
+            int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+            for dtype, shape in self.outputs
+        ]
         self.work, self.counters = recorder.work, recorder.counters
         self.graphs: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._seen: OrderedDict[tuple[int, ...], None] = OrderedDict()
@@ -171,13 +176,8 @@ class Plan:
         end = aligned(STATUS_BYTES)
         for position in taken:
             self.taken.append((position, end))
-            end += aligned(self.output_bytes(position))
+            end += aligned(self.counts[position])
         self.taken_bytes = end
-
-    def output_bytes(self, position: int) -> int:
-        """Return how many bytes an output has."""
-        dtype, shape = self.outputs[position]
-        return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
 
     @property
     def size(self) -> int:
@@ -202,7 +202,8 @@ class Plan:
         """Have the block, and let ``stream`` wait for what another does with it."""
         driver = self.driver
         if self._block is None:
-            what = f"of workspace ({size_of(self.work)} for results between kernels)"
+            passing = size_of(self.given_bytes + self.taken_bytes)
+            what = f"({size_of(self.work)} of workspace, {passing} to and from NumPy)"
             self._block = allocated(driver, self.size, self.title, what)
             self._streams = (stream, stream)
             driver.clear(self._start, aligned(self.counters), stream)

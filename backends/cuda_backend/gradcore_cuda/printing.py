@@ -267,7 +267,7 @@ class CudaPrinter(Printer):
             case Call() if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
                 text = INDEX[x.row.name].format(*(self.index(o, atom=True) for o in x.operands))
                 return f"({text})" if atom else text
-            case Call() if self.facts.evaluable(x, self.kernel.sets):
+            case Call() | Load() if self.facts.evaluable(x, self.kernel.sets):
                 parameter = Parameter("index", x)
                 if parameter not in self.kernel.parameters:
                     self.kernel.given[x] = self.fresh("n")
@@ -713,7 +713,10 @@ class CudaPrinter(Printer):
         kernel.leaves.append(end)
         single = False
         if launch.form is Form.BLOCK:
-            single = not any(isinstance(s, For) for s in inside(launch.statements))
+            single = not any(
+                isinstance(s, For) and shareable(s) and not tiny(s)
+                for s in inside(launch.statements)
+            )
             kernel.together = not single
             self.statements(launch.statements)
             self.keep(not single)

@@ -71,6 +71,10 @@ FEW = 16
 """So few rows are better summed by a thread for each column."""
 
 
+SMALL = 16384
+"""How many elements a block goes through at most in a step of a scan."""
+
+
 class Form(enum.Enum):
     """How the threads of a launch share the work."""
 
@@ -246,6 +250,9 @@ class Facts:
             return True
         if not isinstance(s, For):
             return False
+        breaks = any(isinstance(x, Break) for x in inside(s.body))
+        if isinstance(s.body[0], Scope) and _many(s.body) and not breaks:
+            return True
         made = {x.symbol.final for x in inside(s.body) if isinstance(x, Let)}
         made |= {x.index.final for x in inside([s]) if isinstance(x, For)}
         changed = {b.root for x in inside(s.body) if isinstance(x, Store) for b in [x.buffer]}
@@ -568,6 +575,30 @@ def in_registers(
     (made,) = body
     assert isinstance(made, For)
     return made
+
+
+def _many(body: Sequence[Statement]) -> bool:
+    """Return whether a step of a scan may be too much for a block: a loop in a loop, or long."""
+    return any(unknown > 1 or number > SMALL for s in body for unknown, number in [_work(s)])
+
+
+def _work(s: Statement) -> tuple[int, int]:
+    """Return how many extents nobody knows that a statement goes through, and the others' product.
+
+    That of what it does most of.
+    """
+    match s:
+        case For(_, extent, body):
+            unknown, number = max(map(_work, body), default=(0, 1))
+            if isinstance(extent, Literal):
+                return unknown, number * max(int(extent.value), 1)
+            return unknown + 1, number
+        case Scope(body):
+            return max(map(_work, body), default=(0, 1))
+        case If(_, then, orelse):
+            return max(map(_work, (*then, *orelse)), default=(0, 1))
+        case _:
+            return 0, 1
 
 
 def _made_in(x: Expr, loop: For) -> bool:
