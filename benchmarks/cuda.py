@@ -1,7 +1,8 @@
 """What the CUDA backend does on a device: is it right, and how fast beside its peers.
 
 Run it on a machine with a GPU: ``python benchmarks/cuda.py`` (``pip install "gradcore[cuda,test]"
-torch jax[cuda12]``; what is missing is left out, and said).  In one run it checks the device
+torch jax[cuda12]``, or only what gradcore needs beside a checkout; a peer that is missing is left
+out, and said).  In one run it checks the device
 (conformance at level core, the tutorial, both under compute-sanitizer where there is one), measures
 the bandwidth of a copy, and times gradcore beside torch (eager, compiled) and JAX, all on arrays on
 the device.  It prints tables and writes ``results/cuda-CARD-DATE.json``.
@@ -32,6 +33,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import peers.checkout  # noqa: F401 - before gradcore: it need not be installed
 from peers import gradcore as words
 from peers import numpy as by_hand
 from peers import theano
@@ -42,7 +44,9 @@ from rich.table import Table
 import gradcore
 import gradcore.tensor as T
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parent
+# CuPy imports a package called cuda, which must not be this file.
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != FOLDER]
 TOLERANCE = {"float32": 2e-3, "float64": 1e-8}
 """How far results may be from the reference, as a share of its largest element."""
 CONSOLE = Console(width=150)
