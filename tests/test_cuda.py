@@ -8,6 +8,8 @@ kept.
 import difflib
 import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -280,3 +282,21 @@ def test_scatters_keep_the_order(threads):
         last[place] = value
     np.testing.assert_array_equal(found[0], last)
     np.testing.assert_array_equal(found[1], expected)
+
+
+TUTORIAL = """
+import sys, gradcore, pytest
+gradcore.config.mode = gradcore.Mode("cuda", runtime="host", threads=7)
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))
+"""
+
+
+def test_the_tutorial():
+    """Every example, with all functions on the host shim."""
+    told = subprocess.run(
+        [sys.executable, "-c", TUTORIAL, str(Path(__file__).with_name("test_tutorial.py"))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
