@@ -58,7 +58,9 @@ class CBackend(LoopBackend):
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a native function."""
         flags = next((flags for size, flags in PATIENCE if len(rendered.text) >= size), ())
-        address, library = runtime.load_entry(rendered.text, program.title[:60], flags)
+        address, library = runtime.load_entry(
+            rendered.text, program.title[:60], flags, rendered.library
+        )
         addresses = [runtime.library_address(name) for name in rendered.library]
         addresses += [buffer.data.ctypes.data for buffer in rendered.data]
 

@@ -18,6 +18,8 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
@@ -26,7 +28,7 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.errors import UnsupportedError
-from gradcore_c.compiler import load_source
+from gradcore_c.compiler import Loaded, load_source
 
 Input: TypeAlias = tuple[Any, int, Sequence[int], bool]
 """An input: its dtype, rank, static shape (-1: unknown), and whether it must be contiguous."""
@@ -41,6 +43,30 @@ FLAGS = ("-O1", "-w")
 """What C that nobody generated is compiled with, after the flags of generated code."""
 
 LIBRARIES = ("-lm", "-lpthread", "-ldl") if sys.platform.startswith("linux") else ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """C that becomes a library of its own.
+
+    source : the text.
+    name : what it is, for messages.
+    flags : more flags for the compiler.
+    libraries : what to link with; None: as generated code.
+    """
+
+    source: str
+    name: str
+    flags: tuple[str, ...] = ()
+    libraries: tuple[str, ...] | None = LIBRARIES
+
+    def made(self) -> Path:
+        """Return the path of the library, which is compiled if need be; see `load_source`."""
+        return self.loaded(lambda path: path)
+
+    def loaded(self, load: Callable[[Path], Loaded]) -> Loaded:
+        """Return ``load(path)`` of the library; see `load_source`."""
+        return load_source(self.source, self.name, load, self.flags, self.libraries)
 
 
 class Bound(Protocol):
@@ -89,18 +115,19 @@ class Executable(Protocol):
 
 
 @functools.cache
-def _native() -> Any:
-    """Return the runtime's module, which is compiled if need be."""
+def _runtime() -> Part:
+    """Return the runtime's module."""
     include = [sysconfig.get_path("include"), sysconfig.get_path("platinclude"), np.get_include()]
     made_for = f'"{sys.implementation.cache_tag} {sys.version_info[:3]} numpy {np.__version__}"'
-    flags = (*FLAGS, *(f"-I{folder}" for folder in dict.fromkeys(include)))
-    return load_source(
-        '#include "native.c"\n',
-        "the runtime",
-        functools.partial(_extension, "gradcore_c.native"),
-        (*flags, f"-DGRADCORE_MADE_FOR={made_for}"),
-        LIBRARIES,
-    )
+    folders = (f"-I{folder}" for folder in dict.fromkeys(include))
+    flags = (*FLAGS, *folders, f"-DGRADCORE_MADE_FOR={made_for}")
+    return Part('#include "native.c"\n', "the runtime", flags)
+
+
+@functools.cache
+def _native() -> Any:
+    """Return the runtime's module, loaded."""
+    return _runtime().loaded(functools.partial(_extension, "gradcore_c.native"))
 
 
 def _extension(name: str, path: Path) -> ModuleType:
@@ -115,16 +142,30 @@ def _extension(name: str, path: Path) -> ModuleType:
 
 
 # functions --------------------------------------------------------------------------------------
-def load_entry(source: str, name: str, flags: Sequence[str] = ()) -> tuple[int, Any]:
+def load_entry(
+    source: str, name: str, flags: Sequence[str] = (), library: Sequence[str] = ()
+) -> tuple[int, Any]:
     """Return the address of ``gc_entry`` of a C file, and what keeps its library loaded.
 
     name : what it is, for messages.
     flags : more flags for the compiler.
+    library : the functions of libraries that it will ask for: what they need is compiled beside.
 
     Raises CompileError, UnavailableError, CacheError.
     """
+    unit = Part(source, name, tuple(flags), None)
+    beside = [_runtime(), *map(_part_of, filter(_is_own, library))]
+    missing = [part for part in dict.fromkeys(beside) if part not in _made]
+    if missing:  # the first functions of a process: what the store lacks is compiled all at once
+        with ThreadPoolExecutor(len(missing) + 1) as pool:
+            list(pool.map(Part.made, (*missing, unit)))
+        _made.update(missing)
     native = _native()
-    return load_source(source, name, lambda path: native.open(str(path), "gc_entry"), flags)
+    return unit.loaded(lambda path: native.open(str(path), "gc_entry"))
+
+
+_made: set[Part] = set()
+"""What is known to be in the store, beside generated code."""
 
 
 def make(
@@ -192,9 +233,9 @@ def library_address(name: str) -> int:
         if capsule is not None:
             return _native().pointer(capsule)
     elif not library:
-        functions, _ = _ordering() if "sort" in name else _products(_kind_of_product(name))
-        if name in functions:
-            return functions[name]
+        address = _exported(_part_of(name)).get(name)
+        if address is not None:
+            return address
     raise UnsupportedError(f"there is no library function {name!r}")
 
 
@@ -221,39 +262,40 @@ KINDS = {"f64": 1, "f32": 2, "f16": 2, "b1": 2, "i64": 4, "i32": 8, "i16": 16, "
 """The bit of ``GC_ONLY`` (products.c) that asks for a type; unsigned ones come with the others."""
 
 
-def _kind_of_product(name: str) -> int:
-    """Return which products to compile for ``name``."""
-    code = name.rpartition("_")[2].replace("u", "i")
-    return KINDS.get(code, 1)
+_ORDERS = Part('#include "ordering.c"\n', "the orders", ("-w",))
+
+
+def _is_own(name: str) -> bool:
+    """Return whether a function is one of our own, not of BLAS or LAPACK."""
+    return ":" not in name
 
 
 @functools.cache
-def _products(kind: int) -> tuple[dict[str, int], Any]:
-    """Return the addresses of our own products, which may use BLAS, and what keeps them loaded.
+def _part_of(name: str) -> Part:
+    """Return what has a function of our own: products have a library for each type.
 
-    kind : for which types: to compile all of them takes seconds.
+    They are sums of products, and nothing else, so these may be contracted.
     """
-    native = _native()
+    if "sort" in name:
+        return _ORDERS
+    kind = KINDS.get(name.rpartition("_")[2].replace("u", "i"), 1)
+    flags = ("-O2", "-w", "-ffp-contract=fast", f"-DGC_ONLY={kind}")
+    return Part('#include "products.c"\n', "the products", flags)
 
-    def load(path: Path) -> tuple[tuple[int, Any], tuple[int, Any]]:
-        return native.open(str(path), "gc_products_start"), native.open(str(path), "gc_products")
 
-    flags = ("-w", "-ffp-contract=fast", f"-DGC_ONLY={kind}")
-    source = '#include "products.c"\n'
-    (start, _), (table, kept) = load_source(source, "the products", load, flags, LIBRARIES)
-    native.start(start, _capsules("cython_blas"))
-    return native.exports(table), kept
+_keeping: list[Any] = []
+"""What keeps libraries loaded."""
 
 
 @functools.cache
-def _ordering() -> tuple[dict[str, int], Any]:
-    """Return the addresses of what orders elements, and what keeps them loaded."""
+def _exported(part: Part) -> dict[str, int]:
+    """Return the addresses of our own functions in a library, which may use BLAS."""
     native = _native()
-    table, kept = load_source(
-        '#include "ordering.c"\n',
-        "the orders",
-        lambda path: native.open(str(path), "gc_ordering"),
-        ("-w",),
-        LIBRARIES,
-    )
-    return native.exports(table), kept
+    if part is _ORDERS:
+        table, kept = part.loaded(lambda path: native.open(str(path), "gc_ordering"))
+    else:
+        start, _ = part.loaded(lambda path: native.open(str(path), "gc_products_start"))
+        native.start(start, _capsules("cython_blas"))
+        table, kept = part.loaded(lambda path: native.open(str(path), "gc_products"))
+    _keeping.append(kept)
+    return native.exports(table)
