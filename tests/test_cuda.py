@@ -82,14 +82,24 @@ def gather_and_scatter():
     return [v, at], T.grad(T.sum(v[at] ** 2), v)
 
 
+def scatter_in_any_order():
+    return gather_and_scatter()
+
+
 def choice():
     return [x, M], T.ifelse(x > 0, T.sin(M), 2 * M)
 
 
 PROGRAMS = [
     logistic_gradient, softmax_rows, column_sums, full_sum, layer_norm_gradient, running_sums,
-    scan_gradient, rnn_until, gather_and_scatter, choice,
+    scan_gradient, rnn_until, gather_and_scatter, scatter_in_any_order, choice,
 ]  # fmt: skip
+
+
+def host_mode(program, **options):
+    if program is scatter_in_any_order:
+        options["deterministic"] = False
+    return Mode("cuda", runtime="host", **options)
 
 
 def own(source):
@@ -101,7 +111,7 @@ def own(source):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_golden(program):
-    found = own(function(*program(), mode=HOST).source)
+    found = own(function(*program(), mode=host_mode(program)).source)
     path = GOLDEN / f"{program.__name__}.cu"
     if os.environ.get(REWRITE):
         path.write_text(found)
@@ -117,7 +127,7 @@ def test_golden(program):
 @pytest.mark.skipif(not checking.compilers(), reason="there is neither NVRTC nor nvcc")
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_kernels_are_cuda(program):
-    text = function(*program(), mode=HOST).source
+    text = function(*program(), mode=host_mode(program)).source
     kernels = text[text.index("/* ") :]
     checking.check(kernels)
     checking.check(f"#define GC_WIDE\n{kernels}")
@@ -143,7 +153,7 @@ def draws(program):
 @pytest.mark.parametrize("order", host.ORDERS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_any_number_of_threads_in_any_order(program, threads, order):
-    mode = Mode("cuda", runtime="host", threads=threads, order=order)
+    mode = host_mode(program, threads=threads, order=order)
     given = draws(program)
     found = function(*program(), mode=mode)(*given)
     expected = function(*program(), mode="numpy")(*given)
@@ -155,8 +165,8 @@ def test_any_number_of_threads_in_any_order(program, threads, order):
 
 def test_indices_of_64_bits(monkeypatch):
     for program in PROGRAMS:
-        narrow = function(*program(), mode=HOST)
-        wide = function(*program(), mode=HOST)
+        narrow = function(*program(), mode=host_mode(program))
+        wide = function(*program(), mode=host_mode(program))
         found = narrow(*draws(program))
         monkeypatch.setattr(host, "LIMIT", 2)
         again = wide(*draws(program))
@@ -280,3 +290,45 @@ def test_scatters_keep_the_order(threads):
         last[place] = value
     np.testing.assert_array_equal(found[0], last)
     np.testing.assert_array_equal(found[1], expected)
+
+
+DTYPES = ["float64", "float32", "int64", "int32", "uint64", "uint32", "float16", "int8"]
+
+
+@pytest.mark.parametrize("threads, order", [(1, "forward"), (7, "backward"), (64, "mixed")])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scatters_in_any_order(dtype, threads, order):
+    """Many threads add where there is an atomic; where there is none, the order stays."""
+    base, values = T.matrix("base", dtype), T.matrix("values", dtype)
+    rows, columns = T.lvector("rows"), T.lvector("columns")
+    added = [
+        T.inc_subtensor(base[rows], values),
+        T.inc_subtensor(base[rows, columns], values[:, 0]),
+        T.inc_subtensor(base[:, rows], values.max()),
+    ]
+    mode = Mode("cuda", runtime="host", deterministic=False, threads=threads, order=order)
+    inputs, drawn = [base, values, rows, columns], np.random.default_rng(1)
+    f = function(inputs, added, mode=mode)
+    assert f.source.count(" atomicAdd(&") + f.source.count(" atomicAdd((") == (
+        0 if dtype in ("float16", "int8") else 3
+    )
+    given = [
+        drawn.integers(0, 3, (9, 40)).astype(dtype),
+        drawn.integers(0, 3, (50, 40)).astype(dtype),
+        drawn.integers(-9, 9, 50),
+        drawn.integers(0, 40, 50),
+    ]
+    expected = function(inputs, added, mode="numpy")(*given)
+    for a, b in zip(f(*given), expected, strict=True):
+        assert a.dtype == dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_scatters_read_stays_in_order():
+    """A sum that reads what it adds to, or stores it elsewhere, does not go to many threads."""
+    last = T.set_subtensor(v[at], w)
+    mode = Mode("cuda", runtime="host", deterministic=False)
+    assert " atomicAdd(&" not in own(function([v, w, at], last, mode=mode).source)
+    for program in PROGRAMS:
+        source = own(function(*program(), mode=host_mode(program)).source)
+        assert (" atomicAdd(&" in source) == (program is scatter_in_any_order)

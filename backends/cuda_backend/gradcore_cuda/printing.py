@@ -50,7 +50,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS, Elementwise
-from gradcore_cuda.schedule import Facts, Form, Launch, collapsed, shareable, tiny
+from gradcore_cuda.schedule import Added, Facts, Form, Launch, collapsed, shareable, tiny
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
@@ -84,6 +84,9 @@ LIBRARY: dict[str, str] = {
     },
 }  # fmt: skip
 """CUDA's functions whose documented errors are within those that rows declare."""
+
+ATOMIC_TYPES: dict[str, str] = dict.fromkeys(("int64", "uint64"), "unsigned long long")
+"""What CUDA adds to where many threads do, where that is another type of the same bits."""
 
 OWNERS = 2048
 """How many groups own targets of a scatter at most: each looks at all of its steps."""
@@ -618,13 +621,24 @@ class CudaPrinter(Printer):
     def store(self, s: Store) -> None:
         """Print a store: one thread of a group does it."""
         if not self.kernel.together:
-            super().store(s)
+            self.store_here(s)
             return
         self.unit.add("if (threadIdx.x == 0) {")
         self.unit.depth += 1
-        super().store(s)
+        self.store_here(s)
         self.unit.depth -= 1
         self.unit.add("}")
+
+    def store_here(self, s: Store) -> None:
+        """Print a store of the thread itself."""
+        if not isinstance(s, Added):
+            super().store(s)
+            return
+        place, value = f"&{self.element(s.buffer, s.index)}", self.expr(s.value)
+        taken = ATOMIC_TYPES.get(s.buffer.dtype)
+        if taken is not None:
+            place, value = f"({taken} *){place}", f"({taken})({value})"
+        self.unit.add(f"atomicAdd({place}, {value});")
 
     def let(self, s: Let) -> None:
         """Print what sets a register: one of the device's is written back at the end."""

@@ -74,6 +74,9 @@ FEW = 16
 SMALL = 16384
 """How many elements a block goes through at most in a step of a scan."""
 
+ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
+"""The dtypes of elements that many threads may add to at a time."""
+
 
 class Form(enum.Enum):
     """How the threads of a launch share the work."""
@@ -86,6 +89,11 @@ class Form(enum.Enum):
     """Every group goes through the steps of a loop, and takes those whose target is its own."""
     BLOCK = enum.auto()
     """One block does it, together."""
+
+
+@dataclass(eq=False, slots=True)
+class Added(Store):
+    """``buffer[index] += value``, while other threads may add to the same element."""
 
 
 @dataclass(eq=False)
@@ -178,17 +186,20 @@ class Facts:
     """What is known of a program before it is printed.
 
     program : it, products that no library has written as loops.
+    deterministic : whether scatters keep the order; else they add in the order that comes.
     device : the registers that live on the device.
     needed : the registers that the host must know.
     reads : the inputs of rank 0 whose values the host reads.
     moved : the pointers that kernels move.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, deterministic: bool = True) -> None:
         self.program = program
         self.body = _looped(program.body)
         self._same: dict[Buffer, Buffer] = {}
         self._unite()
+        if not deterministic:
+            self.body = self._in_any_order(self.body)
         self.given: set[Symbol] = {
             n
             for b in (*program.inputs, *program.constants)
@@ -323,13 +334,29 @@ class Facts:
             return None
         if any(not isinstance(x, (Store, Let, If, Check)) for x in inside(body)):
             return None
-        symbols = [x.index.final for x in loops]
+        if any(isinstance(x, Added) for x in inside(body)):
+            return None
+        if not self.apart([x.index.final for x in loops], body):
+            return None
+        made = For(s.index, s.extent, body, True, s.reductions)
+        for x in reversed(loops):
+            made = For(x.index, x.extent, [made], parallel=x is loops[0])
+        return made
+
+    def apart(self, symbols: Sequence[Symbol], body: Sequence[Statement]) -> bool:
+        """Return whether a step touches, of what any of them changes, elements of its own alone.
+
+        symbols : the numbers of a step.  What steps add to may be anywhere, if none reads it.
+        """
         places: dict[Buffer, set[object]] = {}
         written: set[Buffer] = set()
+        added: set[Buffer] = set()
         for x in inside(body):
             accesses = [(y.buffer, y.index) for e in expressions(x) for y in parts(e)
                         if isinstance(y, Load)]  # fmt: skip
-            if isinstance(x, Store):
+            if isinstance(x, Added):
+                added.add(self.memory(x.buffer))
+            elif isinstance(x, Store):
                 accesses.append((x.buffer, x.index))
                 written.add(self.memory(x.buffer))
             for buffer, index in accesses:
@@ -337,12 +364,42 @@ class Facts:
                 places.setdefault(self.memory(buffer), set()).add(
                     None if -1 in axes else (buffer, axes)
                 )
-        if any(len(places[m]) != 1 or None in places[m] for m in written):
+        alone = all(len(places[m]) == 1 and None not in places[m] for m in written)
+        return alone and added.isdisjoint(places)
+
+    def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
+        """Return statements whose scatters add in any order."""
+        found: list[Statement] = []
+        for s in body:
+            match s:
+                case For(index, extent, inner, ordered, reductions, parallel):
+                    inner = self._in_any_order(inner)
+                    made = For(index, extent, inner, ordered, reductions, parallel)
+                    found.append((self._adding(made) if ordered else None) or made)
+                case If(condition, then, orelse):
+                    branches = map(self._in_any_order, (then, orelse))
+                    found.append(If(condition, *branches))
+                case Scope(inner):
+                    found.append(Scope(self._in_any_order(inner)))
+                case _:
+                    found.append(s)
+        return found
+
+    def _adding(self, s: For) -> For | None:
+        """Return a loop whose steps may come in any order, if that they add makes it one."""
+        body = [_as_added(x) for x in s.body]
+        loop = For(s.index, s.extent, body, False, s.reductions, s.parallel)
+        if not shareable(loop):
             return None
-        made = For(s.index, s.extent, body, True, s.reductions)
-        for x in reversed(loops):
-            made = For(x.index, x.extent, [made], parallel=x is loops[0])
-        return made
+        made = {x.symbol.final for x in inside(body) if isinstance(x, Let) and x.fresh}
+        made |= {r.target.final for r in s.reductions if isinstance(r.target, Symbol)}
+        for x in inside(body):
+            if not isinstance(x, (Store, Let, If, For)) or (isinstance(x, For) and x.ordered):
+                return None
+            if isinstance(x, Let) and x.symbol.final not in made:
+                return None
+        adds = any(isinstance(x, Added) for x in inside(body))
+        return loop if adds and self.apart([s.index.final], body) else None
 
     def owner(self, s: For) -> Load | None:
         """Return what a step of a loop changes, if data tell that, and no step needs another's."""
@@ -634,6 +691,29 @@ def _replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
             return Check(number, expr(condition), tuple(map(expr, values)))
         case _:
             raise TypeError(s)
+
+
+def _as_added(s: Statement) -> Statement:
+    """Return a statement that adds to what data tell as one that does so in any order."""
+    match s:
+        case Added():
+            return s
+        case Store(buffer, index, Call(operands=(x, y)) as value) if (
+            value.row.name == "add"
+            and value.dtype == buffer.dtype
+            and buffer.dtype in ATOMIC
+            and any(isinstance(i, Load) for axis in index for i in parts(axis))
+        ):
+            place = Load(buffer, index)
+            if place in (x, y):
+                return Added(buffer, index, y if x == place else x)
+            return s
+        case For(index, extent, body, ordered, reductions, parallel):
+            return For(index, extent, list(map(_as_added, body)), ordered, reductions, parallel)
+        case If(condition, then, orelse):
+            return If(condition, list(map(_as_added, then)), list(map(_as_added, orelse)))
+        case _:
+            return s
 
 
 def _within(x: Expr, loop: For) -> bool:
