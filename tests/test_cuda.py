@@ -18,6 +18,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import Mode, function
 from gradcore.errors import CompileError, ModeError
+from gradcore.ops.reduce import Recurrence
 from gradcore_c import compiler
 from gradcore_cuda import checking, host
 
@@ -62,6 +63,10 @@ def running_sums():
     return [M], [T.cumsum(M, axis=0), T.cumsum(M, axis=1)]
 
 
+def running_rows():
+    return [M, v], [T.cumsum(T.exp(M), axis=1), T.cumsum(v), T.cumprod(v)]
+
+
 def scan_gradient():
     powers, _ = gradcore.scan(
         lambda power: power * x, outputs_info=T.ones_like(x), n_steps=n, non_sequences=[]
@@ -92,7 +97,7 @@ def choice():
 
 PROGRAMS = [
     logistic_gradient, softmax_rows, column_sums, full_sum, layer_norm_gradient, running_sums,
-    scan_gradient, rnn_until, gather_and_scatter, scatter_in_any_order, choice,
+    running_rows, scan_gradient, rnn_until, gather_and_scatter, scatter_in_any_order, choice,
 ]  # fmt: skip
 
 
@@ -290,6 +295,38 @@ def test_scatters_keep_the_order(threads):
         last[place] = value
     np.testing.assert_array_equal(found[0], last)
     np.testing.assert_array_equal(found[1], expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7, 32, 33, 100, 128])
+@pytest.mark.parametrize("length", [0, 1, 5, 31, 32, 33, 300])
+def test_running_sums_of_any_length(threads, length):
+    """Integers show it exactly; a running sum of a running sum needs the first one's result."""
+    rows, x = T.lmatrix("rows"), T.fmatrix("x")
+    outputs = [
+        T.cumsum(rows, axis=1),
+        T.cumsum(T.cumprod(rows, axis=1), axis=1) + rows[:, ::-1],
+        T.cumsum(rows.flatten()),
+        T.cumsum(x, axis=1) / T.sum(x, axis=1, keepdims=True),
+        T.grad(T.sum(T.cumsum(T.exp(x), axis=1) ** 2), x),
+    ]
+    mode = Mode("cuda", runtime="host", threads=threads, order="mixed")
+    drawn = np.random.default_rng(length)
+    given = [
+        drawn.integers(-3, 4, (5, length)),
+        drawn.uniform(0.5, 1.5, (5, length)).astype("float32"),
+    ]
+    f = function([rows, x], outputs, mode=mode)
+    assert threads == 1 or "gc_running_add_i64" in f.source
+    expected = function([rows, x], outputs, mode="numpy")(*given)
+    for a, b in zip(f(*given), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5 if a.dtype.kind == "f" else 0)
+
+
+def test_what_carries_more_stays_in_order():
+    """A step that multiplies what it carries, and adds to that, is none that threads combine."""
+    f = function([v, w], Recurrence(0)(v, w), mode=HOST)
+    assert "gc_running" not in f.source
+    np.testing.assert_allclose(f([9.0, 2.0, 3.0], [1.0, 1.0, 2.0]), [1, 3, 11])
 
 
 DTYPES = ["float64", "float32", "int64", "int32", "uint64", "uint32", "float16", "int8"]

@@ -50,7 +50,16 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS, Elementwise
-from gradcore_cuda.schedule import Added, Facts, Form, Launch, collapsed, shareable, tiny
+from gradcore_cuda.schedule import (
+    Added,
+    Carried,
+    Facts,
+    Form,
+    Launch,
+    collapsed,
+    shareable,
+    tiny,
+)
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
@@ -201,6 +210,7 @@ class CudaPrinter(Printer):
         self.taken |= WORDS | set(LIBRARY.values())
         self.facts = facts
         self.combining: dict[tuple[str, str], None] = {}
+        self.carrying: dict[tuple[str, str], None] = {}
         self.vector_types: dict[tuple[str, str, int], None] = {}
         self.kernel = _Kernel()
         self.checked = self.checked_before = False
@@ -341,6 +351,8 @@ class CudaPrinter(Printer):
         if isinstance(s, For) and (spread := self.spread(s)):
             loops, body = spread
             return self.owned(loops, body)
+        if isinstance(s, For) and self.facts.running(s):
+            return self.read(iter([s.extent]), None) + self.owned([s], s.body)
         if isinstance(s, Store):
             return self.read(expressions(s), ("one",)) + self.wrote(s, ("one",))
         found = self.read(expressions(s), None)
@@ -404,12 +416,22 @@ class CudaPrinter(Printer):
             return None
         return loops, body
 
+    def shared(self, s: Statement) -> bool:
+        """Return whether a statement is a loop that a group of threads may share."""
+        if not isinstance(s, For):
+            return False
+        return (shareable(s) and not tiny(s)) or self.facts.running(s) is not None
+
     def loop(self, s: For) -> None:
         """Print a loop."""
         kernel = self.kernel
         spread = self.spread(s) if kernel.together else None
         if spread is not None:
             self.shared_loop(*spread)
+            return
+        running = self.facts.running(s) if kernel.together else None
+        if running is not None:
+            self.running_loop(s, *running)
             return
         if kernel.together:
             self.touch(self.read(iter([s.extent]), None))
@@ -491,6 +513,63 @@ class CudaPrinter(Printer):
             self.leave(leave)
             self.unit.depth -= 1
             self.unit.add("}")
+
+    def running_loop(self, s: For, carried: Sequence[Carried], rest: Sequence[Statement]) -> None:
+        """Print a loop that carries registers along: a thread of the group for each step.
+
+        The group goes through as many steps at a time as it has threads, each of which combines
+        what the ones before it have brought.
+        """
+        kernel, add = self.kernel, self.unit.add
+        self.touch([*self.read(iter([s.extent]), None), *self.owned([s], s.body)])
+        kernel.lanes[s.extent] = None
+        if self.counted(s.extent):
+            kernel.extents[s.extent] = None
+        kernel.made.add(s.index.final)
+        kernel.indices.add(s.index.final)
+        i, first, last = self.name(s.index), self.fresh("first"), self.index(s.extent)
+        before = [self.fresh(f"{self.place(c.symbol)}_before") for c in carried]
+        for c, name in zip(carried, before, strict=True):
+            add(f"{scalar.CTYPES[c.symbol.dtype]} {name} = {self.place(c.symbol)};")
+        add(f"for (gc_index {first} = 0; {first} < {last}; {first} += blockDim.x) {{")
+        self.unit.depth += 1
+        add(f"const gc_index {i} = {first} + threadIdx.x;")
+        for x in s.body:
+            if isinstance(x, Let) and x.fresh:
+                kernel.made.add(x.symbol.final)
+                add(f"{scalar.CTYPES[x.symbol.dtype]} {self.name(x.symbol)};")
+        for c, name in zip(carried, before, strict=True):
+            own, dtype, all_of = self.place(c.symbol), c.symbol.dtype, self.fresh("all")
+            identity = identity_of(c.row, dtype)
+            brought = Let(c.symbol, c.brought, fresh=False)
+            add(f"{own} = {scalar.literal(identity.value, dtype)};")
+            self.own_step([*c.before, brought], f"{i} < {last}")
+            self.carrying[c.row.name, dtype] = None
+            add(
+                f"{scalar.CTYPES[dtype]} {all_of};",
+                f"{own} = gc_running_{c.row.name}_{_suffix(dtype)}({own}, &{all_of});",
+                f"{own} = {self.scalar(c.row, [dtype, dtype], dtype, [name, own])};",
+                f"{name} = {self.scalar(c.row, [dtype, dtype], dtype, [name, all_of])};",
+            )
+        if rest:
+            self.own_step(rest, f"{i} < {last}")
+        self.unit.depth -= 1
+        add("}")
+        for c, name in zip(carried, before, strict=True):
+            add(f"{self.place(c.symbol)} = {name};")
+
+    def own_step(self, given: Sequence[Statement], condition: str) -> None:
+        """Print what a thread does for the step that is its own, if there is one."""
+        kernel = self.kernel
+        kernel.together = False
+        self.unit.add(f"if ({condition}) {{")
+        self.unit.depth += 1
+        self.statements(
+            [Let(x.symbol, x.value, fresh=False) if isinstance(x, Let) else x for x in given]
+        )
+        self.unit.depth -= 1
+        self.unit.add("}")
+        kernel.together = True
 
     def counting(
         self, loops: Sequence[For], first: str, every: str, body: Sequence[Statement], flag: str
@@ -727,10 +806,7 @@ class CudaPrinter(Printer):
         kernel.leaves.append(end)
         single = False
         if launch.form is Form.BLOCK:
-            single = not any(
-                isinstance(s, For) and shareable(s) and not tiny(s)
-                for s in inside(launch.statements)
-            )
+            single = not any(map(self.shared, inside(launch.statements)))
             kernel.together = not single
             self.statements(launch.statements)
             self.keep(not single)
@@ -807,9 +883,7 @@ class CudaPrinter(Printer):
         loops, body = collapsed(loop) if launch.form is Form.STEPS else ([loop], loop.body)
         reductions = combined_in(loops)
         registers = [r for r in reductions if isinstance(r.target, Symbol)]
-        kernel.together = launch.form is Form.PARTS or any(
-            isinstance(s, For) and shareable(s) and not tiny(s) for s in inside(body)
-        )
+        kernel.together = launch.form is Form.PARTS or any(map(self.shared, inside(body)))
         unit = self.unit
         for r in registers:
             start, _ = self.start(r)
@@ -1071,7 +1145,10 @@ class CudaPrinter(Printer):
     # units --------------------------------------------------------------------------------------
     def text(self, title: str, kernels: Sequence[Printed]) -> str:
         """Return kernels as a unit."""
-        helpers = [self.combined(name, dtype) for name, dtype in self.combining]
+        helpers = [
+            *(self.combined(name, dtype) for name, dtype in self.combining),
+            *(self.running(name, dtype) for name, dtype in self.carrying),
+        ]
         functions = self.definitions()
         parts = [
             f"/* {comment(title)} */",
@@ -1133,6 +1210,43 @@ static __device__ inline {ctype} gc_group_{both}({ctype} x) {{
 }}
 static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
     return gc_all_{both}(x, gc_thread(), gc_threads());
+}}
+"""
+
+    def running(self, name: str, dtype: str) -> str:
+        """Return the function that combines a value with those of all threads before.
+
+        Where ``total`` is, each thread gets what those of all threads combine to.
+        """
+        ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
+        own, total = (
+            self.scalar(ROWS[name], [dtype, dtype], dtype, ["y", other]) for other in ("x", "z")
+        )
+        return f"""\
+static __device__ inline {ctype} gc_running_{name}_{_suffix(dtype)}({ctype} x, {ctype} *total) {{
+    __shared__ {ctype} all[32];
+    const int lane = threadIdx.x, lanes = blockDim.x, here = gc_thread() % 32;
+    const int place = lanes > 32 ? here : lane;
+    const unsigned mask = gc_mask(lane, lanes);
+    for (int k = 1; k < 32 && k < lanes; k *= 2) {{
+        const {ctype} y = ({ctype})gc_pick_{code}(mask, x, place < k ? here : here - k);
+        if (place >= k) x = {own};
+    }}
+    if (lanes <= 32) {{
+        *total = ({ctype})gc_pick_{code}(mask, x, here - lane + lanes - 1);
+        return x;
+    }}
+    if (here == 31 || lane == lanes - 1) all[lane / 32] = x;
+    __syncthreads();
+    {ctype} y = all[0];
+    for (int k = 1; k < (lanes + 31) / 32; k++) {{
+        const {ctype} z = all[k];
+        if (k == lane / 32) x = {own};
+        y = {total};
+    }}
+    *total = y;
+    __syncthreads();
+    return x;
 }}
 """
 

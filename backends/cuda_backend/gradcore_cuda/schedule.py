@@ -78,6 +78,10 @@ ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
 """The dtypes of elements that many threads may add to at a time."""
 
 
+ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
+"""The rows of which threads may combine neighbours before what comes first is known."""
+
+
 class Form(enum.Enum):
     """How the threads of a launch share the work."""
 
@@ -94,6 +98,19 @@ class Form(enum.Enum):
 @dataclass(eq=False, slots=True)
 class Added(Store):
     """``buffer[index] += value``, while other threads may add to the same element."""
+
+
+@dataclass(eq=False)
+class Carried:
+    """``symbol = row(symbol, brought)``, once in each step of a loop.
+
+    before : the statements since the last such one.
+    """
+
+    before: list[Statement]
+    symbol: Symbol
+    row: Elementwise
+    brought: Expr
 
 
 @dataclass(eq=False)
@@ -366,6 +383,41 @@ class Facts:
                 )
         alone = all(len(places[m]) == 1 and None not in places[m] for m in written)
         return alone and added.isdisjoint(places)
+
+    def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+        """Return what the steps of a loop carry along, and the statements after that.
+
+        None: a step needs more of the one before than registers that rows combine.
+        """
+        if not s.ordered or tiny(s):
+            return None
+        body = list(inside(s.body))
+        made = {x.symbol.final for x in body if isinstance(x, Let) and x.fresh}
+        waiting = {x.symbol.final for x in s.body if isinstance(x, Let) and not x.fresh} - made
+        changed = [x.symbol.final for x in body if isinstance(x, Let)]
+        found: list[Carried] = []
+        rest: list[Statement] = []
+        for x in s.body:
+            if isinstance(x, Let) and x.symbol.final in waiting:
+                made_of = _carried(x)
+                if made_of is None or changed.count(x.symbol.final) > 1:
+                    return None
+                waiting.discard(x.symbol.final)
+                made.add(x.symbol.final)
+                found.append(Carried(rest, x.symbol.final, *made_of))
+                needed, rest = [made_of[1]], []
+            else:
+                needed = [e for y in inside([x]) for e in expressions(y)]
+                rest.append(x)
+            if any(y.final in waiting for e in needed for y in parts(e) if isinstance(y, Symbol)):
+                return None
+        if not found or any(
+            not isinstance(x, (Store, Let, If))
+            or (isinstance(x, Let) and x.symbol.final not in made)
+            for x in body
+        ):
+            return None
+        return (found, rest) if self.apart([s.index.final], s.body) else None
 
     def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements whose scatters add in any order."""
@@ -691,6 +743,19 @@ def _replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
             return Check(number, expr(condition), tuple(map(expr, values)))
         case _:
             raise TypeError(s)
+
+
+def _carried(s: Let) -> tuple[Elementwise, Expr] | None:
+    """Return the row that combines a register with something else, and that."""
+    match s.value:
+        case Call(operands=(x, y)) as value if (
+            value.row.name in ASSOCIATIVE and value.dtype == x.dtype == y.dtype == s.symbol.dtype
+        ):
+            brought = [z for z in (x, y) if s.symbol.final not in parts(z)]
+            own = [z for z in (x, y) if isinstance(z, Symbol) and z.final is s.symbol.final]
+            return (value.row, brought[0]) if len(brought) == len(own) == 1 else None
+        case _:
+            return None
 
 
 def _as_added(s: Statement) -> Statement:
