@@ -385,7 +385,7 @@ class Facts:
         return alone and added.isdisjoint(places)
 
     def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
-        """Return what the steps of a loop carry along, and the statements after that.
+        """Return what the steps of a loop along the last axis carry, and the statements after that.
 
         None: a step needs more of the one before than registers that rows combine.
         """
@@ -411,6 +411,10 @@ class Facts:
                 rest.append(x)
             if any(y.final in waiting for e in needed for y in parts(e) if isinstance(y, Symbol)):
                 return None
+        last = s.index.final
+        stores = [x for x in body if isinstance(x, Store)]
+        if not stores or any(not x.index or x.index[-1] != last for x in stores):
+            return None  # neighbours are in other loops, whose threads take turns better
         if not found or any(
             not isinstance(x, (Store, Let, If))
             or (isinstance(x, Let) and x.symbol.final not in made)
