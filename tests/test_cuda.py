@@ -67,6 +67,10 @@ def running_rows():
     return [M, v], [T.cumsum(T.exp(M), axis=1), T.cumsum(v), T.cumprod(v)]
 
 
+def transposed():
+    return [M, v], M.T * v[:, None]
+
+
 def scan_gradient():
     powers, _ = gradcore.scan(
         lambda power: power * x, outputs_info=T.ones_like(x), n_steps=n, non_sequences=[]
@@ -97,7 +101,8 @@ def choice():
 
 PROGRAMS = [
     logistic_gradient, softmax_rows, column_sums, full_sum, layer_norm_gradient, running_sums,
-    running_rows, scan_gradient, rnn_until, gather_and_scatter, scatter_in_any_order, choice,
+    running_rows, transposed, scan_gradient, rnn_until, gather_and_scatter, scatter_in_any_order,
+    choice,
 ]  # fmt: skip
 
 
@@ -327,6 +332,26 @@ def test_what_carries_more_stays_in_order():
     f = function([v, w], Recurrence(0)(v, w), mode=HOST)
     assert "gc_running" not in f.source
     np.testing.assert_allclose(f([9.0, 2.0, 3.0], [1.0, 1.0, 2.0]), [1, 3, 11])
+
+
+@pytest.mark.parametrize("threads, order", [(1, "forward"), (7, "backward"), (128, "mixed")])
+def test_transposed_in_tiles(threads, order):
+    """Tiles that end within the array, several arrays of one, and axes beyond the two."""
+    Q = T.itensor3("Q")
+    mode = Mode("cuda", runtime="host", threads=threads, order=order)
+    f = function([M, N], [M.T + N, T.where(M.T > 0, M.T, N)], mode=mode)
+    g = function([Q], Q.transpose(0, 2, 1) + 1, mode=mode)
+    h = function([Q], Q.transpose(2, 1, 0) * 2, mode=mode)
+    joined = function([M, N], T.concatenate([M.T, 2 * N.T], axis=1), mode=mode)
+    assert all("_tile[" in x.source for x in (f, g, h))
+    drawn = np.random.default_rng(0)
+    for a, b in [(37, 45), (16, 16), (3, 50), (64, 64), (0, 40), (33, 100)]:
+        x, y = drawn.normal(size=(a, b)), drawn.normal(size=(b, a))
+        np.testing.assert_array_equal(f(x, y), [x.T + y, np.where(x.T > 0, x.T, y)])
+        np.testing.assert_array_equal(joined(x, 3 * x), np.concatenate([x.T, 6 * x.T], axis=1))
+        q = drawn.integers(0, 99, (a, 3, b)).astype("int32")
+        np.testing.assert_array_equal(g(q), q.transpose(0, 2, 1) + 1)
+        np.testing.assert_array_equal(h(q), q.transpose(2, 1, 0) * 2)
 
 
 DTYPES = ["float64", "float32", "int64", "int32", "uint64", "uint32", "float16", "int8"]

@@ -14,7 +14,7 @@ kind of kernel, which fuses only what the templates know.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TypeAlias
@@ -51,6 +51,7 @@ from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS, Elementwise
 from gradcore_cuda.schedule import (
+    TILE,
     Added,
     Carried,
     Facts,
@@ -192,6 +193,7 @@ class _Kernel:
     leaves: list[_Leave] = field(default_factory=list[_Leave])
     touched: list[tuple[Buffer, bool, Key]] = field(default_factory=list[tuple[Buffer, bool, Key]])
     vectors: dict[Buffer, str] = field(default_factory=dict[Buffer, str])
+    tiles: dict[Load, str] = field(default_factory=dict[Load, str])
     along: tuple[Expr, ...] = ()
     private: set[Buffer] = field(default_factory=set[Buffer])
     together: bool = False
@@ -310,6 +312,8 @@ class CudaPrinter(Printer):
         self.kernel.used[buffer] = None
         if buffer in self.kernel.vectors and tuple(index) == self.kernel.along:
             return self.kernel.vectors[buffer]
+        if (tile := self.kernel.tiles.get(Load(buffer, tuple(index)))) is not None:
+            return tile
         return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
 
     def address(self, buffer: Buffer) -> str:
@@ -813,7 +817,9 @@ class CudaPrinter(Printer):
         else:
             (loop,) = launch.statements
             assert isinstance(loop, For)
-            if launch.owner is not None:
+            if launch.form is Form.TILES:
+                steps = self.tiled_steps(loop)
+            elif launch.owner is not None:
                 steps = self.owned_steps(loop, launch.owner)
             else:
                 steps = self.steps(loop, launch)
@@ -935,6 +941,78 @@ class CudaPrinter(Printer):
         self.unit.depth -= 1
         self.unit.add("}")
         return call(ROWS["minimum"], (loop.extent, integer(OWNERS)), "int64")
+
+    def tiled_steps(self, loop: For) -> Expr:
+        """Print loops of which a block takes a tile at a time; return how many of these there are.
+
+        What lies along the rows of a tile is read along them, and used along its columns.
+        """
+        kernel, add = self.kernel, self.unit.add
+        loops, body = collapsed(loop)
+        across = self.facts.across(loop)
+        assert across is not None
+        row, loads = across
+        column = loops[-1]
+        kernel.made |= {s.index.final for s in loops}
+        kernel.indices |= {s.index.final for s in loops}
+        kernel.extents[product([s.extent for s in loops])] = None
+        kernel.lanes[integer(TILE * TILE)] = None
+        tile, rest = self.fresh("tile"), self.fresh("rest")
+        starts = {s.index.final: self.fresh(f"{self.name(s.index)}_first") for s in (row, column)}
+        steps: Expr = ONE
+        lines: list[str] = []
+        for s in (column, row, *(s for s in loops if s is not row and s is not column)):
+            n, name, end = s.extent, self.name(s.index), ""
+            if s.index.final in starts:
+                n = call(ROWS["int_div"], (n + (TILE - 1), integer(TILE)), "int64")
+                name, end = starts[s.index.final], f" * {TILE}"
+            count = self.index(n, atom=True)
+            lines += [f"const gc_index {name} = {rest} % {count}{end};", f"{rest} /= {count};"]
+            steps = steps * n
+        add(
+            f"for (gc_index {tile} = blockIdx.x; {tile} < {self.index(steps)}; "
+            f"{tile} += gridDim.x) {{"
+        )
+        self.unit.depth += 1
+        add(f"gc_index {rest} = {tile};", *lines[:-1])
+        self.elements_of_tile(starts, column, row)
+        places: dict[Load, str] = {}
+        for x in loads:
+            name = self.fresh(f"{self.name(x.buffer.root)}_tile")
+            ctype = scalar.CTYPES[x.buffer.dtype]
+            kernel.before.append(f"__shared__ {ctype} {name}[{TILE} * {TILE + 1}];")
+            within = " && ".join(
+                f"{self.index(i)} < {self.index(n, atom=True)}"
+                for i, n in zip(x.index, x.buffer.shape, strict=True)
+            )
+            here = f"{name}[k / {TILE} * {TILE + 1} + k % {TILE}]"
+            add(f"    if ({within}) {here} = {self.element(x.buffer, x.index)};")
+            places[x] = f"{name}[k % {TILE} * {TILE + 1} + k / {TILE}]"
+        add("}", "gc_barrier();")
+        self.elements_of_tile(starts, row, column)
+        within = " && ".join(
+            f"{self.name(s.index)} < {self.index(s.extent, atom=True)}" for s in (row, column)
+        )
+        add(f"    if ({within}) {{")
+        self.unit.depth += 2
+        kernel.tiles = places
+        self.statements(body)
+        self.unit.depth -= 2
+        add("    }", "}", "gc_barrier();")
+        self.unit.depth -= 1
+        add("}")
+        return steps
+
+    def elements_of_tile(self, starts: Mapping[Symbol, str], slow: For, fast: For) -> None:
+        """Print the line that starts a loop over a tile, in which neighbours are along ``fast``."""
+        places = [
+            f"{self.name(s.index)} = {starts[s.index.final]} + {text}"
+            for s, text in ((slow, f"k / {TILE}"), (fast, f"k % {TILE}"))
+        ]
+        self.unit.add(
+            f"for (int k = threadIdx.x; k < {TILE * TILE}; k += blockDim.x) {{",
+            f"    const gc_index {', '.join(places)};",
+        )
 
     def vectors(self, loops: Sequence[For], body: Sequence[Statement]) -> list[Buffer]:
         """Return the buffers whose elements lie one after the other, as the steps go."""

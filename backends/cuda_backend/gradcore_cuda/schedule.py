@@ -74,6 +74,12 @@ FEW = 16
 SMALL = 16384
 """How many elements a block goes through at most in a step of a scan."""
 
+TILE = 32
+"""How many elements along each of two axes a block takes to memory that it shares."""
+
+TILES = 4
+"""How many arrays a block takes such parts of, at most."""
+
 ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
 """The dtypes of elements that many threads may add to at a time."""
 
@@ -89,6 +95,8 @@ class Form(enum.Enum):
     """The steps of a loop are shared out among groups of threads."""
     PARTS = enum.auto()
     """So, and each group contributes to arrays of its own, which are combined afterwards."""
+    TILES = enum.auto()
+    """A block takes some steps along two axes, and what lies along the first to shared memory."""
     OWNED = enum.auto()
     """Every group goes through the steps of a loop, and takes those whose target is its own."""
     BLOCK = enum.auto()
@@ -383,6 +391,40 @@ class Facts:
                 )
         alone = all(len(places[m]) == 1 and None not in places[m] for m in written)
         return alone and added.isdisjoint(places)
+
+    def across(self, s: For) -> tuple[For, list[Load]] | None:
+        """Return the loop along which elements lie that the innermost one of a nest jumps over.
+
+        With the elements; None: there are none, or the nest is not one of independent stores.
+        """
+        loops, body = collapsed(s)
+        if any(x.reductions or not self.known(x.extent) for x in loops) or any(
+            not isinstance(x, (Store, Let, If)) or isinstance(x, Added) for x in inside(body)
+        ):
+            return None
+        last = loops[-1].index.final
+        stores = [x for x in inside(body) if isinstance(x, Store)]
+        if any(not x.index or x.index[-1] != last for x in stores):
+            return None
+        written = {self.memory(x.buffer) for x in stores}
+        found: dict[Load, None] = {}
+        for outer in loops[:-1]:
+            first, symbols = outer.index.final, {x.index.final for x in loops}
+            for x in inside(body):
+                for y in (y for e in expressions(x) for y in parts(e)):
+                    if (
+                        isinstance(y, Load)
+                        and y.index
+                        and y.index[-1] == first
+                        and last in y.index
+                        and len(set(y.index)) == len(y.index)
+                        and symbols.issuperset(y.index)
+                        and self.memory(y.buffer) not in written
+                    ):
+                        found[y] = None
+            if found:
+                return outer, list(found)[:TILES]
+        return None
 
     def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
         """Return what the steps of a loop along the last axis carry, and the statements after that.
@@ -862,7 +904,7 @@ class _Scheduler:
             extent = made.told(extent)
         s = For(s.index, extent, s.body, s.ordered, s.reductions, s.parallel)
         if shareable(s):
-            made.launch(Launch(Form.STEPS, [s]))
+            self.share(s, made)
             return
         owner = self.facts.owner(s)
         if owner is not None:
@@ -898,6 +940,23 @@ class _Scheduler:
             return
         made.close()
         made.found.append(Choose(enough, [forms[0]], [forms[1]]))
+
+    def share(self, s: For, made: _Steps) -> None:
+        """Make what runs a loop whose steps are independent."""
+        steps = Launch(Form.STEPS, [s])
+        across = self.facts.across(s)
+        if across is None:
+            made.launch(steps)
+            return
+        extents = (across[0].extent, collapsed(s)[0][-1].extent)
+        both = call(row("minimum"), extents, "int64")
+        wide = call(row("ge"), (both, integer(TILE // 2)), "bool")
+        tiles = Launch(Form.TILES, [s])
+        if isinstance(wide, Literal):
+            made.launch(tiles if wide.value else steps)
+            return
+        made.close()
+        made.found.append(Choose(wide, [tiles], [steps]))
 
 
 class _Steps:
