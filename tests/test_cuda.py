@@ -20,6 +20,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import Mode, function
 from gradcore.errors import CompileError, ModeError
+from gradcore.ops.reduce import Recurrence
 from gradcore_c import compiler
 from gradcore_cuda import checking, host
 
@@ -64,6 +65,14 @@ def running_sums():
     return [M], [T.cumsum(M, axis=0), T.cumsum(M, axis=1)]
 
 
+def running_rows():
+    return [M, v], [T.cumsum(T.exp(M), axis=1), T.cumsum(v), T.cumprod(v)]
+
+
+def transposed():
+    return [M, v], M.T * v[:, None]
+
+
 def scan_gradient():
     powers, _ = gradcore.scan(
         lambda power: power * x, outputs_info=T.ones_like(x), n_steps=n, non_sequences=[]
@@ -84,14 +93,25 @@ def gather_and_scatter():
     return [v, at], T.grad(T.sum(v[at] ** 2), v)
 
 
+def scatter_in_any_order():
+    return gather_and_scatter()
+
+
 def choice():
     return [x, M], T.ifelse(x > 0, T.sin(M), 2 * M)
 
 
 PROGRAMS = [
     logistic_gradient, softmax_rows, column_sums, full_sum, layer_norm_gradient, running_sums,
-    scan_gradient, rnn_until, gather_and_scatter, choice,
+    running_rows, transposed, scan_gradient, rnn_until, gather_and_scatter, scatter_in_any_order,
+    choice,
 ]  # fmt: skip
+
+
+def host_mode(program, **options):
+    if program is scatter_in_any_order:
+        options["deterministic"] = False
+    return Mode("cuda", runtime="host", **options)
 
 
 def own(source):
@@ -103,7 +123,7 @@ def own(source):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_golden(program):
-    found = own(function(*program(), mode=HOST).source)
+    found = own(function(*program(), mode=host_mode(program)).source)
     path = GOLDEN / f"{program.__name__}.cu"
     if os.environ.get(REWRITE):
         path.write_text(found)
@@ -119,7 +139,7 @@ def test_golden(program):
 @pytest.mark.skipif(not checking.compilers(), reason="there is neither NVRTC nor nvcc")
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_kernels_are_cuda(program):
-    text = function(*program(), mode=HOST).source
+    text = function(*program(), mode=host_mode(program)).source
     kernels = text[text.index("/* ") :]
     checking.check(kernels)
     checking.check(f"#define GC_WIDE\n{kernels}")
@@ -145,7 +165,7 @@ def draws(program):
 @pytest.mark.parametrize("order", host.ORDERS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_any_number_of_threads_in_any_order(program, threads, order):
-    mode = Mode("cuda", runtime="host", threads=threads, order=order)
+    mode = host_mode(program, threads=threads, order=order)
     given = draws(program)
     found = function(*program(), mode=mode)(*given)
     expected = function(*program(), mode="numpy")(*given)
@@ -157,8 +177,8 @@ def test_any_number_of_threads_in_any_order(program, threads, order):
 
 def test_indices_of_64_bits(monkeypatch):
     for program in PROGRAMS:
-        narrow = function(*program(), mode=HOST)
-        wide = function(*program(), mode=HOST)
+        narrow = function(*program(), mode=host_mode(program))
+        wide = function(*program(), mode=host_mode(program))
         found = narrow(*draws(program))
         monkeypatch.setattr(host, "LIMIT", 2)
         again = wide(*draws(program))
@@ -265,6 +285,100 @@ def test_options():
         function([x], x * 2, mode=Mode("cuda", runtime="host", order="sideways"))
     with pytest.raises(ModeError, match="'slow'"):
         function([x], x * 2, mode=Mode("cuda", runtime="slow"))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7, 32, 33, 100, 128])
+@pytest.mark.parametrize("length", [0, 1, 5, 31, 32, 33, 300])
+def test_running_sums_of_any_length(threads, length):
+    """Integers show it exactly; a running sum of a running sum needs the first one's result."""
+    rows, x = T.lmatrix("rows"), T.fmatrix("x")
+    outputs = [
+        T.cumsum(rows, axis=1),
+        T.cumsum(T.cumprod(rows, axis=1), axis=1) + rows[:, ::-1],
+        T.cumsum(rows.flatten()),
+        T.cumsum(x, axis=1) / T.sum(x, axis=1, keepdims=True),
+        T.grad(T.sum(T.cumsum(T.exp(x), axis=1) ** 2), x),
+    ]
+    mode = Mode("cuda", runtime="host", threads=threads, order="mixed")
+    drawn = np.random.default_rng(length)
+    given = [
+        drawn.integers(-3, 4, (5, length)),
+        drawn.uniform(0.5, 1.5, (5, length)).astype("float32"),
+    ]
+    f = function([rows, x], outputs, mode=mode)
+    assert threads == 1 or "gc_running_add_i64" in f.source
+    expected = function([rows, x], outputs, mode="numpy")(*given)
+    for a, b in zip(f(*given), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5 if a.dtype.kind == "f" else 0)
+
+
+def test_what_carries_more_stays_in_order():
+    """A step that multiplies what it carries, and adds to that, is none that threads combine."""
+    f = function([v, w], Recurrence(0)(v, w), mode=HOST)
+    assert "gc_running" not in f.source
+    np.testing.assert_allclose(f([9.0, 2.0, 3.0], [1.0, 1.0, 2.0]), [1, 3, 11])
+
+
+@pytest.mark.parametrize("threads, order", [(1, "forward"), (7, "backward"), (128, "mixed")])
+def test_transposed_in_tiles(threads, order):
+    """Tiles that end within the array, several arrays of one, and axes beyond the two."""
+    Q = T.itensor3("Q")
+    mode = Mode("cuda", runtime="host", threads=threads, order=order)
+    f = function([M, N], [M.T + N, T.where(M.T > 0, M.T, N)], mode=mode)
+    g = function([Q], Q.transpose(0, 2, 1) + 1, mode=mode)
+    h = function([Q], Q.transpose(2, 1, 0) * 2, mode=mode)
+    joined = function([M, N], T.concatenate([M.T, 2 * N.T], axis=1), mode=mode)
+    assert all("_tile[" in x.source for x in (f, g, h))
+    drawn = np.random.default_rng(0)
+    for a, b in [(37, 45), (16, 16), (3, 50), (64, 64), (0, 40), (33, 100)]:
+        x, y = drawn.normal(size=(a, b)), drawn.normal(size=(b, a))
+        np.testing.assert_array_equal(f(x, y), [x.T + y, np.where(x.T > 0, x.T, y)])
+        np.testing.assert_array_equal(joined(x, 3 * x), np.concatenate([x.T, 6 * x.T], axis=1))
+        q = drawn.integers(0, 99, (a, 3, b)).astype("int32")
+        np.testing.assert_array_equal(g(q), q.transpose(0, 2, 1) + 1)
+        np.testing.assert_array_equal(h(q), q.transpose(2, 1, 0) * 2)
+
+
+DTYPES = ["float64", "float32", "int64", "int32", "uint64", "uint32", "float16", "int8"]
+
+
+@pytest.mark.parametrize("threads, order", [(1, "forward"), (7, "backward"), (64, "mixed")])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scatters_in_any_order(dtype, threads, order):
+    """Many threads add where there is an atomic; where there is none, the order stays."""
+    base, values = T.matrix("base", dtype), T.matrix("values", dtype)
+    rows, columns = T.lvector("rows"), T.lvector("columns")
+    added = [
+        T.inc_subtensor(base[rows], values),
+        T.inc_subtensor(base[rows, columns], values[:, 0]),
+        T.inc_subtensor(base[:, rows], values.max()),
+    ]
+    mode = Mode("cuda", runtime="host", deterministic=False, threads=threads, order=order)
+    inputs, drawn = [base, values, rows, columns], np.random.default_rng(1)
+    f = function(inputs, added, mode=mode)
+    assert f.source.count(" atomicAdd(&") + f.source.count(" atomicAdd((") == (
+        0 if dtype in ("float16", "int8") else 3
+    )
+    given = [
+        drawn.integers(0, 3, (9, 40)).astype(dtype),
+        drawn.integers(0, 3, (50, 40)).astype(dtype),
+        drawn.integers(-9, 9, 50),
+        drawn.integers(0, 40, 50),
+    ]
+    expected = function(inputs, added, mode="numpy")(*given)
+    for a, b in zip(f(*given), expected, strict=True):
+        assert a.dtype == dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_scatters_read_stays_in_order():
+    """A sum that reads what it adds to, or stores it elsewhere, does not go to many threads."""
+    last = T.set_subtensor(v[at], w)
+    mode = Mode("cuda", runtime="host", deterministic=False)
+    assert " atomicAdd(&" not in own(function([v, w, at], last, mode=mode).source)
+    for program in PROGRAMS:
+        source = own(function(*program(), mode=host_mode(program)).source)
+        assert (" atomicAdd(&" in source) == (program is scatter_in_any_order)
 
 
 @pytest.mark.parametrize("threads", [1, 7, 64])

@@ -32,6 +32,8 @@ class CudaBackend(LoopBackend):
     native : whether functions return arrays of CuPy even if no argument is on the device.
     tf32 : whether products of float32 may round their operands to 10 bits, which is faster.
     synchronous : whether each kernel is waited for, so that one that fails is named.
+    deterministic : whether scatters add in order; else with atomics, which is faster, and rounds
+        otherwise at each call.
     runtime : "cupy", or "host": the same text on the CPU, to test it where there is no GPU.
     threads : how many threads a block has at most; 0: what suits the kernel.
     order : in which order the runtime "host" runs threads: "forward", "backward" or "mixed".
@@ -41,6 +43,7 @@ class CudaBackend(LoopBackend):
     native: bool = False
     tf32: bool = False
     synchronous: bool = False
+    deterministic: bool = True
     runtime: str = "cupy"
     threads: int = 0
     order: str = "forward"
@@ -121,7 +124,7 @@ class CudaBackend(LoopBackend):
 
     def renderer(self) -> CudaRenderer:
         """Return what prints kernels and their host program."""
-        return CudaRenderer()
+        return CudaRenderer(self.deterministic)
 
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a function of arrays."""

@@ -14,7 +14,7 @@ kind of kernel, which fuses only what the templates know.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TypeAlias
@@ -50,7 +50,17 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS, Elementwise
-from gradcore_cuda.schedule import Facts, Form, Launch, collapsed, shareable, tiny
+from gradcore_cuda.schedule import (
+    TILE,
+    Added,
+    Carried,
+    Facts,
+    Form,
+    Launch,
+    collapsed,
+    shareable,
+    tiny,
+)
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
@@ -84,6 +94,9 @@ LIBRARY: dict[str, str] = {
     },
 }  # fmt: skip
 """CUDA's functions whose documented errors are within those that rows declare."""
+
+ATOMIC_TYPES: dict[str, str] = dict.fromkeys(("int64", "uint64"), "unsigned long long")
+"""What CUDA adds to where many threads do, where that is another type of the same bits."""
 
 OWNERS = 2048
 """How many groups own targets of a scatter at most: each looks at all of its steps."""
@@ -180,6 +193,7 @@ class _Kernel:
     leaves: list[_Leave] = field(default_factory=list[_Leave])
     touched: list[tuple[Buffer, bool, Key]] = field(default_factory=list[tuple[Buffer, bool, Key]])
     vectors: dict[Buffer, str] = field(default_factory=dict[Buffer, str])
+    tiles: dict[Load, str] = field(default_factory=dict[Load, str])
     along: tuple[Expr, ...] = ()
     private: set[Buffer] = field(default_factory=set[Buffer])
     together: bool = False
@@ -198,6 +212,7 @@ class CudaPrinter(Printer):
         self.taken |= WORDS | set(LIBRARY.values())
         self.facts = facts
         self.combining: dict[tuple[str, str], None] = {}
+        self.carrying: dict[tuple[str, str], None] = {}
         self.vector_types: dict[tuple[str, str, int], None] = {}
         self.kernel = _Kernel()
         self.checked = self.checked_before = False
@@ -297,6 +312,8 @@ class CudaPrinter(Printer):
         self.kernel.used[buffer] = None
         if buffer in self.kernel.vectors and tuple(index) == self.kernel.along:
             return self.kernel.vectors[buffer]
+        if (tile := self.kernel.tiles.get(Load(buffer, tuple(index)))) is not None:
+            return tile
         return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
 
     def address(self, buffer: Buffer) -> str:
@@ -338,6 +355,8 @@ class CudaPrinter(Printer):
         if isinstance(s, For) and (spread := self.spread(s)):
             loops, body = spread
             return self.owned(loops, body)
+        if isinstance(s, For) and self.facts.running(s):
+            return self.read(iter([s.extent]), None) + self.owned([s], s.body)
         if isinstance(s, Store):
             return self.read(expressions(s), ("one",)) + self.wrote(s, ("one",))
         found = self.read(expressions(s), None)
@@ -401,12 +420,22 @@ class CudaPrinter(Printer):
             return None
         return loops, body
 
+    def shared(self, s: Statement) -> bool:
+        """Return whether a statement is a loop that a group of threads may share."""
+        if not isinstance(s, For):
+            return False
+        return (shareable(s) and not tiny(s)) or self.facts.running(s) is not None
+
     def loop(self, s: For) -> None:
         """Print a loop."""
         kernel = self.kernel
         spread = self.spread(s) if kernel.together else None
         if spread is not None:
             self.shared_loop(*spread)
+            return
+        running = self.facts.running(s) if kernel.together else None
+        if running is not None:
+            self.running_loop(s, *running)
             return
         if kernel.together:
             self.touch(self.read(iter([s.extent]), None))
@@ -488,6 +517,63 @@ class CudaPrinter(Printer):
             self.leave(leave)
             self.unit.depth -= 1
             self.unit.add("}")
+
+    def running_loop(self, s: For, carried: Sequence[Carried], rest: Sequence[Statement]) -> None:
+        """Print a loop that carries registers along: a thread of the group for each step.
+
+        The group goes through as many steps at a time as it has threads, each of which combines
+        what the ones before it have brought.
+        """
+        kernel, add = self.kernel, self.unit.add
+        self.touch([*self.read(iter([s.extent]), None), *self.owned([s], s.body)])
+        kernel.lanes[s.extent] = None
+        if self.counted(s.extent):
+            kernel.extents[s.extent] = None
+        kernel.made.add(s.index.final)
+        kernel.indices.add(s.index.final)
+        i, first, last = self.name(s.index), self.fresh("first"), self.index(s.extent)
+        before = [self.fresh(f"{self.place(c.symbol)}_before") for c in carried]
+        for c, name in zip(carried, before, strict=True):
+            add(f"{scalar.CTYPES[c.symbol.dtype]} {name} = {self.place(c.symbol)};")
+        add(f"for (gc_index {first} = 0; {first} < {last}; {first} += blockDim.x) {{")
+        self.unit.depth += 1
+        add(f"const gc_index {i} = {first} + threadIdx.x;")
+        for x in s.body:
+            if isinstance(x, Let) and x.fresh:
+                kernel.made.add(x.symbol.final)
+                add(f"{scalar.CTYPES[x.symbol.dtype]} {self.name(x.symbol)};")
+        for c, name in zip(carried, before, strict=True):
+            own, dtype, all_of = self.place(c.symbol), c.symbol.dtype, self.fresh("all")
+            identity = identity_of(c.row, dtype)
+            brought = Let(c.symbol, c.brought, fresh=False)
+            add(f"{own} = {scalar.literal(identity.value, dtype)};")
+            self.own_step([*c.before, brought], f"{i} < {last}")
+            self.carrying[c.row.name, dtype] = None
+            add(
+                f"{scalar.CTYPES[dtype]} {all_of};",
+                f"{own} = gc_running_{c.row.name}_{_suffix(dtype)}({own}, &{all_of});",
+                f"{own} = {self.scalar(c.row, [dtype, dtype], dtype, [name, own])};",
+                f"{name} = {self.scalar(c.row, [dtype, dtype], dtype, [name, all_of])};",
+            )
+        if rest:
+            self.own_step(rest, f"{i} < {last}")
+        self.unit.depth -= 1
+        add("}")
+        for c, name in zip(carried, before, strict=True):
+            add(f"{self.place(c.symbol)} = {name};")
+
+    def own_step(self, given: Sequence[Statement], condition: str) -> None:
+        """Print what a thread does for the step that is its own, if there is one."""
+        kernel = self.kernel
+        kernel.together = False
+        self.unit.add(f"if ({condition}) {{")
+        self.unit.depth += 1
+        self.statements(
+            [Let(x.symbol, x.value, fresh=False) if isinstance(x, Let) else x for x in given]
+        )
+        self.unit.depth -= 1
+        self.unit.add("}")
+        kernel.together = True
 
     def counting(
         self, loops: Sequence[For], first: str, every: str, body: Sequence[Statement], flag: str
@@ -618,13 +704,24 @@ class CudaPrinter(Printer):
     def store(self, s: Store) -> None:
         """Print a store: one thread of a group does it."""
         if not self.kernel.together:
-            super().store(s)
+            self.store_here(s)
             return
         self.unit.add("if (threadIdx.x == 0) {")
         self.unit.depth += 1
-        super().store(s)
+        self.store_here(s)
         self.unit.depth -= 1
         self.unit.add("}")
+
+    def store_here(self, s: Store) -> None:
+        """Print a store of the thread itself."""
+        if not isinstance(s, Added):
+            super().store(s)
+            return
+        place, value = f"&{self.element(s.buffer, s.index)}", self.expr(s.value)
+        taken = ATOMIC_TYPES.get(s.buffer.dtype)
+        if taken is not None:
+            place, value = f"({taken} *){place}", f"({taken})({value})"
+        self.unit.add(f"atomicAdd({place}, {value});")
 
     def let(self, s: Let) -> None:
         """Print what sets a register: one of the device's is written back at the end."""
@@ -713,17 +810,16 @@ class CudaPrinter(Printer):
         kernel.leaves.append(end)
         single = False
         if launch.form is Form.BLOCK:
-            single = not any(
-                isinstance(s, For) and shareable(s) and not tiny(s)
-                for s in inside(launch.statements)
-            )
+            single = not any(map(self.shared, inside(launch.statements)))
             kernel.together = not single
             self.statements(launch.statements)
             self.keep(not single)
         else:
             (loop,) = launch.statements
             assert isinstance(loop, For)
-            if launch.owner is not None:
+            if launch.form is Form.TILES:
+                steps = self.tiled_steps(loop)
+            elif launch.owner is not None:
                 steps = self.owned_steps(loop, launch.owner)
             else:
                 steps = self.steps(loop, launch)
@@ -793,9 +889,7 @@ class CudaPrinter(Printer):
         loops, body = collapsed(loop) if launch.form is Form.STEPS else ([loop], loop.body)
         reductions = combined_in(loops)
         registers = [r for r in reductions if isinstance(r.target, Symbol)]
-        kernel.together = launch.form is Form.PARTS or any(
-            isinstance(s, For) and shareable(s) and not tiny(s) for s in inside(body)
-        )
+        kernel.together = launch.form is Form.PARTS or any(map(self.shared, inside(body)))
         unit = self.unit
         for r in registers:
             start, _ = self.start(r)
@@ -847,6 +941,78 @@ class CudaPrinter(Printer):
         self.unit.depth -= 1
         self.unit.add("}")
         return call(ROWS["minimum"], (loop.extent, integer(OWNERS)), "int64")
+
+    def tiled_steps(self, loop: For) -> Expr:
+        """Print loops of which a block takes a tile at a time; return how many of these there are.
+
+        What lies along the rows of a tile is read along them, and used along its columns.
+        """
+        kernel, add = self.kernel, self.unit.add
+        loops, body = collapsed(loop)
+        across = self.facts.across(loop)
+        assert across is not None
+        row, loads = across
+        column = loops[-1]
+        kernel.made |= {s.index.final for s in loops}
+        kernel.indices |= {s.index.final for s in loops}
+        kernel.extents[product([s.extent for s in loops])] = None
+        kernel.lanes[integer(TILE * TILE)] = None
+        tile, rest = self.fresh("tile"), self.fresh("rest")
+        starts = {s.index.final: self.fresh(f"{self.name(s.index)}_first") for s in (row, column)}
+        steps: Expr = ONE
+        lines: list[str] = []
+        for s in (column, row, *(s for s in loops if s is not row and s is not column)):
+            n, name, end = s.extent, self.name(s.index), ""
+            if s.index.final in starts:
+                n = call(ROWS["int_div"], (n + (TILE - 1), integer(TILE)), "int64")
+                name, end = starts[s.index.final], f" * {TILE}"
+            count = self.index(n, atom=True)
+            lines += [f"const gc_index {name} = {rest} % {count}{end};", f"{rest} /= {count};"]
+            steps = steps * n
+        add(
+            f"for (gc_index {tile} = blockIdx.x; {tile} < {self.index(steps)}; "
+            f"{tile} += gridDim.x) {{"
+        )
+        self.unit.depth += 1
+        add(f"gc_index {rest} = {tile};", *lines[:-1])
+        self.elements_of_tile(starts, column, row)
+        places: dict[Load, str] = {}
+        for x in loads:
+            name = self.fresh(f"{self.name(x.buffer.root)}_tile")
+            ctype = scalar.CTYPES[x.buffer.dtype]
+            kernel.before.append(f"__shared__ {ctype} {name}[{TILE} * {TILE + 1}];")
+            within = " && ".join(
+                f"{self.index(i)} < {self.index(n, atom=True)}"
+                for i, n in zip(x.index, x.buffer.shape, strict=True)
+            )
+            here = f"{name}[k / {TILE} * {TILE + 1} + k % {TILE}]"
+            add(f"    if ({within}) {here} = {self.element(x.buffer, x.index)};")
+            places[x] = f"{name}[k % {TILE} * {TILE + 1} + k / {TILE}]"
+        add("}", "gc_barrier();")
+        self.elements_of_tile(starts, row, column)
+        within = " && ".join(
+            f"{self.name(s.index)} < {self.index(s.extent, atom=True)}" for s in (row, column)
+        )
+        add(f"    if ({within}) {{")
+        self.unit.depth += 2
+        kernel.tiles = places
+        self.statements(body)
+        self.unit.depth -= 2
+        add("    }", "}", "gc_barrier();")
+        self.unit.depth -= 1
+        add("}")
+        return steps
+
+    def elements_of_tile(self, starts: Mapping[Symbol, str], slow: For, fast: For) -> None:
+        """Print the line that starts a loop over a tile, in which neighbours are along ``fast``."""
+        places = [
+            f"{self.name(s.index)} = {starts[s.index.final]} + {text}"
+            for s, text in ((slow, f"k / {TILE}"), (fast, f"k % {TILE}"))
+        ]
+        self.unit.add(
+            f"for (int k = threadIdx.x; k < {TILE * TILE}; k += blockDim.x) {{",
+            f"    const gc_index {', '.join(places)};",
+        )
 
     def vectors(self, loops: Sequence[For], body: Sequence[Statement]) -> list[Buffer]:
         """Return the buffers whose elements lie one after the other, as the steps go."""
@@ -1057,7 +1223,10 @@ class CudaPrinter(Printer):
     # units --------------------------------------------------------------------------------------
     def text(self, title: str, kernels: Sequence[Printed]) -> str:
         """Return kernels as a unit."""
-        helpers = [self.combined(name, dtype) for name, dtype in self.combining]
+        helpers = [
+            *(self.combined(name, dtype) for name, dtype in self.combining),
+            *(self.running(name, dtype) for name, dtype in self.carrying),
+        ]
         functions = self.definitions()
         parts = [
             f"/* {comment(title)} */",
@@ -1119,6 +1288,43 @@ static __device__ inline {ctype} gc_group_{both}({ctype} x) {{
 }}
 static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
     return gc_all_{both}(x, gc_thread(), gc_threads());
+}}
+"""
+
+    def running(self, name: str, dtype: str) -> str:
+        """Return the function that combines a value with those of all threads before.
+
+        Where ``total`` is, each thread gets what those of all threads combine to.
+        """
+        ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
+        own, total = (
+            self.scalar(ROWS[name], [dtype, dtype], dtype, ["y", other]) for other in ("x", "z")
+        )
+        return f"""\
+static __device__ inline {ctype} gc_running_{name}_{_suffix(dtype)}({ctype} x, {ctype} *total) {{
+    __shared__ {ctype} all[32];
+    const int lane = threadIdx.x, lanes = blockDim.x, here = gc_thread() % 32;
+    const int place = lanes > 32 ? here : lane;
+    const unsigned mask = gc_mask(lane, lanes);
+    for (int k = 1; k < 32 && k < lanes; k *= 2) {{
+        const {ctype} y = ({ctype})gc_pick_{code}(mask, x, place < k ? here : here - k);
+        if (place >= k) x = {own};
+    }}
+    if (lanes <= 32) {{
+        *total = ({ctype})gc_pick_{code}(mask, x, here - lane + lanes - 1);
+        return x;
+    }}
+    if (here == 31 || lane == lanes - 1) all[lane / 32] = x;
+    __syncthreads();
+    {ctype} y = all[0];
+    for (int k = 1; k < (lanes + 31) / 32; k++) {{
+        const {ctype} z = all[k];
+        if (k == lane / 32) x = {own};
+        y = {total};
+    }}
+    *total = y;
+    __syncthreads();
+    return x;
 }}
 """
 

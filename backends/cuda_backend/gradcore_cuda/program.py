@@ -73,19 +73,25 @@ WORD = 8
 
 
 class CudaRenderer:
-    """Prints a program as kernels and a host program."""
+    """Prints a program as kernels and a host program.
+
+    deterministic : whether scatters keep the order; else they add in the order that comes.
+    """
+
+    def __init__(self, deterministic: bool = True) -> None:
+        self.deterministic = deterministic
 
     def render(self, program: Program) -> Compiled:
         """Return a program as kernels and a host program."""
-        return _HostPrinter(program).compiled()
+        return _HostPrinter(program, self.deterministic).compiled()
 
 
 class _HostPrinter:
     """Prints a host program, and has its kernels printed."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, deterministic: bool) -> None:
         self.program = program
-        self.facts = Facts(program)
+        self.facts = Facts(program, deterministic)
         self.printer = CudaPrinter(self.facts)
         self.printer.taken |= WORDS
         self.kernels: list[Printed] = []

@@ -74,6 +74,19 @@ FEW = 16
 SMALL = 16384
 """How many elements a block goes through at most in a step of a scan."""
 
+TILE = 32
+"""How many elements along each of two axes a block takes to memory that it shares."""
+
+TILES = 4
+"""How many arrays a block takes such parts of, at most."""
+
+ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
+"""The dtypes of elements that many threads may add to at a time."""
+
+
+ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
+"""The rows of which threads may combine neighbours before what comes first is known."""
+
 
 class Form(enum.Enum):
     """How the threads of a launch share the work."""
@@ -82,10 +95,30 @@ class Form(enum.Enum):
     """The steps of a loop are shared out among groups of threads."""
     PARTS = enum.auto()
     """So, and each group contributes to arrays of its own, which are combined afterwards."""
+    TILES = enum.auto()
+    """A block takes some steps along two axes, and what lies along the first to shared memory."""
     OWNED = enum.auto()
     """Every group goes through the steps of a loop, and takes those whose target is its own."""
     BLOCK = enum.auto()
     """One block does it, together."""
+
+
+@dataclass(eq=False, slots=True)
+class Added(Store):
+    """``buffer[index] += value``, while other threads may add to the same element."""
+
+
+@dataclass(eq=False)
+class Carried:
+    """``symbol = row(symbol, brought)``, once in each step of a loop.
+
+    before : the statements since the last such one.
+    """
+
+    before: list[Statement]
+    symbol: Symbol
+    row: Elementwise
+    brought: Expr
 
 
 @dataclass(eq=False)
@@ -178,17 +211,20 @@ class Facts:
     """What is known of a program before it is printed.
 
     program : it, products that no library has written as loops.
+    deterministic : whether scatters keep the order; else they add in the order that comes.
     device : the registers that live on the device.
     needed : the registers that the host must know.
     reads : the inputs of rank 0 whose values the host reads.
     moved : the pointers that kernels move.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, deterministic: bool = True) -> None:
         self.program = program
         self.body = _looped(program.body)
         self._same: dict[Buffer, Buffer] = {}
         self._unite()
+        if not deterministic:
+            self.body = self._in_any_order(self.body)
         self.given: set[Symbol] = {
             n
             for b in (*program.inputs, *program.constants)
@@ -323,13 +359,29 @@ class Facts:
             return None
         if any(not isinstance(x, (Store, Let, If, Check)) for x in inside(body)):
             return None
-        symbols = [x.index.final for x in loops]
+        if any(isinstance(x, Added) for x in inside(body)):
+            return None
+        if not self.apart([x.index.final for x in loops], body):
+            return None
+        made = For(s.index, s.extent, body, True, s.reductions)
+        for x in reversed(loops):
+            made = For(x.index, x.extent, [made], parallel=x is loops[0])
+        return made
+
+    def apart(self, symbols: Sequence[Symbol], body: Sequence[Statement]) -> bool:
+        """Return whether a step touches, of what any of them changes, elements of its own alone.
+
+        symbols : the numbers of a step.  What steps add to may be anywhere, if none reads it.
+        """
         places: dict[Buffer, set[object]] = {}
         written: set[Buffer] = set()
+        added: set[Buffer] = set()
         for x in inside(body):
             accesses = [(y.buffer, y.index) for e in expressions(x) for y in parts(e)
                         if isinstance(y, Load)]  # fmt: skip
-            if isinstance(x, Store):
+            if isinstance(x, Added):
+                added.add(self.memory(x.buffer))
+            elif isinstance(x, Store):
                 accesses.append((x.buffer, x.index))
                 written.add(self.memory(x.buffer))
             for buffer, index in accesses:
@@ -337,12 +389,115 @@ class Facts:
                 places.setdefault(self.memory(buffer), set()).add(
                     None if -1 in axes else (buffer, axes)
                 )
-        if any(len(places[m]) != 1 or None in places[m] for m in written):
+        alone = all(len(places[m]) == 1 and None not in places[m] for m in written)
+        return alone and added.isdisjoint(places)
+
+    def across(self, s: For) -> tuple[For, list[Load]] | None:
+        """Return the loop along which elements lie that the innermost one of a nest jumps over.
+
+        With the elements; None: there are none, or the nest is not one of independent stores.
+        """
+        loops, body = collapsed(s)
+        if any(x.reductions or not self.known(x.extent) for x in loops) or any(
+            not isinstance(x, (Store, Let, If)) or isinstance(x, Added) for x in inside(body)
+        ):
             return None
-        made = For(s.index, s.extent, body, True, s.reductions)
-        for x in reversed(loops):
-            made = For(x.index, x.extent, [made], parallel=x is loops[0])
-        return made
+        last = loops[-1].index.final
+        stores = [x for x in inside(body) if isinstance(x, Store)]
+        if any(not x.index or x.index[-1] != last for x in stores):
+            return None
+        written = {self.memory(x.buffer) for x in stores}
+        found: dict[Load, None] = {}
+        for outer in loops[:-1]:
+            first, symbols = outer.index.final, {x.index.final for x in loops}
+            for x in inside(body):
+                for y in (y for e in expressions(x) for y in parts(e)):
+                    if (
+                        isinstance(y, Load)
+                        and y.index
+                        and y.index[-1] == first
+                        and last in y.index
+                        and len(set(y.index)) == len(y.index)
+                        and symbols.issuperset(y.index)
+                        and self.memory(y.buffer) not in written
+                    ):
+                        found[y] = None
+            if found:
+                return outer, list(found)[:TILES]
+        return None
+
+    def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+        """Return what the steps of a loop along the last axis carry, and the statements after that.
+
+        None: a step needs more of the one before than registers that rows combine.
+        """
+        if not s.ordered or tiny(s):
+            return None
+        body = list(inside(s.body))
+        made = {x.symbol.final for x in body if isinstance(x, Let) and x.fresh}
+        waiting = {x.symbol.final for x in s.body if isinstance(x, Let) and not x.fresh} - made
+        changed = [x.symbol.final for x in body if isinstance(x, Let)]
+        found: list[Carried] = []
+        rest: list[Statement] = []
+        for x in s.body:
+            if isinstance(x, Let) and x.symbol.final in waiting:
+                made_of = _carried(x)
+                if made_of is None or changed.count(x.symbol.final) > 1:
+                    return None
+                waiting.discard(x.symbol.final)
+                made.add(x.symbol.final)
+                found.append(Carried(rest, x.symbol.final, *made_of))
+                needed, rest = [made_of[1]], []
+            else:
+                needed = [e for y in inside([x]) for e in expressions(y)]
+                rest.append(x)
+            if any(y.final in waiting for e in needed for y in parts(e) if isinstance(y, Symbol)):
+                return None
+        last = s.index.final
+        stores = [x for x in body if isinstance(x, Store)]
+        if not stores or any(not x.index or x.index[-1] != last for x in stores):
+            return None  # neighbours are in other loops, whose threads take turns better
+        if not found or any(
+            not isinstance(x, (Store, Let, If))
+            or (isinstance(x, Let) and x.symbol.final not in made)
+            for x in body
+        ):
+            return None
+        return (found, rest) if self.apart([s.index.final], s.body) else None
+
+    def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
+        """Return statements whose scatters add in any order."""
+        found: list[Statement] = []
+        for s in body:
+            match s:
+                case For(index, extent, inner, ordered, reductions, parallel):
+                    inner = self._in_any_order(inner)
+                    made = For(index, extent, inner, ordered, reductions, parallel)
+                    found.append((self._adding(made) if ordered else None) or made)
+                case If(condition, then, orelse):
+                    branches = map(self._in_any_order, (then, orelse))
+                    found.append(If(condition, *branches))
+                case Scope(inner):
+                    found.append(Scope(self._in_any_order(inner)))
+                case _:
+                    found.append(s)
+        return found
+
+    def _adding(self, s: For) -> For | None:
+        """Return a loop whose steps may come in any order, if that they add makes it one."""
+        body = [_as_added(x) for x in s.body]
+        loop = For(s.index, s.extent, body, False, s.reductions, s.parallel)
+        if not shareable(loop):
+            return None
+        made = {x.symbol.final for x in inside(body) if isinstance(x, Let) and x.fresh}
+        made |= {r.target.final for r in s.reductions if isinstance(r.target, Symbol)}
+        for x in inside(body):
+            if not isinstance(x, (Store, Let, If, For)) or (isinstance(x, For) and x.ordered):
+                return None
+            if isinstance(x, Let) and x.symbol.final not in made:
+                return None
+        adds = any(isinstance(x, Added) for x in inside(body))
+        return loop if adds and self.apart([s.index.final], body) else None
 
     def owner(self, s: For) -> Load | None:
         """Return what a step of a loop changes, if data tell that, and no step needs another's."""
@@ -636,6 +791,42 @@ def _replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
             raise TypeError(s)
 
 
+def _carried(s: Let) -> tuple[Elementwise, Expr] | None:
+    """Return the row that combines a register with something else, and that."""
+    match s.value:
+        case Call(operands=(x, y)) as value if (
+            value.row.name in ASSOCIATIVE and value.dtype == x.dtype == y.dtype == s.symbol.dtype
+        ):
+            brought = [z for z in (x, y) if s.symbol.final not in parts(z)]
+            own = [z for z in (x, y) if isinstance(z, Symbol) and z.final is s.symbol.final]
+            return (value.row, brought[0]) if len(brought) == len(own) == 1 else None
+        case _:
+            return None
+
+
+def _as_added(s: Statement) -> Statement:
+    """Return a statement that adds to what data tell as one that does so in any order."""
+    match s:
+        case Added():
+            return s
+        case Store(buffer, index, Call(operands=(x, y)) as value) if (
+            value.row.name == "add"
+            and value.dtype == buffer.dtype
+            and buffer.dtype in ATOMIC
+            and any(isinstance(i, Load) for axis in index for i in parts(axis))
+        ):
+            place = Load(buffer, index)
+            if place in (x, y):
+                return Added(buffer, index, y if x == place else x)
+            return s
+        case For(index, extent, body, ordered, reductions, parallel):
+            return For(index, extent, list(map(_as_added, body)), ordered, reductions, parallel)
+        case If(condition, then, orelse):
+            return If(condition, list(map(_as_added, then)), list(map(_as_added, orelse)))
+        case _:
+            return s
+
+
 def _within(x: Expr, loop: For) -> bool:
     """Return whether an expression depends on what a loop sets."""
     made = {s.index.final for s in inside([loop]) if isinstance(s, For)}
@@ -713,7 +904,7 @@ class _Scheduler:
             extent = made.told(extent)
         s = For(s.index, extent, s.body, s.ordered, s.reductions, s.parallel)
         if shareable(s):
-            made.launch(Launch(Form.STEPS, [s]))
+            self.share(s, made)
             return
         owner = self.facts.owner(s)
         if owner is not None:
@@ -749,6 +940,23 @@ class _Scheduler:
             return
         made.close()
         made.found.append(Choose(enough, [forms[0]], [forms[1]]))
+
+    def share(self, s: For, made: _Steps) -> None:
+        """Make what runs a loop whose steps are independent."""
+        steps = Launch(Form.STEPS, [s])
+        across = self.facts.across(s)
+        if across is None:
+            made.launch(steps)
+            return
+        extents = (across[0].extent, collapsed(s)[0][-1].extent)
+        both = call(row("minimum"), extents, "int64")
+        wide = call(row("ge"), (both, integer(TILE // 2)), "bool")
+        tiles = Launch(Form.TILES, [s])
+        if isinstance(wide, Literal):
+            made.launch(tiles if wide.value else steps)
+            return
+        made.close()
+        made.found.append(Choose(wide, [tiles], [steps]))
 
 
 class _Steps:

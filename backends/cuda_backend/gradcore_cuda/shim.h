@@ -53,12 +53,21 @@ static inline void __syncwarp(unsigned mask) {
 
 static inline void __threadfence(void) {}
 
-static inline unsigned atomicAdd_unsigned(unsigned *at, unsigned x) {
-    const unsigned old = *at;
-    *at = old + x;
-    return old;
-}
-#define atomicAdd(at, x) atomicAdd_unsigned(at, x)
+#define GC_ATOMIC_ADD(type, code) \
+    static inline type gc_atomic_add_##code(type *at, type x) { \
+        const type old = *at; \
+        *at = old + x; \
+        return old; \
+    }
+GC_ATOMIC_ADD(int, i32)
+GC_ATOMIC_ADD(unsigned, u32)
+GC_ATOMIC_ADD(unsigned long long, u64)
+GC_ATOMIC_ADD(float, f32)
+GC_ATOMIC_ADD(double, f64)
+#define atomicAdd(at, x) \
+    _Generic((at), int *: gc_atomic_add_i32, unsigned *: gc_atomic_add_u32, \
+        unsigned long long *: gc_atomic_add_u64, float *: gc_atomic_add_f32, \
+        double *: gc_atomic_add_f64)(at, x)
 
 static inline int atomicCAS(int *at, int expected, int x) {
     const int old = *at;
