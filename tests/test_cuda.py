@@ -401,7 +401,8 @@ def test_scatters_keep_the_order(threads):
 TUTORIAL = """
 import sys, gradcore, pytest
 gradcore.config.mode = gradcore.Mode("cuda", runtime="host", threads=7)
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))
+quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+sys.exit(pytest.main([*quiet, *sys.argv[1:]]))
 """
 
 
