@@ -50,17 +50,9 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS, Elementwise
-from gradcore_cuda.schedule import (
-    TILE,
-    Added,
-    Carried,
-    Facts,
-    Form,
-    Launch,
-    collapsed,
-    shareable,
-    tiny,
-)
+from gradcore_cuda.facts import Facts
+from gradcore_cuda.loops import Added, Carried, collapsed, shareable, tiny
+from gradcore_cuda.schedule import TILE, Form, Launch
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
@@ -348,7 +340,17 @@ class CudaPrinter(Printer):
             else:
                 continue
             break
-        kernel.touched += [a for a in accesses if a not in kernel.touched]
+        self.note(accesses)
+
+    def note(self, accesses: Sequence[tuple[Buffer, bool, Key]]) -> None:
+        """Note that elements have been touched since threads last waited for each other."""
+        touched = self.kernel.touched
+        touched += [a for a in accesses if a not in touched]
+
+    def touched_in(self, body: Sequence[Statement]) -> None:
+        """Note what statements that are run again and again touch."""
+        for s in body:
+            self.note(self.accesses(s))
 
     def accesses(self, s: Statement) -> list[tuple[Buffer, bool, Key]]:
         """Return what a statement, run together, touches, and which thread does."""
@@ -439,16 +441,14 @@ class CudaPrinter(Printer):
             return
         if kernel.together:
             self.touch(self.read(iter([s.extent]), None))
-            for inner in s.body:
-                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+            self.touched_in(s.body)
         self.unit.add(self.header(s))
         self.unit.depth += 1
         self.statements(s.body)
         self.unit.depth -= 1
         self.unit.add("}")
         if kernel.together:
-            for inner in s.body:
-                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+            self.touched_in(s.body)
 
     def header(self, s: For) -> str:
         """Return the line that a loop starts with."""
@@ -699,7 +699,7 @@ class CudaPrinter(Printer):
             self.unit.add("} else {")
             self.block(orelse)
         self.unit.add("}")
-        kernel.touched += [a for a in after if a not in kernel.touched]
+        self.note(after)
 
     def store(self, s: Store) -> None:
         """Print a store: one thread of a group does it."""
@@ -899,8 +899,7 @@ class CudaPrinter(Printer):
             unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
         ends = self.parts(reductions) if launch.form is Form.PARTS else []
         if kernel.together:
-            for inner in body:
-                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+            self.touched_in(body)
         first = "blockIdx.x * blockDim.y + threadIdx.y"
         steps = product([s.extent for s in loops])
         if not kernel.together and (found := self.vectors(loops, body)):
@@ -935,8 +934,7 @@ class CudaPrinter(Printer):
         mine = "blockIdx.x * blockDim.y + threadIdx.y"
         self.unit.add(f"if ((unsigned){number} % groups != {mine}) continue;")
         if kernel.together:
-            for inner in loop.body:
-                kernel.touched += [a for a in self.accesses(inner) if a not in kernel.touched]
+            self.touched_in(loop.body)
         self.statements(loop.body)
         self.unit.depth -= 1
         self.unit.add("}")

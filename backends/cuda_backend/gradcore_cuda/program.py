@@ -37,11 +37,11 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.render import stride
 from gradcore_cuda import runtime
+from gradcore_cuda.facts import Facts, python
 from gradcore_cuda.printing import CudaPrinter, Parameter, Printed
 from gradcore_cuda.runtime import Compiled, Kernel
 from gradcore_cuda.schedule import (
     Choose,
-    Facts,
     Fetch,
     Form,
     Launch,
@@ -49,7 +49,6 @@ from gradcore_cuda.schedule import (
     Scoped,
     Step,
     Tell,
-    python,
     schedule,
 )
 
