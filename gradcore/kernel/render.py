@@ -511,5 +511,6 @@ def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
 def _told(extent: Expr, inside: set[Symbol]) -> Expr:
     """Return an extent if it does not depend on those ``inside``, or what bounds it, or 1."""
     if isinstance(extent, Call) and extent.row.name == "minimum":
-        return max((_told(x, inside) for x in extent.operands), key=lambda x: x != ONE)
+        bounds = (_told(x, inside) for x in extent.operands)
+        return next((x for x in bounds if x != ONE), ONE)
     return ONE if any(isinstance(x, Load) or x in inside for x in terms(extent)) else extent

@@ -13,8 +13,8 @@ elements are still near:
                                         for j: y[row, j] = b[row]
 
 The decision: whether there are strips depends on the rows, at run time: of long ones a strip has
-one.  Rejected: whole arrays of scalars, between passes over all elements that have gone
-out of the cache.
+one.  Rejected: whole arrays of scalars, between passes over all elements that have gone out of the
+cache.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from gradcore.kernel.ir import (
     integer,
     parts,
 )
+from gradcore.kernel.lowering import is_arithmetic
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import row
 
@@ -109,9 +110,7 @@ def _groups(body: Sequence[Statement]) -> list[_Group]:
 def _costly(s: Statement) -> bool:
     """Return whether a statement calls a function."""
     return isinstance(s, (Let, Store)) and any(
-        isinstance(x, Call) and "@" in str(x.row.code or "@")
-        for e in expressions(s)
-        for x in parts(e)
+        isinstance(x, Call) and not is_arithmetic(x.row) for e in expressions(s) for x in parts(e)
     )
 
 
