@@ -6,7 +6,6 @@ written anew by ``GRADCORE_REWRITE_GOLDEN=1 pytest tests/test_c.py``, and read b
 
 import copy
 import dataclasses
-import difflib
 import gc
 import json
 import os
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_files import PROGRAMS, compare
 
 import gradcore
 import gradcore.tensor as T
@@ -35,8 +35,6 @@ pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason=str(compiler.unavailable())
 )
 
-GOLDEN = Path(__file__).parent / "golden"
-REWRITE = "GRADCORE_REWRITE_GOLDEN"
 ONE, TWO = gradcore.Mode("c", threads=1), gradcore.Mode("c", threads=2)
 
 x, a = T.dscalar("x"), T.dscalar("a")
@@ -62,50 +60,6 @@ class Seen(Op):
 
 
 # the text ---------------------------------------------------------------------------------------
-def logistic_gradient():
-    return [M], T.grad(T.sum(1 / (1 + T.exp(-M))), M)
-
-
-def softmax_rows():
-    return [M], T.softmax(M)
-
-
-def column_sums():
-    return [M], M.sum(axis=0)
-
-
-def scan_gradient():
-    n = T.lscalar("n")
-    powers, _ = gradcore.scan(
-        lambda power: power * x, outputs_info=T.ones_like(x), n_steps=n, non_sequences=[]
-    )
-    return [x, n], T.grad(powers[-1], x)
-
-
-def rnn_until():
-    def step(drive, h, weights):
-        h = T.tanh(drive + T.dot(h, weights))
-        return h, gradcore.until(h.sum() > 5)
-
-    states, _ = gradcore.scan(step, sequences=M, outputs_info=v, non_sequences=N)
-    return [M, v, N], states
-
-
-def gather_and_scatter():
-    at = T.lvector("at")
-    return [v, at], T.grad(T.sum(v[at] ** 2), v)
-
-
-def choice():
-    return [x, M], T.ifelse(x > 0, T.sin(M), 2 * M)
-
-
-PROGRAMS = [
-    logistic_gradient, softmax_rows, column_sums, scan_gradient, rnn_until, gather_and_scatter,
-    choice,
-]  # fmt: skip
-
-
 def own(source):
     """Return a text without what all share: the includes and the functions of mathematics."""
     title, _, rest = source.partition("\n")
@@ -115,16 +69,7 @@ def own(source):
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_golden(program):
     found = own(function(*program(), mode="c").source)
-    path = GOLDEN / f"{program.__name__}.c"
-    if os.environ.get(REWRITE):
-        path.write_text(found)
-    kept = path.read_text() if path.exists() else ""
-    difference = difflib.unified_diff(
-        kept.splitlines(), found.splitlines(), f"tests/golden/{path.name}", "printed now", "", "", 3
-    )
-    assert kept == found, "\n".join(
-        [*difference, f"if this is meant: {REWRITE}=1 pytest tests/test_c.py, and read git diff"]
-    )
+    compare(found, f"{program.__name__}.c")
 
 
 def in_a_new_process(program, **environment):
@@ -145,8 +90,9 @@ def test_the_text_depends_on_the_graph_alone():
     program = f"""
     import json, sys
     sys.path.insert(0, {str(Path(__file__).parent)!r})
-    import test_c
-    print(json.dumps([test_c.function(*p(), mode="c").source for p in test_c.PROGRAMS]))
+    import gradcore
+    from golden_files import PROGRAMS
+    print(json.dumps([gradcore.function(*p(), mode="c").source for p in PROGRAMS]))
     """
     here = [function(*p(), mode="c").source for p in PROGRAMS]
     for seed in ("0", "1"):
@@ -163,8 +109,8 @@ def test_a_warm_start_runs_no_compiler(tmp_path):
         original(self, *args, **kwargs)
     subprocess.Popen.__init__ = counted
     sys.path.insert(0, {str(Path(__file__).parent)!r})
-    import test_c
-    f = test_c.function(*test_c.softmax_rows(), mode="c")
+    import gradcore, golden_files
+    f = gradcore.function(*golden_files.softmax_rows(), mode="c")
     print(json.dumps([len(started), f([[0.0, 0.0]]).tolist()]))
     """
     store = {"GRADCORE_CACHE_DIR": str(tmp_path / "store")}
@@ -293,7 +239,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("program", [logistic_gradient, softmax_rows, column_sums])
+@pytest.mark.parametrize("program", PROGRAMS[:3], ids=lambda p: p.__name__)
 def test_layouts(program, layout, rng):
     given = LAYOUTS[layout](rng.random((5, 7)))
     before = copy.deepcopy(given)

@@ -5,16 +5,16 @@ written anew by ``GRADCORE_REWRITE_GOLDEN=1 pytest tests/test_cuda.py``, and rea
 kept.
 """
 
-import difflib
-import os
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import golden_files
 import numpy as np
 import pytest
+from golden_files import M, N, at, compare, n, rnn_until, softmax_rows, v, x
 
 import gradcore
 import gradcore.tensor as T
@@ -28,29 +28,12 @@ pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason=str(compiler.unavailable())
 )
 
-GOLDEN = Path(__file__).parent / "golden"
-REWRITE = "GRADCORE_REWRITE_GOLDEN"
 HOST = Mode("cuda", runtime="host")
 
-x = T.dscalar("x")
-v, w = T.dvectors("v", "w")
-M, N = T.dmatrices("M", "N")
-at, n = T.lvector("at"), T.lscalar("n")
+w = T.dvector("w")
 
 
 # the text ---------------------------------------------------------------------------------------
-def logistic_gradient():
-    return [M], T.grad(T.sum(1 / (1 + T.exp(-M))), M)
-
-
-def softmax_rows():
-    return [M], T.softmax(M)
-
-
-def column_sums():
-    return [M], M.sum(axis=0)
-
-
 def full_sum():
     return [M], T.sqrt(T.sum(M**2))
 
@@ -73,38 +56,13 @@ def transposed():
     return [M, v], M.T * v[:, None]
 
 
-def scan_gradient():
-    powers, _ = gradcore.scan(
-        lambda power: power * x, outputs_info=T.ones_like(x), n_steps=n, non_sequences=[]
-    )
-    return [x, n], T.grad(powers[-1], x)
-
-
-def rnn_until():
-    def step(drive, h, weights):
-        h = T.tanh(drive + T.dot(h, weights))
-        return h, gradcore.until(h.sum() > 5)
-
-    states, _ = gradcore.scan(step, sequences=M, outputs_info=v, non_sequences=N)
-    return [M, v, N], states
-
-
-def gather_and_scatter():
-    return [v, at], T.grad(T.sum(v[at] ** 2), v)
-
-
 def scatter_in_any_order():
-    return gather_and_scatter()
-
-
-def choice():
-    return [x, M], T.ifelse(x > 0, T.sin(M), 2 * M)
+    return golden_files.gather_and_scatter()
 
 
 PROGRAMS = [
-    logistic_gradient, softmax_rows, column_sums, full_sum, layer_norm_gradient, running_sums,
-    running_rows, transposed, scan_gradient, rnn_until, gather_and_scatter, scatter_in_any_order,
-    choice,
+    *golden_files.PROGRAMS, full_sum, layer_norm_gradient, running_sums, running_rows, transposed,
+    scatter_in_any_order,
 ]  # fmt: skip
 
 
@@ -124,16 +82,7 @@ def own(source):
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_golden(program):
     found = own(function(*program(), mode=host_mode(program)).source)
-    path = GOLDEN / f"{program.__name__}.cu"
-    if os.environ.get(REWRITE):
-        path.write_text(found)
-    kept = path.read_text() if path.exists() else ""
-    difference = difflib.unified_diff(
-        kept.splitlines(), found.splitlines(), f"tests/golden/{path.name}", "printed now", "", "", 3
-    )
-    assert kept == found, "\n".join(
-        [*difference, f"if this is meant: {REWRITE}=1 pytest tests/test_cuda.py, and read git diff"]
-    )
+    compare(found, f"{program.__name__}.cu")
 
 
 @pytest.mark.skipif(not checking.compilers(), reason="there is neither NVRTC nor nvcc")
