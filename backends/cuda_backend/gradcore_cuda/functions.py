@@ -1,0 +1,179 @@
+"""The functions and types that kernels call, which their unit defines.
+
+A printer asks here for the text of a call, which is how a unit comes to hold what its kernels need
+and nothing else.  What CUDA has itself is not defined again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradcore.kernel import scalar
+from gradcore.ops.elementwise import ROWS, Elementwise
+
+EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
+"""How values of a dtype travel within a warp; all others as integers of 32 bits."""
+
+LIBRARY: dict[str, str] = {
+    "gc_pow_f64": "pow",
+    **{
+        f"gc_{ours}_{kind}": ours.replace("arc", "a") + end
+        for ours in (
+            "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
+            "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arctanh", "erf",
+        )
+        for kind, end in (("f64", ""), ("f32", "f"))
+    },
+}  # fmt: skip
+"""CUDA's functions whose documented errors are within those that rows declare."""
+
+WIDE = 16
+"""How many bytes a thread reads or writes at a time."""
+
+
+class Functions:
+    """What the kernels of a unit call."""
+
+    def __init__(self) -> None:
+        self._scalars: set[str] = set()
+        self._combining: dict[tuple[str, str], None] = {}
+        self._running: dict[tuple[str, str], None] = {}
+        self._vectors: dict[tuple[str, int], None] = {}
+
+    def row(
+        self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+    ) -> str:
+        """Return the text of a row; CUDA's own functions come before ours."""
+        text, names = scalar.expression(row, given, result, operands)
+        for name in names:
+            if name in LIBRARY:
+                text = re.sub(rf"\b{name}\(", f"{LIBRARY[name]}(", text)
+            else:
+                self._scalars.add(name)
+        return text
+
+    def combine(self, row: Elementwise, dtype: str, x: str, y: str) -> str:
+        """Return the text of a row of two operands of its own dtype."""
+        return self.row(row, [dtype, dtype], dtype, [x, y])
+
+    def all_of(self, row: Elementwise, dtype: str, text: str, threads: str) -> str:
+        """Return what the values of all threads of a "group" or "block" combine to."""
+        self._combining[row.name, dtype] = None
+        return f"gc_{threads}_{row.name}_{suffix(dtype)}({text})"
+
+    def running(self, row: Elementwise, dtype: str, text: str, total: str) -> str:
+        """Return what the values of the threads of a group up to this one combine to.
+
+        total : where what all of them combine to is left.
+        """
+        self._running[row.name, dtype] = None
+        return f"gc_running_{row.name}_{suffix(dtype)}({text}, &{total})"
+
+    def vector(self, dtype: str, width: int) -> str:
+        """Return the type of so many elements that lie next to each other."""
+        self._vectors[dtype, width] = None
+        return f"gc_{suffix(dtype)}x{width}"
+
+    def text(self) -> str:
+        """Return the definitions of all that was called."""
+        combined = [self._combined(name, dtype) for name, dtype in self._combining]
+        running = [self._running_text(name, dtype) for name, dtype in self._running]
+        vectors = [
+            f"typedef struct GC_ALIGNED({size}) {{ {scalar.CTYPES[dtype]} x[{n}]; }} "
+            f"gc_{suffix(dtype)}x{n};"
+            for dtype, n in self._vectors
+            for size in [min(n * np.dtype(dtype).itemsize, WIDE)]
+        ]
+        return "\n".join(filter(None, [self._definitions(), *vectors, *combined, *running]))
+
+    def _definitions(self) -> str:
+        """Return the scalar functions that are called; they call CUDA's own where there are any."""
+        found: list[str] = []
+        for item in scalar.preamble(sorted(self._scalars), includes=False).split("\n\n"):
+            text = re.sub(r"(?m)^GC_VECTOR_FORMS.*\n", "", item.strip())
+            defined = re.search(r"(?m)^static inline .*?\b(gc_\w+)\(", text)
+            if defined is not None and defined[1] in LIBRARY:
+                continue
+            for ours in dict.fromkeys(re.findall(r"\bgc_\w+", text)):
+                if ours in LIBRARY:
+                    text = re.sub(rf"\b{ours}\b", LIBRARY[ours], text)
+            found.append(re.sub(r"(?m)^static inline", "static __device__ inline", text))
+        return "\n\n".join(found) + "\n"
+
+    def _combined(self, name: str, dtype: str) -> str:
+        """Return the functions that combine a value of each thread."""
+        ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
+        text = self.combine(ROWS[name], dtype, "x", "y")
+        both = f"{name}_{suffix(dtype)}"
+        return f"""\
+static __device__ inline {ctype} gc_all_{both}({ctype} x, int lane, int lanes) {{
+    __shared__ {ctype} all[32];
+    const int here = gc_thread() % 32, first = lanes > 32 ? here : lane;
+    const int n = lanes > 32 ? lanes - (lane - here) : lanes;
+    const unsigned mask = gc_mask(lane, lanes);
+    for (int k = 16; k > 0; k /= 2) {{
+        if (k >= n) continue;
+        const {ctype} y = ({ctype})gc_shift_{code}(mask, x, k);
+        if (first + k < n) x = {text};
+    }}
+    if (lanes <= 32) return ({ctype})gc_pick_{code}(mask, x, here - lane);
+    if (here == 0) all[lane / 32] = x;
+    __syncthreads();
+    x = all[0];
+    for (int k = 1; k < (lanes + 31) / 32; k++) {{
+        const {ctype} y = all[k];
+        x = {text};
+    }}
+    __syncthreads();
+    return x;
+}}
+static __device__ inline {ctype} gc_group_{both}({ctype} x) {{
+    return gc_all_{both}(x, threadIdx.x, blockDim.x);
+}}
+static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
+    return gc_all_{both}(x, gc_thread(), gc_threads());
+}}
+"""
+
+    def _running_text(self, name: str, dtype: str) -> str:
+        """Return the function that combines a value with those of all threads before.
+
+        Where ``total`` is, each thread gets what those of all threads combine to.
+        """
+        ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
+        own, total = (self.combine(ROWS[name], dtype, "y", other) for other in ("x", "z"))
+        return f"""\
+static __device__ inline {ctype} gc_running_{name}_{suffix(dtype)}({ctype} x, {ctype} *total) {{
+    __shared__ {ctype} all[32];
+    const int lane = threadIdx.x, lanes = blockDim.x, here = gc_thread() % 32;
+    const int place = lanes > 32 ? here : lane;
+    const unsigned mask = gc_mask(lane, lanes);
+    for (int k = 1; k < 32 && k < lanes; k *= 2) {{
+        const {ctype} y = ({ctype})gc_pick_{code}(mask, x, place < k ? here : here - k);
+        if (place >= k) x = {own};
+    }}
+    if (lanes <= 32) {{
+        *total = ({ctype})gc_pick_{code}(mask, x, here - lane + lanes - 1);
+        return x;
+    }}
+    if (here == 31 || lane == lanes - 1) all[lane / 32] = x;
+    __syncthreads();
+    {ctype} y = all[0];
+    for (int k = 1; k < (lanes + 31) / 32; k++) {{
+        const {ctype} z = all[k];
+        if (k == lane / 32) x = {own};
+        y = {total};
+    }}
+    *total = y;
+    __syncthreads();
+    return x;
+}}
+"""
+
+
+def suffix(dtype: str) -> str:
+    """Return what stands for a dtype in names."""
+    return scalar.SUFFIXES.get(dtype, "f16")
