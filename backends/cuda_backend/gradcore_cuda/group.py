@@ -149,7 +149,7 @@ class GroupPrinter(Printer):
         super().__init__()
         self.taken |= WORDS | set(LIBRARY.values())
         self.facts = facts
-        self.helpers = Functions()
+        self.provided = Functions()
         self.kernel = Draft()
         self.checked = self.checked_before = False
 
@@ -260,7 +260,7 @@ class GroupPrinter(Printer):
         self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
     ) -> str:
         """Return the text of a row."""
-        return self.helpers.row(row, given, result, operands)
+        return self.provided.row(row, given, result, operands)
 
     # who touches what ---------------------------------------------------------------------------
     def touch(self, accesses: Sequence[tuple[Buffer, bool, Key]]) -> None:
@@ -443,13 +443,13 @@ class GroupPrinter(Printer):
         for r, before in zip(reductions, starts, strict=True):
             assert r.row is not None
             own, dtype = self.place(r.target), r.target.dtype
-            self.unit.add(f"{own} = {self.helpers.all_of(r.row, dtype, own, 'group')};")
+            self.unit.add(f"{own} = {self.provided.all_of(r.row, dtype, own, 'group')};")
             if before:
-                text = self.helpers.combine(r.row, dtype, before, own)
+                text = self.provided.combine(r.row, dtype, before, own)
                 self.unit.add(f"{own} = {text};")
         if flag:
             leave = kernel.leaves[-1]
-            any_of = self.helpers.all_of(ROWS["or_"], "bool", flag, "group")
+            any_of = self.provided.all_of(ROWS["or_"], "bool", flag, "group")
             self.unit.add(f"if ({any_of}) {{")
             self.unit.depth += 1
             self.leave(leave)
@@ -486,10 +486,10 @@ class GroupPrinter(Printer):
             brought = Let(c.symbol, c.brought, fresh=False)
             add(f"{own} = {scalar.literal(identity.value, dtype)};")
             self.own_step([*c.before, brought], f"{i} < {last}")
-            combine = self.helpers.combine
+            combine = self.provided.combine
             add(
                 f"{scalar.CTYPES[dtype]} {all_of};",
-                f"{own} = {self.helpers.running(c.row, dtype, own, all_of)};",
+                f"{own} = {self.provided.running(c.row, dtype, own, all_of)};",
                 f"{own} = {combine(c.row, dtype, name, own)};",
                 f"{name} = {combine(c.row, dtype, name, all_of)};",
             )

@@ -340,7 +340,7 @@ class CudaPrinter(GroupPrinter):
         stored = {s.buffer for s in inside(body) if isinstance(s, Store)}
         kept: list[str] = []
         for b in found:
-            vector = self.helpers.vector(b.dtype, width)
+            vector = self.provided.vector(b.dtype, width)
             name = self.fresh(f"{self.name(b.root)}_{width}")
             kernel.vectors[b] = f"{name}.x[{e}]"
             constant = "" if b in stored else "const "
@@ -413,9 +413,9 @@ class CudaPrinter(GroupPrinter):
         self.parameter(Parameter("part", buffer), f"const {ctype} *{own}_parts")
         self.parameter(Parameter("groups"), "int32_t groups")
         identity, _ = self.start(r)
-        text = self.helpers.combine(r.row, dtype, "all", "part")
+        text = self.provided.combine(r.row, dtype, "all", "part")
         before = f"{own}[k]" if start is None else scalar.literal(start.value, dtype)
-        whole = self.helpers.combine(r.row, dtype, "before", "all")
+        whole = self.provided.combine(r.row, dtype, "before", "all")
         self.unit.add(
             f"for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < {n}; "
             "k += gridDim.x * blockDim.y) {",
@@ -424,7 +424,7 @@ class CudaPrinter(GroupPrinter):
             f"        const {ctype} part = {own}_parts[(int64_t)p * {n} + k];",
             f"        all = {text};",
             "    }",
-            f"    all = {self.helpers.all_of(r.row, dtype, 'all', 'group')};",
+            f"    all = {self.provided.all_of(r.row, dtype, 'all', 'group')};",
             "    if (threadIdx.x == 0) {",
             f"        const {ctype} before = {before};",
             f"        {own}[k] = {whole};",
@@ -444,7 +444,7 @@ class CudaPrinter(GroupPrinter):
             if kernel.together:
                 start, _ = self.start(r)
                 add(f"if (threadIdx.x != 0) {own} = {start};")
-            add(f"{own} = {self.helpers.all_of(r.row, dtype, own, 'block')};")
+            add(f"{own} = {self.provided.all_of(r.row, dtype, own, 'block')};")
             self.parameter(Parameter("register", symbol), f"{ctype} *{own}_at")
             self.parameter(Parameter("parts", symbol), f"{ctype} *{own}_parts")
         self.parameter(Parameter("counter"), "unsigned *counter")
@@ -459,14 +459,14 @@ class CudaPrinter(GroupPrinter):
             assert r.row is not None
             own, dtype = self.name(r.target), r.target.dtype
             start, _ = self.start(r)
-            text = self.helpers.combine(r.row, dtype, own, "part")
+            text = self.provided.combine(r.row, dtype, own, "part")
             add(
                 f"{own} = {start};",
                 "for (int k = gc_thread(); k < gridDim.x; k += gc_threads()) {",
                 f"    const {scalar.CTYPES[dtype]} part = {own}_parts[k];",
                 f"    {own} = {text};",
                 "}",
-                f"{own} = {self.helpers.all_of(r.row, dtype, own, 'block')};",
+                f"{own} = {self.provided.all_of(r.row, dtype, own, 'block')};",
             )
         self.unit.depth -= 1
         add("}", "if (gc_thread() == 0) {")
@@ -479,7 +479,7 @@ class CudaPrinter(GroupPrinter):
             if start != identity:
                 text = f"*{own}_at" if start is None else scalar.literal(start.value, dtype)
                 before = self.named(f"{own}_before", dtype, text)
-                text = self.helpers.combine(r.row, dtype, before, own)
+                text = self.provided.combine(r.row, dtype, before, own)
                 self.unit.add(f"{own} = {text};")
             kernel.changed[r.target.final] = None
         kernel.together = False
@@ -494,7 +494,7 @@ class CudaPrinter(GroupPrinter):
         parts = [
             f"/* {comment(title)} */",
             resources.files("gradcore_cuda").joinpath("kernels.h").read_text("utf-8"),
-            self.helpers.text(),
+            self.provided.text(),
             *("\n".join(kernel.lines) + "\n" for kernel in kernels),
         ]
         return "\n".join(part for part in parts if part)
