@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradcore.graph.extents import UNKNOWN, Unknown
 from gradcore.graph.nodes import literal_dtype
 from gradcore.graph.types import FLOATS
 from gradcore.language import Operators
@@ -39,12 +40,14 @@ class Expr(Operators):
 
     dtype: str
 
-    def apply(self, op: Any, arguments: tuple[Any, ...]) -> Expr:
+    def apply(self, op: Any, arguments: tuple[Any, ...]) -> Expr | Unknown:
         """Return ``op`` applied to scalars; Python numbers take the dtype of this one.
 
         Where it cannot hold them (a float beside a condition, in a choice), they take that of
-        another operand, or the one that they have in a graph.
+        another operand, or the one that they have in a graph.  An unknown extent absorbs ``op``.
         """
+        if any(a is UNKNOWN for a in arguments):
+            return UNKNOWN
         operands = [a if isinstance(a, Expr) else self._beside(a, arguments) for a in arguments]
         return call(op, operands, op.result(*(x.dtype for x in operands)))
 

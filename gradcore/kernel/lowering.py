@@ -360,15 +360,21 @@ class Lowering:
         """Lower the nodes of a graph whose inputs have values."""
         self._readers.update(graph.readers)
         self._readers.update(dict.fromkeys(graph.outputs, ()))
-        outer = self._node
         for node in graph.nodes:
-            self._node = node
-            try:
+            with self.of(node):
                 self.rule(node)(self, node)
-            except GradcoreError as error:
-                error.where = error.where or node.where
-                raise
-        self._node = outer
+
+    @contextmanager
+    def of(self, node: Apply) -> Generator[None]:
+        """Let what is checked, and what goes wrong, be told as that of ``node``."""
+        outer, self._node = self._node, node
+        try:
+            yield
+        except GradcoreError as error:
+            error.where = error.where or node.where
+            raise
+        finally:
+            self._node = outer
 
 
 def is_arithmetic(op: Op) -> bool:

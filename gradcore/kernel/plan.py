@@ -42,6 +42,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path, Plain, Straight
+from gradcore.kernel.rules.elementwise import agree
 from gradcore.printing import pp
 
 
@@ -56,6 +57,7 @@ def program(
     low = Lowering(graph, fallback)
     for number, v in enumerate(graph.inputs):
         low.give(v, v.name or f"x{number}")
+    agree(low, graph)
     low.lower(graph)
     outputs = [_output(low, graph, k) for k in range(len(graph.outputs))]
     planner = _Planner(low)

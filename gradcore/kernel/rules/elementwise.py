@@ -5,28 +5,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcore.errors import ShapeError
-from gradcore.graph import Apply
-from gradcore.kernel.ir import Expr, Index, call
+from gradcore.graph import Apply, FunctionGraph, Op, Operand, Variable
+from gradcore.graph.extents import UNKNOWN, Shape
+from gradcore.kernel.ir import Expr, Index, as_expr, call
 from gradcore.kernel.lowering import Failure, Lowering, rule
-from gradcore.kernel.values import Value
 from gradcore.ops.elementwise import Elementwise, row
 
 FILL, IDENTITY = row("fill"), row("identity")
 
 
-def check_extents(low: Lowering, node: Apply, operands: Sequence[Value], core: int = 0) -> None:
+def agree(low: Lowering, graph: FunctionGraph) -> None:
+    """Check what extents of inputs must be equal, before the nodes of ``graph`` are lowered.
+
+    Loops over equal extents fuse, and which are known to be must not depend on the order of nodes.
+    """
+    operands: dict[Variable, Operand] = {}
+    for node in graph.nodes:
+        given = [operands.get(v) or low.value(v).operand for v in node.inputs]
+        if isinstance(node.op, Elementwise):
+            with low.of(node):
+                check_extents(low, node, [x.shape for x in given], early=True)
+        value = UNKNOWN
+        shapes: Sequence[Shape] = [(UNKNOWN,) * v.ndim for v in node.outputs]
+        if type(node.op).symbolic_shapes is Op.symbolic_shapes:
+            shapes, value = node.op.symbolic_shapes(node, given), node.op.value(node, given)
+        for output, shape in zip(node.outputs, shapes, strict=True):
+            told = zip(shape, output.type.shape, strict=True)
+            operands[output] = Operand(tuple(n if m is None else m for n, m in told), value)
+
+
+def check_extents(
+    low: Lowering, node: Apply, shapes: Sequence[Shape], core: int = 0, early: bool = False
+) -> None:
     """Check that extents agree wherever ``node`` cannot tell statically.
 
+    shapes : those of the operands.
     core : how many last axes of each operand do not take part.
+    early : whether to check only what can be checked before anything is computed.
     """
     rank = node.out.ndim
     for axis in range(-rank, -core):
         meeting = [
-            value
-            for value, v in zip(operands, node.inputs, strict=True)
-            if -axis <= v.ndim and v.type.shape[axis] != 1
+            as_expr(shape[axis])
+            for shape, v in zip(shapes, node.inputs, strict=True)
+            if -axis <= v.ndim and v.type.shape[axis] != 1 and shape[axis] is not UNKNOWN
         ]
-        extents = list(dict.fromkeys(low.layout.extents.best(v.shape[axis]) for v in meeting))
+        extents = list(dict.fromkeys(map(low.layout.extents.best, meeting)))
+        if early:
+            extents = [n for n in extents if low.known_at_entry(n)]
         if len(extents) > 1:
             low.equal(extents, _disagree(node, axis))
 
@@ -52,7 +78,7 @@ def elementwise(low: Lowering, node: Apply) -> None:
     op, (output,) = node.op, node.outputs
     assert isinstance(op, Elementwise)
     operands = [low.value(v) for v in node.inputs]
-    check_extents(low, node, operands)
+    check_extents(low, node, [x.shape for x in operands])
     (shape,) = low.shapes(node)
     if op in (FILL, IDENTITY):
         last = operands[-1]

@@ -90,7 +90,7 @@ def matmul(low: Lowering, node: Apply) -> None:
         [x.shape[-1], y.shape[-2]],
         lambda ns: ShapeError(f"matmul: the inner extents {ns[0]} and {ns[1]} differ", node.where),
     )
-    check_extents(low, node, [x, y], core=2)
+    check_extents(low, node, [x.shape, y.shape], core=2)
     _matmul(low, node, x, y)
 
 
