@@ -56,13 +56,22 @@ def transposed():
     return [M, v], M.T * v[:, None]
 
 
+def elements_through_time():
+    decayed, last = gradcore.scan(
+        lambda m, a, b: [T.tanh(m + 0.5 * a * v), b + a],
+        sequences=M.dimshuffle(0, "x", 1),
+        outputs_info=[N, N],
+    )[0]
+    return [M, N, v], [decayed, last[-1]]
+
+
 def scatter_in_any_order():
     return golden_files.gather_and_scatter()
 
 
 PROGRAMS = [
     *golden_files.PROGRAMS, full_sum, layer_norm_gradient, running_sums, running_rows, transposed,
-    scatter_in_any_order,
+    elements_through_time, scatter_in_any_order,
 ]  # fmt: skip
 
 
@@ -259,6 +268,120 @@ def test_running_sums_of_any_length(threads, length):
     expected = function([rows, x], outputs, mode="numpy")(*given)
     for a, b in zip(f(*given), expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5 if a.dtype.kind == "f" else 0)
+
+
+def test_dtypes_that_are_one_type_of_c():
+    """A bool is a byte, as uint8 is: what kernels call is defined once for both."""
+    p, q = T.vector("p", dtype="bool"), T.vector("q", dtype="uint8")
+    outputs = [T.max(p), T.max(q), ~p, q + 1, T.eq(q, q)]
+    given = [np.arange(40) % 3 == 0, np.arange(40).astype("uint8")]
+    found = function([p, q], outputs, mode=HOST)(*given)
+    for a, b in zip(found, function([p, q], outputs, mode="numpy")(*given), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+A, B, C = T.dmatrices("A", "B", "C")
+K = T.tensor3("K", dtype="float64")
+h, n_steps = T.dscalar("h"), T.lscalar("n_steps")
+
+
+def leapfrog():
+    """Two states, each of which needs the other; extents that only a step makes equal."""
+
+    def step(x, v, w, h):
+        v = v - h * w * x
+        return [x + h * v, v]
+
+    x, v = gradcore.scan(step, outputs_info=[A, B], non_sequences=[C, h], n_steps=n_steps)[0]
+    return [A, B, C, h, n_steps], [x[-1], v]
+
+
+def two_steps_back():
+    """A state that is the one before of another, and the gradient, which goes backwards."""
+    states = gradcore.scan(
+        lambda x, a, b: 0.5 * a - 0.3 * b + x,
+        sequences=K,
+        outputs_info={"initial": T.stack([A, B]), "taps": [-2, -1]},
+    )[0]
+    return [K, A, B], [states, *T.grad(T.sum(states**2), [K, A, B])]
+
+
+def columns_of_one():
+    """An axis of extent 1 is in no index."""
+    x = T.tensor("x", dtype="float64", shape=(None, 1, None))
+    rows = T.tensor("rows", dtype="float64", shape=(None, 1, None))
+    states = gradcore.scan(lambda t, s: T.sin(s) + t, sequences=rows, outputs_info=x[0])[0]
+    return [rows, x], states
+
+
+def ends_alone():
+    """Only the last state is wanted; nothing is stored on the way."""
+    state = gradcore.scan(lambda s, k: T.cos(s * k), outputs_info=A, non_sequences=B, n_steps=6)[0]
+    return [A, B], [state[-1], T.grad(T.sum(state[-1]), A)]
+
+
+def within_another():
+    """A scan of elements in each step of another that multiplies matrices."""
+
+    def step(x, s):
+        inner = gradcore.scan(
+            lambda a, b: T.tanh(a + b), outputs_info=s, non_sequences=x, n_steps=3
+        )
+        return T.dot(inner[0][-1], A)
+
+    return [K, A], gradcore.scan(step, sequences=K, outputs_info=A)[0]
+
+
+SCANS = {leapfrog: 1, two_steps_back: 2, columns_of_one: 1, ends_alone: 2, within_another: 1}
+"""Scans of elements, with how many loops over steps there are in their kernels."""
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5])
+@pytest.mark.parametrize("threads", [1, 7, 32])
+@pytest.mark.parametrize("program", SCANS, ids=lambda p: p.__name__)
+def test_elements_go_through_scans_alone(program, threads, steps):
+    inputs, outputs = program()
+    f = function(inputs, outputs, mode=Mode("cuda", runtime="host", threads=threads, order="mixed"))
+    source = f.source
+    kernels = source[source.index("GC_KERNEL ") :]
+    loops = re.findall(r"for \((?:gc_index|int64_t) t\w* = 0;", kernels)
+    assert len(loops) == SCANS[program], kernels
+    drawn = np.random.default_rng(steps)
+    known = {"K": (steps, 6, 6), "rows": (steps, 1, 6), "x": (2, 1, 6), "h": ()}
+    given = [
+        np.int64(steps) if v is n_steps else drawn.normal(size=known.get(v.name, (6, 6)))
+        for v in inputs
+    ]
+    wanted = function(inputs, outputs, mode="numpy")
+    try:
+        expected = wanted(*given)
+    except IndexError:  # there is no last state
+        with pytest.raises(IndexError):
+            f(*given)
+        return
+    found = f(*given)
+    if not isinstance(expected, list):
+        found, expected = [found], [expected]
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+
+
+def test_no_step_no_extents():
+    """With no step to take, extents that only a step makes equal may differ."""
+    inputs, outputs = leapfrog()
+    given = [np.ones((2, 3)), np.ones((4, 5)), np.ones((7, 1)), 0.1, 0]
+    found = function(inputs, outputs[1], mode=HOST, on_unused_input="ignore")(*given)
+    assert found.shape == (0, 4, 5)
+
+
+def test_elements_that_meet_stay_in_step():
+    """A step that sums, looks at a neighbour or may stop is taken by all elements together."""
+    state = gradcore.scan(lambda s: s / T.sum(s), outputs_info=v, n_steps=3)[0]
+    turned = gradcore.scan(lambda s: s[::-1] * 0.5, outputs_info=v, n_steps=3)[0]
+    for output in (state, turned):
+        f = function([v], output, mode=Mode("cuda", runtime="host", threads=7, order="backward"))
+        given = np.arange(1.0, 40.0)
+        np.testing.assert_allclose(f(given), function([v], output, mode="numpy")(given), rtol=1e-12)
 
 
 def test_what_carries_more_stays_in_order():

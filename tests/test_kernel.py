@@ -286,6 +286,32 @@ def test_where_strips_pay():
     assert not stripped(T.log(y) * x)
 
 
+def outer_loops(inputs, outputs):
+    """Return the loops that a function of these would run, one after the other."""
+    body = program(gradcore.function(inputs, outputs, mode="numpy").maker.fgraph).body
+    return [s for s in body if isinstance(s, For)]
+
+
+def test_terms_without_a_common_part_fuse():
+    x, y = T.dvectors("x", "y")
+    assert len(outer_loops([x, y], T.exp(x) + T.exp(y))) == 1
+
+
+def test_what_needs_no_order_stays_out_of_loops_that_do():
+    x, y = T.dvectors("x", "y")
+    loops = outer_loops([x, y], [T.cumsum(x), T.exp(y) + x.shape[0]])
+    assert sorted(loop.ordered for loop in loops) == [False, True]
+
+
+def test_which_loops_fuse_does_not_depend_on_the_order_of_nodes():
+    """That ``t`` is as large as ``x`` is needed before the first node that tells it."""
+    x, gain, t = T.dmatrix("x"), T.dvector("gain"), T.dmatrix("t")
+    centred = x - T.mean(x, axis=1, keepdims=True)
+    y = centred / T.sqrt(T.mean(centred**2, axis=1, keepdims=True) + 1e-5) * gain
+    loops = outer_loops([x, gain, t], [y, *T.grad(T.sum(y * t), [x, gain])])
+    assert len([loop for loop in loops if any(isinstance(s, For) for s in loop.body)]) == 1
+
+
 def chain(v, length):
     """Return parts of a long chain of ops, in which more than one loop is full."""
     found = [v]

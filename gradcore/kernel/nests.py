@@ -467,10 +467,11 @@ class Layout:
             if not isinstance(level, Level) or not self.extents.equal(level.extent, loop.extent):
                 continue
             outer = depth + 1 < len(nest.loops) or level.is_outer
-            if number == at or outer or not reads.isdisjoint(level.block.read):
-                if level.admits(nest, depth):
-                    found = number
-                    break
+            related = number == at or outer or not reads.isdisjoint(level.block.read)
+            free = not level.ordered and loop.kind is not Kind.ORDERED
+            if (related or free) and level.admits(nest, depth):
+                found = number
+                break
         if found is None:
             found = len(block.items)
             block.items.append(Level(Symbol(loop.symbol.name), loop.extent, block.path))

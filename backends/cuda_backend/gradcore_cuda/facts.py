@@ -53,6 +53,7 @@ from gradcore_cuda.loops import (
     tiny,
     too_much,
 )
+from gradcore_cuda.scans import by_element, read_in
 
 TILES = 4
 """How many arrays a block takes such parts of, at most."""
@@ -99,6 +100,7 @@ class Facts:
         self.body = looped(program.body)
         self._same: dict[Buffer, Buffer] = {}
         self._unite()
+        self.body = self._by_element(self.body)
         if not deterministic:
             self.body = self._in_any_order(self.body)
         self.given: set[Symbol] = {
@@ -340,6 +342,32 @@ class Facts:
         ):
             return None
         return (found, rest) if self.apart([s.index.final], s.body) else None
+
+    def _by_element(self, body: Sequence[Statement]) -> list[Statement]:
+        """Return statements whose scans go element by element, where that may be."""
+        found: list[Statement] = []
+        for s in body:
+            match s:
+                case For() if (made := self._elements(s)) is not None:
+                    found += made
+                case For(index, extent, inner, ordered, reductions, parallel) if self.hosted(s):
+                    inner = self._by_element(inner)
+                    found.append(For(index, extent, inner, ordered, reductions, parallel))
+                case If(condition, then, orelse):
+                    found.append(If(condition, *map(self._by_element, (then, orelse))))
+                case Scope(inner):
+                    found.append(Scope(self._by_element(inner)))
+                case _:
+                    found.append(s)
+        return found
+
+    def _elements(self, scan: For) -> list[Statement] | None:
+        """Return a scan as one that goes element by element; None: it cannot."""
+        within = set(map(id, inside([scan])))
+        read = read_in([s for s in inside(self.body) if id(s) not in within])
+        read |= {b.root for b in self.program.outputs}
+        checks = [s for s in self.program.body if isinstance(s, Check)]
+        return by_element(scan, self.memory, read, checks)
 
     def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements whose scatters add in any order."""

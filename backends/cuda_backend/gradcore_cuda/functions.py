@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradcore.kernel import scalar
-from gradcore.ops.elementwise import ROWS, Elementwise
+from gradcore.ops.elementwise import Elementwise
 
 EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
 """How values of a dtype travel within a warp; all others as integers of 32 bits."""
@@ -39,9 +39,10 @@ class Functions:
 
     def __init__(self) -> None:
         self._scalars: set[str] = set()
-        self._combining: dict[tuple[str, str], None] = {}
-        self._running: dict[tuple[str, str], None] = {}
-        self._vectors: dict[tuple[str, int], None] = {}
+        # the text of each, by what is in its name: dtypes may share a type of C
+        self._combining: dict[str, str] = {}
+        self._running: dict[str, str] = {}
+        self._vectors: dict[str, str] = {}
 
     def row(
         self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
@@ -61,33 +62,33 @@ class Functions:
 
     def all_of(self, row: Elementwise, dtype: str, text: str, threads: str) -> str:
         """Return what the values of all threads of a "group" or "block" combine to."""
-        self._combining[row.name, dtype] = None
-        return f"gc_{threads}_{row.name}_{suffix(dtype)}({text})"
+        both = f"{row.name}_{suffix(dtype)}"
+        if both not in self._combining:
+            self._combining[both] = self._combined(row, dtype, both)
+        return f"gc_{threads}_{both}({text})"
 
     def running(self, row: Elementwise, dtype: str, text: str, total: str) -> str:
         """Return what the values of the threads of a group up to this one combine to.
 
         total : where what all of them combine to is left.
         """
-        self._running[row.name, dtype] = None
-        return f"gc_running_{row.name}_{suffix(dtype)}({text}, &{total})"
+        both = f"{row.name}_{suffix(dtype)}"
+        if both not in self._running:
+            self._running[both] = self._running_text(row, dtype, both)
+        return f"gc_running_{both}({text}, &{total})"
 
     def vector(self, dtype: str, width: int) -> str:
         """Return the type of so many elements that lie next to each other."""
-        self._vectors[dtype, width] = None
-        return f"gc_{suffix(dtype)}x{width}"
+        name, ctype = f"gc_{suffix(dtype)}x{width}", scalar.CTYPES[dtype]
+        size = min(width * np.dtype(dtype).itemsize, WIDE)
+        text = f"typedef struct GC_ALIGNED({size}) {{ {ctype} x[{width}]; }} {name};"
+        self._vectors[name] = text
+        return name
 
     def text(self) -> str:
         """Return the definitions of all that was called."""
-        combined = [self._combined(name, dtype) for name, dtype in self._combining]
-        running = [self._running_text(name, dtype) for name, dtype in self._running]
-        vectors = [
-            f"typedef struct GC_ALIGNED({size}) {{ {scalar.CTYPES[dtype]} x[{n}]; }} "
-            f"gc_{suffix(dtype)}x{n};"
-            for dtype, n in self._vectors
-            for size in [min(n * np.dtype(dtype).itemsize, WIDE)]
-        ]
-        return "\n".join(filter(None, [self._definitions(), *vectors, *combined, *running]))
+        called = [*self._vectors.values(), *self._combining.values(), *self._running.values()]
+        return "\n".join(filter(None, [self._definitions(), *called]))
 
     def _definitions(self) -> str:
         """Return the scalar functions that are called; they call CUDA's own where there are any."""
@@ -103,11 +104,10 @@ class Functions:
             found.append(re.sub(r"(?m)^static inline", "static __device__ inline", text))
         return "\n\n".join(found) + "\n"
 
-    def _combined(self, name: str, dtype: str) -> str:
+    def _combined(self, row: Elementwise, dtype: str, both: str) -> str:
         """Return the functions that combine a value of each thread."""
         ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
-        text = self.combine(ROWS[name], dtype, "x", "y")
-        both = f"{name}_{suffix(dtype)}"
+        text = self.combine(row, dtype, "x", "y")
         return f"""\
 static __device__ inline {ctype} gc_all_{both}({ctype} x, int lane, int lanes) {{
     __shared__ {ctype} all[32];
@@ -138,15 +138,15 @@ static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
 }}
 """
 
-    def _running_text(self, name: str, dtype: str) -> str:
+    def _running_text(self, row: Elementwise, dtype: str, both: str) -> str:
         """Return the function that combines a value with those of all threads before.
 
         Where ``total`` is, each thread gets what those of all threads combine to.
         """
         ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
-        own, total = (self.combine(ROWS[name], dtype, "y", other) for other in ("x", "z"))
+        own, total = (self.combine(row, dtype, "y", other) for other in ("x", "z"))
         return f"""\
-static __device__ inline {ctype} gc_running_{name}_{suffix(dtype)}({ctype} x, {ctype} *total) {{
+static __device__ inline {ctype} gc_running_{both}({ctype} x, {ctype} *total) {{
     __shared__ {ctype} all[32];
     const int lane = threadIdx.x, lanes = blockDim.x, here = gc_thread() % 32;
     const int place = lanes > 32 ? here : lane;

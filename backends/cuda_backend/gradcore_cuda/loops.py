@@ -170,7 +170,7 @@ def in_registers(
     """
     *outer, ordered = innermost(columns)
     body: list[Statement] = [Let(symbol, starts.get(x.buffer, x)) for x, symbol in kept.items()]
-    inner = [_replaced(s, kept) for s in ordered.body]
+    inner = [replaced(s, kept) for s in ordered.body]
     body.append(For(ordered.index, ordered.extent, inner, ordered=True))
     body += [Store(x.buffer, x.index, symbol) for x, symbol in kept.items()]
     for x in reversed(outer):
@@ -180,8 +180,8 @@ def in_registers(
     return made
 
 
-def _replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
-    """Return a statement with elements in registers."""
+def replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
+    """Return a statement without loops, with elements in registers."""
 
     def expr(x: Expr) -> Expr:
         match x:
@@ -202,7 +202,7 @@ def _replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
         case Let(symbol, value, fresh):
             return Let(symbol, expr(value), fresh)
         case If(condition, then, orelse):
-            branches = ([_replaced(x, kept) for x in some] for some in (then, orelse))
+            branches = ([replaced(x, kept) for x in some] for some in (then, orelse))
             return If(expr(condition), *branches)
         case Check(number, condition, values):
             return Check(number, expr(condition), tuple(map(expr, values)))
