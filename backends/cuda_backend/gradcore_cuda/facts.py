@@ -52,6 +52,7 @@ from gradcore_cuda.loops import (
     shareable,
     tiny,
     too_much,
+    totals,
 )
 
 TILES = 4
@@ -340,6 +341,32 @@ class Facts:
         ):
             return None
         return (found, rest) if self.apart([s.index.final], s.body) else None
+
+    def totals(self, s: For) -> list[Statement] | None:
+        """Return a step that combines what a running loop carries, so that many may go first.
+
+        None: that needs more than what the steps read.
+        """
+        running = self.running(s)
+        if running is None:
+            return None
+        stores = [x for x in inside(s.body) if isinstance(x, Store)]
+        places = {Load(x.buffer, x.index): Symbol(x.buffer.name, x.buffer.dtype) for x in stores}
+        memories = [self.memory(x.buffer) for x in places]
+        touched = {
+            y
+            for x in inside(s.body)
+            for e in expressions(x)
+            for y in parts(e)
+            if isinstance(y, Load) and self.memory(y.buffer) in memories
+        }
+        if len(set(memories)) < len(memories) or not touched <= set(places):
+            return None
+        if any(
+            isinstance(y, Load) or sets(y, s) for x in places for i in x.index for y in parts(i)
+        ):
+            return None
+        return totals(running[0], places)
 
     def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements whose scatters add in any order."""

@@ -35,7 +35,7 @@ from gradcore.kernel.ir import (
     identity_of,
     parts,
 )
-from gradcore.kernel.uses import inside
+from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import Elementwise, row
 
 TINY = 8
@@ -159,6 +159,45 @@ def carried_by(s: Let) -> tuple[Elementwise, Expr] | None:
             return (value.row, brought[0]) if len(brought) == len(own) == 1 else None
         case _:
             return None
+
+
+def totals(carried: Sequence[Carried], places: Mapping[Load, Symbol]) -> list[Statement] | None:
+    """Return a step of a loop that combines what registers are brought, and stores nothing.
+
+    places : registers for the elements that a step stores.
+
+    None: what one register is brought depends on another.
+    """
+    needed: set[Symbol] = set()
+    found: list[Statement] = []
+    for c in reversed(carried):
+        if c.symbol in needed:
+            return None
+        combined = Call(c.row, (c.symbol, c.brought), c.symbol.dtype)
+        for s in reversed([*c.before, Let(c.symbol, combined, fresh=False)]):
+            x = _replaced(s, places)
+            made = {y.symbol.final for y in inside([x]) if isinstance(y, Let)}
+            if not needed.isdisjoint(made) or s not in c.before:
+                if isinstance(x, Let):
+                    needed -= made
+                needed |= {
+                    z.final
+                    for y in inside([x])
+                    for e in expressions(y)
+                    for z in parts(e)
+                    if isinstance(z, Symbol) and z.final is not c.symbol
+                }
+                found.append(x)
+    found += [Let(symbol, x) for x, symbol in places.items() if symbol in needed]
+    known = {c.symbol for c in carried}
+    body: list[Statement] = []
+    for s in reversed(found):
+        if isinstance(s, Let):
+            body.append(Let(s.symbol, s.value, s.symbol.final not in known))
+            known.add(s.symbol.final)
+        else:
+            body.append(s)
+    return body
 
 
 def in_registers(
