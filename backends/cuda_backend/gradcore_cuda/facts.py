@@ -41,6 +41,7 @@ from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.loops import (
     Added,
     Carried,
+    Chunks,
     as_added,
     carried_by,
     collapsed,
@@ -53,6 +54,7 @@ from gradcore_cuda.loops import (
     tiny,
     too_much,
     totals,
+    without_ends,
 )
 
 TILES = 4
@@ -306,6 +308,17 @@ class Facts:
     def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
         """Return what the steps of a loop along the last axis carry, and the statements after that.
 
+        None: they carry more than registers that rows combine, or neighbours are in other loops,
+        whose threads take turns better.
+        """
+        stores = [x for x in inside(s.body) if isinstance(x, Store)]
+        if not stores or any(not x.index or x.index[-1] != s.index.final for x in stores):
+            return None
+        return self.carried(s)
+
+    def carried(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+        """Return what the steps of a loop carry, and the statements after that.
+
         None: a step needs more of the one before than registers that rows combine.
         """
         if not s.ordered or tiny(s):
@@ -330,10 +343,6 @@ class Facts:
                 rest.append(x)
             if any(y.final in waiting for e in needed for y in parts(e) if isinstance(y, Symbol)):
                 return None
-        last = s.index.final
-        stores = [x for x in body if isinstance(x, Store)]
-        if not stores or any(not x.index or x.index[-1] != last for x in stores):
-            return None  # neighbours are in other loops, whose threads take turns better
         if not found or any(
             not isinstance(x, (Store, Let, If))
             or (isinstance(x, Let) and x.symbol.final not in made)
@@ -342,14 +351,12 @@ class Facts:
             return None
         return (found, rest) if self.apart([s.index.final], s.body) else None
 
-    def totals(self, s: For) -> list[Statement] | None:
-        """Return a step that combines what a running loop carries, so that many may go first.
-
-        None: that needs more than what the steps read.
-        """
-        running = self.running(s)
-        if running is None:
+    def chunks(self, s: For) -> Chunks | None:
+        """Return how groups share a loop that carries registers along; None: they cannot."""
+        found = self.carried(s)
+        if found is None:
             return None
+        carried, rest, ends = without_ends(*found)
         stores = [x for x in inside(s.body) if isinstance(x, Store)]
         places = {Load(x.buffer, x.index): Symbol(x.buffer.name, x.buffer.dtype) for x in stores}
         memories = [self.memory(x.buffer) for x in places]
@@ -366,7 +373,8 @@ class Facts:
             isinstance(y, Load) or sets(y, s) for x in places for i in x.index for y in parts(i)
         ):
             return None
-        return totals(running[0], places)
+        step = totals(carried, places)
+        return Chunks(carried, rest, ends, step) if carried and step is not None else None
 
     def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements whose scatters add in any order."""

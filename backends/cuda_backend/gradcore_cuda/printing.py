@@ -30,7 +30,6 @@ from gradcore.kernel.ir import (
     Store,
     Symbol,
     call,
-    identity_of,
     integer,
     parts,
     product,
@@ -41,7 +40,7 @@ from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.functions import WIDE
 from gradcore_cuda.group import Draft, GroupPrinter, Leave, Parameter, combined_in
 from gradcore_cuda.loops import Carried, collapsed, shareable
-from gradcore_cuda.schedule import CHUNK, TILE, Form, Launch, chunks
+from gradcore_cuda.schedule import TILE, Form, Launch, chunks
 
 OWNERS = 2048
 """How many groups own targets of a scatter at most: each looks at all of its steps."""
@@ -177,12 +176,7 @@ class CudaPrinter(GroupPrinter):
         registers = [r for r in reductions if isinstance(r.target, Symbol)]
         kernel.together = launch.form is Form.PARTS or any(map(self.shared, inside(body)))
         unit = self.unit
-        for r in registers:
-            start, _ = self.start(r)
-            assert isinstance(r.target, Symbol)
-            symbol = r.target.final
-            kernel.made.add(symbol)
-            unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
+        self.starts(registers)
         ends = self.parts(reductions) if launch.form is Form.PARTS else []
         if kernel.together:
             self.touched_in(body)
@@ -497,9 +491,8 @@ class CudaPrinter(GroupPrinter):
     # running sums that many groups share --------------------------------------------------------
     def chunk(self, loop: For) -> tuple[str, str]:
         """Print which steps are a group's; return the first, and the one after the last."""
-        kernel = self.kernel
-        kernel.lanes[call(ROWS["minimum"], (loop.extent, integer(CHUNK)), "int64")] = None
-        kernel.extents[loop.extent] = None
+        self.kernel.lanes[chunks(loop.extent)[1]] = None
+        self.kernel.extents[loop.extent] = None
         start, last, n = self.fresh("start"), self.fresh("last"), self.index(loop.extent)
         self.unit.add(
             "const gc_index group = blockIdx.x * blockDim.y + threadIdx.y;",
@@ -525,43 +518,53 @@ class CudaPrinter(GroupPrinter):
     def chunk_steps(self, loop: For, launch: Launch) -> Expr:
         """Print a running loop of which each group has a chunk; return how many there are."""
         kernel = self.kernel
-        running = self.facts.running(loop)
-        assert running is not None
-        kernel.together = True
+        shared = self.facts.chunks(loop)
+        assert shared is not None
         start, last = self.chunk(loop)
-        befores = self.before_chunks(running[0], launch)
-        for c, before in zip(running[0], befores, strict=True):
+        befores = self.before_chunks(shared.carried, launch)
+        for c, before in zip(shared.carried, befores, strict=True):
             own = self.name(c.symbol)
             text = f"groups > 1 ? {own}_chunks[group] : {before}"
             self.unit.add(f"{scalar.CTYPES[c.symbol.dtype]} {own} = {text};")
-        self.running_loop(loop, *running, start, last)
+        self.starts(shared.ends)
+        kernel.together = True
+        self.running_loop(loop, shared.carried, shared.rest, start, last)
         self.keep("group == groups - 1 && threadIdx.x == 0")
-        return chunks(loop.extent)
+        kernel.changed.clear()
+        kernel.together = False
+        if shared.ends:
+            self.total(shared.ends, launch)
+        return chunks(loop.extent)[0]
+
+    def starts(self, reductions: Sequence[Reduction]) -> None:
+        """Print registers that threads combine what they contribute in."""
+        for r in reductions:
+            start, _ = self.start(r)
+            assert isinstance(r.target, Symbol)
+            symbol = r.target.final
+            self.kernel.made.add(symbol)
+            self.unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
 
     def totals(self, launch: Launch) -> Printed:
         """Return the kernel that finds what registers hold before each chunk of a running loop."""
         (loop,) = launch.statements
         assert isinstance(loop, For)
-        running, body = self.facts.running(loop), self.facts.totals(loop)
-        assert running is not None
-        assert body is not None
-        carried, _ = running
+        shared = self.facts.chunks(loop)
+        assert shared is not None
+        carried = shared.carried
         self.kernel = kernel = Draft()
         self.unit = Unit()
         add, combine = self.unit.add, self.provided.combine
         start, last = self.chunk(loop)
         befores = self.before_chunks(carried, launch)
-        identities: list[str] = []
-        for c in carried:
-            identity = identity_of(c.row, c.symbol.dtype)
-            identities.append(scalar.literal(identity.value, identity.dtype))
-            add(f"{scalar.CTYPES[c.symbol.dtype]} {self.name(c.symbol)} = {identities[-1]};")
+        combined = [Reduction(c.symbol, c.row) for c in carried]
+        self.starts(combined)
         kernel.made.add(loop.index.final)
         kernel.indices.add(loop.index.final)
         i = self.name(loop.index)
         add(f"for (gc_index {i} = {start} + threadIdx.x; {i} < {last}; {i} += blockDim.x) {{")
         self.unit.depth += 1
-        self.statements(body)
+        self.statements(shared.totals)
         self.unit.depth -= 1
         add("}")
         for c in carried:
@@ -572,10 +575,10 @@ class CudaPrinter(GroupPrinter):
             )
         self.parameter(Parameter("counter"), "unsigned *counter")
         add("if (!gc_last(counter) || threadIdx.y != 0) return;")
-        for c, before, identity in zip(carried, befores, identities, strict=True):
+        for c, r, before in zip(carried, combined, befores, strict=True):
             own, dtype, ctype = self.name(c.symbol), c.symbol.dtype, scalar.CTYPES[c.symbol.dtype]
             so_far, all_of = self.fresh(f"{own}_before"), self.fresh("all")
-            first = self.fresh("first")
+            first, (identity, _) = self.fresh("first"), self.start(r)
             add(
                 f"{ctype} {so_far} = {before};",
                 f"if (threadIdx.x == 0) {own}_chunks[0] = {so_far};",
@@ -593,7 +596,7 @@ class CudaPrinter(GroupPrinter):
             self.parameter(Parameter("status"), "gc_status *status")
             head.append("if (gc_stopped(status)) return;")
         name = self.fresh(f"{_title(launch)}_totals")
-        return self.finished(name, head, chunks(loop.extent), False)
+        return self.finished(name, head, chunks(loop.extent)[0], False)
 
     # units --------------------------------------------------------------------------------------
     def text(self, title: str, kernels: Sequence[Printed]) -> str:

@@ -41,7 +41,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import row
 from gradcore_cuda.facts import Facts
-from gradcore_cuda.loops import collapsed, in_registers, innermost, shareable
+from gradcore_cuda.loops import Chunks, collapsed, in_registers, innermost, shareable
 
 MANY = 8192
 """So many columns are work enough for a thread each."""
@@ -137,9 +137,10 @@ class Scoped:
 Step: TypeAlias = "Statement | Launch | Fetch | Tell | Choose | Repeat | Scoped"
 
 
-def chunks(extent: Expr) -> Expr:
-    """Return how many groups may share the steps of a running sum."""
-    return call(row("int_div"), (extent + (CHUNK - 1), integer(CHUNK)), "int64")
+def chunks(extent: Expr) -> tuple[Expr, Expr]:
+    """Return how many groups may share the steps of a running sum, and how many threads a group."""
+    groups = call(row("int_div"), (extent + (CHUNK - 1), integer(CHUNK)), "int64")
+    return groups, call(row("minimum"), (extent, integer(CHUNK)), "int64")
 
 
 def schedule(facts: Facts) -> list[Step]:
@@ -213,7 +214,7 @@ class _Scheduler:
         if shareable(s):
             self.share(s, made)
             return
-        if self.chunked(s):
+        if self.chunked(s) is not None:
             made.launch(Launch(Form.CHUNKS, [s]))
             return
         owner = self.facts.owner(s)
@@ -285,7 +286,8 @@ class _Scheduler:
             not isinstance(last, For)
             or len(starts) < len(first)
             or any(x.reductions for x in loops)
-            or self.chunked(last) != list(starts)
+            or (chunked := self.chunked(last)) is None
+            or [c.symbol for c in chunked.carried] != list(starts)
             or not all(map(self.facts.known, (*extents, last.extent)))
         ):
             made.launch(steps)
@@ -300,13 +302,10 @@ class _Scheduler:
         else:
             made.found.append(Choose(few, [one], [steps]))
 
-    def chunked(self, s: For) -> list[Symbol]:
-        """Return the registers that a loop carries, if many groups may share it, being long."""
-        running = self.facts.running(s)
+    def chunked(self, s: For) -> Chunks | None:
+        """Return how many groups share a loop that carries registers along, if it may be long."""
         short = isinstance(s.extent, Literal) and s.extent.value <= CHUNK
-        if running is None or short or self.facts.totals(s) is None:
-            return []
-        return [c.symbol for c in running[0]]
+        return None if short else self.facts.chunks(s)
 
 
 class _Steps:
@@ -410,10 +409,10 @@ class _Steps:
         """Let a launch start the registers that its steps combine, which wait to be set."""
         (loop,) = launch.statements
         assert isinstance(loop, For)
-        running = self.facts.running(loop)
+        found = self.facts.carried(loop) if launch.form is Form.CHUNKS else None
         combined = [r.target.final for r in loop.reductions if isinstance(r.target, Symbol)]
-        if running is not None:
-            combined = [c.symbol for c in running[0]]
+        if found is not None:
+            combined = [c.symbol for c in found[0]]
         for symbol in combined:
             lets = [s for s in self.waiting if isinstance(s, Let) and s.symbol.final is symbol]
             others = [s for s in self.waiting if s not in lets]
