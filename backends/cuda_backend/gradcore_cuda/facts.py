@@ -357,23 +357,9 @@ class Facts:
         if found is None:
             return None
         carried, rest, ends = without_ends(*found)
-        stores = [x for x in inside(s.body) if isinstance(x, Store)]
-        places = {Load(x.buffer, x.index): Symbol(x.buffer.name, x.buffer.dtype) for x in stores}
-        memories = [self.memory(x.buffer) for x in places]
-        touched = {
-            y
-            for x in inside(s.body)
-            for e in expressions(x)
-            for y in parts(e)
-            if isinstance(y, Load) and self.memory(y.buffer) in memories
-        }
-        if len(set(memories)) < len(memories) or not touched <= set(places):
-            return None
-        if any(
-            isinstance(y, Load) or sets(y, s) for x in places for i in x.index for y in parts(i)
-        ):
-            return None
-        step = totals(carried, places)
+        places = self._places(s)
+        stored = {Load(x.buffer, x.index) for x in inside(s.body) if isinstance(x, Store)}
+        step = totals(carried, places) if stored == set(places) else None
         return Chunks(carried, rest, ends, step) if carried and step is not None else None
 
     def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
@@ -445,20 +431,29 @@ class Facts:
     def kept(self, columns: For) -> dict[Load, Symbol]:
         """Return the elements that the innermost of interchanged loops may keep in registers."""
         ordered = innermost(columns)[-1]
+        return self._places(ordered, (ordered.index.final,))
+
+    def _places(self, loop: For, moving: Collection[Expr] = ()) -> dict[Load, Symbol]:
+        """Return the elements that a step stores, with registers for them.
+
+        They must be all that it touches of their memory.
+
+        moving : what their indices must not depend on.
+        """
         found: dict[Load, Symbol] = {}
-        for s in inside(ordered.body):
+        for s in inside(loop.body):
             if isinstance(s, Store) and not any(
-                y is ordered.index.final or isinstance(y, Load) or sets(y, ordered)
+                y in moving or isinstance(y, Load) or sets(y, loop)
                 for i in s.index
                 for y in parts(i)
             ):
                 place = Load(s.buffer, s.index)
                 found.setdefault(place, Symbol(s.buffer.name, s.buffer.dtype))
         memories = {self.memory(x.buffer) for x in found}
-        stored = [Load(s.buffer, s.index) for s in inside(ordered.body) if isinstance(s, Store)]
+        stored = [Load(s.buffer, s.index) for s in inside(loop.body) if isinstance(s, Store)]
         read = [
             y
-            for s in inside(ordered.body)
+            for s in inside(loop.body)
             for e in expressions(s)
             for y in parts(e)
             if isinstance(y, Load)

@@ -155,14 +155,10 @@ class CudaPrinter(GroupPrinter):
         changed = [x for x in self.kernel.changed if self._kept(x)]
         if not changed:
             return
+        lines = [f"*{self.name(x)}_at = {self.name(x)};" for x in changed]
         if condition:
-            self.unit.add("gc_barrier();", f"if ({condition}) {{")
-        self.unit.depth += bool(condition)
-        for x in changed:
-            self.unit.add(f"*{self.name(x)}_at = {self.name(x)};")
-        self.unit.depth -= bool(condition)
-        if condition:
-            self.unit.add("}")
+            lines = ["gc_barrier();", f"if ({condition}) {{", *(f"    {s}" for s in lines), "}"]
+        self.unit.add(*lines)
 
     def _kept(self, x: Symbol | Buffer) -> bool:
         kind = "register" if isinstance(x, Symbol) else "pointer"
