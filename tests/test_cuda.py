@@ -235,6 +235,17 @@ def test_many_threads_may_call():
     assert len(found) == 8 and all(np.array_equal(expected, a) for a in found)
 
 
+def test_dtypes_of_one_type_of_c():
+    """Bools and bytes, each with vectors and sums of its own."""
+    small, truths = T.vector("small", "uint8"), T.vector("truths", "bool")
+    outputs = [small > 1, T.max(small), T.any(truths), T.cumsum(truths), T.max(truths)]
+    f = function([small, truths], outputs, mode=HOST)
+    found = f(np.array([0, 3, 2], "uint8"), np.array([True, False, True]))
+    expected = [[False, True, True], 3, True, [1, 1, 2], True]
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_options():
     with pytest.raises(ModeError, match="sideways"):
         function([x], x * 2, mode=Mode("cuda", runtime="host", order="sideways"))
