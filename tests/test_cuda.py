@@ -5,6 +5,7 @@ written anew by ``GRADCORE_REWRITE_GOLDEN=1 pytest tests/test_cuda.py``, and rea
 kept.
 """
 
+import itertools
 import re
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from gradcore import Mode, function
 from gradcore.errors import CompileError, ModeError
 from gradcore.ops.reduce import Recurrence
 from gradcore_c import compiler
-from gradcore_cuda import checking, host
+from gradcore_cuda import checking, host, schedule
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason=str(compiler.unavailable())
@@ -52,6 +53,11 @@ def running_rows():
     return [M, v], [T.cumsum(T.exp(M), axis=1), T.cumsum(v), T.cumprod(v)]
 
 
+def running_loss():
+    total = T.sum(T.cumsum(T.exp(v)) ** 2)
+    return [v], [total, T.grad(total, v)]
+
+
 def transposed():
     return [M, v], M.T * v[:, None]
 
@@ -70,8 +76,8 @@ def scatter_in_any_order():
 
 
 PROGRAMS = [
-    *golden_files.PROGRAMS, full_sum, layer_norm_gradient, running_sums, running_rows, transposed,
-    elements_through_time, scatter_in_any_order,
+    *golden_files.PROGRAMS, full_sum, layer_norm_gradient, running_sums, running_rows, running_loss,
+    transposed, elements_through_time, scatter_in_any_order,
 ]  # fmt: skip
 
 
@@ -238,6 +244,17 @@ def test_many_threads_may_call():
     assert len(found) == 8 and all(np.array_equal(expected, a) for a in found)
 
 
+def test_dtypes_of_one_type_of_c():
+    """Bools and bytes, each with vectors and sums of its own."""
+    small, truths = T.vector("small", "uint8"), T.vector("truths", "bool")
+    outputs = [small > 1, T.max(small), T.any(truths), T.cumsum(truths), T.max(truths)]
+    f = function([small, truths], outputs, mode=HOST)
+    found = f(np.array([0, 3, 2], "uint8"), np.array([True, False, True]))
+    expected = [[False, True, True], 3, True, [1, 1, 2], True]
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_options():
     with pytest.raises(ModeError, match="sideways"):
         function([x], x * 2, mode=Mode("cuda", runtime="host", order="sideways"))
@@ -270,14 +287,59 @@ def test_running_sums_of_any_length(threads, length):
         np.testing.assert_allclose(a, b, rtol=2e-5 if a.dtype.kind == "f" else 0)
 
 
-def test_dtypes_that_are_one_type_of_c():
-    """A bool is a byte, as uint8 is: what kernels call is defined once for both."""
-    p, q = T.vector("p", dtype="bool"), T.vector("q", dtype="uint8")
-    outputs = [T.max(p), T.max(q), ~p, q + 1, T.eq(q, q)]
-    given = [np.arange(40) % 3 == 0, np.arange(40).astype("uint8")]
-    found = function([p, q], outputs, mode=HOST)(*given)
-    for a, b in zip(found, function([p, q], outputs, mode="numpy")(*given), strict=True):
-        np.testing.assert_array_equal(a, b)
+LONG_SUMS = {
+    "sum": ("float64", lambda x: T.cumsum(x), 1),
+    "product": ("float64", lambda x: T.cumprod(1 + x / 9), 1),
+    "expression": ("float64", lambda x: [T.cumsum(T.exp(x)) * 2 + x, T.exp(x)], 1),
+    "gradient": ("float64", lambda x: T.grad(T.sum(T.cumsum(T.exp(x)) ** 2), x), 2),
+    "several": ("float64", lambda x: [T.cumsum(x), T.cumprod(1 + x / 9), T.cumsum(x**2)], 1),
+    "shares": ("float32", lambda x: T.cumsum(x**2) / (1 + T.sum(x**2)), 1),
+    "conditions": ("int64", lambda x: T.cumsum(x > 0), 1),
+    "small integers": ("int64", lambda x: T.cumprod(x.astype("int8")), 1),
+    "reversed": ("int64", lambda x: T.cumsum(x[::-1])[::-1] * 2, 1),
+    "the last": ("int64", lambda x: T.cumsum(x)[-1:], 1),
+    "total": ("float64", lambda x: T.sum(T.cumsum(x) ** 2), 1),
+    "total and gradient": ("float64", lambda x: [y := T.sum(T.cumsum(x) ** 3), T.grad(y, x)], 2),
+    "of itself": ("int64", lambda x: T.cumsum(T.cumsum(x)), 0),
+    "rows": ("int64", lambda x: T.cumsum(T.stack([x, 2 * x, x * x]), axis=1) + 1, 1),
+    "matrices": ("int64", lambda x: T.cumsum(T.stack([x, -x]).reshape((2, 1, -1)), axis=2), 1),
+}
+"""Running sums of a vector, each with how many of its loops many blocks share."""
+
+
+@pytest.mark.parametrize("name", LONG_SUMS)
+def test_many_blocks_share_long_running_sums(name, monkeypatch):
+    """Chunks of few steps, of which some are empty where there are fewer than groups."""
+    monkeypatch.setattr(schedule, "CHUNK", 4)
+    monkeypatch.setattr(schedule, "LONG", 8)
+    dtype, made, count = LONG_SUMS[name]
+    y = T.vector("y", dtype)
+    outputs = made(y)
+    expected = function([y], outputs, mode="numpy")
+    for threads, order in itertools.product([1, 7, 32, 128], host.ORDERS):
+        mode = Mode("cuda", runtime="host", threads=threads, order=order)
+        f = function([y], outputs, mode=mode)
+        assert len(re.findall(r"^GC_KERNEL \w+_totals", f.source, re.MULTILINE)) == count
+        for length in [0, 1, 2, 4, 5, 9, 12, 13, 33, 64, 100, 300]:
+            drawn = np.random.default_rng(length)
+            given = (3 * drawn.normal(size=length)).astype(dtype)
+            found, right = f(given), expected(given)
+            if not isinstance(right, list):
+                found, right = [found], [right]
+            for a, b in zip(found, right, strict=True):
+                assert a.dtype == b.dtype
+                tolerance = {"int64": 0, "float32": 1e-5, "float64": 1e-10}[dtype]
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def test_long_running_sums_in_kernels_of_real_size():
+    """Chunks as long as on a device, and the same result each time."""
+    drawn = np.random.default_rng(0).normal(size=20_000)
+    f = function([v, M], [T.cumsum(v), T.cumsum(M, axis=1)], mode=HOST)
+    found = f(drawn, drawn[None])
+    np.testing.assert_allclose(found[0], np.cumsum(drawn), rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(found[0], found[1][0])
+    np.testing.assert_array_equal(found[0], f(drawn, drawn[None])[0])
 
 
 A, B, C = T.dmatrices("A", "B", "C")

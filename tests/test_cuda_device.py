@@ -593,6 +593,7 @@ def test_grids_are_what_kernels_take(threads):
                 grid = tape.threads_for(CARD, steps, lanes, blocks, threads)
                 assert grid.blocks >= 1 and (blocks is None or grid.blocks <= blocks)
                 assert 1 <= grid.groups * grid.lanes <= max(threads, 1)
+                assert blocks != 1 or grid.groups == 1
                 assert grid.groups == 1 or grid.lanes in (1, 2, 4, 8, 16, 32)
 
 

@@ -41,6 +41,7 @@ from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.loops import (
     Added,
     Carried,
+    Chunks,
     as_added,
     carried_by,
     collapsed,
@@ -52,6 +53,8 @@ from gradcore_cuda.loops import (
     shareable,
     tiny,
     too_much,
+    totals,
+    without_ends,
 )
 from gradcore_cuda.scans import by_element, read_in
 
@@ -307,6 +310,17 @@ class Facts:
     def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
         """Return what the steps of a loop along the last axis carry, and the statements after that.
 
+        None: they carry more than registers that rows combine, or neighbours are in other loops,
+        whose threads take turns better.
+        """
+        stores = [x for x in inside(s.body) if isinstance(x, Store)]
+        if not stores or any(not x.index or x.index[-1] != s.index.final for x in stores):
+            return None
+        return self.carried(s)
+
+    def carried(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+        """Return what the steps of a loop carry, and the statements after that.
+
         None: a step needs more of the one before than registers that rows combine.
         """
         if not s.ordered or tiny(s):
@@ -331,10 +345,6 @@ class Facts:
                 rest.append(x)
             if any(y.final in waiting for e in needed for y in parts(e) if isinstance(y, Symbol)):
                 return None
-        last = s.index.final
-        stores = [x for x in body if isinstance(x, Store)]
-        if not stores or any(not x.index or x.index[-1] != last for x in stores):
-            return None  # neighbours are in other loops, whose threads take turns better
         if not found or any(
             not isinstance(x, (Store, Let, If))
             or (isinstance(x, Let) and x.symbol.final not in made)
@@ -342,6 +352,17 @@ class Facts:
         ):
             return None
         return (found, rest) if self.apart([s.index.final], s.body) else None
+
+    def chunks(self, s: For) -> Chunks | None:
+        """Return how groups share a loop that carries registers along; None: they cannot."""
+        found = self.carried(s)
+        if found is None:
+            return None
+        carried, rest, ends = without_ends(*found)
+        places = self._places(s)
+        stored = {Load(x.buffer, x.index) for x in inside(s.body) if isinstance(x, Store)}
+        step = totals(carried, places) if stored == set(places) else None
+        return Chunks(carried, rest, ends, step) if carried and step is not None else None
 
     def _by_element(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements whose scans go element by element, where that may be."""
@@ -438,20 +459,29 @@ class Facts:
     def kept(self, columns: For) -> dict[Load, Symbol]:
         """Return the elements that the innermost of interchanged loops may keep in registers."""
         ordered = innermost(columns)[-1]
+        return self._places(ordered, (ordered.index.final,))
+
+    def _places(self, loop: For, moving: Collection[Expr] = ()) -> dict[Load, Symbol]:
+        """Return the elements that a step stores, with registers for them.
+
+        They must be all that it touches of their memory.
+
+        moving : what their indices must not depend on.
+        """
         found: dict[Load, Symbol] = {}
-        for s in inside(ordered.body):
+        for s in inside(loop.body):
             if isinstance(s, Store) and not any(
-                y is ordered.index.final or isinstance(y, Load) or sets(y, ordered)
+                y in moving or isinstance(y, Load) or sets(y, loop)
                 for i in s.index
                 for y in parts(i)
             ):
                 place = Load(s.buffer, s.index)
                 found.setdefault(place, Symbol(s.buffer.name, s.buffer.dtype))
         memories = {self.memory(x.buffer) for x in found}
-        stored = [Load(s.buffer, s.index) for s in inside(ordered.body) if isinstance(s, Store)]
+        stored = [Load(s.buffer, s.index) for s in inside(loop.body) if isinstance(s, Store)]
         read = [
             y
-            for s in inside(ordered.body)
+            for s in inside(loop.body)
             for e in expressions(s)
             for y in parts(e)
             if isinstance(y, Load)

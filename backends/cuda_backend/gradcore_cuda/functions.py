@@ -175,5 +175,5 @@ static __device__ inline {ctype} gc_running_{both}({ctype} x, {ctype} *total) {{
 
 
 def suffix(dtype: str) -> str:
-    """Return what stands for a dtype in names."""
-    return scalar.SUFFIXES.get(dtype, "f16")
+    """Return what stands for a dtype in names: two may share a type of C, but no definition."""
+    return "bool" if dtype == "bool" else scalar.SUFFIXES.get(dtype, "f16")

@@ -59,7 +59,8 @@ WORDS = frozenset((
     "public", "reinterpret_cast", "requires", "static_assert", "static_cast", "template", "this",
     "thread_local", "throw", "true", "try", "typeid", "typename", "using", "virtual", "wchar_t",
     "xor", "xor_eq", "threadIdx", "blockIdx", "blockDim", "gridDim", "warpSize", "min", "max",
-    "status", "stopped", "counter", "fma", "atomicAdd", "atomicCAS", "own", "part", "k",
+    "status", "stopped", "counter", "fma", "atomicAdd", "atomicCAS", "own", "part", "k", "group",
+    "groups",
 ))
 # fmt: on
 """Words of C++, of CUDA, and names that kernels use themselves."""
@@ -79,7 +80,8 @@ class Parameter:
         one of the device's is), "memory" (of a buffer), "pointer" (where the device keeps a
         pointer), "group" or "thread" (workspace for each; none, if that of groups is in shared
         memory), "own" (how many bytes of that a group has), "parts" (of a register, one for each
-        block), "part" (of an array, one for each group), "groups" (how many there are), "counter",
+        block), "part" (of an array, one for each group), "chunks" (of a register: what it is
+        before the steps of each group, and after all), "groups" (how many there are), "counter",
         "status".
     what : the register, buffer or expression.
     """
@@ -375,7 +377,8 @@ class GroupPrinter(Printer):
             return
         running = self.facts.running(s) if kernel.together else None
         if running is not None:
-            self.running_loop(s, *running)
+            kernel.lanes[s.extent] = None
+            self.running_loop(s, *running, "0", self.index(s.extent))
             return
         if kernel.together:
             self.touch(self.read(iter([s.extent]), None))
@@ -456,24 +459,27 @@ class GroupPrinter(Printer):
             self.unit.depth -= 1
             self.unit.add("}")
 
-    def running_loop(self, s: For, carried: Sequence[Carried], rest: Sequence[Statement]) -> None:
+    def running_loop(
+        self, s: For, carried: Sequence[Carried], rest: Sequence[Statement], start: str, last: str
+    ) -> None:
         """Print a loop that carries registers along: a thread of the group for each step.
 
         The group goes through as many steps at a time as it has threads, each of which combines
         what the ones before it have brought.
+
+        start, last : the step that comes first, and the one after the last.
         """
         kernel, add = self.kernel, self.unit.add
         self.touch([*self.read(iter([s.extent]), None), *self.owned([s], s.body)])
-        kernel.lanes[s.extent] = None
         if self.counted(s.extent):
             kernel.extents[s.extent] = None
         kernel.made.add(s.index.final)
         kernel.indices.add(s.index.final)
-        i, first, last = self.name(s.index), self.fresh("first"), self.index(s.extent)
+        i, first = self.name(s.index), self.fresh("first")
         before = [self.fresh(f"{self.place(c.symbol)}_before") for c in carried]
         for c, name in zip(carried, before, strict=True):
             add(f"{scalar.CTYPES[c.symbol.dtype]} {name} = {self.place(c.symbol)};")
-        add(f"for (gc_index {first} = 0; {first} < {last}; {first} += blockDim.x) {{")
+        add(f"for (gc_index {first} = {start}; {first} < {last}; {first} += blockDim.x) {{")
         self.unit.depth += 1
         add(f"const gc_index {i} = {first} + threadIdx.x;")
         for x in s.body:

@@ -121,6 +121,15 @@ static __device__ inline void gc_barrier(void) {
     }
 }
 
+/* Where the chunk of group `number` begins, if all groups share so many steps in order: chunks are as
+ * long as each other but for the last ones, and whole rounds of a group's threads. */
+static __device__ inline gc_index gc_chunk(gc_index steps, gc_index number) {
+    const gc_index groups = gridDim.x * blockDim.y, lanes = blockDim.x;
+    const gc_index rounds = ((steps + groups - 1) / groups + lanes - 1) / lanes;
+    const gc_index start = number * rounds * lanes;
+    return start < steps ? start : steps;
+}
+
 /* Whether this is the last block to come here: it sees what the others wrote before. */
 static __device__ inline int gc_last(unsigned *counter) {
     __shared__ int last;

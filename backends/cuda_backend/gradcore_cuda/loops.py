@@ -35,7 +35,7 @@ from gradcore.kernel.ir import (
     identity_of,
     parts,
 )
-from gradcore.kernel.uses import inside
+from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import Elementwise, row
 
 TINY = 8
@@ -70,6 +70,26 @@ class Carried:
     symbol: Symbol
     row: Elementwise
     brought: Expr
+
+    def combined(self) -> Let:
+        """Return it as a statement."""
+        value = Call(self.row, (self.symbol, self.brought), self.symbol.dtype)
+        return Let(self.symbol, value, fresh=False)
+
+
+@dataclass(eq=False)
+class Chunks:
+    """How groups share a loop that carries registers along, each going through a part of it.
+
+    carried, rest : what a step carries that steps read, and the statements after that.
+    ends : what is only read after the loop.
+    totals : a step that combines what is carried, and stores nothing.
+    """
+
+    carried: list[Carried]
+    rest: list[Statement]
+    ends: list[Reduction]
+    totals: list[Statement]
 
 
 def shareable(s: For) -> bool:
@@ -159,6 +179,67 @@ def carried_by(s: Let) -> tuple[Elementwise, Expr] | None:
             return (value.row, brought[0]) if len(brought) == len(own) == 1 else None
         case _:
             return None
+
+
+def without_ends(
+    carried: Sequence[Carried], rest: Sequence[Statement]
+) -> tuple[list[Carried], list[Statement], list[Reduction]]:
+    """Return what a step carries that steps read, the statements after that, and what none reads.
+
+    A register that no step reads is combined like any other statement's.
+    """
+    own = [s for c in carried for s in c.before] + list(rest)
+    read = [e for s in inside(own) for e in expressions(s)] + [c.brought for c in carried]
+    symbols = {y.final for x in read for y in parts(x) if isinstance(y, Symbol)}
+    found: list[Carried] = []
+    waiting: list[Statement] = []
+    for c in carried:
+        waiting += c.before
+        if c.symbol in symbols:
+            found.append(Carried(waiting, c.symbol, c.row, c.brought))
+            waiting = []
+        else:
+            waiting.append(c.combined())
+    ends = [Reduction(c.symbol, c.row) for c in carried if c.symbol not in symbols]
+    return found, [*waiting, *rest], ends
+
+
+def totals(carried: Sequence[Carried], places: Mapping[Load, Symbol]) -> list[Statement] | None:
+    """Return a step of a loop that combines what registers are brought, and stores nothing.
+
+    places : registers for the elements that a step stores.
+
+    None: what one register is brought depends on another.
+    """
+    needed: set[Symbol] = set()
+    found: list[Statement] = []
+    for c in reversed(carried):
+        if c.symbol in needed:
+            return None
+        for s in reversed([*c.before, c.combined()]):
+            x = replaced(s, places)
+            made = {y.symbol.final for y in inside([x]) if isinstance(y, Let)}
+            if not needed.isdisjoint(made) or s not in c.before:
+                if isinstance(x, Let):
+                    needed -= made
+                needed |= {
+                    z.final
+                    for y in inside([x])
+                    for e in expressions(y)
+                    for z in parts(e)
+                    if isinstance(z, Symbol) and z.final is not c.symbol
+                }
+                found.append(x)
+    found += [Let(symbol, x) for x, symbol in places.items() if symbol in needed]
+    known = {c.symbol for c in carried}
+    body: list[Statement] = []
+    for s in reversed(found):
+        if isinstance(s, Let):
+            body.append(Let(s.symbol, s.value, s.symbol.final not in known))
+            known.add(s.symbol.final)
+        else:
+            body.append(s)
+    return body
 
 
 def in_registers(

@@ -39,8 +39,8 @@ from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.functions import WIDE
 from gradcore_cuda.group import Draft, GroupPrinter, Leave, Parameter, combined_in
-from gradcore_cuda.loops import collapsed, shareable
-from gradcore_cuda.schedule import TILE, Form, Launch
+from gradcore_cuda.loops import Carried, collapsed, shareable
+from gradcore_cuda.schedule import TILE, Form, Launch, chunks
 
 OWNERS = 2048
 """How many groups own targets of a scatter at most: each looks at all of its steps."""
@@ -93,12 +93,14 @@ class CudaPrinter(GroupPrinter):
             single = not any(map(self.shared, inside(launch.statements)))
             kernel.together = not single
             self.statements(launch.statements)
-            self.keep(not single)
+            self.keep("" if single else "threadIdx.x == 0")
         else:
             (loop,) = launch.statements
             assert isinstance(loop, For)
             if launch.form is Form.TILES:
                 steps = self.tiled_steps(loop)
+            elif launch.form is Form.CHUNKS:
+                steps = self.chunk_steps(loop, launch)
             elif launch.owner is not None:
                 steps = self.owned_steps(loop, launch.owner)
             else:
@@ -145,19 +147,18 @@ class CudaPrinter(GroupPrinter):
         assert isinstance(p.what, Symbol)
         return "index" if p.what in self.kernel.indices else p.what.dtype
 
-    def keep(self, together: bool) -> None:
-        """Print how registers that were set get back to memory."""
+    def keep(self, condition: str) -> None:
+        """Print how registers that were set get back to memory.
+
+        condition : which thread of a group does it; empty: only one comes here.
+        """
         changed = [x for x in self.kernel.changed if self._kept(x)]
         if not changed:
             return
-        if together:
-            self.unit.add("gc_barrier();", "if (threadIdx.x == 0) {")
-        self.unit.depth += together
-        for x in changed:
-            self.unit.add(f"*{self.name(x)}_at = {self.name(x)};")
-        self.unit.depth -= together
-        if together:
-            self.unit.add("}")
+        lines = [f"*{self.name(x)}_at = {self.name(x)};" for x in changed]
+        if condition:
+            lines = ["gc_barrier();", f"if ({condition}) {{", *(f"    {s}" for s in lines), "}"]
+        self.unit.add(*lines)
 
     def _kept(self, x: Symbol | Buffer) -> bool:
         kind = "register" if isinstance(x, Symbol) else "pointer"
@@ -171,12 +172,7 @@ class CudaPrinter(GroupPrinter):
         registers = [r for r in reductions if isinstance(r.target, Symbol)]
         kernel.together = launch.form is Form.PARTS or any(map(self.shared, inside(body)))
         unit = self.unit
-        for r in registers:
-            start, _ = self.start(r)
-            assert isinstance(r.target, Symbol)
-            symbol = r.target.final
-            kernel.made.add(symbol)
-            unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
+        self.starts(registers)
         ends = self.parts(reductions) if launch.form is Form.PARTS else []
         if kernel.together:
             self.touched_in(body)
@@ -484,9 +480,119 @@ class CudaPrinter(GroupPrinter):
             kernel.changed[r.target.final] = None
         kernel.together = False
         self.statements(launch.after)
-        self.keep(False)
+        self.keep("")
         self.unit.depth -= 1
         self.unit.add("}")
+
+    # running sums that many groups share --------------------------------------------------------
+    def chunk(self, loop: For) -> tuple[str, str]:
+        """Print which steps are a group's; return the first, and the one after the last."""
+        self.kernel.lanes[chunks(loop.extent)[1]] = None
+        self.kernel.extents[loop.extent] = None
+        start, last, n = self.fresh("start"), self.fresh("last"), self.index(loop.extent)
+        self.unit.add(
+            "const gc_index group = blockIdx.x * blockDim.y + threadIdx.y;",
+            "const gc_index groups = gridDim.x * blockDim.y;",
+            f"const gc_index {start} = gc_chunk({n}, group), {last} = gc_chunk({n}, group + 1);",
+        )
+        return start, last
+
+    def before_chunks(self, carried: Sequence[Carried], launch: Launch) -> list[str]:
+        """Return what registers hold before all steps, and have them made here."""
+        kernel = self.kernel
+        found: list[str] = []
+        for c in carried:
+            own, dtype, ctype = self.name(c.symbol), c.symbol.dtype, scalar.CTYPES[c.symbol.dtype]
+            kernel.made.add(c.symbol)
+            self.parameter(Parameter("chunks", c.symbol), f"{ctype} *{own}_chunks")
+            start = launch.starts.get(c.symbol)
+            if start is None or c.symbol in kernel.sets:
+                self.parameter(Parameter("register", c.symbol), f"{ctype} *{own}_at")
+            found.append(f"*{own}_at" if start is None else scalar.literal(start.value, dtype))
+        return found
+
+    def chunk_steps(self, loop: For, launch: Launch) -> Expr:
+        """Print a running loop of which each group has a chunk; return how many there are."""
+        kernel = self.kernel
+        shared = self.facts.chunks(loop)
+        assert shared is not None
+        start, last = self.chunk(loop)
+        befores = self.before_chunks(shared.carried, launch)
+        for c, before in zip(shared.carried, befores, strict=True):
+            own = self.name(c.symbol)
+            text = f"groups > 1 ? {own}_chunks[group] : {before}"
+            self.unit.add(f"{scalar.CTYPES[c.symbol.dtype]} {own} = {text};")
+        self.starts(shared.ends)
+        kernel.together = True
+        self.running_loop(loop, shared.carried, shared.rest, start, last)
+        self.keep("group == groups - 1 && threadIdx.x == 0")
+        kernel.changed.clear()
+        kernel.together = False
+        if shared.ends:
+            self.total(shared.ends, launch)
+        return chunks(loop.extent)[0]
+
+    def starts(self, reductions: Sequence[Reduction]) -> None:
+        """Print registers that threads combine what they contribute in."""
+        for r in reductions:
+            start, _ = self.start(r)
+            assert isinstance(r.target, Symbol)
+            symbol = r.target.final
+            self.kernel.made.add(symbol)
+            self.unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
+
+    def totals(self, launch: Launch) -> Printed:
+        """Return the kernel that finds what registers hold before each chunk of a running loop."""
+        (loop,) = launch.statements
+        assert isinstance(loop, For)
+        shared = self.facts.chunks(loop)
+        assert shared is not None
+        carried = shared.carried
+        self.kernel = kernel = Draft()
+        self.unit = Unit()
+        add, combine = self.unit.add, self.provided.combine
+        start, last = self.chunk(loop)
+        befores = self.before_chunks(carried, launch)
+        combined = [Reduction(c.symbol, c.row) for c in carried]
+        self.starts(combined)
+        kernel.made.add(loop.index.final)
+        kernel.indices.add(loop.index.final)
+        i = self.name(loop.index)
+        add(f"for (gc_index {i} = {start} + threadIdx.x; {i} < {last}; {i} += blockDim.x) {{")
+        self.unit.depth += 1
+        self.statements(shared.totals)
+        self.unit.depth -= 1
+        add("}")
+        for c in carried:
+            own = self.name(c.symbol)
+            add(
+                f"{own} = {self.provided.all_of(c.row, c.symbol.dtype, own, 'group')};",
+                f"if (threadIdx.x == 0) {own}_chunks[group + 1] = {own};",
+            )
+        self.parameter(Parameter("counter"), "unsigned *counter")
+        add("if (!gc_last(counter) || threadIdx.y != 0) return;")
+        for c, r, before in zip(carried, combined, befores, strict=True):
+            own, dtype, ctype = self.name(c.symbol), c.symbol.dtype, scalar.CTYPES[c.symbol.dtype]
+            so_far, all_of = self.fresh(f"{own}_before"), self.fresh("all")
+            first, (identity, _) = self.fresh("first"), self.start(r)
+            add(
+                f"{ctype} {so_far} = {before};",
+                f"if (threadIdx.x == 0) {own}_chunks[0] = {so_far};",
+                f"for (gc_index {first} = 0; {first} < groups; {first} += blockDim.x) {{",
+                f"    const gc_index k = {first} + threadIdx.x;",
+                f"    {own} = k < groups ? {own}_chunks[k + 1] : {identity};",
+                f"    {ctype} {all_of};",
+                f"    {own} = {self.provided.running(c.row, dtype, own, all_of)};",
+                f"    if (k < groups) {own}_chunks[k + 1] = {combine(c.row, dtype, so_far, own)};",
+                f"    {so_far} = {combine(c.row, dtype, so_far, all_of)};",
+                "}",
+            )
+        head: list[str] = []
+        if self.checked:
+            self.parameter(Parameter("status"), "gc_status *status")
+            head.append("if (gc_stopped(status)) return;")
+        name = self.fresh(f"{_title(launch)}_totals")
+        return self.finished(name, head, chunks(loop.extent)[0], False)
 
     # units --------------------------------------------------------------------------------------
     def text(self, title: str, kernels: Sequence[Printed]) -> str:

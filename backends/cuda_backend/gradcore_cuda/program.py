@@ -65,6 +65,9 @@ WORDS = frozenset(
 PARTS = 2**24
 """How many elements the arrays of all groups have at most, beyond one group's."""
 
+PER = frozenset(("group", "thread", "parts", "part", "chunks"))
+"""The parameters that are memory for each block, group or thread."""
+
 BLOCKS = 512
 """How many blocks contribute to an array at most, each to one of its own."""
 
@@ -302,7 +305,7 @@ class _HostPrinter:
             size = self.expr(product(arrays[0][1].shape), atom=True)
             limit = f", max(min({BLOCKS}, {PARTS} // max({size}, 1)), 1)"
         grid = f"d.grid({self.expr(k.steps)}, {width}{limit})"
-        per = [p for p, _ in k.parameters if p.kind in ("group", "thread", "parts", "part")]
+        per = [p for p, _ in k.parameters if p.kind in PER]
         mark = ""
         if per:
             mark = self.printer.fresh("mark_")
@@ -313,6 +316,11 @@ class _HostPrinter:
                 assert isinstance(p.what, Buffer)
                 made = f"d.allocate(grid.blocks * grid.groups * {self.bytes(p.what)})"
                 self.add(f"{self.name(p.what)}_parts = {made}")
+            if p.kind == "chunks":
+                assert isinstance(p.what, Symbol)
+                size = np.dtype(p.what.dtype).itemsize
+                made = f"d.allocate((grid.blocks * grid.groups + 1) * {size})"
+                self.add(f"{self.name(p.what)}_chunks = {made}")
         rows = [p for p in per if p.kind in ("group", "part")]
         shared = "0"
         if rows:
@@ -327,6 +335,11 @@ class _HostPrinter:
                 count = f"grid.blocks * grid.groups * {self.bytes(p.what)}"
                 self.add(f"{name} = Memory(0) if own else d.allocate({count})")
             shared = "shared"
+        if s.form is Form.CHUNKS:
+            self.add("if grid.blocks * grid.groups > 1:")
+            self.depth += 1
+            self.send(self.printer.totals(s), grid)
+            self.depth -= 1
         self.send(k, grid, shared)
         for r, buffer in arrays:
             combined = self.printer.combination(r, s.filled.get(buffer.root))
@@ -360,6 +373,8 @@ class _HostPrinter:
                 return "own"
             case "parts", Symbol():
                 return f"d.allocate(grid.blocks * {np.dtype(what.dtype).itemsize})"
+            case "chunks", Symbol():
+                return f"{self.name(what)}_chunks"
             case "part", Buffer():
                 return f"{self.name(what)}_parts"
             case "groups", None:

@@ -138,7 +138,7 @@ class Device(ABC):
         """Return the threads for ``steps`` steps, each of which ``lanes`` threads could share.
 
         lanes : 1: a step is the work of a thread, and ``groups`` threads make a block.
-        blocks : at most so many.
+        blocks : at most so many; 1: of one group.
 
         Fewer threads than steps go through them in turn.  There is always a block.
         """

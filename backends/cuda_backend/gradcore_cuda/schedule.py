@@ -41,13 +41,19 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import row
 from gradcore_cuda.facts import Facts
-from gradcore_cuda.loops import collapsed, in_registers, innermost, shareable
+from gradcore_cuda.loops import Chunks, collapsed, in_registers, innermost, shareable
 
 MANY = 8192
 """So many columns are work enough for a thread each."""
 
 FEW = 16
 """So few rows are better summed by a thread for each column."""
+
+CHUNK = 4096
+"""So many steps of a running sum are one block's work; more blocks share longer ones."""
+
+LONG = 4 * CHUNK
+"""Rows of so many steps for each row are worth going through one after the other."""
 
 TILE = 32
 """How many elements along each of two axes a block takes to memory that it shares."""
@@ -64,6 +70,8 @@ class Form(enum.Enum):
     """A block takes some steps along two axes, and what lies along the first to shared memory."""
     OWNED = enum.auto()
     """Every group goes through the steps of a loop, and takes those whose target is its own."""
+    CHUNKS = enum.auto()
+    """A group takes steps that follow each other, and learns first what those before combine to."""
     BLOCK = enum.auto()
     """One block does it, together."""
 
@@ -73,7 +81,7 @@ class Launch:
     """Statements that a kernel runs.
 
     after : scalar statements that follow when all else is done; one thread runs them.
-    starts : what registers hold before the steps of a loop contribute to them.
+    starts : what registers hold before the steps of a loop contribute to them, or carry them.
     owner : what a step changes, or the first of it: whose it is decides which group takes it.
     filled : what arrays hold then, all of it, where nobody has stored it.
     """
@@ -127,6 +135,12 @@ class Scoped:
 
 
 Step: TypeAlias = "Statement | Launch | Fetch | Tell | Choose | Repeat | Scoped"
+
+
+def chunks(extent: Expr) -> tuple[Expr, Expr]:
+    """Return how many groups may share the steps of a running sum, and how many threads a group."""
+    groups = call(row("int_div"), (extent + (CHUNK - 1), integer(CHUNK)), "int64")
+    return groups, call(row("minimum"), (extent, integer(CHUNK)), "int64")
 
 
 def schedule(facts: Facts) -> list[Step]:
@@ -200,6 +214,9 @@ class _Scheduler:
         if shareable(s):
             self.share(s, made)
             return
+        if self.chunked(s) is not None:
+            made.launch(Launch(Form.CHUNKS, [s]))
+            return
         owner = self.facts.owner(s)
         if owner is not None:
             made.launch(Launch(Form.OWNED, [s], owner=owner))
@@ -240,7 +257,7 @@ class _Scheduler:
         steps = Launch(Form.STEPS, [s])
         across = self.facts.across(s)
         if across is None:
-            made.launch(steps)
+            self.rows(s, made)
             return
         extents = (across[0].extent, collapsed(s)[0][-1].extent)
         both = call(row("minimum"), extents, "int64")
@@ -251,6 +268,44 @@ class _Scheduler:
             return
         made.close()
         made.found.append(Choose(wide, [tiles], [steps]))
+
+    def rows(self, s: For, made: _Steps) -> None:
+        """Make what runs a loop for each step of which groups of threads do what is in it.
+
+        Rows of running sums that are few and long are gone through one after the other.
+        """
+        steps = Launch(Form.STEPS, [s])
+        loops, (*first, last) = collapsed(s)
+        starts = {
+            x.symbol.final: x.value
+            for x in first
+            if isinstance(x, Let) and isinstance(x.value, Literal)
+        }
+        extents = [x.extent for x in loops]
+        if (
+            not isinstance(last, For)
+            or len(starts) < len(first)
+            or any(x.reductions for x in loops)
+            or (chunked := self.chunked(last)) is None
+            or [c.symbol for c in chunked.carried] != list(starts)
+            or not all(map(self.facts.known, (*extents, last.extent)))
+        ):
+            made.launch(steps)
+            return
+        few = call(row("ge"), (last.extent, product(extents) * LONG), "bool")
+        one: Step = Launch(Form.CHUNKS, [last], starts=starts)
+        for x in reversed(loops):
+            one = Repeat(x.index, x.extent, [one])
+        made.close()
+        if isinstance(few, Literal):
+            made.found.append(one if few.value else steps)
+        else:
+            made.found.append(Choose(few, [one], [steps]))
+
+    def chunked(self, s: For) -> Chunks | None:
+        """Return how many groups share a loop that carries registers along, if it may be long."""
+        short = isinstance(s.extent, Literal) and s.extent.value <= CHUNK
+        return None if short else self.facts.chunks(s)
 
 
 class _Steps:
@@ -319,7 +374,10 @@ class _Steps:
             self.close()
             self.found.append(launch)
             (loop,) = launch.statements
-            if isinstance(loop, For) and any(isinstance(r.target, Symbol) for r in loop.reductions):
+            assert isinstance(loop, For)
+            if launch.form is not Form.CHUNKS and any(
+                isinstance(r.target, Symbol) for r in loop.reductions
+            ):
                 self.last = launch
         fetched = self.fetches(launch.statements)
         if fetched:
@@ -348,13 +406,14 @@ class _Steps:
         return found
 
     def start(self, launch: Launch) -> None:
-        """Let a launch start the registers that it contributes to, which wait to be set."""
+        """Let a launch start the registers that its steps combine, which wait to be set."""
         (loop,) = launch.statements
         assert isinstance(loop, For)
-        for r in loop.reductions:
-            if not isinstance(r.target, Symbol):
-                continue
-            symbol = r.target.final
+        found = self.facts.carried(loop) if launch.form is Form.CHUNKS else None
+        combined = [r.target.final for r in loop.reductions if isinstance(r.target, Symbol)]
+        if found is not None:
+            combined = [c.symbol for c in found[0]]
+        for symbol in combined:
             lets = [s for s in self.waiting if isinstance(s, Let) and s.symbol.final is symbol]
             others = [s for s in self.waiting if s not in lets]
             read = any(symbol in parts(x) for s in inside(others) for x in expressions(s))

@@ -56,6 +56,7 @@ def threads_for(
 ) -> Grid:
     """Return the threads for ``steps`` steps that ``lanes`` threads each could share.
 
+    blocks : how many there are at most; 1: of one group.
     threads : how many a block has at most.
 
     Enough blocks to fill the device several times, and no more: what is left is gone through in
@@ -67,11 +68,13 @@ def threads_for(
         most = min(most, blocks)
     if lanes <= 1 or threads < 2:
         groups = max(min(usual, -(-steps // WARP) * WARP), min(WARP, threads))
+        if blocks == 1:
+            groups = 1
         return Grid(max(1, min(-(-steps // groups), most)), groups, 1)
     many = steps >= card.processors * 8
     if lanes <= WARP or (lanes <= 8 * WARP and many):
         wide = min(WARP, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
-        groups = max(usual // wide, 1)
+        groups = max(usual // wide, 1) if blocks != 1 else 1
         while groups > 1 and steps < groups * card.processors:
             groups //= 2  # rather more blocks than fuller ones
         return Grid(max(1, min(-(-steps // groups), most)), groups, wide)
