@@ -15,7 +15,7 @@ def run(d, inputs, shapes, numbers):
         if shared > d.shared:
             own = shared = 0
         d.launch("sum_kernel_2", grid, shared, max(M_n1, M_n0 * M_n1, M_n0), sum_parts, own, M_n1, M_n0, M)
-        d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, sum, M_n1, sum_parts, grid.blocks * grid.groups)
+        d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, M_n1, sum, sum_parts, grid.blocks * grid.groups)
         d.release(mark_2)
     return [Array(sum, "float64", (M_n1,))]
 
@@ -48,17 +48,17 @@ GC_KERNEL sum_kernel_2(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_i
     }
 }
 
-GC_KERNEL sum_combined(double *__restrict__ sum, gc_index M_n1, const double *sum_parts, int32_t groups) {
+GC_KERNEL sum_combined(gc_index M_n1, double *__restrict__ sum, const double *sum_parts, int32_t groups) {
     for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < M_n1; k += gridDim.x * blockDim.y) {
-        double all = 0.0;
+        double sum_all = 0.0;
         for (int32_t p = threadIdx.x; p < groups; p += blockDim.x) {
-            const double part = sum_parts[(int64_t)p * M_n1 + k];
-            all = all + part;
+            const double sum_part = sum_parts[(int64_t)p * M_n1 + k];
+            sum_all = sum_all + sum_part;
         }
-        all = gc_group_add_f64(all);
+        sum_all = gc_group_add_f64(sum_all);
         if (threadIdx.x == 0) {
-            const double before = 0.0;
-            sum[k] = before + all;
+            const double sum_before = 0.0;
+            sum[k] = sum_before + sum_all;
         }
     }
 }

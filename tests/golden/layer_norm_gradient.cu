@@ -20,7 +20,7 @@ def run(d, inputs, shapes, numbers):
     true_div_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
     add_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
     d.launch("add_kernel", grid, shared, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, own, M_n1, M_n0, M, sub_all, true_div_3_all, v, add_3_all, add)
-    d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, sum, M_n1, sum_parts, grid.blocks * grid.groups)
+    d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, M_n1, sum, sum_parts, grid.blocks * grid.groups)
     d.release(mark_2)
     return [Array(add, "float64", (M_n0, M_n1)), Array(sum, "float64", (M_n1,))]
 
@@ -100,17 +100,17 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
     }
 }
 
-GC_KERNEL sum_combined(double *__restrict__ sum, gc_index M_n1, const double *sum_parts, int32_t groups) {
+GC_KERNEL sum_combined(gc_index M_n1, double *__restrict__ sum, const double *sum_parts, int32_t groups) {
     for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < M_n1; k += gridDim.x * blockDim.y) {
-        double all = 0.0;
+        double sum_all = 0.0;
         for (int32_t p = threadIdx.x; p < groups; p += blockDim.x) {
-            const double part = sum_parts[(int64_t)p * M_n1 + k];
-            all = all + part;
+            const double sum_part = sum_parts[(int64_t)p * M_n1 + k];
+            sum_all = sum_all + sum_part;
         }
-        all = gc_group_add_f64(all);
+        sum_all = gc_group_add_f64(sum_all);
         if (threadIdx.x == 0) {
-            const double before = 0.0;
-            sum[k] = before + all;
+            const double sum_before = 0.0;
+            sum[k] = sum_before + sum_all;
         }
     }
 }

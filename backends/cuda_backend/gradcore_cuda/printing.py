@@ -394,41 +394,58 @@ class CudaPrinter(GroupPrinter):
         self.unit.add("gc_barrier();")
         return ["gc_barrier();", "if (own_bytes) {", *ends, "}"]
 
-    def combination(self, r: Reduction, start: Literal | None) -> Printed:
+    def combination(
+        self, reductions: Sequence[Reduction], filled: Mapping[Buffer, Literal]
+    ) -> Printed:
         """Return the kernel that combines the arrays of all groups, in order.
 
-        start : what is there before; None: it has been stored.
+        reductions : to arrays of one size.
+        filled : what these hold before, where that has not been stored.
         """
-        assert r.row is not None and isinstance(r.target, Buffer)
         self.kernel = kernel = Draft()
         self.unit = Unit()
-        buffer, dtype = r.target.root, r.target.dtype
-        ctype, own = scalar.CTYPES[dtype], self.place(buffer)
-        size = product(r.target.shape)
+        add, combine = self.unit.add, self.provided.combine
+        size = product(_target(reductions[0]).shape)
         n = self.index(size, atom=True)
-        self.parameter(Parameter("part", buffer), f"const {ctype} *{own}_parts")
+        starts: list[str] = []
+        parts: list[str] = []
+        ends: list[str] = []
+        for r in reductions:
+            assert r.row is not None
+            target, dtype = _target(r), r.target.dtype
+            ctype, own = scalar.CTYPES[dtype], self.place(target)
+            all_of, part, before = (self.fresh(f"{own}_{x}") for x in ("all", "part", "before"))
+            self.parameter(Parameter("part", target.root), f"const {ctype} *{own}_parts")
+            identity, _ = self.start(r)
+            start = filled.get(target.root)
+            text = f"{own}[k]" if start is None else scalar.literal(start.value, dtype)
+            starts.append(f"    {ctype} {all_of} = {identity};")
+            parts += [
+                f"        const {ctype} {part} = {own}_parts[(int64_t)p * {n} + k];",
+                f"        {all_of} = {combine(r.row, dtype, all_of, part)};",
+            ]
+            together = self.provided.all_of(r.row, dtype, all_of, "group")
+            ends += [
+                f"    {all_of} = {together};",
+                "    if (threadIdx.x == 0) {",
+                f"        const {ctype} {before} = {text};",
+                f"        {own}[k] = {combine(r.row, dtype, before, all_of)};",
+                "    }",
+            ]
+            kernel.used[target] = None
         self.parameter(Parameter("groups"), "int32_t groups")
-        identity, _ = self.start(r)
-        text = self.provided.combine(r.row, dtype, "all", "part")
-        before = f"{own}[k]" if start is None else scalar.literal(start.value, dtype)
-        whole = self.provided.combine(r.row, dtype, "before", "all")
-        self.unit.add(
+        add(
             f"for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < {n}; "
             "k += gridDim.x * blockDim.y) {",
-            f"    {ctype} all = {identity};",
+            *starts,
             "    for (int32_t p = threadIdx.x; p < groups; p += blockDim.x) {",
-            f"        const {ctype} part = {own}_parts[(int64_t)p * {n} + k];",
-            f"        all = {text};",
+            *parts,
             "    }",
-            f"    all = {self.provided.all_of(r.row, dtype, 'all', 'group')};",
-            "    if (threadIdx.x == 0) {",
-            f"        const {ctype} before = {before};",
-            f"        {own}[k] = {whole};",
-            "    }",
+            *ends,
             "}",
         )
-        kernel.used[r.target] = None
-        return self.finished(self.fresh(f"{own}_combined"), [], size, False)
+        name = self.fresh(f"{self.name(_target(reductions[0]).root)}_combined")
+        return self.finished(name, [], size, False)
 
     def total(self, reductions: Sequence[Reduction], launch: Launch) -> None:
         """Print how what all threads of all blocks contributed is combined."""
@@ -604,6 +621,12 @@ class CudaPrinter(GroupPrinter):
             *("\n".join(kernel.lines) + "\n" for kernel in kernels),
         ]
         return "\n".join(part for part in parts if part)
+
+
+def _target(r: Reduction) -> Buffer:
+    """Return the array that is contributed to."""
+    assert isinstance(r.target, Buffer)
+    return r.target
 
 
 def _title(launch: Launch) -> str:

@@ -341,9 +341,12 @@ class _HostPrinter:
             self.send(self.printer.totals(s), grid)
             self.depth -= 1
         self.send(k, grid, shared)
+        of_size: dict[Expr, list[Reduction]] = {}
         for r, buffer in arrays:
-            combined = self.printer.combination(r, s.filled.get(buffer.root))
-            self.send(combined, f"d.grid({self.expr(combined.steps)}, grid.blocks * grid.groups)")
+            of_size.setdefault(product(buffer.shape), []).append(r)
+        for size, reductions in of_size.items():
+            combined = self.printer.combination(reductions, s.filled)
+            self.send(combined, f"d.grid({self.expr(size)}, grid.blocks * grid.groups)")
         if mark:
             self.add(f"d.release({mark})")
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from gradcore.kernel.ir import (
     ONE,
@@ -38,7 +38,7 @@ from gradcore.kernel.ir import (
     parts,
     product,
 )
-from gradcore.kernel.uses import expressions, inside
+from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import row
 from gradcore_cuda.facts import Facts
 from gradcore_cuda.loops import Chunks, collapsed, in_registers, innermost, shareable
@@ -313,7 +313,7 @@ class _Steps:
 
     found : those that are done.
     waiting : scalar statements for the next launch, or one of their own.
-    last : the launch that scalar statements may still join.
+    last : the launch that scalar statements may still join; those that wait come first.
     """
 
     def __init__(self, facts: Facts) -> None:
@@ -346,12 +346,12 @@ class _Steps:
     def scalar(self, s: Statement) -> None:
         """Add a scalar statement."""
         fetched = self.fetches([s])
-        if self.last is None:
-            self.waiting.append(s)
-        elif self.last.form is Form.BLOCK:
-            self.last.statements.append(s)
-        else:
-            self.last.after.append(s)
+        self.waiting.append(s)
+        if self.last is not None:
+            block = self.last.form is Form.BLOCK
+            joined = self.last.statements if block else self.last.after
+            joined += self.waiting
+            self.waiting.clear()
         if fetched:
             self.close()
             if isinstance(s, Let) and self.facts.known(s.value):
@@ -371,7 +371,9 @@ class _Steps:
                 self.last = launch
         else:
             self.start(launch)
+            later = self.unconcerned(launch)
             self.close()
+            self.waiting = later
             self.found.append(launch)
             (loop,) = launch.statements
             assert isinstance(loop, For)
@@ -384,9 +386,22 @@ class _Steps:
             self.close()
             self.found += fetched
 
+    def unconcerned(self, launch: Launch) -> list[Statement]:
+        """Take back statements that set registers to numbers, which what comes now does not use."""
+        others = [s for s in self.waiting if not _is_number(s)]
+        used = Used().note([*others, *launch.statements])
+        symbols = {x.final for x in (*used.symbols, *used.made) if isinstance(x, Symbol)}
+        found: list[Statement] = [
+            s for s in self.waiting if _is_number(s) and s.symbol.final not in symbols
+        ]
+        self.waiting = [s for s in self.waiting if s not in found]
+        return found
+
     def started(self, targets: Sequence[Buffer]) -> dict[Buffer, Literal]:
         """Return what targets are filled with just before, and take the launch of that back."""
-        if not self.found or self.waiting or not isinstance(self.found[-1], Launch):
+        if not self.found or not all(map(_is_number, self.waiting)):
+            return {}
+        if not isinstance(self.found[-1], Launch):
             return {}
         last = self.found[-1]
         if last.form is not Form.STEPS or last.after or not isinstance(last.statements[0], For):
@@ -440,3 +455,8 @@ class _Steps:
         facts.needed.add(symbol)
         self.found += [Launch(Form.BLOCK, [Let(symbol, x)]), Fetch(symbol)]
         return symbol
+
+
+def _is_number(s: Statement) -> TypeGuard[Let]:
+    """Return whether a statement sets a register to a number."""
+    return isinstance(s, Let) and isinstance(s.value, Literal)
