@@ -162,8 +162,8 @@ def test_threads_that_wait_for_each_other(monkeypatch):
 
     def divergent(self):
         return text(self).replace(
-            "for (gc_index i1 = threadIdx.x", "if (threadIdx.x == 0) __syncthreads();\n"
-            "        for (gc_index i1 = threadIdx.x",
+            "for (gc_index vector = threadIdx.x", "if (threadIdx.x == 0) __syncthreads();\n"
+            "        for (gc_index vector = threadIdx.x",
         )  # fmt: skip
 
     monkeypatch.setattr(host.HostFunction, "text", divergent)

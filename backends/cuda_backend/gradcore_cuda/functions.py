@@ -41,7 +41,7 @@ class Functions:
         self._scalars: set[str] = set()
         self._combining: dict[tuple[str, str], None] = {}
         self._running: dict[tuple[str, str], None] = {}
-        self._vectors: dict[tuple[str, int], None] = {}
+        self._vectors: dict[str, str] = {}
 
     def row(
         self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
@@ -74,19 +74,17 @@ class Functions:
 
     def vector(self, dtype: str, width: int) -> str:
         """Return the type of so many elements that lie next to each other."""
-        self._vectors[dtype, width] = None
-        return f"gc_{suffix(dtype)}x{width}"
+        name, size = f"gc_{suffix(dtype)}x{width}", width * np.dtype(dtype).itemsize
+        self._vectors[name] = (
+            f"typedef struct GC_ALIGNED({size}) {{ {scalar.CTYPES[dtype]} x[{width}]; }} {name};"
+        )
+        return name
 
     def text(self) -> str:
         """Return the definitions of all that was called."""
         combined = [self._combined(name, dtype) for name, dtype in self._combining]
         running = [self._running_text(name, dtype) for name, dtype in self._running]
-        vectors = [
-            f"typedef struct GC_ALIGNED({size}) {{ {scalar.CTYPES[dtype]} x[{n}]; }} "
-            f"gc_{suffix(dtype)}x{n};"
-            for dtype, n in self._vectors
-            for size in [min(n * np.dtype(dtype).itemsize, WIDE)]
-        ]
+        vectors = self._vectors.values()
         return "\n".join(filter(None, [self._definitions(), *vectors, *combined, *running]))
 
     def _definitions(self) -> str:
