@@ -10,7 +10,7 @@ def run(d, inputs, shapes, numbers):
     mark_2 = d.mark()
     d.launch("highest_kernel", grid, 0, at_n0, at_n0, at, words, d.allocate(grid.blocks * 8), words + 8, d.allocate(grid.blocks * 8), d.zeros(4), d.status, v_n0)
     d.release(mark_2)
-    d.launch("mul_kernel", d.grid((at_n0 + 1) // 2, 1), 0, max(at_n0, v_n0), at_n0, at, mul, v, v_n0, d.status)
+    d.launch("mul_kernel", d.grid((at_n0 + 1) // 2, 1), 0, max(v_n0, at_n0), at_n0, at, mul, v, v_n0, d.status)
     inc_subtensor = d.output(0, "float64", (v_n0,))
     d.launch("inc_subtensor_kernel", d.grid((v_n0 + 1) // 2, 1), 0, v_n0, v_n0, inc_subtensor, d.status)
     d.launch("inc_subtensor_kernel_2", d.grid(min(at_n0, 2048), 1), 0, max(at_n0, v_n0), at_n0, at, v_n0, inc_subtensor, mul, d.status)

@@ -25,7 +25,7 @@ def run(d, inputs, shapes, numbers):
     if shared > d.shared:
         own = shared = 0
     dot_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * N_n1 * 8)
-    d.launch("taken_kernel_2", grid, shared, max(N_n1, N_n0 * N_n1, v_n0, M_n0 * M_n1, M_n0, M_n1), M_n0, N_n1, own, dot_all, v_n0, N, words, M_n1, M, scan, words + 8)
+    d.launch("taken_kernel_2", grid, shared, max(N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n0, M_n1), M_n0, N_n1, own, dot_all, v_n0, N, words, M_n1, M, scan, words + 8)
     d.release(mark_2)
     taken = d.fetch(words + 8, "int64")
     scan_3 = d.output(0, "float64", (taken, M_n1))

@@ -11,7 +11,7 @@ def run(d, inputs, shapes, numbers):
     if (min(M_n1, M_n0)) >= 16:
         d.launch("mul_kernel", d.grid(((M_n0 + 31) // 32) * ((M_n1 + 31) // 32), 1024), 0, max(M_n0 * M_n1, v_n0, M_n1 * M_n0), (M_n0 + 31) // 32, (M_n1 + 31) // 32, M_n0, M_n1, M, v, mul)
     else:
-        d.launch("mul_kernel_2", d.grid(((M_n1 * M_n0) + 1) // 2, 1), 0, max(M_n1 * M_n0, M_n0 * M_n1, v_n0, M_n1, M_n0), M_n1, M_n0, mul, M, v)
+        d.launch("mul_kernel_2", d.grid(((M_n1 * M_n0) + 1) // 2, 1), 0, max(M_n0 * M_n1, v_n0, M_n1 * M_n0, M_n1, M_n0), M_n1, M_n0, mul, M, v)
     return [Array(mul, "float64", (M_n1, M_n0))]
 
 GC_KERNEL mul_kernel(gc_index n, gc_index n_2, gc_index M_n0, gc_index M_n1, const double *__restrict__ M, const double *__restrict__ v, double *__restrict__ mul) {

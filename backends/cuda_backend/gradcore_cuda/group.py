@@ -49,7 +49,7 @@ from gradcore.ops.elementwise import ROWS, Elementwise
 from gradcore_cuda.facts import Facts
 from gradcore_cuda.functions import LIBRARY, Functions
 from gradcore_cuda.loops import Added, Carried, collapsed, shareable, tiny
-from gradcore_cuda.vectors import Steps, Vectors, vectors
+from gradcore_cuda.vectors import Steps, Vectors, vectors_of
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
@@ -368,7 +368,7 @@ class GroupPrinter(Printer):
         for s in self.shared_in(body, {s.index.final: s.extent for s in outer}):
             found.setdefault(s.extents, []).append(s)
         for extents, steps in found.items():
-            made = vectors(self.facts, steps, self.counted, self.fresh("vectors"))
+            made = vectors_of(self.facts, steps, self.counted, self.fresh("vectors"))
             if made is not None:
                 self.kernel.vectors[extents] = made
 
@@ -433,7 +433,6 @@ class GroupPrinter(Printer):
             if x in stored:
                 kept.append(f"{place} = {name};")
             kernel.near[x] = f"{name}.x[{e}]"
-            kernel.used[x.buffer] = None
         self.unit.add("#pragma unroll", f"for (int {e} = 0; {e} < {width}; {e}++) {{")
         self.unit.depth += 1
         unit, self.unit = self.unit, Unit(depth=self.unit.depth)

@@ -35,7 +35,7 @@ from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.group import Draft, GroupPrinter, Leave, Parameter, combined_in
 from gradcore_cuda.loops import collapsed, shareable
 from gradcore_cuda.schedule import TILE, Form, Launch
-from gradcore_cuda.vectors import Steps, vectors
+from gradcore_cuda.vectors import Steps, vectors_of
 
 OWNERS = 2048
 """How many groups own targets of a scatter at most: each looks at all of its steps."""
@@ -183,7 +183,7 @@ class CudaPrinter(GroupPrinter):
             self.touched_in(body)
         else:
             whole = Steps(loops, body, {})
-            taken = vectors(self.facts, [whole], self.counted, self.fresh("vectors"))
+            taken = vectors_of(self.facts, [whole], self.counted, self.fresh("vectors"))
             if taken is not None:
                 unit.add(self.aligned(taken))
                 self.vector_steps(loops, body, taken, first, "gridDim.x * blockDim.y")

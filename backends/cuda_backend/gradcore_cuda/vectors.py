@@ -94,7 +94,7 @@ class Vectors:
         return list(dict.fromkeys(product(b.shape[-n:]) for b in self.buffers if b.ndim > n))
 
 
-def vectors(
+def vectors_of(
     facts: Facts, steps: Sequence[Steps], known: Callable[[Expr], bool], count: str
 ) -> Vectors | None:
     """Return what loops that go equally far take several at a time; None: nothing.
@@ -141,7 +141,7 @@ def _consecutive(facts: Facts, steps: Steps) -> dict[Load, bool] | None:
             always
             and x.index[-n:] == symbols
             and x.buffer.shape[x.buffer.ndim - n + 1 :] == extents[1:]
-            and not any(y in made for y in first if isinstance(y, Symbol))
+            and not any(y.final in made for y in first if isinstance(y, Symbol))
             and not any(facts.memory(y.buffer) in written for y in first if isinstance(y, Load))
         )
 
