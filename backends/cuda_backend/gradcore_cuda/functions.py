@@ -30,9 +30,6 @@ LIBRARY: dict[str, str] = {
 }  # fmt: skip
 """CUDA's functions whose documented errors are within those that rows declare."""
 
-WIDE = 16
-"""How many bytes a thread reads or writes at a time."""
-
 
 class Functions:
     """What the kernels of a unit call."""

@@ -34,8 +34,10 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.facts import Facts
-from gradcore_cuda.functions import WIDE
 from gradcore_cuda.loops import Added, tiny
+
+WIDE = 16
+"""How many bytes a thread reads or writes at a time."""
 
 
 @dataclass(frozen=True)
