@@ -34,7 +34,6 @@ GC_KERNEL gt_kernel(const double *__restrict__ x, uint8_t *gt_at) {
 
 GC_KERNEL sin_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *sin_2) {
     const gc_index vectors = ((size_t)M | (size_t)sin_2) % 16 ? 0 : (M_n0 * M_n1) / 2;
-    const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         const gc_f64x2 M_2 = ((const gc_f64x2 *)M)[vector];
         gc_f64x2 sin_2_2;
@@ -44,14 +43,13 @@ GC_KERNEL sin_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M,
         }
         ((gc_f64x2 *)sin_2)[vector] = sin_2_2;
     }
-    for (gc_index at_2 = done + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n0 * M_n1; at_2 += gridDim.x * blockDim.y) {
+    for (gc_index at_2 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n0 * M_n1; at_2 += gridDim.x * blockDim.y) {
         sin_2[at_2] = sin(M[at_2]);
     }
 }
 
 GC_KERNEL mul_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *mul) {
     const gc_index vectors_2 = ((size_t)M | (size_t)mul) % 16 ? 0 : (M_n0 * M_n1) / 2;
-    const gc_index done_2 = vectors_2 * 2;
     for (gc_index vector_2 = blockIdx.x * blockDim.y + threadIdx.y; vector_2 < vectors_2; vector_2 += gridDim.x * blockDim.y) {
         const gc_f64x2 M_2_2 = ((const gc_f64x2 *)M)[vector_2];
         gc_f64x2 mul_2;
@@ -61,14 +59,13 @@ GC_KERNEL mul_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M,
         }
         ((gc_f64x2 *)mul)[vector_2] = mul_2;
     }
-    for (gc_index at_4 = done_2 + blockIdx.x * blockDim.y + threadIdx.y; at_4 < M_n0 * M_n1; at_4 += gridDim.x * blockDim.y) {
+    for (gc_index at_4 = vectors_2 * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_4 < M_n0 * M_n1; at_4 += gridDim.x * blockDim.y) {
         mul[at_4] = (double)2 * M[at_4];
     }
 }
 
 GC_KERNEL conditional_kernel(int64_t conditional_n0, int64_t conditional_n1, double *conditional, double *__restrict__ conditional_2) {
     const gc_index vectors_3 = ((size_t)conditional | (size_t)conditional_2) % 16 ? 0 : ((gc_index)conditional_n0 * (gc_index)conditional_n1) / 2;
-    const gc_index done_3 = vectors_3 * 2;
     for (gc_index vector_3 = blockIdx.x * blockDim.y + threadIdx.y; vector_3 < vectors_3; vector_3 += gridDim.x * blockDim.y) {
         const gc_f64x2 conditional_2_2 = ((const gc_f64x2 *)conditional)[vector_3];
         gc_f64x2 conditional_2_2_2;
@@ -78,7 +75,7 @@ GC_KERNEL conditional_kernel(int64_t conditional_n0, int64_t conditional_n1, dou
         }
         ((gc_f64x2 *)conditional_2)[vector_3] = conditional_2_2_2;
     }
-    for (gc_index at_6 = done_3 + blockIdx.x * blockDim.y + threadIdx.y; at_6 < (gc_index)conditional_n0 * (gc_index)conditional_n1; at_6 += gridDim.x * blockDim.y) {
+    for (gc_index at_6 = vectors_3 * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_6 < (gc_index)conditional_n0 * (gc_index)conditional_n1; at_6 += gridDim.x * blockDim.y) {
         conditional_2[at_6] = conditional[at_6];
     }
 }

@@ -44,9 +44,8 @@ GC_KERNEL N_t_1_pair_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1, double 
 }
 
 GC_KERNEL scan_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1_2, double *__restrict__ scan_2) {
-    const gc_index vectors = ((size_t)N_t_1_2 | (size_t)scan_2) % 16 ? 0 : (N_n0 * N_n1) / 2;
-    const gc_index done = vectors * 2;
-    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
+    const gc_index vectors_2 = ((size_t)N_t_1_2 | (size_t)scan_2) % 16 ? 0 : (N_n0 * N_n1) / 2;
+    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors_2; vector += gridDim.x * blockDim.y) {
         const gc_f64x2 N_t_1_2_2 = ((const gc_f64x2 *)N_t_1_2)[vector];
         gc_f64x2 scan_2_2;
         #pragma unroll
@@ -55,7 +54,7 @@ GC_KERNEL scan_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1_2, double *__r
         }
         ((gc_f64x2 *)scan_2)[vector] = scan_2_2;
     }
-    for (gc_index at_3 = done + blockIdx.x * blockDim.y + threadIdx.y; at_3 < N_n0 * N_n1; at_3 += gridDim.x * blockDim.y) {
+    for (gc_index at_3 = vectors_2 * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_3 < N_n0 * N_n1; at_3 += gridDim.x * blockDim.y) {
         scan_2[at_3] = N_t_1_2[at_3];
     }
 }

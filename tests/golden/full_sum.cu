@@ -16,7 +16,6 @@ GC_KERNEL sum_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M,
     double v_sqrt_2 = *v_sqrt_2_at;
     double sum = 0.0;
     const gc_index vectors = ((size_t)M) % 16 ? 0 : (M_n0 * M_n1) / 2;
-    const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         const gc_f64x2 M_2 = ((const gc_f64x2 *)M)[vector];
         #pragma unroll
@@ -25,7 +24,7 @@ GC_KERNEL sum_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M,
             sum = sum + sqr;
         }
     }
-    for (gc_index at_2 = done + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n0 * M_n1; at_2 += gridDim.x * blockDim.y) {
+    for (gc_index at_2 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n0 * M_n1; at_2 += gridDim.x * blockDim.y) {
         double sqr = M[at_2] * M[at_2];
         sum = sum + sqr;
     }

@@ -9,7 +9,7 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(0, (M_n1, v_n0))
     add = d.output(0, "float64", (M_n0, M_n1))
     sum = d.output(1, "float64", (M_n1,))
-    grid = d.grid(M_n0, M_n1, max(min(512, 16777216 // max(M_n1, 1)), 1))
+    grid = d.grid(M_n0, (M_n1 + 1) // 2, max(min(512, 16777216 // max(M_n1, 1)), 1))
     mark_2 = d.mark()
     sum_parts = d.allocate(grid.blocks * grid.groups * M_n1 * 8)
     own = (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16 + (M_n1 * 8 + 15) // 16 * 16
@@ -37,18 +37,37 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
     own += GC_ROUNDED(M_n1 * sizeof(double));
     double *const add_3 = add_3_all ? add_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
     own += GC_ROUNDED(M_n1 * sizeof(double));
+    const gc_index vectors = ((size_t)M | (size_t)sub | (size_t)v | (size_t)true_div_3 | (size_t)sum | (size_t)add_3 | (size_t)add) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
     for (gc_index k = threadIdx.x; k < M_n1; k += blockDim.x) sum[k] = 0.0;
     gc_barrier();
     for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
         double sum_2 = 0.0;
-        for (gc_index i1 = threadIdx.x; i1 < M_n1; i1 += blockDim.x) {
+        for (gc_index vector = threadIdx.x; vector < vectors; vector += blockDim.x) {
+            const gc_f64x2 M_2 = ((const gc_f64x2 *)(M + i0 * M_n1))[vector];
+            #pragma unroll
+            for (int e = 0; e < 2; e++) {
+                sum_2 = sum_2 + M_2.x[e];
+            }
+        }
+        for (gc_index i1 = vectors * 2 + threadIdx.x; i1 < M_n1; i1 += blockDim.x) {
             sum_2 = sum_2 + M[(i0 * M_n1) + i1];
         }
         sum_2 = gc_group_add_f64(sum_2);
         double sum_3 = sum_2;
         double true_div = sum_3 / cast_float64;
         double sum_4 = 0.0;
-        for (gc_index i1_2 = threadIdx.x; i1_2 < M_n1; i1_2 += blockDim.x) {
+        for (gc_index vector_2 = threadIdx.x; vector_2 < vectors; vector_2 += blockDim.x) {
+            const gc_f64x2 M_2_2 = ((const gc_f64x2 *)(M + i0 * M_n1))[vector_2];
+            gc_f64x2 sub_2;
+            #pragma unroll
+            for (int e_2 = 0; e_2 < 2; e_2++) {
+                sub_2.x[e_2] = M_2_2.x[e_2] - true_div;
+                double sqr = sub_2.x[e_2] * sub_2.x[e_2];
+                sum_4 = sum_4 + sqr;
+            }
+            ((gc_f64x2 *)sub)[vector_2] = sub_2;
+        }
+        for (gc_index i1_2 = vectors * 2 + threadIdx.x; i1_2 < M_n1; i1_2 += blockDim.x) {
             sub[i1_2] = M[(i0 * M_n1) + i1_2] - true_div;
             double sqr = sub[i1_2] * sub[i1_2];
             sum_4 = sum_4 + sqr;
@@ -59,18 +78,41 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
         double add_2 = 1e-05 + true_div_2;
         double v_sqrt = sqrt(add_2);
         double sum_6 = 0.0;
-        for (gc_index i1_3 = threadIdx.x; i1_3 < M_n1; i1_3 += blockDim.x) {
+        for (gc_index vector_3 = threadIdx.x; vector_3 < vectors; vector_3 += blockDim.x) {
+            const gc_f64x2 sub_2_2 = ((const gc_f64x2 *)sub)[vector_3];
+            const gc_f64x2 v_2 = ((const gc_f64x2 *)v)[vector_3];
+            gc_f64x2 true_div_3_2;
+            gc_f64x2 sum_2_2 = ((gc_f64x2 *)sum)[vector_3];
+            #pragma unroll
+            for (int e_3 = 0; e_3 < 2; e_3++) {
+                double true_div_4 = sub_2_2.x[e_3] / v_sqrt;
+                double mul = true_div_4 * v_2.x[e_3];
+                double tanh_2 = tanh(mul);
+                double sqr_2 = tanh_2 * tanh_2;
+                double sub_3 = (double)1 - sqr_2;
+                double mul_2 = sub_3 * v_2.x[e_3];
+                true_div_3_2.x[e_3] = mul_2 / v_sqrt;
+                double mul_3 = mul_2 * true_div_4;
+                double true_div_5 = mul_3 / v_sqrt;
+                sum_6 = sum_6 + true_div_5;
+                double mul_4 = sub_3 * true_div_4;
+                sum_2_2.x[e_3] = sum_2_2.x[e_3] + mul_4;
+            }
+            ((gc_f64x2 *)true_div_3)[vector_3] = true_div_3_2;
+            ((gc_f64x2 *)sum)[vector_3] = sum_2_2;
+        }
+        for (gc_index i1_3 = vectors * 2 + threadIdx.x; i1_3 < M_n1; i1_3 += blockDim.x) {
             double true_div_4 = sub[i1_3] / v_sqrt;
             double mul = true_div_4 * v[i1_3];
             double tanh_2 = tanh(mul);
             double sqr_2 = tanh_2 * tanh_2;
-            double sub_2 = (double)1 - sqr_2;
-            double mul_2 = sub_2 * v[i1_3];
+            double sub_3 = (double)1 - sqr_2;
+            double mul_2 = sub_3 * v[i1_3];
             true_div_3[i1_3] = mul_2 / v_sqrt;
             double mul_3 = mul_2 * true_div_4;
             double true_div_5 = mul_3 / v_sqrt;
             sum_6 = sum_6 + true_div_5;
-            double mul_4 = sub_2 * true_div_4;
+            double mul_4 = sub_3 * true_div_4;
             sum[i1_3] = sum[i1_3] + mul_4;
         }
         sum_6 = gc_group_add_f64(sum_6);
@@ -80,7 +122,20 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
         double true_div_7 = true_div_6 / cast_float64;
         double mul_5 = 0.5 * true_div_7;
         double sum_8 = 0.0;
-        for (gc_index i1_4 = threadIdx.x; i1_4 < M_n1; i1_4 += blockDim.x) {
+        for (gc_index vector_4 = threadIdx.x; vector_4 < vectors; vector_4 += blockDim.x) {
+            const gc_f64x2 sub_2_3 = ((const gc_f64x2 *)sub)[vector_4];
+            const gc_f64x2 true_div_3_2_2 = ((const gc_f64x2 *)true_div_3)[vector_4];
+            gc_f64x2 add_3_2;
+            #pragma unroll
+            for (int e_4 = 0; e_4 < 2; e_4++) {
+                double mul_6 = mul_5 * sub_2_3.x[e_4];
+                double mul_7 = 2.0 * mul_6;
+                add_3_2.x[e_4] = true_div_3_2_2.x[e_4] + mul_7;
+                sum_8 = sum_8 + add_3_2.x[e_4];
+            }
+            ((gc_f64x2 *)add_3)[vector_4] = add_3_2;
+        }
+        for (gc_index i1_4 = vectors * 2 + threadIdx.x; i1_4 < M_n1; i1_4 += blockDim.x) {
             double mul_6 = mul_5 * sub[i1_4];
             double mul_7 = 2.0 * mul_6;
             add_3[i1_4] = true_div_3[i1_4] + mul_7;
@@ -90,7 +145,16 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
         double sum_9 = sum_8;
         double neg_2 = -sum_9;
         double true_div_8 = neg_2 / cast_float64;
-        for (gc_index i1_5 = threadIdx.x; i1_5 < M_n1; i1_5 += blockDim.x) {
+        for (gc_index vector_5 = threadIdx.x; vector_5 < vectors; vector_5 += blockDim.x) {
+            const gc_f64x2 add_3_2_2 = ((const gc_f64x2 *)add_3)[vector_5];
+            gc_f64x2 add_2_2;
+            #pragma unroll
+            for (int e_5 = 0; e_5 < 2; e_5++) {
+                add_2_2.x[e_5] = add_3_2_2.x[e_5] + true_div_8;
+            }
+            ((gc_f64x2 *)(add + i0 * M_n1))[vector_5] = add_2_2;
+        }
+        for (gc_index i1_5 = vectors * 2 + threadIdx.x; i1_5 < M_n1; i1_5 += blockDim.x) {
             add[(i0 * M_n1) + i1_5] = add_3[i1_5] + true_div_8;
         }
     }

@@ -9,7 +9,6 @@ def run(d, inputs, shapes, numbers):
 
 GC_KERNEL mul_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *__restrict__ mul) {
     const gc_index vectors = ((size_t)M | (size_t)mul) % 16 ? 0 : (M_n0 * M_n1) / 2;
-    const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         const gc_f64x2 M_2 = ((const gc_f64x2 *)M)[vector];
         gc_f64x2 mul_2;
@@ -22,7 +21,7 @@ GC_KERNEL mul_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M,
         }
         ((gc_f64x2 *)mul)[vector] = mul_2;
     }
-    for (gc_index at_2 = done + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n0 * M_n1; at_2 += gridDim.x * blockDim.y) {
+    for (gc_index at_2 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n0 * M_n1; at_2 += gridDim.x * blockDim.y) {
         double sigmoid = gc_sigmoid_f64(M[at_2]);
         double neg = -M[at_2];
         double sigmoid_2 = gc_sigmoid_f64(neg);

@@ -18,19 +18,19 @@ def run(d, inputs, shapes, numbers):
     d.launch("taken_kernel", d.grid(1, 1, 1), 0, 1, v, words, M_n0, words + 8)
     taken = M_n0
     scan = d.allocate((M_n0 * M_n1) * 8)
-    grid = d.grid(1, max(N_n1, M_n1), 1)
+    grid = d.grid(1, max((N_n1 + 1) // 2, (M_n1 + 1) // 2), 1)
     mark_2 = d.mark()
     own = (N_n1 * 8 + 15) // 16 * 16
     shared = own * grid.groups
     if shared > d.shared:
         own = shared = 0
     dot_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * N_n1 * 8)
-    d.launch("taken_kernel_2", grid, shared, max(N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n0, M_n1), M_n0, N_n1, own, dot_all, v_n0, words, N, M_n1, M, scan, words + 8)
+    d.launch("taken_kernel_2", grid, shared, max(N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n0, M_n1), M_n0, N_n1, own, dot_all, v_n0, N, words, M_n1, M, scan, words + 8)
     d.release(mark_2)
     taken = d.fetch(words + 8, "int64")
-    scan_2 = d.output(0, "float64", (taken, M_n1))
-    d.launch("scan_kernel", d.grid(((taken * M_n1) + 1) // 2, 1), 0, max(M_n0 * M_n1, taken * M_n1, taken, M_n1), taken, M_n1, scan_2, scan)
-    return [Array(scan_2, "float64", (taken, M_n1))]
+    scan_3 = d.output(0, "float64", (taken, M_n1))
+    d.launch("scan_kernel", d.grid(((taken * M_n1) + 1) // 2, 1), 0, max(M_n0 * M_n1, taken * M_n1, taken, M_n1), taken, M_n1, scan, scan_3)
+    return [Array(scan_3, "float64", (taken, M_n1))]
 
 GC_KERNEL taken_kernel(const double *v, double **v_t_1_at, gc_index M_n0, int64_t *taken_at) {
     if (gc_thread() != 0) return;
@@ -42,27 +42,60 @@ GC_KERNEL taken_kernel(const double *v, double **v_t_1_at, gc_index M_n0, int64_
     *taken_at = taken;
 }
 
-GC_KERNEL taken_kernel_2(gc_index M_n0, gc_index N_n1, int32_t own_bytes, double *dot_all, gc_index v_n0, double **v_t_1_at, const double *__restrict__ N, gc_index M_n1, const double *__restrict__ M, double *scan, int64_t *taken_at) {
+GC_KERNEL taken_kernel_2(gc_index M_n0, gc_index N_n1, int32_t own_bytes, double *dot_all, gc_index v_n0, const double *__restrict__ N, double **v_t_1_at, gc_index M_n1, const double *__restrict__ M, double *scan, int64_t *taken_at) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
     double *const dot = dot_all ? dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * N_n1 : (double *)own;
     own += GC_ROUNDED(N_n1 * sizeof(double));
     double *v_t_1 = *v_t_1_at;
     int64_t taken = *taken_at;
+    const gc_index vectors = ((size_t)dot | (size_t)N) % 16 | N_n1 % 2 ? 0 : N_n1 / 2;
+    const gc_index vectors_2 = ((size_t)M | (size_t)dot | (size_t)scan) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
     for (gc_index t = 0; t < M_n0; t++) {
         gc_barrier();
-        for (gc_index i0 = threadIdx.x; i0 < N_n1; i0 += blockDim.x) {
+        for (gc_index vector = threadIdx.x; vector < vectors; vector += blockDim.x) {
+            gc_f64x2 dot_2;
+            #pragma unroll
+            for (int e = 0; e < 2; e++) {
+                dot_2.x[e] = 0.0;
+            }
+            ((gc_f64x2 *)dot)[vector] = dot_2;
+        }
+        for (gc_index i0 = vectors * 2 + threadIdx.x; i0 < N_n1; i0 += blockDim.x) {
             dot[i0] = 0.0;
         }
         for (gc_index i1 = 0; i1 < v_n0; i1++) {
-            for (gc_index i0_2 = threadIdx.x; i0_2 < N_n1; i0_2 += blockDim.x) {
-                const double mul = (v_t_1[i1] * N[(i1 * N_n1) + i0_2]);
-                dot[i0_2] = dot[i0_2] + mul;
+            for (gc_index vector_2 = threadIdx.x; vector_2 < vectors; vector_2 += blockDim.x) {
+                gc_f64x2 dot_2_2 = ((gc_f64x2 *)dot)[vector_2];
+                const gc_f64x2 N_2 = ((const gc_f64x2 *)(N + i1 * N_n1))[vector_2];
+                #pragma unroll
+                for (int e_2 = 0; e_2 < 2; e_2++) {
+                    const double mul = (v_t_1[i1] * N_2.x[e_2]);
+                    dot_2_2.x[e_2] = dot_2_2.x[e_2] + mul;
+                }
+                ((gc_f64x2 *)dot)[vector_2] = dot_2_2;
+            }
+            for (gc_index i0_2 = vectors * 2 + threadIdx.x; i0_2 < N_n1; i0_2 += blockDim.x) {
+                const double mul_2 = (v_t_1[i1] * N[(i1 * N_n1) + i0_2]);
+                dot[i0_2] = dot[i0_2] + mul_2;
             }
         }
         double sum = 0.0;
         gc_barrier();
-        for (gc_index i0_3 = threadIdx.x; i0_3 < M_n1; i0_3 += blockDim.x) {
+        for (gc_index vector_3 = threadIdx.x; vector_3 < vectors_2; vector_3 += blockDim.x) {
+            const gc_f64x2 M_2 = ((const gc_f64x2 *)(M + t * M_n1))[vector_3];
+            const gc_f64x2 dot_2_3 = ((const gc_f64x2 *)dot)[vector_3];
+            gc_f64x2 scan_2;
+            #pragma unroll
+            for (int e_3 = 0; e_3 < 2; e_3++) {
+                double add = M_2.x[e_3] + dot_2_3.x[e_3];
+                double tanh_2 = tanh(add);
+                sum = sum + tanh_2;
+                scan_2.x[e_3] = tanh_2;
+            }
+            ((gc_f64x2 *)(scan + t * M_n1))[vector_3] = scan_2;
+        }
+        for (gc_index i0_3 = vectors_2 * 2 + threadIdx.x; i0_3 < M_n1; i0_3 += blockDim.x) {
             double add = M[(t * M_n1) + i0_3] + dot[i0_3];
             double tanh_2 = tanh(add);
             sum = sum + tanh_2;
@@ -84,23 +117,20 @@ GC_KERNEL taken_kernel_2(gc_index M_n0, gc_index N_n1, int32_t own_bytes, double
     }
 }
 
-GC_KERNEL scan_kernel(int64_t taken, gc_index M_n1, double *__restrict__ scan_2, double *scan) {
-    const gc_index vectors = ((size_t)scan_2) % 16 ? 0 : ((gc_index)taken * M_n1) / 2;
-    const gc_index done = vectors * 2;
-    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
-        gc_f64x2 scan_2_2;
+GC_KERNEL scan_kernel(int64_t taken, gc_index M_n1, double *scan, double *__restrict__ scan_3) {
+    const gc_index vectors_3 = ((size_t)scan | (size_t)scan_3) % 16 ? 0 : ((gc_index)taken * M_n1) / 2;
+    for (gc_index vector_4 = blockIdx.x * blockDim.y + threadIdx.y; vector_4 < vectors_3; vector_4 += gridDim.x * blockDim.y) {
+        const gc_f64x2 scan_2_2 = ((const gc_f64x2 *)scan)[vector_4];
+        gc_f64x2 scan_3_2;
         #pragma unroll
-        for (int e = 0; e < 2; e++) {
-            const gc_index at = vector * 2 + e;
-            const gc_index i1_2 = at % M_n1;
-            const gc_index i0_4 = at / M_n1;
-            scan_2_2.x[e] = scan[(i0_4 * M_n1) + i1_2];
+        for (int e_4 = 0; e_4 < 2; e_4++) {
+            scan_3_2.x[e_4] = scan_2_2.x[e_4];
         }
-        ((gc_f64x2 *)scan_2)[vector] = scan_2_2;
+        ((gc_f64x2 *)scan_3)[vector_4] = scan_3_2;
     }
-    for (gc_index at_2 = done + blockIdx.x * blockDim.y + threadIdx.y; at_2 < (gc_index)taken * M_n1; at_2 += gridDim.x * blockDim.y) {
+    for (gc_index at_2 = vectors_3 * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_2 < (gc_index)taken * M_n1; at_2 += gridDim.x * blockDim.y) {
         const gc_index i1_2 = at_2 % M_n1;
         const gc_index i0_4 = at_2 / M_n1;
-        scan_2[at_2] = scan[(i0_4 * M_n1) + i1_2];
+        scan_3[at_2] = scan[(i0_4 * M_n1) + i1_2];
     }
 }

@@ -160,7 +160,6 @@ GC_KERNEL cumsum_kernel(gc_index v_n0, double *state_2_chunks, double *state_2_a
 
 GC_KERNEL mul_kernel(gc_index v_n0, double *__restrict__ v_exp, double *__restrict__ mul_2, double *__restrict__ cumsum_2) {
     const gc_index vectors = ((size_t)v_exp | (size_t)mul_2) % 16 ? 0 : v_n0 / 2;
-    const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         const gc_f64x2 v_exp_2_2 = ((const gc_f64x2 *)v_exp)[vector];
         gc_f64x2 mul_2_2;
@@ -171,7 +170,7 @@ GC_KERNEL mul_kernel(gc_index v_n0, double *__restrict__ v_exp, double *__restri
         }
         ((gc_f64x2 *)mul_2)[vector] = mul_2_2;
     }
-    for (gc_index i0_3 = done + blockIdx.x * blockDim.y + threadIdx.y; i0_3 < v_n0; i0_3 += gridDim.x * blockDim.y) {
+    for (gc_index i0_3 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; i0_3 < v_n0; i0_3 += gridDim.x * blockDim.y) {
         mul_2[i0_3] = cumsum_2[(v_n0 + -1) + (i0_3 * -1)] * v_exp[i0_3];
     }
 }

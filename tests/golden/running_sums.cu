@@ -12,7 +12,6 @@ def run(d, inputs, shapes, numbers):
 
 GC_KERNEL state_kernel(gc_index M_n1, double *__restrict__ state) {
     const gc_index vectors = ((size_t)state) % 16 ? 0 : M_n1 / 2;
-    const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         gc_f64x2 state_2;
         #pragma unroll
@@ -21,7 +20,7 @@ GC_KERNEL state_kernel(gc_index M_n1, double *__restrict__ state) {
         }
         ((gc_f64x2 *)state)[vector] = state_2;
     }
-    for (gc_index i1 = done + blockIdx.x * blockDim.y + threadIdx.y; i1 < M_n1; i1 += gridDim.x * blockDim.y) {
+    for (gc_index i1 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; i1 < M_n1; i1 += gridDim.x * blockDim.y) {
         state[i1] = 0.0;
     }
 }

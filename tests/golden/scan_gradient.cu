@@ -36,7 +36,6 @@ GC_KERNEL state0_t_1_kernel(double *state0_t_1_at, double *g_state0_t_1_at, doub
 
 GC_KERNEL inc_subtensor_kernel(gc_index n_2, double *__restrict__ inc_subtensor) {
     const gc_index vectors = ((size_t)inc_subtensor) % 16 ? 0 : n_2 / 2;
-    const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         gc_f64x2 inc_subtensor_2;
         #pragma unroll
@@ -45,7 +44,7 @@ GC_KERNEL inc_subtensor_kernel(gc_index n_2, double *__restrict__ inc_subtensor)
         }
         ((gc_f64x2 *)inc_subtensor)[vector] = inc_subtensor_2;
     }
-    for (gc_index i0 = done + blockIdx.x * blockDim.y + threadIdx.y; i0 < n_2; i0 += gridDim.x * blockDim.y) {
+    for (gc_index i0 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; i0 < n_2; i0 += gridDim.x * blockDim.y) {
         inc_subtensor[i0] = 0.0;
     }
 }

@@ -21,7 +21,6 @@ GC_KERNEL highest_kernel(gc_index at_n0, const int64_t *__restrict__ at, int64_t
         int64_t lowest = 9223372036854775807;
         int64_t highest = INT64_MIN;
         const gc_index vectors = ((size_t)at) % 16 ? 0 : at_n0 / 2;
-        const gc_index done = vectors * 2;
         for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
             const gc_i64x2 at_2 = ((const gc_i64x2 *)at)[vector];
             #pragma unroll
@@ -30,7 +29,7 @@ GC_KERNEL highest_kernel(gc_index at_n0, const int64_t *__restrict__ at, int64_t
                 highest = (int64_t)(highest > at_2.x[e] ? highest : at_2.x[e]);
             }
         }
-        for (gc_index i0 = done + blockIdx.x * blockDim.y + threadIdx.y; i0 < at_n0; i0 += gridDim.x * blockDim.y) {
+        for (gc_index i0 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; i0 < at_n0; i0 += gridDim.x * blockDim.y) {
             lowest = (int64_t)(lowest < at[i0] ? lowest : at[i0]);
             highest = (int64_t)(highest > at[i0] ? highest : at[i0]);
         }
@@ -80,7 +79,6 @@ GC_KERNEL highest_kernel(gc_index at_n0, const int64_t *__restrict__ at, int64_t
 GC_KERNEL mul_kernel(gc_index at_n0, const int64_t *__restrict__ at, double *__restrict__ mul, const double *__restrict__ v, gc_index v_n0, gc_status *status) {
     if (gc_stopped(status)) return;
     const gc_index vectors_2 = ((size_t)at | (size_t)mul) % 16 ? 0 : at_n0 / 2;
-    const gc_index done_2 = vectors_2 * 2;
     for (gc_index vector_2 = blockIdx.x * blockDim.y + threadIdx.y; vector_2 < vectors_2; vector_2 += gridDim.x * blockDim.y) {
         const gc_i64x2 at_2_2 = ((const gc_i64x2 *)at)[vector_2];
         gc_f64x2 mul_2;
@@ -91,7 +89,7 @@ GC_KERNEL mul_kernel(gc_index at_n0, const int64_t *__restrict__ at, double *__r
         }
         ((gc_f64x2 *)mul)[vector_2] = mul_2;
     }
-    for (gc_index i0_2 = done_2 + blockIdx.x * blockDim.y + threadIdx.y; i0_2 < at_n0; i0_2 += gridDim.x * blockDim.y) {
+    for (gc_index i0_2 = vectors_2 * 2 + blockIdx.x * blockDim.y + threadIdx.y; i0_2 < at_n0; i0_2 += gridDim.x * blockDim.y) {
         double subtensor = v[(gc_index)((int64_t)((at[i0_2] < 0) ? ((int64_t)v_n0 + at[i0_2]) : at[i0_2]))];
         mul[i0_2] = 2.0 * subtensor;
     }
@@ -100,7 +98,6 @@ GC_KERNEL mul_kernel(gc_index at_n0, const int64_t *__restrict__ at, double *__r
 GC_KERNEL inc_subtensor_kernel(gc_index v_n0, double *__restrict__ inc_subtensor, gc_status *status) {
     if (gc_stopped(status)) return;
     const gc_index vectors_3 = ((size_t)inc_subtensor) % 16 ? 0 : v_n0 / 2;
-    const gc_index done_3 = vectors_3 * 2;
     for (gc_index vector_3 = blockIdx.x * blockDim.y + threadIdx.y; vector_3 < vectors_3; vector_3 += gridDim.x * blockDim.y) {
         gc_f64x2 inc_subtensor_2;
         #pragma unroll
@@ -109,7 +106,7 @@ GC_KERNEL inc_subtensor_kernel(gc_index v_n0, double *__restrict__ inc_subtensor
         }
         ((gc_f64x2 *)inc_subtensor)[vector_3] = inc_subtensor_2;
     }
-    for (gc_index i0_3 = done_3 + blockIdx.x * blockDim.y + threadIdx.y; i0_3 < v_n0; i0_3 += gridDim.x * blockDim.y) {
+    for (gc_index i0_3 = vectors_3 * 2 + blockIdx.x * blockDim.y + threadIdx.y; i0_3 < v_n0; i0_3 += gridDim.x * blockDim.y) {
         inc_subtensor[i0_3] = 0.0;
     }
 }

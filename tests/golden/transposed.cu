@@ -38,7 +38,6 @@ GC_KERNEL mul_kernel(gc_index n, gc_index n_2, gc_index M_n0, gc_index M_n1, con
 
 GC_KERNEL mul_kernel_2(gc_index M_n1, gc_index M_n0, double *__restrict__ mul, const double *__restrict__ M, const double *__restrict__ v) {
     const gc_index vectors = ((size_t)mul) % 16 ? 0 : (M_n1 * M_n0) / 2;
-    const gc_index done = vectors * 2;
     for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         gc_f64x2 mul_2;
         #pragma unroll
@@ -50,7 +49,7 @@ GC_KERNEL mul_kernel_2(gc_index M_n1, gc_index M_n0, double *__restrict__ mul, c
         }
         ((gc_f64x2 *)mul)[vector] = mul_2;
     }
-    for (gc_index at_2 = done + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n1 * M_n0; at_2 += gridDim.x * blockDim.y) {
+    for (gc_index at_2 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_2 < M_n1 * M_n0; at_2 += gridDim.x * blockDim.y) {
         const gc_index i1 = at_2 % M_n0;
         const gc_index i0 = at_2 / M_n0;
         mul[at_2] = M[(i1 * M_n1) + i0] * v[i0];

@@ -30,16 +30,12 @@ LIBRARY: dict[str, str] = {
 }  # fmt: skip
 """CUDA's functions whose documented errors are within those that rows declare."""
 
-WIDE = 16
-"""How many bytes a thread reads or writes at a time."""
-
 
 class Functions:
     """What the kernels of a unit call."""
 
     def __init__(self) -> None:
         self._scalars: set[str] = set()
-        # the text of each, by what is in its name: dtypes may share a type of C
         self._combining: dict[str, str] = {}
         self._running: dict[str, str] = {}
         self._vectors: dict[str, str] = {}
@@ -79,10 +75,10 @@ class Functions:
 
     def vector(self, dtype: str, width: int) -> str:
         """Return the type of so many elements that lie next to each other."""
-        name, ctype = f"gc_{suffix(dtype)}x{width}", scalar.CTYPES[dtype]
-        size = min(width * np.dtype(dtype).itemsize, WIDE)
-        text = f"typedef struct GC_ALIGNED({size}) {{ {ctype} x[{width}]; }} {name};"
-        self._vectors[name] = text
+        name, size = f"gc_{suffix(dtype)}x{width}", width * np.dtype(dtype).itemsize
+        self._vectors[name] = (
+            f"typedef struct GC_ALIGNED({size}) {{ {scalar.CTYPES[dtype]} x[{width}]; }} {name};"
+        )
         return name
 
     def text(self) -> str:

@@ -13,9 +13,12 @@ kind of kernel, which fuses only what the templates know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import numpy as np
 
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
@@ -46,6 +49,7 @@ from gradcore.ops.elementwise import ROWS, Elementwise
 from gradcore_cuda.facts import Facts
 from gradcore_cuda.functions import LIBRARY, Functions
 from gradcore_cuda.loops import Added, Carried, collapsed, shareable, tiny
+from gradcore_cuda.vectors import Steps, Vectors, vectors_of
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
@@ -132,9 +136,10 @@ class Draft:
     flats: list[Flat] = field(default_factory=list[Flat])
     leaves: list[Leave] = field(default_factory=list[Leave])
     touched: list[tuple[Buffer, bool, Key]] = field(default_factory=list[tuple[Buffer, bool, Key]])
-    vectors: dict[Buffer, str] = field(default_factory=dict[Buffer, str])
-    tiles: dict[Load, str] = field(default_factory=dict[Load, str])
-    along: tuple[Expr, ...] = ()
+    vectors: dict[tuple[Expr, ...], Vectors] = field(
+        default_factory=dict["tuple[Expr, ...]", Vectors]
+    )
+    near: dict[Load, str] = field(default_factory=dict[Load, str])
     private: set[Buffer] = field(default_factory=set[Buffer])
     together: bool = False
     checks: bool = False
@@ -248,10 +253,9 @@ class GroupPrinter(Printer):
     def element(self, buffer: Buffer, index: Sequence[Expr]) -> str:
         """Return an element of a buffer."""
         self.kernel.used[buffer] = None
-        if buffer in self.kernel.vectors and tuple(index) == self.kernel.along:
-            return self.kernel.vectors[buffer]
-        if (tile := self.kernel.tiles.get(Load(buffer, tuple(index)))) is not None:
-            return tile
+        near = self.kernel.near.get(Load(buffer, tuple(index)))
+        if near is not None:
+            return near
         return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
 
     def address(self, buffer: Buffer) -> str:
@@ -295,8 +299,7 @@ class GroupPrinter(Printer):
     def accesses(self, s: Statement) -> list[tuple[Buffer, bool, Key]]:
         """Return what a statement, run together, touches, and which thread does."""
         if isinstance(s, For) and (spread := self.spread(s)):
-            loops, body = spread
-            return self.owned(loops, body)
+            return self.owned(*spread, self.vectors(spread[0]))
         if isinstance(s, For) and self.facts.running(s):
             return self.read(iter([s.extent]), None) + self.owned([s], s.body)
         if isinstance(s, Store):
@@ -331,17 +334,21 @@ class GroupPrinter(Printer):
         return [(memory, writes, key)]
 
     def owned(
-        self, loops: Sequence[For], body: Sequence[Statement]
+        self, loops: Sequence[For], body: Sequence[Statement], taken: Vectors | None = None
     ) -> list[tuple[Buffer, bool, Key]]:
-        """Return what the steps of loops that are shared out touch."""
+        """Return what the steps of loops that are shared out touch.
+
+        taken : how a thread takes several of them at a time.
+        """
         symbols = [s.index.final for s in loops]
         extents = tuple(s.extent for s in loops)
+        width = 1 if taken is None else taken.width
         private = {s.buffer.root for s in inside(body) if isinstance(s, Allocate)}
         found: list[tuple[Buffer, bool, Key]] = []
 
         def key(buffer: Buffer, index: Sequence[Expr]) -> Key:
             axes = [tuple(index).index(x) if x in index else -1 for x in symbols]
-            return None if -1 in axes else (id(buffer), tuple(axes), extents)
+            return None if -1 in axes else (id(buffer), tuple(axes), extents, width)
 
         for s in inside(body):
             for x in expressions(s):
@@ -351,6 +358,99 @@ class GroupPrinter(Printer):
             if isinstance(s, Store) and s.buffer.root not in private:
                 found += self._access(s.buffer, True, key(s.buffer, s.index))
         return found
+
+    # several elements at a time -----------------------------------------------------------------
+    def vectors(self, loops: Sequence[For]) -> Vectors | None:
+        """Return what loops that a group shares take several at a time."""
+        return self.kernel.vectors.get(tuple(s.extent for s in loops))
+
+    def find_vectors(self, body: Sequence[Statement], outer: Sequence[For]) -> None:
+        """Find what the loops that a group shares, in others, take several at a time."""
+        found: dict[tuple[Expr, ...], list[Steps]] = {}
+        for s in self.shared_in(body, {s.index.final: s.extent for s in outer}):
+            found.setdefault(s.extents, []).append(s)
+        for extents, steps in found.items():
+            made = vectors_of(self.facts, steps, self.counted, self.fresh("vectors"))
+            if made is not None:
+                self.kernel.vectors[extents] = made
+
+    def shared_in(self, body: Sequence[Statement], outer: Mapping[Symbol, Expr]) -> Iterator[Steps]:
+        """Return the loops in statements that a group shares."""
+        for s in body:
+            match s:
+                case For() if (spread := self.spread(s)) is not None:
+                    yield Steps(*spread, outer)
+                case For() if self.facts.running(s) is None:
+                    yield from self.shared_in(s.body, {**outer, s.index.final: s.extent})
+                case Scope():
+                    yield from self.shared_in(s.body, outer)
+                case If(_, then, orelse):
+                    yield from self.shared_in([*then, *orelse], outer)
+                case _:
+                    pass
+
+    def aligned(self, taken: Vectors) -> str:
+        """Return the line that counts vectors: there are none unless memory and rows fit."""
+        last = self.index(product(taken.extents), atom=True)
+        places: dict[int, list[str]] = {}
+        for b in taken.buffers:
+            size = np.dtype(b.dtype).itemsize * taken.width
+            places.setdefault(size, []).append(f"(size_t){self.memory(b)}")
+        terms = [f"({' | '.join(names)}) % {size}" for size, names in places.items()]
+        terms += [f"{self.index(n, atom=True)} % {taken.width}" for n in taken.rows
+                  if not isinstance(n, Literal)]  # fmt: skip
+        rest = " | ".join(dict.fromkeys(terms))
+        return f"const gc_index {taken.count} = {rest} ? 0 : {last} / {taken.width};"
+
+    def vector_steps(
+        self,
+        loops: Sequence[For],
+        body: Sequence[Statement],
+        taken: Vectors,
+        first: str,
+        every: str,
+    ) -> None:
+        """Print steps whose elements are read and written several at a time.
+
+        first, every : the first vector that is the thread's, and how far it is to the next one.
+        """
+        kernel, width = self.kernel, taken.width
+        at, e = self.fresh("vector"), self.fresh("e")
+        symbols = [s.index.final for s in loops]
+        stored = {Load(s.buffer, s.index) for s in inside(body) if isinstance(s, Store)}
+        self.unit.add(f"for (gc_index {at} = {first}; {at} < {taken.count}; {at} += {every}) {{")
+        self.unit.depth += 1
+        kept: list[str] = []
+        for x, needed in taken.loads[symbols[0]].items():
+            vector = self.provided.vector(x.dtype, width)
+            name = self.fresh(f"{self.name(x.buffer.root)}_{width}")
+            constant = "" if x in stored else "const "
+            start = self.flat(x.buffer, [ZERO if i in symbols else i for i in x.index])
+            memory = self.memory(x.buffer)
+            memory = memory if start == "0" else f"({memory} + {start})"
+            place = f"(({constant}{vector} *){memory})[{at}]"
+            self.unit.add(
+                f"{constant}{vector} {name} = {place};" if needed else f"{vector} {name};"
+            )
+            if x in stored:
+                kept.append(f"{place} = {name};")
+            kernel.near[x] = f"{name}.x[{e}]"
+        self.unit.add("#pragma unroll", f"for (int {e} = 0; {e} < {width}; {e}++) {{")
+        self.unit.depth += 1
+        unit, self.unit = self.unit, Unit(depth=self.unit.depth)
+        step = f"{at} * {width} + {e}"
+        head, lines = self.counting(loops, step, "1", body, "")
+        names = re.match(r"for \(gc_index (\w+) = ", head)
+        assert names is not None
+        inner, self.unit = self.unit.lines, unit
+        kernel.near.clear()
+        if any(re.search(rf"\b{names[1]}\b", line) for line in (*lines, *inner)):
+            self.unit.add(f"const gc_index {names[1]} = {step};")
+        self.unit.lines += [*lines, *inner]
+        self.unit.depth -= 1
+        self.unit.add("}", *kept)
+        self.unit.depth -= 1
+        self.unit.add("}")
 
     # loops that are shared out ------------------------------------------------------------------
     def spread(self, s: For) -> tuple[list[For], list[Statement]] | None:
@@ -414,7 +514,8 @@ class GroupPrinter(Printer):
     def shared_loop(self, loops: Sequence[For], body: Sequence[Statement]) -> None:
         """Print loops whose steps are shared out among the threads of the group."""
         kernel = self.kernel
-        self.touch(self.read((s.extent for s in loops), None) + self.owned(loops, body))
+        taken = self.vectors(loops)
+        self.touch(self.read((s.extent for s in loops), None) + self.owned(loops, body, taken))
         reductions = combined_in(loops)
         starts: list[str] = []
         for r in reductions:
@@ -432,11 +533,15 @@ class GroupPrinter(Printer):
         if checks:
             flag = self.fresh("failed")
             self.unit.add(f"uint8_t {flag} = 0;")
-        kernel.lanes[product([s.extent for s in loops])] = None
+        kernel.lanes[product([s.extent for s in loops]) if taken is None else taken.lanes] = None
         kernel.together = False
+        first = "threadIdx.x"
+        if taken is not None:
+            self.vector_steps(loops, body, taken, first, "blockDim.x")
+            first = f"{taken.count} * {taken.width} + {first}"
         self.unit.depth += 1
         outer, self.unit = self.unit, Unit(depth=self.unit.depth)
-        head, lines = self.counting(loops, "threadIdx.x", "blockDim.x", body, flag)
+        head, lines = self.counting(loops, first, "blockDim.x", body, flag)
         inner, self.unit = self.unit, outer
         self.unit.depth -= 1
         self.unit.add(head)
@@ -532,7 +637,6 @@ class GroupPrinter(Printer):
         kernel.indices |= {s.index.final for s in loops}
         names = [self.name(s.index) for s in loops]
         symbols = tuple(s.index.final for s in loops)
-        kernel.along = symbols
         if len(loops) == 1:
             at = names[0]
         else:

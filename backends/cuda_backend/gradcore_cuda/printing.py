@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-import numpy as np
-
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     ONE,
@@ -21,26 +19,23 @@ from gradcore.kernel.ir import (
     Buffer,
     Expr,
     For,
-    If,
     Let,
     Literal,
     Load,
     Reduction,
-    Statement,
     Store,
     Symbol,
     call,
     integer,
-    parts,
     product,
 )
 from gradcore.kernel.text import Unit, comment
-from gradcore.kernel.uses import expressions, inside
+from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS
-from gradcore_cuda.functions import WIDE
 from gradcore_cuda.group import Draft, GroupPrinter, Leave, Parameter, combined_in
 from gradcore_cuda.loops import Carried, collapsed, shareable
 from gradcore_cuda.schedule import TILE, Form, Launch, chunks
+from gradcore_cuda.vectors import Steps, vectors_of
 
 OWNERS = 2048
 """How many groups own targets of a scatter at most: each looks at all of its steps."""
@@ -92,6 +87,8 @@ class CudaPrinter(GroupPrinter):
         if launch.form is Form.BLOCK:
             single = not any(map(self.shared, inside(launch.statements)))
             kernel.together = not single
+            if kernel.together:
+                self.find_vectors(launch.statements, [])
             self.statements(launch.statements)
             self.keep("" if single else "threadIdx.x == 0")
         else:
@@ -125,9 +122,10 @@ class CudaPrinter(GroupPrinter):
     def finished(self, name: str, first: Sequence[str], steps: Expr, alone: bool) -> Printed:
         """Return a kernel whose body is printed."""
         kernel = self.kernel
+        counts = [self.aligned(taken) for taken in kernel.vectors.values()]
         lines = [
             f"GC_KERNEL {name}({', '.join(kernel.parameters.values()) or 'void'}) {{",
-            *("    " + line for line in (*first, *kernel.before)),
+            *("    " + line for line in (*first, *kernel.before, *counts)),
             *self.unit.lines,
             "}",
         ]
@@ -174,14 +172,19 @@ class CudaPrinter(GroupPrinter):
         unit = self.unit
         self.starts(registers)
         ends = self.parts(reductions) if launch.form is Form.PARTS else []
-        if kernel.together:
-            self.touched_in(body)
         first = "blockIdx.x * blockDim.y + threadIdx.y"
         steps = product([s.extent for s in loops])
-        if not kernel.together and (found := self.vectors(loops, body)):
-            done, width = self.vector_loop(loops, body, found)
-            first = f"{done} + {first}"
-            steps = call(ROWS["int_div"], (steps + (width - 1), integer(width)), "int64")
+        if kernel.together:
+            self.find_vectors(body, loops)
+            self.touched_in(body)
+        else:
+            whole = Steps(loops, body, {})
+            taken = vectors_of(self.facts, [whole], self.counted, self.fresh("vectors"))
+            if taken is not None:
+                unit.add(self.aligned(taken))
+                self.vector_steps(loops, body, taken, first, "gridDim.x * blockDim.y")
+                first = f"{taken.count} * {taken.width} + {first}"
+                steps = taken.lanes
         self.unit = Unit(depth=2)
         head, lines = self.counting(loops, first, "gridDim.x * blockDim.y", body, "")
         printed, self.unit = self.unit.lines, unit
@@ -210,6 +213,7 @@ class CudaPrinter(GroupPrinter):
         mine = "blockIdx.x * blockDim.y + threadIdx.y"
         self.unit.add(f"if ((unsigned){number} % groups != {mine}) continue;")
         if kernel.together:
+            self.find_vectors(loop.body, [loop])
             self.touched_in(loop.body)
         self.statements(loop.body)
         self.unit.depth -= 1
@@ -269,7 +273,7 @@ class CudaPrinter(GroupPrinter):
         )
         add(f"    if ({within}) {{")
         self.unit.depth += 2
-        kernel.tiles = places
+        kernel.near = places
         self.statements(body)
         self.unit.depth -= 2
         add("    }", "}", "gc_barrier();")
@@ -287,82 +291,6 @@ class CudaPrinter(GroupPrinter):
             f"for (int k = threadIdx.x; k < {TILE * TILE}; k += blockDim.x) {{",
             f"    const gc_index {', '.join(places)};",
         )
-
-    def vectors(self, loops: Sequence[For], body: Sequence[Statement]) -> list[Buffer]:
-        """Return the buffers whose elements lie one after the other, as the steps go."""
-        if any(not isinstance(s, (Store, Let, If)) for s in inside(body)):
-            return []
-        symbols, extents = tuple(s.index.final for s in loops), tuple(s.extent for s in loops)
-        if not all(map(self.counted, extents)):
-            return []
-        found: dict[Buffer, None] = {}
-        seen: dict[Buffer, Buffer] = {}
-        for s in inside(body):
-            accesses = [y for x in expressions(s) for y in parts(x) if isinstance(y, Load)]
-            if isinstance(s, Store):
-                accesses.append(Load(s.buffer, s.index))
-            for x in accesses:
-                memory = self.facts.memory(x.buffer)
-                if memory in self.kernel.written and seen.setdefault(memory, x.buffer) != x.buffer:
-                    return []
-                if x.index == symbols and x.buffer.shape == extents:
-                    found[x.buffer] = None
-                elif memory in self.kernel.written:
-                    return []
-        return list(found)
-
-    def vector_loop(
-        self, loops: Sequence[For], body: Sequence[Statement], found: Sequence[Buffer]
-    ) -> tuple[str, int]:
-        """Print steps whose elements are read and written several at a time.
-
-        Return the name of how many steps that were, and how many are taken together.
-        """
-        kernel = self.kernel
-        size = max(np.dtype(b.dtype).itemsize for b in found)
-        width = max(WIDE // size, 2)
-        done, count = self.fresh("done"), self.fresh("vectors")
-        last = self.index(product([s.extent for s in loops]), atom=True)
-        places = " | ".join(f"(size_t){self.memory(b)}" for b in found)
-        at, e = self.fresh("vector"), self.fresh("e")
-        self.unit.add(
-            f"const gc_index {count} = ({places}) % {WIDE} ? 0 : {last} / {width};",
-            f"const gc_index {done} = {count} * {width};",
-            f"for (gc_index {at} = blockIdx.x * blockDim.y + threadIdx.y; {at} < {count}; "
-            f"{at} += gridDim.x * blockDim.y) {{",
-        )
-        read = {y.buffer for s in inside(body) for x in expressions(s) for y in parts(x)
-                if isinstance(y, Load)}  # fmt: skip
-        stored = {s.buffer for s in inside(body) if isinstance(s, Store)}
-        kept: list[str] = []
-        for b in found:
-            vector = self.provided.vector(b.dtype, width)
-            name = self.fresh(f"{self.name(b.root)}_{width}")
-            kernel.vectors[b] = f"{name}.x[{e}]"
-            constant = "" if b in stored else "const "
-            place = f"(({constant}{vector} *){self.memory(b)})[{at}]"
-            if b in read or any(isinstance(s, If) for s in inside(body)):
-                self.unit.add(f"    {constant}{vector} {name} = {place};")
-            else:
-                self.unit.add(f"    {vector} {name};")
-            if b in stored:
-                kept.append(f"    {place} = {name};")
-        unit, self.unit = self.unit, Unit(depth=3)
-        first = f"{at} * {width} + {e}"
-        head, lines = self.counting(loops, first, "1", body, "")
-        names = re.match(r"for \(gc_index (\w+) = ", head)
-        assert names is not None
-        inner, self.unit = self.unit.lines, unit
-        kernel.vectors.clear()
-        margin = "    " * 3
-        self.unit.add("    #pragma unroll")
-        self.unit.add(f"    for (int {e} = 0; {e} < {width}; {e}++) {{")
-        whole = [*lines, *inner]
-        if any(re.search(rf"\b{names[1]}\b", line) for line in whole):
-            self.unit.lines.append(f"{margin}const gc_index {names[1]} = {first};")
-        self.unit.lines += whole
-        self.unit.add("    }", *kept, "}")
-        return done, width
 
     def parts(self, reductions: Sequence[Reduction]) -> list[str]:
         """Print what gives a group an array of its own for each that it contributes to.

@@ -71,14 +71,13 @@ def threads_for(
         if blocks == 1:
             groups = 1
         return Grid(max(1, min(-(-steps // groups), most)), groups, 1)
-    many = steps >= card.processors * 8
-    if lanes <= WARP or (lanes <= 8 * WARP and many):
+    share = 4 if steps >= card.processors * 8 else 1  # elements, or vectors of them, a thread
+    if lanes <= share * WARP:
         wide = min(WARP, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
         groups = max(usual // wide, 1) if blocks != 1 else 1
         while groups > 1 and steps < groups * card.processors:
             groups //= 2  # rather more blocks than fuller ones
         return Grid(max(1, min(-(-steps // groups), most)), groups, wide)
-    share = 4 if many else 1  # elements a thread
     wide = min(WARP, threads)
     while 2 * wide <= threads and wide * share < lanes:
         wide *= 2
