@@ -360,7 +360,7 @@ class Lowering:
         """Lower the nodes of a graph whose inputs have values."""
         self._readers.update(graph.readers)
         self._readers.update(dict.fromkeys(graph.outputs, ()))
-        for node in graph.nodes:
+        for node in in_time(graph):
             with self.of(node):
                 self.rule(node)(self, node)
 
@@ -375,6 +375,30 @@ class Lowering:
             raise
         finally:
             self._node = outer
+
+
+def in_time(graph: FunctionGraph) -> list[Apply]:
+    """Return the nodes of a graph, elementwise ones just before the first that needs them.
+
+    What is computed from what another loop has stored is better computed where it is used: it
+    fuses with that, and nothing keeps it until then.
+    """
+    found: list[Apply] = []
+    waiting: dict[Apply, int] = {}
+    results = set(graph.outputs)
+    for place, node in enumerate(graph.nodes):
+        if isinstance(node.op, Elementwise) and results.isdisjoint(node.outputs):
+            waiting[node] = place
+            continue
+        needed: dict[Apply, int] = {}
+        stack = [node]
+        while stack:
+            for v in stack.pop().inputs:
+                if v.owner is not None and v.owner in waiting:
+                    needed[v.owner] = waiting.pop(v.owner)
+                    stack.append(v.owner)
+        found += [*sorted(needed, key=needed.__getitem__), node]
+    return found
 
 
 def is_arithmetic(op: Op) -> bool:

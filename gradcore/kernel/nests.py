@@ -471,7 +471,8 @@ class Layout:
             free = not level.ordered and loop.kind is not Kind.ORDERED
             if (related or free) and level.admits(nest, depth):
                 found = number
-                break
+                if related:
+                    break
         if found is None:
             found = len(block.items)
             block.items.append(Level(Symbol(loop.symbol.name), loop.extent, block.path))
