@@ -303,6 +303,15 @@ def test_what_needs_no_order_stays_out_of_loops_that_do():
     assert sorted(loop.ordered for loop in loops) == [False, True]
 
 
+def test_what_is_used_late_is_computed_late():
+    """Not where the first loop over such rows is, which would keep a row of it for the last."""
+    x, gain, t = T.dmatrix("x"), T.dvector("gain"), T.dmatrix("t")
+    weights = t * gain
+    normal = x / T.sum(x, axis=1, keepdims=True)
+    (rows,) = outer_loops([x, gain, t], weights * T.exp(normal))
+    assert not any(isinstance(s, Allocate) for s in rows.body)
+
+
 def test_which_loops_fuse_does_not_depend_on_the_order_of_nodes():
     """That ``t`` is as large as ``x`` is needed before the first node that tells it."""
     x, gain, t = T.dmatrix("x"), T.dvector("gain"), T.dmatrix("t")

@@ -78,6 +78,8 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
         double add_2 = 1e-05 + true_div_2;
         double v_sqrt = sqrt(add_2);
         double sum_6 = 0.0;
+        const double sum_6_before = sum_6;
+        sum_6 = 0.0;
         for (gc_index vector_3 = threadIdx.x; vector_3 < vectors; vector_3 += blockDim.x) {
             const gc_f64x2 sub_2_2 = ((const gc_f64x2 *)sub)[vector_3];
             const gc_f64x2 v_2 = ((const gc_f64x2 *)v)[vector_3];
@@ -91,10 +93,10 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
                 double sqr_2 = tanh_2 * tanh_2;
                 double sub_3 = (double)1 - sqr_2;
                 double mul_2 = sub_3 * v_2.x[e_3];
-                true_div_3_2.x[e_3] = mul_2 / v_sqrt;
                 double mul_3 = mul_2 * true_div_4;
                 double true_div_5 = mul_3 / v_sqrt;
                 sum_6 = sum_6 + true_div_5;
+                true_div_3_2.x[e_3] = mul_2 / v_sqrt;
                 double mul_4 = sub_3 * true_div_4;
                 sum_2_2.x[e_3] = sum_2_2.x[e_3] + mul_4;
             }
@@ -108,14 +110,15 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
             double sqr_2 = tanh_2 * tanh_2;
             double sub_3 = (double)1 - sqr_2;
             double mul_2 = sub_3 * v[i1_3];
-            true_div_3[i1_3] = mul_2 / v_sqrt;
             double mul_3 = mul_2 * true_div_4;
             double true_div_5 = mul_3 / v_sqrt;
             sum_6 = sum_6 + true_div_5;
+            true_div_3[i1_3] = mul_2 / v_sqrt;
             double mul_4 = sub_3 * true_div_4;
             sum[i1_3] = sum[i1_3] + mul_4;
         }
         sum_6 = gc_group_add_f64(sum_6);
+        sum_6 = sum_6_before + sum_6;
         double sum_7 = sum_6;
         double neg = -sum_7;
         double true_div_6 = neg / v_sqrt;
