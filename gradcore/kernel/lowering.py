@@ -381,23 +381,29 @@ def in_time(graph: FunctionGraph) -> list[Apply]:
     """Return the nodes of a graph, elementwise ones just before the first that needs them.
 
     What is computed from what another loop has stored is better computed where it is used: it
-    fuses with that, and nothing keeps it until then.
+    fuses with that, and nothing keeps it until then.  Of what one node needs, that comes first
+    which depends on what was computed last: the rest may join any loop, and so the last one.
     """
     found: list[Apply] = []
-    waiting: dict[Apply, int] = {}
+    done: set[Apply] = set()
+    since: dict[Apply | None, int] = {}
     results = set(graph.outputs)
     for place, node in enumerate(graph.nodes):
+        since[node] = place
         if isinstance(node.op, Elementwise) and results.isdisjoint(node.outputs):
-            waiting[node] = place
+            since[node] = max((since.get(v.owner, -1) for v in node.inputs), default=-1)
             continue
-        needed: dict[Apply, int] = {}
         stack = [node]
         while stack:
-            for v in stack.pop().inputs:
-                if v.owner is not None and v.owner in waiting:
-                    needed[v.owner] = waiting.pop(v.owner)
-                    stack.append(v.owner)
-        found += [*sorted(needed, key=needed.__getitem__), node]
+            x = stack[-1]
+            owners = [v.owner for v in x.inputs if v.owner in since]
+            missing = [owner for owner in owners if owner not in done]
+            stack += sorted(reversed(missing), key=since.__getitem__)
+            if not missing:
+                stack.pop()
+                if x not in done:
+                    done.add(x)
+                    found.append(x)
     return found
 
 
