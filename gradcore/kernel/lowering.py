@@ -53,6 +53,8 @@ class Lowering:
 
     layout, block : the program so far, and where in it nests are placed now.
     values : what is known of each variable.
+    wanted : where the products of matrices are wanted that somebody would only copy: what returns
+        the place, given the shape.
     """
 
     def __init__(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> None:
@@ -62,6 +64,7 @@ class Lowering:
         self.block = self.layout.root
         self.entry = Block()
         self.values: dict[Variable, Value] = {}
+        self.wanted: dict[Variable, Callable[[tuple[Expr, ...]], Value]] = {}
         self.inputs: list[Buffer] = []
         self.constants: list[Buffer] = []
         self.checks: list[Failure] = []
@@ -386,19 +389,20 @@ def in_time(graph: FunctionGraph) -> list[Apply]:
     """
     found: list[Apply] = []
     done: set[Apply] = set()
-    since: dict[Apply | None, int] = {}
+    since: dict[Apply, int] = {}
     results = set(graph.outputs)
     for place, node in enumerate(graph.nodes):
         since[node] = place
         if isinstance(node.op, Elementwise) and results.isdisjoint(node.outputs):
-            since[node] = max((since.get(v.owner, -1) for v in node.inputs), default=-1)
+            owners = [v.owner for v in node.inputs]
+            since[node] = max((since.get(y, -1) for y in owners if y is not None), default=-1)
             continue
         stack = [node]
         while stack:
             x = stack[-1]
-            owners = [v.owner for v in x.inputs if v.owner in since]
-            missing = [owner for owner in owners if owner not in done]
-            stack += sorted(reversed(missing), key=since.__getitem__)
+            owners = [v.owner for v in reversed(x.inputs)]
+            missing = [y for y in owners if y is not None and y in since and y not in done]
+            stack += sorted(missing, key=since.__getitem__)
             if not missing:
                 stack.pop()
                 if x not in done:

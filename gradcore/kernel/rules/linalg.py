@@ -7,7 +7,6 @@ import math
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.kernel.ir import (
-    Buffer,
     Expr,
     Literal,
     Load,
@@ -97,21 +96,18 @@ def matmul(low: Lowering, node: Apply) -> None:
 def _matmul(low: Lowering, node: Apply, x: Value, y: Value) -> None:
     (output,) = node.outputs
     (shape,) = low.shapes(node)
-    out = low.new(named(output), output.dtype, shape)
-    left, right = (_part(low, value, output.dtype) for value in (x, y))
+    wanted = low.wanted.pop(output, None)
+    value = held(low.new(named(output), output.dtype, shape)) if wanted is None else wanted(shape)
+    parts = held_part(value), _part(low, x, output.dtype), _part(low, y, output.dtype)
     loops, lead = low.ranges(shape[:-2], "b")
-    low.place(
-        Nest(
-            loops,
-            [Matmul(_matrix(held_part(out), lead), _matrix(left, lead), _matrix(right, lead))],
-        )
-    )
-    low.values[output] = held(out)
+    out, left, right = (_matrix(part, lead) for part in parts)
+    low.place(Nest(loops, [Matmul(out, left, right)]))
+    low.values[output] = value
 
 
-def held_part(buffer: Buffer) -> Strided:
-    """Return all of a buffer."""
-    found = strided(held(buffer))
+def held_part(value: Value) -> Strided:
+    """Return what is held in a buffer as a part of it."""
+    found = strided(value)
     assert found is not None
     return found
 
@@ -121,10 +117,10 @@ def _part(low: Lowering, value: Value, dtype: str) -> Strided:
     found = strided(value) if value.dtype == dtype else None
     if found is None:
         if value.dtype == dtype:
-            return held_part(low.whole(value))
+            return held_part(held(low.whole(value)))
         converted = low.new("converted", dtype, value.shape)
         low.fill(converted, value.read)
-        return held_part(converted)
+        return held_part(held(converted))
     return found
 
 

@@ -7,6 +7,7 @@ the stack of an output, where the state is one, else into one of two buffers, in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from gradcore.errors import ScanError
 from gradcore.graph import Apply, Variable
@@ -61,7 +62,12 @@ def scan(low: Lowering, node: Apply) -> None:
     stacks: list[Buffer] = []
     untold: list[tuple[Variable, int, Symbol]] = []
     with low.inside(region.block, call(row("gt"), (steps, ZERO), "bool")):
+        for state, variable in zip(states, results.states, strict=True):
+            if state.buffer.shape and variable not in results.stacks:
+                low.wanted[variable] = partial(_turn, low, op, state, t, outside)
         _step(low, node, states, t)
+        for variable in results.states:
+            low.wanted.pop(variable, None)
         varies = _varying(region.block, t, states)
         for output, variable in zip(ends.stacks, results.stacks, strict=True):
             part = low.value(variable)
@@ -120,9 +126,10 @@ def _element(sequence: Value, t: Expr) -> Value:
 
 
 class _State:
-    """A state: where it is read, and where its next value goes."""
+    """A state: where it is read, and, unless a stack has them, where its values are in turn."""
 
     def __init__(self, low: Lowering, initial: Variable, variable: Variable) -> None:
+        self.pair: Buffer | None = None
         value = low.value(initial)
         name = named(variable) if variable.name else "state"
         shape = [low.layout.extents.best(n) for n in value.shape]
@@ -212,6 +219,33 @@ def _stacked(
     return stack
 
 
+def _same_shape(low: Lowering, op: Scan, old: Sequence[Expr], new: Sequence[Expr]) -> None:
+    for n, m in zip(old, new, strict=True):
+        low.equal(
+            [n, m],
+            lambda ns: ScanError(
+                f"{op}: a state changes its shape: an extent of {ns[0]} becomes {ns[1]}"
+            ),
+        )
+
+
+def _parity(t: Symbol) -> Expr:
+    return call(row("and_"), (t, ONE), "int64")
+
+
+def _turn(
+    low: Lowering, op: Scan, state: _State, t: Symbol, outside: Block, shape: Sequence[Expr]
+) -> Value:
+    """Return that of two buffers, taken in turn, where a state is next."""
+    buffer = state.buffer
+    _same_shape(low, op, buffer.shape, shape)
+    pair = low.new(f"{buffer.name}_pair", buffer.dtype, (integer(2), *buffer.shape))
+    low.layout.keep(outside, pair)
+    state.pair = pair
+    parity = _parity(t)
+    return Value(buffer.dtype, pair.shape[1:], lambda index: Load(pair, (parity, *index)))
+
+
 def _advance(
     low: Lowering,
     op: Scan,
@@ -227,13 +261,7 @@ def _advance(
     for state, variable in zip(states, results.states, strict=True):
         value = low.value(variable)
         buffer = state.buffer
-        for n, m in zip(buffer.shape, value.shape, strict=True):
-            low.equal(
-                [n, m],
-                lambda ns: ScanError(
-                    f"{op}: a state changes its shape: an extent of {ns[0]} becomes {ns[1]}"
-                ),
-            )
+        _same_shape(low, op, buffer.shape, value.shape)
         if not buffer.shape:
             copy = low.new("new", buffer.dtype, ())
             low.fill(copy, value.read)
@@ -242,12 +270,14 @@ def _advance(
             stack = stacks[results.stacks.index(variable)]
             moves.append((buffer, stack, (t, *(ZERO,) * buffer.ndim)))
         else:
-            pair = low.new(f"{buffer.name}_pair", buffer.dtype, (integer(2), *buffer.shape))
-            low.layout.keep(outside, pair)
-            parity = call(row("and_"), (t, ONE), "int64")
-            loops, index = low.ranges(buffer.shape)
-            low.place(Nest(loops, [Store(pair, (parity, *index), value.read(tuple(index)))]))
-            moves.append((buffer, pair, (parity, *(ZERO,) * buffer.ndim)))
+            if state.pair is None:
+                turn = _turn(low, op, state, t, outside, value.shape)
+                loops, index = low.ranges(buffer.shape)
+                place = turn.read(tuple(index))
+                assert isinstance(place, Load)
+                low.place(Nest(loops, [Store(place.buffer, place.index, value.read(tuple(index)))]))
+            assert state.pair is not None
+            moves.append((buffer, state.pair, (_parity(t), *(ZERO,) * buffer.ndim)))
     for state, copy in copies:
         low.place(Nest([], [Store(state, (), Load(copy, ()))]))
     for pointer, buffer, index in moves:

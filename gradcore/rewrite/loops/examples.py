@@ -35,6 +35,17 @@ def gradient_of_elements(x: Variable) -> Variable:
     return grad(found.sum(), x)
 
 
+def scaled_gradient(x: Variable) -> Variable:
+    """Return the gradient of a loop in its rows, and in what all of its elements are scaled by."""
+    scale = x[0, 0] * 2
+
+    def step(row: Variable, state: Variable, scale: Variable) -> Variable:
+        return LANGUAGE["tanh"](state * scale + row)
+
+    found, _ = scan(step, x, x[0], scale)
+    return grad(found.sum(), x)
+
+
 def doubled(x: Variable) -> Variable:
     """Return a loop with two constants that are one."""
 

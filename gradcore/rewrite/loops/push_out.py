@@ -145,7 +145,7 @@ def push_out_sequences(node: Apply) -> list[Variable] | None:
     return loop.build().all
 
 
-@push_out.rule(op=Scan, examples=[examples.running_sum])
+@push_out.rule(op=Scan, examples=[examples.running_sum, examples.scaled_gradient])
 def push_out_sums(node: Apply) -> list[Variable] | None:
     """A sum that a loop only collects is one sum, or one product, after the loop"""
     loop = Loop.of(node)
@@ -207,7 +207,7 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
         built.states.insert(k, state.initial + LANGUAGE["sum"](terms, 0))
         return built.all
     if factors is None:
-        return None
+        return _summed_outside(loop, k, term)
     left, right = map(history, factors)
     if left is None or right is None:
         return None
@@ -218,6 +218,29 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
     stacks = dict(zip(recorded, built.stacks[first:], strict=True))
     total = _sum_of_products(left(stacks), right(stacks))
     del built.stacks[first:]
+    built.states.insert(k, state.initial + total)
+    return built.all
+
+
+def _summed_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None:
+    """Return the outputs of the loop without state ``k``, if its terms are sums of what is known.
+
+    They are over elements of sequences and of what is stacked anyway: steps need not wait for them.
+    """
+    if term.owner is None or not isinstance(term.owner.op, Reduce):
+        return None
+    batch = Batch(loop)
+    stacks = {v: Variable(TensorType(v.dtype, (None, *v.type.shape))) for v in loop.stacks}
+    batch.outer.update(stacks)
+    inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
+    for node in toposort([term], [*inner, *stacks]):
+        if isinstance(node.op, (Dot, MatMul)) or not batch.push(node):
+            return None
+    state = loop.states.pop(k)
+    built = loop.build()
+    total = LANGUAGE["sum"](batch.outer[term], 0)
+    after = {stacks[v]: found for v, found in zip(loop.stacks, built.stacks, strict=True)}
+    (total,) = substitute([total], after)
     built.states.insert(k, state.initial + total)
     return built.all
 
