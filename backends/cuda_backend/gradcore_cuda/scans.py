@@ -10,7 +10,7 @@ body, which do not know what has become of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradcore.kernel.ir import (
@@ -140,36 +140,15 @@ def _by_element(
     states = _states(parted)
     if states is None:
         return None
-    loads = _read(parted.body)
     passing = {x.store.buffer.root for x in states.values()}.difference(read)
-    if any(y.buffer.root in passing for y in loads):
+    kept = _in_registers(parted, states)
+    if kept is None or any(y.buffer.root in passing for y in _read(parted.body)):
         return None
-    kept: dict[Load, Symbol] = {}
-    for y in loads:
-        state = states.get(y.buffer.root)
-        if state is not None:
-            if set(parted.lead(y.buffer, y.index) or ()) - {ZERO}:
-                return None
-            kept[y] = state.symbol
-    step: list[Statement] = [*parted.scalars]
-    values: dict[Store, Symbol] = {}
-    for s in parted.body:
-        made = replaced(s, kept)
-        if isinstance(made, Store) and any(x.store is s for x in states.values()):
-            assert isinstance(s, Store)
-            value = made.value
-            if not isinstance(value, Symbol) or value in kept.values():
-                value = Symbol("next", made.value.dtype)
-                step.append(Let(value, made.value))
-            values[s] = value
-            if made.buffer.root in passing:
-                continue
-            made = Store(made.buffer, made.index, value)
-        step.append(made)
-    step += [Let(x.symbol, values[x.store], fresh=False) for x in states.values()]
     before: list[Statement] = []
     after: list[Statement] = []
-    ends: list[Statement] = []
+    body: list[Statement] = [Let(x.symbol, Load(p, x.place)) for p, x in states.items()]
+    step = _step(parted, states, kept, passing)
+    body.append(For(scan.index, scan.extent, step, ordered=True))
     for pointer, x in states.items():
         if pointer not in read:
             continue
@@ -177,14 +156,52 @@ def _by_element(
         if last not in passing:
             last, lead = Buffer(f"{pointer.name}_last", pointer.dtype, pointer.shape), ()
             before.append(Allocate(last))
-        ends.append(Store(last, (*lead, *x.place), x.symbol))
+        body.append(Store(last, (*lead, *x.place), x.symbol))
         after.append(Point(pointer, last, (ZERO,) * last.ndim))
-    body: list[Statement] = [Let(x.symbol, Load(p, x.place)) for p, x in states.items()]
-    body.append(For(scan.index, scan.extent, step, ordered=True))
-    body += ends
     for s in reversed(parted.loops):
         body = [For(s.index, s.extent, body, parallel=s is parted.loops[0])]
     return [*before, *body, *after]
+
+
+def _in_registers(scan: _Scan, states: Mapping[Buffer, _State]) -> dict[Load, Symbol] | None:
+    """Return the loads that are of a thread's states; None: it reads another part of one."""
+    found: dict[Load, Symbol] = {}
+    for y in _read(scan.body):
+        state = states.get(y.buffer.root)
+        if state is not None:
+            if set(scan.lead(y.buffer, y.index) or ()) - {ZERO}:
+                return None
+            found[y] = state.symbol
+    return found
+
+
+def _step(
+    scan: _Scan,
+    states: Mapping[Buffer, _State],
+    kept: Mapping[Load, Symbol],
+    passing: Collection[Buffer],
+) -> list[Statement]:
+    """Return a step of a thread.
+
+    kept : the loads that are registers.
+    passing : the buffers that only the next step would read, which need not be stored.
+    """
+    found: list[Statement] = [*scan.scalars]
+    values: dict[Store, Symbol] = {}
+    for s in scan.body:
+        made = replaced(s, kept)
+        if isinstance(s, Store) and any(x.store is s for x in states.values()):
+            assert isinstance(made, Store)
+            value = made.value
+            if not isinstance(value, Symbol) or value in kept.values():
+                value = Symbol("next", value.dtype)
+                found.append(Let(value, made.value))
+            values[s] = value
+            if s.buffer.root in passing:
+                continue
+            made = Store(made.buffer, made.index, value)
+        found.append(made)
+    return [*found, *(Let(x.symbol, values[x.store], fresh=False) for x in states.values())]
 
 
 def _taken_apart(scan: For, extents: Extents) -> _Scan | None:
