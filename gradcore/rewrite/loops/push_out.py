@@ -183,8 +183,13 @@ def _collected(loop: Loop, state: State) -> Variable | None:
 
 def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None:
     """Return the outputs of the loop without state ``k``, whose terms are added up outside."""
-    batch = Batch(loop)
+    found = _summed_outside(loop, k, term)
+    if found is not None:
+        return found
     factors = _factors(term)
+    if factors is None:
+        return None
+    batch = Batch(loop)
     recorded: list[Variable] = []
 
     def history(v: Variable) -> Callable[[Stacks], Variable] | None:
@@ -200,14 +205,6 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
         recorded.append(v)
         return lambda stacks: stacks[v]
 
-    if term in batch.outer or term in loop.stacks:
-        state = loop.states.pop(k)
-        built = loop.build()
-        terms = batch.outer[term] if term in batch.outer else built.stacks[loop.stacks.index(term)]
-        built.states.insert(k, state.initial + LANGUAGE["sum"](terms, 0))
-        return built.all
-    if factors is None:
-        return _summed_outside(loop, k, term)
     left, right = map(history, factors)
     if left is None or right is None:
         return None
@@ -223,17 +220,17 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
 
 
 def _summed_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None:
-    """Return the outputs of the loop without state ``k``, if its terms are sums of what is known.
+    """Return the outputs of the loop without state ``k``, if its terms are known without it.
 
-    They are over elements of sequences and of what is stacked anyway: steps need not wait for them.
+    They are in a sequence or stacked anyway, or are sums of what is: steps need not wait for them.
     """
-    if term.owner is None or not isinstance(term.owner.op, Reduce):
-        return None
     batch = Batch(loop)
-    stacks = {v: Variable(TensorType(v.dtype, (None, *v.type.shape))) for v in loop.stacks}
-    batch.outer.update(stacks)
+    stacks = {v: _over_steps(v) for v in loop.stacks}
+    batch.outer = stacks | batch.outer
+    if term not in batch.outer and not (term.owner and isinstance(term.owner.op, Reduce)):
+        return None
     inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
-    for node in toposort([term], [*inner, *stacks]):
+    for node in toposort([term], [*inner, *batch.outer]):
         if isinstance(node.op, (Dot, MatMul)) or not batch.push(node):
             return None
     state = loop.states.pop(k)
@@ -270,8 +267,7 @@ def push_out_products(node: Apply) -> list[Variable] | None:
         ):
             continue
         (operand,) = set(unknown)
-        stacked = TensorType(operand.type.dtype, (None, *operand.type.shape))
-        batch.outer[operand] = history = Variable(stacked)
+        batch.outer[operand] = history = _over_steps(operand)
         if not batch.push(v.owner):
             del batch.outer[operand]
             continue
@@ -281,6 +277,11 @@ def push_out_products(node: Apply) -> list[Variable] | None:
         (built.stacks[k],) = substitute([product], {history: built.stacks[k]})
         return built.all
     return None
+
+
+def _over_steps(v: Variable) -> Variable:
+    """Return a variable that stands for ``v`` in all steps."""
+    return Variable(TensorType(v.dtype, (None, *v.type.shape)))
 
 
 def _factors(term: Variable) -> tuple[Variable, Variable] | None:
