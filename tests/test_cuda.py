@@ -125,16 +125,19 @@ def draws(program):
     return [known[variable.name] for variable in program()[0]]
 
 
+def listed(results):
+    """Return the results of a function, one or several, as a list."""
+    return results if isinstance(results, list) else [results]
+
+
 @pytest.mark.parametrize("threads", [1, 7, 32, 128])
 @pytest.mark.parametrize("order", host.ORDERS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_any_number_of_threads_in_any_order(program, threads, order):
     mode = host_mode(program, threads=threads, order=order)
     given = draws(program)
-    found = function(*program(), mode=mode)(*given)
-    expected = function(*program(), mode="numpy")(*given)
-    if not isinstance(expected, list):
-        found, expected = [found], [expected]
+    found = listed(function(*program(), mode=mode)(*given))
+    expected = listed(function(*program(), mode="numpy")(*given))
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
 
@@ -323,10 +326,7 @@ def test_many_blocks_share_long_running_sums(name, monkeypatch):
         for length in [0, 1, 2, 4, 5, 9, 12, 13, 33, 64, 100, 300]:
             drawn = np.random.default_rng(length)
             given = (3 * drawn.normal(size=length)).astype(dtype)
-            found, right = f(given), expected(given)
-            if not isinstance(right, list):
-                found, right = [found], [right]
-            for a, b in zip(found, right, strict=True):
+            for a, b in zip(listed(f(given)), listed(expected(given)), strict=True):
                 assert a.dtype == b.dtype
                 tolerance = {"int64": 0, "float32": 1e-5, "float64": 1e-10}[dtype]
                 np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
@@ -421,10 +421,7 @@ def test_elements_go_through_scans_alone(program, threads, steps):
         with pytest.raises(IndexError):
             f(*given)
         return
-    found = f(*given)
-    if not isinstance(expected, list):
-        found, expected = [found], [expected]
-    for a, b in zip(found, expected, strict=True):
+    for a, b in zip(listed(f(*given)), listed(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
 
 

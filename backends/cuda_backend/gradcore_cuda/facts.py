@@ -35,6 +35,7 @@ from gradcore.kernel.ir import (
     Statement,
     Store,
     Symbol,
+    loads,
     parts,
 )
 from gradcore.kernel.uses import expressions, inside
@@ -49,6 +50,7 @@ from gradcore_cuda.loops import (
     first_of,
     innermost,
     looped,
+    rewritten,
     sets,
     shareable,
     tiny,
@@ -103,9 +105,9 @@ class Facts:
         self.body = looped(program.body)
         self._same: dict[Buffer, Buffer] = {}
         self._unite()
-        self.body = self._by_element(self.body)
+        self.body = rewritten(self.body, self._by_element)
         if not deterministic:
-            self.body = self._in_any_order(self.body)
+            self.body = rewritten(self.body, self._in_any_order)
         self.given: set[Symbol] = {
             n
             for b in (*program.inputs, *program.constants)
@@ -258,8 +260,7 @@ class Facts:
         written: set[Buffer] = set()
         added: set[Buffer] = set()
         for x in inside(body):
-            accesses = [(y.buffer, y.index) for e in expressions(x) for y in parts(e)
-                        if isinstance(y, Load)]  # fmt: skip
+            accesses = [(y.buffer, y.index) for e in expressions(x) for y in loads(e)]
             if isinstance(x, Added):
                 added.add(self.memory(x.buffer))
             elif isinstance(x, Store):
@@ -292,10 +293,9 @@ class Facts:
         for outer in loops[:-1]:
             first, symbols = outer.index.final, {x.index.final for x in loops}
             for x in inside(body):
-                for y in (y for e in expressions(x) for y in parts(e)):
+                for y in (y for e in expressions(x) for y in loads(e)):
                     if (
-                        isinstance(y, Load)
-                        and y.index
+                        y.index
                         and y.index[-1] == first
                         and last in y.index
                         and len(set(y.index)) == len(y.index)
@@ -364,23 +364,12 @@ class Facts:
         step = totals(carried, places) if stored == set(places) else None
         return Chunks(carried, rest, ends, step) if carried and step is not None else None
 
-    def _by_element(self, body: Sequence[Statement]) -> list[Statement]:
-        """Return statements whose scans go element by element, where that may be."""
-        found: list[Statement] = []
-        for s in body:
-            match s:
-                case For() if (made := self._elements(s)) is not None:
-                    found += made
-                case For(index, extent, inner, ordered, reductions, parallel) if self.hosted(s):
-                    inner = self._by_element(inner)
-                    found.append(For(index, extent, inner, ordered, reductions, parallel))
-                case If(condition, then, orelse):
-                    found.append(If(condition, *map(self._by_element, (then, orelse))))
-                case Scope(inner):
-                    found.append(Scope(self._by_element(inner)))
-                case _:
-                    found.append(s)
-        return found
+    def _by_element(self, s: Statement) -> list[Statement] | None:
+        """Return what a scan becomes that goes element by element, where it may be rewritten."""
+        if not isinstance(s, For):
+            return None
+        made = self._elements(s)
+        return [s] if made is None and not self.hosted(s) else made
 
     def _elements(self, scan: For) -> list[Statement] | None:
         """Return a scan as one that goes element by element; None: it cannot."""
@@ -390,23 +379,13 @@ class Facts:
         checks = [s for s in self.program.body if isinstance(s, Check)]
         return by_element(scan, self.memory, read, checks)
 
-    def _in_any_order(self, body: Sequence[Statement]) -> list[Statement]:
-        """Return statements whose scatters add in any order."""
-        found: list[Statement] = []
-        for s in body:
-            match s:
-                case For(index, extent, inner, ordered, reductions, parallel):
-                    inner = self._in_any_order(inner)
-                    made = For(index, extent, inner, ordered, reductions, parallel)
-                    found.append((self._adding(made) if ordered else None) or made)
-                case If(condition, then, orelse):
-                    branches = map(self._in_any_order, (then, orelse))
-                    found.append(If(condition, *branches))
-                case Scope(inner):
-                    found.append(Scope(self._in_any_order(inner)))
-                case _:
-                    found.append(s)
-        return found
+    def _in_any_order(self, s: Statement) -> list[Statement] | None:
+        """Return what a loop becomes whose scatters add in any order; its inner ones come first."""
+        if not isinstance(s, For):
+            return None
+        inner = rewritten(s.body, self._in_any_order)
+        made = For(s.index, s.extent, inner, s.ordered, s.reductions, s.parallel)
+        return [(self._adding(made) if s.ordered else None) or made]
 
     def _adding(self, s: For) -> For | None:
         """Return a loop whose steps may come in any order, if that they add makes it one."""
@@ -442,16 +421,14 @@ class Facts:
             return None
         (place,) = places
         memory = self.memory(place.buffer)
-        inner = [y for i in place.index for y in parts(i) if isinstance(y, Load)]
+        inner = [y for i in place.index for y in loads(i)]
         if not inner or any(y in made for i in place.index for y in parts(i)):
             return None
         for x in inside(s.body):
             for e in expressions(x):
-                for y in parts(e):
-                    if (
-                        isinstance(y, Load)
-                        and self.memory(y.buffer) is memory
-                        and (y in inner or Load(y.buffer, first_of(y.index, made)) != place)
+                for y in loads(e):
+                    if self.memory(y.buffer) is memory and (
+                        y in inner or Load(y.buffer, first_of(y.index, made)) != place
                     ):
                         return None
         return place
@@ -479,13 +456,7 @@ class Facts:
                 found.setdefault(place, Symbol(s.buffer.name, s.buffer.dtype))
         memories = {self.memory(x.buffer) for x in found}
         stored = [Load(s.buffer, s.index) for s in inside(loop.body) if isinstance(s, Store)]
-        read = [
-            y
-            for s in inside(loop.body)
-            for e in expressions(s)
-            for y in parts(e)
-            if isinstance(y, Load)
-        ]
+        read = [y for s in inside(loop.body) for e in expressions(s) for y in loads(e)]
         touched = {x for x in (*stored, *read) if self.memory(x.buffer) in memories}
         return found if touched == set(found) and len(memories) == len(found) else {}
 

@@ -40,7 +40,7 @@ from gradcore.kernel.ir import (
     Store,
     Symbol,
     identity_of,
-    parts,
+    loads,
     product,
 )
 from gradcore.kernel.text import INDEX, Printer, Unit
@@ -48,7 +48,7 @@ from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS, Elementwise
 from gradcore_cuda.facts import Facts
 from gradcore_cuda.functions import LIBRARY, Functions
-from gradcore_cuda.loops import Added, Carried, collapsed, shareable, tiny
+from gradcore_cuda.loops import Added, Carried, collapsed, is_number, shareable, tiny
 from gradcore_cuda.vectors import Steps, Vectors, vectors_of
 
 PRIVATE = 32
@@ -71,6 +71,9 @@ WORDS = frozenset((
 
 ATOMIC_TYPES: dict[str, str] = dict.fromkeys(("int64", "uint64"), "unsigned long long")
 """What CUDA adds to where many threads do, where that is another type of the same bits."""
+
+GROUP, GROUPS = "blockIdx.x * blockDim.y + threadIdx.y", "gridDim.x * blockDim.y"
+"""The number of a group, and how many there are."""
 
 Key: TypeAlias = "tuple[object, ...] | None"
 """What tells which thread touches an element: equal keys, the same thread."""
@@ -315,13 +318,7 @@ class GroupPrinter(Printer):
 
     def read(self, xs: Iterator[Expr], key: Key) -> list[tuple[Buffer, bool, Key]]:
         """Return what expressions read."""
-        return [
-            a
-            for x in xs
-            for y in parts(x)
-            if isinstance(y, Load)
-            for a in self._access(y.buffer, False, key)
-        ]
+        return [a for x in xs for y in loads(x) for a in self._access(y.buffer, False, key)]
 
     def wrote(self, s: Store, key: Key) -> list[tuple[Buffer, bool, Key]]:
         """Return what a store writes."""
@@ -352,8 +349,8 @@ class GroupPrinter(Printer):
 
         for s in inside(body):
             for x in expressions(s):
-                for y in parts(x):
-                    if isinstance(y, Load) and y.buffer.root not in private:
+                for y in loads(x):
+                    if y.buffer.root not in private:
                         found += self._access(y.buffer, False, key(y.buffer, y.index))
             if isinstance(s, Store) and s.buffer.root not in private:
                 found += self._access(s.buffer, True, key(s.buffer, s.index))
@@ -695,7 +692,7 @@ class GroupPrinter(Printer):
                 declares = False
                 kernel.fresh.pop(s.symbol.final, None)
                 if isinstance(s.value, Literal):
-                    if printed.fresh and _sets(after, s.symbol.final):
+                    if printed.fresh and is_number(after) and after.symbol.final is s.symbol.final:
                         declares = True
                         continue
                     kernel.fresh[s.symbol.final] = s.value
@@ -821,7 +818,7 @@ class GroupPrinter(Printer):
         if not kernel.together and isinstance(count, Literal) and count.value <= PRIVATE:
             kernel.before.append(f"{ctype} {name}[{max(count.value, 1)}];")
             return
-        number, text = "blockIdx.x * blockDim.y + threadIdx.y", self.index(count, atom=True)
+        number, text = GROUP, self.index(count, atom=True)
         if not kernel.together:
             self.parameter(Parameter("thread", buffer), f"{ctype} *{name}_all")
             number = f"({number}) * blockDim.x + threadIdx.x"
@@ -855,11 +852,6 @@ def combined_in(loops: Sequence[For]) -> list[Reduction]:
         for r in s.reductions:
             found.setdefault(r.target.final if isinstance(r.target, Symbol) else r.target, r)
     return list(found.values())
-
-
-def _sets(s: Statement | None, symbol: Symbol) -> bool:
-    """Return whether a statement sets a register to a number."""
-    return isinstance(s, Let) and s.symbol.final is symbol and isinstance(s.value, Literal)
 
 
 def any_check(body: Sequence[Statement]) -> bool:

@@ -7,8 +7,9 @@ about a loop alone; those that need the whole program are in `gradcore_cuda.fact
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from gradcore.graph.types import FLOATS
 from gradcore.kernel.ir import (
@@ -97,6 +98,16 @@ def shareable(s: For) -> bool:
     return not s.ordered and all(
         r.row is not None and isinstance(r.target, Symbol) for r in s.reductions
     )
+
+
+def is_number(s: Statement | None) -> TypeGuard[Let]:
+    """Return whether a statement sets a register to a number."""
+    return isinstance(s, Let) and isinstance(s.value, Literal)
+
+
+def pieces(n: Expr, size: int) -> Expr:
+    """Return how many pieces of a size there are, the last one maybe not whole."""
+    return (n + (size - 1)) // size
 
 
 def tiny(s: For) -> bool:
@@ -314,30 +325,49 @@ def as_added(s: Statement) -> Statement:
             return s
 
 
+def rewritten(
+    body: Sequence[Statement], change: Callable[[Statement], list[Statement] | None]
+) -> list[Statement]:
+    """Return statements with what ``change`` makes of them, from the outermost on.
+
+    change : returns what takes the place of a statement; None: what is in it is asked for.
+    """
+    found: list[Statement] = []
+    for s in body:
+        made = change(s)
+        if made is not None:
+            found += made
+            continue
+        match s:
+            case For(index, extent, inner, ordered, reductions, parallel):
+                inner = rewritten(inner, change)
+                found.append(For(index, extent, inner, ordered, reductions, parallel))
+            case If(condition, then, orelse):
+                found.append(If(condition, rewritten(then, change), rewritten(orelse, change)))
+            case Scope(inner):
+                found.append(Scope(rewritten(inner, change)))
+            case _:
+                found.append(s)
+    return found
+
+
 def looped(body: Sequence[Statement]) -> list[Statement]:
     """Return statements with loops for the products that no library computes.
 
     What looks for the best element and its place becomes two loops whose steps may come in any
     order: one for the element, one for the first place where it is.
     """
-    found: list[Statement] = []
-    for s in body:
+
+    def change(s: Statement) -> list[Statement] | None:
         match s:
             case Matmul() if s.out.buffer.dtype not in BLAS:
-                found.append(product_loops(s))
-            case For() if (best := _best_first(s)) is not None:
-                found += best
+                return [product_loops(s)]
             case For():
-                found.append(
-                    For(s.index, s.extent, looped(s.body), s.ordered, s.reductions, s.parallel)
-                )
-            case If(condition, then, orelse):
-                found.append(If(condition, looped(then), looped(orelse)))
-            case Scope(inner):
-                found.append(Scope(looped(inner)))
+                return _best_first(s)
             case _:
-                found.append(s)
-    return found
+                return None
+
+    return rewritten(body, change)
 
 
 def _best_first(s: For) -> list[Statement] | None:

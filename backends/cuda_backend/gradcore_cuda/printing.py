@@ -32,8 +32,8 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import Unit, comment
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS
-from gradcore_cuda.group import Draft, GroupPrinter, Leave, Parameter, combined_in
-from gradcore_cuda.loops import Carried, collapsed, shareable
+from gradcore_cuda.group import GROUP, GROUPS, Draft, GroupPrinter, Leave, Parameter, combined_in
+from gradcore_cuda.loops import Carried, collapsed, pieces, shareable
 from gradcore_cuda.schedule import TILE, Form, Launch, chunks
 from gradcore_cuda.vectors import Steps, vectors_of
 
@@ -172,7 +172,7 @@ class CudaPrinter(GroupPrinter):
         unit = self.unit
         self.starts(registers)
         ends = self.parts(reductions) if launch.form is Form.PARTS else []
-        first = "blockIdx.x * blockDim.y + threadIdx.y"
+        first = GROUP
         steps = product([s.extent for s in loops])
         if kernel.together:
             self.find_vectors(body, loops)
@@ -182,11 +182,11 @@ class CudaPrinter(GroupPrinter):
             taken = vectors_of(self.facts, [whole], self.counted, self.fresh("vectors"))
             if taken is not None:
                 unit.add(self.aligned(taken))
-                self.vector_steps(loops, body, taken, first, "gridDim.x * blockDim.y")
+                self.vector_steps(loops, body, taken, first, GROUPS)
                 first = f"{taken.count} * {taken.width} + {first}"
                 steps = taken.lanes
         self.unit = Unit(depth=2)
-        head, lines = self.counting(loops, first, "gridDim.x * blockDim.y", body, "")
+        head, lines = self.counting(loops, first, GROUPS, body, "")
         printed, self.unit = self.unit.lines, unit
         if registers and kernel.checks and self.checked_before:
             kernel.skips = True  # all blocks must come to where they are counted
@@ -203,15 +203,14 @@ class CudaPrinter(GroupPrinter):
         """Print a loop that every group goes through, for those steps whose target is its own."""
         kernel = self.kernel
         kernel.together = any(isinstance(s, For) and shareable(s) for s in inside(loop.body))
-        self.unit.add("const unsigned groups = gridDim.x * blockDim.y;")
+        self.unit.add(f"const unsigned groups = {GROUPS};")
         self.unit.add(self.header(loop))
         self.unit.depth += 1
         position: Expr = ZERO
         for n, i in zip(owner.buffer.shape, owner.index, strict=True):
             position = position if i == ZERO else position * n + i
         number = self.index(position, atom=True)
-        mine = "blockIdx.x * blockDim.y + threadIdx.y"
-        self.unit.add(f"if ((unsigned){number} % groups != {mine}) continue;")
+        self.unit.add(f"if ((unsigned){number} % groups != {GROUP}) continue;")
         if kernel.together:
             self.find_vectors(loop.body, [loop])
             self.touched_in(loop.body)
@@ -242,7 +241,7 @@ class CudaPrinter(GroupPrinter):
         for s in (column, row, *(s for s in loops if s is not row and s is not column)):
             n, name, end = s.extent, self.name(s.index), ""
             if s.index.final in starts:
-                n = call(ROWS["int_div"], (n + (TILE - 1), integer(TILE)), "int64")
+                n = pieces(n, TILE)
                 name, end = starts[s.index.final], f" * {TILE}"
             count = self.index(n, atom=True)
             lines += [f"const gc_index {name} = {rest} % {count}{end};", f"{rest} /= {count};"]
@@ -309,7 +308,7 @@ class CudaPrinter(GroupPrinter):
             self.parameter(Parameter("part", buffer), f"{ctype} *{own}_parts")
             self.in_shared_memory()
             size = self.index(product(r.target.shape), atom=True)
-            number = "(int64_t)(blockIdx.x * blockDim.y + threadIdx.y)"
+            number = f"(int64_t)({GROUP})"
             kernel.before += [
                 f"{ctype} *const {own}_part = {own}_parts + {number} * {size};",
                 f"{ctype} *const {own} = own_bytes ? ({ctype} *)own : {own}_part;",
@@ -363,8 +362,7 @@ class CudaPrinter(GroupPrinter):
             kernel.used[target] = None
         self.parameter(Parameter("groups"), "int32_t groups")
         add(
-            f"for (gc_index k = blockIdx.x * blockDim.y + threadIdx.y; k < {n}; "
-            "k += gridDim.x * blockDim.y) {",
+            f"for (gc_index k = {GROUP}; k < {n}; k += {GROUPS}) {{",
             *starts,
             "    for (int32_t p = threadIdx.x; p < groups; p += blockDim.x) {",
             *parts,
@@ -436,8 +434,8 @@ class CudaPrinter(GroupPrinter):
         self.kernel.extents[loop.extent] = None
         start, last, n = self.fresh("start"), self.fresh("last"), self.index(loop.extent)
         self.unit.add(
-            "const gc_index group = blockIdx.x * blockDim.y + threadIdx.y;",
-            "const gc_index groups = gridDim.x * blockDim.y;",
+            f"const gc_index group = {GROUP};",
+            f"const gc_index groups = {GROUPS};",
             f"const gc_index {start} = gc_chunk({n}, group), {last} = gc_chunk({n}, group + 1);",
         )
         return start, last

@@ -32,6 +32,7 @@ from gradcore.kernel.ir import (
     Store,
     Symbol,
     call,
+    loads,
     parts,
 )
 from gradcore.kernel.nests import Extents
@@ -188,12 +189,14 @@ def _step(
     """
     found: list[Statement] = [*scan.scalars]
     values: dict[Store, Symbol] = {}
+    changing = {s.symbol.final for s in inside(scan.body) if isinstance(s, Let) and not s.fresh}
+    changing.update(kept.values())
     for s in scan.body:
         made = replaced(s, kept)
         if isinstance(s, Store) and any(x.store is s for x in states.values()):
             assert isinstance(made, Store)
             value = made.value
-            if not isinstance(value, Symbol) or value in kept.values():
+            if not isinstance(value, Symbol) or value.final in changing:
                 value = Symbol("next", value.dtype)
                 found.append(Let(value, made.value))
             values[s] = value
@@ -225,11 +228,13 @@ def _taken_apart(scan: For, extents: Extents) -> _Scan | None:
         return None
     loops, body = collapsed(nests[0])
     made = {scan.index.final, *(s.symbol.final for s in scalars)}
+    own = {s.symbol.final for s in inside(body) if isinstance(s, Let) and s.fresh}
     if (
         any(s.ordered or s.reductions for s in loops)
         or any(isinstance(x, Load) or x in made for s in loops for x in parts(s.extent))
         or any(not isinstance(s, (Let, Store, If)) for s in inside(body))
         or any(isinstance(s, Let) and not s.fresh for s in body)
+        or any(isinstance(s, Let) and s.symbol.final not in own for s in inside(body))
     ):
         return None
     return _Scan(scalars, loops, body, moves, extents)
@@ -270,16 +275,14 @@ def _states(scan: _Scan) -> dict[Buffer, _State] | None:
 
 def _read(body: Sequence[Statement]) -> list[Load]:
     """Return the elements that statements read."""
-    return [
-        y for s in inside(body) for x in expressions(s) for y in parts(x) if isinstance(y, Load)
-    ]
+    return [y for s in inside(body) for x in expressions(s) for y in loads(x)]
 
 
 def read_in(statements: Sequence[Statement]) -> set[Buffer]:
     """Return the buffers whose elements statements use, but not what points to them first."""
     found: set[Buffer] = set()
     for s in statements:
-        found |= {y.buffer.root for x in expressions(s) for y in parts(x) if isinstance(y, Load)}
+        found |= {y.buffer.root for x in expressions(s) for y in loads(x)}
         match s:
             case Allocate():
                 pass

@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 from gradcore.kernel.ir import (
     ONE,
@@ -41,7 +41,15 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import row
 from gradcore_cuda.facts import Facts
-from gradcore_cuda.loops import Chunks, collapsed, in_registers, innermost, shareable
+from gradcore_cuda.loops import (
+    Chunks,
+    collapsed,
+    in_registers,
+    innermost,
+    is_number,
+    pieces,
+    shareable,
+)
 
 MANY = 8192
 """So many columns are work enough for a thread each."""
@@ -139,8 +147,7 @@ Step: TypeAlias = "Statement | Launch | Fetch | Tell | Choose | Repeat | Scoped"
 
 def chunks(extent: Expr) -> tuple[Expr, Expr]:
     """Return how many groups may share the steps of a running sum, and how many threads a group."""
-    groups = call(row("int_div"), (extent + (CHUNK - 1), integer(CHUNK)), "int64")
-    return groups, call(row("minimum"), (extent, integer(CHUNK)), "int64")
+    return pieces(extent, CHUNK), call(row("minimum"), (extent, integer(CHUNK)), "int64")
 
 
 def schedule(facts: Facts) -> list[Step]:
@@ -388,18 +395,18 @@ class _Steps:
 
     def unconcerned(self, launch: Launch) -> list[Statement]:
         """Take back statements that set registers to numbers, which what comes now does not use."""
-        others = [s for s in self.waiting if not _is_number(s)]
+        others = [s for s in self.waiting if not is_number(s)]
         used = Used().note([*others, *launch.statements])
         symbols = {x.final for x in (*used.symbols, *used.made) if isinstance(x, Symbol)}
         found: list[Statement] = [
-            s for s in self.waiting if _is_number(s) and s.symbol.final not in symbols
+            s for s in self.waiting if is_number(s) and s.symbol.final not in symbols
         ]
         self.waiting = [s for s in self.waiting if s not in found]
         return found
 
     def started(self, targets: Sequence[Buffer]) -> dict[Buffer, Literal]:
         """Return what targets are filled with just before, and take the launch of that back."""
-        if not self.found or not all(map(_is_number, self.waiting)):
+        if not self.found or not all(map(is_number, self.waiting)):
             return {}
         if not isinstance(self.found[-1], Launch):
             return {}
@@ -455,8 +462,3 @@ class _Steps:
         facts.needed.add(symbol)
         self.found += [Launch(Form.BLOCK, [Let(symbol, x)]), Fetch(symbol)]
         return symbol
-
-
-def _is_number(s: Statement) -> TypeGuard[Let]:
-    """Return whether a statement sets a register to a number."""
-    return isinstance(s, Let) and isinstance(s.value, Literal)

@@ -34,7 +34,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.facts import Facts
-from gradcore_cuda.loops import Added, tiny
+from gradcore_cuda.loops import Added, pieces, tiny
 
 WIDE = 16
 """How many bytes a thread reads or writes at a time."""
@@ -82,7 +82,7 @@ class Vectors:
     @property
     def lanes(self) -> Expr:
         """How many threads could share the steps."""
-        return (product(self.extents) + (self.width - 1)) // self.width
+        return pieces(product(self.extents), self.width)
 
     @property
     def buffers(self) -> list[Buffer]:
