@@ -32,7 +32,8 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import Unit, comment
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS
-from gradcore_cuda.group import GROUP, GROUPS, Draft, GroupPrinter, Leave, Parameter, combined_in
+from gradcore_cuda.draft import Draft, Leave, Parameter
+from gradcore_cuda.group import GROUP, GROUPS, GroupPrinter, combined_in
 from gradcore_cuda.loops import Carried, collapsed, pieces, shareable
 from gradcore_cuda.schedule import TILE, Form, Launch, chunks
 from gradcore_cuda.vectors import Steps, vectors_of

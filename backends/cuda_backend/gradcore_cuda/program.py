@@ -37,8 +37,8 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.render import stride
 from gradcore_cuda import runtime
+from gradcore_cuda.draft import Parameter
 from gradcore_cuda.facts import Facts, python
-from gradcore_cuda.group import Parameter
 from gradcore_cuda.printing import CudaPrinter, Printed
 from gradcore_cuda.runtime import Compiled, Kernel
 from gradcore_cuda.schedule import (
