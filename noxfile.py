@@ -56,6 +56,16 @@ def conformance(session: nox.Session, backend: str) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Run random graphs on every backend, with and without the optimizer; a seed is a graph."""
+    session.install("-e", ".[test,jax,torch]", *PINNED["torch"])
+    every = ["numpy", "c", "cuda:runtime=host,threads=32,order=mixed", "jax", "torch"]
+    command = ["python", "-m", "gradcore.conformance.fuzz", "--processes", str(os.cpu_count())]
+    backends = [word for backend in every for word in ("--backend", backend)]
+    session.run(*command, *(session.posargs or ("--graphs", "20000", *backends)))
+
+
+@nox.session
 def sanitize(session: nox.Session) -> None:
     """Run the C backend with all of its C checked for errors of memory and undefined behaviour."""
     session.install("-e", ".[test]")
@@ -79,6 +89,10 @@ def sanitize(session: nox.Session) -> None:
         "-q", *given, env=environment,
     )  # fmt: skip
     session.run("python", "-m", "pytest", "-q", "tests/test_c.py", env=environment)
+    session.run(
+        "python", "-m", "gradcore.conformance.fuzz", "--graphs", "2000", "--backend", "c",
+        "--processes", str(os.cpu_count()), env=environment,
+    )  # fmt: skip
 
 
 @nox.session

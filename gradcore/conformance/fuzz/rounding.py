@@ -1,0 +1,138 @@
+"""How far rounding may move a result: by stochastic arithmetic.
+
+A graph is run several times on the reference with every float result moved by random units in
+the last place; how far the outputs spread is how much rounding alone can change them, whatever
+the condition of the graph (Vignes, "A stochastic arithmetic for reliable scientific computation",
+1993).  Rejected: one tolerance for all graphs, which is too tight for ill-conditioned ones and
+blind to errors in the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.execute import straight_line
+from gradcore.graph import Apply, Array, FunctionGraph, Op, Variable
+from gradcore.ops.control import PassingOn
+
+RUNS = 4
+"""How often a graph is run with other roundings."""
+
+LEAST_ULP = 4.0
+"""How many units in the last place each result is moved by, at most, if its op declares less."""
+
+MARGIN = 16.0
+"""How many times the spread of a few runs a result may be off."""
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Jitter(PassingOn):
+    """The operand, each element moved by up to ``units`` units in the last place, at random."""
+
+    units: float
+    foldable = False
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the operand, moved."""
+        (x,) = arrays
+        noise = _generator.uniform(-self.units, self.units, np.shape(x))
+        return np.asarray(x + noise * np.spacing(np.abs(x)), np.asarray(x).dtype)
+
+
+_generator = np.random.default_rng(0)
+
+
+def jittered(graph: FunctionGraph) -> FunctionGraph:
+    """Return ``graph`` with all float results moved, in the graphs of its ops too."""
+    new: dict[Variable, Variable] = {}
+    for node in graph.nodes:
+        op = node.op
+        if op.graphs:
+            op = op.with_graphs(*map(jittered, op.graphs))
+        inputs = [new.get(v, v) for v in node.inputs]
+        if op.accumulates:
+            inputs = [_moved(v, 1.0) for v in inputs]
+        fresh = _rebuilt(op, inputs, node)
+        for old, output in zip(node.outputs, fresh.outputs, strict=True):
+            new[old] = _moved(output, max(op.ulp, LEAST_ULP)) if _rounds(op) else output
+    return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
+
+
+def _rounds(op: Op) -> bool:
+    """Return whether an op computes, rather than moves elements about."""
+    return bool(op.ulp)
+
+
+def _rebuilt(op: Op, inputs: Sequence[Variable], node: Apply) -> Apply:
+    return node.with_inputs(list(inputs)) if op is node.op else op.make_node(*inputs)
+
+
+def _moved(v: Variable, units: float) -> Variable:
+    return Jitter(units)(v) if v.type.is_float else v
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What an output is, and what rounding can make of it.
+
+    value : the output of the plain graph.
+    tolerance : how far off each element may be.
+    settled : where all runs agree on what kind of number it is: finite, which infinity, NaN; for
+        integers, where they agree.
+    """
+
+    value: Array
+    tolerance: Array
+    settled: Array
+
+
+def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> list[Spread] | None:
+    """Return the outputs of ``graph`` with their spreads; None: a moved one raises."""
+    global _generator  # noqa: PLW0603 - what the ops draw from while they run
+    plain = run(graph, values)
+    moved = jittered(graph)
+    _generator = np.random.default_rng(seed)
+    runs: list[Sequence[Array]] = []
+    for _ in range(RUNS):
+        try:
+            runs.append(run(moved, values))
+        except (ArithmeticError, ValueError, IndexError, AssertionError):
+            return None
+    columns = zip(*runs, strict=True)
+    return [_spread(value, list(column)) for value, column in zip(plain, columns, strict=True)]
+
+
+def run(graph: FunctionGraph, values: Sequence[Array]) -> Sequence[Array]:
+    """Return the outputs of the graph as it is written, by the references of its ops."""
+    with np.errstate(all="ignore"):
+        return [np.asarray(v) for v in _runner(graph)(*values)]
+
+
+def _runner(graph: FunctionGraph) -> Any:
+    return straight_line(graph, lambda node: node.op.kernel(node))
+
+
+def _spread(value: Array, runs: Sequence[Array]) -> Spread:
+    alike = [run for run in runs if run.shape == value.shape]
+    if len(alike) < len(runs):
+        nowhere = np.zeros(value.shape, bool)
+        return Spread(value, np.zeros(value.shape), nowhere)
+    if value.dtype.kind != "f":
+        same = np.all([run == value for run in alike], 0) if alike else np.ones(value.shape, bool)
+        return Spread(value, np.zeros(value.shape), np.broadcast_to(same, value.shape))
+    with np.errstate(all="ignore"):
+        exact = value.astype(np.float64)
+        off = np.max([np.abs(run.astype(np.float64) - exact) for run in alike], 0)
+        unit = np.spacing(np.abs(value)).astype(np.float64)
+        settled = np.all([_kind(run) == _kind(value) for run in alike], 0)
+    tolerance = MARGIN * (np.where(np.isfinite(off), off, 0) + np.where(settled, unit, 0))
+    return Spread(value, np.where(np.isfinite(value), tolerance, 0), settled)
+
+
+def _kind(a: Array) -> Array:
+    return np.where(np.isnan(a), 2, np.where(np.isinf(a), np.sign(a), 0))

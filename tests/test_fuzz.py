@@ -1,0 +1,125 @@
+"""The fuzzer: graphs are what their seed says, and what differs is found."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.conformance.fuzz import __main__ as command
+from gradcore.conformance.fuzz import judge
+from gradcore.conformance.fuzz.graphs import Derivatives, Graph, graph
+from gradcore.conformance.fuzz.rounding import run, spreads
+from gradcore.conformance.samples import op_classes, rows
+from gradcore.graph import FunctionGraph, ancestors
+
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+
+
+def test_a_seed_is_a_graph():
+    for seed in range(20):
+        a, b = graph(seed), graph(seed)
+        assert list(map(gradcore.pp, a.outputs)) == list(map(gradcore.pp, b.outputs))
+        for x, y in zip(a.values, b.values, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_graphs_reach_what_is_declared():
+    """Every row, every class of ops, every dtype, every rank to 4; errors, derivatives."""
+    drawn = [graph(seed) for seed in range(600)]
+    found = {v for g in drawn for v in ancestors(g.outputs)}
+    used = Counter(v.owner.op.label() for v in found if v.owner is not None)
+    assert not [op.label() for op in rows() if not used[op.label()]]
+    classes = {type(v.owner.op) for v in found if v.owner is not None}
+    assert not set(op_classes()) - classes
+    assert {v.ndim for v in found} >= {0, 1, 2, 3, 4}
+    assert len({v.dtype for v in found}) == 12
+    assert sum(g.fails for g in drawn) > 10
+    assert sum(g.derivatives is not None for g in drawn) > 300
+
+
+def test_the_spread_is_what_rounding_makes():
+    x, y = T.dscalars("x", "y")
+    close = FunctionGraph((x, y), ((x + y) - x, x + y, T.floor(x), x > y))
+    cancelled, summed, whole, less = spreads(close, [np.float64(1e10), np.float64(1)], 0)
+    assert cancelled.value == 1 and 1e-6 < cancelled.tolerance < 1e-3
+    assert summed.tolerance < 1e-3
+    assert whole.tolerance < 1e-3 and less.settled
+    (edge,) = spreads(FunctionGraph((x,), (x * 3 > 3,)), [np.float64(1)], 0)
+    assert not edge.settled
+
+
+def test_runs_in_loops_are_moved_too():
+    x = T.dvector("x")
+    out, _ = gradcore.scan(lambda e, s: T.sin(s * 40 + e), x, T.constant(0.0))
+    (spread,) = spreads(FunctionGraph((x,), (out,)), [np.arange(9.0)], 0)
+    assert spread.tolerance[0] < 1e-12 < spread.tolerance[-1]
+
+
+@pytest.mark.parametrize(
+    ("graph_of", "found", "complaint"),
+    [
+        (lambda x: x * 2, lambda x: x * 2 + 1e-9, "is np.float64"),
+        (lambda x: x * 2, lambda x: (x * 2).astype("float32"), "is float32, not float64"),
+        (lambda x: x * 2, lambda x: x[:1], "has shape"),
+        (lambda x: x > 0, lambda x: x > -9, "is np.True_"),
+        (lambda x: T.log(x), lambda x: np.zeros_like(x), "not np.float64(nan)"),
+        (lambda x: x * 2, lambda x: x * 2, None),
+    ],
+)
+def test_what_differs_is_told(graph_of, found, complaint):
+    x = T.dvector("x")
+    value = np.array([-1.0, 1.0, 3.0])
+    y = graph_of(x)
+    (spread,) = spreads(FunctionGraph((x,), (y,)), [value], 0)
+    told = judge.complaint(spread, found(value), y.dtype)
+    assert told is None if complaint is None else complaint in told
+
+
+def test_errors_are_told_apart(monkeypatch):
+    x, i = T.dvector("x"), T.lscalar("i")
+    g = Graph(0, [x, i], [np.ones(2), np.int64(5)], [x[i]], None, fails=True)
+    j = judge.judged(g)
+    assert j.error is IndexError and not list(judge.disagreements([j], PLAIN))
+    for outcome, told in ((ValueError("no"), "not IndexError"), ([np.ones(())], "does not raise")):
+        monkeypatch.setattr(judge, "_outputs", lambda graphs, mode, found=outcome: found)
+        (found,) = judge.disagreements([j], PLAIN)
+        assert told in found.what
+
+
+def test_wrong_derivatives_are_told():
+    x = T.dscalar("x")
+    one, y = np.float64(1), T.sin(x)
+    right, wrong = T.cos(x), T.cos(x) * 1.01
+    for gradient, tangent, told in (
+        (right, right, []),
+        (wrong, right, ["derivatives"]),
+        (wrong, wrong, ["derivative of first order"]),
+    ):
+        d = Derivatives(0, [x], [one], range(1, 2), 2, range(3, 3))
+        g = Graph(0, [x], [np.float64(0.3)], [y, gradient, tangent], d, fails=False)
+        found = judge.derivative_complaints(judge.judged(g))
+        assert [f.where for f in found] == told
+
+
+def test_a_graph_that_crashes_the_process_is_found(monkeypatch):
+    monkeypatch.setattr(command, "checked", _crashing)
+    found, counts = command.guarded(range(5), [PLAIN])
+    assert [(d.seed, d.what) for d in found] == [(3, "crashes the process")]
+    assert counts["graphs"] == 5
+
+
+def _crashing(seeds, modes):
+    if 3 in seeds:
+        raise command.BrokenProcessPool
+    return [], Counter(graphs=len(seeds))
+
+
+def test_the_reference_runs_what_is_drawn():
+    for seed in range(40):
+        g = graph(seed)
+        closed = FunctionGraph(tuple(g.inputs), tuple(g.outputs))
+        if not g.fails:
+            results = run(closed, g.values)
+            assert [r.dtype.name for r in results] == [v.dtype for v in g.outputs]
