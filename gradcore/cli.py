@@ -15,6 +15,7 @@ from gradcore.cache import default_store
 from gradcore.errors import CacheError
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.inventory import BackendInfo, backends, report
+from gradcore.plugins import registry
 from gradcore.skeleton import write_backend
 
 
@@ -55,6 +56,20 @@ def _show_backends() -> None:
             f"{b.covered} of {b.ops} ({b.covered / b.ops:.0%})" if b.available else "",
             "yes" if b.available else f"no: {b.reason}",
         )
+    Console(markup=False).print(table)
+    _show_disabled()
+
+
+def _show_disabled() -> None:
+    gone = registry().disabled
+    if not gone:
+        return
+    table = Table("plugin", "distribution", "why", title="plugins that are disabled")
+    table.columns[-1].overflow = "fold"
+    for plugin in gone:
+        source = plugin.source
+        where = source.distribution or "registered by hand"
+        table.add_row(source.name, where, plugin.reason)
     Console(markup=False).print(table)
 
 

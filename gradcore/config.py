@@ -12,6 +12,8 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
+from gradcore.errors import choices
+
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "floatX": ("float64", "float32", "float16"),
     "on_unused_input": ("raise", "warn", "ignore"),
@@ -55,8 +57,8 @@ class Config:
     def __setattr__(self, name: str, value: str | int) -> None:
         """Set a setting after checking its name and value."""
         if name not in Config.__annotations__:
-            known = ", ".join(Config.__annotations__)
-            raise AttributeError(f"config has no setting {name!r}; it has {known}")
+            known = choices(name, Config.__annotations__, "it has")
+            raise AttributeError(f"config has no setting {name!r}; {known}")
         allowed = CHOICES.get(name)
         if allowed is not None and value not in allowed:
             raise ValueError(f"config.{name} must be one of {', '.join(allowed)}, not {value!r}")

@@ -8,6 +8,8 @@ class also is the builtin exception that a NumPy or Theano user would catch (``T
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -21,6 +23,23 @@ class Location(NamedTuple):
     def __str__(self) -> str:
         """Return ``file:line, in function``, as a traceback would."""
         return f"{self.file}:{self.line}, in {self.function}"
+
+
+def choices(given: object, listed: Iterable[str], what: str, more: Iterable[str] = ()) -> str:
+    """Return what to do about a name that is not known: which is nearest, and which there are.
+
+    listed : the names that are told.
+    what : what they are.
+    more : names that may be meant as well, and are too many to tell.
+
+    >>> choices("Tortch", ["jax", "torch"], "installed")
+    "did you mean 'torch'?  installed: jax, torch"
+    """
+    names = sorted(set(listed))
+    alike = {name.casefold(): name for name in (*names, *more)}
+    near = difflib.get_close_matches(str(given).casefold(), alike, 1)
+    listing = f"{what}: {', '.join(names) or 'none'}"
+    return f"did you mean {alike[near[0]]!r}?  {listing}" if near else listing
 
 
 class GradcoreError(Exception):
@@ -124,7 +143,20 @@ class UnavailableWarning(UserWarning):
 
 
 class UnsupportedError(GradcoreError, NotImplementedError):
-    """Something asked for is not supported (by this backend, or yet)."""
+    """Something asked for is not supported (by this backend, or yet).
+
+    reasons : what is missing, a sentence each.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        where: Location | None = None,
+        fix: str | None = None,
+        reasons: Iterable[str] = (),
+    ) -> None:
+        super().__init__(what, where, fix)
+        self.reasons = tuple(dict.fromkeys(reasons)) or (what,)
 
 
 class CacheError(GradcoreError, OSError):
@@ -137,6 +169,10 @@ class CompileError(GradcoreError, RuntimeError):
 
 class PluginError(GradcoreError, RuntimeError):
     """A plugin breaks its contract or contradicts another."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin is left out, or a backend is, because a plugin breaks its contract."""
 
 
 class RewriteError(GradcoreError, RuntimeError):

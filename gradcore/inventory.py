@@ -18,6 +18,7 @@ from gradcore.conformance.samples import operands, row_samples
 from gradcore.graph import Apply, Op
 from gradcore.ops.elementwise import Elementwise
 from gradcore.plugins import registry
+from gradcore.plugins.sources import VARIABLE
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,22 @@ def backends() -> list[BackendInfo]:
     >>> [b.name for b in gradcore.backends() if b.available and b.covered == b.ops][-1]
     'numpy'
     """
+    names = sorted(registry().contributed)
+    ready = [registry().backend(name) for name in names]  # may leave a plugin out: ops come after
     nodes = [list(_nodes(op)) for op in registry().ops]
-    return [_info(registry().backend(name), nodes) for name in sorted(registry().contributed)]
+    return [_info(backend, nodes) for backend in ready]
 
 
 def _info(backend: Backend, nodes: list[list[Apply]]) -> BackendInfo:
+    """Return what a backend says of itself; what it raises is why it does not work here."""
+    try:
+        return _asked(backend, nodes)
+    except Exception as error:  # noqa: BLE001 - a plugin's: the others are listed all the same
+        reason = f"it cannot be asked: {type(error).__name__}: {error}"
+        return BackendInfo(backend.name, "", reason, (), (), 0, len(nodes))
+
+
+def _asked(backend: Backend, nodes: list[list[Apply]]) -> BackendInfo:
     reason = backend.unavailable()
     if reason is not None:
         return BackendInfo(backend.name, "", reason, (), (), 0, len(nodes))
@@ -92,7 +104,7 @@ def report() -> dict[str, str]:
         **{name: version(name) for name in ("numpy", "scipy", "pluggy")},
         "C compilers": ", ".join(compilers) or "none",
         "config": ", ".join(f"{name}={getattr(config, name)!r}" for name in Config.__annotations__),
-        "GRADCORE_FLAGS": os.environ.get("GRADCORE_FLAGS", "not set"),
+        **{name: os.environ.get(name, "not set") for name in ("GRADCORE_FLAGS", VARIABLE)},
     }
     for backend in backends():
         found[f"backend {backend.name}"] = (
@@ -101,4 +113,7 @@ def report() -> dict[str, str]:
             if backend.available
             else f"unavailable: {backend.reason}"
         )
+    for gone in registry().disabled:
+        where = gone.source.distribution or "registered by hand"
+        found[f"plugin {gone.source.name}"] = f"disabled ({where}): {gone.reason}"
     return found

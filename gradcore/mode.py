@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gradcore.backend import Backend, Unavailable
 from gradcore.config import config
-from gradcore.errors import ModeError, UnavailableError
+from gradcore.errors import ModeError, UnavailableError, choices
 from gradcore.graph import here, on_behalf_of
 from gradcore.plugins import registry
 from gradcore.rewrite import Group, Pass, Stage
@@ -53,12 +53,15 @@ class Mode:
         fallback: str | None = None,
         **options: Any,
     ) -> None:
+        if backend is not None and not isinstance(backend, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+            raise ModeError(f"a mode takes the name of a backend, not {backend!r}", here())
+        if not isinstance(debug, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+            raise ModeError(f"debug is True or False, not {debug!r}", here())
         if fallback not in (None, REFERENCE):
             raise ModeError(
                 f"the only fallback is {REFERENCE!r}, the reference, not {fallback!r}", here()
             )
-        stages = optimizer if isinstance(optimizer, bool) else tuple(optimizer)
-        values = (backend, stages, debug, fallback, tuple(options.items()))
+        values = (backend, _chosen(optimizer), debug, fallback, tuple(options.items()))
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
 
@@ -75,14 +78,30 @@ class Mode:
         for stage in self.optimizer:
             if isinstance(stage, str) and stage not in known:
                 raise ModeError(
-                    f"there is no stage {stage!r}", here(), f"stages: {', '.join(known)}"
+                    f"there is no stage {stage!r}", here(), choices(stage, known, "stages")
                 )
             found.append(known[stage] if isinstance(stage, str) else stage)
         return found
 
     def excluding(self, *names: str) -> Mode:
-        """Return this mode without the stages of these names."""
-        kept = tuple(s for s in self.stages() if s.name not in names)
+        """Return this mode without the stages, passes and rules of these names.
+
+        Raises ModeError: a name that none of them has.
+
+        >>> import gradcore
+        >>> import gradcore.tensor as T
+        >>> x = T.dscalar("x")
+        >>> mode = gradcore.Mode("numpy").excluding("log1p_of")
+        >>> gradcore.pp(gradcore.function([x], T.log(1 + x), mode=mode).maker.fgraph.outputs[0])
+        'log((1 + x))'
+        """
+        stages = self.stages()
+        known = {name for stage in stages for name in _names(stage)}
+        for name in names:
+            if name not in known:
+                fix = choices(name, (s.name for s in stages), "stages", known)
+                raise ModeError(f"there is no stage, pass or rule {name!r}", here(), fix)
+        kept = tuple(_without(s, frozenset(names)) for s in stages if s.name not in names)
         return Mode(self.backend, kept, self.debug, self.fallback, **dict(self.options))
 
     def passed_over(self) -> Sequence[str]:
@@ -103,7 +122,7 @@ class Mode:
         """Return the backend, with the options of this mode.
 
         Raises ModeError: there is none of that name, or it has no such option.
-        UnavailableError: it cannot run here.
+        UnavailableError: it cannot run here.  PluginError: several plugins contribute it.
         """
         known = registry()
         names = PREFERRED if self.backend is None else (self.backend,)
@@ -118,12 +137,53 @@ class Mode:
             if reason is None:
                 return backend
             if self.backend is not None:
-                raise UnavailableError(f"the backend {name!r} cannot run here: {reason}", here())
+                kind = backend.error if isinstance(backend, Unavailable) else UnavailableError
+                raise kind(f"the backend {name!r} cannot run here: {reason}", here())
+        listing = choices(self.backend, known.contributed, "installed", NAMED)
+        gone = "".join(f"\n  {plugin}" for plugin in known.disabled)
         raise ModeError(
             f"there is no backend {self.backend!r}" if self.backend else "no backend works here",
             here(),
-            f"installed: {', '.join(sorted(known.contributed)) or 'none'}",
+            f"{listing}{gone}",
         )
+
+
+def _chosen(optimizer: Any) -> bool | tuple[str | Stage | Pass | Group, ...]:
+    """Return what a mode takes as its optimizer.
+
+    Raises ModeError: it is neither a bool nor a list of stages.
+    """
+    if isinstance(optimizer, bool):
+        return optimizer
+    several = isinstance(optimizer, Sequence) and not isinstance(optimizer, str)
+    listed: tuple[Any, ...] = tuple(optimizer) if several else ()  # pyright: ignore[reportUnknownArgumentType] - checked below
+    if not several or not all(isinstance(s, str | Stage | Pass | Group) for s in listed):
+        raise ModeError(
+            f"optimizer is True, False, or a list of stages, not {optimizer!r}",
+            here(),
+            f"optimizer=({optimizer!r},) is one stage" if isinstance(optimizer, str) else None,
+        )
+    return listed
+
+
+def _names(stage: Stage | Pass | Group) -> Iterator[str]:
+    """Yield the name of a stage, and of what is in it."""
+    yield stage.name
+    if isinstance(stage, Stage):
+        yield from (rule.name for rule in stage.rules)
+    if isinstance(stage, Group):
+        for part in stage.stages:
+            yield from _names(part)
+
+
+def _without(stage: Any, names: frozenset[str]) -> Any:
+    """Return ``stage`` without what is in it of these names."""
+    if names.isdisjoint(_names(stage)):
+        return stage
+    if isinstance(stage, Stage):
+        return replace(stage, rules=[rule for rule in stage.rules if rule.name not in names])
+    kept = tuple(_without(part, names) for part in stage.stages if part.name not in names)
+    return replace(stage, stages=kept)
 
 
 NAMED: Mapping[str, Mode] = {
@@ -136,9 +196,13 @@ NAMED: Mapping[str, Mode] = {
 
 
 def get_mode(mode: Mode | str | None) -> Mode:
-    """Return a mode for what ``function(..., mode=)`` takes: a mode, a name, or None."""
+    """Return a mode for what ``function(..., mode=)`` takes: a mode, a name, or None.
+
+    Raises ModeError: it is none of these.
+    """
     if mode is None or mode == "":
         return get_mode(config.mode) if config.mode else Mode()
     if isinstance(mode, Mode):
         return mode
-    return NAMED.get(mode) or Mode(mode)
+    named = [meaning for name, meaning in NAMED.items() if name == mode]
+    return named[0] if named else Mode(mode)

@@ -9,12 +9,13 @@ import gradcore
 import gradcore.tensor as T
 import gradcore_numpy
 from gradcore import Mode, plugins
-from gradcore.conformance.case import Level
+from gradcore.conformance.case import Level, Unsupported
 from gradcore.conformance.cases import case, cases
 from gradcore.conformance.layouts import LAYOUTS
 from gradcore.conformance.precision import Expected, expected
 from gradcore.conformance.samples import op_classes, rows
 from gradcore.conformance.source import program
+from gradcore.errors import UnsupportedError
 from gradcore.graph import TensorType
 
 SMOKE = list(cases(Level.SMOKE))
@@ -192,6 +193,45 @@ def test_what_is_missing_is_skipped_with_its_sentence(liar, pytester, tmp_path):
     (report,) = json.loads(path.read_text())
     assert report["backend"] == "liar" and report["ops"]["sin"]["unsupported"] == report["cases"]
     assert {gap["why"] for gap in report["gaps"]} == {"liar has no sin"}
+
+
+class Honest(gradcore_numpy.NumpyBackend):
+    """Lacks sin, and neither knows of fallbacks nor of float16."""
+
+    name = "honest"
+
+    def missing(self, node):
+        return "honest has no sin" if node.op is T.sin else None
+
+    def compile(self, graph, profile=None, fallback=()):
+        assert not any(node.op is T.sin for node in graph.nodes), "it was asked before"
+        if any(v.dtype == "float16" for v in graph.inputs):
+            raise UnsupportedError("honest has no inputs of float16")
+        run = super().compile(graph, profile, fallback)
+
+        def called(*values):
+            if any(np.size(v) == 0 for v in values):
+                raise UnsupportedError("honest has no empty arrays")
+            return run(*values)
+
+        return called
+
+
+def test_what_a_backend_says_that_it_lacks_is_no_failure():
+    """Before it compiles, while it compiles, and when it is called."""
+    hook = staticmethod(plugins.hookimpl(lambda: [Honest()]))
+    plugins.register(type("Plugin", (), {"gradcore_backends": hook}), "honest")
+    try:
+        for id, reason in (
+            ("value-sin-float64-3", "honest has no sin"),
+            ("value-exp-float16-3", "honest has no inputs of float16"),
+            ("value-exp-float64-0", "honest has no empty arrays"),
+        ):
+            with pytest.raises(Unsupported, match=f"^{reason}$"):
+                case(id).run(Mode("honest"))
+        case("value-exp-float64-3").run(Mode("honest"))
+    finally:
+        plugins.unregister("honest")
 
 
 def test_a_backend_that_is_not_there(pytester):

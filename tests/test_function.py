@@ -1,6 +1,7 @@
 """Compiled functions: arguments, outputs, shared variables, copies."""
 
 import copy
+import dataclasses
 import pickle
 import sys
 import threading
@@ -13,6 +14,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import In, Mode, Out, function, shared
 from gradcore.backend import Unavailable
+from gradcore.backend.contract import OF_EVERY_MODE
 from gradcore.errors import (
     ArgumentError,
     DebugModeError,
@@ -23,6 +25,7 @@ from gradcore.errors import (
     UnusedInputError,
 )
 from gradcore.plugins import registry
+from gradcore.rewrite import Group
 
 x, y = T.dscalars("x", "y")
 v = T.dvector("v")
@@ -371,6 +374,51 @@ def test_debug_mode_finds_rules_that_lie():
             1
         )
     assert "test_function.py" in str(info.value) and mode.debug
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: Mode("nunpy").resolved_backend(), "no backend 'nunpy'.*did you mean 'numpy'"),
+        (lambda: Mode("Numpy").resolved_backend(), "did you mean 'numpy'"),
+        (lambda: Mode("FAST_RUM").resolved_backend(), "did you mean 'FAST_RUN'"),
+        (lambda: Mode("numpy", optimiser=False).resolved_backend(), "did you mean 'optimizer'"),
+        (lambda: Mode("c", threads="two").resolved_backend(), "'threads' .*'c' cannot be 'two'"),
+        (lambda: Mode("c", threads=-1).resolved_backend(), "'c' refuses .*threads=-1"),
+        (lambda: Mode("c", thread=2).resolved_backend(), "no option 'thread'.*mean 'threads'"),
+        (lambda: Mode(3), "the name of a backend, not 3"),
+        (lambda: function([], [], mode=3), "the name of a backend, not 3"),
+        (lambda: Mode("numpy", optimizer="canonicalize"), r"\('canonicalize',\) is one stage"),
+        (lambda: Mode("numpy", optimizer=None), "a list of stages, not None"),
+        (lambda: Mode("numpy", optimizer=[3]), "a list of stages, not"),
+        (lambda: Mode("numpy", debug="yes"), "debug is True or False, not 'yes'"),
+        (lambda: Mode(optimizer=("canonicalise",)).stages(), "did you mean 'canonicalize'"),
+        (lambda: Mode().excluding("stabilise"), "did you mean 'stabilize'.*stages: canon"),
+        (lambda: Mode().excluding("log1p_off"), "no stage, pass or rule .*did you mean 'log1p_of'"),
+    ],
+)
+def test_what_a_mode_does_not_take_is_told_with_what_may_be_meant(made, message):
+    with pytest.raises(ModeError, match=f"(?s){message}"):
+        made()
+
+
+def test_what_every_mode_takes_is_what_a_backend_hints_at():
+    taken = {field.name for field in dataclasses.fields(Mode)} - {"backend", "options"}
+    assert taken == set(OF_EVERY_MODE)
+
+
+def test_rules_passes_and_stages_are_left_out():
+    x = T.dscalar("x")
+    compiled = function([x], T.log(1 + x), mode=Mode("numpy").excluding("log1p_of", "loops"))
+    assert gradcore.pp(compiled.maker.fgraph.outputs[0]) == "log((1 + x))"
+    within = Mode("numpy").excluding("push_out")
+    assert len(within.stages()) == len(Mode("numpy").stages())
+    assert all(
+        stage.name != "push_out"
+        for group in within.stages()
+        if isinstance(group, Group)
+        for stage in group.stages
+    )
 
 
 def once(stage):

@@ -1,5 +1,8 @@
 """Plugins: found through entry points, checked, and never able to break the others."""
 
+import subprocess
+import sys
+import warnings
 from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 
@@ -9,10 +12,19 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore import plugins
-from gradcore.backend import ArrayBackend, Backend
-from gradcore.errors import ModeError, PluginError, UnavailableError, UnsupportedError
+from gradcore.backend import ArrayBackend, Backend, Deferred, lacking, refuse
+from gradcore.backend.loops import LoopBackend
+from gradcore.cli import main
+from gradcore.errors import (
+    ModeError,
+    PluginError,
+    PluginWarning,
+    UnavailableError,
+    UnsupportedError,
+)
 from gradcore.execute import straight_line
-from gradcore.plugins import folding
+from gradcore.ops.elementwise import elementwise
+from gradcore.plugins import registering, sources
 from gradcore.rewrite import Stage
 
 x = T.dscalar("x")
@@ -39,7 +51,7 @@ class Entry(SimpleNamespace):
     group, value = plugins.GROUP, "module"
 
     def load(self):
-        if isinstance(self.loaded, Exception):
+        if isinstance(self.loaded, BaseException):
             raise self.loaded
         return self.loaded
 
@@ -47,15 +59,33 @@ class Entry(SimpleNamespace):
 @pytest.fixture
 def install(monkeypatch):
     """Return a function that installs plugins, beside those that are there."""
-    real = folding.entry_points
+    real = sources.entry_points
+    monkeypatch.setattr(registering, "_noticed", set())
 
     def installed(**added):
-        entries = [Entry(name=name, loaded=loaded) for name, loaded in added.items()]
-        monkeypatch.setattr(folding, "entry_points", lambda group: [*real(group=group), *entries])
-        plugins.registry.cache_clear()
+        entries = [
+            Entry(name=name, loaded=loaded, dist=SimpleNamespace(name=f"dist-{name}", version="3"))
+            for name, loaded in added.items()
+        ]
+        monkeypatch.setattr(sources, "entry_points", lambda group: [*real(group=group), *entries])
+        plugins.reload()
 
     yield installed
-    plugins.registry.cache_clear()
+    plugins.reload()
+
+
+def disabled(*names):
+    """Return why plugins are disabled, by name, after checking that nothing else is."""
+    with pytest.warns(PluginWarning) as told:
+        found = {gone.source.name: gone.reason for gone in plugins.registry().disabled}
+    assert set(found) == set(names)
+    for name in names:
+        assert any(f"{name!r} (dist-{name} 3) is disabled" in str(w.message) for w in told)
+    assert gradcore.function([x], x * 2, mode="numpy")(2) == 4, "other modes work"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plugins.registry()  # the warning comes once
+    return found
 
 
 def test_a_backend_from_outside(install):
@@ -67,6 +97,7 @@ def test_a_backend_from_outside(install):
 
 def test_a_plugin_that_cannot_be_imported_is_unavailable_with_the_reason(install):
     install(broken=ImportError("No module named 'fortran'"))
+    assert "ImportError: No module named 'fortran'" in disabled("broken")["broken"]
     with pytest.raises(
         UnavailableError, match="'broken' cannot run here: .*ImportError: No module"
     ):
@@ -74,13 +105,76 @@ def test_a_plugin_that_cannot_be_imported_is_unavailable_with_the_reason(install
     assert gradcore.function([x], x * 2)(2) == 4
 
 
+@pytest.mark.parametrize("raised", [SyntaxError("bad"), SystemExit(3), RuntimeError(), OSError(2)])
+def test_whatever_an_import_raises_disables_the_plugin_alone(install, raised):
+    install(broken=raised)
+    assert type(raised).__name__ in disabled("broken")["broken"]
+
+
 def test_two_plugins_with_a_backend_of_one_name(install):
-    install(one=plugin("mine"), two=plugin("mine"))
-    with pytest.raises(PluginError, match="'one' and 'two' both contribute a backend 'mine'"):
-        plugins.registry()
+    install(one=plugin("mine"), two=plugin("mine", "fine"))
+    both = r"'one' \(dist-one 3\) and 'two' \(dist-two 3\) both contribute a backend 'mine'"
+    with pytest.warns(PluginWarning, match=both):
+        assert plugins.registry().contested.keys() == {"mine"}
+    for mode in ("numpy", "fine"):
+        assert gradcore.function([x], x * 2, mode=mode)(2) == 4
+    with pytest.raises(PluginError, match=both):
+        gradcore.function([x], x * 2, mode="mine")
+    listed = {b.name: b.reason for b in gradcore.backends()}
+    assert "both contribute" in listed["mine"] and listed["fine"] is None
     install(thief=plugin("numpy"))
-    with pytest.raises(PluginError, match="'numpy' and 'thief' both"):
+    with pytest.warns(PluginWarning, match=r"'numpy' \(gradcore .* and 'thief' .* both"):
         plugins.registry()
+
+
+def test_two_plugins_with_a_kernel_for_one_op(install):
+    hook = hooks(gradcore_kernels=lambda backend: {T.sin: np.sin} if backend == "poor" else {})
+    install(poor=hooks(gradcore_backends=lambda: [Poor()]), one=hook, two=hook)
+    found = disabled("one", "two")
+    assert "both contribute a kernel of 'poor' for 'sin'" in found["one"] == found["two"]
+    assert gradcore.function([x], T.exp(x), mode="poor")(0) == 1
+
+
+def test_an_entry_point_name_may_be_that_of_another_distribution(install):
+    install(numpy=plugin("other"))
+    assert gradcore.function([x], x * 2, mode="other")(2) == 4
+    assert gradcore.function([x], x * 2, mode="numpy")(2) == 4
+
+
+def test_plugins_are_left_out_by_the_environment(install, monkeypatch):
+    install(one=plugin("first"), two=plugin("second"), broken=ImportError("gone"))
+    monkeypatch.setenv("GRADCORE_DISABLE_PLUGINS", "one, broken")
+    plugins.reload()
+    assert {gone.source.name for gone in plugins.registry().disabled} == {"one", "broken"}
+    assert gradcore.function([x], x * 2, mode="second")(2) == 4
+    with pytest.raises(UnavailableError, match="environment variable GRADCORE_DISABLE_PLUGINS"):
+        gradcore.function([x], x, mode="one")
+    with pytest.raises(ModeError, match="no backend 'first'"):
+        gradcore.function([x], x, mode="first")
+    install(one=plugin("first"), two=plugin("second"))
+    monkeypatch.setenv("GRADCORE_DISABLE_PLUGINS", "twoo")
+    with pytest.warns(PluginWarning, match="(?s)names 'twoo'.*did you mean 'two'.*"):
+        assert "first" in plugins.registry().contributed
+
+
+def test_plugins_are_left_out_by_hand(install):
+    install(one=plugin("first"))
+    plugins.disable("one")
+    try:
+        with pytest.raises(ModeError, match="no backend 'first'"):
+            gradcore.function([x], x, mode="first")
+        with pytest.raises(PluginError, match=r"no plugin 'onee'(.|\n)*did you mean 'one'"):
+            plugins.disable("onee")
+    finally:
+        plugins.enable("one")
+    assert gradcore.function([x], x * 2, mode="first")(2) == 4
+    with pytest.raises(PluginError, match="'one' is not disabled"):
+        plugins.enable("one")
+
+
+def test_plugins_are_read_when_something_is_asked_for():
+    asked = "import gradcore, gradcore.plugins.registering as r; assert not r._current"
+    subprocess.run([sys.executable, "-c", asked], check=True)
 
 
 class Exotic(gradcore.Op):
@@ -147,39 +241,121 @@ def test_kernels_for_another_backend(install):
     assert gradcore.function([x], T.sin(x), mode="poor")(0) == 0
 
 
+def gradcore_backends():
+    """A hook without its mark."""
+    return []
+
+
+def to_poor(table):
+    """Return a hook that contributes kernels to the backend poor."""
+    return {"gradcore_kernels": lambda backend: table if backend == "poor" else {}}
+
+
+MALFORMED = [
+    (to_poor({T.mul: max}), "for 'poor': it has one for mul already"),
+    (to_poor({T.exp: max}), "for 'poor': it has one for exp already"),
+    ({"gradcore_kernels": lambda backend: {T.sin: np.sin}}, "for 'numpy': it takes no kernels"),
+    ({"gradcore_kernels": lambda: {T.sin: np.sin}}, "for 'numpy': it takes no kernels"),
+    ({"gradcore_kernels": lambda backend: {"mul": np.multiply}}, "with 'mul', which is no op"),
+    ({"gradcore_kernels": lambda backend: 3}, "no table"),
+    ({"gradcore_kernels": lambda backend: None}, "no table"),
+    ({"gradcore_kernels": lambda backend: {T.sin: 1}}, "for sin, 1, which is no function"),
+    ({"gradcore_backends": lambda: [3]}, "returned 3, which is not a backend"),
+    ({"gradcore_backends": lambda: [Poor]}, "return Poor(), not its class"),
+    ({"gradcore_backends": lambda: [NameLess()]}, "NameLess, which has no name"),
+    ({"gradcore_backends": lambda: [Plain(3)]}, "its name is 3"),
+    ({"gradcore_backends": lambda: [Typo()]}, "did you mean 'float64'"),
+    ({"gradcore_backends": lambda: [Plain("a"), Plain("a")]}, "two backends 'a'"),
+    ({"gradcore_backends": lambda: None}, "not a list"),
+    ({"gradcore_backends": lambda: 3}, "not a list"),
+    ({"gradcore_backends": lambda: 1 / 0}, "ZeroDivisionError"),
+    ({"gradcore_backends": lambda: (1 / 0 for _ in "a")}, "ZeroDivisionError"),
+    ({"gradcore_backends": lambda: sys.exit("no")}, "SystemExit"),
+    ({"gradcore_ops": lambda: ["sin"]}, "which is no op"),
+    ({"gradcore_rules": lambda stage: [3]}, "not a rule"),
+    ({"gradcore_rules": lambda stage: 1 / 0}, "ZeroDivisionError"),
+    ({"gradcore_known_failures": lambda backend: ["all"]}, "not a KnownFailure"),
+    ({"gradcore_backend": lambda: [1]}, "did you mean 'gradcore_backends'"),
+    ({"gradcore_backends": lambda wrong: []}, "malformed"),
+    ({}, "has no hooks"),
+]  # fmt: skip
+
+
+class NameLess(Backend):
+    """A backend without a name."""
+
+    def compile(self, graph, profile=None, fallback=()):
+        return None
+
+
+class Typo(NameLess):
+    """A backend with a dtype that there is not."""
+
+    name = "typo"
+    dtypes = ("float46",)
+
+
+@pytest.mark.parametrize(("found", "message"), MALFORMED)
+def test_malformed_plugins_disable_themselves(install, found, message):
+    install(poor=hooks(gradcore_backends=lambda: [Poor()]), culprit=hooks(**found))
+    assert message in disabled("culprit")["culprit"]
+    assert gradcore.function([x], T.exp(x), mode="poor")(0) == 1
+    with pytest.raises(PluginError, match="'by hand' is refused"):
+        plugins.register(hooks(**found), "by hand")
+
+
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("loaded", "message"),
     [
-        (
-            {"gradcore_kernels": lambda backend: {T.mul: max} if backend == "poor" else {}},
-            "'mul', which the backend 'poor'",
-        ),
-        ({"gradcore_kernels": lambda backend: {T.sin: np.sin}}, "'numpy' takes no kernels"),
-        ({"gradcore_kernels": lambda backend: {"mul": np.multiply}}, "returned 'mul'"),
-        ({"gradcore_kernels": lambda backend: 3}, "no table"),
-        ({"gradcore_kernels": lambda backend: {T.sin: 1}}, "returned"),
-        ({"gradcore_backends": lambda: [3]}, "not what it must be"),
-        ({"gradcore_backends": lambda: 3}, "not a list"),
-        ({"gradcore_backends": lambda: 1 / 0}, "ZeroDivisionError"),
-        ({"gradcore_ops": lambda: ["sin"]}, "which is no op"),
-        ({"gradcore_rules": lambda stage: [3]}, "no rule"),
-        ({"gradcore_known_failures": lambda backend: ["all"]}, "not what it must be"),
-        ({"gradcore_backend": lambda: [1]}, "malformed"),
-        ({"gradcore_backends": lambda wrong: []}, "malformed"),
+        (SimpleNamespace(gradcore_backends=gradcore_backends), "is not marked as a hook"),
+        (SimpleNamespace(gradcore_backend=gradcore_backends), "did you mean 'gradcore_backends'"),
+        (SimpleNamespace(gradcore_helper=gradcore_backends), "no hook gradcore_helper"),
+        (type("C", (), {"gradcore_backends": lambda self: []})(), "is not marked as a hook"),
+        (3, "3 has no hooks"),
+        (SimpleNamespace(GRADCORE_API="1"), "GRADCORE_API is '1', not a whole number"),
+        (SimpleNamespace(GRADCORE_API=True), "GRADCORE_API is True, not a whole number"),
+        (SimpleNamespace(GRADCORE_API=2), "written for version 2"),
     ],
 )
-def test_malformed_plugins_are_named(install, found, message):
-    install(poor=hooks(gradcore_backends=lambda: [Poor()]), culprit=hooks(**found))
-    with pytest.raises(PluginError, match=message) as info:
-        plugins.registry()
-    assert "'culprit'" in str(info.value)
+def test_what_is_no_plugin_is_told(install, loaded, message):
+    install(culprit=loaded)
+    assert message in disabled("culprit")["culprit"]
 
 
-def test_plugins_for_another_version():
-    plugin = SimpleNamespace(GRADCORE_API=2)
-    with pytest.raises(PluginError, match="written for version 2"):
-        plugins.register(plugin, "future")
-    assert plugins.registry()
+def test_a_plugin_that_fails_later_takes_all_that_it_contributes_with_it(install, monkeypatch):
+    monkeypatch.setitem(sys.modules, "a_late_module", SimpleNamespace(Poor=Poor))
+    stage = Stage("mine")
+
+    @stage.rule(lambda a: T.sin(a))
+    def sine_as_exotic(a):
+        """sin(a) = exotic(a)"""
+        return Exotic()(a)
+
+    late = Deferred("poor", "a_late_module:Poor")
+    culprit = hooks(
+        gradcore_backends=lambda: [Plain("mine")],
+        gradcore_rules=lambda stage: [mine] if stage == "stabilize" else [],
+        gradcore_kernels=lambda backend: 3 if backend == "poor" else {},
+    )
+    (mine,) = stage.rules
+    install(poor=hooks(gradcore_backends=lambda: [late]), culprit=culprit)
+    assert gradcore.function([x], T.sin(x), mode="numpy")(0) == 1
+    plugins.registry().backend("poor")
+    assert "no table" in disabled("culprit")["culprit"]
+    assert gradcore.function([x], T.sin(x), mode="numpy")(0) == 0
+    with pytest.raises(UnavailableError, match="'culprit' .* is disabled"):
+        gradcore.function([x], x, mode="mine")
+
+
+def test_disabled_plugins_are_listed(install, capsys):
+    install(culprit=SimpleNamespace(GRADCORE_API=2))
+    disabled("culprit")
+    for command in ("backends", "doctor"):
+        assert main([command]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "culprit" in told and "dist-culprit" in told and "version 2" in told
+    with pytest.raises(ModeError, match="the plugin 'culprit' .*dist-culprit 3.* version 2"):
+        gradcore.function([x], x, mode="culprid")
 
 
 def test_registering_by_hand():
@@ -220,23 +396,106 @@ def test_rules_and_ops_of_plugins(install):
         rules=rules,
         thief=hooks(gradcore_rules=lambda stage: mine if stage == "canonicalize" else []),
     )
-    with pytest.raises(PluginError, match=r"'rules' and 'thief' both .* 'exotic_as_sum'"):
-        plugins.registry()
+    found = disabled("rules", "thief")
+    assert "both contribute a rule 'exotic_as_sum' of 'canonicalize'" in found["thief"]
 
 
 def test_options_of_backends(install):
     @dataclass(frozen=True)
     class Chosen(Plain):
         device: str = "cpu"
+        threads: int = 1
+        ratio: float | None = None
         name = "chosen"
 
+        def __post_init__(self):
+            if self.threads < 1:
+                raise ValueError("there is no such number of threads")
+
     install(chosen=hooks(gradcore_backends=lambda: [Chosen()]))
-    f = gradcore.function([x], x, mode=gradcore.Mode("chosen", device="gpu"))
-    assert f.maker.backend.device == "gpu"
-    with pytest.raises(ModeError, match=r"no option 'devise'(.|\n)*its options: device"):
-        gradcore.function([x], x, mode=gradcore.Mode("chosen", devise="gpu"))
+
+    def compiled(backend="chosen", **options):
+        return gradcore.function([x], x, mode=gradcore.Mode(backend, **options))
+
+    found = compiled(device="gpu", threads=np.int64(2), ratio=1).maker.backend
+    assert (found.device, found.threads, found.ratio) == ("gpu", 2, 1)
+    for options, message in (
+        ({"devise": "gpu"}, "no option 'devise'.*did you mean 'device'.*its options: device"),
+        ({"optimiser": False}, "no option 'optimiser'.*did you mean 'optimizer'"),
+        ({"threads": "two"}, "'threads' of the backend 'chosen' cannot be 'two'.*declared as int"),
+        ({"threads": True}, "cannot be True"),
+        ({"threads": 1.5}, "cannot be 1.5"),
+        ({"device": None}, "cannot be None.*declared as str"),
+        ({"ratio": "x"}, "declared as float | None"),
+        ({"threads": 0}, "'chosen' refuses its options: there is no such number of threads"),
+    ):
+        with pytest.raises(ModeError, match=f"(?s){message}"):
+            compiled(**options)
     with pytest.raises(ModeError, match="no option 'device'"):
-        gradcore.function([x], x, mode=gradcore.Mode("numpy", device="gpu"))
+        compiled("numpy", device="gpu")
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda run: None, "`compile` returned None, which is no function"),
+        (lambda run: [run], "which is no function"),
+        (lambda run: lambda *values: None, "returned None, not a list of 1 arrays"),
+        (lambda run: lambda *values: run(*values)[0], "not a list of 1 arrays"),
+        (lambda run: lambda *values: [*run(*values)] * 2, "returned 2 values for 1 outputs"),
+        (lambda run: lambda *values: [], "returned 0 values for 1 outputs"),
+        (lambda run: lambda *values: [[1.0]], "as output 0, which is no array"),
+    ],
+)
+def test_a_backend_that_returns_nonsense_is_named(install, made, message):
+    class Nonsense(Plain):
+        def compile(self, graph, profile=None, fallback=()):
+            return made(super().compile(graph, profile, fallback))
+
+    install(culprit=hooks(gradcore_backends=lambda: [Nonsense("bad")]))
+    told = rf"the backend 'bad' of the plugin 'culprit' \(dist-culprit 3\) .*{message}"
+    with pytest.raises(PluginError, match=told):
+        gradcore.function([x], x + 1, mode="bad")(1)
+
+
+def test_a_backend_that_fails_to_compile_or_to_answer_is_named(install):
+    class Failing(Plain):
+        def compile(self, graph, profile=None, fallback=()):
+            raise KeyError("oops")
+
+        def version(self):
+            return 1 / 0
+
+    class Vague(Plain):
+        def missing(self, node):
+            return False
+
+    install(culprit=hooks(gradcore_backends=lambda: [Failing("bad"), Vague("vague")]))
+    with pytest.raises(KeyError) as info:
+        gradcore.function([x], x + 1, mode="bad")
+    assert "the plugin 'culprit' (dist-culprit 3)" in "".join(info.value.__notes__)
+    with pytest.raises(PluginError, match="'vague' .* returned False, no sentence or None"):
+        gradcore.function([x], x + 1, mode="vague")
+    listed = {b.name: b.reason for b in gradcore.backends()}
+    assert "cannot be asked: ZeroDivisionError" in listed["bad"] and listed["numpy"] is None
+
+
+def test_what_an_op_without_code_needs_is_told():
+    cube = elementwise("test_plugins_cube", lambda a: a**3, "a cube")
+    with pytest.raises(UnsupportedError, match=r"(?s)`expansion=`.*declare what is missing"):
+        refuse(Loops(), lacking(Loops(), gradcore.FunctionGraph((x,), (cube(x),))))
+
+
+class Loops(LoopBackend):
+    """A backend that generates code, as far as it is asked here."""
+
+    name = "loops"
+
+    def renderer(self):
+        raise AssertionError
+
+    def loaded_program(self, program, rendered):
+        raise AssertionError
 
 
 def test_an_error_while_running_names_the_node_and_the_line(install):

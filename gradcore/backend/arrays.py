@@ -40,6 +40,8 @@ class ArrayBackend(Backend):
     added : kernels that other plugins contribute.
     """
 
+    remedy = "give kernels by the hook gradcore_kernels"
+
     native: bool = False
     added: Kernels = dataclasses.field(default_factory=dict[Any, Any], repr=False)
 
@@ -88,6 +90,10 @@ class ArrayBackend(Backend):
             for table in (self.kernels, self.added):
                 if key in table:
                     return table[key]
+        return self._named(op)
+
+    def _named(self, op: Any) -> Callable[..., Any] | None:
+        """Return the function of a namespace that has the name of a row."""
         if isinstance(op, Elementwise):
             for name in (getattr(op.numpy, "__name__", ""), op.name):
                 for namespace in self.namespaces:
@@ -211,5 +217,15 @@ class ArrayBackend(Backend):
         return list(outputs)
 
     def with_kernels(self, kernels: Mapping[Any, Any]) -> Backend:
-        """Return this backend with kernels that other plugins contribute."""
+        """Return this backend with kernels that other plugins contribute.
+
+        Raises TypeError: it has one for an op already.
+        """
+        for key in kernels:
+            if {key, type(key)} & {*self.kernels, *self.added} or self._named(key) is not None:
+                raise TypeError(f"it has one for {_label(key)} already")
         return dataclasses.replace(self, added={**self.added, **kernels})
+
+
+def _label(key: Op | type[Op]) -> str:
+    return key.__name__ if isinstance(key, type) else key.label()

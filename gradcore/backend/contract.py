@@ -12,12 +12,24 @@ import dataclasses
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeAlias
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
 from gradcore.backend.profile import Profile
-from gradcore.errors import ModeError, UnavailableError, UnsupportedError
+from gradcore.errors import GradcoreError, ModeError, UnavailableError, UnsupportedError, choices
 from gradcore.graph import Apply, FunctionGraph, here
 from gradcore.graph.types import DISCRETE, FLOATS
 
@@ -44,6 +56,32 @@ It may have attributes, which any backend may give or leave out:
     not have the dtype, rank and known extents of its input as it is, or is given by keyword, it
     returns NotImplemented, and nothing has run: the call is then made the long way.
 """
+
+
+OF_EVERY_MODE = ("optimizer", "debug", "fallback")
+"""What a `Mode` takes beside the options of its backend."""
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Return whether ``value`` is of a type; True where the type is not made of Python's own.
+
+    >>> fits(2, int), fits("two", int), fits(True, int), fits(None, str | None), fits(1, float)
+    (True, False, False, True, True)
+    """
+    if get_origin(hint) in (Union, UnionType):
+        return any(fits(value, part) for part in get_args(hint))
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint is NoneType:
+        return value is None
+    if hint in (int, float):
+        kind = Integral if hint is int else Real
+        return not isinstance(value, bool) and isinstance(value, kind)
+    return isinstance(value, hint) if hint in (bool, str, bytes) else True
+
+
+def _spelled(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint).removeprefix("typing.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +114,12 @@ class Backend(ABC):
 
     name : what ``mode=`` calls it.
     dtypes : the dtypes that it knows.
+    remedy : what the author of an op can do so that it runs here.
     """
 
     name: ClassVar[str]
     dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS))
+    remedy: ClassVar[str] = "write them with other ops"
 
     def unavailable(self) -> str | None:
         """Return why it cannot run here and what to do about it, or None if it can."""
@@ -146,29 +186,54 @@ class Backend(ABC):
         raise UnsupportedError(f"the backend {self.name!r} embeds no functions", here())
 
     # options and additions ----------------------------------------------------------------------
+    def options(self) -> Mapping[str, Any]:
+        """Return the names of its options, each with the type that is declared for it."""
+        if not dataclasses.is_dataclass(self):
+            return {}
+        names = [field.name for field in dataclasses.fields(self) if field.init and field.repr]
+        try:
+            hints = get_type_hints(type(self))
+        except NameError:  # a type that is imported for type checkers alone
+            hints = {}
+        return {name: hints.get(name, Any) for name in names}
+
     def configured(self, options: Mapping[str, Any]) -> Self:
         """Return this backend with ``options``.
 
-        Raises ModeError: it has no such option.
+        A value is checked against the type that is declared for it, and by ``__post_init__``, which
+        may raise TypeError or ValueError.
+
+        Raises ModeError: it has no such option, or not with such a value.
         """
-        known: list[str] = []
-        if dataclasses.is_dataclass(self):
-            known = [field.name for field in dataclasses.fields(self) if field.init]
-        unknown = [name for name in options if name not in known]
-        if unknown:
+        known = self.options()
+        for name, value in options.items():
+            if name not in known:
+                raise ModeError(
+                    f"the backend {self.name!r} has no option {name!r}",
+                    here(),
+                    choices(name, known, "its options", OF_EVERY_MODE),
+                )
+            if not fits(value, known[name]):
+                raise ModeError(
+                    f"the option {name!r} of the backend {self.name!r} cannot be {value!r}",
+                    here(),
+                    f"it is declared as {_spelled(known[name])}",
+                )
+        try:
+            return dataclasses.replace(self, **options) if options else self  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType, reportReturnType] - a dataclass, if it has options
+        except (TypeError, ValueError) as error:
+            if isinstance(error, GradcoreError):
+                raise
             raise ModeError(
-                f"the backend {self.name!r} has no option {unknown[0]!r}",
-                here(),
-                f"its options: {', '.join(known) or 'none'}",
-            )
-        return dataclasses.replace(self, **options) if options else self  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType, reportReturnType] - a dataclass, if it has options
+                f"the backend {self.name!r} refuses its options: {error}", here()
+            ) from None
 
     def with_kernels(self, kernels: Mapping[Any, Any]) -> Backend:
         """Return this backend with kernels that other plugins contribute.
 
         Raises TypeError: it takes none.
         """
-        raise TypeError(f"the backend {self.name!r} takes no kernels from other plugins")
+        raise TypeError("it takes no kernels from other plugins")
 
 
 class Unavailable(Backend):
@@ -176,11 +241,15 @@ class Unavailable(Backend):
 
     name : its name.
     reason : why, and what to install.
+    error : the class of the error that asking for it raises.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(
+        self, name: str, reason: str, error: type[GradcoreError] = UnavailableError
+    ) -> None:
         self.name = name  # pyright: ignore[reportAttributeAccessIssue] - of this one only
         self.reason = reason
+        self.error = error
 
     def unavailable(self) -> str | None:
         """Return why."""
@@ -196,8 +265,8 @@ class Unavailable(Backend):
         profile: Profile | None = None,
         fallback: Collection[Apply] = (),
     ) -> Executable:
-        """Raise UnavailableError."""
-        raise UnavailableError(f"the backend {self.name!r} cannot run here: {self.reason}")
+        """Raise its error."""
+        raise self.error(f"the backend {self.name!r} cannot run here: {self.reason}")
 
 
 class Deferred(Unavailable):
@@ -212,8 +281,9 @@ class Deferred(Unavailable):
         self.place = place
 
     def loaded(self) -> Backend:
-        """Return the backend, or what says why it cannot be imported."""
+        """Return the backend, or what says why it cannot be imported or made."""
         try:
             return pkgutil.resolve_name(self.place)()
-        except ImportError as error:
-            return Unavailable(self.name, f"{self.place} cannot be imported: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the other backends must work
+            told = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            return Unavailable(self.name, f"{self.place} cannot be imported: {told}{error}")

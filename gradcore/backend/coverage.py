@@ -47,6 +47,7 @@ def refuse(backend: Backend, lacks: Sequence[Lacking]) -> None:
     listing = "".join(f"\n    {lack}" for lack in lacks)
     raise UnsupportedError(
         f"the backend {backend.name!r} cannot run {count} of this graph:{listing}",
-        fix=f"use another mode, give kernels by the hook gradcore_kernels, or let the reference "
-        f"run them: Mode({backend.name!r}, fallback='numpy')",
+        fix=f"use another mode, {backend.remedy}, or let the reference run them: "
+        f"Mode({backend.name!r}, fallback='numpy')",
+        reasons=(lack.reason for lack in lacks),
     )

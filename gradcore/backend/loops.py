@@ -35,6 +35,7 @@ class LoopBackend(Backend):
     """
 
     share_rows: ClassVar[bool] = True
+    remedy = "declare what is missing on the op (`expansion=` of a row, `element` of another)"
 
     # what an author fills in --------------------------------------------------------------------
     @abstractmethod

@@ -24,7 +24,7 @@ from gradcore.compile.arguments import (
     fitting,
     pairs,
 )
-from gradcore.compile.maker import FunctionMaker, executable, make
+from gradcore.compile.maker import FunctionMaker, check_results, executable, make
 from gradcore.config import config
 from gradcore.errors import ArgumentError, MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
@@ -54,6 +54,7 @@ class Function:
         self._updated = [v.storage for v in maker.updates]
         self._keywords = [entry.keyword for entry in maker.inputs]
         self._direct = self._bound()
+        self._trusted = False
 
     @property
     def source(self) -> str | None:
@@ -96,6 +97,9 @@ class Function:
         if self.maker.checks:
             self._check_shapes(values)
         results = self._executable(*values, *map(self._stored, self._storage))
+        if not self._trusted:
+            check_results(self.maker, results)
+            self._trusted = True
         n = len(self.maker.outputs)
         if len(results) > n:
             self._update(results[n:])

@@ -14,6 +14,7 @@ from gradcore.conformance import checks
 from gradcore.conformance.checks import Built
 from gradcore.conformance.layouts import LAYOUTS, contiguous
 from gradcore.conformance.precision import Expected, expected
+from gradcore.errors import UnsupportedError
 from gradcore.graph import Array, Op, Variable
 from gradcore.mode import Mode
 
@@ -74,15 +75,14 @@ class Case:
         """
         built = self.build()
         kept = [a.copy() for a in built.values]
-        chosen = Mode(mode.backend, self.optimizer, fallback="numpy", **dict(mode.options))
+        chosen = Mode(mode.backend, self.optimizer, **dict(mode.options))
         try:
             f = function(built.inputs, built.outputs, chosen, on_unused_input="ignore")
-            lacks = f.maker.fallback
-            found = () if lacks else f(*built.values)
+            found = f(*built.values)
+        except UnsupportedError as error:  # said before anything ran, or by what it calls
+            raise Unsupported("; ".join(error.reasons)) from error
         except Exception as error:  # whatever a backend raises, it is what the reference does not
             raise Mismatch(f"raised {type(error).__name__}: {error}") from error
-        if lacks:
-            raise Unsupported("; ".join(dict.fromkeys(lack.reason for lack in lacks)))
         wanted = self.judge(built)
         for k, (output, result, want) in enumerate(zip(built.outputs, found, wanted, strict=True)):
             complaint = _ownership(result, found[:k], built.values) or _typing(output, result)

@@ -182,6 +182,8 @@ def _staged_cases(subject: Subject, name: str) -> Iterator[Case]:
 def _class_cases(cls: type[Op]) -> Iterator[Case]:
     """Yield the cases of a class of ops."""
     samples = list(cls.samples())
+    if not samples:
+        return
     for k, sample in enumerate(samples):
         for dtype in (*FLOATS, *DISCRETE):
             if dtype != "float64" and all(arg.dtype != "float" for arg in sample.operands):

@@ -161,7 +161,10 @@ def lacks(row: Elementwise, given: Sequence[str], result: str) -> str | None:
     A row without code can be had if all rows can of which its expansion is made.
     """
     if row.code is None and row.expansion is None:
-        return f"{row.name} has no scalar code: its row gives neither `code` nor `expansion`"
+        return (
+            f"{row.name} has no scalar code: its row gives neither `expansion=`, "
+            "the function written with other rows, nor `code=`"
+        )
     unknown = [dtype for dtype in (*given, result) if dtype not in CTYPES]
     if unknown:
         return f"{row.name} has no scalar code for {unknown[0]}"

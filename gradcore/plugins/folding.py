@@ -1,25 +1,30 @@
-"""The folding of all plugins into one registry, with the checks of what they return."""
+"""The folding of all plugins into one registry, without those that break their contract.
+
+The decision: a plugin counts whole or not at all.  One of whose hooks fails is left out with all
+that it contributes, so no rule stands without the op's kernel that it leans on; and whatever else
+is installed works as if it were not there.  Of two plugins that contradict one another in a rule or
+a kernel neither counts, so that what happens does not hang on an order.  A backend that two
+plugins contribute is an error to whoever asks for it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, TypeVar
-
-import pluggy
+from typing import Any
 
 from gradcore.backend import Backend, Deferred, Unavailable
-from gradcore.errors import PluginError
+from gradcore.errors import GradcoreError, PluginError
 from gradcore.graph import Op
 from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
-from gradcore.plugins.hooks import API, GROUP, Hooks, KnownFailure
+from gradcore.plugins.hooks import KnownFailure
+from gradcore.plugins.reading import Plugin as Plugin
+from gradcore.plugins.reading import read
+from gradcore.plugins.sources import VARIABLE, Disabled, Source
 from gradcore.rewrite import STAGES, Group, Pass, Rule, Stage
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Registry:
     ops : the ops of the core and of all plugins: rows, and classes of ops.
     stages : the stages of the optimizer, with the rules of all plugins.
     known_failures : for each backend.
+    disabled : the plugins that are left out.
+    contested : for each backend that several plugins contribute, a sentence that names them.
+    owners : where each backend comes from.
     complete : makes of a backend as it was contributed one that is imported and has all kernels.
     completed : the backends for which that was done.
     """
@@ -41,174 +49,181 @@ class Registry:
     known_failures: Mapping[str, tuple[KnownFailure, ...]] = field(
         default_factory=dict[str, tuple[KnownFailure, ...]]
     )
+    disabled: tuple[Disabled, ...] = ()
+    contested: Mapping[str, str] = field(default_factory=dict[str, str])
+    owners: Mapping[str, Source] = field(default_factory=dict[str, Source])
     complete: Callable[[Backend], Backend] = Backend.loaded
     completed: dict[str, Backend] = field(default_factory=dict[str, Backend], repr=False)
 
     def backend(self, name: str) -> Backend:
-        """Return a backend, imported, with the kernels that other plugins have for it.
-
-        Raises PluginError: they contradict its own.
-        """
+        """Return a backend, imported, with the kernels that other plugins have for it."""
         if name not in self.completed:
             self.completed[name] = self.complete(self.contributed[name])
         return self.completed[name]
 
+    def described(self, name: str) -> str:
+        """Return what to call a backend in a message: with the plugin that it is from."""
+        owner = self.owners.get(name)
+        return f"the backend {name!r}" + (f" of the plugin {owner}" if owner is not None else "")
+
 
 class Folding:
-    """The folding of the installed plugins, and of others by name, into a registry."""
+    """The folding of plugins into a registry.
 
-    def __init__(self, others: Mapping[str, Any]) -> None:
-        self.others = others
-        self.manager = pluggy.PluginManager(GROUP)
-        self.manager.add_hookspecs(Hooks)
-        self.backends: dict[str, Backend] = {}
-        self.owners: dict[tuple[str, Any], str] = {}
+    sources : where the plugins come from.
+    unwanted : the names of those that a user wants to be left out, with a reason for each.
+    faulty : those that break their contract; what is found to joins them.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        unwanted: Mapping[str, str],
+        faulty: dict[Source, Disabled],
+    ) -> None:
+        self.chosen = [
+            Disabled(source, unwanted[source.name], (source.name,), chosen=True)
+            for source in sources
+            if source.name in unwanted
+        ]
+        self.faulty = faulty
+        self.before = len(faulty)
+        self.plugins: list[Plugin] = []
+        self.offers: dict[Source, list[Backend]] = {}
+        self.contested: dict[str, str] = {}
+        for source in sources:
+            if source not in faulty and source.name not in unwanted:
+                plugin = self._attempt(source, read, source)
+                self.plugins += [plugin] if plugin is not None else []
+
+    @property
+    def clean(self) -> bool:
+        """Whether no plugin has been found to break its contract, also since it was folded."""
+        return len(self.faulty) == self.before
 
     def registry(self) -> Registry:
-        """Return what all plugins contribute."""
-        for entry in entry_points(group=GROUP):
-            try:
-                plugin = entry.load()
-            except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others must work
-                reason = f"{entry.value} cannot be imported: {type(error).__name__}: {error}"
-                self._claim("backend", entry.name, entry.value)
-                self.backends[entry.name] = Unavailable(entry.name, reason)
-            else:
-                self._admit(plugin, entry.name)
-        for name, plugin in self.others.items():
-            self._admit(plugin, name)
-        for owner, backend in self._returned("gradcore_backends", Backend):
-            self._claim("backend", backend.name, owner)
-            self.backends[backend.name] = backend
-        completed = {
-            name: self._completed(backend)
-            for name, backend in self.backends.items()
-            if not isinstance(backend, Deferred)
-        }
-        ops = [*catalogue(), *self._ops()]
-        failures = {
-            name: tuple(
-                known
-                for _, known in self._returned(
-                    "gradcore_known_failures", KnownFailure, backend=name
-                )
-            )
-            for name in self.backends
-        }
-        return Registry(
-            MappingProxyType(self.backends),
-            tuple(dict.fromkeys(ops)),
+        """Return what the plugins contribute, to be used only if the folding is clean."""
+        for plugin in self.plugins:
+            self._attempt(plugin.source, self._offer, plugin)
+        backends, owners = self._backends()
+        disabled = (*self.chosen, *self.faulty.values())
+        for gone in disabled:
+            for name in gone.backends:
+                backends.setdefault(name, Unavailable(name, str(gone)))
+        found = Registry(
+            MappingProxyType(backends),
+            tuple(dict.fromkeys((*catalogue(), *self._each(Plugin.ops)))),
             tuple(self._stages()),
-            MappingProxyType(failures),
+            MappingProxyType({name: self._known_failures(name) for name in backends}),
+            disabled,
+            MappingProxyType(self.contested),
+            MappingProxyType(owners),
             self._completed,
-            completed,
         )
+        for name, backend in backends.items():
+            if not isinstance(backend, Deferred):
+                found.backend(name)
+        return found
 
-    def _admit(self, plugin: Any, name: str) -> None:
-        """Register a plugin, after checking that its hooks are hooks."""
-        wanted = getattr(plugin, "GRADCORE_API", API)
-        if wanted != API:
-            raise PluginError(
-                f"the plugin {name!r} was written for version {wanted} of gradcore's hooks, this "
-                f"is version {API}",
-                fix="upgrade the older of the two",
-            )
+    # plugins that break their contract ----------------------------------------------------------
+    def _attempt(self, source: Source, action: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what ``action`` returns; leave the plugin at ``source`` out if that fails."""
         try:
-            self.manager.register(plugin, name)
-            self.manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError(
-                f"the plugin {name!r} is malformed: {error}",
-                fix="the hooks are those of gradcore.plugins.Hooks",
-            ) from None
+            return action(*arguments)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others must work
+            self._leave_out(source, _told(error))
+            return None
 
-    def _claim(self, what: str, key: Any, owner: str) -> None:
-        """Note who contributes something; refuse a second one."""
-        before = self.owners.setdefault((what, key), owner)
-        if before != owner:
-            raise PluginError(
-                f"the plugins {before!r} and {owner!r} both contribute a {what} {_named(key)!r}",
-                fix="uninstall one of them",
-            )
+    def _leave_out(self, source: Source, reason: str) -> None:
+        offered = self.offers.get(source)
+        names = (source.name,) if offered is None else tuple(b.name for b in offered)
+        self.faulty.setdefault(source, Disabled(source, reason, names))
 
-    def _called(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Yield what each plugin returns from a hook, with its name."""
-        for found in getattr(self.manager.hook, hook).get_hookimpls():
-            try:
-                returned = found.function(*(arguments[name] for name in found.argnames))
-            except Exception as error:
-                raise PluginError(
-                    f"{hook} of the plugin {found.plugin_name!r} failed: "
-                    f"{type(error).__name__}: {error}"
-                ) from error
-            yield found.plugin_name, returned
+    def _contradict(self, what: str, *sources: Source) -> None:
+        """Leave out plugins that contribute the same thing."""
+        both = " and ".join(map(str, sources))
+        for source in sources:
+            self._leave_out(source, f"the plugins {both} both contribute {what}")
 
-    def _returned(self, hook: str, kind: type[T], **arguments: Any) -> Iterator[tuple[str, T]]:
-        """Yield the items that plugins return from a hook, each with the plugin's name."""
-        for owner, items in self._called(hook, **arguments):
-            try:
-                listed = list(items)
-            except TypeError:
-                raise PluginError(f"{hook} of {owner!r} returned {items!r}, not a list") from None
-            for item in listed:
-                if not isinstance(item, kind):
-                    raise PluginError(f"{hook} of {owner!r} returned {item!r}: not what it must be")
-                yield owner, item
+    def _each(self, contribution: Callable[..., Sequence[Any]], *arguments: Any) -> Iterator[Any]:
+        """Yield the items that all plugins contribute."""
+        for plugin in self.plugins:
+            yield from self._attempt(plugin.source, contribution, plugin, *arguments) or ()
+
+    # backends -----------------------------------------------------------------------------------
+    def _offer(self, plugin: Plugin) -> None:
+        backends = plugin.backends()
+        names = [b.name for b in backends]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise PluginError(f"gradcore_backends returned two backends {twice!r}")
+        self.offers[plugin.source] = backends
+
+    def _backends(self) -> tuple[dict[str, Backend], dict[str, Source]]:
+        """Return the backends by name, and where they come from."""
+        found: dict[str, Backend] = {}
+        owners: dict[str, Source] = {}
+        for source, backends in self.offers.items():
+            for backend in backends:
+                name = backend.name
+                if name in owners:
+                    self.contested[name] = (
+                        f"the plugins {owners[name]} and {source} both contribute a backend "
+                        f"{name!r}: uninstall one of them, or leave it out ({VARIABLE})"
+                    )
+                found[name] = backend
+                owners.setdefault(name, source)
+        for name, reason in self.contested.items():
+            found[name] = Unavailable(name, reason, PluginError)
+        return found, owners
 
     def _completed(self, contributed: Backend) -> Backend:
         """Return a backend, imported, with the kernels that other plugins have for it."""
         backend = contributed.loaded()
         if backend.unavailable() is not None:
             return backend
-        for owner, kernels in self._called("gradcore_kernels", backend=backend.name):
-            table = self._checked_table(owner, kernels, backend)
-            try:
-                backend = backend.with_kernels(table) if table else backend
-            except TypeError as error:
-                raise PluginError(f"gradcore_kernels of {owner!r}: {error}") from None
+        given: dict[Any, Source] = {}
+        for plugin in self.plugins:
+            table = self._attempt(plugin.source, Plugin.kernels, plugin, backend.name)
+            for key in table or ():
+                before = given.setdefault(key, plugin.source)
+                if before != plugin.source:
+                    what = f"a kernel of {backend.name!r} for {_named(key)!r}"
+                    self._contradict(what, before, plugin.source)
+            if table and plugin.source not in self.faulty:
+                backend = self._attempt(plugin.source, _extended_by, backend, table) or backend
         return backend
 
-    def _checked_table(self, owner: str, kernels: Any, backend: Backend) -> dict[Any, Any]:
-        """Return what a plugin contributes to a backend; refuse what is there already."""
-        if not isinstance(kernels, Mapping):
-            raise PluginError(f"gradcore_kernels of {owner!r} returned {kernels!r}, no table")
-        table: dict[Any, Any] = dict(kernels)  # pyright: ignore[reportUnknownArgumentType] - checked below
-        own: Mapping[Any, Any] = getattr(backend, "kernels", {})
-        for key, kernel in table.items():
-            kind = isinstance(key, Op) or (isinstance(key, type) and issubclass(key, Op))
-            if not kind or not callable(kernel):
-                raise PluginError(f"gradcore_kernels of {owner!r} returned {key!r}: {kernel!r}")
-            self._claim(f"kernel of {backend.name!r} for", key, owner)
-            if key in own:
-                raise PluginError(
-                    f"the plugin {owner!r} contributes a kernel for {_named(key)!r}, which the "
-                    f"backend {backend.name!r} has already"
-                )
-        return table
+    # what is said of them -----------------------------------------------------------------------
+    def _known_failures(self, backend: str) -> tuple[KnownFailure, ...]:
+        return tuple(self._each(Plugin.known_failures, backend))
 
+    # the optimizer ------------------------------------------------------------------------------
     def _stages(self) -> Iterator[Stage | Pass | Group]:
         """Yield the stages of the optimizer, with what plugins add to them."""
-        known = {stage.name: stage for stage in STAGES}
-        added = {name: self._rules(name) for name in known}
+        added = {stage.name: self._rules(stage.name) for stage in STAGES}
         for stage in STAGES:
             yield from _extended(stage, added)
 
-    def _ops(self) -> Iterator[Op | type[Op]]:
-        for owner, op in self._returned("gradcore_ops", object):
-            if not isinstance(op, Op) and not (isinstance(op, type) and issubclass(op, Op)):
-                raise PluginError(f"gradcore_ops of {owner!r} returned {op!r}, which is no op")
-            yield op
-
     def _rules(self, stage: str) -> list[Rule | Pass]:
         found: list[Rule | Pass] = []
-        for owner, rule in self._returned("gradcore_rules", object, stage=stage):
-            if not isinstance(rule, Rule | Pass):
-                raise PluginError(
-                    f"gradcore_rules of {owner!r} returned {rule!r}, which is no rule"
-                )
-            self._claim(f"rule of {stage!r}", rule.name, owner)
-            found.append(rule)
+        given: dict[str, Source] = {}
+        for plugin in self.plugins:
+            rules = self._attempt(plugin.source, Plugin.rules, plugin, stage) or ()
+            for rule in rules:
+                before = given.setdefault(rule.name, plugin.source)
+                if before != plugin.source:
+                    self._contradict(f"a rule {rule.name!r} of {stage!r}", before, plugin.source)
+            found.extend(rules)
         return found
+
+
+def _extended_by(backend: Backend, table: Mapping[Any, Any]) -> Backend:
+    """Return a backend with the kernels in ``table``."""
+    try:
+        return backend.with_kernels(table)
+    except TypeError as error:
+        raise PluginError(f"gradcore_kernels has kernels for {backend.name!r}: {error}") from None
 
 
 def _extended(stage: Stage | Pass | Group, added: Mapping[str, list[Rule | Pass]]) -> Iterator[Any]:
@@ -220,8 +235,17 @@ def _extended(stage: Stage | Pass | Group, added: Mapping[str, list[Rule | Pass]
         inner = tuple(part for each in stage.stages for part in _extended(each, added))
         yield dataclasses.replace(stage, stages=(*inner, *passes))
         return
-    yield Stage(stage.name, [*stage.rules, *rules]) if isinstance(stage, Stage) and rules else stage
+    if isinstance(stage, Stage) and rules:
+        stage = dataclasses.replace(stage, rules=[*stage.rules, *rules])
+    yield stage
     yield from passes
+
+
+def _told(error: Exception) -> str:
+    """Return what an exception says, in a line."""
+    if isinstance(error, GradcoreError):
+        return "; ".join(filter(None, (error.what, error.fix)))
+    return f"{type(error).__name__}: {error}"
 
 
 def _named(key: Any) -> str:

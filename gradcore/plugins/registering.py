@@ -1,14 +1,45 @@
-"""The registry, and plugins that are added to it by hand."""
+"""The registry; plugins that are added to it by hand, and plugins that are left out."""
 
 from __future__ import annotations
 
-import functools
+import warnings
 from typing import Any
 
-from gradcore.errors import PluginError
+from gradcore.errors import PluginError, PluginWarning, choices
+from gradcore.graph import here
 from gradcore.plugins.folding import Folding, Registry
+from gradcore.plugins.sources import VARIABLE, Disabled, Source, named_in_environment, sources
 
 _registered: dict[str, Any] = {}
+_unwanted: dict[str, str] = {}
+_faulty: dict[Source, Disabled] = {}
+_current: list[tuple[Folding, Registry]] = []
+"""The registry, if there is one, with the folding that it was made by."""
+_noticed: set[str] = set()
+
+
+def registry() -> Registry:
+    """Return what the plugins contribute.
+
+    A plugin that breaks its contract is left out, with a `PluginWarning`, once a process.  It may
+    be found to when a backend is first used: the registry is then made again without it.
+    """
+    while not _current or not _current[0][0].clean:
+        folding = Folding(list(sources(_registered)), _left_out(), _faulty)
+        _current[:] = [(folding, folding.registry())]
+    _, found = _current[0]
+    for told in (
+        *(str(gone) for gone in found.disabled if not gone.chosen),
+        *found.contested.values(),
+    ):
+        _notice(told)
+    return found
+
+
+def reload() -> None:
+    """Read all plugins again when something is next asked for, as after an installation."""
+    _faulty.clear()
+    _current.clear()
 
 
 def register(plugin: Any, name: str | None = None) -> None:
@@ -19,27 +50,78 @@ def register(plugin: Any, name: str | None = None) -> None:
     Raises PluginError: it is malformed or contradicts another; then nothing is added.
     """
     label = name or getattr(plugin, "__name__", type(plugin).__name__)
-    if label in _registered:
+    if any(source.name == label for source in sources(_registered)):
         raise PluginError(f"there is already a plugin {label!r}", fix="give it another name")
+    faulty, contested = dict(_faulty), set(registry().contested)
     _registered[label] = plugin
-    registry.cache_clear()
-    try:
-        registry()
-    except PluginError:
-        unregister(label)
-        raise
+    _current.clear()
+    with warnings.catch_warnings(action="ignore", category=PluginWarning):
+        found = registry()
+    reasons = [
+        *(gone.reason for gone in found.disabled if gone.source.name == label and not gone.chosen),
+        *(told for backend, told in found.contested.items() if backend not in contested),
+    ]
+    if reasons:
+        del _registered[label]
+        reload()
+        _faulty.update(faulty)
+        raise PluginError(f"the plugin {label!r} is refused: {reasons[0]}")
 
 
 def unregister(name: str) -> None:
-    """Take back a plugin that was added by `register`."""
-    del _registered[name]
-    registry.cache_clear()
+    """Take back a plugin that was added by `register`.
 
-
-@functools.cache
-def registry() -> Registry:
-    """Return what the plugins contribute.
-
-    Raises PluginError: a plugin is malformed, or two contradict one another.
+    Raises PluginError: there is none of that name.
     """
-    return Folding(_registered).registry()
+    if name not in _registered:
+        fix = choices(name, _registered, "registered")
+        raise PluginError(f"no plugin {name!r} is registered", fix=fix)
+    del _registered[name]
+    reload()
+
+
+def disable(*names: str) -> None:
+    """Leave plugins out from now on, as the environment variable does; `enable` takes it back.
+
+    Functions that are compiled already go on as they are.
+
+    Raises PluginError: there is no plugin of that name.
+    """
+    known = [source.name for source in sources(_registered)]
+    for name in names:
+        if name not in known:
+            raise PluginError(f"there is no plugin {name!r}", fix=choices(name, known, "plugins"))
+    _unwanted.update(dict.fromkeys(names, "by gradcore.plugins.disable"))
+    reload()
+
+
+def enable(*names: str) -> None:
+    """Take plugins in again that `disable` has left out.
+
+    Raises PluginError: there is none of that name among them.
+    """
+    for name in names:
+        if name not in _unwanted:
+            fix = choices(name, _unwanted, "disabled")
+            raise PluginError(f"the plugin {name!r} is not disabled", fix=fix)
+    for name in names:
+        del _unwanted[name]
+    reload()
+
+
+def _left_out() -> dict[str, str]:
+    """Return the names of the plugins that a user wants to be left out, and who says so."""
+    named = named_in_environment()
+    known = [source.name for source in sources(_registered)] if named else []
+    for name in named:
+        if name not in known:
+            _notice(f"{VARIABLE} names {name!r}, no plugin: {choices(name, known, 'plugins')}")
+    return {**dict.fromkeys(named, f"by the environment variable {VARIABLE}"), **_unwanted}
+
+
+def _notice(told: str) -> None:
+    """Warn, once a process."""
+    if told not in _noticed:
+        _noticed.add(told)
+        file, line, _ = here() or ("gradcore", 0, "")
+        warnings.warn_explicit(told, PluginWarning, file, line)

@@ -35,6 +35,11 @@ class CBackend(LoopBackend):
 
     name = "c"
 
+    def __post_init__(self) -> None:
+        """Refuse a number of threads that is none."""
+        if self.threads < 0:
+            raise ValueError(f"threads={self.threads} is no number of threads")
+
     def unavailable(self) -> str | None:
         """Return what keeps C from being compiled here."""
         if not Path(sysconfig.get_path("include"), "Python.h").exists():

@@ -88,12 +88,6 @@ class CudaBackend(LoopBackend):
                     here(),
                     f"there are {', '.join(map(repr, known))}",
                 )
-        if not isinstance(found.device, int) or isinstance(found.device, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
-            raise ModeError(
-                f"the backend 'cuda' takes the number of a device, not {found.device!r}",
-                here(),
-                'Mode("cuda", device=0) is the first',
-            )
         if found.runtime != "host" and library.unavailable() is None:
             driver.open_driver(found.device)  # raises: there is no such device
         return found
