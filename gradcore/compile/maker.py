@@ -38,6 +38,7 @@ from gradcore.plugins import registry
 from gradcore.rewrite import Trace
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
+from gradcore.rewrite.requirements import keep_requirements
 from gradcore.shared import SharedVariable
 
 
@@ -148,9 +149,11 @@ def rewritten(
 ) -> FunctionGraph:
     """Return the graph of ``outputs``, rewritten by the stages of ``mode``."""
     with _collection_paused():
-        graph = FunctionGraph(tuple(inputs), tuple(_bare(outputs)))
-        for stage in mode.stages():
+        plain = graph = FunctionGraph(tuple(inputs), tuple(_bare(outputs)))
+        stages = mode.stages()
+        for stage in stages:
             graph = stage.run(graph, trace)
+        graph = keep_requirements(plain, graph, stages)
         return enclose_branches.run(graph, trace)
 
 

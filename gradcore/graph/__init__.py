@@ -27,6 +27,7 @@ from gradcore.graph.op import Op as Op
 from gradcore.graph.op import Sample as Sample
 from gradcore.graph.op import Undefined as Undefined
 from gradcore.graph.op import Zero as Zero
+from gradcore.graph.requirements import Requirement as Requirement
 from gradcore.graph.traverse import ancestors as ancestors
 from gradcore.graph.traverse import clone as clone
 from gradcore.graph.traverse import free_inputs as free_inputs

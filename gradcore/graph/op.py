@@ -18,6 +18,7 @@ from gradcore.errors import UnsupportedError
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.location import here
 from gradcore.graph.nodes import Apply, Kernel, Variable, as_variable, static_operand
+from gradcore.graph.requirements import Requirement
 from gradcore.graph.types import COMPLEX, Array, TensorType, upcast
 from gradcore.language import LANGUAGE, Operators
 
@@ -137,6 +138,7 @@ class Op:
 
     - ``dtype`` and ``shape`` (or, with several outputs, ``dtypes`` and ``shapes``): its typing,
     - ``check``: which operands it refuses,
+    - ``requires``: what must hold when it runs, for it not to raise,
     - ``reference``: its meaning, on NumPy arrays,
     - ``derivative``: how it moves, one of the kinds of `gradcore.derive`.
 
@@ -264,6 +266,16 @@ class Op:
         if type(self).perform is not Op.perform:
             return [(UNKNOWN,) * output.ndim for output in node.outputs]
         return self.shapes(*operands)
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Return what must hold of extents and indices for ``node`` to compute; else it raises.
+
+        operands : what is known of its inputs, as in `symbolic_shapes`.
+
+        Which requirements there are, and in which order, follows from the types of the inputs
+        alone.  The optimizer may drop a node, never what the node requires.
+        """
+        return ()
 
     def value(self, node: Apply, operands: Sequence[Operand]) -> Extent | tuple[Extent, ...]:
         """Return the value of the output as arithmetic on extents, where it is such.

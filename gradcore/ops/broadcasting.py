@@ -6,11 +6,12 @@ axes that stretch, and is built before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcore.errors import ShapeError
-from gradcore.graph import Apply, Kernel
+from gradcore.graph import Apply, Kernel, Operand, Requirement
+from gradcore.graph.requirements import all_equal
 
 
 def extent_check(node: Apply, core: int = 0) -> Callable[..., None] | None:
@@ -52,6 +53,25 @@ def extent_check(node: Apply, core: int = 0) -> Callable[..., None] | None:
                 )
 
     return check
+
+
+def aligned(node: Apply, operands: Sequence[Operand], core: int = 0) -> list[Requirement]:
+    """Return the requirements that extents agree wherever ``node`` cannot tell statically.
+
+    core : how many last axes of each operand do not take part.
+    """
+    found: list[Requirement] = []
+    for axis in range(-node.out.ndim, -core):
+        meeting = [
+            x.shape[axis]
+            for x, v in zip(operands, node.inputs, strict=True)
+            if -axis <= v.ndim and v.type.shape[axis] != 1
+        ]
+        if len(meeting) > 1:
+            given = ", ".join(map(str, node.inputs))
+            told = f"{node.op}: the extents of {given} at axis {axis} must be equal"
+            found += all_equal(meeting, told)
+    return found
 
 
 def with_check(check: Callable[..., None] | None, kernel: Kernel) -> Kernel:

@@ -7,7 +7,7 @@ rewriting removes them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -29,6 +29,7 @@ from gradcore.graph import (
     Kernel,
     Op,
     Operand,
+    Requirement,
     Shape,
     Variable,
     here,
@@ -36,6 +37,7 @@ from gradcore.graph import (
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.requirements import ALL_HOLD
 from gradcore.graph.types import TensorType
 from gradcore.language import LANGUAGE
 
@@ -206,9 +208,10 @@ class PassingOn(Op):
 @final
 @dataclass(frozen=True, repr=False)
 class Assert(PassingOn):
-    """``Assert(message)(x, *conditions)``: ``x``, if all conditions hold; else an error."""
+    """``Assert(message, error)(x, *conditions)``: ``x``, if all conditions hold; else an error."""
 
     message: str = "a condition is false"
+    error: type[Exception] = field(default=AssertionFailedError, repr=False)
     foldable = False
 
     @classmethod
@@ -216,11 +219,19 @@ class Assert(PassingOn):
         """Return samples."""
         return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=True)))]
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The conditions hold."""
+        return [Requirement(ALL_HOLD, (c,), self.message, self.error) for c in node.inputs[1:]]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the message of the user's; what an op required shows in the condition."""
+        return super().parameters() if self.error is AssertionFailedError else {}
+
     def reference(self, *arrays: Any) -> Any:
-        """Return the operand, or raise AssertionFailedError."""
+        """Return the operand, or raise the error."""
         x, *conditions = arrays
         if not all(np.all(c) for c in conditions):
-            raise AssertionFailedError(self.message)
+            raise self.error(self.message)
         return x
 
 

@@ -29,6 +29,7 @@ from gradcore.graph import (
     Kernel,
     Op,
     Operand,
+    Requirement,
     Shape,
     TensorType,
     Variable,
@@ -39,7 +40,7 @@ from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import refuse_complex
 from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
 from gradcore.language import Function, define
-from gradcore.ops.broadcasting import extent_check, with_check
+from gradcore.ops.broadcasting import aligned, extent_check, with_check
 
 Interval: TypeAlias = tuple[float, float]
 DtypeRule: TypeAlias = Function
@@ -240,6 +241,10 @@ class Elementwise(Op):
             for value, x in zip(values, node.inputs, strict=True)
         )
         return self(*values) if told else UNKNOWN
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Extents that meet are equal."""
+        return aligned(node, operands)
 
     # meaning ------------------------------------------------------------------------------------
     def reference(self, *arrays: Any) -> Any:

@@ -26,6 +26,7 @@ from gradcore.graph import (
     Kernel,
     Op,
     Operand,
+    Requirement,
     Shape,
     TensorType,
     Variable,
@@ -35,6 +36,7 @@ from gradcore.graph import (
 from gradcore.graph.extents import broadcast, choose, larger, smaller
 from gradcore.graph.nodes import as_variable, constant_extent, static_operand
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
 from gradcore.graph.types import whole_number
 from gradcore.language import LANGUAGE, is_several
 
@@ -264,6 +266,11 @@ class Subtensor(Op):
         (key,) = filled(self.pattern, ())
         return elements[key] if key is not None else UNKNOWN
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Indices are in bounds."""
+        x, *indices = operands
+        return _bounds_required(self.pattern, node.inputs[0], x, node.inputs[1:], indices)
+
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read where the pattern says."""
         x, *indices = operands
@@ -305,6 +312,41 @@ def check_pattern(pattern: Pattern, x: Variable, indices: Sequence[Variable]) ->
             )
         if isinstance(entry, Slice) and entry.step == 0:
             raise GraphIndexError("the step of a slice cannot be 0", here())
+
+
+def _bounds_required(
+    pattern: Pattern,
+    given: Variable,
+    x: Operand,
+    inputs: Sequence[Variable],
+    indices: Sequence[Operand],
+) -> list[Requirement]:
+    """Return what ``x[pattern]`` requires of indices.
+
+    given, inputs : the variables that ``x`` and ``indices`` are known of.
+    """
+    rest = iter(zip(inputs, indices, strict=True))
+    found: list[Requirement] = []
+    arrays: list[tuple[Variable, Operand]] = []
+    for axis, entry in enumerate(entry for entry in pattern if entry is not None):
+        if isinstance(entry, Slice):
+            slots = [(b, *next(rest)) for b in entry.bounds if b is Slot.SCALAR]
+            if entry.step is Slot.SCALAR:
+                step = slots[-1][2].value
+                found.append(Requirement(NOT_ZERO, (step,), "a slice step is zero", ValueError))
+            continue
+        index: Any = entry
+        if isinstance(entry, Slot):
+            variable, operand = next(rest)
+            arrays += [(variable, operand)] if entry is Slot.ARRAY else []
+            index = variable if entry is Slot.ARRAY else operand.value
+        told = f"an index is out of bounds for axis {axis} of {given}"
+        found.append(Requirement(WITHIN, (index, x.shape[axis]), told, IndexError))
+    for axis in range(-max((a.ndim for _, a in arrays), default=0), 0):
+        met = [a.shape[axis] for v, a in arrays if a.ndim >= -axis and v.type.shape[axis] != 1]
+        told = f"the arrays that index {given} do not broadcast"
+        found += all_equal(met, told, IndexError) if met else []
+    return found
 
 
 def _sampled_patterns() -> list[tuple[Pattern, Arg, tuple[Arg, ...]]]:
@@ -432,6 +474,20 @@ class IncSubtensor(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape of the tensor."""
         return operands[0].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Indices are in bounds, and what is written fits into the part."""
+        x, y, *indices = operands
+        given, written = node.inputs[:2]
+        found = _bounds_required(self.pattern, given, x, node.inputs[2:], indices)
+        part = indexed_shape(self.pattern, x, indices)
+        for axis in range(-y.ndim, 0):
+            if written.type.shape[axis] != 1:
+                told = (
+                    f"cannot write {written} into a part of {given}: extents at axis {axis} differ"
+                )
+                found += all_equal([y.shape[axis], part[axis]], told)
+        return found
 
     def reference(self, *arrays: Any) -> Any:
         """Return a changed copy."""

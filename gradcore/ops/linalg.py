@@ -10,11 +10,12 @@ import numpy as np
 
 from gradcore.derive import Multilinear, sum_to
 from gradcore.errors import GraphTypeError, ShapeError
-from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
+from gradcore.graph import Apply, Extent, Kernel, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import broadcast, clash
 from gradcore.graph.nodes import static_operand
 from gradcore.graph.op import Arg, Sample
-from gradcore.ops.broadcasting import extent_check, with_check
+from gradcore.graph.requirements import all_equal
+from gradcore.ops.broadcasting import aligned, extent_check, with_check
 
 
 def _outer(x: Variable, y: Variable) -> Variable:
@@ -31,6 +32,11 @@ def _dot_by_right(op: Op, ct: Variable, x: Variable, y: Variable) -> Variable:
     if x.ndim == 2:
         return op(x.T, ct)
     return ct * x if y.ndim == 1 else _outer(x, ct)
+
+
+def _inner(node: Apply, m: Extent, n: Extent) -> list[Requirement]:
+    x, y = node.inputs
+    return all_equal([m, n], f"{node.op} of {x} and {y}: the inner extents differ")
 
 
 @final
@@ -68,6 +74,10 @@ class Dot(Op):
         """Return the outer extents."""
         x, y = operands
         return (*x.shape[:-1], *y.shape[1:])
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The inner extents are equal."""
+        return _inner(node, operands[0].shape[-1], operands[1].shape[0])
 
     def reference(self, *arrays: Any) -> Any:
         """Return the product."""
@@ -123,6 +133,11 @@ class MatMul(Op):
         """Return the aligned stack and the outer extents."""
         x, y = operands
         return (*broadcast(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The stacks align, and the inner extents are equal."""
+        x, y = operands
+        return [*aligned(node, operands, core=2), *_inner(node, x.shape[-1], y.shape[-2])]
 
     def reference(self, *arrays: Any) -> Any:
         """Return the products."""

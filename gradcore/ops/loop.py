@@ -16,6 +16,7 @@ from gradcore.graph import (
     FunctionGraph,
     Op,
     Operand,
+    Requirement,
     Shape,
     TensorType,
     Variable,
@@ -24,6 +25,7 @@ from gradcore.graph import (
     substitute,
 )
 from gradcore.graph.nodes import as_variable, constant_extent
+from gradcore.graph.requirements import REACHES
 from gradcore.graph.traverse import infer_shapes
 
 Slots = tuple[Variable, ...]
@@ -138,6 +140,15 @@ class Loop(Op):
         length = UNKNOWN if self.until else operands[0].value
         stacks = [(length, *shape) for shape in self.step_shapes(node.inputs[1:], given)]
         return [*states, *stacks, ()] if self.until else [*states, *stacks]
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """There is a number of steps, and each sequence has an element for each."""
+        steps, given = operands[0].value, operands[1 : 1 + self.sequences]
+        few = f"{self} takes more steps than a sequence has elements"
+        return [
+            Requirement(REACHES, (steps, 0), f"{self} cannot take fewer than 0 steps", ScanError),
+            *(Requirement(REACHES, (x.shape[0], steps), few, ScanError) for x in given),
+        ]
 
     def step_shapes(
         self, inputs: Sequence[Variable] | None, operands: Sequence[Operand]

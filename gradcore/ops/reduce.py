@@ -15,9 +15,20 @@ import numpy as np
 
 from gradcore.derive import Flat, Forward, Linear, Reverse
 from gradcore.errors import GraphTypeError, GraphValueError
-from gradcore.graph import Derivative, Op, Operand, Shape, Variable, here
+from gradcore.graph import (
+    Apply,
+    Derivative,
+    Extent,
+    Op,
+    Operand,
+    Requirement,
+    Shape,
+    Variable,
+    here,
+)
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.requirements import REACHES
 from gradcore.graph.types import upcast
 from gradcore.language import LANGUAGE
 
@@ -99,6 +110,11 @@ def shifted(x: Variable, axis: int, first: int) -> Variable:
     return LANGUAGE["concatenate"]([head, x[(*before, slice(None, -1))]], axis)
 
 
+def _something(node: Apply, n: Extent) -> Requirement:
+    told = f"{node.op} of nothing: {node.inputs[0]} is empty"
+    return Requirement(REACHES, (n, 1), told, ValueError)
+
+
 @dataclass(frozen=True)
 class Reduction:
     """One way to reduce: its function, the dtype of its result, its derivative."""
@@ -177,6 +193,12 @@ class Reduce(Op):
         """Return the shape without the axes."""
         return without(operands[0].shape, self.axes)
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Of no elements there is no extreme."""
+        if REDUCTIONS[self.kind].empty:
+            return ()
+        return [_something(node, operands[0].shape[axis]) for axis in self.axes]
+
     def reference(self, *arrays: Any) -> Any:
         """Return the reduction."""
         (x,) = arrays
@@ -217,6 +239,10 @@ class ArgReduce(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape without the axis."""
         return without(operands[0].shape, (self.axis,))
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Of no elements there is no extreme."""
+        return [_something(node, operands[0].shape[self.axis])]
 
     def reference(self, *arrays: Any) -> Any:
         """Return the indices."""

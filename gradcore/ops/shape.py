@@ -14,11 +14,12 @@ import numpy as np
 
 from gradcore.derive import Disconnected, Linear, LinearInEach
 from gradcore.errors import GradcoreError, GraphTypeError, GraphValueError, ShapeError
-from gradcore.graph import Apply, Kernel, Op, Operand, Shape, Variable, here
+from gradcore.graph import Apply, Kernel, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, product
 from gradcore.graph.nodes import constant_extent, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.requirements import AGREE, HAS_SIZE, NONE_NEGATIVE, REACHES, all_equal
 from gradcore.language import LANGUAGE, define
 
 
@@ -208,6 +209,16 @@ class DimShuffle(Op):
         (x,) = operands
         return tuple(x.shape[a] if isinstance(a, int) else 1 for a in self.order)
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Axes left out have extent 1."""
+        (x,) = operands
+        told = f"cannot drop an axis of {node.inputs[0]} whose extent is not 1"
+        return [
+            Requirement(AGREE, (n, 1), f"{told}: axis {axis}")
+            for axis, n in enumerate(x.shape)
+            if axis not in self.order
+        ]
+
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read at the axes in the order of the operand."""
         (x,) = operands
@@ -284,6 +295,13 @@ class Reshape(Op):
         rest = product(tuple(n for n in values if not (isinstance(n, int) and n == -1)))
         left = _quotient(x.shape, rest)
         return tuple(left if isinstance(n, int) and n == -1 else n for n in values)
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The number of elements stays."""
+        x, *extents = operands
+        told = f"cannot reshape {node.inputs[0]}: the numbers of elements differ"
+        wanted = (n.value for n in extents)
+        return [Requirement(HAS_SIZE, (product(x.shape), *wanted), told)]
 
     def reference(self, *arrays: Any) -> Any:
         """Return a view, or a copy."""
@@ -371,6 +389,19 @@ class Alloc(Op):
             for axis, n in enumerate(wanted)
         )
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Extents are not negative, and are those of the value, which stretches where it is 1."""
+        value, *extents = operands
+        given = node.inputs[0]
+        lead = len(extents) - value.ndim
+        told = f"cannot broadcast {given} to a negative extent"
+        found = [Requirement(REACHES, (n.value, 0), told) for n in extents]
+        for axis, n in enumerate(given.type.shape):
+            if n != 1:
+                met = [value.shape[axis], extents[lead + axis].value]
+                found += all_equal(met, f"cannot broadcast {given} at axis {axis}: extents differ")
+        return found
+
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read at 0 along the axes that stretch."""
         value = operands[0]
@@ -453,6 +484,16 @@ class Join(Op):
             for axis in range(first.ndim)
         )
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The other extents are equal."""
+        given = ", ".join(map(str, node.inputs))
+        found: list[Requirement] = []
+        for axis in range(node.out.ndim):
+            if axis != self.axis:
+                told = f"cannot join {given} along axis {self.axis}: extents at axis {axis} differ"
+                found += all_equal([x.shape[axis] for x in operands], told)
+        return found
+
     def reference(self, *arrays: Any) -> Any:
         """Return the joined array."""
         try:
@@ -515,6 +556,20 @@ class SpecifyShape(Op):
         x, *extents = operands
         return tuple(agreed([n.value, m]) for n, m in zip(extents, x.shape, strict=True))
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The extents are as given."""
+        x, *extents = operands
+        return [
+            Requirement(
+                AGREE,
+                (m, n.value),
+                f"the extent of {node.inputs[0]} at axis {axis} is not as it must be: {self.why}",
+                self.error,
+            )
+            for axis, (m, n) in enumerate(zip(x.shape, extents, strict=True))
+            if not self.optional
+        ]
+
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read the tensor."""
         return operands[0](*at)
@@ -559,6 +614,20 @@ class Repeat(Op):
         """The extent along the axis depends on the counts."""
         x, _ = operands
         return tuple(UNKNOWN if axis == self.axis else n for axis, n in enumerate(x.shape))
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """There is a count for each element, and none is negative."""
+        x, counts = operands
+        told = f"cannot repeat {node.inputs[0]}: there must be a count for each element"
+        return [
+            *all_equal([x.shape[self.axis], counts.shape[0]], told),
+            Requirement(
+                NONE_NEGATIVE,
+                (node.inputs[1],),
+                f"cannot repeat an element of {node.inputs[0]} a negative number of times",
+                ValueError,
+            ),
+        ]
 
     def reference(self, *arrays: Any) -> Any:
         """Return the repeated elements."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from gradcore.backend import Kernels
-from gradcore.errors import AssertionFailedError, ShapeError
+from gradcore.errors import ShapeError
 from gradcore.execute import Runner
 from gradcore.graph import Apply, FunctionGraph, Variable
 from gradcore.ops.broadcasting import extent_check, with_check
@@ -354,7 +354,7 @@ def _make_assert(node: Apply) -> Function:
 
     def checked(x: Any, *conditions: Any) -> Any:
         if not all(bool((c != 0).all()) for c in conditions):
-            raise AssertionFailedError(op.message)
+            raise op.error(op.message)
         return x
 
     return checked

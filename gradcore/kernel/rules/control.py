@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradcore.errors import AssertionFailedError, ShapeError
+from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Op, Variable
 from gradcore.graph.extents import UNKNOWN
 from gradcore.kernel.ir import (
@@ -20,7 +20,7 @@ from gradcore.kernel.ir import (
     as_expr,
     call,
 )
-from gradcore.kernel.lowering import Failure, Lowering, by_element, named, rule
+from gradcore.kernel.lowering import Failure, Lowering, named, rule
 from gradcore.kernel.nests import Choice, Region
 from gradcore.kernel.rules.reduce import reduced
 from gradcore.kernel.values import Value, held
@@ -35,9 +35,24 @@ def check(low: Lowering, node: Apply) -> None:
     assert isinstance(op, Assert)
     for condition in node.inputs[1:]:
         value = low.value(condition)
-        holds = Load(reduced(low, "holds", "all", value, range(value.ndim), "bool"), ())
-        low.check(holds, [], lambda ns: AssertionFailedError(op.message, node.where))
-    by_element(low, node)
+        if value.ndim:
+            holds = Load(reduced(low, "holds", "all", value, range(value.ndim), "bool"), ())
+        else:
+            holds = truth(value)
+        low.check(holds, [], lambda ns: op.error(op.message))
+    x = low.value(node.inputs[0])
+    if low.read_once(node.inputs[0]) is node:
+        low.values[node.out] = x
+    else:
+        low.viewed(node.out, x.shape, x.read, [x])
+
+
+def truth(scalar: Value) -> Expr:
+    """Return whether a scalar is not zero."""
+    read = scalar.read(())
+    if read.dtype == "bool":
+        return read
+    return call(row("neq"), (read, Literal(0, read.dtype)), "bool")
 
 
 @rule(Op, Print)
@@ -113,10 +128,7 @@ def _choose(
     orelse: Callable[[], Sequence[Value]],
 ) -> None:
     """Let the outputs of ``node`` point to what one of two regions computes."""
-    given = low.value(node.inputs[0])
-    condition = given.read(())
-    if condition.dtype != "bool":
-        condition = call(row("neq"), (condition, Literal(0, condition.dtype)), "bool")
+    condition = truth(low.value(node.inputs[0]))
     outputs = [_chosen(low, v) for v in node.outputs]
     regions = [Region(low.block.path) for _ in range(2)]
     for region, compute in zip(regions, (then, orelse), strict=True):

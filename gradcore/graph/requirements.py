@@ -1,0 +1,108 @@
+"""What must hold for a node to compute: the third reading of what an op declares.
+
+A shape rule says what shapes outputs have *if* the operands fit; `Op.requires` says when they do.
+It is read over ints, over scalars of the graph, and by analyses with symbols of their own, as shape
+rules are.  Whoever takes a node out of a graph can tell from it which errors go with the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcore.errors import ShapeError
+from gradcore.graph.nodes import as_variable
+from gradcore.language import LANGUAGE
+
+
+@dataclass(frozen=True, eq=False)
+class Predicate:
+    """What is required of operands: its name, and the condition in the tensor language.
+
+    >>> import gradcore.tensor as T
+    >>> from gradcore import pp
+    >>> pp(AGREE.condition(*T.lscalars("m", "n")))
+    '(m == n)'
+    """
+
+    name: str
+    condition: Callable[..., Any]
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+def _within(index: Any, n: Any) -> Any:
+    at = LANGUAGE["cast"](as_variable(index), "int64")
+    return LANGUAGE["all"]((at >= -n) & (at < n))
+
+
+def _has_size(size: Any, *extents: Any) -> Any:
+    """Reshaping: -1 stands for what is left, which must be whole."""
+    told = [n for n in extents if not (isinstance(n, int) and n == -1)]
+    count: Any = 1
+    for n in told:
+        count = count * n
+    if len(told) == len(extents):
+        good = LANGUAGE["eq"](count, size)
+    else:
+        good = (count >= 1) & LANGUAGE["eq"](size % LANGUAGE["maximum"](count, 1), 0)
+    for n in told:
+        good = good & (as_variable(n) >= 0)
+    return good
+
+
+def _equal(m: Any, n: Any) -> Any:
+    return LANGUAGE["eq"](m, n)
+
+
+def _at_least(m: Any, n: Any) -> Any:
+    return LANGUAGE["ge"](m, n)
+
+
+def _all_hold(x: Any) -> Any:
+    return LANGUAGE["all"](x)
+
+
+def _none_negative(x: Any) -> Any:
+    return LANGUAGE["all"](LANGUAGE["ge"](x, 0))
+
+
+def _not_zero(n: Any) -> Any:
+    return LANGUAGE["neq"](n, 0)
+
+
+AGREE = Predicate("equal", _equal)
+REACHES = Predicate("at least", _at_least)
+WITHIN = Predicate("in bounds", _within)
+HAS_SIZE = Predicate("of the size", _has_size)
+NOT_ZERO = Predicate("not zero", _not_zero)
+NONE_NEGATIVE = Predicate("none negative", _none_negative)
+ALL_HOLD = Predicate("all true", _all_hold)
+
+
+@dataclass(frozen=True, eq=False)
+class Requirement:
+    """That ``predicate`` holds of ``operands``; else ``error(message)`` is raised.
+
+    operands : extents (ints, scalars of the graph, symbols) or, for elements, variables.
+    """
+
+    predicate: Predicate
+    operands: tuple[Any, ...]
+    message: str
+    error: type[Exception] = ShapeError
+
+    @property
+    def condition(self) -> Any:
+        """The condition, as a variable, where the operands are such."""
+        return self.predicate.condition(*self.operands)
+
+
+def all_equal(
+    extents: Sequence[Any], message: str, error: type[Exception] = ShapeError
+) -> list[Requirement]:
+    """Return the requirements that extents be equal."""
+    return [Requirement(AGREE, (extents[0], n), message, error) for n in extents[1:]]

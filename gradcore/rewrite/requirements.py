@@ -1,0 +1,472 @@
+"""What the plain graph requires is still checked when it has been rewritten.
+
+Rules replace nodes by others that compute the same; what the nodes *required* (`Op.requires`:
+extents that agree, indices in bounds, assertions) would go with them.  So both graphs are read
+once, before and after: what the first requires and the second does not imply becomes a condition,
+and an `Assert` around an output raises the error that the node would have raised, with its line.
+
+The decision: no rule has to think of errors, a plugin's neither, and nothing is checked twice.
+Extents are compared as symbols, which costs little; only what is left then is built as a
+condition, brought to the normal form by the stages themselves, and compared once more.
+Rejected: a check beside every rule, which each new rule would forget; keeping dead nodes, which
+computes what nobody reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import combinations
+from typing import Any, TypeAlias
+
+from gradcore.errors import Location, ScanError
+from gradcore.graph import (
+    UNKNOWN,
+    Apply,
+    Constant,
+    FunctionGraph,
+    Operand,
+    Requirement,
+    Variable,
+    on_behalf_of,
+    substitute,
+)
+from gradcore.graph.extents import product
+from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
+from gradcore.graph.requirements import AGREE, HAS_SIZE, REACHES, WITHIN
+from gradcore.language import LANGUAGE
+from gradcore.ops.control import Assert, Conditional, IfElse
+from gradcore.ops.create import Arange
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.index import Slot, Subtensor
+from gradcore.ops.scalars import minimum, switch
+from gradcore.ops.scan import Scan
+from gradcore.rewrite.branches import enclose_branches
+from gradcore.rewrite.engine import Group, Pass, Rewriter, Stage, Trace
+from gradcore.rewrite.symbols import Number, Symbol, Symbols, ValueNumber, not_negative, varies
+
+Guards: TypeAlias = tuple[Any, ...]
+"""Under what something runs at all: which branch is taken, which loop has steps."""
+
+
+# where nodes stand ------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """A graph inside of a node: a branch of a conditional, or the body of a loop.
+
+    outer : the scope of the node; None: the graph itself.
+    branch : which graph of a conditional it is; None: a body.
+    """
+
+    outer: Scope | None
+    node: Apply
+    branch: int | None
+
+    def outside(self, condition: Variable, varies: bool) -> Variable:
+        """Return that ``condition``, on variables in here, holds whenever it is asked."""
+        if self.branch is not None:
+            return self._in_branch(condition)
+        return self._in_each_step(condition) if varies else self._in_any_step(condition)
+
+    def _in_branch(self, condition: Variable) -> Variable:
+        graph = self.node.op.graphs[self.branch or 0]
+        chosen, *operands = self.node.inputs
+        (told,) = substitute([condition], dict(zip(graph.inputs, operands, strict=True)))
+        branches = (told, Constant(True)) if self.branch == 0 else (Constant(True), told)
+        return IfElse(1)(chosen, *branches)
+
+    def _in_any_step(self, condition: Variable) -> Variable:
+        """The condition is the same at each step: elements are as long as the first."""
+        op, (steps, *inputs) = self.node.op, self.node.inputs
+        assert isinstance(op, Scan)
+        given = op.parts(inputs)
+        shaped = (*(x[0] for x in given.sequences), *given.states, *given.constants)
+        (told,) = substitute([condition], dict(zip(op.body.inputs, shaped, strict=True)))
+        return IfElse(1)(LANGUAGE["gt"](steps, 0), told, Constant(True))
+
+    def _in_each_step(self, condition: Variable) -> Variable:
+        op = self.node.op
+        assert isinstance(op, Scan)
+        results = op.results(op.body.outputs)
+        until = () if results.condition is None else (results.condition,)
+        body = FunctionGraph(op.body.inputs, (*results.states, condition, *until))
+        outputs = op.with_graphs(body).make_node(*self.node.inputs).outputs
+        return LANGUAGE["all"](outputs[op.states])
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """Something required, as symbols.
+
+    what : the predicate and its operands; those that are arrays, by number.
+    requirement : returns what is required, on variables of its scope.
+    """
+
+    what: tuple[Any, ...]
+    guards: Guards
+    scope: Scope | None
+    where: Location | None
+    requirement: Callable[[], Requirement]
+
+    @property
+    def varies(self) -> bool:
+        """Whether it may hold in one step of a loop and not in another."""
+        guarding = (n for guard in self.guards for n in guard)
+        return any(map(varies, (*self.what[1:], *guarding)))
+
+    def condition(self) -> Variable:
+        """Return it on variables of the whole graph."""
+        with on_behalf_of(self.where):
+            told: Variable = self.requirement().condition
+            scope = self.scope
+            while scope is not None:
+                told = scope.outside(told, self.varies)
+                scope = scope.outer
+        return told
+
+
+# what is known ----------------------------------------------------------------------------------
+@lru_cache(maxsize=4096)
+def _among(guards: Guards) -> tuple[Guards, ...]:
+    """Return all selections of guards, the fewest first: what holds under fewer holds here."""
+    return tuple(chosen for size in range(len(guards) + 1) for chosen in combinations(guards, size))
+
+
+class Facts:
+    """What is known to hold, and under which guards."""
+
+    def __init__(self) -> None:
+        self._same: dict[Guards, dict[Number, Number]] = {}
+        self._held: dict[Guards, set[tuple[Any, ...]]] = {}
+
+    def best(self, n: Any, guards: Guards) -> Any:
+        """Return the number that stands for all that are equal to ``n``."""
+        if not self._same:
+            return n
+        tables = [same for g in _among(guards) if (same := self._same.get(g)) is not None]
+        found = n
+        while isinstance(found, Symbol):
+            following = next((same[found] for same in tables if found in same), None)
+            if following is None:
+                break
+            found = following
+        return found
+
+    def implies(self, claim: Claim) -> bool:
+        """Return whether a claim is known to hold."""
+        predicate, *operands = claim.what
+        told = [self.best(n, claim.guards) for n in operands]
+        if _holds(predicate, told):
+            return True
+        return any(
+            (predicate, *told) in held
+            for g in _among(claim.guards)
+            if (held := self._held.get(g)) is not None
+        )
+
+    def note(self, claim: Claim) -> None:
+        """Take a claim to hold from here on."""
+        predicate, *operands = claim.what
+        told = [self.best(n, claim.guards) for n in operands]
+        if predicate is AGREE:
+            old, new = sorted(told, key=_simplicity, reverse=True)
+            if old is not new and isinstance(old, Symbol):
+                self._same.setdefault(claim.guards, {})[old] = new
+            return
+        self._held.setdefault(claim.guards, set()).add((predicate, *told))
+
+
+def _simplicity(n: Any) -> tuple[int, int]:
+    """Return what orders numbers: ints before symbols, those that were made first before others."""
+    if isinstance(n, Symbol):
+        return 1 + bool(n.formula), n.place
+    return 0, int(n)
+
+
+def _holds(predicate: Any, operands: Sequence[Any]) -> bool:
+    """Return whether a predicate is known to hold of numbers."""
+    if predicate is WITHIN:
+        k, n = operands
+        if isinstance(k, ValueNumber):
+            return k.below is not None and _reaches(n, k.below)
+        return isinstance(k, int) and isinstance(n, int) and -n <= k < n
+    if predicate is HAS_SIZE:
+        size, *extents = operands
+        return all(map(not_negative, extents)) and product(tuple(extents)) == size
+    if predicate is AGREE:
+        m, n = operands
+        return bool(m == n)
+    return predicate is REACHES and _reaches(*operands)
+
+
+def _reaches(m: Any, n: Any) -> bool:
+    """Return whether ``m >= n`` is known."""
+    if m is n:
+        return True
+    if isinstance(n, int):
+        return m >= n if isinstance(m, int) else n <= 0 and not_negative(m)
+    return bool(n.formula) and n.formula[0] is minimum and any(m is x for x in n.formula[1])
+
+
+# reading ----------------------------------------------------------------------------------------
+class Reader:
+    """Reads what a graph requires.
+
+    symbols : what extents and values are told in.
+    claim : what is called with each claim, in the order in which nodes run.
+    """
+
+    def __init__(self, symbols: Symbols, facts: Facts, claim: Callable[[Claim], None]) -> None:
+        self.symbols = symbols
+        self.facts = facts
+        self.claim = claim
+        self.operands: dict[Variable, Operand] = {}
+        self.numbers: dict[Variable, ValueNumber] = {}
+
+    def read(self, graph: FunctionGraph) -> None:
+        """Read a whole graph."""
+        for v in graph.inputs:
+            number = self.symbols.value(("input", v), False)
+            self._give(v, number, (UNKNOWN,) * v.ndim)
+        self._read(graph.nodes, None, ())
+
+    def _read(self, nodes: Sequence[Apply], scope: Scope | None, guards: Guards) -> None:
+        for node in nodes:
+            operands = [self._operand(v) for v in node.inputs]
+            if isinstance(node.op, Conditional):
+                self._conditional(node, scope, guards)
+            elif isinstance(node.op, IfElse):
+                branches = node.inputs[1:]
+                n = len(node.outputs)
+                self._choose(node, branches[:n], branches[n:], guards)
+            else:
+                self._require(node, operands, scope, guards)
+                if isinstance(node.op, Scan):
+                    self._loop(node, operands, scope, guards)
+                else:
+                    self._compute(node, operands)
+
+    # operands -----------------------------------------------------------------------------------
+    def _operand(self, v: Variable) -> Operand:
+        """Return what is known of a variable that has been read, or is a constant."""
+        found = self.operands.get(v)
+        if found is None:
+            assert isinstance(v, Constant)
+            data = v.data
+            told = data.tobytes() if data.nbytes <= 1024 else id(data)
+            self.numbers[v] = self.symbols.value((data.dtype, data.shape, told), False)
+            value = constant_extent(v)
+            found = Operand(data.shape, UNKNOWN if value is None else value)
+            self.operands[v] = found
+        return found
+
+    def _give(
+        self, v: Variable, number: ValueNumber, shape: Sequence[Any], value: Any = UNKNOWN
+    ) -> None:
+        """Note what is known of a variable; what is not gets a symbol of its own."""
+        self.numbers[v] = number
+        extents = tuple(
+            known if known is not None else n if n is not UNKNOWN else self._extent(number, axis)
+            for axis, (n, known) in enumerate(zip(shape, v.type.shape, strict=True))
+        )
+        if value is UNKNOWN and not extents and v.type.is_discrete:
+            positive = number.below is not None or v.type.dtype[0] in "bu"
+            value = self.symbols.leaf(("value", number), positive, number.varies)
+        self.operands[v] = Operand(extents, value)
+
+    def _extent(self, number: ValueNumber, axis: int) -> Symbol:
+        return self.symbols.leaf(("extent", number, axis), True, number.varies)
+
+    # nodes --------------------------------------------------------------------------------------
+    def _require(
+        self, node: Apply, operands: Sequence[Operand], scope: Scope | None, guards: Guards
+    ) -> None:
+        """Tell what ``node`` requires."""
+        op = node.op
+        if isinstance(op, Elementwise) and all(x.shape == operands[0].shape for x in operands):
+            return
+        for k, requirement in enumerate(op.requires(node, operands)):
+            told = map(self._told, requirement.operands)
+            what = (requirement.predicate, *told)
+            again = partial(_required, node, k)
+            self.claim(Claim(what, guards, scope, node.where, again))
+
+    def _told(self, operand: Any) -> Any:
+        """Return an operand of a requirement as a number or a value number."""
+        if not isinstance(operand, Variable):
+            return operand
+        known = constant_extent(operand)
+        return self.numbers[operand] if known is None else known
+
+    def _compute(self, node: Apply, operands: Sequence[Operand]) -> None:
+        """Note what is known of the outputs of ``node``."""
+        op = node.op
+        given = [self.numbers[v] for v in node.inputs]
+        changing = any(n.varies for n in given)
+        below = self._below(node, operands)
+        shapes = op.symbolic_shapes(node, operands)
+        value = op.value(node, operands)
+        if value is UNKNOWN and isinstance(op, Elementwise) and _is_extent(node):
+            value = self.symbols.computed(op, tuple(x.value for x in operands))
+        for output, shape in zip(node.outputs, shapes, strict=True):
+            number = self.symbols.value((op, *given, output.index), changing, below)
+            self._give(output, number, shape, value)
+
+    def _below(self, node: Apply, operands: Sequence[Operand]) -> Any:
+        """Return what the elements of an output are below, if they are numbers of a range."""
+        if isinstance(node.op, Arange):
+            return operands[0].value
+        if isinstance(node.op, Subtensor) and Slot.ARRAY not in node.op.pattern:
+            return self.numbers[node.inputs[0]].below
+        return None
+
+    # graphs inside ------------------------------------------------------------------------------
+    def _same(self, inner: Sequence[Variable], outer: Sequence[Variable]) -> None:
+        """Let variables of a graph inside be those outside."""
+        for v, x in zip(inner, outer, strict=True):
+            operand = self._operand(x)
+            self._give(v, self.numbers[x], operand.shape, operand.value)
+
+    def _conditional(self, node: Apply, scope: Scope | None, guards: Guards) -> None:
+        chosen, *given = node.inputs
+        for branch, graph in enumerate(node.op.graphs):
+            self._same(graph.inputs, given)
+            taken = ("branch", self.numbers[chosen], branch)
+            self._read(graph.nodes, Scope(scope, node, branch), (*guards, taken))
+        then, orelse = node.op.graphs
+        self._choose(node, then.outputs, orelse.outputs, guards)
+
+    def _choose(
+        self, node: Apply, then: Sequence[Variable], orelse: Sequence[Variable], guards: Guards
+    ) -> None:
+        """Note what is known of outputs that are one of two."""
+        chosen = self.numbers[node.inputs[0]]
+        condition = self.symbols.leaf(("value", chosen), True, chosen.varies)
+        for output, a, b in zip(node.outputs, then, orelse, strict=True):
+            extents = zip(self._operand(a).shape, self._operand(b).shape, strict=True)
+            shape = [
+                self.symbols.computed(
+                    switch, (condition, *(self.facts.best(n, guards) for n in pair))
+                )
+                for pair in extents
+            ]
+            numbers = chosen, self.numbers[a], self.numbers[b]
+            changing = any(n.varies for n in numbers)
+            self._give(output, self.symbols.value(("choice", *numbers), changing), shape)
+
+    def _loop(
+        self, node: Apply, operands: Sequence[Operand], scope: Scope | None, guards: Guards
+    ) -> None:
+        op = node.op
+        assert isinstance(op, Scan)
+        steps = operands[0].value
+        given, inner = op.parts(node.inputs[1:]), op.parts(op.body.inputs)
+        for v, x in zip(inner.sequences, given.sequences, strict=True):
+            whole = self.numbers[x]
+            element = self.symbols.value(("element", whole), True, whole.below)
+            self._give(v, element, self._operand(x).shape[1:])
+        for v, x in zip(inner.states, given.states, strict=True):
+            state = self.symbols.value(("state", v, self.numbers[x]), True)
+            self._give(v, state, self._operand(x).shape)
+        self._same(inner.constants, given.constants)
+        running = (*guards, ("steps", steps))
+        body = Scope(scope, node, None)
+        self._read(op.body.nodes, body, running)
+        results, ends = op.results(op.body.outputs), op.results(node.outputs)
+        for v, new in zip(inner.states, results.states, strict=True):
+            for axis, pair in enumerate(zip(self._shape(v), self._shape(new), strict=True)):
+                again = partial(_kept_extent, op, v, new, axis)
+                self.claim(Claim((AGREE, *pair), running, body, node.where, again))
+        numbers = [self.numbers[v] for v in node.inputs]
+        changing = any(n.varies for n in numbers)
+        shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
+        length = UNKNOWN if op.until else steps
+        for v in results.stacks:
+            step = (UNKNOWN if varies(n) else n for n in self._shape(v))
+            shapes.append((length, *step))
+        shapes += [()] if ends.condition is not None else []
+        for output, shape in zip(node.outputs, shapes, strict=True):
+            number = self.symbols.value((op, *numbers, output.index), changing)
+            self._give(output, number, shape)
+
+    def _shape(self, v: Variable) -> tuple[Any, ...]:
+        return self._operand(v).shape
+
+
+def _is_extent(node: Apply) -> bool:
+    """Return whether a node is arithmetic on integers of 64 bits."""
+    return not node.out.ndim and all(
+        v.type.dtype == "int64" or constant_extent(v) is not None
+        for v in (*node.inputs, *node.outputs)
+    )
+
+
+def _required(node: Apply, k: int) -> Requirement:
+    """Return requirement ``k`` of a node, on variables."""
+    return node.op.requires(node, [symbolic_operand(v) for v in node.inputs])[k]
+
+
+def _kept_extent(op: Scan, state: Variable, new: Variable, axis: int) -> Requirement:
+    """Return that a state keeps its shape."""
+    extents = extents_of(state)[axis], extents_of(new)[axis]
+    return Requirement(AGREE, extents, f"{op}: a state changes its shape", ScanError)
+
+
+# keeping ----------------------------------------------------------------------------------------
+def keep_requirements(
+    plain: FunctionGraph, graph: FunctionGraph, stages: Sequence[Stage | Pass | Group]
+) -> FunctionGraph:
+    """Return ``graph``, which ``stages`` made of ``plain``, raising whatever that raises."""
+    if graph is plain or not graph.outputs:
+        return graph
+    symbols, facts = Symbols(), Facts()
+    implied: list[Claim] = []
+    lost: list[Claim] = []
+
+    def into(claims: list[Claim]) -> Callable[[Claim], None]:
+        def collect(claim: Claim) -> None:
+            if not facts.implies(claim):
+                claims.append(claim)
+                facts.note(claim)
+
+        return collect
+
+    for each, claims in ((graph, implied), (plain, lost)):
+        Reader(symbols, facts, into(claims)).read(enclose_branches.run(each, []))
+    if not lost:
+        return graph
+    predicates = {claim.what[0] for claim in lost}
+    known = [claim.condition() for claim in implied if claim.what[0] in predicates]
+    conditions = _normal([*known, *(c.condition() for c in lost)], graph, stages)
+    kept: dict[Variable, Claim] = {}
+    for claim, condition in zip(lost, conditions[len(known) :], strict=True):
+        true = isinstance(condition, Constant) and condition.data.all()
+        if not true and condition not in conditions[: len(known)]:
+            kept.setdefault(condition, claim)
+    return _asserting(graph, kept) if kept else graph
+
+
+def _normal(
+    conditions: Sequence[Variable], graph: FunctionGraph, stages: Sequence[Stage | Pass | Group]
+) -> tuple[Variable, ...]:
+    """Return conditions rewritten by the stages, equal ones being one variable."""
+    found = FunctionGraph(graph.inputs, tuple(conditions))
+    trace: Trace = []
+    for stage in stages:
+        found = stage.run(found, trace)
+    return Rewriter("requirements", (), trace).run(found).outputs
+
+
+def _asserting(graph: FunctionGraph, kept: Mapping[Variable, Claim]) -> FunctionGraph:
+    """Return ``graph`` with an assertion around the output of the lowest rank."""
+    joint = FunctionGraph(graph.inputs, (*graph.outputs, *kept))
+    merged = Rewriter("requirements", (), []).run(joint).outputs
+    outputs = list(merged[: len(graph.outputs)])
+    place = min(range(len(outputs)), key=lambda k: outputs[k].ndim)
+    for claim, condition in zip(kept.values(), merged[len(outputs) :], strict=True):
+        required = claim.requirement()
+        with on_behalf_of(claim.where):
+            check = Assert(required.message, required.error)
+            outputs[place] = check(outputs[place], condition)
+    return FunctionGraph(graph.inputs, tuple(outputs))

@@ -1,0 +1,160 @@
+"""Extents as symbols: shape rules read without building a graph.
+
+Equal expressions are one object, so that two readings of shape rules, such as those of a graph
+before and after it is rewritten, can be compared by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradcore.language import Operators
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.scalars import add, int_div, maximum, minimum, mul, sub, switch
+
+
+class Symbol(Operators):
+    """An extent, or the value of an integer scalar.
+
+    place : in which order it was made.
+    formula : the row and the operands that it is computed by, if it is.
+    not_negative : whether it is known not to be negative.
+    varies : whether it may differ from step to step of a loop.
+    """
+
+    __slots__ = ("formula", "not_negative", "place", "table", "varies")
+
+    def __init__(
+        self, table: Symbols, formula: tuple[Any, ...], not_negative: bool, varies: bool
+    ) -> None:
+        self.table = table
+        self.place = len(table)
+        self.formula = formula
+        self.not_negative = not_negative
+        self.varies = varies
+
+    def apply(self, op: Any, arguments: tuple[Any, ...]) -> Number:
+        """Return the one symbol for this expression, or what it is by a law of arithmetic."""
+        return self.table.computed(op, arguments)
+
+
+Number: TypeAlias = int | Symbol
+
+
+def not_negative(n: Any) -> bool:
+    """Return whether an extent is known not to be negative."""
+    return n.not_negative if isinstance(n, Symbol) else n >= 0
+
+
+def varies(n: Any) -> bool:
+    """Return whether a number may differ from step to step of a loop."""
+    return isinstance(n, (Symbol, ValueNumber)) and n.varies
+
+
+@dataclass(frozen=True, eq=False)
+class ValueNumber:
+    """The value of a variable, whatever it is: variables that are computed alike have one.
+
+    varies : whether it may differ from step to step of a loop.
+    below : what its elements, none of them negative, are less than, if that is known.
+    """
+
+    varies: bool
+    below: Any = None
+
+
+class Symbols:
+    """The symbols and the value numbers that there are."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Symbol] = {}
+        self._values: dict[Hashable, ValueNumber] = {}
+
+    def value(self, key: Hashable, varies: bool, below: Any = None) -> ValueNumber:
+        """Return the value number of what ``key`` says how to compute."""
+        found = self._values.get(key)
+        if found is None:
+            found = self._values[key] = ValueNumber(varies, below)
+        return found
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._known)
+
+    def leaf(self, key: Hashable, not_negative: bool, varies: bool) -> Symbol:
+        """Return the symbol for something that is not computed from others."""
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Symbol(self, (), not_negative, varies)
+        return found
+
+    def computed(self, op: Any, arguments: tuple[Any, ...]) -> Number:
+        """Return ``op(*arguments)``."""
+        if not isinstance(op, Elementwise):
+            raise TypeError(f"a shape rule is arithmetic on extents: {op} is not")
+        simple = _simplified(op, arguments)
+        if simple is not None:
+            return simple
+        if op in (add, mul):
+            arguments = tuple(sorted(_flat(op, arguments), key=_place))
+        key = (op, arguments)
+        found = self._known.get(key)
+        if found is None:
+            same_sign = op in (add, mul, minimum, int_div) and all(map(not_negative, arguments))
+            found = self._known[key] = Symbol(
+                self,
+                key,
+                same_sign
+                or (op is maximum and any(map(not_negative, arguments)))
+                or (op is switch and all(map(not_negative, arguments[1:]))),
+                any(map(varies, arguments)),
+            )
+        return found
+
+
+LONGEST = 16
+"""Up to how many operands a sum or product is seen as one, whatever its order."""
+
+
+def _flat(op: Elementwise, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the operands of a sum or product, those of its operands of the same kind in place."""
+    found: list[Any] = []
+    for x in arguments:
+        formula = x.formula if isinstance(x, Symbol) else ()
+        found += formula[1] if formula and formula[0] is op else [x]
+    return tuple(found) if len(found) <= LONGEST else arguments
+
+
+def _place(n: Any) -> tuple[bool, int]:
+    return (True, n.place) if isinstance(n, Symbol) else (False, int(n))
+
+
+def _simplified(op: Elementwise, arguments: tuple[Any, ...]) -> Number | None:
+    """Return what ``op(*arguments)`` is, where that is known or an argument."""
+    if not any(isinstance(n, Symbol) for n in arguments):
+        with np.errstate(all="ignore"):
+            return op.numpy(*map(np.int64, arguments)).item()
+    if op is switch:
+        condition, *branches = arguments
+        if not isinstance(condition, Symbol):
+            return branches[0 if condition else 1]
+        return branches[0] if branches[0] is branches[1] else None
+    if op in (minimum, maximum) and arguments[0] is arguments[1]:
+        return arguments[0]
+    if op is sub and arguments[0] is arguments[1]:
+        return 0
+    for k, n in enumerate(arguments):
+        if isinstance(n, Symbol):
+            continue
+        other = arguments[1 - k]
+        if n == 0 and (op is add or (op is sub and k)):
+            return other
+        if n == 1 and (op is mul or (op is int_div and k)):
+            return other
+        if n <= 0 and op is maximum and not_negative(other):
+            return other
+    return None
