@@ -82,6 +82,10 @@ class ShapeError(GradcoreError, ValueError):
     """Extents that must agree do not."""
 
 
+class ArraySizeError(GradcoreError, ValueError, MemoryError):
+    """An array would have more elements than any memory has; nothing was computed of it."""
+
+
 class NotScalarError(GradcoreError, TypeError):
     """The cost handed to ``grad`` is not a scalar."""
 

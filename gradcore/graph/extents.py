@@ -9,8 +9,11 @@ apart.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from gradcore.errors import ArraySizeError
 from gradcore.language import LANGUAGE, Operators
 
 
@@ -34,6 +37,19 @@ Extent: TypeAlias = Any
 """An int, `UNKNOWN`, or (read symbolically) an int64 scalar variable."""
 
 Shape: TypeAlias = tuple[Extent, ...]
+
+
+MOST = 2**60 - 1
+"""How many elements an array may have, an extent of 0 counting as 1: as NumPy bounds 8 bytes each.
+
+All that ops compute of the extents and indices of such an array fits 64 bits.
+"""
+
+
+def check_size(shape: Sequence[int]) -> None:
+    """Raise ArraySizeError if no array can have this shape."""
+    if math.prod(max(n, 1) for n in shape) > MOST:
+        raise ArraySizeError(f"an array of shape {tuple(shape)} is larger than any memory")
 
 
 class Operand:

@@ -180,7 +180,7 @@ ZERO, ONE = integer(0), integer(1)
 
 def as_expr(value: Any) -> Expr:
     """Return an extent (an int or an expression) as an expression."""
-    return value if isinstance(value, Expr) else integer(int(value))
+    return value if isinstance(value, Expr) else integer(max(min(int(value), 2**63 - 1), -(2**63)))
 
 
 def extent_of(value: Expr) -> Any:
@@ -352,6 +352,16 @@ def cast(x: Expr, dtype: str) -> Expr:
         with np.errstate(all="ignore"):
             return Literal(np.asarray(x.value, x.dtype).astype(dtype).item(), dtype)
     return call(row(f"cast_{dtype}"), (x,), dtype)
+
+
+def as_index(x: Expr) -> Expr:
+    """Return an integer in int64: as an extent or index it is what it is, or too large as well."""
+    if x.dtype != "uint64":
+        return cast(x, "int64")
+    largest = Literal(2**63 - 1, "uint64")
+    if isinstance(x, Literal):
+        return integer(min(x.value, largest.value))
+    return cast(call(row("minimum"), (x, largest), "uint64"), "int64")
 
 
 def product(extents: Sequence[Expr]) -> Expr:

@@ -13,11 +13,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.errors import GradcoreError
+from gradcore.errors import ArraySizeError, GradcoreError
 from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
-from gradcore.graph.extents import UNKNOWN
+from gradcore.graph.extents import UNKNOWN, Shape
+from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
+from gradcore.graph.traverse import toposort
+from gradcore.kernel.bounds import REAL, Bounds, addressable
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -31,8 +34,10 @@ from gradcore.kernel.ir import (
     Store,
     Symbol,
     as_expr,
+    as_index,
     call,
     cast,
+    extent_of,
     parts,
 )
 from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
@@ -61,6 +66,7 @@ class Lowering:
         self.graph = graph
         self.fallback = fallback
         self.layout = Layout()
+        self.bounds = Bounds(best=self.layout.extents.best)
         self.block = self.layout.root
         self.entry = Block()
         self.values: dict[Variable, Value] = {}
@@ -119,6 +125,7 @@ class Lowering:
                 self._at_entry.add(extent)
             shape.append(extent)
         buffer = Buffer(name, variable.dtype, shape, "input", position)
+        self.bounds.fit(shape, REAL)
         if not shape:
             self._at_entry.add(buffer)
         self.inputs.append(buffer)
@@ -126,16 +133,32 @@ class Lowering:
 
     def shapes(self, node: Apply) -> list[tuple[Expr, ...]]:
         """Return the shapes of the outputs of ``node``, by the rule of its op."""
-        operands = [self.value(v).operand for v in node.inputs]
         found: list[tuple[Expr, ...]] = []
-        for shape, output in zip(
-            node.op.symbolic_shapes(node, operands), node.outputs, strict=True
-        ):
+        for shape, output in zip(self.told(node), node.outputs, strict=True):
             extents: list[Expr] = []
             for n, known in zip(shape, output.type.shape, strict=True):
                 extents.append(self.extent(known if n is UNKNOWN and known is not None else n))
             found.append(tuple(extents))
         return found
+
+    def told(self, node: Apply) -> Sequence[Shape]:
+        """Return what the rule of its op says of the shapes of the outputs of ``node``.
+
+        What Theano's ``infer_shape`` makes of variables of the graph is lowered as part of it.
+        """
+        if type(node.op).infer_shape is Op.infer_shape:
+            return node.op.symbolic_shapes(node, [self.value(v).operand for v in node.inputs])
+        shapes = node.op.symbolic_shapes(node, [symbolic_operand(v) for v in node.inputs])
+        return [tuple(map(self._lowered, shape)) for shape in shapes]
+
+    def _lowered(self, n: Any) -> Any:
+        """Return an extent that may be a variable as an int, an expression, or `UNKNOWN`."""
+        if not isinstance(n, Variable):
+            return n
+        for node in toposort([n], stop=self.values.keys()):
+            with self.of(node):
+                self.rule(node)(self, node)
+        return extent_of(as_index(self.value(n).read(())))
 
     def extent(self, n: Any) -> Expr:
         """Return an extent as the expression that stands for all equal ones."""
@@ -146,8 +169,14 @@ class Lowering:
     # placing ------------------------------------------------------------------------------------
     def new(self, name: str, dtype: str, shape: Sequence[Expr]) -> Buffer:
         """Return a new buffer."""
+        self.sized(shape)
+        return self.buffer(name, dtype, shape)
+
+    def buffer(self, name: str, dtype: str, shape: Sequence[Expr]) -> Buffer:
+        """Return a new buffer of a shape that is checked elsewhere."""
         found = Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
         self._made_in[found] = self.block
+        self.layout.extents.note(found)
         return found
 
     def ranges(self, shape: Sequence[Expr], name: str = "i") -> tuple[list[Range], list[Expr]]:
@@ -220,6 +249,7 @@ class Lowering:
         of: Sequence[Value] = (),
     ) -> None:
         """Let the elements of ``variable`` be computed wherever they are read."""
+        self.sized(shape)
         depth = 1 + max((value.depth for value in of), default=0)
         if depth > DEEPEST:
             self.computed(variable, shape, element)
@@ -243,8 +273,8 @@ class Lowering:
         runs : whether the block runs at all, where that can be told.
         """
         self.runs.append(runs)
-        outer = self.block
-        self.block = block
+        outer, bounds = self.block, self.bounds
+        self.block, self.bounds = block, bounds.copy()
         self._stored.append({})
         self._done.append(set())
         with self.layout.extents.within():
@@ -252,7 +282,7 @@ class Lowering:
         self._stored.pop()
         self._done.pop()
         self.runs.pop()
-        self.block = outer
+        self.block, self.bounds = outer, bounds
 
     # checks -------------------------------------------------------------------------------------
     def once(self, what: Hashable) -> bool:
@@ -311,6 +341,14 @@ class Lowering:
             self.layout.put(self.entry, Plain(statement, defines=True))
         else:
             self.put(statement, defines=True)
+
+    def sized(self, shape: Sequence[Expr]) -> None:
+        """Check that an array of this shape can be; nothing computed of it overflows then."""
+        if self.bounds.fits(shape):
+            return
+        given = [self.layout.extents.best(n) for n in shape]
+        self.check(addressable(given), given, _too_large)
+        self.bounds.fit(given)
 
     def equal(self, extents: Sequence[Expr], failure: Failure) -> None:
         """Check that extents are equal; they are known to be, from here on."""
@@ -414,6 +452,10 @@ def in_time(graph: FunctionGraph) -> list[Apply]:
 def is_arithmetic(op: Op) -> bool:
     """Return whether a row is a few instructions."""
     return isinstance(op, Elementwise) and "@" not in str(op.code) and op.code is not None
+
+
+def _too_large(shape: Sequence[int]) -> Exception:
+    return ArraySizeError(f"an array of shape {tuple(shape)} is larger than any memory")
 
 
 def _explained(failure: Failure, node: Apply) -> Failure:

@@ -42,6 +42,7 @@ from gradcore.kernel.ir import (
     Strided,
     Symbol,
     loads,
+    parts,
 )
 
 LARGEST = 120
@@ -186,6 +187,19 @@ class Extents:
     def __init__(self) -> None:
         self._same: dict[Expr, Expr] = {}
         self._log: list[Expr] = []
+        self._depth = 0
+        self._made: dict[Symbol | Buffer, int] = {}
+
+    def note(self, *made: Symbol | Buffer) -> None:
+        """Note what is made here: outside of this part of the program it tells nothing."""
+        if self._depth:
+            self._made.update(dict.fromkeys(made, self._depth))
+
+    def _rank(self, extent: Expr) -> tuple[int, int]:
+        """Return how far inside an extent is known first, and how complex it is."""
+        used = (x.buffer.root if isinstance(x, Load) else x for x in parts(extent))
+        depths = (self._made.get(x, 0) for x in used if isinstance(x, (Symbol, Buffer)))
+        return max(depths, default=0), _complexity(extent)
 
     def best(self, extent: Expr) -> Expr:
         """Return the expression that stands for all that are equal to ``extent``."""
@@ -199,11 +213,11 @@ class Extents:
         return a is b or self.best(a) == self.best(b)
 
     def unite(self, a: Expr, b: Expr) -> None:
-        """Note that two extents are equal; the simpler one stands for both."""
+        """Note that two extents are equal; the one known in more places, or simpler, stays."""
         a, b = self.best(a), self.best(b)
         if a == b:
             return
-        old, new = (a, b) if _complexity(b) < _complexity(a) else (b, a)
+        old, new = (a, b) if self._rank(b) < self._rank(a) else (b, a)
         self._same[old] = new
         self._log.append(old)
 
@@ -211,7 +225,9 @@ class Extents:
     def within(self) -> Generator[None]:
         """Forget, at the end, what was noted inside."""
         start = len(self._log)
+        self._depth += 1
         yield
+        self._depth -= 1
         while len(self._log) > start:
             del self._same[self._log.pop()]
 
@@ -495,6 +511,13 @@ class Layout:
         number = len(block.items)
         block.items.append(item)
         block.note(number, item.reads, item.writes)
+        match item:
+            case Plain(Let(symbol, _, True)):
+                self.extents.note(symbol)
+            case Plain(Callback(_, _, _, extents)):
+                self.extents.note(*(symbol for symbols in extents for symbol in symbols))
+            case _:
+                pass
         if item.defines:
             block.barrier = number + 1
         if isinstance(item, Plain):

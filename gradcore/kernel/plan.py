@@ -306,8 +306,12 @@ class _Planner:
                     return None
                 return Point(pointer, self.seen(buffer), self.index(index))
             case Matmul(out, x, y, accumulate):
+                if out.buffer.root in self.dead:
+                    return None
                 return Matmul(self.part(out), self.part(x), self.part(y), accumulate)
             case Library(name, scalars, reads, writes):
+                if self.dead.issuperset(buffer.root for buffer in writes):
+                    return None
                 return Library(name, self.index(scalars), tuple(map(self.seen, reads)), writes)
             case Callback(which, reads, writes, extents):
                 return Callback(which, tuple(map(self.seen, reads)), writes, extents)

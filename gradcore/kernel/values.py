@@ -18,6 +18,7 @@ from gradcore.kernel.ir import (
     Load,
     Strided,
     Symbol,
+    as_index,
     extent_of,
 )
 
@@ -68,7 +69,7 @@ class Value:
         if self.elements is not None:
             value = tuple(map(extent_of, self.elements))
         elif not self.shape and (self.dtype == "bool" or "int" in self.dtype):
-            value = extent_of(self.read(()))
+            value = extent_of(as_index(self.read(())))
         return Operand(tuple(map(extent_of, self.shape)), value)
 
 

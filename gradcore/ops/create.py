@@ -11,7 +11,7 @@ import numpy as np
 from gradcore.derive import Disconnected
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Apply, Op, Operand, Shape, Variable, here
-from gradcore.graph.extents import larger
+from gradcore.graph.extents import check_size, larger
 from gradcore.graph.op import Arg, Sample
 
 
@@ -51,4 +51,6 @@ class Arange(Op):
 
     def reference(self, *arrays: Any) -> Any:
         """Return the integers."""
-        return np.arange(int(arrays[0]), dtype="int64")
+        n = int(arrays[0])
+        check_size((n,))
+        return np.arange(n, dtype="int64")

@@ -33,7 +33,7 @@ from gradcore.graph import (
     here,
     upcast,
 )
-from gradcore.graph.extents import broadcast, choose, larger, smaller
+from gradcore.graph.extents import MOST, broadcast, choose, larger, smaller
 from gradcore.graph.nodes import as_variable, constant_extent, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
@@ -98,7 +98,7 @@ def filled(pattern: Pattern, indices: Sequence[Any]) -> tuple[Any, ...]:
 # shapes -----------------------------------------------------------------------------------------
 def slice_extent(n: Extent, start: Extent, stop: Extent, step: Extent) -> Extent:
     """Return how many of ``n`` elements a slice takes; bounds may be None."""
-    step = 1 if step is None else step
+    step = 1 if step is None else _limited(step)
     if all(b is None or isinstance(b, int) for b in (start, stop)) and isinstance(step, int):
         if isinstance(n, int):
             return len(range(*slice(start, stop, step).indices(n)))
@@ -132,8 +132,14 @@ def _descending(n: Extent, start: Extent, stop: Extent, step: Extent) -> Extent:
 def _within(index: Extent, n: Extent, low: Extent, high: Extent) -> Extent:
     """Return ``index`` counted from the front, limited to ``low ... high``."""
     if isinstance(index, int):
+        index = _limited(index)
         return larger(n + index, low) if index < 0 else smaller(index, high)
     return choose(index < 0, larger(n + index, low), smaller(index, high))
+
+
+def _limited(number: Extent) -> Extent:
+    """Return a bound or a step that takes the same elements, and with which no sum overflows."""
+    return larger(smaller(number, MOST), -MOST)
 
 
 def indexed_shape(pattern: Pattern, x: Operand, indices: Sequence[Operand]) -> Shape:
@@ -217,6 +223,8 @@ def from_front(index: Any, n: Any) -> Any:
 def _slice_element(n: Any, start: Any, stop: Any, step: Any, k: Any) -> Any:
     """Return where element ``k`` of a slice is."""
     step = 1 if step is None else step
+    if isinstance(step, int):
+        step = _limited(step)
     up = 0 if start is None else _within(start, n, 0, n)
     if isinstance(step, int):
         if step > 0:

@@ -16,7 +16,7 @@ from gradcore.derive import Disconnected, Linear, LinearInEach
 from gradcore.errors import GradcoreError, GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
-from gradcore.graph.extents import UNKNOWN, agreed, product
+from gradcore.graph.extents import UNKNOWN, agreed, check_size, product
 from gradcore.graph.nodes import constant_extent, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, HAS_SIZE, NONE_NEGATIVE, REACHES, all_equal
@@ -311,7 +311,7 @@ class Reshape(Op):
             raise ShapeError(f"cannot reshape shape {x.shape} to {shape}: negative extents")
         try:
             return np.reshape(x, shape)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ShapeError(f"cannot reshape shape {x.shape} to {shape}") from None
 
 
@@ -413,6 +413,9 @@ class Alloc(Op):
         """Return a view."""
         value, *extents = arrays
         shape = tuple(map(int, extents))
+        if min(shape, default=0) < 0:
+            raise ShapeError(f"cannot broadcast to a negative extent: {shape}")
+        check_size(shape)
         try:
             return np.broadcast_to(value, shape)
         except ValueError:
@@ -631,7 +634,9 @@ class Repeat(Op):
 
     def reference(self, *arrays: Any) -> Any:
         """Return the repeated elements."""
-        return np.repeat(*arrays, axis=self.axis)
+        x, counts = arrays
+        check_size((*x.shape[: self.axis], sum(counts.tolist()), *x.shape[self.axis + 1 :]))
+        return np.repeat(x, counts.astype("int64"), axis=self.axis)
 
 
 def _gather_back(op: Repeat, ct: Variable, x: Variable, counts: Variable) -> Variable:

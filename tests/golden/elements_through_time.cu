@@ -12,6 +12,8 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(0, (N_n1, v_n0))
     if not ((M_n1 == N_n1) | (not (M_n0 > 0))):
         raise d.failed(1, (M_n1, N_n1))
+    if not ((max(M_n0, 1)) <= ((1152921504606846975 // (max(N_n0, 1)) if (max(N_n0, 1)) else 0) // (max(M_n1, 1)) if (max(M_n1, 1)) else 0)):
+        raise d.failed(2, (M_n0, N_n0, M_n1))
     N_t_1 = N
     N_t_1_2 = N
     scan = d.output(0, "float64", (M_n0, N_n0, M_n1))

@@ -72,8 +72,10 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     if (!(f->n >= 0))
         return call->fail(call, 0, 1, (int64_t[]){(int64_t)f->n});
     f->state0_t_1 = 1.0;
+    if (!(f->n <= 1152921504606846975))
+        return call->fail(call, 1, 1, (int64_t[]){(int64_t)f->n});
     if (!(!(((-1) < ((int64_t)(0 - (uint64_t)f->n))) | ((-1) >= f->n))))
-        return call->fail(call, 1, 2, (int64_t[]){(int64_t)-1, (int64_t)f->n});
+        return call->fail(call, 2, 2, (int64_t[]){(int64_t)-1, (int64_t)f->n});
     f->g_state0_t_1 = 0.0;
     f->sum_x = 0.0;
     f->scan = call->allocate(call, f->n * (int64_t)sizeof(double));

@@ -5,8 +5,10 @@ def run(d, inputs, shapes, numbers):
     words = d.allocate(24)
     if not (numbers[1] >= 0):
         raise d.failed(0, (numbers[1],))
+    if not (numbers[1] <= 1152921504606846975):
+        raise d.failed(1, (numbers[1],))
     if not (not ((-1 < (-numbers[1])) | (-1 >= numbers[1]))):
-        raise d.failed(1, (-1, numbers[1]))
+        raise d.failed(2, (-1, numbers[1]))
     scan = d.allocate(numbers[1] * 8)
     inc_subtensor = d.allocate(numbers[1] * 8)
     d.launch("state0_t_1_kernel", d.grid(1, 1, 1), 0, numbers[1], words, words + 8, words + 16, numbers[1], x, scan)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Op, Variable
 from gradcore.graph.extents import UNKNOWN
+from gradcore.kernel.bounds import REAL
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -61,10 +62,11 @@ def in_python(low: Lowering, node: Apply) -> None:
     reads = [low.whole(low.value(v), named(v)) for v in node.inputs]
     writes: list[Buffer] = []
     extents: list[tuple[Symbol, ...]] = []
-    told = node.op.symbolic_shapes(node, [low.value(v).operand for v in node.inputs])
+    told = low.told(node)
     known: list[tuple[Expr, Expr, int]] = []
     for output, shape in zip(node.outputs, told, strict=True):
         symbols = tuple(Symbol(f"{named(output)}_n{axis}") for axis in range(output.ndim))
+        low.bounds.fit(symbols, REAL)
         found: list[Expr] = []
         for axis, (n, static) in enumerate(zip(shape, output.type.shape, strict=True)):
             if n is UNKNOWN and static is None:
@@ -141,7 +143,8 @@ def _choose(
                     low.put(Let(symbol, n, fresh=False))
                 low.put(Point(pointer, low.whole(value), (ZERO,) * value.ndim))
     low.put(Choice(condition, *regions))
-    for v, (_, pointer) in zip(node.outputs, outputs, strict=True):
+    for v, (extents, pointer) in zip(node.outputs, outputs, strict=True):
+        low.bounds.fit(extents)
         low.values[v] = held(pointer)
 
 

@@ -20,6 +20,7 @@ from gradcore.kernel.ir import (
     Store,
     Symbol,
     as_expr,
+    as_index,
     call,
     cast,
     integer,
@@ -52,7 +53,7 @@ def _wide(value: Value) -> Value:
     """Return an index in 64 bits."""
     if value.dtype == "int64":
         return value
-    return Value("int64", value.shape, lambda i: cast(value.read(i), "int64"))
+    return Value("int64", value.shape, lambda i: as_index(value.read(i)))
 
 
 def _indices(low: Lowering, pattern: Pattern, x: Value, given: Sequence[Value]) -> list[Value]:
@@ -240,6 +241,7 @@ def nonzero(low: Lowering, node: Apply) -> None:
     flags = Value("bool", x.shape, is_set)
     total = reduced(low, "total", "sum", flags, range(x.ndim), "int64")
     count = Load(total, ())
+    low.bounds.fit([count])
     outputs = [low.new(f"{named(v)}{k}", "int64", (count,)) for k, v in enumerate(node.outputs)]
     place = low.new("place", "int64", ())
     here = Load(place, ())

@@ -25,8 +25,8 @@ from gradcore.kernel.ir import (
     Point,
     Store,
     Symbol,
+    as_index,
     call,
-    cast,
     integer,
     parts,
 )
@@ -47,7 +47,7 @@ def scan(low: Lowering, node: Apply) -> None:
     assert isinstance(op, Scan)
     given = op.parts(node.inputs[1:])
     ends, results = op.results(node.outputs), op.results(op.body.outputs)
-    steps = cast(low.value(node.inputs[0]).read(()), "int64")
+    steps = as_index(low.value(node.inputs[0]).read(()))
     _check_steps(low, node, op, steps, [low.value(v) for v in given.sequences])
     steps = low.layout.extents.best(steps)
 
@@ -57,11 +57,16 @@ def scan(low: Lowering, node: Apply) -> None:
     if op.until:
         taken = Symbol("taken")
         low.put(Let(taken, steps), defines=True)
+        low.bounds.fit([taken])
+    for state, variable in zip(states, results.states, strict=True):
+        if state.buffer.shape and variable not in results.stacks:
+            low.sized((integer(2), *state.buffer.shape))
     region = Region(low.block.path)
     outside = low.block
     stacks: list[Buffer] = []
     untold: list[tuple[Variable, int, Symbol]] = []
     with low.inside(region.block, call(row("gt"), (steps, ZERO), "bool")):
+        low.bounds.fit([t])
         for state, variable in zip(states, results.states, strict=True):
             if state.buffer.shape and variable not in results.stacks:
                 low.wanted[variable] = partial(_turn, low, op, state, t, outside)
@@ -86,6 +91,8 @@ def scan(low: Lowering, node: Apply) -> None:
             low.put(If(condition, [Let(taken, t + 1, fresh=False), Break()]))
     if untold:
         _find_extents(low, node, states, steps, untold)
+    for stack in stacks:
+        low.sized(stack.shape)
     low.put(Iteration(t, steps, region))
 
     for output, state in zip(ends.states, states, strict=True):
@@ -94,6 +101,7 @@ def scan(low: Lowering, node: Apply) -> None:
         value = held(stack)
         if op.until:
             value = Value(stack.dtype, (taken, *stack.shape[1:]), value.read)
+            low.bounds.fit(value.shape)
         low.values[output] = value
     if ends.condition is not None:
         low.values[ends.condition] = Value("int64", (), lambda index: taken)
@@ -213,7 +221,7 @@ def _stacked(
     low: Lowering, output: Variable, part: Value, shape: Sequence[Expr], t: Symbol
 ) -> Buffer:
     """Store the part of this step in a stack, and return the stack."""
-    stack = low.new(named(output), output.dtype, shape)
+    stack = low.buffer(named(output), output.dtype, shape)
     loops, index = low.ranges(stack.shape[1:])
     low.place(Nest(loops, [Store(stack, (t, *index), part.read(tuple(index)))]))
     return stack

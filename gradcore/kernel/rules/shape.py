@@ -8,16 +8,20 @@ import numpy as np
 
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
+from gradcore.graph.extents import MOST
+from gradcore.kernel.bounds import addressable
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
     Buffer,
+    Call,
     Expr,
     Index,
     Literal,
     Load,
     Store,
     Symbol,
+    as_index,
     call,
     cast,
     integer,
@@ -39,7 +43,7 @@ from gradcore.ops.shape import (
     SpecifyShape,
 )
 
-EQ, GE, AND = row("eq"), row("ge"), row("and_")
+EQ, GE, AND, MIN = row("eq"), row("ge"), row("and_"), row("minimum")
 
 
 @rule(ShapeOf)
@@ -102,19 +106,19 @@ def dimshuffle(low: Lowering, node: Apply) -> None:
 def alloc(low: Lowering, node: Apply) -> None:
     """Check the extents; the rest is a view."""
     value = low.value(node.inputs[0])
-    extents = [low.value(v).read(()) for v in node.inputs[1:]]
+    extents = [as_index(low.value(v).read(())) for v in node.inputs[1:]]
     given = node.inputs[0]
     for n in extents:
         low.check(
-            call(GE, (cast(n, "int64"), ZERO), "bool"),
-            [cast(n, "int64")],
+            call(GE, (n, ZERO), "bool"),
+            [n],
             lambda ns: ShapeError(f"cannot broadcast to a negative extent: {ns[0]}"),
         )
     lead = len(extents) - value.ndim
     for axis, n in enumerate(given.type.shape):
         if n != 1:
             low.equal(
-                [value.shape[axis], cast(extents[lead + axis], "int64")],
+                [value.shape[axis], extents[lead + axis]],
                 lambda ns, axis=axis: ShapeError(
                     f"cannot broadcast {given}: its extent {ns[0]} at axis {axis} is not {ns[1]}"
                 ),
@@ -128,7 +132,7 @@ def specify_shape(low: Lowering, node: Apply) -> None:
     op, x = node.op, low.value(node.inputs[0])
     assert isinstance(op, SpecifyShape)
     for axis, extent in enumerate(node.inputs[1:]):
-        n = cast(low.value(extent).read(()), "int64")
+        n = as_index(low.value(extent).read(()))
         low.equal(
             [x.shape[axis], n],
             lambda ns, axis=axis: op.error(
@@ -143,12 +147,14 @@ def reshape(low: Lowering, node: Apply) -> None:
     """See the memory in another shape, or only move axes of extent 1."""
     (output,) = node.outputs
     x = low.value(node.inputs[0])
-    wanted = [cast(low.value(v).read(()), "int64") for v in node.inputs[1:]]
+    wanted = [as_index(low.value(v).read(())) for v in node.inputs[1:]]
     (shape,) = low.shapes(node)
     minus = [n for n in wanted if isinstance(n, Literal) and n.value == -1]
     size = product(x.shape)
     good = call(EQ, (size, product(shape)), "bool")
     told = [n for n in wanted if n not in minus]
+    if not low.bounds.fits(told):
+        good = call(AND, (good, addressable(told)), "bool")
     for n in told:
         good = call(AND, (good, call(GE, (n, ZERO), "bool")), "bool")
     if minus:
@@ -158,6 +164,8 @@ def reshape(low: Lowering, node: Apply) -> None:
         [*x.shape, *wanted],
         lambda ns: ShapeError(f"cannot reshape shape {ns[: x.ndim]} to {ns[x.ndim :]}", node.where),
     )
+    low.bounds.fit(told)
+    low.sized(shape)
     kept = [n for n in x.shape if n != ONE]
     if [n for n in shape if n != ONE] == kept:
         places = [axis for axis, n in enumerate(shape) if n != ONE]
@@ -196,8 +204,14 @@ def join(low: Lowering, node: Apply) -> None:
                 ),
             )
     (shape,) = low.shapes(node)
-    buffer = low.new(named(output), output.dtype, shape)
     start: Expr = ZERO
+    for x in operands:
+        joined = start + x.shape[op.axis]
+        if isinstance(joined, Call) and low.bounds.wraps(joined):
+            low.sized([start])
+        start = joined
+    buffer = low.new(named(output), output.dtype, shape)
+    start = ZERO
     for x in operands:
         loops, index = low.ranges(x.shape)
         at = list(index)
@@ -221,10 +235,13 @@ def repeat(low: Lowering, node: Apply) -> None:
     total = low.new("total", "int64", ())
     fewest = low.new("fewest", "int64", ())
     loops, (k,) = low.ranges(counts.shape, "k")
-    count = cast(counts.read((k,)), "int64")
-    for target, combining, start in ((total, "add", 0), (fewest, "minimum", 0)):
-        element = call(row(combining), (Load(target, ()), count), "int64")
-        low.place(reducing(loops, target, (), element, row(combining), integer(start)))
+    count = as_index(counts.read((k,)))
+    fewer = call(MIN, (Load(fewest, ()), count), "int64")
+    low.place(reducing(loops, fewest, (), fewer, MIN, ZERO))
+    more = Load(total, ()) + call(MIN, (count, integer(MOST)), "int64")
+    enough = call(row("gt"), (Load(total, ()), integer(MOST)), "bool")
+    summed = call(row("switch"), (enough, Load(total, ()), more), "int64")
+    low.place(reducing(loops, total, (), summed, None, ZERO))
     low.check(
         call(GE, (Load(fewest, ()), ZERO), "bool"),
         [Load(fewest, ())],
@@ -235,7 +252,7 @@ def repeat(low: Lowering, node: Apply) -> None:
     low.place(Nest([], [Store(place, (), ZERO)]))
     steps = [Range(k, n.extent, Kind.ORDERED) for k, n in _renewed(loops)]
     k = steps[0].symbol if steps else ZERO
-    copies = Range(Symbol("copy"), cast(counts.read((k,)), "int64"), Kind.ORDERED)
+    copies = Range(Symbol("copy"), as_index(counts.read((k,))), Kind.ORDERED)
     here = Load(place, ())
     low.place(Nest([*steps, copies], [Store(source, (here,), k), Store(place, (), here + 1)]))
     shape = list(x.shape)
