@@ -27,6 +27,9 @@ class Mode:
     backend : the name of a backend; None: the best one on a CPU that works here.
     optimizer : whether to rewrite the graph, or which stages to run, by name or as they are.
     debug : whether every call also runs the graph as it was written, and compares.
+    reassociate : whether rewriting may take floats for real numbers: cancel, re-associate and
+        distribute (``(x + y) - x`` is y, ``x * (y / x)`` is y, ``x * 0`` is 0), at the cost of
+        rounding, overflow and the sign of zero (`gradcore.rewrite.changes`).
     fallback : "numpy": nodes that the backend lacks are run by the reference, and
         ``f.maker.fallback`` lists them; None: they are an error.
     options : options of the backend, such as ``device="cuda"``.
@@ -37,12 +40,18 @@ class Mode:
     >>> plain = gradcore.Mode("numpy", optimizer=False)
     >>> gradcore.pp(gradcore.function([x], x * 1, mode=plain).maker.fgraph.outputs[0])
     '(x * 1)'
+    >>> y = T.dscalar("y")
+    >>> for mode in (gradcore.Mode("numpy"), gradcore.Mode("numpy", reassociate=True)):
+    ...     gradcore.pp(gradcore.function([x, y], (x + y) - x, mode=mode).maker.fgraph.outputs[0])
+    '((x + y) - x)'
+    'y'
     """
 
     backend: str | None
     optimizer: bool | tuple[str | Stage | Pass | Group, ...]
     debug: bool
     fallback: str | None
+    reassociate: bool
     options: tuple[tuple[str, Any], ...]
 
     def __init__(
@@ -51,6 +60,7 @@ class Mode:
         optimizer: bool | Sequence[str | Stage | Pass | Group] = True,
         debug: bool = False,
         fallback: str | None = None,
+        reassociate: bool = False,
         **options: Any,
     ) -> None:
         if backend is not None and not isinstance(backend, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
@@ -61,7 +71,11 @@ class Mode:
             raise ModeError(
                 f"the only fallback is {REFERENCE!r}, the reference, not {fallback!r}", here()
             )
-        values = (backend, _chosen(optimizer), debug, fallback, tuple(options.items()))
+        if not isinstance(reassociate, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+            raise ModeError(f"reassociate is True or False, not {reassociate!r}", here())
+        values = (
+            backend, _chosen(optimizer), debug, fallback, reassociate, tuple(options.items()),
+        )  # fmt: skip
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
 
@@ -102,7 +116,9 @@ class Mode:
                 fix = choices(name, (s.name for s in stages), "stages", known)
                 raise ModeError(f"there is no stage, pass or rule {name!r}", here(), fix)
         kept = tuple(_without(s, frozenset(names)) for s in stages if s.name not in names)
-        return Mode(self.backend, kept, self.debug, self.fallback, **dict(self.options))
+        return Mode(
+            self.backend, kept, self.debug, self.fallback, self.reassociate, **dict(self.options)
+        )
 
     def passed_over(self) -> Sequence[str]:
         """Return why better backends than the one it takes cannot run here, a sentence each."""

@@ -311,7 +311,7 @@ def test_default_updates():
 
 # graphs -----------------------------------------------------------------------------------------
 def test_the_graph_is_the_real_thing():
-    f = function([x], T.exp(x) + 0)
+    f = function([x], T.exp(x) - 0)
     node = f.maker.fgraph.outputs[0].owner
     assert node.op is T.exp and node.inputs == f.maker.fgraph.inputs == (x,)
     assert f.maker.inputs[0].variable is x

@@ -58,7 +58,7 @@ It may have attributes, which any backend may give or leave out:
 """
 
 
-OF_EVERY_MODE = ("optimizer", "debug", "fallback")
+OF_EVERY_MODE = ("optimizer", "debug", "fallback", "reassociate")
 """What a `Mode` takes beside the options of its backend."""
 
 

@@ -152,7 +152,7 @@ def rewritten(
         plain = graph = FunctionGraph(tuple(inputs), tuple(_bare(outputs)))
         stages = mode.stages()
         for stage in stages:
-            graph = stage.run(graph, trace)
+            graph = stage.run(graph, trace, mode.reassociate)
         graph = keep_requirements(plain, graph, stages)
         return enclose_branches.run(graph, trace)
 

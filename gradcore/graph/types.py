@@ -56,6 +56,25 @@ def canonical_dtype(dtype: Any) -> str:
     return name
 
 
+@functools.cache
+def holds(dtype: str, source: str) -> bool:
+    """Return whether ``dtype`` has every value of ``source`` (NumPy's safe casts round).
+
+    >>> holds("float64", "int32"), holds("float64", "int64"), holds("int16", "uint8")
+    (True, False, True)
+    """
+    if source == "bool" or dtype == source:
+        return True
+    if dtype == "bool" or dtype in COMPLEX or source in COMPLEX:
+        return False
+    if source in FLOATS:
+        return dtype in FLOATS and FLOATS.index(source) <= FLOATS.index(dtype)
+    own = np.iinfo(source)
+    if dtype in FLOATS:
+        return int(own.max).bit_length() <= np.finfo(dtype).nmant + 1
+    return bool(np.iinfo(dtype).min <= own.min and own.max <= np.iinfo(dtype).max)
+
+
 def whole_number(x: Any) -> int | None:
     """Return a Python or NumPy integer as an int; None for anything else (booleans included)."""
     return int(x) if isinstance(x, (int, np.integer)) and not isinstance(x, bool) else None  # pyright: ignore[reportUnknownArgumentType] - of any width

@@ -66,7 +66,11 @@ class Hooks:
 
     @hookspec
     def gradcore_rules(self, stage: str) -> Iterable[Rule | Pass]:
-        """Return rules to add to a stage of the optimizer, and passes to run after it."""
+        """Return rules to add to a stage of the optimizer, and passes to run after it.
+
+        Each declares what it may change on floats (`gradcore.rewrite.Changes`); the default is
+        nothing, and what re-associates, cancels or loses the sign of a zero runs by choice.
+        """
         return ()
 
     @hookspec

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical import canonicalize
+from gradcore.rewrite.changes import EXACT as EXACT
+from gradcore.rewrite.changes import REASSOCIATES as REASSOCIATES
+from gradcore.rewrite.changes import Changes as Changes
 from gradcore.rewrite.engine import Firing as Firing
 from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass

@@ -26,6 +26,18 @@ def scalar_value(v: Variable) -> float | None:
     return None
 
 
+def is_normal(value: float, dtype: str) -> bool:
+    """Return whether a float dtype has ``value`` but for rounding: no overflow, no underflow.
+
+    >>> is_normal(1e-200 * 1e-200, "float64"), is_normal(300 * 300, "float16")
+    (False, False)
+    >>> is_normal(300 * 300, "float32")
+    True
+    """
+    limits = np.finfo(dtype)
+    return float(limits.smallest_normal) <= abs(value) <= float(limits.max)
+
+
 @dataclass
 class Product:
     """``constant * over[0] * over[1] ... / under[0] / under[1] ...``, of one float dtype."""

@@ -9,6 +9,11 @@ become one.  A replacement is walked only down to nodes that are in normal form 
 keeps a stage linear in the number of nodes.  It is the driver, not the rule, that restores dtype
 and shape, folds constants, hands on the user's line, and notes which rule fired where.
 
+Every rule and pass declares what it may change (`gradcore.rewrite.changes`); the tests hold it to
+that.  What re-associates, cancels or loses the sign of a zero runs on floats only by choice,
+``Mode(reassociate=True)``.  Arithmetic on integers is exact modulo 2 ** bits, so there every rule
+keeps every bit, and none is by choice.
+
 Rejected: Theano's in-place replacement with clients and a priority number for every rule.
 """
 
@@ -35,8 +40,10 @@ from gradcore.graph import (
 )
 from gradcore.graph.nodes import bare, symbolic_operand
 from gradcore.graph.traverse import replace_ops
+from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE, Function
 from gradcore.ops.elementwise import Elementwise
+from gradcore.rewrite.changes import EXACT, Changes
 from gradcore.rewrite.pattern import Anything, Application, conditions_in, matches, pattern_of
 
 Replacement: TypeAlias = Variable | Sequence[Variable | None] | None
@@ -79,6 +86,7 @@ class Rule:
     needs : what must be among the ops of a node's operands (or `Constant`) for it to apply.
     examples : functions of variables that return expressions on which it fires; for a rule with a
         pattern, the pattern itself.
+    changes : what it may change on floats; on integers and booleans, nothing.
     """
 
     name: str
@@ -87,6 +95,7 @@ class Rule:
     rewrite: Callable[[Apply], Replacement]
     needs: frozenset[Any] = frozenset()
     examples: tuple[Function, ...] = ()
+    changes: Changes = EXACT
 
 
 @dataclass(eq=False)
@@ -102,8 +111,9 @@ class Stage:
         *,
         op: Op | type[Op] | tuple[Op | type[Op], ...] = (),
         examples: Sequence[Function] = (),
+        changes: Changes = EXACT,
     ) -> Callable[[Callable[..., Replacement]], Callable[..., Replacement]]:
-        """Declare a rule (a decorator).
+        """Declare a rule, and what it may change (a decorator).
 
         With ``pattern``, the function is called with what its variables matched; with ``op``, with
         the node.  It returns the replacement, or None where the rule does not apply.
@@ -114,19 +124,19 @@ class Stage:
             doc = (function.__doc__ or "").strip()
             if pattern is not None:
                 left, names = pattern_of(pattern)
-                rewrite = _by_pattern(left, names, function)
-                rule = Rule(name, doc, (left.op,), rewrite, _needs(left), (pattern,))
+                rewrite = _by_pattern(left, names, function, changes)
+                rule = Rule(name, doc, (left.op,), rewrite, _needs(left), (pattern,), changes)
             else:
                 targets = op if isinstance(op, tuple) else (op,)
-                rule = Rule(name, doc, targets, function, examples=tuple(examples))
+                rule = Rule(name, doc, targets, function, examples=tuple(examples), changes=changes)
             self.rules.append(rule)
             return function
 
         return declare
 
-    def run(self, graph: FunctionGraph, trace: Trace) -> FunctionGraph:
-        """Return ``graph`` in normal form."""
-        return Rewriter(self.name, self.rules, trace).run(graph)
+    def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
+        """Return ``graph`` in normal form; ``reassociate``: by the rules by choice, too."""
+        return Rewriter(self.name, self.rules, trace, reassociate).run(graph)
 
     def __repr__(self) -> str:
         """Return the name."""
@@ -135,18 +145,24 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pass:
-    """A named function from graph to graph, applied to the graphs inside of ops first."""
+    """A named function from graph to graph, applied to the graphs inside of ops first.
+
+    changes : what it may change; unlike a rule it must keep that on every dtype.
+    """
 
     name: str
     rewrite: Callable[[FunctionGraph], FunctionGraph]
+    changes: Changes = EXACT
 
-    def run(self, graph: FunctionGraph, trace: Trace) -> FunctionGraph:
-        """Return the graph rewritten."""
+    def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
+        """Return the graph rewritten; as it is, if that is by choice and not chosen."""
+        if self.changes.by_choice and not reassociate:
+            return graph
 
         def within(op: Op) -> Op:
             if not op.graphs:
                 return op
-            graphs = tuple(self.run(inner, trace) for inner in op.graphs)
+            graphs = tuple(self.run(inner, trace, reassociate) for inner in op.graphs)
             return op if graphs == op.graphs else op.with_graphs(*graphs)
 
         inside = graph
@@ -171,12 +187,12 @@ class Group:
     needs: type[Op]
     stages: tuple[Stage | Pass, ...]
 
-    def run(self, graph: FunctionGraph, trace: Trace) -> FunctionGraph:
+    def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
         """Return the graph rewritten by each stage in turn."""
         if not _has(graph, self.needs):
             return graph
         for stage in self.stages:
-            graph = stage.run(graph, trace)
+            graph = stage.run(graph, trace, reassociate)
         return graph
 
     def __repr__(self) -> str:
@@ -201,18 +217,25 @@ def _needs(pattern: Application) -> frozenset[Any]:
 
 
 def _by_pattern(
-    pattern: Application, names: tuple[str, ...], function: Callable[..., Replacement]
+    pattern: Application,
+    names: tuple[str, ...],
+    function: Callable[..., Replacement],
+    changes: Changes,
 ) -> Callable[[Apply], Replacement]:
     """Return a function of a node that calls ``function`` with what matches ``pattern``.
 
     What matched is converted to the dtype of the node first, if that is wider: the other side must
-    not compute in less precision than this one.
+    not compute in less precision than this one.  For the same reason the parts of the pattern must
+    be computed in that dtype on this side, as they wrap or round in a narrower one; a rule that may
+    be more exact than what is written takes a narrower float.
     """
     conditions = conditions_in(pattern)
 
     def rewrite(node: Apply) -> Replacement:
         out = node.outputs[0]
-        for bound in matches(pattern, out, {}):
+        floats = changes.more_exact and out.type.dtype in FLOATS
+        within = FLOATS if floats else {out.type.dtype}
+        for bound in matches(pattern, out, {}, within):
             arguments = (
                 v if name in conditions else _widened(v, out.type.dtype)
                 for name, v in ((name, bound[name]) for name in names)
@@ -246,11 +269,14 @@ def normalized(v: Variable) -> Variable:
 class Rewriter:
     """The driver of one stage on one graph."""
 
-    def __init__(self, stage: str, rules: Sequence[Rule], trace: Trace) -> None:
+    def __init__(
+        self, stage: str, rules: Sequence[Rule], trace: Trace, reassociate: bool = False
+    ) -> None:
         self.stage = stage
         self.rules = rules
         self.trace = trace
-        self.by_op: dict[Op, list[Rule]] = {}
+        self.reassociate = reassociate
+        self.by_op: dict[tuple[Op, bool], list[Rule]] = {}
         self.normal: dict[Variable, Variable] = {}
         self.forwarded: dict[Variable, Variable] = {}
         self.nodes: dict[tuple[Op, tuple[Variable, ...]], Apply] = {}
@@ -328,10 +354,14 @@ class Rewriter:
     def _settled_op(self, op: Op) -> Op:
         """Return ``op`` with the graphs inside it rewritten by this stage."""
         if op not in self.settled_ops:
-            graphs = [Rewriter(self.stage, self.rules, self.trace).run(g) for g in op.graphs]
+            graphs = [self._inner().run(g) for g in op.graphs]
             found = op if tuple(graphs) == op.graphs else op.with_graphs(*graphs)
             self.settled_ops[op] = self.settled_ops[found] = found
         return self.settled_ops[op]
+
+    def _inner(self) -> Rewriter:
+        """Return the driver of the same stage on a graph inside of an op."""
+        return Rewriter(self.stage, self.rules, self.trace, self.reassociate)
 
     def _rebuilt(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply:
         if op is node.op:
@@ -344,7 +374,7 @@ class Rewriter:
         replacements = self._folded(node)
         if replacements is None:
             operands = {v.owner.op if v.owner else type(v) for v in node.inputs}
-            for rule in self._rules_for(node.op):
+            for rule in self._rules_for(node):
                 found = rule.rewrite(node) if rule.needs <= operands else None
                 if found is not None:
                     found = [found] if isinstance(found, Variable) else list(found)
@@ -367,13 +397,17 @@ class Rewriter:
         if len(self.trace) > self.budget:
             raise RewriteError(f"rules find no end at {node}: {self._last_rules()}", node.where)
 
-    def _rules_for(self, op: Op) -> list[Rule]:
-        key = op
+    def _rules_for(self, node: Apply) -> list[Rule]:
+        """Return the rules that look at nodes like this, and may."""
+        op = node.op
+        all_may = self.reassociate or all(v.type.is_discrete for v in (*node.inputs, *node.outputs))
+        key = (op, all_may)
         if key not in self.by_op:
             self.by_op[key] = [
                 rule
                 for rule in self.rules
-                if any(
+                if (all_may or not rule.changes.by_choice)
+                and any(
                     isinstance(op, target) if isinstance(target, type) else op == target
                     for target in rule.targets
                 )

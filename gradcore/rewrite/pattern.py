@@ -3,15 +3,18 @@
 The left side of a rule is a function, called once with pattern variables: ``lambda x: log(1 +
 exp(x))`` builds a pattern as it would build a graph.  Operands of a commutative op match in any
 order, a variable that stands twice must match one and the same variable, and a number matches a
-constant of that value, of any shape.
+constant of that value, of any shape.  ``0`` does not match ``-0.0``, which is another number.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from gradcore.graph import Constant, Op, Variable
 from gradcore.language import Function, Operators
@@ -61,29 +64,39 @@ def pattern_of(function: Function) -> tuple[Application, tuple[str, ...]]:
     return pattern, names
 
 
-def matches(pattern: Any, variable: Variable, bound: Bindings) -> Iterator[Bindings]:
-    """Yield the ways in which ``variable`` is what ``pattern`` describes, given what is bound."""
+def matches(
+    pattern: Any, variable: Variable, bound: Bindings, within: Collection[str] | None = None
+) -> Iterator[Bindings]:
+    """Yield the ways in which ``variable`` is what ``pattern`` describes, given what is bound.
+
+    within : the dtypes in which what the pattern applies may be computed (booleans always may);
+        None: any.
+    """
     if isinstance(pattern, Anything):
         if bound.get(pattern.name, variable) is variable:
             yield {**bound, pattern.name: variable}
     elif isinstance(pattern, Application):
         node = variable.owner
-        if node is not None and node.op == pattern.op:
-            yield from _all_match(pattern.arguments, node.inputs, bound)
+        fits = within is None or variable.type.dtype in within or variable.type.dtype == "bool"
+        if node is not None and node.op == pattern.op and fits:
+            yield from _all_match(pattern.arguments, node.inputs, bound, within)
             if isinstance(node.op, Elementwise) and node.op.has(Trait.COMMUTATIVE):
-                yield from _all_match(pattern.arguments, node.inputs[::-1], bound)
+                yield from _all_match(pattern.arguments, node.inputs[::-1], bound, within)
     elif is_constant(variable, pattern):
         yield bound
 
 
 def _all_match(
-    patterns: tuple[Any, ...], variables: tuple[Variable, ...], bound: Bindings
+    patterns: tuple[Any, ...],
+    variables: tuple[Variable, ...],
+    bound: Bindings,
+    within: Collection[str] | None,
 ) -> Iterator[Bindings]:
     if not patterns:
         yield bound
         return
-    for found in matches(patterns[0], variables[0], bound):
-        yield from _all_match(patterns[1:], variables[1:], found)
+    for found in matches(patterns[0], variables[0], bound, within):
+        yield from _all_match(patterns[1:], variables[1:], found, within)
 
 
 def conditions_in(pattern: Any) -> set[str]:
@@ -98,10 +111,23 @@ def conditions_in(pattern: Any) -> set[str]:
 
 
 def is_constant(variable: Variable, value: Any) -> bool:
-    """Return whether ``variable`` is known to be ``value`` everywhere (and to be somewhere)."""
+    """Return whether ``variable`` is known to be ``value`` everywhere (and to be somewhere).
+
+    Zeros of the other sign are not that value.
+    """
     if not isinstance(variable, Constant):
         return False
     data = variable.data
     if data.size == 1:
-        return data.item() == value
-    return data.size > 0 and bool((data == value).all())
+        found = data.item()
+        return found == value and (found != 0 or _sign(found) == _sign(value))
+    if not data.size or not bool((data == value).all()):
+        return False
+    if value != 0 or data.dtype.kind != "f":
+        return True
+    return bool((np.signbit(data) == np.signbit(value)).all())
+
+
+def _sign(number: complex) -> float:
+    """Return 1 or -1; a complex number counts as positive."""
+    return 1.0 if isinstance(number, complex) else math.copysign(1.0, number)

@@ -7,7 +7,8 @@ import math
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.ops.scalars import mul, pow, reciprocal, sqr, sqrt, true_div
-from gradcore.rewrite.algebra import scalar_value
+from gradcore.rewrite.algebra import is_normal, scalar_value
+from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Stage
 
 specialize = Stage("specialize")
@@ -22,6 +23,7 @@ def square(x: Variable) -> Variable:
 
 @rule(
     op=pow,
+    changes=Changes(rounding=9, nonfinite=True),
     examples=[lambda x: x**2, lambda x: x**3, lambda x: x**-2, lambda x: x**0.5, lambda x: x**-0.5],
 )
 def small_power(node: Apply) -> Variable | None:
@@ -32,13 +34,14 @@ def small_power(node: Apply) -> Variable | None:
     if value is None or y.ndim > x.ndim or x.type.dtype != out.type.dtype:
         return None
     if abs(value) == 0.5:
-        return sqrt(x) if value > 0 else reciprocal(sqrt(x))
+        # (-0) ** -0.5 is +inf, and 1 / sqrt(-0) is not.
+        return sqrt(x) if value > 0 else reciprocal(sqrt(x + Constant(0, x.type.dtype)))
     if value != int(value) or not 2 <= abs(value) <= 8:
         return reciprocal(x) if value == -1 and out.type.dtype in FLOATS else None
     if value < 0 and out.type.dtype not in FLOATS:
         return None
-    result = _whole_power(x, abs(int(value)))
-    return result if value > 0 else reciprocal(result)
+    # A power that overflows may have a reciprocal that does not underflow: first the reciprocal.
+    return _whole_power(x if value > 0 else reciprocal(x), abs(int(value)))
 
 
 def _whole_power(x: Variable, n: int) -> Variable:
@@ -57,11 +60,12 @@ def reciprocal_of(x: Variable) -> Variable:
 
 @rule(op=true_div, examples=[lambda x: x / 4.0])
 def division_by_power_of_two(node: Apply) -> Variable | None:
-    """x / 4 = 0.25 * x: exact for powers of two"""
+    """x / 4 = 0.25 * x: exact for powers of two whose reciprocal is a normal number"""
     x, y = node.inputs
     value = scalar_value(y)
     if value is None or not value or not math.isfinite(value) or y.ndim > x.ndim:
         return None
-    if abs(math.frexp(value)[0]) != 0.5 or x.type.dtype != node.outputs[0].type.dtype:
+    dtype = node.out.type.dtype
+    if abs(math.frexp(value)[0]) != 0.5 or x.type.dtype != dtype or not is_normal(1 / value, dtype):
         return None
-    return mul(Constant(1 / value, x.type.dtype), x)
+    return mul(Constant(1 / value, dtype), x)

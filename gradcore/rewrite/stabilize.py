@@ -5,7 +5,10 @@ Every rule here must reduce the error somewhere and increase it nowhere, which t
 
 from __future__ import annotations
 
+import functools
+
 from gradcore.graph import Apply, Variable
+from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
@@ -24,12 +27,12 @@ from gradcore.ops.scalars import (
     true_div,
 )
 from gradcore.ops.shape import DimShuffle
-from gradcore.rewrite.algebra import Product
+from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Stage
-from gradcore.rewrite.pattern import matches, pattern_of
+from gradcore.rewrite.pattern import is_constant, matches, pattern_of
 
 stabilize = Stage("stabilize")
-rule = stabilize.rule
+rule = functools.partial(stabilize.rule, changes=Changes(rounding=4, more_exact=True))
 
 
 @rule(lambda x: log(1 + x))
@@ -109,36 +112,67 @@ _one_plus_exp, _ = pattern_of(lambda x: 1 + exp(x))
 
 
 @rule(
-    op=(mul, true_div),
+    op=true_div,
     examples=[
         lambda x: 1 / (1 + exp(-x)),
-        lambda x: exp(x) / (1 + exp(x)),
-        lambda x: exp(-x) * sigmoid(x),
-        lambda x, y: y * exp(-x) / ((1 + exp(-x)) * (1 + exp(-x))),
+        lambda x, y: y / (1 + exp(x)),
+        lambda x, y: y / ((1 + exp(-x)) * (1 + exp(-x))),
     ],
 )
-def sigmoid_in_product(node: Apply) -> Variable | None:
-    """1 / (1 + exp(-x)) = sigmoid(x); exp(-x) * sigmoid(x) = sigmoid(-x)"""
-    out = node.outputs[0]
-    found = Product.of(out)
-    changed = False
-    for k in range(len(found.under) - 1, -1, -1):
-        for bound in matches(_one_plus_exp, found.under[k], {}):
-            x = LANGUAGE["cast"](bound["x"], out.type.dtype)
-            found.over.append(sigmoid(negative(x)))
-            del found.under[k]
-            changed = True
-            break
-    for power in [v for v in found.over if v.owner is not None and v.owner.op is exp]:
-        x = _argument(power)
-        for v in found.over:
-            if v.owner is not None and v.owner.op is sigmoid and are_opposite(x, _argument(v)):
-                found.over.remove(power)
-                found.over.remove(v)
-                found.over.append(sigmoid(LANGUAGE["cast"](x, out.type.dtype)))
-                changed = True
-                break
-    return found.build(out) if changed else None
+def over_one_plus_exp(node: Apply) -> Variable | None:
+    """y / (1 + exp(-x)) = y * sigmoid(x), for each factor below the line"""
+    above, below = node.inputs
+    dtype = node.out.type.dtype
+    made = below.owner
+    factors = [below] if made is None or made.op is not mul else made.inputs
+    results: list[Variable] = []
+    for factor in factors:
+        bound = next(matches(_one_plus_exp, factor, {}), None)
+        if bound is None or factor.type.dtype not in FLOATS:
+            return None  # what is below may be small: dividing by it last would overflow
+        results.append(sigmoid(negative(LANGUAGE["cast"](bound["x"], dtype))))
+    if is_constant(above, 1):
+        above, *results = results
+    return functools.reduce(mul, results, above)
+
+
+@rule(
+    op=mul,
+    examples=[
+        lambda x: exp(-x) * sigmoid(x),
+        lambda x: sigmoid(x - 1) * exp(1 - x),
+        lambda x, y: (y * sigmoid(x)) * exp(-x),
+        lambda x, y: (exp(x) * y) * sigmoid(-x),
+    ],
+)
+def exp_times_sigmoid(node: Apply) -> Variable | None:
+    """exp(-x) * sigmoid(x) = sigmoid(-x), also where one of them is in a product"""
+    for one, product in (node.inputs, node.inputs[::-1]):
+        found = _joined(one, product)
+        if found is not None:
+            return found
+        made = product.owner
+        if made is None or made.op is not mul or product.type.dtype != node.out.type.dtype:
+            continue
+        for other, rest in (made.inputs, made.inputs[::-1]):
+            found = _joined(one, other)
+            if found is not None:
+                return rest * found
+    return None
+
+
+def _joined(one: Variable, other: Variable) -> Variable | None:
+    """Return the product of an exponential and a sigmoid of opposite arguments."""
+    if one.owner is None or other.owner is None or one.type != other.type:
+        return None
+    if one.owner.op is sigmoid and other.owner.op is exp:
+        return _joined(other, one)
+    if one.owner.op is not exp or other.owner.op is not sigmoid:
+        return None
+    x = _argument(one)
+    if not are_opposite(x, _argument(other)):
+        return None
+    return sigmoid(LANGUAGE["cast"](x, one.type.dtype))
 
 
 def _argument(v: Variable) -> Variable:

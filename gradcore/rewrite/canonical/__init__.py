@@ -1,7 +1,9 @@
 """The first stage: one form for what can be said in several ways, and nothing superfluous.
 
-As in every such compiler, rules here hold for numbers, not for every infinity and NaN: ``x * 0``
-is 0, ``x / x`` is 1.  The rules about loops are in `gradcore.rewrite.loops`.
+What differentiation makes by the way (``fill``, products with 1, constants) is folded here.  What
+holds for real numbers but not for floats (``x * 0`` is 0, ``x / x`` is 1, ``(x + y) - x`` is y) is
+declared so, and is by choice: `gradcore.rewrite.changes`.  The rules about loops are in
+`gradcore.rewrite.loops`.
 """
 
 from gradcore.rewrite.canonical import arithmetic as arithmetic

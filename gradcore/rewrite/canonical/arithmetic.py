@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
 from gradcore.graph import Apply, Constant, Variable
-from gradcore.graph.types import FLOATS, upcast
+from gradcore.graph.types import FLOATS, UNSIGNED, holds
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import GradientMark
 from gradcore.ops.elementwise import Elementwise, Trait
@@ -28,15 +24,14 @@ from gradcore.ops.scalars import (
     sub,
     true_div,
 )
-from gradcore.rewrite.algebra import Product, Sum, scalar_value
-from gradcore.rewrite.canonical.stage import (
-    canonicalize,
-)
+from gradcore.rewrite.algebra import Product, Sum, is_normal, scalar_value
+from gradcore.rewrite.canonical.stage import canonicalize
+from gradcore.rewrite.changes import REASSOCIATES, Changes
 
 rule = canonicalize.rule
 
 
-@rule(lambda x: x + 0)
+@rule(lambda x: x + 0, changes=Changes(signed_zeros=True))
 def plus_zero(x: Variable) -> Variable:
     """x + 0 = x"""
     return x
@@ -48,7 +43,7 @@ def minus_zero(x: Variable) -> Variable:
     return x
 
 
-@rule(lambda x: 0 - x)
+@rule(lambda x: 0 - x, changes=Changes(signed_zeros=True))
 def zero_minus(x: Variable) -> Variable | None:
     """0 - x = -x"""
     return -x
@@ -60,7 +55,7 @@ def times_one(x: Variable) -> Variable:
     return x
 
 
-@rule(lambda x: x * 0)
+@rule(lambda x: x * 0, changes=Changes(nonfinite=True, signed_zeros=True))
 def times_zero(x: Variable) -> Variable:
     """x * 0 = 0"""
     return Constant(0, x.type.dtype)
@@ -72,7 +67,7 @@ def over_one(x: Variable) -> Variable:
     return x
 
 
-@rule(lambda x: 0 / x)
+@rule(lambda x: 0 / x, changes=REASSOCIATES)
 def zero_over(x: Variable) -> Variable:
     """0 / x = 0"""
     return Constant(0, x.type.dtype)
@@ -90,13 +85,25 @@ def to_the_zeroth(x: Variable) -> Variable:
     return Constant(1, x.type.dtype)
 
 
+@rule(lambda x: x + x)
+def doubled(x: Variable) -> Variable | None:
+    """x + x = 2 * x"""
+    return Constant(2, x.type.dtype) * x if x.type.is_float else None
+
+
+@rule(lambda x: x - x, changes=Changes(nonfinite=True))
+def minus_itself(x: Variable) -> Variable:
+    """x - x = 0"""
+    return Constant(0, x.type.dtype)
+
+
 @rule(lambda x: neg(neg(x)))
 def minus_minus(x: Variable) -> Variable:
     """-(-x) = x"""
     return x
 
 
-@rule(lambda x, y: -(x - y))
+@rule(lambda x, y: -(x - y), changes=Changes(signed_zeros=True))
 def minus_difference(x: Variable, y: Variable) -> Variable:
     """-(x - y) = y - x"""
     return y - x
@@ -117,40 +124,84 @@ def minus_negative(x: Variable, y: Variable) -> Variable:
 @rule(
     op=(mul, true_div, neg),
     examples=[
+        lambda x, y: (-x) * y,
+        lambda x, y: x / (-y),
+        lambda x, y: (-x) / y,
+        lambda x: -(3.0 * x),
+        lambda x: 3.0 * (-x),
+        lambda x: 3.0 / (-x),
+    ],
+)
+def sign_in_front(node: Apply) -> Variable | None:
+    """(-x) * y = -(x * y); x / (-y) = -(x / y); -(c * x) = (-c) * x"""
+    if node.out.type.dtype not in FLOATS:
+        return None
+    if node.op is neg:
+        return _negated_product(node.inputs[0])
+    for k, v in enumerate(node.inputs):
+        if v.owner is not None and v.owner.op is neg and v.type.dtype == node.out.type.dtype:
+            operands = list(node.inputs)
+            operands[k] = v.owner.inputs[0]
+            return -node.op(*operands)
+    return None
+
+
+def _negated_product(product: Variable) -> Variable | None:
+    """Return ``-product`` if it is one with a constant in front, which takes the sign."""
+    node = product.owner
+    if node is None or node.op is not mul or scalar_value(node.inputs[0]) is None:
+        return None
+    return -node.inputs[0] * node.inputs[1]
+
+
+@rule(
+    op=(mul, true_div),
+    examples=[
         lambda x: 2.0 * (3.0 * x),
+        lambda x: (3.0 * x) / 4.0,
+        lambda x: 3.0 / (4.0 * x),
+    ],
+    changes=Changes(rounding=3, more_exact=True),
+)
+def merged_constants(node: Apply) -> Variable | None:
+    """c * (d * x) = (c * d) * x; (c * x) / d = (c / d) * x, if c * d, c / d are normal numbers"""
+    dtype = node.out.type.dtype
+    if dtype not in FLOATS:
+        return None
+    (c, x), (d, y) = (_split(v, dtype) for v in node.inputs)
+    if c is None or d is None or not d or (x is None) == (y is None):
+        return None
+    factor = c / d if node.op is true_div else c * d
+    rest = x if x is not None else y
+    if rest is None or not is_normal(factor, dtype):
+        return None
+    if node.op is true_div and rest is y:
+        return Constant(factor, dtype) / rest
+    return rest if factor == 1 else Constant(factor, dtype) * rest
+
+
+@rule(
+    op=(mul, true_div),
+    examples=[
         lambda x, y: x * (3.0 * y),
         lambda x, y: (3.0 * x) / y,
         lambda x, y: x / (4.0 * y),
-        lambda x: (3.0 * x) / 4.0,
-        lambda x: 3.0 / (4.0 * x),
-        lambda x: -(3.0 * x),
-        lambda x: 3.0 * (-x),
-        lambda x, y: (-x) * y,
-        lambda x, y: x / (-y),
     ],
+    changes=REASSOCIATES,
 )
 def factor_in_front(node: Apply) -> Variable | None:
-    """x * (c * y) = c * (x * y); (c * x) / (d * y) = (c / d) * (x / y); (-x) * y = -(x * y)"""
-    out = node.outputs[0]
-    if out.type.dtype not in FLOATS:
+    """x * (c * y) = c * (x * y); (c * x) / (d * y) = (c / d) * (x / y)"""
+    dtype = node.out.type.dtype
+    if dtype not in FLOATS or any(isinstance(v, Constant) for v in node.inputs):
         return None
-    below = node.op is true_div
-    factors = [_split(v, out.type.dtype) for v in node.inputs]
-    values = [value for value, _ in factors if value is not None]
-    if not any(
-        v.owner is not None and value is not None
-        for v, (value, _) in zip(node.inputs, factors, strict=True)
-    ):
+    (c, x), (d, y) = (_split(v, dtype) for v in node.inputs)
+    if (c is None and d is None) or x is None or y is None:
         return None
-    factor = -1.0 if node.op is neg else 1.0
-    rest: list[Variable | None] = []
-    for k, (value, v) in enumerate(factors):
-        rest.append(v)
-        if value is not None:
-            factor = factor / value if below and k else factor * value
-    if not values or not math.isfinite(factor):
+    left, right = (1.0 if value is None else value for value in (c, d))
+    if node.op is true_div and not right:
         return None
-    return _scaled(factor, _rejoined(rest, below), out.type.dtype)
+    factor = left / right if node.op is true_div else left * right
+    return Constant(factor, dtype) * node.op(x, y) if is_normal(factor, dtype) else None
 
 
 def _split(v: Variable, dtype: str) -> tuple[float | None, Variable | None]:
@@ -158,34 +209,11 @@ def _split(v: Variable, dtype: str) -> tuple[float | None, Variable | None]:
     value = scalar_value(v)
     if value is not None:
         return value, None
-    if v.owner is not None and v.type.dtype == dtype:
-        if v.owner.op is neg:
-            return -1.0, v.owner.inputs[0]
-        if v.owner.op is mul:
-            value = scalar_value(v.owner.inputs[0])
-            if value is not None:
-                return value, v.owner.inputs[1]
+    if v.owner is not None and v.owner.op is mul and v.type.dtype == dtype:
+        value = scalar_value(v.owner.inputs[0])
+        if value is not None:
+            return value, v.owner.inputs[1]
     return None, v
-
-
-def _rejoined(rest: list[Variable | None], below: bool) -> tuple[Variable | None, Variable | None]:
-    """Return what is left above and below the line."""
-    if not below:
-        present = [v for v in rest if v is not None]
-        return (None if not present else present[0] if len(present) == 1 else mul(*present)), None
-    above, under = rest
-    return (above / under, None) if above is not None and under is not None else (above, under)
-
-
-def _scaled(factor: float, rest: tuple[Variable | None, Variable | None], dtype: str) -> Variable:
-    """Return ``factor * above / under``."""
-    above, under = rest
-    number = Constant(np.asarray(factor, dtype))
-    if under is not None:
-        return number / under
-    if above is None or factor == 1:
-        return number if above is None else above
-    return -above if factor == -1 else number * above
 
 
 @rule(
@@ -196,6 +224,7 @@ def _scaled(factor: float, rest: tuple[Variable | None, Variable | None], dtype:
         lambda x, y: (x * y) / (y * x),
         lambda x, y: x * (y / x),
     ],
+    changes=REASSOCIATES,
 )
 def cancelled_factors(node: Apply) -> Variable | None:
     """(x * y) / x = y"""
@@ -213,11 +242,11 @@ def cancelled_factors(node: Apply) -> Variable | None:
 @rule(
     op=(add, sub),
     examples=[
-        lambda x, y: x + x,
         lambda x, y: (x + y) - x,
         lambda x, y: 2 * x + y + 3 * x,
         lambda x, y: (1 + x) + (2 + y),
     ],
+    changes=REASSOCIATES,
 )
 def simpler_sum(node: Apply) -> Variable | None:
     """c * x + y + d * x = (c + d) * x + y"""
@@ -248,19 +277,19 @@ def idempotent(node: Apply) -> Variable | None:
 
 
 # functions and their inverses -------------------------------------------------------------------
-@rule(lambda x: log(exp(x)))
+@rule(lambda x: log(exp(x)), changes=Changes(more_exact=True))
 def log_of_exp(x: Variable) -> Variable:
     """log(exp(x)) = x"""
     return x
 
 
-@rule(lambda x: sqrt(sqr(x)))
+@rule(lambda x: sqrt(sqr(x)), changes=Changes(more_exact=True))
 def root_of_square(x: Variable) -> Variable:
     """sqrt(sqr(x)) = abs(x)"""
     return abs(x)
 
 
-@rule(lambda x: sqrt(x**2))
+@rule(lambda x: sqrt(x**2), changes=Changes(more_exact=True))
 def root_of_second_power(x: Variable) -> Variable:
     """sqrt(x ** 2) = abs(x)"""
     return abs(x)
@@ -274,9 +303,9 @@ def abs_of_abs(x: Variable) -> Variable:
 
 @rule(op=(abs, sqr, cos), examples=[lambda x: abs(-x), lambda x: sqr(-x), lambda x: cos(-x)])
 def even_function(node: Apply) -> Variable | None:
-    """f(-x) = f(x), for an even function"""
+    """f(-x) = f(x), for an even function of what has a sign"""
     (x,) = node.inputs
-    if x.owner is not None and x.owner.op is neg:
+    if x.owner is not None and x.owner.op is neg and x.type.dtype not in UNSIGNED:
         return node.op(x.owner.inputs[0])
     return None
 
@@ -305,6 +334,6 @@ def simpler_cast(node: Apply) -> Variable | None:
         return x
     if x.owner is not None and x.owner.op in CAST_DTYPES:
         (source,) = x.owner.inputs
-        if upcast(source.type.dtype, x.type.dtype) == x.type.dtype:
+        if holds(x.type.dtype, source.type.dtype):
             return LANGUAGE["cast"](source, dtype)
     return None

@@ -22,6 +22,7 @@ from gradcore.ops.scalars import (
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
 )
+from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.pattern import is_constant
 
 rule = canonicalize.rule
@@ -48,7 +49,10 @@ def no_choice(c: Variable, x: Variable) -> Variable:
     return x
 
 
-@rule(lambda c, x, y: switch(c, x, 0) + switch(c, 0, y))
+@rule(
+    lambda c, x, y: switch(c, x, 0) + switch(c, 0, y),
+    changes=Changes(nonfinite=True, signed_zeros=True),
+)
 def joined_choices(c: Variable, x: Variable, y: Variable) -> Variable:
     """switch(c, x, 0) + switch(c, 0, y) = switch(c, x, y)"""
     return switch(c, x, y)

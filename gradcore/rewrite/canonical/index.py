@@ -20,6 +20,7 @@ from gradcore.rewrite.canonical.stage import (
     is_zero,
     same_extent,
 )
+from gradcore.rewrite.changes import Changes
 
 rule = canonicalize.rule
 
@@ -197,19 +198,29 @@ def part_just_written(node: Apply) -> Variable | None:
 
 @rule(
     op=IncSubtensor,
+    examples=[lambda x: LANGUAGE["inc_subtensor"](x[1:], 0)],
+    changes=Changes(signed_zeros=True),
+)
+def increment_of_zero(node: Apply) -> Variable | None:
+    """inc_subtensor(x[i], 0) = x"""
+    x, y, *_ = node.inputs
+    op = node.op
+    assert isinstance(op, IncSubtensor)
+    return x if not op.overwrite and is_zero(y) else None
+
+
+@rule(
+    op=IncSubtensor,
     examples=[
-        lambda x: LANGUAGE["inc_subtensor"](x[1:], 0),
         lambda x, y: LANGUAGE["set_subtensor"](x[:], y),
         lambda x, y: LANGUAGE["inc_subtensor"](x[:], y),
     ],
 )
 def simpler_writing(node: Apply) -> Variable | None:
-    """inc_subtensor(x[i], 0) = x; set_subtensor(x[:], y) = y; inc_subtensor(x[:], y) = x + y"""
+    """set_subtensor(x[:], y) = y; inc_subtensor(x[:], y) = x + y"""
     x, y, *_ = node.inputs
     op = node.op
     assert isinstance(op, IncSubtensor)
-    if not op.overwrite and is_zero(y):
-        return x
     if all(isinstance(e, Slice) and e.is_full for e in op.pattern):
         return fill(x, y) if op.overwrite else x + y
     return None
@@ -227,6 +238,7 @@ def _increment(zeros: Variable, y: Variable) -> Variable:
             + _increment(LANGUAGE["zeros_like"](x)[:1], 2 * x[:1])
         ),
     ],
+    changes=Changes(rounding=2, of="terms"),
 )
 def parts_of_one_tensor(node: Apply) -> Variable | None:
     """inc(zeros, a) + inc(zeros, b) = inc(inc(zeros, a), b), as gradients of slices come"""

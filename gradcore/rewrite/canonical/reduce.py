@@ -19,8 +19,13 @@ from gradcore.rewrite.canonical.stage import (
     canonicalize,
     is_zero,
 )
+from gradcore.rewrite.changes import REASSOCIATES, Changes
 
 rule = canonicalize.rule
+
+
+SUMMED = ("sum", "prod")
+"""The reductions whose order matters, on floats."""
 
 
 @rule(
@@ -28,22 +33,32 @@ rule = canonicalize.rule
     examples=[
         lambda x: Reduce("sum", ())(x),
         lambda x: Reduce("max", (0,))(x.dimshuffle("x", 0, 1)),
-        lambda x: LANGUAGE["sum"](LANGUAGE["sum"](x, 0), 0),
-        lambda x: LANGUAGE["sum"](x.T),
     ],
 )
-def simpler_reduction(node: Apply) -> Variable | None:
-    """Axes of extent 1 need no reduction; two reductions are one; the order of axes is nothing"""
+def reduced_nothing(node: Apply) -> Variable | None:
+    """Axes of extent 1 need no reduction (a sum starts at 0, which makes 0 of -0)"""
     (x,) = node.inputs
     op = node.op
     assert isinstance(op, Reduce)
     single = [a for a in op.axes if x.broadcastable[a]]
-    if single:
-        kept = [a for a in range(x.ndim) if a not in single]
-        rest = tuple(kept.index(a) for a in op.axes if a not in single)
+    if op.axes and not single:
+        return None
+    kept = [a for a in range(x.ndim) if a not in single]
+    rest = tuple(kept.index(a) for a in op.axes if a not in single)
+    if rest:
         return Reduce(op.kind, rest)(DimShuffle(tuple(kept))(x))
-    if not op.axes:
-        return LANGUAGE["neq"](x, 0) if op.kind in ("any", "all") else x
+    if op.kind in ("any", "all"):
+        x = LANGUAGE["neq"](x, 0)
+    elif op.kind == "sum" and x.type.dtype in FLOATS:
+        x = x + Constant(0, x.type.dtype)
+    return DimShuffle(tuple(kept))(x)
+
+
+def _merged_reduction(node: Apply) -> Variable | None:
+    """Return one reduction for two, and one over all axes without a shuffling of them."""
+    (x,) = node.inputs
+    op = node.op
+    assert isinstance(op, Reduce)
     if x.owner is None:
         return None
     inner = x.owner.op
@@ -60,7 +75,34 @@ def simpler_reduction(node: Apply) -> Variable | None:
 
 @rule(
     op=Reduce,
+    examples=[
+        lambda x: LANGUAGE["max"](LANGUAGE["max"](x, 0), 0),
+        lambda x: LANGUAGE["max"](x.T),
+    ],
+)
+def merged_reductions(node: Apply) -> Variable | None:
+    """max(max(x)) = max(x), over the axes of both; the order of axes is nothing"""
+    op = node.op
+    assert isinstance(op, Reduce)
+    return None if op.kind in SUMMED else _merged_reduction(node)
+
+
+@rule(
+    op=Reduce,
+    examples=[lambda x: LANGUAGE["sum"](LANGUAGE["sum"](x, 0), 0), lambda x: LANGUAGE["sum"](x.T)],
+    changes=REASSOCIATES,
+)
+def merged_sums(node: Apply) -> Variable | None:
+    """sum(sum(x)) = sum(x), over the axes of both; sum(x.T) = sum(x)"""
+    op = node.op
+    assert isinstance(op, Reduce)
+    return _merged_reduction(node) if op.kind in SUMMED else None
+
+
+@rule(
+    op=Reduce,
     examples=[lambda x: LANGUAGE["sum"](-x), lambda x: LANGUAGE["sum"](3.0 * x, 0)],
+    changes=REASSOCIATES,
 )
 def factor_out_of_sum(node: Apply) -> Variable | None:
     """sum(c * x) = c * sum(x), for a scalar c; sum(-x) = -sum(x)"""
@@ -84,6 +126,7 @@ def factor_out_of_sum(node: Apply) -> Variable | None:
 @rule(
     op=(Dot, MatMul),
     examples=[lambda x: LANGUAGE["dot"](LANGUAGE["zeros_like"](x).T, x)],
+    changes=Changes(nonfinite=True),
 )
 def product_with_zero(node: Apply) -> Variable | None:
     """dot(0, x) = 0"""

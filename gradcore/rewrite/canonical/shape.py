@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 from gradcore.graph import UNKNOWN, Apply, Constant, Variable
 from gradcore.graph.extents import broadcast, product
-from gradcore.graph.nodes import extents_of, symbolic_operand
+from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
+from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.reduce import Reduce
@@ -14,6 +17,7 @@ from gradcore.ops.scalars import (
     exp,
     fill,
     maximum,
+    mul,
 )
 from gradcore.ops.shape import (
     Alloc,
@@ -31,6 +35,7 @@ from gradcore.rewrite.canonical.stage import (
     is_made_by,
     same_extent,
 )
+from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.pattern import is_constant
 
 rule = canonicalize.rule
@@ -189,6 +194,7 @@ def stretched_operand(node: Apply) -> Variable | None:
         lambda x: LANGUAGE["prod"](fill(x, 2.0), 0),
         lambda x: LANGUAGE["max"](LANGUAGE["alloc"](x, 3, *extents_of(x)), 0),
     ],
+    changes=Changes(more_exact=True, nonfinite=True),
 )
 def reduced_stretch(node: Apply) -> Variable | None:
     """sum(x stretched) = x * how often; max(x stretched) = max(x)"""
@@ -203,11 +209,31 @@ def reduced_stretch(node: Apply) -> Variable | None:
     stretched = [a for a in op.axes if value.broadcastable[a] and not x.broadcastable[a]]
     if not stretched:
         return None
-    count = product(tuple(extents_of(x)[a] for a in stretched))
+    extents = [inputs_of(x)[1 + a] for a in stretched]
+    known = [constant_extent(n) for n in extents]
+    if not all(k is not None or is_made_by(n, Extent) for k, n in zip(known, extents, strict=True)):
+        return None  # a number of the user's may be negative, which is an error
     reduced = op(value)
     if op.kind == "sum":
-        return reduced * LANGUAGE["cast"](count, reduced.type.dtype)
+        return _repeated(reduced, extents)
+    count = product(tuple(n if k is None else k for k, n in zip(known, extents, strict=True)))
     if op.kind == "prod":
         return reduced**count
     # Of no elements there is no largest.
     return reduced if isinstance(count, int) and count else None
+
+
+def _repeated(x: Variable, extents: Sequence[Variable]) -> Variable:
+    """Return the sum of as many ``x`` as the product of ``extents`` says.
+
+    On floats that is told in float64, where no count of elements overflows, as it does in float16
+    or as an integer; and a sum starts at 0, which makes 0 of -0.
+    """
+    dtype = x.type.dtype
+    if dtype not in FLOATS:
+        return x * LANGUAGE["cast"](product(tuple(extents)), dtype)
+    count = functools.reduce(mul, (LANGUAGE["cast"](n, "float64") for n in extents))
+    wide = "float32" if dtype == "float16" else dtype
+    total = LANGUAGE["cast"](x, wide) * LANGUAGE["cast"](count, wide)
+    total = LANGUAGE["cast"](total, dtype)
+    return total if isinstance(x, Constant) else total + Constant(0, dtype)

@@ -22,6 +22,7 @@ from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import add, mul
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import DimShuffle
+from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
@@ -215,7 +216,7 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
     stacks = dict(zip(recorded, built.stacks[first:], strict=True))
     total = _sum_of_products(left(stacks), right(stacks))
     del built.stacks[first:]
-    built.states.insert(k, state.initial + total)
+    built.states.insert(k, _added_to(state.initial, total))
     return built.all
 
 
@@ -238,7 +239,7 @@ def _summed_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None
     total = LANGUAGE["sum"](batch.outer[term], 0)
     after = {stacks[v]: found for v, found in zip(loop.stacks, built.stacks, strict=True)}
     (total,) = substitute([total], after)
-    built.states.insert(k, state.initial + total)
+    built.states.insert(k, _added_to(state.initial, total))
     return built.all
 
 
@@ -277,6 +278,11 @@ def push_out_products(node: Apply) -> list[Variable] | None:
         (built.stacks[k],) = substitute([product], {history: built.stacks[k]})
         return built.all
     return None
+
+
+def _added_to(initial: Variable, total: Variable) -> Variable:
+    """Return ``initial + total``, where the total is a sum, which starts at 0 itself."""
+    return total if is_zero(initial) else initial + total
 
 
 def _over_steps(v: Variable) -> Variable:
