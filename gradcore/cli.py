@@ -1,4 +1,4 @@
-"""The command line: ``gradcore backends``, ``doctor``, ``cache``, ``new-backend NAME``."""
+"""The command line: ``gradcore backends``, ``doctor``, ``cache``, ``ops``, ``new-backend NAME``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from gradcore.cache import default_store
-from gradcore.errors import CacheError
+from gradcore.errors import CacheError, choices
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.inventory import BackendInfo, backends, report
 from gradcore.plugins import registry
+from gradcore.reference import entry, heading
 from gradcore.skeleton import write_backend
 
 
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="print what a bug report needs")
     cache = commands.add_parser("cache", help="the store of compiled code: what it holds; empty it")
     cache.add_argument("action", choices=("info", "clear"))
+    ops = commands.add_parser("ops", help="print what ops declare, for who writes kernels for them")
+    ops.add_argument("names", nargs="*", help="which ops; without any, the names of all")
     new = commands.add_parser("new-backend", help="write the skeleton of a plugin with a backend")
     new.add_argument("name", help="what mode= will call it")
     new.add_argument("--folder", type=Path, default=Path(), help="where to (here)")
@@ -39,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_report()
     elif given.command == "cache":
         return _cache(given.action)
+    elif given.command == "ops":
+        return _show_ops(given.names)
     else:
         return _write(given.name, given.folder)
     return 0
@@ -71,6 +76,20 @@ def _show_disabled() -> None:
         where = source.distribution or "registered by hand"
         table.add_row(source.name, where, plugin.reason)
     Console(markup=False).print(table)
+
+
+def _show_ops(names: Sequence[str]) -> int:
+    known = {heading(op): op for op in registry().ops}
+    for name in names:
+        if name not in known:
+            fix = choices(name, (), "gradcore ops lists them", known).partition("  ")[0]
+            sys.stderr.write(f"gradcore ops: there is no op {name!r}: {fix}\n")
+            return 2
+    for name in names:
+        sys.stdout.write(f"{entry(known[name])}\n")
+    if not names:
+        sys.stdout.write("\n".join(known) + "\n")
+    return 0
 
 
 def _dtypes(b: BackendInfo) -> str:

@@ -37,7 +37,7 @@ ORDER = [
     {"backend", "plugins"},
     {"mode"},
     {"compile"},
-    {"conformance.samples", "inventory"},
+    {"conformance.samples", "inventory", "reference"},
     {"conformance", "skeleton", "cli"},
     {""},
 ]  # fmt: skip

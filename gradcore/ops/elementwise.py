@@ -101,6 +101,21 @@ def integral(*dtypes: str) -> str:
     return upcast(*dtypes)
 
 
+def second(_first: str, dtype: str) -> str:
+    """Return the dtype of the second operand."""
+    return dtype
+
+
+def promoted_but_first(_first: str, *dtypes: str) -> str:
+    """Return the dtype that holds all operands but the first."""
+    return upcast(*dtypes)
+
+
+def floating_but_first(_first: str, *dtypes: str) -> str:
+    """Return the float dtype that holds all operands but the first, as of `floating`."""
+    return floating(*dtypes)
+
+
 # operand rules: the dtype in which each operand is taken ----------------------------------------
 def as_result(given: Sequence[str], result: str) -> list[str]:
     """Take all operands in the dtype of the result."""
@@ -110,6 +125,11 @@ def as_result(given: Sequence[str], result: str) -> list[str]:
 def as_given(given: Sequence[str], result: str) -> list[str]:
     """Take all operands as they are."""
     return list(given)
+
+
+def first_as_given(given: Sequence[str], result: str) -> list[str]:
+    """Take the first operand as it is, the others in the dtype of the result."""
+    return [given[0], *[result] * (len(given) - 1)]
 
 
 def in_common(given: Sequence[str], result: str) -> list[str]:

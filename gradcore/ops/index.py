@@ -244,7 +244,16 @@ def _scatter(op: Subtensor, ct: Variable, x: Variable, *indices: Variable) -> Va
 @final
 @dataclass(frozen=True, repr=False)
 class Subtensor(Op):
-    """``Subtensor(pattern)(x, *indices)``: ``x[pattern]``, the slots filled in order."""
+    """``Subtensor(pattern)(x, *indices)``: ``x[pattern]``, the slots filled in order.
+
+    pattern : an entry for each axis from the first on: an int, a `Slice`, None (a new axis), or a
+        `Slot`: ``SCALAR`` for an integer scalar, ``ARRAY`` for an array of integers.  The bounds of
+        a `Slice` may be scalar slots, too.  `filled` puts the indices into the slots: a key as
+        NumPy has it, with NumPy's rules for arrays among indices.
+
+    Negative indices count from the end.  An index out of bounds is an IndexError, for elements of
+    index arrays too; slices are cut off at the ends.
+    """
 
     pattern: Pattern
     derivative = Linear((_scatter,))
@@ -426,7 +435,11 @@ class IncSubtensor(Op):
     """``IncSubtensor(pattern, overwrite)(x, y, *indices)``: ``x`` with ``y`` added to (or written
     over) ``x[pattern]``.
 
-    Where an element is indexed twice, both are added; the last one written wins.
+    pattern : as that of `Subtensor`.
+    overwrite : whether elements are written over rather than added to.
+
+    ``y`` broadcasts to ``x[pattern]``, and is cast to the dtype of ``x``, which is that of the
+    result.  Where an element is indexed twice, both are added; the last one written wins.
     """  # noqa: D205 - the sentence is long
 
     pattern: Pattern

@@ -139,7 +139,14 @@ REDUCTIONS: dict[str, Reduction] = {
 @final
 @dataclass(frozen=True, repr=False)
 class Reduce(Op):
-    """Reduction ``kind`` (a key of `REDUCTIONS`) over ``axes``, which vanish."""
+    """Reduction ``kind`` (a key of `REDUCTIONS`) over ``axes``, which vanish.
+
+    axes : counted from the front, in order; none: every element is reduced alone.
+
+    Sums and products of integers and booleans are in 64 bits, and wrap.  NaN wins in max and min.
+    Over nothing, a sum is 0, a product 1, all are true and none is any; max and min raise
+    ValueError.
+    """
 
     kind: str
     axes: Axes
@@ -211,7 +218,10 @@ class Reduce(Op):
 @final
 @dataclass(frozen=True, repr=False)
 class ArgReduce(Op):
-    """The index of the first extreme along ``axis``: ``kind`` is max or min."""
+    """The index of the first extreme along ``axis``: ``kind`` is max or min.
+
+    The first NaN is the extreme where there is one; along nothing it is a ValueError.
+    """
 
     kind: str
     axis: int
@@ -263,7 +273,7 @@ def _reversed_sum(op: Cumulative, ct: Variable, x: Variable) -> Variable:
 @final
 @dataclass(frozen=True, repr=False)
 class Cumulative(Op):
-    """The running ``kind`` (sum or prod) along ``axis``."""
+    """The running ``kind`` (sum or prod) along ``axis``; integers are in 64 bits, and wrap."""
 
     kind: str
     axis: int

@@ -20,7 +20,7 @@ import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Branch
 from gradcore.graph import Constant, Undefined, Variable
-from gradcore.graph.types import DISCRETE, FLOATS, upcast
+from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.ops.elementwise import (
     Elementwise,
     Trait,
@@ -28,10 +28,13 @@ from gradcore.ops.elementwise import (
     boolean,
     discrete,
     elementwise,
-    floating,
+    first_as_given,
+    floating_but_first,
     integral,
     numeric,
     promoted,
+    promoted_but_first,
+    second,
     signed,
 )
 
@@ -172,7 +175,7 @@ identity = elementwise("identity", _copied, "x, as another variable",
 fill = elementwise("fill", lambda x, y: np.broadcast_arrays(x, y)[1], "y, in the shape of x",
     None,
     lambda t, x, y, z: t,
-    operands=2, result=lambda x, y: y, takes=as_given, affine=True,
+    operands=2, result=second, takes=as_given, affine=True,
     code="{1}")
 
 # exponentials and logarithms --------------------------------------------------------------------
@@ -319,7 +322,7 @@ digamma = elementwise("digamma", Special("digamma"), "the derivative of gammaln"
 polygamma = elementwise("polygamma", Special("polygamma"), "the n-th derivative of digamma, at x",
     Undefined("polygamma is not defined between integer orders"),
     lambda t, n, x, z: t * polygamma(n + 1, x),
-    operands=2, result=lambda n, x: floating(x), takes=lambda given, result: [given[0], result],
+    operands=2, result=floating_but_first, takes=first_as_given,
     domain=((1, 1), POSITIVE), ulp=64,
     code="@polygamma({0}, {1})")
 
@@ -368,8 +371,7 @@ clip = elementwise("clip", np.clip, "x, limited to low ... high",
     code="@clip({0}, {1}, {2})")
 
 switch = elementwise("switch", _where, "x where c holds, else y",
-    operands=3, result=lambda c, x, y: upcast(x, y), kind=Branch(lazy=False),
-    takes=lambda given, result: [given[0], result, result],
+    operands=3, result=promoted_but_first, kind=Branch(lazy=False), takes=first_as_given,
     domain=((0, 1), (-3, 3), (-3, 3)),
     code="{0} ? {1} : {2}")
 

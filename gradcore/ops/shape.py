@@ -171,7 +171,10 @@ def _dimshuffle_back(op: DimShuffle, ct: Variable, x: Variable) -> Variable:
 @final
 @dataclass(frozen=True, repr=False)
 class DimShuffle(Op):
-    """The axes in another ``order``; ``'x'`` inserts an axis; axes left out must have extent 1."""
+    """The axes in another ``order``; ``'x'`` inserts an axis; axes left out must have extent 1.
+
+    order : for each axis of the result, the axis of the operand, or ``'x'``, of extent 1.
+    """
 
     order: tuple[int | str, ...]
     cheap = True
