@@ -10,7 +10,7 @@ triples every rule about them.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -39,6 +39,7 @@ from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
 from gradcore.graph.types import whole_number
 from gradcore.language import LANGUAGE, is_several
+from gradcore.ops.broadcasting import with_check
 
 
 class Slot(enum.Enum):
@@ -301,7 +302,7 @@ class Subtensor(Op):
     def kernel(self, node: Apply) -> Kernel:
         """Return the reference, its key made once if no slot is in it."""
         if len(node.inputs) > 1:
-            return self.reference
+            return with_check(_meeting(self.pattern, node.inputs[1:], 1), self.reference)
         key = filled(self.pattern, ())
 
         def part(x: Any) -> Any:
@@ -364,6 +365,31 @@ def _bounds_required(
         told = f"the arrays that index {given} do not broadcast"
         found += all_equal(met, told, IndexError) if met else []
     return found
+
+
+def _meeting(
+    pattern: Pattern, indices: Sequence[Variable], first: int
+) -> Callable[..., None] | None:
+    """Return a check that arrays of indices agree where they are not known to stretch, if any.
+
+    first : how many operands come before the indices.
+    """
+    places = [k for k, slot in enumerate(_slots(pattern)) if slot is Slot.ARRAY]
+    rank = max((indices[k].ndim for k in places), default=0)
+    groups = [
+        (axis, [k for k in places if -axis <= indices[k].ndim and indices[k].type.shape[axis] != 1])
+        for axis in range(-rank, 0)
+    ]
+    if all(len(met) < 2 for _, met in groups):
+        return None
+
+    def check(*arrays: Any) -> None:
+        for axis, met in groups:
+            extents = [arrays[first + k].shape[axis] for k in met]
+            if len(set(extents)) > 1:
+                raise IndexError(f"shape mismatch: indices of extents {extents} cannot broadcast")
+
+    return check
 
 
 def _sampled_patterns() -> list[tuple[Pattern, Arg, tuple[Arg, ...]]]:
@@ -526,8 +552,9 @@ class IncSubtensor(Op):
     def kernel(self, node: Apply) -> Kernel:
         """Return the reference, with a check that only extents known to be 1 stretch."""
         y_type = node.inputs[1].type
+        check = _meeting(self.pattern, node.inputs[2:], 2)
         if None not in y_type.shape:
-            return self.reference
+            return with_check(check, self.reference)
 
         def checked(x: Any, y: Any, *indices: Any) -> Any:
             part = x[filled(self.pattern, indices)].shape if 1 in y.shape else ()
@@ -536,7 +563,7 @@ class IncSubtensor(Op):
                     raise ShapeError(f"cannot write shape {y.shape} into a part of shape {part}")
             return self.reference(x, y, *indices)
 
-        return checked
+        return with_check(check, checked)
 
 
 # from Python's index language -------------------------------------------------------------------

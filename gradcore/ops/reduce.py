@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from gradcore.derive import Flat, Forward, Linear, Reverse
-from gradcore.errors import GraphTypeError, GraphValueError
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import (
     Apply,
     Derivative,
@@ -28,7 +28,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.op import Arg, Sample
-from gradcore.graph.requirements import REACHES
+from gradcore.graph.requirements import AGREE, REACHES
 from gradcore.graph.types import upcast
 from gradcore.language import LANGUAGE
 
@@ -366,8 +366,17 @@ class Recurrence(Op):
         a, b = operands
         return tuple(m if n is UNKNOWN else n for m, n in zip(a.shape, b.shape, strict=True))
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """Both operands have one shape."""
+        told = f"{node.op}: the shapes of {node.inputs[0]} and {node.inputs[1]} must be equal"
+        pairs = zip(*(x.shape for x in operands), strict=True)
+        return [Requirement(AGREE, pair, told) for pair in pairs]
+
     def reference(self, *arrays: Any) -> Any:
         """Return y, a step at a time."""
+        if arrays[0].shape != arrays[1].shape:
+            given = " and ".join(str(a.shape) for a in arrays)
+            raise ShapeError(f"{self}: the shapes {given} must be equal")
         a, b = (np.moveaxis(array, self.axis, 0) for array in arrays)
         y = np.empty(b.shape, np.result_type(a, b))
         state = np.zeros(b.shape[1:], y.dtype)

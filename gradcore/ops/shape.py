@@ -638,6 +638,8 @@ class Repeat(Op):
     def reference(self, *arrays: Any) -> Any:
         """Return the repeated elements."""
         x, counts = arrays
+        if x.shape[self.axis] != len(counts):
+            raise ShapeError(f"cannot repeat {x.shape[self.axis]} elements {len(counts)} counts")
         check_size((*x.shape[: self.axis], sum(counts.tolist()), *x.shape[self.axis + 1 :]))
         return np.repeat(x, counts.astype("int64"), axis=self.axis)
 

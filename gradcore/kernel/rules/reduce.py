@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gradcore.errors import GraphValueError
+from gradcore.errors import GraphValueError, ShapeError
 from gradcore.graph import Apply
 from gradcore.graph.types import FLOATS
 from gradcore.kernel.ir import (
@@ -211,7 +211,7 @@ def recurrence(low: Lowering, node: Apply) -> None:
     assert isinstance(op, Recurrence)
     a, b = (low.value(v) for v in node.inputs)
     for n, m in zip(a.shape, b.shape, strict=True):
-        low.equal([n, m], lambda ns: ValueError(f"a recurrence of extents {ns[0]} and {ns[1]}"))
+        low.equal([n, m], lambda ns: ShapeError(f"a recurrence of extents {ns[0]} and {ns[1]}"))
     dtype = output.dtype
 
     def step(state: Expr, index: Index) -> Expr:
