@@ -42,6 +42,7 @@ class Bounds:
     known : intervals of registers and of what was checked.
     best : returns the expression that stands for all that are known to be equal to one.
     products : for an extent, products that it is in and that are known to be no larger than that.
+    meanings : what registers were set to.
     """
 
     def __init__(
@@ -49,20 +50,27 @@ class Bounds:
         known: MutableMapping[Expr, Interval] | None = None,
         best: Callable[[Expr], Expr] = lambda x: x,
         products: dict[Expr, list[Product]] | None = None,
+        meanings: dict[Expr, Expr] | None = None,
     ) -> None:
         self.known: MutableMapping[Expr, Interval] = {} if known is None else known
         self.best = best
         self.products: dict[Expr, list[Product]] = {} if products is None else products
+        self.meanings: dict[Expr, Expr] = {} if meanings is None else meanings
         self._fitting: set[tuple[Expr, ...]] = set()
 
     def copy(self) -> Bounds:
         """Return the same knowledge, to which more is added that holds in a part of a program."""
         products = {x: list(some) for x, some in self.products.items()}
-        found = Bounds(dict(self.known), self.best, products)
+        found = Bounds(dict(self.known), self.best, products, self.meanings)
         found._fitting |= self._fitting
         return found
 
     # what is told -------------------------------------------------------------------------------
+    def define(self, register: Expr, x: Expr) -> None:
+        """Note what a register was set to."""
+        self.meanings[register] = x
+        self.known[register] = self.of(x)
+
     def fit(self, shape: Collection[Expr], most: int = MOST) -> None:
         """Note that an array of this shape exists, or may, which has ``most`` elements at most."""
         factors = Counter(n for n in map(self.best, shape) if not isinstance(n, Literal))
@@ -113,7 +121,8 @@ class Bounds:
         low, high = max(low, least), min(high, most)
         if low > high:
             return self
-        return Bounds(ChainMap({x: (low, high)}, self.known), self.best, self.products)
+        known = ChainMap({x: (low, high)}, self.known)
+        return Bounds(known, self.best, self.products, self.meanings)
 
     def fits(self, shape: Sequence[Expr]) -> bool:
         """Return whether arrays of this shape are known to have at most `MOST` elements.
@@ -155,9 +164,10 @@ class _Product:
         if self.left < 0:
             return math.inf
         for k, x in enumerate(factors):
-            if isinstance(x, Call):
-                found = self.apart(x, (*factors[:k], *factors[k + 1 :]), bounds)
-                if found is not None:
+            meaning = bounds.meanings.get(x, x)
+            if isinstance(meaning, Call):
+                found = self.apart(meaning, (*factors[:k], *factors[k + 1 :]), bounds)
+                if found is not None and (found <= MOST or meaning is x):
                     return found
         known = math.prod(max(int(x.value), 1) for x in factors if isinstance(x, Literal))
         rest = Counter(x for x in factors if not isinstance(x, Literal))

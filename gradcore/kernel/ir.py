@@ -66,6 +66,7 @@ class Literal(Expr):
     value : it, as a Python number.
     """
 
+    __match_args__ = ("value",)
     __slots__ = ("value",)
 
     def __init__(self, value: Any, dtype: str) -> None:
@@ -143,6 +144,7 @@ class Load(Expr):
 class Call(Expr):
     """A row applied to scalars."""
 
+    __match_args__ = ("row", "operands")
     __slots__ = ("_hash", "operands", "row")
 
     def __init__(self, row: Elementwise, operands: tuple[Expr, ...], dtype: str) -> None:
@@ -198,6 +200,7 @@ def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
         return _expanded(op, op.expansion, operands, dtype)
     found = None
     if dtype in ("int64", "bool"):
+        operands = _widened(operands)
         if all(isinstance(x, Literal) for x in operands) and _exact(operands):
             return Literal(_folded(op, operands), dtype)
         rule = SIMPLER.get(op.name)
@@ -217,6 +220,21 @@ def _expanded(
     wide = ["float32" if want == "float16" else want for want in taken]
     found = expansion(*(cast(x, want) for x, want in zip(operands, wide, strict=True)))
     return cast(found if isinstance(found, Expr) else Literal(found, wide[-1]), dtype)
+
+
+def _widened(operands: Sequence[Expr]) -> Sequence[Expr]:
+    """Return integers, of which the literals beside int64 are so too."""
+    if any(x.dtype == "int64" for x in operands):
+        return [cast(x, "int64") if _is_narrow(x) else x for x in operands]
+    return operands
+
+
+def _is_narrow(x: Expr) -> bool:
+    return isinstance(x, Literal) and x.dtype in NARROW
+
+
+NARROW = frozenset(("int8", "int16", "int32", "uint8", "uint16", "uint32"))
+"""The integers that int64 holds."""
 
 
 def _exact(operands: Sequence[Expr]) -> bool:
@@ -274,28 +292,39 @@ def _quotient(x: Expr, y: Expr) -> Expr | None:
         return x
     if isinstance(x, Call) and x.row.name == "mul" and isinstance(y, Literal) and y.value:
         for a, b in (x.operands, x.operands[::-1]):
-            if _number(b) == y.value and _never_negative(a):
+            if _number(b) == y.value and never_negative(a):
                 return a
     return None
 
 
-def _never_negative(x: Expr) -> bool:
-    if isinstance(x, Call) and x.row.name in ("add", "mul", "int_div"):
-        return all(map(_never_negative, x.operands))
-    return isinstance(x, Symbol) or (isinstance(x, Literal) and x.value >= 0)
+def never_negative(x: Expr) -> bool:
+    """Return whether an integer is known to be 0 or more, while a graph is lowered."""
+    match x:
+        case Literal(value):
+            return value >= 0
+        case Load(buffer):
+            return buffer.is_extent
+        case Call(row, operands):
+            if row.name == "maximum":
+                return any(map(never_negative, operands))
+            return row.name in ("add", "mul", "int_div", "minimum") and all(
+                map(never_negative, operands)
+            )
+        case _:
+            return isinstance(x, Symbol)
 
 
 def _larger(x: Expr, y: Expr) -> Expr | None:
     for a, b in ((x, y), (y, x)):
         number = _number(b)
-        if number is not None and number <= 0 and _never_negative(a):
+        if number is not None and number <= 0 and never_negative(a):
             return a
     return _same(x, y)
 
 
 def _less(x: Expr, y: Expr) -> Expr | None:
     number = _number(y)
-    if number is not None and number <= 0 and _never_negative(x):
+    if number is not None and number <= 0 and never_negative(x):
         return Literal(False, "bool")
     return None
 
@@ -304,7 +333,7 @@ def _at_least(x: Expr, y: Expr) -> Expr | None:
     if x == y:
         return Literal(True, "bool")
     number = _number(y)
-    if number is not None and number <= 0 and _never_negative(x):
+    if number is not None and number <= 0 and never_negative(x):
         return Literal(True, "bool")
     return None
 
@@ -396,6 +425,11 @@ def parts(expression: Expr) -> Iterator[Expr]:
             stack += x.index
 
 
+def operations(expression: Expr) -> int:
+    """Return how many rows are applied in an expression."""
+    return sum(isinstance(x, Call) for x in parts(expression))
+
+
 def loads(expression: Expr) -> Iterator[Load]:
     """Return what is read from buffers, also to compute an index."""
     return (x for x in parts(expression) if isinstance(x, Load))
@@ -416,11 +450,12 @@ class Buffer:
     whole : whether all of it must exist at once: something that is no loop reads or writes it.
     alias : the buffer whose memory it is, seen in another shape.
     data : the value of a constant, an array.
+    is_extent : whether it is a number that is never negative.
     """
 
     __slots__ = (
-        "__weakref__", "alias", "data", "dtype", "name", "number", "position", "role", "shape",
-        "whole",
+        "__weakref__", "alias", "data", "dtype", "is_extent", "name", "number", "position", "role",
+        "shape", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -441,6 +476,7 @@ class Buffer:
         self.whole = False
         self.alias = alias
         self.data = data
+        self.is_extent = False
         self.number = next(_numbers)
 
     @property

@@ -38,6 +38,7 @@ from gradcore.kernel.ir import (
     call,
     cast,
     extent_of,
+    operations,
     parts,
 )
 from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
@@ -51,6 +52,9 @@ Failure: TypeAlias = Callable[[Sequence[int]], Exception]
 
 DEEPEST = 30
 """How many element forms may be nested before one is stored."""
+
+SHORT = 3
+"""How many operations on integers are repeated wherever the result is used: more have a name."""
 
 
 class Lowering:
@@ -81,6 +85,8 @@ class Lowering:
         self._readers: dict[Variable, Sequence[Apply]] = {}
         self.runs: list[Expr | None] = []
         self._made_in: dict[Buffer, Block] = {}
+        self._around: list[Block] = []
+        self._numbers: dict[Block, dict[Expr, Expr]] = {}
         self._indices: set[Symbol] = set()
         self._at_entry: set[Any] = set()
         self._checked: set[Expr] = set()
@@ -164,7 +170,58 @@ class Lowering:
         """Return an extent as the expression that stands for all equal ones."""
         if n is UNKNOWN:
             raise GradcoreError("the shape rule of an op does not tell an extent")
-        return self.layout.extents.best(as_expr(n))
+        return self.number(as_expr(n), "extent", is_extent=True)
+
+    def number(self, x: Expr, name: str = "number", is_extent: bool = False) -> Expr:
+        """Return an integer in few operations: one that takes more is computed once, and named.
+
+        is_extent : whether it is known not to be negative.
+        """
+        x = self.layout.extents.simplest(x)
+        if operations(x) <= SHORT:
+            return x
+        home = self._home(x)
+        known = self._numbers.setdefault(home, {})
+        if x not in known:
+            known[x] = Load(self._register(home, name, x, is_extent), ())
+            self.bounds.define(known[x], x)
+            self.layout.extents.define(known[x], x)
+        return known[x]
+
+    def number_at_entry(self, n: Any) -> Any:
+        """Return an extent or `UNKNOWN` so; what only a node computes is unknown."""
+        if not isinstance(n, Expr):
+            return n
+        return extent_of(self.number(n)) if self.known_at_entry(n) else UNKNOWN
+
+    def _register(self, home: Block, name: str, x: Expr, is_extent: bool) -> Buffer:
+        """Return a register that is set to ``x`` at the end of a block."""
+        register = Buffer(name, x.dtype, ())
+        register.is_extent = is_extent
+        self._made_in[register] = home
+        if home is self.entry:
+            self._at_entry.add(register)
+        else:
+            self.layout.extents.note(register, depth=self._blocks.index(home) - 1)
+        self.layout.add(home, Nest([], [Store(register, (), x)]))
+        return register
+
+    @property
+    def _blocks(self) -> list[Block]:
+        """The blocks around what is placed now, from the outermost, and that itself."""
+        return [self.entry, *self._around, self.block]
+
+    def _home(self, x: Expr) -> Block:
+        """Return the outermost block that knows all that an integer is computed from."""
+        blocks = self._blocks
+        depth = 0
+        for part in parts(x):
+            if isinstance(part, (Symbol, Load)) and not self.known_at_entry(part):
+                made = self._made_in.get(part.buffer) if isinstance(part, Load) else None
+                if made not in blocks:
+                    return self.block
+                depth = max(depth, blocks.index(made))
+        return blocks[depth]
 
     # placing ------------------------------------------------------------------------------------
     def new(self, name: str, dtype: str, shape: Sequence[Expr]) -> Buffer:
@@ -256,6 +313,11 @@ class Lowering:
         else:
             self.values[variable] = Value(variable.dtype, tuple(shape), element, depth=depth)
 
+    def named(self, variable: Variable, x: Expr) -> None:
+        """Let ``variable``, an integer of rank 0, be ``x``."""
+        found = self.number(x, named(variable))
+        self.values[variable] = Value(variable.dtype, (), lambda index: found)
+
     def whole(self, value: Value, name: str = "copy") -> Buffer:
         """Return a buffer that holds ``value``, whole and in C order."""
         for known in (value.buffer, *(stored.get(value) for stored in self._stored)):
@@ -274,6 +336,7 @@ class Lowering:
         """
         self.runs.append(runs)
         outer, bounds = self.block, self.bounds
+        self._around.append(outer)
         self.block, self.bounds = block, bounds.copy()
         self._stored.append({})
         self._done.append(set())
@@ -282,6 +345,7 @@ class Lowering:
         self._stored.pop()
         self._done.pop()
         self.runs.pop()
+        self._around.pop()
         self.block, self.bounds = outer, bounds
 
     # checks -------------------------------------------------------------------------------------
@@ -299,7 +363,8 @@ class Lowering:
         if outer is self.layout.root and all(
             x in self._at_entry
             if isinstance(x, Symbol)
-            else x.buffer.role in ("input", "constant") and all(map(self._plain, x.index))
+            else x.buffer in self._at_entry
+            or (x.buffer.role in ("input", "constant") and all(map(self._plain, x.index)))
             for expression in expressions
             for x in parts(expression)
             if isinstance(x, Load) or (isinstance(x, Symbol) and x not in self._indices)

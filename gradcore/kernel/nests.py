@@ -16,11 +16,11 @@ Rejected: partitioning the graph beforehand by kinds of ops, which knows less th
 from __future__ import annotations
 
 import enum
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from gradcore.kernel.extents import Extents
 from gradcore.kernel.ir import (
     Break,
     Buffer,
@@ -32,7 +32,6 @@ from gradcore.kernel.ir import (
     Index,
     Let,
     Library,
-    Literal,
     Load,
     Matmul,
     Point,
@@ -42,7 +41,6 @@ from gradcore.kernel.ir import (
     Strided,
     Symbol,
     loads,
-    parts,
 )
 
 LARGEST = 120
@@ -174,62 +172,6 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
             pass
         case _:
             raise TypeError(statement)
-
-
-def _complexity(extent: Expr) -> int:
-    kinds = (Literal, Symbol, Load)
-    return next((rank for rank, kind in enumerate(kinds) if isinstance(extent, kind)), len(kinds))
-
-
-class Extents:
-    """Which extents are known to be equal, because a check has passed."""
-
-    def __init__(self) -> None:
-        self._same: dict[Expr, Expr] = {}
-        self._log: list[Expr] = []
-        self._depth = 0
-        self._made: dict[Symbol | Buffer, int] = {}
-
-    def note(self, *made: Symbol | Buffer) -> None:
-        """Note what is made here: outside of this part of the program it tells nothing."""
-        if self._depth:
-            self._made.update(dict.fromkeys(made, self._depth))
-
-    def _rank(self, extent: Expr) -> tuple[int, int]:
-        """Return how far inside an extent is known first, and how complex it is."""
-        used = (x.buffer.root if isinstance(x, Load) else x for x in parts(extent))
-        depths = (self._made.get(x, 0) for x in used if isinstance(x, (Symbol, Buffer)))
-        return max(depths, default=0), _complexity(extent)
-
-    def best(self, extent: Expr) -> Expr:
-        """Return the expression that stands for all that are equal to ``extent``."""
-        found = extent
-        while found in self._same:
-            found = self._same[found]
-        return found
-
-    def equal(self, a: Expr, b: Expr) -> bool:
-        """Return whether two extents are known to be equal."""
-        return a is b or self.best(a) == self.best(b)
-
-    def unite(self, a: Expr, b: Expr) -> None:
-        """Note that two extents are equal; the one known in more places, or simpler, stays."""
-        a, b = self.best(a), self.best(b)
-        if a == b:
-            return
-        old, new = (a, b) if self._rank(b) < self._rank(a) else (b, a)
-        self._same[old] = new
-        self._log.append(old)
-
-    @contextmanager
-    def within(self) -> Generator[None]:
-        """Forget, at the end, what was noted inside."""
-        start = len(self._log)
-        self._depth += 1
-        yield
-        self._depth -= 1
-        while len(self._log) > start:
-            del self._same[self._log.pop()]
 
 
 # where nests stand ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from gradcore.kernel.extents import Extents
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -35,7 +36,6 @@ from gradcore.kernel.ir import (
     loads,
     parts,
 )
-from gradcore.kernel.nests import Extents
 from gradcore.kernel.uses import buffers, expressions, inside
 from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.loops import collapsed, replaced

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply, FunctionGraph, Op, Operand, Variable
 from gradcore.graph.extents import UNKNOWN, Shape
 from gradcore.kernel.ir import Expr, Index, as_expr, call
 from gradcore.kernel.lowering import Failure, Lowering, rule
+from gradcore.language import is_several
 from gradcore.ops.elementwise import Elementwise, row
 
 FILL, IDENTITY = row("fill"), row("identity")
@@ -31,7 +33,15 @@ def agree(low: Lowering, graph: FunctionGraph) -> None:
             shapes, value = node.op.symbolic_shapes(node, given), node.op.value(node, given)
         for output, shape in zip(node.outputs, shapes, strict=True):
             told = zip(shape, output.type.shape, strict=True)
-            operands[output] = Operand(tuple(n if m is None else m for n, m in told), value)
+            extents = tuple(low.number_at_entry(n) if m is None else m for n, m in told)
+            operands[output] = Operand(extents, _value_at_entry(low, value))
+
+
+def _value_at_entry(low: Lowering, value: Any) -> Any:
+    """Return the value of an operand, of integers that are known before anything is computed."""
+    if is_several(value):
+        return tuple(map(low.number_at_entry, value))
+    return low.number_at_entry(value)
 
 
 def check_extents(
@@ -89,8 +99,9 @@ def elementwise(low: Lowering, node: Apply) -> None:
         read = [value.stretched(index) for value in operands]
         return call(op, read, output.dtype)
 
-    early = discrete(node) and all(low.known_at_entry(x.read(())) for x in operands if not shape)
-    if low.read_in_place(output) or (not shape and early):
+    if not shape and discrete(node) and all(low.known_at_entry(x.read(())) for x in operands):
+        low.named(output, element(()))
+    elif low.read_in_place(output):
         low.viewed(output, shape, element, operands)
     else:
         low.computed(output, shape, element)

@@ -142,10 +142,11 @@ def subtensor(low: Lowering, node: Apply) -> None:
         low.computed(output, shape, element)
         return
     if x.elements is not None and op.pattern and isinstance(op.pattern[0], int):
-        found = x.elements[op.pattern[0]]
-        low.viewed(output, (), lambda index: cast(found, output.dtype), [x])
-        return
-    low.viewed(output, shape, element, [x])
+        low.named(output, cast(x.elements[op.pattern[0]], output.dtype))
+    elif not shape and output.type.is_discrete:
+        low.named(output, element(()))
+    else:
+        low.viewed(output, shape, element, [x])
 
 
 @rule(IncSubtensor)

@@ -145,7 +145,7 @@ class _State:
             self.buffer = Buffer(name, variable.dtype, shape, "pointer")
             low.put(Point(self.buffer, low.whole(value, name), (ZERO,) * len(shape)))
         else:
-            self.buffer = low.new(name, variable.dtype, ())
+            self.buffer = Buffer(name, variable.dtype, ())
             low.fill(self.buffer, value.read)
         self.value = held(self.buffer)
 
