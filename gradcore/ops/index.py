@@ -355,9 +355,8 @@ def _bounds_required(
             continue
         index: Any = entry
         if isinstance(entry, Slot):
-            variable, operand = next(rest)
-            arrays += [(variable, operand)] if entry is Slot.ARRAY else []
-            index = variable if entry is Slot.ARRAY else operand.value
+            index, operand = next(rest)
+            arrays += [(index, operand)] if entry is Slot.ARRAY else []
         told = f"an index is out of bounds for axis {axis} of {given}"
         found.append(Requirement(WITHIN, (index, x.shape[axis]), told, IndexError))
     for axis in range(-max((a.ndim for _, a in arrays), default=0), 0):

@@ -210,6 +210,10 @@ def _reaches(m: Any, n: Any) -> bool:
 
 
 # reading ----------------------------------------------------------------------------------------
+SCALAR = Operand(())
+"""What is known of a scalar that is no integer."""
+
+
 class Reader:
     """Reads what a graph requires.
 
@@ -227,25 +231,59 @@ class Reader:
     def read(self, graph: FunctionGraph) -> None:
         """Read a whole graph."""
         for v in graph.inputs:
-            number = self.symbols.value(("input", v), False)
-            self._give(v, number, (UNKNOWN,) * v.ndim)
-        self._read(graph.nodes, None, ())
+            self.numbers[v] = self.symbols.value(("input", v), False)
+            self._give(v, (UNKNOWN,) * v.ndim)
+        self._read(graph, None, ())
 
-    def _read(self, nodes: Sequence[Apply], scope: Scope | None, guards: Guards) -> None:
-        for node in nodes:
+    def _read(self, graph: FunctionGraph, scope: Scope | None, guards: Guards) -> None:
+        for node in graph.nodes:
             operands = [self._operand(v) for v in node.inputs]
-            if isinstance(node.op, Conditional):
+            op = node.op
+            if isinstance(op, Elementwise) and self._passes(node, operands, guards):
+                continue
+            if isinstance(op, Conditional):
                 self._conditional(node, scope, guards)
-            elif isinstance(node.op, IfElse):
+            elif isinstance(op, IfElse):
                 branches = node.inputs[1:]
-                n = len(node.outputs)
-                self._choose(node, branches[:n], branches[n:], guards)
+                self._choose(node, branches[: op.outputs], branches[op.outputs :], guards)
             else:
                 self._require(node, operands, scope, guards)
-                if isinstance(node.op, Scan):
+                if isinstance(op, Scan):
                     self._loop(node, operands, scope, guards)
                 else:
                     self._compute(node, operands)
+
+    def _passes(self, node: Apply, operands: Sequence[Operand], guards: Guards) -> bool:
+        """Note what is known of an elementwise result, if that is what is known of an operand.
+
+        Most nodes are of this kind, and require nothing.
+        """
+        output = node.outputs[0]
+        rank = len(output.type.shape)
+        if not rank:
+            if output.type.is_discrete:
+                return False
+            self.operands[output] = SCALAR
+            return True
+        whole: Operand | None = None
+        for v, x in zip(node.inputs, operands, strict=True):
+            if not x.shape:
+                continue
+            if whole is None:
+                whole = x
+            elif whole.shape != x.shape and whole.shape != self._resolved(v, x, guards).shape:
+                return False
+        if whole is None or len(whole.shape) != rank:
+            return False
+        self.operands[output] = whole if whole.value is UNKNOWN else Operand(whole.shape)
+        return True
+
+    def _resolved(self, v: Variable, x: Operand, guards: Guards) -> Operand:
+        """Return what is known of ``v`` with the best numbers, and remember it."""
+        found = Operand(tuple(self.facts.best(n, guards) for n in x.shape), x.value)
+        if not guards:
+            self.operands[v] = found
+        return found
 
     # operands -----------------------------------------------------------------------------------
     def _operand(self, v: Variable) -> Operand:
@@ -253,42 +291,75 @@ class Reader:
         found = self.operands.get(v)
         if found is None:
             assert isinstance(v, Constant)
-            data = v.data
-            told = data.tobytes() if data.nbytes <= 1024 else id(data)
-            self.numbers[v] = self.symbols.value((data.dtype, data.shape, told), False)
             value = constant_extent(v)
-            found = Operand(data.shape, UNKNOWN if value is None else value)
+            found = Operand(v.data.shape, UNKNOWN if value is None else value)
             self.operands[v] = found
         return found
 
-    def _give(
-        self, v: Variable, number: ValueNumber, shape: Sequence[Any], value: Any = UNKNOWN
-    ) -> None:
+    def _give(self, v: Variable, shape: Sequence[Any], value: Any = UNKNOWN) -> None:
         """Note what is known of a variable; what is not gets a symbol of its own."""
-        self.numbers[v] = number
         extents = tuple(
-            known if known is not None else n if n is not UNKNOWN else self._extent(number, axis)
+            known if known is not None else n if n is not UNKNOWN else self._extent(v, axis)
             for axis, (n, known) in enumerate(zip(shape, v.type.shape, strict=True))
         )
         if value is UNKNOWN and not extents and v.type.is_discrete:
+            number = self._number(v)
             positive = number.below is not None or v.type.dtype[0] in "bu"
             value = self.symbols.leaf(("value", number), positive, number.varies)
         self.operands[v] = Operand(extents, value)
 
-    def _extent(self, number: ValueNumber, axis: int) -> Symbol:
+    def _extent(self, v: Variable, axis: int) -> Symbol:
+        number = self._number(v)
         return self.symbols.leaf(("extent", number, axis), True, number.varies)
+
+    # value numbers ------------------------------------------------------------------------------
+    def _number(self, v: Variable) -> ValueNumber:
+        """Return the value number of a variable, numbering what it is computed from first."""
+        stack = [v]
+        while stack:
+            x = stack[-1]
+            missing: Sequence[Variable] = ()
+            if x not in self.numbers and x.owner is not None:
+                missing = [i for i in x.owner.inputs if i not in self.numbers]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            if x not in self.numbers:
+                self.numbers[x] = self._constant(x) if x.owner is None else self._computed(x)
+        return self.numbers[v]
+
+    def _constant(self, v: Variable) -> ValueNumber:
+        assert isinstance(v, Constant)
+        data = v.data
+        told = data.tobytes() if data.nbytes <= 1024 else id(data)
+        return self.symbols.value((data.dtype, data.shape, told), False)
+
+    def _computed(self, v: Variable) -> ValueNumber:
+        """Return the number of an output of a node whose operands have theirs.
+
+        What is known of an int64 scalar says more than how it is computed.
+        """
+        node = v.owner
+        assert node is not None
+        given = [
+            self._operand(x).value if x.type.dtype == "int64" and not x.ndim else self.numbers[x]
+            for x in node.inputs
+        ]
+        below: Any = None
+        if isinstance(node.op, Arange):
+            below = self._operand(node.inputs[0]).value
+        elif isinstance(node.op, Subtensor) and Slot.ARRAY not in node.op.pattern:
+            below = self.numbers[node.inputs[0]].below
+        return self.symbols.value((node.op, *given, v.index), any(map(varies, given)), below)
 
     # nodes --------------------------------------------------------------------------------------
     def _require(
         self, node: Apply, operands: Sequence[Operand], scope: Scope | None, guards: Guards
     ) -> None:
         """Tell what ``node`` requires."""
-        op = node.op
-        if isinstance(op, Elementwise) and all(x.shape == operands[0].shape for x in operands):
-            return
-        for k, requirement in enumerate(op.requires(node, operands)):
-            told = map(self._told, requirement.operands)
-            what = (requirement.predicate, *told)
+        for k, requirement in enumerate(node.op.requires(node, operands)):
+            what = (requirement.predicate, *map(self._told, requirement.operands))
             again = partial(_required, node, k)
             self.claim(Claim(what, guards, scope, node.where, again))
 
@@ -297,43 +368,38 @@ class Reader:
         if not isinstance(operand, Variable):
             return operand
         known = constant_extent(operand)
-        return self.numbers[operand] if known is None else known
+        return self._number(operand) if known is None else known
 
     def _compute(self, node: Apply, operands: Sequence[Operand]) -> None:
         """Note what is known of the outputs of ``node``."""
         op = node.op
-        given = [self.numbers[v] for v in node.inputs]
-        changing = any(n.varies for n in given)
-        below = self._below(node, operands)
-        shapes = op.symbolic_shapes(node, operands)
         value = op.value(node, operands)
         if value is UNKNOWN and isinstance(op, Elementwise) and _is_extent(node):
             value = self.symbols.computed(op, tuple(x.value for x in operands))
-        for output, shape in zip(node.outputs, shapes, strict=True):
-            number = self.symbols.value((op, *given, output.index), changing, below)
-            self._give(output, number, shape, value)
-
-    def _below(self, node: Apply, operands: Sequence[Operand]) -> Any:
-        """Return what the elements of an output are below, if they are numbers of a range."""
-        if isinstance(node.op, Arange):
-            return operands[0].value
-        if isinstance(node.op, Subtensor) and Slot.ARRAY not in node.op.pattern:
-            return self.numbers[node.inputs[0]].below
-        return None
+        for output, shape in zip(node.outputs, op.symbolic_shapes(node, operands), strict=True):
+            self._give(output, shape, value)
 
     # graphs inside ------------------------------------------------------------------------------
     def _same(self, inner: Sequence[Variable], outer: Sequence[Variable]) -> None:
         """Let variables of a graph inside be those outside."""
         for v, x in zip(inner, outer, strict=True):
             operand = self._operand(x)
-            self._give(v, self.numbers[x], operand.shape, operand.value)
+            self.numbers[v] = self._number(x)
+            self._give(v, operand.shape, operand.value)
+
+    def _inside(self, graph: FunctionGraph, scope: Scope, guards: Guards) -> None:
+        """Read a graph inside; one that several nodes run is read anew for each."""
+        for v in graph.variables:
+            if v.owner is not None:
+                self.numbers.pop(v, None)
+        self._read(graph, scope, guards)
 
     def _conditional(self, node: Apply, scope: Scope | None, guards: Guards) -> None:
         chosen, *given = node.inputs
         for branch, graph in enumerate(node.op.graphs):
             self._same(graph.inputs, given)
-            taken = ("branch", self.numbers[chosen], branch)
-            self._read(graph.nodes, Scope(scope, node, branch), (*guards, taken))
+            taken = ("branch", self._number(chosen), branch)
+            self._inside(graph, Scope(scope, node, branch), (*guards, taken))
         then, orelse = node.op.graphs
         self._choose(node, then.outputs, orelse.outputs, guards)
 
@@ -341,7 +407,7 @@ class Reader:
         self, node: Apply, then: Sequence[Variable], orelse: Sequence[Variable], guards: Guards
     ) -> None:
         """Note what is known of outputs that are one of two."""
-        chosen = self.numbers[node.inputs[0]]
+        chosen = self._number(node.inputs[0])
         condition = self.symbols.leaf(("value", chosen), True, chosen.varies)
         for output, a, b in zip(node.outputs, then, orelse, strict=True):
             extents = zip(self._operand(a).shape, self._operand(b).shape, strict=True)
@@ -351,9 +417,10 @@ class Reader:
                 )
                 for pair in extents
             ]
-            numbers = chosen, self.numbers[a], self.numbers[b]
-            changing = any(n.varies for n in numbers)
-            self._give(output, self.symbols.value(("choice", *numbers), changing), shape)
+            numbers = chosen, self._number(a), self._number(b)
+            changing = any(map(varies, numbers))
+            self.numbers[output] = self.symbols.value(("choice", *numbers), changing)
+            self._give(output, shape)
 
     def _loop(
         self, node: Apply, operands: Sequence[Operand], scope: Scope | None, guards: Guards
@@ -363,32 +430,33 @@ class Reader:
         steps = operands[0].value
         given, inner = op.parts(node.inputs[1:]), op.parts(op.body.inputs)
         for v, x in zip(inner.sequences, given.sequences, strict=True):
-            whole = self.numbers[x]
-            element = self.symbols.value(("element", whole), True, whole.below)
-            self._give(v, element, self._operand(x).shape[1:])
+            whole = self._number(x)
+            self.numbers[v] = self.symbols.value(("element", whole), True, whole.below)
+            self._give(v, self._operand(x).shape[1:])
         for v, x in zip(inner.states, given.states, strict=True):
-            state = self.symbols.value(("state", v, self.numbers[x]), True)
-            self._give(v, state, self._operand(x).shape)
+            self.numbers[v] = self.symbols.value(("state", v, self._number(x)), True)
+            self._give(v, self._operand(x).shape)
         self._same(inner.constants, given.constants)
         running = (*guards, ("steps", steps))
         body = Scope(scope, node, None)
-        self._read(op.body.nodes, body, running)
+        self._inside(op.body, body, running)
         results, ends = op.results(op.body.outputs), op.results(node.outputs)
         for v, new in zip(inner.states, results.states, strict=True):
             for axis, pair in enumerate(zip(self._shape(v), self._shape(new), strict=True)):
                 again = partial(_kept_extent, op, v, new, axis)
                 self.claim(Claim((AGREE, *pair), running, body, node.where, again))
-        numbers = [self.numbers[v] for v in node.inputs]
-        changing = any(n.varies for n in numbers)
+        numbers = [self._number(v) for v in node.inputs]
+        changing = any(map(varies, numbers))
         shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
-        length = UNKNOWN if op.until else steps
+        taken = self.symbols.leaf(("taken", op, *numbers), True, changing)
+        length = taken if op.until else steps
         for v in results.stacks:
             step = (UNKNOWN if varies(n) else n for n in self._shape(v))
             shapes.append((length, *step))
         shapes += [()] if ends.condition is not None else []
         for output, shape in zip(node.outputs, shapes, strict=True):
-            number = self.symbols.value((op, *numbers, output.index), changing)
-            self._give(output, number, shape)
+            self.numbers[output] = self.symbols.value((op, *numbers, output.index), changing)
+            self._give(output, shape, taken if output is ends.condition else UNKNOWN)
 
     def _shape(self, v: Variable) -> tuple[Any, ...]:
         return self._operand(v).shape

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcore.language import Operators
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.scalars import add, int_div, maximum, minimum, mul, sub, switch
+from gradcore.ops.scalars import add, ge, int_div, lt, maximum, minimum, mul, sub, switch
 
 
 class Symbol(Operators):
@@ -143,6 +143,8 @@ def _simplified(op: Elementwise, arguments: tuple[Any, ...]) -> Number | None:
         if not isinstance(condition, Symbol):
             return branches[0 if condition else 1]
         return branches[0] if branches[0] is branches[1] else None
+    if op in (lt, ge) and arguments[1] == 0 and not_negative(arguments[0]):
+        return op is ge
     if op in (minimum, maximum) and arguments[0] is arguments[1]:
         return arguments[0]
     if op is sub and arguments[0] is arguments[1]:
