@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
-from gradcore.derive.directions import Direction, sum_to, total, zeros
+from gradcore.derive.directions import Direction, direction_dtype, sum_to, total, zeros
 from gradcore.derive.masks import Contribution, Masked
 from gradcore.graph import ZERO, Apply, Derivative, Op, Undefined, Variable, Zero
+from gradcore.graph.types import upcast
 from gradcore.language import LANGUAGE, Function
 
 Entry: TypeAlias = Function | Zero | Undefined | None
@@ -186,8 +187,16 @@ class Linear(Transposed):
         moving = [t for i, t in enumerate(tangents) if t is not None and self.entry(i) is not None]
         if not any(isinstance(t, Variable) for t in moving):
             return [ZERO if moving else None]
+        dtype = direction_dtype(node.outputs[0])
+
+        def tangent(x: Variable, t: Direction) -> Variable:
+            """Return no wider a tangent than the op takes: one of an integer is of floatX."""
+            found = t if isinstance(t, Variable) else zeros(x)
+            fits = upcast(found.type.dtype, dtype) == dtype
+            return found if fits else LANGUAGE["cast"](found, dtype)
+
         arguments = [
-            x if self.entry(i) is None else t if isinstance(t, Variable) else zeros(x)
+            x if self.entry(i) is None else tangent(x, t)
             for i, (x, t) in enumerate(zip(node.inputs, tangents, strict=True))
         ]
         return [node.op(*arguments)]

@@ -34,12 +34,13 @@ from gradcore.graph import (
     upcast,
 )
 from gradcore.graph.extents import MOST, broadcast, choose, larger, smaller
-from gradcore.graph.nodes import as_variable, constant_extent, static_operand
+from gradcore.graph.nodes import as_variable, constant_extent, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
 from gradcore.graph.types import whole_number
 from gradcore.language import LANGUAGE, is_several
 from gradcore.ops.broadcasting import with_check
+from gradcore.ops.shape import SpecifyShape
 
 
 class Slot(enum.Enum):
@@ -543,7 +544,8 @@ class IncSubtensor(Op):
         if self.overwrite:
             out[key] = y
         elif is_advanced(self.pattern):
-            np.add.at(out, key, y)
+            # In its shape and dtype: NumPy 2.4 reads past values that it must stretch.
+            np.add.at(out, key, np.array(np.broadcast_to(y, out[key].shape), out.dtype))
         else:
             out[key] += y
         return out
@@ -624,16 +626,36 @@ def _expanded(x: Variable, keys: tuple[Any, ...]) -> list[Any]:
     )
     found: list[Any] = []
     used = sum(_axes_used(k) for k in keys)
+    axis = 0
     for k in keys:
         if k is Ellipsis:
             found.extend([slice(None)] * (x.ndim - used))
-        elif isinstance(k, Variable) and k.type.dtype == "bool":
-            found.extend(LANGUAGE["nonzero"](k))
+            axis += x.ndim - used
+            continue
+        if isinstance(k, Variable) and k.type.dtype == "bool":
+            found.extend(LANGUAGE["nonzero"](_fitting_mask(k, x, axis)))
         else:
             found.append(k)
+        axis += _axes_used(k)
     if sum(k is Ellipsis for k in keys) > 1:
         raise GraphIndexError("an index can only have a single ellipsis ('...')", here())
     return found
+
+
+def _fitting_mask(mask: Variable, x: Variable, axis: int) -> Variable:
+    """Return ``mask``, checked to have the extents of ``x`` from ``axis`` on.
+
+    Raises GraphIndexError, here or when it runs: it has others.
+    """
+    if axis + mask.ndim > x.ndim:
+        raise GraphIndexError(
+            f"a mask of {mask.ndim} axes from axis {axis} on for {x}, which has {x.ndim}", here()
+        )
+    known = x.type.shape[axis : axis + mask.ndim]
+    if mask.type.shape == known and None not in known:
+        return mask
+    check = SpecifyShape(f"a mask must fit what it indexes, {x}", error=GraphIndexError)
+    return check(mask, *extents_of(x)[axis : axis + mask.ndim])
 
 
 def _axes_used(k: Any) -> int:

@@ -21,6 +21,7 @@ import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 from gradcore.derive import Branch
 from gradcore.graph import Constant, Undefined, Variable
 from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.ops.control import ZeroGrad
 from gradcore.ops.elementwise import (
     Elementwise,
     Trait,
@@ -211,9 +212,16 @@ log1p = elementwise("log1p", np.log1p, "log(1 + x), exact for small x",
     domain=((-0.9, 4.0),),
     code="@log1p({0})")
 
+
+def _share(x: Variable, y: Variable) -> Variable:
+    """Return exp(x) / (exp(x) + exp(y)); a half each where both are infinite and equal."""
+    same = and_(eq(x, y), isinf(x))
+    return sigmoid(switch(same, 0, x - y))
+
+
 logaddexp = elementwise("logaddexp", np.logaddexp, "log(exp(x) + exp(y)), without overflow",
-    lambda t, x, y, z: t * exp(x - z),
-    lambda t, x, y, z: t * exp(y - z),
+    lambda t, x, y, z: t * _share(x, y),
+    lambda t, x, y, z: t * _share(y, x),
     operands=2, traits=SYMMETRIC, domain=((0, 4), (0, 4)),
     code="@logaddexp({0}, {1})")
 
@@ -240,12 +248,12 @@ tan = elementwise("tan", np.tan, "the tangent",
     code="@tan({0})")
 
 arcsin = elementwise("arcsin", np.arcsin, "the inverse of the sine",
-    lambda t, x, z: t / sqrt(1 - sqr(x)),
+    lambda t, x, z: t / sqrt((1 - x) * (1 + x)),
     domain=(UNIT,),
     code="@arcsin({0})")
 
 arccos = elementwise("arccos", np.arccos, "the inverse of the cosine",
-    lambda t, x, z: -t / sqrt(1 - sqr(x)),
+    lambda t, x, z: -t / sqrt((1 - x) * (1 + x)),
     domain=(UNIT,),
     code="@arccos({0})")
 
@@ -253,9 +261,22 @@ arctan = elementwise("arctan", np.arctan, "the inverse of the tangent",
     lambda t, x, z: t / (1 + sqr(x)),
     code="@arctan({0})")
 
+
+def _over_square(t: Variable, side: Variable, x: Variable, y: Variable) -> Variable:
+    """Return t * side / (x ** 2 + y ** 2); 0 at the origin and at infinity.
+
+    The larger of both is divided out first, so that no square over- or underflows.  The result
+    does not depend on it: it counts as constant.
+    """
+    size = ZeroGrad()(maximum(abs(x), abs(y)))
+    usable = and_(gt(size, 0), lt(size, math.inf))
+    slope = t * (side / size / (sqr(x / size) + sqr(y / size))) / size
+    return switch(usable, slope, 0)
+
+
 arctan2 = elementwise("arctan2", np.arctan2, "the angle of the point (y, x), given y and x",
-    lambda t, y, x, z: t * x / (sqr(x) + sqr(y)),
-    lambda t, y, x, z: -t * y / (sqr(x) + sqr(y)),
+    lambda t, y, x, z: _over_square(t, x, x, y),
+    lambda t, y, x, z: -_over_square(t, y, x, y),
     operands=2, domain=((-3, 3), POSITIVE),
     code="@arctan2({0}, {1})")
 
@@ -271,17 +292,24 @@ tanh = elementwise("tanh", np.tanh, "the hyperbolic tangent",
     lambda t, x, z: t * (1 - sqr(z)),
     code="@tanh({0})")
 
+
+def _root_of_square_plus_1(x: Variable) -> Variable:
+    """Return sqrt(x ** 2 + 1): abs(x) to rounding, before the square overflows."""
+    large = gt(abs(x), 1 / math.sqrt(np.finfo(x.dtype).eps))
+    return switch(large, abs(x), sqrt(sqr(x) + 1))
+
+
 arcsinh = elementwise("arcsinh", np.arcsinh, "the inverse of the hyperbolic sine",
-    lambda t, x, z: t / sqrt(sqr(x) + 1),
+    lambda t, x, z: t / _root_of_square_plus_1(x),
     code="@arcsinh({0})")
 
 arccosh = elementwise("arccosh", np.arccosh, "the inverse of the hyperbolic cosine",
-    lambda t, x, z: t / sqrt((x - 1) * (x + 1)),
+    lambda t, x, z: t / (sqrt(x - 1) * sqrt(x + 1)),
     domain=((1.2, 4.0),),
     code="@arccosh({0})")
 
 arctanh = elementwise("arctanh", np.arctanh, "the inverse of the hyperbolic tangent",
-    lambda t, x, z: t / (1 - sqr(x)),
+    lambda t, x, z: t / ((1 - x) * (1 + x)),
     domain=(UNIT,),
     code="@arctanh({0})")
 

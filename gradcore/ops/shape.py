@@ -549,7 +549,7 @@ class SpecifyShape(Op):
         wanted = [static_operand(n).value for n in extents]
         for have, want in zip(x.type.shape, wanted, strict=True):
             if have is not None and isinstance(want, int) and have != want:
-                raise ShapeError(
+                raise self.error(
                     f"{x} is {x.type}, not of shape {tuple(wanted)}: {self.why}", here()
                 )
 
