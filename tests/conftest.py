@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+import gradcore
+import gradcore.tensor as T
+from gradcore.errors import UnavailableError
+
 pytest_plugins = ["pytester"]
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,3 +24,25 @@ settings.load_profile("some")
 @pytest.fixture
 def rng():
     return np.random.default_rng(1234)
+
+
+EVERYWHERE = {
+    "plain": gradcore.Mode("numpy", optimizer=False),
+    "numpy": gradcore.Mode("numpy"),
+    "c": gradcore.Mode("c"),
+    "cuda": gradcore.Mode("cuda", runtime="host"),
+    "jax": gradcore.Mode("jax"),
+    "torch": gradcore.Mode("torch"),
+}
+"""The graph as it is written, and each backend."""
+
+
+@pytest.fixture(params=EVERYWHERE)
+def everywhere(request):
+    """Each backend that works here, as a mode."""
+    mode = EVERYWHERE[request.param]
+    try:
+        gradcore.function([], T.constant(0), mode=mode)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    return mode

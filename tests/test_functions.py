@@ -683,3 +683,76 @@ def test_set_twice_has_the_gradient_of_the_last():
     f = gradcore.function([v, w, idx], [y, gv, gw])
     found = f([1, 2, 3], [10, 20, 30], [2, 1, 2])
     assert [r.tolist() for r in found] == [[1, 20, 30], [0, 0, 0], [0, 1, 2]]
+
+
+# masks ------------------------------------------------------------------------------------------
+MASKED = {
+    "vector": ((4,), (5,), lambda x, m: x[m]),
+    "first axis": ((3, 4), (2,), lambda x, m: x[m]),
+    "last axis": ((3, 4), (3,), lambda x, m: x[:, m]),
+    "beside an index": ((3, 4), (3,), lambda x, m: x[1, m]),
+    "after an ellipsis": ((2, 3, 4), (5,), lambda x, m: x[..., m]),
+    "after a new axis": ((3, 4), (4,), lambda x, m: x[None, m]),
+    "matrix": ((3, 4), (3, 5), lambda x, m: x[m]),
+    "matrix, fewer": ((3, 4), (2, 4), lambda x, m: x[m]),
+    "last axes": ((2, 3, 4), (2, 4), lambda x, m: x[:, m]),
+    "extent 1": ((4,), (1,), lambda x, m: x[m]),
+    "nothing": ((4,), (0,), lambda x, m: x[m]),
+}
+"""Shapes of a tensor and of a mask that does not fit it."""
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks_that_do_not_fit_are_index_errors(name, everywhere):
+    """To read by, to write by and to increase by; with nothing set, too."""
+    shape, wrong, index = MASKED[name]
+    x = T.tensor("x", "float64", (None,) * len(shape))
+    m = T.tensor("m", "bool", (None,) * len(wrong))
+    part = index(x, m)
+    for out in (part, T.set_subtensor(part, 9.0), T.inc_subtensor(part, 1.0)):
+        f = gradcore.function([x, m], out, mode=everywhere)
+        for value in (True, False):
+            with pytest.raises(IndexError, match="mask"):
+                f(np.zeros(shape), np.full(wrong, value))
+
+
+def test_masks_that_cannot_fit_are_refused_while_they_are_written():
+    x, m = T.tensor("x", "float64", (4, None)), T.tensor("m", "bool", (5,))
+    with pytest.raises(GraphIndexError, match="mask"):
+        x[m]
+    with pytest.raises(GraphIndexError, match="mask"):
+        x[np.array([True, False])]
+    with pytest.raises(GraphIndexError, match="mask"):
+        T.dvector("v")[T.tensor("two", "bool", (None, None))]
+
+
+# writing ----------------------------------------------------------------------------------------
+WRITTEN = {
+    "matrix of indices": ((3,), lambda i: (i,), (2,), [[0, 0], [2, 0]]),
+    "matrix of indices, rows": ((3, 2), lambda i: (i,), (2,), [[0, 0], [2, 0]]),
+    "in the middle": ((2, 3, 2), lambda i: (slice(None), i), (2, 1), [[0, 0], [-1, 0]]),
+    "a column": ((3,), lambda i: (i,), (2, 1), [[0, 0], [2, 0]]),
+    "a scalar": ((3,), lambda i: (i,), (), [[0, 0], [2, 0]]),
+    "two arrays": ((3, 3), lambda i: (i, i), (2,), [[0, 0], [2, 0]]),
+    "apart": ((3, 2, 3), lambda i: (i, slice(None), i), (2,), [[0, 0], [2, 0]]),
+    "backwards": ((3, 2), lambda i: (i, slice(None, None, -1)), (2,), [0, 2, 0]),
+    "nothing": ((3,), lambda i: (i,), (), []),
+}
+
+
+@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "int8"), ("int64", "bool")])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_increments_stretch_what_is_written(name, dtypes, everywhere):
+    """Against a loop: NumPy's own ``add.at`` has been wrong where values stretch."""
+    shape, key, written, indices = WRITTEN[name]
+    at = np.array(indices, "int64")
+    values = np.arange(1, 1 + int(np.prod(written))).reshape(written).astype(dtypes[1])
+    start = np.zeros(shape, dtypes[0])
+    places = np.arange(start.size).reshape(shape)[key(at)]
+    expected = start.copy().reshape(-1)
+    for place, value in zip(places.flat, np.broadcast_to(values, places.shape).flat, strict=True):
+        expected[place] += value
+    x, y = (T.tensor("x", dtypes[0], (None,) * len(shape)), T.tensor("y", dtypes[1], written))
+    i = T.tensor("i", "int64", (None,) * at.ndim)
+    f = gradcore.function([x, y, i], T.inc_subtensor(x[key(i)], y), mode=everywhere)
+    np.testing.assert_array_equal(f(start, values, at), expected.reshape(shape))

@@ -386,3 +386,56 @@ def test_a_users_op_without_grad():
     assert Plain()(v).eval({v: [1]}).tolist() == [2]
     with pytest.raises(NotDifferentiableError, match="has no grad"):
         T.grad(Plain()(v).sum(), v)
+
+
+# operands of different dtypes -------------------------------------------------------------------
+MIXED = {
+    "set_subtensor": lambda x, y: T.set_subtensor(x[1:], y),
+    "inc_subtensor": lambda x, y: T.inc_subtensor(x[1:], y),
+    "set at indices": lambda x, y: T.set_subtensor(x[[0, 0]], y),
+    "concatenate": lambda x, y: T.concatenate([x, y]),
+    "stack": lambda x, y: T.stack([x[:2], y]),
+    "dot": lambda x, y: T.dot(x[:2], y),
+    "outer": lambda x, y: T.outer(x, y),
+    "matmul": lambda x, y: T.matmul(x[:2], y.reshape((2, 1))),
+    "switch": lambda x, y: T.switch([True, False], x[:2], y),
+    "fill": lambda x, y: T.fill(x[:2], y) + x[:2],
+    "maximum": lambda x, y: T.maximum(x[:2], y),
+    "mul": lambda x, y: x[:2] * y,
+}
+
+
+@pytest.mark.parametrize(
+    "dtypes",
+    [
+        ("float32", "float32"),
+        ("float32", "int16"),
+        ("float32", "bool"),
+        ("float64", "float32"),
+        ("float64", "int8"),
+        ("float32", "float16"),
+        ("float16", "int8"),
+    ],
+)
+@pytest.mark.parametrize("name", MIXED)
+def test_both_modes_take_operands_of_different_dtypes(name, dtypes):
+    """Rop, grad, and Rop of the gradient of a cube: a Hessian times a vector."""
+    x, v = T.tensor("x", dtypes[0], (3,)), T.tensor("v", dtypes[0], (3,))
+    y = T.tensor("y", dtypes[1], (2,))
+    given = {x: [1, 2, 3], v: [1, 0, 2], y: np.array([1, 0], dtypes[1])}
+    out = MIXED[name](x, y)
+    moved = T.Rop(out, x, v)
+    assert moved.type.dtype == out.type.dtype
+    slope = T.grad((out**3).sum().astype("float64"), x)
+    twice = T.Rop(slope, x, v)
+    assert slope.type.dtype == twice.type.dtype == dtypes[0]
+    wide = {a: a.type.with_dtype("float64")() for a in (x, v)}
+    values = {wide[x]: given[x], wide[v]: given[v], y: given[y]}
+    exact = MIXED[name](wide[x], y.astype("float64"))
+    hessian = T.hessian((exact**3).sum(), wide[x])
+    np.testing.assert_allclose(
+        moved.eval(given), T.dot(T.jacobian(exact, wide[x]), wide[v]).eval(values), rtol=1e-2
+    )
+    np.testing.assert_allclose(
+        twice.eval(given), T.dot(hessian, wide[v]).eval(values), rtol=1e-2, atol=1e-2
+    )

@@ -1,13 +1,15 @@
 """The reference itself, against mpmath: every transcendental row."""
 
+import itertools
+
 import mpmath
 import numpy as np
 import pytest
 
 import gradcore
 from gradcore.conformance.samples import rows
-from gradcore.derive import Flat
-from gradcore.graph import TensorType
+from gradcore.derive import Flat, pullback
+from gradcore.graph import TensorType, Variable
 
 EXACT = {
     "true_div": mpmath.fdiv,
@@ -67,8 +69,131 @@ def transcendental():
     ]
 
 
+SLOPES = {
+    "true_div": (lambda x, y: 1 / y, lambda x, y: -x / y**2),
+    "pow": (lambda x, y: y * x ** (y - 1), lambda x, y: x**y * mpmath.log(x) if x else 0),
+    "reciprocal": (lambda x: -1 / x**2,),
+    "sqrt": (lambda x: 1 / (2 * mpmath.sqrt(x)),),
+    "exp": (mpmath.exp,),
+    "exp2": (lambda x: mpmath.mpf(2) ** x * mpmath.log(2),),
+    "expm1": (mpmath.exp,),
+    "log": (lambda x: 1 / x,),
+    "log2": (lambda x: 1 / x / mpmath.log(2),),
+    "log10": (lambda x: 1 / x / mpmath.log(10),),
+    "log1p": (lambda x: 1 / (1 + x),),
+    "logaddexp": (lambda x, y: logistic(x - y), lambda x, y: logistic(y - x)),
+    "sigmoid": (lambda x: logistic(x) * logistic(-x),),
+    "softplus": (lambda x: logistic(x),),
+    "sin": (mpmath.cos,),
+    "cos": (lambda x: -mpmath.sin(x),),
+    "tan": (lambda x: mpmath.sec(x) ** 2,),
+    "arcsin": (lambda x: 1 / mpmath.sqrt(1 - x**2),),
+    "arccos": (lambda x: -1 / mpmath.sqrt(1 - x**2),),
+    "arctan": (lambda x: 1 / (1 + x**2),),
+    "arctan2": (lambda y, x: x / (x**2 + y**2), lambda y, x: -y / (x**2 + y**2)),
+    "sinh": (mpmath.cosh,),
+    "cosh": (mpmath.sinh,),
+    "tanh": (lambda x: mpmath.sech(x) ** 2,),
+    "arcsinh": (lambda x: 1 / mpmath.sqrt(1 + x**2),),
+    "arccosh": (lambda x: 1 / mpmath.sqrt(x**2 - 1),),
+    "arctanh": (lambda x: 1 / (1 - x**2),),
+    "erf": (lambda x: bell(x),),
+    "erfc": (lambda x: -bell(x),),
+    "erfinv": (lambda x: 1 / bell(mpmath.erfinv(x)),),
+    "erfcinv": (lambda x: -1 / bell(mpmath.erfinv(1 - x)),),
+    "gamma": (lambda x: mpmath.gamma(x) * mpmath.digamma(x),),
+    "gammaln": (mpmath.digamma,),
+    "digamma": (lambda x: polygamma(1, x),),
+    "polygamma": (None, lambda n, x: polygamma(int(n) + 1, x)),
+}
+"""The derivative of each row by each operand."""
+
+ABSOLUTE = {"tanh", "sigmoid"}
+"""Rows whose slope is 1 - z ** 2 or the like: near nothing it is exact to the unit of 1."""
+
+
+def logistic(x):
+    return 1 / (1 + mpmath.exp(-x))
+
+
+def polygamma(n, x):
+    if x <= 0:
+        raise ValueError("not in the domain")
+    # mpmath takes no end of time far out, where the first term of the expansion is all there is.
+    far = x > mpmath.mpf(10) ** 15
+    return -((-1) ** n) * mpmath.factorial(n - 1) / x**n if far else mpmath.polygamma(n, x)
+
+
+def bell(x):
+    return 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-(x**2))
+
+
 def test_every_transcendental_row_has_a_counterpart():
-    assert {op.name for op in transcendental()} == set(EXACT)
+    assert {op.name for op in transcendental()} == set(EXACT) == set(SLOPES)
+
+
+def extremes(op, dtype):
+    """Return operands of ``op`` at the extremes of ``dtype``, a column each."""
+    limits = np.finfo(dtype)
+    large = float(np.sqrt(limits.max)) * 1000
+    sizes = [0, float(limits.tiny), 1 / large, 0.5, 1, 3, 100, large, float(limits.max) / 2]
+    values = [*sizes, *(-v for v in sizes[1:]), np.inf, -np.inf]
+    first = [1, 2, 3] if op.name == "polygamma" else values
+    pairs = itertools.product(first, values) if op.operands == 2 else ((v,) for v in values)
+    return np.array(list(pairs), dtype).T.copy()
+
+
+def exact_slope(op, k, operands):
+    """Return the slope where mathematics has a finite one, else None.
+
+    At infinity it is the limit, told from three numbers on the way there.
+    """
+    rule = SLOPES[op.name][k]
+
+    def at(far):
+        values = [mpmath.mpf(float(v)) if np.isfinite(v) else np.sign(v) * far for v in operands]
+        return rule(*values)
+
+    if op.name == "pow" and np.isinf(operands[1]):
+        return None  # the power jumps at 1
+    try:
+        if np.isfinite(operands).all():
+            found = at(0)
+        else:
+            near, found = (at(mpmath.mpf(10) ** n) for n in (400, 800))
+            if abs(found - near) > abs(near) * mpmath.mpf(10) ** -9:
+                found = mpmath.mpf(0) if abs(found) < abs(near) else None
+    except (ValueError, ZeroDivisionError, OverflowError, NotImplementedError, TypeError):
+        return None
+    return None if isinstance(found, mpmath.mpc) or not mpmath.isfinite(found or 0) else found
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("op", transcendental(), ids=str)
+def test_slopes_are_finite_where_they_have_to_be(op, dtype):
+    """At huge, tiny and infinite operands, in the graph as it is declared."""
+    columns = extremes(op, dtype)
+    inputs = [TensorType(dtype, (None,))() for _ in columns]
+    out = op(*inputs)
+    slopes = pullback([out], [out.ones_like()], inputs)
+    given = [k for k, slope in enumerate(slopes) if isinstance(slope, Variable)]
+    plain = gradcore.Mode("numpy", optimizer=False)
+    f = gradcore.function(inputs, [out, *(slopes[k] for k in given)], mode=plain)
+    with np.errstate(all="ignore"):
+        values, *found = f(*columns)
+    limits = np.finfo(dtype)
+    checked = 0
+    with mpmath.workdps(50):
+        for k, column in zip(given, found, strict=True):
+            for operands, value, slope in zip(columns.T, values, column, strict=True):
+                exact = None if np.isnan(value) else exact_slope(op, k, operands)
+                if exact is None or abs(exact) > float(limits.max):
+                    continue
+                checked += 1
+                near = float(limits.tiny) * 2 if op.name not in ABSOLUTE else float(limits.eps)
+                off = abs(mpmath.mpf(float(slope)) - exact)
+                assert off <= abs(exact) * 1e-3 + near, (op.name, k, operands, slope, exact)
+    assert checked
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

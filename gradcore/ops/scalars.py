@@ -134,7 +134,7 @@ def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable
 
 pow = elementwise("pow", np.power, "x ** y",
     _pow_by_base,
-    lambda t, x, y, z: t * switch(eq(x, 0), 0, z * log(x)),
+    lambda t, x, y, z: t * switch(or_(eq(x, 0), eq(z, 0)), 0, z * log(x)),
     operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)),
     code="@pow({0}, {1})")
 
