@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradcore.errors import ShapeError
+from gradcore.errors import ArraySizeError, ShapeError
+from gradcore.graph.extents import MOST, Shape
 from gradcore.graph.nodes import as_variable
 from gradcore.language import LANGUAGE
 
@@ -54,6 +55,14 @@ def _has_size(size: Any, *extents: Any) -> Any:
     return good
 
 
+def _fits(*extents: Any) -> Any:
+    """Products are taken in floating point, where they do not wrap."""
+    size: Any = 1.0
+    for n in extents:
+        size = size * LANGUAGE["cast"](LANGUAGE["maximum"](as_variable(n), 1), "float64")
+    return size <= float(MOST)
+
+
 def _equal(m: Any, n: Any) -> Any:
     return LANGUAGE["eq"](m, n)
 
@@ -78,6 +87,7 @@ AGREE = Predicate("equal", _equal)
 REACHES = Predicate("at least", _at_least)
 WITHIN = Predicate("in bounds", _within)
 HAS_SIZE = Predicate("of the size", _has_size)
+FITS = Predicate("of a possible size", _fits)
 NOT_ZERO = Predicate("not zero", _not_zero)
 NONE_NEGATIVE = Predicate("none negative", _none_negative)
 ALL_HOLD = Predicate("all true", _all_hold)
@@ -106,3 +116,8 @@ def all_equal(
 ) -> list[Requirement]:
     """Return the requirements that extents be equal."""
     return [Requirement(AGREE, (extents[0], n), message, error) for n in extents[1:]]
+
+
+def possible(shape: Shape) -> Requirement:
+    """Return the requirement that there can be an array of this shape."""
+    return Requirement(FITS, shape, "an array would be larger than any memory", ArraySizeError)

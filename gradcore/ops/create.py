@@ -10,9 +10,10 @@ import numpy as np
 
 from gradcore.derive import Disconnected
 from gradcore.errors import GraphTypeError
-from gradcore.graph import Apply, Op, Operand, Shape, Variable, here
+from gradcore.graph import Apply, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import check_size, larger
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.requirements import possible
 
 
 @final
@@ -44,6 +45,10 @@ class Arange(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return n."""
         return (larger(operands[0].value, 0),)
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """There can be so many."""
+        return [possible((operands[0].value,))]
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Return the index."""

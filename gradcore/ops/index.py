@@ -37,7 +37,7 @@ from gradcore.graph.extents import MOST, broadcast, choose, larger, smaller
 from gradcore.graph.nodes import as_variable, constant_extent, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
-from gradcore.graph.types import whole_number
+from gradcore.graph.types import StaticShape, whole_number
 from gradcore.language import LANGUAGE, is_several
 from gradcore.ops.broadcasting import with_check
 from gradcore.ops.shape import SpecifyShape
@@ -552,19 +552,25 @@ class IncSubtensor(Op):
 
     def kernel(self, node: Apply) -> Kernel:
         """Return the reference, with a check that only extents known to be 1 stretch."""
-        y_type = node.inputs[1].type
-        check = _meeting(self.pattern, node.inputs[2:], 2)
-        if None not in y_type.shape:
-            return with_check(check, self.reference)
+        given = node.inputs[1].type.shape
 
         def checked(x: Any, y: Any, *indices: Any) -> Any:
-            part = x[filled(self.pattern, indices)].shape if 1 in y.shape else ()
-            for axis in range(-y.ndim, 0) if part else ():
-                if y.shape[axis] != part[axis] and y_type.shape[axis] != 1:
-                    raise ShapeError(f"cannot write shape {y.shape} into a part of shape {part}")
-            return self.reference(x, y, *indices)
+            if any(n == 1 and known is None for n, known in zip(y.shape, given, strict=True)):
+                self._fit(x, y, indices, given)
+            try:
+                return self.reference(x, y, *indices)
+            except ValueError:
+                self._fit(x, y, indices, given)
+                raise
 
-        return with_check(check, checked)
+        return with_check(_meeting(self.pattern, node.inputs[2:], 2), checked)
+
+    def _fit(self, x: Any, y: Any, indices: Sequence[Any], given: StaticShape) -> None:
+        """Raise ShapeError if ``y`` would stretch, or does not fit."""
+        part = x[filled(self.pattern, indices)].shape
+        for have, want, known in zip(y.shape, part[len(part) - y.ndim :], given, strict=True):
+            if have != want and known != 1:
+                raise ShapeError(f"cannot write shape {y.shape} into a part of shape {part}")
 
 
 # from Python's index language -------------------------------------------------------------------

@@ -19,7 +19,7 @@ from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, check_size, product
 from gradcore.graph.nodes import constant_extent, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
-from gradcore.graph.requirements import AGREE, HAS_SIZE, NONE_NEGATIVE, REACHES, all_equal
+from gradcore.graph.requirements import AGREE, HAS_SIZE, NONE_NEGATIVE, REACHES, all_equal, possible
 from gradcore.language import LANGUAGE, define
 
 
@@ -399,6 +399,7 @@ class Alloc(Op):
         lead = len(extents) - value.ndim
         told = f"cannot broadcast {given} to a negative extent"
         found = [Requirement(REACHES, (n.value, 0), told) for n in extents]
+        found.append(possible(tuple(n.value for n in extents)))
         for axis, n in enumerate(given.type.shape):
             if n != 1:
                 met = [value.shape[axis], extents[lead + axis].value]

@@ -34,7 +34,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
-from gradcore.graph.requirements import AGREE, HAS_SIZE, REACHES, WITHIN
+from gradcore.graph.requirements import AGREE, FITS, HAS_SIZE, REACHES, WITHIN
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert, Conditional, IfElse
 from gradcore.ops.create import Arange
@@ -44,7 +44,15 @@ from gradcore.ops.scalars import minimum, switch
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.engine import Group, Pass, Rewriter, Stage, Trace
-from gradcore.rewrite.symbols import Number, Symbol, Symbols, ValueNumber, not_negative, varies
+from gradcore.rewrite.symbols import (
+    Number,
+    Symbol,
+    Symbols,
+    ValueNumber,
+    not_negative,
+    of_arrays,
+    varies,
+)
 
 Guards: TypeAlias = tuple[Any, ...]
 """Under what something runs at all: which branch is taken, which loop has steps."""
@@ -197,6 +205,8 @@ def _holds(predicate: Any, operands: Sequence[Any]) -> bool:
     if predicate is AGREE:
         m, n = operands
         return bool(m == n)
+    if predicate is FITS:
+        return all(map(of_arrays, operands))
     return predicate is REACHES and _reaches(*operands)
 
 
@@ -305,12 +315,11 @@ class Reader:
         if value is UNKNOWN and not extents and v.type.is_discrete:
             number = self._number(v)
             positive = number.below is not None or v.type.dtype[0] in "bu"
-            value = self.symbols.leaf(("value", number), positive, number.varies)
+            value = self.symbols.scalar(("value", number), positive, number.varies)
         self.operands[v] = Operand(extents, value)
 
     def _extent(self, v: Variable, axis: int) -> Symbol:
-        number = self._number(v)
-        return self.symbols.leaf(("extent", number, axis), True, number.varies)
+        return self.symbols.extent(self._number(v), axis)
 
     # value numbers ------------------------------------------------------------------------------
     def _number(self, v: Variable) -> ValueNumber:
@@ -408,7 +417,7 @@ class Reader:
     ) -> None:
         """Note what is known of outputs that are one of two."""
         chosen = self._number(node.inputs[0])
-        condition = self.symbols.leaf(("value", chosen), True, chosen.varies)
+        condition = self.symbols.scalar(("value", chosen), True, chosen.varies)
         for output, a, b in zip(node.outputs, then, orelse, strict=True):
             extents = zip(self._operand(a).shape, self._operand(b).shape, strict=True)
             shape = [
@@ -448,7 +457,7 @@ class Reader:
         numbers = [self._number(v) for v in node.inputs]
         changing = any(map(varies, numbers))
         shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
-        taken = self.symbols.leaf(("taken", op, *numbers), True, changing)
+        taken = self.symbols.scalar(("taken", op, *numbers), True, changing)
         length = taken if op.until else steps
         for v in results.stacks:
             step = (UNKNOWN if varies(n) else n for n in self._shape(v))

@@ -24,18 +24,25 @@ class Symbol(Operators):
     formula : the row and the operands that it is computed by, if it is.
     not_negative : whether it is known not to be negative.
     varies : whether it may differ from step to step of a loop.
+    of_arrays : whether it is computed from extents of arrays alone.
     """
 
-    __slots__ = ("formula", "not_negative", "place", "table", "varies")
+    __slots__ = ("formula", "not_negative", "of_arrays", "place", "table", "varies")
 
     def __init__(
-        self, table: Symbols, formula: tuple[Any, ...], not_negative: bool, varies: bool
+        self,
+        table: Symbols,
+        formula: tuple[Any, ...],
+        not_negative: bool,
+        varies: bool,
+        of_arrays: bool,
     ) -> None:
         self.table = table
         self.place = len(table)
         self.formula = formula
         self.not_negative = not_negative
         self.varies = varies
+        self.of_arrays = of_arrays
 
     def apply(self, op: Any, arguments: tuple[Any, ...]) -> Number:
         """Return the one symbol for this expression, or what it is by a law of arithmetic."""
@@ -48,6 +55,11 @@ Number: TypeAlias = int | Symbol
 def not_negative(n: Any) -> bool:
     """Return whether an extent is known not to be negative."""
     return n.not_negative if isinstance(n, Symbol) else n >= 0
+
+
+def of_arrays(n: Any) -> bool:
+    """Return whether a number is no more than extents of arrays are computed to."""
+    return n.of_arrays if isinstance(n, Symbol) else n <= 2**31
 
 
 def varies(n: Any) -> bool:
@@ -85,11 +97,19 @@ class Symbols:
         """Return how many there are."""
         return len(self._known)
 
-    def leaf(self, key: Hashable, not_negative: bool, varies: bool) -> Symbol:
-        """Return the symbol for something that is not computed from others."""
+    def extent(self, number: ValueNumber, axis: int) -> Symbol:
+        """Return the extent of an array at ``axis``."""
+        key = (number, axis)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = Symbol(self, (), not_negative, varies)
+            found = self._known[key] = Symbol(self, (), True, number.varies, True)
+        return found
+
+    def scalar(self, key: Hashable, not_negative: bool, varies: bool) -> Symbol:
+        """Return the value of a scalar that is not computed from others."""
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Symbol(self, (), not_negative, varies, False)
         return found
 
     def computed(self, op: Any, arguments: tuple[Any, ...]) -> Number:
@@ -112,6 +132,7 @@ class Symbols:
                 or (op is maximum and any(map(not_negative, arguments)))
                 or (op is switch and all(map(not_negative, arguments[1:]))),
                 any(map(varies, arguments)),
+                all(map(of_arrays, arguments)),
             )
         return found
 
