@@ -1,4 +1,4 @@
-"""The command line: ``gradcore backends``, ``doctor``, ``cache``, ``ops``, ``new-backend NAME``."""
+"""The command line: ``gradcore backends``, ``doctor``, ``cache``, ``ops``, ``matrix`` and more."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from gradcore.cache import default_store
+from gradcore.conformance.tables import TABLES, read_reports, rewritten
 from gradcore.errors import CacheError, choices
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.inventory import BackendInfo, backends, report
 from gradcore.plugins import registry
 from gradcore.reference import entry, heading
-from gradcore.skeleton import write_backend
+from gradcore.skeleton import KINDS, write_backend
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cache.add_argument("action", choices=("info", "clear"))
     ops = commands.add_parser("ops", help="print what ops declare, for who writes kernels for them")
     ops.add_argument("names", nargs="*", help="which ops; without any, the names of all")
+    table = commands.add_parser("matrix", help="print reports of the conformance suite as tables")
+    table.add_argument("reports", nargs="+", type=Path, help="what --gradcore-report wrote")
+    table.add_argument(
+        "--into", nargs="+", type=Path, metavar="PAGE", help="write the tables between their marks"
+    )
     new = commands.add_parser("new-backend", help="write the skeleton of a plugin with a backend")
     new.add_argument("name", help="what mode= will call it")
+    told = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
+    new.add_argument("--kind", choices=KINDS, default="array", help=f"{told} (array)")
     new.add_argument("--folder", type=Path, default=Path(), help="where to (here)")
     given = parser.parse_args(arguments)
     if given.command == "backends":
@@ -42,10 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_report()
     elif given.command == "cache":
         return _cache(given.action)
+    elif given.command == "matrix":
+        return _matrix(given.reports, given.into or ())
     elif given.command == "ops":
         return _show_ops(given.names)
     else:
-        return _write(given.name, given.folder)
+        return _write(given.name, given.folder, given.kind)
     return 0
 
 
@@ -92,6 +102,26 @@ def _show_ops(names: Sequence[str]) -> int:
     return 0
 
 
+def _matrix(paths: Sequence[Path], pages: Sequence[Path]) -> int:
+    try:
+        reports = read_reports(paths)
+        texts = {page: page.read_text() for page in pages}
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"gradcore matrix: {error}\n")
+        return 2
+    for page, text in texts.items():
+        if not any(f"<!-- {name} -->" in text for name in TABLES):
+            marks = ", ".join(f"<!-- {name} -->" for name in TABLES)
+            sys.stderr.write(f"gradcore matrix: {page} has none of the marks {marks}\n")
+            return 2
+        page.write_text(rewritten(text, reports))
+        sys.stdout.write(f"wrote {page}\n")
+    if not pages:
+        for lines in TABLES.values():
+            sys.stdout.write("\n".join((*lines(reports), "\n")))
+    return 0
+
+
 def _dtypes(b: BackendInfo) -> str:
     missing = [dtype for dtype in (*DISCRETE, *FLOATS) if dtype not in b.dtypes]
     return f"all but {', '.join(missing)}" if missing else "all"
@@ -121,9 +151,9 @@ def _cache(action: str) -> int:
     return 0
 
 
-def _write(name: str, folder: Path) -> int:
+def _write(name: str, folder: Path, kind: str) -> int:
     try:
-        root = write_backend(name, folder)
+        root = write_backend(name, folder, kind)
     except (ValueError, FileExistsError) as error:
         sys.stderr.write(f"gradcore new-backend: {error}\n")
         return 2

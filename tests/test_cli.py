@@ -1,6 +1,7 @@
 """The command line, the list of backends, and the skeleton of a new one."""
 
 import importlib
+import json
 import sys
 
 import pytest
@@ -43,32 +44,86 @@ def test_doctor(lacking, capsys):
         assert text in told
 
 
-def test_new_backend(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(("kind", "passed", "unsupported"), [
+    ("array", 5, 100), ("loop", 300, 0), ("minimal", 300, 0),
+])  # fmt: skip
+def test_new_backend(kind, passed, unsupported, tmp_path, capsys, monkeypatch):
     """What the command writes works at once, and the suite says what is missing."""
-    assert main(["new-backend", "fresh_one", "--folder", str(tmp_path)]) == 0
-    root = tmp_path / "gradcore-fresh_one"
-    assert "gradcore.conformance --gradcore-backend fresh_one" in capsys.readouterr().out
-    assert {p.name for p in root.iterdir()} == {
+    name = f"fresh_{kind}"
+    assert main(["new-backend", name, "--folder", str(tmp_path), "--kind", kind]) == 0
+    root = tmp_path / f"gradcore-{name}"
+    assert f"gradcore.conformance --gradcore-backend {name}" in capsys.readouterr().out
+    assert {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()} == {
         "pyproject.toml",
         "README.md",
-        "tests",
-        "gradcore_fresh_one",
+        "tests/test_conformance.py",
+        f"gradcore_{name}/__init__.py",
+        ".github/workflows/conformance.yml",
     }
     assert not any("NAME" in p.read_text() for p in root.rglob("*") if p.is_file())
+    assert not any("CLASS" in p.read_text() for p in root.rglob("*") if p.is_file())
     monkeypatch.syspath_prepend(str(root))
-    plugins.register(importlib.import_module("gradcore_fresh_one"))
+    plugins.register(importlib.import_module(f"gradcore_{name}"))
     try:
         outcomes = {"passed": 0, "unsupported": 0}
         for case in cases(Level.SMOKE):
             try:
-                case.run(Mode("fresh_one"))
+                case.run(Mode(name))
                 outcomes["passed"] += 1
             except Unsupported:
                 outcomes["unsupported"] += 1
-        assert outcomes["passed"] > 5 and outcomes["unsupported"] > 100
+        assert outcomes["passed"] > passed and outcomes["unsupported"] >= unsupported
+        assert unsupported or not outcomes["unsupported"]
     finally:
-        plugins.unregister("gradcore_fresh_one")
-        del sys.modules["gradcore_fresh_one"]
+        plugins.unregister(f"gradcore_{name}")
+        del sys.modules[f"gradcore_{name}"]
+
+
+def test_what_new_backend_writes_for_ci_runs_the_suite(tmp_path):
+    main(["new-backend", "fresh", "--folder", str(tmp_path)])
+    text = (tmp_path / "gradcore-fresh/.github/workflows/conformance.yml").read_text()
+    assert "--gradcore-backend fresh --level core" in text and "gradcore matrix report.json" in text
+    assert "\t" not in text and text.startswith("#")
+
+
+REPORT = [
+    {"backend": "mine", "version": "3", "level": "core", "cases": 3,
+     "ops": {"exp": {"passed": 2, "unsupported": 1}},
+     "gaps": [{"id": "value-exp-int8-3", "outcome": "unsupported", "why": "mine has no int8"}]},
+]  # fmt: skip
+
+
+def test_reports_become_tables(tmp_path, capsys):
+    report, page = tmp_path / "report.json", tmp_path / "README.md"
+    report.write_text(json.dumps(REPORT))
+    assert main(["matrix", str(report)]) == 0
+    told = capsys.readouterr().out
+    for line in (
+        "| mine | 3 | core | 3 | 2 (66.7%) | 0 | 1 | 0 |",
+        "| mine | 1 | unsupported | mine has no int8 |",
+        "| exp | 2/3 (1 unsupported) |",
+    ):
+        assert line in told
+    page.write_text("before\n<!-- matrix -->\nold\n<!-- end -->\nafter\n")
+    for _ in range(2):
+        assert main(["matrix", str(report), "--into", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("before\n<!-- matrix -->\n| op | mine |") and text.endswith("after\n")
+    assert "old" not in text and text.count("| exp |") == 1
+
+
+def test_what_is_no_report_or_no_page_is_refused(tmp_path, capsys):
+    wrong, report, page = (tmp_path / name for name in ("wrong.json", "report.json", "page.md"))
+    wrong.write_text('[{"backend": "mine"}]')
+    report.write_text(json.dumps(REPORT))
+    page.write_text("nothing")
+    for arguments, message in (
+        ([tmp_path / "absent.json"], "absent.json"),
+        ([wrong], "is no report of the conformance suite"),
+        ([report, "--into", page], "has none of the marks"),
+    ):
+        assert main(["matrix", *map(str, arguments)]) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from gradcore.backend.contract import Backend, Executable
 from gradcore.backend.profile import Profile
+from gradcore.errors import UnsupportedError
 from gradcore.execute import Runner, straight_line
-from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Op
+from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Op, here
 from gradcore.graph.op import performs
 from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.elementwise import Elementwise
@@ -38,7 +39,11 @@ class ArrayBackend(Backend):
 
     native : whether functions return arrays of the library, rather than of NumPy.
     added : kernels that other plugins contribute.
+    stored : dtypes that the library's arrays may have although it computes nothing in them: the
+        inputs of a fallback may.
     """
+
+    stored: ClassVar[frozenset[str]] = frozenset()
 
     remedy = "give kernels by the hook gradcore_kernels"
 
@@ -187,7 +192,13 @@ class ArrayBackend(Backend):
         profile: Profile | None = None,
         fallback: Collection[Apply] = (),
     ) -> Executable:
-        """Return a function that runs ``graph``."""
+        """Return a function that runs ``graph``.
+
+        Raises UnsupportedError: an input has a dtype that arrays of the library cannot have.
+        """
+        for v in graph.inputs:
+            if v.dtype not in self.dtypes and v.dtype not in self.stored:
+                raise UnsupportedError(f"{self.name} has no {v.dtype}: {v}", here())
         run = self.runner(graph, fallback, profile)
         if profile is None:
             run = self.prepared(run, graph)

@@ -6,22 +6,32 @@ that of its class.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from gradcore.plugins import registry
 
-TEMPLATES = {
+TEMPLATES: Mapping[str, str] = {
     "pyproject.toml.template": "pyproject.toml",
     "README.md.template": "README.md",
-    "backend.py.template": "gradcore_NAME/__init__.py",
     "test_conformance.py.template": "tests/test_conformance.py",
+    "conformance.yml.template": ".github/workflows/conformance.yml",
 }
+"""What every skeleton has, and where."""
+
+KINDS: Mapping[str, str] = {
+    "array": "a table of kernels over an array library",
+    "loop": "a renderer and a runtime, for generated code",
+    "minimal": "what runs graphs in some way of its own",
+}
+"""The kinds of backends, each with a template of its name."""
 
 
-def write_backend(name: str, folder: Path) -> Path:
+def write_backend(name: str, folder: Path, kind: str = "array") -> Path:
     """Write the skeleton of a backend into a new folder in ``folder``, and return the new one.
 
     name : what ``mode=`` will call it: lower-case letters, digits and underscores.
+    kind : a key of `KINDS`.
 
     Raises ValueError: no such name, or it is taken.  FileExistsError: the folder is there.
     """
@@ -32,7 +42,8 @@ def write_backend(name: str, folder: Path) -> Path:
     root = folder / f"gradcore-{name}"
     root.mkdir(parents=True)
     words = {"CLASS": "".join(map(str.capitalize, name.split("_"))) + "Backend", "NAME": name}
-    for template, target in TEMPLATES.items():
+    files = {**TEMPLATES, f"{kind}.py.template": "gradcore_NAME/__init__.py"}
+    for template, target in files.items():
         text = (Path(__file__).parent / template).read_text()
         for word, meaning in words.items():
             text = text.replace(word, meaning)

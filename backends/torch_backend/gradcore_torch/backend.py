@@ -42,6 +42,7 @@ class TorchBackend(ArrayBackend):
 
     name = "torch"
     dtypes = COMPUTED
+    stored = frozenset(DTYPES)
 
     device: str | None = None
     compiled: bool = False
