@@ -42,7 +42,11 @@ from gradcore.derive.kinds import NotDifferentiable as NotDifferentiable
 from gradcore.derive.kinds import Reverse as Reverse
 from gradcore.derive.masks import Contribution as Contribution
 from gradcore.derive.masks import Masked as Masked
+from gradcore.derive.masks import Part as Part
+from gradcore.derive.masks import accumulated as accumulated
 from gradcore.derive.masks import applied as applied
+from gradcore.derive.masks import combined as combined
+from gradcore.derive.sweeps import contributions as contributions
 from gradcore.derive.sweeps import moving_with as moving_with
 from gradcore.derive.sweeps import pullback as pullback
 from gradcore.derive.sweeps import pushforward as pushforward

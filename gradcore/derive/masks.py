@@ -7,7 +7,7 @@ applied last, by construction and not by a rewrite that may or may not happen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -63,11 +63,58 @@ class Masked:
         return Masked(None, True, sum_to(self.applied(output), x))
 
 
-Contribution: TypeAlias = Direction | Masked
+@dataclass(frozen=True)
+class Part:
+    """A cotangent that is zero but for a part of its tensor.
+
+    onto : returns a tensor with it added to its part.
+    masked : whether it counts only somewhere, and is zero elsewhere, as `Masked` without condition.
+    """
+
+    onto: Callable[[Variable], Variable]
+    masked: bool = False
+
+    def applied(self, x: Variable) -> Variable:
+        """Return the cotangent, that of ``x``, with its zeros."""
+        return self.onto(zeros(x))
+
+
+Contribution: TypeAlias = Direction | Masked | Part
 
 
 def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution:
-    """Return the sum of all cotangents of ``x``."""
+    """Return the sum of all cotangents of ``x``.
+
+    Parts are added to one tensor, one after the other: a tensor for each of a hundred elements
+    that are read would be a hundred times the work.
+    """
+    parts = [c for c in contributions if isinstance(c, Part)]
+    rest = _whole(x, [c for c in contributions if not isinstance(c, Part)])
+    if not parts or isinstance(rest, Undefined):
+        return rest
+    masked = all(part.masked for part in parts) and not isinstance(rest, Variable)
+    found = applied(x, rest)
+    whole = added_to(found if isinstance(found, Variable) else zeros(x), parts)
+    return Masked(None, True, whole) if masked else whole
+
+
+def added_to(whole: Variable, parts: Sequence[Part]) -> Variable:
+    """Return a tensor with parts added to it."""
+    for part in parts:
+        whole = part.onto(whole)
+    return whole
+
+
+def accumulated(x: Variable, total: Variable, contributions: Sequence[Contribution]) -> Variable:
+    """Return ``total`` with cotangents of ``x`` added."""
+    whole = applied(x, _whole(x, [c for c in contributions if not isinstance(c, Part)]))
+    if isinstance(whole, Variable):
+        total = total + whole
+    return added_to(total, [c for c in contributions if isinstance(c, Part)])
+
+
+def _whole(x: Variable, contributions: Sequence[Direction | Masked]) -> Direction | Masked:
+    """Return the sum of cotangents that are no parts."""
     masked = [c for c in contributions if isinstance(c, Masked)]
     plain = total([c for c in contributions if not isinstance(c, Masked)])
     if not masked or isinstance(plain, Undefined):
@@ -91,5 +138,5 @@ def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution
 
 
 def applied(x: Variable, contribution: Contribution) -> Direction:
-    """Return a cotangent of ``x`` with its mask, if any, applied."""
-    return contribution.applied(x) if isinstance(contribution, Masked) else contribution
+    """Return a cotangent of ``x`` with its mask, if any, applied, or in its place among zeros."""
+    return contribution.applied(x) if isinstance(contribution, Masked | Part) else contribution

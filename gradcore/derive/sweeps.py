@@ -7,9 +7,10 @@ transpose: in a symbolic graph, to transpose a linear map is to pull back throug
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from gradcore.derive.directions import Direction, direction_dtype, total, with_ones_of, zeros
-from gradcore.derive.masks import Contribution, Masked, applied, combined
+from gradcore.derive.masks import Contribution, Masked, Part, applied, combined
 from gradcore.graph import (
     ZERO,
     Apply,
@@ -50,6 +51,17 @@ def pullback(
     None: no output is connected with the variable.  `ZERO`: it is, and the derivative is zero
     everywhere.  `Undefined`: it is, through an op that has no derivative.
     """
+    found = contributions(outputs, cotangents, wrt, constants)
+    return [applied(v, combined(v, some)) for v, some in zip(wrt, found, strict=True)]
+
+
+def contributions(
+    outputs: Sequence[Variable],
+    cotangents: Sequence[Contribution],
+    wrt: Sequence[Variable],
+    constants: Collection[Variable] = (),
+) -> list[Sequence[Contribution]]:
+    """Return what the cotangents of each of ``wrt`` are the sum of, given those of ``outputs``."""
     order = toposort(outputs, stop=constants)
     moving = moving_with(order, wrt, constants)
     gathered: dict[Variable, list[Contribution]] = {}
@@ -69,11 +81,11 @@ def pullback(
                 else combined(output, gathered.get(output, ()))
                 for output in node.outputs
             ]
-            contributions = _through(node, arriving, wanted)
-            for v, contribution in zip(node.inputs, contributions, strict=True):
+            found = _through(node, arriving, wanted)
+            for v, contribution in zip(node.inputs, found, strict=True):
                 if contribution is not None:
                     gathered.setdefault(v, []).append(_typed(contribution, v))
-    return [applied(v, combined(v, gathered.get(v, ()))) for v in wrt]
+    return [gathered.get(v, ()) for v in wrt]
 
 
 def _typed(contribution: Contribution, x: Variable) -> Contribution:
@@ -112,7 +124,12 @@ def _through(
         return _pulled_back(node, arriving, connected)
     bare = [applied(v, ct) for v, ct in zip(node.outputs, arriving, strict=True)]
     found = _pulled_back(node, bare, connected)
-    return [Masked(None, True, ct) if isinstance(ct, Variable) else ct for ct in found]
+    return [
+        Masked(None, True, ct) if isinstance(ct, Variable)
+        else replace(ct, masked=True) if isinstance(ct, Part)
+        else ct
+        for ct in found
+    ]  # fmt: skip
 
 
 def _through_lazily(
@@ -201,12 +218,13 @@ def _moved(node: Apply, given: Sequence[Direction]) -> list[Direction]:
 
 def _pushed_forward(node: Apply, tangents: Sequence[Direction]) -> Sequence[Direction]:
     """Return the tangents of the outputs, as declared or by transposing the cotangent map."""
-    found = node.op.derivative.pushforward(node, tangents)
-    if found is not None:
-        return found
+    declared = node.op.derivative.pushforward(node, tangents)
+    if declared is not None:
+        return declared
     seeds = [Variable(v.type.with_dtype(direction_dtype(v))) for v in node.outputs]
     moving = [isinstance(t, Variable) for t in tangents]
-    cotangents = _pulled_back(node, seeds, moving)
+    found = _pulled_back(node, seeds, moving)
+    cotangents = [applied(x, ct) for x, ct in zip(node.inputs, found, strict=True)]
     undefined = next((ct for ct in cotangents if isinstance(ct, Undefined)), None)
     if undefined is not None:
         return [undefined] * len(seeds)

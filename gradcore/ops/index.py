@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from gradcore.derive import Flat, Forward, Linear, sum_to
+from gradcore.derive import Flat, Forward, Linear, Part, sum_to
 from gradcore.errors import GraphIndexError, GraphTypeError, ShapeError
 from gradcore.graph import (
     UNKNOWN,
@@ -238,9 +238,8 @@ def _slice_element(n: Any, start: Any, stop: Any, step: Any, k: Any) -> Any:
 
 
 # reading ----------------------------------------------------------------------------------------
-def _scatter(op: Subtensor, ct: Variable, x: Variable, *indices: Variable) -> Variable:
-    zeros = LANGUAGE["zeros_like"](x, ct.type.dtype)
-    return IncSubtensor(op.pattern, False)(zeros, ct, *indices)
+def _scatter(op: Subtensor, ct: Variable, x: Variable, *indices: Variable) -> Part:
+    return Part(lambda whole: IncSubtensor(op.pattern, False)(whole, ct, *indices))
 
 
 @final

@@ -12,9 +12,11 @@ from gradcore.derive import (
     Contribution,
     Direction,
     Masked,
+    accumulated,
     applied,
+    combined,
+    contributions,
     moving_with,
-    pullback,
     pushforward,
     zeros,
 )
@@ -203,7 +205,8 @@ class _Reverse:
         if self.guard:
             seeds = [Masked(None, True, seed) for seed in (*state_seeds, *stack_seeds)]
         wrt = [*live, *elements, *constants]
-        found = dict(zip(wrt, pullback([*news, *(y for y, _ in pairs)], seeds, wrt), strict=True))
+        terms = contributions([*news, *(y for y, _ in pairs)], seeds, wrt)
+        found = {v: applied(v, combined(v, some)) for v, some in zip(wrt, terms, strict=True)}
         for ct in found.values():
             if isinstance(ct, Undefined):
                 return [ct if want else None for want in self.wanted]
@@ -211,7 +214,8 @@ class _Reverse:
         new_states = [ct if isinstance(ct := found[v], Variable) else zeros(v) for v in live]
         summed = [v for v in constants if isinstance(found[v], Variable)]
         sums = _placeholders(summed, "sum_")
-        added = [total + found[v] for total, v in zip(sums, summed, strict=True)]  # pyright: ignore[reportOperatorIssue] - a variable
+        terms_of = dict(zip(wrt, terms, strict=True))
+        added = [accumulated(v, total, terms_of[v]) for total, v in zip(sums, summed, strict=True)]
         stacked = [v for v in elements if isinstance(found[v], Variable)]
         outputs = [*new_states, *added, *(found[v] for v in stacked)]
         recorded, outputs = _recorded(op, outputs, [*state_seeds, *stack_seeds, *sums])  # pyright: ignore[reportArgumentType] - variables
