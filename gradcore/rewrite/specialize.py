@@ -34,8 +34,10 @@ def small_power(node: Apply) -> Variable | None:
     if value is None or y.ndim > x.ndim or x.type.dtype != out.type.dtype:
         return None
     if abs(value) == 0.5:
-        # (-0) ** -0.5 is +inf, and 1 / sqrt(-0) is not.
-        return sqrt(x) if value > 0 else reciprocal(sqrt(x + Constant(0, x.type.dtype)))
+        # (-0) ** -0.5 is inf, which 1 / sqrt(-0) is not; in float16, (-0) ** 0.5 is 0.
+        if value < 0 or x.type.dtype == "float16":
+            x = x + Constant(0, x.type.dtype)
+        return sqrt(x) if value > 0 else reciprocal(sqrt(x))
     if value != int(value) or not 2 <= abs(value) <= 8:
         return reciprocal(x) if value == -1 and out.type.dtype in FLOATS else None
     if value < 0 and out.type.dtype not in FLOATS:

@@ -34,6 +34,9 @@ from gradcore.rewrite.pattern import is_constant, matches, pattern_of
 stabilize = Stage("stabilize")
 rule = functools.partial(stabilize.rule, changes=Changes(rounding=4, more_exact=True))
 
+AT_INFINITIES = Changes(rounding=4, more_exact=True, nonfinite=True)
+"""What a rule changes that has a limit at an infinity where the graph as written has NaN or 0."""
+
 
 @rule(lambda x: log(1 + x))
 def log1p_of(x: Variable) -> Variable:
@@ -53,7 +56,7 @@ def softplus_of(x: Variable) -> Variable:
     return softplus(x)
 
 
-@rule(lambda x: log(sigmoid(x)))
+@rule(lambda x: log(sigmoid(x)), changes=AT_INFINITIES)
 def log_of_sigmoid(x: Variable) -> Variable:
     """log(sigmoid(x)) = -softplus(-x)"""
     return -softplus(-x)
@@ -101,7 +104,7 @@ def erf_of(x: Variable) -> Variable:
     return erf(x)
 
 
-@rule(lambda x, y: log(exp(x) + exp(y)))
+@rule(lambda x, y: log(exp(x) + exp(y)), changes=AT_INFINITIES)
 def logaddexp_of(x: Variable, y: Variable) -> Variable:
     """log(exp(x) + exp(y)) = logaddexp(x, y)"""
     return logaddexp(x, y)
@@ -118,6 +121,7 @@ _one_plus_exp, _ = pattern_of(lambda x: 1 + exp(x))
         lambda x, y: y / (1 + exp(x)),
         lambda x, y: y / ((1 + exp(-x)) * (1 + exp(-x))),
     ],
+    changes=AT_INFINITIES,
 )
 def over_one_plus_exp(node: Apply) -> Variable | None:
     """y / (1 + exp(-x)) = y * sigmoid(x), for each factor below the line"""
@@ -144,35 +148,37 @@ def over_one_plus_exp(node: Apply) -> Variable | None:
         lambda x, y: (y * sigmoid(x)) * exp(-x),
         lambda x, y: (exp(x) * y) * sigmoid(-x),
     ],
+    changes=AT_INFINITIES,
 )
 def exp_times_sigmoid(node: Apply) -> Variable | None:
     """exp(-x) * sigmoid(x) = sigmoid(-x), also where one of them is in a product"""
+    dtype = node.out.type.dtype
     for one, product in (node.inputs, node.inputs[::-1]):
-        found = _joined(one, product)
+        found = _joined(one, product, dtype)
         if found is not None:
             return found
         made = product.owner
-        if made is None or made.op is not mul or product.type.dtype != node.out.type.dtype:
+        if made is None or made.op is not mul or product.type.dtype != dtype:
             continue
         for other, rest in (made.inputs, made.inputs[::-1]):
-            found = _joined(one, other)
+            found = _joined(one, other, dtype)
             if found is not None:
                 return rest * found
     return None
 
 
-def _joined(one: Variable, other: Variable) -> Variable | None:
-    """Return the product of an exponential and a sigmoid of opposite arguments."""
+def _joined(one: Variable, other: Variable, dtype: str) -> Variable | None:
+    """Return the product of an exponential and a sigmoid of opposite arguments, in ``dtype``."""
     if one.owner is None or other.owner is None or one.type != other.type:
         return None
     if one.owner.op is sigmoid and other.owner.op is exp:
-        return _joined(other, one)
+        return _joined(other, one, dtype)
     if one.owner.op is not exp or other.owner.op is not sigmoid:
         return None
     x = _argument(one)
     if not are_opposite(x, _argument(other)):
         return None
-    return sigmoid(LANGUAGE["cast"](x, one.type.dtype))
+    return sigmoid(LANGUAGE["cast"](x, dtype))
 
 
 def _argument(v: Variable) -> Variable:
@@ -238,6 +244,7 @@ def _shifted(x: Variable) -> bool:
         lambda x: log(LANGUAGE["sum"](exp(x), 1)),
         lambda x: log(LANGUAGE["sum"](exp(x), 0, keepdims=True)),
     ],
+    changes=AT_INFINITIES,
 )
 def logsumexp_of(node: Apply) -> Variable | None:
     """log(sum(exp(x))) = logsumexp(x)"""
@@ -261,6 +268,7 @@ def _undropped(v: Variable) -> Variable:
 @rule(
     op=true_div,
     examples=[lambda x: exp(x) / LANGUAGE["sum"](exp(x), 1, keepdims=True)],
+    changes=AT_INFINITIES,
 )
 def softmax_of(node: Apply) -> Variable | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""

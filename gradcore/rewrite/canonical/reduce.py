@@ -99,21 +99,30 @@ def merged_sums(node: Apply) -> Variable | None:
     return _merged_reduction(node) if op.kind in SUMMED else None
 
 
+@rule(op=Reduce, examples=[lambda x: LANGUAGE["sum"](-x), lambda x: LANGUAGE["sum"](-x, 0)])
+def sign_out_of_sum(node: Apply) -> Variable | None:
+    """sum(-x) = 0 - sum(x): a sum starts at 0, and is never -0"""
+    (x,) = node.inputs
+    op = node.op
+    assert isinstance(op, Reduce)
+    if op.kind != "sum" or x.owner is None or x.owner.op is not neg or x.type.dtype not in FLOATS:
+        return None
+    return Constant(0, x.type.dtype) - op(x.owner.inputs[0])
+
+
 @rule(
     op=Reduce,
-    examples=[lambda x: LANGUAGE["sum"](-x), lambda x: LANGUAGE["sum"](3.0 * x, 0)],
+    examples=[lambda x: LANGUAGE["sum"](x / 20.0), lambda x: LANGUAGE["sum"](3.0 * x, 0)],
     changes=REASSOCIATES,
 )
 def factor_out_of_sum(node: Apply) -> Variable | None:
-    """sum(c * x) = c * sum(x), for a scalar c; sum(-x) = -sum(x)"""
+    """sum(c * x) = c * sum(x), for a scalar c"""
     (x,) = node.inputs
     op = node.op
     assert isinstance(op, Reduce)
     if op.kind != "sum" or x.owner is None or x.type.dtype not in FLOATS:
         return None
     inner = x.owner.op
-    if inner is neg:
-        return -op(x.owner.inputs[0])
     if inner in (mul, true_div):
         a, b = x.owner.inputs
         if not b.ndim and a.type.dtype == x.type.dtype:

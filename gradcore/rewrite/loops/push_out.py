@@ -236,7 +236,7 @@ def _summed_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None
             return None
     state = loop.states.pop(k)
     built = loop.build()
-    total = LANGUAGE["sum"](batch.outer[term], 0)
+    total = _sum_over_steps(batch.outer[term])
     after = {stacks[v]: found for v, found in zip(loop.stacks, built.stacks, strict=True)}
     (total,) = substitute([total], after)
     built.states.insert(k, _added_to(state.initial, total))
@@ -278,6 +278,14 @@ def push_out_products(node: Apply) -> list[Variable] | None:
         (built.stacks[k],) = substitute([product], {history: built.stacks[k]})
         return built.all
     return None
+
+
+def _sum_over_steps(terms: Variable) -> Variable:
+    """Return the sum over the first axis; where each term is a sum itself, one sum of all."""
+    made = terms.owner
+    if made is not None and isinstance(made.op, Reduce) and made.op.kind == "sum":
+        return Reduce("sum", (0, *made.op.axes))(made.inputs[0])
+    return Reduce("sum", (0,))(terms)
 
 
 def _added_to(initial: Variable, total: Variable) -> Variable:

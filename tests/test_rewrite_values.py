@@ -1,0 +1,471 @@
+"""Every rule is held to what it declares that it may change, at the extremes of every dtype.
+
+The judge is the graph as written, on the reference.  Where a rule may be nearer to the formula
+than that, the formula is computed in 1200 bits, which hold the sum of 1 and any float.
+"""
+
+import dataclasses
+import functools
+import inspect
+import itertools
+
+import mpmath
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.errors import GradcoreError
+from gradcore.graph import Constant, FunctionGraph, TensorType, Variable, toposort
+from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.reduce import Reduce
+from gradcore.rewrite import EXACT, STAGES, Changes, Stage
+from gradcore.rewrite.canonical import canonicalize
+from gradcore.rewrite.loops import push_out
+from gradcore.rewrite.specialize import specialize
+from gradcore.rewrite.stabilize import stabilize
+
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+RULES = [
+    (stage, rule)
+    for stage in (canonicalize, stabilize, specialize, push_out)
+    for rule in stage.rules
+]
+IDS = [f"{stage.name}-{rule.name}" for stage, rule in RULES]
+
+MIXED = [
+    ("int8", "uint8"), ("uint8", "int32"), ("uint16", "int8"), ("uint64", "int64"),
+    ("bool", "int8"), ("bool", "float64"), ("int8", "float32"), ("int64", "float64"),
+    ("int32", "float16"), ("float16", "float32"), ("float32", "float64"),
+]  # fmt: skip
+DTYPES = [(dtype, dtype) for dtype in (*DISCRETE, *FLOATS)]
+DTYPES += [pair[::step] for pair in MIXED for step in (1, -1)]
+
+
+def extremes(dtype, nonfinite):
+    """Return the numbers of a dtype at which rewriting may go wrong."""
+    if dtype == "bool":
+        return np.array([False, True])
+    if dtype in DISCRETE:
+        limits = np.iinfo(dtype)
+        middle = (limits.max + 1) // 2
+        some = {limits.min, limits.min + 1, 0, 1, 2, 3, 7, middle, limits.max - 1, limits.max}
+        return np.array(sorted(some | ({-1, -3} if limits.min else set())), dtype)
+    limits = np.finfo(dtype)
+    least, normal, most = (
+        float(x) for x in (limits.smallest_subnormal, limits.smallest_normal, limits.max)
+    )
+    some = [0.0, -0.0, least, -3 * least, normal, -1.5 * normal, float(limits.eps) / 3]
+    some += [0.1, 1.0, -1.0, 3.0, -11.5, most**0.5 * 1.5, most, -most]
+    return np.array(some + [np.inf, -np.inf, np.nan] * nonfinite, dtype)
+
+
+def operands(dtypes, ndim, size, nonfinite):
+    """Return arrays that have all combinations of extremes side by side, as far as they fit."""
+    found = [extremes(dtype, nonfinite) for dtype in dtypes]
+    grid = [part.ravel() for part in np.meshgrid(*found, indexing="ij")]
+    if ndim == 0:
+        return [part[len(part) // 3] for part in grid]
+    if ndim == 1:
+        return [part[:size] for part in grid]
+    rows = [np.stack([part, np.roll(part, 1), part[::-1]], 1) for part in grid]
+    return [np.resize(part[-3:], (3, 3)) if size == 3 else part[:size] for part in rows]
+
+
+# unknown extents: many elements, one, none; a square, which loops and products take
+SHAPES = [(1, None), (1, 1), (1, 0), (2, None), (2, 3), (2, 0), (0, None)]
+
+
+def instances(example, changes):
+    """Yield the variables, values and expression of an example, wherever it can be built."""
+    names = list(inspect.signature(example).parameters)
+    for pair in DTYPES:
+        dtypes = [dtype for _, dtype in zip(names, itertools.cycle(pair), strict=False)]
+        if len(names) == 1 and pair[0] != pair[1]:
+            continue
+        for ndim, size in SHAPES if pair[0] == pair[1] else SHAPES[:1]:
+            variables = [
+                Variable(TensorType(dtype, (None,) * ndim), name)
+                for dtype, name in zip(dtypes, names, strict=True)
+            ]
+            try:
+                expression = example(*variables)
+            except (GradcoreError, TypeError, ValueError, OverflowError):
+                continue
+            if isinstance(expression, Variable):
+                nonfinite = not changes.nonfinite
+                values = operands(dtypes, ndim, size, nonfinite)
+                yield f"{pair} {ndim} {size}", variables, values, expression
+
+
+def computed(variables, expression, values):
+    """Return what the reference computes without rewriting, or the error."""
+    f = gradcore.function(variables, expression, PLAIN, on_unused_input="ignore")
+    return f(*values)
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """Numbers overflow here, and are no numbers."""
+    with np.errstate(all="ignore"):
+        yield
+
+
+# the formula ------------------------------------------------------------------------------------
+def _clipped(x):
+    """Return ``x``, or where functions that approach a limit have reached it for long."""
+    return max(min(x, 1000), -1000)
+
+
+def _logaddexp(x, y):
+    return mpmath.log(mpmath.exp(x) + mpmath.exp(y))
+
+
+FORMULAS = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "true_div": lambda x, y: x / y,
+    "neg": lambda x: -x,
+    "abs": lambda x: abs(x),
+    "sqr": lambda x: x * x,
+    "sqrt": mpmath.sqrt,
+    "pow": lambda x, y: x**y,
+    "exp": mpmath.exp,
+    "log": mpmath.log,
+    "log1p": lambda x: mpmath.log(1 + x),
+    "expm1": lambda x: mpmath.exp(x) - 1,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "erf": lambda x: mpmath.erf(_clipped(x)),
+    "erfc": lambda x: mpmath.erfc(_clipped(x)),
+    "logaddexp": _logaddexp,
+}
+FORMULAS |= {f"cast_{dtype}": lambda x: x for dtype in FLOATS}
+
+
+def _number(formula):
+    """Return ``formula`` with NaN for what is no real number, as 1 / 0 and log(-1)."""
+
+    def of_numbers(*numbers):
+        if not all(map(mpmath.isfinite, numbers)):
+            return mpmath.nan
+        try:
+            found = formula(*numbers)
+        except (ZeroDivisionError, ValueError):
+            return mpmath.nan
+        return found if isinstance(found, mpmath.mpf) else mpmath.nan
+
+    return of_numbers
+
+
+_to_number = np.frompyfunc(lambda x: mpmath.mpf(float(x)), 1, 1)
+
+
+def formula(variables, expression, values, places):
+    """Return what ``expression`` says at some places, in numbers of 1200 bits."""
+    elementwise = all(a.shape == places.shape for a in values) and all(
+        isinstance(node.op, Elementwise) for node in toposort([expression])
+    )
+    if elementwise:  # elsewhere it is not asked for
+        values, places = [a[places] for a in values], ...
+    found = {v: _to_number(np.asarray(a)) for v, a in zip(variables, values, strict=True)}
+    for node in toposort([expression]):
+        given = [
+            found[v] if v in found else _to_number(v.data) if isinstance(v, Constant) else None
+            for v in node.inputs
+        ]
+        if isinstance(node.op, Elementwise):
+            function = np.frompyfunc(_number(FORMULAS[node.op.name]), len(given), 1)
+            found[node.out] = function(*given)
+        elif isinstance(node.op, Reduce) and node.op.kind == "sum":
+            found[node.out] = np.add.reduce(given[0], axis=node.op.axes)
+        else:
+            found[node.out] = node.op.kernel(node)(*given)
+    return np.atleast_1d(np.asarray(found[expression], object))[places]
+
+
+def errors_in_ulp(told, exact, dtype):
+    """Return how far numbers are from exact ones, in units of the last place of those."""
+    limits = np.finfo(dtype)
+    errors = np.empty(told.shape)
+    for place, value in np.ndenumerate(told):
+        number = exact[place]
+        if mpmath.isnan(number):
+            errors[place] = np.nan
+        elif not np.isfinite(value):
+            over = abs(number) > float(limits.max) and np.sign(value) == mpmath.sign(number)
+            errors[place] = 0 if over and np.isinf(value) else np.inf
+        else:
+            if abs(number) > float(limits.max):
+                number = mpmath.sign(number) * mpmath.mpf(float(limits.max))
+            unit = mpmath.mpf(float(np.spacing(np.abs(np.asarray(float(number), dtype)))))
+            errors[place] = float(abs(mpmath.mpf(float(value)) - number) / unit)
+    return errors
+
+
+# the judge --------------------------------------------------------------------------------------
+def same(before, after, signs=True):
+    """Return where two arrays are equal; zeros of two signs are not."""
+    equal = (before == after) | (np.isnan(before) & np.isnan(after))
+    return equal & ((np.signbit(before) == np.signbit(after)) | (before != 0) | (not signs))
+
+
+def kept(changes, before, after, exact_at):
+    """Return where ``after`` is within what may change of ``before``.
+
+    exact_at : returns the formula at some places.
+    """
+    equal = same(before, after, signs=not changes.signed_zeros)
+    if not changes.rounding and not changes.more_exact:
+        return equal
+    dtype = before.dtype.name
+    both = np.isfinite(before) & np.isfinite(after)
+    off = np.abs(after.astype("longdouble") - before) / np.spacing(np.abs(before))
+    signs = (np.signbit(before) == np.signbit(after)) | (before != 0) | (after != 0)
+    found = equal | (both & (np.where(both, off, 0) <= changes.rounding) & signs)
+    if changes.more_exact and not found.all():
+        exact = exact_at(~found)
+        was, is_ = (errors_in_ulp(told[~found], exact, dtype) for told in (before, after))
+        found[~found] = is_ <= was + changes.rounding
+    return found
+
+
+def departures(rule, stage, only=None):
+    """Yield where a rule changes more than it declares.
+
+    only : a function of whether an example is of integers and booleans; None: all examples.
+    """
+    changes = rule.changes
+    alone = Stage(stage.name, [rule]) if rule.needs else stage
+    for example in rule.examples:
+        for where, variables, values, expression in instances(example, changes):
+            discrete = all(v.type.is_discrete for v in (*variables, expression))
+            if only is not None and not only(discrete):
+                continue
+            try:
+                before = computed(variables, expression, values)
+            except (GradcoreError, IndexError, ValueError):
+                continue  # the values do not fit the example
+            trace = []
+            graph = FunctionGraph(tuple(variables), (expression,))
+            for each in STAGES[:2] if stage is push_out else [alone]:
+                graph = each.run(graph, trace, reassociate=changes.by_choice)
+            fired = {firing.rule for firing in trace}
+            if rule.name not in fired:
+                continue
+            try:
+                after = computed(variables, graph.outputs[0], values)
+            except (GradcoreError, IndexError, ValueError) as error:
+                yield f"{where}: raises {type(error).__name__}"
+                continue
+            if (after.dtype, after.shape) != (before.dtype, before.shape):
+                yield f"{where}: {before.dtype}{before.shape} becomes {after.dtype}{after.shape}"
+                continue
+            allowed = EXACT if before.dtype.kind != "f" else changes
+            if changes.of == "terms" or (alone is stage and fired != {rule.name}):
+                allowed = weakest(allowed, stage, fired)
+            if allowed.of == "terms":
+                continue  # what a sum of large terms may be is seen on moderate ones
+            before, after, *values = map(np.atleast_1d, (before, after, *values))
+            exact_at = functools.partial(formula, variables, expression, values)
+            with mpmath.workprec(1200):
+                bad = ~kept(allowed, before, after, exact_at)
+            if bad.any():
+                yield told(where, values, before, after, bad)
+
+
+def weakest(changes, stage, fired):
+    """Return what may change where several rules of a stage fire."""
+    every = [rule.changes for rule in (*stage.rules, *canonicalize.rules) if rule.name in fired]
+    every.append(changes)
+    return Changes(
+        rounding=sum(c.rounding for c in every),
+        of="terms" if any(c.of == "terms" for c in every) else "result",
+        more_exact=any(c.more_exact for c in every),
+        nonfinite=any(c.nonfinite for c in every),
+        signed_zeros=any(c.signed_zeros for c in every),
+        reassociates=any(c.reassociates for c in every),
+    )
+
+
+def told(where, values, before, after, bad):
+    place = np.unravel_index(np.argmax(bad), bad.shape)
+    given = [v[place] if np.shape(v) == np.shape(before) else "..." for v in values]
+    return f"{where}: at {given} {before[place]!r} becomes {after[place]!r}"
+
+
+def _empty_maximum(rule):
+    """Return the mark of a rule that takes the maximum of what may be nothing."""
+    return (
+        [pytest.mark.xfail(reason="log-sum-exp of nothing")] if rule.name == "logsumexp_of" else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "rule"),
+    [pytest.param(*pair, marks=_empty_maximum(pair[1])) for pair in RULES],
+    ids=IDS,
+)
+def test_every_rule_keeps_what_it_does_not_declare(stage, rule):
+    """On integers every bit; on floats what the declaration says, if it runs by itself."""
+    only = (lambda discrete: discrete) if rule.changes.by_choice else None
+    found = list(departures(rule, stage, only))
+    assert not found, "\n".join(found)
+
+
+BY_CHOICE = [(stage, rule) for stage, rule in RULES if rule.changes.by_choice]
+
+
+@pytest.mark.parametrize(
+    ("stage", "rule"), BY_CHOICE, ids=[f"{stage.name}-{rule.name}" for stage, rule in BY_CHOICE]
+)
+def test_what_is_by_choice_has_to_be(stage, rule):
+    """Declared to change nothing, it is found out: it does not wait for the choice in vain."""
+    strict = dataclasses.replace(rule, changes=Changes(rounding=4, nonfinite=True))
+    rules = [strict if each is rule else each for each in stage.rules]
+    assert list(departures(strict, Stage(stage.name, rules)))
+
+
+def test_passes_and_rules_of_plugins_declare_too():
+    for stage, rule in RULES:
+        assert isinstance(rule.changes, Changes), (stage, rule.name)
+    for stage in STAGES:
+        for part in getattr(stage, "stages", ()):
+            assert isinstance(getattr(part, "changes", EXACT), Changes)
+
+
+# declarations that are too weak -----------------------------------------------------------------
+ROUNDS = Changes(rounding=4, more_exact=True, nonfinite=True)
+MUTANTS = {
+    "cancels": (lambda x, y: (x + y) - x, lambda x, y: y, Changes(rounding=4)),
+    "divides": (lambda x, y: (x * y) / y, lambda x, y: x, Changes(rounding=4, nonfinite=True)),
+    "underflows": (lambda x, y: x * (1e-3 * y), lambda x, y: 1e-3 * (x * y), ROUNDS),
+    "overflows": (lambda x, y: x / (4.0 * y), lambda x, y: 0.25 * (x / y), ROUNDS),
+    "loses -0": (lambda x: x + 0, lambda x: x, EXACT),
+    "makes -0": (lambda x: 0 - x, lambda x: -x, EXACT),
+    "loses NaN": (lambda x: x - x, lambda x: x * 0, EXACT),
+    "rounds": (lambda x: x / 3.0, lambda x: x * (1 / 3), EXACT),
+    "rounds more": (lambda x: x**7, lambda x: T.exp(7 * T.log(abs(x))) * T.sgn(x), ROUNDS),
+    "less exact": (lambda x: T.log1p(x), lambda x: T.log(1 + x), ROUNDS),
+    "wraps": (lambda x: abs(x), lambda x: T.sqrt(T.sqr(x)), EXACT),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_declaration_that_is_too_weak_is_found_out(name):
+    left, right, changes = MUTANTS[name]
+    stage = Stage("mutant")
+
+    @stage.rule(left, changes=changes)
+    def mutant(*operands):
+        """left = right"""
+        return right(*operands)
+
+    assert list(departures(stage.rules[0], stage))
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_a_sum_that_overflows_where_it_did_not_is_found_out(axis):
+    stage = Stage("mutant")
+
+    @stage.rule(op=Reduce, examples=[lambda x: T.sum(x / 20, axis)], changes=ROUNDS)
+    def mutant(node):
+        """sum(x / 20) = sum(x) / 20"""
+        made = node.inputs[0].owner
+        return T.true_div(node.op(made.inputs[0]), 20) if made is not None else None
+
+    assert list(departures(stage.rules[0], stage))
+
+
+def test_a_rule_that_ignores_that_a_narrow_integer_wraps_is_found_out():
+    stage = Stage("mutant")
+
+    @stage.rule(op=T.add, examples=[lambda x, y: x + (-y)])
+    def mutant(node):
+        """x + (-y) = x - y"""
+        x, y = node.inputs
+        return x - y.owner.inputs[0] if y.owner is not None and y.owner.op is T.neg else None
+
+    assert any("uint8" in line for line in departures(stage.rules[0], stage))
+
+
+# what users count on, on every backend ----------------------------------------------------------
+KEPT = {
+    "constants underflow": (["float64"], lambda x: 1e-200 * (1e-200 * x), [1e300], [1e-100]),
+    "products underflow": (["float64"], lambda x: (1e-200 * x) ** 2 * 1e-100, [1e300], [1e100]),
+    "constants overflow": (
+        ["float32"],
+        lambda x: np.float32(1e30) * (np.float32(1e30) * x),
+        [1e-30],
+        [1e30],
+    ),
+    "quotients": (
+        ["float64", "float64"],
+        lambda x, y: (1e-200 * x) / (1e200 * y),
+        [1e300, 1e-250],
+        [1e150],
+    ),
+    "a sum of parts": (["float64"], lambda x: (x / 4).sum(), [[1.5e308] * 3], 1.125e308),
+    "two sums": (["float64"], lambda x: x.sum(1).sum(), [[[1e308, -1e308], [1e308, -1e308]]], 0.0),
+    "cancellation": (["float64"], lambda x: (x + 2.0**52) - 2.0**52, [[1.25]], [1.0]),
+    "x + 0 is no -0": (["float64"], lambda x: 1 / (x + 0.0), [[-0.0]], [np.inf]),
+    "0 - x is no -0": (["float64"], lambda x: 1 / (0.0 - x), [[0.0]], [np.inf]),
+    "x * 0 is -0": (["float64"], lambda x: 1 / (x * 0.0), [[-1.0]], [-np.inf]),
+    "-(x - x) is -0": (["float64"], lambda x: 1 / -(x - T.sqr(x)), [[1.0]], [-np.inf]),
+    "a sum is no -0": (["float64"], lambda x: 1 / (-x).sum(), [[0.0, 0.0]], np.inf),
+    "-u in uint8": (["uint8", "int32"], lambda u, y: y + (-u), [[4], [3]], [255]),
+    "-b in int8": (["int8", "int32"], lambda b, y: y - (-b), [[-128], [3]], [131]),
+    "-u + w": (["uint8", "uint16"], lambda u, w: -u + w, [[4], [3]], [255]),
+    "|-u|": (["uint8"], lambda u: abs(-u), [[4]], [252]),
+    "sqr in int8": (["int8"], lambda b: T.sqrt(T.sqr(b)), [[12]], [np.nan]),
+    "int64 by float64": (
+        ["int64"],
+        lambda i: i.astype("float64").astype("int64"),
+        [[2**53 + 1]],
+        [2**53],
+    ),
+    "1 / 2**-1074": (["float64"], lambda x: x / 5e-324, [[0.0]], [0.0]),
+    "a power that overflows": (["float64"], lambda x: x**-3, [[1e103]], [1e-309]),
+    "(-0) ** -0.5": (["float64"], lambda x: x**-0.5, [[-0.0]], [np.inf]),
+    "times an extent": (
+        ["float16"],
+        lambda x: T.fill(T.zeros_like(x), x[0]).sum(),
+        [np.full(70000, 1e-3, "float16")],
+        70.0,
+    ),
+}
+EVERYWHERE = [
+    gradcore.Mode("numpy", optimizer=False),
+    gradcore.Mode("numpy"),
+    gradcore.Mode("c"),
+    gradcore.Mode("cuda", runtime="host"),
+]
+
+
+@pytest.mark.parametrize("mode", EVERYWHERE, ids=["plain", "numpy", "c", "cuda"])
+@pytest.mark.parametrize("name", KEPT)
+def test_values_that_users_count_on(name, mode):
+    dtypes, build, values, right = KEPT[name]
+    arrays = [np.atleast_1d(np.asarray(v, d)) for v, d in zip(values, dtypes, strict=True)]
+    variables = [T.tensor("x", d, (None,) * a.ndim) for d, a in zip(dtypes, arrays, strict=True)]
+    found = gradcore.function(variables, build(*variables), mode=mode)(*arrays)
+    np.testing.assert_allclose(found, right, 1e-2 if "float16" in dtypes else 1e-6)
+
+
+def _kahan(terms):
+    def step(v, total, lost):
+        y = v - lost
+        new = total + y
+        return [new, (new - total) - y]
+
+    (total, _), _ = gradcore.scan(step, terms, [T.constant(0.0), T.constant(0.0)])
+    return total[-1]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c", "jax", "torch"])
+def test_compensated_sums_are_kept(backend):
+    terms = T.dvector("terms")
+    found = gradcore.function([terms], _kahan(terms), mode=backend)(np.r_[1.0, [1e-16] * 1000])
+    assert abs(found - (1 + 1e-13)) < 3e-16
