@@ -18,6 +18,7 @@ import threading
 import warnings
 from pathlib import Path
 
+import long_sums
 import numpy as np
 import pytest
 from golden_files import PROGRAMS, compare
@@ -536,6 +537,20 @@ LARGE = [
     for shape in [(1500, 300), (3, 200_000), (200_000, 3)]
     if name != "dot" or shape[1] < 10_000  # its result is a square of the columns
 ]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", long_sums.PROGRAMS)
+def test_long_sums_are_accurate(name, threads):
+    """What rounding loses does not grow with the number of terms, for any axis and thread."""
+    long_sums.check(name, gradcore.Mode("c", threads=threads))
+
+
+def test_a_very_long_sum_is_accurate():
+    """The mean of 20 million equal numbers is that number, as NumPy has it."""
+    x = T.fvector("x")
+    mean = gradcore.function([x], T.mean(x), mode="c")
+    np.testing.assert_allclose(mean(np.full(20_000_000, 0.1, "f")), np.float32(0.1), rtol=3e-6)
 
 
 @pytest.mark.parametrize(("name", "shape"), LARGE, ids=str)

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import golden_files
+import long_sums
 import numpy as np
 import pytest
 from golden_files import M, N, at, compare, n, rnn_until, softmax_rows, v, x
@@ -460,6 +461,12 @@ def odd(array):
     memory = np.empty(array.size + 1, array.dtype)
     memory[1:] = array.ravel()
     return memory[1:].reshape(array.shape)
+
+
+@pytest.mark.parametrize("name", long_sums.PROGRAMS)
+def test_long_sums_are_accurate(name):
+    """What rounding loses does not grow with the number of terms."""
+    long_sums.check(name, Mode("cuda", runtime="host"))
 
 
 @pytest.mark.parametrize("threads", [1, 7, 32, 128])

@@ -1,5 +1,6 @@
 """Programs of loops, interpreted: they give what NumPy gives, and wrong ones are caught."""
 
+import long_sums
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from gradcore.conformance.case import DERIVED, Level, Mismatch
 from gradcore.conformance.cases import cases
 from gradcore.conformance.programs import PROGRAMS
 from gradcore.graph import free_inputs
-from gradcore.kernel import strips
+from gradcore.kernel import strips, sums
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.ir import (
     ONE,
@@ -508,3 +509,15 @@ def test_wrong_programs(message):
     """What a printer takes for granted is checked."""
     with pytest.raises(AssertionError, match=message):
         made(*WRONG[message])(X)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 4, 5, 8, 9, 30])
+@pytest.mark.parametrize("name", long_sums.PROGRAMS)
+def test_sums_in_blocks(name, rows, monkeypatch):
+    """Programs whose sums go in blocks give the same, for fewer and more terms than a block has."""
+    monkeypatch.setattr(sums, "BLOCK", 4)
+    monkeypatch.setattr(sums, "ROWS", 3)
+    output, _ = long_sums.PROGRAMS[name]
+    f = compiled([long_sums.x], output, "numpy")
+    g = interpret(sums.in_blocks(in_strips(program(f.maker.fgraph))))
+    same(lambda *a: [f(*a)], g, [np.random.default_rng(2).random((rows, 3), dtype="f")])

@@ -32,9 +32,12 @@ class LoopBackend(Backend):
 
     share_rows : whether a row of temporaries may lie where a result will; not where there is faster
         memory for it.
+    wide_sums : whether sums and products of narrower numbers are accumulated in float64: where
+        there are lanes without vectors; a renderer for vectors has `gradcore.kernel.sums`.
     """
 
     share_rows: ClassVar[bool] = True
+    wide_sums: ClassVar[bool] = False
     remedy = "declare what is missing on the op (`expansion=` of a row, `element` of another)"
 
     # what an author fills in --------------------------------------------------------------------
@@ -86,7 +89,7 @@ class LoopBackend(Backend):
             without = self.lacks_dtype(v.dtype)
             if without is not None:
                 raise UnsupportedError(f"{without}: {v}", here())
-        made = program(graph, fallback, self.share_rows)
+        made = program(graph, fallback, self.share_rows, self.wide_sums)
         return self.loaded_program(made, self.renderer().render(made))
 
 

@@ -120,10 +120,12 @@ class _Steps:
     step : which step it is in.
     touched : in which step each cell was used (None: in several), and whether it was written.
     contributed : what the steps contribute to.
+    carried : of that, what another target takes over from time to time.
     """
 
     loop: For
     contributed: set[_Memory | _Register]
+    carried: set[_Memory | _Register]
     step: int = 0
     touched: dict[Cell, tuple[int | None, bool]] = field(
         default_factory=dict[Cell, "tuple[int | None, bool]"]
@@ -229,7 +231,8 @@ class _Run:
         """Note an access."""
         for loop in self.loops:
             loop.touch(cell, writing)
-            if cell[0] in loop.contributed and cell[0] is not self.contributing:
+            taken = cell[0] is self.contributing or cell[0] in loop.carried
+            if cell[0] in loop.contributed and not taken:
                 raise AssertionError(
                     f"a step of {loop.loop.index} uses {cell[0].name}, to which others contribute"
                 )
@@ -403,7 +406,8 @@ class _Run:
                 if (r.target if isinstance(r.target, Buffer) else r.target.final) in _named(there)
             ]
             assert rows, (there, loop.loop.reductions)
-            if not _contributes(there, value, rows):
+            starts = isinstance(value, Literal) and all(target in x.carried for x in loops)
+            if not starts and not _contributes(there, value, rows):
                 raise AssertionError(
                     f"{there} is set to {value}, no contribution to it by {rows[0]}"
                 )
@@ -455,7 +459,11 @@ class _Run:
         if self.within and not inner:
             self.planned = {}
             self.plan(s)
-        steps = _Steps(s, {self.target(r.target) for r in s.reductions})
+        steps = _Steps(
+            s,
+            {self.target(r.target) for r in s.reductions},
+            {self.target(r.target) for r in s.reductions if r.carried},
+        )
         if not s.ordered:
             self.loops.append(steps)
         try:

@@ -531,10 +531,13 @@ class Reduction:
 
     target : the register, or the buffer, as wide as what a step contributes to.
     row : how contributions combine; None: they must come in order.
+    carried : whether another target takes over what this one has so far, from time to time: it
+        starts from nothing then.
     """
 
     target: Symbol | Buffer
     row: Elementwise | None
+    carried: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -544,6 +547,7 @@ class For:
     ordered : whether a step needs the one before (beyond the reductions).
     reductions : what the steps contribute to.
     parallel : whether the steps may be shared out among threads.
+    terms : of a loop over blocks, how many steps the loop in it takes all in all.
     """
 
     index: Symbol
@@ -552,6 +556,7 @@ class For:
     ordered: bool = False
     reductions: list[Reduction] = field(default_factory=list[Reduction])
     parallel: bool = False
+    terms: Expr | None = None
 
 
 @dataclass(eq=False, slots=True)

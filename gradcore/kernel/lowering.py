@@ -64,11 +64,15 @@ class Lowering:
     values : what is known of each variable.
     wanted : where the products of matrices are wanted that somebody would only copy: what returns
         the place, given the shape.
+    wide_sums : whether sums and products of narrower numbers are accumulated in float64.
     """
 
-    def __init__(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> None:
+    def __init__(
+        self, graph: FunctionGraph, fallback: Collection[Apply] = (), wide_sums: bool = False
+    ) -> None:
         self.graph = graph
         self.fallback = fallback
+        self.wide_sums = wide_sums
         self.layout = Layout()
         self.bounds = Bounds(best=self.layout.extents.best)
         self.block = self.layout.root

@@ -47,14 +47,18 @@ from gradcore.printing import pp
 
 
 def program(
-    graph: FunctionGraph, fallback: Collection[Apply] = (), share_rows: bool = True
+    graph: FunctionGraph,
+    fallback: Collection[Apply] = (),
+    share_rows: bool = True,
+    wide_sums: bool = False,
 ) -> Program:
     """Return a graph as a program of loops.
 
     fallback : nodes that a function of Python computes.
     share_rows : whether a row of temporaries may lie where a result will.
+    wide_sums : whether sums and products of narrower numbers are accumulated in float64.
     """
-    low = Lowering(graph, fallback)
+    low = Lowering(graph, fallback, wide_sums)
     for number, v in enumerate(graph.inputs):
         low.give(v, v.name or f"x{number}")
     agree(low, graph)

@@ -499,13 +499,21 @@ def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
     total: Expr = ZERO
     for s in body:
         if isinstance(s, For):
-            work = _work(s.body, {*inside, s.index})
-            total = total + _told(s.extent, inside) * work
+            steps, each = s.extent, s.body
+            if s.terms is not None:
+                steps = s.terms
+                each = [x for inner in s.body if isinstance(inner, For) for x in inner.body]
+            total = total + _told(steps, inside) * _work(each, {*inside, s.index})
         elif isinstance(s, Matmul):
             total = total + s.out.shape[0] * s.out.shape[1] * s.x.shape[1]
-        elif not isinstance(s, Allocate):
+        elif not isinstance(s, Allocate) and not _is_index(s):
             total = total + 1
     return total
+
+
+def _is_index(s: Statement) -> bool:
+    """Return whether a statement only names an index."""
+    return isinstance(s, Let) and s.fresh and s.symbol.dtype == "int64"
 
 
 def _told(extent: Expr, inside: set[Symbol]) -> Expr:

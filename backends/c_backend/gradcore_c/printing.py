@@ -8,6 +8,7 @@ from gradcore.kernel import scalar
 from gradcore.kernel.ir import For, Program, Symbol, identity_of
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
+from gradcore.kernel.sums import in_blocks
 from gradcore.kernel.text import Rendered
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import Elementwise, row
@@ -33,8 +34,8 @@ class CRenderer(Renderer):
     header: ClassVar[str] = f'#include "abi.h"\n{PARTS}'
 
     def render(self, program: Program) -> Rendered:
-        """Return a program as a unit, with loops in strips where vectors have a part then."""
-        return super().render(in_strips(program))
+        """Return a program as a unit, with loops in strips and sums in blocks."""
+        return super().render(in_blocks(in_strips(program)))
 
     def before_loop(self, s: For) -> list[str]:
         """Say that the steps of an innermost loop do not depend on each other."""

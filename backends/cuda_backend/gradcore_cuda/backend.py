@@ -50,6 +50,7 @@ class CudaBackend(LoopBackend):
 
     name = "cuda"
     share_rows = False  # rows are in shared memory or registers, results are far away
+    wide_sums = True  # a thread adds up many terms by itself
 
     def unavailable(self) -> str | None:
         """Return what is missing."""

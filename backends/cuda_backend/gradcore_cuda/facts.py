@@ -98,6 +98,7 @@ class Facts:
     needed : the registers that the host must know.
     reads : the inputs of rank 0 whose values the host reads.
     moved : the pointers that kernels move.
+    totals : the memory to which the steps of loops contribute.
     """
 
     def __init__(self, program: Program, deterministic: bool = True) -> None:
@@ -119,6 +120,13 @@ class Facts:
             for outer in self._kernels(self.body)
             for s in inside([outer])
             if isinstance(s, Point)
+        }
+        self.totals = {
+            self.memory(r.target)
+            for s in inside(self.body)
+            if isinstance(s, For)
+            for r in s.reductions
+            if isinstance(r.target, Buffer)
         }
         self._lets: dict[Symbol, list[Expr]] = {}
         self._host_indices: set[Symbol] = set()

@@ -14,6 +14,9 @@ import numpy as np
 from gradcore.kernel import scalar
 from gradcore.ops.elementwise import Elementwise
 
+WIDE = 16
+"""How many bytes a thread reads or writes at a time."""
+
 EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
 """How values of a dtype travel within a warp; all others as integers of 32 bits."""
 
@@ -75,7 +78,8 @@ class Functions:
 
     def vector(self, dtype: str, width: int) -> str:
         """Return the type of so many elements that lie next to each other."""
-        name, size = f"gc_{suffix(dtype)}x{width}", width * np.dtype(dtype).itemsize
+        name = f"gc_{suffix(dtype)}x{width}"
+        size = min(width * np.dtype(dtype).itemsize, WIDE)
         self._vectors[name] = (
             f"typedef struct GC_ALIGNED({size}) {{ {scalar.CTYPES[dtype]} x[{width}]; }} {name};"
         )

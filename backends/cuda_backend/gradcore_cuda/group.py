@@ -44,6 +44,7 @@ from gradcore.kernel.text import Unit
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.draft import DraftPrinter, Flat, Key, Leave, Parameter
+from gradcore_cuda.functions import WIDE
 from gradcore_cuda.loops import Added, Carried, collapsed, is_number, shareable, tiny
 from gradcore_cuda.vectors import Steps, Vectors, vectors_of
 
@@ -180,7 +181,7 @@ class GroupPrinter(DraftPrinter):
         last = self.index(product(taken.extents), atom=True)
         places: dict[int, list[str]] = {}
         for b in taken.buffers:
-            size = np.dtype(b.dtype).itemsize * taken.width
+            size = min(np.dtype(b.dtype).itemsize * taken.width, WIDE)
             places.setdefault(size, []).append(f"(size_t){self.memory(b)}")
         terms = [f"({' | '.join(names)}) % {size}" for size, names in places.items()]
         terms += [f"{self.index(n, atom=True)} % {taken.width}" for n in taken.rows

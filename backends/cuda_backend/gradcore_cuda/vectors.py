@@ -34,10 +34,8 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.facts import Facts
+from gradcore_cuda.functions import WIDE
 from gradcore_cuda.loops import Added, pieces, tiny
-
-WIDE = 16
-"""How many bytes a thread reads or writes at a time."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +106,17 @@ def vectors_of(
     if not all(map(known, extents)) or (len(steps[0].loops) == 1 and tiny(steps[0].loops[0])):
         return None
     for s in steps:
-        found = _consecutive(facts, s)
-        if found is None:
+        consecutive = _consecutive(facts, s)
+        if consecutive is None:
             return None
-        loads[s.symbols[0]] = found
-    sizes = [np.dtype(x.dtype).itemsize for found in loads.values() for x in found]
-    if not sizes:
+        loads[s.symbols[0]] = consecutive
+    found = [x for each in loads.values() for x in each]
+    if not found:
         return None
-    made = Vectors(extents, WIDE // max(sizes), count, loads)
+    # Totals are wider than terms, of which there are more.
+    terms = [x for x in found if facts.memory(x.buffer) not in facts.totals] or found
+    width = WIDE // max(np.dtype(x.dtype).itemsize for x in terms)
+    made = Vectors(extents, width, count, loads)
     for n in made.rows:
         if not known(n) or (isinstance(n, Literal) and n.value % made.width):
             return None

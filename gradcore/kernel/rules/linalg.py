@@ -9,9 +9,7 @@ from gradcore.graph import Apply
 from gradcore.kernel.ir import (
     Expr,
     Literal,
-    Load,
     Matmul,
-    Store,
     Strided,
     call,
     cast,
@@ -19,12 +17,12 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.lowering import Lowering, named, rule
 from gradcore.kernel.nests import Nest
 from gradcore.kernel.rules.elementwise import check_extents
-from gradcore.kernel.rules.reduce import identity, kept_apart, reducing
+from gradcore.kernel.rules.reduce import combined
 from gradcore.kernel.values import Value, held, strided
 from gradcore.ops.elementwise import row
 from gradcore.ops.linalg import Dot, MatMul
 
-ADD, MUL, AND, OR = map(row, ("add", "mul", "and_", "or_"))
+MUL, AND = map(row, ("mul", "and_"))
 
 
 SMALL = 512
@@ -59,22 +57,14 @@ def _loops(low: Lowering, node: Apply, x: Value, y: Value) -> None:
     *outer, k = index
     rows = outer[: x.ndim - 1]
     columns = outer[x.ndim - 1 :]
-    target = low.new(named(output), dtype, shape)
-    times, plus = (AND, OR) if dtype == "bool" else (MUL, ADD)
+    times = AND if dtype == "bool" else MUL
     product = call(
         times,
         (cast(x.read((*rows, k)), dtype), cast(y.read((k, *columns)), dtype)),
         dtype,
     )
-    kept = tuple(outer)
-    if all(loop.symbol in kept for loop in loops):
-        low.place(Nest(loops, [Store(target, kept, product)]))
-    else:
-        combined = call(plus, (Load(target, kept), product), dtype)
-        start = identity("any" if dtype == "bool" else "sum", dtype)
-        nest = reducing(loops, target, kept, combined, plus, start)
-        low.place(nest)
-        target = kept_apart(low, nest, target)
+    kind = "any" if dtype == "bool" else "sum"
+    target = combined(low, loops, named(output), tuple(outer), shape, kind, product)
     low.values[output] = held(target)
     if dtype != output.dtype:
         value = held(target)

@@ -35,6 +35,9 @@ COMBINING = {
 }  # fmt: skip
 """The row that combines two results of a reduction."""
 
+WIDE = {"float16": "float64", "float32": "float64"}
+"""In which dtype many numbers are multiplied and, where lanes have no vectors, added."""
+
 GT, LT, GE, EQ, NEQ, AND, OR, SWITCH = map(
     row, ("gt", "lt", "ge", "eq", "neq", "and_", "or_", "switch")
 )
@@ -45,13 +48,12 @@ def identity(kind: str, dtype: str) -> Literal:
     return identity_of(row(COMBINING[kind]), dtype)
 
 
-def in_memory_order(loops: Sequence[Range], body: Sequence[Statement]) -> list[Range]:
+def in_memory_order(loops: Sequence[Range], elements: Sequence[Expr]) -> list[Range]:
     """Return loops in the order in which what is read with the most of their indices lies."""
     symbols = [loop.symbol for loop in loops]
     best: list[Symbol] = []
-    for statement in body:
-        assert isinstance(statement, Store)
-        for load in loads(statement.value):
+    for element in elements:
+        for load in loads(element):
             found = [x for x in load.index if isinstance(x, Symbol) and x in symbols]
             if len(found) > len(best):
                 best = found
@@ -77,7 +79,7 @@ def reducing(
     if all(loop.kind is Kind.MAP for loop in loops):
         return Nest(list(loops), [Store(target, index, start), *body])
     return Nest(
-        in_memory_order(loops, body),
+        in_memory_order(loops, [combined]),
         body,
         [Store(target, index, start)],
         [Reduction(target, combining)],
@@ -87,28 +89,44 @@ def reducing(
 def reduced(
     low: Lowering, name: str, kind: str, x: Value, axes: Sequence[int], dtype: str
 ) -> Buffer:
-    """Return a buffer of the reduction of ``x`` over ``axes``, accumulated in ``dtype``."""
+    """Return a buffer of the reduction of ``x`` over ``axes``, in ``dtype``."""
     loops, index = low.ranges(x.shape)
     kept = tuple(i for axis, i in enumerate(index) if axis not in axes)
     shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
-    target = low.new(name, dtype, shape)
-    element = _counted(kind, x.read(tuple(index)), dtype)
-    if all(loop.symbol in kept for loop in loops):
-        low.place(Nest(loops, [Store(target, kept, element)]))
-    else:
-        combining = row(COMBINING[kind])
-        combined = call(combining, (Load(target, kept), element), dtype)
-        nest = reducing(loops, target, kept, combined, combining, identity(kind, dtype))
-        low.place(nest)
-        return kept_apart(low, nest, target)
-    return target
+    return combined(
+        low, loops, name, kept, shape, kind, _counted(kind, x.read(tuple(index)), dtype)
+    )
 
 
-def kept_apart(low: Lowering, nest: Nest, target: Buffer) -> Buffer:
-    """Return a copy of a target to which an innermost loop contributes: it is a register then."""
-    if nest.loops[-1].kind is not Kind.REDUCE:
+def combined(
+    low: Lowering,
+    loops: Sequence[Range],
+    name: str,
+    index: Index,
+    shape: Sequence[Expr],
+    kind: str,
+    element: Expr,
+) -> Buffer:
+    """Return a buffer of what ``element`` is reduced to, over the loops not in ``index``.
+
+    What an innermost loop contributes to is a register, and so the result is a copy of that.
+    """
+    dtype = element.dtype
+    if all(loop.symbol in index for loop in loops):
+        target = low.new(name, dtype, shape)
+        low.place(Nest(list(loops), [Store(target, index, element)]))
         return target
-    result = low.new(target.name, target.dtype, target.shape)
+    combining = row(COMBINING[kind])
+    inner = in_memory_order(loops, [element])[-1].symbol not in index
+    wide = dtype
+    if kind == "prod" or (kind == "sum" and low.wide_sums):
+        wide = WIDE.get(dtype, dtype)
+    target = low.new(name, wide, shape)
+    value = call(combining, (Load(target, index), cast(element, wide)), wide)
+    low.place(reducing(loops, target, index, value, combining, identity(kind, wide)))
+    if not inner and wide == dtype:
+        return target
+    result = low.new(name, dtype, shape)
     low.fill(result, held(target).read)
     return result
 
@@ -181,7 +199,7 @@ def arg_reduce(low: Lowering, node: Apply) -> None:
     zero = Literal(np.dtype(x.dtype).type(0).item(), x.dtype)
     low.place(
         Nest(
-            in_memory_order(loops, body),
+            in_memory_order(loops, [element]),
             body,
             [Store(best, kept, zero), Store(place, kept, Literal(0, "int64"))],
             [Reduction(best, None), Reduction(place, None)],
@@ -195,7 +213,7 @@ def cumulative(low: Lowering, node: Apply) -> None:
     op, (output,) = node.op, node.outputs
     assert isinstance(op, Cumulative)
     x = low.value(node.inputs[0])
-    wide = "float32" if output.dtype == "float16" else output.dtype
+    wide = WIDE.get(output.dtype, output.dtype)
     combining = row(COMBINING[op.kind])
 
     def step(state: Expr, index: Index) -> Expr:

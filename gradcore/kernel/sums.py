@@ -1,0 +1,307 @@
+"""Sums of many terms in blocks, so that what rounding loses does not grow with their number.
+
+The terms of a block are added in their own dtype, with vectors; a float64 takes over what a block
+has added up, unless there is one block only:
+
+    for i: total += x[i]        for block:
+                                    for i in block: total += x[i]
+                                    if many: wide += total, total = 0
+                                if many: total = wide
+
+The same for a total that is a row in memory: ``wide`` is a row then, of no elements if the terms
+are few.  In each lane of a vector there are few additions, whatever the number of terms: the error
+of a sum is that of a block (N. J. Higham, The accuracy of floating point summation, SIAM J. Sci.
+Comput. 14, 1993, section 3).  The order of additions, and so the result, depends on the number of
+threads alone.
+
+The decision: blocks are loops of the program, made once for all that has vectors and caches; short
+sums take the same instructions as without.  Rejected: a float64 in each lane, which halves what a
+vector adds at a time; pairwise sums, which recurse; compensated ones, four additions for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from gradcore.graph.types import FLOATS
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Allocate,
+    Buffer,
+    Call,
+    Expr,
+    For,
+    If,
+    Index,
+    Let,
+    Literal,
+    Load,
+    Program,
+    Reduction,
+    Scope,
+    Statement,
+    Store,
+    Symbol,
+    call,
+    cast,
+    integer,
+    parts,
+)
+from gradcore.kernel.uses import Used, inside
+from gradcore.ops.elementwise import row
+
+BLOCK = 2048
+"""How many terms are added up before they go into a float64."""
+
+ROWS = 64
+"""So where a step is a loop itself, of which threads are to have some each."""
+
+FEW = 8
+"""Up to so many times ``ROWS`` steps go without blocks."""
+
+ADD = row("add")
+
+Target: TypeAlias = "Symbol | Buffer"
+
+
+def in_blocks(program: Program) -> Program:
+    """Return a program whose loops add up many terms in blocks."""
+    return replace(program, body=_blocked(program.body, _Inside()))
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """What is around a statement.
+
+    totals : what the loops contribute to.
+    made : the registers and indices that they make.
+    """
+
+    totals: frozenset[Target] = frozenset()
+    made: frozenset[Expr] = frozenset()
+
+    def of(self, loop: For) -> _Inside:
+        """Return what is around the statements of ``loop``."""
+        made = (x for x in Used().note([loop]).made if isinstance(x, Symbol))
+        return _Inside(self.totals | {r.target for r in loop.reductions}, self.made.union(made))
+
+
+def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
+    """Return statements so."""
+    found: list[Statement] = []
+    for s in body:
+        match s:
+            case For():
+                found += _loop(s, around)
+            case Scope(inner):
+                found.append(Scope(_blocked(inner, around)))
+            case If(condition, then, orelse):
+                found.append(If(condition, _blocked(then, around), _blocked(orelse, around)))
+            case _:
+                found.append(s)
+    return found
+
+
+@dataclass
+class _Around:
+    """What is done around the blocks of a loop: before all, after each, and after all."""
+
+    before: list[Statement] = field(default_factory=list[Statement])
+    each: list[Statement] = field(default_factory=list[Statement])
+    after: list[Statement] = field(default_factory=list[Statement])
+    reductions: list[Reduction] = field(default_factory=list[Reduction])
+
+
+def _loop(loop: For, outer: _Inside) -> list[Statement]:
+    """Return a loop in blocks, if it adds up many terms."""
+    if any(isinstance(s, (For, Scope, Allocate)) for s in inside(loop.body)):
+        found = replace(loop, body=_blocked(loop.body, outer.of(loop)))
+        return _in_blocks(found, loop.body, outer)
+    found, starts, ends = _in_registers(loop, outer)
+    return [*starts, *_in_blocks(found, found.body, outer), *ends]
+
+
+def _in_registers(loop: For, outer: _Inside) -> tuple[For, list[Statement], list[Statement]]:
+    """Return an innermost loop that adds to registers of its own, and what is around it.
+
+    So where a total is an element in memory, or one to which loops around it contribute too.
+    """
+    made = Used().note([loop]).made
+    totals = {r.target for r in _sums(loop)}
+    body: list[Statement] = []
+    starts: list[Statement] = []
+    ends: list[Statement] = []
+    reductions = {r.target: r for r in loop.reductions}
+    for s in loop.body:
+        added = _added(s, totals)
+        if added is None or (
+            any(x in made for i in added.index for x in parts(i) if isinstance(x, Symbol))
+            if isinstance(added, Load)
+            else added not in outer.totals
+        ):
+            body.append(s)
+            continue
+        assert isinstance(s, (Let, Store)) and isinstance(s.value, Call)
+        own = Symbol(_target(s).name, s.value.dtype)
+        starts.append(Let(own, Literal(0.0, own.dtype)))
+        body.append(Let(own, replace_operand(s.value, own, s.value.operands[1]), False))
+        ends.append(replace(s, value=replace_operand(s.value, s.value.operands[0], own)))
+        reductions.pop(_target(s), None)
+        reductions[own] = Reduction(own, ADD)
+    return replace(loop, body=body, reductions=list(reductions.values())), starts, ends
+
+
+def replace_operand(value: Call, x: Expr, y: Expr) -> Expr:
+    """Return the row of ``value`` of other operands."""
+    return call(value.row, (x, y), value.dtype)
+
+
+def _sums(loop: For) -> Iterator[Reduction]:
+    return (r for r in loop.reductions if r.row is ADD and r.target.dtype in FLOATS)
+
+
+def _target(s: Let | Store) -> Target:
+    return s.symbol if isinstance(s, Let) else s.buffer
+
+
+def _added(s: Statement, totals: set[Target]) -> Symbol | Load | None:
+    """Return to which of ``totals``, or to which element of one, a statement adds."""
+    if not isinstance(s, (Let, Store)) or _target(s) not in totals:
+        return None
+    total = s.symbol if isinstance(s, Let) else Load(s.buffer, s.index)
+    adds = isinstance(s.value, Call) and s.value.row is ADD and s.value.operands[0] == total
+    return total if adds else None
+
+
+def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> list[Statement]:
+    """Return a loop in blocks, if it adds up many terms.
+
+    plain : its statements before inner loops were changed.
+    """
+    around = _Around()
+    rows = any(isinstance(s, For) for s in inside(loop.body))
+    many = call(row("gt"), (loop.extent, integer(FEW * ROWS if rows else BLOCK)), "bool")
+    if loop.ordered or many == Literal(False, "bool"):
+        return [loop]
+    totals = {r.target for r in _sums(loop)}
+    for r in loop.reductions:
+        if r.target in totals:
+            if isinstance(r.target, Symbol):
+                _of_register(r.target, many, around)
+            else:
+                _of_row(r.target, _row(r.target, loop, plain, outer), many, around)
+    if not around.each:
+        return [loop]
+    size: Expr = integer(BLOCK)
+    if rows:
+        size = call(row("switch"), (many, integer(ROWS), ONE), "int64")
+    if not isinstance(size, Literal):
+        named = Symbol("size")
+        around.before.append(Let(named, size))
+        size = named
+    block, step = Symbol("block"), Symbol(loop.index.name)
+    count = call(row("int_div"), (loop.extent + (size - 1), size), "int64")
+    rest = call(row("minimum"), (size, loop.extent - block * size), "int64")
+    body = [Let(loop.index, block * size + step), *loop.body]
+    terms = For(step, rest, body, False, loop.reductions)
+    carried = [replace(r, carried=r.target in totals) for r in loop.reductions]
+    blocks = For(
+        block, count, [terms, *around.each], False, [*carried, *around.reductions],
+        loop.parallel, loop.extent,
+    )  # fmt: skip
+    return [*around.before, blocks, *around.after]
+
+
+def _of_register(total: Symbol, many: Expr, around: _Around) -> None:
+    """Add what lets a register take over what ``total`` has so far."""
+    wide = Symbol(total.name, "float64")
+    more = call(ADD, (wide, cast(total, "float64")), "float64")
+    around.before.append(Let(wide, Literal(0.0, "float64")))
+    around.each.append(
+        If(many, [Let(wide, more, False), Let(total, Literal(0.0, total.dtype), False)])
+    )
+    around.after.append(If(many, [Let(total, cast(wide, total.dtype), False)]))
+    around.reductions.append(Reduction(wide, ADD))
+
+
+def _of_row(
+    total: Buffer, found: tuple[list[For], Index] | None, many: Expr, around: _Around
+) -> None:
+    """Add what lets a row take over what the elements of ``total`` have so far."""
+    if found is None:
+        return
+    loops, index = found
+    first, *rest = (x.extent for x in loops)
+    extents = [call(row("switch"), (many, first, ZERO), "int64"), *rest]
+    wide = Buffer(total.name, "float64", extents)
+    symbols = tuple(x.index for x in loops)
+    old, here = Load(total, index), Load(wide, symbols)
+
+    def over(*body: Store) -> Statement:
+        """Return loops over the elements of the row."""
+        new = {x: Symbol(x.name) for x in symbols}
+        done: list[Statement] = [_renamed(s, new) for s in body]
+        for x, n in zip(reversed(symbols), reversed(extents), strict=True):
+            done = [For(new[x], n, done)]
+        return done[0]
+
+    more = call(ADD, (here, cast(old, "float64")), "float64")
+    around.before += [Allocate(wide), over(Store(wide, symbols, Literal(0.0, "float64")))]
+    around.each.append(
+        over(Store(wide, symbols, more), Store(total, index, Literal(0.0, total.dtype)))
+    )
+    around.after.append(over(Store(total, index, cast(here, total.dtype))))
+    around.reductions.append(Reduction(wide, ADD))
+
+
+def _row(
+    total: Buffer, loop: For, plain: Sequence[Statement], outer: _Inside
+) -> tuple[list[For], Index] | None:
+    """Return the loops along which elements of ``total`` are added to, and the index of these.
+
+    None: they are not all added to in loops of a fixed number of steps.
+    """
+    if any(isinstance(x, Load) or x in outer.made for x in parts(loop.extent)):
+        return None
+    made = outer.of(loop).made
+    found: list[tuple[list[For], Index]] = []
+
+    def look(body: Sequence[Statement], loops: list[For]) -> None:
+        for s in body:
+            if isinstance(s, For):
+                look(s.body, [*loops, s])
+            elif isinstance(s, Store) and s.buffer is total:
+                found.append(([x for x in loops if x.index in s.index], s.index))
+
+    look(plain, [])
+    if len(found) != 1 or not found[0][0]:
+        return None
+    loops, index = found[0]
+    moving = [x.index for x in loops]
+    fixed = [x for x in index if x not in moving]
+    inner, sizes = made - outer.made, [x.extent for x in loops]
+    if (
+        len(fixed) + len(moving) != len(index)
+        or any(isinstance(y, Load) or y in inner for x in fixed for y in parts(x))
+        or any(isinstance(y, Load) or y in made for x in sizes for y in parts(x))
+    ):
+        return None
+    return loops, index
+
+
+def _renamed(s: Store, new: Mapping[Symbol, Symbol]) -> Store:
+    def expr(x: Expr) -> Expr:
+        match x:
+            case Symbol():
+                return new.get(x, x)
+            case Load(buffer, index):
+                return Load(buffer, tuple(map(expr, index)))
+            case Call():
+                return Call(x.row, tuple(map(expr, x.operands)), x.dtype)
+            case _:
+                return x
+
+    return Store(s.buffer, tuple(map(expr, s.index)), expr(s.value))
