@@ -18,13 +18,13 @@ def run(d, inputs, shapes, numbers):
         own = shared = 0
     sub_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
     true_div_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
-    add_3_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
-    d.launch("add_kernel", grid, shared, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, own, M_n1, M_n0, M, sub_all, true_div_3_all, v, add_3_all, add)
+    add_4_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * M_n1 * 8)
+    d.launch("add_kernel", grid, shared, max(M_n0 * M_n1, M_n1, v_n0, M_n0), sum_parts, own, M_n1, M_n0, M, sub_all, true_div_3_all, v, add_4_all, add)
     d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, M_n1, M_n1, sum, sum_parts, grid.blocks * grid.groups)
     d.release(mark_2)
     return [Array(add, "float64", (M_n0, M_n1)), Array(sum, "float64", (M_n1,))]
 
-GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_index M_n0, const double *__restrict__ M, double *sub_all, double *true_div_3_all, const double *__restrict__ v, double *add_3_all, double *__restrict__ add) {
+GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_index M_n0, const double *__restrict__ M, double *sub_all, double *true_div_3_all, const double *__restrict__ v, double *add_4_all, double *__restrict__ add) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
     double *const sum_part = sum_parts + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
@@ -35,9 +35,9 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
     own += GC_ROUNDED(M_n1 * sizeof(double));
     double *const true_div_3 = true_div_3_all ? true_div_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
     own += GC_ROUNDED(M_n1 * sizeof(double));
-    double *const add_3 = add_3_all ? add_3_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
+    double *const add_4 = add_4_all ? add_4_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1 : (double *)own;
     own += GC_ROUNDED(M_n1 * sizeof(double));
-    const gc_index vectors = ((size_t)M | (size_t)sub | (size_t)v | (size_t)true_div_3 | (size_t)sum | (size_t)add_3 | (size_t)add) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
+    const gc_index vectors = ((size_t)M | (size_t)sub | (size_t)v | (size_t)true_div_3 | (size_t)sum | (size_t)add_4 | (size_t)add) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
     for (gc_index k = threadIdx.x; k < M_n1; k += blockDim.x) sum[k] = 0.0;
     gc_barrier();
     for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
@@ -95,7 +95,8 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
                 double mul_2 = sub_3 * v_2.x[e_3];
                 double mul_3 = mul_2 * true_div_4;
                 double true_div_5 = mul_3 / v_sqrt;
-                sum_6 = sum_6 + true_div_5;
+                double neg = -true_div_5;
+                sum_6 = sum_6 + neg;
                 true_div_3_2.x[e_3] = mul_2 / v_sqrt;
                 double mul_4 = sub_3 * true_div_4;
                 sum_2_2.x[e_3] = sum_2_2.x[e_3] + mul_4;
@@ -112,7 +113,8 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
             double mul_2 = sub_3 * v[i1_3];
             double mul_3 = mul_2 * true_div_4;
             double true_div_5 = mul_3 / v_sqrt;
-            sum_6 = sum_6 + true_div_5;
+            double neg = -true_div_5;
+            sum_6 = sum_6 + neg;
             true_div_3[i1_3] = mul_2 / v_sqrt;
             double mul_4 = sub_3 * true_div_4;
             sum[i1_3] = sum[i1_3] + mul_4;
@@ -120,45 +122,46 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
         sum_6 = gc_group_add_f64(sum_6);
         sum_6 = sum_6_before + sum_6;
         double sum_7 = sum_6;
-        double neg = -sum_7;
-        double true_div_6 = neg / v_sqrt;
+        double mul_5 = (double)2 * v_sqrt;
+        double true_div_6 = sum_7 / mul_5;
         double true_div_7 = true_div_6 / cast_float64;
-        double mul_5 = 0.5 * true_div_7;
+        double add_3 = 0.0 + true_div_7;
+        double mul_6 = (double)2 * add_3;
         double sum_8 = 0.0;
         for (gc_index vector_4 = threadIdx.x; vector_4 < vectors; vector_4 += blockDim.x) {
             const gc_f64x2 sub_2_3 = ((const gc_f64x2 *)sub)[vector_4];
             const gc_f64x2 true_div_3_2_2 = ((const gc_f64x2 *)true_div_3)[vector_4];
-            gc_f64x2 add_3_2;
+            gc_f64x2 add_4_2;
             #pragma unroll
             for (int e_4 = 0; e_4 < 2; e_4++) {
-                double mul_6 = mul_5 * sub_2_3.x[e_4];
-                double mul_7 = 2.0 * mul_6;
-                add_3_2.x[e_4] = true_div_3_2_2.x[e_4] + mul_7;
-                sum_8 = sum_8 + add_3_2.x[e_4];
+                double mul_7 = mul_6 * sub_2_3.x[e_4];
+                add_4_2.x[e_4] = true_div_3_2_2.x[e_4] + mul_7;
+                double neg_2 = -add_4_2.x[e_4];
+                sum_8 = sum_8 + neg_2;
             }
-            ((gc_f64x2 *)add_3)[vector_4] = add_3_2;
+            ((gc_f64x2 *)add_4)[vector_4] = add_4_2;
         }
         for (gc_index i1_4 = vectors * 2 + threadIdx.x; i1_4 < M_n1; i1_4 += blockDim.x) {
-            double mul_6 = mul_5 * sub[i1_4];
-            double mul_7 = 2.0 * mul_6;
-            add_3[i1_4] = true_div_3[i1_4] + mul_7;
-            sum_8 = sum_8 + add_3[i1_4];
+            double mul_7 = mul_6 * sub[i1_4];
+            add_4[i1_4] = true_div_3[i1_4] + mul_7;
+            double neg_2 = -add_4[i1_4];
+            sum_8 = sum_8 + neg_2;
         }
         sum_8 = gc_group_add_f64(sum_8);
         double sum_9 = sum_8;
-        double neg_2 = -sum_9;
-        double true_div_8 = neg_2 / cast_float64;
+        double true_div_8 = sum_9 / cast_float64;
+        double add_5 = 0.0 + true_div_8;
         for (gc_index vector_5 = threadIdx.x; vector_5 < vectors; vector_5 += blockDim.x) {
-            const gc_f64x2 add_3_2_2 = ((const gc_f64x2 *)add_3)[vector_5];
+            const gc_f64x2 add_4_2_2 = ((const gc_f64x2 *)add_4)[vector_5];
             gc_f64x2 add_2_2;
             #pragma unroll
             for (int e_5 = 0; e_5 < 2; e_5++) {
-                add_2_2.x[e_5] = add_3_2_2.x[e_5] + true_div_8;
+                add_2_2.x[e_5] = add_4_2_2.x[e_5] + add_5;
             }
             ((gc_f64x2 *)(add + i0 * M_n1))[vector_5] = add_2_2;
         }
         for (gc_index i1_5 = vectors * 2 + threadIdx.x; i1_5 < M_n1; i1_5 += blockDim.x) {
-            add[(i0 * M_n1) + i1_5] = add_3[i1_5] + true_div_8;
+            add[(i0 * M_n1) + i1_5] = add_4[i1_5] + add_5;
         }
     }
     gc_barrier();
