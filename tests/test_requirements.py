@@ -1,5 +1,7 @@
 """What ops require is checked whatever the optimizer does: the plain graph is the judge."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,9 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import ifelse
 from gradcore.conformance.samples import all_samples, draw, sample_id
-from gradcore.errors import GradcoreError
+from gradcore.errors import ArraySizeError, GradcoreError, ScanError, ShapeError
 from gradcore.graph import Constant, TensorType, Variable, ancestors
+from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import Elementwise
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
@@ -163,3 +166,118 @@ def test_c_raises_what_the_plain_graph_raises(sample, context, rng):
 @pytest.mark.parametrize("sample", CLASSES, ids=sample_id)
 def test_cuda_raises_what_the_plain_graph_raises(sample, context, rng):
     compare(sample, context, [CUDA], rng)
+
+
+# the contexts that the optimizer looks into -----------------------------------------------------
+def raised(f, *values):
+    with pytest.raises(ERRORS) as caught:
+        f(*values)
+    return caught.value
+
+
+def line():
+    return inspect.currentframe().f_back.f_lineno
+
+
+MODES = ["numpy", "c", CUDA]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_the_line_is_that_of_the_node_that_is_gone(mode):
+    x, y = T.dvectors("x", "y")
+    gone, where = x + y, line()
+    f = gradcore.function([x, y], gone.shape[0] * 2, mode=mode)
+    error = raised(f, [1.0], [1.0, 2.0])
+    assert type(error) is ShapeError and error.where.line == where
+    assert "x" in error.what and "y" in error.what
+    part, where = x[5], line()
+    error = raised(gradcore.function([x], T.zeros_like(part), mode=mode), [1.0])
+    assert type(error) is IndexError and f":{where}," in "".join(error.__notes__)
+
+
+def test_what_fits_is_not_changed():
+    """Where the graph still implies all that was required, nothing is added to it."""
+    x, y = T.dvectors("x", "y")
+    A, i = T.dmatrix("A"), T.lvector("i")
+    for out in (
+        T.grad(T.sum(x**2), x),
+        T.grad(T.sum(1 / (1 + T.exp(-A))), A),
+        T.grad(T.sum(T.tanh(T.dot(A, x) + y) ** 2), [A, x, y])[0],
+        T.sum(x[1:] * x[:-1]),
+        x[T.argsort(x)],
+        x[x > 0],
+        x[::-1][0],
+        x[1:][0],
+        A[T.arange(i.shape[0]), i],
+        T.hessian(T.sum(x**3), x),
+        gradcore.scan(lambda k, v: v[k] * 2, sequences=T.arange(x.shape[0]), non_sequences=x)[0],
+        ifelse(x[0] > 0, x, x * 2),
+    ):
+        f = gradcore.function([x, y, A, i], out, mode="numpy", on_unused_input="ignore")
+        assert not [n for n in f.maker.fgraph.nodes if isinstance(n.op, Assert)], gradcore.pp(f)
+
+
+def test_a_kept_check_passes_over_no_array():
+    """The generated code compares extents once, and has no loop more than without the check."""
+    x, y = T.dvectors("x", "y")
+    checked = gradcore.function([x, y], T.grad(T.sum(x**3 + y), x), mode="c")
+    free = gradcore.function([x], T.grad(T.sum(x**3), x), mode="c")
+    assert checked.source.count("for (") == free.source.count("for (")
+    assert type(raised(checked, [1.0, 2.0], [1.0])) is ShapeError
+    assert checked([1.0, 2.0], [1.0, 2.0]).tolist() == [3, 12]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_extents_that_are_only_multiplied(mode):
+    n, m = T.lscalars("n", "m")
+    for out in (T.ones((n, m)).sum(), T.ones((n, m)).shape, T.zeros((n, m)).mean(axis=0).sum()):
+        f = gradcore.function([n, m], out, mode=mode)
+        f(3, 2)
+        for wrong in ((-3, 2), (-3, -2), (2, -1)):
+            assert type(raised(f, *wrong)) is ShapeError
+        assert type(raised(f, 2**40, 2**40)) is ArraySizeError
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_each_step_is_checked(mode):
+    x, i, n = T.dvector("x"), T.lvector("i"), T.lscalar("n")
+    f = gradcore.function(
+        [x, i],
+        gradcore.scan(lambda k, v: v[k] * 0, sequences=i, non_sequences=x)[0],
+        mode=mode,
+    )
+    assert f([1.0, 2.0], [0, -1, 1]).tolist() == [0, 0, 0] and f([], []).shape == (0,)
+    assert type(raised(f, [1.0, 2.0], [0, 1, 2])) is IndexError
+    (counted, _), _ = gradcore.scan(
+        lambda k, v: (k + 1, v[k]), outputs_info=[n, None], non_sequences=x, n_steps=3
+    )
+    f = gradcore.function([x, n], counted, mode=mode)
+    assert f(np.ones(3), 0).tolist() == [1, 2, 3]
+    assert type(raised(f, np.ones(3), 1)) is IndexError
+    short, _ = gradcore.scan(lambda e: e * 2, sequences=x, n_steps=n)
+    f = gradcore.function([x, n], short.shape[0], mode=mode)
+    assert f(np.ones(3), 2) == 2
+    assert type(raised(f, np.ones(3), 4)) is ScanError
+    assert type(raised(f, np.ones(3), -1)) is ScanError
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_a_branch_is_checked_where_it_is_taken(mode):
+    x, n, m = T.dvector("x"), T.lscalar("n"), T.lscalar("m")
+    inner = ifelse(m > 0, T.zeros_like(x[n]), T.constant(1.0))
+    f = gradcore.function([x, n, m], ifelse(n > 0, inner, T.constant(2.0)), mode=mode)
+    assert f([1.0], -5, 1) == 2 and f([1.0], 5, -1) == 1 and f(np.ones(9), 5, 1) == 0
+    assert type(raised(f, [1.0], 5, 1)) is IndexError
+
+
+def test_an_error_that_only_a_derivative_would_lose():
+    x, y, v = T.dvectors("x", "y", "v")
+    for out in (
+        T.grad(T.sum(x * 2 + y), x),
+        T.jacobian(x + y, x),
+        T.hessian(T.sum(x * x + y), x),
+        T.Rop(T.exp(x + y), x, v),
+    ):
+        f = gradcore.function([x, y, v], out, mode="numpy", on_unused_input="ignore")
+        f([1.0, 2.0], [1.0, 2.0], [1.0, 2.0])
+        assert type(raised(f, [1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 2.0])) is ShapeError

@@ -39,7 +39,8 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert, Conditional, IfElse
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.index import Slot, Subtensor
+from gradcore.ops.index import ArgSort, Nonzero, Slot, Subtensor
+from gradcore.ops.reduce import ArgReduce
 from gradcore.ops.scalars import minimum, switch
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.branches import enclose_branches
@@ -49,6 +50,7 @@ from gradcore.rewrite.symbols import (
     Symbol,
     Symbols,
     ValueNumber,
+    lower_bound,
     not_negative,
     of_arrays,
     varies,
@@ -108,10 +110,12 @@ class Claim:
     """Something required, as symbols.
 
     what : the predicate and its operands; those that are arrays, by number.
+    error : what is raised where it does not hold; for extents that differ, one counts as another.
     requirement : returns what is required, on variables of its scope.
     """
 
     what: tuple[Any, ...]
+    error: type[Exception]
     guards: Guards
     scope: Scope | None
     where: Location | None
@@ -146,6 +150,7 @@ class Facts:
 
     def __init__(self) -> None:
         self._same: dict[Guards, dict[Number, Number]] = {}
+        self._least: dict[Guards, dict[tuple[Symbol, type[Exception]], int]] = {}
         self._held: dict[Guards, set[tuple[Any, ...]]] = {}
 
     def best(self, n: Any, guards: Guards) -> Any:
@@ -163,26 +168,43 @@ class Facts:
 
     def implies(self, claim: Claim) -> bool:
         """Return whether a claim is known to hold."""
-        predicate, *operands = claim.what
-        told = [self.best(n, claim.guards) for n in operands]
+        predicate, *told = self._resolved(claim)
         if _holds(predicate, told):
             return True
+        if predicate is REACHES and isinstance(told[1], int):
+            return any(
+                least.get((told[0], claim.error), told[1] - 1) >= told[1]
+                for g in _among(claim.guards)
+                if (least := self._least.get(g)) is not None
+            )
         return any(
-            (predicate, *told) in held
+            (predicate, claim.error, *told) in held
             for g in _among(claim.guards)
             if (held := self._held.get(g)) is not None
         )
 
     def note(self, claim: Claim) -> None:
         """Take a claim to hold from here on."""
-        predicate, *operands = claim.what
-        told = [self.best(n, claim.guards) for n in operands]
-        if predicate is AGREE:
+        predicate, *told = self._resolved(claim)
+        if predicate is REACHES and isinstance(told[1], int):
+            self._least.setdefault(claim.guards, {})[told[0], claim.error] = told[1]
+        elif predicate is AGREE:
             old, new = sorted(told, key=_simplicity, reverse=True)
             if old is not new and isinstance(old, Symbol):
                 self._same.setdefault(claim.guards, {})[old] = new
-            return
-        self._held.setdefault(claim.guards, set()).add((predicate, *told))
+        else:
+            self._held.setdefault(claim.guards, set()).add((predicate, claim.error, *told))
+
+    def _resolved(self, claim: Claim) -> tuple[Any, ...]:
+        """Return a claim with the best numbers; a lower bound as that of the simplest number."""
+        predicate, *operands = claim.what
+        told = [self.best(n, claim.guards) for n in operands]
+        if predicate is WITHIN and isinstance(told[0], int):
+            k, n = told
+            predicate, told = REACHES, [n, -k if k < 0 else k + 1]
+        if predicate is REACHES and isinstance(told[0], Symbol) and isinstance(told[1], int):
+            told = list(lower_bound(*told))
+        return predicate, *told
 
 
 def _simplicity(n: Any) -> tuple[int, int]:
@@ -196,9 +218,7 @@ def _holds(predicate: Any, operands: Sequence[Any]) -> bool:
     """Return whether a predicate is known to hold of numbers."""
     if predicate is WITHIN:
         k, n = operands
-        if isinstance(k, ValueNumber):
-            return k.below is not None and _reaches(n, k.below)
-        return isinstance(k, int) and isinstance(n, int) and -n <= k < n
+        return isinstance(k, ValueNumber) and k.below is not None and _reaches(n, k.below)
     if predicate is HAS_SIZE:
         size, *extents = operands
         return all(map(not_negative, extents)) and product(tuple(extents)) == size
@@ -355,12 +375,21 @@ class Reader:
             self._operand(x).value if x.type.dtype == "int64" and not x.ndim else self.numbers[x]
             for x in node.inputs
         ]
-        below: Any = None
-        if isinstance(node.op, Arange):
-            below = self._operand(node.inputs[0]).value
-        elif isinstance(node.op, Subtensor) and Slot.ARRAY not in node.op.pattern:
-            below = self.numbers[node.inputs[0]].below
-        return self.symbols.value((node.op, *given, v.index), any(map(varies, given)), below)
+        key = (node.op, *given, v.index)
+        return self.symbols.value(key, any(map(varies, given)), self._below(node, v.index))
+
+    def _below(self, node: Apply, index: int) -> Any:
+        """Return what the elements of an output are below, if they are numbers of a range."""
+        op, x = node.op, node.inputs[0] if node.inputs else None
+        if x is None:
+            return None
+        if isinstance(op, Subtensor) and Slot.ARRAY not in op.pattern:
+            return self.numbers[x].below
+        if isinstance(op, Arange):
+            return self._operand(x).value
+        if isinstance(op, Nonzero):
+            return self._shape(x)[index]
+        return self._shape(x)[op.axis] if isinstance(op, (ArgSort, ArgReduce)) else None
 
     # nodes --------------------------------------------------------------------------------------
     def _require(
@@ -370,7 +399,7 @@ class Reader:
         for k, requirement in enumerate(node.op.requires(node, operands)):
             what = (requirement.predicate, *map(self._told, requirement.operands))
             again = partial(_required, node, k)
-            self.claim(Claim(what, guards, scope, node.where, again))
+            self.claim(Claim(what, requirement.error, guards, scope, node.where, again))
 
     def _told(self, operand: Any) -> Any:
         """Return an operand of a requirement as a number or a value number."""
@@ -453,7 +482,8 @@ class Reader:
         for v, new in zip(inner.states, results.states, strict=True):
             for axis, pair in enumerate(zip(self._shape(v), self._shape(new), strict=True)):
                 again = partial(_kept_extent, op, v, new, axis)
-                self.claim(Claim((AGREE, *pair), running, body, node.where, again))
+                what = (AGREE, *pair)
+                self.claim(Claim(what, ScanError, running, body, node.where, again))
         numbers = [self._number(v) for v in node.inputs]
         changing = any(map(varies, numbers))
         shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
@@ -497,6 +527,17 @@ def keep_requirements(
     """Return ``graph``, which ``stages`` made of ``plain``, raising whatever that raises."""
     if graph is plain or not graph.outputs:
         return graph
+    kept = not_required(graph, plain, stages)
+    return _asserting(graph, kept) if kept else graph
+
+
+def not_required(
+    graph: FunctionGraph, other: FunctionGraph, stages: Sequence[Stage | Pass | Group]
+) -> dict[Variable, Claim]:
+    """Return what ``other`` requires, ``graph`` does not imply, by the conditions that tell it.
+
+    Both graphs have the same inputs; ``stages`` bring the conditions to a normal form.
+    """
     symbols, facts = Symbols(), Facts()
     implied: list[Claim] = []
     lost: list[Claim] = []
@@ -509,19 +550,20 @@ def keep_requirements(
 
         return collect
 
-    for each, claims in ((graph, implied), (plain, lost)):
+    for each, claims in ((graph, implied), (other, lost)):
         Reader(symbols, facts, into(claims)).read(enclose_branches.run(each, []))
     if not lost:
-        return graph
+        return {}
     predicates = {claim.what[0] for claim in lost}
     known = [claim.condition() for claim in implied if claim.what[0] in predicates]
     conditions = _normal([*known, *(c.condition() for c in lost)], graph, stages)
-    kept: dict[Variable, Claim] = {}
+    held = set(conditions[: len(known)])
+    found: dict[Variable, Claim] = {}
     for claim, condition in zip(lost, conditions[len(known) :], strict=True):
         true = isinstance(condition, Constant) and condition.data.all()
-        if not true and condition not in conditions[: len(known)]:
-            kept.setdefault(condition, claim)
-    return _asserting(graph, kept) if kept else graph
+        if not true and condition not in held:
+            found.setdefault(condition, claim)
+    return found
 
 
 def _normal(

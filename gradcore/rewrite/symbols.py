@@ -57,6 +57,25 @@ def not_negative(n: Any) -> bool:
     return n.not_negative if isinstance(n, Symbol) else n >= 0
 
 
+def lower_bound(n: Symbol, bound: int) -> tuple[Any, int]:
+    """Return the simplest number, and what it must reach for ``n`` to reach ``bound``.
+
+    >>> n = Symbols().scalar("n", False, False)
+    >>> lower_bound(n + 2, 5) == (n, 3)
+    True
+    """
+    m: Any = n
+    while isinstance(m, Symbol) and m.formula:
+        op: Any = m.formula[0]
+        known, *others = _in_order(m.formula[1])
+        if isinstance(known, Symbol) or len(others) != 1 or op not in (add, maximum):
+            break
+        if op is maximum and known >= bound:
+            break
+        m, bound = others[0], bound - known if op is add else bound
+    return m, bound
+
+
 def of_arrays(n: Any) -> bool:
     """Return whether a number is no more than extents of arrays are computed to."""
     return n.of_arrays if isinstance(n, Symbol) else n <= 2**31
@@ -116,11 +135,13 @@ class Symbols:
         """Return ``op(*arguments)``."""
         if not isinstance(op, Elementwise):
             raise TypeError(f"a shape rule is arithmetic on extents: {op} is not")
+        if op is sub and not isinstance(arguments[1], Symbol):
+            op, arguments = add, (arguments[0], -arguments[1])
         simple = _simplified(op, arguments)
         if simple is not None:
             return simple
         if op in (add, mul):
-            arguments = tuple(sorted(_flat(op, arguments), key=_place))
+            arguments = tuple(_in_order(_flat(op, arguments)))
         key = (op, arguments)
         found = self._known.get(key)
         if found is None:
@@ -150,6 +171,11 @@ def _flat(op: Elementwise, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(found) if len(found) <= LONGEST else arguments
 
 
+def _in_order(numbers: tuple[Any, ...]) -> list[Any]:
+    """Return ints, then symbols in the order in which they were made."""
+    return sorted(numbers, key=_place)
+
+
 def _place(n: Any) -> tuple[bool, int]:
     return (True, n.place) if isinstance(n, Symbol) else (False, int(n))
 
@@ -174,7 +200,7 @@ def _simplified(op: Elementwise, arguments: tuple[Any, ...]) -> Number | None:
         if isinstance(n, Symbol):
             continue
         other = arguments[1 - k]
-        if n == 0 and (op is add or (op is sub and k)):
+        if n == 0 and op is add:
             return other
         if n == 1 and (op is mul or (op is int_div and k)):
             return other
