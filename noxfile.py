@@ -10,6 +10,7 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 nox.options.default_venv_backend = "venv"
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+EXAMPLES = ["example_plugin", "array_api_backend"]
 BACKENDS = ["numpy", "c", "jax", "torch"]
 PINNED = {"jax": (), "torch": ("torch==2.13.0",)}  # a torch for the CPU, where there is one
 LOWEST = ["numpy==2.0.*", "scipy==1.13.*", "pluggy==1.5.*", "rich==13.*", "platformdirs==4.0.*"]
@@ -118,16 +119,17 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
-def example_plugin(session: nox.Session) -> None:
-    """Install gradcore and the example plugin as wheels, and run the plugin's tests."""
+@nox.parametrize("example", EXAMPLES)
+def example_plugin(session: nox.Session, example: str) -> None:
+    """Install gradcore and an example of a plugin as wheels, and run the plugin's tests."""
     folder = session.create_tmp()
     shutil.rmtree(folder, ignore_errors=True)
     session.install("build")
-    for source in (".", "examples/example_plugin"):
+    for source in (".", f"examples/{example}"):
         session.run("python", "-m", "build", "--wheel", "--outdir", folder, source)
     session.install(*map(str, Path(folder).glob("*.whl")), "pytest")
     session.run("gradcore", "backends")
-    session.chdir("examples/example_plugin")
+    session.chdir(f"examples/{example}")
     session.run("python", "-P", "-m", "pytest", "-q")
 
 
