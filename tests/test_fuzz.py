@@ -13,6 +13,7 @@ from gradcore.conformance.fuzz.graphs import Derivatives, Graph, graph
 from gradcore.conformance.fuzz.rounding import run, spreads
 from gradcore.conformance.samples import op_classes, rows
 from gradcore.graph import FunctionGraph, ancestors
+from gradcore.rewrite.changes import EXACT, Changes
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
 
@@ -42,18 +43,18 @@ def test_graphs_reach_what_is_declared():
 def test_the_spread_is_what_rounding_makes():
     x, y = T.dscalars("x", "y")
     close = FunctionGraph((x, y), ((x + y) - x, x + y, T.floor(x), x > y))
-    cancelled, summed, whole, less = spreads(close, [np.float64(1e10), np.float64(1)], 0)
+    cancelled, summed, whole, less = spreads(close, [np.float64(1e10), np.float64(1)], 0).outputs
     assert cancelled.value == 1 and 1e-6 < cancelled.tolerance < 1e-3
     assert summed.tolerance < 1e-3
     assert whole.tolerance < 1e-3 and less.settled
-    (edge,) = spreads(FunctionGraph((x,), (x * 3 > 3,)), [np.float64(1)], 0)
+    (edge,) = spreads(FunctionGraph((x,), (x * 3 > 3,)), [np.float64(1)], 0).outputs
     assert not edge.settled
 
 
 def test_runs_in_loops_are_moved_too():
     x = T.dvector("x")
     out, _ = gradcore.scan(lambda e, s: T.sin(s * 40 + e), x, T.constant(0.0))
-    (spread,) = spreads(FunctionGraph((x,), (out,)), [np.arange(9.0)], 0)
+    (spread,) = spreads(FunctionGraph((x,), (out,)), [np.arange(9.0)], 0).outputs
     assert spread.tolerance[0] < 1e-12 < spread.tolerance[-1]
 
 
@@ -72,7 +73,7 @@ def test_what_differs_is_told(graph_of, found, complaint):
     x = T.dvector("x")
     value = np.array([-1.0, 1.0, 3.0])
     y = graph_of(x)
-    (spread,) = spreads(FunctionGraph((x,), (y,)), [value], 0)
+    (spread,) = spreads(FunctionGraph((x,), (y,)), [value], 0).outputs
     told = judge.complaint(spread, found(value), y.dtype)
     assert told is None if complaint is None else complaint in told
 
@@ -81,11 +82,25 @@ def test_errors_are_told_apart(monkeypatch):
     x, i = T.dvector("x"), T.lscalar("i")
     g = Graph(0, [x, i], [np.ones(2), np.int64(5)], [x[i]], None, fails=True)
     j = judge.judged(g)
-    assert j.error is IndexError and not list(judge.disagreements([j], PLAIN))
-    for outcome, told in ((ValueError("no"), "not IndexError"), ([np.ones(())], "does not raise")):
-        monkeypatch.setattr(judge, "_outputs", lambda graphs, mode, found=outcome: found)
+    assert j.errors == {IndexError} and not list(judge.disagreements([j], PLAIN))
+    returned = judge.Ran([np.ones(())], [])
+    for outcome, told in ((ValueError("no"), "not IndexError"), (returned, "does not raise")):
+        monkeypatch.setattr(judge, "_ran", lambda batch, mode, found=outcome: found)
         (found,) = judge.disagreements([j], PLAIN)
         assert told in found.what
+
+
+def test_rules_may_change_what_they_declare(monkeypatch):
+    x = T.dvector("x")
+    for value, changes, told in (
+        ([1.0, 2.0], Changes(nonfinite=True), True),
+        ([1.0, np.inf], EXACT, True),
+        ([1.0, np.inf], Changes(nonfinite=True), False),
+    ):
+        j = judge.judged(Graph(0, [x], [np.array(value)], [x * 2], None, fails=False))
+        returned = judge.Ran([np.zeros(2)], [changes])
+        monkeypatch.setattr(judge, "_ran", lambda batch, mode, found=returned: found)
+        assert bool(list(judge.disagreements([j], PLAIN))) is told
 
 
 def test_wrong_derivatives_are_told():

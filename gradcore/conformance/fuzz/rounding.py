@@ -39,12 +39,21 @@ class Jitter(PassingOn):
 
     def reference(self, *arrays: Any) -> Any:
         """Return the operand, moved."""
-        (x,) = arrays
-        noise = _generator.uniform(-self.units, self.units, np.shape(x))
-        return np.asarray(x + noise * np.spacing(np.abs(x)), np.asarray(x).dtype)
+        x = np.asarray(arrays[0])
+        _run.finite &= bool(np.isfinite(x).all())
+        noise = _run.generator.uniform(-self.units, self.units, x.shape)
+        return np.asarray(x + noise * np.spacing(np.abs(x)), x.dtype)
 
 
-_generator = np.random.default_rng(0)
+@dataclass
+class _Run:
+    """The state of a moved run: what is drawn from, whether all results so far were finite."""
+
+    generator: np.random.Generator
+    finite: bool = True
+
+
+_run = _Run(np.random.default_rng(0))
 
 
 def jittered(graph: FunctionGraph) -> FunctionGraph:
@@ -91,12 +100,24 @@ class Spread:
     settled: Array
 
 
-def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> list[Spread] | None:
-    """Return the outputs of ``graph`` with their spreads; None: a moved one raises."""
-    global _generator  # noqa: PLW0603 - what the ops draw from while they run
+@dataclass(frozen=True)
+class Spreads:
+    """What a graph gives.
+
+    outputs : its outputs, with what rounding can make of them.
+    finite : whether no float on the way is infinite or NaN, inputs included.
+    """
+
+    outputs: list[Spread]
+    finite: bool
+
+
+def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> Spreads | None:
+    """Return what ``graph`` gives; None: it raises where it is rounded otherwise."""
+    global _run  # noqa: PLW0603 - what the ops draw from while they run
     plain = run(graph, values)
     moved = jittered(graph)
-    _generator = np.random.default_rng(seed)
+    _run = _Run(np.random.default_rng(seed))
     runs: list[Sequence[Array]] = []
     for _ in range(RUNS):
         try:
@@ -104,7 +125,9 @@ def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> list[Sp
         except (ArithmeticError, ValueError, IndexError, AssertionError):
             return None
     columns = zip(*runs, strict=True)
-    return [_spread(value, list(column)) for value, column in zip(plain, columns, strict=True)]
+    outputs = [_spread(value, list(column)) for value, column in zip(plain, columns, strict=True)]
+    given = all(np.isfinite(a).all() for a in values if a.dtype.kind == "f")
+    return Spreads(outputs, _run.finite and given)
 
 
 def run(graph: FunctionGraph, values: Sequence[Array]) -> Sequence[Array]:
