@@ -25,6 +25,9 @@ KINDS = (
 )  # fmt: skip
 """The kinds of errors that are told apart."""
 
+RUN_TIME_KINDS = (IndexError, AssertionError, ValueError)
+"""Those that nodes raise for operands that do not fit."""
+
 
 TOGETHER = 8
 """How many graphs are compiled as one function."""
@@ -74,12 +77,16 @@ def judged(graph: Graph) -> Judged | None:
 
 
 def _errors(graph: FunctionGraph, values: Sequence[Array]) -> frozenset[type[Exception]]:
-    """Return the kinds of errors that nodes raise, on operands that can be computed."""
+    """Return the kinds of errors of which a backend may raise one, whichever it comes to first.
+
+    A node that needs what another one fails to compute may fail on its own account, too.
+    """
     known: dict[Variable, Any] = dict(zip(graph.inputs, values, strict=True))
     known.update({v: v.data for v in graph.variables if isinstance(v, Constant)})
     found: set[type[Exception]] = set()
     for node in graph.nodes:
         if not all(v in known for v in node.inputs):
+            found.update(RUN_TIME_KINDS)
             continue
         try:
             with np.errstate(all="ignore"):

@@ -64,7 +64,7 @@ def jittered(graph: FunctionGraph) -> FunctionGraph:
         if op.graphs:
             op = op.with_graphs(*map(jittered, op.graphs))
         inputs = [new.get(v, v) for v in node.inputs]
-        if op.accumulates:
+        if op.accumulates or op.ulp > LEAST_ULP:  # the right result for operands close by will do
             inputs = [_moved(v, 1.0) for v in inputs]
         fresh = _rebuilt(op, inputs, node)
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
