@@ -46,6 +46,26 @@ def scaled_gradient(x: Variable) -> Variable:
     return grad(found.sum(), x)
 
 
+def shaped(x: Variable) -> Variable:
+    """Return a loop whose steps read the extents of a state and of an element."""
+
+    def step(row: Variable, state: Variable) -> Variable:
+        return state * row.shape[0] + row[: state.shape[0]]
+
+    found, _ = scan(step, x, LANGUAGE["zeros_like"](x[0]))
+    return found
+
+
+def repeated(x: Variable) -> Variable:
+    """Return a loop over elements that are equal."""
+
+    def step(row: Variable, weight: Variable, state: Variable) -> Variable:
+        return LANGUAGE["tanh"](state * weight + row)
+
+    found, _ = scan(step, [x, LANGUAGE["alloc"](x[0, 0], x.shape[0])], x[0])
+    return found
+
+
 def doubled(x: Variable) -> Variable:
     """Return a loop with two constants that are one."""
 

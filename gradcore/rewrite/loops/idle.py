@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradcore.graph import (
@@ -19,6 +19,7 @@ from gradcore.graph.traverse import depends_on
 from gradcore.language import LANGUAGE
 from gradcore.ops.index import Subtensor, is_advanced
 from gradcore.ops.scan import Scan
+from gradcore.ops.shape import Alloc, Extent
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, Loop, State, first_of, suffices
@@ -37,14 +38,58 @@ def hoist_invariants(node: Apply) -> list[Variable] | None:
                 (v, None) for v in inside.inputs if v.owner is not None and v not in moving
             )
     found.update((v, None) for v in loop.outputs if v.owner is not None and v not in moving)
+    outside = {each.inner: each.outer for each in loop.constants}
+    outer = substitute(list(found), outside)
+    return _with_constants(loop, dict(zip(found, outer, strict=True)))
+
+
+@canonicalize.rule(op=Scan, examples=[examples.shaped])
+def hoist_extents(node: Apply) -> list[Variable] | None:
+    """The extents of a state, and of an element of a sequence, are known outside"""
+    loop = Loop.of(node)
+    given = {each.inner: (each.outer, 1) for each in loop.sequences}
+    given |= {state.inner: (state.initial, 0) for state in loop.states}
+    found: dict[Variable, Variable] = {}
+    for inside in toposort(loop.outputs):
+        if isinstance(inside.op, Extent) and inside.inputs[0] in given:
+            outer, lead = given[inside.inputs[0]]
+            found[inside.out] = Extent(lead + inside.op.axis)(outer)
+    return _with_constants(loop, found)
+
+
+def _with_constants(loop: Loop, found: Mapping[Variable, Variable]) -> list[Variable] | None:
+    """Return what a loop computes with constants in place of variables of its body, if any."""
     if not found:
         return None
-    outside = {each.inner: each.outer for each in loop.constants}
     placeholders = {v: Variable(v.type, v.name) for v in found}
-    outer = substitute(list(found), outside)
-    loop.constants += [Input(placeholders[v], x) for v, x in zip(found, outer, strict=True)]
+    loop.constants += [Input(placeholders[v], outer) for v, outer in found.items()]
     loop.substitute(placeholders)
     return loop.build().all
+
+
+@canonicalize.rule(op=Scan, examples=[examples.repeated])
+def constant_sequences(node: Apply) -> list[Variable] | None:
+    """A sequence of equal elements is a constant"""
+    loop = Loop.of(node)
+    read = set(ancestors(loop.outputs))
+    found = {
+        each.inner: _element_of(each.outer)
+        for each in loop.sequences
+        if each.inner in read and _is_repeated(each.outer)
+    }
+    return _with_constants(loop, found)
+
+
+def _is_repeated(sequence: Variable) -> bool:
+    made = sequence.owner
+    return made is not None and isinstance(made.op, Alloc) and made.inputs[0].ndim < sequence.ndim
+
+
+def _element_of(repeated: Variable) -> Variable:
+    """Return what all elements of an `Alloc` along its first axis are."""
+    assert repeated.owner is not None
+    value, _, *extents = repeated.owner.inputs
+    return Alloc()(value, *extents) if extents else value
 
 
 @canonicalize.rule(op=Scan, examples=[examples.doubled])

@@ -11,6 +11,7 @@ from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.ops.scalars import minimum
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import SpecifyShape
+from gradcore.rewrite.canonical.stage import same_extent
 
 
 @dataclass(frozen=True)
@@ -117,15 +118,16 @@ def suffices(n: Extent, steps: Variable) -> bool:
     if isinstance(n, int):
         known = constant_extent(steps)
         return known is not None and known <= n
-    if n is steps:
+    if same_extent(steps, n):
         return True
-    return steps.owner is not None and steps.owner.op is minimum and n in steps.owner.inputs
+    made = steps.owner
+    return made is not None and made.op is minimum and any(same_extent(m, n) for m in made.inputs)
 
 
 def first_of(sequence: Variable, steps: Variable) -> Variable:
     """Return as many elements of a sequence as there are steps, which must not be too many."""
     n, *others = extents_of(sequence)
-    if n is steps or (isinstance(n, int) and constant_extent(steps) == n):
+    if same_extent(steps, n):
         return sequence
     part = sequence[:steps]
     if suffices(n, steps):
