@@ -72,6 +72,7 @@ class Bounds:
 
     def fit(self, shape: Collection[Expr], most: int = MOST) -> None:
         """Note that an array of this shape exists, or may, which has ``most`` elements at most."""
+        most //= math.prod(max(n.value, 1) for n in shape if isinstance(n, Literal))
         factors = Counter(n for n in map(self.best, shape) if not isinstance(n, Literal))
         for n in factors:
             low, high = self.of(n)
@@ -102,13 +103,19 @@ class Bounds:
         """Return between which numbers a row of integers lies, if nothing wraps."""
         if any(o.dtype in FLOATS for o in x.operands):
             return None
-        if x.row.name == "switch":
-            condition, then, orelse = x.operands
-            a, b = self.where(condition, True).of(then)
-            c, d = self.where(condition, False).of(orelse)
-            return min(a, c), max(b, d)
+        given = [bounds.of(y) for y, bounds in zip(x.operands, self.inside(x), strict=True)]
         rule = INTERVALS.get(x.row.name)
-        return rule(*map(self.of, x.operands)) if rule is not None else None
+        found = rule(*given) if rule is not None else None
+        if found is not None and x.row.name == "mul" and found[0] >= 0 and found[1] > MOST:
+            most = _Product(self).apart(x, (), self)
+            return found[0], found[1] if most is None else int(most)
+        return found
+
+    def inside(self, x: Call) -> tuple[Bounds, ...]:
+        """Return what is known where each operand of ``x`` is evaluated."""
+        if x.row.name != "switch":
+            return (self,) * len(x.operands)
+        return self, self.where(x.operands[0], True), self.where(x.operands[0], False)
 
     def where(self, condition: Expr, holds: bool) -> Bounds:
         """Return what is known where a comparison with a number holds, or does not."""
@@ -180,8 +187,9 @@ class _Product:
             return self.largest((*map(bounds.best, some), *rest), bounds)
 
         match x.row.name, x.operands:
-            case "mul", (a, b) if not bounds.wraps(x):
-                return times(a, b)
+            case "mul", (a, b):
+                found = times(a, b)
+                return found if found <= MOST else None
             case "add", (a, b) if not bounds.wraps(x):
                 (low, high), (least, most) = bounds.of(a), bounds.of(b)
                 if most <= 0 or high <= 0:
@@ -195,8 +203,8 @@ class _Product:
                 return max(times(a), times(b))
             case "minimum", (a, b):
                 return min(times(a), times(b))
-            case "switch", (condition, a, b):
-                then, orelse = bounds.where(condition, True), bounds.where(condition, False)
+            case "switch", (_, a, b):
+                _, then, orelse = bounds.inside(x)
                 return max(self.largest((a, *rest), then), self.largest((b, *rest), orelse))
             case _:
                 return None
@@ -278,6 +286,7 @@ INTERVALS: dict[str, Callable[..., Interval | None]] = {
     "mul": _corners(lambda x, y: x * y),
     "minimum": _corners(min),
     "maximum": _corners(max),
+    "switch": lambda _, x, y: (min(x[0], y[0]), max(x[1], y[1])),
     "neg": _opposite,
     "abs": _magnitude,
     "sqr": _square,

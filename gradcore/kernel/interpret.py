@@ -48,7 +48,7 @@ from gradcore.kernel.ir import (
     Symbol,
     parts,
 )
-from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.elementwise import Elementwise, row
 
 REASONS = 16
 """How many values a check may tell."""
@@ -80,6 +80,17 @@ def _typed(row: Elementwise, given: tuple[str, ...], result: str) -> Callable[..
         return np.asarray(row.numpy(*converted), result)[0]
 
     return computed
+
+
+def computed(name: str, given: tuple[str, ...], result: str, *operands: int) -> int:
+    """Return a row of integers as it is declared: in these dtypes, in which it may wrap.
+
+    >>> computed("add", ("int64", "int64"), "int64", 2**63 - 1, 1) == -(2**63)
+    True
+    """
+    with np.errstate(all="ignore"):
+        scalars = (np.dtype(t).type(n) for t, n in zip(given, operands, strict=True))
+        return int(_typed(row(name), given, result)(*scalars))
 
 
 # memory -----------------------------------------------------------------------------------------

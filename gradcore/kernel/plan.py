@@ -43,6 +43,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path, Plain, Straight
 from gradcore.kernel.rules.elementwise import agree
+from gradcore.kernel.uses import inside
 from gradcore.printing import pp
 
 
@@ -148,6 +149,15 @@ def _set_once(statements: list[Statement]) -> list[Statement]:
                 waiting.clear()
         found.append(s)
     return found
+
+
+def _set_again(body: Sequence[Statement]) -> set[Symbol]:
+    """Return the registers from outside that statements set, such as the element of a row of one.
+
+    A step that sets one is not independent, be it the only one.
+    """
+    lets = [s for s in inside(body) if isinstance(s, Let)]
+    return {s.symbol for s in lets if not s.fresh} - {s.symbol for s in lets if s.fresh}
 
 
 class _Planner:
@@ -390,6 +400,7 @@ class _Planner:
             if kept is None:
                 kept = self.shrunk.get(target, (target,))[0]
             reductions.append(Reduction(kept, reduction.row))
+        ordered |= not _set_again(body).issubset(r.target for r in reductions)
         parallel = not level.path and not ordered
         loop = For(level.symbol, self.expr(level.extent), body, ordered, reductions, parallel)
         return [*before, loop]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from gradcore.graph.types import FLOATS
+from gradcore.kernel.bounds import MOST, REAL, Bounds
 from gradcore.kernel.ir import (
     Allocate,
     Break,
@@ -65,28 +66,41 @@ TILES = 4
 
 # fmt: off
 PYTHON: dict[str, str] = {
-    "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "minimum": "min({}, {})",
-    "maximum": "max({}, {})", "lt": "{} < {}", "le": "{} <= {}", "gt": "{} > {}", "ge": "{} >= {}",
-    "eq": "{} == {}", "neq": "{} != {}", "and_": "{} & {}", "or_": "{} | {}", "neg": "-{}",
+    "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "sqr": "{0} * {0}",
+    "minimum": "min({}, {})", "maximum": "max({}, {})", "lt": "{} < {}", "le": "{} <= {}",
+    "gt": "{} > {}", "ge": "{} >= {}", "eq": "{} == {}", "neq": "{} != {}", "neg": "-{}",
     "switch": "{1} if {0} else {2}", "int_div": "{0} // {1} if {1} else 0",
     "mod": "{0} % {1} if {1} else 0", "abs": "abs({})", "cast_int64": "int({})",
-    "cast_bool": "{} != 0", "identity": "{}",
+    "identity": "{}",
 }
 # fmt: on
-"""Rows on integers as Python computes them."""
+"""Rows on integers as Python computes them, where nothing wraps."""
+
+LOGIC: dict[str, str] = {
+    **{name: PYTHON[name] for name in ("lt", "le", "gt", "ge", "eq", "neq", "switch", "identity")},
+    "and_": "{} & {}", "or_": "{} | {}", "cast_bool": "{} != 0", "invert": "not {}",
+}  # fmt: skip
+"""Rows whose result is a condition."""
 
 
-def python(x: Call) -> str | None:
-    """Return how Python writes a row of integers, or None."""
-    if x.dtype not in ("int64", "bool") or any(
-        o.dtype in FLOATS or o.dtype == "uint64" for o in x.operands
-    ):
+def python(x: Call, bounds: Bounds) -> str | None:
+    """Return how Python writes a row of integers; None: there are others among the operands.
+
+    What may wrap, or Python has no operator for, is computed as the row declares.
+    """
+    given = tuple(o.dtype for o in x.operands)
+    if any(dtype in FLOATS for dtype in (x.dtype, *given)):
         return None
-    if x.row.name == "invert" and x.dtype == "bool":
-        return "not {}"
-    if x.row.name == "int_div" and isinstance(x.operands[1], Literal) and x.operands[1].value:
-        return "{} // {}"
-    return PYTHON.get(x.row.name)
+    name = x.row.name
+    form = LOGIC.get(name) if x.dtype == "bool" else PYTHON.get(name)
+    if x.dtype != "bool" and bounds.wraps(x):
+        form = None
+    if name in ("int_div", "mod") and bounds.of(x.operands[1])[0] > 0:
+        form = "{} // {}" if name == "int_div" else "{} % {}"
+    if form is None:
+        places = "".join(", {}" for _ in given)
+        return f'computed("{name}", {given}, "{x.dtype}"{places})'
+    return form
 
 
 class Facts:
@@ -99,6 +113,7 @@ class Facts:
     reads : the inputs of rank 0 whose values the host reads.
     moved : the pointers that kernels move.
     totals : the memory to which the steps of loops contribute.
+    bounds : what is known of numbers: of a shape, that it is one.
     """
 
     def __init__(self, program: Program, deterministic: bool = True) -> None:
@@ -128,6 +143,7 @@ class Facts:
             for r in s.reductions
             if isinstance(r.target, Buffer)
         }
+        self.bounds = _bounds(program)
         self._lets: dict[Symbol, list[Expr]] = {}
         self._host_indices: set[Symbol] = set()
         self._untold: set[Symbol] = set()
@@ -493,7 +509,9 @@ class Facts:
                     and (reading or root in self.reads)
                 )
             case Call():
-                return python(x) is not None and all(self.known(o, reading) for o in x.operands)
+                return python(x, self.bounds) is not None and all(
+                    self.known(o, reading) for o in x.operands
+                )
             case _:
                 return False
 
@@ -504,7 +522,7 @@ class Facts:
         """
         match x:
             case Call():
-                return python(x) is not None and all(
+                return python(x, self.bounds) is not None and all(
                     self.evaluable(o, changing) for o in x.operands
                 )
             case Symbol():
@@ -609,3 +627,20 @@ class Facts:
             s = s.body[0]
             if isinstance(s, For) and not depends(s.extent, loop):
                 yield s.extent
+
+
+def _bounds(program: Program) -> Bounds:
+    """Return what is known of extents: inputs are in memory, and checks were made for the rest."""
+    found = Bounds()
+    for buffer in program.inputs:
+        found.fit(buffer.shape, REAL)
+    for s in inside(program.body):
+        match s:
+            case Allocate(buffer):
+                found.fit(buffer.shape, MOST)
+            case Callback(_, _, _, extents):
+                for symbols in extents:
+                    found.fit(symbols, REAL)
+            case _:
+                pass
+    return found

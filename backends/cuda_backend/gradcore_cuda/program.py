@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.kernel.bounds import Bounds
+from gradcore.kernel.interpret import computed
 from gradcore.kernel.ir import (
     ZERO,
     Allocate,
@@ -58,6 +60,7 @@ WORDS = frozenset(
         *keyword.kwlist, "d", "inputs", "shapes", "numbers", "grid", "own", "shared", "max", "min",
         "abs", "int",
         "range", "words", "Array", "Memory", "mark", "run", "found", "dtype", "raise_",
+        "computed",
     )
 )  # fmt: skip
 """Names that host programs use themselves."""
@@ -112,8 +115,12 @@ class _HostPrinter:
         return self.printer.name(what.root if isinstance(what, Buffer) else what)
 
     # expressions --------------------------------------------------------------------------------
-    def expr(self, x: Expr, atom: bool = False) -> str:
-        """Return an integer expression in Python."""
+    def expr(self, x: Expr, atom: bool = False, bounds: Bounds | None = None) -> str:
+        """Return an integer expression in Python.
+
+        bounds : what is known where it is evaluated.
+        """
+        bounds = bounds or self.facts.bounds
         match x:
             case Literal():
                 return repr(bool(x.value) if x.dtype == "bool" else int(x.value))
@@ -125,9 +132,13 @@ class _HostPrinter:
                 self.waits = True
                 return f'd.fetch({self.at(buffer, index)}, "{buffer.dtype}")'
             case Call():
-                form = python(x)
+                form = python(x, bounds)
                 assert form is not None, x
-                text = form.format(*(self.expr(o, atom=True) for o in x.operands))
+                texts = [
+                    self.expr(operand, True, known)
+                    for operand, known in zip(x.operands, bounds.inside(x), strict=True)
+                ]
+                text = form.format(*texts)
                 return f"({text})" if atom else text
             case _:
                 raise TypeError(x)
@@ -423,7 +434,9 @@ class _HostPrinter:
         self.lines += body
         self.add(f"return [{', '.join(outputs)}]")
         source = "\n".join(["def run(d, inputs, shapes, numbers):", *self.lines, ""])
-        names: dict[str, Any] = {"Array": runtime.Array, "Memory": runtime.Memory}
+        names: dict[str, Any] = {
+            "Array": runtime.Array, "Memory": runtime.Memory, "computed": computed,
+        }  # fmt: skip
         exec(compile(source, "<host program>", "exec"), names)  # noqa: S102 - our own text
         return Compiled(
             self.printer.text(program.title, self.kernels),
