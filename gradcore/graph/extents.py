@@ -46,9 +46,9 @@ All that ops compute of the extents and indices of such an array fits 64 bits.
 """
 
 
-def check_size(shape: Sequence[int]) -> None:
-    """Raise ArraySizeError if no array can have this shape."""
-    if math.prod(max(n, 1) for n in shape) > MOST:
+def check_size(shape: Sequence[int], most: int = MOST) -> None:
+    """Raise ArraySizeError if an array of this shape has, or an empty one is made of, too many."""
+    if math.prod(max(n, 1) for n in shape) > most:
         raise ArraySizeError(f"an array of shape {tuple(shape)} is larger than any memory")
 
 
@@ -70,6 +70,17 @@ class Operand:
     def ndim(self) -> int:
         """The rank."""
         return len(self.shape)
+
+    @property
+    def extent(self) -> Extent:
+        """The value of an integer scalar as an extent, with which arithmetic is in int64.
+
+        A number beyond int64 is the largest one of it, which is no extent either.
+        """
+        number, dtype = self.value, getattr(self.value, "dtype", "int64")
+        if dtype == "uint64":
+            number = LANGUAGE["minimum"](number, 2**63 - 1)
+        return number if dtype == "int64" else LANGUAGE["cast_int64"](number)
 
 
 def smaller(a: Extent, b: Extent) -> Extent:

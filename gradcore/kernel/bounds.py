@@ -262,6 +262,10 @@ def _remainder(x: Interval, y: Interval) -> Interval | None:
     return (0, max(y[1] - 1, 0)) if y[0] >= 0 else None
 
 
+def _either(condition: Interval, x: Interval, y: Interval) -> Interval:
+    return min(x[0], y[0]), max(x[1], y[1])
+
+
 def _opposite(x: Interval) -> Interval:
     return -x[1], -x[0]
 
@@ -286,7 +290,7 @@ INTERVALS: dict[str, Callable[..., Interval | None]] = {
     "mul": _corners(lambda x, y: x * y),
     "minimum": _corners(min),
     "maximum": _corners(max),
-    "switch": lambda _, x, y: (min(x[0], y[0]), max(x[1], y[1])),
+    "switch": _either,
     "neg": _opposite,
     "abs": _magnitude,
     "sqr": _square,

@@ -44,7 +44,7 @@ class Arange(Op):
 
     def shape(self, *operands: Operand) -> Shape:
         """Return n."""
-        return (larger(operands[0].value, 0),)
+        return (larger(operands[0].extent, 0),)
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """There can be so many."""

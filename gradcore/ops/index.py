@@ -10,7 +10,7 @@ triples every rule about them.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -85,7 +85,14 @@ def is_advanced(pattern: Pattern) -> bool:
     return Slot.ARRAY in pattern
 
 
-def filled(pattern: Pattern, indices: Sequence[Any]) -> tuple[Any, ...]:
+def _signed(index: Any) -> Any:
+    """Return an index in int64: NumPy would wrap what is beyond, which is out of bounds."""
+    if index.dtype != "uint64":
+        return index
+    return np.minimum(index, np.uint64(2**63 - 1)).astype("int64")
+
+
+def filled(pattern: Pattern, indices: Iterable[Any]) -> tuple[Any, ...]:
     """Return ``pattern`` as a NumPy key, its slots filled with ``indices`` in order."""
     rest = iter(indices)
     return tuple(
@@ -161,7 +168,7 @@ def indexed_shape(pattern: Pattern, x: Operand, indices: Sequence[Operand]) -> S
             shape.append(1)
             continue
         if isinstance(entry, Slice):
-            bounds = (next(rest).value if b is Slot.SCALAR else b for b in entry.bounds)
+            bounds = (next(rest).extent if b is Slot.SCALAR else b for b in entry.bounds)
             shape.append(slice_extent(x.shape[axis], *bounds))
         else:
             index = next(rest).shape if isinstance(entry, Slot) else ()
@@ -297,7 +304,7 @@ class Subtensor(Op):
     def reference(self, *arrays: Any) -> Any:
         """Return the part."""
         x, *indices = arrays
-        return x[filled(self.pattern, indices)]
+        return x[filled(self.pattern, map(_signed, indices))]
 
     def kernel(self, node: Apply) -> Kernel:
         """Return the reference, its key made once if no slot is in it."""
@@ -538,7 +545,7 @@ class IncSubtensor(Op):
     def reference(self, *arrays: Any) -> Any:
         """Return a changed copy."""
         x, y, *indices = arrays
-        key = filled(self.pattern, indices)
+        key = filled(self.pattern, map(_signed, indices))
         out = np.array(x)
         if self.overwrite:
             out[key] = y
@@ -566,7 +573,7 @@ class IncSubtensor(Op):
 
     def _fit(self, x: Any, y: Any, indices: Sequence[Any], given: StaticShape) -> None:
         """Raise ShapeError if ``y`` would stretch, or does not fit."""
-        part = x[filled(self.pattern, indices)].shape
+        part = x[filled(self.pattern, map(_signed, indices))].shape
         for have, want, known in zip(y.shape, part[len(part) - y.ndim :], given, strict=True):
             if have != want and known != 1:
                 raise ShapeError(f"cannot write shape {y.shape} into a part of shape {part}")

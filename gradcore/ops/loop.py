@@ -137,13 +137,13 @@ class Loop(Op):
         """Return the shapes: states keep theirs, stacks are as long as there are steps."""
         given = operands[1:]
         states = [x.shape for x in given[self.sequences : self.sequences + self.states]]
-        length = UNKNOWN if self.until else operands[0].value
+        length = UNKNOWN if self.until else operands[0].extent
         stacks = [(length, *shape) for shape in self.step_shapes(node.inputs[1:], given)]
         return [*states, *stacks, ()] if self.until else [*states, *stacks]
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """There is a number of steps, and each sequence has an element for each."""
-        steps, given = operands[0].value, operands[1 : 1 + self.sequences]
+        steps, given = operands[0].extent, operands[1 : 1 + self.sequences]
         few = f"{self} takes more steps than a sequence has elements"
         return [
             Requirement(REACHES, (steps, 0), f"{self} cannot take fewer than 0 steps", ScanError),

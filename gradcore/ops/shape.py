@@ -292,7 +292,7 @@ class Reshape(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return the extents, with -1 replaced by what is left."""
         x, *extents = operands
-        values = [n.value for n in extents]
+        values = [n.extent for n in extents]
         if -1 not in [n for n in values if isinstance(n, int)]:
             return tuple(values)
         rest = product(tuple(n for n in values if not (isinstance(n, int) and n == -1)))
@@ -303,7 +303,7 @@ class Reshape(Op):
         """The number of elements stays."""
         x, *extents = operands
         told = f"cannot reshape {node.inputs[0]}: the numbers of elements differ"
-        wanted = (n.value for n in extents)
+        wanted = (n.extent for n in extents)
         return [Requirement(HAS_SIZE, (product(x.shape), *wanted), told)]
 
     def reference(self, *arrays: Any) -> Any:
@@ -383,7 +383,7 @@ class Alloc(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return the extents, or what the value knows of them."""
         value, *extents = operands
-        wanted = [n.value for n in extents]
+        wanted = [n.extent for n in extents]
         lead = len(wanted) - value.ndim
         return tuple(
             n
@@ -398,11 +398,11 @@ class Alloc(Op):
         given = node.inputs[0]
         lead = len(extents) - value.ndim
         told = f"cannot broadcast {given} to a negative extent"
-        found = [Requirement(REACHES, (n.value, 0), told) for n in extents]
-        found.append(possible(tuple(n.value for n in extents)))
+        found = [Requirement(REACHES, (n.extent, 0), told) for n in extents]
+        found.append(possible(tuple(n.extent for n in extents)))
         for axis, n in enumerate(given.type.shape):
             if n != 1:
-                met = [value.shape[axis], extents[lead + axis].value]
+                met = [value.shape[axis], extents[lead + axis].extent]
                 found += all_equal(met, f"cannot broadcast {given} at axis {axis}: extents differ")
         return found
 
@@ -561,7 +561,7 @@ class SpecifyShape(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return what is known of either."""
         x, *extents = operands
-        return tuple(agreed([n.value, m]) for n, m in zip(extents, x.shape, strict=True))
+        return tuple(agreed([n.extent, m]) for n, m in zip(extents, x.shape, strict=True))
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """The extents are as given."""
@@ -569,7 +569,7 @@ class SpecifyShape(Op):
         return [
             Requirement(
                 AGREE,
-                (m, n.value),
+                (m, n.extent),
                 f"the extent of {node.inputs[0]} at axis {axis} is not as it must be: {self.why}",
                 self.error,
             )

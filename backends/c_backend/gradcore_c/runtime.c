@@ -28,6 +28,7 @@
 #define WORTH_THREADS (1 << 20) /* bytes of an input that several threads pack */
 #define MOST_VALUES 16          /* that tell why a check failed */
 #define SCALAR 16               /* bytes of the largest element */
+#define LARGEST_USUAL (INT64_C(1) << 48) /* more elements than memory holds */
 enum { FAILED = 1, RAISED = 2, NO_MEMORY = 3 };
 
 _Static_assert(sizeof(npy_intp) == sizeof(int64_t), "extents have 64 bits");
@@ -149,6 +150,26 @@ static int64_t bytes_of(int32_t rank, const int64_t *shape, int32_t size)
         if (__builtin_mul_overflow(n, shape[k], &n))
             return -1;
     return n;
+}
+
+/* Whether an array has extents that arrays in memory have.  An empty one may have any, and generated
+ * code takes it for granted that products of those in a shape do not overflow. */
+static inline int usual(int32_t rank, const int64_t *shape)
+{
+    int64_t n = 1;
+    for (int32_t k = 0; k < rank; k++)
+        if (shape[k] && (__builtin_mul_overflow(n, shape[k], &n) || n > LARGEST_USUAL))
+            return 0;
+    return 1;
+}
+
+static int refuse(const char *what, int32_t k)
+{
+    PyErr_Format(PyExc_MemoryError,
+                 "%s %d has a shape that no array in memory has: it is empty, and the product of its "
+                 "other extents is more than 2**48",
+                 what, (int)k);
+    return -1;
 }
 
 static void c_strides(int64_t *strides, int32_t rank, const int64_t *shape, int32_t size)
@@ -315,6 +336,10 @@ static int taken(run *r, const callback *c, int32_t k, PyObject *item, gc_array 
                      c->function, (int)k, PyArray_NDIM(array), (int)o->rank);
         Py_DECREF(array);
         return -1;
+    }
+    if (!usual(o->rank, (const int64_t *)PyArray_DIMS(array))) {
+        Py_DECREF(array);
+        return refuse("output", k);
     }
     const int64_t bytes = (int64_t)PyArray_NBYTES(array);
     const int64_t head = (int64_t)(2 * sizeof(int64_t)) * o->rank;
@@ -675,6 +700,10 @@ static void explain(run *r, int32_t status)
 static int compute(run *r)
 {
     const Executable *f = r->function;
+    for (int32_t k = 0; k < f->n_in; k++)
+        if (f->inputs[k].rank && !r->packed[k] &&
+            !usual(f->inputs[k].rank, r->inputs[k].shape))
+            return refuse("argument", k);
     r->thread = PyEval_SaveThread();
     int32_t status = pack_inputs(r);
     if (!status)

@@ -375,7 +375,7 @@ class CudaFunction:
             Memory(0, Place(FIRST + k, 0, array.nbytes)) for k, array in enumerate(given.arrays)
         ]
         host_numbers = numbers or (None,) * count
-        found = self.compiled.run(recorder, inputs, tuple(given.shapes), host_numbers)
+        found = self.compiled.start(recorder, inputs, tuple(given.shapes), host_numbers)
         for position, array in enumerate(found):
             own = place_of(array.memory).region == FIRST + count + position
             if not own:  # an output that is what another is
@@ -425,7 +425,7 @@ class CudaFunction:
             stream=stream, title=self.title, callbacks=self._callbacks, status=Memory(at),
             look=look, after=self._after(stream),
         )  # fmt: skip
-        found = self.compiled.run(
+        found = self.compiled.start(
             live, inputs, tuple(given.shapes), numbers or (None,) * len(inputs)
         )
         look()

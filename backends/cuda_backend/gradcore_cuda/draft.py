@@ -18,6 +18,7 @@ from gradcore.kernel.ir import (
     Literal,
     Load,
     Symbol,
+    parts,
     product,
 )
 from gradcore.kernel.text import INDEX, Printer, Unit
@@ -162,7 +163,23 @@ class DraftPrinter(Printer):
         return name
 
     def derive(self, symbol: Symbol) -> None:
-        """Print what computes a register that is the same in all kernels."""
+        """Print what computes a register that is the same in all kernels, and those in it."""
+        derived, made = self.facts.derived, self.kernel.made
+        made.discard(symbol)
+        waiting = [symbol]
+        while waiting:
+            last = waiting[-1]
+            inner = [x.final for x in parts(derived[last]) if isinstance(x, Symbol)]
+            missing = [x for x in inner if x in derived and x not in made]
+            waiting += missing
+            if missing:
+                continue
+            waiting.pop()
+            if last not in made:
+                made.add(last)
+                self._derive(last)
+
+    def _derive(self, symbol: Symbol) -> None:
         outer, self.unit = self.unit, Unit(depth=0)
         text = self.expr(self.facts.derived[symbol])
         self.kernel.before += self.unit.lines

@@ -142,7 +142,7 @@ class HostFunction:
         ]
         with _one_at_a_time:
             device = HostDevice(self)
-            found = self.compiled.run(
+            found = self.compiled.start(
                 device,
                 [_memory(a) for a in given],
                 [a.shape for a in given],

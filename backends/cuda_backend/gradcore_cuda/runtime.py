@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from gradcore.graph.extents import check_size
+from gradcore.kernel.bounds import REAL
 from gradcore.kernel.text import Rendered
 
 LIMIT = 2**30
@@ -120,6 +122,22 @@ class Compiled(Rendered):
     reads: tuple[int, ...]
     waits: bool
     checked: bool
+
+
+    def start(
+        self,
+        device: Device,
+        inputs: Sequence[Memory],
+        shapes: Sequence[tuple[int, ...]],
+        numbers: Sequence[Any],
+    ) -> list[Array]:
+        """Return what the host program does.
+
+        Raises ArraySizeError: an empty input has extents that no other array has.
+        """
+        for shape in shapes:
+            check_size(shape, REAL)
+        return self.run(device, inputs, shapes, numbers)
 
 
 Argument: TypeAlias = "Memory | int | bool"
