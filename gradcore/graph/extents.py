@@ -52,6 +52,25 @@ def check_size(shape: Sequence[int], most: int = MOST) -> None:
         raise ArraySizeError(f"an array of shape {tuple(shape)} is larger than any memory")
 
 
+def addressable(shape: Shape) -> Any:
+    """Return the condition that an array of this shape has at most `MOST` elements.
+
+    It divides, so that nothing in it overflows.
+
+    >>> addressable((2**30, 2**30)), addressable((2**30, 2**29))
+    (False, True)
+    """
+    known = math.prod(max(n, 1) for n in shape if isinstance(n, int))
+    extents = [n for n in shape if not isinstance(n, int)]
+    limit: Any = MOST // known
+    if not extents:
+        return limit >= 1
+    first, *others = extents
+    for n in others:
+        limit = limit // larger(n, 1)
+    return LANGUAGE["le"](larger(first, 1) if len(others) > 1 else first, limit)
+
+
 class Operand:
     """What a shape rule may know of an input.
 
@@ -73,14 +92,19 @@ class Operand:
 
     @property
     def extent(self) -> Extent:
-        """The value of an integer scalar as an extent, with which arithmetic is in int64.
+        """The value of an integer scalar as an extent; see `as_extent`."""
+        return as_extent(self.value)
 
-        A number beyond int64 is the largest one of it, which is no extent either.
-        """
-        number, dtype = self.value, getattr(self.value, "dtype", "int64")
-        if dtype == "uint64":
-            number = LANGUAGE["minimum"](number, 2**63 - 1)
-        return number if dtype == "int64" else LANGUAGE["cast_int64"](number)
+
+def as_extent(number: Any) -> Any:
+    """Return integers as extents or indices, with which arithmetic is in int64.
+
+    What is beyond int64 is its largest number, which is no extent and no index either.
+    """
+    dtype = getattr(number, "dtype", "int64")
+    if dtype == "uint64":
+        number = LANGUAGE["minimum"](number, 2**63 - 1)
+    return number if dtype == "int64" else LANGUAGE["cast_int64"](number)
 
 
 def smaller(a: Extent, b: Extent) -> Extent:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradcore.errors import ArraySizeError, ShapeError
-from gradcore.graph.extents import MOST, Shape
+from gradcore.graph.extents import Shape, addressable, as_extent
 from gradcore.graph.nodes import as_variable
 from gradcore.language import LANGUAGE
 
@@ -36,7 +36,7 @@ class Predicate:
 
 
 def _within(index: Any, n: Any) -> Any:
-    at = LANGUAGE["cast"](as_variable(index), "int64")
+    at = as_extent(as_variable(index))
     return LANGUAGE["all"]((at >= -n) & (at < n))
 
 
@@ -52,15 +52,11 @@ def _has_size(size: Any, *extents: Any) -> Any:
         good = (count >= 1) & LANGUAGE["eq"](size % LANGUAGE["maximum"](count, 1), 0)
     for n in told:
         good = good & (as_variable(n) >= 0)
-    return good
+    return good & addressable(tuple(told)) if len(told) > 1 else good
 
 
 def _fits(*extents: Any) -> Any:
-    """Products are taken in floating point, where they do not wrap."""
-    size: Any = 1.0
-    for n in extents:
-        size = size * LANGUAGE["cast"](LANGUAGE["maximum"](as_variable(n), 1), "float64")
-    return size <= float(MOST)
+    return as_variable(addressable(extents))
 
 
 def _equal(m: Any, n: Any) -> Any:

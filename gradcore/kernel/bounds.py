@@ -20,8 +20,7 @@ import numpy as np
 
 from gradcore.graph.extents import MOST
 from gradcore.graph.types import FLOATS
-from gradcore.kernel.ir import ONE, Call, Expr, Literal, call, integer
-from gradcore.ops.elementwise import row
+from gradcore.kernel.ir import Call, Expr, Literal, integer
 
 Interval: TypeAlias = tuple[int, int]
 """The least and the largest number, both included."""
@@ -215,21 +214,6 @@ def _rounded_up(x: Expr, step: int) -> Expr:
     if isinstance(x, Call) and x.row.name == "add" and x.operands[1] == integer(step - 1):
         return x.operands[0]
     return x
-
-
-def addressable(shape: Sequence[Expr]) -> Expr:
-    """Return the condition that arrays of this shape have at most `MOST` elements.
-
-    It divides, so that nothing in it can overflow.
-    """
-    known = math.prod(max(n.value, 1) for n in shape if isinstance(n, Literal))
-    first, *others = [n for n in shape if not isinstance(n, Literal)] or [ONE]
-    limit: Expr = integer(MOST // known)
-    for n in others:
-        limit = limit // call(row("maximum"), (n, ONE), "int64")
-    if len(others) > 1:
-        first = call(row("maximum"), (first, ONE), "int64")
-    return call(row("le"), (first, limit), "bool")
 
 
 # rows on intervals ------------------------------------------------------------------------------

@@ -16,11 +16,11 @@ import numpy as np
 from gradcore.errors import ArraySizeError, GradcoreError
 from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
-from gradcore.graph.extents import UNKNOWN, Shape
+from gradcore.graph.extents import UNKNOWN, Shape, addressable
 from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
 from gradcore.graph.traverse import toposort
-from gradcore.kernel.bounds import REAL, Bounds, addressable
+from gradcore.kernel.bounds import REAL, Bounds
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -416,8 +416,13 @@ class Lowering:
         if self.bounds.fits(shape):
             return
         given = [self.layout.extents.best(n) for n in shape]
-        self.check(addressable(given), given, _too_large)
+        self.check(self.addressable(given), given, _too_large)
         self.bounds.fit(given)
+
+    def addressable(self, shape: Sequence[Expr]) -> Expr:
+        """Return the condition that an array of this shape can be."""
+        found = addressable(tuple(map(extent_of, shape)))
+        return found if isinstance(found, Expr) else Literal(found, "bool")
 
     def equal(self, extents: Sequence[Expr], failure: Failure) -> None:
         """Check that extents are equal; they are known to be, from here on."""

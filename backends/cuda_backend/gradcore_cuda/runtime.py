@@ -123,7 +123,6 @@ class Compiled(Rendered):
     waits: bool
     checked: bool
 
-
     def start(
         self,
         device: Device,

@@ -9,7 +9,6 @@ import numpy as np
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.graph.extents import MOST
-from gradcore.kernel.bounds import addressable
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -154,7 +153,7 @@ def reshape(low: Lowering, node: Apply) -> None:
     good = call(EQ, (size, product(shape)), "bool")
     told = [n for n in wanted if n not in minus]
     if not low.bounds.fits(told):
-        good = call(AND, (good, addressable(told)), "bool")
+        good = call(AND, (good, low.addressable(told)), "bool")
     for n in told:
         good = call(AND, (good, call(GE, (n, ZERO), "bool")), "bool")
     if minus:
