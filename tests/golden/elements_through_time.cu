@@ -12,7 +12,7 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(0, (N_n1, v_n0))
     if not ((M_n1 == N_n1) | (not (M_n0 > 0))):
         raise d.failed(1, (M_n1, N_n1))
-    if not ((max(M_n0, 1)) <= ((1152921504606846975 // (max(N_n0, 1)) if (max(N_n0, 1)) else 0) // (max(M_n1, 1)) if (max(M_n1, 1)) else 0)):
+    if not ((max(M_n0, 1)) <= ((1152921504606846975 // (max(N_n0, 1))) // (max(M_n1, 1)))):
         raise d.failed(2, (M_n0, N_n0, M_n1))
     if not ((-1 >= (-M_n0)) & True):
         raise d.failed(3, ())

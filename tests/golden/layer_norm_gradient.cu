@@ -95,8 +95,7 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
                 double mul_2 = sub_3 * v_2.x[e_3];
                 double mul_3 = mul_2 * true_div_4;
                 double true_div_5 = mul_3 / v_sqrt;
-                double neg = -true_div_5;
-                sum_6 = sum_6 + neg;
+                sum_6 = sum_6 + true_div_5;
                 true_div_3_2.x[e_3] = mul_2 / v_sqrt;
                 double mul_4 = sub_3 * true_div_4;
                 sum_2_2.x[e_3] = sum_2_2.x[e_3] + mul_4;
@@ -113,8 +112,7 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
             double mul_2 = sub_3 * v[i1_3];
             double mul_3 = mul_2 * true_div_4;
             double true_div_5 = mul_3 / v_sqrt;
-            double neg = -true_div_5;
-            sum_6 = sum_6 + neg;
+            sum_6 = sum_6 + true_div_5;
             true_div_3[i1_3] = mul_2 / v_sqrt;
             double mul_4 = sub_3 * true_div_4;
             sum[i1_3] = sum[i1_3] + mul_4;
@@ -122,8 +120,9 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
         sum_6 = gc_group_add_f64(sum_6);
         sum_6 = sum_6_before + sum_6;
         double sum_7 = sum_6;
+        double sub_4 = 0.0 - sum_7;
         double mul_5 = (double)2 * v_sqrt;
-        double true_div_6 = sum_7 / mul_5;
+        double true_div_6 = sub_4 / mul_5;
         double true_div_7 = true_div_6 / cast_float64;
         double add_3 = 0.0 + true_div_7;
         double mul_6 = (double)2 * add_3;
@@ -136,20 +135,19 @@ GC_KERNEL add_kernel(double *sum_parts, int32_t own_bytes, gc_index M_n1, gc_ind
             for (int e_4 = 0; e_4 < 2; e_4++) {
                 double mul_7 = mul_6 * sub_2_3.x[e_4];
                 add_4_2.x[e_4] = true_div_3_2_2.x[e_4] + mul_7;
-                double neg_2 = -add_4_2.x[e_4];
-                sum_8 = sum_8 + neg_2;
+                sum_8 = sum_8 + add_4_2.x[e_4];
             }
             ((gc_f64x2 *)add_4)[vector_4] = add_4_2;
         }
         for (gc_index i1_4 = vectors * 2 + threadIdx.x; i1_4 < M_n1; i1_4 += blockDim.x) {
             double mul_7 = mul_6 * sub[i1_4];
             add_4[i1_4] = true_div_3[i1_4] + mul_7;
-            double neg_2 = -add_4[i1_4];
-            sum_8 = sum_8 + neg_2;
+            sum_8 = sum_8 + add_4[i1_4];
         }
         sum_8 = gc_group_add_f64(sum_8);
         double sum_9 = sum_8;
-        double true_div_8 = sum_9 / cast_float64;
+        double sub_5 = 0.0 - sum_9;
+        double true_div_8 = sub_5 / cast_float64;
         double add_5 = 0.0 + true_div_8;
         for (gc_index vector_5 = threadIdx.x; vector_5 < vectors; vector_5 += blockDim.x) {
             const gc_f64x2 add_4_2_2 = ((const gc_f64x2 *)add_4)[vector_5];
