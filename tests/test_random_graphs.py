@@ -112,6 +112,33 @@ def test_rewriting_changes_nothing(graph):
         np.testing.assert_allclose(b[known], a[known], rtol=1e-7, atol=1e-9)
 
 
+@given(graphs(), st.data())
+def test_rewriting_loses_no_error(graph, data):
+    """With extents that do not fit, rewritten graphs raise what plain ones raise, nothing else."""
+    inputs, values, expression = graph
+    k = data.draw(st.integers(0, len(inputs) - 1))
+    open_axes = [axis for axis, n in enumerate(inputs[k].type.shape) if n is None]
+    if open_axes:
+        axis = data.draw(st.sampled_from(open_axes))
+        places = data.draw(st.sampled_from([[0], [0, 1, 0, 1, 0], [1, 0]]))
+        values[k] = np.take(values[k], places, axis, mode="clip")
+    wrt = [v for v in inputs if v in free_inputs([expression])]
+    for outputs in (
+        T.grad(expression.sum(), wrt, disconnected_inputs="ignore"),
+        [T.zeros_like(expression)],
+        [expression.shape],
+        [T.switch(True, 1.0, expression.sum())],
+    ):
+        found = []
+        for mode in (PLAIN, "numpy"):
+            try:
+                compiled(inputs, outputs, mode)(*values)
+                found.append(None)
+            except (ValueError, IndexError, AssertionError) as error:
+                found.append(error)
+        assert type(found[0]) is type(found[1]), found
+
+
 @given(graphs())
 def test_derivatives_against_differences(graph):
     inputs, values, expression = graph
