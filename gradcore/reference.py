@@ -164,6 +164,8 @@ def _class(op: Any) -> Iterator[str]:
         moved = next((s for s in samples if _moves(s)), first)
         yield f"- derivative: {_derivative(_node(moved))}"
         yield f"- tolerance: {_tolerance(first.op)}"
+    if op.requires is not Op.requires:
+        yield f"- requires: {inspect.getdoc(op.requires)}"
     yield f"- {_traits(op)}"
     if samples:
         yield ""

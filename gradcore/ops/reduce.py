@@ -201,7 +201,7 @@ class Reduce(Op):
         return without(operands[0].shape, self.axes)
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """Of no elements there is no extreme."""
+        """There is an element at least: of none there is no extreme."""
         if REDUCTIONS[self.kind].empty:
             return ()
         return [_something(node, operands[0].shape[axis]) for axis in self.axes]
@@ -251,7 +251,7 @@ class ArgReduce(Op):
         return without(operands[0].shape, (self.axis,))
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """Of no elements there is no extreme."""
+        """There is an element at least: of none there is no extreme."""
         return [_something(node, operands[0].shape[self.axis])]
 
     def reference(self, *arrays: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import array_api_strict as xp
 import numpy as np
 
-from gradcore.errors import AssertionFailedError, ShapeError
+from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.ops import control, create, index, linalg, reduce, scan, shape
 from gradcore_array_api.elementwise import as_number, truth
@@ -169,7 +169,7 @@ def assertion(node: Apply) -> Kernel:
 
     def run(x: Any, *conditions: Any) -> Any:
         if not all(bool(xp.all(condition)) for condition in conditions):
-            raise AssertionFailedError(node.op.message)
+            raise node.op.error(node.op.message)
         return x
 
     return run
