@@ -255,7 +255,14 @@ MALFORMED = [
     (to_poor({T.mul: max}), "for 'poor': it has one for mul already"),
     (to_poor({T.exp: max}), "for 'poor': it has one for exp already"),
     ({"gradcore_kernels": lambda backend: {T.sin: np.sin}}, "for 'numpy': it takes no kernels"),
-    ({"gradcore_kernels": lambda: {T.sin: np.sin}}, "for 'numpy': it takes no kernels"),
+    ({"gradcore_kernels": lambda: {T.sin: np.sin}}, "with sin, no name of a backend"),
+    ({"gradcore_kernels": lambda: {"pour": {T.sin: np.sin}}}, "did you mean 'poor'"),
+    ({"gradcore_kernels": lambda: {"numpy": {T.sin: np.sin}}}, "it takes no kernels"),
+    ({"gradcore_kernels": lambda: 3}, "takes no argument and returned 3, no table"),
+    ({"gradcore_rules": lambda: {"stabilise": []}}, "did you mean 'stabilize'"),
+    ({"gradcore_rules": lambda: {"fusion": []}}, "names a stage 'fusion' that there is not"),
+    ({"gradcore_known_failures": lambda: {"nunpy": []}}, "did you mean 'numpy'"),
+    ({"gradcore_ops": lambda: [BadSamples]}, "ZeroDivisionError"),
     ({"gradcore_kernels": lambda backend: {"mul": np.multiply}}, "with 'mul', which is no op"),
     ({"gradcore_kernels": lambda backend: 3}, "no table"),
     ({"gradcore_kernels": lambda backend: None}, "no table"),
@@ -286,6 +293,14 @@ class NameLess(Backend):
 
     def compile(self, graph, profile=None, fallback=()):
         return None
+
+
+class BadSamples(gradcore.Op):
+    """An op whose samples cannot be had."""
+
+    @classmethod
+    def samples(cls):
+        return 1 / 0
 
 
 class Typo(NameLess):
@@ -456,6 +471,40 @@ def test_a_backend_that_returns_nonsense_is_named(install, made, message):
     told = rf"the backend 'bad' of the plugin 'culprit' \(dist-culprit 3\) .*{message}"
     with pytest.raises(PluginError, match=told):
         gradcore.function([x], x + 1, mode="bad")(1)
+
+
+def test_a_hook_may_return_a_table_by_backend_or_stage(install):
+    known = plugins.KnownFailure("exp", "value", "it is poor")
+    install(
+        poor=hooks(gradcore_backends=lambda: [Poor()]),
+        more=hooks(
+            gradcore_kernels=lambda: {"poor": {T.sin: np.sin}, "not_installed": {T.sin: None}},
+            gradcore_known_failures=lambda: {"poor": [known]},
+            gradcore_rules=lambda: {"stabilize": []},
+        ),
+    )
+    assert plugins.registry().disabled == ()
+    assert plugins.registry().known_failures["poor"] == (known,)
+    assert gradcore.function([x], T.sin(x), mode="poor")(0) == 0
+    with pytest.raises(PluginError, match="(?s)no backend 'pour'.*did you mean 'poor'"):
+        plugins.registry().backend("pour")
+
+
+def test_a_backend_that_cannot_be_asked_hurts_nobody_else(install):
+    class Mute(Plain):
+        def unavailable(self):
+            return 1 / 0
+
+    late = Deferred("late", "math:floor"), Deferred("later", "math:nothing")
+    install(mute=hooks(gradcore_backends=lambda: [Mute("mute"), *late]))
+    assert plugins.registry().disabled == ()
+    for name, told in (
+        ("mute", "ZeroDivisionError"), ("late", "TypeError"), ("later", "AttributeError"),
+    ):  # fmt: skip
+        with pytest.raises((PluginError, UnavailableError), match=f"'{name}' cannot run.*{told}"):
+            gradcore.function([x], x, mode=name)
+    assert {b.name for b in gradcore.backends() if not b.available} >= {"mute", "late", "later"}
+    assert gradcore.function([x], x * 2, mode="numpy")(2) == 4
 
 
 def test_a_backend_that_fails_to_compile_or_to_answer_is_named(install):

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gradcore.backend import Backend, Deferred, Unavailable
-from gradcore.errors import GradcoreError, PluginError
+from gradcore.errors import GradcoreError, PluginError, choices
 from gradcore.graph import Op
 from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
@@ -56,7 +56,13 @@ class Registry:
     completed: dict[str, Backend] = field(default_factory=dict[str, Backend], repr=False)
 
     def backend(self, name: str) -> Backend:
-        """Return a backend, imported, with the kernels that other plugins have for it."""
+        """Return a backend, imported, with the kernels that other plugins have for it.
+
+        Raises PluginError: there is none of that name.
+        """
+        if name not in self.contributed:
+            fix = choices(name, self.contributed, "installed")
+            raise PluginError(f"there is no backend {name!r}", fix=fix)
         if name not in self.completed:
             self.completed[name] = self.complete(self.contributed[name])
         return self.completed[name]
@@ -106,6 +112,9 @@ class Folding:
         for plugin in self.plugins:
             self._attempt(plugin.source, self._offer, plugin)
         backends, owners = self._backends()
+        stages = [stage.name for stage in STAGES]
+        for plugin in self.plugins:
+            self._attempt(plugin.source, plugin.check_names, stages, backends)
         disabled = (*self.chosen, *self.faulty.values())
         for gone in disabled:
             for name in gone.backends:
@@ -179,8 +188,8 @@ class Folding:
 
     def _completed(self, contributed: Backend) -> Backend:
         """Return a backend, imported, with the kernels that other plugins have for it."""
-        backend = contributed.loaded()
-        if backend.unavailable() is not None:
+        backend = _loaded(contributed)
+        if isinstance(backend, Unavailable) or backend.unavailable() is not None:
             return backend
         given: dict[Any, Source] = {}
         for plugin in self.plugins:
@@ -216,6 +225,17 @@ class Folding:
                     self._contradict(f"a rule {rule.name!r} of {stage!r}", before, plugin.source)
             found.extend(rules)
         return found
+
+
+def _loaded(contributed: Backend) -> Backend:
+    """Return a backend, imported, that can be asked; else one that says why it cannot."""
+    try:
+        backend = contributed.loaded()
+        backend.unavailable()
+    except Exception as error:  # noqa: BLE001 - whatever it raises, the others must work
+        reason = f"it cannot be asked: {type(error).__name__}: {error}"
+        return Unavailable(contributed.name, reason, PluginError)
+    return backend
 
 
 def _extended_by(backend: Backend, table: Mapping[Any, Any]) -> Backend:

@@ -41,7 +41,12 @@ class KnownFailure:
 
 
 class Hooks:
-    """The hooks."""
+    """The hooks.
+
+    One with an argument is called for each backend or stage that there is.  It may leave the
+    argument out and return a table instead, by the names of these: then names that there are not
+    are found.
+    """
 
     @hookspec
     def gradcore_backends(self) -> Iterable[Backend]:

@@ -11,7 +11,9 @@ import pluggy
 
 from gradcore.backend import Backend
 from gradcore.errors import PluginError, choices
-from gradcore.graph import Op
+from gradcore.graph import Op, TensorType, Variable
+from gradcore.graph.nodes import as_variable
+from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 from gradcore.plugins.hooks import API, GROUP, Hooks, KnownFailure
 from gradcore.plugins.sources import Source
@@ -49,21 +51,21 @@ class Plugin:
         for op in found:
             if not _is_op(op):
                 raise PluginError(f"gradcore_ops returned {op!r}, which is no op")
+            if isinstance(op, type):
+                _check_samples(op)
         return found
 
     def rules(self, stage: str) -> list[Rule | Pass]:
         """Return its rules for a stage, and its passes after it."""
-        return self._items("gradcore_rules", Rule | Pass, "a rule or pass", stage=stage)
+        return self._items("gradcore_rules", Rule | Pass, "a rule or pass", stage)
 
     def known_failures(self, backend: str) -> list[KnownFailure]:
         """Return what it says that a backend fails."""
-        return self._items(
-            "gradcore_known_failures", KnownFailure, "a KnownFailure", backend=backend
-        )
+        return self._items("gradcore_known_failures", KnownFailure, "a KnownFailure", backend)
 
     def kernels(self, backend: str) -> dict[Any, Any]:
         """Return its kernels for a backend."""
-        kernels = self._called("gradcore_kernels", backend=backend)
+        kernels = self._called("gradcore_kernels", backend)
         if kernels is None or not isinstance(kernels, Mapping):
             raise PluginError(f"gradcore_kernels returned {kernels!r}, which is no table")
         table: dict[Any, Any] = dict(kernels)  # pyright: ignore[reportUnknownArgumentType] - checked below
@@ -80,20 +82,42 @@ class Plugin:
         return table
 
     # hooks --------------------------------------------------------------------------------------
-    def _called(self, hook: str, **arguments: Any) -> Any:
-        """Return what a hook returns; nothing, if the plugin has no such hook."""
+    def check_names(self, stages: Collection[str], backends: Collection[str]) -> None:
+        """Refuse tables under names of stages and backends that there are not.
+
+        A backend that is not installed is none of these, unless one that is has a similar name.
+        """
+        for hook in ("gradcore_rules", "gradcore_kernels", "gradcore_known_failures"):
+            what, known = ("stage", stages) if hook == "gradcore_rules" else ("backend", backends)
+            for name in self._table(hook) or ():
+                fix = choices(name, known, f"{what}s")
+                if not isinstance(name, str):
+                    raise PluginError(f"{hook} returned a table with {name!r}, no name of a {what}")
+                if name not in known and (what == "stage" or fix.startswith("did you mean")):
+                    raise PluginError(f"{hook} names a {what} {name!r} that there is not", fix=fix)
+
+    def _table(self, hook: str) -> Mapping[Any, Any] | None:
+        """Return what a hook that leaves its argument out returns, by what that would be."""
+        function, names = self.hooks.get(hook, (None, ("",)))
+        if names:
+            return None
+        returned = _guarded(hook, function)
+        if not isinstance(returned, Mapping):
+            raise PluginError(f"{hook} takes no argument and returned {returned!r}, no table")
+        return returned  # pyright: ignore[reportUnknownVariableType] - of anything
+
+    def _called(self, hook: str, *arguments: str) -> Any:
+        """Return what a hook returns for its argument; nothing, if the plugin has none such."""
         if hook not in self.hooks:
             return {}
         function, names = self.hooks[hook]
-        try:
-            returned = function(*(arguments[name] for name in names))
-            return list(returned) if inspect.isgenerator(returned) else returned
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{hook} failed: {type(error).__name__}: {error}") from error
+        if arguments and not names:
+            return (self._table(hook) or {}).get(arguments[0], {})
+        return _guarded(hook, function, *arguments)
 
-    def _items(self, hook: str, kind: Any, what: str, **arguments: Any) -> list[Any]:
+    def _items(self, hook: str, kind: Any, what: str, *arguments: str) -> list[Any]:
         """Return the items that a hook returns, all of one kind."""
-        returned = self._called(hook, **arguments)
+        returned = self._called(hook, *arguments)
         try:
             items = list(returned)
         except TypeError:
@@ -106,6 +130,15 @@ class Plugin:
                     fix=f"return {item.__name__}(), not its class" if made else None,
                 )
         return items
+
+
+def _guarded(hook: str, function: Any, *arguments: str) -> Any:
+    """Return what a hook returns, or raise PluginError that says how it fails."""
+    try:
+        returned = function(*arguments)
+        return list(returned) if inspect.isgenerator(returned) else returned
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{hook} failed: {type(error).__name__}: {error}") from error
 
 
 def read(source: Source) -> Plugin:
@@ -175,6 +208,21 @@ def _first_line(error: Exception) -> str:
 
 def _is_op(value: Any) -> bool:
     return isinstance(value, Op) or (isinstance(value, type) and issubclass(value, Op))
+
+
+def _check_samples(op: type[Op]) -> None:
+    """Refuse a class of ops whose samples are none: the suite could not run on any backend."""
+    for sample in op.samples():
+        if not isinstance(sample, Sample):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's
+            raise PluginError(f"{op.__name__} has among its samples {sample!r}, which is none")
+        sample.op.make_node(*map(_drawn, sample.operands))
+
+
+def _drawn(arg: Arg) -> Variable:
+    if arg.value is not None:
+        return as_variable(arg.value)
+    dtype = "float64" if arg.dtype == "float" else arg.dtype
+    return TensorType(dtype, tuple(1 if n == 1 else None for n in arg.shape))()
 
 
 def _checked_backend(backend: Backend) -> Backend:
