@@ -64,6 +64,8 @@ class Loop(Op):
     until : whether the body returns a condition to stop.
     truncate : how many steps a gradient goes back; -1: all.
     name : what to call it in messages.
+    sums : the states that only collect terms, where nobody asks in which order: what a derivative
+        adds up over the steps.
 
     The outputs are ``(*last states, *stacks)`` and, with ``until``, how many steps were taken.
     A sequence has at least ``steps`` elements along its first axis; the shape of a state is the
@@ -76,6 +78,7 @@ class Loop(Op):
     until: bool = False
     truncate: int = -1
     name: str | None = field(default=None, compare=False)
+    sums: frozenset[int] = frozenset()
     foldable = False
     ulp = 64  # of whatever its body does
 

@@ -141,7 +141,9 @@ class LoopDerivative(Derivative):
         starts = dict(zip(inner.states, outer.states, strict=True))
         initial = [t if isinstance(t := given[v], Variable) else zeros(starts[v]) for v in live]
         sizes = op.sequences + len(xs), op.states + len(live)
-        loop = type(op)(body, *sizes, op.until, name=_named("Rop", op))
+        sums = [op.states + k for k, v in enumerate(live) if inner.states.index(v) in op.sums]
+        named = _named("Rop", op)
+        loop = type(op)(body, *sizes, op.until, name=named, sums=op.sums.union(sums))
         joint = loop.make_node(
             node.inputs[0],
             *outer.sequences, *(given[v] for v in xs),
@@ -257,7 +259,13 @@ class _Reverse:
             k: c for k, c in zip(inner.constants, outer.constants, strict=True) if k in needed
         }
         body = FunctionGraph((*sequences, *state_seeds, *sums, *constants), tuple(outputs))
-        loop = type(op)(body, len(sequences), len(live) + len(sums), name=_named("grad", op))
+        loop = type(op)(
+            body,
+            len(sequences),
+            len(live) + len(sums),
+            name=_named("grad", op),
+            sums=frozenset(range(len(live), len(live) + len(sums))),
+        )
         back = loop.make_node(
             steps, *sequences.values(), *initial, *(zeros(starts[v]) for v in summed),
             *constants.values(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gradcore.graph import (
@@ -141,7 +142,9 @@ def idle_states(node: Apply) -> list[Variable] | None:
         return None
     kept, gone = twins
     state = loop.states.pop(gone)
-    loop.substitute({state.inner: loop.states[kept].inner})
+    first = loop.states[kept]
+    loop.states[kept] = replace(first, is_sum=first.is_sum and state.is_sum)
+    loop.substitute({state.inner: first.inner})
     built = loop.build()
     built.states.insert(gone, built.states[kept])
     return built.all

@@ -65,7 +65,7 @@ def _merged(graph: FunctionGraph, a: Apply, b: Apply) -> FunctionGraph:
     m, n = len(left.states), len(left.stacks)
     left.sequences += [Input(fresh[each.inner], each.outer) for each in right.sequences]
     left.constants += [Input(fresh[each.inner], each.outer) for each in right.constants]
-    left.states += [State(fresh[s.inner], s.initial, s.new) for s in right.states]
+    left.states += [State(fresh[s.inner], s.initial, s.new, s.is_sum) for s in right.states]
     left.stacks += right.stacks
     built = left.build()
     op_a, op_b = a.op, b.op

@@ -24,11 +24,15 @@ class Input:
 
 @dataclass(frozen=True)
 class State:
-    """A state of a loop: the variable of the body, its first value, and its value after a step."""
+    """A state of a loop: the variable of the body, its first value, and its value after a step.
+
+    is_sum : whether it collects terms in any order.
+    """
 
     inner: Variable
     initial: Variable
     new: Variable
+    is_sum: bool = False
 
 
 @dataclass
@@ -55,8 +59,10 @@ class Loop:
             node.inputs[0],
             [Input(v, x) for v, x in zip(inner.sequences, outer.sequences, strict=True)],
             [
-                State(v, x, y)
-                for v, x, y in zip(inner.states, outer.states, results.states, strict=True)
+                State(v, x, y, k in op.sums)
+                for k, (v, x, y) in enumerate(
+                    zip(inner.states, outer.states, results.states, strict=True)
+                )
             ],
             [Input(v, x) for v, x in zip(inner.constants, outer.constants, strict=True)],
             list(results.stacks),
@@ -88,6 +94,7 @@ class Loop:
             len(self.states),
             self.condition is not None,
             name=self.op.name,
+            sums=frozenset(k for k, state in enumerate(self.states) if state.is_sum),
         )
         node = op.make_node(
             self.steps,

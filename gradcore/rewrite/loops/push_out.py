@@ -19,10 +19,12 @@ from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import Slice, Subtensor, is_advanced
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import add, mul
+from gradcore.ops.scalars import abs, add, exp, mul, pow, sigmoid, softplus, sqr, true_div
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import DimShuffle
+from gradcore.rewrite.algebra import scalar_value
 from gradcore.rewrite.canonical.stage import is_zero
+from gradcore.rewrite.changes import REASSOCIATES, Changes
 from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
@@ -125,7 +127,7 @@ def _batched_product(
     return None
 
 
-@push_out.rule(op=Scan, examples=[examples.decay])
+@push_out.rule(op=Scan, examples=[examples.decay], changes=Changes(rounding=64, of="terms"))
 def push_out_sequences(node: Apply) -> list[Variable] | None:
     """What depends on the sequences alone is computed for all steps at once"""
     loop = Loop.of(node)
@@ -146,15 +148,48 @@ def push_out_sequences(node: Apply) -> list[Variable] | None:
     return loop.build().all
 
 
-@push_out.rule(op=Scan, examples=[examples.running_sum, examples.scaled_gradient])
+@push_out.rule(
+    op=Scan,
+    examples=[examples.scaled_gradient],
+    changes=Changes(rounding=64, of="terms", more_exact=True),
+)
 def push_out_sums(node: Apply) -> list[Variable] | None:
+    """A sum that a derivative collects, or of what is never negative, is one sum after the loop"""
+    return _without_a_sum(node, lambda state, term: state.is_sum or never_negative(term))
+
+
+@push_out.rule(op=Scan, examples=[examples.running_sum], changes=REASSOCIATES)
+def push_out_running_sums(node: Apply) -> list[Variable] | None:
     """A sum that a loop only collects is one sum, or one product, after the loop"""
+    return _without_a_sum(node, lambda _state, _term: True)
+
+
+def never_negative(v: Variable) -> bool:
+    """Return whether ``v`` is known to be 0 or more: such terms do not cancel, in any order."""
+    node = v.owner
+    if node is None:
+        return isinstance(v, Constant) and bool((v.data >= 0).all())
+    if node.op in (sqr, abs, exp, sigmoid, softplus):
+        return True
+    if node.op is pow:
+        power = scalar_value(node.inputs[1])
+        return power is not None and power % 2 == 0
+    if node.op is mul and node.inputs[0] is node.inputs[1]:
+        return True
+    return node.op in (add, mul, true_div) and all(map(never_negative, node.inputs))
+
+
+def _without_a_sum(node: Apply, may: Callable[[State, Variable], bool]) -> list[Variable] | None:
+    """Return the outputs of a loop without the first state that is collected outside instead.
+
+    may : whether a state that collects a term may be.
+    """
     loop = Loop.of(node)
     if loop.condition is not None:
         return None
     for k, state in enumerate(loop.states):
         term = _collected(loop, state)
-        if term is None:
+        if term is None or not may(state, term):
             continue
         found = _collected_outside(loop, k, term)
         if found is not None:
@@ -243,7 +278,9 @@ def _summed_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None
     return built.all
 
 
-@push_out.rule(op=Scan, examples=[examples.gradient_of_elements])
+@push_out.rule(
+    op=Scan, examples=[examples.gradient_of_elements], changes=Changes(rounding=64, of="terms")
+)
 def push_out_products(node: Apply) -> list[Variable] | None:
     """A stack of products of what is stacked anyway is one product, after the loop"""
     loop = Loop.of(node)
