@@ -756,3 +756,28 @@ def test_increments_stretch_what_is_written(name, dtypes, everywhere):
     i = T.tensor("i", "int64", (None,) * at.ndim)
     f = gradcore.function([x, y, i], T.inc_subtensor(x[key(i)], y), mode=everywhere)
     np.testing.assert_array_equal(f(start, values, at), expected.reshape(shape))
+
+
+# nothing ----------------------------------------------------------------------------------------
+OF_NOTHING = {
+    "logsumexp": (lambda x: T.logsumexp(x, axis=1), [-np.inf] * 2),
+    "logsumexp of all": (T.logsumexp, -np.inf),
+    "log(sum(exp))": (lambda x: T.log(T.sum(T.exp(x), axis=1)), [-np.inf] * 2),
+    "log(sum(exp)) of all": (lambda x: T.log(T.sum(T.exp(x))), -np.inf),
+    "softmax": (T.softmax, [[], []]),
+    "log_softmax": (T.log_softmax, [[], []]),
+    "quotient": (lambda x: T.exp(x) / T.sum(T.exp(x), axis=1, keepdims=True), [[], []]),
+    "log(softmax)": (lambda x: T.log(T.softmax(x)), [[], []]),
+}
+
+
+@pytest.mark.parametrize("name", OF_NOTHING)
+def test_exponentials_of_nothing(name, everywhere):
+    build, wanted = OF_NOTHING[name]
+    x = T.dmatrix("x")
+    out = build(x)
+    f = gradcore.function([x], [out, T.grad(out.sum(), x)], mode=everywhere)
+    with np.errstate(all="ignore"):
+        value, slope = f(np.zeros((2, 0)))
+    assert value.tolist() == wanted
+    assert slope.shape == (2, 0)

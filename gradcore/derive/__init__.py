@@ -20,7 +20,8 @@ expression, so no second rule is ever written and no op lacks either mode.  Reje
 only, with forward mode by two pullbacks (graphs twice the size); forward rules only, with a
 separate transposition (the reverse graph no longer looks like what a person would write).
 
-``kinds`` holds the kinds, ``sweeps`` the sweeps, ``directions`` what travels, ``masks`` what keeps
+``kinds`` holds the kinds, ``sweeps`` the sweeps, ``forms`` what is differentiated in the place of
+what would overflow, ``directions`` what travels, ``masks`` what keeps
 the infinities of a branch not taken out of a gradient.
 """
 
@@ -28,6 +29,8 @@ from gradcore.derive.directions import Direction as Direction
 from gradcore.derive.directions import direction_dtype as direction_dtype
 from gradcore.derive.directions import sum_to as sum_to
 from gradcore.derive.directions import zeros as zeros
+from gradcore.derive.forms import Maker as Maker
+from gradcore.derive.forms import form as form
 from gradcore.derive.kinds import Branch as Branch
 from gradcore.derive.kinds import ByOperand as ByOperand
 from gradcore.derive.kinds import Diagonal as Diagonal

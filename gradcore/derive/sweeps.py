@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from gradcore.derive.directions import Direction, direction_dtype, total, with_ones_of, zeros
+from gradcore.derive.forms import Forms
 from gradcore.derive.masks import Contribution, Masked, Part, applied, combined
 from gradcore.graph import (
     ZERO,
@@ -19,17 +20,24 @@ from gradcore.graph import (
     Zero,
     on_behalf_of,
     substitute,
-    toposort,
 )
 from gradcore.language import LANGUAGE
 
 
 def moving_with(
-    order: Sequence[Apply], wrt: Collection[Variable], constants: Collection[Variable] = ()
+    order: Sequence[Apply],
+    wrt: Collection[Variable],
+    constants: Collection[Variable] = (),
+    forms: Forms | None = None,
 ) -> set[Variable]:
     """Return the variables of the nodes in ``order`` that are connected with one of ``wrt``."""
     moving = set(wrt)
     for node in order:
+        form = None if forms is None else forms.of(node)
+        if form is not None:
+            if form in moving and node.out not in constants:
+                moving.add(node.out)
+            continue
         moved = [i for i, v in enumerate(node.inputs) if v in moving]
         if moved:
             connects = node.op.derivative.connects
@@ -62,14 +70,19 @@ def contributions(
     constants: Collection[Variable] = (),
 ) -> list[Sequence[Contribution]]:
     """Return what the cotangents of each of ``wrt`` are the sum of, given those of ``outputs``."""
-    order = toposort(outputs, stop=constants)
-    moving = moving_with(order, wrt, constants)
+    forms = Forms({*wrt, *constants})
+    order = forms.order(outputs, constants)
+    moving = moving_with(order, wrt, constants, forms)
     gathered: dict[Variable, list[Contribution]] = {}
     for output, ct in zip(outputs, cotangents, strict=True):
         if ct is not None and output in moving:
             gathered.setdefault(output, []).append(ct)
     for node in reversed(order):
         if not any(output in gathered for output in node.outputs):
+            continue
+        form = forms.of(node)
+        if form is not None:
+            gathered.setdefault(form, []).extend(gathered[node.out])
             continue
         wanted = [v in moving for v in node.inputs]
         if not any(wanted):
@@ -182,11 +195,16 @@ def pushforward(
     tangents: Sequence[Variable],
 ) -> list[Direction]:
     """Return the tangents of ``outputs``, given those of ``wrt``; see `pullback` for the words."""
-    order = toposort(outputs)
+    forms = Forms(wrt)
+    order = forms.order(outputs)
     found: dict[Variable, Direction] = {}
     for variable, tangent in zip(wrt, tangents, strict=True):
         found[variable] = total([found.get(variable), tangent])
     for node in order:
+        form = forms.of(node)
+        if form is not None:
+            found[node.out] = total([found.get(node.out), found.get(form)])
+            continue
         given = [found.get(v) for v in node.inputs]
         if all(t is None for t in given):
             continue

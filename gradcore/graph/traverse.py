@@ -7,6 +7,7 @@ recursion limit, and every walk is linear in nodes and edges.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from gradcore.errors import GraphTypeError
 from gradcore.graph.extents import UNKNOWN, Operand, Shape
@@ -14,10 +15,15 @@ from gradcore.graph.nodes import Apply, Constant, Variable, symbolic_operand
 from gradcore.graph.op import Op
 
 
-def toposort(outputs: Iterable[Variable], stop: Collection[Variable] = ()) -> list[Apply]:
+def toposort(
+    outputs: Iterable[Variable],
+    stop: Collection[Variable] = (),
+    operands: Callable[[Apply], Iterable[Variable]] = attrgetter("inputs"),
+) -> list[Apply]:
     """Return the nodes that ``outputs`` need, each after those it needs itself.
 
-    The walk does not go past the variables in ``stop``.
+    stop : variables that the walk does not go past.
+    operands : what a node needs; its inputs, unless something takes their place.
 
     >>> import gradcore.tensor as T
     >>> x = T.dscalar("x")
@@ -37,7 +43,7 @@ def toposort(outputs: Iterable[Variable], stop: Collection[Variable] = ()) -> li
                 continue
             missing = [
                 v.owner
-                for v in node.inputs
+                for v in operands(node)
                 if v.owner is not None and v.owner not in done and v not in stop
             ]
             if missing:

@@ -8,7 +8,7 @@ derivatives: the derivative of a product is a product of the *other* factors, ne
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -29,7 +29,7 @@ from gradcore.graph import (
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, REACHES
-from gradcore.graph.types import upcast
+from gradcore.graph.types import FLOATS, upcast
 from gradcore.language import LANGUAGE
 
 Axes: TypeAlias = tuple[int, ...]
@@ -79,8 +79,14 @@ def _spread(op: Reduce, ct: Variable, x: Variable) -> Variable:
 
 
 def _at_the_extreme(op: Reduce, t: Variable, x: Variable, z: Variable) -> Variable:
-    """Ties share equally: the weights of the elements that attain the extreme sum to one."""
-    attained = LANGUAGE["eq"](x, restored(z, op.axes, x.ndim)).astype(t.dtype)
+    """Ties share equally: the weights of the elements that attain the extreme sum to one.
+
+    NaN attains it: without a weight in its row, 0 / 0 would spread to what does not use the row.
+    """
+    attained = LANGUAGE["eq"](x, restored(z, op.axes, x.ndim))
+    if x.type.is_float:
+        attained = LANGUAGE["or_"](attained, LANGUAGE["isnan"](x))
+    attained = attained.astype(t.dtype)
     weights = attained / restored(Reduce("sum", op.axes)(attained), op.axes, x.ndim)
     return Reduce("sum", op.axes)(t * weights)
 
@@ -136,6 +142,16 @@ REDUCTIONS: dict[str, Reduction] = {
 }
 
 
+def farthest(kind: str, dtype: str) -> Any:
+    """Return what no element is beyond: the result of ``kind`` (max or min) of nothing."""
+    if dtype in FLOATS:
+        return -np.inf if kind == "max" else np.inf
+    if dtype == "bool":
+        return kind == "min"
+    limits = np.iinfo(dtype)
+    return limits.min if kind == "max" else limits.max
+
+
 @final
 @dataclass(frozen=True, repr=False)
 class Reduce(Op):
@@ -145,11 +161,12 @@ class Reduce(Op):
 
     Sums and products of integers and booleans are in 64 bits, and wrap.  NaN wins in max and min.
     Over nothing, a sum is 0, a product 1, all are true and none is any; max and min raise
-    ValueError.
+    ValueError, or are what every number is beyond (-inf for max), with ``unbounded``.
     """
 
     kind: str
     axes: Axes
+    unbounded: bool = False
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -159,6 +176,10 @@ class Reduce(Op):
             Sample(cls(kind, axes), (x,))
             for kind in ("sum", "prod", "max", "min")
             for axes in ((0,), (1,), (0, 2), (0, 1, 2))
+        ]
+        numbers += [
+            Sample(cls("max", (1,), unbounded=True), (x,)),
+            Sample(cls("min", (0, 2), unbounded=True), (x,)),
         ]
         flags = Arg((2, 3), "bool", 0, 1)
         return [*numbers, Sample(cls("any", (0,)), (flags,)), Sample(cls("all", (0, 1)), (flags,))]
@@ -186,10 +207,19 @@ class Reduce(Op):
         """Return the axes."""
         return {"axis": self.axes}
 
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether there may be nothing to reduce."""
+        return self.unbounded or REDUCTIONS[self.kind].empty
+
+    def over(self, axes: Axes) -> Reduce:
+        """Return the same reduction over other axes."""
+        return replace(self, axes=axes)
+
     def check(self, *inputs: Variable) -> None:
         """Refuse what has no largest element."""
         (x,) = inputs
-        if not REDUCTIONS[self.kind].empty and any(x.type.shape[a] == 0 for a in self.axes):
+        if not self.takes_nothing and any(x.type.shape[a] == 0 for a in self.axes):
             raise GraphValueError(f"{self.kind} of nothing: {x} is empty ({x.type})", here())
 
     def dtype(self, *dtypes: str) -> str:
@@ -202,7 +232,7 @@ class Reduce(Op):
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """There is an element at least: of none there is no extreme."""
-        if REDUCTIONS[self.kind].empty:
+        if self.takes_nothing:
             return ()
         return [_something(node, operands[0].shape[axis]) for axis in self.axes]
 
@@ -212,6 +242,9 @@ class Reduce(Op):
         dtype = REDUCTIONS[self.kind].dtype(x.dtype.name)
         if self.kind in ("sum", "prod"):
             return REDUCTIONS[self.kind].numpy(x, axis=self.axes, dtype=dtype)
+        if self.unbounded:
+            start = farthest(self.kind, dtype)
+            return REDUCTIONS[self.kind].numpy(x, axis=self.axes, initial=start)
         return REDUCTIONS[self.kind].numpy(x, axis=self.axes)
 
 

@@ -6,11 +6,14 @@ Every rule here must reduce the error somewhere and increase it nowhere, which t
 from __future__ import annotations
 
 import functools
+import math
 
-from gradcore.graph import Apply, Variable
+import numpy as np
+
+from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
-from gradcore.ops.reduce import Reduce
+from gradcore.ops import exponentials
 from gradcore.ops.scalars import (
     erf,
     erfc,
@@ -19,14 +22,16 @@ from gradcore.ops.scalars import (
     log,
     log1p,
     logaddexp,
+    maximum,
+    minimum,
     mul,
     neg,
     sigmoid,
     softplus,
     sub,
+    switch,
     true_div,
 )
-from gradcore.ops.shape import DimShuffle
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.pattern import is_constant, matches, pattern_of
@@ -210,59 +215,62 @@ def are_opposite(x: Variable, y: Variable) -> bool:
 
 
 # sums of exponentials ---------------------------------------------------------------------------
-def _sum_of_exp(v: Variable) -> tuple[Variable, tuple[int, ...]] | None:
-    """Return x and the axes if ``v`` is ``sum(exp(x), axes)``."""
-    node = v.owner
-    if node is None or not isinstance(node.op, Reduce) or node.op.kind != "sum":
-        return None
-    power = node.inputs[0]
-    if power.owner is None or power.owner.op is not exp or _shifted(_argument(power)):
-        return None
-    return _argument(power), node.op.axes
+LOGARITHMS = tuple(exponentials.BASES)
 
 
-def _shifted(x: Variable) -> bool:
-    """Return whether a maximum has been taken out of ``x`` already."""
-    if x.owner is None or x.owner.op is not sub:
-        return False
-    top = x.owner.inputs[1]
-    seen = [top]
-    while seen:
-        v = seen.pop()
-        if v.owner is None:
-            continue
-        if isinstance(v.owner.op, Reduce):
-            return v.owner.op.kind == "max"
-        if len(seen) < 8:
-            seen.extend(v.owner.inputs)
-    return False
+def made_by(v: Variable) -> Apply | None:
+    """Return the node that computes ``v``."""
+    return v.owner
 
 
 @rule(
-    op=log,
+    op=LOGARITHMS,
     examples=[
         lambda x: log(LANGUAGE["sum"](exp(x), 1)),
         lambda x: log(LANGUAGE["sum"](exp(x), 0, keepdims=True)),
+        lambda x: log(LANGUAGE["softmax"](x, 1)),
+        lambda x: log(LANGUAGE["softmax"](x, 0)[:1]),
+        lambda x: log((exp(x) / LANGUAGE["sum"](exp(x), 1, keepdims=True)).T),
     ],
     changes=AT_INFINITIES,
 )
-def logsumexp_of(node: Apply) -> Variable | None:
-    """log(sum(exp(x))) = logsumexp(x)"""
-    (v,) = node.inputs
-    inner = _undropped(v)
-    found = _sum_of_exp(inner)
-    if found is None:
-        return None
-    x, axes = found
-    result = LANGUAGE["logsumexp"](LANGUAGE["cast"](x, v.type.dtype), axes)
-    return result if inner is v else v.owner.op(result) if v.owner is not None else None
+def log_of_exponentials(node: Apply) -> Variable | None:
+    """log(sum(exp(x))) = logsumexp(x); log(softmax(x)) = x - logsumexp(x)"""
+    return exponentials.in_base(node.op, exponentials.log_of(node.inputs[0], made_by))
 
 
-def _undropped(v: Variable) -> Variable:
-    """Return what is reduced, where ``v`` only has its axes put back."""
-    if v.owner is not None and isinstance(v.owner.op, DimShuffle):
-        return v.owner.inputs[0]
-    return v
+@stabilize.rule(
+    op=LOGARITHMS,
+    examples=[
+        lambda x: log(0.5 * LANGUAGE["softmax"](x, 1)),
+        lambda x: log(LANGUAGE["softmax"](x, 1)[0] / 3.0),
+    ],
+    changes=Changes(rounding=4, of="terms", more_exact=True),
+)
+def log_of_multiple(node: Apply) -> Variable | None:
+    """log(c * softmax(x)) = log(c) + log(softmax(x)), for a constant c"""
+    for one, other in _factors(node.inputs[0]):
+        found = exponentials.log_of(one, made_by) if isinstance(other, Constant) else None
+        if found is not None:
+            below = node.inputs[0].owner
+            divides = below is not None and below.op is true_div
+            found = found - log(other) if divides else found + log(other)
+            return exponentials.in_base(node.op, found)
+    return None
+
+
+def _factors(v: Variable) -> list[tuple[Variable, ...]]:
+    """Return the operands of a product, either one first, or of a quotient."""
+    if v.owner is None or v.owner.op not in (mul, true_div):
+        return []
+    return [v.owner.inputs, v.owner.inputs[::-1]][: 2 if v.owner.op is mul else 1]
+
+
+@rule(op=LOGARITHMS, examples=[lambda x: log(LANGUAGE["mean"](exp(x), 1))])
+def log_of_mean(node: Apply) -> Variable | None:
+    """log(sum(exp(x)) / n) = log(sum(exp(x - m)) / n) + m, with the maximum m"""
+    found = exponentials.log_of_scaled_sum(node.inputs[0], made_by)
+    return exponentials.in_base(node.op, found)
 
 
 @rule(
@@ -272,23 +280,47 @@ def _undropped(v: Variable) -> Variable:
 )
 def softmax_of(node: Apply) -> Variable | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""
-    power, below = node.inputs
-    if power.owner is None or power.owner.op is not exp:
+    found = exponentials.softmax_parts(node.out, made_by)
+    if found is None or found[0].top is not None:
         return None
-    found = _sum_of_exp(_undropped(below))
-    if found is None or found[0] is not _argument(power) or not _restores(below, found):
-        return None
-    x, axes = found
-    return LANGUAGE["softmax"](LANGUAGE["cast"](x, node.outputs[0].type.dtype), axes)
+    return LANGUAGE["softmax"](found[0].x, found[0].axes)
 
 
-def _restores(v: Variable, found: tuple[Variable, tuple[int, ...]]) -> bool:
-    """Return whether ``v`` puts the axes of a sum back where they were."""
-    x, axes = found
-    if len(axes) == x.ndim:
-        return True
-    op = v.owner.op if v.owner is not None else None
-    kept = iter(range(x.ndim))
-    return isinstance(op, DimShuffle) and op.order == tuple(
-        "x" if a in axes else next(kept) for a in range(x.ndim)
-    )
+# one minus an exponential -----------------------------------------------------------------------
+LN_HALF = -math.log(2)
+"""Where 1 - exp(x) is a half: above, expm1 is exact; below, log1p is."""
+
+
+def _is_limited(x: Variable) -> bool:
+    """Return whether ``x`` is limited already to the side of `LN_HALF` where it is exact."""
+    node = x.owner
+    if node is None or node.op not in (maximum, minimum):
+        return False
+    return any(is_constant(v, _ln_half(v)) for v in node.inputs)
+
+
+def _ln_half(like: Variable) -> float:
+    return float(np.asarray(LN_HALF, like.type.dtype))
+
+
+def log_of_one_minus_exp(x: Variable) -> Variable | None:
+    """Return log(1 - exp(x)), exact on both sides.
+
+    Source: M. Maechler, "Accurately computing log(1 - exp(-|a|))", 2012.
+    """
+    if _is_limited(x):
+        return None
+    near, far = maximum(x, LN_HALF), minimum(x, LN_HALF)
+    return switch(x > LN_HALF, log(-expm1(near)), log1p(-exp(far)))
+
+
+@rule(lambda x: log1p(-exp(x)))
+def log1p_of_minus_exp(x: Variable) -> Variable | None:
+    """log1p(-exp(x)) = log(-expm1(x)) where x > -log(2)"""
+    return log_of_one_minus_exp(x)
+
+
+@rule(lambda x: log(-expm1(x)))
+def log_of_minus_expm1(x: Variable) -> Variable | None:
+    """log(-expm1(x)) = log1p(-exp(x)) where x <= -log(2)"""
+    return log_of_one_minus_exp(x)

@@ -209,15 +209,24 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return ``log(sum(exp(x)))`` over ``axis``, without overflow."""
     variable = as_variable(x)
     axes = _axes(axis, variable.ndim)
-    top = _finite_max(variable, axes)
+    top = finite_max(variable, axes)
     found = scalars.log(sum(scalars.exp(variable - top), axes, keepdims=True)) + top
     return found if keepdims else _dropped(found, axes)
 
 
-def _finite_max(x: Variable, axes: tuple[int, ...]) -> Variable:
-    """Return the largest elements where finite, else 0: what can be taken out of an exponent."""
-    top = DisconnectedGrad()(max(x, axes, keepdims=True))
-    return scalars.switch(scalars.isfinite(top), top, 0)
+@word
+def finite_max(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """Return the largest elements where finite, else 0: what can be taken out of an exponent.
+
+    Its derivative counts as zero.  The axes stay, of extent 1.
+    """
+    top = _largest(x, axes)
+    return DisconnectedGrad()(scalars.switch(scalars.isfinite(top), top, 0))
+
+
+def _largest(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """Return the largest elements, -inf of nothing; the axes stay, of extent 1."""
+    return restored(Reduce("max", axes, unbounded=True)(x), axes, x.ndim)
 
 
 def _dropped(x: Variable, axes: tuple[int, ...]) -> Variable:
@@ -229,7 +238,7 @@ def softmax(x: Any, axis: Axis = -1) -> Variable:
     """Return ``exp(x) / sum(exp(x))`` over ``axis``, without overflow."""
     variable = as_variable(x)
     axes = _axes(axis, variable.ndim)
-    powers = scalars.exp(variable - DisconnectedGrad()(max(variable, axes, keepdims=True)))
+    powers = scalars.exp(variable - DisconnectedGrad()(_largest(variable, axes)))
     return powers / sum(powers, axes, keepdims=True)
 
 
@@ -237,7 +246,9 @@ def softmax(x: Any, axis: Axis = -1) -> Variable:
 def log_softmax(x: Any, axis: Axis = -1) -> Variable:
     """Return ``log(softmax(x))``, without overflow."""
     variable = as_variable(x)
-    return variable - logsumexp(variable, axis, keepdims=True)
+    axes = _axes(axis, variable.ndim)
+    shifted = variable - finite_max(variable, axes)
+    return shifted - scalars.log(sum(scalars.exp(shifted), axes, keepdims=True))
 
 
 # running reductions -----------------------------------------------------------------------------

@@ -48,7 +48,7 @@ from gradcore.ops.index import (
     is_advanced,
 )
 from gradcore.ops.linalg import Dot, MatMul
-from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
+from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import (
     Alloc,
@@ -238,6 +238,9 @@ def _reduce(node: Apply) -> Kernel:
     op = _op(node, Reduce)
     if op.kind in ("sum", "prod"):
         return partial(getattr(jnp, op.kind), axis=op.axes, dtype=available(node.out.dtype))
+    if op.unbounded:
+        start = farthest(op.kind, node.out.dtype)
+        return partial(getattr(jnp, op.kind), axis=op.axes, initial=start)
     return partial(getattr(jnp, op.kind), axis=op.axes)
 
 

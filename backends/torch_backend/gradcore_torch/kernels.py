@@ -31,7 +31,7 @@ from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import ArgSort, IncSubtensor, Nonzero, Sort, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
-from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
+from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scalars import __all__ as core_rows
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import (
@@ -87,7 +87,17 @@ def _make_reduce(node: Apply) -> Unary:
     if not axes:  # no axes are all axes, to torch
         return lambda x: (x != 0 if op.kind in ("any", "all") else x).to(dtype, copy=True)
     reduce = REDUCTIONS[op.kind]
+    if op.unbounded:
+        start = farthest(op.kind, node.out.dtype)
+        return lambda x: _unbounded(reduce, x, axes, start)
     return lambda x: reduce(x, axes, dtype)
+
+
+def _unbounded(reduce: Callable[..., Any], x: Any, axes: Sequence[int], start: Any) -> Any:
+    """Return an extreme, ``start`` where there is nothing to choose from."""
+    if all(x.shape[axis] for axis in axes):
+        return reduce(x, axes, x.dtype)
+    return x.new_full([n for axis, n in enumerate(x.shape) if axis not in axes], start)
 
 
 def _make_arg_reduce(node: Apply) -> Function:

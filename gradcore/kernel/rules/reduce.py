@@ -143,7 +143,7 @@ def reduce(low: Lowering, node: Apply) -> None:
     op, (output,) = node.op, node.outputs
     assert isinstance(op, Reduce)
     x = low.value(node.inputs[0])
-    if op.kind in ("max", "min"):
+    if not op.takes_nothing:
         _refuse_nothing(low, node, x, op.axes, op.kind)
     if op.kind == "sum" and op.axes == (x.ndim - 1,) and x.row_sums is not None:
         low.computed(output, x.row_sums.shape, held(x.row_sums).read)

@@ -46,7 +46,7 @@ def reduced_nothing(node: Apply) -> Variable | None:
     kept = [a for a in range(x.ndim) if a not in single]
     rest = tuple(kept.index(a) for a in op.axes if a not in single)
     if rest:
-        return Reduce(op.kind, rest)(DimShuffle(tuple(kept))(x))
+        return op.over(rest)(DimShuffle(tuple(kept))(x))
     if op.kind in ("any", "all"):
         x = LANGUAGE["neq"](x, 0)
     elif op.kind == "sum" and x.type.dtype in FLOATS:
@@ -62,10 +62,10 @@ def _merged_reduction(node: Apply) -> Variable | None:
     if x.owner is None:
         return None
     inner = x.owner.op
-    if isinstance(inner, Reduce) and inner.kind == op.kind:
+    if isinstance(inner, Reduce) and inner.over(op.axes) == op:
         source = x.owner.inputs[0]
         left = [a for a in range(source.ndim) if a not in inner.axes]
-        return Reduce(op.kind, tuple(sorted((*inner.axes, *(left[a] for a in op.axes)))))(source)
+        return op.over(tuple(sorted((*inner.axes, *(left[a] for a in op.axes)))))(source)
     if isinstance(inner, DimShuffle) and "x" not in inner.order and len(op.axes) == x.ndim:
         source = x.owner.inputs[0]
         if source.ndim == x.ndim:

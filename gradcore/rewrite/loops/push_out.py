@@ -88,7 +88,7 @@ def batched_node(
     if isinstance(op, DimShuffle):
         return DimShuffle((0, *("x" if a == "x" else int(a) + 1 for a in op.order)))(x)
     if isinstance(op, Reduce):
-        return Reduce(op.kind, tuple(a + 1 for a in op.axes))(x)
+        return op.over(tuple(a + 1 for a in op.axes))(x)
     if (
         isinstance(op, Subtensor)
         and batched[0]
