@@ -781,3 +781,38 @@ def test_exponentials_of_nothing(name, everywhere):
         value, slope = f(np.zeros((2, 0)))
     assert value.tolist() == wanted
     assert slope.shape == (2, 0)
+
+
+# powers of integers -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "dtypes", [("int64", "int64"), ("int8", "int32"), ("bool", "int8"), ("uint8", "int8")]
+)
+@pytest.mark.parametrize("build", ["array", "scalar", "constant", "matrix of constants", "loop"])
+def test_integers_to_negative_powers_are_errors(build, dtypes, everywhere):
+    if everywhere.backend == "jax" and build in ("array", "scalar", "loop"):
+        pytest.skip("what is traced cannot raise")
+    x, n = T.tensor("x", dtypes[0], (None,)), T.tensor("n", dtypes[1], (None,))
+    out = {
+        "array": lambda: x**n,
+        "scalar": lambda: (x[0] ** n[0]) + n.sum(),
+        "constant": lambda: x ** (n.sum() * 0 - 1),
+        "matrix of constants": lambda: T.constant([[1, 2]]) ** T.constant([[1, -1]]) + n.sum(),
+        "loop": lambda: gradcore.scan(lambda a, b: a**b, sequences=[x, n])[0],
+    }[build]()
+    f = gradcore.function([x, n], out, mode=everywhere, on_unused_input="ignore")
+    with pytest.raises(ValueError, match="negative integer powers"):
+        f(np.ones(2, dtypes[0]), np.array([-1, 2], dtypes[1]))
+    if build in ("array", "scalar", "loop"):
+        np.testing.assert_array_equal(
+            gradcore.function([x, n], x**n, mode=everywhere)(
+                np.array([1, 3], dtypes[0]), np.array([0, 2], dtypes[1])
+            ),
+            np.array([1, 3], dtypes[0]).astype("int64") ** np.array([0, 2]),
+        )
+
+
+def test_a_negative_power_names_the_line():
+    x = T.lvector("x")
+    for mode in ("numpy", "c"):
+        with pytest.raises(ValueError, match="test_functions.py"):
+            gradcore.function([x], x**-1, mode=mode)([1])

@@ -608,3 +608,32 @@ def test_a_row_with_nan_does_not_spread(everywhere):
         first, second = gradcore.function([x], outputs, mode=everywhere)(at)
         assert first.tolist() == [wanted, [0, 0, 0]]
         assert np.isfinite(second).all()
+
+
+# norms ------------------------------------------------------------------------------------------
+ORDERS = [None, 2, "fro", 1, 0, 3, 2.5, 0.5, -1, -2, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("axis", [None, 1])
+@pytest.mark.parametrize("ord", ORDERS, ids=str)
+def test_norms_have_slope_0_at_0(ord, axis, everywhere):
+    x = T.dmatrix("x")
+    y = T.norm(x, ord, axis=axis)
+    outputs = [y, T.grad(y.sum(), x), T.Rop(y, x, T.ones_like(x))]
+    with np.errstate(all="ignore"):
+        for value in gradcore.function([x], outputs, mode=everywhere)(np.zeros((2, 3))):
+            assert (value == 0).all()
+
+
+def test_deviations_have_slope_0_at_0(everywhere):
+    x = T.dmatrix("x")
+    slope = T.grad(T.std(x, axis=1).sum(), x)
+    assert (gradcore.function([x], slope, mode=everywhere)(np.ones((2, 3))) == 0).all()
+
+
+def test_the_square_of_a_norm_has_no_hessian_at_0():
+    x = T.dvector("x")
+    rough, smooth = T.hessian(T.norm(x) ** 2, x), T.hessian(T.sum(x**2), x)
+    assert rough.eval({x: [0, 0]}).tolist() == [[0, 0], [0, 0]]
+    assert smooth.eval({x: [0, 0]}).tolist() == [[2, 0], [0, 2]]
+    np.testing.assert_allclose(rough.eval({x: [3, 4]}), [[2, 0], [0, 2]], atol=1e-12)

@@ -22,7 +22,7 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.derive import Diagonal, Entry, Flat
-from gradcore.errors import GraphTypeError, ShapeError
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import (
     Apply,
     Derivative,
@@ -38,6 +38,7 @@ from gradcore.graph import (
 from gradcore.graph.extents import UNKNOWN, broadcast, clash
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import refuse_complex
+from gradcore.graph.requirements import NONE_NEGATIVE
 from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
 from gradcore.language import Function, define
 from gradcore.ops.broadcasting import aligned, extent_check, with_check
@@ -170,6 +171,8 @@ class Elementwise(Op):
     code : the function in the scalar language of kernels (`gradcore.kernel.scalar`), where it is
         part of that.
     expansion : the function written with other rows, which kernels use where there is no code.
+    nonnegative : the operand, if any, of which no element may be negative where the result is an
+        integer, and what is told then.
     """
 
     name: str
@@ -185,6 +188,7 @@ class Elementwise(Op):
     takes: Callable[[Sequence[str], str], list[str]] = as_result
     code: Code | None = None
     expansion: Callable[..., Any] | None = None
+    nonnegative: tuple[int, str] | None = None
 
     cheap = True
 
@@ -254,6 +258,11 @@ class Elementwise(Op):
         values: list[Any] = [operand.value for operand in operands]
         if node.out.ndim or not node.out.type.is_discrete or UNKNOWN in values:
             return UNKNOWN
+        refused = self.refused(node)
+        if refused is not None and (
+            not isinstance(values[refused[0]], int) or values[refused[0]] < 0
+        ):
+            return UNKNOWN
         if all(isinstance(value, int) for value in values):
             return int(self.numpy(*map(np.int64, values)))
         told = any(
@@ -263,8 +272,20 @@ class Elementwise(Op):
         return self(*values) if told else UNKNOWN
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """Extents that meet are equal."""
-        return aligned(node, operands)
+        """Extents that meet are equal, and no element is negative that must not be."""
+        found = aligned(node, operands)
+        refused = self.refused(node)
+        if refused is not None:
+            i, told = refused
+            found.append(Requirement(NONE_NEGATIVE, (node.inputs[i],), told, GraphValueError))
+        return found
+
+    def refused(self, node: Apply) -> tuple[int, str] | None:
+        """Return which operand of ``node`` must not be negative and may be, and what is told."""
+        if self.nonnegative is None or not node.out.type.is_discrete:
+            return None
+        dtype = node.inputs[self.nonnegative[0]].type.dtype
+        return None if dtype == "bool" or dtype.startswith("uint") else self.nonnegative
 
     # meaning ------------------------------------------------------------------------------------
     def reference(self, *arrays: Any) -> Any:
@@ -274,6 +295,9 @@ class Elementwise(Op):
     def kernel(self, node: Apply) -> Kernel:
         """Return the function for the dtypes of ``node``, with its run-time check of extents."""
         function = self._typed([v.type.dtype for v in node.inputs], node.out.type.dtype)
+        refused = self.refused(node)
+        if refused is not None:
+            function = _refusing(*refused, function)
         return with_check(extent_check(node), function)
 
     def _typed(self, given: list[str], result: str) -> Callable[..., Any]:
@@ -294,6 +318,17 @@ class Elementwise(Op):
             return np.asarray(numpy(*operands), dtype=wanted)
 
         return converted
+
+
+def _refusing(i: int, told: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``function``, raising GraphValueError where operand ``i`` is negative."""
+
+    def checked(*arrays: Any) -> Any:
+        if (arrays[i] < 0).any():
+            raise GraphValueError(told)
+        return function(*arrays)
+
+    return checked
 
 
 def row(name: str) -> Elementwise:
@@ -318,6 +353,7 @@ def elementwise(
     kind: Derivative | None = None,
     code: Code | None = None,
     expansion: Function | None = None,
+    nonnegative: tuple[int, str] | None = None,
 ) -> Elementwise:
     """Declare a row; see `Elementwise` for the fields.
 
@@ -340,4 +376,5 @@ def elementwise(
         cast("Any", takes or (in_common if result is boolean else as_result)),
         code,
         cast("Any", expansion),
+        nonnegative,
     )

@@ -136,6 +136,7 @@ pow = elementwise("pow", np.power, "x ** y",
     _pow_by_base,
     lambda t, x, y, z: t * switch(or_(eq(x, 0), eq(z, 0)), 0, z * log(x)),
     operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)),
+    nonnegative=(1, "Integers to negative integer powers are not allowed."),
     code="@pow({0}, {1})")
 
 neg = elementwise("neg", np.negative, "-x",

@@ -181,12 +181,20 @@ def _root(x: Variable) -> Variable:
     return scalars.switch(scalars.eq(x, 0), 0, scalars.sqrt(x))
 
 
+def _flat_at_0(x: Variable) -> Variable:
+    """Return ``x`` with slope 0 where it is 0."""
+    return scalars.switch(scalars.eq(x, 0), 0, x)
+
+
 @word
 def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the norm of order ``ord`` of the elements over ``axis`` (of all, for None).
 
     ord : a number; 0 counts, inf and -inf are the largest and the smallest magnitude; None or
-        "fro" means 2.  The slope of the 2-norm is 0 where it is 0.
+        "fro" means 2.
+
+    The slope of a norm is 0 where it is 0, and so is every derivative of what is computed from it:
+    ``norm(x) ** 2`` has no Hessian there, ``sum(x ** 2)`` has.
     """
     variable = as_variable(x)
     if ord in (None, 2, "fro"):
@@ -200,7 +208,7 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Var
         return (max if ord > 0 else min)(magnitudes, axis, keepdims)
     if isinstance(ord, str):
         raise GraphValueError(f"there is no norm {ord!r} here", here(), "give a number")
-    return sum(magnitudes**ord, axis, keepdims=keepdims) ** (1.0 / ord)
+    return _flat_at_0(sum(magnitudes**ord, axis, keepdims=keepdims) ** (1.0 / ord))
 
 
 # exponentials -----------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradcore.errors import ShapeError
+from gradcore.errors import GraphValueError, ShapeError
 from gradcore.graph import Apply, FunctionGraph, Op, Operand, Variable
 from gradcore.graph.extents import UNKNOWN, Shape
-from gradcore.kernel.ir import Expr, Index, as_expr, call
+from gradcore.kernel.ir import ZERO, Expr, Index, Load, as_expr, call, cast
 from gradcore.kernel.lowering import Failure, Lowering, rule
+from gradcore.kernel.rules.reduce import reducing
+from gradcore.kernel.values import Value
 from gradcore.language import is_several
 from gradcore.ops.elementwise import Elementwise, row
 
@@ -89,6 +91,10 @@ def elementwise(low: Lowering, node: Apply) -> None:
     assert isinstance(op, Elementwise)
     operands = [low.value(v) for v in node.inputs]
     check_extents(low, node, [x.shape for x in operands])
+    refused = op.refused(node)
+    if refused is not None:
+        i, told = refused
+        _refuse_negative(low, node, operands[i], told)
     (shape,) = low.shapes(node)
     if op in (FILL, IDENTITY):
         last = operands[-1]
@@ -105,6 +111,23 @@ def elementwise(low: Lowering, node: Apply) -> None:
         low.viewed(output, shape, element, operands)
     else:
         low.computed(output, shape, element)
+
+
+def _refuse_negative(low: Lowering, node: Apply, x: Value, told: str) -> None:
+    """Check that no element of integers is negative."""
+    lowest: Expr = cast(x.read(()), "int64") if not x.ndim else _lowest(low, x)
+    low.check(
+        call(row("ge"), (lowest, ZERO), "bool"), [], lambda ns: GraphValueError(told, node.where)
+    )
+
+
+def _lowest(low: Lowering, x: Value) -> Expr:
+    """Return the smallest of 0 and all elements of integers."""
+    target = low.new("lowest", "int64", ())
+    loops, at = low.ranges(x.shape)
+    smaller = call(row("minimum"), (Load(target, ()), cast(x.read(tuple(at)), "int64")), "int64")
+    low.place(reducing(loops, target, (), smaller, row("minimum"), ZERO))
+    return Load(target, ())
 
 
 def discrete(node: Apply) -> bool:
