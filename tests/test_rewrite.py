@@ -17,6 +17,7 @@ from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.engine import normalized
 from gradcore.rewrite.loops import push_out
 from gradcore.rewrite.pattern import Application, matches, pattern_of
+from gradcore.rewrite.requirements import not_required
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
 
@@ -107,6 +108,25 @@ def test_every_rule_says_what_it_does_and_does_it(stage, rule, rng):
                 after[known], before[known], tolerance, tolerance, err_msg=family
             )
         assert fired, f"{rule.name} never fires on {inspect.getsource(example)}"
+
+
+STAYING = [(stage, rule) for stage, rule in RULES if stage is not push_out]
+
+
+@pytest.mark.parametrize(
+    ("stage", "rule"), STAYING, ids=[f"{stage.name}-{rule.name}" for stage, rule in STAYING]
+)
+def test_no_rule_requires_what_the_plain_graph_does_not(stage, rule, rng):
+    """Nothing is raised that was not before; but what leaves a loop may be without any step."""
+    for example in rule.examples:
+        for family, variables, _, expression in instances(example, rng):
+            graph = FunctionGraph(tuple(variables), (expression,))
+            try:
+                after = stage.run(graph, [])
+            except IndexError:
+                continue  # the family does not fit the example
+            added = not_required(graph, after, STAGES).values()
+            assert not [claim.requirement().message for claim in added], family
 
 
 def relative_error(found, exact):
