@@ -187,9 +187,10 @@ def _without_a_sum(node: Apply, may: Callable[[State, Variable], bool]) -> list[
     loop = Loop.of(node)
     if loop.condition is not None:
         return None
+    sequences = {each.inner: each.outer for each in loop.sequences}
     for k, state in enumerate(loop.states):
         term = _collected(loop, state)
-        if term is None or not may(state, term):
+        if term is None or not may(state, sequences.get(term, term)):
             continue
         found = _collected_outside(loop, k, term)
         if found is not None:
