@@ -119,6 +119,13 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def ops(session: nox.Session) -> None:
+    """Write the op reference into the docs, from what the ops declare."""
+    session.install("-e", ".")
+    session.run("python", "docs/ops.py")
+
+
+@nox.session
 @nox.parametrize("example", EXAMPLES)
 def example_plugin(session: nox.Session, example: str) -> None:
     """Install gradcore and an example of a plugin as wheels, and run the plugin's tests."""

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from gradcore.conformance.report import OUTCOMES, Result, collected, matrix
-from gradcore.inventory import backends
 
 PROPERTY = "gradcore_case"
 
@@ -52,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not results:
         return
     level = str(config.getoption("--level"))
-    reports = collected(results, level, {b.name: b.version for b in backends()})
+    reports = collected(results, level)
     terminalreporter.section(f"conformance ({level}): cases passed, by op and backend")
     rows = list(matrix(reports))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

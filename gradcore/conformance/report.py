@@ -63,7 +63,7 @@ class Report:
         }  # fmt: skip
 
 
-def collected(results: Iterable[Result], level: str, versions: dict[str, str]) -> list[Report]:
+def collected(results: Iterable[Result], level: str) -> list[Report]:
     """Return a report for each backend among ``results``, by name."""
     found = sorted(results, key=lambda r: r.id)
     reports: list[Report] = []
@@ -74,7 +74,7 @@ def collected(results: Iterable[Result], level: str, versions: dict[str, str]) -
             for op in sorted({r.op for r in mine})
         }
         gaps = tuple(r for r in mine if r.outcome != "passed")
-        told = next((r.version for r in mine if r.version), versions.get(backend, ""))
+        told = next((r.version for r in mine if r.version), "")
         reports.append(Report(backend, told, level, counts, gaps))
     return reports
 
