@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,21 +33,64 @@ class Kept(ABC):
         """Return it as a fresh array of NumPy."""
 
 
+_locks: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def new_lock() -> Any:
+    """Return a lock that a thread may take again while it has it, and that a fork lets go."""
+    lock = threading.RLock()
+    _locks.add(lock)
+    return lock
+
+
+def _let_go() -> None:
+    """Let go, in the child of a fork, of what threads had that do not exist there."""
+    for lock in list(_locks):
+        lock._at_fork_reinit()  # noqa: SLF001 - what threading does with locks of its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def in_order(locks: Iterable[Any]) -> tuple[Any, ...]:
+    """Return locks in the order in which all take them, so that nobody waits in a circle."""
+    return tuple(sorted(dict.fromkeys(locks), key=id))
+
+
+@contextmanager
+def holding(locks: Sequence[Any]) -> Generator[None]:
+    """Hold locks, which are in order."""
+    taken = 0
+    try:
+        for lock in locks:
+            lock.acquire()
+            taken += 1
+        yield
+    finally:
+        for lock in reversed(locks[:taken]):
+            lock.release()
+
+
 class SharedVariable(Variable):
     """An input whose value is kept between the calls of all functions that use it.
 
     default_update : an expression that becomes its value after each call of a function that uses
         it, if the function has no other update for it; or None.
+    lock : held by a call that updates shared variables, from when it reads the value until all are
+        stored, and by `set_value`.
     """
 
-    __slots__ = ("default_update", "storage")
+    __slots__ = ("default_update", "lock", "storage")
 
     default_update: Variable | None
     storage: list[Any]
+    lock: Any
 
     def __init__(self, type: TensorType, value: Any, name: str | None = None) -> None:
         super().__init__(type, name)
         object.__setattr__(self, "storage", [value])
+        object.__setattr__(self, "lock", new_lock())
         object.__setattr__(self, "default_update", None)
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -68,9 +116,13 @@ class SharedVariable(Variable):
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Set the value, to a copy of an array or with ``borrow`` to the array itself.
 
+        It waits for calls of functions that update the variable.
+
         Raises ArgumentError: it does not fit the type.  The old value stays.
         """
-        self.storage[0] = self.fitting(new_value, borrow)
+        value = self.fitting(new_value, borrow)
+        with self.lock:
+            self.storage[0] = value
 
     def fitting(self, value: Any, borrow: bool = False) -> Any:
         """Return ``value`` as an array of the type of this variable, or as what a backend keeps."""

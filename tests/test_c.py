@@ -500,6 +500,41 @@ def test_shared_updates_from_many_threads_keep_whole_values():
     assert not odd and len(set(s.get_value())) == 1
 
 
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import gradcore
+import gradcore.tensor as T
+
+n, m, s = T.lscalar("n"), T.dmatrix("m"), gradcore.shared(0.0, "s")
+scalars = gradcore.scan(lambda q: T.sin(q) + 1.0, outputs_info=T.constant(0.0), n_steps=n)[0][-1]
+products = gradcore.scan(lambda q: T.tanh(T.dot(q, q)), outputs_info=m, n_steps=n)[0][-1]
+pairs = T.exp(-abs(T.arange(n)[:, None] - T.arange(n)[None, :])).sum()
+output = {"scalars": scalars, "products": products, "pairs": pairs}[sys.argv[1]]
+mode = gradcore.Mode("c", threads=int(sys.argv[2]))
+f = gradcore.function([n, m], output, updates={s: s + 1}, mode=mode, on_unused_input="ignore")
+f(10, [[1.0] * 50] * 50)
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+start = time.monotonic()
+try:
+    f({"pairs": 300_000}.get(sys.argv[1], 10**10), [[1.0] * 50] * 50)
+except KeyboardInterrupt:
+    assert time.monotonic() - start < 5
+    assert s.get_value() == 1
+    f(10, [[1.0] * 50] * 50)
+    assert s.get_value() == 2
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("what", ["scalars", "products", "pairs"])
+def test_a_long_call_is_interrupted(what, threads):
+    """Between steps of a scan and rows of a loop; nothing is stored, and the next call works."""
+    command = [sys.executable, "-c", INTERRUPTED, what, str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_functions_work_after_a_fork(rng):

@@ -510,6 +510,61 @@ def test_many_threads_may_call_at_once():
     assert not failed
 
 
+@pytest.mark.parametrize("mode", ["numpy", "c", gradcore.Mode("cuda", runtime="host")])
+def test_updates_of_many_threads_are_all_kept(mode):
+    """Also of functions that share variables in another order, and of defaults of inputs."""
+    x = T.dscalar("x")
+    a, b = gradcore.shared(0, "a"), gradcore.shared(0, "b")
+    first = gradcore.function([], a, updates={a: a + 1, b: b + 1}, mode=mode)
+    second = gradcore.function([], b, updates={b: b + 1, a: a + 1}, mode=mode)
+    kept = gradcore.function([gradcore.In(x, value=0.0, update=x + 1)], x, mode=mode)
+    times = 150
+
+    def work():
+        for _ in range(times):
+            first(), second(), kept()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    assert a.get_value() == b.get_value() == 8 * times
+    assert kept() == 4 * times
+
+
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_a_function_may_call_itself_and_set_what_it_updates(mode):
+    """From an op of the user's own, on the thread that has the locks."""
+    s = gradcore.shared(0.0, "s")
+    inner = gradcore.function([], s, updates={s: s + 1}, mode=mode)
+
+    class Calls(gradcore.Op):
+        def make_node(self, x):
+            return gradcore.Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, outputs):
+            inner()
+            s.set_value(s.get_value() + 10)
+            outputs[0][0] = inputs[0] + 0
+
+    outer = gradcore.function([], Calls()(s), updates={s: s + 100}, mode=mode)
+    assert outer() == 0 and s.get_value() == 100
+
+
+def test_setting_a_value_waits_for_calls_that_update_it():
+    s = gradcore.shared(0, "s")
+    f = gradcore.function([], updates={s: s + 1})
+    with s.lock:
+        thread = threading.Thread(target=lambda: (s.set_value(10), f()))
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive() and s.get_value() == 0
+    thread.join(60)
+    assert s.get_value() == 11
+
+
 def test_config():
     assert gradcore.config.floatX == "float64"
     with pytest.raises(AttributeError, match="no setting 'floatx'"):

@@ -30,7 +30,7 @@ from gradcore.errors import ArgumentError, MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
-from gradcore.shared import Kept, SharedVariable
+from gradcore.shared import Kept, SharedVariable, holding, in_order, new_lock
 
 
 class Function:
@@ -53,6 +53,7 @@ class Function:
         self._storage = [v.storage for v in maker.shared]
         self._updated = [v.storage for v in maker.updates]
         self._keywords = [entry.keyword for entry in maker.inputs]
+        self._locks = self._needed_locks()
         self._direct = self._bound()
         self._trusted = False
 
@@ -75,7 +76,7 @@ class Function:
         return self.name or "function"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it.
+        """Run it; a call that updates waits for others that use the same shared variables.
 
         Raises ArgumentError: too many or too few arguments, an unknown keyword, or an argument
         that does not fit its variable; nothing has run then.
@@ -84,6 +85,21 @@ class Function:
             results = self._direct(*args)
             if results is not NotImplemented:
                 return results
+        if not self._locks:
+            return self._called(args, kwargs)
+        with holding(self._locks):
+            return self._called(args, kwargs)
+
+    def _needed_locks(self) -> tuple[Any, ...]:
+        """Return what a call holds, so that updates of calls of several threads are not lost."""
+        stored = any(entry.update is not None for entry in self.maker.inputs)
+        if not stored and not self.maker.updates:
+            return ()
+        locks = [v.lock for v in (*self.maker.shared, *self.maker.updates)]
+        return in_order([*locks, new_lock()] if stored else locks)
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run it, with arguments that may need conversion."""
         start = perf_counter() if self.profile is not None else 0.0
         if kwargs or len(args) != len(self._expected):
             args = self._in_order(args, kwargs)
@@ -124,7 +140,7 @@ class Function:
         if checked or choosy or isinstance(form, Mapping):
             return None
         told = "none" if form is None else "list" if is_several(form) else "single"
-        return bind(self._storage, told, self._updated)
+        return bind(self._storage, told, self._updated, self._locks)
 
     def _stored(self, cell: list[Any]) -> Any:
         """Return the value of a shared variable as what the backend takes."""

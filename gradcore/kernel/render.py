@@ -214,12 +214,16 @@ class Renderer(Printer):
             self.allocate(inner)
         self.plain_loop(s, "0", self.expr(s.extent))
 
-    def plain_loop(self, s: For, first: str, last: str) -> None:
-        """Print a loop from ``first`` to ``last``."""
+    def plain_loop(self, s: For, first: str, last: str, outermost: bool = False) -> None:
+        """Print a loop from ``first`` to ``last``.
+
+        outermost : whether it is the loop of a function.
+        """
         i = self.name(s.index)
         self.unit.add(*self.before_loop(s))
         self.unit.add(f"for (int64_t {i} = {first}; {i} < {last}; {i}++) {{")
         self.unit.depth += 1
+        self.unit.add(*self.start_of_step(s, i, outermost))
         for inner in s.body:
             if isinstance(inner, Allocate):
                 continue
@@ -229,6 +233,10 @@ class Renderer(Printer):
                 self.statement(inner)
         self.unit.depth -= 1
         self.unit.add("}")
+
+    def start_of_step(self, s: For, index: str, outermost: bool) -> list[str]:
+        """Return the lines at the start of each step of a loop."""
+        return []
 
     def before_loop(self, s: For) -> list[str]:
         """Return the lines before a loop that tell the compiler what it may do."""
@@ -267,10 +275,10 @@ class Renderer(Printer):
                     f"    for (int64_t k = 0; k < {self.size(r.target)}; k++) {own}[k] = {start};",
                     "}",
                 )
-        if parallel:
-            self.plain_loop(s, "begin", "end")
+        if parallel or self.chunk(s) is not None:
+            self.plain_loop(s, "begin", "end", outermost=True)
         else:
-            self.plain_loop(s, "0", self.expr(s.extent))
+            self.plain_loop(s, "0", self.expr(s.extent), outermost=True)
         for what in used.changed:
             if what in made:
                 continue
@@ -284,7 +292,8 @@ class Renderer(Printer):
         self.unit.add("return 0;")
         self.nests.append(
             [
-                f"static int32_t {name}({ARGUMENTS}) {{",
+                *(["static __attribute__((noinline))"] if self.chunk(s) else []),
+                f"{'' if self.chunk(s) else 'static '}int32_t {name}({ARGUMENTS}) {{",
                 "    frame *f = context;",
                 "    (void)call, (void)begin, (void)end, (void)part;",
                 *self.unit.lines,
@@ -320,11 +329,7 @@ class Renderer(Printer):
         if not s.parallel:
             for buffer in rows:
                 self.allocate(buffer)
-            error = self.fresh("failed")
-            add(
-                f"const int32_t {error} = {name}(call, f, 0, 0, 0);",
-                f"if ({error}) return {error};",
-            )
+            self.run_in_order(s, name)
             return
         add("{")
         self.unit.depth += 1
@@ -367,6 +372,35 @@ class Renderer(Printer):
                 add("for (int32_t p = 0; p < parts; p++)", f"    {left} = {text};")
         self.unit.depth -= 1
         add("}")
+
+    def run_in_order(self, s: For, name: str) -> None:
+        """Print the call of an outlined loop that one thread runs: one call, or one a chunk."""
+        add = self.unit.add
+        error, chunk = self.fresh("failed"), self.chunk(s)
+        if chunk is None:
+            add(
+                f"const int32_t {error} = {name}(call, f, 0, 0, 0);",
+                f"if ({error}) return {error};",
+            )
+            return
+        first, last = self.fresh("first"), self.fresh("last")
+        n = self.expr(s.extent, atom=True)
+        add(
+            f"for (int64_t {first} = 0; {first} < {n}; {first} += {chunk}) {{",
+            f"    const int64_t {last} = {n} - {first} < {chunk} ? {n} : {first} + {chunk};",
+            f"    const int32_t {error} = {name}(call, f, {first}, {last}, 0);",
+            f"    if ({error}) return {error};",
+            *(f"    {line}" for line in self.between_chunks()),
+            "}",
+        )
+
+    def chunk(self, s: For) -> int | None:
+        """Return how many steps of an outlined loop are one call, if not all of them are."""
+        return None
+
+    def between_chunks(self) -> list[str]:
+        """Return the lines between two of these calls."""
+        return []
 
     def cost(self, s: For) -> str:
         """Return about how much work a step of a loop is."""

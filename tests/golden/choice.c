@@ -26,6 +26,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const double *restrict M = f->M;
     double *restrict sin = f->sin;
     for (int64_t i0 = 0; i0 < M_n0; i0++) {
+        if (!(i0 & 15) && call->poll(call)) return 2;
         #pragma omp simd
         for (int64_t i1 = 0; i1 < M_n1; i1++) {
             sin[(i0 * M_n1) + i1] = gc_sin_f64(M[(i0 * M_n1) + i1]);
@@ -42,6 +43,7 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
     for (int64_t i0_2 = 0; i0_2 < M_n0; i0_2++) {
+        if (!(i0_2 & 15) && call->poll(call)) return 2;
         #pragma omp simd
         for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
             mul[(i0_2 * M_n1) + i1_2] = (double)2 * M[(i0_2 * M_n1) + i1_2];
@@ -58,6 +60,7 @@ static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, 
     double *conditional = f->conditional;
     double *restrict conditional_2 = f->conditional_2;
     for (int64_t i0_3 = begin; i0_3 < end; i0_3++) {
+        if (!(i0_3 & 15) && call->poll(call)) return 2;
         #pragma omp simd
         for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {
             conditional_2[(i0_3 * conditional_n1) + i1_3] = conditional[(i0_3 * conditional_n1) + i1_3];

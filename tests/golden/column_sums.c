@@ -54,6 +54,7 @@ static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, 
         for (int64_t k = 0; k < ((int64_t)((M_n0 > 512) ? M_n1 : 0)); k++) sum_2[k] = 0.0;
     }
     for (int64_t block = begin; block < end; block++) {
+        if (call->poll(call)) return 2;
         for (int64_t i0 = 0; i0 < (int64_t)(size < (M_n0 - (block * size)) ? size : (M_n0 - (block * size))); i0++) {
             int64_t i0_2 = (block * size) + i0;
             #pragma omp simd

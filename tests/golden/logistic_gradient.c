@@ -15,6 +15,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
     for (int64_t i0 = begin; i0 < end; i0++) {
+        if (!(i0 & 15) && call->poll(call)) return 2;
         #pragma omp simd
         for (int64_t i1 = 0; i1 < M_n1; i1++) {
             double sigmoid = gc_sigmoid_f64(M[(i0 * M_n1) + i1]);

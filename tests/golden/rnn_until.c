@@ -31,6 +31,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const double *restrict M = f->M;
     double *restrict scan = f->scan;
     for (int64_t t = 0; t < M_n0; t++) {
+        if (call->poll(call)) return 2;
         const int64_t mark = call->mark(call);
         double *dot = call->allocate(call, N_n1 * (int64_t)sizeof(double));
         if (!dot) return -1;
@@ -106,6 +107,7 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     double *restrict scan = f->scan;
     double *restrict scan_2 = f->scan_2;
     for (int64_t i0_8 = begin; i0_8 < end; i0_8++) {
+        if (!(i0_8 & 15) && call->poll(call)) return 2;
         #pragma omp simd
         for (int64_t i1_3 = 0; i1_3 < M_n1; i1_3++) {
             scan_2[(i0_8 * M_n1) + i1_3] = scan[(i0_8 * M_n1) + i1_3];

@@ -18,6 +18,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const double *restrict M = f->M;
     double *restrict true_div = f->true_div;
     for (int64_t i0 = begin; i0 < end; i0++) {
+        if (!(i0 & 15) && call->poll(call)) return 2;
         double max = (double)-INFINITY;
         #pragma omp simd reduction(gc_maximum:max)
         for (int64_t i1 = 0; i1 < M_n1; i1++) {

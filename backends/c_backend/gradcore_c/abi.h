@@ -43,6 +43,9 @@ struct gc_call {
     void *const *library;
     /* How many threads may be used. */
     int32_t threads;
+    /* To be called now and then in long loops, by any thread.  Not 0: the user has interrupted the
+     * call, and `gc_entry` is to return that. */
+    int32_t (*poll)(gc_call *call);
 };
 
 #endif

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gradcore.kernel import scalar
-from gradcore.kernel.ir import For, Program, Symbol, identity_of
+from gradcore.kernel.ir import Break, Callback, For, Library, Matmul, Program, Symbol, identity_of
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
@@ -24,6 +24,12 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
 }
 """
 
+ROWS, STEPS = 16, 4096
+"""After how many steps with loops, and with scalars alone, the user may interrupt."""
+
+INTERRUPTED = 2
+"""What generated code returns then (RAISED in runtime.c)."""
+
 SIGNS = {"add": "+", "mul": "*", "and_": "&", "or_": "|"}
 """How OpenMP calls what combines, for floats and integers."""
 
@@ -36,6 +42,22 @@ class CRenderer(Renderer):
     def render(self, program: Program) -> Rendered:
         """Return a program as a unit, with loops in strips and sums in blocks."""
         return super().render(in_blocks(in_strips(program)))
+
+    def start_of_step(self, s: For, index: str, outermost: bool) -> list[str]:
+        """Ask now and then whether the user has interrupted the call, where steps may be long."""
+        if not (outermost or s.ordered) or not _is_long(s):
+            return []
+        when = "" if s.ordered or s.terms is not None else f"!({index} & {ROWS - 1}) && "
+        return [f"if ({when}call->poll(call)) return {INTERRUPTED};"]
+
+    def chunk(self, s: For) -> int | None:
+        """Return the number of steps that are scalar work, after which is asked as above."""
+        breaks = any(isinstance(x, Break) for x in inside(s.body))
+        return None if not s.ordered or breaks or _is_long(s) else STEPS
+
+    def between_chunks(self) -> list[str]:
+        """Return the lines that ask."""
+        return [f"if (call->poll(call)) return {INTERRUPTED};"]
 
     def before_loop(self, s: For) -> list[str]:
         """Say that the steps of an innermost loop do not depend on each other."""
@@ -72,3 +94,8 @@ class CRenderer(Renderer):
                 f"omp_out = {combined}) initializer(omp_priv = {start})"
             )
         return lines
+
+
+def _is_long(s: For) -> bool:
+    """Return whether a step of a loop does more than scalar work."""
+    return any(isinstance(x, (For, Matmul, Library, Callback)) for x in inside(s.body))

@@ -23,12 +23,15 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SMALL 4096              /* bytes of an output that is copied into an array of NumPy's own */
 #define WORTH_THREADS (1 << 20) /* bytes of an input that several threads pack */
 #define MOST_VALUES 16          /* that tell why a check failed */
 #define SCALAR 16               /* bytes of the largest element */
 #define LARGEST_USUAL (INT64_C(1) << 48) /* more elements than memory holds */
+#define OFTEN 50000000          /* nanoseconds between looks for signals */
+#define MOST_CALLS 65536        /* of `poll` before the clock is read again */
 enum { FAILED = 1, RAISED = 2, NO_MEMORY = 3 };
 
 _Static_assert(sizeof(npy_intp) == sizeof(int64_t), "extents have 64 bits");
@@ -88,6 +91,9 @@ struct run {
     int32_t no_memory;
     int32_t check, part, n_values;
     int64_t values[MOST_VALUES];
+    pthread_t caller;
+    volatile int32_t stopped; /* by a signal whose handler has raised */
+    int64_t looked, every, until; /* when for signals; calls of `poll` between, and still to come */
 };
 
 /* -- buffers: what an array made of a block has as its base --------------------------------- */
@@ -411,6 +417,35 @@ static int32_t call_callback(gc_call *call, int32_t which, int32_t n_in, const g
     return status;
 }
 
+/* Let Python handle signals, now and then, on the thread that called; others see that it stopped.
+ * The clock is read after so many calls as are likely to take a while. */
+static int32_t call_poll(gc_call *call)
+{
+    run *r = (run *)call;
+    if (r->stopped)
+        return RAISED;
+    if (!pthread_equal(r->caller, pthread_self()) || --r->until > 0)
+        return 0;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t time = now.tv_sec * 1000000000LL + now.tv_nsec;
+    const int late = time - r->looked > OFTEN;
+    if (!late && r->every < MOST_CALLS)
+        r->every *= 2;
+    else if (late && r->every > 1)
+        r->every /= 2;
+    r->until = r->every;
+    if (!late)
+        return 0;
+    r->looked = time;
+    PyEval_RestoreThread(r->thread);
+    if (!PyErr_Occurred())
+        PyErr_CheckSignals();
+    r->stopped = PyErr_Occurred() != NULL;
+    r->thread = PyEval_SaveThread();
+    return r->stopped ? RAISED : 0;
+}
+
 /* -- runs ----------------------------------------------------------------------------------- */
 
 static void run_free(run *r)
@@ -446,7 +481,8 @@ static run *run_new(Executable *f)
     r->function = f;
     r->call = (gc_call){call_allocate, call_mark,     call_release, call_output,
                         call_fail,     call_callback, gc_parallel,  f->library,
-                        f->threads};
+                        f->threads,    call_poll};
+    r->every = r->until = 1;
     return r;
 }
 
@@ -465,6 +501,7 @@ static run *run_begin(Executable *f)
     }
     r->check = -1;
     r->no_memory = 0;
+    r->stopped = 0;
     r->call.threads = f->threads;
     return r;
 }
@@ -704,6 +741,7 @@ static int compute(run *r)
         if (f->inputs[k].rank && !r->packed[k] &&
             !usual(f->inputs[k].rank, r->inputs[k].shape))
             return refuse("argument", k);
+    r->caller = pthread_self();
     r->thread = PyEval_SaveThread();
     int32_t status = pack_inputs(r);
     if (!status)
@@ -873,8 +911,49 @@ typedef struct {
     vectorcallfunc vectorcall;
     Executable *function;
     PyObject *cells, *updated; /* tuples of lists of one element */
+    PyObject *locks;           /* a tuple of those to hold while it runs, in this order */
     char form;                 /* s, l or n */
 } Bound;
+
+/* Whether another thread of Python may call while this one runs. */
+static int others_may_call(const Bound *self)
+{
+    if (self->function->n_callbacks)
+        return 1;
+    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    return PyThreadState_Next(first) != NULL;
+}
+
+/* Give back the first `n` locks; an exception stays. */
+static void unlock(const Bound *self, Py_ssize_t n)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    while (n--) {
+        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(self->locks, n), "release", NULL);
+        if (!done)
+            PyErr_WriteUnraisable(PyTuple_GET_ITEM(self->locks, n));
+        Py_XDECREF(done);
+    }
+    PyErr_Restore(type, value, traceback);
+}
+
+/* Take the locks; returns how many are held, or -1: an exception is set. */
+static Py_ssize_t lock(const Bound *self)
+{
+    const Py_ssize_t n = PyTuple_GET_SIZE(self->locks);
+    if (!others_may_call(self))
+        return 0;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(self->locks, k), "acquire", NULL);
+        if (!done) {
+            unlock(self, k);
+            return -1;
+        }
+        Py_DECREF(done);
+    }
+    return n;
+}
 
 /* Store the last outputs in their cells, after all of them have been made. */
 static int update_cells(run *r, PyObject *updated)
@@ -917,9 +996,13 @@ static PyObject *bound_call(PyObject *object, PyObject *const *args, size_t narg
     const int32_t shared = (int32_t)PyTuple_GET_SIZE(self->cells);
     if (n + shared != f->n_in || (names && PyTuple_GET_SIZE(names)))
         Py_RETURN_NOTIMPLEMENTED;
-    run *r = run_begin(f);
-    if (!r)
+    const Py_ssize_t held = PyTuple_GET_SIZE(self->locks) ? lock(self) : 0;
+    run *r = held < 0 ? NULL : run_begin(f);
+    if (!r) {
+        if (held > 0)
+            unlock(self, held);
         return NULL;
+    }
     int32_t k = 0;
     while (k < n && use(r, k, args[k]))
         k++;
@@ -935,6 +1018,8 @@ static PyObject *bound_call(PyObject *object, PyObject *const *args, size_t narg
     else if (!compute(r))
         found = bound_result(self, r);
     run_end(r);
+    if (held)
+        unlock(self, held);
     return found;
 }
 
@@ -943,6 +1028,7 @@ static int bound_traverse(Bound *self, visitproc visit, void *arg)
     Py_VISIT(self->function);
     Py_VISIT(self->cells);
     Py_VISIT(self->updated);
+    Py_VISIT(self->locks);
     return 0;
 }
 
@@ -952,6 +1038,7 @@ static void bound_free(Bound *self)
     Py_DECREF(self->function);
     Py_DECREF(self->cells);
     Py_DECREF(self->updated);
+    Py_DECREF(self->locks);
     PyObject_GC_Del(self);
 }
 
@@ -982,15 +1069,18 @@ static PyObject *cell_tuple(PyObject *cells)
 
 static PyObject *executable_bound(Executable *self, PyObject *args, PyObject *names)
 {
-    static char *keywords[] = {"cells", "form", "updated", NULL};
-    PyObject *cells, *updated = NULL;
+    static char *keywords[] = {"cells", "form", "updated", "locks", NULL};
+    PyObject *cells, *updated = NULL, *locks = NULL;
     const char *form;
-    if (!PyArg_ParseTupleAndKeywords(args, names, "Os|O", keywords, &cells, &form, &updated))
+    if (!PyArg_ParseTupleAndKeywords(args, names, "Os|OO", keywords, &cells, &form, &updated,
+                                     &locks))
         return NULL;
     PyObject *read = cell_tuple(cells);
     PyObject *written = !read ? NULL : updated ? cell_tuple(updated) : PyTuple_New(0);
-    if (!written) {
+    PyObject *held = !written ? NULL : locks ? PySequence_Tuple(locks) : PyTuple_New(0);
+    if (!held) {
         Py_XDECREF(read);
+        Py_XDECREF(written);
         return NULL;
     }
     const Py_ssize_t rest = self->n_out - PyTuple_GET_SIZE(written);
@@ -1005,8 +1095,10 @@ static PyObject *executable_bound(Executable *self, PyObject *args, PyObject *na
     if (!made) {
         Py_DECREF(read);
         Py_DECREF(written);
+        Py_DECREF(held);
         return NULL;
     }
+    made->locks = held;
     made->vectorcall = bound_call;
     made->function = (Executable *)Py_NewRef((PyObject *)self);
     made->cells = read;
@@ -1052,7 +1144,7 @@ static int executable_set_threads(Executable *self, PyObject *value, void *unuse
 
 static PyMethodDef executable_methods[] = {
     {"bound", (PyCFunction)(void (*)(void))executable_bound, METH_VARARGS | METH_KEYWORDS,
-     "bound(cells, form, updated=())\n--\n\nReturn it with the values of cells appended."},
+     "bound(cells, form, updated=(), locks=())\n--\n\nReturn it with the values of cells appended."},
     {"release", (PyCFunction)executable_release, METH_NOARGS,
      "release()\n--\n\nFree the memory that it keeps for the next call."},
     {0},

@@ -99,13 +99,18 @@ class Executable(Protocol):
         ...
 
     def bound(
-        self, cells: Sequence[list[Any]], form: str, updated: Sequence[list[Any]] = ()
+        self,
+        cells: Sequence[list[Any]],
+        form: str,
+        updated: Sequence[list[Any]] = (),
+        locks: Sequence[Any] = (),
     ) -> Bound:
         """Return it with the values of ``cells``, lists of one element, as its last arguments.
 
         form : "single" (it returns an array), "list" or "none".
         updated : the cells in which to store the last outputs, all together; these are not
             returned.
+        locks : to hold from before the cells are read until the others are stored, in this order.
         """
         ...
 
