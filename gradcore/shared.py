@@ -16,6 +16,7 @@ from gradcore.config import config
 from gradcore.errors import ArgumentError, GraphTypeError
 from gradcore.graph import Array, TensorType, Variable, here
 from gradcore.graph.nodes import smallest_integer_dtype
+from gradcore.graph.types import array_of
 
 
 class Kept(ABC):
@@ -170,7 +171,10 @@ def shared(
             here(),
             "compile a function that computes it, or use .eval()",
         )
-    array: Array = np.asarray(value)
+    try:
+        array = array_of(value)
+    except TypeError as error:
+        raise ArgumentError(f"shared({name or ''}) {error}", here()) from None
     if strict and array is not value:
         raise ArgumentError(
             f"shared(strict=True) takes an array, not {type(value).__name__}", here()

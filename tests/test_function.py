@@ -582,3 +582,77 @@ def test_the_module_and_the_function_are_both_there():
     assert callable(gradcore.scan) and sys.modules["gradcore.scan"].until is gradcore.until
     assert callable(gradcore.function) and callable(gradcore.shared)
     assert gradcore.Param is In
+
+
+# what NumPy takes without a word ----------------------------------------------------------------
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+V = T.dvector("v")
+MASKED_USES = {
+    "argument": lambda mode: function([V], V * 2, mode=mode)(MASKED),
+    "keyword": lambda mode: function([V], V * 2, mode=mode)(v=MASKED),
+    "strict argument": lambda mode: function([gradcore.In(V, strict=True)], V, mode=mode)(MASKED),
+    "downcast": lambda mode: function([V], V, mode=mode, allow_input_downcast=True)(MASKED),
+    "default": lambda mode: function([gradcore.In(V, value=MASKED)], V, mode=mode)(),
+    "in a list": lambda mode: function([T.dmatrix("m")], 1.0, mode=mode, on_unused_input="ignore")(
+        [np.ones(2), MASKED]
+    ),
+    "masked itself": lambda mode: function(
+        [T.dscalar("d")], 1.0, mode=mode, on_unused_input="ignore"
+    )(np.ma.masked),
+    "constant": lambda mode: T.constant(MASKED),
+    "constant of a dtype": lambda mode: T.constant(MASKED, dtype="float32"),
+    "operand": lambda mode: V + MASKED,
+    "left operand": lambda mode: MASKED + V,
+    "index": lambda mode: V[np.ma.array([True, False])],
+    "written": lambda mode: T.set_subtensor(V[:2], MASKED),
+    "given": lambda mode: function([], V * 2, givens={V: MASKED}, mode=mode),
+    "shared": lambda mode: gradcore.shared(MASKED),
+    "set_value": lambda mode: gradcore.shared(np.ones(2)).set_value(MASKED),
+    "eval": lambda mode: (V * 2).eval({V: MASKED}),
+}
+
+
+@pytest.mark.parametrize("use", MASKED_USES)
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_masked_arrays_are_refused(use, mode):
+    with pytest.raises(TypeError, match="NumPy masked array, whose mask would be lost"):
+        MASKED_USES[use](mode)
+
+
+WIDE = 2**70
+
+
+@pytest.mark.parametrize("wide", [WIDE, -WIDE, 2**64])
+def test_ints_beyond_64_bits_are_floats_where_floats_are_wanted(wide, everywhere):
+    x, y, f = T.dscalar("x"), T.dvector("y"), T.fscalar("f")
+    assert function([x], x * 2, mode=everywhere)(wide) == 2.0 * wide
+    assert function([f], f * 2, mode=everywhere)(wide) == np.float32(2.0 * wide)
+    assert function([y], y, mode=everywhere)([wide, 1]).tolist() == [wide, 1]
+    assert function([x], x + wide, mode=everywhere)(0) == wide
+    assert function([y], y * [wide, 1], mode=everywhere)([1, 1]).tolist() == [wide, 1]
+    assert T.constant(wide, dtype="float64").data == wide
+    state = gradcore.shared(wide, dtype="float64")
+    state.set_value(wide * 2)
+    assert state.get_value() == 2.0 * wide
+
+
+@pytest.mark.parametrize("wide", [WIDE, -WIDE])
+def test_ints_beyond_64_bits_are_told_as_such(wide):
+    n = T.lscalar("n")
+    for mode in ("numpy", "c"):
+        with pytest.raises(ArgumentError, match=r"'n' expects int64: -?\d+ takes 71 bits"):
+            function([n], n, mode=mode)(wide)
+        with pytest.raises(ArgumentError, match=r"'k' expects int64: -?\d+ takes 71 bits"):
+            function([T.lvector("k")], 1.0, mode=mode, on_unused_input="ignore")([1, wide])
+        with pytest.raises(ArgumentError, match="'d' has an int that is larger than any float64"):
+            function([T.dscalar("d")], 1.0, mode=mode, on_unused_input="ignore")(wide**20)
+    for build in (
+        lambda: T.constant(wide),
+        lambda: T.constant([1, wide]),
+        lambda: n + wide,
+        lambda: gradcore.shared(wide),
+    ):
+        with pytest.raises((TypeError, ValueError), match="takes 71 bits"):
+            build()
+    with pytest.raises(ArgumentError, match="takes 71 bits"):
+        gradcore.shared(1).set_value(wide)

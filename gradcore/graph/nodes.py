@@ -21,7 +21,19 @@ from gradcore.config import config
 from gradcore.errors import GraphTypeError, GraphValueError, Location
 from gradcore.graph.extents import UNKNOWN, Extent, Operand
 from gradcore.graph.location import here, on_behalf_of
-from gradcore.graph.types import SIGNED, UNSIGNED, Array, TensorType, upcast
+from gradcore.graph.types import (
+    FLOATS,
+    SIGNED,
+    UNSIGNED,
+    Array,
+    TensorType,
+    array_of,
+    in_floats,
+    refuse_masked,
+    too_wide,
+    upcast,
+    widest,
+)
 from gradcore.language import LANGUAGE, ArrayMethods, define, is_several
 
 if TYPE_CHECKING:
@@ -153,6 +165,10 @@ class Constant(Variable):
     def __init__(
         self, data: Any, dtype: str | None = None, name: str | None = None, bare: bool = False
     ) -> None:
+        try:
+            refuse_masked(data)
+        except TypeError as error:
+            raise GraphTypeError(f"a constant {error}", here()) from None
         array = np.array(data, dtype=dtype)
         array.flags.writeable = False
         super().__init__(TensorType(array.dtype.name, array.shape), name)
@@ -265,7 +281,11 @@ def smallest_integer_dtype(value: int, unsigned: bool = False) -> str:
         bounds = np.iinfo(dtype)
         if bounds.min <= value <= bounds.max:
             return dtype
-    raise GraphValueError(f"no integer dtype holds {value}", here())
+    raise GraphValueError(
+        f"no integer dtype holds a Python int: {too_wide(value)}",
+        here(),
+        "write it as a float, or give its dtype: T.constant(value, dtype='float64')",
+    )
 
 
 def literal_dtype(value: complex, others: Sequence[str] = ()) -> str:
@@ -276,12 +296,14 @@ def literal_dtype(value: complex, others: Sequence[str] = ()) -> str:
     """
     if isinstance(value, bool):
         return "bool"
+    floats = [dtype for dtype in others if dtype.startswith("float")]
+    if isinstance(value, int) and floats and not -(2**63) <= value < 2**64:
+        return upcast(*floats)
     if isinstance(value, int):
         return smallest_integer_dtype(
             value, bool(others) and all(dtype in UNSIGNED for dtype in others)
         )
     if isinstance(value, float):
-        floats = [dtype for dtype in others if dtype.startswith("float")]
         return upcast(*floats) if floats else config.floatX
     return "complex128"
 
@@ -300,7 +322,9 @@ def as_variable(x: Any, others: Sequence[str] = ()) -> Variable:
     if _holds_variables(x):
         return LANGUAGE["stack"](x)
     try:
-        array = np.asarray(x)
+        array = _numbers(x, others)
+    except TypeError as error:
+        raise GraphTypeError(f"a constant {error}", here()) from None
     except ValueError as error:
         raise GraphTypeError(f"cannot make a tensor of {x!r}: {error}", here()) from None
     if array.dtype == object or array.dtype.kind not in "biufc":
@@ -312,6 +336,20 @@ def as_variable(x: Any, others: Sequence[str] = ()) -> Variable:
     if array.dtype.kind == "f" and is_several(x):
         array = array.astype(config.floatX)
     return Constant(array)
+
+
+def _numbers(x: Any, others: Sequence[str]) -> Array:
+    """Return ``x`` as an array: Python ints of more than 64 bits as floats, among floats.
+
+    Raises TypeError, in words without a subject.
+    """
+    array = array_of(x)
+    wide = widest(array)
+    if wide is None:
+        return array
+    if any(dtype in FLOATS for dtype in others):
+        return in_floats(array, "float64")
+    raise TypeError(f"has no dtype: {too_wide(wide)}")
 
 
 def _holds_variables(x: Any) -> bool:

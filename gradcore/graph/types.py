@@ -209,6 +209,11 @@ class TensorType:
     ) -> Array:
         """Return ``array`` in this dtype, or raise TypeError."""
         dtype = np.dtype(self.dtype)
+        wide = widest(array)
+        if wide is not None and self.dtype in FLOATS and not strict:
+            return in_floats(array, self.dtype)
+        if wide is not None:
+            raise TypeError(f"expects {self.dtype}: {too_wide(wide)}")
         if array.dtype == object:
             raise TypeError(f"expects numbers, got {type(value).__name__}")
         if strict:
@@ -230,13 +235,64 @@ class TensorType:
         )
 
 
-def _as_array(value: Any) -> Array:
+def refuse_masked(value: Any) -> None:
+    """Raise TypeError, in words without a subject: a masked array, whose mask would be lost."""
+    if _is_masked(value):
+        raise TypeError(
+            "cannot be a NumPy masked array, whose mask would be lost: fill it "
+            "(values.filled(0)), and give values.mask as a tensor of its own"
+        )
+
+
+def array_of(value: Any) -> Array:
+    """Return ``value`` as an array; Python ints of more than 64 bits stay Python's.
+
+    Raises TypeError, in words without a subject: a NumPy masked array, or one in a list.
+    """
+    refuse_masked(value)
     if isinstance(value, np.ndarray):
         return value  # pyright: ignore[reportUnknownVariableType] - of any dtype
+    return np.asarray(value)
+
+
+def _is_masked(value: Any) -> bool:
+    """Return whether ``value`` is a masked array, or a list with one in it."""
+    if isinstance(value, (list, tuple)):
+        items: Any = value  # pyright: ignore[reportUnknownVariableType] - of anything
+        numbers = bool(items) and isinstance(items[0], (int, float))
+        return not numbers and any(map(_is_masked, items))
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def widest(array: Array) -> int | None:
+    """Return the largest of Python ints that NumPy keeps as objects; None: it has others."""
+    whole = array.dtype == object and all(type(item) is int for item in array.flat)
+    return max(array.flat, key=abs, default=None) if whole else None
+
+
+def too_wide(value: int) -> str:
+    """Return what is wrong with a Python int that no dtype holds, without a subject."""
+    shown = str(value) if value.bit_length() < MOST_BITS_SHOWN else "a number"
+    return f"{shown} takes {value.bit_length()} bits, and an integer has 64 at most"
+
+
+MOST_BITS_SHOWN = 128
+"""How long an int may be for its digits to be told."""
+
+
+def in_floats(array: Array, dtype: str) -> Array:
+    """Return Python ints as floats; TypeError, in words without a subject, if one is too large."""
+    try:
+        return array.astype("float64").astype(dtype)
+    except OverflowError:
+        raise TypeError("has an int that is larger than any float64") from None
+
+
+def _as_array(value: Any) -> Array:
     if hasattr(value, "owner"):
         raise TypeError(f"expects a value, got the symbolic variable {value}")
     try:
-        return np.asarray(value)
+        return array_of(value)
     except ValueError as error:
         raise TypeError(f"expects an array, got {type(value).__name__}: {error}") from None
 
