@@ -186,7 +186,7 @@ class _Product:
             return self.largest((*map(bounds.best, some), *rest), bounds)
 
         match x.row.name, x.operands:
-            case "mul", (a, b):
+            case "mul", (a, b) if bounds.of(a)[0] >= 0 and bounds.of(b)[0] >= 0:
                 found = times(a, b)
                 return found if found <= MOST else None
             case "add", (a, b) if not bounds.wraps(x):

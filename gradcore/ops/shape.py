@@ -317,6 +317,20 @@ class Reshape(Op):
         except (ValueError, OverflowError):
             raise ShapeError(f"cannot reshape shape {x.shape} to {shape}") from None
 
+    def kernel(self, node: Apply) -> Kernel:
+        """Return the reference, with a check that only a constant -1 stands for what is left."""
+        given = [k for k, n in enumerate(node.inputs[1:]) if constant_extent(n) is None]
+        if not given:
+            return self.reference
+
+        def checked(x: Any, *extents: Any) -> Any:
+            if any(extents[k] < 0 for k in given):
+                shape = tuple(map(int, extents))
+                raise ShapeError(f"cannot reshape shape {x.shape} to {shape}: negative extents")
+            return self.reference(x, *extents)
+
+        return checked
+
 
 def _quotient(shape: Shape, rest: ExtentValue) -> ExtentValue:
     """Return the size of ``shape`` over ``rest``; extents that occur in both need no division."""

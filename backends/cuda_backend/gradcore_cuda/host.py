@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.backend.loops import called_back
+from gradcore.errors import OutOfMemoryError
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
 from gradcore_c.compiler import load_source
@@ -50,6 +51,9 @@ BLOCKS = 3
 
 CHECK = "GRADCORE_CUDA_CHECK"
 """What names the compiler for CUDA that all kernels are compiled with, too."""
+
+LARGEST = 2**46
+"""How many bytes memory has at most in one piece: more than any machine's."""
 
 FLAGS = ("-O1", "-w", "-DGC_HOST")
 LIBRARIES = ("-lm",)
@@ -185,6 +189,8 @@ class HostDevice(Device):
         self._status = self._fresh(STATUS_BYTES, 0)
 
     def _fresh(self, count: int, value: int = 0xFF) -> Memory:
+        if count > LARGEST:
+            raise OutOfMemoryError(f"a function needs {count} bytes in one piece")
         array = np.full(max(count, 1) + 16, value, np.uint8)
         self.kept.append(array)
         return _memory(array)

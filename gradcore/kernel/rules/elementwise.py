@@ -31,7 +31,8 @@ def agree(low: Lowering, graph: FunctionGraph) -> None:
                 check_extents(low, node, [x.shape for x in given], early=True)
         value = UNKNOWN
         shapes: Sequence[Shape] = [(UNKNOWN,) * v.ndim for v in node.outputs]
-        if type(node.op).symbolic_shapes is Op.symbolic_shapes:
+        kind = type(node.op)
+        if (kind.symbolic_shapes, kind.infer_shape) == (Op.symbolic_shapes, Op.infer_shape):
             shapes, value = node.op.symbolic_shapes(node, given), node.op.value(node, given)
         for output, shape in zip(node.outputs, shapes, strict=True):
             told = zip(shape, output.type.shape, strict=True)

@@ -1,0 +1,391 @@
+"""Sizes, extents and indices that do not fit: an error that tells it, and nothing touched.
+
+Run as a program, with the name of a row of `PROGRAMS`, this file calls it in every mode with
+numbers that no array has as an extent, and prints what came of each call.
+"""
+
+import itertools
+import json
+import random
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.graph.extents import MOST, addressable, check_size
+from gradcore.kernel.bounds import REAL, Bounds
+from gradcore.kernel.interpret import computed
+from gradcore.kernel.ir import Call, Literal, Symbol, integer
+from gradcore.ops.elementwise import row
+
+MODES = {
+    "numpy-plain": {"backend": "numpy", "optimizer": False},
+    "numpy": {"backend": "numpy"},
+    "c-plain": {"backend": "c", "optimizer": False},
+    "c": {"backend": "c"},
+    "cuda": {"backend": "cuda", "runtime": "host", "threads": 8},
+}
+
+MEMORY = 2**34
+"""How many bytes a program may map: what is larger is refused at once, on any machine."""
+
+NUMBERS = {
+    "int32": (3, 2**31 - 1, -(2**31)),
+    "int64": (
+        *(0, 1, 3, 8, 9, 2**40, 2**59 + 1, 2**60 - 1, 2**60, 2**61, 2**61 + 1, 2**61 + 8),
+        *(2**62, 2**63 - 1, -1, -3, -8, -9, -(2**40), -(2**62), 1 - 2**63, -(2**63)),
+    ),
+    "uint64": (3, 2**60, 2**61 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1),
+}
+"""Extents, counts, steps, axes and bounds that are asked for, by their dtype."""
+
+NAMES = ("IndexError", "ValueError", "MemoryError", "ArithmeticError", "TypeError")
+KINDS = (IndexError, ValueError, MemoryError, ArithmeticError, TypeError)
+
+x = T.dvector("x")
+A = T.dmatrix("A")
+
+PROGRAMS = {
+    "alloc": lambda k: T.alloc(1.0, k, 3)[:2, 0],
+    "alloc_square": lambda k: T.alloc(x[0], k, k)[1, :2],
+    "alloc_bytes": lambda k: T.alloc(T.cast(x[0], "int8"), k)[:2],
+    "alloc_row": lambda k: T.alloc(x, k, 8)[:1, 1],
+    "zeros_sorted": lambda k: T.sort(T.zeros((k,)) + x[0])[:2],
+    "zeros_kept": lambda k: (T.zeros((k, 8)) + x)[:1],
+    "ones_summed_twice": lambda k: (T.ones((0, k)) * x[0]).sum(axis=0)[:2],
+    "shape": lambda k: T.zeros((k, k)).shape[0],
+    "reshape": lambda k: x.reshape((k, 8))[:1, 1],
+    "reshape_vector": lambda k: x.reshape((k,)),
+    "reshape_rest": lambda k: x.reshape((-1, k))[0],
+    "reshape_square": lambda k: x.reshape((k, k))[0],
+    "reshape_nothing": lambda k: x[:0].reshape((k, k)).sum(axis=0),
+    "arange": lambda k: T.arange(k)[:2],
+    "arange_sorted": lambda k: T.sort(T.arange(k))[:2],
+    "eye": lambda k: T.eye(3, 3, k),
+    "tri": lambda k: T.tri(3, 3, k),
+    "tril": lambda k: T.tril(A, k),
+    "diagonal": lambda k: T.eye(k)[:1, :1],
+    "tile": lambda k: T.tile(x, k)[:9],
+    "tile_matrix": lambda k: T.tile(A, (k, k))[:1, :1],
+    "repeat": lambda k: T.repeat(x, k)[:9],
+    "repeat_counts": lambda k: T.repeat(x[:4], T.stack([k, k, k, k]))[:9],
+    "slice_from": lambda k: x[k:],
+    "slice_to": lambda k: x[:k],
+    "slice_step": lambda k: x[::k],
+    "slice_all": lambda k: x[k:k:k],
+    "slice_start_step": lambda k: x[1::k],
+    "slice_back": lambda k: x[k::-1],
+    "slice_back_to": lambda k: x[:k:-1],
+    "slice_from_step": lambda k: x[k::k],
+    "slice_of_view": lambda k: T.alloc(x[0], 2**59)[k :: 2**59 - 1],
+    "index": lambda k: x[k],
+    "index_matrix": lambda k: A[0, k],
+    "take": lambda k: x[T.stack([k, k])],
+    "set_from": lambda k: T.set_subtensor(x[k:], 0.0),
+    "set_step": lambda k: T.set_subtensor(x[::k], 0.0),
+    "inc_at": lambda k: T.inc_subtensor(x[k], 1.0),
+    "inc_vector": lambda k: T.inc_subtensor(x[T.stack([k, k])], 1.0),
+    "roll": lambda k: T.roll(x, k),
+    "specify_shape": lambda k: T.specify_shape(x, (k,)),
+    "split": lambda k: T.split(x, T.stack([k, 8 - k]), 2)[0],
+    "join": lambda k: T.concatenate([T.alloc(x[0], k), x])[:3],
+    "join_many": lambda k: T.concatenate([T.alloc(x[0], k)] * 16)[:3],
+    "outer": lambda k: T.outer(T.alloc(x[0], k), T.arange(k))[:1, :1],
+    "scan": lambda k: gradcore.scan(lambda y: y * 2, sequences=[x], n_steps=k)[0],
+    "scan_kept": lambda k: gradcore.scan(
+        lambda s: s * 2 + x, outputs_info=x, n_steps=k * T.cast(k > 9, k.dtype)
+    )[0],
+}
+"""Whatever takes an extent, a count, a step, an offset or an index, of a number ``k``."""
+
+
+def outcome(function, *arguments):
+    """Return what a call gives: what kind of value, or the kinds of error."""
+    try:
+        found = np.asarray(function(*arguments))
+    except KINDS as error:
+        return [kind.__name__ for kind in KINDS if isinstance(error, kind)]
+    return [found.dtype.name, list(found.shape), found.tolist()]
+
+
+def outcomes(program):
+    """Print a line for each dtype, number and mode."""
+    given = np.arange(8.0), np.arange(6.0).reshape(2, 3)
+    for dtype, numbers in NUMBERS.items():
+        k = T.scalar("k", dtype)
+        try:
+            y = PROGRAMS[program](k)
+        except gradcore.errors.GraphTypeError:
+            continue  # uint64 and int64 make a float
+        for name, options in MODES.items():
+            f = gradcore.function(
+                [x, A, k], y, mode=gradcore.Mode(**options), on_unused_input="ignore"
+            )
+            for number in numbers:
+                print(json.dumps([dtype, name, number, "began"]), flush=True)
+                found = outcome(f, *given, np.dtype(dtype).type(number))
+                print(json.dumps([dtype, name, number, found]), flush=True)
+
+
+def agree(reference, found):
+    """Return whether two outcomes are the same value, or share a kind of error.
+
+    Who makes fewer arrays may have memory enough where the reference has not; NumPy calls what is
+    too large for memory by one name or the other.
+    """
+    if reference[0] not in NAMES:
+        return reference == found
+    if "MemoryError" in reference:
+        return found[0] not in NAMES or bool({"ValueError", "MemoryError"} & {*found})
+    return bool({*reference} & {*found})
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_no_array_has(program):
+    """Every number gives what the reference gives, or an error of its kind; nothing crashes."""
+    done = subprocess.run(
+        [sys.executable, __file__, program],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, (lines[-1:], done.stderr[-2000:])
+    found = {(d, mode, n): result for d, mode, n, result in lines}
+    wrong = {
+        key: (result, found[key[0], "numpy-plain", key[2]])
+        for key, result in found.items()
+        if not agree(found[key[0], "numpy-plain", key[2]], result)
+    }
+    assert not wrong
+
+
+# calls that came before what they need ----------------------------------------------------------
+COMPILED = ("c-plain", "c", "cuda")
+
+
+def mode_of(name):
+    """Return a mode by its name here."""
+    return gradcore.Mode(**MODES[name])
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize(
+    "of", [T.sort, T.argsort, lambda m: T.dot(m, m), lambda m: T.dot(m, T.sort(m))]
+)
+def test_what_only_a_library_would_write(of, name):
+    """A product or an order of which only the shape is used is not computed."""
+    f = gradcore.function([A], of(A).shape, mode=mode_of(name))
+    assert f(np.eye(3)).tolist() == [3, 3]
+
+
+class PlusOne(gradcore.Op):
+    """x + 1, of a shape that nobody can tell before."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return gradcore.Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, out):
+        out[0][0] = inputs[0] + 1
+
+
+class Filled(gradcore.Op):
+    """As many ones as a number says, twice: the rule of shapes reads the value."""
+
+    __props__ = ()
+
+    def make_node(self, x, n):
+        n = T.as_tensor_variable(n)
+        return gradcore.Apply(self, [x, n], [T.dmatrix()])
+
+    def infer_shape(self, node, shapes):
+        return [(node.inputs[1] * 2, shapes[0][0])]
+
+    def perform(self, node, inputs, out):
+        out[0][0] = np.ones((2 * inputs[1], inputs[0].shape[0]))
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_an_extent_that_only_a_call_tells(name):
+    """In a loop, what is made before it does not ask for an extent that a call in it tells."""
+    v = T.dvector("v")
+    states, _ = gradcore.scan(lambda s: PlusOne()(s * 2) * 3 + v, outputs_info=[v], n_steps=2)
+    rows, _ = gradcore.scan(lambda s: PlusOne()(s) * v, sequences=[A])
+    f = gradcore.function([v, A], [states[-1], rows], mode=mode_of(name))
+    last, kept = f(np.ones(3), np.zeros((2, 3)))
+    assert last.tolist() == [64.0] * 3
+    assert kept.tolist() == [[1.0] * 3] * 2
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_a_shape_rule_that_reads_a_value(name):
+    """`infer_shape` may return scalars of the graph."""
+    n = T.iscalar("n")
+    y = Filled()(x, n + 1)
+    f = gradcore.function([x, n], [y * 2 + 1, y.shape], mode=mode_of(name))
+    found, shape = f(np.zeros(3), 1)
+    assert found.tolist() == [[3.0] * 3] * 4
+    assert shape.tolist() == [4, 3]
+
+
+# what the host computes for kernels --------------------------------------------------------------
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_square_extent(name):
+    """Extents that are products are computed wherever they are needed."""
+    f = gradcore.function([x], T.outer(x, x).flatten(), mode=mode_of(name))
+    assert f([1.0, 2.0]).tolist() == [1, 2, 2, 4]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint32", "uint64", "int64"])
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda k: k * k,
+        lambda k: T.sqr(k) + k,
+        lambda k: k**2,
+        lambda k: abs(k) // 2 + k % 3,
+        lambda k: (k ^ 1) | (k << 1),
+        lambda k: T.cast(k * T.cast(100, k.dtype), "int8"),
+        lambda k: T.maximum(k, 2) >> 1,
+    ],
+)
+def test_rows_of_integers_as_extents(of, dtype, name):
+    """Whatever is computed of integers is an extent, and wraps as it does in the reference."""
+    k = T.scalar("k", dtype)
+    y = T.alloc(x[0], of(k), 2)
+    reference = gradcore.function([x, k], y, mode=mode_of("numpy-plain"))
+    f = gradcore.function([x, k], y, mode=mode_of(name))
+    for n in (0, 3, 12):
+        given = np.ones(1), np.dtype(dtype).type(n)
+        assert agree(outcome(reference, *given), outcome(f, *given)), n
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_part_of_unknown_extent_of_one_element(name):
+    """A write into what has one element, by a loop that may have no step, is kept."""
+    y = T.tensor("y", "float64", (1,))
+    i = T.lscalar("i")
+    z = T.inc_subtensor((y * 2)[i:], 5.0) - T.sin(y)
+    f = gradcore.function([y, i], z, mode=mode_of(name))
+    np.testing.assert_allclose(f([1.0], 0), [7 - np.sin(1)])
+    np.testing.assert_allclose(f([1.0], 1), [2 - np.sin(1)])
+
+
+@pytest.mark.parametrize("name", ["c", "cuda"])
+def test_many_numbers(name):
+    """Hundreds of scalars, of which registers depend on each other in a long chain."""
+    numbers = [T.dscalar(f"x{k}") for k in range(250)]
+    y = sum(n * n for n in numbers)
+    f = gradcore.function(numbers, [y, *T.grad(y, numbers)], mode=mode_of(name))
+    assert [float(found) for found in f(*np.ones(250))] == [250.0, *[2.0] * 250]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_empty_arrays_of_huge_extents(name):
+    """An empty array may have any extents; what is made of it may not."""
+    B = T.dtensor3("B")
+    f = gradcore.function([B], B.sum(axis=0), mode=mode_of(name))
+    assert f(np.empty((0, 2, 3))).tolist() == [[0.0] * 3] * 2
+    with pytest.raises(MemoryError):
+        f(np.empty((0, 2**47, 2**12)))
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_an_error_tells_the_line(name):
+    """Too large a size is told with the shape and the user's own line."""
+    n = T.lscalar("n")
+    f = gradcore.function([n], T.sort(T.alloc(1.0, n, 3) * 2), mode=mode_of(name))
+    with pytest.raises(gradcore.errors.ArraySizeError) as caught:
+        f(2**60)
+    assert str(2**60) in str(caught.value)
+    assert "test_extents.py" in str(caught.value)
+
+
+# bounds -------------------------------------------------------------------------------------------
+ROWS = ("add", "sub", "mul", "minimum", "maximum", "int_div", "mod", "neg", "abs", "sqr", "switch")
+
+
+def expression(rng, leaves, depth):
+    """Return a random expression of integers."""
+    if not depth or rng.random() < 0.2:
+        return rng.choice([*leaves, integer(rng.choice([-3, -1, 0, 1, 2, 7, 2**62, -(2**63)]))])
+    op = row(rng.choice(ROWS))
+    operands = [expression(rng, leaves, depth - 1) for _ in range(op.operands)]
+    if op.name == "switch":
+        compared = row(rng.choice(["lt", "le", "gt", "ge"]))
+        number = integer(rng.choice([-1, 0, 1, 5]))
+        operands[0] = Call(compared, (rng.choice(leaves), number), "bool")
+    return Call(op, tuple(operands), "int64")
+
+
+def value_of(x, values):
+    """Return what an expression is."""
+    if isinstance(x, Literal):
+        return x.value
+    if isinstance(x, Symbol):
+        return values[x]
+    given = tuple(o.dtype for o in x.operands)
+    return computed(x.row.name, given, x.dtype, *(value_of(o, values) for o in x.operands))
+
+
+def test_bounds_hold():
+    """What is known of an expression is so, whatever its registers are."""
+    rng = random.Random(7)
+    leaves = [Symbol(name) for name in "nmk"]
+    bounds = Bounds()
+    bounds.fit(leaves[:2], REAL)
+    bounds.known[leaves[2]] = (-5, 2**63 - 1)
+    some = [0, 1, 2, 5, 2**20, REAL], [0, 1, 3, 2**10], [-5, -1, 0, 1, 4, 2**62, 2**63 - 1]
+    points = [p for p in itertools.product(*some) if max(p[0], 1) * max(p[1], 1) <= REAL]
+    tried = known = 0
+    for _ in range(1500):
+        y = expression(rng, leaves, 3)
+        low, high = bounds.of(y)
+        fits = bounds.fits((y, leaves[1]))
+        for point in rng.sample(points, 12):
+            values = dict(zip(leaves, point, strict=True))
+            found = value_of(y, values)
+            assert low <= found <= high, (y, values)
+            if fits and found >= 0:
+                assert max(found, 1) * max(values[leaves[1]], 1) <= MOST, (y, values)
+            tried += 1
+        known += fits
+    assert tried > 10_000
+    assert known > 100
+
+
+def test_what_is_provable():
+    """Parts, paddings and joined arrays of what is in memory need no check; outer products do."""
+    n, m, k = map(Symbol, "nmk")
+    bounds = Bounds()
+    bounds.fit((n, m), REAL)
+    bounds.fit((k, m), REAL)
+    three = integer(3)
+    for shape in ((n, m), (n * m,), (n + 2, m), (n * m // 4,), (n + k, m), (three, n, m), (k,)):
+        assert bounds.fits(shape), shape
+    for shape in ((n, m, k), (n, n), (Symbol("given"),), (n * k,), (n, k)):
+        assert not bounds.fits(shape), shape
+
+
+def test_one_condition_bounds_arrays():
+    """The condition divides, and is what `check_size` says."""
+    extents = (0, 1, 3, 2**20, 2**30, 2**40, 2**59, MOST, 2**60, 2**62)
+    for shape in itertools.product(extents, repeat=3):
+        size = np.prod([max(n, 1) for n in map(int, shape)], dtype=object)
+        assert addressable(shape) is (size <= MOST)
+        if size > MOST:
+            with pytest.raises(gradcore.errors.ArraySizeError):
+                check_size(shape)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    outcomes(sys.argv[1])
