@@ -11,8 +11,11 @@ from gradcore import ifelse
 from gradcore.conformance.samples import all_samples, draw, sample_id
 from gradcore.errors import ArraySizeError, GradcoreError, ScanError, ShapeError
 from gradcore.graph import Constant, TensorType, Variable, ancestors
+from gradcore.graph.extents import larger, smaller
 from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.index import slice_extent
+from gradcore.rewrite.symbols import Symbols, lower_bound
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
 CUDA = gradcore.Mode("cuda", runtime="host")
@@ -281,3 +284,16 @@ def test_an_error_that_only_a_derivative_would_lose():
         f = gradcore.function([x, y, v], out, mode="numpy", on_unused_input="ignore")
         f([1.0, 2.0], [1.0, 2.0], [1.0, 2.0])
         assert type(raised(f, [1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 2.0])) is ShapeError
+
+
+# symbols ----------------------------------------------------------------------------------------
+def test_equal_expressions_are_one_symbol():
+    symbols = Symbols()
+    m, n = (symbols.extent(symbols.value(name, False), 0) for name in "mn")
+    k = symbols.scalar("k", False, False)
+    assert m + n is n + m and (m * n) * 2 is 2 * (n * m) and m + 0 is m and m - m == 0
+    assert larger(m - 1, 0) is larger(m + (-1), 0) and larger(m, 0) is m
+    assert larger(k, 0) is not k and smaller(m * 0, n) == 0
+    assert slice_extent(m, None, m, None) is m and slice_extent(m, 0, None, 1) is m
+    assert lower_bound(larger(m - 1, 0), 1) == (m, 2) and lower_bound(larger(m - 1, 0), 0)[1] == 0
+    assert (m + n).not_negative and not (m - n).not_negative and not k.of_arrays

@@ -204,6 +204,8 @@ def _simplified(op: Elementwise, arguments: tuple[Any, ...]) -> Number | None:
             return other
         if n == 1 and (op is mul or (op is int_div and k)):
             return other
-        if n <= 0 and op is maximum and not_negative(other):
-            return other
+        if n == 0 and op is mul:
+            return 0
+        if n <= 0 and op in (maximum, minimum) and not_negative(other):
+            return other if op is maximum else n
     return None
