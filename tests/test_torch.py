@@ -197,7 +197,10 @@ def test_index_patterns(number, rng):
     pattern, keys = PATTERNS[number]
     keys = [np.asarray(k) for k in keys]
     x = T.dtensor3("x")
-    indices = [Variable(TensorType(k.dtype.name, (None,) * k.ndim)) for k in keys]
+    indices = [
+        Variable(TensorType(k.dtype.name, tuple(1 if n == 1 else None for n in k.shape)))
+        for k in keys
+    ]
     a = rng.normal(size=(4, 3, 2))
     part = Subtensor(pattern)(x, *indices)
     shape = run(part, [x, *indices], [a, *keys], REFERENCE).shape
