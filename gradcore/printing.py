@@ -19,10 +19,12 @@ from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor
 PREFIX = {"neg": "-", "invert": "~"}
 
 
-def pp(graph: Any) -> str:
+def pp(graph: Any, longest: int | None = None) -> str:
     """Return a variable's expression in the notation of mathematics.
 
     graph : a variable, or a graph or compiled function (its outputs are joined by commas).
+    longest : after about how many characters to stop, with dots: what an expression reads twice
+        is written twice, so that a small graph may make a very long text.
 
     >>> import gradcore.tensor as T
     >>> x = T.dscalar("x")
@@ -34,7 +36,11 @@ def pp(graph: Any) -> str:
     pieces: list[str | Variable] = []
     for output in reversed(_outputs(graph)):
         pieces += [output, ", "]
+    room = sys.maxsize if longest is None else longest
     while pieces:
+        room -= len(written[-1]) if written else 0
+        if room < 0:
+            return "".join(written)[2:] + "..."
         piece = pieces.pop()
         if isinstance(piece, str):
             written.append(piece)

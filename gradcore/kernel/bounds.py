@@ -68,6 +68,7 @@ class Bounds:
     def define(self, register: Expr, x: Expr) -> None:
         """Note what a register was set to."""
         self.meanings[register] = x
+        self.known[register] = self.of(x)
 
     def fit(self, shape: Collection[Expr], most: int = MOST) -> None:
         """Note that an array of this shape exists, or may, which has ``most`` elements at most."""
@@ -88,6 +89,8 @@ class Bounds:
         meaning = self.meanings.get(x, x)
         if found is None and isinstance(meaning, Call):
             found = self.called(meaning)
+            if found is not None and meaning is not x:
+                self.known[x] = found
         if found is None or not limits[0] <= found[0] <= found[1] <= limits[1]:
             return limits
         return found

@@ -39,6 +39,9 @@ ORDER: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 """For each comparison of x and y: which of x - y and y - x is at least which number."""
 
+LONGEST = 16
+"""How many terms a sum has at most: what is longer is a term itself."""
+
 OPPOSITE = {"ge": "lt", "gt": "le", "le": "gt", "lt": "ge"}
 
 
@@ -182,28 +185,29 @@ class Extents:
         known = self.best(x)
         if known is not x:
             return self._sum(known)
+        found: Sum | None = {}
         if x in self._means:
-            found: Sum = {}
             for term, k in self._means[x].items():
                 found = _plus(found, {ONE: 1} if term == ONE else self._sum(term), k)
-            return found
-        if isinstance(x, Call) and x.dtype == "int64":
-            match x.row.name, [self._sum(o) for o in x.operands if o.dtype == "int64"]:
-                case "add", [a, b]:
-                    return _plus(a, b)
-                case "sub", [a, b]:
-                    return _plus(a, b, -1)
-                case "neg", [a]:
-                    return _plus({}, a, -1)
-                case "mul", [a, b] if not a or not b:
-                    return {}
-                case "mul", [a, b] if a.keys() == {ONE}:
-                    return _plus({}, b, a[ONE])
-                case "mul", [a, b] if b.keys() == {ONE}:
-                    return _plus({}, a, b[ONE])
-                case _:
-                    pass
-        return {x: 1}
+        else:
+            found = self._called(x) if isinstance(x, Call) and x.dtype == "int64" else None
+        return {x: 1} if found is None or len(found) > LONGEST else found
+
+    def _called(self, x: Call) -> Sum | None:
+        """Return what adds or multiplies sums as one, if it is one."""
+        if x.row.name not in ("add", "sub", "neg", "mul"):
+            return None
+        if any(o.dtype != "int64" for o in x.operands):
+            return None
+        a, *others = map(self._sum, x.operands)
+        for b in others:
+            if x.row.name != "mul":
+                return _plus(a, b, 1 if x.row.name == "add" else -1)
+            for factor, terms in ((a, b), (b, a)):
+                if factor.keys() <= {ONE}:
+                    return _plus({}, terms, factor.get(ONE, 0))
+            return None
+        return _plus({}, a, -1)
 
 
 def _written(terms: Sum) -> Expr:

@@ -71,7 +71,7 @@ def program(
     body = planner.block(low.entry, ()) + planner.block(low.layout.root, ())
     return Program(
         low.inputs, outputs, low.constants, body, low.checks, low.callbacks,
-        ", ".join(pp(v) if len(graph.nodes) < 30 else named(v) for v in graph.outputs),
+        ", ".join(pp(v, 2000) if len(graph.nodes) < 30 else named(v) for v in graph.outputs),
     )  # fmt: skip
 
 

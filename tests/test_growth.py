@@ -1,0 +1,102 @@
+"""Nothing grows faster than the graph: neither what rewriting leaves nor what is printed of it."""
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.conformance import growing
+from gradcore.gradient import grad
+from gradcore.kernel.plan import program
+from gradcore.ops.index import IncSubtensor
+from gradcore.printing import pp
+from gradcore_c.printing import CRenderer
+
+SMALLEST = {"reads": 25, "reads_hessian": 10, "reads_in_loop": 10, "lstm": 1}
+"""From which size on to measure, if not from 3."""
+
+
+def measured(name, size):
+    """Return how many nodes and how many bytes of C a program has."""
+    inputs, outputs = growing.PROGRAMS[name](size)
+    graph = gradcore.function(inputs, outputs, mode="numpy").maker.fgraph
+    return len(graph.nodes), len(CRenderer().render(program(graph)).text)
+
+
+@pytest.mark.parametrize("name", growing.PROGRAMS)
+def test_text_is_linear(name):
+    """Twice the graph is no more than twice the nodes and the text, and a little."""
+    size = SMALLEST.get(name, 3)
+    for small, large in zip(measured(name, 2 * size), measured(name, 4 * size), strict=True):
+        assert large < 2.3 * small
+
+
+def test_lstm_without_shapes():
+    """An LSTM of unknown extents is three times the text of one whose extents are declared."""
+    texts = []
+    for shape in ((), (20, 8, 16)):
+        graph = gradcore.function(*growing.lstm(2, *shape), mode="numpy").maker.fgraph
+        texts.append(len(CRenderer().render(program(graph)).text))
+    assert texts[0] < 3 * texts[1]
+
+
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_programs_agree(mode):
+    """A program of unknown extents computes what the plain graph does."""
+    rng = np.random.default_rng(0)
+    given = {
+        "halves": [rng.normal(size=3), rng.normal(size=6)],
+        "halves_gradient": [rng.normal(size=3), rng.normal(size=6)],
+        "rolled": [rng.normal(size=7)],
+        "trimmed": [rng.normal(size=40)],
+        "pointers": [np.array([3, -1, 0, 1]), np.array(2)],
+        "reads": [rng.normal(size=(20, 20))],
+        "reads_hessian": [rng.normal(size=(20, 20))],
+        "reads_in_loop": [rng.normal(size=(20, 20)) / 9, rng.normal(size=4)],
+        "lstm": [rng.normal(size=v.type.shape) for v in growing.lstm(3, 4, 2, 3)[0]],
+    }
+    for name, build in growing.PROGRAMS.items():
+        inputs, outputs = build(3)
+        plain = gradcore.function(inputs, outputs, mode=gradcore.Mode("numpy", False))
+        found = gradcore.function(inputs, outputs, mode=mode)(*given[name])
+        for a, b in zip(plain(*given[name]), found, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
+
+
+def test_minors():
+    """A determinant by minors, and the cofactors, which are its gradient."""
+    A = np.random.default_rng(0).normal(size=(5, 5))
+    found, slope = gradcore.function(*growing.minors(5))(A)
+    np.testing.assert_allclose(found, np.linalg.det(A))
+    np.testing.assert_allclose(slope, found * np.linalg.inv(A).T, rtol=1e-9)
+
+
+def test_reads_add_to_one_tensor():
+    """Each read adds its cotangent to one tensor: there are no sums of mostly zeros."""
+    A, v = T.dmatrix("A"), T.dvector("v")
+    cost = sum(A[k, k] * v[k] for k in range(9)) + A[1].sum() + (A * A).sum()
+    node = grad(cost, A).owner
+    written = 0
+    while isinstance(node.op, IncSubtensor):
+        written += 1
+        node = node.inputs[0].owner
+    assert written == 10
+
+
+def test_extent_of_a_known_part():
+    """The extent of a part is known where the axis is known to be long enough."""
+    x = T.tensor(dtype="float64", shape=(3, 9), name="x")
+    y = T.tensor(dtype="float64", shape=(3, None), name="y")
+    assert x[:, 6:7].type.shape == (3, 1) and x[:, 8:12].type.shape == (3, 1)
+    assert y[:, 6:7].type.shape == (3, None)
+    found = gradcore.function([y], y[:, 6:7], mode="c")
+    assert [found(np.zeros((3, n))).shape[1] for n in (0, 6, 7, 9)] == [0, 0, 1, 1]
+
+
+def test_titles_are_short():
+    """A graph that shares what it computes is printed within bounds."""
+    x = T.dvector("x")
+    y = x
+    for _ in range(200):
+        y = y * y
+    assert len(pp(y, longest=500)) < 600
