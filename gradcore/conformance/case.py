@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,8 +16,8 @@ from gradcore.conformance import checks
 from gradcore.conformance.checks import Built
 from gradcore.conformance.layouts import LAYOUTS, contiguous
 from gradcore.conformance.precision import Expected, expected
-from gradcore.errors import UnsupportedError
-from gradcore.graph import Array, Op, Variable
+from gradcore.errors import GradcoreError, UnsupportedError
+from gradcore.graph import Array, Constant, Op, Variable
 from gradcore.mode import Mode
 
 DERIVED = 2.0**-36
@@ -31,18 +33,65 @@ class Level(enum.IntEnum):
 
 
 class Mismatch(AssertionError):
-    """A backend differs from the reference."""
+    """A backend differs from the reference.
+
+    call : in which call of the compiled function.
+    """
+
+    call = 0
 
 
 class Unsupported(Exception):
     """A backend lacks something, and says what."""
 
 
+# what should come out ---------------------------------------------------------------------------
+def by_reference(built: Built) -> list[Expected]:
+    """Return what the reference makes of the graph as it is written."""
+    return list(map(_derived, plain(built)(*built.values)))
+
+
+def plain(built: Built) -> Callable[..., Sequence[Array]]:
+    """Return a graph as a function that the reference runs, as it is written."""
+    mode = Mode("numpy", optimizer=False)
+    return function(built.inputs, built.outputs, mode, on_unused_input="ignore")
+
+
+def _derived(value: Array) -> Expected:
+    """Return an expected value with the tolerance for results of whole graphs."""
+    if value.dtype.kind != "f":
+        return Expected(value, np.zeros(value.shape))
+    finite = np.abs(value[np.isfinite(value)])
+    scale = max(1.0, float(finite.max(initial=0)))
+    unit = float(np.finfo(value.dtype).eps) / float(np.finfo("float64").eps)
+    return Expected(value, np.full(value.shape, DERIVED * unit * scale))
+
+
+# cases ------------------------------------------------------------------------------------------
+Judge: TypeAlias = Callable[[Built], list[Expected]]
+"""Returns what the outputs of a graph should be, or raises what must be raised."""
+
+Calls: TypeAlias = Callable[[], Iterable[Sequence[Array]]]
+"""Returns values for the inputs of a graph, for one call after the other."""
+
+THREADS = 4
+"""How many threads call a function at once."""
+
+CATCHABLE = (IndexError, AssertionError, NotImplementedError, ValueError, TypeError)
+"""The builtin exceptions by which a user tells errors apart."""
+
+
+def no_calls() -> Iterable[Sequence[Array]]:
+    """Return none."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Case:
     """One thing that every backend must do as the reference does.
 
-    check : what is checked: a name of a builder of `gradcore.conformance.checks`, or loop, program.
+    check : what is checked: a name of a builder of `gradcore.conformance.checks`, or extents,
+        error, staged, loop, program.
     op : the name of the op, or of the loop or program.
     name : dtype, shape, layout: what tells it from other cases of its check and op.
     level : from which level on it is run.
@@ -50,6 +99,8 @@ class Case:
     judge : makes what the outputs should be.
     optimizer : which stages rewrite the graph.
     subject : the op with its operands, for a program that shows a failure.
+    later : makes values for further calls of the same function.
+    again : judges those.
     """
 
     check: str
@@ -57,41 +108,142 @@ class Case:
     name: str
     level: Level
     build: Callable[[], Built]
-    judge: Callable[[Built], list[Expected]]
+    judge: Judge
     optimizer: bool | tuple[str, ...] = True
     subject: Subject | None = field(default=None, compare=False)
+    later: Calls = field(default=no_calls, compare=False)
+    again: Judge = field(default=by_reference, compare=False)
 
     @property
     def id(self) -> str:
         """The name of the whole."""
         return f"{self.check}-{self.op}-{self.name}".replace(" ", "_")
 
-    def run(self, mode: Mode) -> None:
-        """Run it.
+    def run(self, mode: Mode, threads: bool = False) -> None:
+        """Compile it, call it with one set of values after the other, and judge each call.
+
+        What an earlier call returned must be as it was after all later ones.
 
         mode : which backend runs it, with its options.
+        threads : whether to call it from several threads at once, too.
 
         Raises Mismatch; Unsupported: the backend lacks something that the graph needs.
         """
         built = self.build()
-        kept = [a.copy() for a in built.values]
         chosen = Mode(mode.backend, self.optimizer, **dict(mode.options))
         try:
             f = function(built.inputs, built.outputs, chosen, on_unused_input="ignore")
-            found = f(*built.values)
-        except UnsupportedError as error:  # said before anything ran, or by what it calls
+        except UnsupportedError as error:
             raise Unsupported("; ".join(error.reasons)) from error
         except Exception as error:  # whatever a backend raises, it is what the reference does not
-            raise Mismatch(f"raised {type(error).__name__}: {error}") from error
-        wanted = self.judge(built)
-        for k, (output, result, want) in enumerate(zip(built.outputs, found, wanted, strict=True)):
-            complaint = _ownership(result, found[:k], built.values) or _typing(output, result)
+            raise Mismatch(f"raised {_told(error)}") from error
+        calls = [_Call(0, built, self.judge(built))]
+        for k, values in enumerate(self.later(), 1):
+            other = replace(built, values=list(values))
+            calls.append(_Call(k, other, _judged(self.again, other)))
+        results = [call.run(f) for call in calls]
+        kept = [[np.array(a) for a in result] for result in results[:-1]]
+        results.append(calls[0].run(f))
+        _unchanged(results, kept)
+        if threads:
+            _at_once(f, calls)
+
+
+def _judged(judge: Judge, built: Built) -> list[Expected] | Exception:
+    """Return what the outputs should be, or what should be raised."""
+    try:
+        return judge(built)
+    except Exception as error:  # noqa: BLE001 - a refusal is what should come out
+        return error
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call of a compiled function.
+
+    number : which of the calls of its case it is.
+    built : the graph, with the values of this call.
+    wanted : what it should return, or raise.
+    """
+
+    number: int
+    built: Built
+    wanted: list[Expected] | Exception
+
+    def run(self, f: Callable[..., Sequence[Array]]) -> Sequence[Array]:
+        """Return the results of ``f``; raise Mismatch if they, or what it raises, are wrong."""
+        try:
+            return self._run(f)
+        except Mismatch as error:
+            error.call = self.number
+            raise
+
+    def _run(self, f: Callable[..., Sequence[Array]]) -> Sequence[Array]:
+        values = self.built.values
+        before = [a.copy() for a in values]
+        try:
+            found = f(*values)
+        except UnsupportedError as error:  # by what it calls
+            raise Unsupported("; ".join(error.reasons)) from error
+        except Exception as error:
+            if isinstance(self.wanted, Exception) and _as_caught(error, self.wanted):
+                return ()
+            raise Mismatch(f"raised {_told(error)}{self._instead()}") from error
+        if isinstance(self.wanted, Exception):
+            raise Mismatch(f"returned {found}{self._instead()}")
+        outputs = zip(self.built.outputs, found, self.wanted, strict=True)
+        for k, (output, result, want) in enumerate(outputs):
+            complaint = _ownership(result, found[:k], values) or _typing(output, result)
             complaint = complaint or want.complaint(result)
             if complaint is not None:
                 raise Mismatch(f"output {k} {complaint}")
-        for i, (before, after) in enumerate(zip(kept, built.values, strict=True)):
-            if not _identical(before, after):
-                raise Mismatch(f"wrote to its input {i}: {after}, which was {before}")
+        for i, (old, new) in enumerate(zip(before, values, strict=True)):
+            if not _identical(old, new):
+                raise Mismatch(f"wrote to its input {i}: {new}, which was {old}")
+        return found
+
+    def _instead(self) -> str:
+        return f", not {_told(self.wanted)}" if isinstance(self.wanted, Exception) else ""
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _as_caught(error: Exception, wanted: Exception) -> bool:
+    """Return whether what catches ``wanted`` catches ``error``: a class of gradcore's, or one of
+    Python's where the reference raises no other.
+    """  # noqa: D205 - the sentence is long
+    classes = [c for c in CATCHABLE if isinstance(wanted, c)]
+    return isinstance(error, type(wanted) if isinstance(wanted, GradcoreError) else classes[0])
+
+
+def _unchanged(results: Sequence[Sequence[Array]], kept: Sequence[Sequence[Array]]) -> None:
+    """Raise Mismatch if calls have changed, or share memory with, what earlier calls returned."""
+    for k, (result, copies) in enumerate(zip(results, kept, strict=False)):
+        for old, new in zip(copies, result, strict=True):
+            if not _identical(old, new):
+                raise Mismatch(f"a later call has changed what call {k} returned: {new}, not {old}")
+            for others in results[k + 1 :]:
+                if any(np.may_share_memory(new, other) for other in others):
+                    raise Mismatch(f"a later call returns memory that call {k} has returned")
+
+
+def _at_once(f: Callable[..., Sequence[Array]], calls: Sequence[_Call]) -> None:
+    """Call ``f`` from several threads, which begin together and each with another call."""
+    start = threading.Barrier(THREADS)
+
+    def calling(k: int) -> None:
+        start.wait()
+        for i in range(2 * len(calls)):
+            calls[(i + k) % len(calls)].run(f)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for outcome in [pool.submit(calling, k) for k in range(THREADS)]:
+            try:
+                outcome.result()
+            except Mismatch as error:
+                raise Mismatch(f"called from {THREADS} threads at once: {error}") from error
 
 
 def _identical(a: Array, b: Array) -> bool:
@@ -117,23 +269,17 @@ def _typing(output: Variable, result: Array) -> str | None:
     return None
 
 
-# what should come out ---------------------------------------------------------------------------
-def by_reference(built: Built) -> list[Expected]:
-    """Return what the reference makes of the graph as it is written."""
-    plain = function(
-        built.inputs, built.outputs, Mode("numpy", optimizer=False), on_unused_input="ignore"
-    )
-    return list(map(_derived, plain(*built.values)))
+# subjects ---------------------------------------------------------------------------------------
+Draws: TypeAlias = tuple[tuple[Array, ...], ...]
+"""Operands of an op, several times."""
+
+LOOP = 19
+"""How many steps the second call of a loop takes: more than any that is written out."""
 
 
-def _derived(value: Array) -> Expected:
-    """Return an expected value with the tolerance for results of whole graphs."""
-    if value.dtype.kind != "f":
-        return Expected(value, np.zeros(value.shape))
-    finite = np.abs(value[np.isfinite(value)])
-    scale = max(1.0, float(finite.max(initial=0)))
-    unit = float(np.finfo(value.dtype).eps) / float(np.finfo("float64").eps)
-    return Expected(value, np.full(value.shape, DERIVED * unit * scale))
+def no_draws(count: int) -> Iterable[Draws]:
+    """Return none."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -143,14 +289,16 @@ class Subject:
     draws : the operands, in C order.
     constant : for each operand, whether it is a constant, and the same in all draws.
     layout : how the others lie in memory, a key of `LAYOUTS`.
+    further : returns draws for further calls, given how many draws a call needs.
     """
 
     op: Op
-    draws: tuple[tuple[Array, ...], ...]
+    draws: Draws
     constant: tuple[bool, ...]
     layout: str = "contiguous"
+    further: Callable[[int], Iterable[Draws]] = field(default=no_draws, compare=False)
 
-    def laid(self) -> tuple[tuple[Array, ...], ...]:
+    def laid(self) -> Draws:
         """Return the draws as they lie in memory."""
         lay = LAYOUTS[self.layout]
         return tuple(
@@ -162,13 +310,27 @@ class Subject:
         """Return the graph of a check."""
         return getattr(checks, check)(self.op, self.laid(), self.constant)
 
-    def outputs(self, signed_zeros: bool = False) -> list[Expected]:
-        """Return what the outputs of the op itself should be."""
-        operands = [contiguous(a) for a in self.laid()[0]]
-        node, _, _ = checks.applied(self.op, operands, self.constant)
-        return expected(node, operands, signed_zeros=signed_zeros)
+    def later(self, check: str) -> Iterator[list[Array]]:
+        """Yield the values of further calls of the graph of a check."""
+        for draws in self.further(LOOP if check == "scanned" else 1):
+            other = replace(self, draws=draws)
+            yield other.given() if check == "value" else other.built(check).values
+
+    def given(self) -> list[Array]:
+        """Return the first operands that are no constants, as they lie in memory."""
+        first = self.laid()[0]
+        return [a for a, fixed in zip(first, self.constant, strict=True) if not fixed]
 
 
-def judged_by(subject: Subject, signed_zeros: bool = False) -> Callable[[Built], list[Expected]]:
-    """Return what judges a graph by the op itself, on the operands of ``subject``."""
-    return lambda _: subject.outputs(signed_zeros)
+def by_op(built: Built, signed_zeros: bool = False) -> list[Expected]:
+    """Return what the outputs should be, in higher precision, of a graph that is one op."""
+    node = built.outputs[0].owner
+    assert node is not None
+    values = dict(zip(built.inputs, map(contiguous, built.values), strict=True))
+    operands = [v.data if isinstance(v, Constant) else values[v] for v in node.inputs]
+    return expected(node, operands, signed_zeros=signed_zeros)
+
+
+def by_op_with_signs(built: Built) -> list[Expected]:
+    """Return the same; the sign of a zero counts."""
+    return by_op(built, signed_zeros=True)

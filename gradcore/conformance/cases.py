@@ -8,23 +8,44 @@ first order; *full*, everything with everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from gradcore.conformance import checks, special
-from gradcore.conformance.case import Case, Level, Subject, by_reference, judged_by
+from gradcore.conformance.case import (
+    Case,
+    Draws,
+    Judge,
+    Level,
+    Subject,
+    by_op,
+    by_op_with_signs,
+    by_reference,
+    plain,
+)
 from gradcore.conformance.checks import Built, scalar
 from gradcore.conformance.layouts import LAYOUTS
 from gradcore.conformance.loops import LOOPS, VALUES, Loop
-from gradcore.conformance.precision import Expected
+from gradcore.conformance.precision import Expected, computed
 from gradcore.conformance.programs import PROGRAMS
-from gradcore.conformance.samples import accepted, draw, op_classes, row_samples, rows
+from gradcore.conformance.samples import accepted, op_classes, row_samples, rows, several
+from gradcore.conformance.variants import (
+    LENGTHS,
+    Reference,
+    grown,
+    long,
+    other_extents,
+    other_values,
+    refusal,
+    short,
+)
+from gradcore.derive import Linear
 from gradcore.errors import GradcoreError
 from gradcore.gradient import Rop, grad
-from gradcore.graph import Op, Variable
-from gradcore.graph.op import Sample
+from gradcore.graph import Array, Op, Variable
+from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.ops.control import Conditional, GradientMark
 from gradcore.ops.elementwise import Elementwise
@@ -34,26 +55,102 @@ from gradcore.tensor import cos
 MIXED = (("float32", "int32"), ("float32", "float64"), ("int8", "uint8"), ("bool", "float64"))
 """Pairs of dtypes that meet in one op."""
 
+USUAL = ("float64", "int64")
+"""The dtypes in which operands are very long."""
+
+LONGER = 33
+"""How much longer arrays are when a loop or program is called again."""
+
+SHORT = 3
+"""The extent of states in loops, which become but little longer: their steps must stay tame."""
+
+
+COMMON = ("float64", "float32", "int64", "int8", "bool")
+"""The dtypes that stand for all others."""
+
 
 # ops --------------------------------------------------------------------------------------------
 def _subject(sample: Sample, dtype: str) -> Subject:
-    rng = np.random.default_rng(1234)
-    draws = tuple(tuple(draw(arg, rng, dtype) for arg in sample.operands) for _ in range(3))
-    return Subject(sample.op, draws, tuple(arg.value is not None for arg in sample.operands))
+    """Return a sample as a subject; in further calls, all extents that may be are longer."""
+    constant = tuple(arg.value is not None for arg in sample.operands)
+    subject = Subject(sample.op, several(sample, dtype), constant)
+
+    def further(count: int) -> Iterator[Draws]:
+        yield several(grown(sample, _reference(subject, dtype)), dtype, count, seed=99)
+
+    return replace(subject, further=further)
 
 
-def _case(check: str, name: str, level: Level, subject: Subject) -> Case:
+def _reference(subject: Subject, dtype: str) -> Reference:
+    return Reference(checks.applied(subject.op, subject.draws[0], subject.constant)[0], dtype)
+
+
+def _case(
+    check: str, name: str, level: Level, subject: Subject, judge: Judge | None = None
+) -> Case:
     """Return a case of an op."""
-    own = check == "value"
+    judge = judge or (by_op if check == "value" else by_reference)
     return Case(
         check,
         subject.op.label(),
         name,
         level,
         lambda: subject.built(check),
-        judged_by(subject) if own else by_reference,
-        optimizer=not own,
+        judge,
+        optimizer=check != "value",
         subject=subject,
+        later=lambda: subject.later(check),
+        again=judge,
+    )
+
+
+# calls that vary --------------------------------------------------------------------------------
+def _called_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterator[Case]:
+    """Yield an op, all of whose operands are inputs, on short, long and other operands."""
+    subject = Subject(sample.op, several(sample, dtype, 1), (False,) * len(sample.operands))
+    reference = _reference(subject, dtype)
+
+    def varied() -> Iterator[Sample]:
+        yield from short(sample, reference)
+        yield from filter(reference.accepts, other_values(sample))
+        yield from long(sample, reference, (LENGTHS[0], LENGTHS[2]))
+
+    def longest() -> Iterator[Sample]:
+        yield from long(sample, reference, (LENGTHS[1], LENGTHS[3]))
+
+    if sample.operands:
+        yield _varying("called", name, level, subject, dtype, varied)
+    if sample.operands and dtype in USUAL:
+        late = Level.FULL if sample.op.graphs else level
+        yield _varying("long", name, late, subject, dtype, longest)
+
+
+def _error_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterator[Case]:
+    """Yield an op on operands that must be refused: extents that disagree, values out of bounds."""
+    subject = Subject(sample.op, several(sample, dtype, 1), (False,) * len(sample.operands))
+    reference = _reference(subject, dtype)
+    for kind, others in (("extents", other_extents), ("values", other_values)):
+        refused = [other for other in others(sample) if not reference.accepts(other)]
+        if refused:
+            yield _varying("error", f"{name}-{kind}", level, subject, dtype, refused.copy)
+
+
+def _varying(
+    check: str,
+    name: str,
+    level: Level,
+    subject: Subject,
+    dtype: str,
+    samples: Callable[[], Iterable[Sample]],
+) -> Case:
+    """Return a case of an op whose later calls are on other samples of it."""
+
+    def further(count: int) -> Iterator[Draws]:
+        for k, sample in enumerate(samples()):
+            yield several(sample, dtype, count, seed=k)
+
+    return replace(
+        _case("value", name, level, replace(subject, further=further)), check=check
     )
 
 
@@ -74,6 +171,10 @@ def _row_cases(op: Elementwise) -> Iterator[Case]:
             yield _case("value", f"{name}-{_shapes(sample)}", level, _typed(sample, dtypes))
         if alike:
             yield from _special_cases(op, dtypes)
+    for k, sample in enumerate(samples):
+        level = Level.CORE if k == 0 else Level.FULL
+        yield from _called_cases(sample, usual, f"{usual}-{_shapes(sample)}", level)
+        yield from _error_cases(sample, usual, f"{usual}-{_shapes(sample)}", level)
     yield from _layout_cases(_typed(samples[2], [usual] * op.operands), usual)
     yield from _derived_cases(samples, usual)
 
@@ -102,11 +203,18 @@ def _special_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
         values = special.operands(op, dtypes, group)
         if values[0].size == 0:
             continue
-        subject = Subject(op, (tuple(values),), (False,) * op.operands)
-        level = Level.CORE if dtypes[0] in {"float64", "float32", "int64", "int8"} else Level.FULL
-        case = _case("value", f"{dtypes[0]}-{group}", level, subject)
+        fewer = tuple(a[::-1][: max(1, a.size - 1)] for a in values)
+        subject = Subject(
+            op, (tuple(values),), (False,) * op.operands, further=lambda _, d=fewer: [(d,)]
+        )
         signed = group == "zeros" and op not in special.TIES
-        yield replace(case, judge=judged_by(subject, signed))
+        judge = by_op_with_signs if signed else by_op
+        yield _case("value", f"{dtypes[0]}-{group}", _common(dtypes[0]), subject, judge)
+
+
+def _common(dtype: str) -> Level:
+    """Return from which level on all special values are tried."""
+    return Level.CORE if dtype in COMMON else Level.FULL
 
 
 def _shapes(sample: Sample) -> str:
@@ -142,20 +250,20 @@ def _derived_cases(samples: Sequence[Sample], usual: str) -> Iterator[Case]:
 
 
 def _has_derivatives(sample: Sample, usual: str) -> bool:
-    moves = any(
-        arg.value is None and (usual if arg.dtype == "float" else arg.dtype) in FLOATS
-        for arg in sample.operands
-    )
+    moves = any(_drawn_dtype(arg, usual) in FLOATS for arg in sample.operands)
     return moves and not isinstance(sample.op, Conditional | GradientMark)
+
+
+def _drawn_dtype(arg: Arg, usual: str) -> str | None:
+    """Return the dtype of an operand that is drawn."""
+    return None if arg.value is not None else usual if arg.dtype == "float" else arg.dtype
 
 
 def _same_shapes(subject: Subject) -> bool:
     """Return whether a loop over draws can stack the outputs: their shapes do not vary."""
-    shapes: set[tuple[tuple[int, ...], ...]] = set()
-    for operands in subject.draws:
-        found = replace(subject, draws=(operands,)).outputs()
-        shapes.add(tuple(e.value.shape for e in found))
-    return len(shapes) == 1
+    node, _, _ = checks.applied(subject.op, subject.draws[0], subject.constant)
+    found = [computed(node, operands) for operands in subject.draws]
+    return len({tuple(a.shape for a in outputs) for outputs in found}) == 1
 
 
 def _looped_cases(subject: Subject, name: str, level: Level) -> Iterator[Case]:
@@ -165,7 +273,7 @@ def _looped_cases(subject: Subject, name: str, level: Level) -> Iterator[Case]:
     def written_out(_: Built) -> list[Expected]:
         return by_reference(subject.built("unrolled"))
 
-    yield replace(case, judge=written_out)
+    yield replace(case, judge=written_out, again=by_reference)
 
 
 def _staged_cases(subject: Subject, name: str) -> Iterator[Case]:
@@ -191,14 +299,50 @@ def _class_cases(cls: type[Op]) -> Iterator[Case]:
             subject = _subject(sample, dtype)
             if not _takes(subject):
                 continue
+            first = sample.op.label() not in {s.op.label() for s in samples[:k]}
+            yield from _among_cases(subject, dtype, k, first)
+            name = f"{dtype}-{_shapes(sample)}-{k}"
+            if _takes(replace(subject, constant=(False,) * len(subject.constant))):
+                level = Level.CORE if first and dtype in COMMON else Level.FULL
+                yield from _called_cases(sample, dtype, name, level)
+                if dtype == "float64":
+                    yield from _error_cases(sample, dtype, name, Level.CORE)
             level = Level.SMOKE if k == 0 and dtype == "float64" else Level.FULL
             if level == Level.FULL and (dtype == "float64" or (k == 0 and dtype != "float16")):
                 level = Level.CORE
-            yield _case("value", f"{dtype}-{_shapes(sample)}-{k}", level, subject)
+            yield _case("value", name, level, subject)
     first = _subject(samples[0], "float64")
     if not all(first.constant):
         yield from _layout_cases(first, "float64")
     yield from _derived_cases(samples, "float64")
+
+
+def _among_cases(subject: Subject, dtype: str, k: int, first: bool) -> Iterator[Case]:
+    """Yield an op on operands that have special numbers among them."""
+    level = Level.CORE if first and dtype in COMMON else Level.FULL
+    for group in special.AMONG:
+        draws = _with_special(subject.draws, subject.constant, group)
+        if all(np.array_equal(a, b) for a, b in zip(draws[0], subject.draws[0], strict=True)):
+            continue
+
+        def further(count: int, group: str = group) -> Iterator[Draws]:
+            for others in subject.further(count):
+                yield _with_special(others, subject.constant, group)
+
+        other = replace(subject, draws=draws, further=further)
+        signed = group == "zeros" and isinstance(subject.op.derivative, Linear)
+        judge = by_op_with_signs if signed and not subject.op.ulp else by_op
+        yield _case("value", f"{dtype}-{group}-{k}", level, other, judge)
+
+
+def _with_special(draws: Draws, constant: Sequence[bool], group: str) -> Draws:
+    return tuple(
+        tuple(
+            a if fixed else special.among(a, group)
+            for a, fixed in zip(operands, constant, strict=True)
+        )
+        for operands in draws
+    )
 
 
 def _takes(subject: Subject) -> bool:
@@ -235,7 +379,7 @@ def _loop_cases(name: str, loop: Loop) -> Iterator[Case]:
     def gradients(stacks: list[Variable]) -> list[Variable]:
         return grad(cost(stacks), list(loop.wrt), disconnected_inputs="ignore")
 
-    points = [cos(v * 3).eval({v: VALUES[v]}) for v in loop.wrt]
+    points = [cos(v * 3) for v in loop.wrt]
 
     def tangents(stacks: list[Variable]) -> list[Variable]:
         floats = [s for s in stacks if s.type.is_float]
@@ -250,7 +394,30 @@ def _loop_cases(name: str, loop: Loop) -> Iterator[Case]:
     for check, outputs in checked.items():
         level = Level.SMOKE if check == "gradient" and name in {"rnn", "until"} else Level.CORE
         build, judge = both(outputs)
-        yield Case("loop", name, check, Level.FULL if check == "second" else level, build, judge)
+        level = Level.FULL if check == "second" else level
+        yield Case("loop", name, check, level, build, judge, later=lambda b=build: again(b()))
+
+
+def again(built: Built) -> Iterator[list[Array]]:
+    """Yield other values for a graph, in longer arrays as far as it takes them."""
+    run = plain(built)
+    values = list(map(_turned, built.values))
+    for n in sorted({n for a in values for n in a.shape if n > 1}):
+        longer = [_lengthened(a, n, n + (LONGER if n > SHORT else 1)) for a in values]
+        if refusal(run, longer) is None:
+            values = longer
+    yield values
+
+
+def _turned(a: Array) -> Array:
+    """Return other values of the kind of those in ``a``."""
+    found = np.roll(a, 1)
+    return np.asarray(found * a.dtype.type(0.875)) if a.dtype.kind == "f" else found
+
+
+def _lengthened(a: Array, n: int, longer: int) -> Array:
+    """Return ``a`` with axes of extent ``n`` longer."""
+    return np.resize(a, tuple(longer if m == n else m for m in a.shape))
 
 
 def case(id: str) -> Case:
@@ -264,8 +431,13 @@ def case(id: str) -> Case:
 def cases(level: Level = Level.FULL) -> Iterator[Case]:
     """Yield all cases up to a level."""
     for case in _all():
-        if case.level <= level:
+        if case.level <= level and _asserts(case):
             yield case
+
+
+def _asserts(case: Case) -> bool:
+    """Return whether a case compares anything: not if a derivative is declared zero, or none."""
+    return case.check not in ("derivative", "second") or bool(case.build().outputs)
 
 
 def _all() -> Iterator[Case]:
@@ -276,4 +448,12 @@ def _all() -> Iterator[Case]:
     for name, loop in LOOPS.items():
         yield from _loop_cases(name, loop)
     for name, program in PROGRAMS.items():
-        yield Case("program", name, "whole", Level.SMOKE, program, by_reference)
+        yield Case(
+            "program",
+            name,
+            "whole",
+            Level.SMOKE,
+            program,
+            by_reference,
+            later=lambda p=program: again(p()),
+        )

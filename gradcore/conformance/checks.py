@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.conformance.precision import computed
-from gradcore.derive import pullback
-from gradcore.gradient import Lop, Rop
+from gradcore.derive import Direction, pullback, pushforward
 from gradcore.graph import Apply, Array, Constant, Op, TensorType, Undefined, Variable, as_variable
 from gradcore.language import LANGUAGE
 from gradcore.scan import scan
@@ -129,9 +128,7 @@ def derivative(op: Op, draws: Sequence[Sequence[Array]], constant: Sequence[bool
 def second(op: Op, draws: Sequence[Sequence[Array]], constant: Sequence[bool]) -> Built:
     """The derivative of the cotangents: forward mode over reverse mode."""
     directions = _Directions(op, draws[0], constant)
-    gradients = [g for g in directions.reverse() if g.type.is_float]
-    if not gradients:
-        return directions.built([])
+    gradients = directions.reverse()
     return directions.built(_tangents(gradients, directions.moved, directions.tangents))
 
 
@@ -165,14 +162,12 @@ class _Directions:
         return not isinstance(found, Undefined)
 
     def forward(self) -> list[Variable]:
-        """Return the tangents of the outputs."""
+        """Return the tangents of the outputs that move."""
         return _tangents(self.moving, self.moved, self.tangents)
 
     def reverse(self) -> list[Variable]:
-        """Return the cotangents of the inputs."""
-        if not self.moved or not self.moving:
-            return []
-        return Lop(self.moving, self.moved, self.cotangents, disconnected_inputs="ignore")
+        """Return the cotangents of the inputs that move an output."""
+        return _present(pullback(self.moving, self.cotangents, self.moved))
 
     def built(self, outputs: list[Variable]) -> Built:
         """Return a graph of these outputs."""
@@ -186,9 +181,12 @@ class _Directions:
 def _tangents(
     outputs: list[Variable], wrt: list[Variable], points: list[Variable]
 ) -> list[Variable]:
-    if not outputs or not wrt:
-        return []
-    return Rop(outputs, wrt, points, disconnected_outputs="ignore")
+    return _present(pushforward(outputs, wrt, points))
+
+
+def _present(directions: Sequence[Direction]) -> list[Variable]:
+    """Return the directions that are variables: to compare what is declared zero says nothing."""
+    return [d for d in directions if isinstance(d, Variable)]
 
 
 def direction(shape: tuple[int, ...], dtype: str, seed: int) -> Array:

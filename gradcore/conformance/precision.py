@@ -84,8 +84,11 @@ def expected(
         scales = values
         if node.op.accumulates and values[0].dtype.kind == "f":
             scales = [np.asarray(node.op.reference(*map(_magnitude, operands)))]
+        ulp = node.op.ulp
+        if node.op.compounds:
+            ulp = max(ulp, *(n for a in operands for n in a.shape), 0)
         return [
-            Expected(v, _units(scale, output.dtype) * node.op.ulp, signed_zeros)
+            Expected(v, _units(scale, output.dtype) * ulp, signed_zeros)
             for v, scale, output in zip(values, scales, node.outputs, strict=True)
         ]
 
@@ -124,6 +127,6 @@ def _units(value: Array, dtype: str) -> Array:
     if value.dtype.kind != "f" or not dtype.startswith("float"):
         return np.zeros(value.shape)
     limits = np.finfo(dtype)
-    known = np.where(np.isfinite(value), np.abs(value), 0)
+    known = np.where(np.isnan(value), 0, np.abs(value))
     near = np.minimum(known, limits.max).astype(dtype)
     return np.asarray(np.spacing(np.minimum(near, np.nextafter(limits.max, 0))), value.dtype)

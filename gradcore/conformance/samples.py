@@ -67,6 +67,20 @@ def draw(arg: Arg, rng: np.random.Generator, dtype: str = "float64") -> Array:
     return np.asarray(rng.uniform(arg.low, arg.high, arg.shape)).astype(kind)
 
 
+def drawn(sample: Sample, dtype: str = "float64", seed: int = 1234) -> tuple[Array, ...]:
+    """Return operands for a sample."""
+    (first,) = several(sample, dtype, 1, seed)
+    return first
+
+
+def several(
+    sample: Sample, dtype: str = "float64", count: int = 3, seed: int = 1234
+) -> tuple[tuple[Array, ...], ...]:
+    """Return operands for a sample, ``count`` times."""
+    rng = np.random.default_rng(seed)
+    return tuple(tuple(draw(arg, rng, dtype) for arg in sample.operands) for _ in range(count))
+
+
 def operands(
     sample: Sample, rng: np.random.Generator, dtype: str = "float64", static: bool = False
 ) -> tuple[list[Variable], list[Array]]:

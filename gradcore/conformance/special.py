@@ -16,6 +16,10 @@ GROUPS = ("special", "zeros", "subnormal")
 """The groups of special values, each a case of its own."""
 
 
+AMONG = ("nan", "infinite", "zeros", "subnormal", "extreme")
+"""The groups of special numbers that stand among others, for ops that are not elementwise."""
+
+
 TIES = (scalars.maximum, scalars.minimum, scalars.clip)
 """Rows that choose among their operands: which of 0 and -0 is larger is not for them to say."""
 
@@ -45,6 +49,26 @@ def operands(op: Elementwise, dtypes: Sequence[str], group: str) -> list[Array]:
     columns = [_column(op, k, dtype, group) for k, dtype in enumerate(dtypes)]
     rows = [row for row in itertools.product(*columns) if _defined(op, row, dtypes)]
     return [np.array([row[k] for row in rows], dtype) for k, dtype in enumerate(dtypes)]
+
+
+def among(a: Array, group: str) -> Array:
+    """Return ``a`` with the numbers of a group among its own, or as it is: the group has none."""
+    found = np.array(a)
+    flat = found.reshape(-1)
+    if not flat.size:
+        return found
+    if a.dtype.kind == "f":
+        limits = np.finfo(a.dtype)
+        if group == "zeros":
+            flat[:] = np.resize([0.0, -0.0, 1.0, -1.0, -0.0, 0.0, 1.0], flat.size)
+        if group == "subnormal":
+            flat[::2] = limits.smallest_subnormal * 5
+        if group in ("nan", "infinite"):
+            flat[flat.size // 2] = np.nan if group == "nan" else np.inf
+    elif a.dtype.kind in "iu" and group == "extreme":
+        limits = np.iinfo(a.dtype)
+        flat[:] = np.resize(np.array([limits.max, limits.min, 1, 0, 1], a.dtype), flat.size)
+    return found
 
 
 def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[float] | list[int]:

@@ -164,6 +164,9 @@ class Op:
     Its error is then measured in units of the sum of their magnitudes.
     """
 
+    compounds: bool = False
+    """Whether it multiplies products on: a unit in the last place for each factor is then allowed."""
+
     @property
     def graphs(self) -> tuple[FunctionGraph, ...]:
         """The graphs that the op runs itself, such as the body of a scan."""

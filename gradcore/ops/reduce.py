@@ -199,6 +199,11 @@ class Reduce(Op):
         """Sums do."""
         return self.kind == "sum"
 
+    @property
+    def compounds(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """Products do."""
+        return self.kind == "prod"
+
     def label(self) -> str:
         """Return the kind."""
         return self.kind
@@ -329,6 +334,11 @@ class Cumulative(Op):
         """Sums do."""
         return self.kind == "sum"
 
+    @property
+    def compounds(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """Products do."""
+        return self.kind == "prod"
+
     def label(self) -> str:
         """Return cumsum or cumprod."""
         return f"cum{self.kind}"
@@ -369,7 +379,7 @@ class Recurrence(Op):
 
     axis: int
     ulp = 16
-    accumulates = True
+    accumulates = compounds = True
     derivative = Reverse(
         (
             lambda op, ct, a, b, y: _back(op, ct, a) * shifted(y, op.axis, 0),
@@ -380,7 +390,8 @@ class Recurrence(Op):
     @classmethod
     def samples(cls) -> Sequence[Sample]:
         """Return samples."""
-        return [Sample(cls(axis), (Arg((3, 4)), Arg((3, 4)))) for axis in (0, 1)]
+        factors = Arg((3, 4), low=-1.5, high=1.5)  # larger ones make a long recurrence overflow
+        return [Sample(cls(axis), (factors, Arg((3, 4)))) for axis in (0, 1)]
 
     def dtype(self, *dtypes: str) -> str:
         """Return the dtype that holds both."""

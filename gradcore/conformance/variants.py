@@ -1,0 +1,182 @@
+"""Samples with other extents and values: what a compiled function must take, or refuse, next.
+
+A *site* is a place where an integer of a sample may be another: an extent of an operand, or the
+operand itself, if it is an integer, a truth value or a vector of indices.  Which sites go together
+(the inner extents of a product) is told by nobody: the reference is asked what it accepts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcore.conformance.samples import drawn
+from gradcore.graph import Apply, Array
+from gradcore.graph.op import Arg, Sample
+
+LENGTHS = (33, 65, 1025, 100_003)
+"""Extents past the width of a vector, a warp, a block and a tile; no multiple of any."""
+
+LARGEST = 1_100_000
+"""How many elements the operands of a call may have together."""
+
+FAR = 100
+"""Out of the bounds of every sample."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The extent of an operand at an axis, or (None) the value of an integer operand."""
+
+    operand: int
+    axis: int | None
+
+    def of(self, sample: Sample) -> int:
+        """Return the integer that is there."""
+        arg = sample.operands[self.operand]
+        return int(arg.value) if self.axis is None else arg.shape[self.axis]
+
+
+def extents(sample: Sample) -> list[Site]:
+    """Return the sites of the extents that a type does not know: those that are not 1."""
+    return [
+        Site(i, axis)
+        for i, arg in enumerate(sample.operands)
+        for axis, n in enumerate(arg.shape if arg.value is None else ())
+        if n != 1
+    ]
+
+
+def integers(sample: Sample) -> list[Site]:
+    """Return the sites of the operands that are integers."""
+    return [
+        Site(i, None)
+        for i, arg in enumerate(sample.operands)
+        if arg.value is not None and np.asarray(arg.value).dtype.kind == "i" and not _ndim(arg)
+    ]
+
+
+def _ndim(arg: Arg) -> int:
+    return np.ndim(arg.value)
+
+
+def changed(sample: Sample, sites: Sequence[Site], n: int) -> Sample:
+    """Return a sample with ``n`` at all of these sites."""
+    operands = list(sample.operands)
+    for site in sites:
+        arg = operands[site.operand]
+        if site.axis is None:
+            operands[site.operand] = replace(arg, value=np.asarray(n))
+        else:
+            shape = (*arg.shape[: site.axis], n, *arg.shape[site.axis + 1 :])
+            operands[site.operand] = replace(arg, shape=shape)
+    return Sample(sample.op, tuple(operands))
+
+
+class Reference:
+    """What the reference makes of variants of a sample, for a node that knows their extents not.
+
+    dtype : what "float" means.
+    """
+
+    def __init__(self, node: Apply, dtype: str) -> None:
+        self._kernel = node.op.kernel(node)
+        self._dtype = dtype
+
+    def refusal(self, sample: Sample) -> Exception | None:
+        """Return what the reference raises for a sample, or None."""
+        return refusal(self._kernel, drawn(sample, self._dtype))
+
+    def accepts(self, sample: Sample) -> bool:
+        """Return whether the reference takes a sample."""
+        return self.refusal(sample) is None
+
+
+def refusal(run: Callable[..., object], arrays: Sequence[Array]) -> Exception | None:
+    """Return what a function raises for these arrays, or None."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run(*arrays)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+        return error
+    return None
+
+
+# accepted ---------------------------------------------------------------------------------------
+def linked(sample: Sample, sites: Sequence[Site], reference: Reference) -> list[tuple[Site, ...]]:
+    """Return which of ``sites`` may change: each alone, or else with all that are equal to it."""
+    found: dict[tuple[Site, ...], None] = {}
+    for site in sites:
+        n = site.of(sample)
+        alike = tuple(other for other in sites if other.of(sample) == n)
+        for group in ((site,), alike):
+            if reference.accepts(changed(sample, group, n + 2)):
+                found[group] = None
+                break
+    return list(found)
+
+
+def grown(sample: Sample, reference: Reference, by: int = 2) -> Sample:
+    """Return a sample with every extent longer that may be, all of them together."""
+    for group in linked(sample, extents(sample), reference):
+        longer = changed(sample, group, group[0].of(sample) + by)
+        if reference.accepts(longer):
+            sample = longer
+    return sample
+
+
+def long(
+    sample: Sample, reference: Reference, lengths: Sequence[int] = LENGTHS
+) -> Iterator[Sample]:
+    """Yield samples with one extent long, or those that go together."""
+    for group in linked(sample, [*extents(sample), *integers(sample)], reference):
+        for n in lengths:
+            longer = changed(sample, group, n)
+            size = sum(int(np.prod(arg.shape)) for arg in longer.operands)
+            if size <= LARGEST and reference.accepts(longer):
+                yield longer
+
+
+def short(sample: Sample, reference: Reference) -> Iterator[Sample]:
+    """Yield samples with an extent (or those that go together) of 1 and of 0."""
+    for group in linked(sample, extents(sample), reference):
+        for n in (1, 0):
+            shorter = changed(sample, group, n)
+            if group[0].of(sample) != n and reference.accepts(shorter):
+                yield shorter
+
+
+# refused ----------------------------------------------------------------------------------------
+def other_extents(sample: Sample) -> Iterator[Sample]:
+    """Yield samples in which one extent is another: longer, 1 or 0."""
+    for site in extents(sample):
+        n = site.of(sample)
+        for other in (n + 1, 1, 0):
+            if other != n:
+                yield changed(sample, [site], other)
+
+
+def other_values(sample: Sample) -> Iterator[Sample]:
+    """Yield samples in which an operand that has a value has another."""
+    for i, arg in enumerate(sample.operands):
+        if arg.value is None:
+            continue
+        for value in _other(np.asarray(arg.value)):
+            operands = list(sample.operands)
+            operands[i] = replace(arg, value=value)
+            yield Sample(sample.op, tuple(operands))
+
+
+def _other(value: Array) -> Iterator[Array]:
+    if value.dtype.kind == "b":
+        yield ~value
+    for n in (FAR, -FAR, -2, 0) if value.dtype.kind == "i" else ():
+        out = value.copy()
+        out[(0,) * out.ndim] = n
+        yield out
+    if value.ndim and value.shape[0] > 1:
+        yield value[:-1]
