@@ -30,9 +30,22 @@ def test_every_op_has_cases_of_every_kind():
     }
     assert labels <= found["value"] and labels <= found["fused"]
     moving = {"exp", "mul", "sum", "dot", "subtensor", "scan", "switch", "ifelse", "cumprod"}
-    assert moving <= found["derivative"] & found["second"]
+    assert moving <= found["derivative"]
+    assert {"exp", "mul", "dot", "scan", "cumprod"} <= found["second"]
+    assert {"sum", "dot", "sort", "argmax", "cumprod", "scan", "exp"} <= found["called"]
+    assert {"sum", "dot", "sort", "argmax", "cumprod", "scan", "exp"} <= found["long"]
+    refusing = {"add", "dot", "matmul", "join", "subtensor", "inc_subtensor", "reshape", "alloc"}
+    assert refusing | {"assert", "specify_shape", "scan", "max", "repeat"} <= found["error"]
     assert {"exp", "sum", "dot", "sort"} <= found["scanned"]
     assert len(found["loop"]) > 30 and len(found["program"]) > 12
+
+
+def test_what_is_zero_by_declaration_is_no_case():
+    """The derivative of a flat op, the second one of a linear op."""
+    found = {(c.check, c.op) for c in cases(Level.FULL)}
+    flat = {"floor", "argmax", "eq", "shape", "zero_grad"}
+    assert not {("derivative", op) for op in flat} & found
+    assert not {("second", op) for op in flat | {"sum", "subtensor", "reshape", "max"}} & found
 
 
 def test_names_of_cases_are_names():
@@ -183,6 +196,26 @@ def test_a_known_failure_that_passes_is_a_failure(liar, pytester):
     result = run(pytester, "-k", "value-cos-float64-3-")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*XPASS(strict)*it is none here*"])
+
+
+@pytest.mark.parametrize(
+    ("op", "check", "name"),
+    [("expp", "value", "*"), ("exp", "values", "*"), ("exp", "value", "float80-*")],
+)
+def test_a_known_failure_that_matches_no_case_is_an_error(pytester, op, check, name):
+    known = plugins.KnownFailure(op, check, "nobody knows", name)
+    hooks = {
+        "gradcore_backends": lambda: [Liar()],
+        "gradcore_known_failures": lambda backend: [known] if backend == "liar" else [],
+    }
+    named = {name: staticmethod(plugins.hookimpl(hook)) for name, hook in hooks.items()}
+    plugins.register(type("Plugin", (), named), "liars")
+    try:
+        result = run(pytester, "-k", "value-cos-float64-3-")
+    finally:
+        plugins.unregister("liars")
+    result.stdout.fnmatch_lines([f"*liar declares known failures that match no case: *{op}*"])
+    assert result.ret != 0
 
 
 def test_what_is_missing_is_skipped_with_its_sentence(liar, pytester, tmp_path):

@@ -118,9 +118,10 @@ def _called_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterat
     def longest() -> Iterator[Sample]:
         yield from long(sample, reference, (LENGTHS[1], LENGTHS[3]))
 
-    if sample.operands:
-        yield _varying("called", name, level, subject, dtype, varied)
-    if sample.operands and dtype in USUAL:
+    if not sample.operands or not reference.accepts(sample):
+        return  # some of them must be constants
+    yield _varying("called", name, level, subject, dtype, varied)
+    if dtype in USUAL:
         late = Level.FULL if sample.op.graphs else level
         yield _varying("long", name, late, subject, dtype, longest)
 
@@ -131,7 +132,7 @@ def _error_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterato
     reference = _reference(subject, dtype)
     for kind, others in (("extents", other_extents), ("values", other_values)):
         refused = [other for other in others(sample) if not reference.accepts(other)]
-        if refused:
+        if refused and reference.accepts(sample):
             yield _varying("error", f"{name}-{kind}", level, subject, dtype, refused.copy)
 
 
@@ -149,9 +150,7 @@ def _varying(
         for k, sample in enumerate(samples()):
             yield several(sample, dtype, count, seed=k)
 
-    return replace(
-        _case("value", name, level, replace(subject, further=further)), check=check
-    )
+    return replace(_case("value", name, level, replace(subject, further=further)), check=check)
 
 
 # rows -------------------------------------------------------------------------------------------

@@ -14,8 +14,11 @@ from gradcore.mode import Mode
 from gradcore.ops.elementwise import Elementwise
 
 
-def program(case: Case, mode: Mode) -> str:
-    """Return a program that shows what ``mode`` makes of a case, and what it should be."""
+def program(case: Case, mode: Mode, call: int = 0) -> str:
+    """Return a program that shows what ``mode`` makes of a case, and what it should be.
+
+    call : which call of the function fails; before it come the others.
+    """
     options = "".join(f", {name}={value!r}" for name, value in mode.options)
     chosen = f"gradcore.Mode({mode.backend!r}, {case.optimizer!r}{options})"
     return "\n".join(
@@ -24,16 +27,28 @@ def program(case: Case, mode: Mode) -> str:
             "from numpy import array, inf, nan",
             "from gradcore.conformance import cases, checks, layouts, programs",
             "",
-            *_graph(case),
+            *(_calls(case, call) if call else [*_graph(case), "calls = [built.values]"]),
             "",
             f"for mode in ({chosen}, gradcore.Mode('numpy', False)):",
             "    f = gradcore.function(",
             "        built.inputs, built.outputs, mode, on_unused_input='ignore'",
             "    )",
-            "    print(mode.backend, f(*built.values))",
+            "    for values in calls:",
+            "        try:",
+            "            print(mode.backend, f(*values))",
+            "        except Exception as error:",
+            "            print(mode.backend, [error])",
             "",
         )
     )
+
+
+def _calls(case: Case, call: int) -> list[str]:
+    return [
+        f"case = cases.case({case.id!r})",
+        "built = case.build()",
+        f"calls = [built.values, *case.later()][:{call + 1}]",
+    ]
 
 
 def _graph(case: Case) -> list[str]:
@@ -41,7 +56,9 @@ def _graph(case: Case) -> list[str]:
         return [f"built = programs.{case.op}()"]
     if case.subject is None:
         return [f"built = cases.case({case.id!r}).build()"]
-    check = "fused" if case.check == "staged" else case.check
+    check = {"staged": "fused", "called": "value", "long": "value", "error": "value"}.get(
+        case.check, case.check
+    )
     return [
         f"op = {op_source(case.subject.op)}",
         "draws = [",

@@ -40,10 +40,26 @@ def _version(mode: Mode) -> str:
 def known_failure(case: Case, backend: str | None) -> KnownFailure | None:
     """Return what a backend says about failing a case, if it does."""
     for known in registry().known_failures.get(backend or "", ()):
-        parts = ((case.op, known.op), (case.check, known.check), (case.name, known.case))
-        if all(fnmatchcase(text, pattern) for text, pattern in parts):
+        if _matches(known, case.op, case.check, case.name):
             return known
     return None
+
+
+def unmatched(backend: str | None) -> list[KnownFailure]:
+    """Return what a backend says about failing that matches no case at any level."""
+    known = registry().known_failures.get(backend or "", ())
+    every = _names() if known else []
+    return [k for k in known if not any(_matches(k, *names) for names in every)]
+
+
+@functools.cache
+def _names() -> list[tuple[str, str, str]]:
+    return [(c.op, c.check, c.name) for c in cases(Level.FULL)]
+
+
+def _matches(known: KnownFailure, op: str, check: str, name: str) -> bool:
+    parts = ((op, known.op), (check, known.check), (name, known.case))
+    return all(fnmatchcase(text, pattern) for text, pattern in parts)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -58,6 +74,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             backend = mode.resolved_backend()
         except GradcoreError as error:
             raise pytest.UsageError(error.what) from None
+        if idle := unmatched(backend.name):
+            told = "; ".join(map(str, idle))
+            raise pytest.UsageError(
+                f"{backend.name} declares known failures that match no case: {told}"
+            )
         for case in cases(level):
             known = known_failure(case, backend.name)
             marks = [pytest.mark.xfail(reason=known.reason, strict=True)] if known else []
@@ -65,15 +86,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("case", "mode"), found)
 
 
-def test_case(case: Case, mode: Mode, record_property: Callable[[str, object], None]) -> None:
-    """A backend does what the reference does."""
+def test_case(
+    case: Case,
+    mode: Mode,
+    record_property: Callable[[str, object], None],
+    pytestconfig: pytest.Config,
+) -> None:
+    """A backend does what the reference does; at level full, for several threads at once."""
     parts = {"check": case.check, "op": case.op, "id": case.id, "backend": mode.backend}
     parts["version"] = _version(mode)
     record_property(PROPERTY, parts)
     try:
-        case.run(mode)
+        case.run(mode, threads=pytestconfig.getoption("--level") == "full")
     except Unsupported as error:
         pytest.skip(str(error))
     except Mismatch as error:
-        error.add_note(f"a program that shows it:\n\n{program(case, mode)}")
+        error.add_note(f"a program that shows it:\n\n{program(case, mode, error.call)}")
         raise

@@ -174,7 +174,7 @@ def other_values(sample: Sample) -> Iterator[Sample]:
 def _other(value: Array) -> Iterator[Array]:
     if value.dtype.kind == "b":
         yield ~value
-    for n in (FAR, -FAR, -2, 0) if value.dtype.kind == "i" else ():
+    for n in (FAR, -FAR, -2, -1, 0) if value.dtype.kind == "i" else ():
         out = value.copy()
         out[(0,) * out.ndim] = n
         yield out

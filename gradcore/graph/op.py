@@ -165,7 +165,7 @@ class Op:
     """
 
     compounds: bool = False
-    """Whether it multiplies products on: a unit in the last place for each factor is then allowed."""
+    """Whether it multiplies products on: then each factor may add a unit in the last place."""
 
     @property
     def graphs(self) -> tuple[FunctionGraph, ...]:

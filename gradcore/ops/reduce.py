@@ -34,6 +34,9 @@ from gradcore.language import LANGUAGE
 
 Axes: TypeAlias = tuple[int, ...]
 
+FACTOR = 2.7
+"""Products of numbers up to e on either side of 0 neither grow nor vanish on the average."""
+
 
 def normalized_axes(axis: int | Axes | list[int] | None, ndim: int) -> Axes:
     """Return ``axis`` as a sorted tuple of axes counted from the front (all, for None).
@@ -171,10 +174,10 @@ class Reduce(Op):
     @classmethod
     def samples(cls) -> Sequence[Sample]:
         """Return samples."""
-        x = Arg((2, 3, 2))
+        x, factors = Arg((2, 3, 2)), Arg((2, 3, 2), low=-FACTOR, high=FACTOR)
         numbers = [
-            Sample(cls(kind, axes), (x,))
-            for kind in ("sum", "prod", "max", "min")
+            Sample(cls(kind, axes), (operand,))
+            for kind, operand in (("sum", x), ("prod", factors), ("max", x), ("min", x))
             for axes in ((0,), (1,), (0, 2), (0, 1, 2))
         ]
         numbers += [
@@ -320,9 +323,8 @@ class Cumulative(Op):
     @classmethod
     def samples(cls) -> Sequence[Sample]:
         """Return samples."""
-        return [
-            Sample(cls(kind, axis), (Arg((3, 4)),)) for kind in ("sum", "prod") for axis in (0, 1)
-        ]
+        x = Arg((3, 4), low=-FACTOR, high=FACTOR)
+        return [Sample(cls(kind, axis), (x,)) for kind in ("sum", "prod") for axis in (0, 1)]
 
     @property
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
@@ -418,9 +420,7 @@ class Recurrence(Op):
 
     def reference(self, *arrays: Any) -> Any:
         """Return y, a step at a time."""
-        if arrays[0].shape != arrays[1].shape:
-            given = " and ".join(str(a.shape) for a in arrays)
-            raise ShapeError(f"{self}: the shapes {given} must be equal")
+        self.compare(*(a.shape for a in arrays))
         a, b = (np.moveaxis(array, self.axis, 0) for array in arrays)
         y = np.empty(b.shape, np.result_type(a, b))
         state = np.zeros(b.shape[1:], y.dtype)
@@ -428,3 +428,8 @@ class Recurrence(Op):
             state = a[k] * state + b[k]
             y[k] = state
         return np.moveaxis(y, 0, self.axis)
+
+    def compare(self, a: Sequence[int], b: Sequence[int]) -> None:
+        """Raise ShapeError if the shapes of the operands differ."""
+        if tuple(a) != tuple(b):
+            raise ShapeError(f"{self}: the shapes {tuple(a)} and {tuple(b)} must be equal")

@@ -320,7 +320,7 @@ erf = elementwise("erf", Special("erf"), "the error function",
     code="@erf({0})")
 
 erfc = elementwise("erfc", Special("erfc"), "1 - erf(x), exact for large x",
-    lambda t, x, z: -t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)), ulp=16,  # SciPy's own is off by 11
+    lambda t, x, z: -t * (2 / math.sqrt(math.pi)) * exp(-sqr(x)), ulp=16,  # SciPy's is off by 11
     code="@erfc({0})")
 
 erfinv = elementwise("erfinv", Special("erfinv"), "the inverse of the error function",

@@ -264,6 +264,7 @@ def _recurrence(node: Apply) -> Kernel:
         return new, new
 
     def run(*arrays: Any) -> Any:
+        op.compare(*(x.shape for x in arrays))
         a, b = (jnp.moveaxis(strong(x, dtype), op.axis, 0) for x in arrays)
         _, y = lax.scan(step, jnp.zeros(b.shape[1:], b.dtype), (a, b))
         return jnp.moveaxis(y, 0, op.axis)
@@ -302,10 +303,11 @@ def _dimshuffle(node: Apply) -> Kernel:
 
 def _reshape(node: Apply) -> Kernel:
     op = node.op
+    checked = op.kernel(node)
 
     def run(x: Any, *extents: Any) -> Any:
         known = (concrete(n, op) for n in extents)
-        return jnp.reshape(x, op.reference(hollow(x), *known).shape)
+        return jnp.reshape(x, checked(hollow(x), *known).shape)
 
     return run
 
@@ -350,7 +352,8 @@ def _repeat(node: Apply) -> Kernel:
     op = _op(node, Repeat)
 
     def run(x: Any, counts: Any) -> Any:
-        source: Array = np.repeat(np.arange(int(x.shape[op.axis])), concrete(counts, op))
+        places = np.arange(int(x.shape[op.axis]))
+        source: Array = Repeat(0).reference(places, concrete(counts, op))
         numpy = np if is_known(x) and source.size <= KNOWN_SIZE else jnp
         return numpy.take(x, source, axis=op.axis)
 

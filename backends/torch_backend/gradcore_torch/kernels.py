@@ -188,10 +188,11 @@ def _fits(size: int, shape: Sequence[int]) -> bool:
 
 def _make_reshape(node: Apply) -> Function:
     shape_of = _shape_reader(node.inputs[1:])
+    given = [k for k, n in enumerate(node.inputs[1:]) if Extent(n).known is None]
 
     def reshaped(x: Any, *extents: Any) -> Any:
         shape = shape_of(extents)
-        if not _fits(x.numel(), shape):
+        if any(shape[k] < 0 for k in given) or not _fits(x.numel(), shape):
             raise ShapeError(f"cannot reshape shape {tuple(x.shape)} to {shape}")
         return x.reshape(shape)
 
@@ -249,8 +250,8 @@ def _make_repeat(node: Apply) -> Function:
     assert isinstance(op, Repeat)
 
     def repeated(x: Any, counts: Any) -> Any:
-        if len(counts) not in (1, x.shape[op.axis]):
-            raise ValueError(f"cannot repeat {x.shape[op.axis]} elements by {len(counts)} counts")
+        if len(counts) != x.shape[op.axis]:
+            raise ShapeError(f"cannot repeat {x.shape[op.axis]} elements by {len(counts)} counts")
         if bool((counts < 0).any()):
             raise ValueError("counts may not be negative")
         return torch.repeat_interleave(x, counts.long(), dim=op.axis)

@@ -126,6 +126,7 @@ def make_recurrence(node: Apply) -> Callable[..., Any]:
     dtype = DTYPES[node.out.dtype]
 
     def run(a: Any, b: Any) -> Any:
+        op.compare(a.shape, b.shape)
         state = torch.zeros_like(b.select(op.axis, 0), dtype=dtype) if b.shape[op.axis] else b
         parts: list[Any] = []
         for factor, term in zip(a.unbind(op.axis), b.unbind(op.axis), strict=True):
