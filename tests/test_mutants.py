@@ -1,257 +1,91 @@
-"""Backends that lie: the conformance suite must catch every one of them."""
+"""Backends that lie: the conformance suite must catch every one of them.
+
+The table of `docs/conformance.md` is what these tests find; ``python tests/test_mutants.py`` writes
+it.
+"""
 
 import re
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from mutants import Mutant
 
-import gradcore_numpy
 from gradcore import Mode, plugins
 from gradcore.conformance.case import Level, Mismatch
 from gradcore.conformance.cases import cases
-from gradcore.execute import straight_line
-from gradcore.ops.elementwise import Elementwise, Trait
-from gradcore.ops.index import IncSubtensor
-from gradcore.ops.reduce import Reduce
-from gradcore.ops.scan import Scan
 
-CASES = [c for c in cases(Level.CORE) if c.check == "value" or c.level == Level.SMOKE]
+CASES = sorted(cases(Level.CORE), key=lambda c: c.level)
+PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
+MUTANTS = {
+    " ".join(re.findall("[A-Z0-9][a-z0-9]*", cls.__name__)).lower(): cls
+    for cls in Mutant.__subclasses__()
+}
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # a liar may also warn
 
 
-class Mutant(gradcore_numpy.NumpyBackend):
-    """A backend that is the reference but for one lie."""
-
-    name = "mutant"
-
-    def kernel(self, node):
-        return node.op.kernel(node)
-
-    def compile(self, graph, profile=None, fallback=()):
-        run = straight_line(graph, self.kernel)
-
-        def execute(*values):
-            with np.errstate(all="ignore"):
-                return self.finish(run(*values), values)
-
-        return execute
-
-    def finish(self, outputs, values):
-        return gradcore_numpy.owned(outputs, values)
+def registered(cls):
+    """Register a backend as a plugin."""
+    hook = staticmethod(plugins.hookimpl(lambda: [cls()]))
+    plugins.register(type("plugin", (), {"gradcore_backends": hook}), "mutants")
 
 
-class SwapsOperands(Mutant):
-    """computes y - x for x - y, and so on"""
-
-    def kernel(self, node):
-        found = super().kernel(node)
-        if isinstance(node.op, Elementwise) and node.op.operands == 2:
-            if Trait.COMMUTATIVE not in node.op.traits and node.op.name != "fill":
-                return lambda x, y: found(y, x)
-        return found
-
-
-class IgnoresStrides(Mutant):
-    """reads the memory of an argument as if it were in C order"""
-
-    def compile(self, graph, profile=None, fallback=()):
-        run = super().compile(graph)
-
-        def flat(a):
-            found = np.array(a, order="C")
-            if a.size and a.strides != found.strides and min(a.strides) > 0:
-                step = np.lib.stride_tricks.as_strided(a, (a.size,), (a.itemsize,))
-                found = step.reshape(a.shape).copy()
-            elif a.size and min(a.strides, default=1) < 0:
-                found = found[..., ::-1]
-            return found
-
-        return lambda *values: run(*map(flat, values))
-
-
-class WritesToInputs(Mutant):
-    """uses the memory of an argument for its result"""
-
-    def compile(self, graph, profile=None, fallback=()):
-        run = super().compile(graph)
-
-        def execute(*values):
-            outputs = run(*values)
-            for value in values:
-                for output in outputs:
-                    same = value.shape == output.shape and value.dtype == output.dtype
-                    if same and value.flags.writeable:
-                        value[...] = output
-            return outputs
-
-        return execute
-
-
-class AliasesAnOutput(Mutant):
-    """hands out the memory of an argument, where the result is the argument"""
-
-    def finish(self, outputs, values):
-        return [np.asarray(output) for output in outputs]
-
-
-class AddsUlps(Mutant):
-    """is off by 20 units in the last place, in exp"""
-
-    def kernel(self, node):
-        found = super().kernel(node)
-        if isinstance(node.op, Elementwise) and node.op.name == "exp":
-            return lambda x: found(x) * (1 + 20 * np.finfo(node.out.dtype).eps)
-        return found
-
-
-class LosesNans(Mutant):
-    """takes the number where one operand of maximum is NaN"""
-
-    def kernel(self, node):
-        if isinstance(node.op, Elementwise) and node.op.name == "maximum":
-            return np.fmax
-        return super().kernel(node)
-
-
-class DropsTheLastStep(Mutant):
-    """stops a loop a step early, and repeats the last result"""
-
-    def kernel(self, node):
-        found = super().kernel(node)
-        if not isinstance(node.op, Scan):
-            return found
-
-        def early(steps, *arrays):
-            if steps < 2 or node.op.until:
-                return found(steps, *arrays)
-            results = found(np.asarray(steps - 1), *arrays)
-            several = isinstance(results, tuple)
-            parts = list(results if several else (results,))
-            for k in range(node.op.states, len(parts)):
-                parts[k] = np.concatenate([parts[k], parts[k][-1:]])
-            return tuple(parts) if several else parts[0]
-
-        return early
-
-
-class ForgetsTheDtype(Mutant):
-    """returns float64 for float32"""
-
-    def finish(self, outputs, values):
-        wide = [np.asarray(o) for o in super().finish(outputs, values)]
-        return [o.astype("float64") if o.dtype == "float32" else o for o in wide]
-
-
-class FlushesSubnormals(Mutant):
-    """takes numbers too small to be normal for zero"""
-
-    def finish(self, outputs, values):
-        found = super().finish(outputs, values)
-        for a in found:
-            if a.dtype.kind == "f":
-                a[np.abs(a) < np.finfo(a.dtype).tiny] = 0
-        return found
-
-
-class LosesTheSignOfZero(Mutant):
-    """makes -0 a 0"""
-
-    def finish(self, outputs, values):
-        found = super().finish(outputs, values)
-        return [np.asarray(a + a.dtype.type(0)) if a.dtype.kind == "f" else a for a in found]
-
-
-class TruncatesDivision(Mutant):
-    """rounds the quotient of integers towards zero, as C does"""
-
-    def kernel(self, node):
-        if isinstance(node.op, Elementwise) and node.op.name == "int_div":
-            dtype = node.out.dtype
-            return lambda x, y: np.trunc(x / np.where(y == 0, np.inf, y)).astype(dtype)
-        return super().kernel(node)
-
-
-class WritesTwiceOnce(Mutant):
-    """adds once where an index occurs twice"""
-
-    def kernel(self, node):
-        found = super().kernel(node)
-        if isinstance(node.op, IncSubtensor) and not node.op.overwrite:
-            from gradcore.ops.index import filled
-
-            def once(x, y, *indices):
-                out = np.array(x)
-                out[filled(node.op.pattern, indices)] += y
-                return out
-
-            return once
-        return found
-
-
-class ReducesOneAxis(Mutant):
-    """sums over the first axis where several are asked for"""
-
-    def kernel(self, node):
-        if isinstance(node.op, Reduce) and node.op.kind == "sum" and len(node.op.axes) > 1:
-            return lambda x: np.broadcast_to(x.sum(node.op.axes[0]).sum(), node.out.ndim * (1,))
-        return super().kernel(node)
-
-
-class MisreadsCasts(Mutant):
-    """rounds a float to the nearest integer where it is cast"""
-
-    def kernel(self, node):
-        if isinstance(node.op, Elementwise) and node.op.name == "cast_int64":
-            return lambda x: np.rint(x).astype("int64")
-        return super().kernel(node)
-
-
-MUTANTS = {
-    " ".join(re.findall("[A-Z][a-z]*", cls.__name__)).lower(): cls
-    for cls in Mutant.__subclasses__()
-}
-
-
-@pytest.fixture(params=MUTANTS)
-def caught(request):
-    """Return a mutant's name, and by which checks it is caught: a check or a kind of value."""
-    cls = MUTANTS[request.param]
-    module = type(
-        "plugin", (), {"gradcore_backends": staticmethod(plugins.hookimpl(lambda: [cls()]))}
-    )
-    plugins.register(module, "mutants")
-    found = {}
+def caught(cls):
+    """Return the checks that catch a mutant, and the level of the first case that does."""
+    checks, levels = set(), set()
+    registered(cls)
     try:
         for case in CASES:
+            if case.op not in cls.ops or case.check in checks:
+                continue
             try:
-                case.run(Mode("mutant"))
+                case.run(Mode("mutant"), threads=cls.threads)
             except Mismatch:
-                found.setdefault(case.check, []).append(case)
+                checks.add(case.check)
+                levels.add(Level.FULL if cls.threads else case.level)
     finally:
         plugins.unregister("mutants")
-    return request.param, found
+    return checks, min(levels, default=None)
 
 
-def test_every_mutant_is_caught(caught):
-    name, found = caught
-    assert found, f"{name}: nothing caught it"
-    page = (Path(__file__).parents[1] / "docs/conformance.md").read_text()
-    row = f"| {name} | {MUTANTS[name].__doc__} | {', '.join(sorted(found))} |"
-    assert row in page, row
+def line(name):
+    """Return the line of a mutant in the table."""
+    cls = MUTANTS[name]
+    checks, level = caught(cls)
+    assert checks, f"{name}: nothing caught it"
+    return f"| {name} | {cls.__doc__} | {', '.join(sorted(checks))} | {level.name.lower()} |"
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_every_mutant_is_caught(name):
+    assert line(name) in PAGE.read_text()
+
+
+def test_the_table_lists_no_others():
+    (table,) = re.findall(r"<!-- mutants -->(.*?)<!-- end -->", PAGE.read_text(), re.DOTALL)
+    assert re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE)[1:] == sorted(MUTANTS)
 
 
 def test_the_reference_is_no_mutant():
-    plugins.register(
-        type(
-            "plugin", (), {"gradcore_backends": staticmethod(plugins.hookimpl(lambda: [Mutant()]))}
-        ),
-        "mutants",
-    )
+    registered(Mutant)
     try:
         for case in CASES:
             if case.level == Level.SMOKE:
                 case.run(Mode("mutant"))
     finally:
         plugins.unregister("mutants")
+
+
+def write():
+    """Write the table into the page."""
+    head = "| mutant | the lie | caught by | from level |\n|---|---|---|---|"
+    table = "\n".join(["<!-- mutants -->", head, *map(line, sorted(MUTANTS)), "<!-- end -->"])
+    text = PAGE.read_text()
+    found = re.sub(r"<!-- mutants -->.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL)
+    PAGE.write_text(found)
+    sys.stdout.write(table + "\n")
+
+
+if __name__ == "__main__":
+    write()

@@ -79,7 +79,8 @@ def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[float] | li
     if dtype == "bool":
         return [0, 1]
     if op in (scalars.left_shift, scalars.right_shift) and k == 1:
-        return [0, 1, 7]  # beyond the width, processors differ
+        bits = np.iinfo(dtype).bits
+        return [0, 1, bits - 1, bits, bits + 1, 3 * bits]
     return integers(dtype)
 
 

@@ -126,7 +126,12 @@ class Conditional(Op):
         """Return samples."""
         x = TensorType("float64", (None,))("x")
         graphs = FunctionGraph((x,), (LANGUAGE["exp"](x),)), FunctionGraph((x,), (x[1:],))
-        return [Sample(cls(*graphs), (Arg(value=c), Arg((3,), "float64"))) for c in (True, False)]
+        guarded = FunctionGraph((x,), (LANGUAGE["exp"](x),)), FunctionGraph((x,), (x * x[5],))
+        operand = Arg((3,), "float64")
+        return [
+            *(Sample(cls(*graphs), (Arg(value=c), operand)) for c in (True, False)),
+            Sample(cls(*guarded), (Arg(value=True), operand)),  # the other branch would raise
+        ]
 
     @property
     def graphs(self) -> tuple[FunctionGraph, ...]:
