@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 import gradcore_numpy
-from gradcore.errors import AssertionFailedError, GradcoreError, ShapeError
+from gradcore.errors import GradcoreError, ShapeError
 from gradcore.execute import straight_line
 from gradcore.ops.control import Conditional
 from gradcore.ops.elementwise import Elementwise, Trait
@@ -203,6 +203,7 @@ class WritesTwiceOnce(Mutant):
     def kernel(self, node):
         found = super().kernel(node)
         if isinstance(node.op, IncSubtensor) and not node.op.overwrite:
+
             def once(x, y, *indices):
                 out = np.array(x)
                 out[filled(node.op.pattern, indices)] += y

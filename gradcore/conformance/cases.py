@@ -1,9 +1,9 @@
 """The cases of the conformance suite, enumerated from what ops declare.
 
-A case is one graph with values, and what its outputs should be.  Nothing is listed by hand: a new
-op is in by being declared, a new backend by being installed.  ``level`` says how much: *smoke*, a
-little of every op; *core*, all dtypes, shapes, layouts and special values, and derivatives of the
-first order; *full*, everything with everything.
+A case is one graph with values for several calls, and what each should return or raise.  Nothing
+is listed by hand: a new op is in by being declared, a new backend by being installed.  ``level``
+says how much: *smoke*, a little of every op; *core*, all dtypes, shapes, layouts and special values,
+long operands, errors and first derivatives; *full*, everything with everything.
 """
 
 from __future__ import annotations
