@@ -2,8 +2,8 @@
 
 A case is one graph with values for several calls, and what each should return or raise.  Nothing
 is listed by hand: a new op is in by being declared, a new backend by being installed.  ``level``
-says how much: *smoke*, a little of every op; *core*, all dtypes, shapes, layouts and special values,
-long operands, errors and first derivatives; *full*, everything with everything.
+says how much: *smoke*, a little of every op; *core*, all dtypes, shapes, layouts and special
+values, long operands, errors and first derivatives; *full*, everything with everything.
 """
 
 from __future__ import annotations
