@@ -104,6 +104,21 @@ def filled(pattern: Pattern, indices: Iterable[Any]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def cut_off(entry: slice, n: int) -> slice:
+    """Return the slice that takes the same of ``n`` elements, with no number in it beyond n.
+
+    Libraries other than NumPy compute with bounds and steps as they are given, and overflow.
+
+    >>> cut_off(slice(None, None, 2**62), 3), cut_off(slice(5, None, -2), 3)
+    (slice(0, 1, 1), slice(2, None, -2))
+    """
+    taken = range(n)[entry]
+    if len(taken) < 2:
+        return slice(taken[0], taken[0] + 1, 1) if taken else slice(0, 0, 1)
+    stop = taken[-1] + (1 if taken.step > 0 else -1)
+    return slice(taken[0], None if stop < 0 else stop, taken.step)
+
+
 # shapes -----------------------------------------------------------------------------------------
 def slice_extent(n: Extent, start: Extent, stop: Extent, step: Extent) -> Extent:
     """Return how many of ``n`` elements a slice takes; bounds may be None."""
@@ -309,7 +324,7 @@ class Subtensor(Op):
     def kernel(self, node: Apply) -> Kernel:
         """Return the reference, its key made once if no slot is in it."""
         if len(node.inputs) > 1:
-            return with_check(_meeting(self.pattern, node.inputs[1:], 1), self.reference)
+            return with_check(index_check(self.pattern, node.inputs[1:], 1), self.reference)
         key = filled(self.pattern, ())
 
         def part(x: Any) -> Any:
@@ -373,7 +388,7 @@ def _bounds_required(
     return found
 
 
-def _meeting(
+def index_check(
     pattern: Pattern, indices: Sequence[Variable], first: int
 ) -> Callable[..., None] | None:
     """Return a check that arrays of indices agree where they are not known to stretch, if any.
@@ -409,6 +424,7 @@ def _sampled_patterns() -> list[tuple[Pattern, Arg, tuple[Arg, ...]]]:
         ((-1, Slice(), 0), x, ()),
         ((Slice(1, 3), None, Slice(None, None, -1)), x, ()),
         ((Slice(-3, None, 2), Slice(5, 0, -2)), x, ()),
+        ((Slice(None, None, 2**62), Slice(None, None, -(2**62))), x, ()),
         ((scalar, Slice(scalar, None)), x, (i, j)),
         ((Slice(None, None, scalar),), x, (j,)),
         ((array,), x, (rows,)),
@@ -569,7 +585,7 @@ class IncSubtensor(Op):
                 self._fit(x, y, indices, given)
                 raise
 
-        return with_check(_meeting(self.pattern, node.inputs[2:], 2), checked)
+        return with_check(index_check(self.pattern, node.inputs[2:], 2), checked)
 
     def _fit(self, x: Any, y: Any, indices: Sequence[Any], given: StaticShape) -> None:
         """Raise ShapeError if ``y`` would stretch, or does not fit."""

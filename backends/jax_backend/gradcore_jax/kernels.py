@@ -43,7 +43,9 @@ from gradcore.ops.index import (
     Slot,
     Sort,
     Subtensor,
+    cut_off,
     filled,
+    index_check,
     indexed_shape,
     is_advanced,
 )
@@ -408,9 +410,18 @@ def _key(node: Apply, pattern: Pattern, x: Any, indices: Sequence[Any]) -> tuple
             found += [int(concrete(next(rest), node.op)) for _ in range(slots)]
         elif isinstance(entry, Slot):
             found.append(_index(next(rest)))
-    key = filled(pattern, found)
+    extents = iter(x.shape)
+    key = tuple(
+        entry if entry is None else _of_axis(entry, next(extents))
+        for entry in filled(pattern, found)
+    )
     _check_bounds(key, x.shape)
     return key
+
+
+def _of_axis(entry: Any, n: int) -> Any:
+    given: Any = entry
+    return cut_off(given, n) if isinstance(entry, slice) else entry
 
 
 def _index(index: Any) -> Any:
@@ -441,7 +452,7 @@ def _subtensor(node: Apply) -> Kernel:
             return jnp.asarray(x).at[key].get(mode="fill")
         return x[key]
 
-    return run
+    return with_check(index_check(pattern, node.inputs[1:], 1), run)
 
 
 def _inc_subtensor(node: Apply) -> Kernel:
@@ -465,7 +476,7 @@ def _inc_subtensor(node: Apply) -> Kernel:
             return x.at[key].max(y, mode="drop")
         return x.at[key].add(y, mode="drop")
 
-    return run
+    return with_check(index_check(op.pattern, node.inputs[2:], 2), run)
 
 
 def _window(key: Sequence[Any], shape: tuple[int, ...]) -> list[range] | None:

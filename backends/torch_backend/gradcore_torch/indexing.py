@@ -14,13 +14,16 @@ from typing import Any
 
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Variable
+from gradcore.ops.broadcasting import with_check
 from gradcore.ops.index import (
     IncSubtensor,
     Nonzero,
     Pattern,
     Slice,
     Subtensor,
+    cut_off,
     filled,
+    index_check,
     is_advanced,
 )
 from gradcore_torch.extents import Extent
@@ -67,10 +70,11 @@ class Place:
         return found.movedim(tuple(range(len(axes))), axes) if self.at else found
 
 
-def _forwards(entry: slice, n: int) -> slice:
+def _forwards(entry: slice) -> slice:
     """Return a slice forwards of the elements that ``entry``, which goes backwards, takes."""
-    taken = range(n)[entry]
-    return slice(taken[-1], taken[0] + 1, -taken.step) if taken else slice(0, 0)
+    first = 0 if entry.stop is None else entry.stop + 1
+    count = (entry.start - first) // -entry.step
+    return slice(entry.start + count * entry.step, entry.start + 1, -entry.step)
 
 
 def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Place]:
@@ -89,9 +93,11 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
         for given in filled(pattern, known):
             entry: Any = given
             is_slice = isinstance(given, slice)
-            if is_slice and (entry.step or 1) < 0:
-                flipped.append(out)
-                entry = _forwards(entry, x.shape[axis])
+            if is_slice:
+                entry = cut_off(given, x.shape[axis])
+                if entry.step < 0:
+                    flipped.append(out)
+                    entry = _forwards(entry)
             elif advanced and not is_slice and entry is not None:
                 arrays[out] = _as_array(entry, x, axis)
                 entry = slice(None)
@@ -101,7 +107,7 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
         at = next(iter(arrays)) if together else 0
         return Place(tuple(key), tuple(flipped), tuple(arrays), _aligned(arrays.values()), at)
 
-    if indices or any(isinstance(e, Slice) and not _is_forwards(e) for e in pattern):
+    if indices or any(isinstance(e, Slice) and e.step not in (None, 1) for e in pattern):
         return placed
     fixed = Place(filled(pattern, ()))
 
@@ -109,11 +115,6 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
         return fixed
 
     return known_place
-
-
-def _is_forwards(entry: Slice) -> bool:
-    """Return whether a slice is known to go forwards."""
-    return entry.step is None or (isinstance(entry.step, int) and entry.step > 0)
 
 
 def _as_array(index: Any, x: Any, axis: int) -> Any:
@@ -154,7 +155,7 @@ def make_subtensor(node: Apply) -> Callable[..., Any]:
     def part(x: Any, *indices: Any) -> Any:
         return place(x, *indices).read(x)
 
-    return part
+    return with_check(index_check(op.pattern, node.inputs[1:], 1), part)
 
 
 def make_inc_subtensor(node: Apply) -> Callable[..., Any]:
@@ -179,7 +180,7 @@ def make_inc_subtensor(node: Apply) -> Callable[..., Any]:
             out[where.key] = cut.flip(where.flipped)
         return out
 
-    return changed
+    return with_check(index_check(op.pattern, node.inputs[2:], 2), changed)
 
 
 def _copy(x: Any, y: Any) -> Any:
