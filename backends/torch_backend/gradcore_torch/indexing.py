@@ -94,7 +94,7 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
             entry: Any = given
             is_slice = isinstance(given, slice)
             if is_slice:
-                entry = cut_off(given, x.shape[axis])
+                entry = cut_off(entry, x.shape[axis])
                 if entry.step < 0:
                     flipped.append(out)
                     entry = _forwards(entry)
