@@ -77,7 +77,9 @@ class Bounds:
         for n in factors:
             low, high = self.of(n)
             self.known[n] = max(low, 0), min(high, most)
-            self.products.setdefault(n, []).append((factors, most))
+            products = self.products.setdefault(n, [])
+            if (factors, most) not in products:
+                products.append((factors, most))
 
     # what is known ------------------------------------------------------------------------------
     def of(self, x: Expr) -> Interval:
@@ -151,6 +153,8 @@ class Bounds:
         found = math.prod(max(self.of(x)[1], 1) ** k for x, k in factors.items())
         for x in factors:
             for known, most in self.products.get(x, ()):
+                if found <= REAL:
+                    return found
                 rest = (factors - Counter(map(self.best, known.elements()))).items()
                 found = min(found, most * math.prod(max(self.of(y)[1], 1) ** k for y, k in rest))
         return found

@@ -88,7 +88,7 @@ struct run {
     int64_t *packed; /* for each input, whether to pack it */
     result *results;
     char *small; /* room for small outputs */
-    int32_t no_memory;
+    int32_t no_memory, unusual; /* an argument that has a shape that none in memory has, or -1 */
     int32_t check, part, n_values;
     int64_t values[MOST_VALUES];
     pthread_t caller;
@@ -501,6 +501,7 @@ static run *run_begin(Executable *f)
     }
     r->check = -1;
     r->no_memory = 0;
+    r->unusual = -1;
     r->stopped = 0;
     r->call.threads = f->threads;
     return r;
@@ -561,6 +562,8 @@ static inline int use_array(run *r, int32_t k, const operand *o, PyArrayObject *
     r->packed[k] = (PyArray_FLAGS(array) & need) != need;
     r->inputs[k] = (gc_array){PyArray_DATA(array), (const int64_t *)shape,
                               (const int64_t *)PyArray_STRIDES(array)};
+    if (o->rank > 1 && !usual(o->rank, (const int64_t *)shape))
+        r->unusual = k;
     Py_INCREF(array);
     r->arrays[k] = array;
     return 1;
@@ -737,10 +740,8 @@ static void explain(run *r, int32_t status)
 static int compute(run *r)
 {
     const Executable *f = r->function;
-    for (int32_t k = 0; k < f->n_in; k++)
-        if (f->inputs[k].rank && !r->packed[k] &&
-            !usual(f->inputs[k].rank, r->inputs[k].shape))
-            return refuse("argument", k);
+    if (r->unusual >= 0)
+        return refuse("argument", r->unusual);
     r->caller = pthread_self();
     r->thread = PyEval_SaveThread();
     int32_t status = pack_inputs(r);
