@@ -16,6 +16,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from typing import TypeVar
 
 import platformdirs
 
-from gradcore.errors import CacheError
+from gradcore.errors import CacheError, GradcoreError
 
 LIMIT = 512 * 2**20
 """How many bytes a store holds."""
@@ -80,19 +81,7 @@ class Store:
             raise CacheError(
                 f"the cache folder {folder} cannot be made: {error}", fix=_FIX
             ) from None
-        if os.name != "posix":
-            return
-        if found.st_uid != os.geteuid():
-            raise CacheError(
-                f"the cache folder {folder} belongs to user {found.st_uid}, not to you "
-                f"(user {os.geteuid()}): code in it would run as yours",
-                fix=_FIX,
-            )
-        if found.st_mode & 0o022:
-            raise CacheError(
-                f"others may write to the cache folder {folder}: their code would run as yours",
-                fix=f"chmod go-w {folder}, or: {_FIX}",
-            )
+        _trusted(folder, found)
 
     # entries ------------------------------------------------------------------------------------
     def find(self, key: str, suffix: str) -> Path | None:
@@ -138,19 +127,27 @@ class Store:
     def put(self, key: str, suffix: str, make: Callable[[Path], None]) -> Path:
         """Return a new entry of ``key``, with the content that ``make(path)`` writes."""
         folder = self._part(key)
+        unfinished: Path | None = None
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+            _trusted(folder, folder.lstat())
             handle, name = tempfile.mkstemp(suffix, ".unfinished-", folder)
-        except OSError as error:
-            raise CacheError(f"cannot write to the cache: {error}", fix=_FIX) from None
-        os.close(handle)
-        unfinished = Path(name)
-        try:
+            os.close(handle)
+            unfinished = Path(name)
             make(unfinished)
             path = folder / f"{key}-{_digest(unfinished)}{suffix}"
             unfinished.replace(path)
+        except GradcoreError:
+            raise
+        except OSError as error:
+            raise CacheError(
+                f"cannot write to the cache folder {self.folder}: {error}",
+                fix=f"make room, or remove what is in the way, or {_FIX}",
+            ) from None
         finally:
-            _remove(unfinished)
+            if unfinished is not None:
+                _remove(unfinished)
         self._make_room(folder)
         return path
 
@@ -162,6 +159,7 @@ class Store:
         start = f"{key}-"
         length = len(start) + DIGEST + len(suffix)
         try:
+            _trusted(self._part(key), self._part(key).lstat())
             with os.scandir(self._part(key)) as files:
                 return [
                     Path(file.path)
@@ -170,6 +168,8 @@ class Store:
                     and file.name.endswith(suffix)
                     and len(file.name) == length
                 ]
+        except CacheError:
+            raise
         except OSError:
             return []
 
@@ -191,8 +191,8 @@ class Store:
 
     def info(self) -> Info:
         """Return what the store holds."""
-        found = [stat for _, stat in self._all()]
-        return Info(self.folder, len(found), sum(stat.st_size for stat in found), self.limit)
+        found = [each for _, each in self._all()]
+        return Info(self.folder, len(found), sum(each.st_size for each in found), self.limit)
 
     def clear(self) -> int:
         """Remove all entries; return how many."""
@@ -204,6 +204,35 @@ class Store:
             for path, found in _files(self.folder / digit):
                 if not path.name.startswith("."):
                     yield path, found
+
+
+def _trusted(folder: Path, found: os.stat_result) -> None:
+    """Raise CacheError unless a folder is one that the user alone may write to.
+
+    found : what `stat` says of it.
+    """
+    if stat.S_ISLNK(found.st_mode):
+        raise CacheError(
+            f"{folder} in the cache is a link: what it leads to may change",
+            fix=f"remove it, or {_FIX}",
+        )
+    if not stat.S_ISDIR(found.st_mode):
+        raise CacheError(
+            f"{folder} in the cache is a file where a folder belongs", fix=f"remove it, or {_FIX}"
+        )
+    if os.name != "posix":
+        return
+    if found.st_uid != os.geteuid():
+        raise CacheError(
+            f"the cache folder {folder} belongs to user {found.st_uid}, not to you "
+            f"(user {os.geteuid()}): code in it would run as yours",
+            fix=_FIX,
+        )
+    if found.st_mode & 0o022:
+        raise CacheError(
+            f"others may write to the cache folder {folder}: their code would run as yours",
+            fix=f"chmod go-w {folder}, or: {_FIX}",
+        )
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:

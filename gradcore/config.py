@@ -19,7 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "on_unused_input": ("raise", "warn", "ignore"),
 }
 
-WHOLE = ("threads",)
+WHOLE = ("threads", "compile_timeout")
 """The settings that are whole numbers, from 0."""
 
 
@@ -31,6 +31,7 @@ class Config:
     on_unused_input : what ``function`` does with an input that no output needs.
     threads : how many threads a function compiled from now on may use; 0: ``OMP_NUM_THREADS``, or
         as many as there are processors for this process.
+    compile_timeout : after how many seconds a C compiler is stopped; 0: never.
 
     >>> from gradcore import config
     >>> with config.change_flags(floatX="float32"):
@@ -44,12 +45,14 @@ class Config:
     mode: str
     on_unused_input: str
     threads: int
+    compile_timeout: int
 
     def __init__(self, flags: str = "") -> None:
         self.floatX = "float64"
         self.mode = ""
         self.on_unused_input = "raise"
         self.threads = 0
+        self.compile_timeout = 1800
         for flag in filter(None, (part.strip() for part in flags.split(","))):
             name, _, value = flag.partition("=")
             setattr(self, name.strip(), value.strip())

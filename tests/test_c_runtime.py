@@ -1110,7 +1110,7 @@ def test_a_compiler_that_is_killed(tmp_path, monkeypatch):
 
 def test_no_compiler(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("CC", "nonesuch --fast")
+    monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda name: None)
     compiler._found.cache_clear()
     try:
@@ -1121,9 +1121,70 @@ def test_no_compiler(tmp_path, monkeypatch):
         false.write_text("#!/bin/sh\nexit 1\n")
         false.chmod(0o755)
         compiler._found.cache_clear()
-        assert f"{false} cannot make a shared library" in compiler.unavailable()
+        assert f"{false} makes no library that loads here" in compiler.unavailable()
     finally:
         compiler._found.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("CC", "nonesuch --fast", "CC is 'nonesuch --fast', which does not work here"),
+        ("CC", "/bin/true", "/bin/true makes no library that loads here"),
+        ("CC", "SCRIPT", "SCRIPT cannot be run"),
+        ("CC", "gcc 'half", 'CC is "gcc \'half", which is no command line'),
+        ("GRADCORE_CFLAGS", "-O2 'half", 'GRADCORE_CFLAGS is "-O2 \'half", which is no command'),
+        ("GRADCORE_CFLAGS", "-no-such-flag", "does not take GRADCORE_CFLAGS='-no-such-flag'"),
+        ("GRADCORE_CACHE_DIR", "SCRIPT", "cannot be made"),
+    ],
+)
+def test_what_is_set_wrongly_is_told_in_a_sentence(name, text, why, tmp_path, monkeypatch):
+    """By the variable's name, with what to do."""
+    script = tmp_path / "no_program"
+    script.write_bytes(b"\x7fELF")
+    script.chmod(0o755)
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv(name, text.replace("SCRIPT", str(script)))
+    told = compiler.unavailable()
+    assert why.replace("SCRIPT", str(script)) in told
+    assert name in told and "set" in told and "\n" not in told
+
+
+def test_a_compiler_that_hangs_is_stopped(tmp_path, monkeypatch):
+    """With all that it has started, and nothing is left of what it wrote."""
+    real, mark = compiler.find_compiler().command[0], tmp_path / "started"
+    script = tmp_path / "cc"
+    script.write_text(
+        f'#!/bin/sh\ncase "$*" in *HANGS*) sleep 300 & echo $! >{mark}; wait;; esac\n'
+        f'exec {real} "$@"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
+    compiler.find_compiler()
+    before = sorted((tmp_path / "cache").rglob("*"))
+    with (
+        config.change_flags(compile_timeout=1),
+        pytest.raises(CompileError, match="(?s)had not ended after 1 seconds.*compile_timeout"),
+    ):
+        compiler.compile_source("int x;", "x", ["-DHANGS"])
+    status = Path("/proc", mark.read_text().strip(), "stat")
+    time.sleep(0.1)
+    assert not status.exists() or ") Z" in status.read_text()  # nobody may have waited for it
+    files = [path for path in sorted((tmp_path / "cache").rglob("*")) if path.is_file()]
+    assert files == [path for path in before if path.is_file()]
+
+
+def test_a_compiler_that_writes_nothing(tmp_path, monkeypatch):
+    real = compiler.find_compiler().command[0]
+    script = tmp_path / "cc"
+    script.write_text(
+        f'#!/bin/sh\ncase "$*" in *SILENT*) echo odd >&2; exit 0;; esac\nexec {real} "$@"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    with pytest.raises(CompileError, match="(?s)wrote nothing for x.*set CC"):
+        compiler.compile_source("int x;", "x", ["-DSILENT"])
 
 
 def test_flags_that_a_compiler_does_not_understand_are_left_out(tmp_path, monkeypatch):

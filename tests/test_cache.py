@@ -76,6 +76,38 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         Store(tmp_path / "file" / "store")
 
 
+@POSIX
+@pytest.mark.parametrize("wrong", ["others may write", "is a link", "file where a folder belongs"])
+def test_folders_in_it_are_the_users_alone(store, wrong, tmp_path):
+    """Before anything in them is loaded or written."""
+    store.put(key(1), ".so", writes(b"one"))
+    part = store.folder / key(1)[0]
+    if wrong == "others may write":
+        part.chmod(0o777)
+    else:
+        part.rename(tmp_path / "elsewhere")
+        if wrong == "is a link":
+            part.symlink_to(tmp_path / "elsewhere")
+        else:
+            part.write_text("")
+    for use in (store.find, lambda *a: store.put(*a, writes(b"two"))):
+        with pytest.raises(CacheError, match=f"(?s){wrong}.*GRADCORE_CACHE_DIR"):
+            use(key(1), ".so")
+
+
+def test_a_full_disk_and_a_folder_in_the_way_are_told(store):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CacheError, match="(?s)No space left.*make room"):
+        store.put(key(1), ".so", full)
+    path = store.put(key(2), ".so", writes(b"two"))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(CacheError, match="(?s)cannot write to the cache.*in the way"):
+        store.obtain(key(2), ".so", writes(b"two"), Path.read_bytes)
+
+
 def test_a_failing_make_leaves_nothing(store):
     def fails(path):
         path.write_bytes(b"half")

@@ -14,7 +14,9 @@ a small function.  Rejected: the source in a file beside its library, where stan
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import functools
 import hashlib
 import importlib.util
@@ -24,6 +26,7 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +36,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gradcore.cache import default_store
+from gradcore.config import config
 from gradcore.errors import CacheError, CompileError, UnavailableError
 
 FOLDER = Path(__file__).parent
@@ -60,6 +64,11 @@ HALVES = "-DGRADCORE_FLOAT16=1"
 Loaded = TypeVar("Loaded")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+
+PATIENCE = 60.0
+"""For how many seconds a compiler may think about a program of one line."""
+
+_SET = "set CC to a C compiler that works"
 
 ADVICE = (
     "no C compiler works here: install gcc or clang (Debian and Ubuntu: apt install gcc; macOS: "
@@ -90,27 +99,61 @@ class Compiler:
         return HALVES in self.flags
 
     def run(
-        self, source: str, flags: Sequence[str], into: Path
+        self, source: str, flags: Sequence[str], into: Path, limit: float | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Compile ``source``, in C, into the shared library ``into``."""
-        return _run(
-            (*self.command, *flags, "-x", "c", "-", "-o", str(into), *self.libraries), source
-        )
+        """Compile ``source``, in C, into the shared library ``into``; see `_run`."""
+        command = (*self.command, *flags, "-x", "c", "-", "-o", str(into), *self.libraries)
+        return _run(command, source, limit)
 
 
-def _run(command: Sequence[str], source: str = "") -> subprocess.CompletedProcess[str]:
+def _run(
+    command: Sequence[str], source: str = "", limit: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Return what a compiler did with ``source``.
+
+    limit : after how many seconds to stop it and all that it started; None: as ``config`` says.
+
+    Raises CompileError: it did not start or did not end.
+    """
     # What is loaded into Python first, such as a sanitizer, is not meant for the compiler.
     environment = {name: text for name, text in os.environ.items() if name != "LD_PRELOAD"}
-    return subprocess.run(  # noqa: S603 - the user's own compiler
-        command,
-        input=source,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    seconds = config.compile_timeout if limit is None else limit
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own compiler
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CompileError(f"{shlex.join(command[:1])} cannot be run: {error}", fix=_SET) from None
+    try:
+        told, errors = process.communicate(source, timeout=seconds or None)
+    except subprocess.TimeoutExpired:
+        _stop(process)
+        raise CompileError(
+            f"{shlex.join(command[:1])} was stopped: it had not ended after {seconds:g} seconds",
+            fix=f"{_SET}, or give it longer: gradcore.config.compile_timeout",
+        ) from None
+    except BaseException:
+        _stop(process)
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, told, errors)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End a process and all that it started."""
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.communicate()
 
 
 # finding ----------------------------------------------------------------------------------------
@@ -139,25 +182,37 @@ def unavailable() -> str | None:
 @functools.cache
 def _found(preferred: str, added: str) -> Compiler | str:
     """Return the compiler, or why there is none: to find that out again would take as long."""
+    words: dict[str, list[str]] = {}
+    for name, text in (("CC", preferred), ("GRADCORE_CFLAGS", added)):
+        try:
+            words[name] = shlex.split(text)
+        except ValueError as error:
+            return f"{name} is {text!r}, which is no command line ({error}): correct or unset it"
     tried: list[str] = []
-    for command in _candidates(preferred):
-        compiler = _asked(command, shlex.split(added))
-        if compiler is not None:
+    for command in _candidates(words["CC"]):
+        compiler = _asked(command, words["GRADCORE_CFLAGS"])
+        if not isinstance(compiler, str):
             return compiler
-        tried.append(shlex.join(command))
-    return ADVICE + (f" ({', '.join(tried)} cannot make a shared library)" if tried else "")
+        tried.append(compiler)
+    if words["CC"]:
+        why = "; ".join(tried) or "there is no such program that can be run"
+        return f"CC is {preferred!r}, which does not work here ({why}): {_SET}, or unset it"
+    return ADVICE + (f" ({'; '.join(tried)})" if tried else "")
 
 
-def _candidates(preferred: str) -> list[tuple[str, ...]]:
-    """Return commands that may run a compiler, each with a full path."""
-    commands = [tuple(shlex.split(preferred)), ("cc",), ("gcc",), ("clang",)]
+def _candidates(preferred: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return commands that may run a compiler, each with a full path.
+
+    preferred : the user's choice; nothing else is tried then.
+    """
+    commands = [tuple(preferred)] if preferred else [("cc",), ("gcc",), ("clang",)]
     found = [
         (path, *command[1:])
         for command in commands
         if command and (path := shutil.which(command[0])) is not None
     ]
     zig = importlib.util.find_spec("ziglang")
-    if zig is not None:
+    if zig is not None and not preferred:
         found.append((sys.executable, "-m", "ziglang", "cc"))
     return list(dict.fromkeys(found))
 
@@ -224,8 +279,8 @@ def _linked() -> tuple[tuple[str, ...], ...]:
     return (("-nostdlib", "-Wl,--as-needed", "-lm", "-lgcc"), ("-lm",))
 
 
-def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | None:
-    """Return the compiler that ``command`` runs, or None if it makes no library that loads here."""
+def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | str:
+    """Return the compiler that ``command`` runs, or why it is none."""
     identity = _identity(command)
     key = digest("compiler", identity, cpu(), *added, *_preferred(), *map(str, _linked()), PROBE)
 
@@ -239,8 +294,8 @@ def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | None:
 
     try:
         return default_store().obtain(key, ".json", ask, known)
-    except UnavailableError:
-        return None
+    except (UnavailableError, CompileError) as error:
+        return error.what
 
 
 def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Compiler:
@@ -256,7 +311,8 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
             )
             found = Compiler(command, identity, "", (), tuple(libraries))
             # A compiler warns of a flag that it ignores.
-            if found.run(source, (*SHARED, "-Werror", *flags), into).returncode != 0:
+            given = (*SHARED, "-Werror", *flags)
+            if found.run(source, given, into, PATIENCE).returncode != 0:
                 return False
             try:
                 ctypes.CDLL(str(into))
@@ -272,8 +328,18 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
             flags = tuple(flag for flag in flags if works(PROBE, (flag,), libraries))
         if works(PROBE_FLOAT16, flags, libraries):
             flags += (HALVES,)
-        version = _run((*command, "--version")).stdout.partition("\n")[0]
-        return Compiler(command, identity, version, (*SHARED, *flags, *added), libraries)
+        flags += tuple(added)
+        given = Compiler(command, identity, "", (), tuple(libraries))
+        done = (
+            given.run(PROBE, (*SHARED, *flags), Path(folder, "added"), PATIENCE) if added else None
+        )
+        if done is not None and done.returncode != 0:
+            raise UnavailableError(
+                f"{shlex.join(command)} does not take GRADCORE_CFLAGS={shlex.join(added)!r}, which "
+                f"is to be corrected or unset: {done.stderr.strip().partition(chr(10))[0]}"
+            )
+        version = _run((*command, "--version"), limit=PATIENCE).stdout.partition("\n")[0]
+        return Compiler(command, identity, version, (*SHARED, *flags), libraries)
 
 
 # compiling --------------------------------------------------------------------------------------
@@ -312,8 +378,14 @@ def load_source(
 
     def make(into: Path) -> None:
         done = compiler.run(source, given, into)
+        if "No space left on device" in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if done.returncode != 0:
             raise _refused(compiler, given, source, name, done)
+        if not into.exists() or not into.stat().st_size:
+            raise CompileError(
+                f"{shlex.join(compiler.command)} ended well and wrote nothing for {name}", fix=_SET
+            )
 
     return default_store().obtain(key, ".so", make, load)
 
