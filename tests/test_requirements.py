@@ -286,6 +286,16 @@ def test_an_error_that_only_a_derivative_would_lose():
         assert type(raised(f, [1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 2.0])) is ShapeError
 
 
+@pytest.mark.parametrize("mode", [PLAIN, *MODES, "torch", "jax"], ids=str)
+def test_arrays_of_indices_stretch_only_if_that_is_known(mode):
+    x, i, j = T.dmatrix("x"), T.lvector("i"), T.lvector("j")
+    if mode in ("torch", "jax"):
+        pytest.importorskip(mode)
+    f = gradcore.function([x, i, j], x[i, j] * 2, mode=mode)
+    assert f(np.ones((2, 3)), [0, 1], [2, 2]).tolist() == [2, 2]
+    assert type(raised(f, np.ones((2, 3)), [0], [1, 2])) is IndexError
+
+
 # symbols ----------------------------------------------------------------------------------------
 def test_equal_expressions_are_one_symbol():
     symbols = Symbols()
