@@ -232,7 +232,8 @@ def made_by(v: Variable) -> Apply | None:
         lambda x: log(LANGUAGE["softmax"](x, 0)[:1]),
         lambda x: log((exp(x) / LANGUAGE["sum"](exp(x), 1, keepdims=True)).T),
     ],
-    changes=AT_INFINITIES,
+    # x - log(sum(exp(x))) is near 0 where one element is nearly all
+    changes=Changes(rounding=4, of="terms", more_exact=True, nonfinite=True),
 )
 def log_of_exponentials(node: Apply) -> Variable | None:
     """log(sum(exp(x))) = logsumexp(x); log(softmax(x)) = x - logsumexp(x)"""
@@ -314,13 +315,13 @@ def log_of_one_minus_exp(x: Variable) -> Variable | None:
     return switch(x > LN_HALF, log(-expm1(near)), log1p(-exp(far)))
 
 
-@rule(lambda x: log1p(-exp(x)))
+@rule(lambda x: log1p(-exp(x)), changes=AT_INFINITIES)
 def log1p_of_minus_exp(x: Variable) -> Variable | None:
     """log1p(-exp(x)) = log(-expm1(x)) where x > -log(2)"""
     return log_of_one_minus_exp(x)
 
 
-@rule(lambda x: log(-expm1(x)))
+@rule(lambda x: log(-expm1(x)), changes=AT_INFINITIES)
 def log_of_minus_expm1(x: Variable) -> Variable | None:
     """log(-expm1(x)) = log1p(-exp(x)) where x <= -log(2)"""
     return log_of_one_minus_exp(x)
