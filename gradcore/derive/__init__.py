@@ -22,7 +22,8 @@ separate transposition (the reverse graph no longer looks like what a person wou
 
 ``kinds`` holds the kinds, ``sweeps`` the sweeps, ``forms`` what is differentiated in the place of
 what would overflow, ``directions`` what travels, ``masks`` what keeps
-the infinities of a branch not taken out of a gradient.
+the infinities of a branch not taken out of a gradient, and what adds cotangents of parts to one
+tensor.
 """
 
 from gradcore.derive.directions import Direction as Direction
