@@ -187,9 +187,8 @@ def softmax_of(node: Apply, made: Maker) -> Variable | None:
 
 def log_softmax_of_total(total: Total) -> Variable:
     """Return the exponents minus the logarithm of the sum of their exponentials."""
-    if total.top is None:
-        return LANGUAGE["log_softmax"](total.x, total.axes)
-    u = without_top(total)
+    top = total.top
+    u = total.x - LANGUAGE["finite_max"](total.x, total.axes) if top is None else without_top(total)
     return u - log(LANGUAGE["sum"](exp(u), total.axes, keepdims=True))
 
 

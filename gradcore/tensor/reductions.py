@@ -254,9 +254,7 @@ def softmax(x: Any, axis: Axis = -1) -> Variable:
 def log_softmax(x: Any, axis: Axis = -1) -> Variable:
     """Return ``log(softmax(x))``, without overflow."""
     variable = as_variable(x)
-    axes = _axes(axis, variable.ndim)
-    shifted = variable - finite_max(variable, axes)
-    return shifted - scalars.log(sum(scalars.exp(shifted), axes, keepdims=True))
+    return variable - logsumexp(variable, axis, keepdims=True)
 
 
 # running reductions -----------------------------------------------------------------------------
