@@ -111,7 +111,7 @@ def _source(value: Any) -> str:
         fields = (
             f"{field.name}={_source(getattr(value, field.name))}"
             for field in dataclasses.fields(value)
-            if field.init
+            if field.init and getattr(value, field.name) != field.default
         )
         return f"{type(value).__module__}.{type(value).__qualname__}({', '.join(fields)})"
     return repr(value)
