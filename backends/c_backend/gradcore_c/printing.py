@@ -61,7 +61,7 @@ class CRenderer(Renderer):
 
     def before_loop(self, s: For) -> list[str]:
         """Say that the steps of an innermost loop do not depend on each other."""
-        if s.ordered or any(isinstance(inner, For) for inner in inside(s.body)):
+        if s.ordered or _is_long(s):
             return []
         clauses: list[str] = []
         for reduction in s.reductions:
