@@ -630,6 +630,14 @@ def keeps_to_a_branch(node, right):
     return same
 
 
+@lies("pow")
+def raises_to_negative_powers(node, right):
+    """has 0 for an integer to a negative power, and raises no error"""
+    if node.out.type.is_float:
+        return right
+    return lambda x, y: np.where(y < 0, 0, right(x, np.abs(y))).astype(node.out.dtype)
+
+
 @lies("left_shift", "right_shift")
 def shifts_modulo_the_width(node, right):
     """shifts by the rest of a division by the number of bits"""

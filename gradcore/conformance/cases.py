@@ -46,7 +46,7 @@ from gradcore.errors import GradcoreError
 from gradcore.gradient import Rop, grad
 from gradcore.graph import Array, Op, Variable
 from gradcore.graph.op import Arg, Sample
-from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.graph.types import DISCRETE, FLOATS, SIGNED
 from gradcore.ops.control import Conditional, GradientMark
 from gradcore.ops.elementwise import Elementwise
 from gradcore.rewrite import STAGES
@@ -170,6 +170,7 @@ def _row_cases(op: Elementwise) -> Iterator[Case]:
             yield _case("value", f"{name}-{_shapes(sample)}", level, _typed(sample, dtypes))
         if alike:
             yield from _special_cases(op, dtypes)
+            yield from _negative_cases(op, dtypes)
     for k, sample in enumerate(samples):
         level = Level.CORE if k == 0 else Level.FULL
         yield from _called_cases(sample, usual, f"{usual}-{_shapes(sample)}", level)
@@ -209,6 +210,22 @@ def _special_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
         signed = group == "zeros" and op not in special.TIES
         judge = by_op_with_signs if signed else by_op
         yield _case("value", f"{dtypes[0]}-{group}", _common(dtypes[0]), subject, judge)
+
+
+def _negative_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
+    """Yield an op on a negative integer that it must refuse."""
+    if op.nonnegative is None or dtypes[0] not in SIGNED:
+        return
+    place, _ = op.nonnegative
+    right = tuple(np.array([2, 3, 1], dtype) for dtype in dtypes)
+    wrong = tuple(a - 4 * (k == place) for k, a in enumerate(right))
+
+    def further(_: int) -> Iterator[Draws]:
+        yield (tuple(a.astype(d) for a, d in zip(wrong, dtypes, strict=True)),)
+
+    subject = Subject(op, (right,), (False,) * op.operands, further=further)
+    case = _case("value", f"{dtypes[0]}-negative", _common(dtypes[0]), subject)
+    yield replace(case, check="error")
 
 
 def _common(dtype: str) -> Level:

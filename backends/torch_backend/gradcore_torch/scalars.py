@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradcore.errors import GraphValueError
 from gradcore.ops import scalars
 from gradcore.ops.elementwise import Elementwise
 from gradcore_torch.library import DTYPES, torch
@@ -41,7 +42,7 @@ def _remainder(x: Any, y: Any) -> Any:
 
 def _power(x: Any, y: Any) -> Any:
     if y.dtype.is_signed and not y.dtype.is_floating_point and bool((y < 0).any()):
-        raise ValueError("Integers to negative integer powers are not allowed.")
+        raise GraphValueError("Integers to negative integer powers are not allowed.")
     return torch.pow(x, y)
 
 
