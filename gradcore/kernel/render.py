@@ -221,9 +221,15 @@ class Renderer(Printer):
         """
         i = self.name(s.index)
         self.unit.add(*self.before_loop(s))
+        every = self.asks_every(s, outermost)
+        depth = self.unit.depth
+        if every is not None and every > 1:
+            first, last = self._start_of_chunks(first, last, every)
+            self.unit.add(*self.between_chunks())
         self.unit.add(f"for (int64_t {i} = {first}; {i} < {last}; {i}++) {{")
         self.unit.depth += 1
-        self.unit.add(*self.start_of_step(s, i, outermost))
+        if every == 1:
+            self.unit.add(*self.between_chunks())
         for inner in s.body:
             if isinstance(inner, Allocate):
                 continue
@@ -231,12 +237,22 @@ class Renderer(Printer):
                 self.plain_loop(inner, "0", self.expr(inner.extent))
             else:
                 self.statement(inner)
-        self.unit.depth -= 1
-        self.unit.add("}")
+        while self.unit.depth > depth:
+            self.unit.depth -= 1
+            self.unit.add("}")
 
-    def start_of_step(self, s: For, index: str, outermost: bool) -> list[str]:
-        """Return the lines at the start of each step of a loop."""
-        return []
+    def _start_of_chunks(self, begin: str, end: str, steps: int) -> tuple[str, str]:
+        """Print the start of a loop over so many steps at a time; return the first and last."""
+        first, last = self.fresh("first"), self.fresh("last")
+        self.unit.add(f"for (int64_t {first} = {begin}; {first} < {end}; {first} += {steps}) {{")
+        self.unit.depth += 1
+        at_most = f"{end} - {first} < {steps} ? {end} : {first} + {steps}"
+        self.unit.add(f"const int64_t {last} = {at_most};")
+        return first, last
+
+    def asks_every(self, s: For, outermost: bool) -> int | None:
+        """Return how many steps go between two times the lines of `between_chunks`, if any."""
+        return None
 
     def before_loop(self, s: For) -> list[str]:
         """Return the lines before a loop that tell the compiler what it may do."""
@@ -383,23 +399,21 @@ class Renderer(Printer):
                 f"if ({error}) return {error};",
             )
             return
-        first, last = self.fresh("first"), self.fresh("last")
-        n = self.expr(s.extent, atom=True)
+        first, last = self._start_of_chunks("0", self.expr(s.extent, atom=True), chunk)
         add(
-            f"for (int64_t {first} = 0; {first} < {n}; {first} += {chunk}) {{",
-            f"    const int64_t {last} = {n} - {first} < {chunk} ? {n} : {first} + {chunk};",
-            f"    const int32_t {error} = {name}(call, f, {first}, {last}, 0);",
-            f"    if ({error}) return {error};",
-            *(f"    {line}" for line in self.between_chunks()),
-            "}",
+            f"const int32_t {error} = {name}(call, f, {first}, {last}, 0);",
+            f"if ({error}) return {error};",
+            *self.between_chunks(),
         )
+        self.unit.depth -= 1
+        add("}")
 
     def chunk(self, s: For) -> int | None:
         """Return how many steps of an outlined loop are one call, if not all of them are."""
         return None
 
     def between_chunks(self) -> list[str]:
-        """Return the lines between two of these calls."""
+        """Return the lines between two of these calls, or between steps of a loop."""
         return []
 
     def cost(self, s: For) -> str:

@@ -25,11 +25,14 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict sin = f->sin;
-    for (int64_t i0 = 0; i0 < M_n0; i0++) {
-        if (!(i0 & 15) && call->poll(call)) return 2;
-        #pragma omp simd
-        for (int64_t i1 = 0; i1 < M_n1; i1++) {
-            sin[(i0 * M_n1) + i1] = gc_sin_f64(M[(i0 * M_n1) + i1]);
+    for (int64_t first = 0; first < M_n0; first += 16) {
+        const int64_t last = M_n0 - first < 16 ? M_n0 : first + 16;
+        if (call->poll(call)) return 2;
+        for (int64_t i0 = first; i0 < last; i0++) {
+            #pragma omp simd
+            for (int64_t i1 = 0; i1 < M_n1; i1++) {
+                sin[(i0 * M_n1) + i1] = gc_sin_f64(M[(i0 * M_n1) + i1]);
+            }
         }
     }
     return 0;
@@ -42,11 +45,14 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
-    for (int64_t i0_2 = 0; i0_2 < M_n0; i0_2++) {
-        if (!(i0_2 & 15) && call->poll(call)) return 2;
-        #pragma omp simd
-        for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
-            mul[(i0_2 * M_n1) + i1_2] = (double)2 * M[(i0_2 * M_n1) + i1_2];
+    for (int64_t first_2 = 0; first_2 < M_n0; first_2 += 16) {
+        const int64_t last_2 = M_n0 - first_2 < 16 ? M_n0 : first_2 + 16;
+        if (call->poll(call)) return 2;
+        for (int64_t i0_2 = first_2; i0_2 < last_2; i0_2++) {
+            #pragma omp simd
+            for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
+                mul[(i0_2 * M_n1) + i1_2] = (double)2 * M[(i0_2 * M_n1) + i1_2];
+            }
         }
     }
     return 0;
@@ -59,11 +65,14 @@ static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, 
     const int64_t conditional_n1 = f->conditional_n1;
     double *conditional = f->conditional;
     double *restrict conditional_2 = f->conditional_2;
-    for (int64_t i0_3 = begin; i0_3 < end; i0_3++) {
-        if (!(i0_3 & 15) && call->poll(call)) return 2;
-        #pragma omp simd
-        for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {
-            conditional_2[(i0_3 * conditional_n1) + i1_3] = conditional[(i0_3 * conditional_n1) + i1_3];
+    for (int64_t first_3 = begin; first_3 < end; first_3 += 16) {
+        const int64_t last_3 = end - first_3 < 16 ? end : first_3 + 16;
+        if (call->poll(call)) return 2;
+        for (int64_t i0_3 = first_3; i0_3 < last_3; i0_3++) {
+            #pragma omp simd
+            for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {
+                conditional_2[(i0_3 * conditional_n1) + i1_3] = conditional[(i0_3 * conditional_n1) + i1_3];
+            }
         }
     }
     return 0;

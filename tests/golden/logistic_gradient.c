@@ -14,14 +14,17 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
-    for (int64_t i0 = begin; i0 < end; i0++) {
-        if (!(i0 & 15) && call->poll(call)) return 2;
-        #pragma omp simd
-        for (int64_t i1 = 0; i1 < M_n1; i1++) {
-            double sigmoid = gc_sigmoid_f64(M[(i0 * M_n1) + i1]);
-            double neg = -M[(i0 * M_n1) + i1];
-            double sigmoid_2 = gc_sigmoid_f64(neg);
-            mul[(i0 * M_n1) + i1] = sigmoid * sigmoid_2;
+    for (int64_t first = begin; first < end; first += 16) {
+        const int64_t last = end - first < 16 ? end : first + 16;
+        if (call->poll(call)) return 2;
+        for (int64_t i0 = first; i0 < last; i0++) {
+            #pragma omp simd
+            for (int64_t i1 = 0; i1 < M_n1; i1++) {
+                double sigmoid = gc_sigmoid_f64(M[(i0 * M_n1) + i1]);
+                double neg = -M[(i0 * M_n1) + i1];
+                double sigmoid_2 = gc_sigmoid_f64(neg);
+                mul[(i0 * M_n1) + i1] = sigmoid * sigmoid_2;
+            }
         }
     }
     return 0;

@@ -14,7 +14,6 @@ typedef struct {
     double *scan;
     double *scan_2;
     double sum;
-    double sum_2;
 } frame;
 
 static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
@@ -39,53 +38,23 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
         for (int64_t i0 = 0; i0 < N_n1; i0++) {
             dot[i0] = 0.0;
         }
-        double *dot_2 = call->allocate(call, ((int64_t)((v_n0 > 512) ? N_n1 : 0)) * (int64_t)sizeof(double));
-        if (!dot_2) return -1;
-        #pragma omp simd
-        for (int64_t i0_2 = 0; i0_2 < (int64_t)((v_n0 > 512) ? N_n1 : 0); i0_2++) {
-            dot_2[i0_2] = 0.0;
-        }
-        int64_t size = (int64_t)((v_n0 > 512) ? 64 : 1);
-        for (int64_t block = 0; block < (int64_t)(gc_int_div_i64((v_n0 + (size + -1)), size)); block++) {
-            for (int64_t i1 = 0; i1 < (int64_t)(size < (v_n0 - (block * size)) ? size : (v_n0 - (block * size))); i1++) {
-                int64_t i1_2 = (block * size) + i1;
-                #pragma omp simd
-                for (int64_t i0_3 = 0; i0_3 < N_n1; i0_3++) {
-                    const double mul = (v_t_1[i1_2] * N[(i1_2 * N_n1) + i0_3]);
-                    dot[i0_3] = dot[i0_3] + mul;
-                }
-            }
+        for (int64_t i1 = 0; i1 < v_n0; i1++) {
             #pragma omp simd
-            for (int64_t i0_4 = 0; i0_4 < (int64_t)((v_n0 > 512) ? N_n1 : 0); i0_4++) {
-                dot_2[i0_4] = dot_2[i0_4] + dot[i0_4];
-                dot[i0_4] = 0.0;
+            for (int64_t i0_2 = 0; i0_2 < N_n1; i0_2++) {
+                const double mul = (v_t_1[i1] * N[(i1 * N_n1) + i0_2]);
+                dot[i0_2] = dot[i0_2] + mul;
             }
-        }
-        #pragma omp simd
-        for (int64_t i0_5 = 0; i0_5 < (int64_t)((v_n0 > 512) ? N_n1 : 0); i0_5++) {
-            dot[i0_5] = dot_2[i0_5];
         }
         double sum = 0.0;
-        double sum_2 = 0.0;
-        for (int64_t block_2 = 0; block_2 < (int64_t)(gc_int_div_i64((M_n1 + 2047), 2048)); block_2++) {
-            #pragma omp simd reduction(+:sum)
-            for (int64_t i0_6 = 0; i0_6 < (int64_t)(2048 < (M_n1 - (block_2 * 2048)) ? 2048 : (M_n1 - (block_2 * 2048))); i0_6++) {
-                int64_t i0_7 = (block_2 * 2048) + i0_6;
-                double add = M[(t * M_n1) + i0_7] + dot[i0_7];
-                double tanh = gc_tanh_f64(add);
-                sum = sum + tanh;
-                scan[(t * M_n1) + i0_7] = tanh;
-            }
-            if (M_n1 > 2048) {
-                sum_2 = sum_2 + sum;
-                sum = 0.0;
-            }
+        #pragma omp simd reduction(+:sum)
+        for (int64_t i0_3 = 0; i0_3 < M_n1; i0_3++) {
+            double add = M[(t * M_n1) + i0_3] + dot[i0_3];
+            double tanh = gc_tanh_f64(add);
+            sum = sum + tanh;
+            scan[(t * M_n1) + i0_3] = tanh;
         }
-        if (M_n1 > 2048) {
-            sum = sum_2;
-        }
-        double sum_3 = sum;
-        uint8_t gt = sum_3 > (double)5;
+        double sum_2 = sum;
+        uint8_t gt = sum_2 > (double)5;
         v_t_1 = scan + t * M_n1;
         if (gt) {
             taken = t + 1;
@@ -106,11 +75,14 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     const int64_t M_n0 = f->M_n0;
     double *restrict scan = f->scan;
     double *restrict scan_2 = f->scan_2;
-    for (int64_t i0_8 = begin; i0_8 < end; i0_8++) {
-        if (!(i0_8 & 15) && call->poll(call)) return 2;
-        #pragma omp simd
-        for (int64_t i1_3 = 0; i1_3 < M_n1; i1_3++) {
-            scan_2[(i0_8 * M_n1) + i1_3] = scan[(i0_8 * M_n1) + i1_3];
+    for (int64_t first = begin; first < end; first += 16) {
+        const int64_t last = end - first < 16 ? end : first + 16;
+        if (call->poll(call)) return 2;
+        for (int64_t i0_4 = first; i0_4 < last; i0_4++) {
+            #pragma omp simd
+            for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
+                scan_2[(i0_4 * M_n1) + i1_2] = scan[(i0_4 * M_n1) + i1_2];
+            }
         }
     }
     return 0;

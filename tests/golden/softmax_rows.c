@@ -7,7 +7,6 @@ typedef struct {
     double *true_div;
     double max;
     double sum;
-    double sum_2;
 } frame;
 
 static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
@@ -17,36 +16,28 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict true_div = f->true_div;
-    for (int64_t i0 = begin; i0 < end; i0++) {
-        if (!(i0 & 15) && call->poll(call)) return 2;
-        double max = (double)-INFINITY;
-        #pragma omp simd reduction(gc_maximum:max)
-        for (int64_t i1 = 0; i1 < M_n1; i1++) {
-            max = M[(i0 * M_n1) + i1] != M[(i0 * M_n1) + i1] ? M[(i0 * M_n1) + i1] : (M[(i0 * M_n1) + i1] > max ? M[(i0 * M_n1) + i1] : max);
-        }
-        double max_2 = max;
-        double sum = 0.0;
-        double sum_2 = 0.0;
-        for (int64_t block = 0; block < (int64_t)(gc_int_div_i64((M_n1 + 2047), 2048)); block++) {
+    for (int64_t first = begin; first < end; first += 16) {
+        const int64_t last = end - first < 16 ? end : first + 16;
+        if (call->poll(call)) return 2;
+        for (int64_t i0 = first; i0 < last; i0++) {
+            double max = (double)-INFINITY;
+            #pragma omp simd reduction(gc_maximum:max)
+            for (int64_t i1 = 0; i1 < M_n1; i1++) {
+                max = M[(i0 * M_n1) + i1] != M[(i0 * M_n1) + i1] ? M[(i0 * M_n1) + i1] : (M[(i0 * M_n1) + i1] > max ? M[(i0 * M_n1) + i1] : max);
+            }
+            double max_2 = max;
+            double sum = 0.0;
             #pragma omp simd reduction(+:sum)
-            for (int64_t i1_2 = 0; i1_2 < (int64_t)(2048 < (M_n1 - (block * 2048)) ? 2048 : (M_n1 - (block * 2048))); i1_2++) {
-                int64_t i1_3 = (block * 2048) + i1_2;
-                double sub = M[(i0 * M_n1) + i1_3] - max_2;
-                true_div[(i0 * M_n1) + i1_3] = gc_exp_f64(sub);
-                sum = sum + true_div[(i0 * M_n1) + i1_3];
+            for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
+                double sub = M[(i0 * M_n1) + i1_2] - max_2;
+                true_div[(i0 * M_n1) + i1_2] = gc_exp_f64(sub);
+                sum = sum + true_div[(i0 * M_n1) + i1_2];
             }
-            if (M_n1 > 2048) {
-                sum_2 = sum_2 + sum;
-                sum = 0.0;
+            double sum_2 = sum;
+            #pragma omp simd
+            for (int64_t i1_3 = 0; i1_3 < M_n1; i1_3++) {
+                true_div[(i0 * M_n1) + i1_3] = true_div[(i0 * M_n1) + i1_3] / sum_2;
             }
-        }
-        if (M_n1 > 2048) {
-            sum = sum_2;
-        }
-        double sum_3 = sum;
-        #pragma omp simd
-        for (int64_t i1_4 = 0; i1_4 < M_n1; i1_4++) {
-            true_div[(i0 * M_n1) + i1_4] = true_div[(i0 * M_n1) + i1_4] / sum_3;
         }
     }
     return 0;
@@ -61,7 +52,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->true_div = call->output(call, 0, (int64_t[]){f->M_n0, f->M_n1});
     if (!f->true_div) return -1;
     {
-        const int32_t parts = gc_parts(call, f->M_n0, (((((1 + f->M_n1) + 3) + (f->M_n1 * 3)) + 2) + f->M_n1));
+        const int32_t parts = gc_parts(call, f->M_n0, (((((1 + f->M_n1) + 2) + (f->M_n1 * 3)) + 1) + f->M_n1));
         const int32_t failed = parts > 1 ? call->parallel(call, nest, f, f->M_n0, parts)
                                          : nest(call, f, 0, f->M_n0, 0);
         if (failed) return failed;

@@ -43,12 +43,14 @@ class CRenderer(Renderer):
         """Return a program as a unit, with loops in strips and sums in blocks."""
         return super().render(in_blocks(in_strips(program)))
 
-    def start_of_step(self, s: For, index: str, outermost: bool) -> list[str]:
-        """Ask now and then whether the user has interrupted the call, where steps may be long."""
+    def asks_every(self, s: For, outermost: bool) -> int | None:
+        """Return after how many steps, which may be long, to ask whether the user interrupts.
+
+        Loops around those that count: a call among the steps takes the registers from all of them.
+        """
         if not (outermost or s.ordered) or not _is_long(s):
-            return []
-        when = "" if s.ordered or s.terms is not None else f"!({index} & {ROWS - 1}) && "
-        return [f"if ({when}call->poll(call)) return {INTERRUPTED};"]
+            return None
+        return 1 if s.ordered or s.terms is not None else ROWS
 
     def chunk(self, s: For) -> int | None:
         """Return the number of steps that are scalar work, after which is asked as above."""
@@ -56,7 +58,7 @@ class CRenderer(Renderer):
         return None if not s.ordered or breaks or _is_long(s) else STEPS
 
     def between_chunks(self) -> list[str]:
-        """Return the lines that ask."""
+        """Return the line that asks."""
         return [f"if (call->poll(call)) return {INTERRUPTED};"]
 
     def before_loop(self, s: For) -> list[str]:
