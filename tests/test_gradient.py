@@ -13,7 +13,8 @@ from gradcore.errors import (
     NotDifferentiableError,
     NotScalarError,
 )
-from gradcore.graph import Apply, Op, Undefined
+from gradcore.graph import Apply, Op, Undefined, toposort
+from gradcore.language import LANGUAGE
 
 x, y = T.dscalars("x", "y")
 v, w = T.dvectors("v", "w")
@@ -515,6 +516,104 @@ def test_log_softmax_is_stable_however_it_is_written(name, picked, everywhere):
 def _softmax(x):
     e = np.exp(x - x.max(1, keepdims=True))
     return e / e.sum(1, keepdims=True)
+
+
+def _log_total(s, keepdims=False):
+    return T.log(T.sum(T.exp(s), axis=1, keepdims=keepdims))
+
+
+def _shifted_loss(written):
+    """Return a loss of rows, written with the exponents minus their maximum, and that maximum."""
+    return lambda x, rows, labels: written(x, x - _top(x), _top(x, False), rows, labels)
+
+
+def _of_three_axes(x, rows, labels):
+    s = x - T.max(x, axis=2, keepdims=True)
+    return T.log(T.exp(s).sum(2)) - s[T.arange(1)[:, None], rows, labels]
+
+
+def _two_and_one(z, picked):
+    return (picked - z) - (z - picked) + z
+
+
+PICKED = {
+    name: _shifted_loss(written)
+    for name, written in {
+        "minus picks": lambda x, s, m, i, y: _log_total(s) - s[i, y],
+        "the sign turned": lambda x, s, m, i, y: -(s[i, y] - _log_total(s)),
+        "a sum": lambda x, s, m, i, y: -s[i, y] + _log_total(s),
+        "rows of x": lambda x, s, m, i, y: _log_total(s) - s[T.arange(x.shape[0]), y],
+        "axes kept": lambda x, s, m, i, y: _log_total(s, True)[:, 0] - s[i, y],
+        "a shift of rows": lambda x, s, m, i, y: (
+            _log_total(x - m[:, None]) - (x - m[:, None])[i, y]
+        ),
+        "picks, then a shift": lambda x, s, m, i, y: _log_total(s) - (x[i, y] - m),
+        "a shift last": lambda x, s, m, i, y: _log_total(s) - x[i, y] + m,
+        "along an axis": lambda x, s, m, i, y: (
+            _log_total(s, True) - T.take_along_axis(s, y[:, None], 1)
+        )[:, 0],
+        "along an axis, dropped": lambda x, s, m, i, y: (
+            _log_total(s) - T.take_along_axis(s, y[:, None], 1)[:, 0]
+        ),
+        "of three axes": lambda x, s, m, i, y: _of_three_axes(x[None], i[None], y[None])[0],
+    }.items()
+}
+"""Ways to write the cross-entropy of rows, and labels, with the maximum taken out."""
+
+
+@pytest.mark.parametrize("name", PICKED)
+def test_shifted_cross_entropies_have_the_slopes_of_a_softmax(name, everywhere):
+    """No derivative goes through the maximum: beyond it, all of them cost the same."""
+    x, labels = T.dmatrix("x"), T.lvector("labels")
+    loss = PICKED[name](x, T.arange(labels.shape[0]), labels).sum()
+    slope = T.grad(loss, x)
+    assert not [n for n in toposort([slope]) if n.op == LANGUAGE["eq"]]
+    outputs = [loss, slope, T.grad((slope**2).sum(), x), T.Rop(loss, x, T.ones_like(x))]
+    values, wanted = np.array([[1000.0, 0.0], [-3000.0, 0.5], [0.1, 0.2]]), np.array([1, 0, 0])
+    found = gradcore.function([x, labels], outputs, mode=everywhere)(values, wanted)
+    exact = (np.logaddexp.reduce(values, axis=1) - values[range(3), wanted]).sum()
+    p = _softmax(values)
+    e = p - np.eye(2)[wanted]
+    curvature = 2 * p * (e - (p * e).sum(1, keepdims=True))
+    for value, right in zip(found, (exact, e, curvature, 0), strict=True):
+        np.testing.assert_allclose(value, right, rtol=1e-12, atol=1e-12)
+
+
+NOT_ALIGNED = {
+    "rows backwards": lambda s, i, y: _log_total(s) - s[i[::-1], y],
+    "the first row": lambda s, i, y: _log_total(s) - s[T.arange(1), np.array([2])],
+    "other rows": lambda s, i, y: _log_total(s) - s[y, y],
+    "columns": lambda s, i, y: _log_total(s) - s[y, i],
+    "the diagonal": lambda s, i, y: _log_total(s) - s[i, i],
+    "twice": lambda s, i, y: 2 * _log_total(s) - s[i, y],
+    "one total for two": lambda s, i, y: _two_and_one(_log_total(s), s[i, y]),
+    "a sum of both": lambda s, i, y: _log_total(s) + s[i, y],
+    "three axes, rows of one": lambda s, i, y: (
+        T.log(T.exp(s[None]).sum(2))[0] - s[None][T.zeros_like(i), y, i]
+    ),
+}  # fmt: skip
+"""What depends on the maximum, or may."""
+
+
+@pytest.mark.parametrize("name", NOT_ALIGNED)
+def test_what_depends_on_a_shift_keeps_its_derivative(name):
+    x, m, labels = T.dmatrix("x"), T.dcol("m"), T.lvector("labels")
+    loss = NOT_ALIGNED[name](x - m, T.arange(labels.shape[0]), labels)
+    weighted = (loss * (1.0 + T.arange(loss.shape[0]))).sum()
+    outputs = [weighted, *T.grad(weighted, [x, m])]
+    f = gradcore.function([x, m, labels], outputs, mode="numpy", on_unused_input="ignore")
+    at = [np.random.default_rng(3).normal(size=s) for s in ((3, 3), (3, 1))]
+    y = np.array([2, 0, 0])
+    _, *slopes = f(*at, y)
+    for which, slope in enumerate(slopes):
+        for place in np.ndindex(slope.shape):
+            step = np.zeros_like(slope)
+            step[place] = 1e-6
+            up, down = (
+                f(*(a + k * step if n == which else a for n, a in enumerate(at)), y)[0]
+                for k in (1, -1)
+            )
+            np.testing.assert_allclose(slope[place], (up - down) / 2e-6, rtol=1e-6, atol=1e-7)
 
 
 STABLE = {

@@ -19,7 +19,8 @@ from gradcore.derive import Maker, form
 from gradcore.graph import Apply, Constant, Op, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import DisconnectedGrad, ZeroGrad
-from gradcore.ops.index import Slice, Subtensor
+from gradcore.ops.create import Arange
+from gradcore.ops.index import Slice, Slot, Subtensor
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
     add,
@@ -93,16 +94,16 @@ def laid_out(v: Variable, made: Maker) -> tuple[Variable, tuple[Axis, ...]]:
         return inner, tuple(a if isinstance(a, str) else order[a] for a in node.op.order)
     if node is not None and isinstance(node.op, Subtensor) and len(node.inputs) == 1:
         inner, order = laid_out(node.inputs[0], made)
-        places = iter(order)
+        places = iter(zip(order, node.inputs[0].broadcastable, strict=True))
         found: list[Axis] = []
         for entry in node.op.pattern:
             if entry is None:
                 found.append("x")
             elif isinstance(entry, Slice) and entry.is_full:
-                found.append(next(places))
-            elif entry not in (0, -1) or next(places) != "x":
+                found.append(next(places)[0])
+            elif entry not in (0, -1) or not next(places)[1]:
                 return v, tuple(range(v.ndim))
-        return inner, (*found, *places)
+        return inner, (*found, *(place for place, _ in places))
     return v, tuple(range(v.ndim))
 
 
@@ -268,34 +269,111 @@ def log_of_exponentials(node: Apply, made: Maker) -> Variable | None:
     return in_base(node.op, log_of_multiple(node.inputs[0], made))
 
 
+Walked: TypeAlias = tuple[Axis, ...]
+"""For each axis of a variable, the axis of a sum of exponentials that it is, or "x"."""
+
+
 @form(sub, add)
-def shifted_log_softmax(node: Apply, made: Maker) -> Variable | None:
-    """x - m - log(sum(exp(x - m))) does not depend on m"""
-    one, other = node.inputs
-    if node.op is sub:
-        found = _shifted_log_softmax(one, other, made)
-        opposite = None if found is not None else _shifted_log_softmax(other, one, made)
-        return found if opposite is None else -opposite
-    for u, minus in ((one, other), (other, one)):
-        negated = inputs_of(minus, neg, made)
-        found = None if negated is None else _shifted_log_softmax(u, negated[0], made)
-        if found is not None:
-            return found
+def shifted_logarithm(node: Apply, made: Maker) -> Variable | None:
+    """x - m - log(sum(exp(x - m))), picks of it, and m + log(sum(exp(x - m))) do not depend on m"""
+    terms = _once(signed_terms(node.out, made))
+    for sign, v in terms:
+        found = _spread_log_total(v, made)
+        if found is None or found[0].top is None or is_still(found[0].top, made):
+            continue
+        total, order = found
+        still = without_top(total)
+        for other_sign, other in terms:
+            new = None
+            if other_sign == sign:
+                new = _top_again(other, total, order, made)
+            elif other is not v:
+                new = _shifted_again(other, v, total, order, still, made)
+            if new is not None:
+                logarithm = log(LANGUAGE["sum"](exp(still), total.axes)).dimshuffle(*order)
+                return _with_terms(node.out, {v: logarithm, other: new}, made)
     return None
 
 
-def _shifted_log_softmax(u: Variable, v: Variable, made: Maker) -> Variable | None:
-    if inputs_of(u, sub, made) is None:
-        return None
-    found = _spread_log_total(v, made)
-    if found is None:
-        return None
-    total, order = found
+TERMS = 2
+"""How deep the terms of a sum are looked for."""
+
+SIGNS: dict[Op, tuple[int, ...]] = {add: (1, 1), sub: (1, -1), neg: (-1,)}
+"""The signs of the terms of each op."""
+
+
+def signed_terms(v: Variable, made: Maker, depth: int = TERMS) -> list[tuple[int, Variable]]:
+    """Return the terms of sums, differences and negations, with their signs."""
+    node = made(v)
+    if node is None or not depth or node.op not in SIGNS:
+        return [(1, v)]
+    return [
+        (sign * inner, term)
+        for sign, x in zip(SIGNS[node.op], node.inputs, strict=True)
+        for inner, term in signed_terms(x, made, depth - 1)
+    ]
+
+
+def _once(terms: list[tuple[int, Variable]]) -> list[tuple[int, Variable]]:
+    """Return those of which there is one: another one would go with another sum."""
+    every = [v for _, v in terms]
+    return [(sign, v) for sign, v in terms if every.count(v) == 1]
+
+
+def _with_terms(
+    v: Variable, new: dict[Variable, Variable], made: Maker, depth: int = TERMS
+) -> Variable:
+    """Return the same sum of other terms."""
+    node = made(v)
+    if v in new or node is None or not depth or node.op not in SIGNS:
+        return new.get(v, v)
+    return node.op(*(_with_terms(x, new, made, depth - 1) for x in node.inputs))
+
+
+def _top_again(v: Variable, total: Total, order: Walked, made: Maker) -> Variable | None:
+    """Return ``v`` as a constant, if it is what was taken out of the exponents."""
+    assert total.top is not None
+    (own, outer), (inner, spread) = laid_out(v, made), laid_out(total.top, made)
+    meets = outer == order and spread_back(spread, total.axes, total.x.ndim)
+    return ZeroGrad()(v) if meets and same(own, inner, made) else None
+
+
+def _shifted_again(
+    v: Variable, logarithm: Variable, total: Total, order: Walked, still: Variable, made: Maker
+) -> Variable | None:
+    """Return ``v`` as a part of ``still``, if it is that part of the exponents of a sum.
+
+    Either all of them, or elements picked by arrays of indices, of which those of the axes that
+    are not summed over count up along the axes where the logarithm stands.
+    """
     exponents = inputs_of(total.power, exp, made)
-    alike = exponents is not None and same(u, exponents[0], made)
-    if not alike or total.top is None or is_still(total.top, made):
+    if exponents is None:
         return None
-    return log_softmax_of_total(total) if spread_back(order, total.axes, u.ndim) else None
+    if spread_back(order, total.axes, v.ndim) and same(v, exponents[0], made):
+        return still
+    part, places = laid_out(v, made)
+    node = made(part)
+    if node is None or not isinstance(node.op, Subtensor):
+        return None
+    x, *indices = node.inputs
+    if any(entry is not Slot.ARRAY for entry in node.op.pattern) or len(indices) != x.ndim:
+        return None
+    kept = [_counted_axis(i, part.ndim, made) for a, i in enumerate(indices) if a not in total.axes]
+    walked = tuple(kept.index(a) if a in kept else "x" for a in places)
+    stretched = v.broadcastable != logarithm.broadcastable
+    if stretched or walked != order or len(set(walked) - {"x"}) != len(kept):
+        return None
+    if not same(x, exponents[0], made):
+        return None
+    return node.op(still, *indices).dimshuffle(*places)
+
+
+def _counted_axis(index: Variable, ndim: int, made: Maker) -> int | None:
+    """Return along which of ``ndim`` axes an index counts 0, 1, 2, ..., if it does."""
+    inner, order = laid_out(index, made)
+    along = [k for k, a in enumerate(order) if a != "x"]
+    counts = len(along) == 1 and inputs_of(inner, Arange, made) is not None
+    return ndim - index.ndim + along[0] if counts else None
 
 
 def _spread_log_total(v: Variable, made: Maker) -> tuple[Total, tuple[Axis, ...]] | None:
@@ -308,22 +386,6 @@ def _spread_log_total(v: Variable, made: Maker) -> tuple[Total, tuple[Axis, ...]
     total = total_of(summed, made)
     laid = tuple(a if isinstance(a, str) else order[a] for a in outside)
     return None if total is None else (total, laid)
-
-
-@form(add)
-def shifted_logsumexp(node: Apply, made: Maker) -> Variable | None:
-    """m + log(sum(exp(x - m))) does not depend on m"""
-    for top, v in (node.inputs, node.inputs[::-1]):
-        found = _spread_log_total(v, made)
-        if found is None or found[0].top is None or is_still(found[0].top, made):
-            continue
-        total, order = found
-        (own, outer), (inner, spread) = laid_out(top, made), laid_out(found[0].top, made)
-        meets = outer == order and spread_back(spread, total.axes, total.x.ndim)
-        if meets and same(own, inner, made):
-            summed = LANGUAGE["sum"](exp(without_top(total)), total.axes)
-            return log(summed).dimshuffle(*order) + ZeroGrad()(top)
-    return None
 
 
 # logistic functions -----------------------------------------------------------------------------
