@@ -81,6 +81,7 @@ def in_a_new_process(program, **environment):
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
@@ -509,7 +510,16 @@ n, m, s = T.lscalar("n"), T.dmatrix("m"), gradcore.shared(0.0, "s")
 scalars = gradcore.scan(lambda q: T.sin(q) + 1.0, outputs_info=T.constant(0.0), n_steps=n)[0][-1]
 products = gradcore.scan(lambda q: T.tanh(T.dot(q, q)), outputs_info=m, n_steps=n)[0][-1]
 pairs = T.exp(-abs(T.arange(n)[:, None] - T.arange(n)[None, :])).sum()
-output = {"scalars": scalars, "products": products, "pairs": pairs}[sys.argv[1]]
+largest = T.gamma(1.5 + T.arange(n) / n).max()
+nested = gradcore.scan(
+    lambda k: gradcore.scan(lambda q: T.sin(q) + k, outputs_info=T.constant(0.0), n_steps=n)[0][-1],
+    sequences=T.arange(3.0),
+)[0].sum()
+until = gradcore.scan(
+    lambda q: (T.sin(q) + 1.0, gradcore.until(q > 9)), outputs_info=T.constant(0.0), n_steps=n
+)[0][-1]
+outputs = {"scalars": scalars, "products": products, "pairs": pairs, "largest": largest}
+output = {**outputs, "nested": nested, "until": until}[sys.argv[1]]
 mode = gradcore.Mode("c", threads=int(sys.argv[2]))
 f = gradcore.function([n, m], output, updates={s: s + 1}, mode=mode, on_unused_input="ignore")
 f(10, [[1.0] * 50] * 50)
@@ -527,27 +537,54 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("what", ["scalars", "products", "pairs"])
+@pytest.mark.parametrize("what", ["scalars", "products", "pairs", "largest", "nested", "until"])
 def test_a_long_call_is_interrupted(what, threads):
-    """Between steps of a scan and rows of a loop; nothing is stored, and the next call works."""
+    """Between steps of a scan and parts of a loop; nothing is stored, and the next call works."""
     command = [sys.executable, "-c", INTERRUPTED, what, str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
+FORKED = """
+import json, os, threading, warnings
+import numpy as np
+import gradcore
+import gradcore.tensor as T
+
+warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+M, x, s = T.dmatrix("M"), T.dscalar("x"), gradcore.shared(0.0, "s")
+f = gradcore.function([M], [T.exp(M).sum(axis=0), T.dot(M, M)], mode=gradcore.Mode("c", threads=2))
+count = gradcore.function([], s, updates={s: s + 1}, mode="c")
+given = np.random.default_rng(0).random((400, 400))
+expected = [out.tobytes() for out in f(given)]
+held, forked = threading.Event(), threading.Event()
+
+def hold():
+    with s.lock:
+        held.set()
+        forked.wait()
+
+holder = threading.Thread(target=hold)
+holder.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    fine = [out.tobytes() for out in f(given)] == expected
+    fine &= bool(gradcore.function([x], T.exp(x) * 3, mode="c")(0.0) == 3)
+    s.set_value(5.0)
+    fine &= count() == 5 and s.get_value() == 6
+    os._exit(0 if fine else 1)
+forked.set()
+holder.join()
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps([status, [out.tobytes() for out in f(given)] == expected, float(count())]))
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_functions_work_after_a_fork(rng):
-    f = function([M], [T.exp(M).sum(axis=0), T.dot(M, M)], mode=TWO)
-    given = rng.random((400, 400))
-    expected = [out.tobytes() for out in f(given)]
-    child = os.fork()
-    if child == 0:
-        same = [out.tobytes() for out in f(given)] == expected
-        new = function([x], T.exp(x) * 3, mode="c")(0.0) == 3
-        os._exit(0 if same and new else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert [out.tobytes() for out in f(given)] == expected
+def test_functions_work_after_a_fork():
+    """In the child, threads are new, and locks that others held are free."""
+    assert in_a_new_process(FORKED)[0] == [0, True, 0.0]
 
 
 REDUCTIONS = {

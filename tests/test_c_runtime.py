@@ -835,7 +835,7 @@ def test_the_gil_is_released():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*")  # of Python, and of JAX if it is imported
 def test_children_of_a_fork_start_their_own_threads(rng):
     f = parallel(4)
     x = rng.random(100_000)

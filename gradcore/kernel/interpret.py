@@ -463,7 +463,7 @@ class _Run:
     def loop(self, s: For) -> None:
         """Run a loop: one that is not ordered, from its end."""
         assert not (s.parallel and s.ordered), s.index
-        if not s.ordered and any(r.row is None for r in s.reductions):
+        if not s.ordered and any(r.row is None or r.running for r in s.reductions):
             raise AssertionError(f"the steps of {s.index} contribute in order: it is to be ordered")
         extent = self.integer(s.extent)
         inner, self.within = self.within, not _scoped(s)

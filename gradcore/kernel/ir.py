@@ -531,6 +531,7 @@ class Reduction:
 
     target : the register, or the buffer, as wide as what a step contributes to.
     row : how contributions combine; None: they must come in order.
+    running : whether the steps, which are ordered then, read what it has so far.
     carried : whether another target takes over what this one has so far, from time to time: it
         starts from nothing then.
     """
@@ -538,6 +539,7 @@ class Reduction:
     target: Symbol | Buffer
     row: Elementwise | None
     carried: bool = False
+    running: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -8,6 +8,7 @@ accesses, just before the first.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gradcore.graph import Apply, FunctionGraph
@@ -395,11 +396,11 @@ class _Planner:
             assert isinstance(target, Buffer)
             if target.root in self.dead:
                 continue
-            ordered |= reduction.row is None
+            ordered |= reduction.row is None or reduction.running
             kept = self.register.get(target)
             if kept is None:
                 kept = self.shrunk.get(target, (target,))[0]
-            reductions.append(Reduction(kept, reduction.row))
+            reductions.append(replace(reduction, target=kept))
         ordered |= not _set_again(body).issubset(r.target for r in reductions)
         parallel = not level.path and not ordered
         loop = For(level.symbol, self.expr(level.extent), body, ordered, reductions, parallel)

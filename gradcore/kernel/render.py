@@ -19,11 +19,13 @@ from gradcore.kernel.ir import (
     ONE,
     ZERO,
     Allocate,
+    Break,
     Buffer,
     Call,
     Callback,
     Expr,
     For,
+    If,
     Let,
     Library,
     Load,
@@ -34,11 +36,13 @@ from gradcore.kernel.ir import (
     Scope,
     Statement,
     Symbol,
+    call,
     identity_of,
 )
 from gradcore.kernel.ir import parts as terms
 from gradcore.kernel.text import Printer, Rendered, Unit, comment
 from gradcore.kernel.uses import Used, inside, made_in_loops
+from gradcore.ops.elementwise import row
 
 ARGUMENTS = "gc_call *call, void *context, int64_t begin, int64_t end, int32_t part"
 """What a function for a part of a loop is given."""
@@ -219,17 +223,48 @@ class Renderer(Printer):
 
         outermost : whether it is the loop of a function.
         """
-        i = self.name(s.index)
-        self.unit.add(*self.before_loop(s))
-        every = self.asks_every(s, outermost)
+        i, every = self.name(s.index), self.asks_every(s, outermost)
         depth = self.unit.depth
         if every is not None and every > 1:
             first, last = self._start_of_chunks(first, last, every)
-            self.unit.add(*self.between_chunks())
-        self.unit.add(f"for (int64_t {i} = {first}; {i} < {last}; {i}++) {{")
+        start = f"int64_t {i} = {first}"
+        left = self.unit.depth > depth and any(isinstance(x, Break) for x in inside(s.body))
+        if left:
+            self.unit.add(f"{start};")
+            start = ""
+        self.unit.add(*self.before_loop(s), f"for ({start}; {i} < {last}; {i}++) {{")
         self.unit.depth += 1
         if every == 1:
-            self.unit.add(*self.between_chunks())
+            self.unit.add(*self.ask())
+        self.step(s)
+        self.unit.depth -= 1
+        self.unit.add("}")
+        if left:
+            self.unit.add(f"if ({i} < {last}) break;")
+        if self.unit.depth > depth:
+            self.unit.depth -= 1
+            self.unit.add("}")
+
+    def _start_of_chunks(self, begin: str, end: str, steps: int) -> tuple[str, str]:
+        """Print the start of a loop over so many steps at a time; return the first and last."""
+        first, last = self.fresh("first"), self.fresh("last")
+        end = end if end.isidentifier() else f"({end})"
+        self.unit.add(f"for (int64_t {first} = {begin}; {first} < {end}; {first} += {steps}) {{")
+        self.unit.depth += 1
+        at_most = f"{end} - {first} < {steps} ? {end} : {first} + {steps}"
+        self.unit.add(*self.ask(first), f"const int64_t {last} = {at_most};")
+        return first, last
+
+    def asks_every(self, s: For, outermost: bool) -> int | None:
+        """Return how many steps of a loop go between two times the lines of `ask`, if any."""
+        return None
+
+    def ask(self, when: str = "") -> list[str]:
+        """Return lines that are run now and then, where steps may take long."""
+        return []
+
+    def step(self, s: For) -> None:
+        """Print the statements of a step of a loop."""
         for inner in s.body:
             if isinstance(inner, Allocate):
                 continue
@@ -237,22 +272,6 @@ class Renderer(Printer):
                 self.plain_loop(inner, "0", self.expr(inner.extent))
             else:
                 self.statement(inner)
-        while self.unit.depth > depth:
-            self.unit.depth -= 1
-            self.unit.add("}")
-
-    def _start_of_chunks(self, begin: str, end: str, steps: int) -> tuple[str, str]:
-        """Print the start of a loop over so many steps at a time; return the first and last."""
-        first, last = self.fresh("first"), self.fresh("last")
-        self.unit.add(f"for (int64_t {first} = {begin}; {first} < {end}; {first} += {steps}) {{")
-        self.unit.depth += 1
-        at_most = f"{end} - {first} < {steps} ? {end} : {first} + {steps}"
-        self.unit.add(f"const int64_t {last} = {at_most};")
-        return first, last
-
-    def asks_every(self, s: For, outermost: bool) -> int | None:
-        """Return how many steps go between two times the lines of `between_chunks`, if any."""
-        return None
 
     def before_loop(self, s: For) -> list[str]:
         """Return the lines before a loop that tell the compiler what it may do."""
@@ -291,7 +310,7 @@ class Renderer(Printer):
                     f"    for (int64_t k = 0; k < {self.size(r.target)}; k++) {own}[k] = {start};",
                     "}",
                 )
-        if parallel or self.chunk(s) is not None:
+        if parallel:
             self.plain_loop(s, "begin", "end", outermost=True)
         else:
             self.plain_loop(s, "0", self.expr(s.extent), outermost=True)
@@ -308,8 +327,7 @@ class Renderer(Printer):
         self.unit.add("return 0;")
         self.nests.append(
             [
-                *(["static __attribute__((noinline))"] if self.chunk(s) else []),
-                f"{'' if self.chunk(s) else 'static '}int32_t {name}({ARGUMENTS}) {{",
+                f"static int32_t {name}({ARGUMENTS}) {{",
                 "    frame *f = context;",
                 "    (void)call, (void)begin, (void)end, (void)part;",
                 *self.unit.lines,
@@ -345,7 +363,7 @@ class Renderer(Printer):
         if not s.parallel:
             for buffer in rows:
                 self.allocate(buffer)
-            self.run_in_order(s, name)
+            self.run_in_order(name)
             return
         add("{")
         self.unit.depth += 1
@@ -389,32 +407,13 @@ class Renderer(Printer):
         self.unit.depth -= 1
         add("}")
 
-    def run_in_order(self, s: For, name: str) -> None:
-        """Print the call of an outlined loop that one thread runs: one call, or one a chunk."""
-        add = self.unit.add
-        error, chunk = self.fresh("failed"), self.chunk(s)
-        if chunk is None:
-            add(
-                f"const int32_t {error} = {name}(call, f, 0, 0, 0);",
-                f"if ({error}) return {error};",
-            )
-            return
-        first, last = self._start_of_chunks("0", self.expr(s.extent, atom=True), chunk)
-        add(
-            f"const int32_t {error} = {name}(call, f, {first}, {last}, 0);",
+    def run_in_order(self, name: str) -> None:
+        """Print the call of an outlined loop that one thread runs."""
+        error = self.fresh("failed")
+        self.unit.add(
+            f"const int32_t {error} = {name}(call, f, 0, 0, 0);",
             f"if ({error}) return {error};",
-            *self.between_chunks(),
         )
-        self.unit.depth -= 1
-        add("}")
-
-    def chunk(self, s: For) -> int | None:
-        """Return how many steps of an outlined loop are one call, if not all of them are."""
-        return None
-
-    def between_chunks(self) -> list[str]:
-        """Return the lines between two of these calls, or between steps of a loop."""
-        return []
 
     def cost(self, s: For) -> str:
         """Return about how much work a step of a loop is."""
@@ -552,6 +551,9 @@ def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
                 steps = s.terms
                 each = [x for inner in s.body if isinstance(inner, For) for x in inner.body]
             total = total + _told(steps, inside) * _work(each, {*inside, s.index})
+        elif isinstance(s, If):
+            branches = (_work(s.then, inside), _work(s.orelse, inside))
+            total = total + 1 + call(row("maximum"), branches, "int64")
         elif isinstance(s, Matmul):
             total = total + s.out.shape[0] * s.out.shape[1] * s.x.shape[1]
         elif not isinstance(s, Allocate) and not _is_index(s):

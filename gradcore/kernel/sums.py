@@ -14,6 +14,8 @@ of a sum is that of a block (N. J. Higham, The accuracy of floating point summat
 Comput. 14, 1993, section 3).  The order of additions, and so the result, depends on the number of
 threads alone.
 
+A running sum, which is read after each addition, is a float64 altogether, if the terms are many.
+
 The decision: blocks are loops of the program, made once for all that has vectors and caches; short
 sums take the same instructions as without.  Sums in float64 stay one loop: in lanes of vectors,
 2e7 terms lose 1e-13 of their sum as a rule and 1e-9 at worst, for which blocks around loops of a
@@ -61,6 +63,9 @@ BLOCK = 2048
 
 ROWS = 64
 """So where a step is a loop itself, of which threads are to have some each."""
+
+RUNNING = 128
+"""Up to so many terms go into a running sum of their own dtype."""
 
 FEW = 8
 """Up to so many times ``ROWS`` steps go without blocks."""
@@ -120,6 +125,8 @@ class _Around:
 
 def _loop(loop: For, outer: _Inside) -> list[Statement]:
     """Return a loop in blocks, if it adds up many terms."""
+    if any(_running_sums(loop)):
+        return _running(loop, outer)
     if any(isinstance(s, (For, Scope, Allocate)) for s in inside(loop.body)):
         found = replace(loop, body=_blocked(loop.body, outer.of(loop)))
         return _in_blocks(found, loop.body, outer)
@@ -163,7 +170,9 @@ def replace_operand(value: Call, x: Expr, y: Expr) -> Expr:
 
 
 def _sums(loop: For, dtypes: Collection[str]) -> Iterator[Reduction]:
-    return (r for r in loop.reductions if r.row is ADD and r.target.dtype in dtypes)
+    return (
+        r for r in loop.reductions if r.row is ADD and not r.running and r.target.dtype in dtypes
+    )
 
 
 def _target(s: Let | Store) -> Target:
@@ -237,27 +246,118 @@ def _of_row(
     if found is None:
         return
     loops, index = found
+    wide, start = _wide_row(total, loops, many)
+    symbols = tuple(x.index for x in loops)
+    old, here = Load(total, index), Load(wide, symbols)
+    more = call(ADD, (here, cast(old, "float64")), "float64")
+    around.before += start
+    around.each.append(
+        _over(
+            wide, symbols,
+            Store(wide, symbols, more), Store(total, index, Literal(0.0, total.dtype)),
+        )
+    )  # fmt: skip
+    around.after.append(_over(wide, symbols, Store(total, index, cast(here, total.dtype))))
+    around.reductions.append(Reduction(wide, ADD))
+
+
+def _wide_row(total: Buffer, loops: Sequence[For], many: Expr) -> tuple[Buffer, list[Statement]]:
+    """Return a row for the elements of ``total`` that loops go through, and what makes it zeros.
+
+    many : without this, it has no elements.
+    """
     first, *rest = (x.extent for x in loops)
     extents = [call(row("switch"), (many, first, ZERO), "int64"), *rest]
     wide = Buffer(total.name, "float64", extents)
     symbols = tuple(x.index for x in loops)
-    old, here = Load(total, index), Load(wide, symbols)
+    zero = Store(wide, symbols, Literal(0.0, "float64"))
+    return wide, [Allocate(wide), _over(wide, symbols, zero)]
 
-    def over(*body: Store) -> Statement:
-        """Return loops over the elements of the row."""
-        new = {x: Symbol(x.name) for x in symbols}
-        done: list[Statement] = [_renamed(s, new) for s in body]
-        for x, n in zip(reversed(symbols), reversed(extents), strict=True):
-            done = [For(new[x], n, done)]
-        return done[0]
 
-    more = call(ADD, (here, cast(old, "float64")), "float64")
-    around.before += [Allocate(wide), over(Store(wide, symbols, Literal(0.0, "float64")))]
-    around.each.append(
-        over(Store(wide, symbols, more), Store(total, index, Literal(0.0, total.dtype)))
+def _over(wide: Buffer, symbols: Sequence[Symbol], *body: Store) -> Statement:
+    """Return loops over the elements of a row."""
+    new = {x: Symbol(x.name) for x in symbols}
+    done: list[Statement] = [_renamed(s, new) for s in body]
+    for x, n in zip(reversed(symbols), reversed(wide.shape), strict=True):
+        done = [For(new[x], n, done)]
+    return done[0]
+
+
+def _running(loop: For, outer: _Inside) -> list[Statement]:
+    """Return a loop whose running sums are float64, if the terms are many."""
+    many = call(row("gt"), (loop.extent, integer(RUNNING)), "bool")
+    body = list(inside(loop.body))
+    if many == Literal(False, "bool") or not all(
+        isinstance(x, (For, If, Let, Store)) for x in body
+    ):
+        return [loop]
+    before: list[Statement] = []
+    wider: dict[Expr, Expr] = {}
+    targets: dict[Target, Target] = {}
+    for r in _running_sums(loop):
+        if isinstance(r.target, Symbol):
+            wide = wider[r.target] = targets[r.target] = Symbol(r.target.name, "float64")
+            before.append(Let(wide, Literal(0.0, "float64")))
+            continue
+        found = _row(r.target, loop, loop.body, outer)
+        if found is None:
+            return [loop]
+        loops, index = found
+        row_of, start = _wide_row(r.target, loops, many)
+        targets[r.target] = row_of
+        wider[Load(r.target, index)] = Load(row_of, tuple(x.index for x in loops))
+        before += start
+    if not targets:
+        return [loop]
+    return [*before, If(many, [_widened(loop, wider, targets)], [loop])]
+
+
+def _running_sums(loop: For) -> Iterator[Reduction]:
+    return (
+        r for r in loop.reductions if r.row is ADD and r.running and r.target.dtype == "float32"
     )
-    around.after.append(over(Store(total, index, cast(here, total.dtype))))
-    around.reductions.append(Reduction(wide, ADD))
+
+
+def _widened(
+    s: Statement, wider: Mapping[Expr, Expr], targets: Mapping[Target, Target]
+) -> Statement:
+    """Return a statement whose running sums are wider ones."""
+
+    def expr(x: Expr) -> Expr:
+        match x:
+            case _ if x in wider:
+                return cast(wider[x], x.dtype)
+            case Load(buffer, index):
+                return Load(buffer, tuple(map(expr, index)))
+            case Call():
+                return Call(x.row, tuple(map(expr, x.operands)), x.dtype)
+            case _:
+                return x
+
+    def each(body: Sequence[Statement]) -> list[Statement]:
+        return [_widened(x, wider, targets) for x in body]
+
+    match s:
+        case For():
+            reductions = [replace(r, target=targets.get(r.target, r.target)) for r in s.reductions]
+            return replace(s, body=each(s.body), reductions=reductions)
+        case If(condition, then, orelse):
+            return If(expr(condition), each(then), each(orelse))
+        case Let() | Store() if _target(s) in targets:
+            assert isinstance(s.value, Call)
+            total, x = s.value.operands
+            value = call(ADD, (wider[total], cast(expr(x), "float64")), "float64")
+            place = wider[total]
+            if isinstance(place, Load):
+                return Store(place.buffer, place.index, value)
+            assert isinstance(place, Symbol)
+            return Let(place, value, False)
+        case Let(symbol, value, fresh):
+            return Let(symbol, expr(value), fresh)
+        case Store(buffer, index, value):
+            return Store(buffer, tuple(map(expr, index)), expr(value))
+        case _:
+            raise TypeError(s)
 
 
 def _row(

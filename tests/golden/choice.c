@@ -26,8 +26,8 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const double *restrict M = f->M;
     double *restrict sin = f->sin;
     for (int64_t first = 0; first < M_n0; first += 16) {
+        if (first && call->poll(call)) return 2;
         const int64_t last = M_n0 - first < 16 ? M_n0 : first + 16;
-        if (call->poll(call)) return 2;
         for (int64_t i0 = first; i0 < last; i0++) {
             #pragma omp simd
             for (int64_t i1 = 0; i1 < M_n1; i1++) {
@@ -46,8 +46,8 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
     for (int64_t first_2 = 0; first_2 < M_n0; first_2 += 16) {
+        if (first_2 && call->poll(call)) return 2;
         const int64_t last_2 = M_n0 - first_2 < 16 ? M_n0 : first_2 + 16;
-        if (call->poll(call)) return 2;
         for (int64_t i0_2 = first_2; i0_2 < last_2; i0_2++) {
             #pragma omp simd
             for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
@@ -66,8 +66,8 @@ static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, 
     double *conditional = f->conditional;
     double *restrict conditional_2 = f->conditional_2;
     for (int64_t first_3 = begin; first_3 < end; first_3 += 16) {
+        if (first_3 && call->poll(call)) return 2;
         const int64_t last_3 = end - first_3 < 16 ? end : first_3 + 16;
-        if (call->poll(call)) return 2;
         for (int64_t i0_3 = first_3; i0_3 < last_3; i0_3++) {
             #pragma omp simd
             for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {

@@ -32,8 +32,8 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
         for (int64_t k = 0; k < M_n1; k++) sum[k] = 0.0;
     }
     for (int64_t first = begin; first < end; first += 16) {
+        if (first && call->poll(call)) return 2;
         const int64_t last = end - first < 16 ? end : first + 16;
-        if (call->poll(call)) return 2;
         for (int64_t i0 = first; i0 < last; i0++) {
             #pragma omp simd
             for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {

@@ -58,8 +58,7 @@ static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, 
     return 0;
 }
 
-static __attribute__((noinline))
-int32_t nest_4(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static int32_t nest_4(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t at_n0 = f->at_n0;
@@ -67,8 +66,12 @@ int32_t nest_4(gc_call *call, void *context, int64_t begin, int64_t end, int32_t
     const int64_t *restrict at = f->at;
     double *restrict inc_subtensor = f->inc_subtensor;
     double *restrict mul = f->mul;
-    for (int64_t i0_4 = begin; i0_4 < end; i0_4++) {
-        inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] = inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] + mul[i0_4];
+    for (int64_t first = 0; first < at_n0; first += 4096) {
+        if (first && call->poll(call)) return 2;
+        const int64_t last = at_n0 - first < 4096 ? at_n0 : first + 4096;
+        for (int64_t i0_4 = first; i0_4 < last; i0_4++) {
+            inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] = inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] + mul[i0_4];
+        }
     }
     return 0;
 }
@@ -112,11 +115,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
                                          : nest_3(call, f, 0, f->v_n0, 0);
         if (failed) return failed;
     }
-    for (int64_t first = 0; first < f->at_n0; first += 4096) {
-        const int64_t last = f->at_n0 - first < 4096 ? f->at_n0 : first + 4096;
-        const int32_t failed = nest_4(call, f, first, last, 0);
-        if (failed) return failed;
-        if (call->poll(call)) return 2;
-    }
+    const int32_t failed = nest_4(call, f, 0, 0, 0);
+    if (failed) return failed;
     return 0;
 }

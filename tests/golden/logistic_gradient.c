@@ -15,8 +15,8 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
     for (int64_t first = begin; first < end; first += 16) {
+        if (first && call->poll(call)) return 2;
         const int64_t last = end - first < 16 ? end : first + 16;
-        if (call->poll(call)) return 2;
         for (int64_t i0 = first; i0 < last; i0++) {
             #pragma omp simd
             for (int64_t i1 = 0; i1 < M_n1; i1++) {

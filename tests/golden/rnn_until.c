@@ -76,8 +76,8 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     double *restrict scan = f->scan;
     double *restrict scan_2 = f->scan_2;
     for (int64_t first = begin; first < end; first += 16) {
+        if (first && call->poll(call)) return 2;
         const int64_t last = end - first < 16 ? end : first + 16;
-        if (call->poll(call)) return 2;
         for (int64_t i0_4 = first; i0_4 < last; i0_4++) {
             #pragma omp simd
             for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {

@@ -11,19 +11,22 @@ typedef struct {
     double *scan_2;
 } frame;
 
-static __attribute__((noinline))
-int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     double state0_t_1 = f->state0_t_1;
     const int64_t n = f->n;
     const double x = f->x;
     double *restrict scan = f->scan;
-    for (int64_t t = begin; t < end; t++) {
-        double mul = state0_t_1 * x;
-        scan[t] = state0_t_1;
-        double new = mul;
-        state0_t_1 = new;
+    for (int64_t first = 0; first < n; first += 4096) {
+        if (first && call->poll(call)) return 2;
+        const int64_t last = n - first < 4096 ? n : first + 4096;
+        for (int64_t t = first; t < last; t++) {
+            double mul = state0_t_1 * x;
+            scan[t] = state0_t_1;
+            double new = mul;
+            state0_t_1 = new;
+        }
     }
     f->state0_t_1 = state0_t_1;
     return 0;
@@ -41,8 +44,7 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     return 0;
 }
 
-static __attribute__((noinline))
-int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     double g_state0_t_1 = f->g_state0_t_1;
@@ -51,15 +53,19 @@ int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t
     double *restrict inc_subtensor = f->inc_subtensor;
     const double x = f->x;
     double *restrict scan = f->scan;
-    for (int64_t t_2 = begin; t_2 < end; t_2++) {
-        double add = g_state0_t_1 + inc_subtensor[(n + -1) + (t_2 * -1)];
-        double mul_2 = add * x;
-        double mul_3 = add * scan[(n + -1) + (t_2 * -1)];
-        double add_2 = sum_x + mul_3;
-        double new_2 = mul_2;
-        double new_3 = add_2;
-        g_state0_t_1 = new_2;
-        sum_x = new_3;
+    for (int64_t first_2 = 0; first_2 < n; first_2 += 4096) {
+        if (first_2 && call->poll(call)) return 2;
+        const int64_t last_2 = n - first_2 < 4096 ? n : first_2 + 4096;
+        for (int64_t t_2 = first_2; t_2 < last_2; t_2++) {
+            double add = g_state0_t_1 + inc_subtensor[(n + -1) + (t_2 * -1)];
+            double mul_2 = add * x;
+            double mul_3 = add * scan[(n + -1) + (t_2 * -1)];
+            double add_2 = sum_x + mul_3;
+            double new_2 = mul_2;
+            double new_3 = add_2;
+            g_state0_t_1 = new_2;
+            sum_x = new_3;
+        }
     }
     f->g_state0_t_1 = g_state0_t_1;
     f->sum_x = sum_x;
@@ -82,12 +88,8 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->sum_x = 0.0;
     f->scan = call->allocate(call, f->n * (int64_t)sizeof(double));
     if (!f->scan) return -1;
-    for (int64_t first = 0; first < f->n; first += 4096) {
-        const int64_t last = f->n - first < 4096 ? f->n : first + 4096;
-        const int32_t failed = nest(call, f, first, last, 0);
-        if (failed) return failed;
-        if (call->poll(call)) return 2;
-    }
+    const int32_t failed = nest(call, f, 0, 0, 0);
+    if (failed) return failed;
     f->inc_subtensor = call->allocate(call, f->n * (int64_t)sizeof(double));
     if (!f->inc_subtensor) return -1;
     {
@@ -97,12 +99,8 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
         if (failed) return failed;
     }
     f->inc_subtensor[f->n + -1] = f->inc_subtensor[f->n + -1] + 1.0;
-    for (int64_t first_2 = 0; first_2 < f->n; first_2 += 4096) {
-        const int64_t last_2 = f->n - first_2 < 4096 ? f->n : first_2 + 4096;
-        const int32_t failed_2 = nest_3(call, f, first_2, last_2, 0);
-        if (failed_2) return failed_2;
-        if (call->poll(call)) return 2;
-    }
+    const int32_t failed_2 = nest_3(call, f, 0, 0, 0);
+    if (failed_2) return failed_2;
     f->scan_2 = call->output(call, 0, (int64_t[]){0});
     if (!f->scan_2) return -1;
     f->scan_2[0] = f->sum_x;

@@ -17,8 +17,8 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     const double *restrict M = f->M;
     double *restrict true_div = f->true_div;
     for (int64_t first = begin; first < end; first += 16) {
+        if (first && call->poll(call)) return 2;
         const int64_t last = end - first < 16 ? end : first + 16;
-        if (call->poll(call)) return 2;
         for (int64_t i0 = first; i0 < last; i0++) {
             double max = (double)-INFINITY;
             #pragma omp simd reduction(gc_maximum:max)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from gradcore.kernel import scalar
-from gradcore.kernel.ir import Break, Callback, For, Library, Matmul, Program, Symbol, identity_of
+from gradcore.kernel.ir import (
+    Call,
+    Callback,
+    Expr,
+    For,
+    Let,
+    Library,
+    Literal,
+    Matmul,
+    Program,
+    Store,
+    Symbol,
+    identity_of,
+    parts,
+)
+from gradcore.kernel.lowering import is_arithmetic
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
 from gradcore.kernel.text import Rendered
-from gradcore.kernel.uses import inside
+from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import Elementwise, row
 
 PARTS = """
@@ -24,8 +40,20 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
 }
 """
 
+SCANS = """
+/* A loop in which each step reads what the steps so far add up to. */
+#define GC_PRAGMA(text) _Pragma(#text)
+#if __GNUC__ >= 10 && !defined(__clang__)
+#define GC_SCAN(how) GC_PRAGMA(omp simd reduction(inscan, how))
+#define GC_SCANNED(x) GC_PRAGMA(omp scan inclusive(x))
+#else
+#define GC_SCAN(how)
+#define GC_SCANNED(x)
+#endif
+"""
+
 ROWS, STEPS = 16, 4096
-"""After how many steps with loops, and with scalars alone, the user may interrupt."""
+"""After how many steps with short loops, and with scalars alone, the user may interrupt."""
 
 INTERRUPTED = 2
 """What generated code returns then (RAISED in runtime.c)."""
@@ -39,6 +67,10 @@ class CRenderer(Renderer):
 
     header: ClassVar[str] = f'#include "abi.h"\n{PARTS}'
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.scans = False
+
     def render(self, program: Program) -> Rendered:
         """Return a program as a unit, with loops in strips and sums in blocks."""
         return super().render(in_blocks(in_strips(program)))
@@ -48,21 +80,24 @@ class CRenderer(Renderer):
 
         Loops around those that count: a call among the steps takes the registers from all of them.
         """
-        if not (outermost or s.ordered) or not _is_long(s):
+        if not _is_long(s):
+            slow = s.ordered or (outermost and _is_costly(s))
+            return STEPS if slow and not _few(s.extent) else None
+        if not (outermost or s.ordered):
             return None
-        return 1 if s.ordered or s.terms is not None else ROWS
+        return 1 if s.terms is not None or (s.ordered and not _is_loops(s)) else ROWS
 
-    def chunk(self, s: For) -> int | None:
-        """Return the number of steps that are scalar work, after which is asked as above."""
-        breaks = any(isinstance(x, Break) for x in inside(s.body))
-        return None if not s.ordered or breaks or _is_long(s) else STEPS
-
-    def between_chunks(self) -> list[str]:
+    def ask(self, when: str = "") -> list[str]:
         """Return the line that asks."""
-        return [f"if (call->poll(call)) return {INTERRUPTED};"]
+        condition = f"{when} && " if when else ""
+        return [f"if ({condition}call->poll(call)) return {INTERRUPTED};"]
 
     def before_loop(self, s: For) -> list[str]:
-        """Say that the steps of an innermost loop do not depend on each other."""
+        """Say that the steps of an innermost loop do not depend on each other, or how."""
+        scanned = _scanned(s)
+        if scanned is not None:
+            self.scans = True
+            return [f"GC_SCAN(+:{self.name(scanned.symbol)})"]
         if s.ordered or _is_long(s):
             return []
         clauses: list[str] = []
@@ -72,6 +107,24 @@ class CRenderer(Renderer):
                 how = self.combiner(reduction.row, reduction.target.dtype)
                 clauses.append(f" reduction({how}:{self.name(reduction.target)})")
         return [f"#pragma omp simd{''.join(clauses)}"]
+
+    def step(self, s: For) -> None:
+        """Print a step; where a running sum has what it adds, vectors take their own sums over."""
+        scanned = _scanned(s)
+        if scanned is None:
+            super().step(s)
+            return
+        k = s.body.index(scanned) + 1
+        self._braced(replace(s, body=s.body[:k]))
+        self.unit.add(f"GC_SCANNED({self.name(scanned.symbol)})")
+        self._braced(replace(s, body=s.body[k:]))
+
+    def _braced(self, s: For) -> None:
+        self.unit.add("{")
+        self.unit.depth += 1
+        super().step(s)
+        self.unit.depth -= 1
+        self.unit.add("}")
 
     def combiner(self, combining: Elementwise, dtype: str) -> str:
         """Return what OpenMP calls a way to combine; others than sums are declared."""
@@ -87,7 +140,7 @@ class CRenderer(Renderer):
         return found
 
     def _combiners(self) -> list[str]:
-        lines: list[str] = []
+        lines = [SCANS] if self.scans else []
         for name, dtype in self.combining:
             combined, _ = scalar.expression(row(name), [dtype] * 2, dtype, ["omp_out", "omp_in"])
             start = scalar.literal(identity_of(row(name), dtype).value, dtype)
@@ -98,6 +151,54 @@ class CRenderer(Renderer):
         return lines
 
 
+def _scanned(s: For) -> Let | None:
+    """Return the statement of a loop that adds to a running sum, if vectors may do that together.
+
+    They do where a step is that sum, what comes before it, and what reads the sum alone.
+    """
+    running = [r for r in s.reductions if r.running]
+    sets = [x for x in s.body if isinstance(x, Let) and not x.fresh]
+    if (
+        len(running) != 1
+        or len(s.reductions) != 1
+        or running[0].row is not row("add")
+        or running[0].target.dtype != "float64"
+        or len(sets) != 1
+        or sets[0].symbol is not running[0].target
+        or not all(isinstance(x, (Let, Store)) for x in s.body)
+    ):
+        return None
+    k = s.body.index(sets[0])
+    made = {x.symbol for x in s.body[:k] if isinstance(x, Let)}
+    reads = Used().note(s.body[k + 1 :]).symbols
+    return None if not made.isdisjoint(reads) else sets[0]
+
+
 def _is_long(s: For) -> bool:
     """Return whether a step of a loop does more than scalar work."""
     return any(isinstance(x, (For, Matmul, Library, Callback)) for x in inside(s.body))
+
+
+def _is_loops(s: For) -> bool:
+    """Return whether a step of a loop is scalar work and loops of such."""
+    loops = [x for x in inside(s.body) if isinstance(x, For)]
+    others = any(isinstance(x, (Matmul, Library, Callback)) for x in inside(s.body))
+    return not others and not any(_is_long(x) for x in loops)
+
+
+def _is_costly(s: For) -> bool:
+    """Return whether a step of a loop calls functions."""
+    return any(
+        isinstance(y, Call) and not is_arithmetic(y.row)
+        for x in inside(s.body)
+        for e in expressions(x)
+        for y in parts(e)
+    )
+
+
+def _few(extent: Expr) -> bool:
+    """Return whether a loop is known to have less steps than after which is asked."""
+    bounds = (
+        extent.operands if isinstance(extent, Call) and extent.row.name == "minimum" else [extent]
+    )
+    return any(isinstance(x, Literal) and x.value <= STEPS for x in bounds)

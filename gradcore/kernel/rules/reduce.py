@@ -118,9 +118,7 @@ def combined(
         return target
     combining = row(COMBINING[kind])
     inner = in_memory_order(loops, [element])[-1].symbol not in index
-    wide = dtype
-    if kind == "prod" or (kind == "sum" and low.wide_sums):
-        wide = WIDE.get(dtype, dtype)
+    wide = _accumulated(low, kind, dtype)
     target = low.new(name, wide, shape)
     value = call(combining, (Load(target, index), cast(element, wide)), wide)
     low.place(reducing(loops, target, index, value, combining, identity(kind, wide)))
@@ -129,6 +127,13 @@ def combined(
     result = low.new(name, dtype, shape)
     low.fill(result, held(target).read)
     return result
+
+
+def _accumulated(low: Lowering, kind: str, dtype: str) -> str:
+    """Return the dtype in which many numbers of ``dtype`` are combined."""
+    if kind == "prod" or (kind == "sum" and low.wide_sums):
+        return WIDE.get(dtype, dtype)
+    return "float32" if dtype == "float16" else dtype
 
 
 def _counted(kind: str, x: Expr, dtype: str) -> Expr:
@@ -213,13 +218,15 @@ def cumulative(low: Lowering, node: Apply) -> None:
     op, (output,) = node.op, node.outputs
     assert isinstance(op, Cumulative)
     x = low.value(node.inputs[0])
-    wide = WIDE.get(output.dtype, output.dtype)
+    wide = _accumulated(low, op.kind, output.dtype)
     combining = row(COMBINING[op.kind])
 
     def step(state: Expr, index: Index) -> Expr:
         return call(combining, (state, cast(x.read(index), wide)), wide)
 
-    _carried(low, node, op.axis, x.shape, step, identity(op.kind, wide))
+    # The sums of float64 come in order, as an overflow depends on it.
+    combines = combining if op.kind == "sum" and output.dtype in WIDE else None
+    _carried(low, node, op.axis, x.shape, step, identity(op.kind, wide), combines)
 
 
 @rule(Recurrence)
@@ -246,8 +253,12 @@ def _carried(
     shape: Sequence[Expr],
     step: Callable[[Expr, Index], Expr],
     start: Literal,
+    combines: Elementwise | None = None,
 ) -> None:
-    """Store the states that ``step`` takes along ``axis``, one after the other."""
+    """Store the states that ``step`` takes along ``axis``, one after the other.
+
+    combines : the row that combines what steps contribute, if they may come in any order.
+    """
     (output,) = node.outputs
     loops, index = low.ranges(shape)
     kept = tuple(i for a, i in enumerate(index) if a != axis)
@@ -264,4 +275,6 @@ def _carried(
     ]
     for loop in loops:
         loop.kind = Kind.REDUCE if loop.symbol is index[axis] else Kind.MAP
-    low.place(Nest(loops, body, [Store(state, kept, start)], [Reduction(state, None)]))
+    low.place(
+        Nest(loops, body, [Store(state, kept, start)], [Reduction(state, combines, running=True)])
+    )
