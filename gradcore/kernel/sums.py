@@ -30,6 +30,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from gradcore.graph.types import FLOATS
+from gradcore.kernel.bounds import Bounds
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -86,15 +87,18 @@ class _Inside:
 
     totals : what the loops contribute to.
     made : the registers and indices that they make.
+    bounds : what is known of the registers that hold extents.
     """
 
     totals: frozenset[Target] = frozenset()
     made: frozenset[Expr] = frozenset()
+    bounds: Bounds = field(default_factory=Bounds)
 
     def of(self, loop: For) -> _Inside:
         """Return what is around the statements of ``loop``."""
         made = (x for x in Used().note([loop]).made if isinstance(x, Symbol))
-        return _Inside(self.totals | {r.target for r in loop.reductions}, self.made.union(made))
+        totals = self.totals | {r.target for r in loop.reductions}
+        return _Inside(totals, self.made.union(made), self.bounds)
 
 
 def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
@@ -108,6 +112,9 @@ def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
                 found.append(Scope(_blocked(inner, around)))
             case If(condition, then, orelse):
                 found.append(If(condition, _blocked(then, around), _blocked(orelse, around)))
+            case Let(symbol, value, True) if symbol.dtype == "int64":
+                around.bounds.define(symbol, value)
+                found.append(s)
             case _:
                 found.append(s)
     return found
@@ -195,16 +202,19 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> list[St
     """
     around = _Around()
     rows = any(isinstance(s, For) for s in inside(loop.body))
-    many = call(row("gt"), (loop.extent, integer(FEW * ROWS if rows else BLOCK)), "bool")
-    if loop.ordered or many == Literal(False, "bool"):
+    most = FEW * ROWS if rows else BLOCK
+    if loop.ordered or outer.bounds.of(loop.extent)[1] <= most:
         return [loop]
-    totals = {r.target for r in _sums(loop, WIDE)}
-    for r in loop.reductions:
-        if r.target in totals:
-            if isinstance(r.target, Symbol):
-                _of_register(r.target, many, around)
-            else:
-                _of_row(r.target, _row(r.target, loop, plain, outer), many, around)
+    many = call(row("gt"), (loop.extent, integer(most)), "bool")
+    totals = [r.target for r in _sums(loop, WIDE)]
+    _of_registers([x for x in totals if isinstance(x, Symbol)], many, around)
+    of_shapes: dict[tuple[Expr, ...], list[_Row]] = {}
+    for total in totals:
+        found = None if isinstance(total, Symbol) else _row(total, loop, plain, outer)
+        if found is not None:
+            of_shapes.setdefault(found.extents, []).append(found)
+    for some in of_shapes.values():
+        _of_rows(some, many, around)
     if not around.each:
         return [loop]
     size: Expr = integer(BLOCK)
@@ -227,59 +237,70 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> list[St
     return [*around.before, blocks, *around.after]
 
 
-def _of_register(total: Symbol, many: Expr, around: _Around) -> None:
-    """Add what lets a register take over what ``total`` has so far."""
-    wide = Symbol(total.name, "float64")
-    more = call(ADD, (wide, cast(total, "float64")), "float64")
-    around.before.append(Let(wide, Literal(0.0, "float64")))
-    around.each.append(
-        If(many, [Let(wide, more, False), Let(total, Literal(0.0, total.dtype), False)])
-    )
-    around.after.append(If(many, [Let(total, cast(wide, total.dtype), False)]))
-    around.reductions.append(Reduction(wide, ADD))
-
-
-def _of_row(
-    total: Buffer, found: tuple[list[For], Index] | None, many: Expr, around: _Around
-) -> None:
-    """Add what lets a row take over what the elements of ``total`` have so far."""
-    if found is None:
+def _of_registers(totals: Sequence[Symbol], many: Expr, around: _Around) -> None:
+    """Add what lets registers take over what ``totals`` have so far."""
+    if not totals:
         return
-    loops, index = found
-    wide, start = _wide_row(total, loops, many)
-    symbols = tuple(x.index for x in loops)
-    old, here = Load(total, index), Load(wide, symbols)
-    more = call(ADD, (here, cast(old, "float64")), "float64")
-    around.before += start
-    around.each.append(
-        _over(
-            wide, symbols,
-            Store(wide, symbols, more), Store(total, index, Literal(0.0, total.dtype)),
-        )
-    )  # fmt: skip
-    around.after.append(_over(wide, symbols, Store(total, index, cast(here, total.dtype))))
-    around.reductions.append(Reduction(wide, ADD))
+    each: list[Statement] = []
+    after: list[Statement] = []
+    for total in totals:
+        wide = Symbol(total.name, "float64")
+        more = call(ADD, (wide, cast(total, "float64")), "float64")
+        around.before.append(Let(wide, Literal(0.0, "float64")))
+        each += [Let(wide, more, False), Let(total, Literal(0.0, total.dtype), False)]
+        after.append(Let(total, cast(wide, total.dtype), False))
+        around.reductions.append(Reduction(wide, ADD))
+    around.each.append(If(many, each))
+    around.after.append(If(many, after))
 
 
-def _wide_row(total: Buffer, loops: Sequence[For], many: Expr) -> tuple[Buffer, list[Statement]]:
-    """Return a row for the elements of ``total`` that loops go through, and what makes it zeros.
+@dataclass
+class _Row:
+    """Elements of a total that are added to: at ``index``, in loops over ``symbols``."""
 
-    many : without this, it has no elements.
-    """
-    first, *rest = (x.extent for x in loops)
-    extents = [call(row("switch"), (many, first, ZERO), "int64"), *rest]
-    wide = Buffer(total.name, "float64", extents)
-    symbols = tuple(x.index for x in loops)
-    zero = Store(wide, symbols, Literal(0.0, "float64"))
-    return wide, [Allocate(wide), _over(wide, symbols, zero)]
+    total: Buffer
+    index: Index
+    symbols: tuple[Symbol, ...]
+    extents: tuple[Expr, ...]
 
 
-def _over(wide: Buffer, symbols: Sequence[Symbol], *body: Store) -> Statement:
-    """Return loops over the elements of a row."""
-    new = {x: Symbol(x.name) for x in symbols}
-    done: list[Statement] = [_renamed(s, new) for s in body]
-    for x, n in zip(reversed(symbols), reversed(wide.shape), strict=True):
-        done = [For(new[x], n, done)]
+def _of_rows(rows: Sequence[_Row], many: Expr, around: _Around) -> None:
+    """Add what lets rows take over what totals have so far, all of one shape."""
+    before: list[tuple[_Row, Store]] = []
+    each: list[tuple[_Row, Store]] = []
+    after: list[tuple[_Row, Store]] = []
+    for r in rows:
+        total, own = r.total, _wide(r, many)
+        old, here = Load(total, r.index), Load(own, r.symbols)
+        more = call(ADD, (here, cast(old, "float64")), "float64")
+        around.before.append(Allocate(own))
+        before.append((r, Store(own, r.symbols, Literal(0.0, "float64"))))
+        each.append((r, Store(own, r.symbols, more)))
+        each.append((r, Store(total, r.index, Literal(0.0, total.dtype))))
+        after.append((r, Store(total, r.index, cast(here, total.dtype))))
+        around.reductions.append(Reduction(own, ADD))
+    around.before.append(_over(before, many))
+    around.each.append(_over(each, many))
+    around.after.append(_over(after, many))
+
+
+def _wide(of: _Row, many: Expr) -> Buffer:
+    """Return a row for the sums of another one; without ``many``, it has no elements."""
+    return Buffer(of.total.name, "float64", _extents(of, many))
+
+
+def _extents(of: _Row, many: Expr) -> list[Expr]:
+    first, *rest = of.extents
+    return [call(row("switch"), (many, first, ZERO), "int64"), *rest]
+
+
+def _over(body: Sequence[tuple[_Row, Store]], many: Expr) -> Statement:
+    """Return loops over the elements of wide rows, all of one shape."""
+    like, _ = body[0]
+    new = [Symbol(x.name) for x in like.symbols]
+    done: list[Statement] = [_renamed(s, dict(zip(r.symbols, new, strict=True))) for r, s in body]
+    for x, n in zip(reversed(new), reversed(_extents(like, many)), strict=True):
+        done = [For(x, n, done)]
     return done[0]
 
 
@@ -302,11 +323,10 @@ def _running(loop: For, outer: _Inside) -> list[Statement]:
         found = _row(r.target, loop, loop.body, outer)
         if found is None:
             return [loop]
-        loops, index = found
-        row_of, start = _wide_row(r.target, loops, many)
-        targets[r.target] = row_of
-        wider[Load(r.target, index)] = Load(row_of, tuple(x.index for x in loops))
-        before += start
+        row_of = targets[r.target] = _wide(found, many)
+        wider[Load(r.target, found.index)] = Load(row_of, found.symbols)
+        zero = Store(row_of, found.symbols, Literal(0.0, "float64"))
+        before += [Allocate(row_of), _over([(found, zero)], many)]
     if not targets:
         return [loop]
     return [*before, If(many, [_widened(loop, wider, targets)], [loop])]
@@ -360,10 +380,8 @@ def _widened(
             raise TypeError(s)
 
 
-def _row(
-    total: Buffer, loop: For, plain: Sequence[Statement], outer: _Inside
-) -> tuple[list[For], Index] | None:
-    """Return the loops along which elements of ``total`` are added to, and the index of these.
+def _row(total: Buffer, loop: For, plain: Sequence[Statement], outer: _Inside) -> _Row | None:
+    """Return the elements of ``total`` that are added to, and the loops along which they are.
 
     None: they are not all added to in loops of a fixed number of steps.
     """
@@ -392,7 +410,7 @@ def _row(
         or any(isinstance(y, Load) or y in made for x in sizes for y in parts(x))
     ):
         return None
-    return loops, index
+    return _Row(total, index, tuple(moving), tuple(sizes))
 
 
 def _renamed(s: Store, new: Mapping[Symbol, Symbol]) -> Store:
