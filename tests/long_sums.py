@@ -21,6 +21,8 @@ PROGRAMS = {
     "dot": (T.dot(x[:, 0], x[:, 1]), lambda a: a[:, 0] @ a[:, 1]),
     "ones": (T.dot(T.ones((x.shape[0],), "float32"), x), lambda a: a.sum(0)),
     "vector by matrix": (T.dot(x[:, 0], x), lambda a: a[:, 0] @ a),
+    "columns by columns": (T.dot(x.T, x), lambda a: a.T @ a),
+    "rows by columns": (T.dot(x.T + 0, x[:, :1]), lambda a: a.T @ a[:, :1]),
     "softmax": (T.softmax(x[:, 0])[:1], lambda a: 1 / np.exp(a[:, 0] - a[0, 0]).sum().reshape(1)),
     "logsumexp": (T.logsumexp(x[:, 0]), lambda a: np.log(np.exp(a[:, 0]).sum())),
     "variance": (T.var(x[:, 0]), lambda a: a[:, 0].var()),

@@ -4,6 +4,7 @@
  * P_R     the type
  * P_BITS  its size
  * P_ROWS, P_VECTORS  how much of C is summed in registers: rows, and vectors in each
+ * P_WIDE  in which type pieces of a deep product are added up, if not in P_R
  * P_GEMM  which BLAS function does the same (an index into `gemm`), or -1
  */
 #define P_GLUE2(a, b) gc_##a##_##b
@@ -693,12 +694,10 @@ static int P(by_blas)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0,
 
 /* -- one thread ------------------------------------------------------------------------------ */
 
-static void P(alone)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, int64_t a1,
-                     const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c0,
-                     int64_t c1)
+static int P(at_once)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, int64_t a1,
+                      const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c0,
+                      int64_t c1)
 {
-    if (m <= 0 || n <= 0)
-        return;
     if (k <= 0)
         P(scale)(m, n, beta, c, c0, c1);
     else if (m == 1 && n == 1) {
@@ -710,6 +709,53 @@ static void P(alone)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, 
         P(vector_product)(n, k, b, b1, b0, a, a1, beta, c, c1);
     else
         P(own)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1);
+    return 1;
+}
+
+#ifdef P_WIDE
+typedef int (*P(way))(int64_t, int64_t, int64_t, const P_R *, int64_t, int64_t, const P_R *,
+                      int64_t, int64_t, P_R, P_R *, int64_t, int64_t);
+
+/* The product, a piece of the depth at a time by `way`; a wider type adds these up, so that
+ * rounding does not lose more the deeper it is.  0 if it cannot be had. */
+static int P(in_pieces)(P(way) way, int64_t piece, int64_t m, int64_t n, int64_t k, const P_R *a,
+                        int64_t a0, int64_t a1, const P_R *b, int64_t b0, int64_t b1, P_R beta,
+                        P_R *c, int64_t c0, int64_t c1)
+{
+    const size_t size = (size_t)m * (size_t)n;
+    P_WIDE *sums = calloc(size, sizeof(P_WIDE));
+    P_R *sum = malloc(size * sizeof(P_R));
+    int done = sums && sum;
+    for (int64_t l = 0; done && l < k; l += piece) {
+        const int64_t depth = k - l < piece ? k - l : piece;
+        done = way(m, n, depth, a + l * a1, a0, a1, b + l * b0, b0, b1, 0, sum, n, 1);
+        for (size_t i = 0; done && i < size; i++)
+            sums[i] += sum[i];
+    }
+    for (int64_t i = 0; done && i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            P_R *to = c + i * c0 + j * c1;
+            const P_WIDE all = sums[i * n + j];
+            *to = (P_R)(beta == 0 ? all : all + beta * (P_WIDE)*to);
+        }
+    free(sum);
+    free(sums);
+    return done;
+}
+#endif
+
+static void P(alone)(int64_t m, int64_t n, int64_t k, const P_R *a, int64_t a0, int64_t a1,
+                     const P_R *b, int64_t b0, int64_t b1, P_R beta, P_R *c, int64_t c0,
+                     int64_t c1)
+{
+    if (m <= 0 || n <= 0)
+        return;
+#ifdef P_WIDE
+    if (k > 2 * GC_PIECE &&
+        P(in_pieces)(P(at_once), GC_PIECE, m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1))
+        return;
+#endif
+    P(at_once)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1);
 }
 
 /* -- several threads ------------------------------------------------------------------------- */
@@ -814,9 +860,15 @@ static void P(product)(gc_call *call, int64_t m, int64_t n, int64_t k, const P_R
 {
 #ifdef P_GEMM
     if ((!call || call->threads > 1) && m > 1 && n > 1 &&
-        (double)m * (double)n * (double)k > GC_BOUND && k > 0 &&
-        P(by_blas)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1))
-        return;
+        (double)m * (double)n * (double)k > GC_BOUND && k > 0) {
+#ifdef P_WIDE
+        if (k > 2 * GC_BLAS_PIECE && P(in_pieces)(P(by_blas), GC_BLAS_PIECE, m, n, k, a, a0, a1, b,
+                                                  b0, b1, beta, c, c0, c1))
+            return;
+#endif
+        if (P(by_blas)(m, n, k, a, a0, a1, b, b0, b1, beta, c, c0, c1))
+            return;
+    }
 #endif
     if (call && call->threads > 1 && m > 0 && n > 0 && k > 0) {
         P(job) job = {1, m, n, k, a, 0, a0, a1, b, 0, b0, b1, beta, c, 0, c0, c1, 0, 0};
@@ -875,3 +927,4 @@ static void P(products)(gc_call *call, int64_t batch, int64_t m, int64_t n, int6
 #undef P_ROWS
 #undef P_VECTORS
 #undef P_GEMM
+#undef P_WIDE

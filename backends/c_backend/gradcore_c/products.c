@@ -58,6 +58,10 @@
 #define GC_FARTHEST 4194304
 #define GC_A_BYTES 65536
 
+/* The depth of what is summed in its own type, by us and by BLAS, which sums pieces of its own. */
+#define GC_PIECE 2048
+#define GC_BLAS_PIECE 16384
+
 /* Cycles of work for which waking a thread pays: if it sleeps, that costs the caller up to 25 us
  * on a virtual machine. */
 #ifndef GC_PART
@@ -109,6 +113,7 @@ static void *gemm[2];
 #if GC_ONLY & GC_F32
 #define P_NAME f32
 #define P_R float
+#define P_WIDE double
 #define P_BITS 32
 #define P_ROWS GC_TILE_ROWS
 #define P_VECTORS 3

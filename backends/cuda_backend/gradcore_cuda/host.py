@@ -26,6 +26,7 @@ from gradcore.backend.loops import called_back
 from gradcore.errors import OutOfMemoryError
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
+from gradcore.kernel.rules.reduce import WIDE
 from gradcore_c.compiler import load_source
 from gradcore_cuda.checking import check
 from gradcore_cuda.runtime import (
@@ -51,6 +52,9 @@ BLOCKS = 3
 
 CHECK = "GRADCORE_CUDA_CHECK"
 """What names the compiler for CUDA that all kernels are compiled with, too."""
+
+PIECE = 4096
+"""How deep the products of matrices are that are added up in their own dtype."""
 
 LARGEST = 2**46
 """How many bytes memory has at most in one piece: more than any machine's."""
@@ -272,9 +276,13 @@ class HostDevice(Device):
             raise DeadlockError(f"the threads of {name} wait for each other without end")
 
     def matmul(self, out: Array, x: Array, y: Array, accumulate: bool) -> None:
-        """Multiply with NumPy."""
+        """Multiply with NumPy, long sums piece by piece: its BLAS adds up in their own dtype."""
         if math.prod(out.shape):
-            product = np.matmul(seen(x), seen(y))
+            left, right = seen(x), seen(y)
+            product = np.matmul(left[..., :PIECE], right[..., :PIECE, :])
+            for k in range(PIECE, left.shape[-1], PIECE):
+                piece = np.matmul(left[..., k : k + PIECE], right[..., k : k + PIECE, :])
+                product = np.add(product, piece, dtype=WIDE.get(piece.dtype.name))
             target = seen(out)
             target[...] = target + product if accumulate else product
 
