@@ -230,10 +230,11 @@ def kept(changes, before, after, exact_at):
     off = np.abs(after.astype("longdouble") - before) / np.spacing(np.abs(before))
     signs = (np.signbit(before) == np.signbit(after)) | (before != 0) | (after != 0)
     found = equal | (both & (np.where(both, off, 0) <= changes.rounding) & signs)
-    if changes.more_exact and not found.all():
-        exact = exact_at(~found)
-        was, is_ = (errors_in_ulp(told[~found], exact, dtype) for told in (before, after))
-        found[~found] = is_ <= was + changes.rounding
+    rest = ~found
+    if changes.more_exact and rest.any():
+        exact = exact_at(rest)
+        was, is_ = (errors_in_ulp(told[rest], exact, dtype) for told in (before, after))
+        found[rest] = (is_ <= was + changes.rounding) & (signs[rest] | changes.signed_zeros)
     return found
 
 

@@ -10,6 +10,7 @@ from gradcore.ops.scalars import mul, pow, reciprocal, sqr, sqrt, true_div
 from gradcore.rewrite.algebra import is_normal, scalar_value
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Stage
+from gradcore.rewrite.signs import without_negative_zero
 
 specialize = Stage("specialize")
 rule = specialize.rule
@@ -36,7 +37,7 @@ def small_power(node: Apply) -> Variable | None:
     if abs(value) == 0.5:
         # (-0) ** -0.5 is inf, which 1 / sqrt(-0) is not; in float16, (-0) ** 0.5 is 0.
         if value < 0 or x.type.dtype == "float16":
-            x = x + Constant(0, x.type.dtype)
+            x = without_negative_zero(x)
         return sqrt(x) if value > 0 else reciprocal(sqrt(x))
     if value != int(value) or not 2 <= abs(value) <= 8:
         return reciprocal(x) if value == -1 and out.type.dtype in FLOATS else None

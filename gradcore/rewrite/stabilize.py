@@ -1,12 +1,14 @@
 """The second stage: the same function with less error.
 
 Every rule here must reduce the error somewhere and increase it nowhere, which the tests check.
+The sign of a zero counts: ``exp(x) - 1`` is 0 at -0, which ``expm1(x)`` is not.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,6 +37,7 @@ from gradcore.ops.scalars import (
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.pattern import is_constant, matches, pattern_of
+from gradcore.rewrite.signs import without_negative_zero
 
 stabilize = Stage("stabilize")
 rule = functools.partial(stabilize.rule, changes=Changes(rounding=4, more_exact=True))
@@ -46,13 +49,13 @@ AT_INFINITIES = Changes(rounding=4, more_exact=True, nonfinite=True)
 @rule(lambda x: log(1 + x))
 def log1p_of(x: Variable) -> Variable:
     """log(1 + x) = log1p(x)"""
-    return log1p(x)
+    return log1p(without_negative_zero(x))
 
 
 @rule(lambda x: log(1 - x))
 def log1p_of_minus(x: Variable) -> Variable:
-    """log(1 - x) = log1p(-x)"""
-    return log1p(-x)
+    """log(1 - x) = log1p(0 - x)"""
+    return log1p(0 - x)
 
 
 @rule(lambda x: log1p(exp(x)))
@@ -63,8 +66,14 @@ def softplus_of(x: Variable) -> Variable:
 
 @rule(lambda x: log(sigmoid(x)), changes=AT_INFINITIES)
 def log_of_sigmoid(x: Variable) -> Variable:
-    """log(sigmoid(x)) = -softplus(-x)"""
-    return -softplus(-x)
+    """log(sigmoid(x)) = 0 - softplus(-x)"""
+    return 0 - softplus(-x)
+
+
+@rule(lambda x: log1p(0 - sigmoid(x)))
+def log_of_difference_from_sigmoid(x: Variable) -> Variable:
+    """log1p(0 - sigmoid(x)) = 0 - softplus(x)"""
+    return 0 - softplus(x)
 
 
 @rule(lambda x: log1p(-sigmoid(x)))
@@ -82,19 +91,19 @@ def one_minus_sigmoid(x: Variable) -> Variable:
 @rule(lambda x: exp(x) - 1)
 def expm1_of(x: Variable) -> Variable:
     """exp(x) - 1 = expm1(x)"""
-    return expm1(x)
+    return expm1(without_negative_zero(x))
 
 
 @rule(lambda x: 1 - exp(x))
 def minus_expm1_of(x: Variable) -> Variable:
-    """1 - exp(x) = -expm1(x)"""
-    return -expm1(x)
+    """1 - exp(x) = 0 - expm1(x)"""
+    return 0 - expm1(x)
 
 
 @rule(lambda x: -1 + exp(x))
 def expm1_of_sum(x: Variable) -> Variable:
     """-1 + exp(x) = expm1(x)"""
-    return expm1(x)
+    return expm1(without_negative_zero(x))
 
 
 @rule(lambda x: 1 - erf(x))
@@ -106,7 +115,7 @@ def erfc_of(x: Variable) -> Variable:
 @rule(lambda x: 1 - erfc(x))
 def erf_of(x: Variable) -> Variable:
     """1 - erfc(x) = erf(x)"""
-    return erf(x)
+    return erf(without_negative_zero(x))
 
 
 @rule(lambda x, y: log(exp(x) + exp(y)), changes=AT_INFINITIES)
@@ -304,24 +313,41 @@ def _ln_half(like: Variable) -> float:
     return float(np.asarray(LN_HALF, like.type.dtype))
 
 
-def log_of_one_minus_exp(x: Variable) -> Variable | None:
+def log_of_one_minus_exp(x: Variable, minus: Callable[[Variable], Variable]) -> Variable | None:
     """Return log(1 - exp(x)), exact on both sides.
 
+    minus : takes a power from 1 where it is small: by `neg`, or from 0, for the sign of a zero.
     Source: M. Maechler, "Accurately computing log(1 - exp(-|a|))", 2012.
     """
     if _is_limited(x):
         return None
     near, far = maximum(x, LN_HALF), minimum(x, LN_HALF)
-    return switch(x > LN_HALF, log(-expm1(near)), log1p(-exp(far)))
+    return switch(x > LN_HALF, log(0 - expm1(near)), log1p(minus(exp(far))))
+
+
+def _from_zero(x: Variable) -> Variable:
+    return 0 - x
 
 
 @rule(lambda x: log1p(-exp(x)), changes=AT_INFINITIES)
 def log1p_of_minus_exp(x: Variable) -> Variable | None:
-    """log1p(-exp(x)) = log(-expm1(x)) where x > -log(2)"""
-    return log_of_one_minus_exp(x)
+    """log1p(-exp(x)) = log(0 - expm1(x)) where x > -log(2)"""
+    return log_of_one_minus_exp(x, neg)
+
+
+@rule(lambda x: log1p(0 - exp(x)), changes=AT_INFINITIES)
+def log1p_of_difference_from_exp(x: Variable) -> Variable | None:
+    """log1p(0 - exp(x)) = log(0 - expm1(x)) where x > -log(2)"""
+    return log_of_one_minus_exp(x, _from_zero)
 
 
 @rule(lambda x: log(-expm1(x)), changes=AT_INFINITIES)
 def log_of_minus_expm1(x: Variable) -> Variable | None:
-    """log(-expm1(x)) = log1p(-exp(x)) where x <= -log(2)"""
-    return log_of_one_minus_exp(x)
+    """log(-expm1(x)) = log1p(0 - exp(x)) where x <= -log(2)"""
+    return log_of_one_minus_exp(x, _from_zero)
+
+
+@rule(lambda x: log(0 - expm1(x)), changes=AT_INFINITIES)
+def log_of_difference_from_expm1(x: Variable) -> Variable | None:
+    """log(0 - expm1(x)) = log1p(0 - exp(x)) where x <= -log(2)"""
+    return log_of_one_minus_exp(x, _from_zero)

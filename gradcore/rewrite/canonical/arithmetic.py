@@ -27,6 +27,7 @@ from gradcore.ops.scalars import (
 from gradcore.rewrite.algebra import Product, Sum, is_normal, scalar_value
 from gradcore.rewrite.canonical.stage import canonicalize
 from gradcore.rewrite.changes import REASSOCIATES, Changes
+from gradcore.rewrite.signs import without_negative_zero
 
 rule = canonicalize.rule
 
@@ -280,7 +281,7 @@ def idempotent(node: Apply) -> Variable | None:
 @rule(lambda x: log(exp(x)), changes=Changes(more_exact=True))
 def log_of_exp(x: Variable) -> Variable:
     """log(exp(x)) = x"""
-    return x
+    return without_negative_zero(x)
 
 
 @rule(lambda x: sqrt(sqr(x)), changes=Changes(more_exact=True))

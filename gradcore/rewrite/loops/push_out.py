@@ -19,15 +19,15 @@ from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import Slice, Subtensor, is_advanced
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import abs, add, exp, mul, pow, sigmoid, softplus, sqr, true_div
+from gradcore.ops.scalars import add, mul
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import DimShuffle
-from gradcore.rewrite.algebra import scalar_value
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.changes import REASSOCIATES, Changes
 from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
+from gradcore.rewrite.signs import never_negative
 
 push_out = Stage("push_out")
 
@@ -162,21 +162,6 @@ def push_out_sums(node: Apply) -> list[Variable] | None:
 def push_out_running_sums(node: Apply) -> list[Variable] | None:
     """A sum that a loop only collects is one sum, or one product, after the loop"""
     return _without_a_sum(node, lambda _state, _term: True)
-
-
-def never_negative(v: Variable) -> bool:
-    """Return whether ``v`` is known to be 0 or more: such terms do not cancel, in any order."""
-    node = v.owner
-    if node is None:
-        return isinstance(v, Constant) and bool((v.data >= 0).all())
-    if node.op in (sqr, abs, exp, sigmoid, softplus):
-        return True
-    if node.op is pow:
-        power = scalar_value(node.inputs[1])
-        return power is not None and power % 2 == 0
-    if node.op is mul and node.inputs[0] is node.inputs[1]:
-        return True
-    return node.op in (add, mul, true_div) and all(map(never_negative, node.inputs))
 
 
 def _without_a_sum(node: Apply, may: Callable[[State, Variable], bool]) -> list[Variable] | None:

@@ -1,0 +1,57 @@
+"""What is known of the signs of values, zeros among them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcore.graph import Constant, Variable
+from gradcore.graph.types import UNSIGNED
+from gradcore.ops.scalars import abs, add, exp, mul, pow, sigmoid, softplus, sqr, sub, true_div
+from gradcore.rewrite.algebra import scalar_value
+
+
+def never_negative(v: Variable) -> bool:
+    """Return whether ``v`` is known to be 0 or more, and not -0.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> never_negative(T.exp(x) + T.sqr(x)), never_negative(x), never_negative(T.constant(-0.0))
+    (True, False, False)
+    """
+    node = v.owner
+    if node is None:
+        return isinstance(v, Constant) and not np.signbit(np.asarray(v.data, float)).any()
+    if v.type.is_discrete:
+        return v.type.dtype in UNSIGNED  # others wrap
+    if node.op in (sqr, abs, exp, sigmoid, softplus):
+        return True
+    if node.op is pow:
+        power = scalar_value(node.inputs[1])
+        return power is not None and power % 2 == 0
+    if node.op is mul and node.inputs[0] is node.inputs[1]:
+        return True
+    return node.op in (add, mul, true_div) and all(map(never_negative, node.inputs))
+
+
+def never_negative_zero(v: Variable) -> bool:
+    """Return whether ``v`` is known not to be -0, as sums are only of -0 and -0."""
+    if v.type.is_discrete or never_negative(v):
+        return True
+    if v.owner is None or v.owner.op not in (add, sub):
+        return False
+    terms = v.owner.inputs if v.owner.op is add else v.owner.inputs[:1]
+    return any(map(never_negative_zero, terms))
+
+
+def without_negative_zero(v: Variable) -> Variable:
+    """Return ``v`` with 0 where it is -0; as it is, where it never is.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> without_negative_zero(x).eval({x: [-0.0, 1.0]})
+    array([0., 1.])
+    >>> difference = 1 - x
+    >>> without_negative_zero(difference) is difference
+    True
+    """
+    return v if never_negative_zero(v) else 0 + v
