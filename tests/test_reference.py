@@ -196,6 +196,27 @@ def test_slopes_are_finite_where_they_have_to_be(op, dtype):
     assert checked
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16"])
+@pytest.mark.parametrize("op", transcendental(), ids=str)
+def test_slopes_at_integers_are_those_at_the_floats_they_are(op, dtype):
+    """The arithmetic of a derivative does not wrap in the dtype of the operands."""
+    numbers = np.array([0, 1] if dtype == "bool" else [1, 2, 12, 100, 127], dtype)
+    columns = [a.ravel() for a in np.meshgrid(*[numbers] * op.operands)]
+
+    def slopes(kind):
+        inputs = [TensorType(kind, (None,))() for _ in columns]
+        out = op(*inputs)
+        if out.type.is_discrete or op.name == "polygamma":
+            pytest.skip("an integer, or of an order that has no slope")
+        found = pullback([out], [out.ones_like()], inputs)
+        f = gradcore.function(inputs, found, gradcore.Mode("numpy", optimizer=False))
+        return f(*(a.astype(kind) for a in columns))
+
+    with np.errstate(all="ignore"):
+        for found, right in zip(slopes(dtype), slopes("float64"), strict=True):
+            np.testing.assert_allclose(found, right, 1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("op", transcendental(), ids=str)
 def test_rows_are_within_their_ulps(op, dtype, rng):

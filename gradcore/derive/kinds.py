@@ -76,8 +76,15 @@ class Diagonal(ByOperand):
     masks = True
 
     def moved(self, node: Apply, i: int, t: Variable) -> Variable:
-        """Return the rule of operand ``i`` applied to ``t``."""
-        return self.rule(i)(t, *node.inputs, *node.outputs)
+        """Return the rule of operand ``i`` applied to ``t``.
+
+        Operands that are all integers are taken as what a float result is computed from: the
+        arithmetic of a rule would wrap in their dtype.
+        """
+        operands, out = node.inputs, node.outputs[0]
+        if not out.type.is_discrete and all(v.type.is_discrete for v in operands):
+            operands = tuple(LANGUAGE["cast"](v, out.type.dtype) for v in operands)
+        return self.rule(i)(t, *operands, *node.outputs)
 
     def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
         """Return the rules applied, summed over the axes along which an operand is stretched."""
