@@ -14,9 +14,15 @@ ROOT = Path(__file__).parents[1]
 ORDER = ("numpy", "c", "cuda", "jax", "torch")
 PAGES = (ROOT / "README.md", ROOT / "docs" / "conformance.md")
 
-if __name__ == "__main__":
+
+def written() -> list[Path]:
+    """Return the reports that there are, in the order of the tables."""
     paths = [ROOT / "docs" / "reports" / f"{name}.json" for name in ORDER]
-    reports = read_reports(path for path in paths if path.exists())
+    return [path for path in paths if path.exists()]
+
+
+if __name__ == "__main__":
+    reports = read_reports(written())
     for page in PAGES:
         page.write_text(rewritten(page.read_text(), reports))
         sys.stdout.write(f"wrote {page}\n")
