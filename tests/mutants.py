@@ -338,6 +338,39 @@ class RaisesForSomethingElse(Mutant):
         return execute
 
 
+class KeepsConstants(Mutant):
+    """takes a constant to be what it was in the first function"""
+
+    ops = ("repeat", "map with a constant", "subtensor")
+
+    def __init__(self):
+        self.first = {}
+
+    def compile(self, graph, profile=None, fallback=()):
+        read = {c: (node.op.label(), k) for node in graph.nodes for k, c in enumerate(node.inputs)}
+
+        def constant(c):
+            return self.first.setdefault((read.get(c), c.dtype, c.data.shape), c.data)
+
+        run = straight_line(graph, self.kernel, constant)
+        return lambda *values: self.finish(run(*values), values)
+
+
+class ChecksSingleOps(Mutant):
+    """passes on what is wrong, where the check is one of several ops"""
+
+    ops = ("checked", "given_masks")
+
+    def compile(self, graph, profile=None, fallback=()):
+        checks = ("assert", "specify_shape") if len(graph.nodes) > 1 else ()
+
+        def kernel(node):
+            return (lambda x, *_: x) if node.op.label() in checks else node.op.kernel(node)
+
+        run = straight_line(graph, kernel)
+        return lambda *values: self.finish(run(*values), values)
+
+
 class NarrowsIndices(Mutant):
     """returns int32 for int64"""
 
@@ -579,7 +612,7 @@ def ignores_assertions(node, right):
     return lambda x, *conditions: x
 
 
-@lies("specify_shape")
+@lies("specify_shape", "given_masks")
 def ignores_shapes(node, right):
     """passes on what has another shape than it must"""
     return lambda x, *extents: x
@@ -799,3 +832,58 @@ def forgets_the_state(node, right):
     return lambda n, *arrays: right(
         n, *(a * 0 if op.sequences <= k < last else a for k, a in enumerate(arrays))
     )
+
+
+@lies("scan", "taps of a sequence")
+def reads_the_next_element(node, right):
+    """reads sequences one element further on"""
+    op = node.op
+    return lambda n, *arrays: right(
+        n, *(np.roll(a, -1, 0) if k < op.sequences else a for k, a in enumerate(arrays))
+    )
+
+
+@lies("scan", "taps of an output", "states that feed each other")
+def swaps_states(node, right):
+    """takes one state for another, such as an earlier one"""
+    first, last = node.op.sequences, node.op.sequences + node.op.states
+
+    def swapped(n, *arrays):
+        states = arrays[first:last]
+        alike = len({(a.shape, a.dtype) for a in states}) == 1
+        return right(n, *arrays[:first], *(states[::-1] if alike else states), *arrays[last:])
+
+    return swapped
+
+
+def resuming(op, right):
+    """Return a loop that begins where it ended before, if the state has the same extents."""
+    kept = []
+
+    def resumed(n, *arrays):
+        first, last = op.sequences, op.sequences + op.states
+        states = arrays[first:last]
+        if [np.shape(a) for a in kept] == [np.shape(a) for a in states]:
+            states = kept
+        found = right(n, *arrays[:first], *states, *arrays[last:])
+        kept[:] = (found if isinstance(found, tuple) else (found,))[: op.states]
+        return found
+
+    return resumed
+
+
+@lies("scan", "running sum")
+def goes_on_from_the_last_call(node, right):
+    """begins a loop with the state in which the last call left it"""
+    return resuming(node.op, right)
+
+
+@lies("scan", "nested")
+def goes_on_within(node, right):
+    """begins an inner loop with the state in which the last step left it"""
+
+    def kernel(inner):
+        found = inner.op.kernel(inner)
+        return resuming(inner.op, found) if isinstance(inner.op, Scan) else found
+
+    return node.op.loop(straight_line(node.op.body, kernel))

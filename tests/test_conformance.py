@@ -36,6 +36,7 @@ def test_every_op_has_cases_of_every_kind():
     assert {"sum", "dot", "sort", "argmax", "cumprod", "scan", "exp"} <= found["long"]
     refusing = {"add", "dot", "matmul", "join", "subtensor", "inc_subtensor", "reshape", "alloc"}
     assert refusing | {"assert", "specify_shape", "scan", "max", "repeat"} <= found["error"]
+    assert {"checked", "given_masks", "shapes", "rnn"} <= found["error"]
     assert {"exp", "sum", "dot", "sort"} <= found["scanned"]
     assert len(found["loop"]) > 30 and len(found["program"]) > 12
 

@@ -178,6 +178,28 @@ def masks() -> Built:
     return Built([x], [np.array([0.5, -1.0, 2.0, 0.0, 3.0])], outputs)
 
 
+def given_masks() -> Built:
+    """Boolean masks that are inputs, of a vector and of a matrix: reads, writes and gradients."""
+    x, y, kept = T.dvector("x"), T.dmatrix("y"), T.vector("kept", dtype="bool")
+    cells = T.matrix("cells", dtype="bool")
+    read, rows, some = x[kept], y[kept], y[cells]
+    outputs = [
+        read, rows, some, T.set_subtensor(x[kept], -1.0), T.inc_subtensor(y[kept], 1.0),
+        T.set_subtensor(y[cells], 2 * some), T.grad(T.sum(read**2), x), T.grad(T.sum(some**3), y),
+    ]  # fmt: skip
+    values = [*_drawn((4,), (4, 3)), np.array([1, 0, 1, 1], bool)]
+    return Built([x, y, kept, cells], [*values, values[1] > 0], outputs)
+
+
+def checked() -> Built:
+    """What a user asserts of shapes and of values, and what is computed from it."""
+    x, n, k = T.dmatrix("x"), T.lscalar("n"), T.lscalar("k")
+    known = T.specify_shape(x, (n, 3))
+    column = T.assert_op(x[:, 0], k < 9, message="there is no such column")
+    outputs = [known.sum(axis=0), column * k, T.grad(T.sum(known**2) + T.sum(column**2), x)]
+    return Built([x, n, k], [*_drawn((4, 3)), np.asarray(4), np.asarray(2)], outputs)
+
+
 def steps() -> Built:
     """A loop whose number of steps is an input, and one that stops by itself."""
     x, n = T.dscalar("x"), T.lscalar("n")
@@ -196,7 +218,8 @@ def steps() -> Built:
 
 ALL = (
     first_example, logistic, jacobian_by_scan, hessian, products, softmax_regression, perceptron,
-    perceptron_in_float32, recurrent, mixture, layer_norm, branches, kinks, shapes, masks, steps,
+    perceptron_in_float32, recurrent, mixture, layer_norm, branches, kinks, shapes, masks,
+    given_masks, checked, steps,
 )  # fmt: skip
 
 PROGRAMS: Mapping[str, Callable[[], Built]] = {program.__name__: program for program in ALL}

@@ -180,3 +180,20 @@ def _other(value: Array) -> Iterator[Array]:
         yield out
     if value.ndim and value.shape[0] > 1:
         yield value[:-1]
+
+
+def other_arrays(values: Sequence[Array]) -> Iterator[list[Array]]:
+    """Yield the inputs of a graph with an extent that is another, or an integer out of bounds."""
+    for i, a in enumerate(values):
+        for other in _misfits(a):
+            yield [*values[:i], other, *values[i + 1 :]]
+
+
+def _misfits(a: Array) -> Iterator[Array]:
+    for axis, n in enumerate(a.shape):
+        for extent in sorted({n + 1, 1, 0} - {n}):
+            yield np.resize(a, (*a.shape[:axis], extent, *a.shape[axis + 1 :]))
+    for n in (FAR, -FAR) if a.dtype.kind == "i" and a.size else ():
+        out = a.copy()
+        out[(0,) * a.ndim] = n
+        yield out

@@ -24,6 +24,9 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
 }
 """The samples that are indexed by arrays, of each op."""
 
+INDEXING = ("softmax_regression", "captured expression", "gathered by index", "writing within")
+"""The programs and loops that read, or write, where an input says."""
+
 
 def _values(case: str, reason: str, *ops: str) -> Iterable[KnownFailure]:
     return (KnownFailure(op, "value", reason, case) for op in ops)
@@ -78,6 +81,7 @@ KNOWN_FAILURES = (
         for op, samples in INDEXED.items()
         for sample in samples
     ),
+    *(KnownFailure(name, "error", BOUNDS) for name in INDEXING),
     KnownFailure("pow", "error", "a program of XLA cannot raise", "int*-negative"),
     KnownFailure("conditional", "called", BRANCHES, "*-2"),
     KnownFailure("conditional", "long", BRANCHES, "*-2"),
