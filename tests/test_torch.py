@@ -610,3 +610,17 @@ def test_the_tutorial_prints_the_same():
         for mode in ("numpy", "torch")
     ]
     assert told[0] == told[1] != ""
+
+
+def test_an_extent_may_be_what_is_spread_or_written():
+    """Extents are Python integers; where a kernel takes a tensor they are made one."""
+    x, y = T.dmatrix("x"), T.lvector("y")
+    outputs = [
+        T.alloc(x.shape[1], x.shape[0]),
+        T.set_subtensor(y[0], x.shape[1]),
+        gradcore.scan(lambda s: s + 1, outputs_info=x.shape[0], n_steps=x.shape[1])[0],
+    ]
+    found = gradcore.function([x, y], outputs, gradcore.Mode("torch", optimizer=False))(
+        np.ones((2, 3)), np.arange(3)
+    )
+    assert [a.tolist() for a in found] == [[3, 3], [3, 1, 2], [3, 4, 5]]

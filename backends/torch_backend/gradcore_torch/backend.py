@@ -183,12 +183,12 @@ class TorchBackend(ArrayBackend):
         if node.outputs[0] in told:
             return extents.make_told(node)
         found = self.kernel(node, fallback)
-        if type(node.op) in extents.TAKING and node not in fallback:
-            return found
-        if not any(v in told for v in node.inputs):
+        taken = () if node in fallback else extents.taken(node)
+        made = {k for k, v in enumerate(node.inputs) if v in told} - set(taken)
+        if not made:
             return found
         return lambda *values: found(
-            *(self._tensor(n) if isinstance(n, int) else n for n in values)
+            *(self._tensor(n) if k in made else n for k, n in enumerate(values))
         )
 
     def _tensor(self, n: int) -> Any:

@@ -64,20 +64,29 @@ TAKING: Mapping[type, slice] = {
     Alloc: slice(1, None),
     Arange: slice(None),
     IncSubtensor: slice(2, None),
-    MakeVector: slice(0),
     Reshape: slice(1, None),
     Scan: slice(1),
     SpecifyShape: slice(1, None),
     Subtensor: slice(1, None),
 }
-"""Ops whose kernels take Python integers for integer scalars: which operands they must know."""
+"""Ops whose kernels must know integer scalars, and take them as Python integers: which operands."""
+
+
+def taken(node: Apply) -> range:
+    """Return which operands of ``node`` may be Python integers."""
+    everything = range(len(node.inputs))
+    return everything if isinstance(node.op, MakeVector) else everything[_known(node)]
+
+
+def _known(node: Apply) -> slice:
+    return TAKING.get(type(node.op), slice(0))
 
 
 def reads_values(node: Apply, told: Collection[Variable]) -> bool:
     """Return whether the kernel of ``node`` turns a tensor into an integer."""
     return any(
         v.ndim == 0 and v not in told and constant_extent(v) is None
-        for v in node.inputs[TAKING.get(type(node.op), slice(0))]
+        for v in node.inputs[_known(node)]
     )
 
 
