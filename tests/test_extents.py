@@ -288,6 +288,16 @@ def test_many_numbers(name):
     assert [float(found) for found in f(*np.ones(250))] == [250.0, *[2.0] * 250]
 
 
+@pytest.mark.parametrize("optimizer", [False, True])
+def test_lack_of_memory_tells_the_size(optimizer):
+    """An array that fits 64 bits and no machine is a MemoryError with the bytes asked for."""
+    n = T.lscalar("n")
+    f = gradcore.function([n], T.arange(n), mode=gradcore.Mode("c", optimizer=optimizer))
+    with pytest.raises(MemoryError, match=str(2**50 * 8)):
+        f(2**50)
+    assert f(3).tolist() == [0, 1, 2]
+
+
 @pytest.mark.parametrize("name", COMPILED)
 def test_empty_arrays_of_huge_extents(name):
     """An empty array may have any extents; what is made of it may not."""

@@ -88,7 +88,8 @@ struct run {
     int64_t *packed; /* for each input, whether to pack it */
     result *results;
     char *small; /* room for small outputs */
-    int32_t no_memory, unusual; /* an argument that has a shape that none in memory has, or -1 */
+    int64_t lacking; /* how many bytes could not be had, or 0 */
+    int32_t unusual; /* an argument that has a shape that none in memory has, or -1 */
     int32_t check, part, n_values;
     int64_t values[MOST_VALUES];
     pthread_t caller;
@@ -194,7 +195,7 @@ static void *call_allocate(gc_call *call, int64_t bytes)
     run *r = (run *)call;
     void *found = gc_workspace_allocate(&r->space, bytes, r->function->expected);
     if (!found)
-        r->no_memory = 1;
+        r->lacking = bytes > 0 ? bytes : 1;
     return found;
 }
 
@@ -233,7 +234,7 @@ static void *call_output(gc_call *call, int32_t k, const int64_t *shape)
             out->held = 0;
     }
     if (!out->data)
-        r->no_memory = 1;
+        r->lacking = bytes > 0 ? bytes : 1;
     return out->data;
 }
 
@@ -500,7 +501,7 @@ static run *run_begin(Executable *f)
         }
     }
     r->check = -1;
-    r->no_memory = 0;
+    r->lacking = 0;
     r->unusual = -1;
     r->stopped = 0;
     r->call.threads = f->threads;
@@ -708,8 +709,9 @@ static void explain(run *r, int32_t status)
     if (PyErr_Occurred())
         return;
     if (r->check < 0) {
-        if (r->no_memory)
-            PyErr_NoMemory();
+        if (r->lacking)
+            PyErr_Format(PyExc_MemoryError, "a function needs %lld bytes in one piece",
+                         (long long)r->lacking);
         else
             PyErr_Format(PyExc_SystemError, "generated code returned %d without a reason",
                          (int)status);
