@@ -243,7 +243,8 @@ def _exact(operands: Sequence[Expr]) -> bool:
 
 def _folded(op: Elementwise, operands: Sequence[Any]) -> Any:
     values = [np.asarray(x.value, x.dtype) for x in operands]
-    return np.asarray(op.numpy(*values)).item()
+    with np.errstate(all="ignore"):
+        return np.asarray(op.numpy(*values)).item()
 
 
 def _number(x: Expr) -> int | None:
