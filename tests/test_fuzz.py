@@ -51,6 +51,14 @@ def test_the_spread_is_what_rounding_makes():
     assert not edge.settled
 
 
+def test_accumulators_may_be_wide():
+    x = T.fvector("x")
+    (spread,) = spreads(
+        FunctionGraph((x,), (x.sum(),)), [np.float32([3e38, 3e38, -3e38])], 0
+    ).outputs
+    assert np.isinf(spread.value) and not spread.settled
+
+
 def test_runs_in_loops_are_moved_too():
     x = T.dvector("x")
     out, _ = gradcore.scan(lambda e, s: T.sin(s * 40 + e), x, T.constant(0.0))

@@ -1,7 +1,7 @@
 """How far rounding may move a result: by stochastic arithmetic.
 
 A graph is run several times on the reference with every float result moved by random units in
-the last place; how far the outputs spread is how much rounding alone can change them, whatever
+the last place, and with narrow and wide accumulators; how far the outputs spread is how much rounding alone can change them, whatever
 the condition of the graph (Vignes, "A stochastic arithmetic for reliable scientific computation",
 1993).  Rejected: one tolerance for all graphs, which is too tight for ill-conditioned ones and
 blind to errors in the others.
@@ -16,8 +16,9 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.execute import straight_line
-from gradcore.graph import Apply, Array, FunctionGraph, Op, Variable
+from gradcore.graph import Array, FunctionGraph, Op, Variable
 from gradcore.ops.control import PassingOn
+from gradcore.tensor import cast
 
 RUNS = 4
 """How often a graph is run with other roundings."""
@@ -56,29 +57,32 @@ class _Run:
 _run = _Run(np.random.default_rng(0))
 
 
-def jittered(graph: FunctionGraph) -> FunctionGraph:
-    """Return ``graph`` with all float results moved, in the graphs of its ops too."""
+def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
+    """Return ``graph`` with all float results moved, in the graphs of its ops too.
+
+    wide : whether what adds up does so in float64, and cannot overflow on the way.
+    """
     new: dict[Variable, Variable] = {}
     for node in graph.nodes:
         op = node.op
         if op.graphs:
-            op = op.with_graphs(*map(jittered, op.graphs))
+            op = op.with_graphs(*(jittered(inner, wide) for inner in op.graphs))
         inputs = [new.get(v, v) for v in node.inputs]
         if op.accumulates or op.ulp > LEAST_ULP:  # the right result for operands close by will do
             inputs = [_moved(v, 1.0) for v in inputs]
-        fresh = _rebuilt(op, inputs, node)
+        if op.accumulates and wide:
+            inputs = [cast(v, "float64") if v.type.is_float else v for v in inputs]
+        unchanged = op is node.op and not (op.accumulates and wide)
+        fresh = node.with_inputs(inputs) if unchanged else op.make_node(*inputs)
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
-            new[old] = _moved(output, max(op.ulp, LEAST_ULP)) if _rounds(op) else output
+            same = cast(output, old.dtype)
+            new[old] = _moved(same, max(op.ulp, LEAST_ULP)) if _rounds(op) else same
     return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
 
 
 def _rounds(op: Op) -> bool:
     """Return whether an op computes, rather than moves elements about."""
     return bool(op.ulp)
-
-
-def _rebuilt(op: Op, inputs: Sequence[Variable], node: Apply) -> Apply:
-    return node.with_inputs(list(inputs)) if op is node.op else op.make_node(*inputs)
 
 
 def _moved(v: Variable, units: float) -> Variable:
@@ -116,12 +120,12 @@ def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> Spreads
     """Return what ``graph`` gives; None: it raises where it is rounded otherwise."""
     global _run  # noqa: PLW0603 - what the ops draw from while they run
     plain = run(graph, values)
-    moved = jittered(graph)
+    moved = jittered(graph), jittered(graph, wide=True)
     _run = _Run(np.random.default_rng(seed))
     runs: list[Sequence[Array]] = []
-    for _ in range(RUNS):
+    for k in range(RUNS):
         try:
-            runs.append(run(moved, values))
+            runs.append(run(moved[k % 2], values))
         except (ArithmeticError, ValueError, IndexError, AssertionError):
             return None
     columns = zip(*runs, strict=True)
