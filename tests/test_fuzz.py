@@ -28,7 +28,7 @@ def test_a_seed_is_a_graph():
 
 def test_graphs_reach_what_is_declared():
     """Every row, every class of ops, every dtype, every rank to 4; errors, derivatives."""
-    drawn = [graph(seed) for seed in range(600)]
+    drawn = [graph(seed) for seed in range(900)]
     found = {v for g in drawn for v in ancestors(g.outputs)}
     used = Counter(v.owner.op.label() for v in found if v.owner is not None)
     assert not [op.label() for op in rows() if not used[op.label()]]
@@ -47,6 +47,8 @@ def test_the_spread_is_what_rounding_makes():
     assert cancelled.value == 1 and 1e-6 < cancelled.tolerance < 1e-3
     assert summed.tolerance < 1e-3
     assert whole.tolerance < 1e-3 and less.settled
+    (large,) = spreads(FunctionGraph((x,), (1 / x,)), [np.float64(0)], 0).outputs
+    assert np.isinf(large.value) and large.settled
     (edge,) = spreads(FunctionGraph((x,), (x * 3 > 3,)), [np.float64(1)], 0).outputs
     assert not edge.settled
 

@@ -207,7 +207,7 @@ def derivative_complaints(j: Judged) -> Iterator[Disagreement]:
     if d.second:
         places["second order"] = (d.gradients, _along(j, d.second)[0])
     for order, (outputs, derivative) in places.items():
-        difference = _difference(j.graph, d, outputs)
+        difference = _difference(j, d, outputs)
         if difference is not None and np.isfinite(derivative):
             if abs(derivative - difference) > 1e-3 * (abs(difference) + abs(derivative)) + 1e-5:
                 what = f"{derivative!r}, by differences {difference!r}"
@@ -227,17 +227,23 @@ def _along(j: Judged, places: range) -> tuple[float, float]:
     return total, room
 
 
-def _difference(graph: Graph, d: Derivatives, places: range) -> float | None:
-    """Return the difference quotient of outputs along the directions; None: it has no limit."""
+def _difference(j: Judged, d: Derivatives, places: range) -> float | None:
+    """Return the difference quotient of the cost, or of the gradients along the directions.
+
+    None: it has no limit, or rounding hides it.
+    """
+    graph = j.graph
     if any(v.type.is_float and v.dtype != "float64" for v in ancestors(graph.outputs)):
         return None
+    of_gradients = places == d.gradients
+    room = _along(j, places)[1] if of_gradients else float(j.spreads[d.cost].tolerance)
     closed = FunctionGraph(tuple(graph.inputs), tuple(graph.outputs[k] for k in places))
     moves = dict(zip(d.wrt, d.directions, strict=True))
+    weights = d.directions if of_gradients else [np.ones(())]
 
     def value(h: float) -> float:
         pairs = zip(graph.inputs, graph.values, strict=True)
         results = run(closed, [a + h * moves[v] if v in moves else a for v, a in pairs])
-        weights = d.directions if places == d.gradients else [np.ones(())]
         return sum(float(np.sum(r * w)) for r, w in zip(results, weights, strict=True))
 
     try:
@@ -252,7 +258,7 @@ def _difference(graph: Graph, d: Derivatives, places: range) -> float | None:
         return None
     scale = max(map(abs, slopes))
     smooth = np.isfinite(scale) and max(slopes) - min(slopes) <= 1e-3 * scale + 1e-6
-    return slopes[2] if smooth and abs(middle) < 1e6 * (1 + scale) else None
+    return slopes[2] if smooth and room / STEPS[-1] < 1e-2 * (1 + scale) else None
 
 
 def _marked(graph: Graph) -> bool:

@@ -1,10 +1,10 @@
 """How far rounding may move a result: by stochastic arithmetic.
 
 A graph is run several times on the reference with every float result moved by random units in
-the last place, and with narrow and wide accumulators; how far the outputs spread is how much rounding alone can change them, whatever
-the condition of the graph (Vignes, "A stochastic arithmetic for reliable scientific computation",
-1993).  Rejected: one tolerance for all graphs, which is too tight for ill-conditioned ones and
-blind to errors in the others.
+the last place, and with narrow and wide accumulators; how far the outputs spread is how much
+rounding alone can change them, whatever the condition of the graph (Vignes, "A stochastic
+arithmetic for reliable scientific computation", 1993).  Rejected: one tolerance for all graphs,
+which is too tight for ill-conditioned ones and blind to errors in the others.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ class Jitter(PassingOn):
     def reference(self, *arrays: Any) -> Any:
         """Return the operand, moved."""
         x = np.asarray(arrays[0])
-        _run.finite &= bool(np.isfinite(x).all())
+        finite = np.isfinite(x)
+        _run.finite &= bool(finite.all())
         noise = _run.generator.uniform(-self.units, self.units, x.shape)
-        return np.asarray(x + noise * np.spacing(np.abs(x)), x.dtype)
+        return np.asarray(np.where(finite, x + noise * np.spacing(np.abs(x)), x), x.dtype)
 
 
 @dataclass
