@@ -42,7 +42,7 @@ from gradcore.ops.shape import (
     SpecifyShape,
 )
 
-EQ, GE, AND, MIN = row("eq"), row("ge"), row("and_"), row("minimum")
+EQ, GE, AND, MIN, MAX = map(row, ("eq", "ge", "and_", "minimum", "maximum"))
 
 
 @rule(ShapeOf)
@@ -237,7 +237,8 @@ def repeat(low: Lowering, node: Apply) -> None:
     count = as_index(counts.read((k,)))
     fewer = call(MIN, (Load(fewest, ()), count), "int64")
     low.place(reducing(loops, fewest, (), fewer, MIN, ZERO))
-    more = Load(total, ()) + call(MIN, (count, integer(MOST)), "int64")
+    counted = call(MAX, (call(MIN, (count, integer(MOST)), "int64"), ZERO), "int64")
+    more = Load(total, ()) + counted
     enough = call(row("gt"), (Load(total, ()), integer(MOST)), "bool")
     summed = call(row("switch"), (enough, Load(total, ()), more), "int64")
     low.place(reducing(loops, total, (), summed, None, ZERO))
