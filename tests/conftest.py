@@ -46,3 +46,11 @@ def everywhere(request):
     except UnavailableError as error:
         pytest.skip(str(error))
     return mode
+
+
+@pytest.fixture
+def optimized(everywhere):
+    """Each backend that works here, with the optimizer."""
+    if not everywhere.optimizer:
+        pytest.skip("values need the optimizer")
+    return everywhere

@@ -506,6 +506,7 @@ import os, signal, sys, threading, time
 import gradcore
 import gradcore.tensor as T
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 n, m, s = T.lscalar("n"), T.dmatrix("m"), gradcore.shared(0.0, "s")
 scalars = gradcore.scan(lambda q: T.sin(q) + 1.0, outputs_info=T.constant(0.0), n_steps=n)[0][-1]
 products = gradcore.scan(lambda q: T.tanh(T.dot(q, q)), outputs_info=m, n_steps=n)[0][-1]

@@ -668,13 +668,12 @@ def test_logarithms_of_exponentials_are_stable(name, everywhere):
 
 
 @pytest.mark.parametrize("build", [lambda x: T.log(1 - T.exp(x)), lambda x: T.log1p(-T.exp(x))])
-@pytest.mark.parametrize("mode", ["numpy", "c", "jax", "torch"])
-def test_log_of_one_minus_exp_is_exact_on_both_sides(build, mode):
+def test_log_of_one_minus_exp_is_exact_on_both_sides(build, optimized):
     x = T.dvector("x")
     y = build(x)
     slope = T.grad(y.sum(), x)
     at = np.array([-1e-20, -1e-8, -0.1, -1.0, -40.0, -1000.0])
-    found = gradcore.function([x], [y, slope, T.grad(slope.sum(), x)], mode=mode)(at)
+    found = gradcore.function([x], [y, slope, T.grad(slope.sum(), x)], mode=optimized)(at)
     with np.errstate(over="ignore", divide="ignore"):
         exact = np.where(at > -1, np.log(-np.expm1(at)), np.log1p(-np.exp(at)))
         first = -1 / np.expm1(-at)

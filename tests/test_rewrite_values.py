@@ -467,10 +467,9 @@ def _kahan(terms):
     return total[-1]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c", "jax", "torch"])
-def test_compensated_sums_are_kept(backend):
+def test_compensated_sums_are_kept(everywhere):
     terms = T.dvector("terms")
-    found = gradcore.function([terms], _kahan(terms), mode=backend)(np.r_[1.0, [1e-16] * 1000])
+    found = gradcore.function([terms], _kahan(terms), mode=everywhere)(np.r_[1.0, [1e-16] * 1000])
     assert abs(found - (1 + 1e-13)) < 3e-16
 
 

@@ -47,10 +47,11 @@ It may have attributes, which any backend may give or leave out:
 ``returned`` : how many of its results, from the first on, go to the caller; a `Function` sets it.
     The others are new values of shared variables, which may be what `gradcore.shared.Kept` says: a
     backend whose ``described`` knows them gets them back as they are.
-``bound(cells, form, updated)`` : returns a function for calls that need no conversion, so that
-    such calls cost nothing in Python.  ``cells`` and ``updated`` are lists of one element, the
+``bound(cells, form, updated, locks)`` : returns a function for calls that need no conversion, so
+    that such calls cost nothing in Python.  ``cells`` and ``updated`` are lists of one element, the
     storage of shared variables.  It takes the arguments but the last ``len(cells)``, which it reads
-    from ``cells`` at each call; it stores the last ``len(updated)`` results into ``updated``, all
+    from ``cells`` at each call, after it has taken the ``locks`` in their order, which it holds to
+    the end; it stores the last ``len(updated)`` results into ``updated``, all
     together when everything has run, or none if anything raises; it returns the other results as
     ``form`` says: "single" (the one), "list", or "none" (None).  Where an argument or a cell does
     not have the dtype, rank and known extents of its input as it is, or is given by keyword, it

@@ -24,6 +24,7 @@ import numpy as np
 from gradcore.backend import Profile
 from gradcore.cache import default_store
 from gradcore.errors import DeviceError
+from gradcore.shared import holding
 from gradcore_cuda.arrays import VECTOR, Resident, described, imported
 from gradcore_cuda.driver import Driver, DriverError
 from gradcore_cuda.live import Live
@@ -172,7 +173,11 @@ class CudaFunction:
         return found
 
     def bound(
-        self, cells: Sequence[list[Any]], form: str, updated: Sequence[list[Any]] = ()
+        self,
+        cells: Sequence[list[Any]],
+        form: str,
+        updated: Sequence[list[Any]] = (),
+        locks: Sequence[Any] = (),
     ) -> Callable[..., Any]:
         """Return it with shared variables as its last arguments; see `Executable`."""
         given = len(self._inputs) - len(cells)
@@ -180,14 +185,15 @@ class CudaFunction:
         def call(*arguments: Any) -> Any:
             if len(arguments) != given:
                 return NotImplemented
-            results = self._run((*arguments, *[cell[0] for cell in cells]), cells)
-            if results is None:
-                return NotImplemented
-            if updated:
-                n = len(results) - len(updated)
-                for cell, value in zip(updated, results[n:], strict=True):
-                    cell[0] = value
-                results = results[:n]
+            with holding(locks):
+                results = self._run((*arguments, *[cell[0] for cell in cells]), cells)
+                if results is None:
+                    return NotImplemented
+                if updated:
+                    n = len(results) - len(updated)
+                    for cell, value in zip(updated, results[n:], strict=True):
+                        cell[0] = value
+                    results = results[:n]
             return results[0] if form == "single" else None if form == "none" else results
 
         return call
