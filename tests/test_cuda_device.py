@@ -391,7 +391,7 @@ def test_a_failure_on_the_device_names_the_function_and_its_kernels(fake):
 
 
 def test_a_wrong_device_is_told(fake):
-    with pytest.raises(ModeError, match="number of a device"):
+    with pytest.raises(ModeError, match="'device' of the backend 'cuda' cannot be 'cuda:0'"):
         function([x], x, mode={"device": "cuda:0"})
     error = driver.no_such_device(3, 2)
     assert "no device 3 here: there are devices 0 to 1" in str(error)
