@@ -50,7 +50,8 @@ ADD = row("add")
 
 CASES = {}
 for case in cases(Level.CORE):
-    CASES.setdefault(case.op, []).append(case)
+    if case.check != "long":  # 100,003 elements, one at a time in Python, are minutes for each op
+        CASES.setdefault(case.op, []).append(case)
 
 
 class Interpreted(Backend):
