@@ -156,6 +156,10 @@ def exact_slope(op, k, operands):
 
     if op.name == "pow" and np.isinf(operands[1]):
         return None  # the power jumps at 1
+    if op.name == "pow" and operands[0] < 0 and operands[1] - 1 == operands[1]:
+        return (
+            None  # y - 1 rounds to y, and its parity is lost: the sign of a negative base's power
+        )
     try:
         if np.isfinite(operands).all():
             found = at(0)

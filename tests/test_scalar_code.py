@@ -19,7 +19,7 @@ from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.kernel import scalar
 from gradcore.language import LANGUAGE
 from gradcore.ops import scalars
-from gradcore.ops.elementwise import ROWS, Elementwise
+from gradcore.ops.elementwise import ROWS, Elementwise, floating
 
 COMPILERS = (os.environ.get("CC", "cc"), "gcc", "clang")
 COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
@@ -305,10 +305,8 @@ def test_a_preamble_has_what_is_called_and_nothing_else():
 
 def test_what_a_row_lacks_is_a_sentence():
     assert all(scalar.lacks(n.op, [v.dtype for v in n.inputs], n.out.dtype) is None for n in NODES)
-    bare = Elementwise("bare", np.exp, 1, scalars.floating, scalars.exp.derivative, "as exp")
-    odd = Elementwise(
-        "odd", np.exp, 1, scalars.floating, scalars.exp.derivative, "", code="@hm({0})"
-    )
+    bare = Elementwise("bare", np.exp, 1, floating, scalars.exp.derivative, "as exp")
+    odd = Elementwise("odd", np.exp, 1, floating, scalars.exp.derivative, "", code="@hm({0})")
     try:
         assert "gives neither `expansion=`" in scalar.lacks(bare, ["float64"], "float64")
         assert "no such function for float64" in scalar.lacks(odd, ["float64"], "float64")
