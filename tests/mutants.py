@@ -514,9 +514,8 @@ def sorts_unstably(node, right):
     return lambda x: x.shape[axis] - 1 - right(np.flip(x, axis))
 
 
-@lies("sort")
-def sorts_in_blocks(node, right):
-    """sorts blocks of 1024, and merges none"""
+def in_blocks(node, right):
+    """Return ``right`` applied to blocks of 1024 along the axis of a node."""
     axis = node.op.axis
 
     def blocks(x):
@@ -525,19 +524,18 @@ def sorts_in_blocks(node, right):
         return np.concatenate([right(part) for part in parts], axis)
 
     return blocks
+
+
+@lies("sort")
+def sorts_in_blocks(node, right):
+    """sorts blocks of 1024, and merges none"""
+    return in_blocks(node, right)
 
 
 @lies("cumsum")
 def restarts_a_block(node, right):
     """carries nothing from one block of 1024 to the next"""
-    axis = node.op.axis
-
-    def blocks(x):
-        n = x.shape[axis]
-        parts = [x.take(range(k, min(k + 1024, n)), axis) for k in range(0, max(n, 1), 1024)]
-        return np.concatenate([right(part) for part in parts], axis)
-
-    return blocks
+    return in_blocks(node, right)
 
 
 @lies("dot")

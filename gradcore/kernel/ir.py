@@ -14,7 +14,7 @@ every pass would have to recover the axes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -424,6 +424,18 @@ def parts(expression: Expr) -> Iterator[Expr]:
             stack += x.operands
         elif isinstance(x, Load):
             stack += x.index
+
+
+def substituted(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
+    """Return an expression with other expressions in place of some symbols and elements read."""
+    x = expression
+    if isinstance(x, (Symbol, Load)) and x in new:
+        return new[x]
+    if isinstance(x, Load):
+        return Load(x.buffer, tuple(substituted(i, new) for i in x.index))
+    if isinstance(x, Call):
+        return Call(x.row, tuple(substituted(y, new) for y in x.operands), x.dtype)
+    return x
 
 
 def operations(expression: Expr) -> int:

@@ -54,6 +54,7 @@ from gradcore.kernel.ir import (
     cast,
     integer,
     parts,
+    substituted,
 )
 from gradcore.kernel.rules.reduce import WIDE
 from gradcore.kernel.uses import Used, inside
@@ -342,17 +343,10 @@ def _widened(
     s: Statement, wider: Mapping[Expr, Expr], targets: Mapping[Target, Target]
 ) -> Statement:
     """Return a statement whose running sums are wider ones."""
+    read = {x: cast(total, x.dtype) for x, total in wider.items()}
 
     def expr(x: Expr) -> Expr:
-        match x:
-            case _ if x in wider:
-                return cast(wider[x], x.dtype)
-            case Load(buffer, index):
-                return Load(buffer, tuple(map(expr, index)))
-            case Call():
-                return Call(x.row, tuple(map(expr, x.operands)), x.dtype)
-            case _:
-                return x
+        return substituted(x, read)
 
     def each(body: Sequence[Statement]) -> list[Statement]:
         return [_widened(x, wider, targets) for x in body]
@@ -414,15 +408,5 @@ def _row(total: Buffer, loop: For, plain: Sequence[Statement], outer: _Inside) -
 
 
 def _renamed(s: Store, new: Mapping[Symbol, Symbol]) -> Store:
-    def expr(x: Expr) -> Expr:
-        match x:
-            case Symbol():
-                return new.get(x, x)
-            case Load(buffer, index):
-                return Load(buffer, tuple(map(expr, index)))
-            case Call():
-                return Call(x.row, tuple(map(expr, x.operands)), x.dtype)
-            case _:
-                return x
-
-    return Store(s.buffer, tuple(map(expr, s.index)), expr(s.value))
+    index = tuple(substituted(i, new) for i in s.index)
+    return Store(s.buffer, index, substituted(s.value, new))

@@ -35,6 +35,7 @@ from gradcore.kernel.ir import (
     cast,
     identity_of,
     parts,
+    substituted,
 )
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import Elementwise, row
@@ -276,14 +277,7 @@ def replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
     """Return a statement without loops, with elements in registers."""
 
     def expr(x: Expr) -> Expr:
-        match x:
-            case Load(buffer, index):
-                found = kept.get(x)
-                return Load(buffer, tuple(map(expr, index))) if found is None else found
-            case Call():
-                return Call(x.row, tuple(map(expr, x.operands)), x.dtype)
-            case _:
-                return x
+        return substituted(x, kept)
 
     match s:
         case Store(buffer, index, value):
