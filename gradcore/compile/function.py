@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from gradcore.backend import Profile
+from gradcore.backend import Executable, Profile
 from gradcore.compile.arguments import (
     In,
     Pairs,
@@ -24,7 +25,8 @@ from gradcore.compile.arguments import (
     fitting,
     pairs,
 )
-from gradcore.compile.maker import FunctionMaker, check_results, executable, make
+from gradcore.compile.deoptimize import WrittenGraph
+from gradcore.compile.maker import FunctionMaker, as_written, check_results, executable, make
 from gradcore.config import config
 from gradcore.errors import ArgumentError, MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
@@ -81,14 +83,33 @@ class Function:
         Raises ArgumentError: too many or too few arguments, an unknown keyword, or an argument
         that does not fit its variable; nothing has run then.
         """
-        if self._direct is not None and not kwargs:
-            results = self._direct(*args)
-            if results is not NotImplemented:
-                return results
-        if not self._locks:
-            return self._called(args, kwargs)
-        with holding(self._locks):
-            return self._called(args, kwargs)
+        try:
+            if self._direct is not None and not kwargs:
+                results = self._direct(*args)
+                if results is not NotImplemented:
+                    return results
+            return self._called(args, kwargs, self._executable)
+        except ArgumentError:
+            raise
+        except Exception as error:
+            if not self._written.speculates:
+                raise
+            failure = error
+        return self._called(args, kwargs, self._deoptimized(failure))
+
+    @cached_property
+    def _written(self) -> WrittenGraph:
+        return WrittenGraph(as_written(self.maker), self.maker.backend)
+
+    def _deoptimized(self, failure: Exception) -> Executable:
+        """Return what runs the graph as written if it may not fail as the rewritten one did."""
+
+        def run(*values: Any) -> Sequence[Any]:
+            if not self._written.skips_a_loop(values):
+                raise failure
+            return self._written(*values)
+
+        return run
 
     def _needed_locks(self) -> tuple[Any, ...]:
         """Return what a call holds, so that updates of calls of several threads are not lost."""
@@ -98,8 +119,15 @@ class Function:
         locks = [v.lock for v in (*self.maker.shared, *self.maker.updates)]
         return in_order([*locks, new_lock()] if stored else locks)
 
-    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run it, with arguments that may need conversion."""
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
+        """Call ``run`` with arguments that may need conversion, and store the updates."""
+        if not self._locks:
+            return self._called_alone(args, kwargs, run)
+        with holding(self._locks):
+            return self._called_alone(args, kwargs, run)
+
+    def _called_alone(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
+        """Do so while no other thread updates what it reads."""
         start = perf_counter() if self.profile is not None else 0.0
         if kwargs or len(args) != len(self._expected):
             args = self._in_order(args, kwargs)
@@ -112,7 +140,7 @@ class Function:
                 values.append(self._converted(value, i))
         if self.maker.checks:
             self._check_shapes(values)
-        results = self._executable(*values, *map(self._stored, self._storage))
+        results = run(*values, *map(self._stored, self._storage))
         if not self._trusted:
             check_results(self.maker, results)
             self._trusted = True

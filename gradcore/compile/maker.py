@@ -241,17 +241,24 @@ def _compiled(maker: FunctionMaker, graph: FunctionGraph, *arguments: Any) -> Ex
     return run
 
 
+def as_written(maker: FunctionMaker) -> FunctionGraph:
+    """Return the graph of what the user asked for, which no stage has rewritten."""
+    stored = [entry.update for entry in maker.inputs if entry.update is not None]
+    written = _bare([*maker.outputs, *maker.updates.values(), *stored])
+    return FunctionGraph(maker.fgraph.inputs, tuple(written))
+
+
 def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
     """Return what runs the graph; in a debugging mode it runs the graph as written, too."""
     run = _compiled(maker, maker.fgraph, profile, [lack.node for lack in maker.fallback])
     if not maker.mode.debug:
         return run
-    written = _bare([*maker.outputs, *maker.updates.values()])
-    plain = _compiled(maker, FunctionGraph(maker.fgraph.inputs, tuple(written)))
+    written = as_written(maker)
+    plain = _compiled(maker, written)
 
     def compared(*values: Any) -> Sequence[Any]:
         found, expected = run(*values), plain(*values)
-        for v, a, b in zip(written, found, expected, strict=False):
+        for v, a, b in zip(written.outputs, found, expected, strict=True):
             tolerance = 1e-3 if v.type.dtype in ("float16", "float32") else 1e-7
             if (
                 a.dtype != b.dtype

@@ -1,0 +1,115 @@
+"""A loop that takes no step does not fail for what left its body."""
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.compile.deoptimize import WrittenGraph
+from gradcore.errors import AssertionFailedError, ShapeError
+
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+
+A, B = T.dmatrices("A", "B")
+x, y, i, n = T.dvector("x"), T.dvector("y"), T.lscalar("i"), T.lscalar("n")
+INPUTS = [A, B, x, y, i, n]
+NO_STEP = (np.ones((0, 5)), np.ones((3, 2)), np.ones(3), np.ones(2), 7, 0)
+TWO_STEPS = (np.ones((2, 5)), *NO_STEP[1:5], 2)
+
+
+def stacked(body, *more):
+    return gradcore.scan(body, sequences=A, non_sequences=list(more), n_steps=n)[0]
+
+
+def carried(body, *more):
+    zero = T.constant(0.0)
+    states, _ = gradcore.scan(
+        lambda e, s, *rest: s + body(e, *rest).sum(), A, zero, list(more), n_steps=n
+    )
+    return T.sum(states)
+
+
+BODIES = {
+    "dot with a vector": (lambda e, y: T.dot(e, y), y),
+    "dot with a matrix": (lambda e, B: T.dot(e, B), B),
+    "sum": (lambda e, y: T.tanh(e + y), y),
+    "product": (lambda e, x, y: T.exp(e) * x, x, y),
+    "read": (lambda e, i: T.exp(e[i]), i),
+    "write": (lambda e, i: T.set_subtensor(e[i], 1.0), i),
+    "reshape": (lambda e: e.reshape((2, 3)), ),
+    "assertion": (lambda e, i: T.assert_op(e * 2, T.lt(i, 3)), i),
+    "shape": (lambda e, y: T.specify_shape(e, (4,)) * 2, y),
+    "concatenation": (lambda e, B, y: T.concatenate([B, T.stack([e, e])]), B, y),
+    "gather": (lambda e, i: T.take(e, T.stack([i, 0])), i),
+}  # fmt: skip
+
+
+@pytest.fixture(params=BODIES)
+def body(request):
+    return BODIES[request.param]
+
+
+def of(out, mode):
+    return gradcore.function(INPUTS, out, mode, on_unused_input="ignore")
+
+
+@pytest.mark.parametrize("loop", [stacked, carried])
+def test_no_step(body, loop, optimized):
+    out = loop(*body)
+    expected = of(out, PLAIN)(*NO_STEP)
+    found = of(out, optimized)(*NO_STEP)
+    assert found.dtype == expected.dtype and found.shape == expected.shape
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("loop", [stacked, carried])
+def test_steps(body, loop):
+    """The rewritten graph's error stands where the loop runs: the reference is not asked."""
+    out = loop(*body)
+    with pytest.raises((ValueError, IndexError, AssertionError)) as expected:
+        of(out, PLAIN)(*TWO_STEPS)
+    for mode in ("numpy", "c"):
+        with (
+            pytest.raises((ValueError, IndexError, AssertionError)) as found,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(WrittenGraph, "__call__", lambda *_: pytest.fail("the reference runs"))
+            of(out, mode)(*TWO_STEPS)
+        assert issubclass(found.type, expected.type) or issubclass(expected.type, found.type)
+
+
+def test_gradient_of_no_step(optimized):
+    out = T.grad(carried(lambda e, y: T.tanh(e + y), y), y)
+    assert of(out, optimized)(*NO_STEP).tolist() == [0, 0]
+
+
+def test_a_loop_inside_of_a_loop(optimized):
+    """How many steps an inner loop takes is known when it runs: the reference finds out."""
+
+    def outer(k, A, y):
+        return gradcore.scan(lambda e, y: T.dot(e, y), A[:k], non_sequences=y)[0].sum()
+
+    out = gradcore.scan(outer, T.arange(n), non_sequences=[A, y])[0]
+    assert of(out, optimized)(np.ones((4, 5)), *NO_STEP[1:5], 1).tolist() == [0]
+    with pytest.raises(ShapeError):
+        of(out, optimized)(np.ones((4, 5)), *NO_STEP[1:5], 2)
+
+
+def test_another_error_of_the_written_graph(optimized):
+    """What the graph raises is what it raises as written, if a loop takes no step."""
+    out = T.assert_op(carried(lambda e, y: T.dot(e, y), y), T.lt(i, 3))
+    with pytest.raises(AssertionFailedError):
+        of(out, optimized)(*NO_STEP)
+
+
+def test_updates_are_stored(optimized):
+    total = gradcore.shared(1.0, "total")
+    out = carried(lambda e, y: T.dot(e, y), y)
+    f = gradcore.function([A, y, n], None, optimized, updates={total: total + out + 1})
+    f(NO_STEP[0], NO_STEP[3], 0)
+    assert total.get_value() == 2
+    with pytest.raises(ShapeError):
+        f(TWO_STEPS[0], TWO_STEPS[3], 2)
+    assert total.get_value() == 2
+    f(A=np.ones((2, 2)), y=NO_STEP[3], n=2)
+    assert total.get_value() == 9
