@@ -15,6 +15,7 @@ from gradcore.graph.extents import larger, smaller
 from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import slice_extent
+from gradcore.ops.scan import Scan
 from gradcore.rewrite.symbols import Symbols, lower_bound
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
@@ -296,6 +297,67 @@ def test_arrays_of_indices_stretch_only_if_that_is_known(mode):
     assert type(raised(f, np.ones((2, 3)), [0], [1, 2])) is IndexError
 
 
+# loops ------------------------------------------------------------------------------------------
+def halving(until, n, start):
+    """Return a state and what is stacked beside it, of a loop that may stop."""
+    (state, rows), _ = gradcore.scan(
+        lambda q, r: ([0.5 * q + 1, q * r], gradcore.until(until(q))),
+        outputs_info=[start, T.constant(1.0)], n_steps=n,
+    )  # fmt: skip
+    return state, rows
+
+
+def looked_up(n, start, table):
+    """Return a state that steps through a table, and what is found there."""
+    (state, rows), _ = gradcore.scan(
+        lambda k, x: ([(k * 2 + 1) % 7, x[k]], gradcore.until(k > 100)),
+        outputs_info=[start, None], non_sequences=table, n_steps=n,
+    )  # fmt: skip
+    return state, rows
+
+
+def loops_that_stop():
+    """Yield inputs, outputs, and how many loops are enough for them."""
+    n, k, x, a = T.lscalar("n"), T.lscalar("k"), T.dvector("x"), T.dscalar("a")
+    state, rows = halving(lambda q: q > 1.9, n, a)
+    yield "last", [n, a], [state[-1]], 1
+    yield "another", [n, a], [rows[-1]], 1
+    yield "extent", [n, a, x], [(state + x).shape[0], rows[-1]], 1
+    yield "gradient", [n, a], [T.grad(rows[-1], a)], 2
+    (state, rows) = looked_up(n, k, x)
+    yield "index", [n, k, x], [state[-1]], 1
+    yield "index of a gradient", [n, k, x], [T.grad(rows.sum(), x)], 2
+    stops, _ = gradcore.scan(lambda e: (T.exp(e), gradcore.until(e > a)), sequences=x)
+    yield "count alone", [x, a], [stops.shape[0]], 1
+    yield "gradient of a stack", [x, a], [T.grad(stops.sum(), x)], 1
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "enough"),
+    [pytest.param(*found, id=name) for name, *found in loops_that_stop()],
+)
+def test_no_loop_runs_twice_for_what_is_checked(inputs, outputs, enough):
+    graph = gradcore.function(inputs, outputs, mode="numpy").maker.fgraph
+    assert sum(isinstance(node.op, Scan) for node in graph.nodes) == enough
+
+
+def test_a_loop_that_may_stop_takes_a_step(everywhere):
+    """The last of no steps is out of bounds, of any number else it is there."""
+    n, a, x = T.lscalar("n"), T.dscalar("a"), T.dvector("x")
+    state, rows = halving(lambda q: q > 1.9, n, a)
+    f = gradcore.function([n, a], [state[-1], rows[-1]], mode=everywhere)
+    assert [float(v) for v in f(1, 5.0)] == [3.5, 5.0] == [float(v) for v in f(9, 5.0)]
+    assert [float(v) for v in f(2, 0.0)] == [1.5, 0.0]
+    assert type(raised(f, 0, 0.0)) is IndexError
+    assert type(raised(f, -1, 0.0)) is ScanError
+    stops, _ = gradcore.scan(lambda e: (T.exp(e), gradcore.until(e > a)), sequences=x)
+    f = gradcore.function([x, a], stops.shape[0], mode=everywhere)
+    assert [int(f(given, 1.0)) for given in ([0.0, 2.0, 3.0], [0.0], [])] == [2, 1, 0]
+    f = gradcore.function([x, a], stops[-1], mode=everywhere)
+    assert f([0.0, 2.0, 3.0], 1.0) == np.exp(2.0)
+    assert type(raised(f, [], 1.0)) is IndexError
+
+
 # symbols ----------------------------------------------------------------------------------------
 def test_equal_expressions_are_one_symbol():
     symbols = Symbols()
@@ -306,4 +368,7 @@ def test_equal_expressions_are_one_symbol():
     assert larger(k, 0) is not k and smaller(m * 0, n) == 0
     assert slice_extent(m, None, m, None) is m and slice_extent(m, 0, None, 1) is m
     assert lower_bound(larger(m - 1, 0), 1) == (m, 2) and lower_bound(larger(m - 1, 0), 0)[1] == 0
-    assert (m + n).not_negative and not (m - n).not_negative and not k.of_arrays
+    assert (m + n + 2).least == 2 and (m - n).least is None and not k.of_arrays
+    steps = smaller(larger(k, 0), larger(m, 1))
+    assert steps.least == 0 and lower_bound(steps, 1) == (k, 1) and smaller(steps, n) is not n
+    assert smaller(steps, larger(k, 0)) is steps and lower_bound(steps, 2) == (steps, 2)

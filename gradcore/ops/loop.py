@@ -137,10 +137,10 @@ class Loop(Op):
         return Apply(self, variables, outputs)
 
     def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
-        """Return the shapes: states keep theirs, stacks are as long as there are steps."""
+        """Return the shapes: states keep theirs, stacks are as long as steps are taken."""
         given = operands[1:]
         states = [x.shape for x in given[self.sequences : self.sequences + self.states]]
-        length = UNKNOWN if self.until else operands[0].extent
+        length = node.outputs[-1] if self.until else operands[0].extent
         stacks = [(length, *shape) for shape in self.step_shapes(node.inputs[1:], given)]
         return [*states, *stacks, ()] if self.until else [*states, *stacks]
 

@@ -91,9 +91,8 @@ class Scan(Loop):
                 if self.until and outputs[-1]:
                     taken = t + 1
                     break
-            if self.until:
-                return (*states, *(stack[:taken] for stack in stacks), np.int64(taken))
-            first, *others = *states, *stacks
+            count = (np.int64(taken),) if self.until else ()
+            first, *others = *states, *(stack[:taken] for stack in stacks), *count
             return (first, *others) if others else first
 
         return run

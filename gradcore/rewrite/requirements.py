@@ -14,7 +14,7 @@ computes what nobody reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import combinations
@@ -41,15 +41,17 @@ from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import ArgSort, Nonzero, Slot, Subtensor
 from gradcore.ops.reduce import ArgReduce
-from gradcore.ops.scalars import minimum, switch
+from gradcore.ops.scalars import maximum, minimum, switch
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.engine import Group, Pass, Rewriter, Stage, Trace
+from gradcore.rewrite.loops import fuse_loops
 from gradcore.rewrite.symbols import (
     Number,
     Symbol,
     Symbols,
     ValueNumber,
+    exceeds,
     lower_bound,
     not_negative,
     of_arrays,
@@ -235,7 +237,7 @@ def _reaches(m: Any, n: Any) -> bool:
     if m is n:
         return True
     if isinstance(n, int):
-        return m >= n if isinstance(m, int) else n <= 0 and not_negative(m)
+        return exceeds(m, n)
     return bool(n.formula) and n.formula[0] is minimum and any(m is x for x in n.formula[1])
 
 
@@ -487,15 +489,20 @@ class Reader:
         numbers = [self._number(v) for v in node.inputs]
         changing = any(map(varies, numbers))
         shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
-        taken = self.symbols.scalar(("taken", op, *numbers), True, changing)
-        length = taken if op.until else steps
+        taken = self._taken(steps, ("stop", op, *numbers), changing) if op.until else steps
         for v in results.stacks:
             step = (UNKNOWN if varies(n) else n for n in self._shape(v))
-            shapes.append((length, *step))
+            shapes.append((taken, *step))
         shapes += [()] if ends.condition is not None else []
         for output, shape in zip(node.outputs, shapes, strict=True):
             self.numbers[output] = self.symbols.value((op, *numbers, output.index), changing)
             self._give(output, shape, taken if output is ends.condition else UNKNOWN)
+
+    def _taken(self, steps: Any, key: Hashable, changing: bool) -> Number:
+        """Return how many steps a loop takes that may stop: it looks at the end of each step."""
+        stop = self.symbols.scalar(key, True, changing)
+        most = self.symbols.computed(maximum, (steps, 0))
+        return self.symbols.computed(minimum, (most, self.symbols.computed(maximum, (stop, 1))))
 
     def _shape(self, v: Variable) -> tuple[Any, ...]:
         return self._operand(v).shape
@@ -578,9 +585,12 @@ def _normal(
 
 
 def _asserting(graph: FunctionGraph, kept: Mapping[Variable, Claim]) -> FunctionGraph:
-    """Return ``graph`` with an assertion around the output of the lowest rank."""
+    """Return ``graph`` with an assertion around the output of the lowest rank.
+
+    A loop that tells a condition is made one with that which computes results.
+    """
     joint = FunctionGraph(graph.inputs, (*graph.outputs, *kept))
-    merged = Rewriter("requirements", (), []).run(joint).outputs
+    merged = fuse_loops.run(Rewriter("requirements", (), []).run(joint), []).outputs
     outputs = list(merged[: len(graph.outputs)])
     place = min(range(len(outputs)), key=lambda k: outputs[k].ndim)
     for claim, condition in zip(kept.values(), merged[len(outputs) :], strict=True):

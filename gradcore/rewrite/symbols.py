@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,25 +23,25 @@ class Symbol(Operators):
 
     place : in which order it was made.
     formula : the row and the operands that it is computed by, if it is.
-    not_negative : whether it is known not to be negative.
+    least : what it is known not to be less than, if anything.
     varies : whether it may differ from step to step of a loop.
     of_arrays : whether it is computed from extents of arrays alone.
     """
 
-    __slots__ = ("formula", "not_negative", "of_arrays", "place", "table", "varies")
+    __slots__ = ("formula", "least", "of_arrays", "place", "table", "varies")
 
     def __init__(
         self,
         table: Symbols,
         formula: tuple[Any, ...],
-        not_negative: bool,
+        least: int | None,
         varies: bool,
         of_arrays: bool,
     ) -> None:
         self.table = table
         self.place = len(table)
         self.formula = formula
-        self.not_negative = not_negative
+        self.least = least
         self.varies = varies
         self.of_arrays = of_arrays
 
@@ -52,9 +53,20 @@ class Symbol(Operators):
 Number: TypeAlias = int | Symbol
 
 
-def not_negative(n: Any) -> bool:
+def least(n: Number) -> int | None:
+    """Return what a number is known not to be less than, if anything."""
+    return n.least if isinstance(n, Symbol) else n
+
+
+def exceeds(n: Number, bound: int) -> bool:
+    """Return whether a number is known to be ``bound`` or more."""
+    known = least(n)
+    return known is not None and known >= bound
+
+
+def not_negative(n: Number) -> bool:
     """Return whether an extent is known not to be negative."""
-    return n.not_negative if isinstance(n, Symbol) else n >= 0
+    return exceeds(n, 0)
 
 
 def lower_bound(n: Symbol, bound: int) -> tuple[Any, int]:
@@ -65,12 +77,14 @@ def lower_bound(n: Symbol, bound: int) -> tuple[Any, int]:
     True
     """
     m: Any = n
-    while isinstance(m, Symbol) and m.formula:
+    while isinstance(m, Symbol) and m.formula and not exceeds(m, bound):
         op: Any = m.formula[0]
         known, *others = _in_order(m.formula[1])
-        if isinstance(known, Symbol) or len(others) != 1 or op not in (add, maximum):
+        if op is minimum:
+            others = [x for x in m.formula[1] if not exceeds(x, bound)]
+        elif isinstance(known, Symbol) or op not in (add, maximum):
             break
-        if op is maximum and known >= bound:
+        if len(others) != 1:
             break
         m, bound = others[0], bound - known if op is add else bound
     return m, bound
@@ -121,14 +135,14 @@ class Symbols:
         key = (number, axis)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = Symbol(self, (), True, number.varies, True)
+            found = self._known[key] = Symbol(self, (), 0, number.varies, True)
         return found
 
     def scalar(self, key: Hashable, not_negative: bool, varies: bool) -> Symbol:
         """Return the value of a scalar that is not computed from others."""
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = Symbol(self, (), not_negative, varies, False)
+            found = self._known[key] = Symbol(self, (), 0 if not_negative else None, varies, False)
         return found
 
     def computed(self, op: Any, arguments: tuple[Any, ...]) -> Number:
@@ -145,17 +159,29 @@ class Symbols:
         key = (op, arguments)
         found = self._known.get(key)
         if found is None:
-            same_sign = op in (add, mul, minimum, int_div) and all(map(not_negative, arguments))
             found = self._known[key] = Symbol(
                 self,
                 key,
-                same_sign
-                or (op is maximum and any(map(not_negative, arguments)))
-                or (op is switch and all(map(not_negative, arguments[1:]))),
+                _least(op, arguments),
                 any(map(varies, arguments)),
                 all(map(of_arrays, arguments)),
             )
         return found
+
+
+def _least(op: Elementwise, arguments: tuple[Any, ...]) -> int | None:
+    """Return what ``op(*arguments)`` is known not to be less than, if anything."""
+    bounds = [least(n) for n in (arguments[1:] if op is switch else arguments)]
+    known = [n for n in bounds if n is not None]
+    if op is maximum:
+        return max(known, default=None)
+    if len(known) < len(bounds):
+        return None
+    if op in (minimum, switch):
+        return min(known)
+    if op not in (add, mul, int_div) or min(known) < 0:
+        return None
+    return 0 if op is int_div else sum(known) if op is add else prod(known)
 
 
 LONGEST = 16
@@ -192,8 +218,10 @@ def _simplified(op: Elementwise, arguments: tuple[Any, ...]) -> Number | None:
         return branches[0] if branches[0] is branches[1] else None
     if op in (lt, ge) and arguments[1] == 0 and not_negative(arguments[0]):
         return op is ge
-    if op in (minimum, maximum) and arguments[0] is arguments[1]:
-        return arguments[0]
+    if op in (minimum, maximum):
+        for n, m in (arguments, arguments[::-1]):
+            if n is m or (isinstance(n, Symbol) and n.formula[:1] == (op,) and m in n.formula[1]):
+                return n
     if op is sub and arguments[0] is arguments[1]:
         return 0
     for k, n in enumerate(arguments):

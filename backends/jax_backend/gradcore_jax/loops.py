@@ -48,6 +48,8 @@ def scan(node: Apply, step: Runner) -> Kernel:
 
     def run(*arrays: Any) -> Any:
         inside = any(map(is_traced, arrays))
+        if not inside:
+            loop.op.checked_steps(arrays[0], arrays[1:])
         outputs = loop.cut((loop.traced if inside else compiled)(*arrays))
         return outputs[0] if len(outputs) == 1 else outputs
 

@@ -4,7 +4,23 @@
 ``merge`` and ``unused`` the passes that need to see who reads a loop.
 """
 
+from __future__ import annotations
+
+from gradcore.ops.scan import Scan
+from gradcore.rewrite.canonical import canonicalize
+from gradcore.rewrite.engine import Group, Stage
 from gradcore.rewrite.loops import idle as idle
 from gradcore.rewrite.loops.merge import merge_scans as merge_scans
 from gradcore.rewrite.loops.push_out import push_out as push_out
 from gradcore.rewrite.loops.unused import drop_unused as drop_unused
+
+fuse_loops = Group(
+    "fuse_loops",
+    Scan,
+    (
+        merge_scans,
+        Stage("idle", [rule for rule in canonicalize.rules if Scan in rule.targets]),
+        drop_unused,
+    ),
+)
+"""One loop for several, and nothing twice in it: for graphs that are in normal form otherwise."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from gradcore.graph import (
     Apply,
     FunctionGraph,
+    Variable,
+    ancestors,
     substitute,
 )
 from gradcore.ops.scan import Scan
@@ -43,16 +45,28 @@ def _fit(a: Apply, b: Apply) -> bool:
         return False
     if left.condition is None and right.condition is None:
         return bool(set(a.inputs[1:]) & set(b.inputs[1:]))
-    # Loops that stop by themselves are one only if all but their stacks is the same.
-    if left.condition is None or right.condition is None or a.inputs != b.inputs:
+    if left.condition is None or right.condition is None:
         return False
-    return _without_stacks(left) == _without_stacks(right)
+    return _stopping(left, left.condition) == _stopping(right, right.condition)
 
 
-def _without_stacks(loop: Loop) -> FunctionGraph:
-    inputs = (each.inner for each in (*loop.sequences, *loop.states, *loop.constants))
-    assert loop.condition is not None
-    return FunctionGraph(tuple(inputs), (*(s.new for s in loop.states), loop.condition))
+def _stopping(loop: Loop, condition: Variable) -> tuple[FunctionGraph, list[Variable]]:
+    """Return what decides when a loop stops, and what that reads outside.
+
+    Equal graphs are walked in the same order, so loops that decide alike read alike.
+    """
+    inputs = {each.inner: each for each in (*loop.sequences, *loop.constants)}
+    states = {state.inner: state for state in loop.states}
+    outputs = [condition]
+    found: dict[Variable, Variable] = {}
+    for output in outputs:
+        for v in ancestors([output]):
+            if v in states and v not in found:
+                found[v] = states[v].initial
+                outputs.append(states[v].new)
+            elif v in inputs:
+                found[v] = inputs[v].outer
+    return FunctionGraph(tuple(found), tuple(outputs)), list(found.values())
 
 
 def _merged(graph: FunctionGraph, a: Apply, b: Apply) -> FunctionGraph:
