@@ -1,9 +1,8 @@
 """The loop IR: what a graph becomes before it is printed as C or CUDA, or interpreted.
 
-Expressions are scalars: literals, registers, loads from buffers, and rows of `gradcore.ops.scalars`
-applied to these.  They are written in the tensor language, of which `Expr` is one more reader: the
-shape rule of an op, read with extents that are expressions, says how to compute a shape at run
-time.  Statements are loops, stores, and calls of what is no loop.
+Expressions (`gradcore.kernel.expressions`) are scalars: literals, registers, loads from buffers,
+and rows of `gradcore.ops.scalars` applied to these.  Statements are loops, stores, and calls of
+what is no loop.
 
 The decision: the IR has no types of its own beyond dtypes, no pointers and no strides: a buffer is
 indexed by one expression an axis, so that a pass can see which loop moves along which axis.  How
@@ -13,529 +12,175 @@ every pass would have to recover the axes.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from gradcore.graph.extents import UNKNOWN, Unknown
-from gradcore.graph.nodes import literal_dtype
-from gradcore.graph.types import FLOATS
-from gradcore.language import Operators
-from gradcore.ops.elementwise import Elementwise, row
-
-Index: TypeAlias = "tuple[Expr, ...]"
-
-
-# expressions ------------------------------------------------------------------------------------
-class Expr(Operators):
-    """A scalar (abstract).
-
-    dtype : its dtype.
-    """
-
-    __slots__ = ("dtype",)
-
-    dtype: str
-
-    def apply(self, op: Any, arguments: tuple[Any, ...]) -> Expr | Unknown:
-        """Return ``op`` applied to scalars; Python numbers take the dtype of this one.
-
-        Where it cannot hold them (a float beside a condition, in a choice), they take that of
-        another operand, or the one that they have in a graph.  An unknown extent absorbs ``op``.
-        """
-        if any(a is UNKNOWN for a in arguments):
-            return UNKNOWN
-        operands = [a if isinstance(a, Expr) else self._beside(a, arguments) for a in arguments]
-        return call(op, operands, op.result(*(x.dtype for x in operands)))
-
-    def _beside(self, number: Any, arguments: tuple[Any, ...]) -> Literal:
-        real = isinstance(number, float)
-        if self.dtype != "bool" and (not real or self.dtype in FLOATS):
-            return Literal(number, self.dtype)
-        others = [x.dtype for x in arguments if isinstance(x, Expr)]
-        wide = [dtype for dtype in others if dtype in FLOATS or not (real or dtype == "bool")]
-        return Literal(number, wide[0] if wide else literal_dtype(number, others))
-
-
-class Literal(Expr):
-    """A number.
-
-    value : it, as a Python number.
-    """
-
-    __match_args__ = ("value",)
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any, dtype: str) -> None:
-        self.value = value
-        self.dtype = dtype
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether it is the same number (as NaN is)."""
-        return isinstance(other, Literal) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        """Hash it."""
-        return hash(self._key())
-
-    def _key(self) -> tuple[str, str]:
-        return self.dtype, repr(self.value)
-
-    def __repr__(self) -> str:
-        """Return the number."""
-        return repr(self.value)
-
-
-class Symbol(Expr):
-    """A register: the index of a loop, an extent, or a scalar that a statement sets.
-
-    While a graph is lowered, all are indices and extents: none is negative.
-
-    name : what to call it, not necessarily unique.
-    """
-
-    __slots__ = ("name", "same")
-
-    def __init__(self, name: str, dtype: str = "int64") -> None:
-        self.name = name
-        self.dtype = dtype
-        self.same: Symbol | None = None
-
-    @property
-    def final(self) -> Symbol:
-        """What it stands for, after loops were fused."""
-        found = self
-        while found.same is not None:
-            found = found.same
-        return found
-
-    def __repr__(self) -> str:
-        """Return the name."""
-        return self.name
-
-
-class Load(Expr):
-    """An element of a buffer."""
-
-    __match_args__ = ("buffer", "index")
-    __slots__ = ("buffer", "index")
-
-    def __init__(self, buffer: Buffer, index: Index) -> None:
-        self.buffer = buffer
-        self.index = index
-        self.dtype = buffer.dtype
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether it is the same element."""
-        return isinstance(other, Load) and self.buffer is other.buffer and self.index == other.index
-
-    def __hash__(self) -> int:
-        """Hash the buffer and the index."""
-        return hash((id(self.buffer), self.index))
-
-    def __repr__(self) -> str:
-        """Return it as it is written."""
-        return f"{self.buffer}[{', '.join(map(repr, self.index))}]"
-
-
-class Call(Expr):
-    """A row applied to scalars."""
-
-    __match_args__ = ("row", "operands")
-    __slots__ = ("_hash", "operands", "row")
-
-    def __init__(self, row: Elementwise, operands: tuple[Expr, ...], dtype: str) -> None:
-        self.row = row
-        self.operands = operands
-        self.dtype = dtype
-        self._hash = hash((row, operands))
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether it is the same row of the same operands."""
-        return self is other or (
-            isinstance(other, Call)
-            and self._hash == other._hash
-            and self.row is other.row
-            and self.dtype == other.dtype
-            and self.operands == other.operands
-        )
-
-    def __hash__(self) -> int:
-        """Hash the row and the operands."""
-        return self._hash
-
-    def __repr__(self) -> str:
-        """Return it as it is written."""
-        return f"{self.row.name}({', '.join(map(repr, self.operands))})"
-
-
-def integer(value: int) -> Literal:
-    """Return a number as an index."""
-    return Literal(value, "int64")
-
-
-ZERO, ONE = integer(0), integer(1)
-
-
-def as_expr(value: Any) -> Expr:
-    """Return an extent (an int or an expression) as an expression."""
-    return value if isinstance(value, Expr) else integer(max(min(int(value), 2**63 - 1), -(2**63)))
-
-
-def extent_of(value: Expr) -> Any:
-    """Return an expression as an extent: an int, if it is a number."""
-    return value.value if isinstance(value, Literal) else value
-
-
-# arithmetic on indices --------------------------------------------------------------------------
-def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
-    """Return ``op`` of ``operands``; arithmetic on indices is simplified.
-
-    A row without code is what its expansion makes of ``operands``.
-    """
-    if op.code is None and op.expansion is not None:
-        return _expanded(op, op.expansion, operands, dtype)
-    found = None
-    if dtype in ("int64", "bool"):
-        operands = _widened(operands)
-        if all(isinstance(x, Literal) for x in operands) and _exact(operands):
-            return Literal(_folded(op, operands), dtype)
-        rule = SIMPLER.get(op.name)
-        if rule is not None and _exact(operands):
-            found = rule(*operands)
-    return Call(op, tuple(operands), dtype) if found is None else cast(found, dtype)
-
-
-def _expanded(
-    op: Elementwise, expansion: Callable[..., Any], operands: Sequence[Expr], dtype: str
-) -> Expr:
-    """Return ``op`` written with other rows, in the dtypes in which it takes its operands.
-
-    float16 is computed in float32 and rounded once, as one row is.
-    """
-    taken = op.takes([x.dtype for x in operands], dtype)
-    wide = ["float32" if want == "float16" else want for want in taken]
-    found = expansion(*(cast(x, want) for x, want in zip(operands, wide, strict=True)))
-    return cast(found if isinstance(found, Expr) else Literal(found, wide[-1]), dtype)
-
-
-def _widened(operands: Sequence[Expr]) -> Sequence[Expr]:
-    """Return integers, of which the literals beside int64 are so too."""
-    if any(x.dtype == "int64" for x in operands):
-        return [cast(x, "int64") if _is_narrow(x) else x for x in operands]
-    return operands
-
-
-def _is_narrow(x: Expr) -> bool:
-    return isinstance(x, Literal) and x.dtype in NARROW
-
-
-NARROW = frozenset(("int8", "int16", "int32", "uint8", "uint16", "uint32"))
-"""The integers that int64 holds."""
-
-
-def _exact(operands: Sequence[Expr]) -> bool:
-    return all(x.dtype in ("int64", "bool") for x in operands)
-
-
-def _folded(op: Elementwise, operands: Sequence[Any]) -> Any:
-    values = [np.asarray(x.value, x.dtype) for x in operands]
-    with np.errstate(all="ignore"):
-        return np.asarray(op.numpy(*values)).item()
-
-
-def _number(x: Expr) -> int | None:
-    return x.value if isinstance(x, Literal) else None
-
-
-def _sum(x: Expr, y: Expr) -> Expr | None:
-    if _number(y) == 0:
-        return x
-    if _number(x) == 0:
-        return y
-    if isinstance(x, Literal):
-        x, y = y, x
-    if isinstance(y, Literal) and isinstance(x, Call) and x.row.name in ("add", "sub"):
-        a, b = x.operands
-        if isinstance(b, Literal):
-            return a + (y.value + (b.value if x.row.name == "add" else -b.value))
-    if isinstance(x, Call) and x.row.name == "sub" and x.operands[1] == y:
-        return x.operands[0]
-    return None
-
-
-def _difference(x: Expr, y: Expr) -> Expr | None:
-    if isinstance(y, Literal):
-        return x + -y.value if y.value else x
-    if x == y:
-        return ZERO
-    if isinstance(x, Call) and x.row.name == "add" and y in x.operands:
-        return x.operands[1 - x.operands.index(y)]
-    if isinstance(y, Call) and y.row.name == "sub" and y.operands[0] == x:
-        return y.operands[1]
-    return None
-
-
-def _product(x: Expr, y: Expr) -> Expr | None:
-    for a, b in ((x, y), (y, x)):
-        if _number(a) == 1:
-            return b
-        if _number(a) == 0:
-            return ZERO
-    return None
-
-
-def _quotient(x: Expr, y: Expr) -> Expr | None:
-    if _number(y) == 1:
-        return x
-    if isinstance(x, Call) and x.row.name == "mul" and isinstance(y, Literal) and y.value:
-        for a, b in (x.operands, x.operands[::-1]):
-            if _number(b) == y.value and never_negative(a):
-                return a
-    return None
-
-
-def never_negative(x: Expr) -> bool:
-    """Return whether an integer is known to be 0 or more, while a graph is lowered."""
-    match x:
-        case Literal(value):
-            return value >= 0
-        case Load(buffer):
-            return buffer.is_extent
-        case Call(row, operands):
-            if row.name == "maximum":
-                return any(map(never_negative, operands))
-            return row.name in ("add", "mul", "int_div", "minimum") and all(
-                map(never_negative, operands)
-            )
-        case _:
-            return isinstance(x, Symbol)
-
-
-def _larger(x: Expr, y: Expr) -> Expr | None:
-    for a, b in ((x, y), (y, x)):
-        number = _number(b)
-        if number is not None and number <= 0 and never_negative(a):
-            return a
-    return _same(x, y)
-
-
-def _less(x: Expr, y: Expr) -> Expr | None:
-    number = _number(y)
-    if number is not None and number <= 0 and never_negative(x):
-        return Literal(False, "bool")
-    return None
-
-
-def _at_least(x: Expr, y: Expr) -> Expr | None:
-    if x == y:
-        return Literal(True, "bool")
-    number = _number(y)
-    if number is not None and number <= 0 and never_negative(x):
-        return Literal(True, "bool")
-    return None
-
-
-def _equal(x: Expr, y: Expr) -> Expr | None:
-    return Literal(True, "bool") if x == y else None
-
-
-def _unchanged(x: Expr) -> Expr | None:
-    return x if x.dtype == "int64" else None
-
-
-def _same(x: Expr, y: Expr) -> Expr | None:
-    return x if x == y else None
-
-
-def _choice(c: Expr, x: Expr, y: Expr) -> Expr | None:
-    if isinstance(c, Literal):
-        return x if c.value else y
-    return x if x == y else None
-
-
-SIMPLER: dict[str, Callable[..., Expr | None]] = {
-    "add": _sum,
-    "sub": _difference,
-    "mul": _product,
-    "int_div": _quotient,
-    "minimum": _same,
-    "maximum": _larger,
-    "lt": _less,
-    "ge": _at_least,
-    "eq": _equal,
-    "switch": _choice,
-    "cast_int64": _unchanged,
-    "identity": _unchanged,
-}
-"""Laws of arithmetic on integers, by row: a simpler expression, or None."""
-
-
-def cast(x: Expr, dtype: str) -> Expr:
-    """Return ``x`` in ``dtype``."""
-    if x.dtype == dtype:
-        return x
-    if isinstance(x, Literal):
-        with np.errstate(all="ignore"):
-            return Literal(np.asarray(x.value, x.dtype).astype(dtype).item(), dtype)
-    return call(row(f"cast_{dtype}"), (x,), dtype)
-
-
-def as_index(x: Expr) -> Expr:
-    """Return an integer in int64: as an extent or index it is what it is, or too large as well."""
-    if x.dtype != "uint64":
-        return cast(x, "int64")
-    largest = Literal(2**63 - 1, "uint64")
-    if isinstance(x, Literal):
-        return integer(min(x.value, largest.value))
-    return cast(call(row("minimum"), (x, largest), "uint64"), "int64")
-
-
-def product(extents: Sequence[Expr]) -> Expr:
-    """Return the product of extents."""
-    found: Expr = ONE
-    for extent in extents:
-        found = found * extent
-    return found
-
-
-def identity_of(combining: Elementwise, dtype: str) -> Literal:
-    """Return the number that leaves another as it is when a row combines them."""
-    if combining.name in ("maximum", "minimum") and dtype != "bool":
-        largest = combining.name == "minimum"
-        if dtype in FLOATS:
-            return Literal(float("inf") if largest else -float("inf"), dtype)
-        info = np.iinfo(dtype)
-        return Literal(int(info.max if largest else info.min), dtype)
-    one = combining.name in ("mul", "and_", "minimum")
-    return Literal(np.dtype(dtype).type(one).item(), dtype)
-
-
-def parts(expression: Expr) -> Iterator[Expr]:
-    """Return an expression and all that is in it."""
-    stack = [expression]
-    while stack:
-        x = stack.pop()
-        yield x
-        if isinstance(x, Call):
-            stack += x.operands
-        elif isinstance(x, Load):
-            stack += x.index
-
-
-def substituted(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
-    """Return an expression with other expressions in place of some symbols and elements read."""
-    x = expression
-    if isinstance(x, (Symbol, Load)) and x in new:
-        return new[x]
-    if isinstance(x, Load):
-        return Load(x.buffer, tuple(substituted(i, new) for i in x.index))
-    if isinstance(x, Call):
-        return Call(x.row, tuple(substituted(y, new) for y in x.operands), x.dtype)
-    return x
-
-
-def operations(expression: Expr) -> int:
-    """Return how many rows are applied in an expression."""
-    return sum(isinstance(x, Call) for x in parts(expression))
-
-
-def loads(expression: Expr) -> Iterator[Load]:
-    """Return what is read from buffers, also to compute an index."""
-    return (x for x in parts(expression) if isinstance(x, Load))
-
-
-# buffers ----------------------------------------------------------------------------------------
-_numbers = itertools.count()
-
-
-class Buffer:
-    """Memory for an array, in C order.
-
-    name : what to call it, not necessarily unique.
-    dtype, shape : of the array.
-    role : "input", "constant", "output", "work", or "pointer": what another buffer holds, as a
-        statement says.
-    position : which input, constant or output it is.
-    whole : whether all of it must exist at once: something that is no loop reads or writes it.
-    alias : the buffer whose memory it is, seen in another shape.
-    data : the value of a constant, an array.
-    is_extent : whether it is a number that is never negative.
-    """
-
-    __slots__ = (
-        "__weakref__", "alias", "data", "dtype", "is_extent", "name", "number", "position", "role",
-        "shape", "whole",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        name: str,
-        dtype: str,
-        shape: Sequence[Expr],
-        role: str = "work",
-        position: int = 0,
-        alias: Buffer | None = None,
-        data: Any = None,
-    ) -> None:
-        self.name = name
-        self.dtype = dtype
-        self.shape = tuple(shape)
-        self.role = role
-        self.position = position
-        self.whole = False
-        self.alias = alias
-        self.data = data
-        self.is_extent = False
-        self.number = next(_numbers)
-
-    @property
-    def root(self) -> Buffer:
-        """The buffer that has the memory."""
-        found = self
-        while found.alias is not None:
-            found = found.alias
-        return found
-
-    @property
-    def ndim(self) -> int:
-        """The rank."""
-        return len(self.shape)
-
-    def __repr__(self) -> str:
-        """Return the name."""
-        return self.name
+from gradcore.kernel.expressions import (
+    NARROW,
+    ONE,
+    SIMPLER,
+    ZERO,
+    Buffer,
+    Call,
+    Expr,
+    Index,
+    Literal,
+    Load,
+    Symbol,
+    as_expr,
+    as_index,
+    call,
+    cast,
+    extent_of,
+    identity_of,
+    integer,
+    loads,
+    never_negative,
+    operations,
+    parts,
+    product,
+    substituted,
+)  # fmt: skip
+from gradcore.ops.elementwise import Elementwise
+
+__all__ = (
+    "NARROW",
+    "ONE",
+    "SIMPLER",
+    "ZERO",
+    "Allocate",
+    "Break",
+    "Buffer",
+    "Call",
+    "Callback",
+    "Change",
+    "Check",
+    "Expr",
+    "For",
+    "If",
+    "Index",
+    "Inner",
+    "Let",
+    "Library",
+    "Literal",
+    "Load",
+    "Matmul",
+    "Point",
+    "Program",
+    "Reduction",
+    "Scope",
+    "Statement",
+    "Store",
+    "Strided",
+    "Symbol",
+    "as_expr",
+    "as_index",
+    "call",
+    "cast",
+    "extent_of",
+    "identity_of",
+    "integer",
+    "loads",
+    "never_negative",
+    "operations",
+    "parts",
+    "product",
+    "substituted",
+)  # fmt: skip
+
+Change: TypeAlias = Callable[[Expr], Expr]
+"""What makes another expression of one."""
+
+Inner: TypeAlias = "Callable[[list[Statement]], list[Statement]]"
+"""What makes other statements of those in one."""
 
 
 # statements -------------------------------------------------------------------------------------
+class Statement:
+    """A step of a program (abstract).
+
+    It tells what it is made of, so that a pass or an analysis that has no interest in its kind
+    need not know it.
+    """
+
+    __slots__ = ()
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements in it, block by block."""
+        return ()
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the expressions that it evaluates, not those of the statements in it."""
+        return iter(())
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffers that it names, but for those that its expressions load from."""
+        return iter(())
+
+    def rebuilt(self, expr: Change, block: Inner) -> Statement:
+        """Return it with other expressions and other blocks of statements."""
+        return self
+
+
 @dataclass(eq=False, slots=True)
-class Store:
+class Store(Statement):
     """``buffer[index] = value``."""
 
     buffer: Buffer
     index: Index
     value: Expr
 
+    def expressions(self) -> Iterator[Expr]:
+        """Return the index, the value and the extents."""
+        yield from (*self.index, self.value)
+        yield from self.buffer.shape
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def rebuilt(self, expr: Change, block: Inner) -> Store:
+        """Return it with another index and value."""
+        return type(self)(self.buffer, tuple(map(expr, self.index)), expr(self.value))
+
 
 @dataclass(eq=False, slots=True)
-class Let:
+class Let(Statement):
     """A register that is set once (``fresh``), declared, or set again."""
 
     symbol: Symbol
     value: Expr
     fresh: bool = True
 
+    def expressions(self) -> Iterator[Expr]:
+        """Return the value."""
+        yield self.value
+
+    def rebuilt(self, expr: Change, block: Inner) -> Let:
+        """Return it with another value."""
+        return Let(self.symbol, expr(self.value), self.fresh)
+
 
 @dataclass(eq=False, slots=True)
-class If:
+class If(Statement):
     """Statements to run if a condition holds, and others if not."""
 
     condition: Expr
     then: list[Statement]
-    orelse: list[Statement] = field(default_factory=list["Statement"])
+    orelse: list[Statement] = field(default_factory=list[Statement])
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return both branches."""
+        return self.then, self.orelse
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the condition."""
+        yield self.condition
+
+    def rebuilt(self, expr: Change, block: Inner) -> If:
+        """Return it with another condition and other branches."""
+        return If(expr(self.condition), block(self.then), block(self.orelse))
 
 
 @dataclass(eq=False, slots=True)
@@ -556,7 +201,7 @@ class Reduction:
 
 
 @dataclass(eq=False, slots=True)
-class For:
+class For(Statement):
     """A loop of ``index`` from 0 to ``extent``.
 
     ordered : whether a step needs the one before (beyond the reductions).
@@ -573,43 +218,91 @@ class For:
     parallel: bool = False
     terms: Expr | None = None
 
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the body."""
+        return (self.body,)
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extent."""
+        yield self.extent
+
+    def rebuilt(self, expr: Change, block: Inner) -> For:
+        """Return it with another extent and body."""
+        return replace(self, extent=expr(self.extent), body=block(self.body))
+
 
 @dataclass(eq=False, slots=True)
-class Check:
+class Check(Statement):
     """Fail, as check ``number``, unless ``condition`` holds; ``values`` (integers) tell why."""
 
     number: int
     condition: Expr
     values: tuple[Expr, ...]
 
+    def expressions(self) -> Iterator[Expr]:
+        """Return the condition and what tells why."""
+        yield from (self.condition, *self.values)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Check:
+        """Return it with another condition and other values."""
+        return Check(self.number, expr(self.condition), tuple(map(expr, self.values)))
+
 
 @dataclass(eq=False, slots=True)
-class Allocate:
+class Allocate(Statement):
     """Memory for a buffer: that of ``reused``, of the same size and not needed any more, or new."""
 
     buffer: Buffer
     reused: Buffer | None = None
 
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extents."""
+        yield from self.buffer.shape
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
 
 @dataclass(eq=False, slots=True)
-class Scope:
+class Scope(Statement):
     """Statements whose memory is given back after them."""
 
     body: list[Statement]
 
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements."""
+        return (self.body,)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Scope:
+        """Return it with other statements."""
+        return Scope(block(self.body))
+
 
 @dataclass(eq=False, slots=True)
-class Break:
+class Break(Statement):
     """Leave the innermost loop."""
 
 
 @dataclass(eq=False, slots=True)
-class Point:
+class Point(Statement):
     """Let ``pointer``, a buffer, be the part of ``buffer`` from ``index`` on."""
 
     pointer: Buffer
     buffer: Buffer
     index: Index
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the index and the extents."""
+        yield from (*self.index, *self.buffer.shape)
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return what points, and to what."""
+        yield from (self.pointer, self.buffer)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Point:
+        """Return it with another index."""
+        return Point(self.pointer, self.buffer, tuple(map(expr, self.index)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -622,9 +315,16 @@ class Strided:
     steps: tuple[tuple[Expr, ...], ...]
     """For each axis of the part, by how much each index of the buffer moves."""
 
+    def rebuilt(self, expr: Callable[[Expr], Expr]) -> Strided:
+        """Return it with other expressions."""
+        steps = tuple(tuple(map(expr, along)) for along in self.steps)
+        return Strided(
+            self.buffer, tuple(map(expr, self.first)), tuple(map(expr, self.shape)), steps
+        )
+
 
 @dataclass(eq=False, slots=True)
-class Matmul:
+class Matmul(Statement):
     """``out = scale * out + x @ y``, for matrices and stacks of them (along equal axes)."""
 
     out: Strided
@@ -632,9 +332,25 @@ class Matmul:
     y: Strided
     accumulate: bool = False
 
+    def expressions(self) -> Iterator[Expr]:
+        """Return where the parts start, how far they go, and in which steps."""
+        for part in (self.out, self.x, self.y):
+            yield from (*part.first, *part.shape, *part.buffer.shape)
+            for steps in part.steps:
+                yield from steps
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the result and the factors."""
+        yield from (self.out.buffer, self.x.buffer, self.y.buffer)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Matmul:
+        """Return it with other indices."""
+        out, x, y = (part.rebuilt(expr) for part in (self.out, self.x, self.y))
+        return Matmul(out, x, y, self.accumulate)
+
 
 @dataclass(eq=False, slots=True)
-class Library:
+class Library(Statement):
     """A function of a library: ``name(*scalars, *buffers)``, which reads and writes buffers."""
 
     name: str
@@ -642,9 +358,21 @@ class Library:
     reads: tuple[Buffer, ...]
     writes: tuple[Buffer, ...]
 
+    def expressions(self) -> Iterator[Expr]:
+        """Return the numbers."""
+        yield from self.scalars
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return what it reads and writes."""
+        yield from (*self.reads, *self.writes)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Library:
+        """Return it with other numbers."""
+        return Library(self.name, tuple(map(expr, self.scalars)), self.reads, self.writes)
+
 
 @dataclass(eq=False, slots=True)
-class Callback:
+class Callback(Statement):
     """A function of Python, of arrays; the shapes of what it returns become known by it.
 
     which : its number.
@@ -656,10 +384,14 @@ class Callback:
     writes: tuple[Buffer, ...]
     extents: tuple[tuple[Symbol, ...], ...]
 
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extents."""
+        for buffer in self.buffers():
+            yield from buffer.shape
 
-Statement: TypeAlias = (
-    Store | Let | If | For | Check | Allocate | Scope | Break | Point | Matmul | Library | Callback
-)
+    def buffers(self) -> Iterator[Buffer]:
+        """Return what it reads and writes."""
+        yield from (*self.reads, *self.writes)
 
 
 @dataclass(eq=False)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gradcore.kernel.ir import (
     Allocate,
     Buffer,
     Call,
     Callback,
-    Check,
     Expr,
     For,
-    If,
     Let,
-    Library,
     Load,
-    Matmul,
     Point,
     Scope,
     Statement,
-    Store,
     Symbol,
+    substituted,
 )
 
 
@@ -30,61 +27,39 @@ def inside(statements: Sequence[Statement]) -> Iterator[Statement]:
     """Return statements and those in them."""
     for s in statements:
         yield s
-        match s:
-            case For() | Scope():
-                yield from inside(s.body)
-            case If(_, then, orelse):
-                yield from inside(then)
-                yield from inside(orelse)
-            case _:
-                pass
+        for block in s.blocks():
+            yield from inside(block)
 
 
 def expressions(s: Statement) -> Iterator[Expr]:
     """Return the expressions of a statement, not of those in it."""
-    match s:
-        case Store(buffer, index, value):
-            yield from (*index, value)
-            yield from buffer.shape
-        case Let(_, value):
-            yield value
-        case If(condition):
-            yield condition
-        case For(_, extent):
-            yield extent
-        case Check(_, condition, values):
-            yield from (condition, *values)
-        case Allocate(buffer):
-            yield from buffer.shape
-        case Point(_, buffer, index):
-            yield from (*index, *buffer.shape)
-        case Matmul(out, x, y):
-            for part in (out, x, y):
-                yield from (*part.first, *part.shape, *part.buffer.shape)
-                for steps in part.steps:
-                    yield from steps
-        case Library(_, scalars):
-            yield from scalars
-        case Callback(_, reads, writes):
-            for buffer in (*reads, *writes):
-                yield from buffer.shape
-        case _:
-            pass
+    return s.expressions()
 
 
 def buffers(s: Statement) -> Iterator[Buffer]:
     """Return the buffers that a statement names, but for those it loads from."""
-    match s:
-        case Store(buffer) | Allocate(buffer):
-            yield buffer
-        case Point(pointer, buffer):
-            yield from (pointer, buffer)
-        case Matmul(out, x, y):
-            yield from (out.buffer, x.buffer, y.buffer)
-        case Library(_, _, reads, writes) | Callback(_, reads, writes):
-            yield from (*reads, *writes)
-        case _:
-            pass
+    return s.buffers()
+
+
+def rewritten(
+    body: Sequence[Statement], change: Callable[[Statement], list[Statement] | None]
+) -> list[Statement]:
+    """Return statements with what ``change`` makes of them, from the outermost on.
+
+    change : returns what takes the place of a statement; None: what is in it is asked for.
+    """
+    found: list[Statement] = []
+    for s in body:
+        made = change(s)
+        if made is None:
+            made = [s.rebuilt(lambda x: x, lambda inner: rewritten(inner, change))]
+        found += made
+    return found
+
+
+def replaced(s: Statement, new: Mapping[Any, Expr]) -> Statement:
+    """Return a statement with other expressions in place of some symbols and elements read."""
+    return s.rebuilt(lambda x: substituted(x, new), lambda inner: [replaced(y, new) for y in inner])
 
 
 @dataclass
