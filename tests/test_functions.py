@@ -8,13 +8,17 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.errors import (
     AssertionFailedError,
+    GradcoreError,
     GraphIndexError,
     GraphTypeError,
     GraphValueError,
     ShapeError,
     UnsupportedError,
 )
+from gradcore.graph import Variable, ancestors
+from gradcore.graph.types import DISCRETE
 
+PLAIN = gradcore.Mode("numpy", optimizer=False)
 M, N, V, S, C = (3, 4), (4, 3), (4,), (), (2, 3, 4)
 MASK = np.array([[True, False, True, True], [False] * 4, [True, True, False, False]])
 IDX = np.array([2, 0, 0])
@@ -496,6 +500,44 @@ def test_what_is_not_taken_does_not_spoil_the_gradient():
                 assert np.isfinite(r.eval({x: at}, mode)).all()
 
 
+def _rectified(z):
+    return T.switch(z > 0, z, 0.0)
+
+
+A, B = np.array([[1.0, 2, 3, -1], [0.5, 1, 2, -2]]), np.array([1.0, -2, 3, 1])
+CHOOSING = {
+    "a network that fits": (
+        lambda w: T.dot(_rectified(T.dot(T.tanh(w), A)), B),
+        [0.3, 0.5],
+    ),
+    "a part of what is written": (lambda w: T.norm(T.set_subtensor(w[:], 2 * w[:])), [0.0, 1.0]),
+    "a loop": (
+        lambda w: gradcore.scan(lambda h, w: T.tanh(h * w.sum()), None, T.constant(0.5), w, 3)[0][
+            -1
+        ],
+        [0.3, 0.5],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_a_cotangent_that_is_zero_moves(name, optimized):
+    """A zero is not what was not taken: where a square is 0 its second derivative is not."""
+    f, at = CHOOSING[name]
+    w = T.dvector("w")
+    residual = f(w) - float(f(w).eval({w: at}, PLAIN))
+    slope = T.grad(f(w), w)
+    cost, wanted = T.sqr(residual), 2 * T.outer(slope, slope)
+    if name == "a part of what is written":
+        cost, wanted = f(w), T.constant([[2.0, 0.0], [0.0, 0.0]])
+    g = T.grad(cost, w)
+    rows = [T.grad(g[i], w) for i in range(2)]
+    columns = [T.Rop(g, w, T.constant(np.eye(2)[i])) for i in range(2)]
+    found = gradcore.function([w], [T.stack(rows), T.stack(columns), wanted], optimized)(at)
+    np.testing.assert_allclose(found[0], found[2], atol=1e-12)
+    np.testing.assert_allclose(found[1], found[2], atol=1e-12)
+
+
 def test_a_mask_reaches_into_loops():
     x = T.dvector("x")
     logs, _ = gradcore.scan(lambda v: T.log(v), x)
@@ -781,6 +823,41 @@ def test_exponentials_of_nothing(name, everywhere):
         value, slope = f(np.zeros((2, 0)))
     assert value.tolist() == wanted
     assert slope.shape == (2, 0)
+
+
+# integers where floats come of them --------------------------------------------------------------
+def _words_that_make_floats():
+    """Return the functions of one tensor that give floats for integers."""
+    x = T.lmatrix("x")
+    for name, word in vars(T).items():
+        if callable(word) and not isinstance(word, type) and not name.startswith(("_", "cast")):
+            try:
+                found = word(x)
+            except (GradcoreError, TypeError, ValueError, AttributeError):
+                continue
+            if isinstance(found, Variable) and x in ancestors([found]) and found.type.is_float:
+                yield name
+
+
+ORDERS = (1, 2, 3, np.inf, -np.inf)
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in DISCRETE if dtype != "bool"])
+def test_integers_do_not_wrap_where_floats_come_of_them(dtype):
+    """Differences of exponents, squares and magnitudes are those of floats."""
+    limits = np.iinfo(dtype)
+    x = T.tensor("x", dtype, (None, None))
+    words = {name: getattr(T, name) for name in _words_that_make_floats()}
+    assert {"softmax", "log_softmax", "logsumexp", "norm", "var", "exp"} <= set(words)
+    words |= {f"norm {p}": lambda v, p=p: T.norm(v, p, axis=1) for p in ORDERS}
+    floats = T.cast(x, "float64")
+    pairs = [(word(x), T.cast(word(floats), word(x).dtype)) for word in words.values()]
+    f = gradcore.function([x], [v for pair in pairs for v in pair], PLAIN)
+    for values in ([[1, 3, 2], [0, 2, 3]], [[limits.max, limits.min, 3], [1, 2, 100]]):
+        with np.errstate(all="ignore"):
+            results = f(np.array(values, dtype))
+        for name, found, wanted in zip(words, results[::2], results[1::2], strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-12, err_msg=name)
 
 
 # powers of integers -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ An op declares what its derivative *is*; both modes follow:
 kind           says                                  forward                     reverse
 =============  ====================================  ==========================  ===================
 `Diagonal`     elementwise: the Jacobian is diagonal the rule                    the rule, summed
+`StrongZeros`  a product: 0 times infinity is 0      the rules, likewise         likewise, masked
 `Branch`       one operand or another is taken       the branch                  the branch, masked
 `Linear`       linear in its operands together       the op, on the tangents     the transpose
 `Multilinear`  linear in each operand apart          the op, one tangent a time  the transpose
@@ -44,6 +45,7 @@ from gradcore.derive.kinds import LinearInEach as LinearInEach
 from gradcore.derive.kinds import Multilinear as Multilinear
 from gradcore.derive.kinds import NotDifferentiable as NotDifferentiable
 from gradcore.derive.kinds import Reverse as Reverse
+from gradcore.derive.kinds import StrongZeros as StrongZeros
 from gradcore.derive.masks import Contribution as Contribution
 from gradcore.derive.masks import Masked as Masked
 from gradcore.derive.masks import Part as Part

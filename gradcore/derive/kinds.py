@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
+import numpy as np
+
 from gradcore.derive.directions import Direction, direction_dtype, sum_to, total, zeros
-from gradcore.derive.masks import Contribution, Masked
-from gradcore.graph import ZERO, Apply, Derivative, Op, Undefined, Variable, Zero
+from gradcore.derive.masks import Contribution, Masked, applied
+from gradcore.graph import ZERO, Apply, Constant, Derivative, Op, Undefined, Variable, Zero
 from gradcore.graph.types import upcast
 from gradcore.language import LANGUAGE, Function
 
@@ -90,20 +92,44 @@ class Diagonal(ByOperand):
         """Return the rules applied, summed over the axes along which an operand is stretched."""
         (ct,) = cotangents
         if isinstance(ct, Masked):
-            return self._masked(node, ct if self.affine else ct.guarded(), wanted)
+            return self._masked(node, ct, wanted)
         return self.collected(wanted, lambda i: sum_to(self.moved(node, i, ct), node.inputs[i]))
 
     def _masked(self, node: Apply, ct: Masked, wanted: Sequence[bool]) -> list[Contribution]:
-        """Carry a mask on: the rules see the bare value."""
+        """Carry a mask on: the rules see the bare value, or what they multiply it by.
+
+        Which zeros count is not known without a condition, and a second derivative moves those
+        that do: so the mask is no comparison with 0, but a product that is bilinear.
+        """
 
         def carried(i: int) -> Masked:
-            return ct.but(self.moved(node, i, ct.value)).summed_to(node.inputs[i], node.out)
+            if ct.condition is None and not self.affine:
+                one = Constant(np.asarray(1, ct.value.type.dtype))
+                found = LANGUAGE["strong_zero_mul"](ct.value, self.moved(node, i, one))
+            else:
+                found = self.moved(node, i, ct.value)
+            return ct.but(found).summed_to(node.inputs[i], node.out)
 
         return self.collected(wanted, carried)
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the sum of the rules applied."""
         return self.sum_of_tangents(tangents, lambda i, t: self.moved(node, i, t))
+
+
+@dataclass(frozen=True)
+class StrongZeros(Diagonal):
+    """The derivative of a product that is 0 where the first operand is, whatever the other is.
+
+    Its cotangents are products of this kind again, and their zeros keep what is computed from the
+    second operand from spoiling them.
+    """
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return masked cotangents."""
+        found = applied(node.out, cotangents[0])
+        assert isinstance(found, Variable)
+        return super().pullback(node, [Masked(None, True, found)], wanted)
 
 
 @dataclass(frozen=True)
@@ -146,14 +172,15 @@ class Branch(Derivative):
             return Masked(condition, where, ct, lazy=True)
         if isinstance(ct, Variable):
             found = Masked(condition, where, ct)
+        elif ct.condition is None:
+            found = ct.but(Masked(condition, where, ct.value).applied(node.inputs[i]))
+        elif ct.condition is condition and not ct.lazy:
+            if ct.where != where:
+                return ZERO
+            found = ct
         else:
-            found = ct.guarded()
-            if found.condition is condition and not found.lazy:
-                if found.where != where:
-                    return ZERO
-            else:
-                both = LANGUAGE["and_"](found.truth(), Masked(condition, where, ct.value).truth())
-                found = Masked(both, True, ct.value)
+            both = LANGUAGE["and_"](ct.truth(), Masked(condition, where, ct.value).truth())
+            found = Masked(both, True, ct.value)
         return found.summed_to(node.inputs[i], node.out)
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:

@@ -20,8 +20,8 @@ from gradcore.language import LANGUAGE
 class Masked:
     """A cotangent that counts only where a condition holds, and is garbage elsewhere.
 
-    condition : what it depends on; None: the cotangent is zero where it does not count, and no
-        rule that could spoil these zeros has been applied since.
+    condition : what it depends on; None: the cotangent is zero where it does not count, and rules
+        are applied by products that keep these zeros (strong zeros).
     where : the truth of ``condition`` where it counts.
     lazy : whether ``condition`` is a scalar that decides for the whole cotangent.
     """
@@ -39,12 +39,6 @@ class Masked:
         zero = zeros(x) if self.lazy else 0
         branches = (self.value, zero) if self.where else (zero, self.value)
         return LANGUAGE["ifelse" if self.lazy else "switch"](self.condition, *branches)
-
-    def guarded(self) -> Masked:
-        """Return this with a condition: not zero, if nothing better is known."""
-        if self.condition is not None:
-            return self
-        return Masked(LANGUAGE["neq"](self.value, 0), True, self.value)
 
     def but(self, value: Variable) -> Masked:
         """Return another cotangent that counts where this does."""

@@ -264,7 +264,8 @@ class Elementwise(Op):
         ):
             return UNKNOWN
         if all(isinstance(value, int) for value in values):
-            return int(self.numpy(*map(np.int64, values)))
+            with np.errstate(all="ignore"):  # it is told where it is computed
+                return int(self.numpy(*map(np.int64, values)))
         told = any(
             isinstance(value, Variable) and value is not x
             for value, x in zip(values, node.inputs, strict=True)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
-from gradcore.derive import Branch
+from gradcore.derive import Branch, StrongZeros
 from gradcore.graph import Constant, Undefined, Variable
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.ops.control import ZeroGrad
@@ -77,6 +77,10 @@ def _where(c: Any, x: Any, y: Any) -> Any:
     return np.where(c, x, y)  # pyright: ignore[reportUnknownVariableType] - of any dtype
 
 
+def _strong_zero_mul(x: Any, y: Any) -> Any:
+    return _where(x == 0, x.dtype.type(0), x * y)
+
+
 def _copied(x: Any) -> Any:
     return x.copy()
 
@@ -125,6 +129,16 @@ mod = elementwise("mod", np.mod, "x - y * (x // y): the remainder, of the sign o
     lambda t, x, y, z: -t * (x // y),
     operands=2, result=numeric, infix="%", domain=((-5, 5), POSITIVE),
     code="@mod({0}, {1})")
+
+
+strong_zero_mul = elementwise("strong_zero_mul", _strong_zero_mul,
+    "x * y, and 0 where x is 0 whatever y is: a product in which zero times infinity is 0",
+    kind=StrongZeros((
+        lambda t, x, y, z: strong_zero_mul(t, y),
+        lambda t, x, y, z: strong_zero_mul(x, t),
+    )),
+    operands=2, result=promoted,
+    code="{0} == 0 ? 0 : {0:wrap} * {1:wrap}")
 
 
 def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable:

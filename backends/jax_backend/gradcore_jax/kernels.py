@@ -125,6 +125,10 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
     return jnp.minimum(jnp.maximum(x, low), high)
 
 
+def _strong_zero_mul(x: Any, y: Any) -> Any:
+    return jnp.where(x == 0, jnp.zeros_like(x), x * y)
+
+
 def _floor_divide(x: Any, y: Any) -> Any:
     """Divide as NumPy does: a float over zero is infinite, not NaN."""
     if is_integer(x):
@@ -214,6 +218,7 @@ def _cast(dtype: str) -> Callable[[Any], Any]:
 ROWS: Kernels = {
     scalars.identity: _same,
     scalars.fill: _fill,
+    scalars.strong_zero_mul: _strong_zero_mul,
     scalars.int_div: zero_over_zero(_floor_divide),
     scalars.mod: zero_over_zero(jnp.mod),
     scalars.pow: _power,

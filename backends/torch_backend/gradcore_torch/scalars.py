@@ -91,6 +91,10 @@ def _in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     return computed
 
 
+def _strong_zero_mul(x: Any, y: Any) -> Any:
+    return torch.where(x == 0, torch.zeros_like(x), x * y)
+
+
 def _softplus(x: Any) -> Any:
     return torch.logaddexp(torch.zeros_like(x), x)
 
@@ -196,6 +200,7 @@ def _cast(dtype: str) -> Callable[..., Any]:
 
 
 ROWS: dict[Elementwise, Callable[..., Any]] = {
+    scalars.strong_zero_mul: _strong_zero_mul,
     scalars.int_div: _floor_divide,
     scalars.mod: _remainder,
     scalars.pow: _power,

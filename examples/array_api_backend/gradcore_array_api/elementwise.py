@@ -85,6 +85,11 @@ def softplus(x: Any) -> Any:
     return xp.logaddexp(x, xp.zeros_like(x))
 
 
+def strong_zero_mul(x: Any, y: Any) -> Any:
+    """Return x * y, and 0 where x is 0 whatever y is."""
+    return xp.where(x == 0, xp.zeros_like(x), x * y)
+
+
 def cast_to(dtype: str) -> Kernel:
     """Return what casts to a dtype."""
     return lambda x: xp.astype(x, getattr(xp, dtype))
@@ -98,6 +103,7 @@ ROWS: Mapping[Any, Kernel] = {
     row("switch"): switch,
     row("clip"): of_numbers(clip),
     row("sigmoid"): sigmoid,
+    row("strong_zero_mul"): of_numbers(strong_zero_mul),
     row("softplus"): softplus,
 }
 """The table of rows; the standard has no exp2, erf, gamma, ..., and these are lacking."""
