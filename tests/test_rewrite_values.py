@@ -162,7 +162,15 @@ def _number(formula):
     return of_numbers
 
 
-_to_number = np.frompyfunc(lambda x: mpmath.mpf(float(x)), 1, 1)
+_to_number = np.frompyfunc(mpmath.mpf, 1, 1)  # of Python's numbers: exact for integers, too
+
+
+def _wrapped(node, given):
+    """Return what a node of integers computes, as exact numbers: there it is the formula."""
+    operands = [
+        np.vectorize(int, [v.dtype])(numbers) for v, numbers in zip(node.inputs, given, strict=True)
+    ]
+    return _to_number(np.asarray(node.op.kernel(node)(*operands)))
 
 
 def formula(variables, expression, values, places):
@@ -178,7 +186,9 @@ def formula(variables, expression, values, places):
             found[v] if v in found else _to_number(v.data) if isinstance(v, Constant) else None
             for v in node.inputs
         ]
-        if isinstance(node.op, Elementwise):
+        if all(v.type.is_discrete for v in (*node.inputs, node.out)):
+            found[node.out] = _wrapped(node, given)
+        elif isinstance(node.op, Elementwise):
             function = np.frompyfunc(_number(FORMULAS[node.op.name]), len(given), 1)
             found[node.out] = function(*given)
         elif isinstance(node.op, Reduce):

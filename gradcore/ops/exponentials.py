@@ -132,7 +132,7 @@ def total_of(v: Variable, made: Maker) -> Total | None:
         return None
     (u,) = inside
     shifted = inputs_of(u, sub, made)
-    if shifted is not None and u.type.dtype == shifted[0].type.dtype:
+    if shifted is not None and u.type.is_float and u.type.dtype == shifted[0].type.dtype:
         x, top = shifted
         if x.type.shape == u.type.shape and constant_along(top, axes, u.ndim):
             return Total(power, x, top, axes)

@@ -206,7 +206,9 @@ def negative(x: Variable) -> Variable:
 
 
 def are_opposite(x: Variable, y: Variable) -> bool:
-    """Return whether ``x`` is ``-y``, as far as can be seen."""
+    """Return whether ``x`` is ``-y``, as far as can be seen; integers wrap, and are not."""
+    if not (x.type.is_float and y.type.is_float):
+        return False
     for a, b in ((x, y), (y, x)):
         node = a.owner
         if node is None:

@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from gradcore.config import config
 from gradcore.errors import GraphValueError
-from gradcore.graph import Variable, as_variable, here, upcast
+from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import FLOATS
 from gradcore.language import word
 from gradcore.ops import scalars
 from gradcore.ops.control import DisconnectedGrad
+from gradcore.ops.elementwise import floating
 from gradcore.ops.reduce import ArgReduce, Cumulative, Reduce, normalized_axes, restored
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.shapes import flatten, normalized_axis
@@ -139,13 +139,18 @@ def max_and_argmax(
 
 
 # moments ----------------------------------------------------------------------------------------
+def _floats(x: Any) -> Variable:
+    """Return ``x`` in the float dtype of its functions: differences of integers would wrap."""
+    variable = as_variable(x)
+    return cast(variable, floating(variable.type.dtype))
+
+
 @word
 def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
     """Return the mean over ``axis``, of ``config.floatX`` at least for integers."""
     variable = as_variable(x)
     axes = _axes(axis, variable.ndim)
-    own = variable.type.dtype
-    wanted = dtype or (own if own in FLOATS else upcast(own, config.floatX))
+    wanted = dtype or floating(variable.type.dtype)
     # float16 cannot count to 70,000.
     wide = "float32" if wanted == "float16" else wanted
     count = as_variable(product(tuple(extents_of(variable)[a] for a in axes)))
@@ -188,7 +193,7 @@ def _flat_at_0(x: Variable) -> Variable:
 
 @word
 def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return the norm of order ``ord`` of the elements over ``axis`` (of all, for None).
+    """Return the norm of order ``ord`` of the elements over ``axis`` (of all, for None), a float.
 
     ord : a number; 0 counts, inf and -inf are the largest and the smallest magnitude; None or
         "fro" means 2.
@@ -196,7 +201,7 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Var
     The slope of a norm is 0 where it is 0, and so is every derivative of what is computed from it:
     ``norm(x) ** 2`` has no Hessian there, ``sum(x ** 2)`` has.
     """
-    variable = as_variable(x)
+    variable = _floats(x)
     if ord in (None, 2, "fro"):
         return _root(sum(scalars.sqr(variable), axis, keepdims=keepdims))
     magnitudes = scalars.abs(variable)
@@ -215,7 +220,7 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Var
 @word
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return ``log(sum(exp(x)))`` over ``axis``, without overflow."""
-    variable = as_variable(x)
+    variable = _floats(x)
     axes = _axes(axis, variable.ndim)
     top = finite_max(variable, axes)
     found = scalars.log(sum(scalars.exp(variable - top), axes, keepdims=True)) + top
@@ -244,7 +249,7 @@ def _dropped(x: Variable, axes: tuple[int, ...]) -> Variable:
 @word
 def softmax(x: Any, axis: Axis = -1) -> Variable:
     """Return ``exp(x) / sum(exp(x))`` over ``axis``, without overflow."""
-    variable = as_variable(x)
+    variable = _floats(x)
     axes = _axes(axis, variable.ndim)
     powers = scalars.exp(variable - DisconnectedGrad()(_largest(variable, axes)))
     return powers / sum(powers, axes, keepdims=True)
@@ -253,7 +258,7 @@ def softmax(x: Any, axis: Axis = -1) -> Variable:
 @word
 def log_softmax(x: Any, axis: Axis = -1) -> Variable:
     """Return ``log(softmax(x))``, without overflow."""
-    variable = as_variable(x)
+    variable = _floats(x)
     return variable - logsumexp(variable, axis, keepdims=True)
 
 
