@@ -101,3 +101,15 @@ def test_second_derivatives(built, mode):
             ]
         )
     agree(values(inputs, results[0], MODES[mode]), values(inputs, results[1], PLAIN), 1e-9)
+
+
+@pytest.mark.parametrize("shape", [(None, 1, 1), (None, 1, 2), (3, 1, 1), (None, None, 1)])
+def test_products_that_leave_a_loop_keep_known_extents(shape, everywhere):
+    """What is stacked outside is as well known as what the body computes."""
+    x, w = T.tensor("x", "float64", shape), T.tensor("w", "float64", (shape[2], 1))
+    out, _ = gradcore.scan(lambda e, s, w: T.tanh(T.dot(e, w) + s), x, x[0, :, :1] * 0, w)
+    a, b = np.ones((3, *(n or 2 for n in shape[1:]))), np.full((shape[2], 1), 0.1)
+    found = gradcore.function([x, w], [out, T.grad(out.sum(), x)], everywhere)(a, b)
+    wanted = gradcore.function([x, w], [out, T.grad(out.sum(), x)], PLAIN)(a, b)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other)

@@ -13,6 +13,7 @@ from gradcore.graph import (
     substitute,
     toposort,
 )
+from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import Elementwise
@@ -114,12 +115,11 @@ def _batched_product(
     if batched == [True, False] and b.ndim <= 2:
         if a.ndim == 1:
             return Dot()(x, y)
-        rows = (
-            LANGUAGE["reshape"](x, (x.shape[0] * x.shape[1], x.shape[2])) if a.ndim == 2 else None
-        )
-        if rows is None:
+        if a.ndim != 2:
             return None
-        return LANGUAGE["reshape"](Dot()(rows, y), (x.shape[0], x.shape[1], *extents_of(y)[1:]))
+        n, m, k = extents_of(x)
+        rows = LANGUAGE["reshape"](x, (product((n, m)), k))
+        return LANGUAGE["reshape"](Dot()(rows, y), (n, m, *extents_of(y)[1:]))
     if batched == [False, True] and a.ndim == 2 and b.ndim == 1:
         return Dot()(y, x.T)
     if all(batched) and a.ndim == b.ndim == 2:
