@@ -128,6 +128,43 @@ def test_wrong_derivatives_are_told():
         assert [f.where for f in found] == told
 
 
+def test_differences_are_not_asked_where_they_tell_nothing():
+    """A step that is lost in rounding, and jumps so close together that they look smooth."""
+    x = T.dscalar("x")
+    for value, y, slope in (
+        (1e300, T.sin(x), T.cos(x)),
+        (1.0, T.ceil(x * 1e30), x * 0),
+        (1.0, T.floor(x * 1e12) * 1e-12, x * 0),
+    ):
+        d = Derivatives(0, [x], [np.float64(1)], range(1, 2), 2, range(3, 3))
+        g = Graph(0, [x], [np.float64(value)], [y, slope, slope], d, fails=False)
+        assert not list(judge.derivative_complaints(judge.judged(g)))
+
+
+def test_what_is_not_taken_need_not_run():
+    x = T.dvector("x")
+    y = T.ifelse(x.sum() > 0, x, x[5:6] + x[[7]])
+    for mode in (PLAIN, gradcore.Mode("numpy")):
+        j = judge.judged(Graph(0, [x], [np.ones(2)], [y], None, fails=False))
+        assert not j.errors and not list(judge.disagreements([j], mode))
+
+
+def test_graphs_that_are_compiled_together_do_not_excuse_one_another(monkeypatch):
+    x, y = T.dvectors("x", "y")
+    two = [
+        judge.judged(Graph(k, [v], [np.array([np.inf])], [v * 2], None, fails=False))
+        for k, v in enumerate((x, y))
+    ]
+
+    def ran(batch, mode):
+        if len(batch) == 2:
+            return judge.Ran([np.zeros(1), np.zeros(1)], [Changes(nonfinite=True)])
+        return judge.Ran([np.zeros(1)], [EXACT if batch[0].graph.seed else Changes(nonfinite=True)])
+
+    monkeypatch.setattr(judge, "_ran", ran)
+    assert [d.seed for d in judge.disagreements(two, PLAIN)] == [1]
+
+
 def test_a_graph_that_crashes_the_process_is_found(monkeypatch):
     monkeypatch.setattr(command, "checked", _crashing)
     found, counts = command.guarded(range(5), [PLAIN])

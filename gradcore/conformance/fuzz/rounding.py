@@ -158,7 +158,7 @@ def _spread(value: Array, runs: Sequence[Array]) -> Spread:
         off = np.max([np.abs(run.astype(np.float64) - exact) for run in alike], 0)
         unit = np.spacing(np.abs(value)).astype(np.float64)
         settled = np.all([_kind(run) == _kind(value) for run in alike], 0)
-    tolerance = MARGIN * (np.where(np.isfinite(off), off, 0) + np.where(settled, unit, 0))
+        tolerance = MARGIN * (np.where(np.isfinite(off), off, 0) + np.where(settled, unit, 0))
     return Spread(value, np.where(np.isfinite(value), tolerance, 0), settled)
 
 
