@@ -19,7 +19,7 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.errors import GraphTypeError, GraphValueError, Location
-from gradcore.graph.extents import UNKNOWN, Extent, Operand
+from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.location import here, on_behalf_of
 from gradcore.graph.types import (
     FLOATS,
@@ -219,12 +219,13 @@ class Apply:
     where : the user's line that built it.
     """
 
-    __slots__ = ("__weakref__", "inputs", "op", "outputs", "where")
+    __slots__ = ("__weakref__", "_shapes", "inputs", "op", "outputs", "where")
 
     op: Op
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     where: Location | None
+    _shapes: Sequence[Shape] | None
 
     def __init__(
         self,
@@ -237,6 +238,7 @@ class Apply:
         _set(self, "inputs", tuple(inputs))
         _set(self, "outputs", tuple(outputs))
         _set(self, "where", where or here())
+        _set(self, "_shapes", None)
         for index, output in enumerate(outputs):
             if output.owner is not None or isinstance(output, Constant):
                 raise GraphValueError(f"{output} is already computed by {output.owner}")
@@ -256,6 +258,15 @@ class Apply:
         """The only output."""
         (output,) = self.outputs
         return output
+
+    @property
+    def shapes(self) -> Sequence[Shape]:
+        """What the shape rule of the op tells in the graph, asked once."""
+        if self._shapes is None:
+            operands = [symbolic_operand(v) for v in self.inputs]
+            _set(self, "_shapes", self.op.symbolic_shapes(self, operands))
+        assert self._shapes is not None
+        return self._shapes
 
     def with_inputs(self, inputs: Sequence[Variable]) -> Apply:
         """Return a node of the same op on other inputs, its outputs named alike."""

@@ -30,6 +30,8 @@ def toposort(
     >>> [str(node.op) for node in toposort([T.exp(x) + 1])]
     ['exp', 'add']
     """
+    if isinstance(stop, Sequence):
+        stop = frozenset(stop)
     order: list[Apply] = []
     done: set[Apply] = set()
     for output in outputs:
@@ -62,6 +64,8 @@ def ancestors(
 
     The walk does not go past the variables in ``blockers`` (but yields them).
     """
+    if isinstance(blockers, Sequence):
+        blockers = frozenset(blockers)
     seen: set[Variable] = set()
     stack = list(variables)[::-1]
     while stack:

@@ -17,7 +17,6 @@ from gradcore.errors import ArraySizeError, GradcoreError
 from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
 from gradcore.graph.extents import UNKNOWN, Shape, addressable
-from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
 from gradcore.graph.traverse import toposort
 from gradcore.kernel.bounds import REAL, Bounds
@@ -158,8 +157,7 @@ class Lowering:
         """
         if type(node.op).infer_shape is Op.infer_shape:
             return node.op.symbolic_shapes(node, [self.value(v).operand for v in node.inputs])
-        shapes = node.op.symbolic_shapes(node, [symbolic_operand(v) for v in node.inputs])
-        return [tuple(map(self._lowered, shape)) for shape in shapes]
+        return [tuple(map(self._lowered, shape)) for shape in node.shapes]
 
     def _lowered(self, n: Any) -> Any:
         """Return an extent that may be a variable as an int, an expression, or `UNKNOWN`."""

@@ -38,7 +38,7 @@ from gradcore.graph import (
     on_behalf_of,
     upcast,
 )
-from gradcore.graph.nodes import bare, symbolic_operand
+from gradcore.graph.nodes import bare
 from gradcore.graph.traverse import replace_ops
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE, Function
@@ -267,21 +267,30 @@ def normalized(v: Variable) -> Variable:
 
 
 class Rewriter:
-    """The driver of one stage on one graph."""
+    """The driver of one stage on one graph.
+
+    outer : the driver of the same stage on the graph that this one is inside of, if it is; which
+        rules look at an op, and what an op with graphs becomes, is found once for all of them.
+    """
 
     def __init__(
-        self, stage: str, rules: Sequence[Rule], trace: Trace, reassociate: bool = False
+        self,
+        stage: str,
+        rules: Sequence[Rule],
+        trace: Trace,
+        reassociate: bool = False,
+        outer: Rewriter | None = None,
     ) -> None:
         self.stage = stage
         self.rules = rules
         self.trace = trace
         self.reassociate = reassociate
-        self.by_op: dict[tuple[Op, bool], list[Rule]] = {}
+        self.by_op: dict[tuple[Op, bool], list[Rule]] = outer.by_op if outer else {}
         self.normal: dict[Variable, Variable] = {}
         self.forwarded: dict[Variable, Variable] = {}
         self.nodes: dict[tuple[Op, tuple[Variable, ...]], Apply] = {}
         self.constants: dict[Any, Constant] = {}
-        self.settled_ops: dict[Op, Op] = {}
+        self.settled_ops: dict[Op, Op] = outer.settled_ops if outer else {}
         self.budget = 0
 
     def run(self, graph: FunctionGraph) -> FunctionGraph:
@@ -361,7 +370,7 @@ class Rewriter:
 
     def _inner(self) -> Rewriter:
         """Return the driver of the same stage on a graph inside of an op."""
-        return Rewriter(self.stage, self.rules, self.trace, self.reassociate)
+        return Rewriter(self.stage, self.rules, self.trace, self.reassociate, self)
 
     def _rebuilt(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply:
         if op is node.op:
@@ -461,7 +470,7 @@ def _fitting(new: Variable, old: Variable, node: Apply, rule: Rule) -> Variable:
         for v in node.inputs:
             if v.broadcastable == old.broadcastable:
                 return LANGUAGE["fill"](v, new)
-    shapes = node.op.symbolic_shapes(node, [symbolic_operand(v) for v in node.inputs])
+    shapes = node.shapes
     if UNKNOWN in shapes[old.index]:
         if old.type.includes(new.type):
             return new  # better known, not stretched: ifelse does not tell the extents of a branch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcore.graph import UNKNOWN, Apply, Variable
-from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
+from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor, filled, is_advanced
 from gradcore.ops.scalars import add, fill
@@ -51,7 +51,7 @@ def simpler_part(node: Apply) -> Variable | None:
     if is_made_by(x, Alloc) and not inputs_of(x)[0].ndim and not node.outputs[0].ndim:
         return inputs_of(x)[0]
     if is_made_by(x, Alloc) and not inputs_of(x)[0].ndim:
-        (shape,) = op.symbolic_shapes(node, [symbolic_operand(v) for v in node.inputs])
+        (shape,) = node.shapes
         return None if UNKNOWN in shape else Alloc()(inputs_of(x)[0], *shape)
     return None
 

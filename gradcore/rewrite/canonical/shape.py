@@ -8,7 +8,7 @@ from typing import Any
 
 from gradcore.graph import UNKNOWN, Apply, Constant, Variable
 from gradcore.graph.extents import broadcast, product
-from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
+from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import Elementwise
@@ -68,8 +68,7 @@ def inferred_extent(node: Apply) -> Variable | None:
         return None
     if isinstance(x.owner.op, Elementwise):
         return _extent_of_operand(x, op.axis - x.ndim)
-    operands = [symbolic_operand(v) for v in x.owner.inputs]
-    found = x.owner.op.symbolic_shapes(x.owner, operands)[x.index][op.axis]
+    found = x.owner.shapes[x.index][op.axis]
     return None if found is UNKNOWN else as_extent(found)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import TypeAlias
 
 from gradcore.graph import (
@@ -49,6 +51,13 @@ class Batch:
         }
         self.fixed = {each.inner: each.outer for each in loop.constants}
         self.worked: set[Variable] = set()
+
+    def beside(self, stacks: Stacks) -> Batch:
+        """Return the same, where what is stacked is known outside, too."""
+        found = copy(self)
+        found.outer = {**stacks, **self.outer}
+        found.worked = set(self.worked)
+        return found
 
     def push(self, node: Apply) -> bool:
         """Compute ``node`` outside, if that can be."""
@@ -173,45 +182,48 @@ def _without_a_sum(node: Apply, may: Callable[[State, Variable], bool]) -> list[
     if loop.condition is not None:
         return None
     sequences = {each.inner: each.outer for each in loop.sequences}
+    reading = loop.op.body.readers
+    returned = Counter(loop.outputs)
+    batch: Batch | None = None
     for k, state in enumerate(loop.states):
-        term = _collected(loop, state)
+        term = _collected(state, reading, returned)
         if term is None or not may(state, sequences.get(term, term)):
             continue
-        found = _collected_outside(loop, k, term)
+        batch = batch or Batch(loop)
+        found = _summed_outside(loop, k, term, batch) or _multiplied_outside(loop, k, term, batch)
         if found is not None:
             return found
     return None
 
 
-def _collected(loop: Loop, state: State) -> Variable | None:
-    """Return the term that is added to ``state`` in each step, if nothing else reads the state."""
+def _collected(
+    state: State, reading: Mapping[Variable, Sequence[Apply]], returned: Mapping[Variable, int]
+) -> Variable | None:
+    """Return the term that is added to ``state`` in each step, if nothing else reads the state.
+
+    reading : the nodes of the body that read a variable.
+    returned : how often a variable is among the outputs of the body.
+    """
     new = state.new.owner
     if new is None or new.op is not add or state.new.type.dtype != state.inner.type.dtype:
         return None
-    others = [s.new for s in loop.states if s is not state] + loop.stacks
-    inputs = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
+    readers = (*reading.get(state.inner, ()), *reading.get(state.new, ()))
+    if readers != (new,) or returned[state.inner] or returned[state.new] > 1:
+        return None
     for total, term in (new.inputs, new.inputs[::-1]):
         if total is state.inner and term.broadcastable == state.inner.broadcastable:
-            reading = [
-                n
-                for n in toposort(loop.outputs, inputs)
-                if state.inner in n.inputs or state.new in n.inputs
-            ]
-            stacked = state.inner in others or state.new in others
-            if reading == [new] and term is not state.inner and not stacked:
-                return term
+            return term
     return None
 
 
-def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None:
-    """Return the outputs of the loop without state ``k``, whose terms are added up outside."""
-    found = _summed_outside(loop, k, term)
-    if found is not None:
-        return found
+def _multiplied_outside(loop: Loop, k: int, term: Variable, batch: Batch) -> list[Variable] | None:
+    """Return the outputs of the loop without state ``k``, whose terms are products, added outside.
+
+    batch : what of the body can be computed outside as it is.
+    """
     factors = _factors(term)
     if factors is None:
         return None
-    batch = Batch(loop)
     recorded: list[Variable] = []
 
     def history(v: Variable) -> Callable[[Stacks], Variable] | None:
@@ -241,18 +253,18 @@ def _collected_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | N
     return built.all
 
 
-def _summed_outside(loop: Loop, k: int, term: Variable) -> list[Variable] | None:
+def _summed_outside(loop: Loop, k: int, term: Variable, known: Batch) -> list[Variable] | None:
     """Return the outputs of the loop without state ``k``, if its terms are known without it.
 
     They are in a sequence or stacked anyway, or are sums of what is: steps need not wait for them.
     """
-    batch = Batch(loop)
-    stacks = {v: _over_steps(v) for v in loop.stacks}
-    batch.outer = stacks | batch.outer
-    if term not in batch.outer and not (term.owner and isinstance(term.owner.op, Reduce)):
+    summed = term.owner is not None and isinstance(term.owner.op, Reduce)
+    if not summed and term not in known.outer and term not in loop.stacks:
         return None
+    stacks = {v: _over_steps(v) for v in loop.stacks}
+    batch = known.beside(stacks)
     inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
-    for node in toposort([term], [*inner, *batch.outer]):
+    for node in toposort([term], {*inner, *batch.outer}):
         if isinstance(node.op, (Dot, MatMul)) or not batch.push(node):
             return None
     state = loop.states.pop(k)
@@ -273,11 +285,10 @@ def push_out_products(node: Apply) -> list[Variable] | None:
     if loop.condition is not None:
         return None
     batch = Batch(loop)
-    inputs = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
     for k, v in enumerate(loop.stacks):
         if v.owner is None or not isinstance(v.owner.op, (Dot, MatMul)):
             continue
-        reading = [n for n in toposort(loop.outputs, inputs) if v in n.inputs]
+        reading = loop.op.body.readers.get(v)
         unknown = [
             x
             for x in v.owner.inputs
