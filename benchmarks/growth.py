@@ -86,7 +86,8 @@ def growth_of_text():
     """Print how the text of each program grows, and what an LSTM without shapes takes."""
     heads = "".join(f"{head:>15}" for head in ("nodes", "KB of C", "s to print", "s to compile"))
     print(f"{'program':>16} {'size':>5}{heads}")
-    for name, build in {**growing.PROGRAMS, "minors": growing.minors}.items():
+    several = {**growing.PROGRAMS, "nested": growing.nested, "minors": growing.minors}
+    for name, build in several.items():
         before = None
         for size in SIZES.get(name, (2, 4, 8, 16)):
             found = printed(build, size)
@@ -108,7 +109,7 @@ def growth_of_text():
 
 SIZES = {
     "lstm": (1, 2, 4), "reads": (50, 100, 200), "reads_hessian": (50, 100, 200),
-    "reads_in_loop": (25, 50, 100), "minors": (4, 5, 6, 7, 8),
+    "reads_in_loop": (25, 50, 100), "nested": (1, 2, 4, 8), "minors": (4, 5, 6, 7, 8),
 }  # fmt: skip
 """Of which size programs are; minors of one more row and column are more than twice the reads."""
 

@@ -1,4 +1,6 @@
-"""Nothing grows faster than the graph: neither what rewriting leaves nor what is printed of it."""
+"""Nothing grows faster than the graph: what rewriting does and leaves, what is printed of it."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from gradcore.ops.index import IncSubtensor
 from gradcore.printing import pp
 from gradcore_c.printing import CRenderer
 
-SMALLEST = {"reads": 25, "reads_hessian": 10, "reads_in_loop": 10, "lstm": 1}
+SMALLEST = {"reads": 25, "reads_hessian": 10, "reads_in_loop": 10, "lstm": 1, "nested": 1}
 """From which size on to measure, if not from 3."""
 
 
@@ -29,6 +31,31 @@ def test_text_is_linear(name):
     size = SMALLEST.get(name, 3)
     for small, large in zip(measured(name, 2 * size), measured(name, 4 * size), strict=True):
         assert large < 2.3 * small
+
+
+def calls(build, size):
+    """Return how many functions are called until a program is rewritten."""
+    inputs, outputs = build(size)
+    count = 0
+
+    def profile(_frame, event, _argument):
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        gradcore.function(inputs, outputs, mode="numpy")
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("name", [*growing.PROGRAMS, "nested"])
+def test_rewriting_is_linear(name):
+    """Twice the graph takes no more than twice the work, and a little."""
+    size, build = SMALLEST.get(name, 3), getattr(growing, name)
+    assert calls(build, 4 * size) < 2.6 * calls(build, 2 * size)
 
 
 def test_lstm_without_shapes():
@@ -54,12 +81,13 @@ def test_programs_agree(mode):
         "reads_hessian": [rng.normal(size=(20, 20))],
         "reads_in_loop": [rng.normal(size=(20, 20)) / 9, rng.normal(size=4)],
         "lstm": [rng.normal(size=v.type.shape) for v in growing.lstm(3, 4, 2, 3)[0]],
+        "nested": [rng.normal(size=(3, 3)), rng.normal(size=3)],
     }
-    for name, build in growing.PROGRAMS.items():
-        inputs, outputs = build(3)
+    for name, values in given.items():
+        inputs, outputs = getattr(growing, name)(3)
         plain = gradcore.function(inputs, outputs, mode=gradcore.Mode("numpy", False))
-        found = gradcore.function(inputs, outputs, mode=mode)(*given[name])
-        for a, b in zip(plain(*given[name]), found, strict=True):
+        found = gradcore.function(inputs, outputs, mode=mode)(*values)
+        for a, b in zip(plain(*values), found, strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
 
 

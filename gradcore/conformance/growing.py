@@ -120,6 +120,23 @@ def reads_in_loop(count: int) -> Program:
     return [A, x], [grad(found[-1], A)]
 
 
+def nested(depth: int) -> Program:
+    """Return the gradient of ``depth`` loops, one inside of the other; each level hands on more."""
+    W, x = T.dmatrix("W"), T.dvector("x")
+
+    def level(k: int, h: Variable) -> Variable:
+        if not k:
+            return T.tanh(h * x.sum())
+
+        def step(x_t: Variable, state: Variable) -> Variable:
+            return T.tanh(T.dot(level(k - 1, state * x_t), W))
+
+        found, _ = scan(step, x, h)
+        return (found * found[::-1]).sum(0)
+
+    return [W, x], [grad(level(depth, x).sum(), x)]
+
+
 def minors(size: int) -> Program:
     """Return a determinant by minors, and its gradient: size * 2 ** size elements are read."""
     A = T.dmatrix("A")
