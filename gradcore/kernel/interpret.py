@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.graph import Array
+from gradcore.kernel.device import AtomicAdd
 from gradcore.kernel.ir import (
     Allocate,
     Break,
@@ -46,6 +47,7 @@ from gradcore.kernel.ir import (
     Store,
     Strided,
     Symbol,
+    integer,
     parts,
 )
 from gradcore.ops.elementwise import Elementwise, row
@@ -142,12 +144,13 @@ class _Steps:
         default_factory=dict[Cell, "tuple[int | None, bool]"]
     )
 
-    def touch(self, cell: Cell, writing: bool) -> None:
-        """Note that this step uses ``cell``."""
+    def touch(self, cell: Cell, writing: bool, adding: bool) -> None:
+        """Note that this step uses ``cell``; steps that only add to it have the number -1."""
+        here = -1 if adding else self.step
         if cell[0] in self.contributed:
             return
-        step, wrote = self.touched.get(cell, (self.step, False))
-        if step != self.step:
+        step, wrote = self.touched.get(cell, (here, False))
+        if step != here:
             if writing or wrote:
                 raise AssertionError(
                     f"the steps of {self.loop.index} are not independent: they share "
@@ -169,6 +172,7 @@ class _Run:
     owned : the memories that are given back together, from the outermost scope.
     loops : the loops around this statement that are not ordered.
     contributing : what the statement that runs contributes to.
+    adding : whether an element is added to, in any order with others.
     within : whether this is in a loop before which all is made that it needs.
     planned : the shapes of what such a loop makes.
     """
@@ -180,7 +184,7 @@ class _Run:
         self.owned: list[list[_Memory]] = [[]]
         self.loops: list[_Steps] = []
         self.contributing: _Memory | _Register | None = None
-        self.within = False
+        self.within = self.adding = False
         self.planned: dict[Buffer, tuple[int, ...]] = {}
 
     def outputs(self, arrays: Sequence[Any]) -> list[Array]:
@@ -241,7 +245,7 @@ class _Run:
     def touch(self, cell: Cell, writing: bool) -> None:
         """Note an access."""
         for loop in self.loops:
-            loop.touch(cell, writing)
+            loop.touch(cell, writing, self.adding)
             taken = cell[0] is self.contributing or cell[0] in loop.carried
             if cell[0] in loop.contributed and not taken:
                 raise AssertionError(
@@ -355,6 +359,8 @@ class _Run:
     def statement(self, s: Statement) -> None:
         """Run a statement."""
         match s:
+            case AtomicAdd():
+                self.add(s)
             case Store():
                 self.store(s)
             case Let(symbol, value, fresh):
@@ -400,6 +406,17 @@ class _Run:
             memory, place = self.element(s.buffer, s.index, writing=True)
             memory.data[place] = value
             memory.written[place] = True
+
+    def add(self, s: AtomicAdd) -> None:
+        """Add to an element, to which other steps may add."""
+        _alike(s.buffer, s.value)
+        value = self.value(s.value)
+        index = tuple(integer(self.integer(i)) for i in s.index)
+        self.adding = True
+        memory, place = self.element(s.buffer, index, writing=True)
+        self.adding = False
+        assert memory.written[place], s
+        memory.data[place] += value
 
     @contextmanager
     def contribution(

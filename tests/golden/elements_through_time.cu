@@ -27,7 +27,7 @@ def run(d, inputs, shapes, numbers):
     d.launch("assert_kernel", d.grid(((N_n0 * N_n1) + 1) // 2, 1), 0, max(N_n0 * N_n1, N_n0, N_n1), N_n0, N_n1, N_t_1_2, assert_2)
     return [Array(scan, "float64", (M_n0, N_n0, M_n1)), Array(assert_2, "float64", (N_n0, N_n1))]
 
-GC_KERNEL N_t_1_pair_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1, double *N_t_1_2, gc_index M_n0, const double *__restrict__ v, const double *__restrict__ M, gc_index M_n1, double *scan, double *N_t_1_pair) {
+GC_KERNEL N_t_1_pair_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1, double *N_t_1_2, gc_index M_n0, const double *__restrict__ v, const double *__restrict__ M, gc_index M_n1, double *__restrict__ scan, double *N_t_1_pair) {
     for (gc_index at = blockIdx.x * blockDim.y + threadIdx.y; at < N_n0 * N_n1; at += gridDim.x * blockDim.y) {
         const gc_index i1 = at % N_n1;
         const gc_index i0 = at / N_n1;

@@ -143,28 +143,30 @@ class DraftPrinter(Printer):
         kernel.made.add(what)
         ctype = scalar.CTYPES[what.dtype]
         if isinstance(what, Symbol):
-            if what in facts.derived:
+            if what in facts.values.derived:
                 self.derive(what)
-            elif what in facts.device and (what not in facts.needed or what in kernel.sets):
+            elif what in facts.values.device and (
+                what not in facts.values.needed or what in kernel.sets
+            ):
                 self.parameter(Parameter("register", what), f"{ctype} *{name}_at")
                 kernel.before.append(f"{ctype} {name} = *{name}_at;")
-            elif what in facts.given:
+            elif what in facts.values.given:
                 kernel.indices.add(what)
                 self.parameter(Parameter("number", what), f"gc_index {name}")
             else:
                 self.parameter(Parameter("number", what), f"{ctype} {name}")
-        elif what in facts.moved:
+        elif what in facts.values.moved:
             self.parameter(Parameter("pointer", what), f"{ctype} **{name}_at")
             kernel.before.append(f"{ctype} *{name} = *{name}_at;")
         else:
             constant = "const " if what.role in ("input", "constant") else ""
-            alone = "__restrict__ " if facts.alone(what) else ""
+            alone = "__restrict__ " if facts.aliases.alone(what) else ""
             self.parameter(Parameter("memory", what), f"{constant}{ctype} *{alone}{name}")
         return name
 
     def derive(self, symbol: Symbol) -> None:
         """Print what computes a register that is the same in all kernels, and those in it."""
-        derived, made = self.facts.derived, self.kernel.made
+        derived, made = self.facts.values.derived, self.kernel.made
         made.discard(symbol)
         waiting = [symbol]
         while waiting:
@@ -181,7 +183,7 @@ class DraftPrinter(Printer):
 
     def _derive(self, symbol: Symbol) -> None:
         outer, self.unit = self.unit, Unit(depth=0)
-        text = self.expr(self.facts.derived[symbol])
+        text = self.expr(self.facts.values.derived[symbol])
         self.kernel.before += self.unit.lines
         self.kernel.before.append(
             f"const {scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {text};"
@@ -211,7 +213,7 @@ class DraftPrinter(Printer):
             case Call() if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
                 text = INDEX[x.row.name].format(*(self.index(o, atom=True) for o in x.operands))
                 return f"({text})" if atom else text
-            case Call() | Load() if self.facts.evaluable(x, self.kernel.sets):
+            case Call() | Load() if self.facts.values.evaluable(x, self.kernel.sets):
                 parameter = Parameter("index", x)
                 if parameter not in self.kernel.parameters:
                     self.kernel.given[x] = self.fresh("n")

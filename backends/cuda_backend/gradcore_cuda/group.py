@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from gradcore.kernel import scalar
+from gradcore.kernel.device import AtomicAdd
 from gradcore.kernel.ir import (
     ZERO,
     Allocate,
@@ -45,7 +46,8 @@ from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.draft import DraftPrinter, Flat, Key, Leave, Parameter
 from gradcore_cuda.functions import WIDE
-from gradcore_cuda.loops import Added, Carried, collapsed, is_number, shareable, tiny
+from gradcore_cuda.loops import collapsed, is_number, shareable, tiny
+from gradcore_cuda.running import Carried
 from gradcore_cuda.vectors import Steps, Vectors, vectors_of
 
 PRIVATE = 32
@@ -93,7 +95,7 @@ class GroupPrinter(DraftPrinter):
         """Return what a statement, run together, touches, and which thread does."""
         if isinstance(s, For) and (spread := self.spread(s)):
             return self.owned(*spread, self.vectors(spread[0]))
-        if isinstance(s, For) and self.facts.running(s):
+        if isinstance(s, For) and self.facts.running.running(s):
             return self.read(iter([s.extent]), None) + self.owned([s], s.body)
         if isinstance(s, Store):
             return self.read(expressions(s), ("one",)) + self.wrote(s, ("one",))
@@ -115,7 +117,7 @@ class GroupPrinter(DraftPrinter):
         return self._access(s.buffer, True, key)
 
     def _access(self, buffer: Buffer, writes: bool, key: Key) -> list[tuple[Buffer, bool, Key]]:
-        memory = self.facts.memory(buffer)
+        memory = self.facts.aliases.memory(buffer)
         if memory not in self.kernel.written or buffer.root in self.kernel.private:
             return []
         return [(memory, writes, key)]
@@ -167,7 +169,7 @@ class GroupPrinter(DraftPrinter):
             match s:
                 case For() if (spread := self.spread(s)) is not None:
                     yield Steps(*spread, outer)
-                case For() if self.facts.running(s) is None:
+                case For() if self.facts.running.running(s) is None:
                     yield from self.shared_in(s.body, {**outer, s.index.final: s.extent})
                 case Scope():
                     yield from self.shared_in(s.body, outer)
@@ -253,7 +255,7 @@ class GroupPrinter(DraftPrinter):
         """Return whether a statement is a loop that a group of threads may share."""
         if not isinstance(s, For):
             return False
-        return (shareable(s) and not tiny(s)) or self.facts.running(s) is not None
+        return (shareable(s) and not tiny(s)) or self.facts.running.running(s) is not None
 
     def loop(self, s: For) -> None:
         """Print a loop."""
@@ -262,7 +264,7 @@ class GroupPrinter(DraftPrinter):
         if spread is not None:
             self.shared_loop(*spread)
             return
-        running = self.facts.running(s) if kernel.together else None
+        running = self.facts.running.running(s) if kernel.together else None
         if running is not None:
             kernel.lanes[s.extent] = None
             self.running_loop(s, *running, "0", self.index(s.extent))
@@ -296,7 +298,7 @@ class GroupPrinter(DraftPrinter):
 
     def counted(self, extent: Expr) -> bool:
         """Return whether the host knows an extent."""
-        return self.facts.evaluable(extent, self.kernel.sets)
+        return self.facts.values.evaluable(extent, self.kernel.sets)
 
     def shared_loop(self, loops: Sequence[For], body: Sequence[Statement]) -> None:
         """Print loops whose steps are shared out among the threads of the group."""
@@ -544,7 +546,7 @@ class GroupPrinter(DraftPrinter):
 
     def store_here(self, s: Store) -> None:
         """Print a store of the thread itself."""
-        if not isinstance(s, Added):
+        if not isinstance(s, AtomicAdd):
             super().store(s)
             return
         place, value = f"&{self.element(s.buffer, s.index)}", self.expr(s.value)
@@ -556,7 +558,7 @@ class GroupPrinter(DraftPrinter):
     def let(self, s: Let) -> None:
         """Print what sets a register: one of the device's is written back at the end."""
         text, symbol = self.expr(s.value), s.symbol.final
-        if symbol in self.facts.device and symbol in self.kernel.sets:
+        if symbol in self.facts.values.device and symbol in self.kernel.sets:
             self.unit.add(f"{self.place(symbol)} = {text};")
             self.kernel.changed[symbol] = None
             return

@@ -34,7 +34,8 @@ from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.draft import Draft, Leave, Parameter
 from gradcore_cuda.group import GROUP, GROUPS, GroupPrinter, combined_in
-from gradcore_cuda.loops import Carried, collapsed, pieces, shareable
+from gradcore_cuda.loops import collapsed, pieces, shareable
+from gradcore_cuda.running import Carried
 from gradcore_cuda.schedule import TILE, Form, Launch, chunks
 from gradcore_cuda.vectors import Steps, vectors_of
 
@@ -78,8 +79,8 @@ class CudaPrinter(GroupPrinter):
         self.unit = Unit()
         for s in inside([*launch.statements, *launch.after]):
             if isinstance(s, Store):
-                kernel.written.add(self.facts.memory(s.buffer))
-            if isinstance(s, Let) and s.symbol.final in self.facts.device:
+                kernel.written.add(self.facts.aliases.memory(s.buffer))
+            if isinstance(s, Let) and s.symbol.final in self.facts.values.device:
                 kernel.sets.add(s.symbol.final)
         steps: Expr = ONE
         end = Leave(self.fresh("end"))
@@ -227,7 +228,7 @@ class CudaPrinter(GroupPrinter):
         """
         kernel, add = self.kernel, self.unit.add
         loops, body = collapsed(loop)
-        across = self.facts.across(loop)
+        across = self.facts.dependence.across(loop, self.facts.values.known)
         assert across is not None
         row, loads = across
         column = loops[-1]
@@ -458,7 +459,7 @@ class CudaPrinter(GroupPrinter):
     def chunk_steps(self, loop: For, launch: Launch) -> Expr:
         """Print a running loop of which each group has a chunk; return how many there are."""
         kernel = self.kernel
-        shared = self.facts.chunks(loop)
+        shared = self.facts.running.chunks(loop)
         assert shared is not None
         start, last = self.chunk(loop)
         befores = self.before_chunks(shared.carried, launch)
@@ -489,7 +490,7 @@ class CudaPrinter(GroupPrinter):
         """Return the kernel that finds what registers hold before each chunk of a running loop."""
         (loop,) = launch.statements
         assert isinstance(loop, For)
-        shared = self.facts.chunks(loop)
+        shared = self.facts.running.chunks(loop)
         assert shared is not None
         carried = shared.carried
         self.kernel = kernel = Draft()

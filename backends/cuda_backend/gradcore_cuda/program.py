@@ -40,7 +40,8 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.render import stride
 from gradcore_cuda import runtime
 from gradcore_cuda.draft import Parameter
-from gradcore_cuda.facts import Facts, python
+from gradcore_cuda.facts import Facts
+from gradcore_cuda.pipeline import prepared
 from gradcore_cuda.printing import CudaPrinter, Printed
 from gradcore_cuda.runtime import Compiled, Kernel
 from gradcore_cuda.schedule import (
@@ -54,6 +55,7 @@ from gradcore_cuda.schedule import (
     Tell,
     schedule,
 )
+from gradcore_cuda.values import python
 
 WORDS = frozenset(
     (
@@ -97,7 +99,7 @@ class _HostPrinter:
 
     def __init__(self, program: Program, deterministic: bool) -> None:
         self.program = program
-        self.facts = Facts(program, deterministic)
+        self.facts = Facts(prepared(program, deterministic))
         self.printer = CudaPrinter(self.facts)
         self.printer.taken |= WORDS
         self.kernels: list[Printed] = []
@@ -120,13 +122,13 @@ class _HostPrinter:
 
         bounds : what is known where it is evaluated.
         """
-        bounds = bounds or self.facts.bounds
+        bounds = bounds or self.facts.values.bounds
         match x:
             case Literal():
                 return repr(bool(x.value) if x.dtype == "bool" else int(x.value))
             case Symbol():
                 return self.name(x.final)
-            case Load(buffer, index) if not index and buffer.root in self.facts.reads:
+            case Load(buffer, index) if not index and buffer.root in self.facts.values.reads:
                 return f"numbers[{buffer.root.position}]"
             case Load(buffer, index):
                 self.waits = True
@@ -161,7 +163,7 @@ class _HostPrinter:
 
     def memory(self, buffer: Buffer) -> str:
         """Return the memory of a buffer; a pointer that kernels move is fetched."""
-        if buffer.root in self.facts.moved:
+        if buffer.root in self.facts.values.moved:
             self.waits = True
             return f'Memory(d.fetch({self.word(buffer.root)}, "uint64"))'
         if buffer.root.role == "constant":
@@ -307,7 +309,7 @@ class _HostPrinter:
             (loop,) = s.statements
             assert isinstance(loop, For)
             arrays = [(r, r.target) for r in loop.reductions if isinstance(r.target, Buffer)]
-        lanes = [self.expr(n) for n in k.lanes if self.facts.evaluable(n)]
+        lanes = [self.expr(n) for n in k.lanes if self.facts.values.evaluable(n)]
         if len(lanes) < len(k.lanes):
             lanes.append("32")
         width = f"max({', '.join(lanes)})" if len(lanes) > 1 else (lanes or ["1"])[0]
@@ -407,7 +409,7 @@ class _HostPrinter:
         for x in (*(product(b.shape) for b in k.used), *k.extents):
             if isinstance(x, Literal):
                 number = max(number, int(x.value))
-            elif self.facts.evaluable(x):
+            elif self.facts.values.evaluable(x):
                 found[self.expr(x)] = None
             elif not any(isinstance(y, Symbol) for y in parts(x)):
                 number = max(number, runtime.LIMIT + 1)
@@ -445,7 +447,7 @@ class _HostPrinter:
             source,
             {k.name: Kernel(k.name, tuple(kind for _, kind in k.parameters)) for k in self.kernels},
             names["run"],
-            tuple(sorted(b.position for b in self.facts.reads)),
+            tuple(sorted(b.position for b in self.facts.values.reads)),
             self.waits,
             self.printer.checked,
         )

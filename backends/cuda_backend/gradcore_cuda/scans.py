@@ -11,7 +11,7 @@ body, which do not know what has become of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradcore.kernel.extents import Extents
 from gradcore.kernel.ir import (
@@ -28,6 +28,7 @@ from gradcore.kernel.ir import (
     Let,
     Load,
     Point,
+    Program,
     Scope,
     Statement,
     Store,
@@ -36,9 +37,11 @@ from gradcore.kernel.ir import (
     loads,
     parts,
 )
-from gradcore.kernel.uses import buffers, expressions, inside
+from gradcore.kernel.uses import buffers, expressions, inside, rewritten
 from gradcore.ops.elementwise import ROWS
+from gradcore_cuda.aliases import Aliases
 from gradcore_cuda.loops import collapsed, replaced
+from gradcore_cuda.placement import hosted
 
 
 @dataclass
@@ -88,6 +91,23 @@ class _State:
     symbol: Symbol
     store: Store
     place: Index
+
+
+def scans_by_element(program: Program) -> Program:
+    """Return a program whose scans go element by element, where that may be."""
+    aliases = Aliases(program.body)
+    checks = [s for s in program.body if isinstance(s, Check)]
+
+    def change(s: Statement) -> list[Statement] | None:
+        if not isinstance(s, For):
+            return None
+        within = set(map(id, inside([s])))
+        read = read_in([x for x in inside(program.body) if id(x) not in within])
+        read |= {b.root for b in program.outputs}
+        made = by_element(s, aliases.memory, read, checks)
+        return [s] if made is None and not hosted(s) else made
+
+    return replace(program, body=rewritten(program.body, change))
 
 
 def by_element(

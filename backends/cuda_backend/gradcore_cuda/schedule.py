@@ -42,7 +42,6 @@ from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import row
 from gradcore_cuda.facts import Facts
 from gradcore_cuda.loops import (
-    Chunks,
     collapsed,
     in_registers,
     innermost,
@@ -50,6 +49,8 @@ from gradcore_cuda.loops import (
     pieces,
     shareable,
 )
+from gradcore_cuda.placement import chosen_by_host, hosted
+from gradcore_cuda.running import Chunks
 
 MANY = 8192
 """So many columns are work enough for a thread each."""
@@ -152,7 +153,7 @@ def chunks(extent: Expr) -> tuple[Expr, Expr]:
 
 def schedule(facts: Facts) -> list[Step]:
     """Return a program as the steps of its host program."""
-    return _Scheduler(facts).steps(facts.body)
+    return _Scheduler(facts).steps(facts.program.body)
 
 
 class _Scheduler:
@@ -165,19 +166,21 @@ class _Scheduler:
         """Return statements as steps."""
         made = _Steps(self.facts)
         for s in body:
-            if isinstance(s, Let) and s.symbol.final in self.facts.derived:
+            if isinstance(s, Let) and s.symbol.final in self.facts.values.derived:
                 continue
             if self.scalar(s):
                 made.scalar(s)
                 continue
             match s:
-                case Let() | Allocate() | Check() if all(map(self.facts.known, expressions(s))):
+                case Let() | Allocate() | Check() if all(
+                    map(self.facts.values.known, expressions(s))
+                ):
                     made.host(s)
                     continue
                 case _:
                     pass
             match s:
-                case For() if not self.facts.hosted(s):
+                case For() if not hosted(s):
                     self.launch(s, made)
                     continue
                 case _:
@@ -199,22 +202,22 @@ class _Scheduler:
         """Return whether a thread runs a statement that has no loop."""
         match s:
             case Let(symbol):
-                return symbol.final in self.facts.device
+                return symbol.final in self.facts.values.device
             case Store():
                 return True
             case Check(_, condition, values):
-                return not all(map(self.facts.known, (condition, *values)))
+                return not all(map(self.facts.values.known, (condition, *values)))
             case If():
-                return not self.facts.chosen_by_host(s)
+                return not chosen_by_host(s)
             case Point(pointer):
-                return pointer.root in self.facts.moved
+                return pointer.root in self.facts.values.moved
             case _:
                 return False
 
     def launch(self, s: For, made: _Steps) -> None:
         """Make what runs a loop."""
         extent = s.extent
-        if not self.facts.known(extent):
+        if not self.facts.values.known(extent):
             made.flush()
             extent = made.told(extent)
         s = For(s.index, extent, s.body, s.ordered, s.reductions, s.parallel)
@@ -224,7 +227,7 @@ class _Scheduler:
         if self.chunked(s) is not None:
             made.launch(Launch(Form.CHUNKS, [s]))
             return
-        owner = self.facts.owner(s)
+        owner = self.facts.dependence.owner(s)
         if owner is not None:
             made.launch(Launch(Form.OWNED, [s], owner=owner))
             return
@@ -234,8 +237,8 @@ class _Scheduler:
             and all(r.row is not None for r in s.reductions)
             and any(isinstance(x, For) and shareable(x) for x in inside(s.body))
         )
-        columns = self.facts.interchanged(s)
-        kept = {} if columns is None else self.facts.kept(columns)
+        columns = self.facts.dependence.interchanged(s)
+        kept = {} if columns is None else self.facts.dependence.kept(columns)
         whole = columns is None or set(parts_of) <= {x.buffer for x in kept}
         starts = made.started(parts_of) if whole and (columns is not None or parts) else {}
         width: Expr = ONE
@@ -262,7 +265,7 @@ class _Scheduler:
     def share(self, s: For, made: _Steps) -> None:
         """Make what runs a loop whose steps are independent."""
         steps = Launch(Form.STEPS, [s])
-        across = self.facts.across(s)
+        across = self.facts.dependence.across(s, self.facts.values.known)
         if across is None:
             self.rows(s, made)
             return
@@ -295,7 +298,7 @@ class _Scheduler:
             or any(x.reductions for x in loops)
             or (chunked := self.chunked(last)) is None
             or [c.symbol for c in chunked.carried] != list(starts)
-            or not all(map(self.facts.known, (*extents, last.extent)))
+            or not all(map(self.facts.values.known, (*extents, last.extent)))
         ):
             made.launch(steps)
             return
@@ -312,7 +315,7 @@ class _Scheduler:
     def chunked(self, s: For) -> Chunks | None:
         """Return how many groups share a loop that carries registers along, if it may be long."""
         short = isinstance(s.extent, Literal) and s.extent.value <= CHUNK
-        return None if short else self.facts.chunks(s)
+        return None if short else self.facts.running.chunks(s)
 
 
 class _Steps:
@@ -361,7 +364,7 @@ class _Steps:
             self.waiting.clear()
         if fetched:
             self.close()
-            if isinstance(s, Let) and self.facts.known(s.value):
+            if isinstance(s, Let) and self.facts.values.known(s.value):
                 self.found.append(Tell(s.symbol, s.value))
             else:
                 self.found += fetched
@@ -431,7 +434,7 @@ class _Steps:
         """Let a launch start the registers that its steps combine, which wait to be set."""
         (loop,) = launch.statements
         assert isinstance(loop, For)
-        found = self.facts.carried(loop) if launch.form is Form.CHUNKS else None
+        found = self.facts.running.carried(loop) if launch.form is Form.CHUNKS else None
         combined = [r.target.final for r in loop.reductions if isinstance(r.target, Symbol)]
         if found is not None:
             combined = [c.symbol for c in found[0]]
@@ -450,15 +453,15 @@ class _Steps:
             if isinstance(s, Let):
                 changed[s.symbol.final] = None
         facts = self.facts
-        return [Fetch(x) for x in changed if x in facts.device and x in facts.needed]
+        return [Fetch(x) for x in changed if x in facts.values.device and x in facts.values.needed]
 
     def told(self, x: Expr) -> Expr:
         """Return an expression that the host can evaluate, after the device has told."""
         facts = self.facts
-        if facts.known(x) or (isinstance(x, Symbol) and x.final in facts.needed):
+        if facts.values.known(x) or (isinstance(x, Symbol) and x.final in facts.values.needed):
             return x
         symbol = Symbol("told", x.dtype)
-        facts.device.add(symbol)
-        facts.needed.add(symbol)
+        facts.values.device.add(symbol)
+        facts.values.needed.add(symbol)
         self.found += [Launch(Form.BLOCK, [Let(symbol, x)]), Fetch(symbol)]
         return symbol

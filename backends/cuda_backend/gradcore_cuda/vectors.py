@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcore.kernel.device import AtomicAdd
 from gradcore.kernel.ir import (
     Buffer,
     Call,
@@ -35,7 +36,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.facts import Facts
 from gradcore_cuda.functions import WIDE
-from gradcore_cuda.loops import Added, pieces, tiny
+from gradcore_cuda.loops import pieces, tiny
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def vectors_of(
     if not found:
         return None
     # Totals are wider than terms, of which there are more.
-    terms = [x for x in found if facts.memory(x.buffer) not in facts.totals] or found
+    terms = [x for x in found if facts.aliases.memory(x.buffer) not in facts.totals] or found
     width = WIDE // max(np.dtype(x.dtype).itemsize for x in terms)
     made = Vectors(extents, width, count, loads)
     for n in made.rows:
@@ -129,10 +130,10 @@ def _consecutive(facts: Facts, steps: Steps) -> dict[Load, bool] | None:
     None: what the steps do is no matter of single elements, or what they store lies otherwise.
     """
     body, symbols, extents, n = steps.body, steps.symbols, steps.extents, len(steps.loops)
-    if any(not isinstance(s, (Store, Let, If)) or isinstance(s, Added) for s in inside(body)):
+    if any(not isinstance(s, (Store, Let, If)) or isinstance(s, AtomicAdd) for s in inside(body)):
         return None
     made = {*symbols, *(s.symbol.final for s in inside(body) if isinstance(s, Let))}
-    written = {facts.memory(s.buffer) for s in inside(body) if isinstance(s, Store)}
+    written = {facts.aliases.memory(s.buffer) for s in inside(body) if isinstance(s, Store)}
     everything = (*steps.outer, *symbols), (*steps.outer.values(), *extents)
 
     def follows(x: Load, always: bool) -> bool:
@@ -145,14 +146,16 @@ def _consecutive(facts: Facts, steps: Steps) -> dict[Load, bool] | None:
             and x.index[-n:] == symbols
             and x.buffer.shape[x.buffer.ndim - n + 1 :] == extents[1:]
             and not any(y.final in made for y in first if isinstance(y, Symbol))
-            and not any(facts.memory(y.buffer) in written for y in first if isinstance(y, Load))
+            and not any(
+                facts.aliases.memory(y.buffer) in written for y in first if isinstance(y, Load)
+            )
         )
 
     found: dict[Load, bool] = {}
     places: dict[Buffer, Load] = {}
     for x, stores, always in accesses(body):
-        memory = facts.memory(x.buffer)
-        if follows(x, always) and x.buffer.root not in facts.moved:
+        memory = facts.aliases.memory(x.buffer)
+        if follows(x, always) and x.buffer.root not in facts.values.moved:
             found.setdefault(x, not (stores and always))
         elif memory in written:
             return None

@@ -1,0 +1,66 @@
+"""Scatters whose steps add in any order, by choice: ``Mode("cuda", deterministic=False)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gradcore.kernel.device import AtomicAdd
+from gradcore.kernel.ir import Call, For, If, Let, Load, Program, Statement, Store, Symbol, parts
+from gradcore.kernel.uses import inside
+from gradcore_cuda.aliases import Aliases
+from gradcore_cuda.dependence import Dependence
+from gradcore_cuda.loops import shareable
+
+ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
+"""The dtypes of elements that many threads may add to at a time."""
+
+
+def scatters_in_any_order(program: Program) -> Program:
+    """Return a program whose scatters add atomically, where that frees their loops of an order."""
+    dependence = Dependence(Aliases(program.body))
+
+    def block(body: Sequence[Statement]) -> list[Statement]:
+        return [statement(s) for s in body]
+
+    def statement(s: Statement) -> Statement:
+        made = s.rebuilt(lambda x: x, block)
+        if not isinstance(made, For) or not made.ordered:
+            return made
+        return _unordered(made, dependence) or made
+
+    return replace(program, body=block(program.body))
+
+
+def _unordered(s: For, dependence: Dependence) -> For | None:
+    """Return a loop whose steps may come in any order, if that they add makes it one."""
+    body = [_adding(x) for x in s.body]
+    loop = replace(s, body=body, ordered=False)
+    if not shareable(loop):
+        return None
+    made = {x.symbol.final for x in inside(body) if isinstance(x, Let) and x.fresh}
+    made |= {r.target.final for r in s.reductions if isinstance(r.target, Symbol)}
+    for x in inside(body):
+        if not isinstance(x, (Store, Let, If, For)) or (isinstance(x, For) and x.ordered):
+            return None
+        if isinstance(x, Let) and x.symbol.final not in made:
+            return None
+    adds = any(isinstance(x, AtomicAdd) for x in inside(body))
+    return loop if adds and dependence.apart([s.index.final], body) else None
+
+
+def _adding(s: Statement) -> Statement:
+    """Return a statement that adds to what data tell as one that does so in any order."""
+    match s:
+        case AtomicAdd():
+            return s
+        case Store(buffer, index, Call(operands=(x, y)) as value) if (
+            value.row.name == "add"
+            and value.dtype == buffer.dtype
+            and buffer.dtype in ATOMIC
+            and any(isinstance(i, Load) for axis in index for i in parts(axis))
+        ):
+            place = Load(buffer, index)
+            return AtomicAdd(buffer, index, y if x == place else x) if place in (x, y) else s
+        case _:
+            return s.rebuilt(lambda x: x, lambda inner: [_adding(y) for y in inner])

@@ -1,0 +1,71 @@
+"""Who runs a statement: the host, or a kernel on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gradcore.kernel.ir import (
+    Allocate,
+    Break,
+    Callback,
+    For,
+    If,
+    Let,
+    Library,
+    Load,
+    Matmul,
+    Point,
+    Scope,
+    Statement,
+    Store,
+    Symbol,
+    parts,
+)
+from gradcore.kernel.uses import inside
+from gradcore_cuda.loops import too_much
+
+
+def hosted(s: Statement) -> bool:
+    """Return whether the host must run a statement with loops in it."""
+    if any(isinstance(x, (Matmul, Library, Callback)) for x in inside([s])):
+        return True
+    if not isinstance(s, For):
+        return False
+    breaks = any(isinstance(x, Break) for x in inside(s.body))
+    if isinstance(s.body[0], Scope) and too_much(s.body) and not breaks:
+        return True
+    made = {x.symbol.final for x in inside(s.body) if isinstance(x, Let)}
+    made |= {x.index.final for x in inside([s]) if isinstance(x, For)}
+    changed = {b.root for x in inside(s.body) if isinstance(x, Store) for b in [x.buffer]}
+    for x in inside(s.body):
+        if isinstance(x, Allocate) and x.buffer.role != "pointer":
+            for n in x.buffer.shape:
+                for y in parts(n):
+                    if (isinstance(y, Symbol) and y.final in made) or (
+                        isinstance(y, Load) and y.buffer.root in changed
+                    ):
+                        return True
+    return False
+
+
+def chosen_by_host(s: If) -> bool:
+    """Return whether the host must know the condition."""
+    return any(
+        isinstance(x, (For, Allocate, Point, Matmul, Library, Callback, Scope, Break))
+        for x in inside([*s.then, *s.orelse])
+    )
+
+
+def kernels(body: Sequence[Statement]) -> Iterator[For]:
+    """Return the loops that kernels run."""
+    for s in body:
+        match s:
+            case For() if not hosted(s):
+                yield s
+            case For() | Scope():
+                yield from kernels(s.body)
+            case If(_, then, orelse):
+                yield from kernels(then)
+                yield from kernels(orelse)
+            case _:
+                pass

@@ -1,0 +1,83 @@
+"""Products that no library computes, as loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Call,
+    Expr,
+    For,
+    Index,
+    Let,
+    Load,
+    Matmul,
+    Program,
+    Reduction,
+    Statement,
+    Store,
+    Strided,
+    Symbol,
+    cast,
+    identity_of,
+)
+from gradcore.kernel.uses import rewritten
+from gradcore.ops.elementwise import row
+
+BLAS = frozenset(("float32", "float64"))
+"""The dtypes that a library multiplies matrices of."""
+
+
+def products_as_loops(program: Program) -> Program:
+    """Return a program with loops for the products of dtypes that no library multiplies.
+
+    float16 is added up in float32, and rounded once.
+    """
+
+    def change(s: Statement) -> list[Statement] | None:
+        if isinstance(s, Matmul) and s.out.buffer.dtype not in BLAS:
+            return [_loops(s)]
+        return None
+
+    return replace(program, body=rewritten(program.body, change))
+
+
+def _loops(s: Matmul) -> Statement:
+    """Return a product as loops."""
+    dtype = s.out.buffer.dtype
+    wide = "float32" if dtype == "float16" else dtype
+    outer = [Symbol(f"i{k}") for k in range(len(s.out.shape))]
+    k = Symbol("k")
+    stack = outer[:-2]
+    element = Load(s.out.buffer, _place(s.out, outer))
+    x = Load(s.x.buffer, _place(s.x, [*stack, outer[-2], k]))
+    y = Load(s.y.buffer, _place(s.y, [*stack, k, outer[-1]]))
+    add, mul = ("or_", "and_") if dtype == "bool" else ("add", "mul")
+    total = Symbol("total", wide)
+    combining = row(add)
+    term = Call(row(mul), (cast(x, wide), cast(y, wide)), wide)
+    start = cast(element, wide) if s.accumulate else identity_of(combining, wide)
+    body: list[Statement] = [
+        Let(total, start),
+        For(
+            k, s.x.shape[-1], [Let(total, Call(combining, (total, term), wide), fresh=False)],
+            reductions=[Reduction(total, combining)],
+        ),
+        Store(s.out.buffer, element.index, cast(total, dtype)),
+    ]  # fmt: skip
+    for symbol, n in reversed(list(zip(outer, s.out.shape, strict=True))):
+        body = [For(symbol, n, body, parallel=symbol is outer[0])]
+    return body[0]
+
+
+def _place(part: Strided, at: Sequence[Symbol]) -> Index:
+    """Return where an element of a part is in its buffer."""
+    index: list[Expr] = list(part.first)
+    for i, steps in zip(at, part.steps, strict=True):
+        for axis, step in enumerate(steps):
+            if step != ZERO:
+                index[axis] = index[axis] + (i if step == ONE else i * step)
+    return tuple(index)

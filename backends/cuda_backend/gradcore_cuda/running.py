@@ -1,0 +1,201 @@
+"""Which registers the steps of a loop carry along, as running sums are, and how groups share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gradcore.kernel.ir import (
+    Call,
+    Expr,
+    For,
+    If,
+    Let,
+    Load,
+    Reduction,
+    Statement,
+    Store,
+    Symbol,
+    parts,
+)
+from gradcore.kernel.uses import expressions, inside
+from gradcore.ops.elementwise import Elementwise
+from gradcore_cuda.dependence import Dependence
+from gradcore_cuda.loops import replaced, tiny
+
+ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
+"""The rows of which threads may combine neighbours before what comes first is known."""
+
+
+@dataclass(eq=False)
+class Carried:
+    """``symbol = row(symbol, brought)``, once in each step of a loop.
+
+    before : the statements since the last such one.
+    """
+
+    before: list[Statement]
+    symbol: Symbol
+    row: Elementwise
+    brought: Expr
+
+    def combined(self) -> Let:
+        """Return it as a statement."""
+        value = Call(self.row, (self.symbol, self.brought), self.symbol.dtype)
+        return Let(self.symbol, value, fresh=False)
+
+
+@dataclass(eq=False)
+class Chunks:
+    """How groups share a loop that carries registers along, each going through a part of it.
+
+    carried, rest : what a step carries that steps read, and the statements after that.
+    ends : what is only read after the loop.
+    totals : a step that combines what is carried, and stores nothing.
+    """
+
+    carried: list[Carried]
+    rest: list[Statement]
+    ends: list[Reduction]
+    totals: list[Statement]
+
+
+class Running:
+    """What the steps of loops carry along.
+
+    dependence : what else they have to do with one another.
+    """
+
+    def __init__(self, dependence: Dependence) -> None:
+        self.dependence = dependence
+
+    def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+        """Return what the steps of a loop along the last axis carry, and the statements after that.
+
+        None: they carry more than registers that rows combine, or neighbours are in other loops,
+        whose threads take turns better.
+        """
+        stores = [x for x in inside(s.body) if isinstance(x, Store)]
+        if not stores or any(not x.index or x.index[-1] != s.index.final for x in stores):
+            return None
+        return self.carried(s)
+
+    def carried(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+        """Return what the steps of a loop carry, and the statements after that.
+
+        None: a step needs more of the one before than registers that rows combine.
+        """
+        if not s.ordered or tiny(s):
+            return None
+        body = list(inside(s.body))
+        made = {x.symbol.final for x in body if isinstance(x, Let) and x.fresh}
+        waiting = {x.symbol.final for x in s.body if isinstance(x, Let) and not x.fresh} - made
+        changed = [x.symbol.final for x in body if isinstance(x, Let)]
+        found: list[Carried] = []
+        rest: list[Statement] = []
+        for x in s.body:
+            if isinstance(x, Let) and x.symbol.final in waiting:
+                made_of = carried_by(x)
+                if made_of is None or changed.count(x.symbol.final) > 1:
+                    return None
+                waiting.discard(x.symbol.final)
+                made.add(x.symbol.final)
+                found.append(Carried(rest, x.symbol.final, *made_of))
+                needed, rest = [made_of[1]], []
+            else:
+                needed = [e for y in inside([x]) for e in expressions(y)]
+                rest.append(x)
+            if any(y.final in waiting for e in needed for y in parts(e) if isinstance(y, Symbol)):
+                return None
+        if not found or any(
+            not isinstance(x, (Store, Let, If))
+            or (isinstance(x, Let) and x.symbol.final not in made)
+            for x in body
+        ):
+            return None
+        return (found, rest) if self.dependence.apart([s.index.final], s.body) else None
+
+    def chunks(self, s: For) -> Chunks | None:
+        """Return how groups share a loop that carries registers along; None: they cannot."""
+        found = self.carried(s)
+        if found is None:
+            return None
+        carried, rest, ends = without_ends(*found)
+        places = self.dependence.places(s)
+        stored = {Load(x.buffer, x.index) for x in inside(s.body) if isinstance(x, Store)}
+        step = totals(carried, places) if stored == set(places) else None
+        return Chunks(carried, rest, ends, step) if carried and step is not None else None
+
+
+def carried_by(s: Let) -> tuple[Elementwise, Expr] | None:
+    """Return the row that combines a register with something else, and that."""
+    match s.value:
+        case Call(operands=(x, y)) as value if (
+            value.row.name in ASSOCIATIVE and value.dtype == x.dtype == y.dtype == s.symbol.dtype
+        ):
+            brought = [z for z in (x, y) if s.symbol.final not in parts(z)]
+            own = [z for z in (x, y) if isinstance(z, Symbol) and z.final is s.symbol.final]
+            return (value.row, brought[0]) if len(brought) == len(own) == 1 else None
+        case _:
+            return None
+
+
+def without_ends(
+    carried: Sequence[Carried], rest: Sequence[Statement]
+) -> tuple[list[Carried], list[Statement], list[Reduction]]:
+    """Return what a step carries that steps read, the statements after that, and what none reads.
+
+    A register that no step reads is combined like any other statement's.
+    """
+    own = [s for c in carried for s in c.before] + list(rest)
+    read = [e for s in inside(own) for e in expressions(s)] + [c.brought for c in carried]
+    symbols = {y.final for x in read for y in parts(x) if isinstance(y, Symbol)}
+    found: list[Carried] = []
+    waiting: list[Statement] = []
+    for c in carried:
+        waiting += c.before
+        if c.symbol in symbols:
+            found.append(Carried(waiting, c.symbol, c.row, c.brought))
+            waiting = []
+        else:
+            waiting.append(c.combined())
+    ends = [Reduction(c.symbol, c.row) for c in carried if c.symbol not in symbols]
+    return found, [*waiting, *rest], ends
+
+
+def totals(carried: Sequence[Carried], places: Mapping[Load, Symbol]) -> list[Statement] | None:
+    """Return a step of a loop that combines what registers are brought, and stores nothing.
+
+    places : registers for the elements that a step stores.
+
+    None: what one register is brought depends on another.
+    """
+    needed: set[Symbol] = set()
+    found: list[Statement] = []
+    for c in reversed(carried):
+        if c.symbol in needed:
+            return None
+        for s in reversed([*c.before, c.combined()]):
+            x = replaced(s, places)
+            made = {y.symbol.final for y in inside([x]) if isinstance(y, Let)}
+            if not needed.isdisjoint(made) or s not in c.before:
+                if isinstance(x, Let):
+                    needed -= made
+                needed |= {
+                    z.final
+                    for y in inside([x])
+                    for e in expressions(y)
+                    for z in parts(e)
+                    if isinstance(z, Symbol) and z.final is not c.symbol
+                }
+                found.append(x)
+    found += [Let(symbol, x) for x, symbol in places.items() if symbol in needed]
+    known = {c.symbol for c in carried}
+    body: list[Statement] = []
+    for s in reversed(found):
+        if isinstance(s, Let):
+            body.append(Let(s.symbol, s.value, s.symbol.final not in known))
+            known.add(s.symbol.final)
+        else:
+            body.append(s)
+    return body
