@@ -1,9 +1,10 @@
-"""Logarithms and quotients of exponentials, in forms that neither overflow nor underflow.
+"""Sums and quotients of exponentials, in forms that neither overflow nor underflow.
 
-The mathematics of ``log(softmax(x))``, ``log(sum(exp(x)))`` and their kin is harmless; what is
-written is not.  Each function here knows one such expression and returns it in another form.  They
-are read twice: by both sweeps of a derivative (`gradcore.derive.forms`), where the quotients of
-what is written would be of zeros, and by the stage ``stabilize``, for the values.
+The mathematics of ``softmax(x)``, ``log(sum(exp(x)))`` and their kin is harmless; what is written
+is not.  Each function here knows one such expression and returns it in another form.  They are
+read twice: by both sweeps of a derivative (`gradcore.derive.forms`), where the quotients of what
+is written would be of zeros, and by the stage ``stabilize``, for the values.  Their logarithms
+are in `gradcore.ops.logarithms`.
 
 Where a maximum is taken out of the exponents by hand, the result does not depend on it: it counts
 as constant.  That is what makes ``x - m - log(sum(exp(x - m)))`` cost what `log_softmax` does.
@@ -11,34 +12,18 @@ as constant.  That is what makes ``x - m - log(sum(exp(x - m)))`` cost what `log
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from gradcore.derive import Maker, form
 from gradcore.graph import Apply, Constant, Op, Variable
 from gradcore.language import LANGUAGE
-from gradcore.ops.control import DisconnectedGrad, ZeroGrad
+from gradcore.ops.control import DisconnectedGrad, GradientMark, ZeroGrad
 from gradcore.ops.create import Arange
 from gradcore.ops.index import Slice, Slot, Subtensor
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import (
-    add,
-    exp,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    mul,
-    neg,
-    reciprocal,
-    sigmoid,
-    softplus,
-    sub,
-    true_div,
-)
-from gradcore.ops.shape import DimShuffle, Reshape
+from gradcore.ops.scalars import add, exp, isfinite, log, neg, sub, switch, true_div
+from gradcore.ops.shape import DimShuffle
 
 Axis: TypeAlias = int | str
 
@@ -148,10 +133,44 @@ def spread_total(v: Variable, made: Maker) -> Total | None:
     return total
 
 
-def without_top(total: Total) -> Variable:
-    """Return the exponents, their maximum as a constant."""
-    assert total.top is not None
+def exponents(total: Total) -> Variable:
+    """Return what the exponentials are taken of."""
+    return total.x if total.top is None else total.x - total.top
+
+
+def without_top(total: Total, made: Maker) -> Variable:
+    """Return the exponents, what is taken out of them as a constant."""
+    if total.top is None or is_still(total.top, made):
+        return exponents(total)
     return total.x - ZeroGrad()(total.top)
+
+
+def is_steady(total: Total, made: Maker) -> bool:
+    """Return whether what is taken out of the exponents is seen to be their maximum."""
+    if total.top is None:
+        return False
+    largest, order = laid_out(total.top, made)
+    while (marked := inputs_of(largest, GradientMark, made)) is not None:
+        largest, inside = laid_out(marked[0], made)
+        order = tuple(a if isinstance(a, str) else inside[a] for a in order)
+    choice = inputs_of(largest, switch, made)
+    if choice is not None and inputs_of(choice[0], isfinite, made) == (choice[1],):
+        largest, inside = laid_out(choice[1], made)
+        order = tuple(a if isinstance(a, str) else inside[a] for a in order)
+    node = made(largest)
+    return (
+        node is not None
+        and isinstance(node.op, Reduce)
+        and (node.op.kind, node.op.axes) == ("max", total.axes)
+        and spread_back(order, total.axes, total.x.ndim)
+        and same(node.inputs[0], total.x, made)
+    )
+
+
+def steady(total: Total, made: Maker) -> Variable:
+    """Return the exponents with their maximum taken out, as a constant."""
+    u = without_top(total, made)
+    return u if is_steady(total, made) else u - LANGUAGE["finite_max"](u, total.axes)
 
 
 def is_still(v: Variable, made: Maker) -> bool:
@@ -178,95 +197,12 @@ def softmax_of(node: Apply, made: Maker) -> Variable | None:
     if found is None:
         return None
     total, _ = found
-    if total.top is None:
-        return LANGUAGE["softmax"](total.x, total.axes)
-    if is_still(total.top, made):
+    if not is_steady(total, made):
+        return LANGUAGE["softmax"](without_top(total, made), total.axes)
+    if total.top is None or is_still(total.top, made):
         return None
-    power = exp(without_top(total))
+    power = exp(without_top(total, made))
     return power / LANGUAGE["sum"](power, total.axes, keepdims=True)
-
-
-def log_softmax_of_total(total: Total) -> Variable:
-    """Return the exponents minus the logarithm of the sum of their exponentials."""
-    top = total.top
-    u = total.x - LANGUAGE["finite_max"](total.x, total.axes) if top is None else without_top(total)
-    return u - log(LANGUAGE["sum"](exp(u), total.axes, keepdims=True))
-
-
-BASES: dict[Op, float] = {log: 1.0, log2: math.log(2), log10: math.log(10)}
-"""The natural logarithm of the base of each logarithm."""
-
-
-def in_base(op: Op, found: Variable | None) -> Variable | None:
-    """Return a natural logarithm as that of the base of ``op``."""
-    return found if found is None or op is log else found / BASES[op]
-
-
-def of_views(
-    v: Variable, made: Maker, known: Callable[[Variable], Variable | None], depth: int = DEEPEST
-) -> Variable | None:
-    """Return what ``known`` makes of ``v``, or of what it is a part or another layout of."""
-    found = known(v)
-    node = made(v)
-    if found is not None or node is None or not depth:
-        return found
-    if not isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
-        return None
-    inner = of_views(node.inputs[0], made, known, depth - 1)
-    return None if inner is None else node.op(inner, *node.inputs[1:])
-
-
-def log_of(v: Variable, made: Maker) -> Variable | None:
-    """Return the logarithm of a softmax or of a sum of exponentials, or of a part of one."""
-
-    def known(part: Variable) -> Variable | None:
-        parts = softmax_parts(part, made)
-        if parts is not None:
-            return log_softmax_of_total(parts[0])
-        total = total_of(part, made)
-        if total is None or total.top is not None:
-            return None
-        return LANGUAGE["logsumexp"](total.x, total.axes)
-
-    return of_views(v, made, known)
-
-
-def log_of_scaled_sum(v: Variable, made: Maker) -> Variable | None:
-    """Return log(sum(exp(x)) / n) with the maximum taken out: to rounding what is written."""
-    parts = inputs_of(v, true_div, made)
-    if parts is None or parts[1].ndim:
-        return None
-    summed, count = parts
-
-    def known(part: Variable) -> Variable | None:
-        total = total_of(part, made)
-        if total is None or total.top is not None:
-            return None
-        top = LANGUAGE["finite_max"](total.x, total.axes)
-        rest = LANGUAGE["sum"](exp(total.x - top), total.axes)
-        return log(rest / count) + LANGUAGE["sum"](top, total.axes)
-
-    return of_views(summed, made, known)
-
-
-def log_of_multiple(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
-    """Return the logarithm of a multiple of what `log_of` knows: the sum of two logarithms."""
-    found = log_of(v, made)
-    if found is not None or not depth:
-        return found
-    product, quotient = inputs_of(v, mul, made), inputs_of(v, true_div, made)
-    for one, other in (product, product[::-1]) if product is not None else ():
-        found = log_of_multiple(one, made, depth - 1)
-        if found is not None:
-            return found + log(other)
-    found = None if quotient is None else log_of_multiple(quotient[0], made, depth - 1)
-    return None if found is None or quotient is None else found - log(quotient[1])
-
-
-@form(log, log2, log10)
-def log_of_exponentials(node: Apply, made: Maker) -> Variable | None:
-    """log(exp(x) / sum(exp(x))) = x - logsumexp(x), of a part or a multiple of it, in any base"""
-    return in_base(node.op, log_of_multiple(node.inputs[0], made))
 
 
 Walked: TypeAlias = tuple[Axis, ...]
@@ -278,11 +214,11 @@ def shifted_logarithm(node: Apply, made: Maker) -> Variable | None:
     """x - m - log(sum(exp(x - m))), picks of it, and m + log(sum(exp(x - m))) do not depend on m"""
     terms = _once(signed_terms(node.out, made))
     for sign, v in terms:
-        found = _spread_log_total(v, made)
+        found = spread_log_total(v, made)
         if found is None or found[0].top is None or is_still(found[0].top, made):
             continue
         total, order = found
-        still = without_top(total)
+        still = without_top(total, made)
         for other_sign, other in terms:
             new = None
             if other_sign == sign:
@@ -302,15 +238,20 @@ SIGNS: dict[Op, tuple[int, ...]] = {add: (1, 1), sub: (1, -1), neg: (-1,)}
 """The signs of the terms of each op."""
 
 
-def signed_terms(v: Variable, made: Maker, depth: int = TERMS) -> list[tuple[int, Variable]]:
-    """Return the terms of sums, differences and negations, with their signs."""
+def signed_terms(
+    v: Variable, made: Maker, depth: int = TERMS, signs: Mapping[Op, tuple[int, ...]] = SIGNS
+) -> list[tuple[int, Variable]]:
+    """Return the terms of sums, differences and negations, with their signs.
+
+    signs : those of the operands of each op; of powers, in the place of signs, for products.
+    """
     node = made(v)
-    if node is None or not depth or node.op not in SIGNS:
+    if node is None or not depth or node.op not in signs:
         return [(1, v)]
     return [
         (sign * inner, term)
-        for sign, x in zip(SIGNS[node.op], node.inputs, strict=True)
-        for inner, term in signed_terms(x, made, depth - 1)
+        for sign, x in zip(signs[node.op], node.inputs, strict=True)
+        for inner, term in signed_terms(x, made, depth - 1, signs)
     ]
 
 
@@ -376,7 +317,7 @@ def _counted_axis(index: Variable, ndim: int, made: Maker) -> int | None:
     return ndim - index.ndim + along[0] if counts else None
 
 
-def _spread_log_total(v: Variable, made: Maker) -> tuple[Total, tuple[Axis, ...]] | None:
+def spread_log_total(v: Variable, made: Maker) -> tuple[Total, tuple[Axis, ...]] | None:
     """Return the sum whose logarithm ``v`` is, and how its axes are laid out in ``v``."""
     inner, outside = laid_out(v, made)
     logarithm = inputs_of(inner, log, made)
@@ -386,67 +327,3 @@ def _spread_log_total(v: Variable, made: Maker) -> tuple[Total, tuple[Axis, ...]
     total = total_of(summed, made)
     laid = tuple(a if isinstance(a, str) else order[a] for a in outside)
     return None if total is None else (total, laid)
-
-
-# logistic functions -----------------------------------------------------------------------------
-def _is_one(v: Variable) -> bool:
-    return isinstance(v, Constant) and v.data.size == 1 and bool(v.data.item() == 1)
-
-
-def one_plus_exp(v: Variable, made: Maker) -> Variable | None:
-    """Return x if ``v`` is 1 + exp(x)."""
-    terms = inputs_of(v, add, made)
-    for one, power in (terms, terms[::-1]) if terms is not None else ():
-        inside = inputs_of(power, exp, made)
-        if _is_one(one) and inside is not None:
-            return inside[0]
-    return None
-
-
-def logistic(v: Variable, made: Maker) -> Variable | None:
-    """Return x if ``v`` is 1 / (1 + exp(-x)), however it is written."""
-    inside = inputs_of(v, sigmoid, made)
-    if inside is not None:
-        return inside[0]
-    inverse, parts = inputs_of(v, reciprocal, made), inputs_of(v, true_div, made)
-    below = inverse[0] if inverse is not None else parts[1] if parts is not None else None
-    x = None if below is None else one_plus_exp(below, made)
-    if x is None:
-        return None
-    if parts is None or _is_one(parts[0]):
-        negated = inputs_of(x, neg, made)
-        return -x if negated is None else negated[0]
-    power = inputs_of(parts[0], exp, made)
-    return x if power is not None and same(x, power[0], made) else None
-
-
-@form(log)
-def log_of_logistic(node: Apply, made: Maker) -> Variable | None:
-    """log(sigmoid(x)) = -softplus(-x); log(1 - sigmoid(x)) = -softplus(x); log(1 + exp(x))"""
-    (v,) = node.inputs
-    x, y = logistic(v, made), one_plus_exp(v, made)
-    if x is not None or y is not None:
-        return -softplus(-x) if x is not None else softplus(y)
-    difference = inputs_of(v, sub, made)
-    x = logistic(difference[1], made) if difference and _is_one(difference[0]) else None
-    return None if x is None else -softplus(x)
-
-
-@form(log1p)
-def log1p_of_logistic(node: Apply, made: Maker) -> Variable | None:
-    """log1p(exp(x)) = softplus(x); log1p(-sigmoid(x)) = -softplus(x)"""
-    power, negated = inputs_of(node.inputs[0], exp, made), inputs_of(node.inputs[0], neg, made)
-    if power is not None:
-        return softplus(power[0])
-    x = None if negated is None else logistic(negated[0], made)
-    return None if x is None else -softplus(x)
-
-
-@form(log)
-def log_of_two_powers(node: Apply, made: Maker) -> Variable | None:
-    """log(exp(x) + exp(y)) = logaddexp(x, y)"""
-    terms = inputs_of(node.inputs[0], add, made)
-    powers = [inputs_of(v, exp, made) for v in terms or ()]
-    if not powers or powers[0] is None or powers[1] is None:
-        return None
-    return logaddexp(powers[0][0], powers[1][0])

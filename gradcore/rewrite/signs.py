@@ -6,7 +6,10 @@ import numpy as np
 
 from gradcore.graph import Constant, Variable
 from gradcore.graph.types import UNSIGNED
+from gradcore.ops.index import Subtensor
+from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import abs, add, exp, mul, pow, sigmoid, softplus, sqr, sub, true_div
+from gradcore.ops.shape import DimShuffle, Reshape
 from gradcore.rewrite.algebra import scalar_value
 
 
@@ -25,6 +28,10 @@ def never_negative(v: Variable) -> bool:
         return v.type.dtype in UNSIGNED  # others wrap
     if node.op in (sqr, abs, exp, sigmoid, softplus):
         return True
+    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)) or (
+        isinstance(node.op, Reduce) and node.op.kind in ("sum", "prod")
+    ):
+        return never_negative(node.inputs[0])
     if node.op is pow:
         power = scalar_value(node.inputs[1])
         return power is not None and power % 2 == 0

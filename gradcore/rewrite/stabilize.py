@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradcore.graph import Apply, Constant, Variable
+from gradcore.graph import Apply, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
-from gradcore.ops import exponentials
+from gradcore.ops import exponentials, logarithms
 from gradcore.ops.scalars import (
     erf,
     erfc,
@@ -30,6 +30,7 @@ from gradcore.ops.scalars import (
     neg,
     sigmoid,
     softplus,
+    sqr,
     sub,
     switch,
     true_div,
@@ -226,12 +227,22 @@ def are_opposite(x: Variable, y: Variable) -> bool:
 
 
 # sums of exponentials ---------------------------------------------------------------------------
-LOGARITHMS = tuple(exponentials.BASES)
+OF_TERMS = Changes(rounding=4, of="terms", more_exact=True, nonfinite=True)
+"""As x - log(sum(exp(x))) is near 0 where one element is nearly all."""
+
+LOGARITHMS = tuple(logarithms.BASES)
 
 
 def made_by(v: Variable) -> Apply | None:
     """Return the node that computes ``v``."""
     return v.owner
+
+
+@rule(op=LOGARITHMS, examples=[lambda x: log(LANGUAGE["mean"](exp(x), 1))])
+def log_of_mean(node: Apply) -> Variable | None:
+    """log(sum(exp(x)) / n) = log(sum(exp(x - m)) / n) + m, with the maximum m"""
+    found = logarithms.log_of_scaled_sum(node.inputs[0], made_by)
+    return logarithms.in_base(node.op, found)
 
 
 @rule(
@@ -242,47 +253,35 @@ def made_by(v: Variable) -> Apply | None:
         lambda x: log(LANGUAGE["softmax"](x, 1)),
         lambda x: log(LANGUAGE["softmax"](x, 0)[:1]),
         lambda x: log((exp(x) / LANGUAGE["sum"](exp(x), 1, keepdims=True)).T),
-    ],
-    # x - log(sum(exp(x))) is near 0 where one element is nearly all
-    changes=Changes(rounding=4, of="terms", more_exact=True, nonfinite=True),
-)
-def log_of_exponentials(node: Apply) -> Variable | None:
-    """log(sum(exp(x))) = logsumexp(x); log(softmax(x)) = x - logsumexp(x)"""
-    return exponentials.in_base(node.op, exponentials.log_of(node.inputs[0], made_by))
-
-
-@stabilize.rule(
-    op=LOGARITHMS,
-    examples=[
+        lambda x: log(LANGUAGE["sum"](exp(x), 1, keepdims=True) / exp(x)),
+        lambda x: log(1 / LANGUAGE["softmax"](x, 1)),
+        lambda x: log(sqr(exp(x))),
+        lambda x: log(2.0 + LANGUAGE["sum"](exp(x), 1)),
         lambda x: log(0.5 * LANGUAGE["softmax"](x, 1)),
         lambda x: log(LANGUAGE["softmax"](x, 1)[0] / 3.0),
+        lambda x, y: log(y * LANGUAGE["softmax"](x, 1)),
+        lambda x, y: log(exp(x) * y * y),
+        lambda x: log(1 - LANGUAGE["softmax"](x, 1)),
     ],
-    changes=Changes(rounding=4, of="terms", more_exact=True),
+    changes=OF_TERMS,
 )
-def log_of_multiple(node: Apply) -> Variable | None:
-    """log(c * softmax(x)) = log(c) + log(softmax(x)), for a constant c"""
-    for one, other in _factors(node.inputs[0]):
-        found = exponentials.log_of(one, made_by) if isinstance(other, Constant) else None
-        if found is not None:
-            below = node.inputs[0].owner
-            divides = below is not None and below.op is true_div
-            found = found - log(other) if divides else found + log(other)
-            return exponentials.in_base(node.op, found)
-    return None
+def log_of_exponentials(node: Apply) -> Variable | None:
+    """log(sum(exp(x))) = logsumexp(x); log(softmax(x)) = x - logsumexp(x); of products"""
+    return logarithms.in_base(node.op, logarithms.log_of_multiple(node.inputs[0], made_by))
 
 
-def _factors(v: Variable) -> list[tuple[Variable, ...]]:
-    """Return the operands of a product, either one first, or of a quotient."""
-    if v.owner is None or v.owner.op not in (mul, true_div):
-        return []
-    return [v.owner.inputs, v.owner.inputs[::-1]][: 2 if v.owner.op is mul else 1]
-
-
-@rule(op=LOGARITHMS, examples=[lambda x: log(LANGUAGE["mean"](exp(x), 1))])
-def log_of_mean(node: Apply) -> Variable | None:
-    """log(sum(exp(x)) / n) = log(sum(exp(x - m)) / n) + m, with the maximum m"""
-    found = exponentials.log_of_scaled_sum(node.inputs[0], made_by)
-    return exponentials.in_base(node.op, found)
+@rule(
+    op=log1p,
+    examples=[
+        lambda x: log1p(LANGUAGE["sum"](exp(x), 1)),
+        lambda x: log1p(-LANGUAGE["softmax"](x, 1)),
+        lambda x: log1p(0 - LANGUAGE["softmax"](x, 1)),
+    ],
+    changes=OF_TERMS,
+)
+def log1p_of_exponentials(node: Apply) -> Variable | None:
+    """log1p(sum(exp(x))) = softplus(logsumexp(x)); log1p(-softmax(x)) from the other elements"""
+    return logarithms.log1p_of(node.inputs[0], made_by)
 
 
 @rule(
@@ -293,9 +292,9 @@ def log_of_mean(node: Apply) -> Variable | None:
 def softmax_of(node: Apply) -> Variable | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""
     found = exponentials.softmax_parts(node.out, made_by)
-    if found is None or found[0].top is not None:
+    if found is None or exponentials.is_steady(found[0], made_by):
         return None
-    return LANGUAGE["softmax"](found[0].x, found[0].axes)
+    return LANGUAGE["softmax"](exponentials.exponents(found[0]), found[0].axes)
 
 
 # one minus an exponential -----------------------------------------------------------------------

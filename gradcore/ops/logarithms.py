@@ -1,0 +1,427 @@
+"""Logarithms of what is made of exponentials, in forms that neither overflow nor underflow.
+
+``log(exp(x) / sum(exp(x)))`` is written in many ways: its quotient the other way up, its power a
+logarithm of its own, a weight in front, squared.  They are all products of powers of exponentials,
+so one reading finds the factors, and the logarithm is the sum of those of the factors.
+
+As in `gradcore.ops.exponentials`, both sweeps of a derivative and the stage ``stabilize``
+read this.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias, TypeGuard
+
+from gradcore.derive import Maker, form
+from gradcore.graph import Apply, Constant, Op, Variable
+from gradcore.language import LANGUAGE
+from gradcore.ops.exponentials import (
+    DEEPEST,
+    Total,
+    exponents,
+    inputs_of,
+    is_steady,
+    laid_out,
+    same,
+    signed_terms,
+    spread_back,
+    spread_log_total,
+    spread_total,
+    steady,
+    total_of,
+)
+from gradcore.ops.index import Subtensor
+from gradcore.ops.scalars import (
+    abs,
+    add,
+    exp,
+    expm1,
+    gt,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    mul,
+    neg,
+    pow,
+    reciprocal,
+    sigmoid,
+    sign,
+    softplus,
+    sqr,
+    sqrt,
+    sub,
+    switch,
+    true_div,
+)
+from gradcore.ops.shape import DimShuffle, Reshape
+
+BASES: dict[Op, float] = {log: 1.0, log2: math.log(2), log10: math.log(10)}
+"""The natural logarithm of the base of each logarithm."""
+
+FACTORS: dict[Op, tuple[int, ...]] = {mul: (1, 1), true_div: (1, -1), reciprocal: (-1,)}
+"""The powers of the operands of each op."""
+
+
+def in_base(op: Op, found: Variable | None) -> Variable | None:
+    """Return a natural logarithm as that of the base of ``op``."""
+    return found if found is None or op is log else found / BASES[op]
+
+
+# positive numbers -------------------------------------------------------------------------------
+def log_of(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
+    """Return log(v), if ``v`` is positive by being made of exponentials."""
+    if not depth:
+        return None
+    found = (read(v, made, depth - 1) for read in READINGS)
+    return next((each for each in found if each is not None), None)
+
+
+def _of_exp(v: Variable, made: Maker, depth: int) -> Variable | None:
+    inside = inputs_of(v, exp, made)
+    return None if inside is None else LANGUAGE["cast"](inside[0], v.type.dtype)
+
+
+def _of_total(v: Variable, made: Maker, depth: int) -> Variable | None:
+    total = total_of(v, made)
+    if total is None:
+        return None
+    return log(v) if is_steady(total, made) else LANGUAGE["logsumexp"](exponents(total), total.axes)
+
+
+def _of_logistic(v: Variable, made: Maker, depth: int) -> Variable | None:
+    x = logistic(v, made)
+    if x is not None:
+        return -softplus(-x)
+    complement = one_minus(v, made)
+    x = None if complement is None else logistic(complement, made)
+    return None if x is None else -softplus(x)
+
+
+def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
+    """Return log(exp(x) + exp(y)), where sums and positive numbers may stand for one of them."""
+    terms = inputs_of(v, add, made)
+    if terms is None or not any(_may_overflow(term, made) for term in terms):
+        return None
+    for one, other in (terms, terms[::-1]):
+        if _is_one(one):
+            found = log_of(other, made, depth)
+            return None if found is None else softplus(found)
+    x, y = (
+        _log_of_number(term, v.type.dtype) if is_positive(term) else log_of(term, made, depth)
+        for term in terms
+    )
+    return None if x is None or y is None else logaddexp(x, y)
+
+
+def _may_overflow(v: Variable, made: Maker) -> bool:
+    """Return whether ``v`` is an exponential, or a sum of them, with no maximum taken out."""
+    inner, _ = laid_out(v, made)
+    total = total_of(inner, made)
+    if total is not None:
+        return not is_steady(total, made)
+    return inputs_of(inner, exp, made) is not None
+
+
+def _of_view(v: Variable, made: Maker, depth: int) -> Variable | None:
+    node = made(v)
+    if node is None or not isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+        return None
+    inner = log_of(node.inputs[0], made, depth)
+    return None if inner is None else node.op(inner, *node.inputs[1:])
+
+
+def _of_power(v: Variable, made: Maker, depth: int) -> Variable | None:
+    base, power = next(iter(inputs_of(v, sqr, made) or ()), None), 2.0
+    if base is None:
+        base, power = next(iter(inputs_of(v, sqrt, made) or ()), None), 0.5
+    raised = inputs_of(v, pow, made)
+    if raised is not None and isinstance(raised[1], Constant) and raised[1].data.size == 1:
+        base, power = raised[0], float(raised[1].data.item())
+    found = None if base is None else log_of(base, made, depth)
+    return None if found is None else power * found
+
+
+def _of_product(v: Variable, made: Maker, depth: int) -> Variable | None:
+    found = factored(v, made, depth)
+    return None if found is None or found.rest else sum_of(found.logs)
+
+
+def _of_complement(v: Variable, made: Maker, depth: int) -> Variable | None:
+    p = one_minus(v, made)
+    return None if p is None else log_of_one_minus_softmax(p, made)
+
+
+Reading: TypeAlias = Callable[[Variable, Maker, int], Variable | None]
+
+READINGS: tuple[Reading, ...] = (
+    _of_exp,
+    _of_total,
+    _of_logistic,
+    _of_complement,
+    _of_sum,
+    _of_view,
+    _of_power,
+    _of_product,
+)
+"""What is known to be positive, and its logarithm, to a depth."""
+
+
+# products ---------------------------------------------------------------------------------------
+Signed: TypeAlias = tuple[int, Variable]
+
+
+class Factored(NamedTuple):
+    """A product of powers 1 and -1: the logarithms of those that are known, and the rest."""
+
+    logs: list[Signed]
+    rest: list[Signed]
+
+
+def factored(v: Variable, made: Maker, depth: int = DEEPEST) -> Factored | None:
+    """Return the factors of ``v``, if it has several and the logarithm of any of them is known."""
+    factors = signed_terms(v, made, DEEPEST, FACTORS)
+    if len(factors) == 1 and factors[0][0] == 1:
+        return None
+    logs, left = _softmaxes(factors, made)
+    rest: list[Signed] = []
+    for power, factor in left:
+        found = log_of(factor, made, depth)
+        if found is None:
+            rest.append((power, LANGUAGE["cast"](factor, v.type.dtype)))
+        else:
+            logs.append((power, found))
+    if not logs:
+        return None
+    for power, factor in rest:
+        if is_positive(factor) and not _is_one(factor):
+            logs.append((power, _log_of_number(factor, v.type.dtype)))
+    return Factored(logs, [part for part in rest if not is_positive(part[1])])
+
+
+def _log_of_number(number: Constant, dtype: str) -> Variable:
+    """Return the logarithm of one positive number, in ``dtype``."""
+    return Constant(math.log(number.data.item()), dtype)
+
+
+def _softmaxes(factors: Sequence[Signed], made: Maker) -> tuple[list[Signed], list[Signed]]:
+    """Return the logarithms of each power over its total, and the other factors."""
+    left, logs = list(factors), list[Signed]()
+    for power, factor in factors:
+        total = spread_total(factor, made)
+        if total is None:
+            continue
+        pair = next((f for f in left if f[0] == -power and same(f[1], total.power, made)), None)
+        if pair is not None:
+            left.remove(pair)
+            left.remove((power, factor))
+            logs.append((-power, log_softmax_of_total(total, made)))
+    return logs, left
+
+
+def log_softmax_of_total(total: Total, made: Maker) -> Variable:
+    """Return the exponents minus the logarithm of the sum of their exponentials."""
+    u = steady(total, made)
+    return u - log(LANGUAGE["sum"](exp(u), total.axes, keepdims=True))
+
+
+def sum_of(terms: Iterable[Signed]) -> Variable:
+    """Return a sum of terms with signs."""
+    (first_sign, first), *others = sorted(terms, key=lambda term: -term[0])
+    found = first if first_sign == 1 else -first
+    for one, term in others:
+        found = found + term if one == 1 else found - term
+    return found
+
+
+def log_of_rest(rest: Sequence[Signed]) -> list[Signed]:
+    """Return the terms of the logarithm of factors of which nothing is known, signs neither."""
+    if len(rest) == 1:
+        return [(power, log(v)) for power, v in rest]
+    signs = functools.reduce(operator.mul, [sign(v) for _, v in rest])
+    return [*((power, log(abs(v))) for power, v in rest), (1, log(signs))]
+
+
+def log_of_multiple(v: Variable, made: Maker) -> Variable | None:
+    """Return log(v), if ``v`` is a product of what `log_of` knows and of other factors."""
+    inner, _ = laid_out(v, made)
+    total = total_of(inner, made)
+    if total is not None and is_steady(total, made):
+        return None
+    found = log_of(v, made)
+    parts = None if found is not None else factored(v, made)
+    return found if parts is None else sum_of([*parts.logs, *log_of_rest(parts.rest)])
+
+
+@form(log, log2, log10)
+def log_of_exponentials(node: Apply, made: Maker) -> Variable | None:
+    """log(exp(x) / sum(exp(x))) = x - logsumexp(x), of a part or a multiple of it, in any base"""
+    return in_base(node.op, log_of_multiple(node.inputs[0], made))
+
+
+def log_of_scaled_sum(v: Variable, made: Maker) -> Variable | None:
+    """Return log(sum(exp(x)) / n) with the maximum taken out: to rounding what is written."""
+    parts = inputs_of(v, true_div, made)
+    if parts is None or parts[1].ndim:
+        return None
+    summed, count = parts
+    node = made(summed)
+    if node is not None and isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+        inner = log_of_scaled_sum(node.inputs[0] / count, made)
+        return None if inner is None else node.op(inner, *node.inputs[1:])
+    total = total_of(summed, made)
+    if total is None or is_steady(total, made):
+        return None
+    u = exponents(total)
+    top = LANGUAGE["finite_max"](u, total.axes)
+    rest = LANGUAGE["sum"](exp(u - top), total.axes)
+    return log(rest / count) + LANGUAGE["sum"](top, total.axes)
+
+
+# logistic functions -----------------------------------------------------------------------------
+def is_positive(v: Variable) -> TypeGuard[Constant]:
+    """Return whether ``v`` is one positive number."""
+    return isinstance(v, Constant) and v.data.size == 1 and bool(0 < v.data.item() < math.inf)
+
+
+def _is_one(v: Variable) -> bool:
+    return isinstance(v, Constant) and v.data.size == 1 and bool(v.data.item() == 1)
+
+
+def minus(v: Variable, made: Maker) -> Variable | None:
+    """Return x if ``v`` is -x, or 0 - x."""
+    negated, difference = inputs_of(v, neg, made), inputs_of(v, sub, made)
+    if difference is not None and isinstance(difference[0], Constant):
+        return difference[1] if not difference[0].data.any() else None
+    return None if negated is None else negated[0]
+
+
+def one_minus(v: Variable, made: Maker) -> Variable | None:
+    """Return x if ``v`` is 1 - x; of 1 - exp(y), also where it is written as -expm1(y)."""
+    negated = minus(v, made)
+    inside = None if negated is None else inputs_of(negated, expm1, made)
+    if inside is not None:
+        return exp(inside[0])
+    terms = signed_terms(v, made)
+    ones = [term for sign, term in terms if sign == 1 and _is_one(term)]
+    others = [term for sign, term in terms if sign == -1]
+    return others[0] if len(terms) == 2 and ones and others else None
+
+
+def one_plus_exp(v: Variable, made: Maker) -> Variable | None:
+    """Return x if ``v`` is 1 + exp(x)."""
+    terms = inputs_of(v, add, made)
+    for one, power in (terms, terms[::-1]) if terms is not None else ():
+        inside = inputs_of(power, exp, made)
+        if _is_one(one) and inside is not None:
+            return inside[0]
+    return None
+
+
+def logistic(v: Variable, made: Maker) -> Variable | None:
+    """Return x if ``v`` is 1 / (1 + exp(-x)), however it is written."""
+    inside = inputs_of(v, sigmoid, made)
+    if inside is not None:
+        return inside[0]
+    inverse, parts = inputs_of(v, reciprocal, made), inputs_of(v, true_div, made)
+    below = inverse[0] if inverse is not None else parts[1] if parts is not None else None
+    x = None if below is None else one_plus_exp(below, made)
+    if x is None:
+        return None
+    if parts is None or _is_one(parts[0]):
+        negated = inputs_of(x, neg, made)
+        return -x if negated is None else negated[0]
+    power = inputs_of(parts[0], exp, made)
+    return x if power is not None and same(x, power[0], made) else None
+
+
+# one minus a softmax ----------------------------------------------------------------------------
+def _from_zero(x: Variable) -> Variable:
+    return 0 - x
+
+
+def log_of_one_minus_softmax(
+    p: Variable,
+    made: Maker,
+    subtracted: Callable[[Variable], Variable] = _from_zero,
+    depth: int = DEEPEST,
+) -> Variable | None:
+    """Return log(1 - p), if ``p`` is a softmax or a part of one.
+
+    Where p is above a half it is the softmax of the largest element, and 1 - p the sum of the
+    exponentials of the others over that of all.
+
+    subtracted : takes what is small from 1: by `neg`, or from 0, for the sign of a zero.
+    """
+    node = made(p)
+    if node is not None and depth and isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+        inner = log_of_one_minus_softmax(node.inputs[0], made, subtracted, depth - 1)
+        return None if inner is None else node.op(inner, *node.inputs[1:])
+    total = softmax_total(p, made)
+    if total is None:
+        return None
+    u, axes = LANGUAGE["cast"](steady(total, made), p.type.dtype), total.axes
+    p = LANGUAGE["softmax"](u, axes)
+    is_largest = gt(p, Constant(0.5, p.type.dtype))
+    others = LANGUAGE["logsumexp"](switch(is_largest, -math.inf, u), axes, keepdims=True)
+    small = switch(is_largest, Constant(0, p.type.dtype), p)
+    every = log(LANGUAGE["sum"](exp(u), axes, keepdims=True))
+    return switch(is_largest, others - every, log1p(subtracted(small)))
+
+
+def softmax_total(v: Variable, made: Maker) -> Total | None:
+    """Return the total below the line, if ``v`` is exp(x) / sum(exp(x)) or exp(log_softmax(x))."""
+    inside = inputs_of(v, exp, made)
+    if inside is not None:
+        return log_softmax_total(inside[0], made)
+    factors = signed_terms(v, made, DEEPEST, FACTORS)
+    if sorted(power for power, _ in factors) != [-1, 1]:
+        return None
+    (_, power), (_, below) = sorted(factors, key=lambda factor: -factor[0])
+    total = spread_total(below, made)
+    return total if total is not None and same(power, total.power, made) else None
+
+
+def log_softmax_total(v: Variable, made: Maker) -> Total | None:
+    """Return the total in the logarithm, if ``v`` is x - log(sum(exp(x)))."""
+    terms = signed_terms(v, made, DEEPEST)
+    for one, term in terms:
+        found = spread_log_total(term, made) if one == -1 else None
+        if found is None or not spread_back(found[1], found[0].axes, v.ndim):
+            continue
+        (u,) = inputs_of(found[0].power, exp, made) or (v,)
+        # x - (m + log(sum(exp(x - m)))): what is left are the terms of the exponents
+        left = [other for other in terms if other[1] is not term]
+        for own_sign, own in signed_terms(u, made, DEEPEST):
+            pair = next((t for t in left if t[0] == own_sign and same(t[1], own, made)), None)
+            if pair is None:
+                break
+            left.remove(pair)
+        else:
+            return found[0] if not left else None
+    return None
+
+
+# one plus what is small -------------------------------------------------------------------------
+def log1p_of(v: Variable, made: Maker) -> Variable | None:
+    """Return log(1 + v), if ``v`` is a sum of exponentials or takes a probability away."""
+    if _may_overflow(v, made):
+        found = log_of(v, made)
+        return None if found is None else softplus(found)
+    p = minus(v, made)
+    if p is None:
+        return None
+    x = logistic(p, made)
+    subtracted = neg if inputs_of(v, neg, made) is not None else _from_zero
+    return -softplus(x) if x is not None else log_of_one_minus_softmax(p, made, subtracted)
+
+
+@form(log1p)
+def log1p_of_exponentials(node: Apply, made: Maker) -> Variable | None:
+    """log1p(exp(x)) = softplus(x); log1p(-sigmoid(x)) = -softplus(x); log1p(-softmax(x))"""
+    return log1p_of(node.inputs[0], made)
