@@ -19,7 +19,7 @@ Rejected: Theano's in-place replacement with clients and a priority number for e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -285,6 +285,7 @@ class Rewriter:
         self.rules = rules
         self.trace = trace
         self.reassociate = reassociate
+        self.by_target = outer.by_target if outer else _by_target(rules)
         self.by_op: dict[tuple[Op, bool], list[Rule]] = outer.by_op if outer else {}
         self.normal: dict[Variable, Variable] = {}
         self.forwarded: dict[Variable, Variable] = {}
@@ -412,15 +413,10 @@ class Rewriter:
         all_may = self.reassociate or all(v.type.is_discrete for v in (*node.inputs, *node.outputs))
         key = (op, all_may)
         if key not in self.by_op:
-            self.by_op[key] = [
-                rule
-                for rule in self.rules
-                if (all_may or not rule.changes.by_choice)
-                and any(
-                    isinstance(op, target) if isinstance(target, type) else op == target
-                    for target in rule.targets
-                )
-            ]
+            targets = (op, *type(op).__mro__)
+            places = {k for target in targets for k in self.by_target.get(target, ())}
+            looking = (self.rules[k] for k in sorted(places))
+            self.by_op[key] = [rule for rule in looking if all_may or not rule.changes.by_choice]
         return self.by_op[key]
 
     def _folded(self, node: Apply) -> list[Variable | None] | None:
@@ -448,6 +444,15 @@ class Rewriter:
             Constant(np.asarray(value, output.type.dtype), bare=True)
             for value, output in zip(results, node.outputs, strict=True)
         ]
+
+
+def _by_target(rules: Sequence[Rule]) -> Mapping[Any, Sequence[int]]:
+    """Return which rules look at an op, or at ops of a class, by their places."""
+    found: dict[Any, list[int]] = {}
+    for k, rule in enumerate(rules):
+        for target in rule.targets:
+            found.setdefault(target, []).append(k)
+    return found
 
 
 def _size(v: Variable) -> int:

@@ -247,28 +247,40 @@ SCALAR = Operand(())
 
 
 class Reader:
-    """Reads what a graph requires.
+    """Reads what graphs of the same inputs require.
 
-    symbols : what extents and values are told in.
-    claim : what is called with each claim, in the order in which nodes run.
+    claims : those of the graph that is read, none that is implied by what was read before.
     """
 
-    def __init__(self, symbols: Symbols, facts: Facts, claim: Callable[[Claim], None]) -> None:
-        self.symbols = symbols
-        self.facts = facts
-        self.claim = claim
+    def __init__(self) -> None:
+        self.symbols = Symbols()
+        self.facts = Facts()
+        self.claims: list[Claim] = []
         self.operands: dict[Variable, Operand] = {}
         self.numbers: dict[Variable, ValueNumber] = {}
 
-    def read(self, graph: FunctionGraph) -> None:
-        """Read a whole graph."""
-        for v in graph.inputs:
-            self.numbers[v] = self.symbols.value(("input", v), False)
-            self._give(v, (UNKNOWN,) * v.ndim)
-        self._read(graph, None, ())
+    def read(self, graph: FunctionGraph) -> list[Claim]:
+        """Return what a whole graph requires, in the order in which nodes run.
 
-    def _read(self, graph: FunctionGraph, scope: Scope | None, guards: Guards) -> None:
-        for node in graph.nodes:
+        Graphs share nodes, most of them where little is rewritten: each is read once.
+        """
+        self.claims = []
+        for v in graph.inputs:
+            if v not in self.operands:
+                self.numbers[v] = self.symbols.value(("input", v), False)
+                self._give(v, (UNKNOWN,) * v.ndim)
+        new = [node for node in graph.nodes if node.outputs[0] not in self.operands]
+        self._read(new, None, ())
+        return self.claims
+
+    def claim(self, claim: Claim) -> None:
+        """Note a claim, if it is not known to hold."""
+        if not self.facts.implies(claim):
+            self.claims.append(claim)
+            self.facts.note(claim)
+
+    def _read(self, nodes: Sequence[Apply], scope: Scope | None, guards: Guards) -> None:
+        for node in nodes:
             operands = [self._operand(v) for v in node.inputs]
             op = node.op
             if isinstance(op, Elementwise) and self._passes(node, operands, guards):
@@ -432,7 +444,7 @@ class Reader:
         for v in graph.variables:
             if v.owner is not None:
                 self.numbers.pop(v, None)
-        self._read(graph, scope, guards)
+        self._read(graph.nodes, scope, guards)
 
     def _conditional(self, node: Apply, scope: Scope | None, guards: Guards) -> None:
         chosen, *given = node.inputs
@@ -545,20 +557,8 @@ def not_required(
 
     Both graphs have the same inputs; ``stages`` bring the conditions to a normal form.
     """
-    symbols, facts = Symbols(), Facts()
-    implied: list[Claim] = []
-    lost: list[Claim] = []
-
-    def into(claims: list[Claim]) -> Callable[[Claim], None]:
-        def collect(claim: Claim) -> None:
-            if not facts.implies(claim):
-                claims.append(claim)
-                facts.note(claim)
-
-        return collect
-
-    for each, claims in ((graph, implied), (other, lost)):
-        Reader(symbols, facts, into(claims)).read(enclose_branches.run(each, []))
+    reader = Reader()
+    implied, lost = (reader.read(enclose_branches.run(each, [])) for each in (graph, other))
     if not lost:
         return {}
     predicates = {claim.what[0] for claim in lost}
