@@ -89,8 +89,12 @@ class LoopBackend(Backend):
             without = self.lacks_dtype(v.dtype)
             if without is not None:
                 raise UnsupportedError(f"{without}: {v}", here())
-        made = program(graph, fallback, self.share_rows, self.wide_sums)
+        made = self.lowered(graph, fallback)
         return self.loaded_program(made, self.renderer().render(made))
+
+    def lowered(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
+        """Return the program of loops that ``graph`` becomes."""
+        return program(graph, fallback, self.share_rows, self.wide_sums)
 
 
 def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:

@@ -65,6 +65,13 @@ class Function:
         return getattr(self._executable, "source", None)
 
     @property
+    def program(self) -> Any:
+        """The loops that its graph is lowered to, to be printed; None: the backend has none."""
+        lowered = getattr(self.maker.backend, "lowered", None)
+        fallback = [lack.node for lack in self.maker.fallback]
+        return None if lowered is None else lowered(self.maker.fgraph, fallback)
+
+    @property
     def input_storage(self) -> list[Any]:
         """The values of inputs that have one without being given."""
         return list(self._defaults)

@@ -2,7 +2,7 @@
 
 Expressions (`gradcore.kernel.expressions`) are scalars: literals, registers, loads from buffers,
 and rows of `gradcore.ops.scalars` applied to these.  Statements are loops, stores, and calls of
-what is no loop.
+what is no loop.  ``print(program)`` shows them.
 
 The decision: the IR has no types of its own beyond dtypes, no pointers and no strides: a buffer is
 indexed by one expression an axis, so that a pass can see which loop moves along which axis.  How
@@ -12,7 +12,7 @@ every pass would have to recover the axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -42,6 +42,7 @@ from gradcore.kernel.expressions import (
     product,
     substituted,
 )  # fmt: skip
+from gradcore.kernel.notation import program_text
 from gradcore.ops.elementwise import Elementwise
 
 __all__ = (
@@ -95,6 +96,9 @@ Change: TypeAlias = Callable[[Expr], Expr]
 Inner: TypeAlias = "Callable[[list[Statement]], list[Statement]]"
 """What makes other statements of those in one."""
 
+Show: TypeAlias = Callable[[Any], str]
+"""What writes an expression, a buffer, or a tuple of them."""
+
 
 # statements -------------------------------------------------------------------------------------
 class Statement:
@@ -122,6 +126,13 @@ class Statement:
         """Return it with other expressions and other blocks of statements."""
         return self
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text: a line, or one before each of its blocks.
+
+        show : returns the text of an expression, of a buffer, or of several.
+        """
+        raise NotImplementedError(type(self))
+
 
 @dataclass(eq=False, slots=True)
 class Store(Statement):
@@ -144,6 +155,10 @@ class Store(Statement):
         """Return it with another index and value."""
         return type(self)(self.buffer, tuple(map(expr, self.index)), expr(self.value))
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the assignment."""
+        return (f"{show(Load(self.buffer, self.index))} = {show(self.value)}",)
+
 
 @dataclass(eq=False, slots=True)
 class Let(Statement):
@@ -160,6 +175,11 @@ class Let(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Let:
         """Return it with another value."""
         return Let(self.symbol, expr(self.value), self.fresh)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the assignment; a fresh register tells its dtype."""
+        dtype = f": {self.symbol.dtype}" if self.fresh else ""
+        return (f"{show(self.symbol)}{dtype} = {show(self.value)}",)
 
 
 @dataclass(eq=False, slots=True)
@@ -181,6 +201,10 @@ class If(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> If:
         """Return it with another condition and other branches."""
         return If(expr(self.condition), block(self.then), block(self.orelse))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the condition, and what stands between the branches."""
+        return f"if {show(self.condition)}:", "else:"
 
 
 @dataclass(eq=False, slots=True)
@@ -230,6 +254,14 @@ class For(Statement):
         """Return it with another extent and body."""
         return replace(self, extent=expr(self.extent), body=block(self.body))
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the range, what steps contribute to, and in which order they run."""
+        rows = [(r.row.name if r.row else "in order", r.target) for r in self.reductions]
+        into = [f"{how} into {show(target)}" for how, target in rows]
+        order = ["ordered"] * self.ordered + ["parallel"] * self.parallel
+        more = "".join(f", {what}" for what in (*into, *order))
+        return (f"for {show(self.index)} < {show(self.extent)}{more}:",)
+
 
 @dataclass(eq=False, slots=True)
 class Check(Statement):
@@ -247,6 +279,10 @@ class Check(Statement):
         """Return it with another condition and other values."""
         return Check(self.number, expr(self.condition), tuple(map(expr, self.values)))
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the condition, and the number with what it is given."""
+        return (f"check {show(self.condition)}, or fail {self.number}{show(self.values)}",)
+
 
 @dataclass(eq=False, slots=True)
 class Allocate(Statement):
@@ -263,6 +299,12 @@ class Allocate(Statement):
         """Return the buffer."""
         yield self.buffer
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the buffer, with its role, dtype and shape."""
+        place = "" if self.reused is None else f", in place of {show(self.reused)}"
+        kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
+        return (f"allocate {self.buffer.role} {show(self.buffer)}: {kind}{place}",)
+
 
 @dataclass(eq=False, slots=True)
 class Scope(Statement):
@@ -278,10 +320,18 @@ class Scope(Statement):
         """Return it with other statements."""
         return Scope(block(self.body))
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return what it is."""
+        return ("scope:",)
+
 
 @dataclass(eq=False, slots=True)
 class Break(Statement):
     """Leave the innermost loop."""
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return what it is."""
+        return ("break",)
 
 
 @dataclass(eq=False, slots=True)
@@ -304,6 +354,10 @@ class Point(Statement):
         """Return it with another index."""
         return Point(self.pointer, self.buffer, tuple(map(expr, self.index)))
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return where the pointer points."""
+        return (f"{show(self.pointer)} = &{show(Load(self.buffer, self.index))}",)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Strided:
@@ -321,6 +375,15 @@ class Strided:
         return Strided(
             self.buffer, tuple(map(expr, self.first)), tuple(map(expr, self.shape)), steps
         )
+
+    def text(self, show: Show, along: Sequence[Symbol]) -> str:
+        """Return the buffer as it is indexed where ``along`` count along the axes of the part."""
+        index = list(self.first)
+        for k, steps in zip(along, self.steps, strict=False):
+            index = [i + step * k for i, step in zip(index, steps, strict=True)]
+        counts = zip(along, self.shape, strict=False)
+        ends = ", ".join(f"{show(k)} < {show(n)}" for k, n in counts)
+        return f"{show(Load(self.buffer, tuple(index)))} for {ends}"
 
 
 @dataclass(eq=False, slots=True)
@@ -348,6 +411,12 @@ class Matmul(Statement):
         out, x, y = (part.rebuilt(expr) for part in (self.out, self.x, self.y))
         return Matmul(out, x, y, self.accumulate)
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the product."""
+        along = [Symbol(f"k{axis}") for axis in range(len(self.out.shape))]
+        out, x, y = (f"({part.text(show, along)})" for part in (self.out, self.x, self.y))
+        return (f"{out} {'+' * self.accumulate}= {x} @ {y}",)
+
 
 @dataclass(eq=False, slots=True)
 class Library(Statement):
@@ -369,6 +438,11 @@ class Library(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Library:
         """Return it with other numbers."""
         return Library(self.name, tuple(map(expr, self.scalars)), self.reads, self.writes)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the call."""
+        given = ", ".join(map(show, (*self.scalars, *self.reads)))
+        return (f"{', '.join(map(show, self.writes))} = library {self.name}({given})",)
 
 
 @dataclass(eq=False, slots=True)
@@ -393,6 +467,13 @@ class Callback(Statement):
         """Return what it reads and writes."""
         yield from (*self.reads, *self.writes)
 
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the call, and the extents that it makes known."""
+        given = ", ".join(map(show, self.reads))
+        shapes = zip(self.writes, self.extents, strict=True)
+        found = ", ".join(f"{show(buffer)}{show(shape)}" for buffer, shape in shapes)
+        return (f"{found} = python {self.which}({given})",)
+
 
 @dataclass(eq=False)
 class Program:
@@ -414,3 +495,7 @@ class Program:
     checks: list[Callable[..., Exception]]
     callbacks: list[Any]
     title: str
+
+    def __str__(self) -> str:
+        """Return it as text, a line a statement."""
+        return program_text(self)
