@@ -13,6 +13,7 @@ from importlib.metadata import version
 import numpy as np
 
 from gradcore.backend import Backend
+from gradcore.compile.legalize import Legalizer
 from gradcore.config import Config, config
 from gradcore.conformance.samples import operands, row_samples
 from gradcore.graph import Apply, Op
@@ -73,7 +74,8 @@ def _asked(backend: Backend, nodes: list[list[Apply]]) -> BackendInfo:
     reason = backend.unavailable()
     if reason is not None:
         return BackendInfo(backend.name, "", reason, (), (), 0, len(nodes))
-    has = [all(backend.missing(node) is None for node in of_op) for of_op in nodes]
+    runs = Legalizer(backend).runs
+    has = [all(map(runs, of_op)) for of_op in nodes]
     return BackendInfo(
         backend.name,
         backend.version(),

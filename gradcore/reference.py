@@ -34,6 +34,7 @@ from gradcore.graph.nodes import constant_extent
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.gathers import has_element
 from gradcore.printing import pp
 
 LONGEST = 160
@@ -196,7 +197,7 @@ def _parameters(op: Any) -> Iterator[str]:
 
 
 def _traits(op: Any) -> str:
-    has = op.element is not Op.element
+    has = has_element(op)
     told = [
         "generated code has its element form" if has else "generated code has a rule for it",
         "cheap to compute again" if getattr(op, "cheap", False) is True else "",

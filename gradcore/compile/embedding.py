@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradcore.backend import Embedding, lacking, refuse
+from gradcore.backend import Embedding, refuse
 from gradcore.compile.arguments import checked_inputs, checked_outputs
+from gradcore.compile.legalize import legalized
 from gradcore.compile.maker import refuse_missing, rewritten
 from gradcore.errors import GraphTypeError
 from gradcore.gradient import Lop, Rop
@@ -69,8 +70,8 @@ def _embedded(name: str, outputs: Any, inputs: Sequence[Variable]) -> Callable[.
         back = Lop(ys, xs, cotangents, disconnected_inputs="ignore")
 
     def graph(given: Sequence[Variable], results: Sequence[Variable]) -> FunctionGraph:
-        found = rewritten(given, results, mode, [])
-        lacks = lacking(backend, found)
+        plain = rewritten(given, results, mode, [])
+        found, lacks = legalized(plain, backend, mode.stages(), [])
         if lacks:
             refuse(backend, lacks)
         return found

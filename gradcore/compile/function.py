@@ -26,7 +26,8 @@ from gradcore.compile.arguments import (
     pairs,
 )
 from gradcore.compile.deoptimize import WrittenGraph
-from gradcore.compile.maker import FunctionMaker, as_written, check_results, executable, make
+from gradcore.compile.maker import FunctionMaker, as_written, executable, make
+from gradcore.compile.promises import check_results
 from gradcore.config import config
 from gradcore.errors import ArgumentError, MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
@@ -149,7 +150,8 @@ class Function:
             self._check_shapes(values)
         results = run(*values, *map(self._stored, self._storage))
         if not self._trusted:
-            check_results(self.maker, results)
+            made = self.maker
+            check_results(made.backend, results, len(made.fgraph.outputs), len(made.outputs))
             self._trusted = True
         n = len(self.maker.outputs)
         if len(results) > n:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.backend import Backend, Executable, Lacking, Profile, lacking, refuse
+from gradcore.backend import Backend, Executable, Lacking, Profile, refuse
 from gradcore.compile.arguments import In
+from gradcore.compile.legalize import legalized
+from gradcore.compile.promises import compiled
 from gradcore.errors import (
     DebugModeError,
-    GradcoreError,
     GraphTypeError,
     MissingInputError,
-    PluginError,
     UnavailableWarning,
     UnusedInputError,
 )
@@ -34,7 +34,6 @@ from gradcore.graph import (
 )
 from gradcore.graph.nodes import bare
 from gradcore.mode import Mode
-from gradcore.plugins import registry
 from gradcore.rewrite import Trace
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
@@ -107,10 +106,7 @@ def make(
     _refuse_unused(variables, results, on_unused_input)
     trace: Trace = []
     graph = rewritten((*variables, *shared), closed, mode, trace)
-    lacks = lacking(backend, graph)
-    for lack in lacks:
-        if not isinstance(lack.reason, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's
-            raise _breach(backend, f"`missing` returned {lack.reason!r}, no sentence or None")
+    graph, lacks = legalized(graph, backend, mode.stages(), trace)
     if lacks and mode.fallback is None:
         refuse(backend, lacks)
     return FunctionMaker(
@@ -205,42 +201,6 @@ def _refuse_unused(inputs: Sequence[Variable], outputs: Sequence[Variable], poli
             warnings.warn(what, stacklevel=4)
 
 
-def _breach(backend: Backend, what: str) -> PluginError:
-    """Return the error for a backend that breaks its contract."""
-    told = registry().described(backend.name)
-    fix = "what a backend promises is in gradcore.backend.Backend"
-    return PluginError(f"{told} breaks its contract: {what}", here(), fix)
-
-
-def check_results(maker: FunctionMaker, results: Any) -> None:
-    """Raise PluginError if what a backend's function returned is not a list of arrays."""
-    wanted = len(maker.fgraph.outputs)
-    if not isinstance(results, Sequence):
-        what = f"its function returned {results!r}, not a list of {wanted} arrays"
-        raise _breach(maker.backend, what)
-    found: list[Any] = list(results)  # pyright: ignore[reportUnknownArgumentType] - of anything
-    if len(found) != wanted:
-        what = f"its function returned {len(found)} values for {wanted} outputs"
-        raise _breach(maker.backend, what)
-    for k, value in enumerate(found[: len(maker.outputs)]):
-        if not (hasattr(value, "dtype") and hasattr(value, "shape")):
-            what = f"its function returned {value!r} as output {k}, which is no array"
-            raise _breach(maker.backend, what)
-
-
-def _compiled(maker: FunctionMaker, graph: FunctionGraph, *arguments: Any) -> Executable:
-    """Return the function that the backend makes of ``graph``."""
-    try:
-        run = maker.backend.compile(graph, *arguments)
-    except Exception as error:
-        if not isinstance(error, GradcoreError):
-            error.add_note(f"while {registry().described(maker.backend.name)} compiled a graph")
-        raise
-    if not callable(run):
-        raise _breach(maker.backend, f"`compile` returned {run!r}, which is no function")
-    return run
-
-
 def as_written(maker: FunctionMaker) -> FunctionGraph:
     """Return the graph of what the user asked for, which no stage has rewritten."""
     stored = [entry.update for entry in maker.inputs if entry.update is not None]
@@ -250,11 +210,12 @@ def as_written(maker: FunctionMaker) -> FunctionGraph:
 
 def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
     """Return what runs the graph; in a debugging mode it runs the graph as written, too."""
-    run = _compiled(maker, maker.fgraph, profile, [lack.node for lack in maker.fallback])
+    backend = maker.backend
+    run = compiled(backend, maker.fgraph, profile, [lack.node for lack in maker.fallback])
     if not maker.mode.debug:
         return run
-    written = as_written(maker)
-    plain = _compiled(maker, written)
+    written, lacks = legalized(as_written(maker), backend, (), [])
+    plain = compiled(backend, written, None, [lack.node for lack in lacks])
 
     def compared(*values: Any) -> Sequence[Any]:
         found, expected = run(*values), plain(*values)

@@ -493,6 +493,12 @@ def _asserts(case: Case) -> bool:
     return case.check not in ("derivative", "second") or bool(case.build().outputs)
 
 
+def op_cases(op: Elementwise | type[Op], level: Level = Level.FULL) -> Iterator[Case]:
+    """Yield the cases of a row, or of a class of ops, up to a level."""
+    found = _row_cases(op) if isinstance(op, Elementwise) else _class_cases(op)
+    return (case for case in found if case.level <= level and _asserts(case))
+
+
 def _all() -> Iterator[Case]:
     for op in rows():
         yield from _row_cases(op)

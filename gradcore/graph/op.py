@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from gradcore.graph.location import here
 from gradcore.graph.nodes import Apply, Kernel, Variable, as_variable, static_operand
 from gradcore.graph.requirements import Requirement
 from gradcore.graph.types import COMPLEX, Array, TensorType, upcast
-from gradcore.language import LANGUAGE, Operators
+from gradcore.language import LANGUAGE, Operators, listed
 
 if TYPE_CHECKING:
     from gradcore.graph.fgraph import FunctionGraph
@@ -167,6 +167,12 @@ class Op:
     compounds: bool = False
     """Whether it multiplies products on: then each factor may add a unit in the last place."""
 
+    expansion: Callable[..., Any] | None = None
+    """The op written with others: a function of its operands that returns its output or outputs.
+
+    It stands in for the op where a backend has nothing of its own for it.
+    """
+
     @property
     def graphs(self) -> tuple[FunctionGraph, ...]:
         """The graphs that the op runs itself, such as the body of a scan."""
@@ -292,10 +298,16 @@ class Op:
         """Return the element of the output of ``node`` at the index ``at``: the element form.
 
         Operands are called with an index, a scalar an axis, to read an element; they have
-        ``extent(axis)`` and ``ndim``.  It is written in the tensor language.  Backends that
-        generate code need nothing else of an op of one output that has one.
+        ``extent(axis)``, ``ndim``, and ``stretched(index)``, the element for an index into what
+        they broadcast to.  It is written in the tensor language.  No backend needs
+        anything else of an op of one output that has one: those that generate code read it inside
+        of a loop, those with arrays as gathers (`gradcore.ops.gathers`).
         """
         raise NotImplementedError
+
+    def expanded(self, node: Apply) -> Sequence[Any] | None:
+        """Return the outputs of ``node`` as its expansion writes them; None: there is none."""
+        return None if self.expansion is None else listed(self.expansion(*node.inputs))
 
     # testing ------------------------------------------------------------------------------------
     @classmethod

@@ -190,7 +190,7 @@ def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
     A row without code is what its expansion makes of ``operands``.
     """
     if op.code is None and op.expansion is not None:
-        return _expanded(op, op.expansion, operands, dtype)
+        return op.written_out(operands, dtype, _converted)
     found = None
     if dtype in ("int64", "bool"):
         operands = _widened(operands)
@@ -200,19 +200,6 @@ def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
         if rule is not None and _exact(operands):
             found = rule(*operands)
     return Call(op, tuple(operands), dtype) if found is None else cast(found, dtype)
-
-
-def _expanded(
-    op: Elementwise, expansion: Callable[..., Any], operands: Sequence[Expr], dtype: str
-) -> Expr:
-    """Return ``op`` written with other rows, in the dtypes in which it takes its operands.
-
-    float16 is computed in float32 and rounded once, as one row is.
-    """
-    taken = op.takes([x.dtype for x in operands], dtype)
-    wide = ["float32" if want == "float16" else want for want in taken]
-    found = expansion(*(cast(x, want) for x, want in zip(operands, wide, strict=True)))
-    return cast(found if isinstance(found, Expr) else Literal(found, wide[-1]), dtype)
 
 
 def _widened(operands: Sequence[Expr]) -> Sequence[Expr]:
@@ -372,6 +359,11 @@ def cast(x: Expr, dtype: str) -> Expr:
         with np.errstate(all="ignore"):
             return Literal(np.asarray(x.value, x.dtype).astype(dtype).item(), dtype)
     return call(row(f"cast_{dtype}"), (x,), dtype)
+
+
+def _converted(x: Expr | complex, dtype: str) -> Expr:
+    """Return an expression or a number in ``dtype``."""
+    return cast(x if isinstance(x, Expr) else Literal(x, dtype), dtype)
 
 
 def as_index(x: Expr) -> Expr:

@@ -17,7 +17,9 @@ from gradcore.errors import ArraySizeError, GradcoreError
 from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
 from gradcore.graph.extents import UNKNOWN, Shape, addressable
+from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
+from gradcore.graph.requirements import FITS
 from gradcore.graph.traverse import toposort
 from gradcore.kernel.bounds import REAL, Bounds
 from gradcore.kernel.ir import (
@@ -43,6 +45,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.gathers import has_element
 from gradcore.ops.index import Subtensor
 from gradcore.ops.scan import Scan
 
@@ -161,12 +164,14 @@ class Lowering:
 
     def _lowered(self, n: Any) -> Any:
         """Return an extent that may be a variable as an int, an expression, or `UNKNOWN`."""
-        if not isinstance(n, Variable):
-            return n
-        for node in toposort([n], stop=self.values.keys()):
+        return extent_of(as_index(self.scalar(n))) if isinstance(n, Variable) else n
+
+    def scalar(self, variable: Variable) -> Expr:
+        """Return a scalar of the graph, lowered here if it is not part of it."""
+        for node in toposort([variable], stop=self.values.keys()):
             with self.of(node):
                 self.rule(node)(self, node)
-        return extent_of(as_index(self.value(n).read(())))
+        return self.value(variable).read(())
 
     def extent(self, n: Any) -> Expr:
         """Return an extent as the expression that stands for all equal ones."""
@@ -549,7 +554,7 @@ RULES: dict[type[Op], Rule] = {}
 
 def has_rule(op: Op) -> bool:
     """Return whether there is a rule for ``op``, or an element form."""
-    return type(op) in RULES or type(op).element is not Op.element
+    return type(op) in RULES or has_element(type(op))
 
 
 def rule(*classes: type[Op]) -> Callable[[Rule], Rule]:
@@ -575,6 +580,8 @@ def by_element(low: Lowering, node: Apply) -> None:
     op, (output,) = node.op, node.outputs
     operands = [low.value(v) for v in node.inputs]
     (shape,) = low.shapes(node)
+    if type(op) not in RULES:
+        _check_required(low, node)
 
     def element(index: Index) -> Expr:
         return as_expr(op.element(node, index, *operands))
@@ -583,6 +590,14 @@ def by_element(low: Lowering, node: Apply) -> None:
         low.viewed(output, shape, element, operands)
     else:
         low.computed(output, shape, element)
+
+
+def _check_required(low: Lowering, node: Apply) -> None:
+    """Check what an op requires, but that there can be its output, which `Lowering.sized` does."""
+    for required in node.op.requires(node, [symbolic_operand(v) for v in node.inputs]):
+        if required.predicate is not FITS:
+            error = required.error(required.message)
+            low.check(low.scalar(required.condition), [], lambda _, error=error: error)
 
 
 def named(variable: Variable) -> str:

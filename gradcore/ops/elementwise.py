@@ -40,7 +40,7 @@ from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import refuse_complex
 from gradcore.graph.requirements import NONE_NEGATIVE
 from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
-from gradcore.language import Function, define
+from gradcore.language import LANGUAGE, Function, define
 from gradcore.ops.broadcasting import aligned, extent_check, with_check
 
 Interval: TypeAlias = tuple[float, float]
@@ -170,7 +170,8 @@ class Elementwise(Op):
         of the result.
     code : the function in the scalar language of kernels (`gradcore.kernel.scalar`), where it is
         part of that.
-    expansion : the function written with other rows, which kernels use where there is no code.
+    expansion : the function written with other rows, which stands in for the row where a backend
+        has nothing of its own for it.
     nonnegative : the operand, if any, of which no element may be negative where the result is an
         integer, and what is told then.
     """
@@ -187,7 +188,7 @@ class Elementwise(Op):
     ulp: float = 4
     takes: Callable[[Sequence[str], str], list[str]] = as_result
     code: Code | None = None
-    expansion: Callable[..., Any] | None = None
+    expansion: Callable[..., Any] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - given by each row
     nonnegative: tuple[int, str] | None = None
 
     cheap = True
@@ -289,6 +290,29 @@ class Elementwise(Op):
         return None if dtype == "bool" or dtype.startswith("uint") else self.nonnegative
 
     # meaning ------------------------------------------------------------------------------------
+    def written_out(
+        self, operands: Sequence[Any], result: str, cast: Callable[[Any, str], Any]
+    ) -> Any:
+        """Return the row as its expansion writes it, of operands of any reader.
+
+        result : the dtype of the result.
+        cast : returns an expression of the reader, or a number, in a dtype.
+
+        Operands come in the dtypes in which the row takes them.  float16 is computed in float32
+        and rounded once, as one row is.
+        """
+        assert self.expansion is not None
+        taken = self.takes([x.dtype for x in operands], result)
+        wide = ["float32" if want == "float16" else want for want in taken]
+        found = self.expansion(*map(cast, operands, wide))
+        return cast(cast(found, wide[-1]) if isinstance(found, (int, float)) else found, result)
+
+    def expanded(self, node: Apply) -> Sequence[Any] | None:
+        """Return the output of ``node`` as the expansion writes it; None: there is none."""
+        if self.expansion is None:
+            return None
+        return [self.written_out(node.inputs, node.out.dtype, LANGUAGE["cast"])]
+
     def reference(self, *arrays: Any) -> Any:
         """Return the function mapped over ``arrays``."""
         return self.numpy(*arrays)

@@ -99,6 +99,8 @@ class Extent(Op):
 
 def _chosen(k: Any, elements: Sequence[Any]) -> Any:
     """Return element ``k`` of some: the element form of a vector of known elements."""
+    if not elements:
+        return 0  # nobody reads it
     found = elements[-1]
     for i, element in reversed(list(enumerate(elements[:-1]))):
         found = LANGUAGE["switch"](LANGUAGE["eq"](k, i), element, found)

@@ -390,7 +390,7 @@ class Rewriter:
                     found = [found] if isinstance(found, Variable) else list(found)
                     self._note(rule.name, node)
                     replacements = [
-                        None if new is None or new is old else _fitting(new, old, node, rule)
+                        None if new is None or new is old else fitting(new, old, node, rule.name)
                         for new, old in zip(found, node.outputs, strict=True)
                     ]
                     break
@@ -463,14 +463,14 @@ def _size(v: Variable) -> int:
     return size
 
 
-def _fitting(new: Variable, old: Variable, node: Apply, rule: Rule) -> Variable:
-    """Return a replacement in the dtype and shape of what it replaces."""
+def fitting(new: Variable, old: Variable, node: Apply, rule: str) -> Variable:
+    """Return a replacement in the dtype and shape of what it replaces, an output of ``node``."""
     if new.type.dtype != old.type.dtype:
         new = LANGUAGE["cast"](new, old.type.dtype)
     if new.broadcastable == old.broadcastable:
         return new
     if new.ndim > old.ndim:
-        raise RewriteError(f"{rule.name} replaces {old.type} by {new.type}", node.where)
+        raise RewriteError(f"{rule} replaces {old.type} by {new.type}", node.where)
     if isinstance(node.op, Elementwise):
         for v in node.inputs:
             if v.broadcastable == old.broadcastable:
@@ -479,5 +479,5 @@ def _fitting(new: Variable, old: Variable, node: Apply, rule: Rule) -> Variable:
     if UNKNOWN in shapes[old.index]:
         if old.type.includes(new.type):
             return new  # better known, not stretched: ifelse does not tell the extents of a branch
-        raise RewriteError(f"{rule.name} loses the shape of {node}", node.where)
+        raise RewriteError(f"{rule} loses the shape of {node}", node.where)
     return LANGUAGE["alloc"](new, *shapes[old.index])
