@@ -104,6 +104,21 @@ class Stage:
 
     name: str
     rules: list[Rule] = field(default_factory=list[Rule])
+    _known: list[Rule] = field(default_factory=list[Rule], init=False, repr=False)
+    _by_target: dict[Any, list[int]] = field(
+        default_factory=dict[Any, list[int]], init=False, repr=False
+    )
+
+    @property
+    def by_target(self) -> Mapping[Any, Sequence[int]]:
+        """The places of the rules that look at an op, or at ops of a class."""
+        if self._known != self.rules:
+            self._known = list(self.rules)
+            self._by_target = {}
+            for k, rule in enumerate(self.rules):
+                for target in rule.targets:
+                    self._by_target.setdefault(target, []).append(k)
+        return self._by_target
 
     def rule(
         self,
@@ -136,7 +151,7 @@ class Stage:
 
     def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
         """Return ``graph`` in normal form; ``reassociate``: by the rules by choice, too."""
-        return Rewriter(self.name, self.rules, trace, reassociate).run(graph)
+        return Rewriter(self, trace, reassociate).run(graph)
 
     def __repr__(self) -> str:
         """Return the name."""
@@ -275,17 +290,14 @@ class Rewriter:
 
     def __init__(
         self,
-        stage: str,
-        rules: Sequence[Rule],
+        stage: Stage,
         trace: Trace,
         reassociate: bool = False,
         outer: Rewriter | None = None,
     ) -> None:
         self.stage = stage
-        self.rules = rules
         self.trace = trace
         self.reassociate = reassociate
-        self.by_target = outer.by_target if outer else _by_target(rules)
         self.by_op: dict[tuple[Op, bool], list[Rule]] = outer.by_op if outer else {}
         self.normal: dict[Variable, Variable] = {}
         self.forwarded: dict[Variable, Variable] = {}
@@ -371,7 +383,7 @@ class Rewriter:
 
     def _inner(self) -> Rewriter:
         """Return the driver of the same stage on a graph inside of an op."""
-        return Rewriter(self.stage, self.rules, self.trace, self.reassociate, self)
+        return Rewriter(self.stage, self.trace, self.reassociate, self)
 
     def _rebuilt(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply:
         if op is node.op:
@@ -403,7 +415,7 @@ class Rewriter:
 
     def _note(self, rule: str, node: Apply) -> None:
         """Note that a rule fired."""
-        self.trace.append(Firing(self.stage, rule, str(node.op), here()))
+        self.trace.append(Firing(self.stage.name, rule, str(node.op), here()))
         if len(self.trace) > self.budget:
             raise RewriteError(f"rules find no end at {node}: {self._last_rules()}", node.where)
 
@@ -413,9 +425,9 @@ class Rewriter:
         all_may = self.reassociate or all(v.type.is_discrete for v in (*node.inputs, *node.outputs))
         key = (op, all_may)
         if key not in self.by_op:
-            targets = (op, *type(op).__mro__)
-            places = {k for target in targets for k in self.by_target.get(target, ())}
-            looking = (self.rules[k] for k in sorted(places))
+            stage, targets = self.stage, (op, *type(op).__mro__)
+            places = {k for target in targets for k in stage.by_target.get(target, ())}
+            looking = (stage.rules[k] for k in sorted(places))
             self.by_op[key] = [rule for rule in looking if all_may or not rule.changes.by_choice]
         return self.by_op[key]
 
@@ -444,15 +456,6 @@ class Rewriter:
             Constant(np.asarray(value, output.type.dtype), bare=True)
             for value, output in zip(results, node.outputs, strict=True)
         ]
-
-
-def _by_target(rules: Sequence[Rule]) -> Mapping[Any, Sequence[int]]:
-    """Return which rules look at an op, or at ops of a class, by their places."""
-    found: dict[Any, list[int]] = {}
-    for k, rule in enumerate(rules):
-        for target in rule.targets:
-            found.setdefault(target, []).append(k)
-    return found
 
 
 def _size(v: Variable) -> int:

@@ -44,7 +44,7 @@ from gradcore.ops.reduce import ArgReduce
 from gradcore.ops.scalars import maximum, minimum, switch
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.branches import enclose_branches
-from gradcore.rewrite.engine import Group, Pass, Rewriter, Stage, Trace
+from gradcore.rewrite.engine import Group, Pass, Stage, Trace
 from gradcore.rewrite.loops import fuse_loops
 from gradcore.rewrite.symbols import (
     Number,
@@ -540,6 +540,10 @@ def _kept_extent(op: Scan, state: Variable, new: Variable, axis: int) -> Require
 
 
 # keeping ----------------------------------------------------------------------------------------
+MERGE = Stage("requirements")
+"""No rules: equal nodes become one."""
+
+
 def keep_requirements(
     plain: FunctionGraph, graph: FunctionGraph, stages: Sequence[Stage | Pass | Group]
 ) -> FunctionGraph:
@@ -581,7 +585,7 @@ def _normal(
     trace: Trace = []
     for stage in stages:
         found = stage.run(found, trace)
-    return Rewriter("requirements", (), trace).run(found).outputs
+    return MERGE.run(found, trace).outputs
 
 
 def _asserting(graph: FunctionGraph, kept: Mapping[Variable, Claim]) -> FunctionGraph:
@@ -590,7 +594,7 @@ def _asserting(graph: FunctionGraph, kept: Mapping[Variable, Claim]) -> Function
     A loop that tells a condition is made one with that which computes results.
     """
     joint = FunctionGraph(graph.inputs, (*graph.outputs, *kept))
-    merged = fuse_loops.run(Rewriter("requirements", (), []).run(joint), []).outputs
+    merged = fuse_loops.run(MERGE.run(joint, []), []).outputs
     outputs = list(merged[: len(graph.outputs)])
     place = min(range(len(outputs)), key=lambda k: outputs[k].ndim)
     for claim, condition in zip(kept.values(), merged[len(outputs) :], strict=True):
