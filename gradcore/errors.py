@@ -106,6 +106,10 @@ class ScanError(GradcoreError, ValueError):
     """The arguments of ``scan`` do not fit one another, or the data they are run on."""
 
 
+UNFIT = (GraphValueError, GraphIndexError, ShapeError, ArraySizeError, ScanError)
+"""What an op raises where extents or values that are known do not fit, as a node of it is made."""
+
+
 class ArgumentError(GradcoreError, TypeError):
     """An argument of a compiled function does not fit its variable."""
 

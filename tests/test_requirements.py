@@ -265,13 +265,53 @@ def test_each_step_is_checked(mode):
     assert type(raised(f, np.ones(3), -1)) is ScanError
 
 
-@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize("mode", [*MODES, "DebugMode"], ids=str)
 def test_a_branch_is_checked_where_it_is_taken(mode):
     x, n, m = T.dvector("x"), T.lscalar("n"), T.lscalar("m")
     inner = ifelse(m > 0, T.zeros_like(x[n]), T.constant(1.0))
     f = gradcore.function([x, n, m], ifelse(n > 0, inner, T.constant(2.0)), mode=mode)
     assert f([1.0], -5, 1) == 2 and f([1.0], 5, -1) == 1 and f(np.ones(9), 5, 1) == 0
     assert type(raised(f, [1.0], 5, 1)) is IndexError
+
+
+def of_length(n):
+    return T.cast(T.arange(n), "float64")
+
+
+# Once `zero` is folded to 0, each of these is known not to fit.
+KNOWN_UNFIT = {
+    "add": lambda zero: of_length(zero + 4) + of_length(zero + 5),
+    "dot": lambda zero: T.dot(of_length(zero + 4), of_length(zero + 5)),
+    "write": lambda zero: T.set_subtensor(of_length(zero + 4)[:], of_length(zero + 5)),
+    "index": lambda zero: of_length(zero + 4)[zero + 4],
+    "mask": lambda zero: of_length(zero + 4)[of_length(zero + 5) > 2],
+    "join": lambda zero: T.concatenate([T.eye(zero + 2), T.eye(zero + 3)]),
+    "reshape": lambda zero: of_length(zero + 6).reshape((zero + 4, 2)),
+    "specified": lambda zero: T.specify_shape(of_length(zero + 4), (5,)),
+    "maximum": lambda zero: of_length(zero).max(),
+    "repeat": lambda zero: T.repeat(of_length(zero + 4), zero - 1),
+    "slice of a negative extent": lambda zero: T.zeros((zero - 1, zero + 3))[:0],
+    "step": lambda zero: of_length(zero + 4)[::zero],
+    "steps": lambda zero: gradcore.scan(
+        lambda q: q * 2, outputs_info=T.constant(1.0), n_steps=zero - 1
+    )[0],
+    "sequences": lambda zero: gradcore.scan(
+        lambda q: q * 2, sequences=of_length(zero + 4), n_steps=zero + 5
+    )[0],
+}
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize("name", KNOWN_UNFIT)
+def test_what_folding_shows_to_be_wrong_is_an_error_when_it_runs(name, mode):
+    n, m = T.lscalars("n", "m")
+    out = KNOWN_UNFIT[name](n - n)
+    chosen = ifelse(m > 0, out.sum(), T.constant(2.0))
+    steps, _ = gradcore.scan(lambda k: KNOWN_UNFIT[name](k - k).sum(), sequences=T.arange(m))
+    f = gradcore.function([n, m], [chosen, steps.sum()], mode=mode)
+    assert f(7, 0) == [2, 0]
+    assert isinstance(raised(f, 7, 1), ERRORS)
+    assert isinstance(raised(gradcore.function([n], out, mode=mode), 7), ERRORS)
 
 
 def test_an_error_that_only_a_derivative_would_lose():

@@ -202,10 +202,13 @@ def _refuse_unused(inputs: Sequence[Variable], outputs: Sequence[Variable], poli
 
 
 def as_written(maker: FunctionMaker) -> FunctionGraph:
-    """Return the graph of what the user asked for, which no stage has rewritten."""
+    """Return the graph of what the user asked for, which no stage has rewritten.
+
+    A branch runs if it is taken, as in what was rewritten.
+    """
     stored = [entry.update for entry in maker.inputs if entry.update is not None]
     written = _bare([*maker.outputs, *maker.updates.values(), *stored])
-    return FunctionGraph(maker.fgraph.inputs, tuple(written))
+    return enclose_branches.run(FunctionGraph(maker.fgraph.inputs, tuple(written)), [])
 
 
 def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gradcore.errors import UnsupportedError
+from gradcore.errors import ShapeError, UnsupportedError
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.location import here
 from gradcore.graph.nodes import Apply, Kernel, Variable, as_variable, static_operand
@@ -239,6 +239,9 @@ class Op:
         self.check(*variables)
         dtypes = self.dtypes(*(v.type.dtype for v in variables))
         shapes = self.shapes(*map(static_operand, variables))
+        for shape in shapes:
+            if any(isinstance(n, int) and n < 0 for n in shape):
+                raise ShapeError(f"{self} has a negative extent: {tuple(shape)}", here())
         outputs = [
             Variable(TensorType(dtype, tuple(n if isinstance(n, int) else None for n in shape)))
             for dtype, shape in zip(dtypes, shapes, strict=True)

@@ -123,9 +123,11 @@ def cut_off(entry: slice, n: int) -> slice:
 def slice_extent(n: Extent, start: Extent, stop: Extent, step: Extent) -> Extent:
     """Return how many of ``n`` elements a slice takes; bounds may be None."""
     step = 1 if step is None else _limited(step)
+    if isinstance(step, int) and step == 0:
+        return 0  # of what is an error when it runs
     if all(b is None or isinstance(b, int) for b in (start, stop)) and isinstance(step, int):
         if isinstance(n, int):
-            return len(range(*slice(start, stop, step).indices(n)))
+            return len(range(*slice(start, stop, step).indices(max(n, 0))))
         if start in (None, 0) and stop is None and step > 0:
             return n if step == 1 else (n + (step - 1)) // step
         if step == 1 and start is not None and start >= 0 and stop is None:

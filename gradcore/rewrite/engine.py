@@ -9,6 +9,10 @@ become one.  A replacement is walked only down to nodes that are in normal form 
 keeps a stage linear in the number of nodes.  It is the driver, not the rule, that restores dtype
 and shape, folds constants, hands on the user's line, and notes which rule fired where.
 
+What is known once constants are folded may show that a node cannot be: operands do not fit.  That
+is an error of the node when it runs, which it may never do (a branch that is not taken, a loop of
+no steps), and none of compiling: the node stays as it was written.
+
 Every rule and pass declares what it may change (`gradcore.rewrite.changes`); the tests hold it to
 that.  What re-associates, cancels or loses the sign of a zero runs on floats only by choice,
 ``Mode(reassociate=True)``.  Arithmetic on integers is exact modulo 2 ** bits, so there every rule
@@ -25,7 +29,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.errors import Location, RewriteError
+from gradcore.errors import UNFIT, Location, RewriteError
 from gradcore.graph import (
     UNKNOWN,
     Apply,
@@ -366,9 +370,12 @@ class Rewriter:
         known = self.nodes.get(key)
         if known is None:
             with on_behalf_of(node.where):
-                known = self._rebuilt(node, op, inputs)
-                self.nodes[key] = known
-                self._improve(known)
+                rebuilt = self._rebuilt(node, op, inputs)
+                known = self.nodes[key] = rebuilt or node
+                if rebuilt is not None:
+                    self._improve(rebuilt)
+                else:
+                    self.normal.update(zip(node.outputs, node.outputs, strict=True))
         for old, new in zip(node.outputs, known.outputs, strict=True):
             if old is not new:
                 self.forwarded[old] = new
@@ -385,33 +392,44 @@ class Rewriter:
         """Return the driver of the same stage on a graph inside of an op."""
         return Rewriter(self.stage, self.trace, self.reassociate, self)
 
-    def _rebuilt(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply:
-        if op is node.op:
-            unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-            return node if unchanged else node.with_inputs(inputs)
-        return op.make_node(*inputs)
+    def _rebuilt(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply | None:
+        """Return ``op`` of ``inputs`` in the place of ``node``, None if that cannot be."""
+        try:
+            if op is node.op:
+                unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+                return node if unchanged else node.with_inputs(inputs)
+            return op.make_node(*inputs)
+        except UNFIT:
+            return None
 
     def _improve(self, node: Apply) -> None:
         """Fold ``node``, or apply a rule to it, or find it normal."""
-        replacements = self._folded(node)
-        if replacements is None:
-            operands = {v.owner.op if v.owner else type(v) for v in node.inputs}
-            for rule in self._rules_for(node):
-                found = rule.rewrite(node) if rule.needs <= operands else None
-                if found is not None:
-                    found = [found] if isinstance(found, Variable) else list(found)
-                    self._note(rule.name, node)
-                    replacements = [
-                        None if new is None or new is old else fitting(new, old, node, rule.name)
-                        for new, old in zip(found, node.outputs, strict=True)
-                    ]
-                    break
+        replacements = self._folded(node) or self._replaced(node)
         for k, output in enumerate(node.outputs):
             new = None if replacements is None else replacements[k]
             if new is None:
                 self.normal[output] = output
             else:
                 self.forwarded[output] = new
+
+    def _replaced(self, node: Apply) -> list[Variable | None] | None:
+        """Return what stands in for the outputs of ``node`` by the first rule that applies."""
+        operands = {v.owner.op if v.owner else type(v) for v in node.inputs}
+        for rule in self._rules_for(node):
+            if not rule.needs <= operands:
+                continue
+            try:
+                found = rule.rewrite(node)
+            except UNFIT:
+                continue
+            if found is not None:
+                found = [found] if isinstance(found, Variable) else list(found)
+                self._note(rule.name, node)
+                return [
+                    None if new is None or new is old else fitting(new, old, node, rule.name)
+                    for new, old in zip(found, node.outputs, strict=True)
+                ]
+        return None
 
     def _note(self, rule: str, node: Apply) -> None:
         """Note that a rule fired."""
