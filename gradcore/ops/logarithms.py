@@ -2,7 +2,8 @@
 
 ``log(exp(x) / sum(exp(x)))`` is written in many ways: its quotient the other way up, its power a
 logarithm of its own, a weight in front, squared.  They are all products of powers of exponentials,
-so one reading finds the factors, and the logarithm is the sum of those of the factors.
+so one reading finds the factors, and the logarithm is the sum of those of the factors.  It is 0,
+not -0, where that of 1 is: 0 is added where a -0 may come in.
 
 As in `gradcore.ops.exponentials`, both sweeps of a derivative and the stage ``stabilize``
 read this.
@@ -97,10 +98,10 @@ def _of_total(v: Variable, made: Maker, depth: int) -> Variable | None:
 def _of_logistic(v: Variable, made: Maker, depth: int) -> Variable | None:
     x = logistic(v, made)
     if x is not None:
-        return -softplus(-x)
+        return 0 - softplus(-x)
     complement = one_minus(v, made)
     x = None if complement is None else logistic(complement, made)
-    return None if x is None else -softplus(x)
+    return None if x is None else 0 - softplus(x)
 
 
 def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -133,7 +134,14 @@ def _of_view(v: Variable, made: Maker, depth: int) -> Variable | None:
     if node is None or not isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
         return None
     inner = log_of(node.inputs[0], made, depth)
-    return None if inner is None else node.op(inner, *node.inputs[1:])
+    if inner is None:
+        return None
+    return node.op(_unsigned(inner, node.inputs[0], made), *node.inputs[1:])
+
+
+def _unsigned(found: Variable, v: Variable, made: Maker) -> Variable:
+    """Return the logarithm of ``v`` with 0 where it is -0, as an exponent may be."""
+    return found if inputs_of(v, exp, made) is None else 0 + found
 
 
 def _of_power(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -144,7 +152,7 @@ def _of_power(v: Variable, made: Maker, depth: int) -> Variable | None:
     if raised is not None and isinstance(raised[1], Constant) and raised[1].data.size == 1:
         base, power = raised[0], float(raised[1].data.item())
     found = None if base is None else log_of(base, made, depth)
-    return None if found is None else power * found
+    return None if found is None else 0 + power * found
 
 
 def _of_product(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -195,7 +203,7 @@ def factored(v: Variable, made: Maker, depth: int = DEEPEST) -> Factored | None:
         if found is None:
             rest.append((power, LANGUAGE["cast"](factor, v.type.dtype)))
         else:
-            logs.append((power, found))
+            logs.append((power, _unsigned(found, factor, made)))
     if not logs:
         return None
     for power, factor in rest:
@@ -233,7 +241,7 @@ def log_softmax_of_total(total: Total, made: Maker) -> Variable:
 def sum_of(terms: Iterable[Signed]) -> Variable:
     """Return a sum of terms with signs."""
     (first_sign, first), *others = sorted(terms, key=lambda term: -term[0])
-    found = first if first_sign == 1 else -first
+    found = first if first_sign == 1 else 0 - first
     for one, term in others:
         found = found + term if one == 1 else found - term
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcore.graph import Apply, Constant, FunctionGraph, Variable, substitute, toposort
+from gradcore.language import LANGUAGE
 from gradcore.ops.control import Conditional, IfElse
 from gradcore.rewrite.engine import Pass
 
@@ -102,4 +103,9 @@ def _mergeable(graph: FunctionGraph) -> tuple[Apply, Apply] | None:
     return None
 
 
-enclose_branches = Pass("enclose_branches", _enclose)
+def _example(x: Variable) -> Variable:
+    """Return what one of two branches computes."""
+    return LANGUAGE["ifelse"](LANGUAGE["all"](x > 1), LANGUAGE["exp"](x), x * 2.0)
+
+
+enclose_branches = Pass("enclose_branches", _enclose, examples=(_example,))

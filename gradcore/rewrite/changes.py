@@ -2,8 +2,9 @@
 
 The words are those of LLVM's fast-math flags, with the rounding told as a number.  The default
 modes take only what keeps, on all finite operands, the value up to the declared rounding, and the
-sign of zero; dtype and shape are kept always.  ``tests/test_rewrite.py`` runs every rule at the
-extremes of every dtype and holds it to its declaration, with the graph as written for a judge.
+sign of zero; dtype and shape are kept always.  ``tests/test_rewrite_values.py`` runs every rule
+and pass at the extremes of every dtype and holds it to its declaration, with the graph as written
+for a judge.
 
 >>> Changes()
 Changes(nothing)

@@ -167,11 +167,13 @@ class Pass:
     """A named function from graph to graph, applied to the graphs inside of ops first.
 
     changes : what it may change; unlike a rule it must keep that on every dtype.
+    examples : functions of expressions on which it applies.
     """
 
     name: str
     rewrite: Callable[[FunctionGraph], FunctionGraph]
     changes: Changes = EXACT
+    examples: tuple[Callable[..., Any], ...] = ()
 
     def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
         """Return the graph rewritten; as it is, if that is by choice and not chosen."""

@@ -261,7 +261,6 @@ def log_of_mean(node: Apply) -> Variable | None:
         lambda x: log(LANGUAGE["softmax"](x, 1)[0] / 3.0),
         lambda x, y: log(y * LANGUAGE["softmax"](x, 1)),
         lambda x, y: log(exp(x) * y * y),
-        lambda x: log(1 - LANGUAGE["softmax"](x, 1)),
     ],
     changes=OF_TERMS,
 )

@@ -39,12 +39,14 @@ class Jitter(PassingOn):
     foldable = False
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the operand, moved."""
+        """Return the operand, moved; what is finite stays so."""
         x = np.asarray(arrays[0])
         finite = np.isfinite(x)
         _run.finite &= bool(finite.all())
         noise = _run.generator.uniform(-self.units, self.units, x.shape)
-        return np.asarray(np.where(finite, x + noise * np.spacing(np.abs(x)), x), x.dtype)
+        most = np.finfo(x.dtype).max
+        moved = np.clip(x + noise * np.spacing(np.abs(x)), -most, most)
+        return np.asarray(np.where(finite, moved, x), x.dtype)
 
 
 @dataclass

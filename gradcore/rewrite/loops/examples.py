@@ -96,6 +96,40 @@ def running_sum(x: Variable) -> Variable:
     return found[-1]
 
 
+def sum_of_magnitudes(x: Variable) -> Variable:
+    """Return a sum that a loop collects of what is never negative."""
+
+    def step(row: Variable, total: Variable) -> Variable:
+        return total + LANGUAGE["abs"](row)
+
+    found, _ = scan(step, x, LANGUAGE["zeros_like"](x[0]))
+    return found[-1]
+
+
+def two_loops(x: Variable) -> Variable:
+    """Return what two loops of as many steps give, that share what they are computed from."""
+
+    def add(state: Variable, x: Variable) -> Variable:
+        return LANGUAGE["tanh"](state + x[0])
+
+    def multiply(state: Variable, x: Variable) -> Variable:
+        return state * x[0]
+
+    one, _ = scan(add, None, x[0], x, n_steps=x.shape[0])
+    other, _ = scan(multiply, None, x[0], x, n_steps=x.shape[0])
+    return one + other
+
+
+def unread(x: Variable) -> Variable:
+    """Return one of two states of a loop."""
+
+    def step(row: Variable, a: Variable, b: Variable) -> list[Variable]:
+        return [LANGUAGE["tanh"](a * row), b - row]
+
+    (found, _), _ = scan(step, x, [x[0], x[0]])
+    return found
+
+
 def twins(x: Variable) -> Variable:
     """Return two states that are always equal."""
 

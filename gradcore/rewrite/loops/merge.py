@@ -11,6 +11,7 @@ from gradcore.graph import (
 )
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
+from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, Loop, State
 
 
@@ -94,4 +95,4 @@ def _merged(graph: FunctionGraph, a: Apply, b: Apply) -> FunctionGraph:
     return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
 
 
-merge_scans = Pass("merge_scans", _merge_scans)
+merge_scans = Pass("merge_scans", _merge_scans, examples=(examples.two_loops,))

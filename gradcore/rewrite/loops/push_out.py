@@ -159,12 +159,17 @@ def push_out_sequences(node: Apply) -> list[Variable] | None:
 
 @push_out.rule(
     op=Scan,
-    examples=[examples.scaled_gradient],
+    examples=[examples.scaled_gradient, examples.sum_of_magnitudes],
     changes=Changes(rounding=64, of="terms", more_exact=True),
 )
 def push_out_sums(node: Apply) -> list[Variable] | None:
     """A sum that a derivative collects, or of what is never negative, is one sum after the loop"""
-    return _without_a_sum(node, lambda state, term: state.is_sum or never_negative(term))
+    return _without_a_sum(node, lambda state, term: state.is_sum or _only_grows(state, term))
+
+
+def _only_grows(state: State, term: Variable) -> bool:
+    """Return whether a sum overflows in any order or none: nothing in it is negative."""
+    return never_negative(term) and (is_zero(state.initial) or never_negative(state.initial))
 
 
 @push_out.rule(op=Scan, examples=[examples.running_sum], changes=REASSOCIATES)

@@ -11,6 +11,7 @@ from gradcore.graph import (
 )
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
+from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Loop
 
 
@@ -70,4 +71,4 @@ def _replaced(graph: FunctionGraph, replaced: dict[Variable, Variable]) -> Funct
     return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, done)))
 
 
-drop_unused = Pass("drop_unused", _drop_unused)
+drop_unused = Pass("drop_unused", _drop_unused, examples=(examples.unread,))
