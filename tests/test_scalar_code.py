@@ -15,6 +15,7 @@ from gradcore.conformance import special
 from gradcore.conformance.cases import MIXED
 from gradcore.conformance.precision import expected
 from gradcore.conformance.samples import accepted
+from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.kernel import scalar
 from gradcore.language import LANGUAGE
@@ -63,12 +64,12 @@ def loop(node):
     given = [v.dtype for v in node.inputs]
     names = "xyz"[: len(given)]
     text, functions = scalar.expression(node.op, given, node.out.dtype, list(names))
-    result = scalar.CTYPES[node.out.dtype]
+    result = DTYPES[node.out.dtype].ctype
     pointers = "".join(
-        f"const {scalar.CTYPES[d]} *{n}s, " for n, d in zip(names, given, strict=True)
+        f"const {DTYPES[d].ctype} *{n}s, " for n, d in zip(names, given, strict=True)
     )
     reads = " ".join(
-        f"const {scalar.CTYPES[d]} {n} = {n}s[i];" for n, d in zip(names, given, strict=True)
+        f"const {DTYPES[d].ctype} {n} = {n}s[i];" for n, d in zip(names, given, strict=True)
     )
     return (
         f"void {name_of(node)}({pointers}{result} *restrict out, int64_t n) {{\n"
@@ -260,7 +261,7 @@ def test_a_literal_is_read_back_exactly(tmp_path):
     lines = [scalar.preamble([])]
     for dtype, numbers in values.items():
         texts = ", ".join(scalar.literal(np.dtype(dtype).type(x), dtype) for x in numbers)
-        lines.append(f"const {scalar.CTYPES[dtype]} of_{dtype}[] = {{{texts}}};")
+        lines.append(f"const {DTYPES[dtype].ctype} of_{dtype}[] = {{{texts}}};")
     source, library = tmp_path / "literals.c", tmp_path / "literals.so"
     source.write_text("\n".join(lines) + "\n")
     subprocess.run([COMPILER, *FLAGS, str(source), "-o", str(library)], check=True)

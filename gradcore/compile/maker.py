@@ -32,6 +32,7 @@ from gradcore.graph import (
     here,
     substitute,
 )
+from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.nodes import bare
 from gradcore.mode import Mode
 from gradcore.rewrite import Trace
@@ -223,7 +224,7 @@ def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
     def compared(*values: Any) -> Sequence[Any]:
         found, expected = run(*values), plain(*values)
         for v, a, b in zip(written.outputs, found, expected, strict=True):
-            tolerance = 1e-3 if v.type.dtype in ("float16", "float32") else 1e-7
+            tolerance = DTYPES[v.type.dtype].agreement
             if (
                 a.dtype != b.dtype
                 or a.shape != b.shape

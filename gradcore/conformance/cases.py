@@ -46,6 +46,7 @@ from gradcore.derive import Linear
 from gradcore.errors import GradcoreError
 from gradcore.gradient import Rop, grad
 from gradcore.graph import Array, Op, Variable
+from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS, SIGNED
 from gradcore.ops.control import Conditional, GradientMark
@@ -326,7 +327,9 @@ def _class_cases(cls: type[Op]) -> Iterator[Case]:
                 yield from _among_cases(subject, dtype, k, level)
                 yield from _free_cases(sample, dtype, name, level)
             level = Level.SMOKE if k == 0 and dtype == "float64" else Level.FULL
-            if level == Level.FULL and (dtype == "float64" or (k == 0 and dtype != "float16")):
+            if level == Level.FULL and (
+                dtype == "float64" or (k == 0 and DTYPES[dtype].computed == dtype)
+            ):
                 level = Level.CORE
             yield _case("value", name, level, subject)
     first = _subject(samples[0], "float64")

@@ -1,7 +1,7 @@
 """What a result should be, and how far off it may be: the reference, in higher precision.
 
-Operands in float16 and float32 are computed in float64, those in float64 in NumPy's long double
-where the function has one.  The error of an op is measured in units in the last place of its
+Operands in floats are computed in the higher precision of their dtype, where the function has one:
+for float64 NumPy's long double.  The error of an op is measured in units in the last place of its
 result (or of the sum of magnitudes, where terms may cancel), and the op declares how many it may
 be off.
 """
@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import Apply, Array
+from gradcore.graph.dtypes import DTYPES, FLOATS
 from gradcore.ops.elementwise import Elementwise
-
-HIGHER = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble}
 
 
 @dataclass(frozen=True)
@@ -109,10 +108,10 @@ def _exactly(node: Apply, operands: Sequence[Array]) -> Array | None:
         function = op.reference
     else:
         return None
-    if not any(dtype in HIGHER for dtype in taken):
+    if not any(dtype in FLOATS for dtype in taken):
         return None
     raised = [
-        a.astype(dtype).astype(HIGHER.get(dtype, dtype))
+        a.astype(dtype).astype(DTYPES[dtype].higher or dtype)
         for a, dtype in zip(operands, taken, strict=True)
     ]
     try:

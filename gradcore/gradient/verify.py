@@ -10,10 +10,8 @@ import numpy as np
 from gradcore.errors import GradientMismatchError
 from gradcore.gradient.modes import Rop, grad
 from gradcore.graph import Constant, TensorType, Variable, as_variable
+from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.types import Array
-
-STEPS = {"float64": 1e-6, "float32": 1e-2, "float16": 5e-2}
-TOLERANCES = {"float64": 1e-5, "float32": 2e-2, "float16": 1e-1}
 
 
 class numeric_grad:  # noqa: N801 - Theano's name
@@ -37,7 +35,7 @@ class numeric_grad:  # noqa: N801 - Theano's name
         found: list[Array] = []
         for point in points:
             slopes = np.zeros(point.shape, point.dtype)
-            step = eps or STEPS.get(point.dtype.name, 0)
+            step = eps or DTYPES[point.dtype.name].step
             for index in np.ndindex(point.shape) if step else ():
                 middle = point[index]
                 values: list[Any] = []
@@ -86,9 +84,9 @@ def verify_grad(
     inputs = [Variable(TensorType(p.dtype.name, p.shape), f"x{i}") for i, p in enumerate(points)]
     given = dict(zip(inputs, points, strict=True))
     output = as_variable(fun(*inputs))
-    coarsest = max((p.dtype.name for p in points), key=lambda name: STEPS[name])
-    absolute = TOLERANCES[coarsest] if abs_tol is None else abs_tol
-    relative = TOLERANCES[coarsest] if rel_tol is None else rel_tol
+    near = max(DTYPES[p.dtype.name].slope_tolerance for p in points)
+    absolute = near if abs_tol is None else abs_tol
+    relative = near if rel_tol is None else rel_tol
     value = output.eval(given, mode)
     for _ in range(n_tests):
         direction = Constant(source.uniform(0.5, 1.5, np.shape(value)).astype(output.dtype))

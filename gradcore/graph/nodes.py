@@ -19,6 +19,7 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.errors import GraphTypeError, GraphValueError, Location
+from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.location import here, on_behalf_of
 from gradcore.graph.types import (
@@ -289,8 +290,8 @@ def smallest_integer_dtype(value: int, unsigned: bool = False) -> str:
     """
     candidates = UNSIGNED if unsigned and value >= 0 else (*SIGNED, "uint64")
     for dtype in candidates:
-        bounds = np.iinfo(dtype)
-        if bounds.min <= value <= bounds.max:
+        low, high = DTYPES[dtype].limits
+        if low <= value <= high:
             return dtype
     raise GraphValueError(
         f"no integer dtype holds a Python int: {too_wide(value)}",
@@ -307,7 +308,7 @@ def literal_dtype(value: complex, others: Sequence[str] = ()) -> str:
     """
     if isinstance(value, bool):
         return "bool"
-    floats = [dtype for dtype in others if dtype.startswith("float")]
+    floats = [dtype for dtype in others if dtype in FLOATS]
     if isinstance(value, int) and floats and not -(2**63) <= value < 2**64:
         return upcast(*floats)
     if isinstance(value, int):

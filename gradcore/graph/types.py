@@ -16,6 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from gradcore.errors import GraphTypeError
+from gradcore.graph.dtypes import COMPLEX as COMPLEX
+from gradcore.graph.dtypes import DISCRETE as DISCRETE
+from gradcore.graph.dtypes import DTYPES
+from gradcore.graph.dtypes import FLOATS as FLOATS
+from gradcore.graph.dtypes import SIGNED as SIGNED
+from gradcore.graph.dtypes import UNSIGNED as UNSIGNED
 from gradcore.language import LANGUAGE
 
 if TYPE_CHECKING:
@@ -23,13 +29,6 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = np.ndarray[Any, Any]
 StaticShape: TypeAlias = tuple[int | None, ...]
-
-FLOATS = ("float16", "float32", "float64")
-SIGNED = ("int8", "int16", "int32", "int64")
-UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
-DISCRETE = ("bool", *SIGNED, *UNSIGNED)
-COMPLEX = ("complex64", "complex128")
-DTYPES = (*DISCRETE, *FLOATS, *COMPLEX)
 
 RANK_NAMES: Mapping[StaticShape, str] = {
     (): "scalar",
@@ -69,10 +68,11 @@ def holds(dtype: str, source: str) -> bool:
         return False
     if source in FLOATS:
         return dtype in FLOATS and FLOATS.index(source) <= FLOATS.index(dtype)
-    own = np.iinfo(source)
+    low, high = DTYPES[source].limits
     if dtype in FLOATS:
-        return int(own.max).bit_length() <= np.finfo(dtype).nmant + 1
-    return bool(np.iinfo(dtype).min <= own.min and own.max <= np.iinfo(dtype).max)
+        return high.bit_length() <= np.finfo(dtype).nmant + 1
+    lowest, highest = DTYPES[dtype].limits
+    return lowest <= low and high <= highest
 
 
 def whole_number(x: Any) -> int | None:

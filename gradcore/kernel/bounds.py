@@ -16,8 +16,7 @@ from collections import ChainMap, Counter
 from collections.abc import Callable, Collection, MutableMapping, Sequence
 from typing import TypeAlias
 
-import numpy as np
-
+from gradcore.graph.dtypes import DTYPES, SIGNED, UNSIGNED
 from gradcore.graph.extents import MOST
 from gradcore.graph.types import FLOATS
 from gradcore.kernel.ir import Call, Expr, Literal, integer
@@ -225,10 +224,7 @@ def _rounded_up(x: Expr, step: int) -> Expr:
 
 # rows on intervals ------------------------------------------------------------------------------
 def _limits(dtype: str) -> Interval:
-    if dtype == "bool":
-        return 0, 1
-    info = np.iinfo(dtype)
-    return int(info.min), int(info.max)
+    return DTYPES[dtype].limits
 
 
 def _corners(function: Callable[[int, int], int]) -> Callable[[Interval, Interval], Interval]:
@@ -288,7 +284,7 @@ INTERVALS: dict[str, Callable[..., Interval | None]] = {
     "int_div": _quotient,
     "mod": _remainder,
     "identity": _same,
-    **{f"cast_{kind}{bits}": _same for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
+    **{f"cast_{dtype}": _same for dtype in (*SIGNED, *UNSIGNED)},
 }
 """Rows of integers on intervals, of numbers without limits; None: nothing is known."""
 

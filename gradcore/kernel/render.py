@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
+from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     ONE,
@@ -109,7 +110,7 @@ class Renderer(Printer):
     def let(self, s: Let) -> None:
         """Print what sets a register: one of the frame, or of this function."""
         text = self.expr(s.value)
-        declared = f"{scalar.CTYPES[s.symbol.dtype]} " if s.fresh and self.local else ""
+        declared = f"{DTYPES[s.symbol.dtype].ctype} " if s.fresh and self.local else ""
         self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
 
     def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
@@ -122,7 +123,7 @@ class Renderer(Printer):
 
     def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
         """Print what makes a buffer."""
-        ctype = scalar.CTYPES[buffer.dtype]
+        ctype = DTYPES[buffer.dtype].ctype
         if buffer.role == "pointer":
             if self.local:
                 self.unit.add(f"{ctype} *{self.name(buffer)};")
@@ -160,7 +161,7 @@ class Renderer(Printer):
         code = {"bool": "b1"}.get(s.out.buffer.dtype) or re.sub(
             r"^(f|i|u)[a-z]*", r"\1", s.out.buffer.dtype
         )
-        ctype = scalar.CTYPES[s.out.buffer.dtype]
+        ctype = DTYPES[s.out.buffer.dtype].ctype
         sizes = [s.out.shape[0], s.out.shape[1], s.x.shape[1]]
         texts = [self.expr(n) for n in sizes]
         kinds = ["int64_t"] * 3
@@ -293,7 +294,7 @@ class Renderer(Printer):
         rows = made_in_loops(s.body)
         self._locals(used, s)
         for buffer in rows:
-            ctype, own = scalar.CTYPES[buffer.dtype], self.name(buffer)
+            ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
             self.fields[buffer] = None
             offset = f" + part * {self.size(buffer)}" if parallel else ""
             self.unit.add(f"{ctype} *restrict {own} = f->{own}{offset};")
@@ -301,7 +302,7 @@ class Renderer(Printer):
         for r in partial:
             assert r.row is not None
             if isinstance(r.target, Buffer):
-                own, ctype = self.name(r.target), scalar.CTYPES[r.target.dtype]
+                own, ctype = self.name(r.target), DTYPES[r.target.dtype].ctype
                 self.extra.append(f"{ctype} *{own}_parts;")
                 start = self.expr(identity_of(r.row, r.target.dtype))
                 self.unit.add(
@@ -320,7 +321,7 @@ class Renderer(Printer):
             own = self.name(what)
             if any(r.target is what for r in partial):
                 assert isinstance(what, Symbol)
-                self.extra.append(f"{scalar.CTYPES[what.dtype]} {own}_parts[{PARTS}];")
+                self.extra.append(f"{DTYPES[what.dtype].ctype} {own}_parts[{PARTS}];")
                 self.unit.add(f"f->{own}_parts[part] = {own};")
             else:
                 self.unit.add(f"f->{own} = {own};")
@@ -344,12 +345,12 @@ class Renderer(Printer):
             if symbol in used.made:
                 continue
             constant = "" if symbol in used.changed else "const "
-            ctype, own = scalar.CTYPES[symbol.dtype], self.name(symbol)
+            ctype, own = DTYPES[symbol.dtype].ctype, self.name(symbol)
             self.unit.add(f"{constant}{ctype} {own} = f->{own};")
         for buffer in used.buffers:
             if buffer in used.made:
                 continue
-            ctype, own = scalar.CTYPES[buffer.dtype], self.name(buffer)
+            ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
             if not buffer.shape and buffer.role == "input":
                 self.unit.add(f"const {ctype} {own} = f->{own};")
                 continue
@@ -374,7 +375,7 @@ class Renderer(Printer):
         arrays = [r for r in partial if isinstance(r.target, Buffer)]
         for r in arrays:
             assert isinstance(r.target, Buffer)
-            own, ctype = self.name(r.target), scalar.CTYPES[r.target.dtype]
+            own, ctype = self.name(r.target), DTYPES[r.target.dtype].ctype
             add(
                 f"f->{own}_parts = call->allocate(call, (parts - 1) * {self.size(r.target)} * "
                 f"(int64_t)sizeof({ctype}));",
@@ -507,7 +508,7 @@ class Renderer(Printer):
         return []
 
     def _field(self, what: Symbol | Buffer) -> str:
-        ctype, own = scalar.CTYPES[what.dtype], self.name(what)
+        ctype, own = DTYPES[what.dtype].ctype, self.name(what)
         if isinstance(what, Symbol) or (not what.shape and what.role == "input"):
             return f"{ctype} {own};"
         constant = "const " if what.role in ("input", "constant") else ""
@@ -517,7 +518,7 @@ class Renderer(Printer):
         """Return the lines that read the arguments."""
         lines: list[str] = []
         for buffer in program.inputs:
-            k, own, ctype = buffer.position, self.name(buffer), scalar.CTYPES[buffer.dtype]
+            k, own, ctype = buffer.position, self.name(buffer), DTYPES[buffer.dtype].ctype
             star = "" if buffer.shape else "*"
             lines.append(f"f->{own} = {star}(const {ctype} *)in[{k}].data;")
             for axis, n in enumerate(buffer.shape):

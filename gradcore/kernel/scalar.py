@@ -28,28 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph.types import FLOATS, SIGNED
+from gradcore.graph.dtypes import DTYPES, FLOATS, computed
 from gradcore.kernel.ir import Call, Symbol, call, parts
 from gradcore.ops.elementwise import Elementwise
-
-CTYPES: dict[str, str] = {
-    "bool": "uint8_t",
-    **{f"int{n}": f"int{n}_t" for n in (8, 16, 32, 64)},
-    **{f"uint{n}": f"uint{n}_t" for n in (8, 16, 32, 64)},
-    "float16": "_Float16",
-    "float32": "float",
-    "float64": "double",
-}
-"""The C type of each dtype; a boolean is a byte, 0 or 1, as NumPy stores it."""
-
-SUFFIXES: dict[str, str] = {
-    "bool": "u8",
-    **{f"int{n}": f"i{n}" for n in (8, 16, 32, 64)},
-    **{f"uint{n}": f"u{n}" for n in (8, 16, 32, 64)},
-    "float32": "f32",
-    "float64": "f64",
-}
-"""How the functions for a dtype are called: ``gc_exp_f64``."""
 
 LIBRARY = frozenset({"ceil", "fabs", "floor", "rint", "sqrt", "trunc"})
 """Functions of C that are one instruction."""
@@ -62,20 +43,11 @@ _DEFINED = re.compile(r"^static .*?\b(gc_\w+)\(|^#define (GC_\w+)", re.MULTILINE
 _SIMPLE = re.compile(r"\w+|\w+\([^()]*\)")
 
 
-def _calculated(dtype: str) -> str:
-    """Return the dtype that arithmetic on ``dtype`` is done in."""
-    return "float32" if dtype == "float16" else dtype
-
-
-def _kind(dtype: str) -> str:
-    return dtype.rstrip("0123456789")
-
-
 def _wrapping(dtype: str) -> str | None:
     """Return the unsigned C type that integers of ``dtype`` wrap in; None for floats."""
     if dtype in FLOATS:
         return None
-    return "uint64_t" if dtype.endswith("64") else "uint32_t"
+    return "uint64_t" if DTYPES[dtype].bits == 64 else "uint32_t"
 
 
 def converted(text: str, given: str, wanted: str) -> str:
@@ -85,20 +57,21 @@ def converted(text: str, given: str, wanted: str) -> str:
     text = text if re.fullmatch(r"-?\w[\w.]*|\w+\([^()]*\)", text) else f"({text})"
     if wanted == "bool":
         return f"{text} != 0"
-    if wanted == "float16" and given not in FLOATS and given != "bool":
-        return f"(_Float16)(float){text}"
+    if computed(wanted) != wanted and DTYPES[given].is_whole:
+        return f"({DTYPES[wanted].ctype})({DTYPES[computed(wanted)].ctype}){text}"
     if given in FLOATS and wanted == "uint64":
         return f"({text} < 0 ? (uint64_t)(int64_t){text} : (uint64_t){text})"  # negative ones wrap
     if given in FLOATS and wanted not in FLOATS:
-        return f"({CTYPES[wanted]}){_through(wanted)}{text}"
-    return f"({CTYPES[wanted]}){text}"
+        return f"({DTYPES[wanted].ctype}){_through(wanted)}{text}"
+    return f"({DTYPES[wanted].ctype}){text}"
 
 
 def _through(wanted: str) -> str:
     """Return the cast in which floats become narrow integers: out of range, these wrap."""
-    if wanted in {"int8", "int16", "uint8", "uint16"}:
+    row = DTYPES[wanted]
+    if row.bits < 32:
         return "(int32_t)"
-    return "(int64_t)" if wanted == "uint32" else ""
+    return "(int64_t)" if (row.kind, row.bits) == ("uint", 32) else ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +125,7 @@ def expression(
     if dtype in FLOATS:
         return converted(text, dtype, result), frozenset(names)
     plain = text if re.fullmatch(r"-?\w+", text) else f"({text})"
-    return f"({CTYPES[result]}){plain}", frozenset(names)
+    return f"({DTYPES[result].ctype}){plain}", frozenset(names)
 
 
 def lacks(row: Elementwise, given: Sequence[str], result: str) -> str | None:
@@ -165,7 +138,7 @@ def lacks(row: Elementwise, given: Sequence[str], result: str) -> str | None:
             f"{row.name} has no scalar code: its row gives neither `expansion=`, "
             "the function written with other rows, nor `code=`"
         )
-    unknown = [dtype for dtype in (*given, result) if dtype not in CTYPES]
+    unknown = [dtype for dtype in (*given, result) if not DTYPES[dtype].ctype]
     if unknown:
         return f"{row.name} has no scalar code for {unknown[0]}"
     if row.code is None:
@@ -186,7 +159,7 @@ _EXACT = "__int128"
 @functools.lru_cache(maxsize=4096)
 def _code(row: Elementwise, given: tuple[str, ...], result: str) -> tuple[str, list[str]]:
     """Return a row's code, and the types in which it takes its operands."""
-    taken = [_calculated(dtype) for dtype in row.takes(given, result)]
+    taken = [computed(dtype) for dtype in row.takes(given, result)]
     if result == "bool" and "float64" in taken and not set(given) & set(FLOATS):
         # Signed and unsigned integers of 64 bits: NumPy compares them as they are, not as floats.
         taken = [_EXACT if dtype == "float64" else dtype for dtype in taken]
@@ -194,7 +167,7 @@ def _code(row: Elementwise, given: tuple[str, ...], result: str) -> tuple[str, l
         raise LookupError(f"{row.name} has no code of its own")
     if isinstance(row.code, str):
         return row.code, taken
-    kind = "int" if taken[-1] == _EXACT else _kind(taken[-1])
+    kind = "int" if taken[-1] == _EXACT else DTYPES[taken[-1]].kind
     found = next(k for k in KINDS[KINDS.index(kind) :] if k in row.code)
     return row.code[found], taken
 
@@ -211,13 +184,13 @@ def literal(value: Any, dtype: str) -> str:
     if dtype not in FLOATS:
         return _whole(int(value), dtype)
     number: Any = np.dtype(dtype).type(value)
-    exact = np.float32(number) if dtype == "float16" else number
+    exact = np.dtype(computed(dtype)).type(number)
     if np.isfinite(exact):
         text = f"{exact.item()!r}" if dtype == "float64" else f"{_shortest(exact)}f"
     else:
         text = "NAN" if np.isnan(exact) else "-INFINITY" if exact < 0 else "INFINITY"
-        text = f"({CTYPES[dtype]}){text}" if dtype == "float64" else text
-    return f"(_Float16){text}" if dtype == "float16" else text
+        text = f"({DTYPES[dtype].ctype}){text}" if dtype == "float64" else text
+    return text if computed(dtype) == dtype else f"({DTYPES[dtype].ctype}){text}"
 
 
 def _shortest(number: np.float32) -> str:
@@ -226,25 +199,27 @@ def _shortest(number: np.float32) -> str:
 
 
 def _whole(number: int, dtype: str) -> str:
-    limits = np.iinfo(dtype)
-    if not limits.min <= number <= limits.max:
+    row = DTYPES[dtype]
+    low, high = row.limits
+    if not low <= number <= high:
         raise ValueError(f"{number} is not of dtype {dtype}")
-    if number == limits.min and dtype in SIGNED:
+    if number == low and row.kind == "int":
         return f"{dtype.upper()}_MIN"
-    if dtype in {"uint32", "uint64"}:
+    if row.kind == "uint" and row.bits >= 32:
         return f"{number}U"
     return str(number)
 
 
 # functions --------------------------------------------------------------------------------------
-_CODES = {code: dtype for dtype, code in SUFFIXES.items() if dtype != "bool"}
+_CODES = {row.code: row for row in DTYPES.values() if row.kind != "bool" and row.code}
 
 
 def _function(name: str, dtype: str) -> str:
     """Return what the function ``name`` is called for ``dtype``."""
-    if name in LIBRARY and dtype in {"float32", "float64"}:
-        return f"{name}f" if dtype == "float32" else name
-    return f"gc_{name}_{SUFFIXES[dtype]}"
+    row = DTYPES[dtype]
+    if name in LIBRARY and row.libm is not None:
+        return f"{name}{row.libm}"
+    return f"gc_{name}_{row.code}"
 
 
 def _known(name: str, dtype: str) -> bool:
@@ -274,11 +249,11 @@ def _source(name: str) -> str | None:
     item = items.get(f"{stem}_TYPE")
     if item is None or suffix not in _CODES:
         return None
-    dtype = _CODES[suffix]
+    row = _CODES[suffix]
     item = re.sub(r"\b(gc_\w+)_TYPE\b", rf"\1_{suffix}", item)
-    item = re.sub(r"\b(\w+)_TYPE\b", r"\1f" if dtype == "float32" else r"\1", item)
-    item = re.sub(r"\bUTYPE\b", _wrapping(dtype) or CTYPES[dtype], item)
-    return re.sub(r"\bTYPE\b", CTYPES[dtype], item)
+    item = re.sub(r"\b(\w+)_TYPE\b", rf"\1{row.libm or ''}", item)
+    item = re.sub(r"\bUTYPE\b", _wrapping(row.name) or row.ctype, item)
+    return re.sub(r"\bTYPE\b", row.ctype, item)
 
 
 def preamble(names: Iterable[str], includes: bool = True) -> str:

@@ -29,7 +29,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from gradcore.graph.types import FLOATS
+from gradcore.graph.dtypes import FLOATS, NARROW_FLOATS
 from gradcore.kernel.bounds import Bounds
 from gradcore.kernel.ir import (
     ONE,
@@ -56,7 +56,6 @@ from gradcore.kernel.ir import (
     parts,
     substituted,
 )
-from gradcore.kernel.rules.reduce import WIDE
 from gradcore.kernel.uses import Used, inside
 from gradcore.ops.elementwise import row
 
@@ -207,7 +206,7 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> list[St
     if loop.ordered or outer.bounds.of(loop.extent)[1] <= most:
         return [loop]
     many = call(row("gt"), (loop.extent, integer(most)), "bool")
-    totals = [r.target for r in _sums(loop, WIDE)]
+    totals = [r.target for r in _sums(loop, NARROW_FLOATS)]
     _of_registers([x for x in totals if isinstance(x, Symbol)], many, around)
     of_shapes: dict[tuple[Expr, ...], list[_Row]] = {}
     for total in totals:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     ONE,
@@ -190,7 +191,7 @@ class Printer(ABC):
     def named(self, name: str, dtype: str, text: str) -> str:
         """Return the name of a new register that holds ``text``."""
         found = self.fresh(name)
-        self.unit.add(f"const {scalar.CTYPES[dtype]} {found} = {text};")
+        self.unit.add(f"const {DTYPES[dtype].ctype} {found} = {text};")
         return found
 
     def flat(self, buffer: Buffer, index: Sequence[Expr]) -> str:
@@ -255,7 +256,7 @@ class Printer(ABC):
     def let(self, s: Let) -> None:
         """Print what sets a register."""
         text = self.expr(s.value)
-        declared = f"{scalar.CTYPES[s.symbol.dtype]} " if s.fresh else ""
+        declared = f"{DTYPES[s.symbol.dtype].ctype} " if s.fresh else ""
         self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
 
     def block(self, given: Sequence[Statement]) -> None:

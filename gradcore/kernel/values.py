@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradcore.graph import Operand
+from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.extents import UNKNOWN
 from gradcore.kernel.ir import (
     ONE,
@@ -68,7 +69,7 @@ class Value:
         value: object = UNKNOWN
         if self.elements is not None:
             value = tuple(map(extent_of, self.elements))
-        elif not self.shape and (self.dtype == "bool" or "int" in self.dtype):
+        elif not self.shape and DTYPES[self.dtype].is_discrete:
             value = extent_of(as_index(self.read(())))
         return Operand(tuple(map(extent_of, self.shape)), value)
 

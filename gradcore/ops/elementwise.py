@@ -35,11 +35,12 @@ from gradcore.graph import (
     Variable,
     here,
 )
+from gradcore.graph.dtypes import DISCRETE, DTYPES, FLOATS, computed
 from gradcore.graph.extents import UNKNOWN, broadcast, clash
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import refuse_complex
 from gradcore.graph.requirements import NONE_NEGATIVE
-from gradcore.graph.types import DISCRETE, FLOATS, StaticShape, upcast
+from gradcore.graph.types import StaticShape, upcast
 from gradcore.language import LANGUAGE, Function, define
 from gradcore.ops.broadcasting import aligned, extent_check, with_check
 
@@ -287,7 +288,7 @@ class Elementwise(Op):
         if self.nonnegative is None or not node.out.type.is_discrete:
             return None
         dtype = node.inputs[self.nonnegative[0]].type.dtype
-        return None if dtype == "bool" or dtype.startswith("uint") else self.nonnegative
+        return self.nonnegative if DTYPES[dtype].kind == "int" else None
 
     # meaning ------------------------------------------------------------------------------------
     def written_out(
@@ -298,12 +299,12 @@ class Elementwise(Op):
         result : the dtype of the result.
         cast : returns an expression of the reader, or a number, in a dtype.
 
-        Operands come in the dtypes in which the row takes them.  float16 is computed in float32
-        and rounded once, as one row is.
+        Operands come in the dtypes in which the row takes them; the result is rounded once, as
+        that of one row is, also in a dtype that is computed in another.
         """
         assert self.expansion is not None
         taken = self.takes([x.dtype for x in operands], result)
-        wide = ["float32" if want == "float16" else want for want in taken]
+        wide = [computed(want) for want in taken]
         found = self.expansion(*map(cast, operands, wide))
         return cast(cast(found, wide[-1]) if isinstance(found, (int, float)) else found, result)
 

@@ -26,6 +26,7 @@ from gradcore.graph import (
     Variable,
     here,
 )
+from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, REACHES
@@ -70,9 +71,8 @@ def restored(reduced: Variable, axes: Axes, ndim: int) -> Variable:
 # dtypes -----------------------------------------------------------------------------------------
 def _accumulated(dtype: str) -> str:
     """Sums and products of small integers are kept in 64 bits, as in NumPy."""
-    if dtype.startswith("uint"):
-        return "uint64"
-    return "int64" if dtype == "bool" or dtype.startswith("int") else dtype
+    row = DTYPES.get(dtype)  # none for a long double, in which references are judged
+    return dtype if row is None else row.accumulator
 
 
 # derivatives ------------------------------------------------------------------------------------

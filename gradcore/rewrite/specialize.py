@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gradcore.graph import Apply, Constant, Variable
+from gradcore.graph.dtypes import computed
 from gradcore.graph.types import FLOATS
 from gradcore.ops.scalars import mul, pow, reciprocal, sqr, sqrt, true_div
 from gradcore.rewrite.algebra import is_normal, scalar_value
@@ -36,7 +37,7 @@ def small_power(node: Apply) -> Variable | None:
         return None
     if abs(value) == 0.5:
         # (-0) ** -0.5 is inf, which 1 / sqrt(-0) is not; in float16, (-0) ** 0.5 is 0.
-        if value < 0 or x.type.dtype == "float16":
+        if value < 0 or computed(x.type.dtype) != x.type.dtype:
             x = without_negative_zero(x)
         return sqrt(x) if value > 0 else reciprocal(sqrt(x))
     if value != int(value) or not 2 <= abs(value) <= 8:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from gradcore.errors import GraphValueError
 from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.dtypes import computed
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import FLOATS
@@ -152,7 +153,7 @@ def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = F
     axes = _axes(axis, variable.ndim)
     wanted = dtype or floating(variable.type.dtype)
     # float16 cannot count to 70,000.
-    wide = "float32" if wanted == "float16" else wanted
+    wide = computed(wanted)
     count = as_variable(product(tuple(extents_of(variable)[a] for a in axes)))
     return cast(sum(cast(variable, wide), axis, keepdims=keepdims) / cast(count, wide), wanted)
 

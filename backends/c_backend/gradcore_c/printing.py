@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from gradcore.graph.dtypes import DTYPES, computed
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     Call,
@@ -128,7 +129,7 @@ class CRenderer(Renderer):
 
     def combiner(self, combining: Elementwise, dtype: str) -> str:
         """Return what OpenMP calls a way to combine; others than sums are declared."""
-        if combining.name in SIGNS and dtype != "float16":
+        if combining.name in SIGNS and computed(dtype) == dtype:
             return SIGNS[combining.name]
         self.combining[combining.name, dtype] = None
         return f"gc_{combining.name}"
@@ -145,7 +146,7 @@ class CRenderer(Renderer):
             combined, _ = scalar.expression(row(name), [dtype] * 2, dtype, ["omp_out", "omp_in"])
             start = scalar.literal(identity_of(row(name), dtype).value, dtype)
             lines.append(
-                f"#pragma omp declare reduction(gc_{name} : {scalar.CTYPES[dtype]} : "
+                f"#pragma omp declare reduction(gc_{name} : {DTYPES[dtype].ctype} : "
                 f"omp_out = {combined}) initializer(omp_priv = {start})"
             )
         return lines

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gradcore.kernel import scalar
+from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -141,7 +141,7 @@ class DraftPrinter(Printer):
                 kernel.named.add(what)
             return name
         kernel.made.add(what)
-        ctype = scalar.CTYPES[what.dtype]
+        ctype = DTYPES[what.dtype].ctype
         if isinstance(what, Symbol):
             if what in facts.values.derived:
                 self.derive(what)
@@ -186,7 +186,7 @@ class DraftPrinter(Printer):
         text = self.expr(self.facts.values.derived[symbol])
         self.kernel.before += self.unit.lines
         self.kernel.before.append(
-            f"const {scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {text};"
+            f"const {DTYPES[symbol.dtype].ctype} {self.name(symbol)} = {text};"
         )
         self.unit = outer
 

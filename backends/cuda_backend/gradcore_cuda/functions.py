@@ -11,14 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.ops.elementwise import Elementwise
 
 WIDE = 16
 """How many bytes a thread reads or writes at a time."""
-
-EXCHANGED = {"float32": "f32", "float64": "f64", "int64": "i64", "uint64": "i64", "float16": "f32"}
-"""How values of a dtype travel within a warp; all others as integers of 32 bits."""
 
 LIBRARY: dict[str, str] = {
     "gc_pow_f64": "pow",
@@ -81,7 +79,7 @@ class Functions:
         name = f"gc_{suffix(dtype)}x{width}"
         size = min(width * np.dtype(dtype).itemsize, WIDE)
         self._vectors[name] = (
-            f"typedef struct GC_ALIGNED({size}) {{ {scalar.CTYPES[dtype]} x[{width}]; }} {name};"
+            f"typedef struct GC_ALIGNED({size}) {{ {DTYPES[dtype].ctype} x[{width}]; }} {name};"
         )
         return name
 
@@ -106,7 +104,7 @@ class Functions:
 
     def _combined(self, row: Elementwise, dtype: str, both: str) -> str:
         """Return the functions that combine a value of each thread."""
-        ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
+        ctype, code = DTYPES[dtype].ctype, DTYPES[dtype].exchanged
         text = self.combine(row, dtype, "x", "y")
         return f"""\
 static __device__ inline {ctype} gc_all_{both}({ctype} x, int lane, int lanes) {{
@@ -143,7 +141,7 @@ static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
 
         Where ``total`` is, each thread gets what those of all threads combine to.
         """
-        ctype, code = scalar.CTYPES[dtype], EXCHANGED.get(dtype, "i32")
+        ctype, code = DTYPES[dtype].ctype, DTYPES[dtype].exchanged
         own, total = (self.combine(row, dtype, "y", other) for other in ("x", "z"))
         return f"""\
 static __device__ inline {ctype} gc_running_{both}({ctype} x, {ctype} *total) {{
@@ -176,4 +174,4 @@ static __device__ inline {ctype} gc_running_{both}({ctype} x, {ctype} *total) {{
 
 def suffix(dtype: str) -> str:
     """Return what stands for a dtype in names: two may share a type of C, but no definition."""
-    return "bool" if dtype == "bool" else scalar.SUFFIXES.get(dtype, "f16")
+    return "bool" if dtype == "bool" else DTYPES[dtype].code

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.kernel.device import AtomicAdd
 from gradcore.kernel.ir import (
@@ -52,9 +53,6 @@ from gradcore_cuda.vectors import Steps, Vectors, vectors_of
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""
-
-ATOMIC_TYPES: dict[str, str] = dict.fromkeys(("int64", "uint64"), "unsigned long long")
-"""What CUDA adds to where many threads do, where that is another type of the same bits."""
 
 GROUP, GROUPS = "blockIdx.x * blockDim.y + threadIdx.y", "gridDim.x * blockDim.y"
 """The number of a group, and how many there are."""
@@ -315,7 +313,7 @@ class GroupPrinter(DraftPrinter):
                 continue
             before = self.fresh(f"{own}_before")
             starts.append(before)
-            self.unit.add(f"const {scalar.CTYPES[r.target.dtype]} {before} = {own};")
+            self.unit.add(f"const {DTYPES[r.target.dtype].ctype} {before} = {own};")
             self.unit.add(f"{own} = {start};")
         checks = any_check(body)
         flag = ""
@@ -325,7 +323,7 @@ class GroupPrinter(DraftPrinter):
         kernel.lanes[product([s.extent for s in loops]) if taken is None else taken.lanes] = None
         kernel.together = False
         first = "threadIdx.x"
-        if taken is not None:
+        if taken:
             self.vector_steps(loops, body, taken, first, "blockDim.x")
             first = f"{taken.count} * {taken.width} + {first}"
         self.unit.depth += 1
@@ -372,14 +370,14 @@ class GroupPrinter(DraftPrinter):
         i, first = self.name(s.index), self.fresh("first")
         before = [self.fresh(f"{self.place(c.symbol)}_before") for c in carried]
         for c, name in zip(carried, before, strict=True):
-            add(f"{scalar.CTYPES[c.symbol.dtype]} {name} = {self.place(c.symbol)};")
+            add(f"{DTYPES[c.symbol.dtype].ctype} {name} = {self.place(c.symbol)};")
         add(f"for (gc_index {first} = {start}; {first} < {last}; {first} += blockDim.x) {{")
         self.unit.depth += 1
         add(f"const gc_index {i} = {first} + threadIdx.x;")
         for x in s.body:
             if isinstance(x, Let) and x.fresh:
                 kernel.made.add(x.symbol.final)
-                add(f"{scalar.CTYPES[x.symbol.dtype]} {self.name(x.symbol)};")
+                add(f"{DTYPES[x.symbol.dtype].ctype} {self.name(x.symbol)};")
         for c, name in zip(carried, before, strict=True):
             own, dtype, all_of = self.place(c.symbol), c.symbol.dtype, self.fresh("all")
             identity = identity_of(c.row, dtype)
@@ -388,7 +386,7 @@ class GroupPrinter(DraftPrinter):
             self.own_step([*c.before, brought], f"{i} < {last}")
             combine = self.provided.combine
             add(
-                f"{scalar.CTYPES[dtype]} {all_of};",
+                f"{DTYPES[dtype].ctype} {all_of};",
                 f"{own} = {self.provided.running(c.row, dtype, own, all_of)};",
                 f"{own} = {combine(c.row, dtype, name, own)};",
                 f"{name} = {combine(c.row, dtype, name, all_of)};",
@@ -506,7 +504,7 @@ class GroupPrinter(DraftPrinter):
             case Allocate(buffer, reused):
                 self.allocate(buffer, reused)
             case Point(pointer, buffer, index):
-                ctype = scalar.CTYPES[pointer.dtype]
+                ctype = DTYPES[pointer.dtype].ctype
                 text = f"({ctype} *)({self.memory(buffer)} + {self.flat(buffer, index)})"
                 name = self.place(pointer)
                 kernel.changed[pointer.root] = None
@@ -550,8 +548,8 @@ class GroupPrinter(DraftPrinter):
             super().store(s)
             return
         place, value = f"&{self.element(s.buffer, s.index)}", self.expr(s.value)
-        taken = ATOMIC_TYPES.get(s.buffer.dtype)
-        if taken is not None:
+        taken = DTYPES[s.buffer.dtype].atomic
+        if taken:
             place, value = f"({taken} *){place}", f"({taken})({value})"
         self.unit.add(f"atomicAdd({place}, {value});")
 
@@ -562,7 +560,7 @@ class GroupPrinter(DraftPrinter):
             self.unit.add(f"{self.place(symbol)} = {text};")
             self.kernel.changed[symbol] = None
             return
-        declared = f"{scalar.CTYPES[symbol.dtype]} " if s.fresh else ""
+        declared = f"{DTYPES[symbol.dtype].ctype} " if s.fresh else ""
         self.kernel.made.add(symbol)
         self.unit.add(f"{declared}{self.name(symbol)} = {text};")
 
@@ -595,7 +593,7 @@ class GroupPrinter(DraftPrinter):
     def allocate(self, buffer: Buffer, reused: Buffer | None) -> None:
         """Print what gives a group, or a thread, memory of its own."""
         kernel = self.kernel
-        ctype, name = scalar.CTYPES[buffer.dtype], self.name(buffer)
+        ctype, name = DTYPES[buffer.dtype].ctype, self.name(buffer)
         if buffer.role == "pointer":
             kernel.made.add(buffer)
             self.unit.add(f"{ctype} *{name} = 0;")

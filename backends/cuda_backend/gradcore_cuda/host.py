@@ -24,9 +24,8 @@ import numpy as np
 
 from gradcore.backend.loops import called_back
 from gradcore.errors import OutOfMemoryError
-from gradcore.kernel import scalar
+from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel.ir import Program
-from gradcore.kernel.rules.reduce import WIDE
 from gradcore_c.compiler import load_source
 from gradcore_cuda.checking import check
 from gradcore_cuda.runtime import (
@@ -133,7 +132,7 @@ class HostFunction:
         for kernel in self.compiled.kernels.values():
             kinds = {"pointer": "void *", "index": "gc_index"}
             texts = [
-                f"*({kinds.get(kind) or scalar.CTYPES[kind]} *)a[{k}]"
+                f"*({kinds.get(kind) or DTYPES[kind].ctype} *)a[{k}]"
                 for k, kind in enumerate(kernel.kinds)
             ]
             lines.append(
@@ -283,7 +282,7 @@ class HostDevice(Device):
             product = np.matmul(left[..., :PIECE], right[..., :PIECE, :])
             for k in range(PIECE, left.shape[-1], PIECE):
                 piece = np.matmul(left[..., k : k + PIECE], right[..., k : k + PIECE, :])
-                product = np.add(product, piece, dtype=WIDE.get(piece.dtype.name))
+                product = np.add(product, piece, dtype=DTYPES[piece.dtype.name].multiplied)
             target = seen(out)
             target[...] = target + product if accumulate else product
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     ONE,
@@ -258,7 +259,7 @@ class CudaPrinter(GroupPrinter):
         places: dict[Load, str] = {}
         for x in loads:
             name = self.fresh(f"{self.name(x.buffer.root)}_tile")
-            ctype = scalar.CTYPES[x.buffer.dtype]
+            ctype = DTYPES[x.buffer.dtype].ctype
             kernel.before.append(f"__shared__ {ctype} {name}[{TILE} * {TILE + 1}];")
             within = " && ".join(
                 f"{self.index(i)} < {self.index(n, atom=True)}"
@@ -305,7 +306,7 @@ class CudaPrinter(GroupPrinter):
                 continue
             start, _ = self.start(r)
             buffer = r.target.root
-            ctype, own = scalar.CTYPES[buffer.dtype], self.name(buffer)
+            ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
             kernel.made.add(buffer)
             self.parameter(Parameter("part", buffer), f"{ctype} *{own}_parts")
             self.in_shared_memory()
@@ -342,7 +343,7 @@ class CudaPrinter(GroupPrinter):
         for r in reductions:
             assert r.row is not None
             target, dtype = _target(r), r.target.dtype
-            ctype, own = scalar.CTYPES[dtype], self.place(target)
+            ctype, own = DTYPES[dtype].ctype, self.place(target)
             all_of, part, before = (self.fresh(f"{own}_{x}") for x in ("all", "part", "before"))
             self.parameter(Parameter("part", target.root), f"const {ctype} *{own}_parts")
             identity, _ = self.start(r)
@@ -381,7 +382,7 @@ class CudaPrinter(GroupPrinter):
         for r in reductions:
             assert r.row is not None and isinstance(r.target, Symbol)
             symbol, dtype = r.target.final, r.target.dtype
-            ctype, own = scalar.CTYPES[dtype], self.name(symbol)
+            ctype, own = DTYPES[dtype].ctype, self.name(symbol)
             if kernel.together:
                 start, _ = self.start(r)
                 add(f"if (threadIdx.x != 0) {own} = {start};")
@@ -404,7 +405,7 @@ class CudaPrinter(GroupPrinter):
             add(
                 f"{own} = {start};",
                 "for (int k = gc_thread(); k < gridDim.x; k += gc_threads()) {",
-                f"    const {scalar.CTYPES[dtype]} part = {own}_parts[k];",
+                f"    const {DTYPES[dtype].ctype} part = {own}_parts[k];",
                 f"    {own} = {text};",
                 "}",
                 f"{own} = {self.provided.all_of(r.row, dtype, own, 'block')};",
@@ -447,7 +448,7 @@ class CudaPrinter(GroupPrinter):
         kernel = self.kernel
         found: list[str] = []
         for c in carried:
-            own, dtype, ctype = self.name(c.symbol), c.symbol.dtype, scalar.CTYPES[c.symbol.dtype]
+            own, dtype, ctype = self.name(c.symbol), c.symbol.dtype, DTYPES[c.symbol.dtype].ctype
             kernel.made.add(c.symbol)
             self.parameter(Parameter("chunks", c.symbol), f"{ctype} *{own}_chunks")
             start = launch.starts.get(c.symbol)
@@ -466,7 +467,7 @@ class CudaPrinter(GroupPrinter):
         for c, before in zip(shared.carried, befores, strict=True):
             own = self.name(c.symbol)
             text = f"groups > 1 ? {own}_chunks[group] : {before}"
-            self.unit.add(f"{scalar.CTYPES[c.symbol.dtype]} {own} = {text};")
+            self.unit.add(f"{DTYPES[c.symbol.dtype].ctype} {own} = {text};")
         self.starts(shared.ends)
         kernel.together = True
         self.running_loop(loop, shared.carried, shared.rest, start, last)
@@ -484,7 +485,7 @@ class CudaPrinter(GroupPrinter):
             assert isinstance(r.target, Symbol)
             symbol = r.target.final
             self.kernel.made.add(symbol)
-            self.unit.add(f"{scalar.CTYPES[symbol.dtype]} {self.name(symbol)} = {start};")
+            self.unit.add(f"{DTYPES[symbol.dtype].ctype} {self.name(symbol)} = {start};")
 
     def totals(self, launch: Launch) -> Printed:
         """Return the kernel that finds what registers hold before each chunk of a running loop."""
@@ -517,7 +518,7 @@ class CudaPrinter(GroupPrinter):
         self.parameter(Parameter("counter"), "unsigned *counter")
         add("if (!gc_last(counter) || threadIdx.y != 0) return;")
         for c, r, before in zip(carried, combined, befores, strict=True):
-            own, dtype, ctype = self.name(c.symbol), c.symbol.dtype, scalar.CTYPES[c.symbol.dtype]
+            own, dtype, ctype = self.name(c.symbol), c.symbol.dtype, DTYPES[c.symbol.dtype].ctype
             so_far, all_of = self.fresh(f"{own}_before"), self.fresh("all")
             first, (identity, _) = self.fresh("first"), self.start(r)
             add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gradcore.graph.dtypes import computed
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -48,7 +49,7 @@ def products_as_loops(program: Program) -> Program:
 def _loops(s: Matmul) -> Statement:
     """Return a product as loops."""
     dtype = s.out.buffer.dtype
-    wide = "float32" if dtype == "float16" else dtype
+    wide = computed(dtype)
     outer = [Symbol(f"i{k}") for k in range(len(s.out.shape))]
     k = Symbol("k")
     stack = outer[:-2]

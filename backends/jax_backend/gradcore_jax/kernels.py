@@ -20,6 +20,7 @@ from gradcore.backend import Kernels
 from gradcore.errors import ShapeError
 from gradcore.execute import Runner
 from gradcore.graph import Apply, Array, Kernel, Operand
+from gradcore.graph.dtypes import computed
 from gradcore.graph.types import FLOATS
 from gradcore.ops import scalars
 from gradcore.ops.broadcasting import extent_check, with_check
@@ -194,7 +195,7 @@ def _round_half_away(x: Any) -> Any:
 
 def _erfcinv(x: Any) -> Any:
     """Return the inverse of erfc by that of the normal distribution, exact in both tails."""
-    wide = strong(x, "float32") if x.dtype == "float16" else x
+    wide = strong(x, computed(str(x.dtype)))
     return special.ndtri(wide / 2) * -math.sqrt(0.5)
 
 

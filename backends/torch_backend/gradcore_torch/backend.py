@@ -18,6 +18,7 @@ from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profi
 from gradcore.errors import ModeError, UnavailableError, UnsupportedError
 from gradcore.execute import Runner, straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel, Variable, here
+from gradcore.graph.dtypes import FLOATS, SIGNED
 from gradcore_torch import extents
 from gradcore_torch.compiled import compiled
 from gradcore_torch.embedding import embedded
@@ -26,9 +27,7 @@ from gradcore_torch.library import DTYPES, NAMES, torch
 from gradcore_torch.scalars import NAMESPACES
 
 # torch stores unsigned integers of 16 to 64 bits, and computes nothing with them.
-COMPUTED = frozenset(
-    ("bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64")
-)
+COMPUTED = frozenset(("bool", *SIGNED, "uint8", *FLOATS))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,16 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from gradcore.graph import dtypes
+
 # Of any type: torch need not be installed where types are checked, and ships only some of its own.
 torch: Any = importlib.import_module("torch")
 
-DTYPES: dict[str, Any] = {
-    name: getattr(torch, name)
-    for name in (
-        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-        *("float16", "float32", "float64", "complex64", "complex128"),
-    )
-}
+DTYPES: dict[str, Any] = {name: getattr(torch, name) for name in dtypes.DTYPES}
 """torch's dtypes, by NumPy's names."""
 
 NAMES: dict[Any, str] = {dtype: name for name, dtype in DTYPES.items()}

@@ -6,6 +6,7 @@ import math
 
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
+from gradcore.graph.dtypes import computed
 from gradcore.kernel.ir import (
     Expr,
     Literal,
@@ -51,7 +52,7 @@ def dot(low: Lowering, node: Apply) -> None:
 
 def _loops(low: Lowering, node: Apply, x: Value, y: Value) -> None:
     (output,) = node.outputs
-    dtype = "float32" if output.dtype == "float16" else output.dtype
+    dtype = computed(output.dtype)
     shape = (*x.shape[:-1], *y.shape[1:])
     loops, index = low.ranges((*shape, x.shape[-1]))
     *outer, k = index

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcore.errors import GraphValueError, ShapeError
 from gradcore.graph import Apply
+from gradcore.graph.dtypes import DTYPES, NARROW_FLOATS, computed
 from gradcore.graph.types import FLOATS
 from gradcore.kernel.ir import (
     Buffer,
@@ -34,9 +35,6 @@ COMBINING = {
     "sum": "add", "prod": "mul", "max": "maximum", "min": "minimum", "any": "or_", "all": "and_",
 }  # fmt: skip
 """The row that combines two results of a reduction."""
-
-WIDE = {"float16": "float64", "float32": "float64"}
-"""In which dtype many numbers are multiplied and, where lanes have no vectors, added."""
 
 GT, LT, GE, EQ, NEQ, AND, OR, SWITCH = map(
     row, ("gt", "lt", "ge", "eq", "neq", "and_", "or_", "switch")
@@ -132,8 +130,8 @@ def combined(
 def _accumulated(low: Lowering, kind: str, dtype: str) -> str:
     """Return the dtype in which many numbers of ``dtype`` are combined."""
     if kind == "prod" or (kind == "sum" and low.wide_sums):
-        return WIDE.get(dtype, dtype)
-    return "float32" if dtype == "float16" else dtype
+        return DTYPES[dtype].multiplied
+    return computed(dtype)
 
 
 def _counted(kind: str, x: Expr, dtype: str) -> Expr:
@@ -153,7 +151,7 @@ def reduce(low: Lowering, node: Apply) -> None:
     if op.kind == "sum" and op.axes == (x.ndim - 1,) and x.row_sums is not None:
         low.computed(output, x.row_sums.shape, held(x.row_sums).read)
         return
-    wide = "float32" if output.dtype == "float16" else output.dtype
+    wide = computed(output.dtype)
     target = reduced(low, named(output), op.kind, x, op.axes, wide)
     low.values[output] = held(target)
     if wide != output.dtype:
@@ -225,7 +223,7 @@ def cumulative(low: Lowering, node: Apply) -> None:
         return call(combining, (state, cast(x.read(index), wide)), wide)
 
     # The sums of float64 come in order, as an overflow depends on it.
-    combines = combining if op.kind == "sum" and output.dtype in WIDE else None
+    combines = combining if op.kind == "sum" and output.dtype in NARROW_FLOATS else None
     _carried(low, node, op.axis, x.shape, step, identity(op.kind, wide), combines)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.graph import UNKNOWN, Apply, Constant, Variable
+from gradcore.graph.dtypes import computed
 from gradcore.graph.extents import broadcast, product
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.types import FLOATS
@@ -232,7 +233,7 @@ def _repeated(x: Variable, extents: Sequence[Variable]) -> Variable:
     if dtype not in FLOATS:
         return x * LANGUAGE["cast"](product(tuple(extents)), dtype)
     count = functools.reduce(mul, (LANGUAGE["cast"](n, "float64") for n in extents))
-    wide = "float32" if dtype == "float16" else dtype
+    wide = computed(dtype)
     total = LANGUAGE["cast"](x, wide) * LANGUAGE["cast"](count, wide)
     total = LANGUAGE["cast"](total, dtype)
     return total if isinstance(x, Constant) else total + Constant(0, dtype)
