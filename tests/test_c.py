@@ -15,6 +15,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -456,6 +457,27 @@ def test_without_a_compiler(tmp_path):
         for sentence in (*remarks, message, told):
             assert "'c' cannot run here: no C compiler works here: install gcc" in sentence
         assert "run on 'numpy'" in message
+
+
+def test_a_cache_that_cannot_be_written_to(monkeypatch):
+    """Without a mode NumPy runs what cannot be kept, and says why; with one it is an error."""
+    x = T.dvector("x")
+    gradcore.function([x], x + 1.25, mode="c")  # the compiler is known, and its answer is kept
+
+    def denied(*args, **kwargs):
+        raise PermissionError(13, "read-only")
+
+    monkeypatch.setattr("gradcore.cache.tempfile.mkstemp", denied)
+    monkeypatch.setattr("gradcore.compile.maker._noticed", set())
+    y = x * (1 + time.time())
+    total = gradcore.shared(0.0)
+    with pytest.warns(gradcore.errors.UnavailableWarning, match="(?s)'c' cannot keep.*read-only"):
+        f = gradcore.function([x], y, updates=[(total, total + x.sum())])
+    assert f.maker.backend.name == "numpy" and f.maker.mode.backend is None
+    assert "cannot keep" in f.maker.remarks[0]
+    assert f([1.0]) > 1 and total.get_value() == 1
+    with pytest.raises(gradcore.errors.CacheError, match="(?s)cannot write.*GRADCORE_CACHE_DIR"):
+        gradcore.function([x], y, mode="c")
 
 
 # many at once -----------------------------------------------------------------------------------

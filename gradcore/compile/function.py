@@ -26,7 +26,7 @@ from gradcore.compile.arguments import (
     pairs,
 )
 from gradcore.compile.deoptimize import WrittenGraph
-from gradcore.compile.maker import FunctionMaker, as_written, executable, make
+from gradcore.compile.maker import FunctionMaker, as_written, made_to_run, make
 from gradcore.compile.promises import check_results
 from gradcore.config import config
 from gradcore.errors import ArgumentError, MissingInputError
@@ -44,11 +44,11 @@ class Function:
     """
 
     def __init__(self, maker: FunctionMaker, outputs: Any, name: str | None, profile: bool) -> None:
-        self.maker = maker
         self.name = name
         self.profile = Profile() if profile else None
         self._form: Any = outputs
-        self._executable = executable(maker, self.profile)
+        maker, self._executable = made_to_run(maker, self.profile)
+        self.maker = maker
         if hasattr(self._executable, "returned"):
             self._executable.returned = len(maker.outputs)  # pyright: ignore[reportFunctionMemberAccess] - see Executable
         self._defaults = [entry.value for entry in maker.inputs]

@@ -6,7 +6,7 @@ import gc
 import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +17,7 @@ from gradcore.compile.arguments import In
 from gradcore.compile.legalize import legalized
 from gradcore.compile.promises import compiled
 from gradcore.errors import (
+    CacheError,
     DebugModeError,
     GraphTypeError,
     MissingInputError,
@@ -34,7 +35,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.nodes import bare
-from gradcore.mode import Mode
+from gradcore.mode import REFERENCE, Mode
 from gradcore.rewrite import Trace
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
@@ -133,12 +134,16 @@ def _passed_over(mode: Mode, backend: Backend) -> Sequence[str]:
     """Return why a better backend does not run; each reason is also a warning, once a process."""
     reasons = mode.passed_over()
     for reason in reasons:
-        if reason not in _noticed:
-            _noticed.add(reason)
-            told = f"{reason}; functions without a mode run on {backend.name!r}, which is slower"
-            file, line, _ = here() or ("gradcore", 0, "")
-            warnings.warn_explicit(told, UnavailableWarning, file, line)
+        _notice(reason, backend)
     return reasons
+
+
+def _notice(reason: str, backend: Backend) -> None:
+    if reason not in _noticed:
+        _noticed.add(reason)
+        told = f"{reason}; functions without a mode run on {backend.name!r}, which is slower"
+        file, line, _ = here() or ("gradcore", 0, "")
+        warnings.warn_explicit(told, UnavailableWarning, file, line)
 
 
 def rewritten(
@@ -210,6 +215,24 @@ def as_written(maker: FunctionMaker) -> FunctionGraph:
     stored = [entry.update for entry in maker.inputs if entry.update is not None]
     written = _bare([*maker.outputs, *maker.updates.values(), *stored])
     return enclose_branches.run(FunctionGraph(maker.fgraph.inputs, tuple(written)), [])
+
+
+def made_to_run(maker: FunctionMaker, profile: Profile | None) -> tuple[FunctionMaker, Executable]:
+    """Return what runs the graph, and the maker that it is of.
+
+    Without a mode, the reference runs what cannot be kept: the cache may be read-only or full.
+    """
+    try:
+        return maker, executable(maker, profile)
+    except CacheError as error:
+        if maker.mode.backend is not None:
+            raise
+        reason = f"the backend {maker.backend.name!r} cannot keep what it compiles: {error.what}"
+    mode = Mode(REFERENCE, maker.mode.optimizer, maker.mode.debug, None, maker.mode.reassociate)
+    other = make(maker.inputs, maker.outputs, maker.updates, mode, "ignore")
+    _notice(reason, other.backend)
+    other = replace(other, mode=maker.mode, remarks=(reason, *other.remarks))
+    return other, executable(other, profile)
 
 
 def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
