@@ -86,6 +86,6 @@ def legalized(
     if not any(replacement(lack.node) for lack in lacks):
         return graph, lacks
     rule = Rule(NAME, "What a backend lacks is written with others", (Op,), replacement)
-    found = Rewriter(NAME, (rule,), trace).run(graph)
+    found = Rewriter(Stage(NAME, [rule]), trace).run(graph)
     found = keep_requirements(graph, found, stages)
     return found, lacked(backend, found)
