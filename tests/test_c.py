@@ -524,7 +524,7 @@ def test_shared_updates_from_many_threads_keep_whole_values():
 
 
 INTERRUPTED = """
-import os, signal, sys, threading, time
+import json, os, signal, sys, threading, time
 import gradcore
 import gradcore.tensor as T
 
@@ -543,7 +543,7 @@ until = gradcore.scan(
 )[0][-1]
 outputs = {"scalars": scalars, "products": products, "pairs": pairs, "largest": largest}
 output = {**outputs, "nested": nested, "until": until}[sys.argv[1]]
-mode = gradcore.Mode("c", threads=int(sys.argv[2]))
+mode = gradcore.Mode(sys.argv[2], **json.loads(sys.argv[3]))
 f = gradcore.function([n, m], output, updates={s: s + 1}, mode=mode, on_unused_input="ignore")
 f(10, [[1.0] * 50] * 50)
 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
@@ -563,9 +563,23 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("what", ["scalars", "products", "pairs", "largest", "nested", "until"])
 def test_a_long_call_is_interrupted(what, threads):
     """Between steps of a scan and parts of a loop; nothing is stored, and the next call works."""
-    command = [sys.executable, "-c", INTERRUPTED, what, str(threads)]
+    interrupt(what, "c", threads=threads)
+
+
+def interrupt(what, backend, **options):
+    command = [sys.executable, "-c", INTERRUPTED, what, backend, json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
+@pytest.mark.parametrize("what", ["scalars", "products", "nested", "until"])
+def test_a_long_loop_of_the_reference_is_interrupted(what):
+    interrupt(what, "numpy")
+
+
+def test_a_loop_of_kernels_is_interrupted():
+    """Between kernels; one that holds a whole loop runs to its end, as on a device."""
+    interrupt("products", "cuda", runtime="host")
 
 
 FORKED = """
