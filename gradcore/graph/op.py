@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from gradcore.errors import ShapeError, UnsupportedError
-from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
+from gradcore.graph.costs import Cost, size_in_bytes, total
+from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape, product
 from gradcore.graph.location import here
 from gradcore.graph.nodes import Apply, Kernel, Variable, as_variable, static_operand
 from gradcore.graph.requirements import Requirement
@@ -142,6 +143,13 @@ class Op:
     - ``reference``: its meaning, on NumPy arrays,
     - ``derivative``: how it moves, one of the kinds of `gradcore.derive`.
 
+    and, where it applies,
+
+    - ``element`` or ``expansion``: what it computes in terms of elements, or of other ops, so that
+      it runs on every backend; ``extern``: the function of a library that computes it,
+    - ``batch``: itself on a stack of operands,
+    - ``cost``: operations and bytes, by extents.
+
     An op of a user's own may instead be written with Theano's methods: ``make_node``, ``perform``,
     ``grad`` or ``L_op``, and optionally ``R_op``, ``infer_shape``, ``connection_pattern``.
     """
@@ -166,6 +174,18 @@ class Op:
 
     compounds: bool = False
     """Whether it multiplies products on: then each factor may add a unit in the last place."""
+
+    elementwise: ClassVar[bool] = False
+    """Whether each element of the output is computed from those at its own place in the operands.
+
+    Then it may be computed wherever that is read.
+    """
+
+    view: ClassVar[bool] = False
+    """Whether the output is elements of the first operand, as they are."""
+
+    operations: float = 1
+    """How many operations an element of the output takes, about: see `cost`."""
 
     expansion: Callable[..., Any] | None = None
     """The op written with others: a function of its operands that returns its output or outputs.
@@ -307,6 +327,42 @@ class Op:
         of a loop, those with arrays as gathers (`gradcore.ops.gathers`).
         """
         raise NotImplementedError
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Return the outputs of ``node`` for many operands at once, stacked along a first axis.
+
+        inputs : in place of those of ``node``.
+        stacked : which of them have that axis, one at least.
+
+        None: the op says nothing of its own; `gradcore.ops.gathers.batched` reads its element form.
+        """
+        return None
+
+    def cost(self, node: Apply, operands: Sequence[Operand]) -> Cost:
+        """Return what ``node`` costs, by extents.
+
+        operands : what is known of its inputs, as in `symbolic_shapes`.
+        """
+        shapes = self.symbolic_shapes(node, operands)
+        arrays = [
+            *((v, x.shape) for v, x in zip(node.inputs, operands, strict=True)),
+            *zip(node.outputs, shapes, strict=True),
+        ]
+        traffic = total(size_in_bytes(v.type.dtype, shape) for v, shape in arrays)
+        return Cost(self.operations_of(operands, shapes), traffic)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return how many operations it takes to compute outputs of these shapes, about."""
+        return total(map(product, shapes)) * int(self.operations)
+
+    def read_in_place(self, i: int) -> float:
+        """Return how many operations an element of operand ``i`` may take for it not to be stored.
+
+        It is computed where it is read, instead, by an op that reads each element once, or few.
+        """
+        return 0
 
     def expanded(self, node: Apply) -> Sequence[Any] | None:
         """Return the outputs of ``node`` as its expansion writes them; None: there is none."""

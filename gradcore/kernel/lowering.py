@@ -44,10 +44,8 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
 from gradcore.kernel.values import Value, held
-from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.elementwise import row
 from gradcore.ops.gathers import has_element
-from gradcore.ops.index import Subtensor
-from gradcore.ops.scan import Scan
 
 Failure: TypeAlias = Callable[[Sequence[int]], Exception]
 """What makes an exception of the values that a check told."""
@@ -456,17 +454,10 @@ class Lowering:
 
     def read_in_place(self, variable: Variable) -> bool:
         """Return whether ``variable`` is better computed where parts of it are read."""
-        reader = self.read_once(variable)
-        if reader is None or not variable.ndim:
+        reader, made = self.read_once(variable), variable.owner
+        if reader is None or made is None or not variable.ndim:
             return False
-        if isinstance(reader.op, Scan):
-            place = reader.inputs.index(variable) - 1
-            return (
-                0 <= place < reader.op.sequences
-                and variable.owner is not None
-                and (is_arithmetic(variable.owner.op))
-            )
-        return isinstance(reader.op, Subtensor)
+        return made.op.operations <= reader.op.read_in_place(reader.inputs.index(variable))
 
     def rule(self, node: Apply) -> Rule:
         """Return how ``node`` is lowered."""
@@ -508,7 +499,7 @@ def in_time(graph: FunctionGraph) -> list[Apply]:
     results = set(graph.outputs)
     for place, node in enumerate(graph.nodes):
         since[node] = place
-        if isinstance(node.op, Elementwise) and results.isdisjoint(node.outputs):
+        if node.op.elementwise and results.isdisjoint(node.outputs):
             owners = [v.owner for v in node.inputs]
             since[node] = max((since.get(y, -1) for y in owners if y is not None), default=-1)
             continue
@@ -524,11 +515,6 @@ def in_time(graph: FunctionGraph) -> list[Apply]:
                     done.add(x)
                     found.append(x)
     return found
-
-
-def is_arithmetic(op: Op) -> bool:
-    """Return whether a row is a few instructions."""
-    return isinstance(op, Elementwise) and "@" not in str(op.code) and op.code is not None
 
 
 def _too_large(shape: Sequence[int]) -> Exception:

@@ -41,7 +41,6 @@ from gradcore.kernel.ir import (
     integer,
     parts,
 )
-from gradcore.kernel.lowering import is_arithmetic
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import row
 
@@ -110,7 +109,7 @@ def _groups(body: Sequence[Statement]) -> list[_Group]:
 def _costly(s: Statement) -> bool:
     """Return whether a statement calls a function."""
     return isinstance(s, (Let, Store)) and any(
-        isinstance(x, Call) and not is_arithmetic(x.row) for e in expressions(s) for x in parts(e)
+        isinstance(x, Call) and x.row.operations > 1 for e in expressions(s) for x in parts(e)
     )
 
 

@@ -48,6 +48,9 @@ Interval: TypeAlias = tuple[float, float]
 DtypeRule: TypeAlias = Function
 Code: TypeAlias = str | Mapping[str, str]
 
+CALL = 20
+"""How many operations the call of a function takes, about."""
+
 
 class Trait(enum.Enum):
     """A law that a scalar function obeys; patterns and passes quantify over traits."""
@@ -193,6 +196,7 @@ class Elementwise(Op):
     nonnegative: tuple[int, str] | None = None
 
     cheap = True
+    elementwise = True
 
     # There is one op of each name: a row is equal to itself only.
     __hash__ = object.__hash__
@@ -289,6 +293,22 @@ class Elementwise(Op):
             return None
         dtype = node.inputs[self.nonnegative[0]].type.dtype
         return self.nonnegative if DTYPES[dtype].kind == "int" else None
+
+    @functools.cached_property
+    def operations(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride] - computed
+        """One, or as many as a call takes where its code calls a function, or it is expanded."""
+        return CALL if self.code is None or "@" in str(self.code) else 1
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Broadcast behind the first axis."""
+        rank = node.outputs[0].ndim
+        aligned = (
+            x.dimshuffle(0, *["x"] * (rank - v.ndim), *range(1, v.ndim + 1)) if s else x
+            for x, v, s in zip(inputs, node.inputs, stacked, strict=True)
+        )
+        return self(*aligned)
 
     # meaning ------------------------------------------------------------------------------------
     def written_out(

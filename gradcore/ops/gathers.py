@@ -17,20 +17,25 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import UNKNOWN, Apply, Constant, Extent, Op, Shape, Variable
+from gradcore.graph import UNKNOWN, Apply, Constant, Extent, Op, Operand, Shape, Variable
 from gradcore.graph.extents import product
-from gradcore.graph.nodes import extents_of
+from gradcore.graph.nodes import as_variable, extents_of, symbolic_operand
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
 from gradcore.ops.shape import DimShuffle, Join
 
 
 class Gathered:
-    """An operand of an element form: a call with indices, arrays that broadcast, gathers there."""
+    """An operand of an element form: a call with indices, arrays that broadcast, gathers there.
 
-    def __init__(self, variable: Variable) -> None:
+    first : the indices at its first axes, which the element form does not know of.
+    """
+
+    def __init__(self, variable: Variable, first: Sequence[Variable] = ()) -> None:
         self.variable = variable
-        self.shape = extents_of(variable)
+        self.first = tuple(first)
+        self.whole = extents_of(variable)
+        self.shape = self.whole[len(first) :]
 
     @property
     def ndim(self) -> int:
@@ -48,16 +53,17 @@ class Gathered:
 
     def __call__(self, *index: Any) -> Variable:
         """Return the elements at ``index``; what is out of bounds is 0."""
+        index = (*self.first, *index)
         if not index:
             return self.variable
         position: Any = 0
         inside: Any = True
-        for i, n in zip(index, self.shape, strict=True):
+        for i, n in zip(index, self.whole, strict=True):
             position = position * n + i
             inside = inside & (i >= 0) & (i < n)
         padding = Constant(np.zeros(1, self.dtype))
         elements = Join(0)(LANGUAGE["flatten"](self.variable), padding)
-        at = LANGUAGE["switch"](inside, position, product(self.shape))
+        at = LANGUAGE["switch"](inside, position, product(self.whole))
         return elements[at]
 
     def stretched(self, index: Sequence[Any]) -> Variable:
@@ -78,6 +84,32 @@ def indices(shape: Shape) -> list[Variable]:
 def has_element(kind: type[Op]) -> bool:
     """Return whether a class of ops declares an element form."""
     return kind.element is not Op.element
+
+
+def batched(node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]) -> Variable | None:
+    """Return the output of ``node`` for many operands at once, stacked along a first axis.
+
+    As the op says it, else by its element form with an index in front.
+
+    inputs : in place of those of ``node``; ``stacked`` tells which have that axis, one at least.
+
+    None: neither is declared, or the shapes within the stack differ.
+    """
+    found = node.op.batch(node, inputs, stacked)
+    if found is not None or not has_element(type(node.op)):
+        return found
+    each = [
+        Operand(extents_of(x)[1:]) if s else symbolic_operand(x)
+        for x, s in zip(inputs, stacked, strict=True)
+    ]
+    (shape,) = node.op.symbolic_shapes(node, each)
+    if UNKNOWN in shape:
+        return None
+    count = next(extents_of(x)[0] for x, s in zip(inputs, stacked, strict=True) if s)
+    first, *at = indices((count, *shape))
+    operands = [Gathered(x, (first,) if s else ()) for x, s in zip(inputs, stacked, strict=True)]
+    found = as_variable(node.op.element(node, at, *operands))
+    return LANGUAGE["alloc"](LANGUAGE["cast"](found, node.out.dtype), count, *shape)
 
 
 def gathered(node: Apply) -> Any:

@@ -10,6 +10,7 @@ triples every rule about them.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
@@ -281,6 +282,7 @@ class Subtensor(Op):
     """
 
     pattern: Pattern
+    view = True
     derivative = Linear((_scatter,))
 
     @classmethod
@@ -312,6 +314,18 @@ class Subtensor(Op):
         """Indices are in bounds."""
         x, *indices = operands
         return _bounds_required(self.pattern, node.inputs[0], x, node.inputs[1:], indices)
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Take all of the first axis, where the indices are the same for all."""
+        if not stacked[0] or any(stacked[1:]) or is_advanced(self.pattern):
+            return None
+        return Subtensor((Slice(), *self.pattern))(*inputs)
+
+    def read_in_place(self, i: int) -> float:
+        """What is not read need not be computed."""
+        return math.inf
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read where the pattern says."""

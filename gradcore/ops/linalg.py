@@ -11,11 +11,42 @@ import numpy as np
 from gradcore.derive import Multilinear, sum_to
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Apply, Extent, Kernel, Op, Operand, Requirement, Shape, Variable, here
-from gradcore.graph.extents import broadcast, clash
-from gradcore.graph.nodes import static_operand
+from gradcore.graph.extents import broadcast, clash, product
+from gradcore.graph.nodes import extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
+from gradcore.language import LANGUAGE
 from gradcore.ops.broadcasting import aligned, extent_check, with_check
+
+
+class Product(Op):
+    """A product of vectors or matrices, by a sum over an axis of each (abstract)."""
+
+    ulp = 8
+    accumulates = True
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return two for each term of each sum."""
+        return product(shapes[0]) * operands[0].shape[-1] * 2
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Return one product of matrices, or products of a stack of them."""
+        (x, y), (a, b) = inputs, node.inputs
+        if list(stacked) == [True, False] and b.ndim <= 2:
+            if a.ndim == 1:
+                return Dot()(x, y)
+            if a.ndim != 2:
+                return None
+            n, m, k = extents_of(x)
+            rows = LANGUAGE["reshape"](x, (product((n, m)), k))
+            return LANGUAGE["reshape"](Dot()(rows, y), (n, m, *extents_of(y)[1:]))
+        if list(stacked) == [False, True] and a.ndim == 2 and b.ndim == 1:
+            return Dot()(y, x.T)
+        if all(stacked) and a.ndim == b.ndim == 2:
+            return MatMul()(x, y)
+        return None
 
 
 def _outer(x: Variable, y: Variable) -> Variable:
@@ -41,12 +72,10 @@ def _inner(node: Apply, m: Extent, n: Extent) -> list[Requirement]:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Dot(Op):
+class Dot(Product):
     """The product of two vectors or matrices: sum over the last axis of x and the first of y."""
 
     derivative = Multilinear((_dot_by_left, _dot_by_right))
-    ulp = 8
-    accumulates = True
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -97,12 +126,10 @@ def _matmul_by_right(op: Op, ct: Variable, x: Variable, y: Variable) -> Variable
 
 @final
 @dataclass(frozen=True, repr=False)
-class MatMul(Op):
+class MatMul(Product):
     """Products of stacks of matrices; the axes before the last two broadcast."""
 
     derivative = Multilinear((_matmul_by_left, _matmul_by_right))
-    ulp = 8
-    accumulates = True
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

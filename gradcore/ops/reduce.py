@@ -27,7 +27,7 @@ from gradcore.graph import (
     here,
 )
 from gradcore.graph.dtypes import DTYPES
-from gradcore.graph.extents import UNKNOWN
+from gradcore.graph.extents import UNKNOWN, product
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, REACHES
 from gradcore.graph.types import FLOATS, upcast
@@ -219,6 +219,16 @@ class Reduce(Op):
     def takes_nothing(self) -> bool:
         """Whether there may be nothing to reduce."""
         return self.unbounded or REDUCTIONS[self.kind].empty
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return one for each element that is reduced."""
+        return product(operands[0].shape)
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Reduce the axes behind the first."""
+        return self.over(tuple(a + 1 for a in self.axes))(inputs[0])
 
     def over(self, axes: Axes) -> Reduce:
         """Return the same reduction over other axes."""

@@ -33,6 +33,9 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.loop import Loop
 from gradcore.ops.loop_derivative import LoopDerivative
 
+FEW = 1
+"""Operations that are computed where a step reads them: vectors of a step do not hide more."""
+
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -53,6 +56,10 @@ class Scan(Loop):
         return [Sample(cls(body, 1, 1), (Arg(value=n), *operands)) for n in (4, 3, 0)] + [
             Sample(cls(stopping, 1, 1, until=True), (Arg(value=4), *operands))
         ]
+
+    def read_in_place(self, i: int) -> float:
+        """Each step reads its elements of a sequence once; more than arithmetic is stored."""
+        return FEW if 0 < i <= self.sequences else 0
 
     # running ------------------------------------------------------------------------------------
     def kernel(self, node: Apply) -> Kernel:

@@ -180,6 +180,7 @@ class DimShuffle(Op):
 
     order: tuple[int | str, ...]
     cheap = True
+    view = True
     derivative = Linear((_dimshuffle_back,))
 
     @classmethod
@@ -223,6 +224,12 @@ class DimShuffle(Op):
             for axis, n in enumerate(x.shape)
             if axis not in self.order
         ]
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Leave the first axis in its place."""
+        return DimShuffle((0, *("x" if a == "x" else int(a) + 1 for a in self.order)))(inputs[0])
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read at the axes in the order of the operand."""

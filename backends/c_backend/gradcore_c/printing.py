@@ -22,7 +22,6 @@ from gradcore.kernel.ir import (
     identity_of,
     parts,
 )
-from gradcore.kernel.lowering import is_arithmetic
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
@@ -190,7 +189,7 @@ def _is_loops(s: For) -> bool:
 def _is_costly(s: For) -> bool:
     """Return whether a step of a loop calls functions."""
     return any(
-        isinstance(y, Call) and not is_arithmetic(y.row)
+        isinstance(y, Call) and y.row.operations > 1
         for x in inside(s.body)
         for e in expressions(x)
         for y in parts(e)

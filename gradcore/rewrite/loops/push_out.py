@@ -15,11 +15,8 @@ from gradcore.graph import (
     substitute,
     toposort,
 )
-from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
-from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.index import Slice, Subtensor, is_advanced
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import add, mul
@@ -62,7 +59,7 @@ class Batch:
     def push(self, node: Apply) -> bool:
         """Compute ``node`` outside, if that can be."""
         inputs: list[Variable] = []
-        batched: list[bool] = []
+        stacked: list[bool] = []
         for v in node.inputs:
             if v in self.outer:
                 inputs.append(self.outer[v])
@@ -70,70 +67,20 @@ class Batch:
                 inputs.append(self.fixed.get(v, v))
             else:
                 return False
-            batched.append(v in self.outer)
-        found = batched_node(node, inputs, batched) if any(batched) else None
+            stacked.append(v in self.outer)
+        found = node.op.batch(node, inputs, stacked) if any(stacked) else None
         if found is None:
             return False
         self.outer[node.outputs[0]] = found
-        if not isinstance(node.op, (DimShuffle, Subtensor)) or self.worked.intersection(
-            node.inputs
-        ):
+        if not node.op.view or self.worked.intersection(node.inputs):
             self.worked.add(node.outputs[0])
         return True
 
 
-def batched_node(
-    node: Apply, inputs: Sequence[Variable], batched: Sequence[bool]
-) -> Variable | None:
-    """Return ``node`` on inputs of which some have a first axis over steps; None: not known how."""
-    op = node.op
-    if isinstance(op, Elementwise):
-        rank = node.outputs[0].ndim
-        aligned = (
-            x.dimshuffle(0, *["x"] * (rank - v.ndim), *range(1, v.ndim + 1)) if b else x
-            for x, v, b in zip(inputs, node.inputs, batched, strict=True)
-        )
-        return op(*aligned)
-    x = inputs[0]
-    if isinstance(op, DimShuffle):
-        return DimShuffle((0, *("x" if a == "x" else int(a) + 1 for a in op.order)))(x)
-    if isinstance(op, Reduce):
-        return op.over(tuple(a + 1 for a in op.axes))(x)
-    if (
-        isinstance(op, Subtensor)
-        and batched[0]
-        and not any(batched[1:])
-        and not is_advanced(op.pattern)
-    ):
-        return Subtensor((Slice(), *op.pattern))(x, *inputs[1:])
-    if isinstance(op, (Dot, MatMul)):
-        return _batched_product(node, inputs, batched)
-    return None
-
-
 def _batched_view(node: Apply, x: Variable) -> Variable:
-    found = batched_node(node, [x], [True])
+    found = node.op.batch(node, [x], [True])
     assert found is not None
     return found
-
-
-def _batched_product(
-    node: Apply, inputs: Sequence[Variable], batched: Sequence[bool]
-) -> Variable | None:
-    (x, y), (a, b) = inputs, node.inputs
-    if batched == [True, False] and b.ndim <= 2:
-        if a.ndim == 1:
-            return Dot()(x, y)
-        if a.ndim != 2:
-            return None
-        n, m, k = extents_of(x)
-        rows = LANGUAGE["reshape"](x, (product((n, m)), k))
-        return LANGUAGE["reshape"](Dot()(rows, y), (n, m, *extents_of(y)[1:]))
-    if batched == [False, True] and a.ndim == 2 and b.ndim == 1:
-        return Dot()(y, x.T)
-    if all(batched) and a.ndim == b.ndim == 2:
-        return MatMul()(x, y)
-    return None
 
 
 @push_out.rule(op=Scan, examples=[examples.decay], changes=Changes(rounding=64, of="terms"))
