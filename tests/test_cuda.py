@@ -500,7 +500,7 @@ def test_rows_several_elements_at_a_time(threads, order, dtypes):
 def test_a_running_sum_waits_for_rows_of_vectors():
     """It gives a thread each element in turn: not those that the thread has stored before."""
     source = own(function([M], T.cumsum(T.softmax(M), axis=1), mode=HOST).source)
-    assert re.search(r"gc_barrier\(\);\n +double state_before", source)
+    assert re.search(r"gc_barrier\(\);\n +for \(gc_index first", source)
 
 
 SMALL = ["bool", "int8", "uint8", "float16", "int32", "float32", "int64"]

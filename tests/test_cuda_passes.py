@@ -23,7 +23,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.plan import program
 from gradcore.kernel.uses import inside
 from gradcore_cuda.atomics import scatters_in_any_order
-from gradcore_cuda.pipeline import PASSES
+from gradcore_cuda.pipeline import LOOPS
 from gradcore_cuda.products import products_as_loops
 from gradcore_cuda.scans import scans_by_element
 from gradcore_cuda.searches import searches_as_reductions
@@ -166,7 +166,7 @@ def test_an_element_that_is_added_to_and_read():
 
 
 # all of them ------------------------------------------------------------------------------------
-@pytest.mark.parametrize("change", PASSES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("change", LOOPS, ids=lambda f: f.__name__)
 def test_what_a_pass_has_nothing_to_do_with(change):
     given = np.random.default_rng(0).normal(size=(3, 4))
     before = len(list(inside(lowered([M], T.softmax(M)).body)))

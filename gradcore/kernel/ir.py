@@ -122,6 +122,10 @@ class Statement:
         """Return the buffers that it names, but for those that its expressions load from."""
         return iter(())
 
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the registers and buffers that it makes known to what follows, or is in it."""
+        return iter(())
+
     def rebuilt(self, expr: Change, block: Inner) -> Statement:
         """Return it with other expressions and other blocks of statements."""
         return self
@@ -171,6 +175,11 @@ class Let(Statement):
     def expressions(self) -> Iterator[Expr]:
         """Return the value."""
         yield self.value
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the register, if it is declared here."""
+        if self.fresh:
+            yield self.symbol
 
     def rebuilt(self, expr: Change, block: Inner) -> Let:
         """Return it with another value."""
@@ -250,6 +259,10 @@ class For(Statement):
         """Return the extent."""
         yield self.extent
 
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the index."""
+        yield self.index
+
     def rebuilt(self, expr: Change, block: Inner) -> For:
         """Return it with another extent and body."""
         return replace(self, extent=expr(self.extent), body=block(self.body))
@@ -296,6 +309,10 @@ class Allocate(Statement):
         yield from self.buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
         """Return the buffer."""
         yield self.buffer
 

@@ -21,13 +21,13 @@ def run(d, inputs, shapes, numbers):
     scan = d.output(0, "float64", (M_n0, N_n0, M_n1))
     N_t_1_pair = d.allocate(((2 * N_n0) * M_n1) * 8)
     if M_n0 > 0:
-        d.launch("N_t_1_pair_kernel", d.grid(N_n0 * N_n1, 1), 0, max(N_n0 * N_n1, v_n0, M_n0 * M_n1, (M_n0 * N_n0) * M_n1, (2 * N_n0) * M_n1, N_n0, N_n1, M_n0), N_n0, N_n1, N_t_1, N_t_1_2, M_n0, v, M, M_n1, scan, N_t_1_pair)
+        d.launch("N_t_1_pair_kernel", d.grid(N_n0 * N_n1, 1), 0, max(N_n0 * N_n1, M_n0, v_n0, M_n0 * M_n1, (M_n0 * N_n0) * M_n1, (2 * N_n0) * M_n1), N_n1, N_n0, N_t_1, N_t_1_2, M_n0, v, M, M_n1, scan, N_t_1_pair)
         N_t_1_2 = N_t_1_pair
     assert_2 = d.output(1, "float64", (N_n0, N_n1))
-    d.launch("assert_kernel", d.grid(((N_n0 * N_n1) + 1) // 2, 1), 0, max(N_n0 * N_n1, N_n0, N_n1), N_n0, N_n1, N_t_1_2, assert_2)
+    d.launch("assert_kernel", d.grid(((N_n0 * N_n1) + 1) // 2, 1), 0, N_n0 * N_n1, N_n1, N_n0, N_t_1_2, assert_2)
     return [Array(scan, "float64", (M_n0, N_n0, M_n1)), Array(assert_2, "float64", (N_n0, N_n1))]
 
-GC_KERNEL N_t_1_pair_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1, double *N_t_1_2, gc_index M_n0, const double *__restrict__ v, const double *__restrict__ M, gc_index M_n1, double *__restrict__ scan, double *N_t_1_pair) {
+GC_KERNEL N_t_1_pair_kernel(gc_index N_n1, gc_index N_n0, double *N_t_1, double *N_t_1_2, gc_index M_n0, const double *__restrict__ v, const double *__restrict__ M, gc_index M_n1, double *__restrict__ scan, double *N_t_1_pair) {
     for (gc_index at = blockIdx.x * blockDim.y + threadIdx.y; at < N_n0 * N_n1; at += gridDim.x * blockDim.y) {
         const gc_index i1 = at % N_n1;
         const gc_index i0 = at / N_n1;
@@ -47,9 +47,9 @@ GC_KERNEL N_t_1_pair_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1, double 
     }
 }
 
-GC_KERNEL assert_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1_2, double *__restrict__ assert_2) {
-    const gc_index vectors_2 = ((size_t)N_t_1_2 | (size_t)assert_2) % 16 ? 0 : (N_n0 * N_n1) / 2;
-    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors_2; vector += gridDim.x * blockDim.y) {
+GC_KERNEL assert_kernel(gc_index N_n1, gc_index N_n0, double *N_t_1_2, double *__restrict__ assert_2) {
+    const gc_index vectors = ((size_t)N_t_1_2 | (size_t)assert_2) % 16 ? 0 : (N_n0 * N_n1) / 2;
+    for (gc_index vector = blockIdx.x * blockDim.y + threadIdx.y; vector < vectors; vector += gridDim.x * blockDim.y) {
         const gc_f64x2 N_t_1_2_2 = ((const gc_f64x2 *)N_t_1_2)[vector];
         gc_f64x2 assert_2_2;
         #pragma unroll
@@ -58,7 +58,7 @@ GC_KERNEL assert_kernel(gc_index N_n0, gc_index N_n1, double *N_t_1_2, double *_
         }
         ((gc_f64x2 *)assert_2)[vector] = assert_2_2;
     }
-    for (gc_index at_3 = vectors_2 * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_3 < N_n0 * N_n1; at_3 += gridDim.x * blockDim.y) {
-        assert_2[at_3] = N_t_1_2[at_3];
+    for (gc_index at_2 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_2 < N_n0 * N_n1; at_2 += gridDim.x * blockDim.y) {
+        assert_2[at_2] = N_t_1_2[at_2];
     }
 }

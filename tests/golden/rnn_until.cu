@@ -15,40 +15,40 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(1, (M_n1, N_n1))
     if not ((v_n0 == M_n1) | (not (M_n0 > 0))):
         raise d.failed(2, (v_n0, M_n1))
-    d.launch("taken_kernel", d.grid(1, 1, 1), 0, 1, v, words, M_n0, words + 8)
+    d.launch("taken_kernel", d.grid(1, 1, 1), 0, 1, v, M_n0, words, words + 8)
     taken = M_n0
     scan = d.allocate((M_n0 * M_n1) * 8)
-    grid = d.grid(1, max((N_n1 + 1) // 2, (M_n1 + 1) // 2), 1)
     mark_2 = d.mark()
+    grid = d.grid(1, max((N_n1 + 1) // 2, (M_n1 + 1) // 2), 1)
     own = (N_n1 * 8 + 15) // 16 * 16
     shared = own * grid.groups
     if shared > d.shared:
         own = shared = 0
-    dot_all = Memory(0) if own else d.allocate(grid.blocks * grid.groups * N_n1 * 8)
-    d.launch("taken_kernel_2", grid, shared, max(N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n0, M_n1), M_n0, N_n1, own, dot_all, v_n0, N, words, M_n1, M, scan, words + 8)
+    dot_all = Memory(0) if own else d.allocate(((grid.blocks * grid.groups) * N_n1) * 8)
+    d.launch("taken_kernel_2", grid, shared, max(M_n0, N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n1), own, N_n1, dot_all, N, M_n1, M, scan, M_n0, v_n0, words, words + 8)
     d.release(mark_2)
     taken = d.fetch(words + 8, "int64")
     scan_3 = d.output(0, "float64", (taken, M_n1))
-    d.launch("scan_kernel", d.grid(((taken * M_n1) + 1) // 2, 1), 0, max(M_n0 * M_n1, taken * M_n1, taken, M_n1), taken, M_n1, scan, scan_3)
+    d.launch("scan_kernel", d.grid(((taken * M_n1) + 1) // 2, 1), 0, max(M_n0 * M_n1, taken * M_n1), M_n1, taken, scan, scan_3)
     return [Array(scan_3, "float64", (taken, M_n1))]
 
-GC_KERNEL taken_kernel(const double *v, double **v_t_1_at, gc_index M_n0, int64_t *taken_at) {
-    if (gc_thread() != 0) return;
+GC_KERNEL taken_kernel(const double *v, gc_index M_n0, double **v_t_1_at, int64_t *taken_at) {
     double *v_t_1 = *v_t_1_at;
     int64_t taken = *taken_at;
+    if (gc_thread() != 0) return;
     v_t_1 = (double *)(v + 0);
     taken = (int64_t)M_n0;
     *v_t_1_at = v_t_1;
     *taken_at = taken;
 }
 
-GC_KERNEL taken_kernel_2(gc_index M_n0, gc_index N_n1, int32_t own_bytes, double *dot_all, gc_index v_n0, const double *__restrict__ N, double **v_t_1_at, gc_index M_n1, const double *__restrict__ M, double *scan, int64_t *taken_at) {
+GC_KERNEL taken_kernel_2(int32_t own_bytes, gc_index N_n1, double *dot_all, const double *__restrict__ N, gc_index M_n1, const double *__restrict__ M, double *scan, gc_index M_n0, gc_index v_n0, double **v_t_1_at, int64_t *taken_at) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
-    double *const dot = dot_all ? dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * N_n1 : (double *)own;
-    own += GC_ROUNDED(N_n1 * sizeof(double));
     double *v_t_1 = *v_t_1_at;
     int64_t taken = *taken_at;
+    double *const dot = own_bytes ? (double *)own : dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * N_n1;
+    own += GC_ROUNDED(N_n1 * sizeof(double));
     const gc_index vectors = ((size_t)dot | (size_t)N) % 16 | N_n1 % 2 ? 0 : N_n1 / 2;
     const gc_index vectors_2 = ((size_t)M | (size_t)dot | (size_t)scan) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
     for (gc_index t = 0; t < M_n0; t++) {
@@ -117,20 +117,20 @@ GC_KERNEL taken_kernel_2(gc_index M_n0, gc_index N_n1, int32_t own_bytes, double
     }
 }
 
-GC_KERNEL scan_kernel(int64_t taken, gc_index M_n1, double *scan, double *__restrict__ scan_3) {
+GC_KERNEL scan_kernel(gc_index M_n1, int64_t taken, double *scan, double *__restrict__ scan_3) {
     const gc_index vectors_3 = ((size_t)scan | (size_t)scan_3) % 16 ? 0 : ((gc_index)taken * M_n1) / 2;
     for (gc_index vector_4 = blockIdx.x * blockDim.y + threadIdx.y; vector_4 < vectors_3; vector_4 += gridDim.x * blockDim.y) {
         const gc_f64x2 scan_2_2 = ((const gc_f64x2 *)scan)[vector_4];
-        gc_f64x2 scan_3_2;
+        gc_f64x2 scan_2_3;
         #pragma unroll
         for (int e_4 = 0; e_4 < 2; e_4++) {
-            scan_3_2.x[e_4] = scan_2_2.x[e_4];
+            scan_2_3.x[e_4] = scan_2_2.x[e_4];
         }
-        ((gc_f64x2 *)scan_3)[vector_4] = scan_3_2;
+        ((gc_f64x2 *)scan_3)[vector_4] = scan_2_3;
     }
-    for (gc_index at_2 = vectors_3 * 2 + blockIdx.x * blockDim.y + threadIdx.y; at_2 < (gc_index)taken * M_n1; at_2 += gridDim.x * blockDim.y) {
-        const gc_index i1_2 = at_2 % M_n1;
-        const gc_index i0_4 = at_2 / M_n1;
-        scan_3[at_2] = scan[(i0_4 * M_n1) + i1_2];
+    for (gc_index at = vectors_3 * 2 + blockIdx.x * blockDim.y + threadIdx.y; at < (gc_index)taken * M_n1; at += gridDim.x * blockDim.y) {
+        const gc_index i1_2 = at % M_n1;
+        const gc_index i0_4 = at / M_n1;
+        scan_3[at] = scan[(i0_4 * M_n1) + i1_2];
     }
 }

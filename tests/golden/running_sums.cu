@@ -7,7 +7,7 @@ def run(d, inputs, shapes, numbers):
     cumsum = d.output(0, "float64", (M_n0, M_n1))
     cumsum_2 = d.output(1, "float64", (M_n0, M_n1))
     d.launch("state_kernel", d.grid((M_n1 + 1) // 2, 1), 0, M_n1, M_n1, state)
-    d.launch("cumsum_kernel", d.grid(1, M_n1, 1), 0, max(M_n1, M_n0 * M_n1, M_n0), M_n0, M_n1, state, M, cumsum, cumsum_2)
+    d.launch("cumsum_kernel", d.grid(1, M_n1, 1), 0, max(M_n0, M_n1, M_n0 * M_n1), M_n0, M_n1, M, state, cumsum, cumsum_2)
     return [Array(cumsum, "float64", (M_n0, M_n1)), Array(cumsum_2, "float64", (M_n0, M_n1))]
 
 GC_KERNEL state_kernel(gc_index M_n1, double *__restrict__ state) {
@@ -25,10 +25,10 @@ GC_KERNEL state_kernel(gc_index M_n1, double *__restrict__ state) {
     }
 }
 
-GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, double *__restrict__ state, const double *__restrict__ M, double *__restrict__ cumsum, double *__restrict__ cumsum_2) {
+GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__ M, double *__restrict__ state, double *__restrict__ cumsum, double *__restrict__ cumsum_2) {
     for (gc_index i0 = 0; i0 < M_n0; i0++) {
         double state_3 = 0.0;
-        double state_3_before = state_3;
+        double state_before = state_3;
         for (gc_index first = 0; first < M_n1; first += blockDim.x) {
             const gc_index i1_2 = first + threadIdx.x;
             state_3 = 0.0;
@@ -37,14 +37,14 @@ GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, double *__restrict__ state
                 cumsum[(i0 * M_n1) + i1_2] = state[i1_2];
                 state_3 = M[(i0 * M_n1) + i1_2];
             }
-            double all;
-            state_3 = gc_running_add_f64(state_3, &all);
-            state_3 = state_3_before + state_3;
-            state_3_before = state_3_before + all;
+            double total;
+            state_3 = gc_running_add_f64(state_3, &total);
+            state_3 = state_before + state_3;
+            state_before = state_before + total;
             if (i1_2 < M_n1) {
                 cumsum_2[(i0 * M_n1) + i1_2] = state_3;
             }
         }
-        state_3 = state_3_before;
+        state_3 = state_before;
     }
 }

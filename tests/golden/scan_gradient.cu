@@ -11,17 +11,17 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(2, (-1, numbers[1]))
     scan = d.allocate(numbers[1] * 8)
     inc_subtensor = d.allocate(numbers[1] * 8)
-    d.launch("state0_t_1_kernel", d.grid(1, 1, 1), 0, numbers[1], words, words + 8, words + 16, numbers[1], x, scan)
+    d.launch("state0_t_1_kernel", d.grid(1, 1, 1), 0, numbers[1], numbers[1], x, scan, words, words + 8, words + 16)
     d.launch("inc_subtensor_kernel", d.grid((numbers[1] + 1) // 2, 1), 0, numbers[1], numbers[1], inc_subtensor)
     scan_2 = d.output(0, "float64", ())
-    d.launch("scan_kernel", d.grid(1, 1, 1), 0, numbers[1], inc_subtensor, numbers[1], words + 8, x, scan, words + 16, scan_2)
+    d.launch("scan_kernel", d.grid(1, 1, 1), 0, numbers[1], numbers[1], inc_subtensor, x, scan, scan_2, words + 8, words + 16)
     return [Array(scan_2, "float64", ())]
 
-GC_KERNEL state0_t_1_kernel(double *state0_t_1_at, double *g_state0_t_1_at, double *sum_x_at, gc_index n, const double *__restrict__ x, double *__restrict__ scan) {
-    if (gc_thread() != 0) return;
+GC_KERNEL state0_t_1_kernel(gc_index n, const double *__restrict__ x, double *__restrict__ scan, double *state0_t_1_at, double *g_state0_t_1_at, double *sum_x_at) {
     double state0_t_1 = *state0_t_1_at;
     double g_state0_t_1 = *g_state0_t_1_at;
     double sum_x = *sum_x_at;
+    if (gc_thread() != 0) return;
     state0_t_1 = 1.0;
     g_state0_t_1 = 0.0;
     sum_x = 0.0;
@@ -51,10 +51,10 @@ GC_KERNEL inc_subtensor_kernel(gc_index n_2, double *__restrict__ inc_subtensor)
     }
 }
 
-GC_KERNEL scan_kernel(double *__restrict__ inc_subtensor, gc_index n_3, double *g_state0_t_1_at, const double *__restrict__ x, double *__restrict__ scan, double *sum_x_at, double *__restrict__ scan_2) {
-    if (gc_thread() != 0) return;
+GC_KERNEL scan_kernel(gc_index n_3, double *__restrict__ inc_subtensor, const double *__restrict__ x, double *__restrict__ scan, double *__restrict__ scan_2, double *g_state0_t_1_at, double *sum_x_at) {
     double g_state0_t_1 = *g_state0_t_1_at;
     double sum_x = *sum_x_at;
+    if (gc_thread() != 0) return;
     inc_subtensor[n_3 + -1] = inc_subtensor[n_3 + -1] + 1.0;
     for (gc_index t_2 = 0; t_2 < n_3; t_2++) {
         double add = g_state0_t_1 + inc_subtensor[(n_3 + -1) + (t_2 * -1)];

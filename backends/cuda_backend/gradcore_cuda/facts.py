@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcore.kernel.ir import Buffer, For, Program
+from gradcore.kernel.ir import Buffer, For, Let, Program, Statement, Symbol
 from gradcore.kernel.uses import inside
 from gradcore_cuda.aliases import Aliases
 from gradcore_cuda.dependence import Dependence
@@ -33,3 +33,8 @@ class Facts:
             for r in s.reductions
             if isinstance(r.target, Buffer)
         }
+
+    def changed(self, s: Statement) -> set[Symbol]:
+        """Return the registers of the device that a statement, or one in it, sets."""
+        lets = {x.symbol.final for x in inside([s]) if isinstance(x, Let)}
+        return lets & self.values.device

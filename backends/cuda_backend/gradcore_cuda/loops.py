@@ -152,3 +152,16 @@ def replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
         if symbol is not None:
             return Let(symbol, expr(s.value), fresh=False)
     return s.rebuilt(expr, lambda inner: [replaced(x, kept) for x in inner])
+
+
+def in_place(s: Statement, near: Mapping[Load, Load]) -> Statement:
+    """Return a statement with other elements in place of some that it reads or stores."""
+
+    def expr(x: Expr) -> Expr:
+        return substituted(x, near)
+
+    if isinstance(s, Store):
+        place = near.get(Load(s.buffer, s.index))
+        if place is not None:
+            return Store(place.buffer, place.index, expr(s.value))
+    return s.rebuilt(expr, lambda inner: [in_place(x, near) for x in inner])

@@ -1,21 +1,77 @@
-"""The passes that make a program ready for launches, in order: each from a program to a program."""
+"""What a program goes through until kernels and their host program are printed.
+
+The decision: all that is decided is decided by a pass, from a program to a program, which an
+interpreter runs before and after (`gradcore.kernel.interpret`, and from the launches on
+`gradcore.kernel.threads`).  Printers decide nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
 
-from gradcore.kernel.ir import Program
+from gradcore.kernel.device import Launch
+from gradcore.kernel.ir import Program, Statement
+from gradcore.kernel.uses import rewritten
+from gradcore_cuda.addresses import linearized
 from gradcore_cuda.atomics import scatters_in_any_order
+from gradcore_cuda.barriers import barriers_inserted
+from gradcore_cuda.checks import checks_noted, stops_inserted
+from gradcore_cuda.distribute import distributed
+from gradcore_cuda.facts import Facts
+from gradcore_cuda.grids import grids_sized
+from gradcore_cuda.hosted import host_values_named
+from gradcore_cuda.memory import memory_placed
+from gradcore_cuda.overwritten import overwritten_dropped
 from gradcore_cuda.products import products_as_loops
+from gradcore_cuda.registers import registers_loaded
 from gradcore_cuda.scans import scans_by_element
+from gradcore_cuda.schedule import work_scheduled
 from gradcore_cuda.searches import searches_as_reductions
+from gradcore_cuda.vectors import steps_widened, vectors_expanded
 
-PASSES: tuple[Callable[[Program], Program], ...] = (
+Pass: TypeAlias = Callable[[Program], Program]
+
+LOOPS: tuple[Pass, ...] = (
     products_as_loops,
     searches_as_reductions,
     scans_by_element,
+    host_values_named,
 )
-"""What every program goes through."""
+"""From loops to loops."""
+
+LaunchPass: TypeAlias = Callable[[Program, Facts], Program]
+
+
+def each_launch(change: Callable[[Launch, Facts], Launch]) -> LaunchPass:
+    """Return a pass that changes every launch of a program by itself."""
+
+    def changed(program: Program, facts: Facts) -> Program:
+        def one(s: Statement) -> list[Statement] | None:
+            return [change(s, facts)] if isinstance(s, Launch) else None
+
+        return replace(program, body=rewritten(program.body, one))
+
+    changed.__name__ = change.__name__
+    return changed
+
+
+LAUNCHES: tuple[LaunchPass, ...] = (
+    work_scheduled,
+    overwritten_dropped,
+    distributed,
+    each_launch(checks_noted),
+    each_launch(steps_widened),
+    grids_sized,
+    memory_placed,
+    each_launch(barriers_inserted),
+    each_launch(vectors_expanded),
+    each_launch(linearized),
+    each_launch(registers_loaded),
+    stops_inserted,
+)
+"""From loops to launches, to what can be printed."""
 
 
 def prepared(program: Program, deterministic: bool = True) -> Program:
@@ -23,6 +79,16 @@ def prepared(program: Program, deterministic: bool = True) -> Program:
 
     deterministic : whether scatters keep the order; else they add in the order that comes.
     """
-    for change in (*PASSES, *(() if deterministic else (scatters_in_any_order,))):
+    for change in LOOPS if deterministic else (scatters_in_any_order, *LOOPS):
         program = change(program)
+    return program
+
+
+def launched(program: Program, facts: Facts) -> Program:
+    """Return a program whose kernels have only to be printed.
+
+    facts : what is known of it, as it is prepared.
+    """
+    for change in LAUNCHES:
+        program = change(program, facts)
     return program

@@ -7,12 +7,13 @@ Python ints, memory is an address, and each kernel is launched with what it need
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcore.kernel.bounds import Bounds
+from gradcore.kernel.device import Count, Fail, Fit, Grid, Launch, Reload
 from gradcore.kernel.interpret import computed
 from gradcore.kernel.ir import (
     ZERO,
@@ -24,6 +25,7 @@ from gradcore.kernel.ir import (
     Check,
     Expr,
     For,
+    If,
     Let,
     Library,
     Literal,
@@ -31,30 +33,22 @@ from gradcore.kernel.ir import (
     Matmul,
     Point,
     Program,
-    Reduction,
+    Scope,
+    Statement,
     Strided,
     Symbol,
     parts,
     product,
 )
 from gradcore.kernel.render import stride
-from gradcore_cuda import runtime
-from gradcore_cuda.draft import Parameter
+from gradcore.kernel.uses import inside
+from gradcore.ops.elementwise import ROWS
+from gradcore_cuda import arguments, runtime
+from gradcore_cuda.arguments import Parameter, with_arguments
 from gradcore_cuda.facts import Facts
-from gradcore_cuda.pipeline import prepared
-from gradcore_cuda.printing import CudaPrinter, Printed
+from gradcore_cuda.pipeline import launched, prepared
+from gradcore_cuda.printing import CudaPrinter
 from gradcore_cuda.runtime import Compiled, Kernel
-from gradcore_cuda.schedule import (
-    Choose,
-    Fetch,
-    Form,
-    Launch,
-    Repeat,
-    Scoped,
-    Step,
-    Tell,
-    schedule,
-)
 from gradcore_cuda.values import python
 
 WORDS = frozenset(
@@ -67,14 +61,8 @@ WORDS = frozenset(
 )  # fmt: skip
 """Names that host programs use themselves."""
 
-PARTS = 2**24
-"""How many elements the arrays of all groups have at most, beyond one group's."""
-
-PER = frozenset(("group", "thread", "parts", "part", "chunks"))
-"""The parameters that are memory for each block, group or thread."""
-
-BLOCKS = 512
-"""How many blocks contribute to an array at most, each to one of its own."""
+COUNT = 2**31
+"""More threads than a grid has."""
 
 WORD = 8
 """The bytes of a register of the device's."""
@@ -99,10 +87,15 @@ class _HostPrinter:
 
     def __init__(self, program: Program, deterministic: bool) -> None:
         self.program = program
-        self.facts = Facts(prepared(program, deterministic))
-        self.printer = CudaPrinter(self.facts)
+        prepared_ = prepared(program, deterministic)
+        self.facts = Facts(prepared_)
+        self.launches = launched(prepared_, self.facts)
+        self.bounds = _bounds(self.facts.values.bounds, self.launches.body)
+        self.counted = {x for x in _used(self.launches.body) if isinstance(x, Count)}
+        self.printer = CudaPrinter(self.facts.aliases)
         self.printer.taken |= WORDS
-        self.kernels: list[Printed] = []
+        self.kernels: dict[str, Kernel] = {}
+        self.texts: list[list[str]] = []
         self.lines: list[str] = []
         self.depth = 1
         self.words: dict[Symbol | Buffer, int] = {}
@@ -122,10 +115,12 @@ class _HostPrinter:
 
         bounds : what is known where it is evaluated.
         """
-        bounds = bounds or self.facts.values.bounds
+        bounds = bounds or self.bounds
         match x:
             case Literal():
                 return repr(bool(x.value) if x.dtype == "bool" else int(x.value))
+            case Count():
+                return f"grid.{x.name}"
             case Symbol():
                 return self.name(x.final)
             case Load(buffer, index) if not index and buffer.root in self.facts.values.reads:
@@ -193,41 +188,43 @@ class _HostPrinter:
         )
 
     # steps --------------------------------------------------------------------------------------
-    def steps(self, steps: Sequence[Step]) -> None:
+    def steps(self, steps: Sequence[Statement]) -> None:
         """Print steps."""
         for s in steps:
             self.step(s)
         if not steps:
             self.add("pass")
 
-    def inner(self, steps: Sequence[Step]) -> None:
+    def inner(self, steps: Sequence[Statement]) -> None:
         """Print steps a step further in."""
         self.depth += 1
         self.steps(steps)
         self.depth -= 1
 
-    def step(self, s: Step) -> None:
+    def step(self, s: Statement) -> None:
         """Print a step."""
         match s:
             case Launch():
                 self.launch(s)
-            case Fetch(symbol):
+            case Grid():
+                self.asked(s)
+            case Fit():
+                self.fit(s)
+            case Reload(symbol):
                 self.waits = True
                 self.add(f'{self.name(symbol)} = d.fetch({self.word(symbol)}, "{symbol.dtype}")')
-            case Tell(symbol, value):
-                self.add(f"{self.name(symbol)} = {self.expr(value)}")
-            case Choose(condition, then, orelse):
+            case If(condition, then, orelse):
                 self.add(f"if {self.expr(condition)}:")
                 self.inner(then)
                 if orelse:
                     self.add("else:")
                     self.inner(orelse)
-            case Repeat(index, extent, body):
+            case For(index, extent, body):
                 self.add(f"for {self.name(index)} in range({self.expr(extent)}):")
                 self.depth += 1
                 self.scope(body)
                 self.depth -= 1
-            case Scoped(body):
+            case Scope(body):
                 self.scope(body)
             case Let(symbol, value):
                 self.add(f"{self.name(symbol)} = {self.expr(value)}")
@@ -252,10 +249,10 @@ class _HostPrinter:
             case _:
                 raise TypeError(s)
 
-    def scope(self, body: Sequence[Step]) -> None:
+    def scope(self, body: Sequence[Statement]) -> None:
         """Print steps whose memory is given back."""
-        steps = [inner for s in body for inner in (s.body if isinstance(s, Scoped) else [s])]
-        if not any(isinstance(s, (Allocate, Launch, Choose, Repeat)) for s in steps):
+        steps = [inner for s in body for inner in (s.body if isinstance(s, Scope) else [s])]
+        if not any(isinstance(s, (Allocate, If, For)) for s in steps):
             self.steps(steps)
             return
         mark = self.printer.fresh("mark_")
@@ -273,6 +270,8 @@ class _HostPrinter:
             self.add(f'{name} = d.output({buffer.position}, "{buffer.dtype}", {shape})')
         elif s.reused is not None:
             self.add(f"{name} = {self.memory(s.reused)}")
+        elif buffer.role == "spill":
+            self.add(f"{name} = Memory(0) if own else d.allocate({self.bytes(buffer)})")
         else:
             self.add(f"{name} = d.allocate({self.bytes(buffer)})")
 
@@ -301,112 +300,64 @@ class _HostPrinter:
                 self.add(f"{names}= {found}[{k}].shape")
 
     # launches -----------------------------------------------------------------------------------
-    def launch(self, s: Launch) -> None:
-        """Print the launch of a kernel, and what it needs."""
-        k = self.printer.print(s)
-        arrays: list[tuple[Reduction, Buffer]] = []
-        if s.form is Form.PARTS:
-            (loop,) = s.statements
-            assert isinstance(loop, For)
-            arrays = [(r, r.target) for r in loop.reductions if isinstance(r.target, Buffer)]
-        lanes = [self.expr(n) for n in k.lanes if self.facts.values.evaluable(n)]
-        if len(lanes) < len(k.lanes):
-            lanes.append("32")
-        width = f"max({', '.join(lanes)})" if len(lanes) > 1 else (lanes or ["1"])[0]
-        limit = ", 1" if k.alone else ""
-        if arrays:
-            size = self.expr(product(arrays[0][1].shape), atom=True)
-            limit = f", max(min({BLOCKS}, {PARTS} // max({size}, 1)), 1)"
-        grid = f"d.grid({self.expr(k.steps)}, {width}{limit})"
-        per = [p for p, _ in k.parameters if p.kind in PER]
-        mark = ""
-        if per:
-            mark = self.printer.fresh("mark_")
-            self.add(f"grid = {grid}", f"{mark} = d.mark()")
-            grid = "grid"
-        for p in per:
-            if p.kind == "part":
-                assert isinstance(p.what, Buffer)
-                made = f"d.allocate(grid.blocks * grid.groups * {self.bytes(p.what)})"
-                self.add(f"{self.name(p.what)}_parts = {made}")
-            if p.kind == "chunks":
-                assert isinstance(p.what, Symbol)
-                size = np.dtype(p.what.dtype).itemsize
-                made = f"d.allocate((grid.blocks * grid.groups + 1) * {size})"
-                self.add(f"{self.name(p.what)}_chunks = {made}")
-        rows = [p for p in per if p.kind in ("group", "part")]
-        shared = "0"
-        if rows:
-            sizes = [self.bytes(p.what) for p in rows if isinstance(p.what, Buffer)]
-            rounded = " + ".join(f"({size} + 15) // 16 * 16" for size in sizes)
-            self.add(f"own = {rounded}", "shared = own * grid.groups")
-            self.add("if shared > d.shared:", "    own = shared = 0")
-            for p in rows:
-                if p.kind == "part" or not isinstance(p.what, Buffer):
-                    continue
-                name = f"{self.name(p.what)}_all"
-                count = f"grid.blocks * grid.groups * {self.bytes(p.what)}"
-                self.add(f"{name} = Memory(0) if own else d.allocate({count})")
-            shared = "shared"
-        if s.form is Form.CHUNKS:
-            self.add("if grid.blocks * grid.groups > 1:")
-            self.depth += 1
-            self.send(self.printer.totals(s), grid)
-            self.depth -= 1
-        self.send(k, grid, shared)
-        of_size: dict[Expr, list[Reduction]] = {}
-        for r, buffer in arrays:
-            of_size.setdefault(product(buffer.shape), []).append(r)
-        for size, reductions in of_size.items():
-            combined = self.printer.combination(reductions, s.filled)
-            self.send(combined, f"d.grid({self.expr(size)}, grid.blocks * grid.groups)")
-        if mark:
-            self.add(f"d.release({mark})")
+    def grid(self, s: Grid) -> str:
+        """Return what asks for threads."""
+        known = [n for n in s.widths if self.facts.values.evaluable(n)]
+        texts = list(dict.fromkeys(map(self.expr, known)))
+        texts += ["32"] * (len(known) < len(s.widths))
+        width = f"max({', '.join(texts)})" if len(texts) > 1 else (texts or ["1"])[0]
+        limit = "" if s.limit is None else f", {self.expr(s.limit)}"
+        return f"d.grid({self.expr(s.steps)}, {width}{limit})"
 
-    def send(self, k: Printed, grid: str, shared: str = "0") -> None:
-        """Print the launch of a kernel."""
-        self.kernels.append(k)
-        texts = [self.largest(k), *(self.argument(p) for p, _ in k.parameters)]
-        self.add(f'd.launch("{k.name}", {grid}, {shared}, {", ".join(texts)})')
+    def asked(self, s: Grid) -> None:
+        """Print what asks for threads, where more is to be known of them than a launch is told."""
+        if not self.counted.isdisjoint(s.declares()):
+            self.add(f"grid = {self.grid(s)}")
+
+    def fit(self, s: Fit) -> None:
+        """Print what finds whether memory of groups fits into shared memory."""
+        sizes = [f"({self.bytes(b)} + 15) // 16 * 16" for b in s.memories]
+        self.add(f"own = {' + '.join(sizes)}", "shared = own * grid.groups")
+        self.add("if shared > d.shared:", "    own = shared = 0")
+
+    def launch(self, s: Launch) -> None:
+        """Print a launch, and have its kernel printed."""
+        kernel = with_arguments(s, self.facts)
+        name = self.printer.fresh(s.name)
+        self.texts.append(self.printer.kernel(kernel, name))
+        kinds = tuple(_kind(p, what, kernel) for p, what in kernel.parameters.items())
+        self.kernels[name] = Kernel(name, kinds)
+        grid = self.grid(s.grid) if self.counted.isdisjoint(s.grid.declares()) else "grid"
+        shared = "0" if s.fit is None else "shared"
+        texts = [self.largest(kernel.sizes), *map(self.argument, kernel.parameters)]
+        self.add(f'd.launch("{name}", {grid}, {shared}, {", ".join(texts)})')
 
     def argument(self, p: Parameter) -> str:
         """Return what a kernel gets for a parameter."""
         what = p.what
         match p.kind, what:
             case "number", Symbol():
-                return self.name(what)
+                return self.expr(what)
             case "index", Expr():
                 return self.expr(what)
             case ("register", Symbol()) | ("pointer", Buffer()):
                 return self.word(what)
+            case "memory", Buffer(role="counter"):
+                return "d.zeros(4)"
+            case "memory", Buffer(role="status"):
+                return "d.status"
             case "memory", Buffer():
                 return self.memory(what)
-            case "group", Buffer():
-                return f"{self.name(what)}_all"
-            case "thread", Buffer():
-                return f"d.allocate(grid.threads * {self.bytes(what)})"
             case "own", None:
                 return "own"
-            case "parts", Symbol():
-                return f"d.allocate(grid.blocks * {np.dtype(what.dtype).itemsize})"
-            case "chunks", Symbol():
-                return f"{self.name(what)}_chunks"
-            case "part", Buffer():
-                return f"{self.name(what)}_parts"
-            case "groups", None:
-                return "grid.blocks * grid.groups"
-            case "counter", None:
-                return "d.zeros(4)"
-            case "status", None:
-                return "d.status"
             case _:
                 raise TypeError(p)
 
-    def largest(self, k: Printed) -> str:
+    def largest(self, sizes: Sequence[Expr]) -> str:
         """Return how many elements the largest array has, or how far the longest loop goes."""
         found: dict[str, None] = {}
         number = 1
-        for x in (*(product(b.shape) for b in k.used), *k.extents):
+        for x in sizes:
             if isinstance(x, Literal):
                 number = max(number, int(x.value))
             elif self.facts.values.evaluable(x):
@@ -422,7 +373,7 @@ class _HostPrinter:
     def compiled(self) -> Compiled:
         """Return it all."""
         program = self.program
-        self.steps(schedule(self.facts))
+        self.steps(self.launches.body)
         body, self.lines = self.lines, []
         self.add(f'"""{_plain(program.title)}"""')
         for k, buffer in enumerate(program.inputs):
@@ -441,17 +392,62 @@ class _HostPrinter:
         }  # fmt: skip
         exec(compile(source, "<host program>", "exec"), names)  # noqa: S102 - our own text
         return Compiled(
-            self.printer.text(program.title, self.kernels),
+            self.printer.text(program.title, self.texts),
             [],
             list(program.constants),
             source,
-            {k.name: Kernel(k.name, tuple(kind for _, kind in k.parameters)) for k in self.kernels},
+            self.kernels,
             names["run"],
             tuple(sorted(b.position for b in self.facts.values.reads)),
             self.waits,
-            self.printer.checked,
+            any(isinstance(s, Fail) for s in inside(self.launches.body)),
         )
 
 
 def _plain(text: str) -> str:
     return "".join(c if c.isprintable() and c not in '"\\' else "?" for c in text)[:300]
+
+
+def _used(body: Sequence[Statement]) -> Iterator[Expr]:
+    """Return all that is in the expressions of statements, grids but for what they ask."""
+    for s in inside(body):
+        for x in s.expressions():
+            yield from parts(x)
+        for b in s.buffers():
+            for n in b.shape:
+                yield from parts(n)
+        if isinstance(s, Fit):
+            yield from s.grid.workers.operands if isinstance(s.grid.workers, Call) else ()
+
+
+def _bounds(known: Bounds, body: Sequence[Statement]) -> Bounds:
+    """Return what is known of numbers where statements have made arrays for the groups of grids."""
+    found = known.copy()
+    for s in inside(body):
+        match s:
+            case Grid():
+                found.fit((s.block_count, s.group_count, s.lane_count), COUNT)
+            case Allocate(buffer):
+                found.fit([x for n in buffer.shape for x in _factors(n)])
+            case _:
+                pass
+    return found
+
+
+def _factors(x: Expr) -> Iterator[Expr]:
+    """Return the factors of a product."""
+    if isinstance(x, Call) and x.row is ROWS["mul"]:
+        for y in x.operands:
+            yield from _factors(y)
+    else:
+        yield x
+
+
+def _kind(p: Parameter, what: Symbol | Buffer | None, kernel: arguments.Kernel) -> str:
+    """Return the kind of a parameter, as the runtime calls it."""
+    if p.kind == "own":
+        return "int32"
+    if p.kind not in ("number", "index"):
+        return "pointer"
+    assert isinstance(what, Symbol)
+    return "index" if what in kernel.indices else what.dtype

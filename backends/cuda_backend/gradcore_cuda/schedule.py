@@ -1,4 +1,4 @@
-"""From a program to host steps: who runs what.
+"""Pass: who runs what.
 
 The host runs the outermost statements: it knows extents, asks for memory, and launches.  Whatever
 computes with elements is launched: loops, and scalar statements on what only the device knows.  A
@@ -13,22 +13,25 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
 
+from gradcore.kernel.device import Reload
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
     Allocate,
     Buffer,
+    Change,
     Check,
     Expr,
     For,
     If,
+    Inner,
     Let,
     Literal,
     Load,
     Point,
+    Program,
     Scope,
     Statement,
     Store,
@@ -85,9 +88,9 @@ class Form(enum.Enum):
     """One block does it, together."""
 
 
-@dataclass(eq=False)
-class Launch:
-    """Statements that a kernel runs.
+@dataclass(eq=False, slots=True)
+class Work(Statement):
+    """Statements that a kernel runs, before it is said which of its threads does what.
 
     after : scalar statements that follow when all else is done; one thread runs them.
     starts : what registers hold before the steps of a loop contribute to them, or carry them.
@@ -102,48 +105,13 @@ class Launch:
     owner: Load | None = None
     filled: dict[Buffer, Literal] = field(default_factory=dict[Buffer, Literal])
 
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements, and those after them."""
+        return self.statements, self.after
 
-@dataclass(eq=False)
-class Fetch:
-    """The host reads what the device has set."""
-
-    symbol: Symbol
-
-
-@dataclass(eq=False)
-class Tell:
-    """The host notes what it has the device set."""
-
-    symbol: Symbol
-    value: Expr
-
-
-@dataclass(eq=False)
-class Choose:
-    """An If that the host runs."""
-
-    condition: Expr
-    then: list[Step]
-    orelse: list[Step]
-
-
-@dataclass(eq=False)
-class Repeat:
-    """A loop that the host runs."""
-
-    index: Symbol
-    extent: Expr
-    body: list[Step]
-
-
-@dataclass(eq=False)
-class Scoped:
-    """Steps whose memory is given back after them."""
-
-    body: list[Step]
-
-
-Step: TypeAlias = "Statement | Launch | Fetch | Tell | Choose | Repeat | Scoped"
+    def rebuilt(self, expr: Change, block: Inner) -> Work:
+        """Return it with other statements."""
+        return replace(self, statements=block(self.statements), after=block(self.after))
 
 
 def chunks(extent: Expr) -> tuple[Expr, Expr]:
@@ -151,9 +119,9 @@ def chunks(extent: Expr) -> tuple[Expr, Expr]:
     return pieces(extent, CHUNK), call(row("minimum"), (extent, integer(CHUNK)), "int64")
 
 
-def schedule(facts: Facts) -> list[Step]:
-    """Return a program as the steps of its host program."""
-    return _Scheduler(facts).steps(facts.program.body)
+def work_scheduled(program: Program, facts: Facts) -> Program:
+    """Return a program as what its host does: what kernels run is `Work`."""
+    return replace(program, body=_Scheduler(facts).steps(program.body))
 
 
 class _Scheduler:
@@ -162,7 +130,7 @@ class _Scheduler:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
-    def steps(self, body: Sequence[Statement]) -> list[Step]:
+    def steps(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements as steps."""
         made = _Steps(self.facts)
         for s in body:
@@ -187,12 +155,11 @@ class _Scheduler:
                     made.close()
             match s:
                 case For():
-                    made.found.append(Repeat(s.index, made.told(s.extent), self.steps(s.body)))
+                    made.found.append(replace(s, body=self.steps(s.body)))
                 case If(condition, then, orelse):
-                    told = made.told(condition)
-                    made.found.append(Choose(told, self.steps(then), self.steps(orelse)))
+                    made.found.append(If(condition, self.steps(then), self.steps(orelse)))
                 case Scope():
-                    made.found.append(Scoped(self.steps(s.body)))
+                    made.found.append(Scope(self.steps(s.body)))
                 case _:
                     made.found.append(s)
         made.close()
@@ -217,19 +184,15 @@ class _Scheduler:
     def launch(self, s: For, made: _Steps) -> None:
         """Make what runs a loop."""
         extent = s.extent
-        if not self.facts.values.known(extent):
-            made.flush()
-            extent = made.told(extent)
-        s = For(s.index, extent, s.body, s.ordered, s.reductions, s.parallel)
         if shareable(s):
             self.share(s, made)
             return
         if self.chunked(s) is not None:
-            made.launch(Launch(Form.CHUNKS, [s]))
+            made.launch(Work(Form.CHUNKS, [s]))
             return
         owner = self.facts.dependence.owner(s)
         if owner is not None:
-            made.launch(Launch(Form.OWNED, [s], owner=owner))
+            made.launch(Work(Form.OWNED, [s], owner=owner))
             return
         parts_of = [r.target.root for r in s.reductions if isinstance(r.target, Buffer)]
         parts = (
@@ -245,13 +208,13 @@ class _Scheduler:
         if columns is not None:
             width = product([x.extent for x in innermost(columns)[:-1]])
             columns = in_registers(columns, kept, starts)
-        forms: list[Launch] = []
+        forms: list[Work] = []
         if columns is not None:
-            forms.append(Launch(Form.STEPS, [columns]))
+            forms.append(Work(Form.STEPS, [columns]))
         if parts:
-            forms.append(Launch(Form.PARTS, [s], filled=starts))
+            forms.append(Work(Form.PARTS, [s], filled=starts))
         if columns is None or not parts:
-            made.launch(forms[0] if forms else Launch(Form.BLOCK, [s]))
+            made.launch(forms[0] if forms else Work(Form.BLOCK, [s]))
             return
         many = call(row("ge"), (width, integer(MANY)), "bool")
         few = call(row("le"), (extent, integer(FEW)), "bool")
@@ -260,11 +223,11 @@ class _Scheduler:
             made.launch(forms[0 if enough.value else 1])
             return
         made.close()
-        made.found.append(Choose(enough, [forms[0]], [forms[1]]))
+        made.found.append(If(enough, [forms[0]], [forms[1]]))
 
     def share(self, s: For, made: _Steps) -> None:
         """Make what runs a loop whose steps are independent."""
-        steps = Launch(Form.STEPS, [s])
+        steps = Work(Form.STEPS, [s])
         across = self.facts.dependence.across(s, self.facts.values.known)
         if across is None:
             self.rows(s, made)
@@ -272,19 +235,19 @@ class _Scheduler:
         extents = (across[0].extent, collapsed(s)[0][-1].extent)
         both = call(row("minimum"), extents, "int64")
         wide = call(row("ge"), (both, integer(TILE // 2)), "bool")
-        tiles = Launch(Form.TILES, [s])
+        tiles = Work(Form.TILES, [s])
         if isinstance(wide, Literal):
             made.launch(tiles if wide.value else steps)
             return
         made.close()
-        made.found.append(Choose(wide, [tiles], [steps]))
+        made.found.append(If(wide, [tiles], [steps]))
 
     def rows(self, s: For, made: _Steps) -> None:
         """Make what runs a loop for each step of which groups of threads do what is in it.
 
         Rows of running sums that are few and long are gone through one after the other.
         """
-        steps = Launch(Form.STEPS, [s])
+        steps = Work(Form.STEPS, [s])
         loops, (*first, last) = collapsed(s)
         starts = {
             x.symbol.final: x.value
@@ -303,14 +266,14 @@ class _Scheduler:
             made.launch(steps)
             return
         few = call(row("ge"), (last.extent, product(extents) * LONG), "bool")
-        one: Step = Launch(Form.CHUNKS, [last], starts=starts)
+        one: Statement = Work(Form.CHUNKS, [last], starts=starts)
         for x in reversed(loops):
-            one = Repeat(x.index, x.extent, [one])
+            one = For(x.index, x.extent, [one], ordered=True)
         made.close()
         if isinstance(few, Literal):
             made.found.append(one if few.value else steps)
         else:
-            made.found.append(Choose(few, [one], [steps]))
+            made.found.append(If(few, [one], [steps]))
 
     def chunked(self, s: For) -> Chunks | None:
         """Return how many groups share a loop that carries registers along, if it may be long."""
@@ -328,14 +291,14 @@ class _Steps:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.found: list[Step] = []
+        self.found: list[Statement] = []
         self.waiting: list[Statement] = []
-        self.last: Launch | None = None
+        self.last: Work | None = None
 
     def flush(self) -> None:
         """Launch the scalar statements that wait."""
         if self.waiting:
-            self.last = Launch(Form.BLOCK, list(self.waiting))
+            self.last = Work(Form.BLOCK, list(self.waiting))
             self.found.append(self.last)
             self.waiting.clear()
 
@@ -365,11 +328,11 @@ class _Steps:
         if fetched:
             self.close()
             if isinstance(s, Let) and self.facts.values.known(s.value):
-                self.found.append(Tell(s.symbol, s.value))
+                self.found.append(replace(s, fresh=False))
             else:
                 self.found += fetched
 
-    def launch(self, launch: Launch) -> None:
+    def launch(self, launch: Work) -> None:
         """Add a launch."""
         if launch.form is Form.BLOCK:
             if self.last is not None and self.last.form is Form.BLOCK:
@@ -396,7 +359,7 @@ class _Steps:
             self.close()
             self.found += fetched
 
-    def unconcerned(self, launch: Launch) -> list[Statement]:
+    def unconcerned(self, launch: Work) -> list[Statement]:
         """Take back statements that set registers to numbers, which what comes now does not use."""
         others = [s for s in self.waiting if not is_number(s)]
         used = Used().note([*others, *launch.statements])
@@ -411,7 +374,7 @@ class _Steps:
         """Return what targets are filled with just before, and take the launch of that back."""
         if not self.found or not all(map(is_number, self.waiting)):
             return {}
-        if not isinstance(self.found[-1], Launch):
+        if not isinstance(self.found[-1], Work):
             return {}
         last = self.found[-1]
         if last.form is not Form.STEPS or last.after or not isinstance(last.statements[0], For):
@@ -430,7 +393,7 @@ class _Steps:
         self.last = None
         return found
 
-    def start(self, launch: Launch) -> None:
+    def start(self, launch: Work) -> None:
         """Let a launch start the registers that its steps combine, which wait to be set."""
         (loop,) = launch.statements
         assert isinstance(loop, For)
@@ -446,22 +409,11 @@ class _Steps:
                 launch.starts[symbol] = lets[-1].value
                 self.waiting = others
 
-    def fetches(self, statements: Sequence[Statement]) -> list[Step]:
+    def fetches(self, statements: Sequence[Statement]) -> list[Statement]:
         """Return how the host gets what statements have set."""
         changed: dict[Symbol, None] = {}
         for s in inside(statements):
             if isinstance(s, Let):
                 changed[s.symbol.final] = None
         facts = self.facts
-        return [Fetch(x) for x in changed if x in facts.values.device and x in facts.values.needed]
-
-    def told(self, x: Expr) -> Expr:
-        """Return an expression that the host can evaluate, after the device has told."""
-        facts = self.facts
-        if facts.values.known(x) or (isinstance(x, Symbol) and x.final in facts.values.needed):
-            return x
-        symbol = Symbol("told", x.dtype)
-        facts.values.device.add(symbol)
-        facts.values.needed.add(symbol)
-        self.found += [Launch(Form.BLOCK, [Let(symbol, x)]), Fetch(symbol)]
-        return symbol
+        return [Reload(x) for x in changed if x in facts.values.device and x in facts.values.needed]

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from gradcore.graph.types import FLOATS
 from gradcore.kernel.bounds import MOST, REAL, Bounds
+from gradcore.kernel.device import Count
 from gradcore.kernel.ir import (
     Allocate,
     Buffer,
@@ -126,6 +127,8 @@ class Values:
         match x:
             case Literal():
                 return x.dtype not in FLOATS
+            case Count():
+                return True
             case Symbol():
                 s = x.final
                 return (

@@ -1,0 +1,148 @@
+"""Pass: loops with one index, and arrays with one axis.
+
+Loops that run as one count their steps, and compute the indices that are still used from the
+number of a step; an element is found by its number in C order, which the loops may have counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from gradcore.kernel.device import Delinearize, Distributed, Launch, LoadVector, StoreVector
+from gradcore.kernel.ir import (
+    ZERO,
+    Buffer,
+    Call,
+    Expr,
+    Index,
+    Load,
+    Point,
+    Statement,
+    Store,
+    Symbol,
+    parts,
+    product,
+)
+from gradcore.kernel.uses import inside
+from gradcore_cuda.facts import Facts
+from gradcore_cuda.registers import evaluated
+
+
+def linearized(launch: Launch, facts: Facts) -> Launch:
+    """Return a launch whose loops have one index, and whose buffers have one axis."""
+    return replace(launch, body=_Addresses().block(launch.body))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Loops that run as one: the number of a step stands for all their indices."""
+
+    indices: tuple[Symbol, ...]
+    extents: tuple[Expr, ...]
+    number: Symbol
+
+
+@dataclass
+class _Addresses:
+    """Rewrites statements.
+
+    counted : the loops around a statement that count their steps.
+    """
+
+    counted: list[_Counted] = field(default_factory=list[_Counted])
+    views: dict[Buffer, Buffer] = field(default_factory=dict[Buffer, Buffer])
+
+    # elements -----------------------------------------------------------------------------------
+    def view(self, buffer: Buffer) -> Buffer:
+        """Return a buffer as one of a single axis."""
+        if buffer.ndim <= 1:
+            return buffer
+        if buffer not in self.views:
+            size = (product(buffer.shape),)
+            self.views[buffer] = Buffer(buffer.name, buffer.dtype, size, buffer.role, alias=buffer)
+        return self.views[buffer]
+
+    def number(self, buffer: Buffer, index: Index) -> Expr:
+        """Return the number of an element in C order."""
+        position: Expr = ZERO
+        for loops in self.counted:
+            n = len(loops.indices)
+            if index[-n:] == loops.indices and buffer.shape[-n:] == loops.extents:
+                for extent, i in zip(buffer.shape[:-n], index[:-n], strict=True):
+                    position = position * extent + self.expr(i)
+                return position * product(loops.extents) + loops.number
+        for extent, i in zip(buffer.shape, index, strict=True):
+            position = position * extent + self.expr(i)
+        return position
+
+    def place(self, buffer: Buffer, index: Index) -> Index:
+        """Return the place of an element in a view."""
+        return (self.number(buffer, index),) if index else ()
+
+    def expr(self, x: Expr) -> Expr:
+        """Return an expression."""
+        match x:
+            case Load(buffer, index):
+                return Load(self.view(buffer), self.place(buffer, index))
+            case Call():
+                return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
+            case _:
+                return x
+
+    # statements ---------------------------------------------------------------------------------
+    def block(self, body: Sequence[Statement]) -> list[Statement]:
+        """Return statements."""
+        for k, s in enumerate(body):
+            if isinstance(s, Delinearize):
+                before = [self.statement(x) for x in body[:k]]
+                return [*before, *self.delinearized(s, body[k + 1 :])]
+        return [self.statement(s) for s in body]
+
+    def delinearized(self, s: Delinearize, rest: Sequence[Statement]) -> list[Statement]:
+        """Return statements after what lets the indices be known that they use."""
+        if len(s.indices) == 1:
+            body = self.block(rest)
+            return [*self.indices(s, self.expr(s.number), body), *body]
+        if isinstance(s.number, Symbol):
+            return self.within(s, s.number, rest)
+        at = Symbol("at")
+        body = self.within(s, at, rest)
+        first = Delinearize((at,), (product(s.extents),), self.expr(s.number))
+        return [*self.indices(first, first.number, body), *body]
+
+    def within(
+        self, s: Delinearize | Distributed, at: Symbol, body: Sequence[Statement]
+    ) -> list[Statement]:
+        """Return statements in which the number of a step stands for several indices."""
+        indices = tuple(i for i in s.indices if i is not None)
+        self.counted.append(_Counted(indices, s.extents, at))
+        found = self.block(body)
+        self.counted.pop()
+        extents = tuple(map(self.expr, s.extents))
+        return [*self.indices(Delinearize(s.indices, extents, at), at, found), *found]
+
+    def indices(self, s: Delinearize, number: Expr, body: Sequence[Statement]) -> list[Statement]:
+        """Return what lets those indices be known that statements use."""
+        named = {y for x in inside(body) for e in evaluated(x) for y in parts(e)}
+        left = tuple(i if i in named else None for i in s.indices)
+        return [] if set(left) == {None} else [Delinearize(left, s.extents, number)]
+
+    def statement(self, s: Statement) -> Statement:
+        """Return a statement."""
+        match s:
+            case Store(buffer, index, value):
+                return type(s)(self.view(buffer), self.place(buffer, index), self.expr(value))
+            case Point(pointer, buffer, index):
+                return Point(pointer, self.view(buffer), self.place(buffer, index))
+            case LoadVector() | StoreVector():
+                place = self.place(s.buffer, s.index)
+                number = self.expr(s.number)
+                return replace(s, buffer=self.view(s.buffer), index=place, number=number)
+            case Distributed() if len(s.indices) > 1:
+                at = Symbol("at")
+                extent, first = self.expr(product(s.extents)), self.expr(s.first)
+                body = self.within(s, at, s.body)
+                return replace(s, indices=(at,), extents=(extent,), first=first, body=body)
+            case _:
+                return s.rebuilt(self.expr, self.block)

@@ -1,0 +1,106 @@
+"""Pass: where the memory is that statements of a kernel make.
+
+What lanes use together is shared memory, if the host finds that it fits, or else a row of an array
+that the host makes; what a thread uses alone is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gradcore.kernel.device import (
+    GROUPS,
+    LANES,
+    Barrier,
+    Distributed,
+    Fit,
+    Fits,
+    Grid,
+    Launch,
+    Partial,
+    Private,
+    Shared,
+)
+from gradcore.kernel.ir import (
+    Allocate,
+    Buffer,
+    Literal,
+    Load,
+    Program,
+    Statement,
+    Store,
+    Symbol,
+    product,
+)
+from gradcore.kernel.uses import rewritten
+from gradcore_cuda.facts import Facts
+
+PRIVATE = 32
+"""The most elements of an array that a thread has to itself."""
+
+
+def memory_placed(program: Program, facts: Facts) -> Program:
+    """Return a program whose launches make no memory but that of groups and threads."""
+
+    def change(s: Statement) -> list[Statement] | None:
+        return _placed(s) if isinstance(s, Launch) else None
+
+    return replace(program, body=rewritten(program.body, change))
+
+
+def _placed(launch: Launch) -> list[Statement]:
+    """Return a launch, after what the host makes for it."""
+    made: list[Statement] = []
+
+    def without(body: Sequence[Statement], together: bool) -> list[Statement]:
+        found: list[Statement] = []
+        for s in body:
+            match s:
+                case Allocate(buffer, reused) if buffer.role != "pointer":
+                    made.append(_memory(buffer, reused, together, launch.grid))
+                case Partial(buffer, rows, start, inner):
+                    made.append(Shared(buffer, rows))
+                    found += _partial(buffer, rows, start, without(inner, together))
+                case Distributed():
+                    inner = together and s.level is not LANES
+                    found.append(replace(s, body=without(s.body, inner)))
+                case _:
+                    found.append(s.rebuilt(lambda x: x, lambda inner: without(inner, together)))
+        return found
+
+    inner = without(launch.body, launch.together)
+    body = [*made, *inner]
+    shared = [s for s in body if isinstance(s, Shared) and s.spilled is not None]
+    rows = [s.spilled for s in shared if s.spilled and s.spilled.role == "spill"]
+    rows += [s.rows for s in body if isinstance(s, Private) and s.rows is not None]
+    fit = Fit(launch.grid, tuple(s.buffer for s in shared)) if shared else None
+    before: list[Statement] = [] if fit is None else [fit]
+    return [*before, *map(Allocate, rows), replace(launch, body=body, fit=fit)]
+
+
+def _partial(
+    buffer: Buffer, rows: Buffer, start: Literal, body: list[Statement]
+) -> list[Statement]:
+    """Return statements after what fills a group's array, and before what keeps it."""
+    whole, k = Buffer(buffer.name, buffer.dtype, rows.shape[1:], alias=buffer), Symbol("j")
+
+    def each(s: Statement) -> Statement:
+        return Distributed(LANES, (k,), whole.shape, [s])
+
+    kept = each(Store(rows, (GROUPS.own, k), Load(whole, (k,))))
+    return [each(Store(whole, (k,), start)), Barrier(), *body, Fits([kept])]
+
+
+def _memory(buffer: Buffer, reused: Buffer | None, together: bool, grid: Grid) -> Statement:
+    """Return what makes a buffer of the lanes together, or of a thread."""
+    if reused is not None:
+        return Allocate(buffer, reused)
+    count = product(buffer.shape)
+    if together:
+        rows = Buffer(f"{buffer.name}_all", buffer.dtype, (grid.workers, count), "spill")
+        return Shared(buffer, rows)
+    if isinstance(count, Literal) and count.value <= PRIVATE:
+        return Private(buffer)
+    rows = Buffer(f"{buffer.name}_all", buffer.dtype, (grid.threads, count), "workspace")
+    return Private(buffer, rows)
