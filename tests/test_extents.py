@@ -1,7 +1,8 @@
 """Sizes, extents and indices that do not fit: an error that tells it, and nothing touched.
 
 Run as a program, with the name of a row of `PROGRAMS`, this file calls it in every mode with
-numbers that no array has as an extent, and prints what came of each call.
+numbers that no array has as an extent, and prints what came of each call; with the name of a
+library's backend, it calls what makes arrays of such numbers there.
 """
 
 import itertools
@@ -163,6 +164,36 @@ def test_what_no_array_has(program):
         if not agree(found[key[0], "numpy-plain", key[2]], result)
     }
     assert not wrong
+
+
+MAKING = ("alloc_row", "arange_sorted", "repeat_counts", "tile", "join", "diagonal", "outer")
+"""What makes arrays of extents."""
+
+
+def sizes(backend):
+    """Check that what no memory has is our error, where a library's own would be any or none."""
+    k = T.lscalar("k")
+    for program in MAKING:
+        f = gradcore.function(
+            [x, A, k], PROGRAMS[program](k), mode=backend, on_unused_input="ignore"
+        )
+        for number in (2**60, 2**61 + 1, 2**62 + 1):
+            print(program, number, flush=True)
+            with pytest.raises(gradcore.errors.ArraySizeError):
+                f(np.arange(8.0), np.ones((2, 3)), number)
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_what_no_array_of_a_library_has(backend):
+    pytest.importorskip(backend)
+    done = subprocess.run(
+        [sys.executable, __file__, backend],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, (done.stdout.splitlines()[-1:], done.stderr[-2000:])
 
 
 # calls that came before what they need ----------------------------------------------------------
@@ -397,5 +428,6 @@ def test_one_condition_bounds_arrays():
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    outcomes(sys.argv[1])
+    limit = MEMORY if sys.argv[1] in PROGRAMS else resource.RLIM_INFINITY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    (outcomes if sys.argv[1] in PROGRAMS else sizes)(sys.argv[1])

@@ -659,12 +659,20 @@ class Repeat(Op):
             ),
         ]
 
+    def check_size(self, shape: Sequence[int], counts: Any) -> None:
+        """Raise ArraySizeError if there would be too many elements.
+
+        shape : that of the operand.
+        counts : a vector of NumPy, or of a library like it.
+        """
+        check_size((*shape[: self.axis], sum(counts.tolist()), *shape[self.axis + 1 :]))
+
     def reference(self, *arrays: Any) -> Any:
         """Return the repeated elements."""
         x, counts = arrays
         if x.shape[self.axis] != len(counts):
             raise ShapeError(f"cannot repeat {x.shape[self.axis]} elements {len(counts)} counts")
-        check_size((*x.shape[: self.axis], sum(counts.tolist()), *x.shape[self.axis + 1 :]))
+        self.check_size(x.shape, counts)
         return np.repeat(x, counts.astype("int64"), axis=self.axis)
 
 

@@ -31,6 +31,7 @@ from gradcore_jax.tracing import (
     opaque,
     strong,
     with_known,
+    with_size_check,
 )
 
 PLATFORMS = ("cpu", "gpu", "tpu")
@@ -157,7 +158,7 @@ class JaxBackend(ArrayBackend):
     def kernel(self, node: Apply, fallback: Collection[Apply] = ()) -> Kernel:
         """Return the function of arrays that computes ``node``, or what is known of it."""
         found = super().kernel(node, fallback)
-        return found if node in fallback else with_known(node, found)
+        return found if node in fallback else with_size_check(node, with_known(node, found))
 
     def remarks(self, graph: FunctionGraph) -> Sequence[str]:
         """Say which nodes keep the graph from being compiled as a whole."""

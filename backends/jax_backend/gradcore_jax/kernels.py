@@ -21,6 +21,7 @@ from gradcore.errors import ShapeError
 from gradcore.execute import Runner
 from gradcore.graph import Apply, Array, Kernel, Operand
 from gradcore.graph.dtypes import computed
+from gradcore.graph.extents import check_size
 from gradcore.graph.types import FLOATS
 from gradcore.ops import scalars
 from gradcore.ops.broadcasting import extent_check, with_check
@@ -371,6 +372,7 @@ def _repeat(node: Apply) -> Kernel:
 def _arange(node: Apply) -> Kernel:
     def run(n: Any) -> Any:
         length = int(concrete(n, node.op))
+        check_size((length,))
         if length <= KNOWN_SIZE:
             return np.arange(length, dtype="int64")
         return jnp.arange(length, dtype=available("int64"))

@@ -24,6 +24,7 @@ import numpy as np
 from gradcore.backend import performs
 from gradcore.errors import UnsupportedError
 from gradcore.graph import Apply, Array, FunctionGraph, Kernel
+from gradcore.graph.extents import check_size
 from gradcore.ops.control import Print
 from gradcore.ops.create import Arange
 from gradcore.ops.shape import Alloc, Repeat
@@ -112,6 +113,23 @@ def with_known(node: Apply, kernel: Kernel) -> Kernel:
             return kernel(*arrays)
         with np.errstate(all="ignore"):
             return reference(*arrays)
+
+    return computed
+
+
+def with_size_check(node: Apply, kernel: Kernel) -> Kernel:
+    """Return ``kernel`` of ``node``, raising ArraySizeError for a result beyond any memory.
+
+    XLA computes with sizes modulo 2**64, and aborts the process.
+    """
+    single = len(node.outputs) == 1
+
+    def computed(*arrays: Any) -> Any:
+        found = kernel(*arrays)
+        for result in (found,) if single else found:
+            if is_traced(result):
+                check_size(result.shape)
+        return found
 
     return computed
 

@@ -16,6 +16,7 @@ from gradcore.backend import Kernels
 from gradcore.errors import ShapeError
 from gradcore.execute import Runner
 from gradcore.graph import Apply, FunctionGraph, Variable
+from gradcore.graph.extents import check_size
 from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.control import (
     Assert,
@@ -213,6 +214,7 @@ def _make_alloc(node: Apply) -> Function:
         )
         if not fits or any(n < 0 for n in shape):
             raise ShapeError(f"cannot broadcast {value} of shape {tuple(array.shape)} to {shape}")
+        check_size(shape)
         return array.expand(shape)
 
     return stretched
@@ -254,6 +256,7 @@ def _make_repeat(node: Apply) -> Function:
             raise ShapeError(f"cannot repeat {x.shape[op.axis]} elements by {len(counts)} counts")
         if bool((counts < 0).any()):
             raise ValueError("counts may not be negative")
+        op.check_size(x.shape, counts)
         return torch.repeat_interleave(x, counts.long(), dim=op.axis)
 
     return repeated
@@ -264,7 +267,9 @@ def _make_arange(node: Apply) -> Function:
 
     def numbers(n: Any) -> Any:
         device = None if isinstance(n, int) else n.device
-        return torch.arange(max(extent(n), 0), dtype=torch.int64, device=device)
+        length = max(extent(n), 0)
+        check_size((length,))
+        return torch.arange(length, dtype=torch.int64, device=device)
 
     return numbers
 
