@@ -87,7 +87,7 @@ class Lowering:
         self._stored: list[dict[Value, Buffer]] = [{}]
         self._done: list[set[Hashable]] = [set()]
         self._readers: dict[Variable, Sequence[Apply]] = {}
-        self.runs: list[Expr | None] = []
+        self._speculative: list[bool] = []
         self._made_in: dict[Buffer, Block] = {}
         self._around: list[Block] = []
         self._numbers: dict[Block, dict[Expr, Expr]] = {}
@@ -334,12 +334,13 @@ class Lowering:
         return buffer
 
     @contextmanager
-    def inside(self, block: Block, runs: Expr | None = None) -> Generator[None]:
+    def inside(self, block: Block, speculative: bool = False) -> Generator[None]:
         """Place what comes in ``block``.
 
-        runs : whether the block runs at all, where that can be told.
+        speculative : whether what is known before it may be checked there, though the block may not
+            run at all: a function that fails so, with a loop of no steps, is deoptimized.
         """
-        self.runs.append(runs)
+        self._speculative.append(speculative)
         outer, bounds = self.block, self.bounds
         self._around.append(outer)
         self.block, self.bounds = block, bounds.copy()
@@ -349,7 +350,7 @@ class Lowering:
             yield
         self._stored.pop()
         self._done.pop()
-        self.runs.pop()
+        self._speculative.pop()
         self._around.pop()
         self.block, self.bounds = outer, bounds
 
@@ -397,11 +398,7 @@ class Lowering:
         """
         if isinstance(condition, Literal) and condition.value:
             return
-        first = None not in self.runs and all(map(self.known_at_entry, (condition, *values)))
-        for runs in self.runs if first else ():
-            assert runs is not None
-            first &= self.known_at_entry(runs)
-            condition = call(row("or_"), (condition, call(row("invert"), (runs,), "bool")), "bool")
+        first = all((*self._speculative, *map(self.known_at_entry, (condition, *values))))
         if first and condition in self._checked:
             return
         statement = Check(len(self.checks), condition, tuple(values))

@@ -65,7 +65,7 @@ def scan(low: Lowering, node: Apply) -> None:
     outside = low.block
     stacks: list[Buffer] = []
     untold: list[tuple[Variable, int, Symbol]] = []
-    with low.inside(region.block, call(row("gt"), (steps, ZERO), "bool")):
+    with low.inside(region.block, speculative=True):
         low.bounds.fit([t])
         for state, variable in zip(states, results.states, strict=True):
             if state.buffer.shape and variable not in results.stacks:
