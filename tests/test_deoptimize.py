@@ -113,3 +113,12 @@ def test_updates_are_stored(optimized):
     assert total.get_value() == 2
     f(A=np.ones((2, 2)), y=NO_STEP[3], n=2)
     assert total.get_value() == 9
+
+
+def test_shapes_of_no_step(everywhere):
+    """Where a step would need two extents to be equal, neither stands for the other without one."""
+    h = T.dvector("h")
+    states = gradcore.scan(lambda e, h, B: T.tanh(T.dot(h, B) + e), A, h, B)[0]
+    f = gradcore.function([A, B, h], T.grad((states**2).sum(), [B, h]), everywhere)
+    given = np.zeros((0, 1)), np.ones((1, 2)), np.ones(1)
+    assert [g.shape for g in f(*given)] == [(1, 2), (1,)]

@@ -360,9 +360,12 @@ def test_twin_states_are_one():
 
 
 def test_sums_leave_the_loop():
-    out, _ = gradcore.scan(lambda v, s: s + v**2, x, a)
+    out, _ = gradcore.scan(lambda v, s: s + v**2, x, a**2)
     assert scans(gradcore.function([x, a], out[-1])) == []
     assert len(scans(gradcore.function([x, a], out))) == 1
+    # Below zero, the sum of all terms may overflow where the states do not.
+    out, _ = gradcore.scan(lambda v, s: s + v**2, x, a)
+    assert len(scans(gradcore.function([x, a], out[-1]))) == 1
     # Where terms may cancel, the order is the user's; it is nobody's by choice.
     out, _ = gradcore.scan(lambda v, s: s + v**3, x, a)
     assert len(scans(gradcore.function([x, a], out[-1]))) == 1
