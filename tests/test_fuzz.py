@@ -8,11 +8,13 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore.conformance.fuzz import __main__ as command
-from gradcore.conformance.fuzz import judge
-from gradcore.conformance.fuzz.graphs import Derivatives, Graph, graph
+from gradcore.conformance.fuzz import judge, limits
+from gradcore.conformance.fuzz.graphs import HOSTILE, Derivatives, Graph, graph
+from gradcore.conformance.fuzz.known import cannot_raise
 from gradcore.conformance.fuzz.rounding import run, spreads
 from gradcore.conformance.samples import op_classes, rows
-from gradcore.graph import FunctionGraph, ancestors
+from gradcore.errors import ArraySizeError
+from gradcore.graph import Constant, FunctionGraph, ancestors
 from gradcore.rewrite.changes import EXACT, Changes
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
@@ -27,7 +29,7 @@ def test_a_seed_is_a_graph():
 
 
 def test_graphs_reach_what_is_declared():
-    """Every row, every class of ops, every dtype, every rank to 4; errors, derivatives."""
+    """Every row, class of ops, dtype and rank to 4; errors; derivatives; hostile numbers."""
     drawn = [graph(seed) for seed in range(900)]
     found = {v for g in drawn for v in ancestors(g.outputs)}
     used = Counter(v.owner.op.label() for v in found if v.owner is not None)
@@ -37,6 +39,14 @@ def test_graphs_reach_what_is_declared():
     assert {v.ndim for v in found} >= {0, 1, 2, 3, 4}
     assert len({v.dtype for v in found}) == 12
     assert sum(g.fails for g in drawn) > 10
+    numbers = {int(n) for g in drawn for a in g.values if a.dtype.kind in "iu" for n in a.flat}
+    numbers |= {
+        int(n)
+        for v in found
+        if isinstance(v, Constant) and v.data.dtype.kind in "iu"
+        for n in v.data.flat
+    }
+    assert len(numbers.intersection(HOSTILE)) > len(HOSTILE) / 4
     assert sum(g.derivatives is not None for g in drawn) > 300
 
 
@@ -163,6 +173,61 @@ def test_graphs_that_are_compiled_together_do_not_excuse_one_another(monkeypatch
 
     monkeypatch.setattr(judge, "_ran", ran)
     assert [d.seed for d in judge.disagreements(two, PLAIN)] == [1]
+
+
+def test_sizes_that_no_memory_has_are_told_from_those_that_this_one_lacks():
+    """An array of 2**62 floats is an error; what needs none of 2**31 may do without it."""
+    x, n = T.dscalar("x"), T.lscalar("n")
+    for value, told in ((2**62, True), (2**31 + 1, False)):
+        g = Graph(0, [x, n], [np.float64(1), np.int64(value)], [T.arange(n) + x], None, fails=True)
+        j = judge.judged(g)
+        assert (ArraySizeError if told else MemoryError) in j.errors
+        assert not list(judge.disagreements([j], PLAIN))
+        returned = judge._compared(j, PLAIN, judge.Ran([np.ones(3)], []))
+        assert bool(returned) is told
+
+
+def test_what_takes_too_long_is_stopped(monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 1)
+    with pytest.raises(limits.TimedOutError), limits.timed():
+        while True:
+            pass
+
+
+class Flushing:
+    """A plugin that declares what its backend fails."""
+
+    @gradcore.plugins.hookimpl
+    def gradcore_known_failures(self, backend):
+        """Return what `numpy` is made to fail here."""
+        flush = gradcore.plugins.KnownFailure("mul", "value", "flushes", "float64-subnormal")
+        index = gradcore.plugins.KnownFailure("subtensor*", "error", "cannot raise")
+        return [flush, index] if backend == "numpy" else []
+
+
+def test_what_a_backend_declares_to_fail_is_no_disagreement():
+    x, at = T.dvector("x"), T.lvector("at")
+    small, one = np.array([1e-310]), np.array([1.0])
+    graphs = {
+        "subnormal": Graph(0, [x], [small], [x * 2], None, fails=False),
+        "normal": Graph(0, [x], [one], [x * 2], None, fails=False),
+        "another op": Graph(0, [x], [small], [x + x], None, fails=False),
+        "index": Graph(0, [x, at], [one, np.array([5])], [x[at]], None, fails=True),
+        "shape": Graph(0, [x, at], [one, np.array([5, 5])], [x + at], None, fails=True),
+    }
+    judged = {name: judge.judged(g) for name, g in graphs.items()}
+    zeros = {name: judge.Ran([np.zeros(1)], []) for name in judged}
+
+    def told():
+        return {name for name, j in judged.items() if judge._compared(j, PLAIN, zeros[name])}
+
+    assert told() == set(judged)
+    gradcore.plugins.register(Flushing(), "flushing")
+    try:
+        assert told() == {"normal", "another op", "shape"}
+        assert cannot_raise("numpy") and not cannot_raise("c")
+    finally:
+        gradcore.plugins.unregister("flushing")
 
 
 def test_a_graph_that_crashes_the_process_is_found(monkeypatch):

@@ -55,7 +55,7 @@ def row(draw: Draw) -> Any:
     return op(*(draw.operand() for _ in range(op.operands)))
 
 
-@builder(weight=3)
+@builder(weight=6)
 def row_in_its_domain(draw: Draw) -> Any:
     """Apply an elementwise op to operands of its own, as its row says."""
     op = draw.one(samples.rows())
@@ -132,6 +132,9 @@ def reduction(draw: Draw) -> Any:
     return draw.one(REDUCTIONS)(x, axis=axis, keepdims=draw.chance(0.3))
 
 
+TAKING = ("raise", "clip", "wrap")
+
+
 @builder(weight=5)
 def along(draw: Draw) -> Any:
     """Apply a function along an axis."""
@@ -145,6 +148,7 @@ def along(draw: Draw) -> Any:
             lambda: T.log(T.softmax(x, axis)), lambda: T.diff(x, axis=axis),
             lambda: T.roll(x, draw.count(), axis), lambda: T.repeat(x, draw.count(), axis),
             lambda: T.take_along_axis(x, T.argsort(x, axis), axis),
+            lambda: T.take(x, draw.indices(x.type.shape[axis]), axis, draw.one(TAKING)),
             lambda: T.max_and_argmax(x, axis)[0],
         )
     )()  # fmt: skip
@@ -188,7 +192,7 @@ def extent(draw: Draw) -> Any:
     return draw.one(
         (
             lambda: x.shape, lambda: x.size + n, lambda: n * m - 1, lambda: T.arange(n),
-            lambda: T.arange(draw.small(), n, 2), lambda: T.ones((n, m)).sum(),
+            lambda: T.arange(draw.small(), n, draw.or_hostile(2)), lambda: T.ones((n, m)).sum(),
             lambda: T.zeros((m, n)), lambda: T.full((n,), draw.scalar()), lambda: T.eye(n, m),
             lambda: T.alloc(draw.operand(), m, n), lambda: T.tri(n, m, draw.small()),
             lambda: T.zeros_like(x), lambda: T.ones_like(x), lambda: T.fill(x, draw.scalar()),
@@ -204,8 +208,9 @@ def _entry(draw: Draw, x: Variable, axis: int) -> Any:
     entries: tuple[Callable[[], Any], ...] = (
         draw.small, lambda: slice(None), lambda: slice(draw.small(), None),
         lambda: slice(None, draw.small()), lambda: slice(None, None, -1),
-        lambda: slice(draw.small(), draw.small(), draw.one((1, 2, -1, -2))),
+        lambda: slice(draw.small(), draw.small(), draw.or_hostile(draw.one((1, 2, -1, -2)))),
         draw.index, lambda: slice(draw.index(), None), lambda: slice(None, draw.index()),
+        lambda: slice(None, None, draw.integer(draw.one((1, 2, -1)))),
         lambda: slice(draw.index(), draw.index()), lambda: x.shape[axis] - 1,
         lambda: slice(x.shape[axis] - 1, None),
         lambda: np.array([0, 0]), lambda: draw.indices(x.type.shape[axis]),

@@ -15,6 +15,7 @@ import numpy as np
 
 import gradcore.tensor as T
 from gradcore.conformance.fuzz.builders import BUILDERS
+from gradcore.conformance.fuzz.limits import limited
 from gradcore.conformance.special import floats
 from gradcore.errors import GradcoreError
 from gradcore.graph import Apply, Array, Constant, TensorType, Variable, ancestors, toposort
@@ -29,6 +30,15 @@ LARGEST = 300
 
 REFUSALS = (GradcoreError, IndexError, ValueError, TypeError)
 """What the language raises for operands that do not fit."""
+
+HOSTILE = tuple(
+    sign * 2**power + near
+    for power in (31, 32, 61, 62, 63)
+    for sign in (1, -1)
+    for near in (-1, 0, 1)
+    if -(2**63) <= sign * 2**power + near < 2**64
+)
+"""Numbers at which arithmetic on sizes and indices wraps: in 32 bits, in 64, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,8 @@ class Draw:
         self.failed: Variable | None = None
         self.smooth = self.chance(0.5)
         """Whether most inputs are moderate numbers in float64."""
+        self.hostile = self.chance(0.2)
+        """Whether some extents, counts, steps and indices are `HOSTILE`."""
 
     # chance -------------------------------------------------------------------------------------
     def one(self, items: Sequence[Item]) -> Item:
@@ -91,8 +103,12 @@ class Draw:
         return bool(self.rng.random() < p)
 
     def small(self) -> int:
-        """Return a small integer, of either sign."""
-        return int(self.rng.integers(-3, 4))
+        """Return a small integer, of either sign, or a hostile one."""
+        return self.or_hostile(int(self.rng.integers(-3, 4)))
+
+    def or_hostile(self, value: int) -> int:
+        """Return ``value``, or now and then a hostile number where these are wanted."""
+        return self.one(HOSTILE) if self.hostile and self.chance(0.3) else value
 
     def axis(self, x: Variable) -> int:
         """Return an axis of ``x``, from either end."""
@@ -175,8 +191,10 @@ class Draw:
 
     def integer(self, value: int) -> Any:
         """Return an integer: as a number, or as an input of some integer dtype."""
-        dtype = self.one(("int64", "int64", "int32", "int8", "uint8", "uint64"))
-        if self.chance(0.4) or (value < 0 and dtype.startswith("u")):
+        value = self.or_hostile(value)
+        dtype = self.one(("int64", "int64", "int32", "int8", "uint8", "uint64", "uint32"))
+        low, high = limits_of(np.iinfo(dtype))
+        if self.chance(0.4) or not low <= value <= high:
             return value
         return self.given(Variable(TensorType(dtype, ()), ""), np.asarray(value, dtype))
 
@@ -194,6 +212,10 @@ class Draw:
         high = 2 if n is None else max(n, 1)
         value = self.rng.integers(-high, high, shape)
         dtype = self.one(("int64", "int32", "int8"))
+        if value.size and (wild := self.or_hostile(0)):
+            dtype = "uint64" if wild >= 2**63 else "int64"
+            value = np.abs(value).astype(dtype)
+            value.flat[0] = wild
         rank = (None,) * len(shape)
         return self.given(Variable(TensorType(dtype, rank), ""), value.astype(dtype))
 
@@ -213,8 +235,8 @@ class Draw:
         good = False
         try:
             good = bool(built) and all(map(self._evaluate, built))
-        except (*REFUSALS, AssertionError):
-            if self.chance(0.1):
+        except (*REFUSALS, AssertionError, MemoryError):
+            if self.chance(0.5 if self.hostile else 0.1):
                 self.failed = built[0]
                 return
         if good:
@@ -235,7 +257,7 @@ class Draw:
             operands = [value(x) for x in node.inputs]
             if not defined(node, operands):
                 return False
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), limited():
                 results = node.op.kernel(node)(*operands)
             several = results if len(node.outputs) > 1 else (results,)
             found.update(zip(node.outputs, map(np.asarray, several), strict=True))

@@ -42,19 +42,28 @@ class Jitter(PassingOn):
         """Return the operand, moved; what is finite stays so."""
         x = np.asarray(arrays[0])
         finite = np.isfinite(x)
-        _run.finite &= bool(finite.all())
+        _run.met |= met_by(x)
         noise = _run.generator.uniform(-self.units, self.units, x.shape)
         most = np.finfo(x.dtype).max
         moved = np.clip(x + noise * np.spacing(np.abs(x)), -most, most)
         return np.asarray(np.where(finite, moved, x), x.dtype)
 
 
+def met_by(x: Array) -> frozenset[str]:
+    """Return which numbers among ``x`` are special: subnormal ones, and what is not finite."""
+    if x.dtype.kind != "f":
+        return frozenset()
+    subnormal = (x != 0) & (np.abs(x) < np.finfo(x.dtype).smallest_normal)
+    found = {"subnormal": subnormal.any(), "nonfinite": not np.isfinite(x).all()}
+    return frozenset(name for name, occurs in found.items() if occurs)
+
+
 @dataclass
 class _Run:
-    """The state of a moved run: what is drawn from, whether all results so far were finite."""
+    """The state of a moved run: what is drawn from, which special numbers it met."""
 
     generator: np.random.Generator
-    finite: bool = True
+    met: frozenset[str] = frozenset()
 
 
 _run = _Run(np.random.default_rng(0))
@@ -112,11 +121,11 @@ class Spreads:
     """What a graph gives.
 
     outputs : its outputs, with what rounding can make of them.
-    finite : whether no float on the way is infinite or NaN, inputs included.
+    met : the special numbers that occur on the way, inputs included; see `met_by`.
     """
 
     outputs: list[Spread]
-    finite: bool
+    met: frozenset[str]
 
 
 def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> Spreads | None:
@@ -133,8 +142,7 @@ def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> Spreads
             return None
     columns = zip(*runs, strict=True)
     outputs = [_spread(value, list(column)) for value, column in zip(plain, columns, strict=True)]
-    given = all(np.isfinite(a).all() for a in values if a.dtype.kind == "f")
-    return Spreads(outputs, _run.finite and given)
+    return Spreads(outputs, _run.met.union(*map(met_by, values)))
 
 
 def run(graph: FunctionGraph, values: Sequence[Array]) -> Sequence[Array]:
