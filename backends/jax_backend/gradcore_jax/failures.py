@@ -81,7 +81,6 @@ KNOWN_FAILURES = (
     KnownFailure("cumprod", "long", FLUSH, "float64-*"),
     *(KnownFailure(op, "error", BOUNDS, f"*-{k}-*") for op, k in INDEXED),
     *(KnownFailure(name, "error", BOUNDS) for name in INDEXING),
-    KnownFailure("pow", "error", "a program of XLA cannot raise", "int*-negative"),
     KnownFailure("conditional", "called", BRANCHES, "*-2"),
     KnownFailure("conditional", "long", BRANCHES, "*-2"),
     KnownFailure("conditional", "error", BRANCHES, "*-2-values"),

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.backend import Kernels
-from gradcore.errors import ShapeError
+from gradcore.errors import GraphValueError, ShapeError
 from gradcore.execute import Runner
 from gradcore.graph import Apply, Array, Kernel, Operand
 from gradcore.graph.dtypes import computed
@@ -141,12 +141,12 @@ def _floor_divide(x: Any, y: Any) -> Any:
 def _power(x: Any, y: Any) -> Any:
     """Raise to a power; that of integers wraps around, whatever the exponent.
 
-    An exponent that is negative raises, as in NumPy, if it is known; else the result is 0.
+    A negative exponent raises, as in NumPy, so one with a sign has to be concrete.
     """
     if not is_integer(x):
         return jnp.power(x, y)
-    if is_known(y) and (y < 0).any():
-        raise ValueError("Integers to negative integer powers are not allowed.")
+    if jnp.issubdtype(y.dtype, jnp.signedinteger) and (concrete(y, "pow of integers") < 0).any():
+        raise GraphValueError("Integers to negative integer powers are not allowed.")
 
     def square(k: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         found, base = carry
@@ -154,7 +154,7 @@ def _power(x: Any, y: Any) -> Any:
         return jnp.where(bit == 1, found * base, found), base * base
 
     shape = np.broadcast_shapes(x.shape, y.shape)
-    start = jnp.where(y < 0, jnp.zeros(shape, x.dtype), 1), jnp.broadcast_to(x, shape)
+    start = jnp.ones(shape, x.dtype), jnp.broadcast_to(x, shape)
     bits = int(y.max()).bit_length() if is_known(y) and y.size else np.iinfo(y.dtype).bits
     return lax.fori_loop(0, bits, square, start)[0]
 
