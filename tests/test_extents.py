@@ -329,6 +329,29 @@ def test_lack_of_memory_tells_the_size(optimizer):
     assert f(3).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("index", [2**63, -(2**63) - 1, np.uint64(2**63), 2**64])
+def test_an_index_that_no_axis_has(index):
+    """It is refused while it is written; a bound of a slice is not, as in Python."""
+    x, rows = T.dvector("x"), np.array([0, 1])
+    m = T.dmatrix("m")
+    for read in (
+        lambda: x[index],
+        lambda: m[index, rows],
+        lambda: m[:, index],
+        lambda: T.take(x, index),
+        lambda: T.set_subtensor(x[index], 1),
+    ):
+        with pytest.raises(
+            gradcore.errors.GraphIndexError, match="out of bounds for axis . of ., whatever"
+        ):
+            read()
+    bound = int(index)
+    keys = slice(bound, None), slice(bound), slice(None, None, bound), slice(bound, None, -1)
+    parts = gradcore.function([x], [x[key] for key in keys])(np.arange(3.0))
+    for key, found in zip(keys, parts, strict=True):
+        np.testing.assert_array_equal(found, np.arange(3.0)[key])
+
+
 @pytest.mark.parametrize("name", COMPILED)
 def test_empty_arrays_of_huge_extents(name):
     """An empty array may have any extents; what is made of it may not."""

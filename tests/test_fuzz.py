@@ -187,6 +187,16 @@ def test_sizes_that_no_memory_has_are_told_from_those_that_this_one_lacks():
         assert bool(returned) is told
 
 
+def test_an_error_that_is_no_refusal_is_told(monkeypatch):
+    def drawn(seed):
+        return graph(seed) if seed else {}["no such key"]
+
+    monkeypatch.setattr(judge, "graph", drawn)
+    found, counts = judge.checked([0, 1], [PLAIN])
+    assert [(d.seed, "KeyError" in d.what) for d in found] == [(0, True)]
+    assert counts["graphs"] == 2
+
+
 def test_what_takes_too_long_is_stopped(monkeypatch):
     monkeypatch.setattr(limits, "SECONDS", 1)
     with pytest.raises(limits.TimedOutError), limits.timed():

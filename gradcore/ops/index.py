@@ -362,9 +362,11 @@ def check_pattern(pattern: Pattern, x: Variable, indices: Sequence[Variable]) ->
     if len(axes) > x.ndim:
         raise GraphIndexError(f"{len(axes)} indices for {x}, which has {x.ndim} axes", here())
     for axis, (entry, n) in enumerate(zip(axes, x.type.shape, strict=False)):
-        if isinstance(entry, int) and n is not None and not -n <= entry < n:
+        limit = 2**63 if n is None else n
+        if isinstance(entry, int) and not -limit <= entry < limit:
+            extent = "whatever its extent" if n is None else f"of extent {n}"
             raise GraphIndexError(
-                f"index {entry} is out of bounds for axis {axis} of {x}, of extent {n}", here()
+                f"index {entry} is out of bounds for axis {axis} of {x}, {extent}", here()
             )
         if isinstance(entry, Slice) and entry.step == 0:
             raise GraphIndexError("the step of a slice cannot be 0", here())

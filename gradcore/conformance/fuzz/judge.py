@@ -318,12 +318,19 @@ def _marked(graph: Graph) -> bool:
 # all of it --------------------------------------------------------------------------------------
 def checked(seeds: Sequence[int], modes: Sequence[Mode]) -> tuple[list[Disagreement], Counter[str]]:
     """Return where the graphs of ``seeds`` disagree, and how many there are of each kind."""
-    batch = [(seed, judged(graph(seed))) for seed in seeds]
-    good = [j for _, j in batch if j is not None]
-    counts = Counter(graphs=len(batch), undecided=len(batch) - len(good))
+    found: list[Disagreement] = []
+    batch: list[Judged | None] = []
+    for seed in seeds:
+        try:
+            batch.append(judged(graph(seed)))
+        except Exception as error:  # noqa: BLE001 - nothing but a refusal is right
+            what = f"raises {type(error).__name__}: {error}"
+            found.append(Disagreement(seed, "the language or its reference", what))
+    good = [j for j in batch if j is not None]
+    counts = Counter(graphs=len(seeds), undecided=len(batch) - len(good))
     counts["raising"] = sum(bool(j.errors) for j in good)
     counts["with derivatives"] = sum(j.graph.derivatives is not None for j in good)
-    found = [d for j in good for d in derivative_complaints(j)]
+    found += [d for j in good for d in derivative_complaints(j)]
     for mode in modes:
         for first in range(0, len(good), TOGETHER):
             found += disagreements(good[first : first + TOGETHER], mode)
