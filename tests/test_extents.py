@@ -338,7 +338,6 @@ def test_an_index_that_no_axis_has(index):
         lambda: x[index],
         lambda: m[index, rows],
         lambda: m[:, index],
-        lambda: T.take(x, index),
         lambda: T.set_subtensor(x[index], 1),
     ):
         with pytest.raises(
