@@ -19,8 +19,8 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.graph.extents import MOST, addressable, check_size
 from gradcore.kernel.bounds import REAL, Bounds
-from gradcore.kernel.interpret import computed
 from gradcore.kernel.ir import Call, Literal, Symbol, integer
+from gradcore.kernel.state import computed
 from gradcore.ops.elementwise import row
 
 MODES = {

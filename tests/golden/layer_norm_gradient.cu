@@ -27,7 +27,6 @@ def run(d, inputs, shapes, numbers):
 GC_KERNEL add_kernel(int32_t own_bytes, gc_index M_n1, double *sum_partials, double *sub_all, double *true_div_all, double *add_all, const double *__restrict__ M, const double *__restrict__ v, double *__restrict__ add, gc_index M_n0) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
-    double cast_float64 = (double)((int64_t)M_n1);
     double *const sum = own_bytes ? (double *)own : sum_partials + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
     own += GC_ROUNDED(M_n1 * sizeof(double));
     double *const sub = own_bytes ? (double *)own : sub_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
@@ -36,6 +35,7 @@ GC_KERNEL add_kernel(int32_t own_bytes, gc_index M_n1, double *sum_partials, dou
     own += GC_ROUNDED(M_n1 * sizeof(double));
     double *const add_2 = own_bytes ? (double *)own : add_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
     own += GC_ROUNDED(M_n1 * sizeof(double));
+    double cast_float64 = (double)((int64_t)M_n1);
     const gc_index vectors = ((size_t)M | (size_t)sub | (size_t)v | (size_t)true_div | (size_t)sum | (size_t)add_2 | (size_t)add) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
     for (gc_index j = threadIdx.x; j < M_n1; j += blockDim.x) {
         sum[j] = 0.0;

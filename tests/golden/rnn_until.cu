@@ -45,10 +45,10 @@ GC_KERNEL taken_kernel(const double *v, gc_index M_n0, double **v_t_1_at, int64_
 GC_KERNEL taken_kernel_2(int32_t own_bytes, gc_index N_n1, double *dot_all, const double *__restrict__ N, gc_index M_n1, const double *__restrict__ M, double *scan, gc_index M_n0, gc_index v_n0, double **v_t_1_at, int64_t *taken_at) {
     GC_SHARED(gc_shared);
     unsigned char *own = gc_shared + threadIdx.y * own_bytes;
-    double *v_t_1 = *v_t_1_at;
-    int64_t taken = *taken_at;
     double *const dot = own_bytes ? (double *)own : dot_all + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * N_n1;
     own += GC_ROUNDED(N_n1 * sizeof(double));
+    double *v_t_1 = *v_t_1_at;
+    int64_t taken = *taken_at;
     const gc_index vectors = ((size_t)dot | (size_t)N) % 16 | N_n1 % 2 ? 0 : N_n1 / 2;
     const gc_index vectors_2 = ((size_t)M | (size_t)dot | (size_t)scan) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
     for (gc_index t = 0; t < M_n0; t++) {

@@ -90,7 +90,6 @@ GC_KERNEL sum_kernel(gc_index v_n0, double *state_chunks, const double *__restri
         }
     }
     state = state_before_2;
-    gc_barrier();
     if ((int64_t)(blockIdx.x * blockDim.y + threadIdx.y) == ((int64_t)(gridDim.x * blockDim.y) + -1)) {
         if (threadIdx.x == 0) {
             *state_at = state;
@@ -179,7 +178,6 @@ GC_KERNEL cumsum_kernel(gc_index v_n0, double *state_chunks_2, double *__restric
         }
     }
     state_2 = state_before_4;
-    gc_barrier();
     if ((int64_t)(blockIdx.x * blockDim.y + threadIdx.y) == ((int64_t)(gridDim.x * blockDim.y) + -1)) {
         if (threadIdx.x == 0) {
             *state_2_at = state_2;

@@ -210,7 +210,6 @@ GC_KERNEL cumprod_kernel(gc_index v_n0, double *state_chunks_2, double *state_ch
     }
     state_2 = state_before_6;
     state_3 = state_before_7;
-    gc_barrier();
     if ((int64_t)(blockIdx.x * blockDim.y + threadIdx.y) == ((int64_t)(gridDim.x * blockDim.y) + -1)) {
         if (threadIdx.x == 0) {
             *state_2_at = state_2;

@@ -18,8 +18,10 @@ from gradcore.kernel.device import (
     LastBlock,
     Launch,
     Private,
+    Reload,
     Rounds,
     Single,
+    Spill,
 )
 from gradcore.kernel.ir import (
     Buffer,
@@ -42,19 +44,21 @@ Key: TypeAlias = "tuple[object, ...] | None"
 FIRST: Key = ("first",)
 """The key of what the first lane does alone."""
 
-Access: TypeAlias = "tuple[Buffer, bool, Key]"
-"""What memory is touched, whether it is stored, and by which lane."""
+Access: TypeAlias = "tuple[Symbol | Buffer, bool, Key]"
+"""What memory, or kept register, is touched, whether it is stored, and by which lane."""
 
 
 def barriers_inserted(launch: Launch, facts: Facts) -> Launch:
     """Return a launch whose lanes wait for each other where they must."""
     aliases = facts.aliases
     if not launch.together:
-        return launch
+        return replace(launch, lockstep=False)
     body = list(inside(launch.body))
     written = {aliases.memory(s.buffer) for s in body if isinstance(s, Store)}
     private = {s.buffer for s in body if isinstance(s, Private)}
-    return replace(launch, body=_Barriers(aliases, written, private).statements(launch.body))
+    spilled = {s.what for s in body if isinstance(s, Spill)}
+    found = _Barriers(aliases, written, private, spilled).statements(launch.body)
+    return replace(launch, body=found, lockstep=False)
 
 
 @dataclass
@@ -63,12 +67,14 @@ class _Barriers:
 
     written : the memory that any of them stores to.
     private : what each lane has for itself.
+    spilled : the registers that one of them keeps.
     touched : what has been touched since lanes last waited for each other.
     """
 
     aliases: Aliases
     written: set[Buffer]
     private: set[Buffer]
+    spilled: set[Symbol | Buffer]
     touched: list[Access] = field(default_factory=list[Access])
 
     def statements(self, body: Sequence[Statement]) -> list[Statement]:
@@ -79,7 +85,7 @@ class _Barriers:
                 self.touched.clear()
                 found.append(s)
                 continue
-            opaque = _is_shared(s)
+            opaque = _is_shared(s) or isinstance(s, Reload)
             accesses = self.accesses(s) if opaque else self.read(expressions(s), None)
             if self.conflict(accesses):
                 self.touched.clear()
@@ -90,12 +96,18 @@ class _Barriers:
             elif isinstance(s, If):
                 found.append(self.branches(s))
             elif isinstance(s, (For, Distributed)):
-                again = [a for x in s.body for a in self.accesses(x)]
-                self.note(again)
-                found.append(s.rebuilt(lambda x: x, self.statements))
-                self.note(again)
+                found.append(self.loop(s))
             else:
                 found.append(s.rebuilt(lambda x: x, self.statements))
+        return found
+
+    def loop(self, s: For | Distributed) -> Statement:
+        """Return a loop of which lanes go through all steps; there may be no step, or many."""
+        before = list(self.touched)
+        again = [a for x in s.body for a in self.accesses(x)]
+        self.note(again)
+        found = s.rebuilt(lambda x: x, self.statements)
+        self.note([*before, *again])
         return found
 
     def branches(self, s: If) -> If:
@@ -130,6 +142,8 @@ class _Barriers:
             width = 1 if s.vectors is None else s.vectors.width
             own = self.owned(s.indices, s.extents, s.body, width)
             return [*self.read(expressions(s), None), *own]
+        if isinstance(s, Reload):
+            return [(s.source, False, None)] if s.source in self.spilled else []
         found = self.read(expressions(s), None)
         return found + [a for block in s.blocks() for x in block for a in self.accesses(x)]
 
@@ -151,6 +165,8 @@ class _Barriers:
             found += self.read(expressions(s), FIRST)
             if isinstance(s, Store):
                 found += self.access(s.buffer, True, FIRST)
+            if isinstance(s, Spill):
+                found.append((s.what, True, FIRST))
         return found
 
     def owned(

@@ -14,7 +14,6 @@ from gradcore.kernel.device import (
     GROUPS,
     LANES,
     THREADS,
-    Barrier,
     Chunk,
     Combine,
     Delinearize,
@@ -146,7 +145,7 @@ class _Forms:
         together = self.group.pays(body)
         spills: list[Statement] = [Spill(x) for x in self.changed(body)]
         if together:
-            end: list[Statement] = [Barrier(), Single(LANES, spills)] if spills else []
+            end: list[Statement] = [Single(LANES, spills)] if spills else []
             body = [*self.group.statements(body), *end]
         else:
             body = [Ends(THREADS), *body, *spills]
@@ -392,7 +391,7 @@ class _Forms:
         spills: list[Statement] = [Spill(c.symbol) for c in shared.carried if c.symbol in device]
         if spills:
             at_end = call(row("eq"), (GROUPS.own, GROUPS.count - ONE), "bool")
-            body += [Barrier(), If(at_end, [Single(LANES, spills)])]
+            body.append(If(at_end, [Single(LANES, spills)]))
         title = _title(work.statements)
         before = self.totals(loop, shared.carried, shared.totals, carries, work.starts)
         return [

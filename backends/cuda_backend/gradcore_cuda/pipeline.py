@@ -61,6 +61,7 @@ LAUNCHES: tuple[LaunchPass, ...] = (
     work_scheduled,
     overwritten_dropped,
     distributed,
+    each_launch(registers_loaded),
     each_launch(checks_noted),
     each_launch(steps_widened),
     grids_sized,
@@ -68,7 +69,6 @@ LAUNCHES: tuple[LaunchPass, ...] = (
     each_launch(barriers_inserted),
     each_launch(vectors_expanded),
     each_launch(linearized),
-    each_launch(registers_loaded),
     stops_inserted,
 )
 """From loops to launches, to what can be printed."""

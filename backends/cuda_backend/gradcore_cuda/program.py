@@ -14,7 +14,6 @@ import numpy as np
 
 from gradcore.kernel.bounds import Bounds
 from gradcore.kernel.device import Count, Fail, Fit, Grid, Launch, Reload
-from gradcore.kernel.interpret import computed
 from gradcore.kernel.ir import (
     ZERO,
     Allocate,
@@ -41,6 +40,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.render import stride
+from gradcore.kernel.state import computed
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS
 from gradcore_cuda import arguments, runtime

@@ -328,7 +328,7 @@ class _Steps:
         if fetched:
             self.close()
             if isinstance(s, Let) and self.facts.values.known(s.value):
-                self.found.append(replace(s, fresh=False))
+                self.found.append(s)
             else:
                 self.found += fetched
 

@@ -1,0 +1,168 @@
+"""Which threads run statements, and where they leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradcore.kernel.device.grid import Level
+from gradcore.kernel.ir import (
+    Buffer,
+    Change,
+    Expr,
+    Inner,
+    Show,
+    Statement,
+    Symbol,
+)
+
+
+@dataclass(eq=False, slots=True)
+class Single(Statement):
+    """Statements that the first of a group's `LANES`, or of a block's `THREADS`, runs."""
+
+    level: Level
+    body: list[Statement]
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements."""
+        return (self.body,)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Single:
+        """Return it with other statements."""
+        return Single(self.level, block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"if {show(self.level.own)} == 0:",)
+
+
+@dataclass(eq=False, slots=True)
+class Owned(Statement):
+    """Statements that one group runs: which, depends on ``number`` alone."""
+
+    number: Expr
+    body: list[Statement]
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements."""
+        return (self.body,)
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the number."""
+        yield self.number
+
+    def rebuilt(self, expr: Change, block: Inner) -> Owned:
+        """Return it with another number and other statements."""
+        return Owned(expr(self.number), block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"if {show(self.number)} is this group's:",)
+
+
+@dataclass(eq=False, slots=True)
+class LastBlock(Statement):
+    """Ends all threads but those of the block that comes here last, which sees all others' stores.
+
+    counter : counts blocks; it is 0 before the launch and after it.
+    """
+
+    counter: Buffer
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the counter."""
+        yield self.counter
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"end unless the last block by {show(self.counter)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Ends(Statement):
+    """Ends all threads but those of the first group of a block, or but its first thread."""
+
+    level: Level
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"end unless in the first {show(self.level.own)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Region(Statement):
+    """Statements that `Leave` may leave."""
+
+    body: list[Statement]
+    label: Symbol = field(default_factory=lambda: Symbol("next"))
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements."""
+        return (self.body,)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Region:
+        """Return it with other statements."""
+        return Region(block(self.body), self.label)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"region {show(self.label)}:",)
+
+
+@dataclass(eq=False, slots=True)
+class Leave(Statement):
+    """Go on behind the `Region` of this label."""
+
+    label: Symbol
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"leave {show(self.label)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Fail(Statement):
+    """Note in ``status`` that check ``number`` has failed, if none has; ``values`` tell why."""
+
+    status: Buffer
+    number: int
+    values: tuple[Expr, ...]
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return what tells why."""
+        yield from self.values
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the status."""
+        yield self.status
+
+    def rebuilt(self, expr: Change, block: Inner) -> Fail:
+        """Return it with other values."""
+        return Fail(self.status, self.number, tuple(map(expr, self.values)))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"fail {self.number}{show(self.values)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Stop(Statement):
+    """End the launch if a check failed in one before; or let ``told`` be whether one did."""
+
+    status: Buffer
+    told: Symbol | None = None
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the status."""
+        yield self.status
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return what is told."""
+        if self.told is not None:
+            yield self.told
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        told = "stop" if self.told is None else f"{show(self.told)} ="
+        return (f"{told} if {show(self.status)}",)

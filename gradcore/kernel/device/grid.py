@@ -1,0 +1,150 @@
+"""Grids of threads, and what a host launches on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from gradcore.kernel.ir import (
+    Buffer,
+    Change,
+    Expr,
+    Inner,
+    Show,
+    Statement,
+    Symbol,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """What steps of loops are shared out among.
+
+    own : in a thread, the number of the one that it belongs to.
+    count : how many there are.
+    """
+
+    own: Symbol
+    count: Symbol
+
+
+GROUPS = Level(Symbol("group"), Symbol("groups"))
+"""The groups of a grid."""
+
+
+BLOCKS = Level(Symbol("block"), Symbol("blocks"))
+"""The blocks of a grid."""
+
+
+LANES = Level(Symbol("lane"), Symbol("lanes"))
+"""The threads of a group."""
+
+
+THREADS = Level(Symbol("thread"), Symbol("threads"))
+"""The threads of a block."""
+
+
+LEVELS = (GROUPS, BLOCKS, LANES, THREADS)
+
+
+class Count(Symbol):
+    """How many blocks, or groups a block, there are in a grid; the host knows, which chose it."""
+
+    __slots__ = ()
+
+
+@dataclass(eq=False, slots=True)
+class Grid(Statement):
+    """Let the host choose how many threads there are, by the work for them.
+
+    steps : how many steps groups have to share.
+    widths : how many lanes could share each of the loops in a step.
+    limit : how many blocks there are at most; None: as many as the device likes.
+    block_count, group_count, lane_count : how many there are then: blocks, groups in each, and
+        lanes in each of these.
+    """
+
+    steps: Expr
+    widths: tuple[Expr, ...] = ()
+    limit: Expr | None = None
+    block_count: Count = field(default_factory=lambda: Count("blocks"))
+    group_count: Count = field(default_factory=lambda: Count("groups"))
+    lane_count: Count = field(default_factory=lambda: Count("lanes"))
+
+    @property
+    def workers(self) -> Expr:
+        """How many groups there are in all."""
+        return self.block_count * self.group_count
+
+    @property
+    def threads(self) -> Expr:
+        """How many threads there are in all."""
+        return self.workers * self.lane_count
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return how much work there is, and the limit."""
+        yield from (self.steps, *self.widths)
+        if self.limit is not None:
+            yield self.limit
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return how many threads there are."""
+        yield from (self.block_count, self.group_count, self.lane_count)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        widths = "".join(f" x {show(n)}" for n in self.widths)
+        limit = "" if self.limit is None else f", at most {show(self.limit)} blocks"
+        names = ", ".join(map(show, (self.block_count, self.group_count, self.lane_count)))
+        return (f"{names} = grid {show(self.steps)}{widths}{limit}",)
+
+
+@dataclass(eq=False, slots=True)
+class Fit(Statement):
+    """Let the host find whether memory for each group of a grid fits into shared memory.
+
+    memories : what each group has one of.
+    """
+
+    grid: Grid
+    memories: tuple[Buffer, ...]
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extents."""
+        for buffer in self.memories:
+            yield from buffer.shape
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"fit {', '.join(map(show, self.memories))} into shared memory",)
+
+
+@dataclass(eq=False, slots=True)
+class Launch(Statement):
+    """Have the threads of a grid run statements.
+
+    name : what to call the kernel.
+    together : whether the lanes of a group run statements together; else each group is a thread.
+    fit : what was found about its memory of groups; None: there is none.
+    lockstep : whether the lanes of a group wait for each other after each statement that they run
+        together; else they do at a `Barrier`.
+    """
+
+    grid: Grid
+    body: list[Statement]
+    name: str = "kernel"
+    together: bool = False
+    fit: Fit | None = None
+    lockstep: bool = True
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the body."""
+        return (self.body,)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Launch:
+        """Return it with another body."""
+        return replace(self, body=block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"launch {self.name}:",)

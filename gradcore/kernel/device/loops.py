@@ -1,0 +1,192 @@
+"""Loops whose steps threads share, and the steps that are one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gradcore.kernel.device.grid import Level
+from gradcore.kernel.ir import (
+    ZERO,
+    Buffer,
+    Change,
+    Expr,
+    Inner,
+    Load,
+    Show,
+    Statement,
+    Symbol,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """How a worker takes several neighbouring steps at a time.
+
+    width : how many.
+    count : how many times that goes before single steps follow.
+    loads : the elements that lie next to each other then, and whether a step reads them first.
+    """
+
+    width: int
+    count: Symbol
+    loads: tuple[tuple[Load, bool], ...]
+
+
+@dataclass(eq=False, slots=True)
+class Distributed(Statement):
+    """Loops that run as one, whose steps the workers of a level take in turn.
+
+    indices, extents : of the loops, from the outermost.
+    first : the number of the first step.
+    vectors : how several steps are taken at a time.
+    """
+
+    level: Level
+    indices: tuple[Symbol, ...]
+    extents: tuple[Expr, ...]
+    body: list[Statement]
+    first: Expr = ZERO
+    vectors: Vectors | None = None
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the body."""
+        return (self.body,)
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return how far the loops go, and from where."""
+        yield from (*self.extents, self.first)
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the indices."""
+        yield from self.indices
+
+    def rebuilt(self, expr: Change, block: Inner) -> Distributed:
+        """Return it with other extents and another body."""
+        extents = tuple(map(expr, self.extents))
+        return replace(self, extents=extents, first=expr(self.first), body=block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        ends = ", ".join(
+            f"{show(i)} < {show(n)}" for i, n in zip(self.indices, self.extents, strict=True)
+        )
+        first = "" if self.first == ZERO else f" from {show(self.first)}"
+        wide = "" if self.vectors is None else f", {self.vectors.width} at a time"
+        return (f"for {ends}{first} over {show(self.level.count)}{wide}:",)
+
+
+@dataclass(eq=False, slots=True)
+class Rounds(Statement):
+    """A loop that the lanes of a group take part in all together, as many steps at a time.
+
+    In the last round, ``index`` may be ``last`` or more for some.
+
+    extent : how many steps there are, to tell which lane takes which.
+    """
+
+    index: Symbol
+    extent: Expr
+    first: Expr
+    last: Expr
+    body: list[Statement]
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the body."""
+        return (self.body,)
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return from where to where it goes."""
+        yield from (self.first, self.last)
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the index."""
+        yield self.index
+
+    def rebuilt(self, expr: Change, block: Inner) -> Rounds:
+        """Return it with other ends and another body."""
+        return Rounds(self.index, self.extent, expr(self.first), expr(self.last), block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"for {show(self.first)} <= {show(self.index)} < {show(self.last)} in rounds:",)
+
+
+@dataclass(eq=False, slots=True)
+class Unrolled(Statement):
+    """A short loop of ``index`` from 0 to ``count``, a number."""
+
+    index: Symbol
+    count: int
+    body: list[Statement]
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the body."""
+        return (self.body,)
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the index."""
+        yield self.index
+
+    def rebuilt(self, expr: Change, block: Inner) -> Unrolled:
+        """Return it with another body."""
+        return Unrolled(self.index, self.count, block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"for {show(self.index)} < {self.count} unrolled:",)
+
+
+@dataclass(eq=False, slots=True)
+class Delinearize(Statement):
+    """Let ``indices`` be those of element ``number`` of an array of ``extents``, in C order.
+
+    None stands for an index that nobody uses.
+    """
+
+    indices: tuple[Symbol | None, ...]
+    extents: tuple[Expr, ...]
+    number: Expr
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the number and the extents."""
+        yield from (self.number, *self.extents)
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the indices."""
+        yield from (i for i in self.indices if i is not None)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Delinearize:
+        """Return it with another number and other extents."""
+        return Delinearize(self.indices, tuple(map(expr, self.extents)), expr(self.number))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        names = ", ".join("_" if i is None else show(i) for i in self.indices)
+        return (f"{names} = indices of {show(self.number)} in {show(self.extents)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Chunk(Statement):
+    """Let the steps from ``first`` to ``last`` be this group's part of ``extent`` steps."""
+
+    first: Symbol
+    last: Symbol
+    extent: Expr
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return how many steps there are."""
+        yield self.extent
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return both ends."""
+        yield from (self.first, self.last)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Chunk:
+        """Return it for another number of steps."""
+        return Chunk(self.first, self.last, expr(self.extent))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        ends = f"{show(self.first)}, {show(self.last)}"
+        return (f"{ends} = chunk of {show(self.extent)}",)

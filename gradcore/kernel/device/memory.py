@@ -1,0 +1,291 @@
+"""Registers and memory of threads and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from gradcore.kernel.ir import (
+    Buffer,
+    Change,
+    Expr,
+    Index,
+    Inner,
+    Literal,
+    Load,
+    Show,
+    Statement,
+    Symbol,
+)
+
+
+@dataclass(eq=False, slots=True)
+class Declare(Statement):
+    """A register that is set later."""
+
+    symbol: Symbol
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the register."""
+        yield self.symbol
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"{show(self.symbol)}: {self.symbol.dtype}",)
+
+
+@dataclass(eq=False, slots=True)
+class Shared(Statement):
+    """Memory of a group: shared memory, or where the host found that too small, a row of another.
+
+    spilled : an array of rows, one for each group; None: the extents are numbers that always fit,
+        and there is one for a block.
+    """
+
+    buffer: Buffer
+    spilled: Buffer | None = None
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extents."""
+        yield from self.buffer.shape
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return where it may be."""
+        if self.spilled is not None:
+            yield self.spilled
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        or_else = "" if self.spilled is None else f", or a row of {show(self.spilled)}"
+        kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
+        return (f"shared {show(self.buffer)}: {kind}{or_else}",)
+
+
+@dataclass(eq=False, slots=True)
+class Private(Statement):
+    """Memory of a thread: its own, of extents that are numbers, or a row of another.
+
+    rows : an array of rows, one for each thread of the grid.
+    """
+
+    buffer: Buffer
+    rows: Buffer | None = None
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extents."""
+        yield from self.buffer.shape
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return where it is."""
+        if self.rows is not None:
+            yield self.rows
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        where = "" if self.rows is None else f", a row of {show(self.rows)}"
+        kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
+        return (f"private {show(self.buffer)}: {kind}{where}",)
+
+
+@dataclass(eq=False, slots=True)
+class Partial(Statement):
+    """Statements in which ``buffer`` is each group's own, to contribute to, and is kept then.
+
+    rows : where it is kept: an array of rows, one for each group.
+    start : what all of it is before.
+    """
+
+    buffer: Buffer
+    rows: Buffer
+    start: Literal
+    body: list[Statement]
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements."""
+        return (self.body,)
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def rebuilt(self, expr: Change, block: Inner) -> Partial:
+        """Return it with other statements."""
+        return replace(self, body=block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        kept = f"kept in {show(self.rows)}"
+        return (f"partial {show(self.buffer)} from {show(self.start)}, {kept}:",)
+
+
+@dataclass(eq=False, slots=True)
+class Fits(Statement):
+    """Statements to run where the memory of groups is shared memory."""
+
+    body: list[Statement]
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements."""
+        return (self.body,)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Fits:
+        """Return it with other statements."""
+        return Fits(block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return ("if memory of groups is shared:",)
+
+
+Register: TypeAlias = "Symbol | Buffer"
+"""A register, or the pointer that a buffer is."""
+
+
+@dataclass(eq=False, slots=True)
+class Reload(Statement):
+    """Let a register be what that register of the device was when it was last spilled.
+
+    of : the register of the device; ``what`` itself, if None.
+    """
+
+    what: Register
+    of: Register | None = None
+
+    @property
+    def source(self) -> Register:
+        """The register of the device."""
+        return self.what if self.of is None else self.of
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the register."""
+        yield self.what
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"reload {show(self.what)} from {show(self.source)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Spill(Statement):
+    """Keep a register of the device for later launches, and for the host."""
+
+    what: Register
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        return (f"spill {show(self.what)}",)
+
+
+@dataclass(eq=False, slots=True)
+class CountVectors(Statement):
+    """Let ``count`` be how many vectors are in ``total`` elements: 0 unless all starts at one.
+
+    buffers : what has vectors.
+    rows : how long the parts of them are that each have to start at a vector.
+    """
+
+    count: Symbol
+    width: int
+    total: Expr
+    memories: tuple[Buffer, ...]
+    rows: tuple[Expr, ...]
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return how many elements there are, and in a row."""
+        yield from (self.total, *self.rows)
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return what has vectors."""
+        yield from self.memories
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the count."""
+        yield self.count
+
+    def rebuilt(self, expr: Change, block: Inner) -> CountVectors:
+        """Return it with other extents."""
+        rows = tuple(map(expr, self.rows))
+        return replace(self, total=expr(self.total), rows=rows)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        vectors = f"vectors of {self.width} in {show(self.total)}"
+        return (f"{show(self.count)} = {vectors} of {', '.join(map(show, self.memories))}",)
+
+
+@dataclass(eq=False, slots=True)
+class LoadVector(Statement):
+    """Let ``vector`` be a vector of a buffer: number ``number`` of those from ``index`` on.
+
+    vector : a buffer of a thread; its extent is the width.
+    reads : whether it is filled; else it is only made.
+    writes : whether it is stored later.
+    """
+
+    vector: Buffer
+    buffer: Buffer
+    index: Index
+    number: Expr
+    reads: bool = True
+    writes: bool = False
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return where it is."""
+        if self.reads:
+            yield from (*self.index, self.number)
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffer."""
+        if self.reads:
+            yield self.buffer
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the vector."""
+        yield self.vector
+
+    def rebuilt(self, expr: Change, block: Inner) -> LoadVector:
+        """Return it with another place."""
+        return replace(self, index=tuple(map(expr, self.index)), number=expr(self.number))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        if not self.reads:
+            return (f"{show(self.vector)}: vector",)
+        place = f"{show(Load(self.buffer, self.index))} + {show(self.number)}"
+        return (f"{show(self.vector)} = vector {place}",)
+
+
+@dataclass(eq=False, slots=True)
+class StoreVector(Statement):
+    """Store a vector as number ``number`` of those of a buffer from ``index`` on."""
+
+    vector: Buffer
+    buffer: Buffer
+    index: Index
+    number: Expr
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return where it goes."""
+        yield from (*self.index, self.number)
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffer and the vector."""
+        yield from (self.buffer, self.vector)
+
+    def rebuilt(self, expr: Change, block: Inner) -> StoreVector:
+        """Return it with another place."""
+        return replace(self, index=tuple(map(expr, self.index)), number=expr(self.number))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text."""
+        place = f"{show(Load(self.buffer, self.index))} + {show(self.number)}"
+        return (f"vector {place} = {show(self.vector)}",)

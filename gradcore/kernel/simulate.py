@@ -1,0 +1,129 @@
+"""Runs programs with launches thread by thread: what the device part of the IR means.
+
+Every thread of a grid runs its statements in Python, and goes on until it waits for others; which
+one goes on then is a matter of `order`.  Memory is held to more than that (`gradcore.kernel.team`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph import Array
+from gradcore.kernel.device import (
+    Fit,
+    Grid,
+    Launch,
+    Register,
+    Reload,
+)
+from gradcore.kernel.interpret import Run
+from gradcore.kernel.ir import (
+    Program,
+    Statement,
+    Symbol,
+)
+from gradcore.kernel.team import Size, Team
+from gradcore.kernel.threads import Thread, Wait
+from gradcore.kernel.uses import inside
+
+
+def simulate(program: Program, size: Size | None = None) -> Callable[..., list[Array]]:
+    """Return a program with launches as a function of arrays that returns fresh arrays.
+
+    The function raises what the program's checks say; AssertionError: the program is wrong.
+    """
+
+    def run(*arrays: Any) -> list[Array]:
+        with np.errstate(all="ignore"):
+            return _Host(program, size or Size()).outputs(arrays)
+
+    return run
+
+
+class _Host(Run):
+    """Runs what a host does.
+
+    kept : the registers of the device, between launches.
+    """
+
+    def __init__(self, program: Program, size: Size) -> None:
+        super().__init__(program)
+        self.size = size
+        self.kept: dict[Register, Any] = {}
+        launches = [s for s in inside(program.body) if isinstance(s, Launch)]
+        self.together = {s.grid for s in launches if s.together}
+
+    def statement(self, s: Statement) -> None:
+        """Run a statement."""
+        match s:
+            case Grid():
+                blocks, groups, lanes = self.threads(s)
+                self.declare(s.block_count, np.int64(blocks))
+                self.declare(s.group_count, np.int64(groups))
+                self.declare(s.lane_count, np.int64(lanes))
+            case Fit():
+                pass
+            case Launch():
+                self.launch(s)
+            case Reload(Symbol() as symbol):
+                value = self.kept[s.source]
+                if symbol in self.known:
+                    self.set(symbol, value)
+                else:
+                    self.declare(symbol, value)
+            case _:
+                super().statement(s)
+
+    def threads(self, s: Grid) -> tuple[int, int, int]:
+        """Return how many blocks, groups a block and lanes a group there are."""
+        limit = None if s.limit is None else self.integer(s.limit)
+        groups = 1 if limit == 1 else self.size.groups
+        lanes = self.size.lanes if s in self.together else 1
+        return min(limit or self.size.blocks, self.size.blocks), groups, lanes
+
+    def launch(self, s: Launch) -> None:
+        """Run the threads of a launch to their ends."""
+        team = Team(s, self.size, self.known, self.kept)
+        drawn = random.Random(0)  # noqa: S311 - an order of threads, no secret
+        n = len(team.clocks)
+        steps = [Thread(self.program, team, k).all() for k in range(n)]
+        ready: dict[int, Any] = dict.fromkeys(range(n))
+        waiting: dict[int, Wait] = {}
+        live = set(ready)
+        while ready:
+            k = _next(sorted(ready), self.size.order, drawn)
+            result = ready.pop(k)
+            try:
+                waiting[k] = steps[k].send(result)
+            except StopIteration:
+                live.discard(k)
+            ready.update(_met(team, waiting, live))
+        assert not waiting, f"threads wait for each other without end: {sorted(waiting)}"
+        if team.failed is not None:
+            number, values = team.failed
+            raise self.program.checks[number](values)
+
+
+def _next(ready: Sequence[int], order: str, drawn: random.Random) -> int:
+    """Return which thread goes on."""
+    if order == "mixed":
+        return drawn.choice(ready)
+    return ready[0 if order == "forward" else -1]
+
+
+def _met(team: Team, waiting: dict[int, Wait], live: set[int]) -> dict[int, Any]:
+    """Return the threads that have all come to where they wait, with what each is told."""
+    found: dict[int, Any] = {}
+    for k in sorted(waiting):
+        if k not in waiting:
+            continue
+        s, members, _ = waiting[k]
+        present = [t for t in members if t in live]
+        if all(t in waiting and waiting[t][0] is s for t in present):
+            brought = [waiting.pop(t)[2] for t in present]
+            found.update(zip(present, team.told(s, present, brought), strict=True))
+    return found

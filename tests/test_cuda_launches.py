@@ -1,0 +1,313 @@
+"""Passes on launches for CUDA: threads are simulated, in any number and order, after each."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import test_cuda
+from test_cuda_passes import lowered
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.kernel.device import (
+    GROUPS,
+    LANES,
+    THREADS,
+    Barrier,
+    Combine,
+    CountVectors,
+    Distributed,
+    Grid,
+    Launch,
+    LoadVector,
+    Prefix,
+    Private,
+    Rounds,
+    Shared,
+    Single,
+    Spill,
+)
+from gradcore.kernel.interpret import interpret
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Allocate,
+    Buffer,
+    For,
+    Let,
+    Literal,
+    Load,
+    Program,
+    Store,
+    Symbol,
+    integer,
+)
+from gradcore.kernel.simulate import simulate
+from gradcore.kernel.team import Size
+from gradcore.kernel.uses import inside, rewritten
+from gradcore.ops.elementwise import row
+from gradcore_cuda.facts import Facts
+from gradcore_cuda.pipeline import LAUNCHES, prepared
+
+M, N = T.dmatrices("M", "N")
+v = T.dvector("v")
+at = T.lvector("at")
+
+FIRST = [change.__name__ for change in LAUNCHES].index("registers_loaded")
+"""The pass after which a launch says all that its threads need."""
+
+SIZES = [
+    Size(1, 1, 1, "forward"),
+    Size(2, 2, 4, "mixed"),
+    Size(3, 1, 7, "backward", fits=False),
+    Size(2, 1, 8, "forward", aligned=False),
+]
+
+
+def stages(inputs, outputs, deterministic=True):
+    """Return a program before its launches, and after each pass that makes them, by its name."""
+    before = lowered(inputs, outputs)
+    program = prepared(before, deterministic)
+    facts, found = Facts(program), {}
+    for k, change in enumerate(LAUNCHES):
+        program = change(program, facts)
+        if k >= FIRST:
+            found[change.__name__] = program
+    return before, found
+
+
+def launched(inputs, outputs, **options):
+    """Return a program after all passes."""
+    return stages(inputs, outputs, **options)[1][LAUNCHES[-1].__name__]
+
+
+def made(statements, kind):
+    return [s for s in inside(statements) if isinstance(s, kind)]
+
+
+DRAWN = np.random.default_rng(3)
+VALUES = {
+    "x": 1.1, "M": DRAWN.normal(size=(5, 6)), "v": DRAWN.normal(size=6), "n": 3,
+    "N": DRAWN.normal(size=(6, 6)), "at": DRAWN.integers(-6, 6, 9),
+}  # fmt: skip
+
+
+def values_of(inputs):
+    return [np.asarray(VALUES[x.name], x.dtype) for x in inputs]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("graph", test_cuda.PROGRAMS, ids=lambda p: p.__name__)
+def test_every_pass(graph, size):
+    """What a program computes stays, and no two threads use an element out of order."""
+    inputs, outputs = graph()
+    before, after = stages(inputs, outputs, graph is not test_cuda.scatter_in_any_order)
+    expected = interpret(before)(*values_of(inputs))
+    for name, program in after.items():
+        assert "launch" in str(program)
+        found = simulate(program, size)(*values_of(inputs))
+        for a, b in zip(found, expected, strict=True):
+            assert a.dtype == b.dtype, name
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12, err_msg=name)
+
+
+# barriers ---------------------------------------------------------------------------------------
+def backwards_through_time():
+    return [M, v], gradcore.scan(lambda row, h: T.tanh(row + h[::-1]), M, v)[0]
+
+
+def running_softmax():
+    return [M], T.cumsum(T.softmax(M), axis=1)
+
+
+def column_sums():
+    return [M], M.sum(axis=0)
+
+
+WAITING = [backwards_through_time, running_softmax, test_cuda.transposed, column_sums]
+
+
+@pytest.mark.parametrize("graph", WAITING, ids=lambda p: p.__name__)
+def test_every_barrier_is_needed(graph):
+    """Without it, two threads use an element in no order, or one is read that nobody stored."""
+    inputs, outputs = graph()
+    program = launched(inputs, outputs)
+    barriers = made(program.body, Barrier)
+    assert barriers
+    run = Size(2, 1, 4, "forward")
+    extents = [np.resize(VALUES[x.name], (40,) * x.ndim) for x in inputs]
+    drawn = [extents, [x[:0] if x.ndim == 2 else x for x in extents]]
+    expected = [simulate(program, run)(*values) for values in drawn]
+    for barrier in barriers:
+        without = rewritten(program.body, lambda s, x=barrier: [] if s is x else None)
+        broken = replace(program, body=without)
+        failed = 0
+        for values, wanted in zip(drawn, expected, strict=True):
+            try:
+                found = simulate(broken, run)(*values)
+            except AssertionError as error:
+                assert re.search("nothing orders them|not written", str(error))
+                failed += 1
+            else:
+                np.testing.assert_array_equal(found, wanted)
+        assert failed, barrier
+
+
+def test_loops_that_are_shared_alike_need_no_barrier():
+    """The same lane has to do with an element in both."""
+    program = launched([M], T.softmax(M))
+    (launch,) = made(program.body, Launch)
+    assert not launch.lockstep
+    barriers = made([launch], Barrier)
+    assert len(barriers) == len(made([launch], For)) == 0
+
+
+# checks -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_checks_of_data(size):
+    """A thread that fails leaves its step, alone or with its group; the call fails as it says."""
+    indices = T.lmatrix("indices")
+    sums, _ = gradcore.scan(
+        lambda row, index, total: total + T.exp(row[index]), [M, indices], T.zeros((3,))
+    )
+    for inputs, outputs, wrong in (
+        ([v, at], T.exp(v[at]) * 2, [np.ones(3), [0, 1, 3]]),
+        ([v, at], T.sum(v[at]), [np.ones(3), [-4, 1, 0]]),
+        ([M, indices], sums, [np.ones((2, 3)), [[0, 1, 2], [0, 5, 0]]]),
+    ):
+        _, after = stages(inputs, outputs)
+        for name, program in after.items():
+            given = [np.asarray(x, y.dtype) for x, y in zip(wrong, inputs, strict=True)]
+            if name != "registers_loaded":
+                with pytest.raises(IndexError):
+                    simulate(program, size)(*given)
+            given[1] = given[1] * 0
+            found = simulate(program, size)(*given)
+            expected = gradcore.function(inputs, outputs, mode="numpy")(*given)
+            np.testing.assert_allclose(found[0], expected)
+
+
+# vectors, memory and grids ----------------------------------------------------------------------
+@pytest.mark.parametrize("dtype, width", [("float64", 2), ("float32", 4), ("float16", 8)])
+def test_widths(dtype, width):
+    """16 bytes at a time; loops of a launch that go equally far have one count."""
+    x = T.matrix("x", dtype)
+    program = launched([x], T.softmax(x))
+    counts = made(program.body, CountVectors)
+    assert [s.width for s in counts] == [width]
+    loaded = {s.buffer.root.name for s in made(program.body, LoadVector)}
+    assert {"x", "true_div"} <= loaded
+    (grid,) = made(program.body, Grid)
+    assert len(grid.widths) == 1 and f"+ {width - 1}) // {width}" in str(program)
+
+
+def test_what_is_read_backwards_has_no_vectors():
+    program = launched([v], T.exp(v)[::-1] * 2.0)
+    loaded = {s.buffer.root.name for s in made(program.body, LoadVector) if s.reads}
+    assert loaded <= {"exp"}
+
+
+def test_memory_of_groups_and_of_threads():
+    """Rows that lanes make together are shared; few elements of a thread alone are its own."""
+    program = launched([M], T.softmax(M))
+    (shared,) = made(program.body, Shared)
+    assert shared.spilled is not None and shared.spilled.role == "spill"
+    (launch,) = made(program.body, Launch)
+    assert launch.fit is not None and launch.fit.memories[0].root is shared.buffer.root
+    K = T.tensor("K", dtype="float64", shape=(None, 5))
+    alone = launched([K], T.softmax(K))
+    assert not made(alone.body, Shared)
+    assert all(s.rows is None for s in made(alone.body, Private))
+
+
+def test_running_sums_of_a_vector_are_shared_in_chunks():
+    program = launched([v], T.cumsum(v))
+    before, after = made(program.body, Launch)
+    assert before.grid is after.grid
+    assert made([after], Prefix) and made([after], Rounds)
+    assert {s.level for s in made([before], Combine)} == {LANES}
+
+
+# by hand ----------------------------------------------------------------------------------------
+ADD = row("add")
+i, j = Symbol("i"), Symbol("j")
+size = Symbol("size")
+total = Symbol("total", "float64")
+x = Buffer("x", "float64", (size,), "input")
+y = Buffer("y", "float64", (size,), "output")
+DOUBLE = Load(x, (i,)) + Load(x, (i,))
+
+
+def run(*body, shape=SIZES[1], together=True, lockstep=False):
+    """Run a launch on a vector; return what it makes of it."""
+    grid = Grid(size)
+    launch = Launch(grid, list(body), together=together, lockstep=lockstep)
+    start = For(i, size, [Store(y, (i,), Literal(0.0, "float64"))])
+    program = Program([x], [y], [], [Allocate(y), start, grid, launch], [], [], "")
+    return simulate(program, shape)(np.arange(6.0))[0]
+
+
+def over(level, *body, index=i):
+    return Distributed(level, (index,), (size,), list(body))
+
+
+def test_loops_over_groups_and_lanes():
+    """Each step of a loop is one worker's; a group's loop within one over groups is its own."""
+    np.testing.assert_array_equal(
+        run(over(GROUPS, Store(y, (i,), DOUBLE)), together=False), np.arange(6) * 2.0
+    )
+    add = Let(total, total + Load(x, (j,)), fresh=False)
+    found = run(
+        over(
+            GROUPS,
+            Let(total, Literal(0.0, "float64")),
+            over(LANES, add, index=j),
+            Combine(LANES, total, ADD),
+            Single(LANES, [Store(y, (i,), total)]),
+        )
+    )
+    np.testing.assert_array_equal(found, [15.0] * 6)
+
+
+NOTHING = Let(total, Literal(0.0, "float64"))
+WRONG = {
+    "both use y": [over(LANES, Store(y, (i,), DOUBLE))],
+    "without end": [NOTHING, Single(LANES, [Barrier()]), Combine(LANES, total, ADD)],
+    "is the host's": [Let(size, ONE, fresh=False)],
+    "both use total": [NOTHING, Spill(total)],
+    "out of bounds": [over(LANES, Store(y, (i + 1,), DOUBLE))],
+}
+"""What a launch may not do: here, by what is told."""
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_wrong_launches(message):
+    """The simulation fails, and says where."""
+    groups = 2 if message == "both use y" else 1
+    with pytest.raises(AssertionError, match=message):
+        run(*WRONG[message], shape=Size(1, groups, 4))
+
+
+def test_a_barrier_orders_a_group_alone():
+    """What other groups store it does not order; what its own lanes do, it does."""
+    store = over(LANES, Store(y, (i,), DOUBLE))
+    turned = over(LANES, Store(y, (i,), Load(y, (size - 1 - i,)) + 1.0))
+    one_group = Size(1, 1, 4, "mixed")
+    with pytest.raises(AssertionError, match="nothing orders them"):
+        run(store, over(LANES, Let(total, Load(y, (size - 1 - i,)))), shape=one_group)
+    run(store, Barrier(), over(LANES, Let(total, Load(y, (size - 1 - i,)))), shape=one_group)
+    with pytest.raises(AssertionError, match="nothing orders them"):
+        run(store, Barrier(), turned, shape=one_group)
+    run(store, over(LANES, Let(total, Load(y, (size - 1 - i,)))), shape=one_group, lockstep=True)
+    with pytest.raises(AssertionError, match="nothing orders them"):
+        run(
+            Single(THREADS, [Store(y, (ZERO,), Literal(1.0, "float64"))]), Barrier(), shape=SIZES[1]
+        )
+
+
+def test_a_vector_is_in_bounds():
+    vector = Buffer("vector", "float64", (integer(4),), "vector")
+    load = LoadVector(vector, x, (ZERO,), ONE)
+    with pytest.raises(AssertionError, match="out of bounds"):
+        run(load, shape=SIZES[0])
