@@ -1,5 +1,6 @@
 """The compiler and the runtime of the C backend, with entry points written by hand."""
 
+import functools
 import gc
 import itertools
 import json
@@ -1135,6 +1136,8 @@ def test_no_compiler(tmp_path, monkeypatch):
         ("CC", "gcc 'half", 'CC is "gcc \'half", which is no command line'),
         ("GRADCORE_CFLAGS", "-O2 'half", 'GRADCORE_CFLAGS is "-O2 \'half", which is no command'),
         ("GRADCORE_CFLAGS", "-no-such-flag", "does not take GRADCORE_CFLAGS='-no-such-flag'"),
+        ("GRADCORE_CFLAGS", "-fsyntax-only", "with it, it makes no library that loads here"),
+        ("GRADCORE_CFLAGS", "-c", "with it, it makes no library that loads here"),
         ("GRADCORE_CACHE_DIR", "SCRIPT", "cannot be made"),
     ],
 )
@@ -1145,6 +1148,7 @@ def test_what_is_set_wrongly_is_told_in_a_sentence(name, text, why, tmp_path, mo
     script.chmod(0o755)
     monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv(name, text.replace("SCRIPT", str(script)))
+    monkeypatch.setattr(compiler, "_found", functools.cache(compiler._found.__wrapped__))
     told = compiler.unavailable()
     assert why.replace("SCRIPT", str(script)) in told
     assert name in told and "set" in told and "\n" not in told

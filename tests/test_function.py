@@ -385,6 +385,7 @@ def test_debug_mode_finds_rules_that_lie():
         (lambda: Mode("numpy", optimiser=False).resolved_backend(), "did you mean 'optimizer'"),
         (lambda: Mode("c", threads="two").resolved_backend(), "'threads' .*'c' cannot be 'two'"),
         (lambda: Mode("c", threads=-1).resolved_backend(), "'c' refuses .*threads=-1"),
+        (lambda: Mode("c", threads=10**30).resolved_backend(), "'c' refuses .*threads=10+ "),
         (lambda: Mode("c", thread=2).resolved_backend(), "no option 'thread'.*mean 'threads'"),
         (lambda: Mode(3), "the name of a backend, not 3"),
         (lambda: function([], [], mode=3), "the name of a backend, not 3"),

@@ -37,7 +37,7 @@ class CBackend(LoopBackend):
 
     def __post_init__(self) -> None:
         """Refuse a number of threads that is none."""
-        if self.threads < 0:
+        if not 0 <= self.threads < 2**31:
             raise ValueError(f"threads={self.threads} is no number of threads")
 
     def unavailable(self) -> str | None:

@@ -298,6 +298,23 @@ def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | str:
         return error.what
 
 
+def _loads(library: Path) -> bool:
+    """Return whether this process can load a library."""
+    try:
+        ctypes.CDLL(str(library))
+    except OSError:
+        return False
+    return True
+
+
+def _refusal(compiler: Compiler, flags: Sequence[str], into: Path) -> str | None:
+    """Return why no library that loads is made with ``flags``, or None."""
+    done = compiler.run(PROBE, (*SHARED, *flags), into, PATIENCE)
+    if done.returncode != 0:
+        return done.stderr.strip().partition("\n")[0]
+    return None if _loads(into) else "with it, it makes no library that loads here"
+
+
 def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Compiler:
     """Return a compiler with the flags that it understands.
 
@@ -312,13 +329,7 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
             found = Compiler(command, identity, "", (), tuple(libraries))
             # A compiler warns of a flag that it ignores.
             given = (*SHARED, "-Werror", *flags)
-            if found.run(source, given, into, PATIENCE).returncode != 0:
-                return False
-            try:
-                ctypes.CDLL(str(into))
-            except OSError:
-                return False
-            return True
+            return found.run(source, given, into, PATIENCE).returncode == 0 and _loads(into)
 
         libraries = next((way for way in _linked() if works(PROBE, (), way)), None)
         if libraries is None:
@@ -330,13 +341,11 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
             flags += (HALVES,)
         flags += tuple(added)
         given = Compiler(command, identity, "", (), tuple(libraries))
-        done = (
-            given.run(PROBE, (*SHARED, *flags), Path(folder, "added"), PATIENCE) if added else None
-        )
-        if done is not None and done.returncode != 0:
+        refused = _refusal(given, flags, Path(folder, "added")) if added else None
+        if refused is not None:
             raise UnavailableError(
                 f"{shlex.join(command)} does not take GRADCORE_CFLAGS={shlex.join(added)!r}, which "
-                f"is to be corrected or unset: {done.stderr.strip().partition(chr(10))[0]}"
+                f"is to be corrected or unset: {refused}"
             )
         version = _run((*command, "--version"), limit=PATIENCE).stdout.partition("\n")[0]
         return Compiler(command, identity, version, (*SHARED, *flags), libraries)
@@ -404,10 +413,16 @@ def _refused(
         file.write(source)
     command = (*compiler.command, *flags, kept, "-o", os.devnull, *compiler.libraries)
     ended = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+    added = os.environ.get("GRADCORE_CFLAGS")
+    blamed = (
+        f"GRADCORE_CFLAGS={added!r} is among its flags: try without it first"
+        if added
+        else "please report this with the source: it is a bug of gradcore"
+    )
     return CompileError(
         f"the C compiler failed ({ended}) on the code of {name}:\n{done.stderr.strip()}",
         fix=f"the source is kept in {kept}; to see it fail again:\n  {shlex.join(command)}\n"
-        "  please report this with the source: it is a bug of gradcore",
+        f"  {blamed}",
     )
 
 
