@@ -95,6 +95,16 @@ static inline float gc_int_div_f32(float x, float y) {
     return q - whole > 0.5f ? whole + 1 : whole;
 }
 
+static inline TYPE gc_larger_TYPE(TYPE x, TYPE y) {
+    const TYPE larger = y > x ? y : x;
+    return y != y ? y : larger;
+}
+
+static inline TYPE gc_smaller_TYPE(TYPE x, TYPE y) {
+    const TYPE smaller = y < x ? y : x;
+    return y != y ? y : smaller;
+}
+
 static inline TYPE gc_round_half_away_TYPE(TYPE x) {
     const TYPE whole = trunc_TYPE(x);
     const TYPE up = fabs_TYPE(x - whole) >= (TYPE)0.5 ? 1 : 0;

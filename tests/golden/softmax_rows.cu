@@ -27,11 +27,11 @@ GC_KERNEL true_div_kernel(int32_t own_bytes, gc_index M_n1, double *exp_all, con
             const gc_f64x2 M_2 = ((const gc_f64x2 *)(M + i0 * M_n1))[vector];
             #pragma unroll
             for (int e = 0; e < 2; e++) {
-                max_2 = M_2.x[e] != M_2.x[e] ? M_2.x[e] : (M_2.x[e] > max_2 ? M_2.x[e] : max_2);
+                max_2 = gc_larger_f64(max_2, M_2.x[e]);
             }
         }
         for (gc_index i1 = vectors * 2 + threadIdx.x; i1 < M_n1; i1 += blockDim.x) {
-            max_2 = M[(i0 * M_n1) + i1] != M[(i0 * M_n1) + i1] ? M[(i0 * M_n1) + i1] : (M[(i0 * M_n1) + i1] > max_2 ? M[(i0 * M_n1) + i1] : max_2);
+            max_2 = gc_larger_f64(max_2, M[(i0 * M_n1) + i1]);
         }
         max_2 = gc_group_maximum_f64(max_2);
         double max_3 = max_2;
