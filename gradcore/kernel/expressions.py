@@ -384,6 +384,14 @@ def product(extents: Sequence[Expr]) -> Expr:
     return found
 
 
+def position_of(buffer: Buffer, index: Index) -> Expr:
+    """Return which element of a buffer's memory is at ``index``."""
+    found: Expr = ZERO
+    for n, i in zip(buffer.shape, index, strict=True):
+        found = found * n + i
+    return found
+
+
 def identity_of(combining: Elementwise, dtype: str) -> Literal:
     """Return the number that leaves another as it is when a row combines them."""
     if combining.name in ("maximum", "minimum") and dtype != "bool":

@@ -29,13 +29,13 @@ from gradcore.kernel.ir import (
     Call,
     Callback,
     Check,
+    Chunks,
     Expr,
     For,
     If,
     Index,
     Let,
     Library,
-    Literal,
     Load,
     Matmul,
     Point,
@@ -185,8 +185,7 @@ class Run(State):
                 if (r.target if isinstance(r.target, Buffer) else r.target.final) in _named(there)
             ]
             assert rows, (there, loop.loop.reductions)
-            starts = isinstance(value, Literal) and all(target in x.carried for x in loops)
-            if not starts and not _contributes(there, value, rows):
+            if not _contributes(there, value, rows):
                 raise AssertionError(
                     f"{there} is set to {value}, no contribution to it by {rows[0]}"
                 )
@@ -238,19 +237,17 @@ class Run(State):
         if self.within and not inner:
             self.planned = {}
             self.plan(s)
-        steps = Steps(
-            s,
-            {self.target(r.target) for r in s.reductions},
-            {self.target(r.target) for r in s.reductions if r.carried},
-        )
+        steps = Steps(s, {self.target(r.target) for r in s.reductions})
         if not s.ordered:
             self.loops.append(steps)
         try:
-            for i in range(extent) if s.ordered else reversed(range(extent)):
-                steps.step = i
-                with self.block(frees=True):
-                    self.declare(s.index.final, np.int64(i))
-                    self.statements(s.body)
+            with self.between(s.chunks, extent) as passed:
+                for k, i in enumerate(range(extent) if s.ordered else reversed(range(extent))):
+                    passed(k)
+                    steps.step = i
+                    with self.block(frees=True):
+                        self.declare(s.index.final, np.int64(i))
+                        self.statements(s.body)
         except Left:
             if not s.ordered:
                 raise AssertionError(f"{s.index} is left, which is not ordered") from None
@@ -259,6 +256,29 @@ class Run(State):
             if not s.ordered:
                 self.loops.pop()
         assert self.integer(s.extent) == extent, s.index
+
+    @contextmanager
+    def between(self, chunks: Chunks | None, extent: int) -> Generator[Callable[[int], None]]:
+        """Do what a loop does around its chunks: what is given is told how many steps are done.
+
+        It may change what loops contribute to, as it belongs to no step.
+        """
+
+        def run(body: Sequence[Statement]) -> None:
+            loops, self.loops = self.loops, []
+            self.statements(body)
+            self.loops = loops
+
+        def passed(k: int) -> None:
+            if chunks is not None and k and k % chunks.steps == 0:
+                with self.block():
+                    run(chunks.between)
+
+        with self.block(frees=True):
+            run(chunks.before if chunks else [])
+            yield passed
+            if chunks is not None and extent > chunks.steps:
+                run(chunks.after)
 
     def target(self, target: Symbol | Buffer) -> Memory | Register:
         """Return what a loop contributes to."""
@@ -297,6 +317,9 @@ class Run(State):
     def library(self, s: Library) -> None:
         """Call a function of a library."""
         what, _, dtype = s.name.partition("_")
+        if what in ("clear", "carry", "settle"):
+            self.taken_over(what, tuple(map(self.integer, s.scalars)), s.writes)
+            return
         rows, n = map(self.integer, s.scalars)
         (given,), (taken,) = s.reads, s.writes
         assert given.dtype == dtype, s
@@ -305,6 +328,21 @@ class Run(State):
         assert taken.dtype == found.dtype.name, s
         out = self.whole(taken, writing=True)
         out[...] = found.reshape(out.shape)
+
+    def taken_over(self, what: str, scalars: Sequence[int], buffers: Sequence[Buffer]) -> None:
+        """Let a wide row take over what another one has added up, or hand it back."""
+        count, *starts = scalars
+        *totals, wide = (self.whole(b, writing=True).reshape(-1) for b in buffers)
+        if not totals:
+            wide[:] = 0
+            return
+        (total,) = totals
+        at, there = (slice(start, start + count) for start in starts)
+        found = wide[there] + total[at]
+        if what == "carry":
+            wide[there], total[at] = found, 0
+        else:
+            total[at] = found
 
     def callback(self, s: Callback) -> None:
         """Let Python compute a node."""

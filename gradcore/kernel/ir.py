@@ -39,6 +39,7 @@ from gradcore.kernel.expressions import (
     never_negative,
     operations,
     parts,
+    position_of,
     product,
     substituted,
 )  # fmt: skip
@@ -57,6 +58,7 @@ __all__ = (
     "Callback",
     "Change",
     "Check",
+    "Chunks",
     "Expr",
     "For",
     "If",
@@ -86,6 +88,7 @@ __all__ = (
     "never_negative",
     "operations",
     "parts",
+    "position_of",
     "product",
     "substituted",
 )  # fmt: skip
@@ -223,14 +226,31 @@ class Reduction:
     target : the register, or the buffer, as wide as what a step contributes to.
     row : how contributions combine; None: they must come in order.
     running : whether the steps, which are ordered then, read what it has so far.
-    carried : whether another target takes over what this one has so far, from time to time: it
-        starts from nothing then.
     """
 
     target: Symbol | Buffer
     row: Elementwise | None
-    carried: bool = False
     running: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Chunks:
+    """What a loop does beside its steps, of which so many make a chunk.
+
+    steps : how many there are in a chunk, but for the last one, which has fewer.
+    before : what is done before the first one: what it declares, the other statements may use.
+    between : what is done after a chunk that another one follows.
+    after : what is done after the last one, if there is more than one.
+    """
+
+    steps: int
+    before: list[Statement]
+    between: list[Statement]
+    after: list[Statement]
+
+    def rebuilt(self, block: Inner) -> Chunks:
+        """Return them with other statements."""
+        return Chunks(self.steps, block(self.before), block(self.between), block(self.after))
 
 
 @dataclass(eq=False, slots=True)
@@ -240,7 +260,8 @@ class For(Statement):
     ordered : whether a step needs the one before (beyond the reductions).
     reductions : what the steps contribute to.
     parallel : whether the steps may be shared out among threads.
-    terms : of a loop over blocks, how many steps the loop in it takes all in all.
+    chunks : what is done between chunks of steps.  Threads that share a loop have chunks of their
+        own, and do it each.
     """
 
     index: Symbol
@@ -249,11 +270,13 @@ class For(Statement):
     ordered: bool = False
     reductions: list[Reduction] = field(default_factory=list[Reduction])
     parallel: bool = False
-    terms: Expr | None = None
+    chunks: Chunks | None = None
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body."""
-        return (self.body,)
+        """Return the body, and what is done beside it."""
+        if self.chunks is None:
+            return (self.body,)
+        return self.body, self.chunks.before, self.chunks.between, self.chunks.after
 
     def expressions(self) -> Iterator[Expr]:
         """Return the extent."""
@@ -264,8 +287,9 @@ class For(Statement):
         yield self.index
 
     def rebuilt(self, expr: Change, block: Inner) -> For:
-        """Return it with another extent and body."""
-        return replace(self, extent=expr(self.extent), body=block(self.body))
+        """Return it with another extent and other blocks."""
+        chunks = self.chunks and self.chunks.rebuilt(block)
+        return replace(self, extent=expr(self.extent), body=block(self.body), chunks=chunks)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the range, what steps contribute to, and in which order they run."""
@@ -273,7 +297,10 @@ class For(Statement):
         into = [f"{how} into {show(target)}" for how, target in rows]
         order = ["ordered"] * self.ordered + ["parallel"] * self.parallel
         more = "".join(f", {what}" for what in (*into, *order))
-        return (f"for {show(self.index)} < {show(self.extent)}{more}:",)
+        head = f"for {show(self.index)} < {show(self.extent)}{more}:"
+        if self.chunks is None:
+            return (head,)
+        return head, "before:", f"between {self.chunks.steps} steps and others:", "after several:"
 
 
 @dataclass(eq=False, slots=True)

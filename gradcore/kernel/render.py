@@ -10,8 +10,10 @@ loop) and a few methods that a language with another way to run loops replaces.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from gradcore.graph.dtypes import DTYPES
@@ -24,6 +26,7 @@ from gradcore.kernel.ir import (
     Buffer,
     Call,
     Callback,
+    Chunks,
     Expr,
     For,
     If,
@@ -39,6 +42,7 @@ from gradcore.kernel.ir import (
     Symbol,
     call,
     identity_of,
+    position_of,
 )
 from gradcore.kernel.ir import parts as terms
 from gradcore.kernel.text import Printer, Rendered, Unit, comment
@@ -215,7 +219,7 @@ class Renderer(Printer):
         if not self.local:
             self.outlined(s)
             return
-        for inner in made_in_loops(s.body):
+        for inner in made_in_loops([s]):
             self.allocate(inner)
         self.plain_loop(s, "0", self.expr(s.extent))
 
@@ -224,27 +228,41 @@ class Renderer(Printer):
 
         outermost : whether it is the loop of a function.
         """
-        i, every = self.name(s.index), self.asks_every(s, outermost)
+        if s.chunks is not None:
+            asks = self.asks_every(s, outermost) is not None
+            self._in_chunks(s.chunks, first, last, functools.partial(self._steps, s), asks)
+            return
+        every = self.asks_every(s, outermost)
         depth = self.unit.depth
         if every is not None and every > 1:
             first, last = self._start_of_chunks(first, last, every)
-        start = f"int64_t {i} = {first}"
         left = self.unit.depth > depth and any(isinstance(x, Break) for x in inside(s.body))
+        self._steps(s, first, last, self.ask() if every == 1 else [], outside=left)
         if left:
+            self.unit.add(f"if ({self.name(s.index)} < {last}) break;")
+        if self.unit.depth > depth:
+            self.unit.depth -= 1
+            self.unit.add("}")
+
+    def _steps(
+        self, s: For, first: str, last: str, lines: Sequence[str] = (), outside: bool = False
+    ) -> None:
+        """Print steps of a loop.
+
+        lines : with which each starts.
+        outside : whether to declare the index before the loop.
+        """
+        i = self.name(s.index)
+        start = f"int64_t {i} = {first}"
+        if outside:
             self.unit.add(f"{start};")
             start = ""
         self.unit.add(*self.before_loop(s), f"for ({start}; {i} < {last}; {i}++) {{")
         self.unit.depth += 1
-        if every == 1:
-            self.unit.add(*self.ask())
+        self.unit.add(*lines)
         self.step(s)
         self.unit.depth -= 1
         self.unit.add("}")
-        if left:
-            self.unit.add(f"if ({i} < {last}) break;")
-        if self.unit.depth > depth:
-            self.unit.depth -= 1
-            self.unit.add("}")
 
     def _start_of_chunks(self, begin: str, end: str, steps: int) -> tuple[str, str]:
         """Print the start of a loop over so many steps at a time; return the first and last."""
@@ -255,6 +273,39 @@ class Renderer(Printer):
         at_most = f"{end} - {first} < {steps} ? {end} : {first} + {steps}"
         self.unit.add(*self.ask(first), f"const int64_t {last} = {at_most};")
         return first, last
+
+    def _in_chunks(
+        self, chunks: Chunks, begin: str, end: str, steps: Callable[[str, str], None], asks: bool
+    ) -> None:
+        """Print a loop in chunks; one of a single chunk, as most are, costs two comparisons.
+
+        steps : prints the steps from one to another.
+        asks : whether to ask between chunks whether the user interrupts.
+        """
+        first, last = self.fresh("first"), self.fresh("last")
+        end = end if end.isidentifier() else f"({end})"
+        count = f"{end} - {begin}" if begin != "0" else end
+        start = f"{begin} + {chunks.steps}" if begin != "0" else f"{chunks.steps}"
+        self.statements([x for x in chunks.before if not isinstance(x, Allocate)])
+        self.unit.add(
+            f"for (int64_t {first} = {begin}, "
+            f"{last} = {count} > {chunks.steps} ? {start} : {end};;) {{"
+        )
+        self.unit.depth += 1
+        steps(first, last)
+        over = f"if (__builtin_expect({last} == {end}, 1)) break;"
+        self.unit.add(over, *(self.ask() if asks else []))
+        self.statements(chunks.between)
+        self.unit.add(
+            f"{first} = {last};",
+            f"{last} = {end} - {last} > {chunks.steps} ? {last} + {chunks.steps} : {end};",
+        )
+        self.unit.depth -= 1
+        self.unit.add("}")
+        if chunks.after:
+            self.unit.add(f"if ({count} > {chunks.steps}) {{")
+            self.block(chunks.after)
+            self.unit.add("}")
 
     def asks_every(self, s: For, outermost: bool) -> int | None:
         """Return how many steps of a loop go between two times the lines of `ask`, if any."""
@@ -280,73 +331,146 @@ class Renderer(Printer):
 
     def outlined(self, s: For) -> None:
         """Print a loop as a function of its own, and its call."""
-        name = self.fresh("nest")
-        used = Used().note([s])
-        made = used.made
-        parallel = s.parallel
+        name, used = self.fresh("nest"), Used().note([s])
         for what in (*used.symbols, *used.buffers):
-            if what not in made:
+            if what not in used.made:
                 self.fields[what] = None
         for what in used.changed:
             self.fields[what] = None
-        outer, self.unit = self.unit, Unit()
-        self.local, self.shared_out = True, parallel
-        rows = made_in_loops(s.body)
-        self._locals(used, s)
+        rows = made_in_loops([s])
         for buffer in rows:
-            ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
             self.fields[buffer] = None
-            offset = f" + part * {self.size(buffer)}" if parallel else ""
-            self.unit.add(f"{ctype} *restrict {own} = f->{own}{offset};")
-        partial = s.reductions if parallel else []
+        partial = s.reductions if s.parallel else []
         for r in partial:
-            assert r.row is not None
-            if isinstance(r.target, Buffer):
-                own, ctype = self.name(r.target), DTYPES[r.target.dtype].ctype
-                self.extra.append(f"{ctype} *{own}_parts;")
-                start = self.expr(identity_of(r.row, r.target.dtype))
-                self.unit.add(
-                    "if (part) {",
-                    f"    {own} = f->{own}_parts + (part - 1) * {self.size(r.target)};",
-                    f"    for (int64_t k = 0; k < {self.size(r.target)}; k++) {own}[k] = {start};",
-                    "}",
-                )
-        if parallel:
-            self.plain_loop(s, "begin", "end", outermost=True)
+            ctype, own = DTYPES[r.target.dtype].ctype, self.name(r.target)
+            some = f"*{own}_parts" if isinstance(r.target, Buffer) else f"{own}_parts[{PARTS}]"
+            self.extra.append(f"{ctype} {some};")
+        outer, self.local, self.shared_out = self.unit, True, s.parallel
+        steps = self.steps_apart(s)
+        if steps is None:
+            self.unit = self._start(used, s)
+            self.plain_loop(s, *self._share(s), outermost=True)
+            self._function(name, used, s)
         else:
-            self.plain_loop(s, "0", self.expr(s.extent), outermost=True)
-        for what in used.changed:
-            if what in made:
-                continue
-            own = self.name(what)
-            if any(r.target is what for r in partial):
-                assert isinstance(what, Symbol)
-                self.extra.append(f"{DTYPES[what.dtype].ctype} {own}_parts[{PARTS}];")
-                self.unit.add(f"f->{own}_parts[part] = {own};")
-            else:
-                self.unit.add(f"f->{own} = {own};")
-        self.unit.add("return 0;")
-        self.nests.append(
-            [
-                f"static int32_t {name}({ARGUMENTS}) {{",
-                "    frame *f = context;",
-                "    (void)call, (void)begin, (void)end, (void)part;",
-                *self.unit.lines,
-                "}",
-            ]
-        )
+            self._apart(name, s, s.chunks or Chunks(steps, [], [], []))
         self.unit = outer
         self.local = self.shared_out = False
         self.run(s, name, rows, partial)
 
-    def _locals(self, used: Used, s: For) -> None:
-        """Print what a function takes from the frame."""
+    def steps_apart(self, s: For) -> int | None:
+        """Return after how many steps a loop of a function calls others, if such steps stand apart.
+
+        Those of loops of loops do: a call among them takes the registers from all of them.
+        """
+        if s.ordered or not any(isinstance(x, For) for x in inside(s.body)):
+            return None
+        return s.chunks.steps if s.chunks is not None else self.asks_every(s, outermost=True)
+
+    def _share(self, s: For) -> tuple[str, str]:
+        """Return the first step of a function's loop, and the one behind the last."""
+        return ("begin", "end") if s.parallel else ("0", self.expr(s.extent))
+
+    def _apart(self, name: str, s: For, chunks: Chunks) -> None:
+        """Print a loop as a function of some steps, and one that calls it and does the rest."""
+        steps, plain = self.fresh("steps"), replace(s, chunks=None)
+        used, around = Used().note([plain]), Used().note([replace(s, body=[])])
+        self.unit = self._start(used, plain, resumed=True)
+        self._steps(plain, "begin", "end")
+        self._function(steps, used, plain, "noinline, hot")
+        kept = self._kept(used, s)
+        for x in kept:
+            around.changed[x] = None
+            if isinstance(x, Symbol):
+                around.symbols[x] = None
+            else:
+                around.buffers[x] = None
+        for r in s.reductions:
+            if isinstance(r.target, Buffer):
+                around.buffers[r.target.root] = None
+                for n in r.target.shape:
+                    around.expression(n)
+        self.unit = self._start(around, s)
+
+        def call_steps(first: str, last: str) -> None:
+            self.unit.add(
+                *(f"{there} = {self.name(x)};" for x, there in kept.items()),
+                f"const int32_t failed = {steps}(call, f, {first}, {last}, part);",
+                "if (failed) return failed;",
+                *(f"{self.name(x)} = {there};" for x, there in kept.items()),
+            )
+
+        asks = self.asks_every(s, outermost=True) is not None
+        self._in_chunks(chunks, *self._share(s), call_steps, asks)
+        self._function(name, around, s, "cold")
+
+    def _kept(self, used: Used, s: For) -> dict[Symbol | Buffer, str]:
+        """Return the registers that a loop sets, and where in the frame they are from then on."""
+        shared = {r.target for r in s.reductions} if s.parallel else set[Symbol | Buffer]()
+        return {
+            x: f"f->{self.name(x)}_parts[part]" if x in shared else f"f->{self.name(x)}"
+            for x in used.changed
+            if x not in used.made
+        }
+
+    def _function(self, name: str, used: Used, s: For, attribute: str = "") -> None:
+        """Finish the text of a function of a loop.
+
+        attribute : "cold" for one that does little, and is not worth the time that a compiler takes
+            to make it fast; "noinline, hot" for what such a function calls.
+        """
+        kind = f"static __attribute__(({attribute})) " if attribute else "static "
+        self.unit.add(*(f"{there} = {self.name(x)};" for x, there in self._kept(used, s).items()))
+        self.nests.append(
+            [
+                f"{kind}int32_t {name}({ARGUMENTS}) {{",
+                "    frame *f = context;",
+                "    (void)call, (void)begin, (void)end, (void)part;",
+                *self.unit.lines,
+                "    return 0;",
+                "}",
+            ]
+        )
+
+    def _start(self, used: Used, s: For, resumed: bool = False) -> Unit:
+        """Return the first lines of a function of a loop: what it takes from the frame.
+
+        resumed : whether it goes on with what another call of it, or another function, began.
+        """
+        outer, self.unit = self.unit, Unit()
+        self._locals(used, self._kept(used, s) if resumed else {})
+        for buffer in made_in_loops([s]):
+            if buffer in used.buffers:
+                ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
+                offset = f" + part * {self.size(buffer)}" if s.parallel else ""
+                self.unit.add(f"{ctype} *restrict {own} = f->{own}{offset};")
+        for r in s.reductions if s.parallel else []:
+            if isinstance(r.target, Buffer):
+                self._own_row(r, resumed)
+        found, self.unit = self.unit, outer
+        return found
+
+    def _own_row(self, r: Reduction, resumed: bool) -> None:
+        """Print which row a part of a loop contributes to; one that begins starts from nothing."""
+        assert r.row is not None
+        own = self.name(r.target)
+        assert isinstance(r.target, Buffer)
+        size, start = self.size(r.target), self.expr(identity_of(r.row, r.target.dtype))
+        clear = f"    for (int64_t k = 0; k < {size}; k++) {own}[k] = {start};"
+        self.unit.add(
+            "if (part) {",
+            f"    {own} = f->{own}_parts + (part - 1) * {size};",
+            *([] if resumed else [clear]),
+            "}",
+        )
+
+    def _locals(self, used: Used, kept: Mapping[Symbol | Buffer, str]) -> None:
+        """Print what a function takes from the frame: registers, and the places of buffers."""
         for symbol in used.symbols:
             if symbol in used.made:
                 continue
             constant = "" if symbol in used.changed else "const "
             ctype, own = DTYPES[symbol.dtype].ctype, self.name(symbol)
-            self.unit.add(f"{constant}{ctype} {own} = f->{own};")
+            self.unit.add(f"{constant}{ctype} {own} = {kept.get(symbol, f'f->{own}')};")
         for buffer in used.buffers:
             if buffer in used.made:
                 continue
@@ -386,27 +510,42 @@ class Renderer(Printer):
             f"                                 : {name}(call, f, 0, {extent}, 0);",
             "if (failed) return failed;",
         )
-        for r in partial:
-            assert r.row is not None
-            dtype = r.target.dtype
-            own = self.name(r.target)
-            if isinstance(r.target, Buffer):
-                left = f"f->{own}[k]"
-                right = f"f->{own}_parts[p * {self.size(r.target)} + k]"
-            else:
-                left, right = f"f->{own}", f"f->{own}_parts[p]"
-            text, names = scalar.expression(r.row, [dtype, dtype], dtype, [left, right])
-            self.functions |= names
-            if isinstance(r.target, Buffer):
-                add(
-                    "for (int32_t p = 0; p < parts - 1; p++)",
-                    f"    for (int64_t k = 0; k < {self.size(r.target)}; k++)",
-                    f"        {left} = {text};",
-                )
-            else:
-                add("for (int32_t p = 0; p < parts; p++)", f"    {left} = {text};")
+        if partial:
+            add(f"{self.combined(partial)}(f, parts);")
         self.unit.depth -= 1
         add("}")
+
+    def combined(self, partial: Sequence[Reduction]) -> str:
+        """Print a function that combines what the parts of a loop contributed; return its name."""
+        name = self.fresh("combine")
+        lines: list[str] = []
+        for r in partial:
+            assert r.row is not None
+            dtype, own = r.target.dtype, self.name(r.target)
+            is_row = isinstance(r.target, Buffer)
+            operands = ["into[k]", "from[k]"] if is_row else [f"f->{own}", f"f->{own}_parts[p]"]
+            text, names = scalar.expression(r.row, [dtype, dtype], dtype, operands)
+            self.functions |= names
+            if isinstance(r.target, Buffer):
+                ctype, size = DTYPES[dtype].ctype, self.size(r.target)
+                lines += [
+                    "for (int32_t p = 0; p < parts - 1; p++) {",
+                    f"    const int64_t n = {size};",
+                    f"    {ctype} *restrict into = f->{own};",
+                    f"    const {ctype} *restrict from = f->{own}_parts + p * n;",
+                    f"    for (int64_t k = 0; k < n; k++) into[k] = {text};",
+                    "}",
+                ]
+            else:
+                lines += ["for (int32_t p = 0; p < parts; p++)", f"    f->{own} = {text};"]
+        self.nests.append(
+            [
+                f"static __attribute__((cold)) void {name}(frame *f, int32_t parts) {{",
+                *(f"    {line}" for line in lines),
+                "}",
+            ]
+        )
+        return name
 
     def run_in_order(self, name: str) -> None:
         """Print the call of an outlined loop that one thread runs."""
@@ -536,10 +675,7 @@ class Renderer(Printer):
 
 def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:
     """Return by how many elements indices that move by ``steps`` move in memory."""
-    found: Expr = ZERO
-    for n, step in zip(buffer.shape, steps, strict=True):
-        found = found * n + step
-    return found
+    return position_of(buffer, tuple(steps))
 
 
 def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
@@ -547,11 +683,7 @@ def _work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
     total: Expr = ZERO
     for s in body:
         if isinstance(s, For):
-            steps, each = s.extent, s.body
-            if s.terms is not None:
-                steps = s.terms
-                each = [x for inner in s.body if isinstance(inner, For) for x in inner.body]
-            total = total + _told(steps, inside) * _work(each, {*inside, s.index})
+            total = total + _told(s.extent, inside) * _work(s.body, {*inside, s.index})
         elif isinstance(s, If):
             branches = (_work(s.then, inside), _work(s.orelse, inside))
             total = total + 1 + call(row("maximum"), branches, "int64")

@@ -95,12 +95,10 @@ class Steps:
     step : which step it is in.
     touched : in which step each cell was used (None: in several), and whether it was written.
     contributed : what the steps contribute to.
-    carried : of that, what another target takes over from time to time.
     """
 
     loop: For
     contributed: set[Memory | Register]
-    carried: set[Memory | Register]
     step: int = 0
     touched: dict[Cell, tuple[int | None, bool]] = field(
         default_factory=dict[Cell, "tuple[int | None, bool]"]
@@ -184,8 +182,7 @@ class State:
         """Note an access."""
         for loop in self.loops:
             loop.touch(cell, writing, self.adding)
-            taken = cell[0] is self.contributing or cell[0] in loop.carried
-            if cell[0] in loop.contributed and not taken:
+            if cell[0] in loop.contributed and cell[0] is not self.contributing:
                 raise AssertionError(
                     f"a step of {loop.loop.index} uses {cell[0].name}, to which others contribute"
                 )

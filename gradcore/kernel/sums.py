@@ -1,26 +1,27 @@
 """Sums of many float32 terms in blocks, so that rounding does not lose more the more there are.
 
-The terms of a block are added in their own dtype, with vectors; a float64 takes over what a block
-has added up, unless there is one block only:
+The terms of a block are added in their own dtype, with vectors; between blocks, a float64 takes
+over what they have added up:
 
-    for i: total += x[i]        for block:
-                                    for i in block: total += x[i]
-                                    if many: wide += total, total = 0
-                                if many: total = wide
+    wide = 0
+    for i in blocks: total += x[i]
+        between blocks: wide += total, total = 0
+        after them, if there are several: total = wide + total
 
 The same for a total that is a row in memory: ``wide`` is a row then, of no elements if the terms
 are few.  In each lane of a vector there are few additions, whatever the number of terms: the error
 of a sum is that of a block (N. J. Higham, The accuracy of floating point summation, SIAM J. Sci.
-Comput. 14, 1993, section 3).  The order of additions, and so the result, depends on the number of
-threads alone.
+Comput. 14, 1993, section 3).  Threads have blocks each of their own share; so the order of
+additions, and the result, depends on the number of threads alone.
 
 A running sum, which is read after each addition, is a float64 altogether, if the terms are many.
 
-The decision: blocks are loops of the program, made once for all that has vectors and caches; short
-sums take the same instructions as without.  Sums in float64 stay one loop: in lanes of vectors,
-2e7 terms lose 1e-13 of their sum as a rule and 1e-9 at worst, for which blocks around loops of a
-few steps are too dear.  Rejected: a float64 in each lane, which halves what a
-vector adds at a time; pairwise sums, which recurse; compensated ones, four additions for each.
+The decision: a loop of one block is the loop that it was, and two comparisons; rows are taken over
+by functions of a library, as what is done so seldom is not worth the compiler's time.  Sums in
+float64 stay one loop: in lanes of vectors, 2e7 terms lose 1e-13 of their sum as a rule and 1e-9 at
+worst, for which blocks of a few steps are too dear.  Rejected: a float64 in each lane, which halves
+what a vector adds at a time; pairwise sums, which recurse; compensated ones, four additions for
+each; loops over blocks around loops over their steps, which short sums have to pass as well.
 """
 
 from __future__ import annotations
@@ -32,16 +33,17 @@ from typing import TypeAlias
 from gradcore.graph.dtypes import FLOATS, NARROW_FLOATS
 from gradcore.kernel.bounds import Bounds
 from gradcore.kernel.ir import (
-    ONE,
     ZERO,
     Allocate,
     Buffer,
     Call,
+    Chunks,
     Expr,
     For,
     If,
     Index,
     Let,
+    Library,
     Literal,
     Load,
     Program,
@@ -54,22 +56,21 @@ from gradcore.kernel.ir import (
     cast,
     integer,
     parts,
+    position_of,
+    product,
     substituted,
 )
 from gradcore.kernel.uses import Used, inside
 from gradcore.ops.elementwise import row
 
 BLOCK = 2048
-"""How many terms are added up before they go into a float64."""
+"""How many terms are added up before they go into a float64, in lanes of vectors."""
 
-ROWS = 64
-"""So where a step is a loop itself, of which threads are to have some each."""
+ROWS = 256
+"""So many are where a step is a loop itself, and terms are added one after the other."""
 
 RUNNING = 128
 """Up to so many terms go into a running sum of their own dtype."""
-
-FEW = 8
-"""Up to so many times ``ROWS`` steps go without blocks."""
 
 ADD = row("add")
 
@@ -120,25 +121,15 @@ def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
     return found
 
 
-@dataclass
-class _Around:
-    """What is done around the blocks of a loop: before all, after each, and after all."""
-
-    before: list[Statement] = field(default_factory=list[Statement])
-    each: list[Statement] = field(default_factory=list[Statement])
-    after: list[Statement] = field(default_factory=list[Statement])
-    reductions: list[Reduction] = field(default_factory=list[Reduction])
-
-
 def _loop(loop: For, outer: _Inside) -> list[Statement]:
     """Return a loop in blocks, if it adds up many terms."""
     if any(_running_sums(loop)):
         return _running(loop, outer)
     if any(isinstance(s, (For, Scope, Allocate)) for s in inside(loop.body)):
         found = replace(loop, body=_blocked(loop.body, outer.of(loop)))
-        return _in_blocks(found, loop.body, outer)
+        return [_in_blocks(found, loop.body, outer)]
     found, starts, ends = _in_registers(loop, outer)
-    return [*starts, *_in_blocks(found, found.body, outer), *ends]
+    return [*starts, _in_blocks(found, found.body, outer), *ends]
 
 
 def _in_registers(loop: For, outer: _Inside) -> tuple[For, list[Statement], list[Statement]]:
@@ -195,63 +186,42 @@ def _added(s: Statement, totals: set[Target]) -> Symbol | Load | None:
     return total if adds else None
 
 
-def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> list[Statement]:
+def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> For:
     """Return a loop in blocks, if it adds up many terms.
 
     plain : its statements before inner loops were changed.
     """
-    around = _Around()
-    rows = any(isinstance(s, For) for s in inside(loop.body))
-    most = FEW * ROWS if rows else BLOCK
-    if loop.ordered or outer.bounds.of(loop.extent)[1] <= most:
-        return [loop]
-    many = call(row("gt"), (loop.extent, integer(most)), "bool")
-    totals = [r.target for r in _sums(loop, NARROW_FLOATS)]
-    _of_registers([x for x in totals if isinstance(x, Symbol)], many, around)
-    of_shapes: dict[tuple[Expr, ...], list[_Row]] = {}
-    for total in totals:
-        found = None if isinstance(total, Symbol) else _row(total, loop, plain, outer)
+    steps = _steps(loop, outer.bounds)
+    if loop.ordered or outer.bounds.of(loop.extent)[1] <= steps:
+        return loop
+    many = call(row("gt"), (loop.extent, integer(steps)), "bool")
+    chunks = Chunks(steps, [], [], [])
+    for r in _sums(loop, NARROW_FLOATS):
+        if isinstance(r.target, Symbol):
+            _of_register(r.target, chunks)
+            continue
+        found = _row(r.target, loop, plain, outer)
         if found is not None:
-            of_shapes.setdefault(found.extents, []).append(found)
-    for some in of_shapes.values():
-        _of_rows(some, many, around)
-    if not around.each:
-        return [loop]
-    size: Expr = integer(BLOCK)
-    if rows:
-        size = call(row("switch"), (many, integer(ROWS), ONE), "int64")
-    if not isinstance(size, Literal):
-        named = Symbol("size")
-        around.before.append(Let(named, size))
-        size = named
-    block, step = Symbol("block"), Symbol(loop.index.name)
-    count = call(row("int_div"), (loop.extent + (size - 1), size), "int64")
-    rest = call(row("minimum"), (size, loop.extent - block * size), "int64")
-    body = [Let(loop.index, block * size + step), *loop.body]
-    terms = For(step, rest, body, False, loop.reductions)
-    carried = [replace(r, carried=r.target in totals) for r in loop.reductions]
-    blocks = For(
-        block, count, [terms, *around.each], False, [*carried, *around.reductions],
-        loop.parallel, loop.extent,
-    )  # fmt: skip
-    return [*around.before, blocks, *around.after]
+            _of_row(found, many, chunks)
+    return replace(loop, chunks=chunks) if chunks.before else loop
 
 
-def _of_registers(totals: Sequence[Symbol], many: Expr, around: _Around) -> None:
-    """Add what lets registers take over what ``totals`` have so far."""
-    if not totals:
-        return
-    each: list[Statement] = []
-    after: list[Statement] = []
-    for total in totals:
-        wide = Symbol(total.name, "float64")
-        more = call(ADD, (wide, cast(total, "float64")), "float64")
-        around.before.append(Let(wide, Literal(0.0, "float64")))
-        each += [Let(wide, more, False), Let(total, Literal(0.0, total.dtype), False)]
-        after.append(Let(total, cast(wide, total.dtype), False))
-        around.reductions.append(Reduction(wide, ADD))
-    around.each.append(If(many, each))
-    around.after.append(If(many, after))
+def _steps(loop: For, bounds: Bounds) -> int:
+    """Return how many steps of a loop make a block: fewer if each adds several terms in a row."""
+    inner = [s for s in inside(loop.body) if isinstance(s, For)]
+    if not inner:
+        return BLOCK
+    adding = [bounds.of(s.extent)[1] for s in inner if any(_sums(s, NARROW_FLOATS))]
+    return max(1, ROWS // max((n for n in adding if n <= ROWS), default=1))
+
+
+def _of_register(total: Symbol, chunks: Chunks) -> None:
+    """Let a register take over what ``total`` has so far."""
+    wide = Symbol(total.name, "float64")
+    more = call(ADD, (wide, cast(total, "float64")), "float64")
+    chunks.before.append(Let(wide, Literal(0.0, "float64")))
+    chunks.between += [Let(wide, more, False), Let(total, Literal(0.0, total.dtype), False)]
+    chunks.after.append(Let(total, cast(more, total.dtype), False))
 
 
 @dataclass
@@ -264,44 +234,44 @@ class _Row:
     extents: tuple[Expr, ...]
 
 
-def _of_rows(rows: Sequence[_Row], many: Expr, around: _Around) -> None:
-    """Add what lets rows take over what totals have so far, all of one shape."""
-    before: list[tuple[_Row, Store]] = []
-    each: list[tuple[_Row, Store]] = []
-    after: list[tuple[_Row, Store]] = []
-    for r in rows:
-        total, own = r.total, _wide(r, many)
-        old, here = Load(total, r.index), Load(own, r.symbols)
-        more = call(ADD, (here, cast(old, "float64")), "float64")
-        around.before.append(Allocate(own))
-        before.append((r, Store(own, r.symbols, Literal(0.0, "float64"))))
-        each.append((r, Store(own, r.symbols, more)))
-        each.append((r, Store(total, r.index, Literal(0.0, total.dtype))))
-        after.append((r, Store(total, r.index, cast(here, total.dtype))))
-        around.reductions.append(Reduction(own, ADD))
-    around.before.append(_over(before, many))
-    around.each.append(_over(each, many))
-    around.after.append(_over(after, many))
+def _of_row(of: _Row, many: Expr, chunks: Chunks) -> None:
+    """Let a row take over what a total has so far."""
+    wide = _wide(of, many)
+    chunks.before += [Allocate(wide), _cleared(wide)]
+    chunks.between.append(_for_each(of, wide, "carry"))
+    chunks.after.append(_for_each(of, wide, "settle"))
 
 
 def _wide(of: _Row, many: Expr) -> Buffer:
     """Return a row for the sums of another one; without ``many``, it has no elements."""
-    return Buffer(of.total.name, "float64", _extents(of, many))
-
-
-def _extents(of: _Row, many: Expr) -> list[Expr]:
     first, *rest = of.extents
-    return [call(row("switch"), (many, first, ZERO), "int64"), *rest]
+    some = call(row("switch"), (many, first, ZERO), "int64")
+    return Buffer(of.total.name, "float64", [some, *rest])
 
 
-def _over(body: Sequence[tuple[_Row, Store]], many: Expr) -> Statement:
-    """Return loops over the elements of wide rows, all of one shape."""
-    like, _ = body[0]
-    new = [Symbol(x.name) for x in like.symbols]
-    done: list[Statement] = [_renamed(s, dict(zip(r.symbols, new, strict=True))) for r, s in body]
-    for x, n in zip(reversed(new), reversed(_extents(like, many)), strict=True):
-        done = [For(x, n, done)]
-    return done[0]
+def _cleared(wide: Buffer) -> Statement:
+    return Library("clear_float64", (product(wide.shape),), (), (wide,))
+
+
+def _for_each(of: _Row, wide: Buffer, what: str) -> Statement:
+    """Return the call of a function for all elements of a row, in loops where they lie apart."""
+    outer = len(of.symbols)
+    full = True
+    while outer and full and of.index[outer - len(of.symbols) - 1] == of.symbols[outer - 1]:
+        outer -= 1
+        full = of.extents[outer] == of.total.shape[outer - len(of.symbols)]
+    new = [Symbol(x.name) for x in of.symbols[:outer]]
+    index = dict(zip(of.symbols, [*new, *[ZERO] * (len(of.symbols) - outer)], strict=True))
+    there = tuple(substituted(i, index) for i in of.index)
+    scalars = (
+        product(of.extents[outer:]),
+        position_of(of.total, there),
+        position_of(wide, tuple(index.values())),
+    )
+    done: Statement = Library(f"{what}_{of.total.dtype}", scalars, (), (of.total, wide))
+    for x, n in zip(reversed(new), reversed(of.extents[:outer]), strict=True):
+        done = For(x, n, [done])
+    return done
 
 
 def _running(loop: For, outer: _Inside) -> list[Statement]:
@@ -325,8 +295,7 @@ def _running(loop: For, outer: _Inside) -> list[Statement]:
             return [loop]
         row_of = targets[r.target] = _wide(found, many)
         wider[Load(r.target, found.index)] = Load(row_of, found.symbols)
-        zero = Store(row_of, found.symbols, Literal(0.0, "float64"))
-        before += [Allocate(row_of), _over([(found, zero)], many)]
+        before += [Allocate(row_of), _cleared(row_of)]
     if not targets:
         return [loop]
     return [*before, If(many, [_widened(loop, wider, targets)], [loop])]
@@ -404,8 +373,3 @@ def _row(total: Buffer, loop: For, plain: Sequence[Statement], outer: _Inside) -
     ):
         return None
     return _Row(total, index, tuple(moving), tuple(sizes))
-
-
-def _renamed(s: Store, new: Mapping[Symbol, Symbol]) -> Store:
-    index = tuple(substituted(i, new) for i in s.index)
-    return Store(s.buffer, index, substituted(s.value, new))

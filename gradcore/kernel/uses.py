@@ -120,6 +120,7 @@ def made_in_loops(body: Sequence[Statement]) -> list[Buffer]:
     for s in body:
         if isinstance(s, Allocate):
             found.append(s.buffer)
-        elif isinstance(s, For) and not (s.body and isinstance(s.body[0], Scope)):
-            found += made_in_loops(s.body)
+        elif isinstance(s, For):
+            found += made_in_loops(s.chunks.before) if s.chunks else []
+            found += [] if s.body and isinstance(s.body[0], Scope) else made_in_loops(s.body)
     return found

@@ -18,62 +18,95 @@ typedef struct {
     double *conditional_2;
 } frame;
 
-static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict sin = f->sin;
-    for (int64_t first = 0; first < M_n0; first += 16) {
-        if (first && call->poll(call)) return 2;
-        const int64_t last = M_n0 - first < 16 ? M_n0 : first + 16;
-        for (int64_t i0 = first; i0 < last; i0++) {
-            #pragma omp simd
-            for (int64_t i1 = 0; i1 < M_n1; i1++) {
-                sin[(i0 * M_n1) + i1] = gc_sin_f64(M[(i0 * M_n1) + i1]);
-            }
+    for (int64_t i0 = begin; i0 < end; i0++) {
+        #pragma omp simd
+        for (int64_t i1 = 0; i1 < M_n1; i1++) {
+            sin[(i0 * M_n1) + i1] = gc_sin_f64(M[(i0 * M_n1) + i1]);
         }
     }
     return 0;
 }
 
-static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((cold)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t M_n0 = f->M_n0;
+    for (int64_t first = 0, last = M_n0 > 64 ? 64 : M_n0;;) {
+        const int32_t failed = steps(call, f, first, last, part);
+        if (failed) return failed;
+        if (__builtin_expect(last == M_n0, 1)) break;
+        if (call->poll(call)) return 2;
+        first = last;
+        last = M_n0 - last > 64 ? last + 64 : M_n0;
+    }
+    return 0;
+}
+
+static __attribute__((noinline, hot)) int32_t steps_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
-    for (int64_t first_2 = 0; first_2 < M_n0; first_2 += 16) {
-        if (first_2 && call->poll(call)) return 2;
-        const int64_t last_2 = M_n0 - first_2 < 16 ? M_n0 : first_2 + 16;
-        for (int64_t i0_2 = first_2; i0_2 < last_2; i0_2++) {
-            #pragma omp simd
-            for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
-                mul[(i0_2 * M_n1) + i1_2] = (double)2 * M[(i0_2 * M_n1) + i1_2];
-            }
+    for (int64_t i0_2 = begin; i0_2 < end; i0_2++) {
+        #pragma omp simd
+        for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
+            mul[(i0_2 * M_n1) + i1_2] = (double)2 * M[(i0_2 * M_n1) + i1_2];
         }
     }
     return 0;
 }
 
-static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t M_n0 = f->M_n0;
+    for (int64_t first_2 = 0, last_2 = M_n0 > 64 ? 64 : M_n0;;) {
+        const int32_t failed = steps_2(call, f, first_2, last_2, part);
+        if (failed) return failed;
+        if (__builtin_expect(last_2 == M_n0, 1)) break;
+        if (call->poll(call)) return 2;
+        first_2 = last_2;
+        last_2 = M_n0 - last_2 > 64 ? last_2 + 64 : M_n0;
+    }
+    return 0;
+}
+
+static __attribute__((noinline, hot)) int32_t steps_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t conditional_n0 = f->conditional_n0;
     const int64_t conditional_n1 = f->conditional_n1;
     double *conditional = f->conditional;
     double *restrict conditional_2 = f->conditional_2;
-    for (int64_t first_3 = begin; first_3 < end; first_3 += 16) {
-        if (first_3 && call->poll(call)) return 2;
-        const int64_t last_3 = end - first_3 < 16 ? end : first_3 + 16;
-        for (int64_t i0_3 = first_3; i0_3 < last_3; i0_3++) {
-            #pragma omp simd
-            for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {
-                conditional_2[(i0_3 * conditional_n1) + i1_3] = conditional[(i0_3 * conditional_n1) + i1_3];
-            }
+    for (int64_t i0_3 = begin; i0_3 < end; i0_3++) {
+        #pragma omp simd
+        for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {
+            conditional_2[(i0_3 * conditional_n1) + i1_3] = conditional[(i0_3 * conditional_n1) + i1_3];
         }
+    }
+    return 0;
+}
+
+static __attribute__((cold)) int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t conditional_n0 = f->conditional_n0;
+    for (int64_t first_3 = begin, last_3 = end - begin > 64 ? begin + 64 : end;;) {
+        const int32_t failed = steps_3(call, f, first_3, last_3, part);
+        if (failed) return failed;
+        if (__builtin_expect(last_3 == end, 1)) break;
+        if (call->poll(call)) return 2;
+        first_3 = last_3;
+        last_3 = end - last_3 > 64 ? last_3 + 64 : end;
     }
     return 0;
 }

@@ -20,7 +20,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     return 0;
 }
 
-static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
@@ -29,19 +29,44 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     const double *restrict M = f->M;
     if (part) {
         sum = f->sum_parts + (part - 1) * M_n1;
-        for (int64_t k = 0; k < M_n1; k++) sum[k] = 0.0;
     }
-    for (int64_t first = begin; first < end; first += 16) {
-        if (first && call->poll(call)) return 2;
-        const int64_t last = end - first < 16 ? end : first + 16;
-        for (int64_t i0 = first; i0 < last; i0++) {
-            #pragma omp simd
-            for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
-                sum[i1_2] = sum[i1_2] + M[(i0 * M_n1) + i1_2];
-            }
+    for (int64_t i0 = begin; i0 < end; i0++) {
+        #pragma omp simd
+        for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
+            sum[i1_2] = sum[i1_2] + M[(i0 * M_n1) + i1_2];
         }
     }
     return 0;
+}
+
+static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t M_n0 = f->M_n0;
+    const int64_t M_n1 = f->M_n1;
+    double *restrict sum = f->sum;
+    if (part) {
+        sum = f->sum_parts + (part - 1) * M_n1;
+        for (int64_t k = 0; k < M_n1; k++) sum[k] = 0.0;
+    }
+    for (int64_t first = begin, last = end - begin > 64 ? begin + 64 : end;;) {
+        const int32_t failed = steps(call, f, first, last, part);
+        if (failed) return failed;
+        if (__builtin_expect(last == end, 1)) break;
+        if (call->poll(call)) return 2;
+        first = last;
+        last = end - last > 64 ? last + 64 : end;
+    }
+    return 0;
+}
+
+static __attribute__((cold)) void combine(frame *f, int32_t parts) {
+    for (int32_t p = 0; p < parts - 1; p++) {
+        const int64_t n = f->M_n1;
+        double *restrict into = f->sum;
+        const double *restrict from = f->sum_parts + p * n;
+        for (int64_t k = 0; k < n; k++) into[k] = into[k] + from[k];
+    }
 }
 
 int32_t gc_entry(gc_call *call, const gc_array *in) {
@@ -65,9 +90,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
         const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->M_n0, parts)
                                          : nest_2(call, f, 0, f->M_n0, 0);
         if (failed) return failed;
-        for (int32_t p = 0; p < parts - 1; p++)
-            for (int64_t k = 0; k < f->M_n1; k++)
-                f->sum[k] = f->sum[k] + f->sum_parts[p * f->M_n1 + k];
+        combine(f, parts);
     }
     return 0;
 }

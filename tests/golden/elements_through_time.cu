@@ -8,9 +8,9 @@ def run(d, inputs, shapes, numbers):
     N_n1 = shapes[1][1]
     v = inputs[2]
     v_n0 = shapes[2][0]
-    if not ((N_n1 == v_n0) | (not (M_n0 > 0))):
+    if not (N_n1 == v_n0):
         raise d.failed(0, (N_n1, v_n0))
-    if not ((M_n1 == N_n1) | (not (M_n0 > 0))):
+    if not (M_n1 == N_n1):
         raise d.failed(1, (M_n1, N_n1))
     if not ((max(M_n0, 1)) <= ((1152921504606846975 // (max(N_n0, 1))) // (max(M_n1, 1)))):
         raise d.failed(2, (M_n0, N_n0, M_n1))
@@ -20,9 +20,8 @@ def run(d, inputs, shapes, numbers):
     N_t_1_2 = N
     scan = d.output(0, "float64", (M_n0, N_n0, M_n1))
     N_t_1_pair = d.allocate(((2 * N_n0) * M_n1) * 8)
-    if M_n0 > 0:
-        d.launch("N_t_1_pair_kernel", d.grid(N_n0 * N_n1, 1), 0, max(N_n0 * N_n1, M_n0, v_n0, M_n0 * M_n1, (M_n0 * N_n0) * M_n1, (2 * N_n0) * M_n1), N_n1, N_n0, N_t_1, N_t_1_2, M_n0, v, M, M_n1, scan, N_t_1_pair)
-        N_t_1_2 = N_t_1_pair
+    d.launch("N_t_1_pair_kernel", d.grid(N_n0 * N_n1, 1), 0, max(N_n0 * N_n1, M_n0, v_n0, M_n0 * M_n1, (M_n0 * N_n0) * M_n1, (2 * N_n0) * M_n1), N_n1, N_n0, N_t_1, N_t_1_2, M_n0, v, M, M_n1, scan, N_t_1_pair)
+    N_t_1_2 = N_t_1_pair
     assert_2 = d.output(1, "float64", (N_n0, N_n1))
     d.launch("assert_kernel", d.grid(((N_n0 * N_n1) + 1) // 2, 1), 0, N_n0 * N_n1, N_n1, N_n0, N_t_1_2, assert_2)
     return [Array(scan, "float64", (M_n0, N_n0, M_n1)), Array(assert_2, "float64", (N_n0, N_n1))]

@@ -20,14 +20,25 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     int64_t lowest = f->lowest;
     int64_t highest = f->highest;
     const int64_t *restrict at = f->at;
-    #pragma omp simd reduction(gc_minimum:lowest) reduction(gc_maximum:highest)
-    for (int64_t i0 = begin; i0 < end; i0++) {
-        lowest = (int64_t)(lowest < at[i0] ? lowest : at[i0]);
-        highest = (int64_t)(highest > at[i0] ? highest : at[i0]);
+    for (int64_t first = begin; first < end; first += 4096) {
+        if (first && call->poll(call)) return 2;
+        const int64_t last = end - first < 4096 ? end : first + 4096;
+        #pragma omp simd reduction(gc_minimum:lowest) reduction(gc_maximum:highest)
+        for (int64_t i0 = first; i0 < last; i0++) {
+            lowest = (int64_t)(lowest < at[i0] ? lowest : at[i0]);
+            highest = (int64_t)(highest > at[i0] ? highest : at[i0]);
+        }
     }
     f->lowest_parts[part] = lowest;
     f->highest_parts[part] = highest;
     return 0;
+}
+
+static __attribute__((cold)) void combine(frame *f, int32_t parts) {
+    for (int32_t p = 0; p < parts; p++)
+        f->lowest = (int64_t)(f->lowest < f->lowest_parts[p] ? f->lowest : f->lowest_parts[p]);
+    for (int32_t p = 0; p < parts; p++)
+        f->highest = (int64_t)(f->highest > f->highest_parts[p] ? f->highest : f->highest_parts[p]);
 }
 
 static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
@@ -66,10 +77,10 @@ static int32_t nest_4(gc_call *call, void *context, int64_t begin, int64_t end, 
     const int64_t *restrict at = f->at;
     double *restrict inc_subtensor = f->inc_subtensor;
     double *restrict mul = f->mul;
-    for (int64_t first = 0; first < at_n0; first += 4096) {
-        if (first && call->poll(call)) return 2;
-        const int64_t last = at_n0 - first < 4096 ? at_n0 : first + 4096;
-        for (int64_t i0_4 = first; i0_4 < last; i0_4++) {
+    for (int64_t first_2 = 0; first_2 < at_n0; first_2 += 4096) {
+        if (first_2 && call->poll(call)) return 2;
+        const int64_t last_2 = at_n0 - first_2 < 4096 ? at_n0 : first_2 + 4096;
+        for (int64_t i0_4 = first_2; i0_4 < last_2; i0_4++) {
             inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] = inc_subtensor[(int64_t)((at[i0_4] < 0) ? (v_n0 + at[i0_4]) : at[i0_4])] + mul[i0_4];
         }
     }
@@ -90,10 +101,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
         const int32_t failed = parts > 1 ? call->parallel(call, nest, f, f->at_n0, parts)
                                          : nest(call, f, 0, f->at_n0, 0);
         if (failed) return failed;
-        for (int32_t p = 0; p < parts; p++)
-            f->lowest = (int64_t)(f->lowest < f->lowest_parts[p] ? f->lowest : f->lowest_parts[p]);
-        for (int32_t p = 0; p < parts; p++)
-            f->highest = (int64_t)(f->highest > f->highest_parts[p] ? f->highest : f->highest_parts[p]);
+        combine(f, parts);
     }
     if (!(f->lowest >= ((int64_t)(0 - (uint64_t)f->v_n0))))
         return call->fail(call, 0, 2, (int64_t[]){(int64_t)f->lowest, (int64_t)f->v_n0});

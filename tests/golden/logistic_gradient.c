@@ -7,25 +7,36 @@ typedef struct {
     double *mul;
 } frame;
 
-static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
-    for (int64_t first = begin; first < end; first += 16) {
-        if (first && call->poll(call)) return 2;
-        const int64_t last = end - first < 16 ? end : first + 16;
-        for (int64_t i0 = first; i0 < last; i0++) {
-            #pragma omp simd
-            for (int64_t i1 = 0; i1 < M_n1; i1++) {
-                double sigmoid = gc_sigmoid_f64(M[(i0 * M_n1) + i1]);
-                double neg = -M[(i0 * M_n1) + i1];
-                double sigmoid_2 = gc_sigmoid_f64(neg);
-                mul[(i0 * M_n1) + i1] = sigmoid * sigmoid_2;
-            }
+    for (int64_t i0 = begin; i0 < end; i0++) {
+        #pragma omp simd
+        for (int64_t i1 = 0; i1 < M_n1; i1++) {
+            double sigmoid = gc_sigmoid_f64(M[(i0 * M_n1) + i1]);
+            double neg = -M[(i0 * M_n1) + i1];
+            double sigmoid_2 = gc_sigmoid_f64(neg);
+            mul[(i0 * M_n1) + i1] = sigmoid * sigmoid_2;
         }
+    }
+    return 0;
+}
+
+static __attribute__((cold)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t M_n0 = f->M_n0;
+    for (int64_t first = begin, last = end - begin > 64 ? begin + 64 : end;;) {
+        const int32_t failed = steps(call, f, first, last, part);
+        if (failed) return failed;
+        if (__builtin_expect(last == end, 1)) break;
+        if (call->poll(call)) return 2;
+        first = last;
+        last = end - last > 64 ? last + 64 : end;
     }
     return 0;
 }

@@ -67,7 +67,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     return 0;
 }
 
-static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t taken = f->taken;
@@ -75,15 +75,26 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     const int64_t M_n0 = f->M_n0;
     double *restrict scan = f->scan;
     double *restrict scan_2 = f->scan_2;
-    for (int64_t first = begin; first < end; first += 16) {
-        if (first && call->poll(call)) return 2;
-        const int64_t last = end - first < 16 ? end : first + 16;
-        for (int64_t i0_4 = first; i0_4 < last; i0_4++) {
-            #pragma omp simd
-            for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
-                scan_2[(i0_4 * M_n1) + i1_2] = scan[(i0_4 * M_n1) + i1_2];
-            }
+    for (int64_t i0_4 = begin; i0_4 < end; i0_4++) {
+        #pragma omp simd
+        for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
+            scan_2[(i0_4 * M_n1) + i1_2] = scan[(i0_4 * M_n1) + i1_2];
         }
+    }
+    return 0;
+}
+
+static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t taken = f->taken;
+    for (int64_t first = begin, last = end - begin > 64 ? begin + 64 : end;;) {
+        const int32_t failed = steps(call, f, first, last, part);
+        if (failed) return failed;
+        if (__builtin_expect(last == end, 1)) break;
+        if (call->poll(call)) return 2;
+        first = last;
+        last = end - last > 64 ? last + 64 : end;
     }
     return 0;
 }
@@ -99,11 +110,11 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->N = (const double *)in[2].data;
     f->N_n0 = in[2].shape[0];
     f->N_n1 = in[2].shape[1];
-    if (!((f->v_n0 == f->N_n0) | (!(f->M_n0 > 0))))
+    if (!(f->v_n0 == f->N_n0))
         return call->fail(call, 0, 2, (int64_t[]){(int64_t)f->v_n0, (int64_t)f->N_n0});
-    if (!((f->M_n1 == f->N_n1) | (!(f->M_n0 > 0))))
+    if (!(f->M_n1 == f->N_n1))
         return call->fail(call, 1, 2, (int64_t[]){(int64_t)f->M_n1, (int64_t)f->N_n1});
-    if (!((f->v_n0 == f->M_n1) | (!(f->M_n0 > 0))))
+    if (!(f->v_n0 == f->M_n1))
         return call->fail(call, 2, 2, (int64_t[]){(int64_t)f->v_n0, (int64_t)f->M_n1});
     f->v_t_1 = f->v + 0;
     f->taken = f->M_n0;

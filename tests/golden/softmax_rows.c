@@ -9,36 +9,47 @@ typedef struct {
     double sum;
 } frame;
 
-static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict true_div = f->true_div;
-    for (int64_t first = begin; first < end; first += 16) {
-        if (first && call->poll(call)) return 2;
-        const int64_t last = end - first < 16 ? end : first + 16;
-        for (int64_t i0 = first; i0 < last; i0++) {
-            double max = (double)-INFINITY;
-            #pragma omp simd reduction(gc_maximum:max)
-            for (int64_t i1 = 0; i1 < M_n1; i1++) {
-                max = M[(i0 * M_n1) + i1] != M[(i0 * M_n1) + i1] ? M[(i0 * M_n1) + i1] : (M[(i0 * M_n1) + i1] > max ? M[(i0 * M_n1) + i1] : max);
-            }
-            double max_2 = max;
-            double sum = 0.0;
-            #pragma omp simd reduction(+:sum)
-            for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
-                double sub = M[(i0 * M_n1) + i1_2] - max_2;
-                true_div[(i0 * M_n1) + i1_2] = gc_exp_f64(sub);
-                sum = sum + true_div[(i0 * M_n1) + i1_2];
-            }
-            double sum_2 = sum;
-            #pragma omp simd
-            for (int64_t i1_3 = 0; i1_3 < M_n1; i1_3++) {
-                true_div[(i0 * M_n1) + i1_3] = true_div[(i0 * M_n1) + i1_3] / sum_2;
-            }
+    for (int64_t i0 = begin; i0 < end; i0++) {
+        double max = (double)-INFINITY;
+        #pragma omp simd reduction(gc_maximum:max)
+        for (int64_t i1 = 0; i1 < M_n1; i1++) {
+            max = gc_larger_f64(max, M[(i0 * M_n1) + i1]);
         }
+        double max_2 = max;
+        double sum = 0.0;
+        #pragma omp simd reduction(+:sum)
+        for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
+            double sub = M[(i0 * M_n1) + i1_2] - max_2;
+            true_div[(i0 * M_n1) + i1_2] = gc_exp_f64(sub);
+            sum = sum + true_div[(i0 * M_n1) + i1_2];
+        }
+        double sum_2 = sum;
+        #pragma omp simd
+        for (int64_t i1_3 = 0; i1_3 < M_n1; i1_3++) {
+            true_div[(i0 * M_n1) + i1_3] = true_div[(i0 * M_n1) + i1_3] / sum_2;
+        }
+    }
+    return 0;
+}
+
+static __attribute__((cold)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+    frame *f = context;
+    (void)call, (void)begin, (void)end, (void)part;
+    const int64_t M_n0 = f->M_n0;
+    for (int64_t first = begin, last = end - begin > 64 ? begin + 64 : end;;) {
+        const int32_t failed = steps(call, f, first, last, part);
+        if (failed) return failed;
+        if (__builtin_expect(last == end, 1)) break;
+        if (call->poll(call)) return 2;
+        first = last;
+        last = end - last > 64 ? last + 64 : end;
     }
     return 0;
 }

@@ -3,4 +3,5 @@
 
 #include "memory.c"
 #include "packing.c"
+#include "sums.c"
 #include "threads.c"

@@ -52,7 +52,7 @@ SCANS = """
 #endif
 """
 
-ROWS, STEPS = 16, 4096
+ROWS, STEPS = 64, 4096
 """After how many steps with short loops, and with scalars alone, the user may interrupt."""
 
 INTERRUPTED = 2
@@ -85,7 +85,7 @@ class CRenderer(Renderer):
             return STEPS if slow and not _few(s.extent) else None
         if not (outermost or s.ordered):
             return None
-        return 1 if s.terms is not None or (s.ordered and not _is_loops(s)) else ROWS
+        return 1 if s.ordered and not _is_loops(s) else ROWS
 
     def ask(self, when: str = "") -> list[str]:
         """Return the line that asks."""

@@ -227,8 +227,8 @@ def library_address(name: str) -> int:
     """Return the address of a library's function.
 
     name : "blas:dgemm" and "lapack:dpotrf" for functions of BLAS and LAPACK (Fortran's calling
-        convention, integers of 32 bits), or one of our own products ("matmul_f64": products.c)
-        or orders ("argsort_float64": ordering.c).
+        convention, integers of 32 bits), or one of our own products ("matmul_f64": products.c),
+        orders ("argsort_float64": ordering.c) or sums in blocks ("carry_float32": sums.c).
 
     Raises UnsupportedError: there is no such function.
     """
@@ -283,6 +283,8 @@ def _part_of(name: str) -> Part:
     """
     if "sort" in name:
         return _ORDERS
+    if name.startswith(("clear", "carry", "settle")):
+        return _runtime()
     kind = KINDS.get(name.rpartition("_")[2].replace("u", "i"), 1)
     flags = ("-O2", "-w", "-ffp-contract=fast", f"-DGC_ONLY={kind}")
     return Part('#include "products.c"\n', "the products", flags)
@@ -296,8 +298,9 @@ _keeping: list[Any] = []
 def _exported(part: Part) -> dict[str, int]:
     """Return the addresses of our own functions in a library, which may use BLAS."""
     native = _native()
-    if part is _ORDERS:
-        table, kept = part.loaded(lambda path: native.open(str(path), "gc_ordering"))
+    tables = {_ORDERS: "gc_ordering", _runtime(): "gc_sums"}
+    if part in tables:
+        table, kept = part.loaded(lambda path: native.open(str(path), tables[part]))
     else:
         start, _ = part.loaded(lambda path: native.open(str(path), "gc_products_start"))
         native.start(start, _capsules("cython_blas"))
