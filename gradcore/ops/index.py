@@ -624,8 +624,8 @@ def pattern_of(x: Variable, key: Any) -> tuple[Pattern, list[Variable]]:
         if bound is None:
             return None
         known = _constant_index(bound)
-        if known is not None:
-            return known
+        if known is not None:  # beyond 64 bits it says no more than at their end
+            return max(1 - 2**63, min(known, 2**63 - 1))
         variable = as_variable(bound)
         if variable.ndim or variable.type.dtype == "bool":
             raise GraphTypeError(f"a bound of a slice must be an integer, not {bound}", here())
