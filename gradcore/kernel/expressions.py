@@ -378,10 +378,8 @@ def as_index(x: Expr) -> Expr:
 
 def product(extents: Sequence[Expr]) -> Expr:
     """Return the product of extents."""
-    if not extents:
-        return ONE
-    found = extents[0]
-    for extent in extents[1:]:
+    found: Expr = ONE
+    for extent in extents:
         found = found * extent
     return found
 
