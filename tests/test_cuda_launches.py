@@ -47,8 +47,8 @@ from gradcore.kernel.simulate import simulate
 from gradcore.kernel.team import Size
 from gradcore.kernel.uses import inside, rewritten
 from gradcore.ops.elementwise import row
-from gradcore_cuda.facts import Facts
-from gradcore_cuda.pipeline import LAUNCHES, prepared
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.passes import LAUNCHES, prepared
 
 M, N = T.dmatrices("M", "N")
 v = T.dvector("v")

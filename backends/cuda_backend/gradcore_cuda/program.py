@@ -43,13 +43,13 @@ from gradcore.kernel.render import stride
 from gradcore.kernel.state import computed
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS
-from gradcore_cuda import arguments, runtime
-from gradcore_cuda.arguments import Parameter, with_arguments
-from gradcore_cuda.facts import Facts
-from gradcore_cuda.pipeline import launched, prepared
+from gradcore_cuda import runtime
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.analyses.values import python
+from gradcore_cuda.passes import arguments, launched, prepared
+from gradcore_cuda.passes.arguments import Parameter, with_arguments
 from gradcore_cuda.printing import CudaPrinter
 from gradcore_cuda.runtime import Compiled, Kernel
-from gradcore_cuda.values import python
 
 WORDS = frozenset(
     (
