@@ -118,14 +118,15 @@ class _Forms:
         return [Scope(ways[work.form](work))]
 
     def changed(self, body: Sequence[Statement]) -> list[Symbol | Buffer]:
-        """Return the registers and pointers of the device that statements set."""
+        """Return the registers and pointers of the device that statements set, but do not make."""
+        made = {s.buffer for s in inside(body) if isinstance(s, Allocate)}
         found: dict[Symbol | Buffer, None] = {}
         for s in inside(body):
             if isinstance(s, Let) and s.symbol.final in self.facts.values.device:
                 found[s.symbol.final] = None
             if isinstance(s, Point) and s.pointer.root in self.facts.values.moved:
                 found[s.pointer.root] = None
-        return list(found)
+        return [x for x in found if x not in made]
 
     def set_again(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements that declare no register of the device: it is there already."""
