@@ -29,9 +29,6 @@ class Interpreted(LoopBackend):
     def renderer(self):
         return Renderer()
 
-    def provides(self, extern):
-        return True
-
     def loaded_program(self, program, rendered):
         run = interpret(program)
 
