@@ -197,9 +197,8 @@ def _parameters(op: Any) -> Iterator[str]:
 
 
 def _traits(op: Any) -> str:
-    has = has_element(op)
     told = [
-        "generated code has its element form" if has else "generated code has a rule for it",
+        _by(op),
         "cheap to compute again" if getattr(op, "cheap", False) is True else "",
         "" if op.foldable else "never computed while a graph is rewritten",
     ]
@@ -208,7 +207,22 @@ def _traits(op: Any) -> str:
     return "; ".join(filter(None, told))
 
 
+def _by(op: type[Op]) -> str:
+    """Return what generated code makes of it."""
+    if has_element(op):
+        return "generated code has its element form"
+    externs = dict.fromkeys(sample.op.extern for sample in op.samples())
+    names = ", ".join(f"`{extern.name}`" for extern in externs if extern is not None)
+    return (
+        f"generated code calls {names} of a library"
+        if names
+        else "generated code has a rule for it"
+    )
+
+
 def _tolerance(op: Op) -> str:
+    if op.by_norm:
+        return f"{_units(op.ulp)} of the largest element of a matrix"
     if op.accumulates:
         return f"{_units(op.ulp)} of the sum of the magnitudes of its terms"
     return f"{_units(op.ulp)}" if op.ulp else "exact"

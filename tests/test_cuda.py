@@ -24,7 +24,8 @@ from gradcore import Mode, function
 from gradcore.errors import CompileError, ModeError
 from gradcore.ops.reduce import Recurrence
 from gradcore_c import compiler
-from gradcore_cuda import checking, host, schedule
+from gradcore_cuda import checking, host
+from gradcore_cuda.passes import schedule
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason=str(compiler.unavailable())

@@ -23,6 +23,7 @@ from gradcore.kernel.device import (
     LoadVector,
     Prefix,
     Private,
+    Reload,
     Rounds,
     Shared,
     Single,
@@ -47,8 +48,10 @@ from gradcore.kernel.simulate import simulate
 from gradcore.kernel.team import Size
 from gradcore.kernel.uses import inside, rewritten
 from gradcore.ops.elementwise import row
-from gradcore_cuda.facts import Facts
-from gradcore_cuda.pipeline import LAUNCHES, prepared
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.passes import LAUNCHES, prepared
+from gradcore_cuda.passes.dead_stores import dead_stores_dropped
+from gradcore_cuda.passes.schedule import Work
 
 M, N = T.dmatrices("M", "N")
 v = T.dvector("v")
@@ -56,6 +59,8 @@ at = T.lvector("at")
 
 FIRST = [change.__name__ for change in LAUNCHES].index("registers_loaded")
 """The pass after which a launch says all that its threads need."""
+
+total, other = Symbol("total", "float64"), Symbol("other", "float64")
 
 SIZES = [
     Size(1, 1, 1, "forward"),
@@ -110,6 +115,67 @@ def test_every_pass(graph, size):
         for a, b in zip(found, expected, strict=True):
             assert a.dtype == b.dtype, name
             np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12, err_msg=name)
+
+
+def as_loops(program, facts):
+    """Return a scheduled program with what kernels run as statements of the host."""
+    declared = {x for s in inside(program.body) for x in s.declares()}
+
+    def filled(buffer, value):
+        indices = [Symbol("k") for _ in buffer.shape]
+        body = [Store(buffer, tuple(indices), value)]
+        for k, n in reversed(list(zip(indices, buffer.shape, strict=True))):
+            body = [For(k, n, body)]
+        return body[0]
+
+    def change(s):
+        if isinstance(s, Reload) or (isinstance(s, Let) and s.symbol.final in facts.values.device):
+            return []  # the host gets, or notes, what work has set
+        if not isinstance(s, Work):
+            return None
+        starts = [Let(x, value, x not in declared) for x, value in s.starts.items()]
+        return [*starts, *(filled(*x) for x in s.filled.items()), *s.statements, *s.after]
+
+    derived = [Let(x, value) for x, value in facts.values.derived.items()]
+    return replace(program, body=[*derived, *rewritten(program.body, change)])
+
+
+@pytest.mark.parametrize("graph", test_cuda.PROGRAMS, ids=lambda p: p.__name__)
+def test_work_is_scheduled(graph):
+    """What kernels run, one after the other, is what the program does; so without dead stores."""
+    inputs, outputs = graph()
+    before = lowered(inputs, outputs)
+    program = prepared(before)
+    facts = Facts(program)
+    expected = interpret(before)(*values_of(inputs))
+    for change in LAUNCHES[: FIRST - 1]:
+        program = change(program, facts)
+        found = interpret(as_loops(program, facts))(*values_of(inputs))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12, err_msg=change.__name__)
+
+
+def test_dead_stores():
+    """A register that starts twice starts from the last number; what others read stays."""
+    first, second = (Let(total, Literal(x, "float64")) for x in (1.0, 2.0))
+    read = Let(other, total)
+    body = [first, replace(second, fresh=False), read, replace(first, fresh=False)]
+    program = Program([], [], [], body, [], [], "")
+    found = dead_stores_dropped(program, None).body
+    assert [(s.symbol, s.value, s.fresh) for s in found] == [
+        (total, second.value, True), (other, total, True), (total, first.value, False)
+    ]  # fmt: skip
+
+
+def test_pointers_of_a_step():
+    """A choice in a step makes its pointer there: no launch after this one reads it."""
+    chosen = gradcore.scan(lambda row: T.ifelse(row.sum() > 0, row * 2, T.exp(row)), M)[0]
+    before, after = stages([M], chosen)
+    (expected,) = interpret(before)(VALUES["M"])
+    for name, program in after.items():
+        (found,) = simulate(program, SIZES[1])(VALUES["M"])
+        np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=name)
+    assert not any(isinstance(s.what, Buffer) for s in made(program.body, Spill))
 
 
 # barriers ---------------------------------------------------------------------------------------
@@ -233,7 +299,6 @@ def test_running_sums_of_a_vector_are_shared_in_chunks():
 ADD = row("add")
 i, j = Symbol("i"), Symbol("j")
 size = Symbol("size")
-total = Symbol("total", "float64")
 x = Buffer("x", "float64", (size,), "input")
 y = Buffer("y", "float64", (size,), "output")
 DOUBLE = Load(x, (i,)) + Load(x, (i,))

@@ -22,11 +22,11 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.plan import program
 from gradcore.kernel.uses import inside
-from gradcore_cuda.atomics import scatters_in_any_order
-from gradcore_cuda.pipeline import LOOPS
-from gradcore_cuda.products import products_as_loops
-from gradcore_cuda.scans import scans_by_element
-from gradcore_cuda.searches import searches_as_reductions
+from gradcore_cuda.passes import LOOPS
+from gradcore_cuda.passes.atomics import scatters_in_any_order
+from gradcore_cuda.passes.products import products_as_loops
+from gradcore_cuda.passes.scans import scans_by_element
+from gradcore_cuda.passes.searches import searches_as_reductions
 
 M, N = T.dmatrices("M", "N")
 v = T.dvector("v")

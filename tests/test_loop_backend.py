@@ -29,6 +29,9 @@ class Interpreted(LoopBackend):
     def renderer(self):
         return Renderer()
 
+    def provides(self, extern):
+        return True
+
     def loaded_program(self, program, rendered):
         run = interpret(program)
 

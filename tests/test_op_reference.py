@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradcore.cli import main
-from gradcore.kernel import ir
+from gradcore.kernel import device, ir
 from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
 from gradcore.reference import entry, heading
@@ -70,7 +70,11 @@ def test_entries_on_the_command_line(capsys):
 def test_the_page_of_the_loop_ir_holds_all_of_it():
     page = (DOCS / "loop_ir.md").read_text()
     expressions = (ir.Literal, ir.Symbol, ir.Load, ir.Call)
-    statements = [s for s in ir.Statement.__subclasses__() if s.__module__ == ir.__name__]
+    known = (ir.__name__, device.__name__)
+    statements = [
+        s for s in (*ir.Statement.__subclasses__(), *ir.Store.__subclasses__())
+        if s.__module__.startswith(known)
+    ]  # fmt: skip
     for node in (*statements, *expressions):
         (signature,) = re.findall(rf"^\| `{node.__name__}\((.*?)\)` \|", page, re.MULTILINE)
         fields = [f for f in getattr(node, "__annotations__", {}) if dataclasses.is_dataclass(node)]

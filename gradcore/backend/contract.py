@@ -236,6 +236,13 @@ class Backend(ABC):
         """
         raise TypeError("it takes no kernels from other plugins")
 
+    def with_lowerings(self, table: Mapping[Any, Any]) -> Backend:
+        """Return this backend with what lowers ops of other plugins; see `gradcore_lowerings`.
+
+        Raises TypeError: it generates no code.
+        """
+        raise TypeError("it generates no code: give it kernels")
+
 
 class Unavailable(Backend):
     """A backend that exists and cannot run here.

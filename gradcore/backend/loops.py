@@ -7,8 +7,9 @@ fusion and the plan of memory are the same for all.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,18 +19,21 @@ from gradcore.backend.profile import Profile
 from gradcore.errors import UnsupportedError
 from gradcore.execute import explain
 from gradcore.graph import Apply, FunctionGraph, here
+from gradcore.graph.externs import Extern
 from gradcore.graph.op import performs
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
-from gradcore.kernel.lowering import has_rule
+from gradcore.kernel.lowering import RULES, Lowerings
 from gradcore.kernel.plan import program
 from gradcore.kernel.text import Rendered, Renders
 from gradcore.ops.elementwise import Elementwise
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LoopBackend(Backend):
     """A renderer and a runtime.
 
+    added : rules, by classes of ops, and functions of libraries, by name, of other plugins.
     share_rows : whether a row of temporaries may lie where a result will; not where there is faster
         memory for it.
     wide_sums : whether sums and products of narrower numbers are accumulated in float64: where
@@ -40,7 +44,18 @@ class LoopBackend(Backend):
     wide_sums: ClassVar[bool] = False
     remedy = "declare what is missing on the op (`expansion=` of a row, `element` of another)"
 
+    added: Mapping[Any, Any] = dataclasses.field(default_factory=dict[Any, Any], repr=False)
+
     # what an author fills in --------------------------------------------------------------------
+    @property
+    def externs(self) -> Mapping[str, Any]:
+        """Its functions of libraries by the names that ops give (`gradcore.graph.externs`)."""
+        return self.added_externs
+
+    def provides(self, extern: Extern) -> bool:
+        """Return whether it has a function of a library."""
+        return extern.name in self.externs
+
     @abstractmethod
     def renderer(self) -> Renders:
         """Return what prints a program, fresh for each: a `Renderer`, if it prints C."""
@@ -58,6 +73,28 @@ class LoopBackend(Backend):
         return None if dtype in self.dtypes else f"{self.name} has no {dtype}"
 
     # what follows -------------------------------------------------------------------------------
+    @property
+    def added_externs(self) -> dict[str, Any]:
+        """Functions of libraries that other plugins contribute."""
+        return {name: found for name, found in self.added.items() if isinstance(name, str)}
+
+    @property
+    def lowerings(self) -> Lowerings:
+        """What it adds to the lowering of graphs."""
+        rules = {op: rule for op, rule in self.added.items() if not isinstance(op, str)}
+        return Lowerings(rules, self.provides)
+
+    def with_lowerings(self, table: Mapping[Any, Any]) -> Backend:
+        """Return this backend with rules and functions that other plugins contribute.
+
+        Raises TypeError: it has one already.
+        """
+        for key in table:
+            if key in RULES or key in self.added or key in self.externs:
+                name = key if isinstance(key, str) else key.__name__
+                raise TypeError(f"it has one for {name} already")
+        return dataclasses.replace(self, added={**self.added, **table})
+
     def missing(self, node: Apply) -> str | None:
         """Return why there are no loops for ``node``, or None."""
         op = node.op
@@ -71,7 +108,9 @@ class LoopBackend(Backend):
             found = scalar.lacks(op, [v.dtype for v in node.inputs], node.out.dtype)
             if found is not None:
                 return found
-        elif not has_rule(op):
+        elif self.lowerings.rule(node) is None:
+            if op.extern is not None:
+                return f"{self.name} has no function {op.extern.name!r} of a library"
             return f"{self.name} has no loops for {op.label()}: it declares no element form"
         return self.lacks(node)
 
@@ -94,7 +133,7 @@ class LoopBackend(Backend):
 
     def lowered(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
         """Return the program of loops that ``graph`` becomes."""
-        return program(graph, fallback, self.share_rows, self.wide_sums)
+        return program(graph, fallback, self.share_rows, self.wide_sums, self.lowerings)
 
 
 def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:

@@ -83,6 +83,8 @@ def expected(
         scales = values
         if node.op.accumulates and values[0].dtype.kind == "f":
             scales = [np.asarray(node.op.reference(*map(_magnitude, operands)))]
+        if node.op.by_norm:
+            scales = list(map(_largest, values))
         ulp = node.op.ulp
         if node.op.compounds:
             ulp = max(ulp, *(n for a in operands for n in a.shape), 0)
@@ -96,6 +98,12 @@ def _magnitude(a: Array) -> Array:
     return np.abs(a) if a.dtype.kind == "f" else a
 
 
+def _largest(a: Array) -> Array:
+    """Return the largest magnitude of each matrix, in place of its elements."""
+    axes = tuple(range(-min(2, a.ndim), 0))
+    return np.broadcast_to(np.abs(a).max(axes, keepdims=True, initial=0), a.shape)
+
+
 def _exactly(node: Apply, operands: Sequence[Array]) -> Array | None:
     """Return the result in higher precision, or None: the op is exact, or has none."""
     op = node.op
@@ -103,7 +111,7 @@ def _exactly(node: Apply, operands: Sequence[Array]) -> Array | None:
     if isinstance(op, Elementwise):
         taken = op.takes(dtypes, node.out.dtype)
         function: Any = op.numpy
-    elif op.accumulates:
+    elif op.accumulates or op.by_norm:
         taken = dtypes
         function = op.reference
     else:

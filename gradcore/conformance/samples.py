@@ -64,7 +64,7 @@ def draw(arg: Arg, rng: np.random.Generator, dtype: str = "float64") -> Array:
     if kind.kind in "iu":
         low = max(int(np.ceil(arg.low)), np.iinfo(kind).min)
         return np.asarray(rng.integers(low, max(int(arg.high), low) + 1, arg.shape)).astype(kind)
-    return np.asarray(rng.uniform(arg.low, arg.high, arg.shape)).astype(kind)
+    return arg.made(np.asarray(rng.uniform(arg.low, arg.high, arg.shape)).astype(kind))
 
 
 def drawn(sample: Sample, dtype: str = "float64", seed: int = 1234) -> tuple[Array, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 from gradcore.errors import ShapeError, UnsupportedError
 from gradcore.graph.costs import Cost, size_in_bytes, total
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape, product
+from gradcore.graph.externs import Extern
 from gradcore.graph.location import here
 from gradcore.graph.nodes import Apply, Kernel, Variable, as_variable, static_operand
 from gradcore.graph.requirements import Requirement
@@ -114,6 +115,7 @@ class Arg:
     dtype : a dtype, or "float": all float dtypes in turn.
     low, high : the bounds of its elements.
     value : the operand itself, where it cannot be drawn.
+    made : what makes the operand of what is drawn, such as a matrix that is positive definite.
     """
 
     shape: tuple[int, ...] = ()
@@ -121,6 +123,7 @@ class Arg:
     low: float = -3
     high: float = 3
     value: Any = None
+    made: Callable[[Array], Array] = np.asarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,10 +190,20 @@ class Op:
     operations: float = 1
     """How many operations an element of the output takes, about: see `cost`."""
 
+    extern: Extern | None = None
+    """The function of a library that computes it, where generated code has that."""
+
     expansion: Callable[..., Any] | None = None
     """The op written with others: a function of its operands that returns its output or outputs.
 
     It stands in for the op where a backend has nothing of its own for it.
+    """
+
+    by_norm: bool = False
+    """Whether its error is measured by the largest element of each matrix of the result.
+
+    So it is for algorithms that mix all elements, such as factors of matrices.  What they make of
+    infinities, NaN and singular matrices is not told.
     """
 
     @property

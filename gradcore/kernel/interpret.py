@@ -316,18 +316,19 @@ class Run(State):
 
     def library(self, s: Library) -> None:
         """Call a function of a library."""
-        what, _, dtype = s.name.partition("_")
-        if what in ("clear", "carry", "settle"):
+        if s.meaning is None:
+            what = s.name.partition("_")[0]
             self.taken_over(what, tuple(map(self.integer, s.scalars)), s.writes)
             return
-        rows, n = map(self.integer, s.scalars)
-        (given,), (taken,) = s.reads, s.writes
-        assert given.dtype == dtype, s
-        function = {"sort": np.sort, "argsort": np.argsort}[what]
-        found = function(self.whole(given).reshape(rows, n), axis=-1, kind="stable")
-        assert taken.dtype == found.dtype.name, s
-        out = self.whole(taken, writing=True)
-        out[...] = found.reshape(out.shape)
+        for scalar in s.scalars:
+            assert self.integer(scalar) >= 0, s
+        assert s.name.endswith(f"_{s.reads[0].dtype}"), s
+        results = s.meaning(*map(self.whole, s.reads))
+        for buffer in s.writes[len(results) :]:
+            self.whole(buffer, writing=True)[...] = 0
+        for buffer, result in zip(s.writes, results, strict=False):
+            assert buffer.dtype == result.dtype.name, s
+            self.whole(buffer, writing=True)[...] = result
 
     def taken_over(self, what: str, scalars: Sequence[int], buffers: Sequence[Buffer]) -> None:
         """Let a wide row take over what another one has added up, or hand it back."""

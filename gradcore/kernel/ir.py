@@ -464,12 +464,17 @@ class Matmul(Statement):
 
 @dataclass(eq=False, slots=True)
 class Library(Statement):
-    """A function of a library: ``name(*scalars, *buffers)``, which reads and writes buffers."""
+    """A function of a library: ``name(*scalars, *buffers)``, which reads and writes buffers.
+
+    meaning : what it writes, a tuple, as a function of the arrays that it reads; what is left of
+        the buffers that it writes is its workspace.  None: it changes them, and is one of ours.
+    """
 
     name: str
     scalars: tuple[Expr, ...]
     reads: tuple[Buffer, ...]
     writes: tuple[Buffer, ...]
+    meaning: Callable[..., tuple[Any, ...]] | None = None
 
     def expressions(self) -> Iterator[Expr]:
         """Return the numbers."""
@@ -481,7 +486,7 @@ class Library(Statement):
 
     def rebuilt(self, expr: Change, block: Inner) -> Library:
         """Return it with other numbers."""
-        return Library(self.name, tuple(map(expr, self.scalars)), self.reads, self.writes)
+        return replace(self, scalars=tuple(map(expr, self.scalars)))
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the call."""
@@ -527,8 +532,7 @@ class Program:
     outputs : a buffer each.
     constants : arrays that it reads.
     body : what it does.
-    checks : for each check, what makes the exception of the values that it told; for memory that
-        cannot be had (`Buffer.lacking`), of the bytes.
+    checks : for each check, what makes the exception of the values that it told.
     callbacks : functions of Python, with the nodes that they compute.
     title : what it computes, in a line.
     """

@@ -7,17 +7,18 @@ arithmetic, not copies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Hashable, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.errors import ArraySizeError, GradcoreError, OutOfMemoryError
+from gradcore.errors import ArraySizeError, GradcoreError
 from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
-from gradcore.graph.extents import MOST, UNKNOWN, Shape, addressable
+from gradcore.graph.extents import UNKNOWN, Shape, addressable
+from gradcore.graph.externs import Extern
 from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
 from gradcore.graph.requirements import FITS
@@ -66,12 +67,18 @@ class Lowering:
     wanted : where the products of matrices are wanted that somebody would only copy: what returns
         the place, given the shape.
     wide_sums : whether sums and products of narrower numbers are accumulated in float64.
+    backend : the rules and functions of the backend's own.
     """
 
     def __init__(
-        self, graph: FunctionGraph, fallback: Collection[Apply] = (), wide_sums: bool = False
+        self,
+        graph: FunctionGraph,
+        fallback: Collection[Apply] = (),
+        wide_sums: bool = False,
+        backend: Lowerings | None = None,
     ) -> None:
         self.graph = graph
+        self.backend = Lowerings() if backend is None else backend
         self.fallback = fallback
         self.wide_sums = wide_sums
         self.layout = Layout()
@@ -90,7 +97,6 @@ class Lowering:
         self._readers: dict[Variable, Sequence[Apply]] = {}
         self._speculative: list[bool] = []
         self._made_in: dict[Buffer, Block] = {}
-        self._made_by: dict[Buffer, Apply] = {}
         self._around: list[Block] = []
         self._numbers: dict[Block, dict[Expr, Expr]] = {}
         self._indices: set[Symbol] = set()
@@ -240,8 +246,6 @@ class Lowering:
         """Return a new buffer of a shape that is checked elsewhere."""
         found = Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
         self._made_in[found] = self.block
-        if self._node is not None:
-            self._made_by[found] = self._node
         self.layout.extents.note(found)
         return found
 
@@ -405,22 +409,13 @@ class Lowering:
         first = all((*self._speculative, *map(self.known_at_entry, (condition, *values))))
         if first and condition in self._checked:
             return
-        statement = Check(self._failure(failure, self._node), condition, tuple(values))
+        statement = Check(len(self.checks), condition, tuple(values))
+        self.checks.append(failure if self._node is None else _explained(failure, self._node))
         if first:
             self._checked.add(condition)
             self.layout.put(self.entry, Plain(statement, defines=True))
         else:
             self.put(statement, defines=True)
-
-    def _failure(self, failure: Failure, node: Apply | None) -> int:
-        """Return the number of what makes an exception, which tells the line of ``node``."""
-        self.checks.append(failure if node is None else _explained(failure, node))
-        return len(self.checks) - 1
-
-    def lacking(self, buffer: Buffer) -> int:
-        """Return the number of what tells that there is no memory for ``buffer``."""
-        itemsize = np.dtype(buffer.dtype).itemsize
-        return self._failure(partial(_no_memory, itemsize), self._made_by.get(buffer))
 
     def sized(self, shape: Sequence[Expr]) -> None:
         """Check that an array of this shape can be; nothing computed of it overflows then."""
@@ -473,7 +468,9 @@ class Lowering:
         """Return how ``node`` is lowered."""
         if node in self.fallback or performs(node.op):
             return RULES[Op]
-        return rule_of(node.op)
+        found = self.backend.rule(node)
+        assert found is not None, node
+        return found
 
     def lower(self, graph: FunctionGraph) -> None:
         """Lower the nodes of a graph whose inputs have values."""
@@ -484,13 +481,13 @@ class Lowering:
                 self.rule(node)(self, node)
 
     @contextmanager
-    def of(self, node: Apply | None) -> Generator[None]:
-        """Let what is checked, and what goes wrong, be told as that of ``node``, if it is one."""
+    def of(self, node: Apply) -> Generator[None]:
+        """Let what is checked, and what goes wrong, be told as that of ``node``."""
         outer, self._node = self._node, node
         try:
             yield
         except GradcoreError as error:
-            error.where = error.where or (node and node.where)
+            error.where = error.where or node.where
             raise
         finally:
             self._node = outer
@@ -531,17 +528,6 @@ def _too_large(shape: Sequence[int]) -> Exception:
     return ArraySizeError(f"an array of shape {tuple(shape)} is larger than any memory")
 
 
-def _no_memory(itemsize: int, values: Sequence[int]) -> Exception:
-    """Return the error for so many bytes, which some memory may have, or none."""
-    (count,) = values
-    if count // itemsize > MOST:
-        return ArraySizeError(f"an array of {count} bytes is larger than any memory")
-    return OutOfMemoryError(
-        f"there is no memory for an array of {count} bytes",
-        fix="use smaller batches or float32, or compute a part at a time",
-    )
-
-
 def _explained(failure: Failure, node: Apply) -> Failure:
     """Return ``failure``, whose exceptions tell the user's line too."""
 
@@ -555,16 +541,12 @@ def _explained(failure: Failure, node: Apply) -> Failure:
 
 Rule: TypeAlias = Callable[[Lowering, Apply], None]
 
-RULES: dict[type[Op], Rule] = {}
-"""How nodes are lowered, by the class of their op; that of `Op` runs in Python."""
+RULES: dict[type[Op | Extern], Rule] = {}
+"""How nodes are lowered, by the class of their op; that of `Op` runs in Python, that of `Extern`
+calls a library."""
 
 
-def has_rule(op: Op) -> bool:
-    """Return whether there is a rule for ``op``, or an element form."""
-    return type(op) in RULES or has_element(type(op))
-
-
-def rule(*classes: type[Op]) -> Callable[[Rule], Rule]:
+def rule(*classes: type[Op | Extern]) -> Callable[[Rule], Rule]:
     """Make a function the rule of ops (a decorator)."""
 
     def add(function: Rule) -> Rule:
@@ -574,12 +556,25 @@ def rule(*classes: type[Op]) -> Callable[[Rule], Rule]:
     return add
 
 
-def rule_of(op: Op) -> Rule:
-    """Return the rule of an op: that of its class, or the element form that it declares."""
-    found = RULES.get(type(op))
-    if found is not None:
-        return found
-    return by_element
+@dataclass(frozen=True)
+class Lowerings:
+    """What a backend adds to lowering.
+
+    rules : rules for ops, by their classes.
+    provides : returns whether it has a function of a library.
+    """
+
+    rules: Mapping[type[Op], Rule] = field(default_factory=dict[type[Op], Rule])
+    provides: Callable[[Extern], bool] = lambda _: False
+
+    def rule(self, node: Apply) -> Rule | None:
+        """Return how ``node`` is lowered: by its class, its library, or its element form."""
+        kind, extern = type(node.op), node.op.extern
+        if kind in RULES or kind in self.rules:
+            return RULES.get(kind) or self.rules[kind]
+        if extern is not None and node.outputs[0].dtype in extern.dtypes and self.provides(extern):
+            return RULES[Extern]
+        return by_element if has_element(kind) else None
 
 
 def by_element(low: Lowering, node: Apply) -> None:
@@ -588,7 +583,7 @@ def by_element(low: Lowering, node: Apply) -> None:
     operands = [low.value(v) for v in node.inputs]
     (shape,) = low.shapes(node)
     if type(op) not in RULES:
-        _check_required(low, node)
+        check_required(low, node)
 
     def element(index: Index) -> Expr:
         return as_expr(op.element(node, index, *operands))
@@ -599,7 +594,7 @@ def by_element(low: Lowering, node: Apply) -> None:
         low.computed(output, shape, element)
 
 
-def _check_required(low: Lowering, node: Apply) -> None:
+def check_required(low: Lowering, node: Apply) -> None:
     """Check what an op requires, but that there can be its output, which `Lowering.sized` does."""
     for required in node.op.requires(node, [symbolic_operand(v) for v in node.inputs]):
         if required.predicate is not FITS:

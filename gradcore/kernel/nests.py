@@ -157,11 +157,12 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
             strided(out, writes)
             if accumulate:
                 strided(out, reads)
-        case Library(_, scalars, given, taken):
+        case Library(_, scalars, given, taken, _):
             read(*scalars)
             for buffer in given:
                 whole(buffer, reads)
-            for buffer in taken:
+            for buffer in taken:  # all must be there, be it that nobody else reads them
+                whole(buffer, reads)
                 whole(buffer, writes)
         case Callback(_, given, taken):
             for buffer in given:

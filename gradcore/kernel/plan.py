@@ -41,7 +41,7 @@ from gradcore.kernel.ir import (
     loads,
     product,
 )
-from gradcore.kernel.lowering import Lowering, named
+from gradcore.kernel.lowering import Lowering, Lowerings, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path, Plain, Straight
 from gradcore.kernel.rules.elementwise import agree
 from gradcore.kernel.uses import inside
@@ -53,14 +53,16 @@ def program(
     fallback: Collection[Apply] = (),
     share_rows: bool = True,
     wide_sums: bool = False,
+    backend: Lowerings | None = None,
 ) -> Program:
     """Return a graph as a program of loops.
 
     fallback : nodes that a function of Python computes.
     share_rows : whether a row of temporaries may lie where a result will.
     wide_sums : whether sums and products of narrower numbers are accumulated in float64.
+    backend : the rules and functions of the backend's own.
     """
-    low = Lowering(graph, fallback, wide_sums)
+    low = Lowering(graph, fallback, wide_sums, backend)
     for number, v in enumerate(graph.inputs):
         low.give(v, v.name or f"x{number}")
     agree(low, graph)
@@ -82,9 +84,8 @@ def _output(low: Lowering, graph: FunctionGraph, position: int) -> Buffer:
     buffer = value.buffer
     own = buffer is not None and buffer.ndim > 0 and buffer.role == "work" and buffer.alias is None
     if not own:
-        with low.of(graph.outputs[position].owner):
-            buffer = low.new(named(graph.outputs[position]), value.dtype, value.shape)
-            low.fill(buffer, value.read)
+        buffer = low.new(named(graph.outputs[position]), value.dtype, value.shape)
+        low.fill(buffer, value.read)
     assert buffer is not None
     buffer.role, buffer.position = "output", position
     return buffer
@@ -325,10 +326,11 @@ class _Planner:
                 if out.buffer.root in self.dead:
                     return None
                 return Matmul(self.part(out), self.part(x), self.part(y), accumulate)
-            case Library(name, scalars, reads, writes):
+            case Library(_, scalars, reads, writes):
                 if self.dead.issuperset(buffer.root for buffer in writes):
                     return None
-                return Library(name, self.index(scalars), tuple(map(self.seen, reads)), writes)
+                seen = tuple(map(self.seen, reads))
+                return replace(s, scalars=self.index(scalars), reads=seen)
             case Callback(which, reads, writes, extents):
                 return Callback(which, tuple(map(self.seen, reads)), writes, extents)
             case Break():
@@ -378,8 +380,6 @@ class _Planner:
             return [Let(self.register[buffer], zero)]
         kept = self.shrunk[buffer][0] if buffer in self.shrunk else buffer
         kept.shape = self.index(kept.shape)
-        if kept.role != "pointer":
-            kept.lacking = self.low.lacking(buffer)
         if kept.role != "work" or kept is not buffer:
             return [Allocate(kept)]
         reused = memory.free(buffer)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gradcore.graph import Op
-from gradcore.ops import control, create, index, linalg, reduce, scalars, scan, shape
+from gradcore.ops import control, create, factors, index, linalg, reduce, scalars, scan, shape
 from gradcore.ops.elementwise import Elementwise
 
-FAMILIES = (control, create, index, linalg, reduce, scan, shape)
+FAMILIES = (control, create, factors, index, linalg, reduce, scan, shape)
 
 
 def catalogue() -> tuple[Op | type[Op], ...]:

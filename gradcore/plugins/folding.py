@@ -73,6 +73,50 @@ class Registry:
         return f"the backend {name!r}" + (f" of the plugin {owner}" if owner is not None else "")
 
 
+@dataclass(frozen=True)
+class Addition:
+    """What plugins may add to a backend: under keys of which each is given once.
+
+    what : one of it.
+    hook : the hook that returns it.
+    read : what calls the hook of a plugin for a backend.
+    added : what returns a backend with a table of it; TypeError: the backend takes none, or has it.
+    working : whether only backends that work here, without options, are asked.
+    """
+
+    what: str
+    hook: str
+    read: Callable[[Plugin, str], Mapping[Any, Any]]
+    added: Callable[[Backend, Mapping[Any, Any]], Backend]
+    working: bool
+
+    def to(self, backend: Backend, table: Mapping[Any, Any]) -> Backend:
+        """Return a backend with what is in ``table``."""
+        try:
+            return self.added(backend, table)
+        except TypeError as error:
+            told = f"{self.hook} has {self.what.removeprefix('a ')}s for {backend.name!r}: {error}"
+            raise PluginError(told) from None
+
+
+ADDITIONS = (
+    Addition(
+        "a kernel",
+        "gradcore_kernels",
+        Plugin.kernels,
+        lambda backend, table: backend.with_kernels(table),
+        working=True,
+    ),
+    Addition(
+        "a lowering",
+        "gradcore_lowerings",
+        Plugin.lowerings,
+        lambda backend, table: backend.with_lowerings(table),
+        working=False,
+    ),
+)
+
+
 class Folding:
     """The folding of plugins into a registry.
 
@@ -189,18 +233,27 @@ class Folding:
     def _completed(self, contributed: Backend) -> Backend:
         """Return a backend, imported, with the kernels that other plugins have for it."""
         backend = _loaded(contributed)
-        if isinstance(backend, Unavailable) or backend.unavailable() is not None:
+        if isinstance(backend, Unavailable):
             return backend
+        works = backend.unavailable() is None
+        for addition in ADDITIONS:
+            if works or not addition.working:
+                backend = self._with(addition, backend)
+        return backend
+
+    def _with(self, addition: Addition, backend: Backend) -> Backend:
+        """Return a backend with what all plugins add to it in one way."""
         given: dict[Any, Source] = {}
         for plugin in self.plugins:
-            table = self._attempt(plugin.source, Plugin.kernels, plugin, backend.name)
+            table = self._attempt(plugin.source, addition.read, plugin, backend.name)
             for key in table or ():
                 before = given.setdefault(key, plugin.source)
                 if before != plugin.source:
-                    what = f"a kernel of {backend.name!r} for {_named(key)!r}"
+                    what = f"{addition.what} of {backend.name!r} for {_named(key)!r}"
                     self._contradict(what, before, plugin.source)
             if table and plugin.source not in self.faulty:
-                backend = self._attempt(plugin.source, _extended_by, backend, table) or backend
+                found = self._attempt(plugin.source, addition.to, backend, table)
+                backend = found or backend
         return backend
 
     # what is said of them -----------------------------------------------------------------------
@@ -236,14 +289,6 @@ def _loaded(contributed: Backend) -> Backend:
         reason = f"it cannot be asked: {type(error).__name__}: {error}"
         return Unavailable(contributed.name, reason, PluginError)
     return backend
-
-
-def _extended_by(backend: Backend, table: Mapping[Any, Any]) -> Backend:
-    """Return a backend with the kernels in ``table``."""
-    try:
-        return backend.with_kernels(table)
-    except TypeError as error:
-        raise PluginError(f"gradcore_kernels has kernels for {backend.name!r}: {error}") from None
 
 
 def _extended(stage: Stage | Pass | Group, added: Mapping[str, list[Rule | Pass]]) -> Iterator[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pluggy
 
@@ -66,6 +67,18 @@ class Hooks:
         """Return kernels for ``backend`` of ops that are not its own; see `gradcore.backend`.
 
         It is asked only for backends that work here.
+        """
+        return {}
+
+    @hookspec
+    def gradcore_lowerings(self, backend: str) -> Mapping[Any, Any]:
+        """Return what a backend that generates code needs for ops that are not its own.
+
+        Under a class of ops a rule, ``rule(lowering, node)``, which places loops
+        (`gradcore.kernel.lowering`); under the name of an `Op.extern` the function of that name,
+        as the backend takes it: a `gradcore_c.externs.Source` for "c", for "cuda" a function
+        ``(xp, *operands)`` of arrays on the device that returns a list of such, where ``xp`` is
+        CuPy (NumPy on the host).
         """
         return {}
 

@@ -81,13 +81,38 @@ class Plugin:
                 )
         return table
 
+    def lowerings(self, backend: str) -> dict[Any, Any]:
+        """Return its lowering rules and functions of libraries for a backend."""
+        given = self._called("gradcore_lowerings", backend)
+        if given is None or not isinstance(given, Mapping):
+            raise PluginError(f"gradcore_lowerings returned {given!r}, which is no table")
+        table: dict[Any, Any] = dict(given)  # pyright: ignore[reportUnknownArgumentType] - checked below
+        for key, lowering in table.items():
+            if isinstance(key, str):
+                continue
+            if not (isinstance(key, type) and issubclass(key, Op)):
+                raise PluginError(
+                    f"gradcore_lowerings returned a table with {key!r}",
+                    fix="its keys are classes of ops, and names of functions of libraries",
+                )
+            if not callable(lowering):
+                raise PluginError(
+                    f"gradcore_lowerings returned, for {key}, {lowering!r}, which is no function"
+                )
+        return table
+
     # hooks --------------------------------------------------------------------------------------
     def check_names(self, stages: Collection[str], backends: Collection[str]) -> None:
         """Refuse tables under names of stages and backends that there are not.
 
         A backend that is not installed is none of these, unless one that is has a similar name.
         """
-        for hook in ("gradcore_rules", "gradcore_kernels", "gradcore_known_failures"):
+        for hook in (
+            "gradcore_rules",
+            "gradcore_kernels",
+            "gradcore_lowerings",
+            "gradcore_known_failures",
+        ):
             what, known = ("stage", stages) if hook == "gradcore_rules" else ("backend", backends)
             for name in self._table(hook) or ():
                 fix = choices(name, known, f"{what}s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gradcore.graph import Variable
 from gradcore.kernel.ir import Buffer, Literal, Program
 from gradcore.kernel.text import Rendered
 from gradcore_c import compiler, runtime
+from gradcore_c.externs import EXTERNS, PREFIX, Source, address
 from gradcore_c.printing import CRenderer
 
 PATIENCE = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2",)))
@@ -60,13 +62,25 @@ class CBackend(LoopBackend):
         """Return what prints C."""
         return CRenderer()
 
+    @property
+    def externs(self) -> Mapping[str, Source]:
+        """Its functions of libraries: sources of C."""
+        return {**EXTERNS, **self.added_externs}
+
+    def _address(self, name: str) -> int:
+        """Return the address of a function that generated code asks for."""
+        if not name.startswith(PREFIX):
+            return runtime.library_address(name)
+        function = name.removeprefix(PREFIX)
+        return address(self.externs[function.rpartition("_")[0]], function)
+
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a native function."""
         flags = next((flags for size, flags in PATIENCE if len(rendered.text) >= size), ())
         address, library = runtime.load_entry(
             rendered.text, program.title[:60], flags, rendered.library
         )
-        addresses = [runtime.library_address(name) for name in rendered.library]
+        addresses = list(map(self._address, rendered.library))
         addresses += [buffer.data.ctypes.data for buffer in rendered.data]
 
         def failed(number: int, values: tuple[int, ...]) -> BaseException:

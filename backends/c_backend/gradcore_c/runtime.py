@@ -206,6 +206,14 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def opened(path: str, name: str) -> tuple[int, Any]:
+    """Return the address of a name in a library, and what keeps that loaded.
+
+    Raises OSError: there is none.
+    """
+    return _native().open(path, name)
+
+
 # memory and threads -----------------------------------------------------------------------------
 def idle() -> int:
     """Return how many bytes are kept for coming calls of any function."""

@@ -12,11 +12,14 @@ from gradcore.backend import Executable, Profile
 from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.errors import ModeError
 from gradcore.graph import Apply, FunctionGraph, here
-from gradcore.kernel.ir import Buffer, Literal, Program
+from gradcore.kernel.ir import Buffer, Library, Literal, Program
 from gradcore.kernel.text import Rendered
+from gradcore.kernel.uses import inside
 from gradcore_c import compiler
 from gradcore_cuda import arrays, driver, library
 from gradcore_cuda.device import CudaFunction
+from gradcore_cuda.driver import Extern
+from gradcore_cuda.externs import EXTERNS
 from gradcore_cuda.host import ORDERS, THREADS, HostFunction
 from gradcore_cuda.program import CudaRenderer
 from gradcore_cuda.runtime import Compiled
@@ -121,11 +124,23 @@ class CudaBackend(LoopBackend):
         """Return what prints kernels and their host program."""
         return CudaRenderer(self.deterministic)
 
+    @property
+    def externs(self) -> Mapping[str, Extern]:
+        """Its functions of libraries, of arrays on the device."""
+        return {**EXTERNS, **self.added_externs}
+
+    def _functions(self, program: Program) -> dict[str, Extern]:
+        """Return the functions of plugins that a program calls, by its names for them."""
+        names = [s.name for s in inside(program.body) if isinstance(s, Library)]
+        stems = {name: name.removeprefix("extern:").rpartition("_")[0] for name in names}
+        return {name: self.externs[stem] for name, stem in stems.items() if stem in self.externs}
+
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a function of arrays."""
         assert isinstance(rendered, Compiled)
         if self.runtime == "host":
-            return HostFunction(program, rendered, self.threads or THREADS, self.order)
+            threads = self.threads or THREADS
+            return HostFunction(program, rendered, threads, self.order, self._functions(program))
         return CudaFunction(
             driver.open_driver(self.device),
             rendered,
@@ -134,6 +149,7 @@ class CudaBackend(LoopBackend):
             outputs=[b.dtype for b in program.outputs],
             constants=[np.ascontiguousarray(b.data, b.dtype) for b in program.constants],
             callbacks=[called_back(node) for node in program.callbacks],
+            externs=self._functions(program),
             checks=program.checks,
             native=self.native,
             tf32=self.tf32,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from gradcore.cache import default_store
 from gradcore.errors import DeviceError
 from gradcore.shared import holding
 from gradcore_cuda.arrays import VECTOR, Resident, described, imported
-from gradcore_cuda.driver import Driver, DriverError
+from gradcore_cuda.driver import Driver, DriverError, Extern
 from gradcore_cuda.live import Live
 from gradcore_cuda.plan import Plan, allocated, kept
 from gradcore_cuda.runtime import STATUS_BYTES, VALUES, Array, Compiled, Kernel, Memory
@@ -133,6 +133,7 @@ class CudaFunction:
         outputs: Sequence[str],
         constants: Sequence[np.ndarray[Any, Any]] = (),
         callbacks: Sequence[Callable[..., tuple[Any, ...]]] = (),
+        externs: Mapping[str, Extern] | None = None,
         checks: Sequence[Callable[[tuple[int, ...]], BaseException]] = (),
         native: bool = False,
         tf32: bool = False,
@@ -152,6 +153,7 @@ class CudaFunction:
             for dtype, ndim, static in inputs
         ]
         self._callbacks = callbacks
+        self._externs = externs or {}
         self._checks = checks
         self._native = native
         self._tf32 = tf32
@@ -428,7 +430,8 @@ class CudaFunction:
 
         live = Live(
             driver, self.code, self._fixed(stream), self._raised, self._tf32, self._threads,
-            stream=stream, title=self.title, callbacks=self._callbacks, status=Memory(at),
+            stream=stream, title=self.title, callbacks=self._callbacks, externs=self._externs,
+            status=Memory(at),
             look=look, after=self._after(stream),
         )  # fmt: skip
         found = self.compiled.start(

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,10 @@ from gradcore.graph import here
 from gradcore_cuda import library
 from gradcore_cuda.blas import Product, vector_product
 from gradcore_cuda.staging import Staging
+
+Extern: TypeAlias = Callable[..., Sequence[Any]]
+"""A function of a library: of a module (CuPy; on the host, NumPy) and of arrays of it, which it
+leaves alone; it returns its outputs in a tuple or list."""
 
 
 class DriverError(Exception):
@@ -220,6 +224,10 @@ class Driver(ABC):
     @abstractmethod
     def sort(self, target: Any, source: Any, arguments: bool) -> None:
         """Sort arrays of the library along the last axis, or find what would (stable)."""
+
+    @abstractmethod
+    def call(self, function: Extern, targets: Sequence[Any], sources: Sequence[Any]) -> None:
+        """Store what a function makes of arrays of the library in others."""
 
 
 def open_driver(number: int) -> Driver:
@@ -535,6 +543,11 @@ class CupyDriver(Driver):
         """Sort with CuPy, whose order is that of NumPy: stable, NaN last."""
         function = self.cupy.argsort if arguments else self.cupy.sort
         target[...] = function(source, axis=-1)
+
+    def call(self, function: Extern, targets: Sequence[Any], sources: Sequence[Any]) -> None:
+        """Call it with CuPy, on the current stream."""
+        for target, result in zip(targets, function(self.cupy, *sources), strict=False):
+            target[...] = result
 
 
 def compiled(nvrtc: Any, text: str, flags: Sequence[str], name: str) -> bytes:

@@ -5,11 +5,12 @@ What it asks for is done at once: memory comes from the pool, and steps are not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from gradcore_cuda.driver import Extern
 from gradcore_cuda.plan import allocated
 from gradcore_cuda.runtime import Array, Memory
 from gradcore_cuda.staging import Piece
@@ -22,6 +23,7 @@ class Live(Common):
     stream : what is given work.
     title : of the function, for messages.
     callbacks : functions of Python, of arrays of NumPy.
+    externs : functions of libraries, by the names that the program has for them.
     status : where kernels tell which check failed.
     look : raises what the status tells.
     after : is called after each step.
@@ -33,6 +35,7 @@ class Live(Common):
         stream: int,
         title: str,
         callbacks: Sequence[Callable[..., tuple[Any, ...]]],
+        externs: Mapping[str, Extern],
         status: Memory,
         look: Callable[[], None],
         after: Callable[[Step], None],
@@ -41,6 +44,7 @@ class Live(Common):
         self.stream = stream
         self.title = title
         self.callbacks = callbacks
+        self.externs = externs
         self.look = look
         self.after = after
         self.peak = self._held = 0
@@ -93,7 +97,11 @@ class Live(Common):
     def library(
         self, name: str, scalars: Sequence[int], reads: Sequence[Array], writes: Sequence[Array]
     ) -> None:
-        """Sort rows, or find what would."""
+        """Call a function of a plugin; sort rows, or find what would."""
+        if name in self.externs:
+            taken, read = ([self._view(a) for a in some] for some in (writes, reads))
+            self.driver.call(self.externs[name], taken, read)
+            return
         what, _, _ = name.partition("_")
         rows, n = scalars
         (given,), (taken,) = reads, writes
@@ -103,6 +111,9 @@ class Live(Common):
             self.driver.view(a.memory.address, a.dtype, (rows, n)) for a in (given, taken)
         )
         self.driver.sort(target, source, what == "argsort")
+
+    def _view(self, array: Array) -> Any:
+        return self.driver.view(array.memory.address, array.dtype, array.shape)
 
     def callback(self, which: int, reads: Sequence[Array]) -> list[Array]:
         """Call a function of Python with arrays of NumPy."""

@@ -2,7 +2,7 @@
 
 A step of a loop may be independent of the others, or need them in an order that can still be
 shared: by who owns what it changes, by columns, by combining neighbours.  Each question here is
-about a loop alone; those that need the whole program are in `gradcore_cuda.dependence`.
+about a loop alone; those that need the whole program are in `gradcore_cuda.analyses.dependence`.
 """
 
 from __future__ import annotations

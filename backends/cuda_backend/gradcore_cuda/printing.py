@@ -1,6 +1,6 @@
 """The text of kernels.
 
-What stands in a kernel has been decided (`gradcore_cuda.pipeline`): each statement has its lines,
+What stands in a kernel has been decided (`gradcore_cuda.passes`): each statement has its lines,
 and a kernel is what they are one after the other.
 """
 
@@ -60,9 +60,9 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.ops.elementwise import Elementwise
-from gradcore_cuda.aliases import Aliases
-from gradcore_cuda.arguments import Kernel, Parameter
+from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.functions import LIBRARY, WIDE, Functions
+from gradcore_cuda.passes.arguments import Kernel, Parameter
 
 # fmt: off
 WORDS = frozenset((

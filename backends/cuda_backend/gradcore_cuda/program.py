@@ -43,13 +43,13 @@ from gradcore.kernel.render import stride
 from gradcore.kernel.state import computed
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS
-from gradcore_cuda import arguments, runtime
-from gradcore_cuda.arguments import Parameter, with_arguments
-from gradcore_cuda.facts import Facts
-from gradcore_cuda.pipeline import launched, prepared
+from gradcore_cuda import runtime
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.analyses.values import python
+from gradcore_cuda.passes import arguments, launched, prepared
+from gradcore_cuda.passes.arguments import Parameter, with_arguments
 from gradcore_cuda.printing import CudaPrinter
 from gradcore_cuda.runtime import Compiled, Kernel
-from gradcore_cuda.values import python
 
 WORDS = frozenset(
     (
@@ -267,14 +267,11 @@ class _HostPrinter:
             return
         if buffer.role == "output":
             shape = self.shape(buffer.shape)
-            given = f'{buffer.position}, "{buffer.dtype}", {shape}'
-            self.add(f"{name} = d.result({buffer.lacking}, {given})")
+            self.add(f'{name} = d.output({buffer.position}, "{buffer.dtype}", {shape})')
         elif s.reused is not None:
             self.add(f"{name} = {self.memory(s.reused)}")
         elif buffer.role == "spill":
             self.add(f"{name} = Memory(0) if own else d.allocate({self.bytes(buffer)})")
-        elif buffer.lacking is not None:
-            self.add(f"{name} = d.temporary({buffer.lacking}, {self.bytes(buffer)})")
         else:
             self.add(f"{name} = d.allocate({self.bytes(buffer)})")
 

@@ -8,6 +8,7 @@ zero, rounded integers, indices out of bounds, elements that are written twice.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import math
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from gradcore.ops.control import (
     ZeroGrad,
 )
 from gradcore.ops.create import Arange
+from gradcore.ops.factors import Cholesky, SolveLower, check_equations, check_square
 from gradcore.ops.index import (
     ArgSort,
     IncSubtensor,
@@ -626,8 +628,21 @@ def _op(node: Apply, kind: type[Any]) -> Op:
     return node.op
 
 
+def _cholesky(x: Any) -> Any:
+    check_square(x)
+    return jnp.tril(lax.linalg.cholesky(x, symmetrize_input=False))
+
+
+def _solve_lower(m: Any, b: Any, transposed: bool = False) -> Any:
+    check_equations(m, b)
+    return lax.linalg.triangular_solve(m, b, left_side=True, lower=True, transpose_a=transposed)
+
+
 KERNELS: Kernels = {
     **ROWS,
+    Cholesky(): _cholesky,
+    SolveLower(): _solve_lower,
+    SolveLower(transposed=True): functools.partial(_solve_lower, transposed=True),
     Reduce: _reduce,
     ArgReduce: _arg_reduce,
     Cumulative: _cumulative,

@@ -30,6 +30,7 @@ from gradcore.ops.control import (
 )
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.factors import Cholesky, SolveLower, check_equations, check_square
 from gradcore.ops.index import ArgSort, IncSubtensor, Nonzero, Sort, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
@@ -390,7 +391,25 @@ def _make_mark(node: Apply) -> Unary:
     return lambda x: x
 
 
-CLASSES: dict[type, Function] = {
+def _cholesky(x: Any) -> Any:
+    check_square(x)
+    factor, failed = torch.linalg.cholesky_ex(x)
+    below = torch.ones_like(factor, dtype=torch.bool).tril()
+    failed = (failed != 0)[..., None, None] | factor.isnan().any(-1, keepdim=True).any(-2, True)
+    return torch.where(below, torch.where(failed, math.nan, factor), 0)
+
+
+def _solve_lower(m: Any, b: Any) -> Any:
+    check_equations(m, b)
+    return torch.linalg.solve_triangular(m, b, upper=False)
+
+
+def _solve_lower_transposed(m: Any, b: Any) -> Any:
+    check_equations(m, b)
+    return torch.linalg.solve_triangular(m.mT, b, upper=True)
+
+
+CLASSES: dict[Any, Function] = {
     Reduce: _make_reduce,
     ArgReduce: _make_arg_reduce,
     Cumulative: _make_cumulative,
@@ -408,6 +427,9 @@ CLASSES: dict[type, Function] = {
     IncSubtensor: make_inc_subtensor,
     Nonzero: _make_nonzero,
     Sort: _make_sort,
+    Cholesky(): _cholesky,
+    SolveLower(): _solve_lower,
+    SolveLower(transposed=True): _solve_lower_transposed,
     ArgSort: _make_arg_sort,
     Arange: _make_arange,
     Dot: _make_dot,
@@ -429,7 +451,7 @@ KERNELS: Kernels = {**ROWS, **CLASSES}
 
 FRESH = (
     *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
-    *(IncSubtensor, Sort, ArgSort, Arange, Dot, MatMul),
+    *(IncSubtensor, Sort, ArgSort, Arange, Dot, MatMul, Cholesky, SolveLower),
 )
 """Ops whose kernels return memory that nothing else refers to."""
 

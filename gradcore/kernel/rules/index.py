@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gradcore.errors import ShapeError
-from gradcore.graph import Apply
+from gradcore.graph import Apply, Array, Op
 from gradcore.kernel.ir import (
     ZERO,
     Expr,
@@ -256,6 +256,13 @@ def nonzero(low: Lowering, node: Apply) -> None:
         low.values[v] = held(out)
 
 
+SORTED: dict[type[Op], Callable[[Array], tuple[Array]]] = {
+    Sort: lambda rows: (np.sort(rows, axis=-1, kind="stable"),),
+    ArgSort: lambda rows: (np.argsort(rows, axis=-1, kind="stable"),),
+}
+"""What the library makes of rows."""
+
+
 @rule(Sort, ArgSort)
 def sort(low: Lowering, node: Apply) -> None:
     """Call the library on rows: the axis is moved to the end and back."""
@@ -277,6 +284,7 @@ def sort(low: Lowering, node: Apply) -> None:
             (product(shape[:-1]), shape[-1]),
             (rows,),
             (ordered,),
+            SORTED[type(op)],
         )
     )
     result = held(ordered)

@@ -14,22 +14,22 @@ from typing import TypeAlias
 from gradcore.kernel.device import Launch
 from gradcore.kernel.ir import Program, Statement
 from gradcore.kernel.uses import rewritten
-from gradcore_cuda.addresses import linearized
-from gradcore_cuda.atomics import scatters_in_any_order
-from gradcore_cuda.barriers import barriers_inserted
-from gradcore_cuda.checks import checks_noted, stops_inserted
-from gradcore_cuda.distribute import distributed
-from gradcore_cuda.facts import Facts
-from gradcore_cuda.grids import grids_sized
-from gradcore_cuda.hosted import host_values_named
-from gradcore_cuda.memory import memory_placed
-from gradcore_cuda.overwritten import overwritten_dropped
-from gradcore_cuda.products import products_as_loops
-from gradcore_cuda.registers import registers_loaded
-from gradcore_cuda.scans import scans_by_element
-from gradcore_cuda.schedule import work_scheduled
-from gradcore_cuda.searches import searches_as_reductions
-from gradcore_cuda.vectors import steps_widened, vectors_expanded
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.passes.addresses import linearized
+from gradcore_cuda.passes.atomics import scatters_in_any_order
+from gradcore_cuda.passes.barriers import barriers_inserted
+from gradcore_cuda.passes.checks import checks_noted, stops_inserted
+from gradcore_cuda.passes.dead_stores import dead_stores_dropped
+from gradcore_cuda.passes.distribute import distributed
+from gradcore_cuda.passes.grids import grids_sized
+from gradcore_cuda.passes.hosted import host_values_named
+from gradcore_cuda.passes.memory import memory_placed
+from gradcore_cuda.passes.products import products_as_loops
+from gradcore_cuda.passes.registers import registers_loaded
+from gradcore_cuda.passes.scans import scans_by_element
+from gradcore_cuda.passes.schedule import work_scheduled
+from gradcore_cuda.passes.searches import searches_as_reductions
+from gradcore_cuda.passes.vectors import steps_widened, vectors_expanded
 
 Pass: TypeAlias = Callable[[Program], Program]
 
@@ -59,7 +59,7 @@ def each_launch(change: Callable[[Launch, Facts], Launch]) -> LaunchPass:
 
 LAUNCHES: tuple[LaunchPass, ...] = (
     work_scheduled,
-    overwritten_dropped,
+    dead_stores_dropped,
     distributed,
     each_launch(registers_loaded),
     each_launch(checks_noted),

@@ -16,7 +16,7 @@ from gradcore.kernel.device import (
 )
 from gradcore.kernel.ir import Expr, Program, Statement, product
 from gradcore.kernel.uses import inside, rewritten
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
 from gradcore_cuda.loops import pieces
 
 

@@ -5,7 +5,7 @@ computes with elements is launched: loops, and scalar statements on what only th
 loop around what the host must call (a product of a library, a function of Python) is the host's.
 
 The decision: how threads share a loop is decided here, loop by loop, from what
-`gradcore_cuda.facts` tells; where extents decide between two ways, both are made, and the host
+`gradcore_cuda.analyses` tells; where extents decide between two ways, both are made, and the host
 chooses at the call.
 """
 
@@ -43,7 +43,9 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import row
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.analyses.placement import chosen_by_host, hosted
+from gradcore_cuda.analyses.running import Chunks
 from gradcore_cuda.loops import (
     collapsed,
     in_registers,
@@ -52,8 +54,6 @@ from gradcore_cuda.loops import (
     pieces,
     shareable,
 )
-from gradcore_cuda.placement import chosen_by_host, hosted
-from gradcore_cuda.running import Chunks
 
 MANY = 8192
 """So many columns are work enough for a thread each."""

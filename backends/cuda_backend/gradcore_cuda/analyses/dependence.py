@@ -20,7 +20,7 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.uses import expressions, inside
-from gradcore_cuda.aliases import Aliases
+from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.loops import collapsed, depends, first_of, innermost, sets, shareable
 
 TILES = 4

@@ -25,8 +25,8 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.uses import inside
-from gradcore_cuda.facts import Facts
-from gradcore_cuda.registers import evaluated
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.passes.registers import evaluated
 
 
 def linearized(launch: Launch, facts: Facts) -> Launch:

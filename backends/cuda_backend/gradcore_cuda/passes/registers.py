@@ -12,7 +12,7 @@ from dataclasses import replace
 from gradcore.kernel.device import LEVELS, Launch, Reload
 from gradcore.kernel.ir import Buffer, Expr, Let, Load, Point, Statement, Store, Symbol, parts
 from gradcore.kernel.uses import inside
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
 
 PLACES = frozenset(x for level in LEVELS for x in (level.own, level.count))
 """What every thread knows."""

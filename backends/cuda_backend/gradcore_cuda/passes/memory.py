@@ -34,7 +34,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.uses import rewritten
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
 
 PRIVATE = 32
 """The most elements of an array that a thread has to itself."""

@@ -39,9 +39,9 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import buffers, expressions, inside, rewritten
 from gradcore.ops.elementwise import ROWS
-from gradcore_cuda.aliases import Aliases
+from gradcore_cuda.analyses.aliases import Aliases
+from gradcore_cuda.analyses.placement import hosted
 from gradcore_cuda.loops import collapsed, replaced
-from gradcore_cuda.placement import hosted
 
 
 @dataclass

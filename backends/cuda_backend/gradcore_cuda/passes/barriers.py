@@ -35,8 +35,8 @@ from gradcore.kernel.ir import (
     loads,
 )
 from gradcore.kernel.uses import expressions, inside
-from gradcore_cuda.aliases import Aliases
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.analyses.aliases import Aliases
 
 Key: TypeAlias = "tuple[object, ...] | None"
 """What tells which lane touches an element: equal keys, the same lane; None: any."""

@@ -20,7 +20,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import expressions, inside
 from gradcore.ops.elementwise import Elementwise
-from gradcore_cuda.dependence import Dependence
+from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.loops import replaced, tiny
 
 ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))

@@ -32,8 +32,8 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import Elementwise, row
+from gradcore_cuda.analyses.running import Carried, Running
 from gradcore_cuda.loops import collapsed, shareable, tiny
-from gradcore_cuda.running import Carried, Running
 
 
 def combined(combining: Elementwise, x: Expr, y: Expr) -> Call:

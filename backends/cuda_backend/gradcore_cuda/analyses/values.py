@@ -37,8 +37,8 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.uses import expressions, inside
+from gradcore_cuda.analyses.placement import chosen_by_host, hosted, kernels
 from gradcore_cuda.loops import depends
-from gradcore_cuda.placement import chosen_by_host, hosted, kernels
 
 # fmt: off
 PYTHON: dict[str, str] = {

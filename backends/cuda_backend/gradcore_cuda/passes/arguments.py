@@ -39,8 +39,8 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.text import INDEX
 from gradcore.kernel.uses import inside
-from gradcore_cuda.facts import Facts
-from gradcore_cuda.registers import free
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.passes.registers import free
 
 INDICES = (Chunk, CountVectors, Delinearize, Distributed, Rounds, Unrolled)
 """Statements whose registers count as far as an index does."""

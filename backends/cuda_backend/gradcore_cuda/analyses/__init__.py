@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gradcore.kernel.ir import Buffer, For, Let, Program, Statement, Symbol
 from gradcore.kernel.uses import inside
-from gradcore_cuda.aliases import Aliases
-from gradcore_cuda.dependence import Dependence
-from gradcore_cuda.running import Running
-from gradcore_cuda.values import Values
+from gradcore_cuda.analyses.aliases import Aliases
+from gradcore_cuda.analyses.dependence import Dependence
+from gradcore_cuda.analyses.running import Running
+from gradcore_cuda.analyses.values import Values
 
 
 class Facts:

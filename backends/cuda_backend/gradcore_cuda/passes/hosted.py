@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcore.kernel.ir import Expr, For, If, Let, Program, Scope, Statement, Symbol
-from gradcore_cuda.placement import chosen_by_host, hosted
-from gradcore_cuda.values import Values
+from gradcore_cuda.analyses.placement import chosen_by_host, hosted
+from gradcore_cuda.analyses.values import Values
 
 
 def host_values_named(program: Program) -> Program:

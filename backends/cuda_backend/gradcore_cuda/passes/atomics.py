@@ -8,8 +8,8 @@ from dataclasses import replace
 from gradcore.kernel.device import AtomicAdd
 from gradcore.kernel.ir import Call, For, If, Let, Load, Program, Statement, Store, Symbol, parts
 from gradcore.kernel.uses import inside
-from gradcore_cuda.aliases import Aliases
-from gradcore_cuda.dependence import Dependence
+from gradcore_cuda.analyses.aliases import Aliases
+from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.loops import shareable
 
 ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))

@@ -1,7 +1,7 @@
 """Pass: which threads do which steps of what a kernel runs.
 
-For each form of `gradcore_cuda.schedule.Work`, this makes the grids, the launches, and the memory
-through which their groups and blocks tell each other what they have contributed.
+For each form of `gradcore_cuda.passes.schedule.Work`, this makes the grids, the launches, and the
+memory through which their groups and blocks tell each other what they have contributed.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import inside, replaced, rewritten
 from gradcore.ops.elementwise import ROWS, row
-from gradcore_cuda.collective import Collective, combined, contributions, rounds, started
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
+from gradcore_cuda.analyses.running import Carried
 from gradcore_cuda.loops import collapsed, pieces, shareable
-from gradcore_cuda.running import Carried
-from gradcore_cuda.schedule import TILE, Form, Work, chunks
+from gradcore_cuda.passes.collective import Collective, combined, contributions, rounds, started
+from gradcore_cuda.passes.schedule import TILE, Form, Work, chunks
 
 ELEMENTS = 2**24
 """How many elements the arrays of all groups have at most, beyond one group's."""
@@ -118,14 +118,15 @@ class _Forms:
         return [Scope(ways[work.form](work))]
 
     def changed(self, body: Sequence[Statement]) -> list[Symbol | Buffer]:
-        """Return the registers and pointers of the device that statements set."""
+        """Return the registers and pointers of the device that statements set, but do not make."""
+        made = {s.buffer for s in inside(body) if isinstance(s, Allocate)}
         found: dict[Symbol | Buffer, None] = {}
         for s in inside(body):
             if isinstance(s, Let) and s.symbol.final in self.facts.values.device:
                 found[s.symbol.final] = None
             if isinstance(s, Point) and s.pointer.root in self.facts.values.moved:
                 found[s.pointer.root] = None
-        return list(found)
+        return [x for x in found if x not in made]
 
     def set_again(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements that declare no register of the device: it is there already."""

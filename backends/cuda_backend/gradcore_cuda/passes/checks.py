@@ -25,7 +25,7 @@ from gradcore.kernel.device import (
 from gradcore.kernel.ir import Buffer, Call, Check, If, Let, Literal, Program, Statement, Symbol
 from gradcore.kernel.uses import inside, rewritten
 from gradcore.ops.elementwise import ROWS
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
 
 STATUS = Buffer("status", "int32", (), "status")
 """Where launches note which check has failed."""

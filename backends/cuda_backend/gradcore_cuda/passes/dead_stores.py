@@ -1,4 +1,4 @@
-"""Pass: registers are not set to numbers just before they are set to others."""
+"""Pass: dead stores: registers are not set to numbers just before they are set to others."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcore.kernel.ir import Let, Program, Statement
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
 from gradcore_cuda.loops import is_number
 
 
-def overwritten_dropped(program: Program, facts: Facts) -> Program:
+def dead_stores_dropped(program: Program, facts: Facts) -> Program:
     """Return a program without what sets a register that the next statement sets again."""
     return replace(program, body=_dropped(program.body))
 

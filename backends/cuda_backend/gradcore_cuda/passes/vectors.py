@@ -49,7 +49,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.uses import expressions, inside, rewritten
-from gradcore_cuda.facts import Facts
+from gradcore_cuda.analyses import Facts
 from gradcore_cuda.functions import WIDE
 from gradcore_cuda.loops import TINY, in_place
 

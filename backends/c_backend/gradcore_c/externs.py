@@ -1,0 +1,66 @@
+"""Functions of libraries that ops name (`gradcore.graph.externs.Extern`), in C."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from gradcore_c import runtime
+
+FLAGS = ("-O2", "-w")
+
+PREFIX = "extern:"
+"""What the names of such functions start with in a program."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """C that defines functions of a library, each for some dtypes.
+
+    text : it defines ``int32_t NAME_DTYPE(int64_t stack, int64_t extents ..., const void *operands
+        ..., void *outputs ..., void *workspace)``, which returns 0, or else -1: no memory.
+    needs : functions of BLAS and LAPACK, such as "lapack:dpotrf"; ``void *gc_needs[]``, which the
+        text defines, has their addresses, in this order, before anything is called.
+    """
+
+    text: str
+    needs: tuple[str, ...] = ()
+
+
+FACTORS = Source(
+    '#include "factors.c"\n', ("lapack:dpotrf", "lapack:spotrf", "blas:dtrsm", "blas:strsm")
+)
+
+EXTERNS: Mapping[str, Source] = {
+    "cholesky": FACTORS,
+    "solve_lower": FACTORS,
+    "solve_lower_transposed": FACTORS,
+}
+"""What C has, by the names that ops give."""
+
+_loaded: list[Any] = []
+"""What keeps libraries loaded."""
+
+
+@cache
+def address(source: Source, name: str) -> int:
+    """Return the address of a function that a source defines, compiled if need be.
+
+    Raises CompileError; OSError: it defines no such function.
+    """
+    part = runtime.Part(source.text, f"the function {name}", FLAGS, None)
+    found, kept = _symbol(part, name)
+    if source.needs:
+        place, also = _symbol(part, "gc_needs")
+        needed = (ctypes.c_void_p * len(source.needs)).from_address(place)
+        needed[:] = [runtime.library_address(need) for need in source.needs]
+        _loaded.append(also)
+    _loaded.append(kept)
+    return found
+
+
+def _symbol(part: runtime.Part, name: str) -> tuple[int, Any]:
+    return part.loaded(lambda path: runtime.opened(str(path), name))

@@ -1,0 +1,227 @@
+"""Factors of matrices and equations with them: functions of LAPACK and BLAS, on stacks.
+
+A matrix that has no factor has one of NaN: nothing is raised, so that one matrix of a stack does
+not take the others with it, and work may leave a loop that would not have come to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import Reverse
+from gradcore.errors import GraphTypeError, ShapeError
+from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable, here
+from gradcore.graph.extents import Extent
+from gradcore.graph.externs import Extern
+from gradcore.graph.op import Arg, Sample
+from gradcore.graph.requirements import all_equal
+from gradcore.language import LANGUAGE
+from gradcore.ops.create import Arange
+
+TAKEN = ("float32", "float64")
+"""The dtypes that LAPACK computes in."""
+
+
+def _refuse_others(op: Op, *inputs: Variable) -> None:
+    """Raise for what is no matrix, or stack of them, of a dtype that LAPACK has, one for all."""
+    for x in inputs:
+        if x.ndim < 2 or x.ndim != inputs[0].ndim:
+            told = f"{op} takes matrices or stacks of them, not {x} ({x.type})"
+            raise GraphTypeError(told, here())
+        if x.type.dtype not in TAKEN or x.type.dtype != inputs[0].type.dtype:
+            raise GraphTypeError(
+                f"{op} takes float32 or float64, not {x} ({x.type})", here(), "cast it first"
+            )
+
+
+def _square(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
+    x = operands[0]
+    told = f"{node.op} takes square matrices: {node.inputs[0]} is none"
+    return all_equal(x.shape[-2:], told)
+
+
+def check_square(x: Any) -> None:
+    """Raise ShapeError for arrays of any library that are no square matrices."""
+    if x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"got shape {tuple(x.shape)}, which is of no square matrix")
+
+
+def check_equations(m: Any, b: Any) -> None:
+    """Raise ShapeError for arrays of any library that are not the two sides of equations."""
+    check_square(m)
+    if m.shape[:-1] != b.shape[:-1]:
+        raise ShapeError(f"the shapes {tuple(m.shape)} and {tuple(b.shape)} do not fit")
+
+
+def _turned(x: Variable) -> Variable:
+    return LANGUAGE["swapaxes"](x, -1, -2)
+
+
+def _below(x: Variable, diagonal: float) -> Variable:
+    """Return the lower triangle of square matrices, its diagonal times a number."""
+    i = Arange()(LANGUAGE["extent"](x, x.ndim - 1))
+    row, column = i.dimshuffle(0, "x"), i.dimshuffle("x", 0)
+    on = LANGUAGE["switch"](LANGUAGE["eq"](row, column), x * diagonal, LANGUAGE["zeros_like"](x))
+    return LANGUAGE["switch"](LANGUAGE["gt"](row, column), x, on)
+
+
+def _dominated(a: Array) -> Array:
+    """Return matrices with a large diagonal: the triangles of positive definite ones."""
+    return np.asarray(a / 4 + 4 * np.eye(*a.shape[-2:]), a.dtype)
+
+
+# equations --------------------------------------------------------------------------------------
+def _solve_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
+    """The transpose of the inverse."""
+    return SolveLower(not op.transposed)(m, ct)
+
+
+def _factor_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
+    """d(inv(L) b) = -inv(L) dL x."""
+    back = SolveLower(not op.transposed)(m, ct)
+    left, right = (x, back) if op.transposed else (back, x)
+    return _below(-LANGUAGE["matmul"](left, _turned(right)), 1)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class SolveLower(Op):
+    """``SolveLower()(L, b)``: x of ``L @ x = b``, for lower triangles L; what is above is not read.
+
+    transposed : whether it is x of ``L.T @ x = b``.
+    """
+
+    transposed: bool = False
+    derivative = Reverse((_factor_back, _solve_back))
+    ulp = 16
+    by_norm = True
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return both directions, matrices and a stack."""
+        return [
+            Sample(cls(turned), (Arg((*stack, 3, 3), made=_dominated), Arg((*stack, 3, 2))))
+            for turned in (False, True)
+            for stack in ((), (2,))
+        ]
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by direction
+        """A product with the inverse of a triangle: BLAS calls it trsm."""
+        return Extern("solve_lower_transposed" if self.transposed else "solve_lower", TAKEN)
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices, of which as many on both sides."""
+        _refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the right side."""
+        return operands[1].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square, as many as right sides, and as long."""
+        m, b = operands
+        told = f"{node.op}: the extents of {node.inputs[0]} and {node.inputs[1]} differ"
+        pairs = zip(m.shape[:-1], b.shape[:-1], strict=True)
+        return [*_square(node, operands), *(r for n in pairs for r in all_equal(list(n), told))]
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return one for each element of a triangle and column."""
+        return super().operations_of(operands, shapes) * operands[0].shape[-1]
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the solution by substitution, in the dtype of the operands."""
+        m, b = arrays
+        check_equations(m, b)
+        with np.errstate(all="ignore"):
+            return substituted(np, m, b, self.transposed)
+
+
+def substituted(xp: Any, m: Any, b: Any, transposed: bool = False) -> Any:
+    """Return x of ``m @ x = b`` for lower triangles, column by column, or of ``m.T @ x = b``.
+
+    xp : the module that the arrays are of: NumPy, or one like it.
+    """
+    m = m.swapaxes(-1, -2) if transposed else m
+    n = m.shape[-1]
+    x = xp.zeros_like(b)
+    for k in reversed(range(n)) if transposed else range(n):
+        known = slice(k + 1, None) if transposed else slice(0, k)
+        rest = b[..., k, :] - (m[..., k, None, known] @ x[..., known, :])[..., 0, :]
+        x[..., k, :] = rest / m[..., k, k, None]
+    return x
+
+
+# Cholesky's factor ------------------------------------------------------------------------------
+def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Variable:
+    """Cotangent of the lower triangle of x: Murray, arXiv:1602.07527, equation 9.
+
+    An element below the diagonal stands for that above it, too.
+    """
+    inner = _below(LANGUAGE["matmul"](_turned(factor), ct), 0.5)
+    solve = SolveLower(transposed=True)
+    both = _turned(solve(factor, _turned(solve(factor, inner))))
+    return _below(both + _turned(both), 0.5)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Cholesky(Op):
+    """The lower triangle L of ``x = L @ L.T``, for symmetric x: of x, what is above is not read.
+
+    NaN from the diagonal down where x is not positive definite, and 0 above.
+    """
+
+    extern = Extern("cholesky", TAKEN)
+    derivative = Reverse((_symmetric_back,))
+    ulp = 16
+    by_norm = True
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return matrices, a stack, and one that has no factor."""
+        return [
+            *(Sample(cls(), (Arg(n, made=_dominated),)) for n in ((3, 3), (1, 1), (2, 3, 3))),
+            Sample(cls(), (Arg((2, 2), low=-3, high=-1),)),
+        ]
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices."""
+        _refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of the matrix."""
+        return operands[0].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square."""
+        return _square(node, operands)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return a third of the cube."""
+        return super().operations_of(operands, shapes) * operands[0].shape[-1] // 3
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the factor, column by column, in the dtype of the matrix."""
+        (x,) = arrays
+        check_square(x)
+        with np.errstate(all="ignore"):
+            return cholesky_factor(np, x)
+
+
+def cholesky_factor(xp: Any, x: Any) -> Any:
+    """Return the factor of `Cholesky`, column by column.
+
+    xp : the module that the array is of: NumPy, or one like it.
+    """
+    factor = xp.zeros_like(x)
+    for k in range(x.shape[-1]):
+        rest = x[..., k:, k] - (factor[..., k:, :k] * factor[..., k, None, :k]).sum(-1)
+        factor[..., k:, k] = rest / xp.sqrt(rest[..., :1])
+    failed = xp.isnan(factor).any(axis=(-1, -2), keepdims=True)
+    below = xp.tri(x.shape[-1], dtype=bool)
+    return xp.where(failed & below, xp.nan, factor).astype(x.dtype)
