@@ -27,7 +27,18 @@ from gradcore.errors import (
     UnavailableError,
 )
 from gradcore_c import compiler
-from gradcore_cuda import arrays, blas, device, driver, library, plan, staging, tape
+from gradcore_cuda import (
+    arrays,
+    blas,
+    code,
+    cupy_driver,
+    driver,
+    library,
+    nvrtc,
+    plan,
+    staging,
+    tape,
+)
 from gradcore_cuda.runtime import Array, Memory
 
 pytestmark = pytest.mark.skipif(
@@ -44,7 +55,7 @@ def fake(monkeypatch, tmp_path):
 
 def installed(monkeypatch, found):
     monkeypatch.setattr(library, "unavailable", lambda: None)
-    monkeypatch.setattr(driver, "open_driver", lambda number: found)
+    monkeypatch.setattr(cupy_driver, "open_driver", lambda number: found)
     return found
 
 
@@ -336,12 +347,12 @@ def test_machine_code_is_kept_on_disk(fake, monkeypatch):
 
 def test_a_key_tells_apart_what_code_depends_on():
     keys = {
-        device.digest("text", "NVRTC 12.9", "90", "--a"),
-        device.digest("text", "NVRTC 12.9", "90", "--b"),
-        device.digest("text", "NVRTC 12.8", "90", "--a"),
-        device.digest("text", "NVRTC 12.9", "80", "--a"),
-        device.digest("txt", "NVRTC 12.9", "90", "--a"),
-        device.digest("text", "NVRTC 12.9", "9", "0--a"),
+        code.digest("text", "NVRTC 12.9", "90", "--a"),
+        code.digest("text", "NVRTC 12.9", "90", "--b"),
+        code.digest("text", "NVRTC 12.8", "90", "--a"),
+        code.digest("text", "NVRTC 12.9", "80", "--a"),
+        code.digest("txt", "NVRTC 12.9", "90", "--a"),
+        code.digest("text", "NVRTC 12.9", "9", "0--a"),
     }
     assert len(keys) == 6
 
@@ -393,9 +404,9 @@ def test_a_failure_on_the_device_names_the_function_and_its_kernels(fake):
 def test_a_wrong_device_is_told(fake):
     with pytest.raises(ModeError, match="'device' of the backend 'cuda' cannot be 'cuda:0'"):
         function([x], x, mode={"device": "cuda:0"})
-    error = driver.no_such_device(3, 2)
+    error = cupy_driver.no_such_device(3, 2)
     assert "no device 3 here: there are devices 0 to 1" in str(error)
-    assert "only device 0" in str(driver.no_such_device(1, 1))
+    assert "only device 0" in str(cupy_driver.no_such_device(1, 1))
     other = FakeDriver(driver.Card(1, "b", 90, 2, 2**20, None, 2**15))
     given = other.put(A)
     given.__class__ = type("Elsewhere", (fake_cuda.DeviceArray,), {
@@ -424,7 +435,7 @@ def test_dtypes_that_do_not_fit(fake):
 
 
 def test_a_refused_text_is_kept(tmp_path):
-    error = driver.refused("NVRTC_ERROR", "k.cu(1): error", "the text", ("--fmad=false",), "f")
+    error = nvrtc.refused("NVRTC_ERROR", "k.cu(1): error", "the text", ("--fmad=false",), "f")
     kept = str(error).split("kept in ")[1].split(";")[0]
     assert isinstance(error, CompileError) and "k.cu(1)" in str(error)
     assert Path(kept).read_text() == "the text"
@@ -488,7 +499,7 @@ def test_without_cupy(monkeypatch):
         with pytest.raises(UnavailableError, match="CuPy is not installed"):
             function([x], x)
         with pytest.raises(UnavailableError, match="CuPy is not installed"):
-            driver.open_driver(0)
+            cupy_driver.open_driver(0)
         told = {b.name: b for b in gradcore.backends()}["cuda"]
         assert not told.available and "gradcore[cuda]" in told.reason
     finally:
@@ -638,12 +649,12 @@ def test_without_a_device_the_reason_is_told():
 def test_nvrtc_compiles_and_refuses():
     if library.no_compiler() is not None:
         pytest.skip("NVRTC is not installed")
-    nvrtc = library.backends("libs.nvrtc")
+    found = library.backends("libs.nvrtc")
     text = 'extern "C" __global__ void k(float *x) { x[threadIdx.x] += 1.f; }'
-    image = driver.compiled(nvrtc, text, (*device.FLAGS, "--gpu-architecture=sm_90"), "k")
+    image = nvrtc.compiled(found, text, (*nvrtc.FLAGS, "--gpu-architecture=sm_90"), "k")
     assert image.startswith(b"\x7fELF")
-    ptx = driver.compiled(nvrtc, text, (*device.FLAGS, "--gpu-architecture=compute_90"), "k")
+    ptx = nvrtc.compiled(found, text, (*nvrtc.FLAGS, "--gpu-architecture=compute_90"), "k")
     assert b".version" in (ptx if isinstance(ptx, bytes) else ptx.encode())
     with pytest.raises(CompileError, match="identifier") as error:
-        driver.compiled(nvrtc, "nonsense here;", device.FLAGS, "k")
+        nvrtc.compiled(found, "nonsense here;", nvrtc.FLAGS, "k")
     Path(str(error.value).split("kept in ")[1].split(";")[0]).unlink()

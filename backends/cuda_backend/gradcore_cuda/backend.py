@@ -16,7 +16,7 @@ from gradcore.kernel.ir import Buffer, Library, Literal, Program
 from gradcore.kernel.text import Rendered
 from gradcore.kernel.uses import inside
 from gradcore_c import compiler
-from gradcore_cuda import arrays, driver, library
+from gradcore_cuda import arrays, cupy_driver, library
 from gradcore_cuda.device import CudaFunction
 from gradcore_cuda.driver import Extern
 from gradcore_cuda.externs import EXTERNS
@@ -65,7 +65,7 @@ class CudaBackend(LoopBackend):
             return ""
         if self.runtime == "host":
             return f"host shim: {compiler.find_compiler().version}"
-        card = driver.open_driver(self.device).card
+        card = cupy_driver.open_driver(self.device).card
         runtime = library.found().cuda.runtime
         cuda = library.version_of(runtime.runtimeGetVersion())
         return f"{card.name}, CUDA {cuda}, CuPy {library.found().__version__}"
@@ -93,7 +93,7 @@ class CudaBackend(LoopBackend):
                     f"there are {', '.join(map(repr, known))}",
                 )
         if found.runtime != "host" and library.unavailable() is None:
-            driver.open_driver(found.device)  # raises: there is no such device
+            cupy_driver.open_driver(found.device)  # raises: there is no such device
         return found
 
     # arrays -------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class CudaBackend(LoopBackend):
         """Return an array on a device as one of NumPy."""
         if self.runtime == "host" or arrays.described(array) is None:
             return np.asarray(array)
-        return arrays.fetched(array, driver.open_driver(self.device))
+        return arrays.fetched(array, cupy_driver.open_driver(self.device))
 
     # functions ----------------------------------------------------------------------------------
     def compile(
@@ -142,7 +142,7 @@ class CudaBackend(LoopBackend):
             threads = self.threads or THREADS
             return HostFunction(program, rendered, threads, self.order, self._functions(program))
         return CudaFunction(
-            driver.open_driver(self.device),
+            cupy_driver.open_driver(self.device),
             rendered,
             title=program.title[:60],
             inputs=[(b.dtype, b.ndim, _static(b)) for b in program.inputs],

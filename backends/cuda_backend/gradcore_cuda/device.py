@@ -12,80 +12,27 @@ our own for each call, which an event would have to order with the user's, twice
 
 from __future__ import annotations
 
-import hashlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradcore.backend import Profile
-from gradcore.cache import default_store
 from gradcore.errors import DeviceError
 from gradcore.shared import holding
 from gradcore_cuda.arrays import VECTOR, Resident, described, imported
+from gradcore_cuda.code import CompiledCode
 from gradcore_cuda.driver import Driver, DriverError, Extern
 from gradcore_cuda.live import Live
 from gradcore_cuda.plan import Plan, allocated, kept
-from gradcore_cuda.runtime import STATUS_BYTES, VALUES, Array, Compiled, Kernel, Memory
+from gradcore_cuda.runtime import STATUS_BYTES, VALUES, Array, Compiled, Memory
 from gradcore_cuda.staging import Piece, aligned, laid_out
-from gradcore_cuda.tape import FIRST, FIXED, THREADS, Code, Place, Recorder, Step, place_of
-
-FLAGS = ("--std=c++17", "--fmad=false", "--maxrregcount=128", "--generate-line-info")
-"""What kernels are compiled with: no contraction, IEEE's division and roots, and registers for the
-blocks that `gradcore_cuda.tape.THREADS` allows."""
+from gradcore_cuda.tape import FIRST, FIXED, THREADS, Place, Recorder, Step, place_of
 
 PLANS = 64
 """How many signatures of a function are remembered."""
-
-
-class CompiledCode(Code):
-    """The kernels of a function, compiled when first needed, or found in the store.
-
-    title : of the function, for messages.
-    """
-
-    def __init__(self, driver: Driver, text: str, kernels: dict[str, Kernel], title: str) -> None:
-        self.driver = driver
-        self.text = text
-        self.kernels = kernels
-        self.title = title
-        self._modules: dict[bool, Any] = {}
-        self._functions: dict[tuple[str, bool], int] = {}
-
-    def function(self, name: str, wide: bool) -> int:
-        """Return a kernel's handle."""
-        found = self._functions.get((name, wide))
-        if found is None:
-            if wide not in self._modules:
-                self._modules[wide] = self._module(wide)
-            module = self._modules[wide]
-            found = self.driver.function(module, name)
-            self._functions[name, wide] = found
-        return found
-
-    def _module(self, wide: bool) -> Any:
-        flags = (*FLAGS, "-DGC_WIDE") if wide else FLAGS
-        driver = self.driver
-
-        def make(into: Path) -> None:
-            into.write_bytes(driver.compile(self.text, flags, self.title))
-
-        key = digest(self.text, driver.compiler(), str(driver.card.architecture), *flags)
-        image = default_store().obtain(key, ".cubin", make, Path.read_bytes)
-        return driver.load(image)
-
-
-def digest(*parts: str) -> str:
-    """Return a key of the store for content that depends on ``parts``."""
-    found = hashlib.sha256(b"cuda")
-    for part in parts:
-        text = part.encode("utf-8", "surrogateescape")
-        found.update(b"%d:" % len(text))
-        found.update(text)
-    return found.hexdigest()[:40]
 
 
 class Given:
