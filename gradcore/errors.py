@@ -143,7 +143,7 @@ class DeviceError(GradcoreError, RuntimeError):
 
 
 class OutOfMemoryError(GradcoreError, MemoryError):
-    """A device has not as much memory as a function needs."""
+    """There is not as much memory, of this machine or of a device, as a function needs."""
 
 
 class UnavailableWarning(UserWarning):

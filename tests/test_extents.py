@@ -17,6 +17,7 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
+from gradcore.errors import ArraySizeError, ShapeError
 from gradcore.graph.extents import MOST, addressable, check_size
 from gradcore.kernel.bounds import REAL, Bounds
 from gradcore.kernel.ir import Call, Literal, Symbol, integer
@@ -43,6 +44,9 @@ NUMBERS = {
     "uint64": (3, 2**60, 2**61 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1),
 }
 """Extents, counts, steps, axes and bounds that are asked for, by their dtype."""
+
+UNFIT = (ArraySizeError, ShapeError)
+"""What is raised where there cannot be an array; reshaping says that its elements do not fit."""
 
 NAMES = ("IndexError", "ValueError", "MemoryError", "ArithmeticError", "TypeError")
 KINDS = (IndexError, ValueError, MemoryError, ArithmeticError, TypeError)
@@ -196,6 +200,64 @@ def test_what_no_array_of_a_library_has(backend):
     assert done.returncode == 0, (done.stdout.splitlines()[-1:], done.stderr[-2000:])
 
 
+# empty arrays ------------------------------------------------------------------------------------
+EMPTY = {
+    "zeros": lambda n, k: T.zeros((n, k)),
+    "zeros_none": lambda n, k: T.zeros((0, k)),
+    "ones_three": lambda n, k: T.ones((n, k, 2)),
+    "alloc": lambda n, k: T.alloc(x[0], k, n),
+    "broadcast_to": lambda n, k: T.broadcast_to(x[0], (n, k)),
+    "broadcast_row": lambda n, k: T.alloc(T.alloc(x[0], k), n, k),
+    "outer_sum": lambda n, k: T.alloc(x[0], n)[:, None] + T.alloc(x[1], k)[None, :],
+    "outer": lambda n, k: T.outer(T.alloc(x[0], n), T.alloc(x[1], k)),
+    "dot": lambda n, k: T.dot(T.alloc(x[0], n, 1), T.alloc(x[1], 1, k)),
+    "reshape": lambda n, k: x[:n].reshape((n, k)),
+    "reshape_none": lambda n, k: x[:0].reshape((0, k)),
+    "reshape_rest": lambda n, k: x[:n].reshape((k, -1)),
+    "reshape_product": lambda n, k: T.alloc(x[0], n * k).reshape((n, k)),
+    "repeat": lambda n, k: T.repeat(A[:n], k, axis=1),
+    "tile": lambda n, k: T.tile(A[:n], (1, k)),
+    "join": lambda n, k: T.concatenate([T.alloc(x[0], n, k), T.alloc(x[1], n, k)]),
+    "stack": lambda n, k: T.stack([T.alloc(x[0], n, k)] * 2)[0],
+    "take": lambda n, k: A[:n][:, T.zeros((k,), "int64")],
+    "scan": lambda n, k: gradcore.scan(lambda: T.alloc(x[0], k), n_steps=n)[0],
+    "scan_sequence": lambda n, k: gradcore.scan(lambda a: T.alloc(a, k), sequences=x[:n])[0],
+    "scan_nothing": lambda n, k: gradcore.scan(lambda s: s * 2, outputs_info=x[:n], n_steps=k)[0],
+}
+"""What makes an empty array of ``n`` = 0 and another extent."""
+
+PARTS = {
+    "value": lambda y: y,
+    "exp": T.exp,
+    "sum": lambda y: y.sum(),
+    "rows": lambda y: y.sum(axis=1),
+    "columns": lambda y: y.sum(axis=0)[:2],
+    "shape": lambda y: y.shape,
+    "length": lambda y: y.shape[0] + y.shape[1],
+}
+"""What is read of it."""
+
+
+@pytest.mark.parametrize("program", EMPTY)
+def test_what_no_empty_array_has(program):
+    """An extent of 0 makes no room for another: nobody has an array of 0 x 2**61."""
+    n, k = T.lscalars("n", "k")
+    found = EMPTY[program](n, k)
+    for part, read in PARTS.items():
+        for name, options in MODES.items():
+            f = gradcore.function(
+                [x, A, n, k],
+                read(found),
+                mode=gradcore.Mode(**options),
+                on_unused_input="ignore",
+            )
+            given = np.arange(8.0), np.arange(6.0).reshape(2, 3), 0
+            for number in (2**60, 2**61, 2**63 - 1):
+                with pytest.raises(UNFIT) as caught:
+                    f(*given, number)
+                assert "test_extents.py" in str(caught.value), (part, name)
+
+
 # calls that came before what they need ----------------------------------------------------------
 COMPILED = ("c-plain", "c", "cuda")
 
@@ -319,14 +381,30 @@ def test_many_numbers(name):
     assert [float(found) for found in f(*np.ones(250))] == [250.0, *[2.0] * 250]
 
 
-@pytest.mark.parametrize("optimizer", [False, True])
-def test_lack_of_memory_tells_the_size(optimizer):
+LACKING = {
+    "output": lambda n: T.arange(n),
+    "work": lambda n: T.sort(T.arange(n) % 7)[:2],
+    "sum": lambda n: T.sin(T.arange(n) * 1.0).cumsum()[::-1].cumsum()[:2],
+    "columns": lambda n: T.sort((x[:, None] * T.alloc(x[0], n)).sum(axis=0))[:2],
+    "loop": lambda n: gradcore.scan(
+        lambda s: T.sort(s * 2)[::-1], outputs_info=T.alloc(x[0], n), n_steps=2
+    )[0][-1, :2],
+    "branch": lambda n: T.ifelse(x[0] > 5, x, T.sort(T.alloc(x[0], n))),
+}
+"""What asks for memory."""
+
+
+@pytest.mark.parametrize("program", LACKING)
+@pytest.mark.parametrize("name", COMPILED)
+def test_lack_of_memory_tells_the_size_and_the_line(name, program):
     """An array that fits 64 bits and no machine is a MemoryError with the bytes asked for."""
     n = T.lscalar("n")
-    f = gradcore.function([n], T.arange(n), mode=gradcore.Mode("c", optimizer=optimizer))
-    with pytest.raises(MemoryError, match=str(2**50 * 8)):
-        f(2**50)
-    assert f(3).tolist() == [0, 1, 2]
+    f = gradcore.function([x, n], LACKING[program](n), mode=mode_of(name), on_unused_input="ignore")
+    with pytest.raises(gradcore.errors.OutOfMemoryError) as caught:
+        f(np.ones(8), 2**50)
+    assert str(2**50 * 8) in str(caught.value)
+    assert "test_extents.py" in str(caught.value)
+    f(np.ones(8), 8)
 
 
 @pytest.mark.parametrize("index", [2**63, -(2**63) - 1, np.uint64(2**63), 2**64])

@@ -57,18 +57,18 @@ def addressable(shape: Shape) -> Any:
 
     It divides, so that nothing in it overflows.
 
-    >>> addressable((2**30, 2**30)), addressable((2**30, 2**29))
-    (False, True)
+    >>> addressable((2**30, 2**30)), addressable((2**30, 2**29)), addressable((0, 2**60))
+    (False, True, False)
     """
     known = math.prod(max(n, 1) for n in shape if isinstance(n, int))
     extents = [n for n in shape if not isinstance(n, int)]
     limit: Any = MOST // known
-    if not extents:
+    if not extents or not limit:
         return limit >= 1
     first, *others = extents
     for n in others:
         limit = limit // larger(n, 1)
-    return LANGUAGE["le"](larger(first, 1) if len(others) > 1 else first, limit)
+    return LANGUAGE["le"](larger(first, 1) if others else first, limit)
 
 
 class Operand:

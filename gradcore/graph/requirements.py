@@ -52,7 +52,7 @@ def _has_size(size: Any, *extents: Any) -> Any:
         good = (count >= 1) & LANGUAGE["eq"](size % LANGUAGE["maximum"](count, 1), 0)
     for n in told:
         good = good & (as_variable(n) >= 0)
-    return good & addressable(tuple(told)) if len(told) > 1 else good
+    return good & addressable(tuple(told)) if len(extents) > 1 else good
 
 
 def _fits(*extents: Any) -> Any:

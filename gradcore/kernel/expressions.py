@@ -454,11 +454,12 @@ class Buffer:
     alias : the buffer whose memory it is, seen in another shape.
     data : the value of a constant, an array.
     is_extent : whether it is a number that is never negative.
+    lacking : which of the program's checks tells that there is no memory for it, if any does.
     """
 
     __slots__ = (
-        "__weakref__", "alias", "data", "dtype", "is_extent", "name", "number", "position", "role",
-        "shape", "whole",
+        "__weakref__", "alias", "data", "dtype", "is_extent", "lacking", "name", "number",
+        "position", "role", "shape", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -480,6 +481,7 @@ class Buffer:
         self.alias = alias
         self.data = data
         self.is_extent = False
+        self.lacking: int | None = None
         self.number = next(_numbers)
 
     @property

@@ -532,7 +532,8 @@ class Program:
     outputs : a buffer each.
     constants : arrays that it reads.
     body : what it does.
-    checks : for each check, what makes the exception of the values that it told.
+    checks : for each check, what makes the exception of the values that it told; for memory that
+        cannot be had (`Buffer.lacking`), of the bytes.
     callbacks : functions of Python, with the nodes that they compute.
     title : what it computes, in a line.
     """

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.errors import ArraySizeError, GradcoreError
+from gradcore.errors import ArraySizeError, GradcoreError, OutOfMemoryError
 from gradcore.execute import explain
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
-from gradcore.graph.extents import UNKNOWN, Shape, addressable
+from gradcore.graph.extents import MOST, UNKNOWN, Shape, addressable
 from gradcore.graph.externs import Extern
 from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
@@ -97,6 +98,7 @@ class Lowering:
         self._readers: dict[Variable, Sequence[Apply]] = {}
         self._speculative: list[bool] = []
         self._made_in: dict[Buffer, Block] = {}
+        self._made_by: dict[Buffer, Apply] = {}
         self._around: list[Block] = []
         self._numbers: dict[Block, dict[Expr, Expr]] = {}
         self._indices: set[Symbol] = set()
@@ -246,6 +248,8 @@ class Lowering:
         """Return a new buffer of a shape that is checked elsewhere."""
         found = Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
         self._made_in[found] = self.block
+        if self._node is not None:
+            self._made_by[found] = self._node
         self.layout.extents.note(found)
         return found
 
@@ -409,13 +413,22 @@ class Lowering:
         first = all((*self._speculative, *map(self.known_at_entry, (condition, *values))))
         if first and condition in self._checked:
             return
-        statement = Check(len(self.checks), condition, tuple(values))
-        self.checks.append(failure if self._node is None else _explained(failure, self._node))
+        statement = Check(self._failure(failure, self._node), condition, tuple(values))
         if first:
             self._checked.add(condition)
             self.layout.put(self.entry, Plain(statement, defines=True))
         else:
             self.put(statement, defines=True)
+
+    def _failure(self, failure: Failure, node: Apply | None) -> int:
+        """Return the number of what makes an exception, which tells the line of ``node``."""
+        self.checks.append(failure if node is None else _explained(failure, node))
+        return len(self.checks) - 1
+
+    def lacking(self, buffer: Buffer) -> int:
+        """Return the number of what tells that there is no memory for ``buffer``."""
+        itemsize = np.dtype(buffer.dtype).itemsize
+        return self._failure(partial(_no_memory, itemsize), self._made_by.get(buffer))
 
     def sized(self, shape: Sequence[Expr]) -> None:
         """Check that an array of this shape can be; nothing computed of it overflows then."""
@@ -481,13 +494,13 @@ class Lowering:
                 self.rule(node)(self, node)
 
     @contextmanager
-    def of(self, node: Apply) -> Generator[None]:
-        """Let what is checked, and what goes wrong, be told as that of ``node``."""
+    def of(self, node: Apply | None) -> Generator[None]:
+        """Let what is checked, and what goes wrong, be told as that of ``node``, if it is one."""
         outer, self._node = self._node, node
         try:
             yield
         except GradcoreError as error:
-            error.where = error.where or node.where
+            error.where = error.where or (node and node.where)
             raise
         finally:
             self._node = outer
@@ -526,6 +539,17 @@ def in_time(graph: FunctionGraph) -> list[Apply]:
 
 def _too_large(shape: Sequence[int]) -> Exception:
     return ArraySizeError(f"an array of shape {tuple(shape)} is larger than any memory")
+
+
+def _no_memory(itemsize: int, values: Sequence[int]) -> Exception:
+    """Return the error for so many bytes, which some memory may have, or none."""
+    (count,) = values
+    if count // itemsize > MOST:
+        return ArraySizeError(f"an array of {count} bytes is larger than any memory")
+    return OutOfMemoryError(
+        f"there is no memory for an array of {count} bytes",
+        fix="use smaller batches or float32, or compute a part at a time",
+    )
 
 
 def _explained(failure: Failure, node: Apply) -> Failure:

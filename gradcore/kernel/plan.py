@@ -84,8 +84,9 @@ def _output(low: Lowering, graph: FunctionGraph, position: int) -> Buffer:
     buffer = value.buffer
     own = buffer is not None and buffer.ndim > 0 and buffer.role == "work" and buffer.alias is None
     if not own:
-        buffer = low.new(named(graph.outputs[position]), value.dtype, value.shape)
-        low.fill(buffer, value.read)
+        with low.of(graph.outputs[position].owner):
+            buffer = low.new(named(graph.outputs[position]), value.dtype, value.shape)
+            low.fill(buffer, value.read)
     assert buffer is not None
     buffer.role, buffer.position = "output", position
     return buffer
@@ -380,6 +381,8 @@ class _Planner:
             return [Let(self.register[buffer], zero)]
         kept = self.shrunk[buffer][0] if buffer in self.shrunk else buffer
         kept.shape = self.index(kept.shape)
+        if kept.role != "pointer":
+            kept.lacking = self.low.lacking(buffer)
         if kept.role != "work" or kept is not buffer:
             return [Allocate(kept)]
         reused = memory.free(buffer)

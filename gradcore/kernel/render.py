@@ -142,7 +142,7 @@ class Renderer(Printer):
         if reused is not None:
             self.unit.add(f"{declared}{place} = {self.place(reused)};")
             return
-        self.unit.add(f"{declared}{place} = {made};", f"if (!{place}) return -1;")
+        self.unit.add(f"{declared}{place} = {made};", lacking(place, buffer))
 
     def scope(self, body: Sequence[Statement]) -> None:
         """Print statements whose memory is given back."""
@@ -503,7 +503,7 @@ class Renderer(Printer):
             add(
                 f"f->{own}_parts = call->allocate(call, (parts - 1) * {self.size(r.target)} * "
                 f"(int64_t)sizeof({ctype}));",
-                f"if (!f->{own}_parts) return -1;",
+                lacking(f"f->{own}_parts", r.target),
             )
         add(
             f"const int32_t failed = parts > 1 ? call->parallel(call, {name}, f, {extent}, parts)",
@@ -671,6 +671,12 @@ class Renderer(Printer):
     def _datum(self, buffer: Buffer) -> int:
         self.constants.append(buffer)
         return len(self.library) + len(self.constants) - 1
+
+
+def lacking(place: str, buffer: Buffer) -> str:
+    """Return what ends a call if there is no memory for a buffer."""
+    told = "-1" if buffer.lacking is None else f"call->lacks(call, {buffer.lacking})"
+    return f"if (!{place}) return {told};"
 
 
 def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:

@@ -246,7 +246,9 @@ def _wide(of: _Row, many: Expr) -> Buffer:
     """Return a row for the sums of another one; without ``many``, it has no elements."""
     first, *rest = of.extents
     some = call(row("switch"), (many, first, ZERO), "int64")
-    return Buffer(of.total.name, "float64", [some, *rest])
+    found = Buffer(of.total.name, "float64", [some, *rest])
+    found.lacking = of.total.lacking
+    return found
 
 
 def _cleared(wide: Buffer) -> Statement:

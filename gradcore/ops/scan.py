@@ -26,8 +26,10 @@ from gradcore.graph import (
     FunctionGraph,
     Kernel,
     Operand,
+    Shape,
     TensorType,
 )
+from gradcore.graph.extents import check_size
 from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE
 from gradcore.ops.loop import Loop
@@ -87,7 +89,7 @@ class Scan(Loop):
                 states = new
                 parts = outputs[self.states : len(outputs) - self.until]
                 if t == 0:
-                    stacks = [np.empty((n, *np.shape(p)), np.asarray(p).dtype) for p in parts]
+                    stacks = [_stack((n, *np.shape(p)), np.asarray(p).dtype) for p in parts]
                 for stack, part in zip(stacks, parts, strict=True):
                     if np.shape(part) != stack.shape[1:]:
                         raise ScanError(
@@ -127,6 +129,12 @@ class Scan(Loop):
         ]
         stacks = self.results(self.body.outputs).stacks
         return [
-            np.empty((0, *(n if isinstance(n, int) else 0 for n in shape)), y.dtype)
+            _stack((0, *(n if isinstance(n, int) else 0 for n in shape)), y.dtype)
             for y, shape in zip(stacks, self.step_shapes(None, operands), strict=True)
         ]
+
+
+def _stack(shape: Shape, dtype: Any) -> Any:
+    """Return an array for what steps keep, if there can be one."""
+    check_size(shape)
+    return np.empty(shape, dtype)

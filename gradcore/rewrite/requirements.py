@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from itertools import combinations
 from typing import Any, TypeAlias
 
-from gradcore.errors import Location, ScanError
+from gradcore.errors import ArraySizeError, Location, ScanError
 from gradcore.graph import (
     UNKNOWN,
     Apply,
@@ -32,9 +32,9 @@ from gradcore.graph import (
     on_behalf_of,
     substitute,
 )
-from gradcore.graph.extents import product
+from gradcore.graph.extents import as_extent, product
 from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
-from gradcore.graph.requirements import AGREE, FITS, HAS_SIZE, REACHES, WITHIN
+from gradcore.graph.requirements import AGREE, FITS, HAS_SIZE, REACHES, WITHIN, possible
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert, Conditional, IfElse
 from gradcore.ops.create import Arange
@@ -502,9 +502,13 @@ class Reader:
         changing = any(map(varies, numbers))
         shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
         taken = self._taken(steps, ("stop", op, *numbers), changing) if op.until else steps
-        for v in results.stacks:
-            step = (UNKNOWN if varies(n) else n for n in self._shape(v))
+        for v, stack in zip(results.stacks, ends.stacks, strict=True):
+            step = [UNKNOWN if varies(n) else n for n in self._shape(v)]
             shapes.append((taken, *step))
+            if UNKNOWN not in step:
+                what = (FITS, steps, *step)
+                again = partial(_kept_steps, node, stack)
+                self.claim(Claim(what, ArraySizeError, guards, scope, node.where, again))
         shapes += [()] if ends.condition is not None else []
         for output, shape in zip(node.outputs, shapes, strict=True):
             self.numbers[output] = self.symbols.value((op, *numbers, output.index), changing)
@@ -537,6 +541,11 @@ def _kept_extent(op: Scan, state: Variable, new: Variable, axis: int) -> Require
     """Return that a state keeps its shape."""
     extents = extents_of(state)[axis], extents_of(new)[axis]
     return Requirement(AGREE, extents, f"{op}: a state changes its shape", ScanError)
+
+
+def _kept_steps(node: Apply, stack: Variable) -> Requirement:
+    """Return that there can be an array of what all steps keep, if none of them is the last."""
+    return possible((as_extent(node.inputs[0]), *extents_of(stack)[1:]))
 
 
 # keeping ----------------------------------------------------------------------------------------

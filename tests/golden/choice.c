@@ -123,7 +123,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->conditional_n1 = 0;
     if (f->gt) {
         f->sin = call->allocate(call, (f->M_n0 * f->M_n1) * (int64_t)sizeof(double));
-        if (!f->sin) return -1;
+        if (!f->sin) return call->lacks(call, 1);
         const int32_t failed = nest(call, f, 0, 0, 0);
         if (failed) return failed;
         f->conditional_n0 = f->M_n0;
@@ -131,7 +131,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
         f->conditional = f->sin + 0;
     } else {
         f->mul = call->allocate(call, (f->M_n0 * f->M_n1) * (int64_t)sizeof(double));
-        if (!f->mul) return -1;
+        if (!f->mul) return call->lacks(call, 2);
         const int32_t failed_2 = nest_2(call, f, 0, 0, 0);
         if (failed_2) return failed_2;
         f->conditional_n0 = f->M_n0;
@@ -139,7 +139,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
         f->conditional = f->mul + 0;
     }
     f->conditional_2 = call->output(call, 0, (int64_t[]){f->conditional_n0, f->conditional_n1});
-    if (!f->conditional_2) return -1;
+    if (!f->conditional_2) return call->lacks(call, 0);
     {
         const int32_t parts = gc_parts(call, f->conditional_n0, f->conditional_n1);
         const int32_t failed = parts > 1 ? call->parallel(call, nest_3, f, f->conditional_n0, parts)

@@ -10,18 +10,18 @@ def run(d, inputs, shapes, numbers):
     conditional_n0 = 0
     conditional_n1 = 0
     if gt:
-        sin_2 = d.allocate((M_n0 * M_n1) * 8)
+        sin_2 = d.temporary(1, (M_n0 * M_n1) * 8)
         d.launch("sin_kernel", d.grid(((M_n0 * M_n1) + 1) // 2, 1), 0, M_n0 * M_n1, M_n1, M_n0, M, sin_2)
         conditional_n0 = M_n0
         conditional_n1 = M_n1
         conditional = sin_2
     else:
-        mul = d.allocate((M_n0 * M_n1) * 8)
+        mul = d.temporary(2, (M_n0 * M_n1) * 8)
         d.launch("mul_kernel", d.grid(((M_n0 * M_n1) + 1) // 2, 1), 0, M_n0 * M_n1, M_n1, M_n0, M, mul)
         conditional_n0 = M_n0
         conditional_n1 = M_n1
         conditional = mul
-    conditional_2 = d.output(0, "float64", (conditional_n0, conditional_n1))
+    conditional_2 = d.result(0, 0, "float64", (conditional_n0, conditional_n1))
     d.launch("conditional_kernel", d.grid(((conditional_n0 * conditional_n1) + 1) // 2, 1), 0, conditional_n0 * conditional_n1, conditional_n1, conditional_n0, conditional, conditional_2)
     return [Array(conditional_2, "float64", (conditional_n0, conditional_n1))]
 

@@ -76,7 +76,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->M_n0 = in[0].shape[0];
     f->M_n1 = in[0].shape[1];
     f->sum = call->output(call, 0, (int64_t[]){f->M_n1});
-    if (!f->sum) return -1;
+    if (!f->sum) return call->lacks(call, 0);
     {
         const int32_t parts = gc_parts(call, f->M_n1, 1);
         const int32_t failed = parts > 1 ? call->parallel(call, nest, f, f->M_n1, parts)
@@ -86,7 +86,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     {
         const int32_t parts = gc_parts(call, f->M_n0, f->M_n1);
         f->sum_parts = call->allocate(call, (parts - 1) * f->M_n1 * (int64_t)sizeof(double));
-        if (!f->sum_parts) return -1;
+        if (!f->sum_parts) return call->lacks(call, 0);
         const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->M_n0, parts)
                                          : nest_2(call, f, 0, f->M_n0, 0);
         if (failed) return failed;

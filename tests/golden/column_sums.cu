@@ -3,7 +3,7 @@ def run(d, inputs, shapes, numbers):
     M = inputs[0]
     M_n0 = shapes[0][0]
     M_n1 = shapes[0][1]
-    sum = d.output(0, "float64", (M_n1,))
+    sum = d.result(0, 0, "float64", (M_n1,))
     if (M_n1 >= 8192) | (M_n0 <= 16):
         d.launch("sum_kernel", d.grid(M_n1, 1), 0, max(M_n1, M_n0, M_n0 * M_n1), M_n1, M_n0, M, sum)
     else:

@@ -18,11 +18,11 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(3, ())
     N_t_1 = N
     N_t_1_2 = N
-    scan = d.output(0, "float64", (M_n0, N_n0, M_n1))
-    N_t_1_pair = d.allocate(((2 * N_n0) * M_n1) * 8)
+    scan = d.result(4, 0, "float64", (M_n0, N_n0, M_n1))
+    N_t_1_pair = d.temporary(5, ((2 * N_n0) * M_n1) * 8)
     d.launch("N_t_1_pair_kernel", d.grid(N_n0 * N_n1, 1), 0, max(N_n0 * N_n1, M_n0, v_n0, M_n0 * M_n1, (M_n0 * N_n0) * M_n1, (2 * N_n0) * M_n1), N_n1, N_n0, N_t_1, N_t_1_2, M_n0, v, M, M_n1, scan, N_t_1_pair)
     N_t_1_2 = N_t_1_pair
-    assert_2 = d.output(1, "float64", (N_n0, N_n1))
+    assert_2 = d.result(6, 1, "float64", (N_n0, N_n1))
     d.launch("assert_kernel", d.grid(((N_n0 * N_n1) + 1) // 2, 1), 0, N_n0 * N_n1, N_n1, N_n0, N_t_1_2, assert_2)
     return [Array(scan, "float64", (M_n0, N_n0, M_n1)), Array(assert_2, "float64", (N_n0, N_n1))]
 

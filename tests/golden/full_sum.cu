@@ -4,7 +4,7 @@ def run(d, inputs, shapes, numbers):
     M_n0 = shapes[0][0]
     M_n1 = shapes[0][1]
     words = d.allocate(24)
-    v_sqrt = d.output(0, "float64", ())
+    v_sqrt = d.result(0, 0, "float64", ())
     mark_2 = d.mark()
     grid = d.grid(((M_n0 * M_n1) + 1) // 2, 1)
     sum_partials = d.allocate(grid.blocks * 8)

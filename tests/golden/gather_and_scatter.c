@@ -108,7 +108,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     if (!(f->highest < f->v_n0))
         return call->fail(call, 1, 2, (int64_t[]){(int64_t)f->highest, (int64_t)f->v_n0});
     f->mul = call->allocate(call, f->at_n0 * (int64_t)sizeof(double));
-    if (!f->mul) return -1;
+    if (!f->mul) return call->lacks(call, 2);
     {
         const int32_t parts = gc_parts(call, f->at_n0, 2);
         const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->at_n0, parts)
@@ -116,7 +116,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
         if (failed) return failed;
     }
     f->inc_subtensor = call->output(call, 0, (int64_t[]){f->v_n0});
-    if (!f->inc_subtensor) return -1;
+    if (!f->inc_subtensor) return call->lacks(call, 3);
     {
         const int32_t parts = gc_parts(call, f->v_n0, 1);
         const int32_t failed = parts > 1 ? call->parallel(call, nest_3, f, f->v_n0, parts)

@@ -5,7 +5,7 @@ def run(d, inputs, shapes, numbers):
     at = inputs[1]
     at_n0 = shapes[1][0]
     words = d.allocate(16)
-    mul = d.allocate(at_n0 * 8)
+    mul = d.temporary(2, at_n0 * 8)
     mark_2 = d.mark()
     grid = d.grid((at_n0 + 1) // 2, 1)
     lowest_partials = d.allocate(grid.blocks * 8)
@@ -13,7 +13,7 @@ def run(d, inputs, shapes, numbers):
     d.launch("highest_kernel", grid, 0, max(at_n0, grid.blocks), at_n0, at, lowest_partials, highest_partials, d.zeros(4), v_n0, d.status, words, words + 8)
     d.release(mark_2)
     d.launch("mul_kernel", d.grid((at_n0 + 1) // 2, 1), 0, max(at_n0, v_n0), d.status, at_n0, at, mul, v, v_n0)
-    inc_subtensor = d.output(0, "float64", (v_n0,))
+    inc_subtensor = d.result(3, 0, "float64", (v_n0,))
     d.launch("inc_subtensor_kernel", d.grid((v_n0 + 1) // 2, 1), 0, v_n0, d.status, v_n0, inc_subtensor)
     d.launch("inc_subtensor_kernel_2", d.grid(min(at_n0, 2048), 1), 0, max(at_n0, v_n0), d.status, at_n0, at, v_n0, mul, inc_subtensor)
     return [Array(inc_subtensor, "float64", (v_n0,))]

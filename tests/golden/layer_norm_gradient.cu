@@ -7,8 +7,8 @@ def run(d, inputs, shapes, numbers):
     v_n0 = shapes[1][0]
     if not (M_n1 == v_n0):
         raise d.failed(0, (M_n1, v_n0))
-    add = d.output(0, "float64", (M_n0, M_n1))
-    sum = d.output(1, "float64", (M_n1,))
+    add = d.result(1, 0, "float64", (M_n0, M_n1))
+    sum = d.result(2, 1, "float64", (M_n1,))
     mark_2 = d.mark()
     grid = d.grid(M_n0, (M_n1 + 1) // 2, max((min(512, (16777216 // (max(M_n1, 1))))), 1))
     sum_partials = d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)

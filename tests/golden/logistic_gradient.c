@@ -48,7 +48,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->M_n0 = in[0].shape[0];
     f->M_n1 = in[0].shape[1];
     f->mul = call->output(call, 0, (int64_t[]){f->M_n0, f->M_n1});
-    if (!f->mul) return -1;
+    if (!f->mul) return call->lacks(call, 0);
     {
         const int32_t parts = gc_parts(call, f->M_n0, (f->M_n1 * 4));
         const int32_t failed = parts > 1 ? call->parallel(call, nest, f, f->M_n0, parts)

@@ -3,7 +3,7 @@ def run(d, inputs, shapes, numbers):
     M = inputs[0]
     M_n0 = shapes[0][0]
     M_n1 = shapes[0][1]
-    mul = d.output(0, "float64", (M_n0, M_n1))
+    mul = d.result(0, 0, "float64", (M_n0, M_n1))
     d.launch("mul_kernel", d.grid(((M_n0 * M_n1) + 1) // 2, 1), 0, M_n0 * M_n1, M_n1, M_n0, M, mul)
     return [Array(mul, "float64", (M_n0, M_n1))]
 

@@ -33,7 +33,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
         if (call->poll(call)) return 2;
         const int64_t mark = call->mark(call);
         double *dot = call->allocate(call, N_n1 * (int64_t)sizeof(double));
-        if (!dot) return -1;
+        if (!dot) return call->lacks(call, 5);
         #pragma omp simd
         for (int64_t i0 = 0; i0 < N_n1; i0++) {
             dot[i0] = 0.0;
@@ -119,11 +119,11 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->v_t_1 = f->v + 0;
     f->taken = f->M_n0;
     f->scan = call->allocate(call, (f->M_n0 * f->M_n1) * (int64_t)sizeof(double));
-    if (!f->scan) return -1;
+    if (!f->scan) return call->lacks(call, 3);
     const int32_t failed = nest(call, f, 0, 0, 0);
     if (failed) return failed;
     f->scan_2 = call->output(call, 0, (int64_t[]){f->taken, f->M_n1});
-    if (!f->scan_2) return -1;
+    if (!f->scan_2) return call->lacks(call, 4);
     {
         const int32_t parts = gc_parts(call, f->taken, f->M_n1);
         const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->taken, parts)

@@ -17,7 +17,7 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(2, (v_n0, M_n1))
     d.launch("taken_kernel", d.grid(1, 1, 1), 0, 1, v, M_n0, words, words + 8)
     taken = M_n0
-    scan = d.allocate((M_n0 * M_n1) * 8)
+    scan = d.temporary(3, (M_n0 * M_n1) * 8)
     mark_2 = d.mark()
     grid = d.grid(1, max((N_n1 + 1) // 2, (M_n1 + 1) // 2), 1)
     own = (N_n1 * 8 + 15) // 16 * 16
@@ -28,7 +28,7 @@ def run(d, inputs, shapes, numbers):
     d.launch("taken_kernel_2", grid, shared, max(M_n0, N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n1), own, N_n1, dot_all, N, M_n1, M, scan, M_n0, v_n0, words, words + 8)
     d.release(mark_2)
     taken = d.fetch(words + 8, "int64")
-    scan_3 = d.output(0, "float64", (taken, M_n1))
+    scan_3 = d.result(4, 0, "float64", (taken, M_n1))
     d.launch("scan_kernel", d.grid(((taken * M_n1) + 1) // 2, 1), 0, max(M_n0 * M_n1, taken * M_n1), M_n1, taken, scan, scan_3)
     return [Array(scan_3, "float64", (taken, M_n1))]
 

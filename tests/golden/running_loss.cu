@@ -3,8 +3,8 @@ def run(d, inputs, shapes, numbers):
     v = inputs[0]
     v_n0 = shapes[0][0]
     words = d.allocate(32)
-    v_exp = d.allocate(v_n0 * 8)
-    cumsum = d.allocate(v_n0 * 8)
+    v_exp = d.temporary(0, v_n0 * 8)
+    cumsum = d.temporary(1, v_n0 * 8)
     mark_2 = d.mark()
     grid = d.grid((v_n0 + 4095) // 4096, min(v_n0, 4096))
     sum_partials = d.allocate(grid.blocks * 8)
@@ -13,7 +13,7 @@ def run(d, inputs, shapes, numbers):
         d.launch("sum_totals", grid, 0, max(v_n0, (grid.blocks * grid.groups) + 1), v_n0, v, state_chunks, d.zeros(4))
     d.launch("sum_kernel", grid, 0, max(v_n0, (grid.blocks * grid.groups) + 1, min(v_n0, 4096), grid.blocks), v_n0, state_chunks, v, v_exp, cumsum, sum_partials, d.zeros(4), words, words + 8)
     d.release(mark_2)
-    cumsum_2 = d.allocate(v_n0 * 8)
+    cumsum_2 = d.temporary(2, v_n0 * 8)
     d.launch("sum_kernel_2", d.grid(1, 1, 1), 0, 1, words + 8, words + 16)
     mark_3 = d.mark()
     grid = d.grid((v_n0 + 4095) // 4096, min(v_n0, 4096))
@@ -22,9 +22,9 @@ def run(d, inputs, shapes, numbers):
         d.launch("cumsum_totals", grid, 0, max(v_n0, (grid.blocks * grid.groups) + 1), v_n0, cumsum, state_chunks_2, d.zeros(4))
     d.launch("cumsum_kernel", grid, 0, max(v_n0, (grid.blocks * grid.groups) + 1, min(v_n0, 4096)), v_n0, state_chunks_2, cumsum, cumsum_2, words + 24)
     d.release(mark_3)
-    mul_2 = d.output(1, "float64", (v_n0,))
+    mul_2 = d.result(3, 1, "float64", (v_n0,))
     d.launch("mul_kernel", d.grid((v_n0 + 1) // 2, 1), 0, v_n0, v_n0, v_exp, mul_2, cumsum_2)
-    sum_3 = d.output(0, "float64", ())
+    sum_3 = d.result(4, 0, "float64", ())
     d.launch("sum_kernel_3", d.grid(1, 1, 1), 0, 1, sum_3, words + 16)
     return [Array(sum_3, "float64", ()), Array(mul_2, "float64", (v_n0,))]
 

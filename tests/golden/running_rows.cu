@@ -6,7 +6,7 @@ def run(d, inputs, shapes, numbers):
     v = inputs[1]
     v_n0 = shapes[1][0]
     words = d.allocate(16)
-    cumsum = d.output(0, "float64", (M_n0, M_n1))
+    cumsum = d.result(0, 0, "float64", (M_n0, M_n1))
     if M_n1 >= (M_n0 * 16384):
         for i0 in range(M_n0):
             mark_2 = d.mark()
@@ -18,8 +18,8 @@ def run(d, inputs, shapes, numbers):
             d.release(mark_2)
     else:
         d.launch("cumsum_kernel_2", d.grid(M_n0, M_n1), 0, max(M_n0, M_n1, M_n0 * M_n1), M_n0, M_n1, M, cumsum)
-    cumsum_2 = d.output(1, "float64", (v_n0,))
-    cumprod = d.output(2, "float64", (v_n0,))
+    cumsum_2 = d.result(1, 1, "float64", (v_n0,))
+    cumprod = d.result(2, 2, "float64", (v_n0,))
     mark_3 = d.mark()
     grid = d.grid((v_n0 + 4095) // 4096, min(v_n0, 4096))
     state_chunks_2 = d.allocate(((grid.blocks * grid.groups) + 1) * 8)

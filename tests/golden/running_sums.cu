@@ -3,9 +3,9 @@ def run(d, inputs, shapes, numbers):
     M = inputs[0]
     M_n0 = shapes[0][0]
     M_n1 = shapes[0][1]
-    state = d.allocate(M_n1 * 8)
-    cumsum = d.output(0, "float64", (M_n0, M_n1))
-    cumsum_2 = d.output(1, "float64", (M_n0, M_n1))
+    state = d.temporary(0, M_n1 * 8)
+    cumsum = d.result(1, 0, "float64", (M_n0, M_n1))
+    cumsum_2 = d.result(2, 1, "float64", (M_n0, M_n1))
     d.launch("state_kernel", d.grid((M_n1 + 1) // 2, 1), 0, M_n1, M_n1, state)
     d.launch("cumsum_kernel", d.grid(1, M_n1, 1), 0, max(M_n0, M_n1, M_n0 * M_n1), M_n0, M_n1, M, state, cumsum, cumsum_2)
     return [Array(cumsum, "float64", (M_n0, M_n1)), Array(cumsum_2, "float64", (M_n0, M_n1))]

@@ -87,11 +87,11 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->g_state0_t_1 = 0.0;
     f->sum_x = 0.0;
     f->scan = call->allocate(call, f->n * (int64_t)sizeof(double));
-    if (!f->scan) return -1;
+    if (!f->scan) return call->lacks(call, 3);
     const int32_t failed = nest(call, f, 0, 0, 0);
     if (failed) return failed;
     f->inc_subtensor = call->allocate(call, f->n * (int64_t)sizeof(double));
-    if (!f->inc_subtensor) return -1;
+    if (!f->inc_subtensor) return call->lacks(call, 4);
     {
         const int32_t parts = gc_parts(call, f->n, 1);
         const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->n, parts)
@@ -102,7 +102,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     const int32_t failed_2 = nest_3(call, f, 0, 0, 0);
     if (failed_2) return failed_2;
     f->scan_2 = call->output(call, 0, (int64_t[]){0});
-    if (!f->scan_2) return -1;
+    if (!f->scan_2) return call->lacks(call, 5);
     f->scan_2[0] = f->sum_x;
     return 0;
 }

@@ -9,11 +9,11 @@ def run(d, inputs, shapes, numbers):
         raise d.failed(1, (numbers[1],))
     if not (not ((-1 < (-numbers[1])) | (-1 >= numbers[1]))):
         raise d.failed(2, (-1, numbers[1]))
-    scan = d.allocate(numbers[1] * 8)
-    inc_subtensor = d.allocate(numbers[1] * 8)
+    scan = d.temporary(3, numbers[1] * 8)
+    inc_subtensor = d.temporary(4, numbers[1] * 8)
     d.launch("state0_t_1_kernel", d.grid(1, 1, 1), 0, numbers[1], numbers[1], x, scan, words, words + 8, words + 16)
     d.launch("inc_subtensor_kernel", d.grid((numbers[1] + 1) // 2, 1), 0, numbers[1], numbers[1], inc_subtensor)
-    scan_2 = d.output(0, "float64", ())
+    scan_2 = d.result(5, 0, "float64", ())
     d.launch("scan_kernel", d.grid(1, 1, 1), 0, numbers[1], numbers[1], inc_subtensor, x, scan, scan_2, words + 8, words + 16)
     return [Array(scan_2, "float64", ())]
 

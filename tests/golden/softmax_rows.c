@@ -61,7 +61,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->M_n0 = in[0].shape[0];
     f->M_n1 = in[0].shape[1];
     f->true_div = call->output(call, 0, (int64_t[]){f->M_n0, f->M_n1});
-    if (!f->true_div) return -1;
+    if (!f->true_div) return call->lacks(call, 0);
     {
         const int32_t parts = gc_parts(call, f->M_n0, (((((1 + f->M_n1) + 2) + (f->M_n1 * 3)) + 1) + f->M_n1));
         const int32_t failed = parts > 1 ? call->parallel(call, nest, f, f->M_n0, parts)

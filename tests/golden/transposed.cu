@@ -7,7 +7,7 @@ def run(d, inputs, shapes, numbers):
     v_n0 = shapes[1][0]
     if not (M_n1 == v_n0):
         raise d.failed(0, (M_n1, v_n0))
-    mul = d.output(0, "float64", (M_n1, M_n0))
+    mul = d.result(1, 0, "float64", (M_n1, M_n0))
     if (min(M_n1, M_n0)) >= 16:
         d.launch("mul_kernel", d.grid(((M_n1 + 31) // 32) * ((M_n0 + 31) // 32), 1024), 0, max(((M_n1 + 31) // 32) * ((M_n0 + 31) // 32), M_n0 * M_n1, M_n1 * M_n0, v_n0, 1056), (M_n0 + 31) // 32, (M_n1 + 31) // 32, M_n0, M_n1, M, v, mul)
     else:

@@ -46,6 +46,9 @@ struct gc_call {
     /* To be called now and then in long loops, by any thread.  Not 0: the user has interrupted the
      * call, and `gc_entry` is to return that. */
     int32_t (*poll)(gc_call *call);
+    /* Note that `allocate` or `output` has returned NULL, and that check number `check` tells it;
+     * returns what `gc_entry` is to return. */
+    int32_t (*lacks)(gc_call *call, int32_t check);
 };
 
 #endif

@@ -257,6 +257,11 @@ static int32_t call_fail(gc_call *call, int32_t check, int32_t n, const int64_t 
     return FAILED;
 }
 
+static int32_t call_lacks(gc_call *call, int32_t check)
+{
+    return call_fail(call, check, 1, &((run *)call)->lacking);
+}
+
 static void lock_failure(void)
 {
     pthread_mutex_lock(&failure);
@@ -482,7 +487,7 @@ static run *run_new(Executable *f)
     r->function = f;
     r->call = (gc_call){call_allocate, call_mark,     call_release, call_output,
                         call_fail,     call_callback, gc_parallel,  f->library,
-                        f->threads,    call_poll};
+                        f->threads,    call_poll,     call_lacks};
     r->every = r->until = 1;
     return r;
 }

@@ -32,6 +32,7 @@ from gradcore_c.compiler import load_source
 from gradcore_cuda.checking import check
 from gradcore_cuda.driver import Extern
 from gradcore_cuda.runtime import (
+    LARGEST,
     LIMIT,
     STATUS_BYTES,
     VALUES,
@@ -57,9 +58,6 @@ CHECK = "GRADCORE_CUDA_CHECK"
 
 PIECE = 4096
 """How deep the products of matrices are that are added up in their own dtype."""
-
-LARGEST = 2**46
-"""How many bytes memory has at most in one piece: more than any machine's."""
 
 FLAGS = ("-O1", "-w", "-DGC_HOST")
 LIBRARIES = ("-lm",)
@@ -206,9 +204,11 @@ class HostDevice(Device):
         self._status = self._fresh(STATUS_BYTES, 0)
 
     def _fresh(self, count: int, value: int = 0xFF) -> Memory:
-        if count > LARGEST:
-            raise OutOfMemoryError(f"a function needs {count} bytes in one piece")
-        array = np.full(max(count, 1) + 16, value, np.uint8)
+        try:
+            array = np.full(min(max(count, 1), LARGEST) + 16, value, np.uint8)
+        except MemoryError:
+            told = f"a function needs {count} bytes in one piece"
+            raise OutOfMemoryError(told) from None
         self.kept.append(array)
         return _memory(array)
 

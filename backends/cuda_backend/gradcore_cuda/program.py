@@ -267,11 +267,14 @@ class _HostPrinter:
             return
         if buffer.role == "output":
             shape = self.shape(buffer.shape)
-            self.add(f'{name} = d.output({buffer.position}, "{buffer.dtype}", {shape})')
+            given = f'{buffer.position}, "{buffer.dtype}", {shape}'
+            self.add(f"{name} = d.result({buffer.lacking}, {given})")
         elif s.reused is not None:
             self.add(f"{name} = {self.memory(s.reused)}")
         elif buffer.role == "spill":
             self.add(f"{name} = Memory(0) if own else d.allocate({self.bytes(buffer)})")
+        elif buffer.lacking is not None:
+            self.add(f"{name} = d.temporary({buffer.lacking}, {self.bytes(buffer)})")
         else:
             self.add(f"{name} = d.allocate({self.bytes(buffer)})")
 

@@ -12,17 +12,24 @@ would need a compiler for the host wherever there is a GPU, to save time that a 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import numpy as np
+
+from gradcore.errors import OutOfMemoryError
 from gradcore.graph.extents import check_size
 from gradcore.kernel.bounds import REAL
 from gradcore.kernel.text import Rendered
 
 LIMIT = 2**30
 """The largest number of elements that indices of 32 bits are for."""
+
+LARGEST = 2**46
+"""How many bytes memory has at most in one piece: more than any machine's, or any device's."""
 
 VALUES = 16
 """How many values a failed check may tell."""
@@ -197,6 +204,25 @@ class Device(ABC):
     @abstractmethod
     def status(self) -> Memory:
         """Where kernels tell which check failed first: see `STATUS_BYTES`; zero before the call."""
+
+    def temporary(self, lacking: int, count: int) -> Memory:
+        """Return what `allocate` does; the exception tells the line that check ``lacking`` does."""
+        return self._had(lacking, count, lambda: self.allocate(count))
+
+    def result(self, lacking: int, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+        """Return what `output` does; the exception tells the line that check ``lacking`` does."""
+        count = math.prod(shape) * np.dtype(dtype).itemsize
+        return self._had(lacking, count, lambda: self.output(position, dtype, shape))
+
+    def _had(self, lacking: int, count: int, make: Callable[[], Memory]) -> Memory:
+        if count > LARGEST:
+            raise self.failed(lacking, (count,))
+        try:
+            return make()
+        except OutOfMemoryError as error:
+            told = self.failed(lacking, (count,))
+            error.where = error.where or getattr(told, "where", None)
+            raise
 
     # work ---------------------------------------------------------------------------------------
     @abstractmethod
