@@ -1,5 +1,8 @@
 """Passes for CUDA: the interpreter runs what goes into each, and what comes out."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -22,7 +25,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.plan import program
 from gradcore.kernel.uses import inside
-from gradcore_cuda.passes import LOOPS
+from gradcore_cuda.passes import LAUNCHES, LOOPS
 from gradcore_cuda.passes.atomics import scatters_in_any_order
 from gradcore_cuda.passes.products import products_as_loops
 from gradcore_cuda.passes.scans import scans_by_element
@@ -171,3 +174,9 @@ def test_what_a_pass_has_nothing_to_do_with(change):
     given = np.random.default_rng(0).normal(size=(3, 4))
     before = len(list(inside(lowered([M], T.softmax(M)).body)))
     assert len(changed(change, [M], T.softmax(M), given)) == before
+
+
+def test_the_guide_tells_all_passes():
+    page = (Path(__file__).parent.parent / "docs" / "kernels.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \|", page[page.index("| pass (") :], re.MULTILINE)
+    assert told == [change.__name__ for change in (*LOOPS, *LAUNCHES)]

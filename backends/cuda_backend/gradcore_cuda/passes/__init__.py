@@ -2,7 +2,7 @@
 
 The decision: all that is decided is decided by a pass, from a program to a program, which an
 interpreter runs before and after (`gradcore.kernel.interpret`, and from the launches on
-`gradcore.kernel.threads`).  Printers decide nothing.
+`gradcore.kernel.simulate`).  Printers decide nothing.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ LOOPS: tuple[Pass, ...] = (
     products_as_loops,
     searches_as_reductions,
     scans_by_element,
+    scatters_in_any_order,
     host_values_named,
 )
 """From loops to loops."""
+
+CHOSEN = frozenset((scatters_in_any_order,))
+"""Those after which results may differ from call to call, which is a choice."""
 
 LaunchPass: TypeAlias = Callable[[Program, Facts], Program]
 
@@ -79,8 +83,9 @@ def prepared(program: Program, deterministic: bool = True) -> Program:
 
     deterministic : whether scatters keep the order; else they add in the order that comes.
     """
-    for change in LOOPS if deterministic else (scatters_in_any_order, *LOOPS):
-        program = change(program)
+    for change in LOOPS:
+        if change not in CHOSEN or not deterministic:
+            program = change(program)
     return program
 
 

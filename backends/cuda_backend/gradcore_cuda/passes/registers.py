@@ -21,6 +21,8 @@ PLACES = frozenset(x for level in LEVELS for x in (level.own, level.count))
 def registers_loaded(launch: Launch, facts: Facts) -> Launch:
     """Return a launch that gets the registers that it uses and does not set first."""
     values, changing = facts.values, facts.changed(launch)
+    if not (values.device or values.moved):
+        return launch
     before: list[Statement] = []
     known: set[Symbol | Buffer] = set()
 
