@@ -518,33 +518,34 @@ class Renderer(Printer):
     def combined(self, partial: Sequence[Reduction]) -> str:
         """Print a function that combines what the parts of a loop contributed; return its name."""
         name = self.fresh("combine")
-        lines: list[str] = []
+        outer, self.unit = self.unit, Unit()
+        add = self.unit.add
         for r in partial:
             assert r.row is not None
             dtype, own = r.target.dtype, self.name(r.target)
             is_row = isinstance(r.target, Buffer)
             operands = ["into[k]", "from[k]"] if is_row else [f"f->{own}", f"f->{own}_parts[p]"]
-            text, names = scalar.expression(r.row, [dtype, dtype], dtype, operands)
-            self.functions |= names
+            text = self.scalar(r.row, [dtype, dtype], dtype, operands)
             if isinstance(r.target, Buffer):
                 ctype, size = DTYPES[dtype].ctype, self.size(r.target)
-                lines += [
+                add(
                     "for (int32_t p = 0; p < parts - 1; p++) {",
                     f"    const int64_t n = {size};",
                     f"    {ctype} *restrict into = f->{own};",
                     f"    const {ctype} *restrict from = f->{own}_parts + p * n;",
                     f"    for (int64_t k = 0; k < n; k++) into[k] = {text};",
                     "}",
-                ]
+                )
             else:
-                lines += ["for (int32_t p = 0; p < parts; p++)", f"    f->{own} = {text};"]
+                add("for (int32_t p = 0; p < parts; p++)", f"    f->{own} = {text};")
         self.nests.append(
             [
                 f"static __attribute__((cold)) void {name}(frame *f, int32_t parts) {{",
-                *(f"    {line}" for line in lines),
+                *self.unit.lines,
                 "}",
             ]
         )
+        self.unit = outer
         return name
 
     def run_in_order(self, name: str) -> None:
