@@ -265,6 +265,15 @@ def test_each_step_is_checked(mode):
     assert type(raised(f, np.ones(3), -1)) is ScanError
 
 
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_more_steps_than_an_extent_can_be(mode):
+    x = T.dvector("x")
+    steps = T.constant(np.uint64(2**63 + 1))
+    out, _ = gradcore.scan(lambda e: (e, gradcore.until(e > 1)), x, n_steps=steps)
+    f = gradcore.function([x], out[-1:].shape, mode=mode)
+    assert type(raised(f, np.ones(3))) is ScanError
+
+
 @pytest.mark.parametrize("mode", [*MODES, "DebugMode"], ids=str)
 def test_a_branch_is_checked_where_it_is_taken(mode):
     x, n, m = T.dvector("x"), T.lscalar("n"), T.lscalar("m")

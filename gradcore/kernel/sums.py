@@ -212,7 +212,7 @@ def _steps(loop: For, bounds: Bounds) -> int:
     if not inner:
         return BLOCK
     adding = [bounds.of(s.extent)[1] for s in inner if any(_sums(s, NARROW_FLOATS))]
-    return max(1, ROWS // max((n for n in adding if n <= ROWS), default=1))
+    return max(1, ROWS // max((n for n in adding if 0 < n <= ROWS), default=1))
 
 
 def _of_register(total: Symbol, chunks: Chunks) -> None:

@@ -206,11 +206,16 @@ def _place(n: Any) -> tuple[bool, int]:
     return (True, n.place) if isinstance(n, Symbol) else (False, int(n))
 
 
+def _saturated(n: int) -> np.int64:
+    """Return an integer, or the nearest that 64 bits hold: no extent is as large."""
+    return np.int64(max(min(n, 2**63 - 1), -(2**63)))
+
+
 def _simplified(op: Elementwise, arguments: tuple[Any, ...]) -> Number | None:
     """Return what ``op(*arguments)`` is, where that is known or an argument."""
     if not any(isinstance(n, Symbol) for n in arguments):
         with np.errstate(all="ignore"):
-            return op.numpy(*map(np.int64, arguments)).item()
+            return op.numpy(*map(_saturated, arguments)).item()
     if op is switch:
         condition, *branches = arguments
         if not isinstance(condition, Symbol):
