@@ -378,8 +378,10 @@ def as_index(x: Expr) -> Expr:
 
 def product(extents: Sequence[Expr]) -> Expr:
     """Return the product of extents."""
-    found: Expr = ONE
-    for extent in extents:
+    if not extents:
+        return ONE
+    found = extents[0]
+    for extent in extents[1:]:
         found = found * extent
     return found
 

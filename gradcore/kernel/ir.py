@@ -130,7 +130,7 @@ class Statement:
         return iter(())
 
     def rebuilt(self, expr: Change, block: Inner) -> Statement:
-        """Return it with other expressions and other blocks of statements."""
+        """Return it with other expressions and other blocks, which it asks for in their order."""
         return self
 
     def lines(self, show: Show) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 from gradcore.kernel.ir import (
@@ -25,10 +26,12 @@ from gradcore.kernel.ir import (
 
 def inside(statements: Sequence[Statement]) -> Iterator[Statement]:
     """Return statements and those in them."""
-    for s in statements:
+    waiting = list(reversed(statements))
+    while waiting:
+        s = waiting.pop()
         yield s
-        for block in s.blocks():
-            yield from inside(block)
+        for block in reversed(s.blocks()):
+            waiting += reversed(block)
 
 
 def expressions(s: Statement) -> Iterator[Expr]:
@@ -46,15 +49,24 @@ def rewritten(
 ) -> list[Statement]:
     """Return statements with what ``change`` makes of them, from the outermost on.
 
-    change : returns what takes the place of a statement; None: what is in it is asked for.
+    change : returns what takes the place of a statement; None: what is in it is asked for, and if
+        that stays, so does the statement.
     """
     found: list[Statement] = []
     for s in body:
         made = change(s)
-        if made is None:
-            made = [s.rebuilt(lambda x: x, lambda inner: rewritten(inner, change))]
-        found += made
+        found += [_with_blocks(s, change)] if made is None else made
     return found
+
+
+def _with_blocks(s: Statement, change: Callable[[Statement], list[Statement] | None]) -> Statement:
+    """Return a statement with what ``change`` makes of those in it."""
+    before = s.blocks()
+    after = [rewritten(block, change) for block in before]
+    if all(len(x) == len(y) and all(map(is_, x, y)) for x, y in zip(before, after, strict=True)):
+        return s
+    blocks = iter(after)
+    return s.rebuilt(lambda x: x, lambda _: next(blocks))
 
 
 def replaced(s: Statement, new: Mapping[Any, Expr]) -> Statement:

@@ -97,6 +97,7 @@ class _HostPrinter:
         self.kernels: dict[str, Kernel] = {}
         self.texts: list[list[str]] = []
         self.lines: list[str] = []
+        self.written: dict[tuple[Expr, bool], str] = {}
         self.depth = 1
         self.words: dict[Symbol | Buffer, int] = {}
         self.waits = False
@@ -110,12 +111,14 @@ class _HostPrinter:
         return self.printer.name(what.root if isinstance(what, Buffer) else what)
 
     # expressions --------------------------------------------------------------------------------
-    def expr(self, x: Expr, atom: bool = False, bounds: Bounds | None = None) -> str:
-        """Return an integer expression in Python.
+    def expr(self, x: Expr, atom: bool = False) -> str:
+        """Return an integer expression in Python."""
+        if (x, atom) not in self.written:
+            self.written[x, atom] = self.within(x, atom, self.bounds)
+        return self.written[x, atom]
 
-        bounds : what is known where it is evaluated.
-        """
-        bounds = bounds or self.bounds
+    def within(self, x: Expr, atom: bool, bounds: Bounds) -> str:
+        """Return an integer expression where more may be known of numbers."""
         match x:
             case Literal():
                 return repr(bool(x.value) if x.dtype == "bool" else int(x.value))
@@ -132,7 +135,7 @@ class _HostPrinter:
                 form = python(x, bounds)
                 assert form is not None, x
                 texts = [
-                    self.expr(operand, True, known)
+                    self.within(operand, True, known)
                     for operand, known in zip(x.operands, bounds.inside(x), strict=True)
                 ]
                 text = form.format(*texts)

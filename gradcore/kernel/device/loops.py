@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gradcore.kernel.device.grid import Level
 from gradcore.kernel.ir import (
@@ -63,8 +63,10 @@ class Distributed(Statement):
 
     def rebuilt(self, expr: Change, block: Inner) -> Distributed:
         """Return it with other extents and another body."""
-        extents = tuple(map(expr, self.extents))
-        return replace(self, extents=extents, first=expr(self.first), body=block(self.body))
+        return Distributed(
+            self.level, self.indices, tuple(map(expr, self.extents)), block(self.body),
+            expr(self.first), self.vectors,
+        )  # fmt: skip
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text."""

@@ -59,14 +59,19 @@ LOGIC: dict[str, str] = {
 """Rows whose result is a condition."""
 
 
+def on_integers(x: Call) -> bool:
+    """Return whether a row takes and gives integers and conditions alone, which Python can do."""
+    return x.dtype not in FLOATS and all(o.dtype not in FLOATS for o in x.operands)
+
+
 def python(x: Call, bounds: Bounds) -> str | None:
     """Return how Python writes a row of integers; None: there are others among the operands.
 
     What may wrap, or Python has no operator for, is computed as the row declares.
     """
-    given = tuple(o.dtype for o in x.operands)
-    if any(dtype in FLOATS for dtype in (x.dtype, *given)):
+    if not on_integers(x):
         return None
+    given = tuple(o.dtype for o in x.operands)
     name = x.row.name
     form = LOGIC.get(name) if x.dtype == "bool" else PYTHON.get(name)
     if x.dtype != "bool" and bounds.wraps(x):
@@ -145,9 +150,7 @@ class Values:
                     and (reading or root in self.reads)
                 )
             case Call():
-                return python(x, self.bounds) is not None and all(
-                    self.known(o, reading) for o in x.operands
-                )
+                return on_integers(x) and all(self.known(o, reading) for o in x.operands)
             case _:
                 return False
 
@@ -158,9 +161,7 @@ class Values:
         """
         match x:
             case Call():
-                return python(x, self.bounds) is not None and all(
-                    self.evaluable(o, changing) for o in x.operands
-                )
+                return on_integers(x) and all(self.evaluable(o, changing) for o in x.operands)
             case Symbol():
                 told = x.final in self.needed and x.final not in changing
                 return self.known(x) or told

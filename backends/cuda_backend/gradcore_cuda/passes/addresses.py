@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from gradcore.kernel.device import Delinearize, Distributed, Launch, LoadVector, StoreVector
 from gradcore.kernel.ir import (
-    ZERO,
     Buffer,
     Call,
     Expr,
@@ -65,15 +64,16 @@ class _Addresses:
 
     def number(self, buffer: Buffer, index: Index) -> Expr:
         """Return the number of an element in C order."""
-        position: Expr = ZERO
+        index, shape = tuple(map(self.expr, index)), buffer.shape
         for loops in self.counted:
             n = len(loops.indices)
-            if index[-n:] == loops.indices and buffer.shape[-n:] == loops.extents:
-                for extent, i in zip(buffer.shape[:-n], index[:-n], strict=True):
-                    position = position * extent + self.expr(i)
-                return position * product(loops.extents) + loops.number
-        for extent, i in zip(buffer.shape, index, strict=True):
-            position = position * extent + self.expr(i)
+            if index[-n:] == loops.indices and shape[-n:] == loops.extents:
+                index = (*index[:-n], loops.number)
+                shape = (*shape[:-n], product(loops.extents))
+                break
+        position = index[0]
+        for extent, i in zip(shape[1:], index[1:], strict=True):
+            position = position * extent + i
         return position
 
     def place(self, buffer: Buffer, index: Index) -> Index:

@@ -111,6 +111,7 @@ class _Arguments:
     def __init__(self, facts: Facts, launch: Launch) -> None:
         self.facts = facts
         self.changing = facts.changed(launch)
+        self.known: dict[Expr, bool] = {}
         self.names: dict[Expr, Symbol] = {}
         self.computed: dict[Symbol, Expr] = {}
         self.indices: set[Symbol] = set()
@@ -118,7 +119,9 @@ class _Arguments:
 
     def evaluable(self, x: Expr) -> bool:
         """Return whether the host can evaluate an expression."""
-        return self.facts.values.evaluable(x, self.changing)
+        if x not in self.known:
+            self.known[x] = self.facts.values.evaluable(x, self.changing)
+        return self.known[x]
 
     def indexed(self, buffer: Buffer) -> None:
         """Note that elements of a buffer are indexed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcore.kernel.device import AtomicAdd
@@ -19,17 +18,15 @@ ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
 def scatters_in_any_order(program: Program) -> Program:
     """Return a program whose scatters add atomically, where that frees their loops of an order."""
     dependence = Dependence(Aliases(program.body))
+    return replace(program, body=[_scatter(s, dependence) for s in program.body])
 
-    def block(body: Sequence[Statement]) -> list[Statement]:
-        return [statement(s) for s in body]
 
-    def statement(s: Statement) -> Statement:
-        made = s.rebuilt(lambda x: x, block)
-        if not isinstance(made, For) or not made.ordered:
-            return made
-        return _unordered(made, dependence) or made
-
-    return replace(program, body=block(program.body))
+def _scatter(s: Statement, dependence: Dependence) -> Statement:
+    """Return a statement, and those in it, with loops whose steps may come in any order."""
+    made = s.rebuilt(lambda x: x, lambda inner: [_scatter(x, dependence) for x in inner])
+    if not isinstance(made, For) or not made.ordered:
+        return made
+    return _unordered(made, dependence) or made
 
 
 def _unordered(s: For, dependence: Dependence) -> For | None:

@@ -8,7 +8,7 @@ failed looks at the status first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gradcore.kernel.device import (
     GROUPS,
@@ -33,48 +33,55 @@ STATUS = Buffer("status", "int32", (), "status")
 
 def checks_noted(launch: Launch, facts: Facts) -> Launch:
     """Return a launch in which a thread whose check fails notes why, and leaves."""
+    if not _checked(launch.body):
+        return launch
     region = Region([], Symbol("end"))
-    body = _left(launch.body, region, None)
-    return replace(launch, body=_within(region, body))
+    return replace(launch, body=_within(region, _Leaving(region).block(launch.body)))
 
 
-def _left(body: Sequence[Statement], region: Region, flag: Symbol | None) -> list[Statement]:
-    """Return statements that leave a region where a check in them fails.
+@dataclass
+class _Leaving:
+    """Makes statements leave a region where a check in them fails.
 
     flag : the register that notes it, if others must know.
     """
 
-    def block(inner: Sequence[Statement]) -> list[Statement]:
-        return [made for s in inner for made in statement(s)]
+    region: Region
+    flag: Symbol | None = None
 
-    def statement(s: Statement) -> list[Statement]:
+    def block(self, body: Sequence[Statement]) -> list[Statement]:
+        """Return statements."""
+        return [made for s in body for made in self.statement(s)]
+
+    def statement(self, s: Statement) -> list[Statement]:
+        """Return a statement."""
         match s:
             case Check(number, condition, values):
                 noted: list[Statement] = [Fail(STATUS, number, values)]
-                if flag is not None:
-                    noted.append(Let(flag, Literal(True, "bool"), fresh=False))
+                if self.flag is not None:
+                    noted.append(Let(self.flag, Literal(True, "bool"), fresh=False))
                 failed = Call(ROWS["invert"], (condition,), "bool")
-                return [If(failed, [*noted, Leave(region.label)])]
+                return [If(failed, [*noted, Leave(self.region.label)])]
             case Distributed() if _checked(s.body):
-                return _loop(s, region)
+                return self.loop(s)
             case _:
-                return [s.rebuilt(lambda x: x, block)]
+                return [s.rebuilt(lambda x: x, self.block)]
 
-    return block(body)
+    def loop(self, s: Distributed) -> list[Statement]:
+        """Return a loop whose steps check something: each is a region of its own.
 
-
-def _loop(s: Distributed, region: Region) -> list[Statement]:
-    """Return a loop whose steps check something, in a region that lanes may leave together."""
-    step = Region([])
-    if s.level is not LANES:
-        return [replace(s, body=_within(step, _left(s.body, step, None)))]
-    flag = Symbol("failed", "bool")
-    return [
-        Let(flag, Literal(False, "bool")),
-        replace(s, body=_within(step, _left(s.body, step, flag))),
-        Combine(LANES, flag, ROWS["or_"]),
-        If(flag, [Leave(region.label)]),
-    ]
+        Lanes leave this one together, after the loop in which one of them has failed.
+        """
+        step = Region([])
+        if s.level is not LANES:
+            return [replace(s, body=_within(step, _Leaving(step).block(s.body)))]
+        flag = Symbol("failed", "bool")
+        return [
+            Let(flag, Literal(False, "bool")),
+            replace(s, body=_within(step, _Leaving(step, flag).block(s.body))),
+            Combine(LANES, flag, ROWS["or_"]),
+            If(flag, [Leave(self.region.label)]),
+        ]
 
 
 def _within(region: Region, body: list[Statement]) -> list[Statement]:

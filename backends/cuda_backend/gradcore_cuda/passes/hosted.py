@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gradcore.kernel.ir import Expr, For, If, Let, Program, Scope, Statement, Symbol
 from gradcore_cuda.analyses.placement import chosen_by_host, hosted
@@ -15,30 +15,40 @@ def host_values_named(program: Program) -> Program:
 
     The host has the device set such a register, and waits for it.
     """
-    values = Values(program)
+    return replace(program, body=_Naming(Values(program)).block(program.body))
 
-    def block(body: Sequence[Statement]) -> list[Statement]:
-        return [made for s in body for made in statement(s)]
 
-    def statement(s: Statement) -> list[Statement]:
+@dataclass
+class _Naming:
+    """Names expressions.
+
+    values : which numbers the host can know.
+    """
+
+    values: Values
+
+    def block(self, body: Sequence[Statement]) -> list[Statement]:
+        """Return statements, each after what sets the registers that it needs."""
+        return [made for s in body for made in self.statement(s)]
+
+    def statement(self, s: Statement) -> list[Statement]:
+        """Return a statement after what sets the registers that it needs."""
         match s:
             case For():
-                before, extent = named(s.extent)
-                body = block(s.body) if hosted(s) else s.body
+                before, extent = self.named(s.extent)
+                body = self.block(s.body) if hosted(s) else s.body
                 return [*before, replace(s, extent=extent, body=body)]
             case If() if chosen_by_host(s):
-                before, condition = named(s.condition)
-                return [*before, If(condition, block(s.then), block(s.orelse))]
+                before, condition = self.named(s.condition)
+                return [*before, If(condition, self.block(s.then), self.block(s.orelse))]
             case Scope(body):
-                return [Scope(block(body))]
+                return [Scope(self.block(body))]
             case _:
                 return [s]
 
-    def named(x: Expr) -> tuple[list[Statement], Expr]:
+    def named(self, x: Expr) -> tuple[list[Statement], Expr]:
         """Return what sets a register to an expression, and the register, where there must be."""
-        if values.known(x) or (isinstance(x, Symbol) and x.final in values.needed):
+        if self.values.known(x) or (isinstance(x, Symbol) and x.final in self.values.needed):
             return [], x
         symbol = Symbol("told", x.dtype)
         return [Let(symbol, x)], symbol
-
-    return replace(program, body=block(program.body))

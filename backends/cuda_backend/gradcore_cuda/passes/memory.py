@@ -51,32 +51,49 @@ def memory_placed(program: Program, facts: Facts) -> Program:
 
 def _placed(launch: Launch) -> list[Statement]:
     """Return a launch, after what the host makes for it."""
-    made: list[Statement] = []
-
-    def without(body: Sequence[Statement], together: bool) -> list[Statement]:
-        found: list[Statement] = []
-        for s in body:
-            match s:
-                case Allocate(buffer, reused) if buffer.role != "pointer":
-                    made.append(_memory(buffer, reused, together, launch.grid))
-                case Partial(buffer, rows, start, inner):
-                    made.append(Shared(buffer, rows))
-                    found += _partial(buffer, rows, start, without(inner, together))
-                case Distributed():
-                    inner = together and s.level is not LANES
-                    found.append(replace(s, body=without(s.body, inner)))
-                case _:
-                    found.append(s.rebuilt(lambda x: x, lambda inner: without(inner, together)))
-        return found
-
-    inner = without(launch.body, launch.together)
-    body = [*made, *inner]
+    placing = _Placing(launch)
+    inner = placing.statements(launch.body, launch.together)
+    body = [*placing.made, *inner]
     shared = [s for s in body if isinstance(s, Shared) and s.spilled is not None]
     rows = [s.spilled for s in shared if s.spilled and s.spilled.role == "spill"]
     rows += [s.rows for s in body if isinstance(s, Private) and s.rows is not None]
     fit = Fit(launch.grid, tuple(s.buffer for s in shared)) if shared else None
     before: list[Statement] = [] if fit is None else [fit]
     return [*before, *map(Allocate, rows), replace(launch, body=body, fit=fit)]
+
+
+class _Placing:
+    """Takes what makes memory out of the statements of a launch.
+
+    made : what makes it, where the launch starts.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.grid = launch.grid
+        self.made: list[Statement] = []
+
+    def statements(self, body: Sequence[Statement], together: bool) -> list[Statement]:
+        """Return statements that make no memory.
+
+        together : whether lanes run them together.
+        """
+        found: list[Statement] = []
+        for s in body:
+            match s:
+                case Allocate(buffer, reused) if buffer.role != "pointer":
+                    self.made.append(_memory(buffer, reused, together, self.grid))
+                case Partial(buffer, rows, start, inner):
+                    self.made.append(Shared(buffer, rows))
+                    found += _partial(buffer, rows, start, self.statements(inner, together))
+                case Distributed():
+                    inner = together and s.level is not LANES
+                    found.append(replace(s, body=self.statements(s.body, inner)))
+                case _ if s.blocks():
+                    made = s.rebuilt(lambda x: x, lambda some: self.statements(some, together))
+                    found.append(made)
+                case _:
+                    found.append(s)
+        return found
 
 
 def _partial(
