@@ -38,13 +38,13 @@ static __attribute__((cold)) int32_t nest(gc_call *call, void *context, int64_t 
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
-    for (int64_t first = 0, last = M_n0 > 64 ? 64 : M_n0;;) {
+    for (int64_t first = 0, last = M_n0 > 256 ? 256 : M_n0;;) {
         const int32_t failed = steps(call, f, first, last, part);
         if (failed) return failed;
         if (__builtin_expect(last == M_n0, 1)) break;
         if (call->poll(call)) return 2;
         first = last;
-        last = M_n0 - last > 64 ? last + 64 : M_n0;
+        last = M_n0 - last > 256 ? last + 256 : M_n0;
     }
     return 0;
 }
@@ -69,13 +69,13 @@ static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
-    for (int64_t first_2 = 0, last_2 = M_n0 > 64 ? 64 : M_n0;;) {
+    for (int64_t first_2 = 0, last_2 = M_n0 > 256 ? 256 : M_n0;;) {
         const int32_t failed = steps_2(call, f, first_2, last_2, part);
         if (failed) return failed;
         if (__builtin_expect(last_2 == M_n0, 1)) break;
         if (call->poll(call)) return 2;
         first_2 = last_2;
-        last_2 = M_n0 - last_2 > 64 ? last_2 + 64 : M_n0;
+        last_2 = M_n0 - last_2 > 256 ? last_2 + 256 : M_n0;
     }
     return 0;
 }
@@ -100,13 +100,13 @@ static __attribute__((cold)) int32_t nest_3(gc_call *call, void *context, int64_
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t conditional_n0 = f->conditional_n0;
-    for (int64_t first_3 = begin, last_3 = end - begin > 64 ? begin + 64 : end;;) {
+    for (int64_t first_3 = begin, last_3 = end - begin > 256 ? begin + 256 : end;;) {
         const int32_t failed = steps_3(call, f, first_3, last_3, part);
         if (failed) return failed;
         if (__builtin_expect(last_3 == end, 1)) break;
         if (call->poll(call)) return 2;
         first_3 = last_3;
-        last_3 = end - last_3 > 64 ? last_3 + 64 : end;
+        last_3 = end - last_3 > 256 ? last_3 + 256 : end;
     }
     return 0;
 }

@@ -88,13 +88,13 @@ static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t taken = f->taken;
-    for (int64_t first = begin, last = end - begin > 64 ? begin + 64 : end;;) {
+    for (int64_t first = begin, last = end - begin > 256 ? begin + 256 : end;;) {
         const int32_t failed = steps(call, f, first, last, part);
         if (failed) return failed;
         if (__builtin_expect(last == end, 1)) break;
         if (call->poll(call)) return 2;
         first = last;
-        last = end - last > 64 ? last + 64 : end;
+        last = end - last > 256 ? last + 256 : end;
     }
     return 0;
 }

@@ -52,7 +52,7 @@ SCANS = """
 #endif
 """
 
-ROWS, STEPS = 64, 4096
+ROWS, STEPS = 256, 4096
 """After how many steps with short loops, and with scalars alone, the user may interrupt."""
 
 INTERRUPTED = 2
