@@ -655,6 +655,17 @@ def test_long_sums_are_accurate(name, threads):
     long_sums.check(name, gradcore.Mode("c", threads=threads))
 
 
+@pytest.mark.parametrize("shape", [(3, 2, 0), (3, 0, 2), (0, 3), (0,)])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_sums_of_no_terms(dtype, shape):
+    """An axis that is known to be empty makes no block."""
+    x = T.tensor("x", dtype, shape)
+    sums = [x.sum(axis) for axis in (None, *range(x.ndim))]
+    found = gradcore.function([x], sums, mode="c")(np.ones(shape, dtype))
+    for axis, value in zip((None, *range(x.ndim)), found, strict=True):
+        np.testing.assert_array_equal(value, np.ones(shape, dtype).sum(axis))
+
+
 def test_a_very_long_sum_is_accurate():
     """The mean of 20 million equal numbers is that number, as NumPy has it."""
     x = T.fvector("x")
