@@ -169,7 +169,8 @@ def _differences(j: Judged, mode: Mode, found: Ran | Exception) -> Iterator[Disa
     lacking = MemoryError in j.errors
     if isinstance(found, Exception):
         told = f"raises {type(found).__name__}: {found}".replace("\n", "; ")
-        if kind(found) not in j.errors and not (lacking and kind(found) in BEYOND):
+        right = isinstance(found, tuple(j.errors))  # an ArraySizeError is a ValueError, too
+        if not right and not (lacking and kind(found) in BEYOND):
             yield Disagreement(j.graph.seed, where, told + (f"; not {wanted}" if wanted else ""))
         return
     if j.errors:
