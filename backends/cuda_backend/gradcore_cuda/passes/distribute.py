@@ -207,16 +207,15 @@ class _Forms:
                 Distributed(THREADS, (k,), (BLOCKS.count,), step),
                 Combine(THREADS, symbol, r.row),
             ]
-            ends += _before(symbol, r, work.starts.get(symbol))
+            ends += _before(symbol, r, work.starts)
         counter = Buffer("counter", "uint32", (), "counter")
-        several = call(row("gt"), (BLOCKS.count, ONE), "bool")
         changed: dict[Symbol | Buffer, None] = dict.fromkeys(
             [r.target.final for r in registers if isinstance(r.target, Symbol)]
         )
         changed.update(dict.fromkeys(self.changed(work.after)))
         last = [*ends, *self.set_again(work.after), *(Spill(x) for x in changed)]
         rest: list[Statement] = [Single(THREADS, parts), LastBlock(counter), *again]
-        return memory, [*own, If(several, rest), Single(THREADS, last)]
+        return memory, [*own, If(_several(BLOCKS.count), rest), Single(THREADS, last)]
 
     # steps that contribute to arrays ------------------------------------------------------------
     def parts(self, work: Work) -> list[Statement]:
@@ -372,7 +371,6 @@ class _Forms:
         assert shared is not None
         count, width = chunks(loop.extent)
         grid = Grid(count)
-        several = call(row("gt"), (grid.workers, ONE), "bool")
         device = self.facts.values.device
         memory, ends = self.total(shared.ends, work, grid, together=False)
         first, last = Symbol("start"), Symbol("last")
@@ -383,10 +381,8 @@ class _Forms:
             known = Buffer(f"{name}_chunks", dtype, (grid.workers + ONE,), "workspace")
             carries[c.symbol] = known
             memory.append(Allocate(known))
-            body += [*_held(c, work.starts), If(
-                call(row("gt"), (GROUPS.count, ONE), "bool"),
-                [Let(c.symbol, Load(known, (GROUPS.own,)), fresh=False)],
-            )]  # fmt: skip
+            later = Let(c.symbol, Load(known, (GROUPS.own,)), fresh=False)
+            body += [_held(c.symbol, c.symbol, work.starts), If(_several(GROUPS.count), [later])]
         body += _starts(shared.ends)
         body += rounds(loop, shared.carried, shared.rest, (first, last), width)
         spills: list[Statement] = [Spill(c.symbol) for c in shared.carried if c.symbol in device]
@@ -398,7 +394,7 @@ class _Forms:
         return [
             grid,
             *memory,
-            If(several, [Launch(grid, before, f"{title}_totals", together=True)]),
+            If(_several(grid.workers), [Launch(grid, before, f"{title}_totals", together=True)]),
             Launch(grid, [*body, *ends], f"{title}_kernel", together=True),
         ]
 
@@ -430,8 +426,7 @@ class _Forms:
             here, within = (k + ONE,), call(row("lt"), (k, GROUPS.count), "bool")
             stored = Store(known, here, combined(c.row, so_far, c.symbol))
             body += [
-                *_held(replace(c, symbol=so_far), {so_far: starts[c.symbol]} if c.symbol in starts
-                       else {}, c.symbol),
+                _held(so_far, c.symbol, starts),
                 Single(LANES, [Store(known, (ZERO,), so_far)]),
                 Rounds(k, GROUPS.count, ZERO, GROUPS.count, [
                     Let(c.symbol, started(r), fresh=False),
@@ -444,22 +439,25 @@ class _Forms:
         return body
 
 
-def _held(
-    c: Carried, starts: Mapping[Symbol, Literal], of: Symbol | None = None
-) -> list[Statement]:
-    """Return what lets a register be what it is before all steps of a loop."""
-    start = starts.get(c.symbol)
-    return [Reload(c.symbol, of)] if start is None else [Let(c.symbol, start)]
+def _several(count: Expr) -> Expr:
+    """Return whether there is more than one of something."""
+    return call(row("gt"), (count, ONE), "bool")
 
 
-def _before(symbol: Symbol, r: Reduction, start: Literal | None) -> list[Statement]:
+def _held(into: Symbol, symbol: Symbol, starts: Mapping[Symbol, Literal]) -> Statement:
+    """Return what lets a register be what another one is before all steps of a loop."""
+    start = starts.get(symbol)
+    return Reload(into, symbol) if start is None else Let(into, start)
+
+
+def _before(symbol: Symbol, r: Reduction, starts: Mapping[Symbol, Literal]) -> list[Statement]:
     """Return what combines a register with what it was before, where that changes it."""
     assert r.row is not None
-    if start == started(r):
+    if starts.get(symbol) == started(r):
         return []
     before = Symbol(f"{symbol.name}_before", symbol.dtype)
-    known: Statement = Reload(before, symbol) if start is None else Let(before, start)
-    return [known, Let(symbol, combined(r.row, before, symbol), fresh=False)]
+    both = Let(symbol, combined(r.row, before, symbol), fresh=False)
+    return [_held(before, symbol, starts), both]
 
 
 def _starts(reductions: Sequence[Reduction]) -> list[Statement]:
