@@ -5,6 +5,7 @@ written anew by ``GRADCORE_REWRITE_GOLDEN=1 pytest tests/test_cuda.py``, and rea
 kept.
 """
 
+import contextlib
 import itertools
 import re
 import subprocess
@@ -22,6 +23,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import Mode, function
 from gradcore.errors import CompileError, ModeError
+from gradcore.ops.elementwise import ROWS
 from gradcore.ops.reduce import Recurrence
 from gradcore_c import compiler
 from gradcore_cuda import checking, host
@@ -109,6 +111,19 @@ def test_kernels_are_cuda(program):
     kernels = text[text.index("/* ") :]
     checking.check(kernels)
     checking.check(f"#define GC_WIDE\n{kernels}")
+
+
+@pytest.mark.skipif(not checking.compilers(), reason="there is neither NVRTC nor nvcc")
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_functions_of_all_rows_are_cuda(dtype):
+    """What rows call, in one unit."""
+    operands = [T.vector(name, dtype) for name in "abc"]
+    outputs = []
+    for op in ROWS.values():
+        with contextlib.suppress(TypeError):  # a row that takes no such operands
+            outputs.append(op(*operands[: op.operands]))
+    text = function(operands, outputs, mode=HOST).source
+    checking.check(text[text.index("/* ") :])
 
 
 @pytest.mark.skipif(not checking.compilers(), reason="there is neither NVRTC nor nvcc")

@@ -1062,7 +1062,7 @@ static inline double gc_polygamma_f64(double n, double x) {
     if (n == 0) return gc_digamma_f64(x);
     if (n != floor(n)) return NAN;
     const double y = tgamma(n + 1) * gc_zeta_f64(n + 1, x);
-    return fmod(n, 2) == 0 ? -y : y;
+    return fmod(n, 2.0) == 0 ? -y : y;
 }
 
 static inline float gc_polygamma_f32(double n, float x) {
