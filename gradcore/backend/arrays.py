@@ -45,7 +45,7 @@ class ArrayBackend(Backend):
 
     stored: ClassVar[frozenset[str]] = frozenset()
 
-    remedy = "give kernels by the hook gradcore_kernels"
+    remedy = "declare `expansion` or `element` on the op, give kernels by the hook gradcore_kernels"
 
     native: bool = False
     added: Kernels = dataclasses.field(default_factory=dict[Any, Any], repr=False)

@@ -42,7 +42,10 @@ class LoopBackend(Backend):
 
     share_rows: ClassVar[bool] = True
     wide_sums: ClassVar[bool] = False
-    remedy = "declare what is missing on the op (`expansion=` of a row, `element` of another)"
+    remedy = (
+        "declare what is missing on the op (`expansion=` of a row, `element` of another), bring it "
+        "by the hook gradcore_lowerings"
+    )
 
     added: Mapping[Any, Any] = dataclasses.field(default_factory=dict[Any, Any], repr=False)
 
