@@ -577,9 +577,10 @@ def test_a_long_loop_of_the_reference_is_interrupted(what):
     interrupt(what, "numpy")
 
 
-def test_a_loop_of_kernels_is_interrupted():
-    """Between kernels; one that holds a whole loop runs to its end, as on a device."""
-    interrupt("products", "cuda", runtime="host")
+@pytest.mark.parametrize("what", ["scalars", "products", "pairs", "nested", "until"])
+def test_a_loop_of_kernels_is_interrupted(what):
+    """Between kernels, and where a CPU runs them between the steps of their loops."""
+    interrupt(what, "cuda", runtime="host")
 
 
 FORKED = """

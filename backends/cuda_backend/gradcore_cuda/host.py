@@ -82,13 +82,18 @@ def _file(name: str) -> str:
 def _engine() -> Any:
     """Return the library that runs fibers."""
     text = _file("shim.c").replace('#include "shim.h"\n', _file("shim.h"))
-    engine = load_source(text, "the engine", _library, ("-O2", "-w"), ("-lc",))
+    engine = load_source(text, "the engine", _with_python, ("-O2", "-w"), ("-lc",))
     engine.gc_shim_engine.restype = ctypes.c_void_p
     engine.gc_shim_launch.argtypes = (
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64,
         ctypes.c_int,
     )  # fmt: skip
     return engine
+
+
+def _with_python(path: Path) -> ctypes.PyDLL:
+    """Return a library whose functions may raise, and let go of the interpreter themselves."""
+    return ctypes.PyDLL(str(path))
 
 
 def _library(path: Path) -> ctypes.CDLL:

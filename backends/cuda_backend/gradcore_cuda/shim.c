@@ -2,7 +2,7 @@
  *
  * A fiber runs until it ends or waits for others; which one goes on then is up to `order`, so that a
  * barrier that is missing shows in results that depend on it.  A launch whose threads wait for each
- * other without end returns 1.
+ * other without end returns 1; one that the user interrupts raises.
  */
 #include "shim.h"
 
@@ -11,6 +11,11 @@
 
 #define STACK (128 * 1024)
 #define MOST 1024
+#define OFTEN (1 << 22)
+
+int PyErr_CheckSignals(void);
+void *PyEval_SaveThread(void);
+void PyEval_RestoreThread(void *state);
 
 typedef void (*gc_kernel)(void **arguments);
 
@@ -30,6 +35,8 @@ static int count, now, order;
 static uint32_t drawn;
 static gc_kernel kernel;
 static void **given;
+static void *python;
+static int stopped;
 
 static void enter(int k) {
     now = k;
@@ -79,6 +86,14 @@ static void meet(int first, int last) {
     leave();
 }
 
+static void poll(void) {
+    engine.left = OFTEN;
+    PyEval_RestoreThread(python);
+    stopped = PyErr_CheckSignals();
+    python = PyEval_SaveThread();
+    if (stopped) setcontext(&outside);
+}
+
 static void body(void) {
     kernel(given);
     fibers[now].ended = 1;
@@ -101,9 +116,9 @@ static int run_block(void) {
     const int start = chosen();
     enter(start);
     swapcontext(&outside, &fibers[start].context);
-    for (int k = 0; k < count; k++)
+    for (int k = 0; k < count && !stopped; k++)
         if (!fibers[k].ended) return 1;
-    return 0;
+    return stopped;
 }
 
 void *gc_shim_engine(void);
@@ -124,6 +139,10 @@ int gc_shim_launch(gc_kernel called, void **arguments, int blocks, int groups, i
     engine.shared = memory;
     engine.meet = meet;
     engine.slots = slots;
+    engine.left = OFTEN;
+    engine.poll = poll;
+    stopped = 0;
+    python = PyEval_SaveThread();
     count = lanes * groups;
     kernel = called;
     given = arguments;
@@ -134,6 +153,7 @@ int gc_shim_launch(gc_kernel called, void **arguments, int blocks, int groups, i
         memset(memory, 0xff, shared);
         failed = run_block();
     }
+    PyEval_RestoreThread(python);
     free(memory);
     return failed;
 }

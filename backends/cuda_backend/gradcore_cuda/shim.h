@@ -19,6 +19,10 @@ typedef struct {
     void (*meet)(int first, int last);
     /* A place for a value that others read, one for each thread. */
     uint64_t *slots;
+    /* After how many more steps of loops it is asked whether the user has interrupted the call. */
+    int64_t left;
+    /* Asks; ends the launch if that is so. */
+    void (*poll)(void);
 } gc_engine;
 
 #ifdef GC_HOST
@@ -37,6 +41,13 @@ void gc_bind(gc_engine *engine) { gc_now = engine; }
 #define GC_KERNEL void
 #define GC_ALIGNED(bytes) __attribute__((aligned(bytes)))
 #define GC_SHARED(name) unsigned char *const name = gc_now->shared
+
+static inline int gc_polled(void) {
+    if (--gc_now->left < 0) gc_now->poll();
+    return 1;
+}
+/* Loops ask here alone: on a device, a step costs no more than what it computes. */
+#define for(...) for (__VA_ARGS__) if (gc_polled())
 
 static inline int gc_here(void) { return threadIdx.y * blockDim.x + threadIdx.x; }
 
