@@ -50,7 +50,9 @@ from gradcore.kernel.uses import inside, rewritten
 from gradcore.ops.elementwise import row
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.passes import LAUNCHES, prepared
+from gradcore_cuda.passes.arguments import with_arguments
 from gradcore_cuda.passes.dead_stores import dead_stores_dropped
+from gradcore_cuda.passes.registers import free
 from gradcore_cuda.passes.schedule import Work
 
 M, N = T.dmatrices("M", "N")
@@ -293,6 +295,21 @@ def test_running_sums_of_a_vector_are_shared_in_chunks():
     assert before.grid is after.grid
     assert made([after], Prefix) and made([after], Rounds)
     assert {s.level for s in made([before], Combine)} == {LANES}
+
+
+@pytest.mark.parametrize("graph", test_cuda.PROGRAMS, ids=lambda p: p.__name__)
+def test_kernels_are_given_what_they_use(graph):
+    """All that a kernel does not make is a parameter; the host can compute indices among them."""
+    program = prepared(lowered(*graph()))
+    facts = Facts(program)
+    for change in LAUNCHES:
+        program = change(program, facts)
+    for launch in made(program.body, Launch):
+        kernel = with_arguments(launch, facts)
+        assert set(free(kernel.launch.body)) <= set(kernel.parameters.values())
+        computed = [p.what for p in kernel.parameters if p.kind == "index"]
+        assert all(map(facts.values.evaluable, computed))
+        assert not any(isinstance(x, Symbol) for x in computed)
 
 
 # by hand ----------------------------------------------------------------------------------------
