@@ -8,7 +8,6 @@ import gradcore.tensor as T
 from gradcore.conformance.samples import all_samples, draw, sample_id
 from gradcore.graph import FunctionGraph, TensorType
 from gradcore.kernel.ir import Break, For, Let, Literal, Program, Statement, Symbol
-from gradcore.kernel.plan import program
 from gradcore.kernel.uses import inside
 
 KINDS = {type(s.op): s for s in all_samples()}
@@ -19,7 +18,7 @@ def test_a_line_is_a_statement(sample, rng):
     values = [draw(arg, rng) for arg in sample.operands]
     x = [TensorType(v.dtype.name, (None,) * v.ndim)(f"x{i}") for i, v in enumerate(values)]
     graph = FunctionGraph(tuple(x), tuple(sample.op.make_node(*x).outputs))
-    made = program(graph, graph.nodes if gradcore.graph.op.performs(sample.op) else ())
+    made = gradcore.Mode("c").resolved_backend().lowered(graph)
     title, *lines = str(made).splitlines()
     assert title == f"# {made.title}"
     branches = sum(line.strip() == "else:" for line in lines)
