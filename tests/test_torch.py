@@ -236,6 +236,22 @@ def test_indices_out_of_bounds():
         run(x[i], [x, i], [a, np.array([-4])], TORCH)
 
 
+@pytest.mark.parametrize(
+    "key, shape, index",
+    [
+        (lambda i: (slice(0, 0), i), (2, 3), [3]),
+        (lambda i: (i, slice(None)), (2, 0), [-3]),
+        (lambda i: (i, 3), (2, 3), []),
+    ],
+)
+def test_indices_out_of_bounds_where_nothing_is_read(key, shape, index):
+    x, i = T.dmatrix("x"), T.lvector("i")
+    values = [np.zeros(shape), np.array(index, "int64")]
+    for outputs in (x[key(i)], T.set_subtensor(x[key(i)], 1), T.inc_subtensor(x[key(i)], 1)):
+        with pytest.raises(IndexError, match="out of bounds"):
+            run(outputs, [x, i], values, TORCH)
+
+
 # checks at run time -----------------------------------------------------------------------------
 def test_run_time_checks_raise_the_same_errors():
     x, y, n = T.dvector("x"), T.dvector("y"), T.lscalar("n")

@@ -8,7 +8,7 @@ index moved to the front.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,7 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
         key: list[Any] = []
         flipped: list[int] = []
         arrays: dict[int, Any] = {}
+        axes: dict[int, int] = {}
         axis = out = 0
         for given in filled(pattern, known):
             entry: Any = given
@@ -99,12 +100,15 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
                     flipped.append(out)
                     entry = _forwards(entry)
             elif advanced and not is_slice and entry is not None:
-                arrays[out] = _as_array(entry, x, axis)
+                arrays[out] = _as_array(entry, x)
+                axes[out] = axis
                 entry = slice(None)
             key.append(entry)
             axis += entry is not None
             out += is_slice or advanced or entry is None
         at = next(iter(arrays)) if together else 0
+        if arrays and not _is_looked_at(x[tuple(key)], arrays.values()):
+            _check_bounds(x, {axes[k]: index for k, index in arrays.items()})
         return Place(tuple(key), tuple(flipped), tuple(arrays), _aligned(arrays.values()), at)
 
     if indices or any(isinstance(e, Slice) and e.step not in (None, 1) for e in pattern):
@@ -117,22 +121,28 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
     return known_place
 
 
-def _as_array(index: Any, x: Any, axis: int) -> Any:
-    """Return indices into ``axis`` of ``x`` as int64, or raise IndexError.
+def _as_array(index: Any, x: Any) -> Any:
+    """Return indices into an axis of ``x`` as int64."""
+    return (torch.tensor(index, device=x.device) if isinstance(index, int) else index).long()
 
-    On a CPU the reading itself looks at the bounds; elsewhere an index out of bounds would end
-    the whole process's use of the device.
+
+def _is_looked_at(x: Any, arrays: Collection[Any]) -> bool:
+    """Return whether reading ``x`` at ``arrays`` looks at the bounds.
+
+    Where no element is read none is looked at; elsewhere than on a CPU an index out of bounds
+    would end the whole process's use of the device.
     """
-    n = x.shape[axis]
-    if isinstance(index, int):
-        index = torch.tensor(index, device=x.device)
-    index = index.long()
-    if index.device.type != "cpu":
+    return x.device.type == "cpu" and bool(x.numel()) and all(a.numel() for a in arrays)
+
+
+def _check_bounds(x: Any, arrays: Mapping[int, Any]) -> None:
+    """Raise IndexError if one of ``arrays``, by the axis that they index, is out of bounds."""
+    for axis, index in arrays.items():
+        n = x.shape[axis]
         outside = (index < -n) | (index >= n)
         if bool(outside.any()):
             wrong = int(index[outside].flatten()[0])
             raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {n}")
-    return index
 
 
 def _aligned(arrays: Collection[Any]) -> tuple[Any, ...]:
