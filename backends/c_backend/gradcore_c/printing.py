@@ -56,7 +56,7 @@ ROWS, STEPS = 256, 4096
 """After how many steps with short loops, and with scalars alone, the user may interrupt."""
 
 INTERRUPTED = 2
-"""What generated code returns then (RAISED in runtime.c)."""
+"""What generated code returns then (RAISED in runtime.h)."""
 
 SIGNS = {"add": "+", "mul": "*", "and_": "&", "or_": "|"}
 """How OpenMP calls what combines, for floats and integers."""

@@ -1,0 +1,214 @@
+/* Bound: an Executable with its shared variables, for calls that need no conversion. */
+#include "runtime.h"
+
+/* -- the type ------------------------------------------------------------------------------ */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    Executable *function;
+    PyObject *cells, *updated; /* tuples of lists of one element */
+    PyObject *locks;           /* a tuple of those to hold while it runs, in this order */
+    char form;                 /* s, l or n */
+} Bound;
+
+/* -- locks and cells of shared variables --------------------------------------------------- */
+
+/* Whether another thread of Python may call while this one runs. */
+static int others_may_call(const Bound *self)
+{
+    if (self->function->n_callbacks)
+        return 1;
+    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    return PyThreadState_Next(first) != NULL;
+}
+
+/* Give back the first `n` locks; an exception stays. */
+static void unlock(const Bound *self, Py_ssize_t n)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    while (n--) {
+        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(self->locks, n), "release", NULL);
+        if (!done)
+            PyErr_WriteUnraisable(PyTuple_GET_ITEM(self->locks, n));
+        Py_XDECREF(done);
+    }
+    PyErr_Restore(type, value, traceback);
+}
+
+/* Take the locks; returns how many are held, or -1: an exception is set. */
+static Py_ssize_t lock(const Bound *self)
+{
+    const Py_ssize_t n = PyTuple_GET_SIZE(self->locks);
+    if (!others_may_call(self))
+        return 0;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(self->locks, k), "acquire", NULL);
+        if (!done) {
+            unlock(self, k);
+            return -1;
+        }
+        Py_DECREF(done);
+    }
+    return n;
+}
+
+/* Store the last outputs in their cells, after all of them have been made. */
+static int update_cells(run *r, PyObject *updated)
+{
+    const int32_t n = (int32_t)PyTuple_GET_SIZE(updated);
+    PyObject *fresh = output_list(r, r->function->n_out - n, r->function->n_out);
+    if (!fresh)
+        return -1;
+    int status = 0;
+    for (int32_t k = 0; k < n && !status; k++) {
+        PyObject *array = PyList_GET_ITEM(fresh, k);
+        Py_INCREF(array);
+        status = PyList_SetItem(PyTuple_GET_ITEM(updated, k), 0, array);
+    }
+    Py_DECREF(fresh);
+    return status;
+}
+
+static PyObject *bound_result(const Bound *self, run *r)
+{
+    const int32_t n = r->function->n_out - (int32_t)PyTuple_GET_SIZE(self->updated);
+    PyObject *found;
+    if (self->form == 's')
+        found = output_array(r, 0);
+    else if (self->form == 'l')
+        found = output_list(r, 0, n);
+    else
+        found = Py_NewRef(Py_None);
+    if (found && PyTuple_GET_SIZE(self->updated) && update_cells(r, self->updated) < 0)
+        Py_CLEAR(found);
+    return found;
+}
+
+/* -- a call -------------------------------------------------------------------------------- */
+
+static PyObject *bound_call(PyObject *object, PyObject *const *args, size_t nargsf,
+                            PyObject *names)
+{
+    Bound *self = (Bound *)object;
+    Executable *f = self->function;
+    const int32_t n = (int32_t)PyVectorcall_NARGS(nargsf);
+    const int32_t shared = (int32_t)PyTuple_GET_SIZE(self->cells);
+    if (n + shared != f->n_in || (names && PyTuple_GET_SIZE(names)))
+        Py_RETURN_NOTIMPLEMENTED;
+    const Py_ssize_t held = PyTuple_GET_SIZE(self->locks) ? lock(self) : 0;
+    run *r = held < 0 ? NULL : run_begin(f);
+    if (!r) {
+        if (held > 0)
+            unlock(self, held);
+        return NULL;
+    }
+    int32_t k = 0;
+    while (k < n && use(r, k, args[k]))
+        k++;
+    if (k == n)
+        for (; k < f->n_in; k++) {
+            PyObject *cell = PyTuple_GET_ITEM(self->cells, k - n);
+            if (PyList_GET_SIZE(cell) < 1 || !use(r, k, PyList_GET_ITEM(cell, 0)))
+                break;
+        }
+    PyObject *found = NULL;
+    if (k < f->n_in)
+        found = Py_NewRef(Py_NotImplemented);
+    else if (!compute(r))
+        found = bound_result(self, r);
+    run_end(r);
+    if (held)
+        unlock(self, held);
+    return found;
+}
+
+/* -- lifetime ------------------------------------------------------------------------------ */
+
+static int bound_traverse(Bound *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->function);
+    Py_VISIT(self->cells);
+    Py_VISIT(self->updated);
+    Py_VISIT(self->locks);
+    return 0;
+}
+
+static void bound_free(Bound *self)
+{
+    PyObject_GC_UnTrack(self);
+    Py_DECREF(self->function);
+    Py_DECREF(self->cells);
+    Py_DECREF(self->updated);
+    Py_DECREF(self->locks);
+    PyObject_GC_Del(self);
+}
+
+static PyTypeObject BoundType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "gradcore_c.Bound",
+    .tp_doc = "A function with its shared variables; NotImplemented: the call needs conversion.",
+    .tp_basicsize = sizeof(Bound),
+    .tp_dealloc = (destructor)bound_free,
+    .tp_vectorcall_offset = offsetof(Bound, vectorcall),
+    .tp_call = PyVectorcall_Call,
+    .tp_traverse = (traverseproc)bound_traverse,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC |
+                Py_TPFLAGS_DISALLOW_INSTANTIATION,
+};
+
+/* -- making one ---------------------------------------------------------------------------- */
+
+/* A tuple of the lists in `cells`. */
+static PyObject *cell_tuple(PyObject *cells)
+{
+    PyObject *tuple = PySequence_Tuple(cells);
+    for (Py_ssize_t k = 0; tuple && k < PyTuple_GET_SIZE(tuple); k++)
+        if (!PyList_Check(PyTuple_GET_ITEM(tuple, k)) ||
+            PyList_GET_SIZE(PyTuple_GET_ITEM(tuple, k)) != 1) {
+            PyErr_SetString(PyExc_TypeError, "a cell is a list of one element");
+            Py_CLEAR(tuple);
+        }
+    return tuple;
+}
+
+static PyObject *executable_bound(Executable *self, PyObject *args, PyObject *names)
+{
+    static char *keywords[] = {"cells", "form", "updated", "locks", NULL};
+    PyObject *cells, *updated = NULL, *locks = NULL;
+    const char *form;
+    if (!PyArg_ParseTupleAndKeywords(args, names, "Os|OO", keywords, &cells, &form, &updated,
+                                     &locks))
+        return NULL;
+    PyObject *read = cell_tuple(cells);
+    PyObject *written = !read ? NULL : updated ? cell_tuple(updated) : PyTuple_New(0);
+    PyObject *held = !written ? NULL : locks ? PySequence_Tuple(locks) : PyTuple_New(0);
+    if (!held) {
+        Py_XDECREF(read);
+        Py_XDECREF(written);
+        return NULL;
+    }
+    const Py_ssize_t rest = self->n_out - PyTuple_GET_SIZE(written);
+    const int known = !strcmp(form, "single") ? rest == 1
+                                              : !strcmp(form, "list") || !strcmp(form, "none");
+    Bound *made = NULL;
+    if (!known || rest < 0 || PyTuple_GET_SIZE(read) > self->n_in)
+        PyErr_Format(PyExc_ValueError, "%d inputs and %d outputs do not take the form %s with so"
+                     " many cells", (int)self->n_in, (int)self->n_out, form);
+    else
+        made = PyObject_GC_New(Bound, &BoundType);
+    if (!made) {
+        Py_DECREF(read);
+        Py_DECREF(written);
+        Py_DECREF(held);
+        return NULL;
+    }
+    made->locks = held;
+    made->vectorcall = bound_call;
+    made->function = (Executable *)Py_NewRef((PyObject *)self);
+    made->cells = read;
+    made->updated = written;
+    made->form = form[0];
+    PyObject_GC_Track((PyObject *)made);
+    return (PyObject *)made;
+}
