@@ -9,7 +9,8 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.conformance.fuzz import __main__ as command
 from gradcore.conformance.fuzz import judge, limits
-from gradcore.conformance.fuzz.graphs import HOSTILE, Derivatives, Graph, graph
+from gradcore.conformance.fuzz.draw import HOSTILE
+from gradcore.conformance.fuzz.graphs import Derivatives, Graph, graph
 from gradcore.conformance.fuzz.known import cannot_raise
 from gradcore.conformance.fuzz.rounding import run, spreads
 from gradcore.conformance.samples import op_classes, rows

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import gradcore.tensor as T
 from gradcore.conformance import samples
+from gradcore.conformance.fuzz.draw import Draw
 from gradcore.graph import Constant, Variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS
@@ -23,10 +24,7 @@ from gradcore.ops import scalars
 from gradcore.rewrite import STAGES, Group, Rule, Stage
 from gradcore.scan import scan, until
 
-if TYPE_CHECKING:
-    from gradcore.conformance.fuzz.graphs import Draw
-
-Builder = Callable[["Draw"], Any]
+Builder = Callable[[Draw], Any]
 """A function that returns an expression, or several."""
 
 EXTREMES = (

@@ -1,0 +1,138 @@
+"""What is written, checked as text: how long a file is, its words, reasons for exceptions."""
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("gradcore", "backends", "tests", "benchmarks", "docs", "examples")
+CODE = sorted(
+    path
+    for room in ROOMS
+    for ending in ("py", "c", "h")
+    for path in (ROOT / room).rglob(f"*.{ending}")
+    if "golden" not in path.parts and not {"build", "dist"} & set(path.parts)
+)
+"""All code that somebody wrote: golden texts are generated."""
+
+LONGEST = 500
+
+LONG = {
+    "gradcore/kernel/mathematics.h": "a table of scalar functions, looked up by name",
+    "tests/mutants.py": "a table of faulty backends",
+    # To be cut along their subjects:
+    "backends/c_backend/gradcore_c/product_of.h": "one product, for every kind of operand",
+    "backends/c_backend/gradcore_c/runtime.c": "arguments, calls and profiles of functions",
+    "backends/jax_backend/gradcore_jax/kernels.py": "kernels of all families of ops",
+    "benchmarks/cuda.py": "checks, cases and reports of a device",
+    "gradcore/conformance/cases.py": "cases of all checks",
+    "gradcore/kernel/expressions.py": "expressions, and what is simplified",
+    "gradcore/kernel/ir.py": "statements, buffers and programs",
+    "gradcore/kernel/lowering.py": "lowering, in all its parts",
+    "gradcore/kernel/render.py": "the printer of C",
+    "gradcore/ops/index.py": "ops that read, write and find elements",
+    "gradcore/ops/shape.py": "all ops on shapes",
+    "gradcore/rewrite/engine.py": "rules, passes and the driver",
+    "gradcore/rewrite/requirements.py": "checks through rewriting",
+    "gradcore/scan.py": "scan, and the words that are short for it",
+    "tests/test_c.py": "the C backend",
+    "tests/test_c_runtime.py": "the runtime of C",
+    "tests/test_cuda.py": "the CUDA backend",
+    "tests/test_cuda_device.py": "the runtime of CUDA",
+    "tests/test_extents.py": "extents",
+    "tests/test_function.py": "functions and modes",
+    "tests/test_functions.py": "the functions of the tensor language",
+    "tests/test_gradient.py": "macros of derivatives",
+    "tests/test_jax.py": "the JAX backend",
+    "tests/test_kernel.py": "lowering and the loop IR",
+    "tests/test_plugins.py": "plugins",
+    "tests/test_rewrite_values.py": "values through rewriting",
+    "tests/test_torch.py": "the torch backend",
+}
+"""Files that are longer, and what is in them; one that is cut leaves this table."""
+
+
+def test_files_are_short():
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in CODE}
+    assert len(lines) > 250
+    long = {name for name, count in lines.items() if count > LONGEST}
+    assert not long - set(LONG), f"longer than {LONGEST} lines: cut along their subjects"
+    assert not set(LONG) - long, "no longer long: take them out of LONG"
+
+
+WORDS = {
+    "told": "reported, given, known", "held": "stored, captured, saved, checked against",
+    "kept": "saved, cached, retained, preserved", "fetch": "read, load, look up",
+    "fetched": "read, loaded", "apart": "separate", "across": "over, along, between",
+}  # fmt: skip
+"""Words that have given way to the field's, in names: say one of those."""
+
+STANDING = {
+    "backends/c_backend": {"told", "kept"},
+    "backends/cuda_backend": {"told", "kept", "held", "apart", "fetch", "fetched", "across"},
+    "backends/jax_backend": {"kept"},
+    "backends/torch_backend": {"told", "kept"},
+    "benchmarks": {"told", "kept", "apart"},
+    "examples": {"kept", "held"},
+    "gradcore/": {"told", "kept"},
+    "gradcore/backend": {"told"},
+    "gradcore/compile": {"told", "kept"},
+    "gradcore/conformance": {"told", "kept", "apart"},
+    "gradcore/derive": {"kept"},
+    "gradcore/gradient": {"told"},
+    "gradcore/graph": {"told"},
+    "gradcore/kernel": {"told", "kept", "held", "apart"},
+    "gradcore/ops": {"told", "kept"},
+    "gradcore/plugins": {"told", "held"},
+    "gradcore/rewrite": {"told", "kept", "held"},
+    "gradcore/tensor": {"kept"},
+    "tests": {"told", "kept", "held", "apart"},
+}
+"""The rooms in which names still use them; a room that is clean leaves this table."""
+
+
+def room(path):
+    """Return the room that a file is in: a package of the core, a backend, or a folder."""
+    first, *inner = path.relative_to(ROOT).parts
+    if first == "gradcore":
+        return f"gradcore/{inner[0]}" if len(inner) > 1 else "gradcore/"
+    return f"{first}/{inner[0]}" if first == "backends" else first
+
+
+def names(path):
+    """Yield the identifiers of a file of Python."""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type == tokenize.NAME:
+            yield token.string
+
+
+def words(name):
+    """Return the words that a name is made of."""
+    return {word.lower() for word in re.split(r"_|(?<=[a-z])(?=[A-Z])", name)}
+
+
+def test_names_use_the_words_of_the_field():
+    found = {}
+    for path in CODE:
+        if path.suffix == ".py":
+            for name in names(path):
+                for word in words(name) & set(WORDS):
+                    found.setdefault(room(path), {}).setdefault(word, f"{path.name}: {name}")
+    for place, used in found.items():
+        for word in set(used) - STANDING.get(place, set()):
+            raise AssertionError(f"{place}, {used[word]}: instead of {word!r} say {WORDS[word]}")
+    clean = {place: allowed - set(found.get(place, ())) for place, allowed in STANDING.items()}
+    assert not any(clean.values()), f"clean: take it out of STANDING: {clean}"
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_exceptions_have_their_reason_and_nothing_is_open(path):
+    """A line that a linter or a checker of types passes over says why."""
+    text = path.read_text()
+    assert not re.search(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b", text)
+    for line in text.splitlines():
+        if re.search(r"# (ruff: )?(noqa|pyright: ignore|type: ignore)", line):
+            assert re.search(r"\S - \S", line), f"no reason: {line.strip()}"
