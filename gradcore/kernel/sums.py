@@ -14,7 +14,9 @@ of a sum is that of a block (N. J. Higham, The accuracy of floating point summat
 Comput. 14, 1993, section 3).  Threads have blocks each of their own share; so the order of
 additions, and the result, depends on the number of threads alone.
 
-A running sum, which is read after each addition, is a float64 altogether, if the terms are many.
+A cumulative sum, which is read after each addition, is a float64 altogether in a register, if the
+terms are many.  One that is a row in memory is read as what the blocks before have added up to,
+rounded, plus what its own block has: a row of float32 beside the one of float64.
 
 The decision: a loop of one block is the loop that it was, and two comparisons; rows are taken over
 by functions of a library, as what is done so seldom is not worth the compiler's time.  Sums in
@@ -236,26 +238,26 @@ class _Row:
 
 def _of_row(of: _Row, many: Expr, chunks: Chunks) -> None:
     """Let a row take over what a total has so far."""
-    wide = _wide(of, many)
+    wide = _beside(of, many, "float64")
     chunks.before += [Allocate(wide), _cleared(wide)]
     chunks.between.append(_for_each(of, wide, "carry"))
     chunks.after.append(_for_each(of, wide, "settle"))
 
 
-def _wide(of: _Row, many: Expr) -> Buffer:
+def _beside(of: _Row, many: Expr, dtype: str) -> Buffer:
     """Return a row for the sums of another one; without ``many``, it has no elements."""
     first, *rest = of.extents
     some = call(row("switch"), (many, first, ZERO), "int64")
-    found = Buffer(of.total.name, "float64", [some, *rest])
+    found = Buffer(of.total.name, dtype, [some, *rest])
     found.lacking = of.total.lacking
     return found
 
 
-def _cleared(wide: Buffer) -> Statement:
-    return Library("clear_float64", (product(wide.shape),), (), (wide,))
+def _cleared(of: Buffer) -> Statement:
+    return Library(f"clear_{of.dtype}", (product(of.shape),), (), (of,))
 
 
-def _for_each(of: _Row, wide: Buffer, what: str) -> Statement:
+def _for_each(of: _Row, wide: Buffer, what: str, *more: Buffer) -> Statement:
     """Return the call of a function for all elements of a row, in loops where they lie apart."""
     outer = len(of.symbols)
     full = True
@@ -270,14 +272,14 @@ def _for_each(of: _Row, wide: Buffer, what: str) -> Statement:
         position_of(of.total, there),
         position_of(wide, tuple(index.values())),
     )
-    done: Statement = Library(f"{what}_{of.total.dtype}", scalars, (), (of.total, wide))
+    done: Statement = Library(f"{what}_{of.total.dtype}", scalars, (), (of.total, wide, *more))
     for x, n in zip(reversed(new), reversed(of.extents[:outer]), strict=True):
         done = For(x, n, [done])
     return done
 
 
 def _running(loop: For, outer: _Inside) -> list[Statement]:
-    """Return a loop whose running sums are float64, if the terms are many."""
+    """Return a loop whose cumulative sums lose no more if the terms are many."""
     many = call(row("gt"), (loop.extent, integer(RUNNING)), "bool")
     body = list(inside(loop.body))
     if many == Literal(False, "bool") or not all(
@@ -285,22 +287,35 @@ def _running(loop: For, outer: _Inside) -> list[Statement]:
     ):
         return [loop]
     before: list[Statement] = []
-    wider: dict[Expr, Expr] = {}
-    targets: dict[Target, Target] = {}
+    wider: dict[Symbol, Symbol] = {}
+    read: dict[Expr, Expr] = {}
+    chunks = Chunks(RUNNING, [], [], [])
     for r in _running_sums(loop):
         if isinstance(r.target, Symbol):
-            wide = wider[r.target] = targets[r.target] = Symbol(r.target.name, "float64")
+            wide = wider[r.target] = Symbol(r.target.name, "float64")
+            read[r.target] = cast(wide, "float32")
             before.append(Let(wide, Literal(0.0, "float64")))
             continue
         found = _row(r.target, loop, loop.body, outer)
         if found is None:
             return [loop]
-        row_of = targets[r.target] = _wide(found, many)
-        wider[Load(r.target, found.index)] = Load(row_of, found.symbols)
-        before += [Allocate(row_of), _cleared(row_of)]
-    if not targets:
+        own = Load(r.target, found.index)
+        read[own] = call(ADD, (_of_blocks_before(found, many, chunks), own), "float32")
+    if not read:
         return [loop]
-    return [*before, If(many, [_widened(loop, wider, targets)], [loop])]
+    widened = _widened(loop, wider, read)
+    if chunks.before:
+        widened = replace(widened, chunks=chunks)
+    return [*before, If(many, [widened], [loop])]
+
+
+def _of_blocks_before(of: _Row, many: Expr, chunks: Chunks) -> Load:
+    """Return an element of what the blocks before have added up to, rounded."""
+    wide, rounded = (_beside(of, many, dtype) for dtype in ("float64", "float32"))
+    for x in (wide, rounded):
+        chunks.before += [Allocate(x), _cleared(x)]
+    chunks.between.append(_for_each(of, wide, "carry_rounded", rounded))
+    return Load(rounded, of.symbols)
 
 
 def _running_sums(loop: For) -> Iterator[Reduction]:
@@ -309,33 +324,29 @@ def _running_sums(loop: For) -> Iterator[Reduction]:
     )
 
 
-def _widened(
-    s: Statement, wider: Mapping[Expr, Expr], targets: Mapping[Target, Target]
-) -> Statement:
-    """Return a statement whose running sums are wider ones."""
-    read = {x: cast(total, x.dtype) for x, total in wider.items()}
+def _widened(s: Statement, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, Expr]) -> Statement:
+    """Return a statement that adds to ``wider`` registers and reads totals as ``read`` says."""
+    rows = {x.buffer for x in read if isinstance(x, Load)}
 
     def expr(x: Expr) -> Expr:
         return substituted(x, read)
 
     def each(body: Sequence[Statement]) -> list[Statement]:
-        return [_widened(x, wider, targets) for x in body]
+        return [_widened(x, wider, read) for x in body]
 
     match s:
         case For():
-            reductions = [replace(r, target=targets.get(r.target, r.target)) for r in s.reductions]
+            reductions = [
+                replace(r, target=wider[r.target]) if r.target in wider else r for r in s.reductions
+            ]
             return replace(s, body=each(s.body), reductions=reductions)
         case If(condition, then, orelse):
             return If(expr(condition), each(then), each(orelse))
-        case Let() | Store() if _target(s) in targets:
-            assert isinstance(s.value, Call)
-            total, x = s.value.operands
-            value = call(ADD, (wider[total], cast(expr(x), "float64")), "float64")
-            place = wider[total]
-            if isinstance(place, Load):
-                return Store(place.buffer, place.index, value)
-            assert isinstance(place, Symbol)
-            return Let(place, value, False)
+        case Let(symbol, Call(operands=(_, x))) if symbol in wider:
+            wide = wider[symbol]
+            return Let(wide, call(ADD, (wide, cast(expr(x), "float64")), "float64"), False)
+        case Store(buffer, index, Call(operands=(total, x)) as value) if buffer in rows:
+            return Store(buffer, index, replace_operand(value, total, expr(x)))
         case Let(symbol, value, fresh):
             return Let(symbol, expr(value), fresh)
         case Store(buffer, index, value):
