@@ -327,6 +327,7 @@ def _running_sums(loop: For) -> Iterator[Reduction]:
 def _widened(s: Statement, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, Expr]) -> Statement:
     """Return a statement that adds to ``wider`` registers and reads totals as ``read`` says."""
     rows = {x.buffer for x in read if isinstance(x, Load)}
+    targets: dict[Target, Target] = {**wider}
 
     def expr(x: Expr) -> Expr:
         return substituted(x, read)
@@ -336,9 +337,7 @@ def _widened(s: Statement, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, E
 
     match s:
         case For():
-            reductions = [
-                replace(r, target=wider[r.target]) if r.target in wider else r for r in s.reductions
-            ]
+            reductions = [replace(r, target=targets.get(r.target, r.target)) for r in s.reductions]
             return replace(s, body=each(s.body), reductions=reductions)
         case If(condition, then, orelse):
             return If(expr(condition), each(then), each(orelse))
