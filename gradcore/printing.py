@@ -14,7 +14,8 @@ from typing import Any, TextIO, TypeAlias
 from gradcore.graph import Apply, FunctionGraph, Op, Variable
 from gradcore.ops.control import Print as Print
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor
+from gradcore.ops.index import IncSubtensor, Subtensor
+from gradcore.ops.index_patterns import Slice, Slot
 
 PREFIX = {"neg": "-", "invert": "~"}
 

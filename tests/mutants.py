@@ -10,7 +10,8 @@ from gradcore.errors import GradcoreError, ShapeError
 from gradcore.execute import straight_line
 from gradcore.ops.control import Conditional
 from gradcore.ops.elementwise import Elementwise, Trait
-from gradcore.ops.index import IncSubtensor, filled
+from gradcore.ops.index import IncSubtensor
+from gradcore.ops.index_patterns import filled
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scan import Scan
 

@@ -14,7 +14,7 @@ from gradcore.graph import Constant, TensorType, Variable, ancestors
 from gradcore.graph.extents import larger, smaller
 from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.index import slice_extent
+from gradcore.ops.index_patterns import slice_extent
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.symbols import Symbols, lower_bound
 

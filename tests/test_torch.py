@@ -23,7 +23,8 @@ from gradcore.errors import (
 )
 from gradcore.ops import scalars
 from gradcore.ops.elementwise import ROWS
-from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor
+from gradcore.ops.index import IncSubtensor, Subtensor
+from gradcore.ops.index_patterns import Slice, Slot
 
 torch = pytest.importorskip("torch")
 

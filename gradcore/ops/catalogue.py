@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from gradcore.graph import Op
-from gradcore.ops import control, create, factors, index, linalg, reduce, scalars, scan, shape
+from gradcore.ops import (
+    control,
+    create,
+    factors,
+    index,
+    linalg,
+    reduce,
+    scalars,
+    scan,
+    shape,
+    sorting,
+)
 from gradcore.ops.elementwise import Elementwise
 
-FAMILIES = (control, create, factors, index, linalg, reduce, scan, shape)
+FAMILIES = (control, create, factors, index, sorting, linalg, reduce, scan, shape)
 
 
 def catalogue() -> tuple[Op | type[Op], ...]:

@@ -20,7 +20,8 @@ from gradcore.graph import Apply, Constant, Op, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import DisconnectedGrad, GradientMark, ZeroGrad
 from gradcore.ops.create import Arange
-from gradcore.ops.index import Slice, Slot, Subtensor
+from gradcore.ops.index import Subtensor
+from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import add, exp, isfinite, log, neg, sub, switch, true_div
 from gradcore.ops.shape import DimShuffle

@@ -39,10 +39,12 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert, Conditional, IfElse
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.index import ArgSort, Nonzero, Slot, Subtensor
+from gradcore.ops.index import Nonzero, Subtensor
+from gradcore.ops.index_patterns import Slot
 from gradcore.ops.reduce import ArgReduce
 from gradcore.ops.scalars import maximum, minimum, switch
 from gradcore.ops.scan import Scan
+from gradcore.ops.sorting import ArgSort
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.engine import Group, Pass, Stage, Trace
 from gradcore.rewrite.loops import fuse_loops

@@ -12,7 +12,8 @@ from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.types import FLOATS
 from gradcore.language import word
 from gradcore.ops.create import Arange
-from gradcore.ops.index import IncSubtensor, pattern_of
+from gradcore.ops.index import IncSubtensor
+from gradcore.ops.index_keys import pattern_of
 from gradcore.ops.scalars import ceil, eq, fill, ge, switch
 from gradcore.ops.shape import Alloc
 from gradcore.tensor.elementwise import cast

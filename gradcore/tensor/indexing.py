@@ -9,8 +9,10 @@ from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE, word
 from gradcore.ops.create import Arange
-from gradcore.ops.index import ArgSort, IncSubtensor, Nonzero, Sort, Subtensor, pattern_of
+from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
+from gradcore.ops.index_keys import pattern_of
 from gradcore.ops.scalars import clip
+from gradcore.ops.sorting import ArgSort, Sort
 from gradcore.tensor.shapes import expand_dims, flatten, normalized_axis
 
 

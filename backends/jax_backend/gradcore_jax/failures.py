@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradcore.ops.index import IncSubtensor, Subtensor, is_advanced
+from gradcore.ops.index import IncSubtensor, Subtensor
+from gradcore.ops.index_patterns import is_advanced
 from gradcore.plugins import KnownFailure
 
 FLUSH = "XLA on a CPU takes subnormal numbers for zero"

@@ -38,15 +38,11 @@ from gradcore.ops.control import (
 )
 from gradcore.ops.create import Arange
 from gradcore.ops.factors import Cholesky, SolveLower, check_equations, check_square
-from gradcore.ops.index import (
-    ArgSort,
-    IncSubtensor,
-    Nonzero,
+from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
+from gradcore.ops.index_patterns import (
     Pattern,
     Slice,
     Slot,
-    Sort,
-    Subtensor,
     cut_off,
     filled,
     index_check,
@@ -67,6 +63,7 @@ from gradcore.ops.shape import (
     ShapeOf,
     SpecifyShape,
 )
+from gradcore.ops.sorting import ArgSort, Sort
 from gradcore_jax.loops import scan
 from gradcore_jax.tracing import (
     KNOWN_SIZE,

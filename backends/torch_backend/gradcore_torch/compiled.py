@@ -16,7 +16,8 @@ from gradcore.backend import performs
 from gradcore.execute import Runner
 from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Variable
 from gradcore.ops.control import Assert, Conditional, IfElse, Print
-from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor, is_advanced
+from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
+from gradcore.ops.index_patterns import is_advanced
 from gradcore.ops.reduce import Recurrence
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Repeat

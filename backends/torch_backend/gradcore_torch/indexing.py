@@ -15,17 +15,8 @@ from typing import Any
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Variable
 from gradcore.ops.broadcasting import with_check
-from gradcore.ops.index import (
-    IncSubtensor,
-    Nonzero,
-    Pattern,
-    Slice,
-    Subtensor,
-    cut_off,
-    filled,
-    index_check,
-    is_advanced,
-)
+from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
+from gradcore.ops.index_patterns import Pattern, Slice, cut_off, filled, index_check, is_advanced
 from gradcore_torch.extents import Extent
 from gradcore_torch.library import torch
 

@@ -31,7 +31,7 @@ from gradcore.ops.control import (
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Cholesky, SolveLower, check_equations, check_square
-from gradcore.ops.index import ArgSort, IncSubtensor, Nonzero, Sort, Subtensor
+from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scalars import __all__ as core_rows
@@ -47,6 +47,7 @@ from gradcore.ops.shape import (
     SpecifyShape,
 )
 from gradcore.ops.shape import Extent as ExtentOp
+from gradcore.ops.sorting import ArgSort, Sort
 from gradcore_torch.extents import Extent
 from gradcore_torch.indexing import make_inc_subtensor, make_subtensor
 from gradcore_torch.library import DTYPES, torch

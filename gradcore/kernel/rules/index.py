@@ -31,20 +31,17 @@ from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
-from gradcore.ops.index import (
-    ArgSort,
-    IncSubtensor,
-    Nonzero,
+from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
+from gradcore.ops.index_patterns import (
     Pattern,
     Slice,
     Slot,
-    Sort,
-    Subtensor,
     from_front,
     indexed_element,
     indexed_shape,
     is_advanced,
 )
+from gradcore.ops.sorting import ArgSort, Sort
 
 AND, OR, LT, GE, NEQ, INVERT = map(row, ("and_", "or_", "lt", "ge", "neq", "invert"))
 

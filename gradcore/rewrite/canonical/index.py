@@ -7,7 +7,8 @@ from typing import Any
 from gradcore.graph import UNKNOWN, Apply, Variable
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.language import LANGUAGE
-from gradcore.ops.index import IncSubtensor, Slice, Slot, Subtensor, filled, is_advanced
+from gradcore.ops.index import IncSubtensor, Subtensor
+from gradcore.ops.index_patterns import Slice, Slot, filled, is_advanced
 from gradcore.ops.scalars import add, fill
 from gradcore.ops.shape import (
     Alloc,

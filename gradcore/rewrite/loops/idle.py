@@ -18,7 +18,8 @@ from gradcore.graph import (
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.traverse import depends_on
 from gradcore.language import LANGUAGE
-from gradcore.ops.index import Subtensor, is_advanced
+from gradcore.ops.index import Subtensor
+from gradcore.ops.index_patterns import is_advanced
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc, Extent
 from gradcore.rewrite.canonical import canonicalize

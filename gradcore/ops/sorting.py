@@ -1,0 +1,68 @@
+"""The orders of elements: sorting, and the indices that sort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import Flat, Forward
+from gradcore.graph import (
+    Op,
+    Operand,
+    Shape,
+)
+from gradcore.graph.op import Arg, Sample
+from gradcore.language import LANGUAGE
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Sort(Op):
+    """The elements in ascending order along ``axis``; NaN comes last."""
+
+    axis: int
+    derivative = Forward(
+        (lambda op, t, x, z: LANGUAGE["take_along_axis"](t, ArgSort(op.axis)(x), op.axis),)
+    )
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(axis), (Arg((4, 3)),)) for axis in (0, 1)]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the tensor."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the sorted elements."""
+        return np.sort(arrays[0], axis=self.axis, kind="stable")
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class ArgSort(Op):
+    """The indices that sort the elements along ``axis``, equal ones in their order."""
+
+    axis: int
+    derivative = Flat()
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return samples."""
+        return [Sample(cls(axis), (Arg((4, 3)),)) for axis in (0, 1)]
+
+    def dtype(self, *dtypes: str) -> str:
+        """Return int64."""
+        return "int64"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the tensor."""
+        return operands[0].shape
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the indices."""
+        return np.argsort(arrays[0], axis=self.axis, kind="stable")
