@@ -19,6 +19,7 @@ from gradcore.graph import Op, Requirement
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, WITHIN
+from gradcore.graph.types import DISCRETE
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import ROWS, elementwise
 from gradcore.ops.gathers import gathered, has_element
@@ -236,6 +237,45 @@ def test_element_forms_are_read_as_gathers(sample, rng):
     given = [a for v, a in zip(variables, values, strict=True) if v in inputs]
     f = gradcore.function(inputs, [found, node.out], mode="numpy", on_unused_input="ignore")
     np.testing.assert_array_equal(*f(*given))
+
+
+INDICES = {
+    "number": lambda x, k, rows: x[k],
+    "start": lambda x, k, rows: x[k:],
+    "stop": lambda x, k, rows: x[:k],
+    "step": lambda x, k, rows: x[::k],
+    "rows": lambda x, k, rows: x[rows],
+    "number among rows": lambda x, k, rows: x[k, rows],
+    "step among rows": lambda x, k, rows: x[::k, rows],
+}
+
+
+@pytest.mark.parametrize("index", INDICES)
+@pytest.mark.parametrize("dtype", [d for d in DISCRETE if d != "bool"])
+def test_indices_of_every_integer_dtype_are_read_as_gathers(dtype, index, rng):
+    x, k, rows = T.dmatrix("x"), T.scalar("k", dtype), T.vector("rows", dtype)
+    node = INDICES[index](x, k, rows).owner
+    found = fitting(as_variable(gathered(node)), node.out, node, "gathers")
+    f = gradcore.function([x, k, rows], [found, node.out], "numpy", on_unused_input="ignore")
+    given = rng.normal(size=(4, 3)), np.dtype(dtype).type(1), np.array([2, 0], dtype)
+    np.testing.assert_array_equal(*f(*given))
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_an_index_that_a_backend_cannot_compute_is_the_references(index):
+    """It has no uint64: that is what it says, and what falls back is right."""
+    pytest.importorskip("torch")
+    x, k, rows = T.dmatrix("x"), T.scalar("k", "uint64"), T.vector("rows", "uint64")
+    y = INDICES[index](x, k, rows)
+    with pytest.raises(UnsupportedError, match="torch has no uint64"):
+        gradcore.function([x, k, rows], y, "torch", on_unused_input="ignore")
+    by_reference = gradcore.Mode("torch", fallback="numpy")
+    given = np.arange(12.0).reshape(4, 3), np.uint64(2), np.array([2, 0], "uint64")
+    f, expected = (
+        gradcore.function([x, k, rows], y, mode, on_unused_input="ignore")
+        for mode in (by_reference, "numpy")
+    )
+    np.testing.assert_array_equal(f(*given), expected(*given))
 
 
 class Few(ArrayBackend):

@@ -24,7 +24,7 @@ from gradcore.graph import (
     Variable,
     here,
 )
-from gradcore.graph.extents import MOST, broadcast, choose, larger, smaller
+from gradcore.graph.extents import MOST, as_extent, broadcast, choose, larger, smaller
 from gradcore.graph.op import Arg
 from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
 
@@ -218,7 +218,9 @@ def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequen
         if entry is None:
             place += 1
         elif isinstance(entry, Slice):
-            first, last, step = (next(rest)() if b is Slot.SCALAR else b for b in entry.bounds)
+            first, last, step = (
+                as_extent(next(rest)()) if b is Slot.SCALAR else b for b in entry.bounds
+            )
             found.append(_slice_element(x.extent(axis), first, last, step, at[place]))
             place += 1
         else:
@@ -228,7 +230,7 @@ def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequen
             index = entry
             if isinstance(entry, Slot):
                 array = next(rest)
-                index = array.stretched(at[start : start + rank][rank - array.ndim :])
+                index = as_extent(array.stretched(at[start : start + rank][rank - array.ndim :]))
             found.append(from_front(index, x.extent(axis)))
     return (*found, *at[place:])
 
