@@ -303,10 +303,8 @@ def _running(loop: For, outer: _Inside) -> list[Statement]:
         read[own] = call(ADD, (_of_blocks_before(found, many, chunks), own), "float32")
     if not read:
         return [loop]
-    widened = _widened(loop, wider, read)
-    if chunks.before:
-        widened = replace(widened, chunks=chunks)
-    return [*before, If(many, [widened], [loop])]
+    chunked = replace(loop, chunks=chunks) if chunks.before else loop
+    return [*before, If(many, [_widened(chunked, wider, read)], [loop])]
 
 
 def _of_blocks_before(of: _Row, many: Expr, chunks: Chunks) -> Load:
