@@ -16,7 +16,7 @@ from gradcore.errors import (
 from gradcore.graph import Apply, Undefined, Variable, Zero, ancestors, as_variable, here, toposort
 from gradcore.graph.nodes import extents_of
 from gradcore.language import is_several, listed
-from gradcore.ops.shape import SpecifyShape
+from gradcore.ops.shape_values import SpecifyShape
 from gradcore.tensor.elementwise import cast
 
 Variables: TypeAlias = Variable | Sequence[Variable]

@@ -13,11 +13,12 @@ from gradcore.ops import (
     scalars,
     scan,
     shape,
+    shape_values,
     sorting,
 )
 from gradcore.ops.elementwise import Elementwise
 
-FAMILIES = (control, create, factors, index, sorting, linalg, reduce, scan, shape)
+FAMILIES = (control, create, factors, index, sorting, linalg, reduce, scan, shape, shape_values)
 
 
 def catalogue() -> tuple[Op | type[Op], ...]:

@@ -19,7 +19,7 @@ from gradcore.graph.nodes import as_variable, constant_extent, extents_of
 from gradcore.graph.types import whole_number
 from gradcore.language import LANGUAGE, is_several
 from gradcore.ops.index_patterns import Bound, Entry, Pattern, Slice, Slot
-from gradcore.ops.shape import SpecifyShape
+from gradcore.ops.shape_values import SpecifyShape
 
 
 # from Python's index language -------------------------------------------------------------------

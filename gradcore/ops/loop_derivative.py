@@ -36,8 +36,8 @@ from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
 from gradcore.ops.loop import Loop
 from gradcore.ops.scalars import fill
-from gradcore.ops.shape import Extent as ExtentOp
-from gradcore.ops.shape import ShapeOf
+from gradcore.ops.shape_values import Extent as ExtentOp
+from gradcore.ops.shape_values import ShapeOf
 
 
 @functools.lru_cache(maxsize=256)

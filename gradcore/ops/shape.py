@@ -1,7 +1,7 @@
-"""Ops that tell, set, permute or join shapes; none of them computes on elements.
+"""Ops that permute, set or join shapes; none of them computes on elements.
 
-A shape is read by two ops, `ShapeOf` (all extents, what a user writes) and `Extent` (one of them,
-what rewrites reason with).  Broadcasting to a shape is `Alloc`; flips, splits and rolls are slices.
+Broadcasting to a shape is `Alloc`; flips, splits and rolls are slices.  What reads a shape is in
+``shape_values``.
 """
 
 from __future__ import annotations
@@ -12,157 +12,23 @@ from typing import Any, final
 
 import numpy as np
 
-from gradcore.derive import Disconnected, Linear, LinearInEach
-from gradcore.errors import GradcoreError, GraphTypeError, GraphValueError, ShapeError
+from gradcore.derive import Linear, LinearInEach
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, check_size, product
 from gradcore.graph.nodes import constant_extent, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, HAS_SIZE, NONE_NEGATIVE, REACHES, all_equal, possible
-from gradcore.language import LANGUAGE, define
+from gradcore.language import LANGUAGE
+from gradcore.ops.shape_values import Extent as Extent  # plugins may import these four from here
+from gradcore.ops.shape_values import MakeVector as MakeVector
+from gradcore.ops.shape_values import ShapeOf as ShapeOf
+from gradcore.ops.shape_values import SpecifyShape as SpecifyShape
+from gradcore.ops.shape_values import check_extents
 
 
-@final
-@dataclass(frozen=True, repr=False)
-class ShapeOf(Op):
-    """The extents of a tensor, as a vector."""
-
-    cheap = True
-    derivative = Disconnected()
-
-    @classmethod
-    def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
-        return [Sample(cls(), (Arg((2, 3)),)), Sample(cls(), (Arg(),))]
-
-    def label(self) -> str:
-        """Return shape."""
-        return "shape"
-
-    def dtype(self, *dtypes: str) -> str:
-        """Return int64."""
-        return "int64"
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return the rank."""
-        return (operands[0].ndim,)
-
-    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
-        """Return the extents."""
-        return operands[0].shape
-
-    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
-        """Choose among the extents."""
-        (x,) = operands
-        return _chosen(at[0], [x.extent(axis) for axis in range(x.ndim)])
-
-    def reference(self, *arrays: Any) -> Any:
-        """Return the shape."""
-        return np.array(arrays[0].shape, "int64")
-
-
-@final
-@dataclass(frozen=True, repr=False)
-class Extent(Op):
-    """The extent of a tensor at ``axis``, as a scalar."""
-
-    axis: int
-    cheap = True
-    derivative = Disconnected()
-
-    @classmethod
-    def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
-        return [Sample(cls(axis), (Arg((2, 3)),)) for axis in (0, 1)]
-
-    def dtype(self, *dtypes: str) -> str:
-        """Return int64."""
-        return "int64"
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return no extents."""
-        return ()
-
-    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
-        """Return the extent."""
-        return operands[0].shape[self.axis]
-
-    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
-        """Return the extent."""
-        return operands[0].extent(self.axis)
-
-    def reference(self, *arrays: Any) -> Any:
-        """Return the extent."""
-        return np.int64(arrays[0].shape[self.axis])
-
-
-def _chosen(k: Any, elements: Sequence[Any]) -> Any:
-    """Return element ``k`` of some: the element form of a vector of known elements."""
-    if not elements:
-        return 0  # nobody reads it
-    found = elements[-1]
-    for i, element in reversed(list(enumerate(elements[:-1]))):
-        found = LANGUAGE["switch"](LANGUAGE["eq"](k, i), element, found)
-    return found
-
-
-def extent(x: Variable, axis: int) -> Variable:
-    """Return the extent of ``x`` at ``axis``."""
-    return Extent(axis)(x)
-
-
-define("extent", extent)
-
-
-def _unstack(op: Op, i: int, ct: Variable, *inputs: Variable) -> Variable:
-    return ct[i]
-
-
-@final
-@dataclass(frozen=True, repr=False)
-class MakeVector(Op):
-    """A vector of scalars."""
-
-    cheap = True
-    derivative = LinearInEach(transpose=_unstack)
-
-    @classmethod
-    def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
-        return [Sample(cls(), (Arg(), Arg(), Arg())), Sample(cls(), ())]
-
-    def label(self) -> str:
-        """Return vector."""
-        return "vector"
-
-    def check(self, *inputs: Variable) -> None:
-        """Take scalars."""
-        for x in inputs:
-            if x.ndim:
-                raise GraphTypeError(f"a vector is made of scalars, not of {x} ({x.type})", here())
-
-    def dtype(self, *dtypes: str) -> str:
-        """Return the dtype that holds all elements (int64 for none)."""
-        return super().dtype(*dtypes) if dtypes else "int64"
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return the number of elements."""
-        return (len(operands),)
-
-    def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
-        """Return the elements."""
-        return tuple(operand.value for operand in operands)
-
-    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
-        """Choose among the scalars."""
-        return _chosen(at[0], [x() for x in operands])
-
-    def reference(self, *arrays: Any) -> Any:
-        """Return the vector."""
-        return np.array(arrays, np.result_type(*arrays) if arrays else "int64")
-
-
+# axes and extents of the same elements ------------------------------------------------------------
 def _dimshuffle_back(op: DimShuffle, ct: Variable, x: Variable) -> Variable:
     inserted = tuple(i for i, axis in enumerate(op.order) if axis == "x")
     ct = LANGUAGE["sum"](ct, inserted) if inserted else ct
@@ -249,14 +115,6 @@ class DimShuffle(Op):
         return np.expand_dims(view, inserted)
 
 
-def _check_extents(op: Op, extents: tuple[Variable, ...]) -> None:
-    for n in extents:
-        if n.ndim or not n.type.is_discrete:
-            raise GraphTypeError(
-                f"{op} takes extents that are integer scalars, not {n} ({n.type})", here()
-            )
-
-
 def _reshape_back(op: Op, ct: Variable, x: Variable, *extents: Variable) -> Variable:
     return LANGUAGE["reshape"](ct, x.shape, ndim=x.ndim)
 
@@ -285,7 +143,7 @@ class Reshape(Op):
     def check(self, *inputs: Variable) -> None:
         """Check the extents."""
         x, *extents = inputs
-        _check_extents(self, tuple(extents))
+        check_extents(self, tuple(extents))
         shape = Reshape().shape(*map(static_operand, inputs))
         known = product(shape)
         size = product(static_operand(x).shape)
@@ -352,6 +210,7 @@ def _quotient(shape: Shape, rest: ExtentValue) -> ExtentValue:
     return size // rest
 
 
+# copies: broadcast, joined, repeated --------------------------------------------------------------
 def _alloc_back(op: Op, ct: Variable, value: Variable, *extents: Variable) -> Variable:
     lead = ct.ndim - value.ndim
     stretched = tuple(
@@ -389,7 +248,7 @@ class Alloc(Op):
     def check(self, *inputs: Variable) -> None:
         """Check the extents against what is known of the value."""
         value, *extents = inputs
-        _check_extents(self, tuple(extents))
+        check_extents(self, tuple(extents))
         if value.ndim > len(extents):
             raise ShapeError(
                 f"cannot broadcast {value} ({value.type}) to {len(extents)} axes", here()
@@ -531,89 +390,6 @@ class Join(Op):
         except ValueError:
             shapes = ", ".join(str(a.shape) for a in arrays)
             raise ShapeError(f"cannot join shapes {shapes} along axis {self.axis}") from None
-
-
-def _same(op: Op, ct: Variable, x: Variable, *extents: Variable) -> Variable:
-    return ct
-
-
-@final
-@dataclass(frozen=True, repr=False)
-class SpecifyShape(Op):
-    """``SpecifyShape()(x, *extents)``: ``x``, known (or at run time checked) to have these extents.
-
-    why : what is told where they differ.
-    optional : whether to check only if the extents can be told without computing anything else.
-    error : what is raised where they differ.
-    """
-
-    why: str = ""
-    optional: bool = False
-    error: type[GradcoreError] = ShapeError
-    cheap = True
-    derivative = Linear((_same,))
-
-    @classmethod
-    def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
-        return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=2), Arg(value=3)))]
-
-    def parameters(self) -> dict[str, Any]:
-        """Return nothing: the reason is not shown."""
-        return {}
-
-    def label(self) -> str:
-        """Return specify_shape."""
-        return "specify_shape"
-
-    def check(self, *inputs: Variable) -> None:
-        """Check what is known."""
-        x, *extents = inputs
-        _check_extents(self, tuple(extents))
-        wanted = [static_operand(n).value for n in extents]
-        for have, want in zip(x.type.shape, wanted, strict=True):
-            if have is not None and isinstance(want, int) and have != want:
-                raise self.error(
-                    f"{x} is {x.type}, not of shape {tuple(wanted)}: {self.why}", here()
-                )
-
-    def dtype(self, *dtypes: str) -> str:
-        """Return the dtype of the tensor."""
-        return dtypes[0]
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return what is known of either."""
-        x, *extents = operands
-        return tuple(agreed([n.extent, m]) for n, m in zip(extents, x.shape, strict=True))
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The extents are as given."""
-        x, *extents = operands
-        return [
-            Requirement(
-                AGREE,
-                (m, n.extent),
-                f"the extent of {node.inputs[0]} at axis {axis} is not as it must be: {self.why}",
-                self.error,
-            )
-            for axis, (m, n) in enumerate(zip(x.shape, extents, strict=True))
-            if not self.optional
-        ]
-
-    def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
-        """Read the tensor."""
-        return operands[0](*at)
-
-    def reference(self, *arrays: Any) -> Any:
-        """Return the tensor, or raise the error."""
-        x, *extents = arrays
-        self.compare(x.shape, tuple(map(int, extents)))
-        return x
-
-    def compare(self, have: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-        """Raise the error if a concrete shape is not as it must be."""
-        if have != wanted:
-            raise self.error(f"got shape {have} where it must be {wanted}: {self.why}")
 
 
 @final

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gradcore.graph import Variable, free_inputs, substitute, toposort
-from gradcore.ops.shape import Extent, SpecifyShape
+from gradcore.ops.shape_values import Extent, SpecifyShape
 
 
 @dataclass(frozen=True)

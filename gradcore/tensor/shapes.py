@@ -13,16 +13,8 @@ from gradcore.language import is_several, word
 from gradcore.ops.control import Assert
 from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.scalars import eq
-from gradcore.ops.shape import (
-    Alloc,
-    DimShuffle,
-    Join,
-    MakeVector,
-    Repeat,
-    Reshape,
-    ShapeOf,
-    SpecifyShape,
-)
+from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
+from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 
 
 def normalized_axis(axis: int, ndim: int) -> int:

@@ -52,17 +52,8 @@ from gradcore.ops.index_patterns import (
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import (
-    Alloc,
-    DimShuffle,
-    Extent,
-    Join,
-    MakeVector,
-    Repeat,
-    Reshape,
-    ShapeOf,
-    SpecifyShape,
-)
+from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
+from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
 from gradcore_jax.loops import scan
 from gradcore_jax.tracing import (

@@ -19,8 +19,9 @@ from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import Alloc, MakeVector, Reshape, SpecifyShape
-from gradcore.ops.shape import Extent as ExtentOp
+from gradcore.ops.shape import Alloc, Reshape
+from gradcore.ops.shape_values import Extent as ExtentOp
+from gradcore.ops.shape_values import MakeVector, SpecifyShape
 
 
 def whole(n: Any) -> int:

@@ -36,17 +36,9 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scalars import __all__ as core_rows
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import (
-    Alloc,
-    DimShuffle,
-    Join,
-    MakeVector,
-    Repeat,
-    Reshape,
-    ShapeOf,
-    SpecifyShape,
-)
-from gradcore.ops.shape import Extent as ExtentOp
+from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
+from gradcore.ops.shape_values import Extent as ExtentOp
+from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
 from gradcore_torch.extents import Extent
 from gradcore_torch.indexing import make_inc_subtensor, make_subtensor

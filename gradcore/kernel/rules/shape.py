@@ -31,16 +31,8 @@ from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reducing
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
-from gradcore.ops.shape import (
-    Alloc,
-    DimShuffle,
-    Join,
-    MakeVector,
-    Repeat,
-    Reshape,
-    ShapeOf,
-    SpecifyShape,
-)
+from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
+from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 
 EQ, GE, AND, MIN, MAX = map(row, ("eq", "ge", "and_", "minimum", "maximum"))
 

@@ -10,10 +10,8 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice, Slot, filled, is_advanced
 from gradcore.ops.scalars import add, fill
-from gradcore.ops.shape import (
-    Alloc,
-    MakeVector,
-)
+from gradcore.ops.shape import Alloc
+from gradcore.ops.shape_values import MakeVector
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
     inputs_of,

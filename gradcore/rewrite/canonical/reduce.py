@@ -12,9 +12,7 @@ from gradcore.ops.scalars import (
     neg,
     true_div,
 )
-from gradcore.ops.shape import (
-    DimShuffle,
-)
+from gradcore.ops.shape import DimShuffle
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
     is_zero,

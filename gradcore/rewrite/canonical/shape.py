@@ -20,15 +20,8 @@ from gradcore.ops.scalars import (
     maximum,
     mul,
 )
-from gradcore.ops.shape import (
-    Alloc,
-    DimShuffle,
-    Extent,
-    MakeVector,
-    Reshape,
-    ShapeOf,
-    SpecifyShape,
-)
+from gradcore.ops.shape import Alloc, DimShuffle, Reshape
+from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
     covers,

@@ -6,9 +6,7 @@ from typing import Any
 
 from gradcore.graph import Op, Variable
 from gradcore.graph.nodes import constant_extent
-from gradcore.ops.shape import (
-    Alloc,
-)
+from gradcore.ops.shape import Alloc
 from gradcore.rewrite.engine import Stage, normalized
 from gradcore.rewrite.pattern import is_constant
 

@@ -21,7 +21,8 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import is_advanced
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import Alloc, Extent
+from gradcore.ops.shape import Alloc
+from gradcore.ops.shape_values import Extent
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, Loop, State, first_of, suffices

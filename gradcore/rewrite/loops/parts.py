@@ -10,7 +10,7 @@ from gradcore.graph import Apply, Extent, FunctionGraph, Variable, substitute
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.ops.scalars import minimum
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import SpecifyShape
+from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import same_extent
 
 
