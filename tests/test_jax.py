@@ -154,6 +154,16 @@ def test_reductions_of_special_values():
     both([x], [T.sum(x, axis=0), T.prod(x), T.all(x, axis=1)], np.zeros((0, 3)))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_sorting_tells_subnormal_numbers_apart(dtype):
+    """XLA compares them as zeros."""
+    x = T.vector("x", dtype)
+    limits = np.finfo(dtype)
+    tiny = np.array([3, -1, 0, -0.0, -2, 1], dtype) * limits.smallest_subnormal
+    others = [np.nan, -np.inf, np.inf, -np.nan, limits.max, -1, 1, limits.min]
+    both([x], [T.sort(x), T.argsort(x)], np.array([*others, *tiny], dtype))
+
+
 def test_sums_of_small_integers_are_kept_in_64_bits():
     x, b = T.bvector("x"), T.vector("b", "bool")
     found = both(

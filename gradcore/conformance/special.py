@@ -62,7 +62,8 @@ def among(a: Array, group: str) -> Array:
         if group == "zeros":
             flat[:] = np.resize([0.0, -0.0, 1.0, -1.0, -0.0, 0.0, 1.0], flat.size)
         if group == "subnormal":
-            flat[::2] = limits.smallest_subnormal * 5
+            units = np.resize([500, 400, 301, 0, -100, -200, -300], flat[::2].size)
+            flat[::2] = units.astype(a.dtype) * limits.smallest_subnormal
         if group in ("nan", "infinite"):
             flat[flat.size // 2] = np.nan if group == "nan" else np.inf
     elif a.dtype.kind in "iu" and group == "extreme":

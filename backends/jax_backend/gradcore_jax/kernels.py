@@ -539,12 +539,38 @@ def _nonzero(node: Apply) -> Kernel:
     return run
 
 
+def _ordering(x: Any) -> Any:
+    """Return integers in the order of the numbers ``x``, NaN last.
+
+    They tell subnormal numbers apart, which XLA compares as zeros.
+    """
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return x
+    bits = lax.bitcast_convert_type(x, f"int{8 * x.dtype.itemsize}")
+    largest = jnp.iinfo(bits.dtype).max
+    infinity = lax.bitcast_convert_type(jnp.asarray(jnp.inf, x.dtype), bits.dtype)
+    magnitude = bits & largest
+    signed = jnp.where(bits < 0, -magnitude, magnitude)
+    return jnp.where(magnitude > infinity, largest, signed)
+
+
 def _sort(node: Apply) -> Kernel:
-    return partial(jnp.sort, axis=_op(node, Sort).axis, stable=True)
+    axis = _op(node, Sort).axis
+
+    def run(x: Any) -> Any:
+        x = jnp.asarray(x)
+        return lax.sort((_ordering(x), x), dimension=axis, is_stable=True, num_keys=1)[1]
+
+    return run
 
 
 def _arg_sort(node: Apply) -> Kernel:
-    return partial(jnp.argsort, axis=_op(node, ArgSort).axis, stable=True)
+    axis = _op(node, ArgSort).axis
+
+    def run(x: Any) -> Any:
+        return jnp.argsort(_ordering(jnp.asarray(x)), axis=axis, stable=True)
+
+    return run
 
 
 # choice, checks, marks --------------------------------------------------------------------------
