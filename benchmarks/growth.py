@@ -24,7 +24,7 @@ from peers.chain import chain
 import gradcore
 import gradcore.tensor as T
 from gradcore.conformance import growing
-from gradcore.kernel.plan import program
+from gradcore.kernel.pipeline import program
 from gradcore_c.printing import CRenderer
 
 STEPS = ("build", "grad", "compile", "run", "pickle")

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import golden_files
@@ -28,6 +29,7 @@ from gradcore.ops.reduce import Recurrence
 from gradcore_c import compiler
 from gradcore_cuda import checking, host
 from gradcore_cuda.passes import schedule
+from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason=str(compiler.unavailable())
@@ -164,7 +166,7 @@ def test_indices_of_64_bits(monkeypatch):
         narrow = function(*program(), mode=host_mode(program))
         wide = function(*program(), mode=host_mode(program))
         found = narrow(*draws(program))
-        monkeypatch.setattr(host, "LIMIT", 2)
+        monkeypatch.setattr(host, "MOST_INDEX32_ELEMENTS", 2)
         again = wide(*draws(program))
         monkeypatch.undo()
         np.testing.assert_equal(found, again)
@@ -330,8 +332,7 @@ LONG_SUMS = {
 @pytest.mark.parametrize("name", LONG_SUMS)
 def test_many_blocks_share_long_running_sums(name, monkeypatch):
     """Chunks of few steps, of which some are empty where there are fewer than groups."""
-    monkeypatch.setattr(schedule, "CHUNK", 4)
-    monkeypatch.setattr(schedule, "LONG", 8)
+    monkeypatch.setattr(schedule, "GPU", replace(GPU, prefix_steps=4, long_row_steps=8))
     dtype, made, count = LONG_SUMS[name]
     y = T.vector("y", dtype)
     outputs = made(y)

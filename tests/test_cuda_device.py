@@ -40,6 +40,7 @@ from gradcore_cuda import (
     tape,
 )
 from gradcore_cuda.runtime import Array, Memory
+from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason="kernels run as C here: no C compiler"
@@ -208,7 +209,7 @@ def test_other_addresses_run_all_the_same(fake):
     want = gradcore.function([x], long(x), mode="numpy")
     rng = np.random.default_rng(0)
     kept = []
-    for _ in range(2 * plan.GRAPHS + 3):
+    for _ in range(2 * GPU.plan_graphs + 3):
         given = rng.normal(size=(16, 16))
         kept.append((f(fake.put(given)), want(given)))
     for found, right in kept:
@@ -218,7 +219,7 @@ def test_other_addresses_run_all_the_same(fake):
 
 def test_graphs_are_bounded(fake):
     f = function([x], long(x))
-    given = [fake.put(np.eye(16) + k) for k in range(plan.GRAPHS + 3)]
+    given = [fake.put(np.eye(16) + k) for k in range(GPU.plan_graphs + 3)]
     places = []
     fixed = fake.allocate
 
@@ -235,9 +236,9 @@ def test_graphs_are_bounded(fake):
         for array in given:
             f(array).get()
     (made,) = f._executable._plans.values()
-    assert len(made.graphs) == plan.GRAPHS
+    assert len(made.graphs) == GPU.plan_graphs
     kept = plan.kept(fake)
-    assert kept.nodes <= plan.NODES and kept.bytes <= kept.limit
+    assert kept.nodes <= GPU.graph_steps and kept.bytes <= kept.limit
 
 
 def test_signatures_have_plans_of_their_own(fake):
@@ -358,7 +359,7 @@ def test_a_key_tells_apart_what_code_depends_on():
 
 
 def test_wide_indices_are_another_text(fake, monkeypatch):
-    monkeypatch.setattr(tape, "LIMIT", 3)
+    monkeypatch.setattr(tape, "MOST_INDEX32_ELEMENTS", 3)
     np.testing.assert_array_equal(function([x], x * 3)(A), A * 3)
     assert fake.compiled == 1
 

@@ -23,13 +23,14 @@ from gradcore.kernel.ir import (
     Store,
     Symbol,
 )
-from gradcore.kernel.plan import program
+from gradcore.kernel.pipeline import program
 from gradcore.kernel.uses import inside
 from gradcore_cuda.passes import LAUNCHES, LOOPS
 from gradcore_cuda.passes.atomics import scatters_in_any_order
 from gradcore_cuda.passes.products import products_as_loops
 from gradcore_cuda.passes.scans import scans_by_element
 from gradcore_cuda.passes.searches import searches_as_reductions
+from gradcore_cuda.target import GPU
 
 M, N = T.dmatrices("M", "N")
 v = T.dvector("v")
@@ -40,7 +41,7 @@ n = T.lscalar("n")
 def lowered(inputs, outputs):
     """Return the program of a graph as CUDA's backend gets it, and the inputs that it takes."""
     graph = function(inputs, outputs, mode="c", on_unused_input="ignore").maker.fgraph
-    return program(graph, share_rows=False)
+    return program(graph, GPU)
 
 
 def changed(change, inputs, outputs, *values):

@@ -19,7 +19,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.errors import ArraySizeError, ShapeError
 from gradcore.graph.extents import MOST, addressable, check_size
-from gradcore.kernel.bounds import REAL, Bounds
+from gradcore.kernel.bounds import MOST_ELEMENTS, Bounds
 from gradcore.kernel.ir import Call, Literal, Symbol, integer
 from gradcore.kernel.state import computed
 from gradcore.ops.elementwise import row
@@ -486,10 +486,10 @@ def test_bounds_hold():
     rng = random.Random(7)
     leaves = [Symbol(name) for name in "nmk"]
     bounds = Bounds()
-    bounds.fit(leaves[:2], REAL)
+    bounds.fit(leaves[:2], MOST_ELEMENTS)
     bounds.known[leaves[2]] = (-5, 2**63 - 1)
-    some = [0, 1, 2, 5, 2**20, REAL], [0, 1, 3, 2**10], [-5, -1, 0, 1, 4, 2**62, 2**63 - 1]
-    points = [p for p in itertools.product(*some) if max(p[0], 1) * max(p[1], 1) <= REAL]
+    some = [0, 1, 2, 5, 2**20, MOST_ELEMENTS], [0, 1, 3, 2**10], [-5, -1, 0, 1, 4, 2**62, 2**63 - 1]
+    points = [p for p in itertools.product(*some) if max(p[0], 1) * max(p[1], 1) <= MOST_ELEMENTS]
     tried = known = 0
     for _ in range(1500):
         y = expression(rng, leaves, 3)
@@ -511,8 +511,8 @@ def test_what_is_provable():
     """Parts, paddings and joined arrays of what is in memory need no check; outer products do."""
     n, m, k = map(Symbol, "nmk")
     bounds = Bounds()
-    bounds.fit((n, m), REAL)
-    bounds.fit((k, m), REAL)
+    bounds.fit((n, m), MOST_ELEMENTS)
+    bounds.fit((k, m), MOST_ELEMENTS)
     three = integer(3)
     for shape in ((n, m), (n * m,), (n + 2, m), (n * m // 4,), (n + k, m), (three, n, m), (k,)):
         assert bounds.fits(shape), shape

@@ -21,7 +21,8 @@ from gradcore.graph.requirements import AGREE
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.ir import Literal
 from gradcore.kernel.lowering import Lowerings
-from gradcore.kernel.plan import program
+from gradcore.kernel.pipeline import program
+from gradcore.kernel.rules import RULES
 from gradcore_c.externs import Source
 
 GENERATED = {
@@ -123,7 +124,7 @@ def test_in_a_loop(everywhere):
 def test_the_interpreter_knows_what_a_function_means():
     x = T.dmatrix("x")
     graph = gradcore.FunctionGraph((x,), (T.linalg.cholesky(x),))
-    made = program(graph, backend=Lowerings(provides=lambda extern: True))
+    made = program(graph, lowerings=Lowerings(RULES, lambda extern: True))
     assert "library extern:cholesky_float64" in str(made)
     (found,) = interpret(made)(MATRIX)
     np.testing.assert_allclose(found, np.linalg.cholesky(symmetric(MATRIX)), 1e-13)

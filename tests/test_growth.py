@@ -9,7 +9,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.conformance import growing
 from gradcore.gradient import grad
-from gradcore.kernel.plan import program
+from gradcore.kernel.pipeline import program
 from gradcore.ops.index import IncSubtensor
 from gradcore.printing import pp
 from gradcore_c.printing import CRenderer

@@ -15,7 +15,6 @@ from gradcore.conformance.case import DERIVED, Level, Mismatch
 from gradcore.conformance.cases import cases
 from gradcore.conformance.programs import PROGRAMS
 from gradcore.graph import free_inputs
-from gradcore.kernel import strips, sums
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.ir import (
     ONE,
@@ -42,9 +41,12 @@ from gradcore.kernel.ir import (
     cast,
     integer,
 )
-from gradcore.kernel.plan import program
+from gradcore.kernel.passes import passed
+from gradcore.kernel.pipeline import program
 from gradcore.kernel.strips import in_strips
+from gradcore.kernel.target import CPU, CpuTarget, Target
 from gradcore.ops.elementwise import row
+from gradcore_c.printing import PASSES
 
 ADD = row("add")
 
@@ -106,10 +108,10 @@ def same(f, g, values):
     return None
 
 
-def both(inputs, outputs, mode="numpy", stripped=False):
+def both(inputs, outputs, mode="numpy", strips=None):
     f = compiled(inputs, outputs, mode)
     made = program(f.maker.fgraph)
-    return f, interpret(in_strips(made) if stripped else made)
+    return f, interpret(in_strips(made, strips) if strips else made)
 
 
 def resized(values, sizes):
@@ -177,7 +179,7 @@ def test_random_graphs(graph, optimized, stripped, sizes):
     wrt = [v for v in inputs if v in free_inputs([expression])]
     outputs = [expression, *T.grad(expression.sum(), wrt, disconnected_inputs="ignore")]
     outputs += inside(outputs)
-    f, g = both(inputs, outputs, gradcore.Mode("numpy", optimized), stripped)
+    f, g = both(inputs, outputs, gradcore.Mode("numpy", optimized), CPU if stripped else None)
     same(f, g, values)
     others = list(resized(values, sizes))
     if all(v.type.admits(a.shape) for v, a in zip(inputs, others, strict=True)):
@@ -264,12 +266,11 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_strips(name, monkeypatch):
+def test_strips(name):
     """Fewer rows than a strip has, and more; rows that are too long for one."""
-    monkeypatch.setattr(strips, "SHORT", 30)
     x = T.dmatrix("x")
     y = ROWS[name](x)
-    f, g = both([x], [y, T.grad(T.sum(y * T.cos(y)), x)], stripped=True)
+    f, g = both([x], [y, T.grad(T.sum(y * T.cos(y)), x)], strips=CpuTarget(strip_elements=30))
     for shape in ((0, 3), (1, 4), (15, 3), (16, 2), (33, 3), (18, 31)):
         same(f, g, [np.random.default_rng(0).normal(size=shape)])
 
@@ -280,7 +281,7 @@ def test_where_strips_pay():
 
     def stripped(expression):
         made = program(gradcore.function([x, y], expression, mode="numpy").maker.fgraph)
-        return in_strips(made).body != made.body
+        return in_strips(made, CPU).body != made.body
 
     assert stripped(log_of_sums(x) * y)
     assert not stripped(T.sum(x, axis=1) * y)
@@ -291,7 +292,7 @@ def test_where_strips_pay():
 def outer_loops(inputs, outputs):
     """Return the loops that a function of these would run, one after the other."""
     graph = gradcore.function(inputs, outputs, mode="numpy").maker.fgraph
-    return [s for s in program(graph, share_rows=False).body if isinstance(s, For)]
+    return [s for s in program(graph, Target(share_rows=False)).body if isinstance(s, For)]
 
 
 def test_terms_without_a_common_part_fuse():
@@ -517,11 +518,10 @@ def test_wrong_programs(message):
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 4, 5, 8, 9, 30])
 @pytest.mark.parametrize("name", long_sums.PROGRAMS)
-def test_sums_in_blocks(name, rows, monkeypatch):
+def test_sums_in_blocks(name, rows):
     """Programs whose sums go in blocks give the same, for fewer and more terms than a block has."""
-    monkeypatch.setattr(sums, "BLOCK", 4)
-    monkeypatch.setattr(sums, "ROWS", 3)
+    small = CpuTarget(block_terms=4, block_rows=3)
     output, _ = long_sums.PROGRAMS[name]
     f = compiled([long_sums.x], output, "numpy")
-    g = interpret(sums.in_blocks(in_strips(program(f.maker.fgraph))))
+    g = interpret(passed(program(f.maker.fgraph), PASSES, small))
     same(lambda *a: [f(*a)], g, [np.random.default_rng(2).random((rows, 3), dtype="f")])

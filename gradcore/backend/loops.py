@@ -23,8 +23,10 @@ from gradcore.graph.externs import Extern
 from gradcore.graph.op import performs
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
-from gradcore.kernel.lowering import RULES, Lowerings
-from gradcore.kernel.plan import program
+from gradcore.kernel.lowering import Lowerings
+from gradcore.kernel.pipeline import program
+from gradcore.kernel.rules import RULES
+from gradcore.kernel.target import Target
 from gradcore.kernel.text import Rendered, Renders
 from gradcore.ops.elementwise import Elementwise
 
@@ -34,14 +36,10 @@ class LoopBackend(Backend):
     """A renderer and a runtime.
 
     added : rules, by classes of ops, and functions of libraries, by name, of other plugins.
-    share_rows : whether a row of temporaries may lie where a result will; not where there is faster
-        memory for it.
-    wide_sums : whether sums and products of narrower numbers are accumulated in float64: where
-        there are lanes without vectors; a renderer for vectors has `gradcore.kernel.sums`.
+    target : what programs are made for: thresholds of lowering.
     """
 
-    share_rows: ClassVar[bool] = True
-    wide_sums: ClassVar[bool] = False
+    target: ClassVar[Target] = Target()
     remedy = (
         "declare what is missing on the op (`expansion=` of a row, `element` of another), bring it "
         "by the hook gradcore_lowerings"
@@ -83,9 +81,9 @@ class LoopBackend(Backend):
 
     @property
     def lowerings(self) -> Lowerings:
-        """What it adds to the lowering of graphs."""
-        rules = {op: rule for op, rule in self.added.items() if not isinstance(op, str)}
-        return Lowerings(rules, self.provides)
+        """What nodes are lowered by."""
+        added = {op: rule for op, rule in self.added.items() if not isinstance(op, str)}
+        return Lowerings({**RULES, **added}, self.provides)
 
     def with_lowerings(self, table: Mapping[Any, Any]) -> Backend:
         """Return this backend with rules and functions that other plugins contribute.
@@ -136,7 +134,7 @@ class LoopBackend(Backend):
 
     def lowered(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
         """Return the program of loops that ``graph`` becomes."""
-        return program(graph, fallback, self.share_rows, self.wide_sums, self.lowerings)
+        return program(graph, self.target, fallback, self.lowerings)
 
 
 def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:

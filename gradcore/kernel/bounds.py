@@ -27,10 +27,10 @@ Interval: TypeAlias = tuple[int, int]
 Product: TypeAlias = tuple[Counter[Expr], int]
 """Factors, and what they are together at most."""
 
-REAL = 2**48
+MOST_ELEMENTS = 2**48
 """More elements than an array can have that is in memory: addresses have 47 bits."""
 
-TRIED = 64
+MOST_FACTORS = 64
 """How many terms a product is taken apart into before nothing is known of it."""
 
 
@@ -152,7 +152,7 @@ class Bounds:
         found = math.prod(max(self.of(x)[1], 1) ** k for x, k in factors.items())
         for x in factors:
             for known, most in self.products.get(x, ()):
-                if found <= REAL:
+                if found <= MOST_ELEMENTS:
                     return found
                 rest = (factors - Counter(map(self.best, known.elements()))).items()
                 found = min(found, most * math.prod(max(self.of(y)[1], 1) ** k for y, k in rest))
@@ -167,7 +167,7 @@ class _Product:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self.left = TRIED
+        self.left = MOST_FACTORS
 
     def largest(self, factors: Sequence[Expr], bounds: Bounds | None = None) -> float:
         """Return what the product is at most; an extent of 0 counts as 1."""

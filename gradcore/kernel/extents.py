@@ -39,7 +39,7 @@ ORDER: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 """For each comparison of x and y: which of x - y and y - x is at least which number."""
 
-LONGEST = 16
+MOST_TERMS = 16
 """How many terms a sum has at most: what is longer is a term itself."""
 
 OPPOSITE = {"ge": "lt", "gt": "le", "le": "gt", "lt": "ge"}
@@ -191,7 +191,7 @@ class Extents:
                 found = _plus(found, {ONE: 1} if term == ONE else self._sum(term), k)
         else:
             found = self._called(x) if isinstance(x, Call) and x.dtype == "int64" else None
-        return {x: 1} if found is None or len(found) > LONGEST else found
+        return {x: 1} if found is None or len(found) > MOST_TERMS else found
 
     def _called(self, x: Call) -> Sum | None:
         """Return what adds or multiplies sums as one, if it is one."""

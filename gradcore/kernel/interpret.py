@@ -23,6 +23,7 @@ import numpy as np
 from gradcore.graph import Array
 from gradcore.kernel.device import AtomicAdd
 from gradcore.kernel.ir import (
+    MOST_CHECK_VALUES,
     Allocate,
     Break,
     Buffer,
@@ -49,9 +50,6 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.state import Memory, Register, State, Steps
 from gradcore.ops.elementwise import Elementwise
-
-REASONS = 16
-"""How many values a check may tell."""
 
 
 def interpret(program: Program) -> Callable[..., list[Array]]:
@@ -198,7 +196,7 @@ class Run(State):
     def check(self, s: Check) -> None:
         """Raise what the program says if the condition does not hold."""
         assert s.condition.dtype == "bool", s
-        assert len(s.values) <= REASONS, s
+        assert len(s.values) <= MOST_CHECK_VALUES, s
         if not self.value(s.condition):
             raise self.program.checks[s.number](tuple(int(self.value(x)) for x in s.values))
 

@@ -103,6 +103,10 @@ Show: TypeAlias = Callable[[Any], str]
 """What writes an expression, a buffer, or a tuple of them."""
 
 
+MOST_CHECK_VALUES = 16
+"""How many integers a check may report; `runtime.c` has room for as many."""
+
+
 # statements -------------------------------------------------------------------------------------
 class Statement:
     """A step of a program (abstract).

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,7 +24,7 @@ from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
 from gradcore.graph.requirements import FITS
 from gradcore.graph.traverse import toposort
-from gradcore.kernel.bounds import REAL, Bounds
+from gradcore.kernel.bounds import MOST_ELEMENTS, Bounds
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -46,18 +46,13 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
+from gradcore.kernel.target import Target
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
 from gradcore.ops.gathers import has_element
 
 Failure: TypeAlias = Callable[[Sequence[int]], Exception]
 """What makes an exception of the values that a check told."""
-
-DEEPEST = 30
-"""How many element forms may be nested before one is stored."""
-
-SHORT = 3
-"""How many operations on integers are repeated wherever the result is used: more have a name."""
 
 
 class Lowering:
@@ -67,28 +62,30 @@ class Lowering:
     values : what is known of each variable.
     wanted : where the products of matrices are wanted that somebody would only copy: what returns
         the place, given the shape.
-    wide_sums : whether sums and products of narrower numbers are accumulated in float64.
-    backend : the rules and functions of the backend's own.
+    lowerings : the rules, and the functions of libraries that there are.
+    target : what the program is made for.
+    fallback : nodes that a function of Python computes.
     """
 
     def __init__(
         self,
         graph: FunctionGraph,
+        lowerings: Lowerings,
+        target: Target,
         fallback: Collection[Apply] = (),
-        wide_sums: bool = False,
-        backend: Lowerings | None = None,
     ) -> None:
         self.graph = graph
-        self.backend = Lowerings() if backend is None else backend
+        self.lowerings = lowerings
+        self.target = target
         self.fallback = fallback
-        self.wide_sums = wide_sums
-        self.layout = Layout()
+        self.layout = Layout(target)
         self.bounds = Bounds(best=self.layout.extents.best)
         self.block = self.layout.root
         self.entry = Block()
         self.values: dict[Variable, Value] = {}
         self.wanted: dict[Variable, Callable[[tuple[Expr, ...]], Value]] = {}
         self.inputs: list[Buffer] = []
+        self.outputs: list[Buffer] = []
         self.constants: list[Buffer] = []
         self.checks: list[Failure] = []
         self._node: Apply | None = None
@@ -129,7 +126,7 @@ class Lowering:
         )  # fmt: skip
         self.constants.append(buffer)
         elements = None
-        if data.ndim == 1 and data.size <= 16 and data.dtype.kind in "iu":
+        if data.ndim == 1 and data.size <= self.target.known_elements and data.dtype.kind in "iu":
             elements = tuple(Literal(int(n), "int64") for n in data)
         value = held(buffer)
         value.elements = elements
@@ -145,7 +142,7 @@ class Lowering:
                 self._at_entry.add(extent)
             shape.append(extent)
         buffer = Buffer(name, variable.dtype, shape, "input", position)
-        self.bounds.fit(shape, REAL)
+        self.bounds.fit(shape, MOST_ELEMENTS)
         if not shape:
             self._at_entry.add(buffer)
         self.inputs.append(buffer)
@@ -193,7 +190,7 @@ class Lowering:
         is_extent : whether it is known not to be negative.
         """
         x = self.layout.extents.simplest(x)
-        if operations(x) <= SHORT:
+        if operations(x) <= self.target.repeated_operations:
             return x
         home = self._home(x)
         known = self._numbers.setdefault(home, {})
@@ -325,7 +322,7 @@ class Lowering:
         """Let the elements of ``variable`` be computed wherever they are read."""
         self.sized(shape)
         depth = 1 + max((value.depth for value in of), default=0)
-        if depth > DEEPEST:
+        if depth > self.target.nested_forms:
             self.computed(variable, shape, element)
         else:
             self.values[variable] = Value(variable.dtype, tuple(shape), element, depth=depth)
@@ -480,10 +477,14 @@ class Lowering:
     def rule(self, node: Apply) -> Rule:
         """Return how ``node`` is lowered."""
         if node in self.fallback or performs(node.op):
-            return RULES[Op]
-        found = self.backend.rule(node)
+            return self.lowerings.rules[Op]
+        found = self.lowerings.rule(node)
         assert found is not None, node
         return found
+
+    def lower_all(self) -> None:
+        """Lower the nodes of the graph, whose inputs have values."""
+        self.lower(self.graph)
 
     def lower(self, graph: FunctionGraph) -> None:
         """Lower the nodes of a graph whose inputs have values."""
@@ -565,49 +566,41 @@ def _explained(failure: Failure, node: Apply) -> Failure:
 
 Rule: TypeAlias = Callable[[Lowering, Apply], None]
 
-RULES: dict[type[Op | Extern], Rule] = {}
-"""How nodes are lowered, by the class of their op; that of `Op` runs in Python, that of `Extern`
-calls a library."""
-
-
-def rule(*classes: type[Op | Extern]) -> Callable[[Rule], Rule]:
-    """Make a function the rule of ops (a decorator)."""
-
-    def add(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(classes, function))
-        return function
-
-    return add
-
 
 @dataclass(frozen=True)
 class Lowerings:
-    """What a backend adds to lowering.
+    """What nodes of a backend's are lowered by.
 
-    rules : rules for ops, by their classes.
-    provides : returns whether it has a function of a library.
+    rules : how nodes are lowered, by the class of their op; that of `Op` runs in Python, that of
+        `Extern` calls a library.
+    provides : returns whether there is a function of a library.
     """
 
-    rules: Mapping[type[Op], Rule] = field(default_factory=dict[type[Op], Rule])
+    rules: Mapping[type[Op | Extern], Rule]
     provides: Callable[[Extern], bool] = lambda _: False
 
     def rule(self, node: Apply) -> Rule | None:
         """Return how ``node`` is lowered: by its class, its library, or its element form."""
         kind, extern = type(node.op), node.op.extern
-        if kind in RULES or kind in self.rules:
-            return RULES.get(kind) or self.rules[kind]
+        found = self.rules.get(kind)
+        if found is not None:
+            return found
         if extern is not None and node.outputs[0].dtype in extern.dtypes and self.provides(extern):
-            return RULES[Extern]
+            return self.rules[Extern]
         return by_element if has_element(kind) else None
 
 
 def by_element(low: Lowering, node: Apply) -> None:
+    """Lower an op that has no rule by its element form, after checking what it requires."""
+    check_required(low, node)
+    element_form(low, node)
+
+
+def element_form(low: Lowering, node: Apply) -> None:
     """Lower an op by its element form: read in place if it is cheap, else stored."""
     op, (output,) = node.op, node.outputs
     operands = [low.value(v) for v in node.inputs]
     (shape,) = low.shapes(node)
-    if type(op) not in RULES:
-        check_required(low, node)
 
     def element(index: Index) -> Expr:
         return as_expr(op.element(node, index, *operands))

@@ -42,12 +42,7 @@ from gradcore.kernel.ir import (
     Symbol,
     loads,
 )
-
-LARGEST = 120
-"""How many statements a fused loop may have: compilers take long over longer ones."""
-
-NEAREST = 12
-"""How many of the last loops are looked at for one to join."""
+from gradcore.kernel.target import Target
 
 
 class Kind(enum.Enum):
@@ -322,9 +317,12 @@ class Level:
         """Whether there are loops inside."""
         return any(isinstance(item, Level) for item in self.block.items)
 
-    def admits(self, nest: Nest, depth: int) -> bool:
-        """Return whether the loop of ``nest`` at ``depth`` may join this one."""
-        if self.size + len(nest.body) > LARGEST:
+    def admits(self, nest: Nest, depth: int, most: int) -> bool:
+        """Return whether the loop of ``nest`` at ``depth`` may join this one.
+
+        most : how many statements this one may have then.
+        """
+        if self.size + len(nest.body) > most:
             return False
         symbol = nest.loops[depth].symbol
         inside = self.block
@@ -381,9 +379,13 @@ class Use:
 
 
 class Layout:
-    """A program while it is laid out: its blocks, and where each buffer is used."""
+    """A program while it is laid out: its blocks, and where each buffer is used.
 
-    def __init__(self) -> None:
+    target : says how far nests fuse.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
         self.root = Block()
         self.uses: dict[Buffer, list[Use]] = {}
         self.pointed: set[Buffer] = set()
@@ -420,7 +422,7 @@ class Layout:
         at = block.earliest(nest.reads, nest.writes)
         found: int | None = None
         reads = {buffer.root for buffer, _ in nest.reads}
-        start = max(at, block.barrier, len(block.items) - NEAREST, 0)
+        start = max(at, block.barrier, len(block.items) - self.target.fusion_candidates, 0)
         for number in range(start, len(block.items)):
             level = block.items[number]
             if not isinstance(level, Level) or not self.extents.equal(level.extent, loop.extent):
@@ -428,7 +430,7 @@ class Layout:
             outer = depth + 1 < len(nest.loops) or level.is_outer
             related = number == at or outer or not reads.isdisjoint(level.block.read)
             free = not level.ordered and loop.kind is not Kind.ORDERED
-            if (related or free) and level.admits(nest, depth):
+            if (related or free) and level.admits(nest, depth, self.target.fused_statements):
                 found = number
                 if related:
                     break

@@ -45,6 +45,8 @@ from gradcore.kernel.ir import (
     position_of,
 )
 from gradcore.kernel.ir import parts as terms
+from gradcore.kernel.passes import Pass, passed
+from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.text import Printer, Rendered, Unit, comment
 from gradcore.kernel.uses import Used, inside, made_in_loops
 from gradcore.ops.elementwise import row
@@ -52,20 +54,18 @@ from gradcore.ops.elementwise import row
 ARGUMENTS = "gc_call *call, void *context, int64_t begin, int64_t end, int32_t part"
 """What a function for a part of a loop is given."""
 
-LONGEST = 150
-"""How many lines make a function: compilers take long over longer ones."""
-
-PARTS = 64
-"""How many threads share a loop at most."""
-
 
 class Renderer(Printer):
     """What prints a program in a language like C.
 
     header : the first lines of a unit.
+    target : what a program is made for.
+    passes : what a program goes through before it is printed.
     """
 
     header: ClassVar[str] = ""
+    target: ClassVar[CpuTarget] = CPU
+    passes: ClassVar[tuple[Pass[CpuTarget], ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -343,7 +343,11 @@ class Renderer(Printer):
         partial = s.reductions if s.parallel else []
         for r in partial:
             ctype, own = DTYPES[r.target.dtype].ctype, self.name(r.target)
-            some = f"*{own}_parts" if isinstance(r.target, Buffer) else f"{own}_parts[{PARTS}]"
+            some = (
+                f"*{own}_parts"
+                if isinstance(r.target, Buffer)
+                else f"{own}_parts[{self.target.most_threads}]"
+            )
             self.extra.append(f"{ctype} {some};")
         outer, self.local, self.shared_out = self.unit, True, s.parallel
         steps = self.steps_apart(s)
@@ -562,7 +566,8 @@ class Renderer(Printer):
 
     # units --------------------------------------------------------------------------------------
     def render(self, program: Program) -> Rendered:
-        """Return a program as a unit."""
+        """Return a program as a unit, after the passes."""
+        program = passed(program, self.passes, self.target)
         for buffer in (*program.inputs, *program.constants):
             self.fields[buffer] = None
             for n in buffer.shape:
@@ -613,7 +618,7 @@ class Renderer(Printer):
         entry: list[str] = []
         for s in body:
             self.statement(s)
-            if len(self.unit.lines) >= LONGEST:
+            if len(self.unit.lines) >= self.target.function_lines:
                 piece, error = self.fresh("piece"), self.fresh("failed")
                 self.nests.append(
                     [
@@ -634,7 +639,7 @@ class Renderer(Printer):
 
     def _frame(self) -> list[str]:
         """Return the lines that make the frame; a large one would not fit the stack of a thread."""
-        if len(self.fields) <= 1000:
+        if len(self.fields) <= self.target.frame_fields:
             return ["    frame own, *f = &own;"]
         return [
             "    frame *f = call->allocate(call, (int64_t)sizeof(frame));",

@@ -41,14 +41,9 @@ from gradcore.kernel.ir import (
     integer,
     parts,
 )
+from gradcore.kernel.target import CpuTarget
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import row
-
-LENGTH = 16
-"""How many steps a strip has."""
-
-SHORT = 512
-"""How many elements the inner loops of a step may go through: those of a strip are to stay near."""
 
 
 @dataclass(eq=False)
@@ -60,15 +55,15 @@ class _Group:
     used: Used = field(default_factory=Used)
 
 
-def in_strips(program: Program) -> Program:
+def in_strips(program: Program, target: CpuTarget) -> Program:
     """Return a program whose outermost loops go in strips where that pays."""
     body: list[Statement] = []
     for s in program.body:
-        body += _stripped(s) if isinstance(s, For) and s.parallel else [s]
+        body += _stripped(s, target) if isinstance(s, For) and s.parallel else [s]
     return replace(program, body=body)
 
 
-def _stripped(loop: For) -> list[Statement]:
+def _stripped(loop: For, target: CpuTarget) -> list[Statement]:
     """Return a loop in strips, or as it is."""
     groups = _groups(loop.body)
     crossing = _crossing(groups) if len(groups) > 1 else None
@@ -76,11 +71,11 @@ def _stripped(loop: For) -> list[Statement]:
     if crossing is None or length is None:
         return [loop]
     size, strip = Symbol("strip"), Symbol("s")
-    short = call(row("le"), (length, integer(SHORT)), "bool")
-    first = Let(size, call(row("switch"), (short, integer(LENGTH), ONE), "int64"))
+    short = call(row("le"), (length, integer(target.strip_elements)), "bool")
+    first = Let(size, call(row("switch"), (short, integer(target.strip_steps), ONE), "int64"))
     count = call(row("int_div"), (loop.extent + size - 1, size), "int64")
     rows = call(row("minimum"), (size, loop.extent - strip * size), "int64")
-    kept = {x: Buffer(x.name, x.dtype, (integer(LENGTH),)) for x in crossing}
+    kept = {x: Buffer(x.name, x.dtype, (integer(target.strip_steps),)) for x in crossing}
     body: list[Statement] = [Allocate(buffer) for buffer in kept.values()]
     body += [_over_strip(group, loop, strip * size, rows, kept) for group in groups]
     return [first, For(strip, count, body, False, loop.reductions, True)]

@@ -62,38 +62,33 @@ from gradcore.kernel.ir import (
     product,
     substituted,
 )
+from gradcore.kernel.target import CpuTarget
 from gradcore.kernel.uses import Used, inside
 from gradcore.ops.elementwise import row
 
-BLOCK = 2048
-"""How many terms are added up before they go into a float64, in lanes of vectors."""
-
-ROWS = 256
-"""So many are where a step is a loop itself, and terms are added one after the other."""
-
-RUNNING = 128
-"""Up to so many terms go into a running sum of their own dtype."""
-
 ADD = row("add")
 
-Target: TypeAlias = "Symbol | Buffer"
+Total: TypeAlias = "Symbol | Buffer"
+"""What terms are added to."""
 
 
-def in_blocks(program: Program) -> Program:
+def in_blocks(program: Program, target: CpuTarget) -> Program:
     """Return a program whose loops add up many terms in blocks."""
-    return replace(program, body=_blocked(program.body, _Inside()))
+    return replace(program, body=_blocked(program.body, _Inside(target)))
 
 
 @dataclass(frozen=True)
 class _Inside:
     """What is around a statement.
 
+    target : how many terms make a block.
     totals : what the loops contribute to.
     made : the registers and indices that they make.
     bounds : what is known of the registers that hold extents.
     """
 
-    totals: frozenset[Target] = frozenset()
+    target: CpuTarget
+    totals: frozenset[Total] = frozenset()
     made: frozenset[Expr] = frozenset()
     bounds: Bounds = field(default_factory=Bounds)
 
@@ -101,7 +96,7 @@ class _Inside:
         """Return what is around the statements of ``loop``."""
         made = (x for x in Used().note([loop]).made if isinstance(x, Symbol))
         totals = self.totals | {r.target for r in loop.reductions}
-        return _Inside(totals, self.made.union(made), self.bounds)
+        return _Inside(self.target, totals, self.made.union(made), self.bounds)
 
 
 def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
@@ -175,11 +170,11 @@ def _sums(loop: For, dtypes: Collection[str]) -> Iterator[Reduction]:
     )
 
 
-def _target(s: Let | Store) -> Target:
+def _target(s: Let | Store) -> Total:
     return s.symbol if isinstance(s, Let) else s.buffer
 
 
-def _added(s: Statement, totals: set[Target]) -> Symbol | Load | None:
+def _added(s: Statement, totals: set[Total]) -> Symbol | Load | None:
     """Return to which of ``totals``, or to which element of one, a statement adds."""
     if not isinstance(s, (Let, Store)) or _target(s) not in totals:
         return None
@@ -193,7 +188,7 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> For:
 
     plain : its statements before inner loops were changed.
     """
-    steps = _steps(loop, outer.bounds)
+    steps = _steps(loop, outer)
     if loop.ordered or outer.bounds.of(loop.extent)[1] <= steps:
         return loop
     many = call(row("gt"), (loop.extent, integer(steps)), "bool")
@@ -208,13 +203,14 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> For:
     return replace(loop, chunks=chunks) if chunks.before else loop
 
 
-def _steps(loop: For, bounds: Bounds) -> int:
+def _steps(loop: For, outer: _Inside) -> int:
     """Return how many steps of a loop make a block: fewer if each adds several terms in a row."""
     inner = [s for s in inside(loop.body) if isinstance(s, For)]
     if not inner:
-        return BLOCK
-    adding = [bounds.of(s.extent)[1] for s in inner if any(_sums(s, NARROW_FLOATS))]
-    return max(1, ROWS // max((n for n in adding if 0 < n <= ROWS), default=1))
+        return outer.target.block_terms
+    adding = [outer.bounds.of(s.extent)[1] for s in inner if any(_sums(s, NARROW_FLOATS))]
+    most = outer.target.block_rows
+    return max(1, most // max((n for n in adding if 0 < n <= most), default=1))
 
 
 def _of_register(total: Symbol, chunks: Chunks) -> None:
@@ -280,7 +276,7 @@ def _for_each(of: _Row, wide: Buffer, what: str, *more: Buffer) -> Statement:
 
 def _running(loop: For, outer: _Inside) -> list[Statement]:
     """Return a loop whose cumulative sums lose no more if the terms are many."""
-    many = call(row("gt"), (loop.extent, integer(RUNNING)), "bool")
+    many = call(row("gt"), (loop.extent, integer(outer.target.prefix_terms)), "bool")
     body = list(inside(loop.body))
     if many == Literal(False, "bool") or not all(
         isinstance(x, (For, If, Let, Store)) for x in body
@@ -289,7 +285,7 @@ def _running(loop: For, outer: _Inside) -> list[Statement]:
     before: list[Statement] = []
     wider: dict[Symbol, Symbol] = {}
     read: dict[Expr, Expr] = {}
-    chunks = Chunks(RUNNING, [], [], [])
+    chunks = Chunks(outer.target.prefix_terms, [], [], [])
     for r in _running_sums(loop):
         if isinstance(r.target, Symbol):
             wide = wider[r.target] = Symbol(r.target.name, "float64")
@@ -325,7 +321,7 @@ def _running_sums(loop: For) -> Iterator[Reduction]:
 def _widened(s: Statement, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, Expr]) -> Statement:
     """Return a statement that adds to ``wider`` registers and reads totals as ``read`` says."""
     rows = {x.buffer for x in read if isinstance(x, Load)}
-    targets: dict[Target, Target] = {**wider}
+    targets: dict[Total, Total] = {**wider}
 
     def expr(x: Expr) -> Expr:
         return substituted(x, read)

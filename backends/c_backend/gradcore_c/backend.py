@@ -14,12 +14,13 @@ from gradcore.backend import Executable
 from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.graph import Variable
 from gradcore.kernel.ir import Buffer, Literal, Program
+from gradcore.kernel.target import CPU
 from gradcore.kernel.text import Rendered
 from gradcore_c import compiler, runtime
 from gradcore_c.externs import EXTERNS, PREFIX, Source, address
 from gradcore_c.printing import CRenderer
 
-PATIENCE = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2",)))
+FLAGS_BY_LENGTH = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2",)))
 """Flags for long texts, from so many characters on: of tens of thousands of ops.
 
 To optimize these takes minutes, and they are long because arrays are small and ops many.
@@ -36,6 +37,7 @@ class CBackend(LoopBackend):
     threads: int = 0
 
     name = "c"
+    target = CPU
 
     def __post_init__(self) -> None:
         """Refuse a number of threads that is none."""
@@ -76,7 +78,7 @@ class CBackend(LoopBackend):
 
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a native function."""
-        flags = next((flags for size, flags in PATIENCE if len(rendered.text) >= size), ())
+        flags = next((flags for size, flags in FLAGS_BY_LENGTH if len(rendered.text) >= size), ())
         address, library = runtime.load_entry(
             rendered.text, program.title[:60], flags, rendered.library
         )

@@ -65,7 +65,7 @@ Loaded = TypeVar("Loaded")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
-PATIENCE = 60.0
+PROBE_SECONDS = 60.0
 """For how many seconds a compiler may think about a program of one line."""
 
 _SET = "set CC to a C compiler that works"
@@ -309,7 +309,7 @@ def _loads(library: Path) -> bool:
 
 def _refusal(compiler: Compiler, flags: Sequence[str], into: Path) -> str | None:
     """Return why no library that loads is made with ``flags``, or None."""
-    done = compiler.run(PROBE, (*SHARED, *flags), into, PATIENCE)
+    done = compiler.run(PROBE, (*SHARED, *flags), into, PROBE_SECONDS)
     if done.returncode != 0:
         return done.stderr.strip().partition("\n")[0]
     return None if _loads(into) else "with it, it makes no library that loads here"
@@ -329,7 +329,7 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
             found = Compiler(command, identity, "", (), tuple(libraries))
             # A compiler warns of a flag that it ignores.
             given = (*SHARED, "-Werror", *flags)
-            return found.run(source, given, into, PATIENCE).returncode == 0 and _loads(into)
+            return found.run(source, given, into, PROBE_SECONDS).returncode == 0 and _loads(into)
 
         libraries = next((way for way in _linked() if works(PROBE, (), way)), None)
         if libraries is None:
@@ -347,7 +347,7 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
                 f"{shlex.join(command)} does not take GRADCORE_CFLAGS={shlex.join(added)!r}, which "
                 f"is to be corrected or unset: {refused}"
             )
-        version = _run((*command, "--version"), limit=PATIENCE).stdout.partition("\n")[0]
+        version = _run((*command, "--version"), limit=PROBE_SECONDS).stdout.partition("\n")[0]
         return Compiler(command, identity, version, (*SHARED, *flags), libraries)
 
 

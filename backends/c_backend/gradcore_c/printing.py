@@ -16,28 +16,28 @@ from gradcore.kernel.ir import (
     Library,
     Literal,
     Matmul,
-    Program,
     Store,
     Symbol,
     identity_of,
     parts,
 )
+from gradcore.kernel.passes import Pass
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
-from gradcore.kernel.text import Rendered
+from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import Elementwise, row
 
-PARTS = """
+SHARES = f"""
 /* How many threads a loop is worth: each must have enough to do. */
-static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {
-    const int64_t enough = steps * cost / 20000;
+static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {{
+    const int64_t enough = steps * cost / {CPU.thread_work};
     int64_t parts = call->threads < enough ? call->threads : enough;
     if (parts > steps) parts = steps;
-    if (parts > 64) parts = 64;
+    if (parts > {CPU.most_threads}) parts = {CPU.most_threads};
     return parts < 1 ? 1 : (int32_t)parts;
-}
+}}
 """
 
 SCANS = """
@@ -52,8 +52,11 @@ SCANS = """
 #endif
 """
 
-ROWS, STEPS = 256, 4096
-"""After how many steps with short loops, and with scalars alone, the user may interrupt."""
+PASSES: tuple[Pass[CpuTarget], ...] = (
+    in_strips,
+    in_blocks,
+)
+"""What a program goes through before it is printed as C."""
 
 INTERRUPTED = 2
 """What generated code returns then (RAISED in runtime.h)."""
@@ -65,15 +68,12 @@ SIGNS = {"add": "+", "mul": "*", "and_": "&", "or_": "|"}
 class CRenderer(Renderer):
     """Prints C."""
 
-    header: ClassVar[str] = f'#include "abi.h"\n{PARTS}'
+    header: ClassVar[str] = f'#include "abi.h"\n{SHARES}'
+    passes = PASSES
 
     def __init__(self) -> None:
         super().__init__()
         self.scans = False
-
-    def render(self, program: Program) -> Rendered:
-        """Return a program as a unit, with loops in strips and sums in blocks."""
-        return super().render(in_blocks(in_strips(program)))
 
     def asks_every(self, s: For, outermost: bool) -> int | None:
         """Return after how many steps, which may be long, to ask whether the user interrupts.
@@ -82,10 +82,11 @@ class CRenderer(Renderer):
         """
         if not _is_long(s):
             slow = s.ordered or (outermost and _is_costly(s))
-            return STEPS if slow and not _few(s.extent) else None
+            steps = self.target.poll_scalars
+            return steps if slow and not _few(s.extent, steps) else None
         if not (outermost or s.ordered):
             return None
-        return 1 if s.ordered and not _is_loops(s) else ROWS
+        return 1 if s.ordered and not _is_loops(s) else self.target.poll_loops
 
     def ask(self, when: str = "") -> list[str]:
         """Return the line that asks."""
@@ -196,9 +197,9 @@ def _is_costly(s: For) -> bool:
     )
 
 
-def _few(extent: Expr) -> bool:
-    """Return whether a loop is known to have less steps than after which is asked."""
+def _few(extent: Expr, steps: int) -> bool:
+    """Return whether a loop is known to have no more than so many steps."""
     bounds = (
         extent.operands if isinstance(extent, Call) and extent.row.name == "minimum" else [extent]
     )
-    return any(isinstance(x, Literal) and x.value <= STEPS for x in bounds)
+    return any(isinstance(x, Literal) and x.value <= steps for x in bounds)

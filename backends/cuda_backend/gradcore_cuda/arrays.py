@@ -19,9 +19,6 @@ from gradcore.shared import Kept
 from gradcore_cuda.driver import Driver
 from gradcore_cuda.staging import Piece
 
-VECTOR = 16
-"""The alignment that kernels may count on: that of their widest loads."""
-
 CUDA = (2, 13)
 """DLPack's numbers for memory of a CUDA device, and for memory that it shares with the host."""
 

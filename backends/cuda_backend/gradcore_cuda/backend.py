@@ -20,9 +20,10 @@ from gradcore_cuda import arrays, cupy_driver, library
 from gradcore_cuda.device import CudaFunction
 from gradcore_cuda.driver import Extern
 from gradcore_cuda.externs import EXTERNS
-from gradcore_cuda.host import ORDERS, THREADS, HostFunction
+from gradcore_cuda.host import HOST_BLOCK_THREADS, ORDERS, HostFunction
 from gradcore_cuda.program import CudaRenderer
 from gradcore_cuda.runtime import Compiled
+from gradcore_cuda.target import GPU
 
 RUNTIMES = ("cupy", "host")
 
@@ -52,8 +53,7 @@ class CudaBackend(LoopBackend):
     order: str = "forward"
 
     name = "cuda"
-    share_rows = False  # rows are in shared memory or registers, results are far away
-    wide_sums = True  # a thread adds up many terms by itself
+    target = GPU
 
     def unavailable(self) -> str | None:
         """Return what is missing."""
@@ -139,7 +139,7 @@ class CudaBackend(LoopBackend):
         """Return a printed program as a function of arrays."""
         assert isinstance(rendered, Compiled)
         if self.runtime == "host":
-            threads = self.threads or THREADS
+            threads = self.threads or HOST_BLOCK_THREADS
             return HostFunction(program, rendered, threads, self.order, self._functions(program))
         return CudaFunction(
             cupy_driver.open_driver(self.device),

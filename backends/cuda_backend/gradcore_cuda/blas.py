@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from gradcore_cuda.runtime import Array
 
-LARGEST = 2**31 - 1
+MOST_BLAS_EXTENT = 2**31 - 1
 """The largest extent and leading dimension that BLAS takes."""
 
 
@@ -79,7 +79,7 @@ def _leading(rows: int, columns: int, down: int, right: int) -> int | None:
         return None
     if columns == 1:
         return max(rows, 1)
-    return right if max(rows, 1) <= right <= LARGEST else None
+    return right if max(rows, 1) <= right <= MOST_BLAS_EXTENT else None
 
 
 def products(out: Array, x: Array, y: Array, accumulate: bool, size: int) -> Iterator[Product]:

@@ -21,18 +21,17 @@ import numpy as np
 
 from gradcore.backend import Profile
 from gradcore.errors import DeviceError
+from gradcore.kernel.ir import MOST_CHECK_VALUES
 from gradcore.shared import holding
-from gradcore_cuda.arrays import VECTOR, Resident, described, imported
+from gradcore_cuda.arrays import Resident, described, imported
 from gradcore_cuda.code import CompiledCode
 from gradcore_cuda.driver import Driver, DriverError, Extern
 from gradcore_cuda.live import Live
 from gradcore_cuda.plan import Plan, allocated, kept
-from gradcore_cuda.runtime import STATUS_BYTES, VALUES, Array, Compiled, Memory
+from gradcore_cuda.runtime import STATUS_BYTES, Array, Compiled, Memory
 from gradcore_cuda.staging import Piece, aligned, laid_out
-from gradcore_cuda.tape import FIRST, FIXED, THREADS, Place, Recorder, Step, place_of
-
-PLANS = 64
-"""How many signatures of a function are remembered."""
+from gradcore_cuda.tape import FIRST, FIXED, Place, Recorder, Step, place_of
+from gradcore_cuda.target import GPU
 
 
 class Given:
@@ -105,7 +104,7 @@ class CudaFunction:
         self._native = native
         self._tf32 = tf32
         self._synchronous = synchronous
-        self._threads = threads or THREADS
+        self._threads = threads or GPU.block_threads
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._values = list(constants)
         self._constants: list[Memory] | None = None
@@ -187,7 +186,7 @@ class CudaFunction:
                     return None
                 if not _fits(array.shape, static):
                     return None
-                if not array.flags.c_contiguous or array.data.ptr % VECTOR:
+                if not array.flags.c_contiguous or array.data.ptr % GPU.vector_bytes:
                     array = driver.consecutive(array)
             found.arrays.append(array)
             found.shapes.append(array.shape)
@@ -255,7 +254,7 @@ class CudaFunction:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(given, numbers, native, stream)
-            while len(self._plans) > PLANS:
+            while len(self._plans) > GPU.plans:
                 _, oldest = self._plans.popitem(last=False)
                 kept(driver).remove(oldest)
         else:
@@ -311,7 +310,7 @@ class CudaFunction:
         failed, count = status[:1].view(np.int32)
         if failed:
             self.driver.clear(at, aligned(STATUS_BYTES), stream)
-            values = tuple(int(n) for n in status[1 : 1 + min(int(count), VALUES)])
+            values = tuple(int(n) for n in status[1 : 1 + min(int(count), MOST_CHECK_VALUES)])
             raise self._checks[int(failed) - 1](values)
 
     def _plan(self, given: Given, numbers: tuple[Any, ...], native: bool, stream: int) -> Plan:

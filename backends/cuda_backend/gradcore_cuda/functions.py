@@ -14,9 +14,7 @@ import numpy as np
 from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.ops.elementwise import Elementwise
-
-WIDE = 16
-"""How many bytes a thread reads or writes at a time."""
+from gradcore_cuda.target import GPU
 
 LIBRARY: dict[str, str] = {
     "gc_pow_f64": "pow",
@@ -77,7 +75,7 @@ class Functions:
     def vector(self, dtype: str, width: int) -> str:
         """Return the type of so many elements that lie next to each other."""
         name = f"gc_{suffix(dtype)}x{width}"
-        size = min(width * np.dtype(dtype).itemsize, WIDE)
+        size = min(width * np.dtype(dtype).itemsize, GPU.vector_bytes)
         self._vectors[name] = (
             f"typedef struct GC_ALIGNED({size}) {{ {DTYPES[dtype].ctype} x[{width}]; }} {name};"
         )

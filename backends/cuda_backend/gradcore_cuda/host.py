@@ -26,16 +26,15 @@ import numpy as np
 from gradcore.backend.loops import called_back
 from gradcore.errors import OutOfMemoryError
 from gradcore.graph.dtypes import DTYPES
-from gradcore.kernel.ir import Library, Program
+from gradcore.kernel.ir import MOST_CHECK_VALUES, Library, Program
 from gradcore.kernel.uses import inside
 from gradcore_c.compiler import load_source
 from gradcore_cuda.checking import check
 from gradcore_cuda.driver import Extern
 from gradcore_cuda.runtime import (
-    LARGEST,
-    LIMIT,
+    MOST_BYTES,
+    MOST_INDEX32_ELEMENTS,
     STATUS_BYTES,
-    VALUES,
     Argument,
     Array,
     Compiled,
@@ -47,16 +46,16 @@ from gradcore_cuda.runtime import (
 ORDERS = ("forward", "backward", "mixed")
 """In which order threads run: from the first, from the last, or drawn."""
 
-THREADS = 32
+HOST_BLOCK_THREADS = 32
 """How many threads a block has at most, if nobody says."""
 
-BLOCKS = 3
+HOST_BLOCKS = 3
 """How many blocks a launch has at most."""
 
 CHECK = "GRADCORE_CUDA_CHECK"
 """What names the compiler for CUDA that all kernels are compiled with, too."""
 
-PIECE = 4096
+PRODUCT_DEPTH = 4096
 """How deep the products of matrices are that are added up in their own dtype."""
 
 FLAGS = ("-O1", "-w", "-DGC_HOST")
@@ -210,7 +209,7 @@ class HostDevice(Device):
 
     def _fresh(self, count: int, value: int = 0xFF) -> Memory:
         try:
-            array = np.full(min(max(count, 1), LARGEST) + 16, value, np.uint8)
+            array = np.full(min(max(count, 1), MOST_BYTES) + 16, value, np.uint8)
         except MemoryError:
             told = f"a function needs {count} bytes in one piece"
             raise OutOfMemoryError(told) from None
@@ -232,7 +231,7 @@ class HostDevice(Device):
             groups, wide = most, 1
         if blocks == 1:
             groups = 1
-        return Grid(min(-(-steps // groups), BLOCKS, blocks or BLOCKS), groups, wide)
+        return Grid(min(-(-steps // groups), HOST_BLOCKS, blocks or HOST_BLOCKS), groups, wide)
 
     @property
     def shared(self) -> int:
@@ -275,7 +274,7 @@ class HostDevice(Device):
         """Run a kernel, at once."""
         kinds = self.function.compiled.kernels[name].kinds
         cells: list[Any] = []
-        wide = largest > LIMIT
+        wide = largest > MOST_INDEX32_ELEMENTS
         for kind, value in zip(kinds, arguments, strict=True):
             if isinstance(value, Memory):
                 cells.append(ctypes.c_uint64(value.address))
@@ -298,9 +297,11 @@ class HostDevice(Device):
         """Multiply with NumPy, long sums piece by piece: its BLAS adds up in their own dtype."""
         if math.prod(out.shape):
             left, right = seen(x), seen(y)
-            product = np.matmul(left[..., :PIECE], right[..., :PIECE, :])
-            for k in range(PIECE, left.shape[-1], PIECE):
-                piece = np.matmul(left[..., k : k + PIECE], right[..., k : k + PIECE, :])
+            product = np.matmul(left[..., :PRODUCT_DEPTH], right[..., :PRODUCT_DEPTH, :])
+            for k in range(PRODUCT_DEPTH, left.shape[-1], PRODUCT_DEPTH):
+                piece = np.matmul(
+                    left[..., k : k + PRODUCT_DEPTH], right[..., k : k + PRODUCT_DEPTH, :]
+                )
                 product = np.add(product, piece, dtype=DTYPES[piece.dtype.name].multiplied)
             target = seen(out)
             target[...] = target + product if accumulate else product
@@ -331,7 +332,7 @@ class HostDevice(Device):
         """Raise what a failed check tells, if one failed."""
         number, count = seen(Array(self._status, "int32", (2,))).tolist()
         if number:
-            values = seen(Array(self._status + 8, "int64", (VALUES,))).tolist()
+            values = seen(Array(self._status + 8, "int64", (MOST_CHECK_VALUES,))).tolist()
             raise self.failed(number - 1, tuple(values[:count]))
 
     def fetch(self, memory: Memory, dtype: str) -> Any:

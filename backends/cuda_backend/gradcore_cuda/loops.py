@@ -28,12 +28,7 @@ from gradcore.kernel.ir import (
     substituted,
 )
 from gradcore.kernel.uses import inside
-
-TINY = 8
-"""Loops of up to so many steps are no work to share out."""
-
-SMALL = 16384
-"""How many elements a block goes through at most in a step of a scan."""
+from gradcore_cuda.target import GPU
 
 
 def shareable(s: For) -> bool:
@@ -55,7 +50,7 @@ def pieces(n: Expr, size: int) -> Expr:
 
 def tiny(s: For) -> bool:
     """Return whether a loop is known to be short."""
-    return isinstance(s.extent, Literal) and s.extent.value <= TINY
+    return isinstance(s.extent, Literal) and s.extent.value <= GPU.short_steps
 
 
 def collapsed(s: For) -> tuple[list[For], list[Statement]]:
@@ -100,7 +95,9 @@ def first_of(index: Index, made: Collection[Expr]) -> Index:
 
 def too_much(body: Sequence[Statement]) -> bool:
     """Return whether a step of a scan may be too much for a block: a loop in a loop, or long."""
-    return any(unknown > 1 or number > SMALL for s in body for unknown, number in [_work(s)])
+    return any(
+        unknown > 1 or number > GPU.scan_elements for s in body for unknown, number in [_work(s)]
+    )
 
 
 def _work(s: Statement) -> tuple[int, int]:

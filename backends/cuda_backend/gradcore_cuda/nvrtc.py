@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from gradcore.errors import CompileError
+from gradcore_cuda.target import GPU
 
-FLAGS = ("--std=c++17", "--fmad=false", "--maxrregcount=128", "--generate-line-info")
+FLAGS = (
+    "--std=c++17",
+    "--fmad=false",
+    f"--maxrregcount={65536 // GPU.block_threads}",
+    "--generate-line-info",
+)
 """What kernels are compiled with: no contraction, IEEE's division and roots, and registers for the
-blocks that `gradcore_cuda.tape.THREADS` allows."""
+blocks that `gradcore_cuda.target` allows."""
 
 
 def compiled(nvrtc: Any, text: str, flags: Sequence[str], name: str) -> bytes:

@@ -22,21 +22,7 @@ from gradcore_cuda.driver import Driver, DriverError, NoMemoryError
 from gradcore_cuda.runtime import STATUS_BYTES
 from gradcore_cuda.staging import aligned
 from gradcore_cuda.tape import FIRST, STATUS, WORK, ZEROS, Recorder, Step
-
-SHARE = 4
-"""The plans of a device keep at most one part in so many of its memory."""
-
-GRAPHS = 8
-"""How many graphs a plan has at most."""
-
-NODES = 1 << 17
-"""How many steps the graphs of a device have at most, together."""
-
-SHORT = 3
-"""A tape of fewer steps is launched as it is, which is no slower than a graph."""
-
-SEEN = 64
-"""How many addresses are remembered of calls that were not captured."""
+from gradcore_cuda.target import GPU
 
 
 class Kept:
@@ -44,7 +30,7 @@ class Kept:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.limit = driver.card.memory // SHARE
+        self.limit = driver.card.memory // GPU.plan_memory_parts
         self._plans: OrderedDict[Plan, None] = OrderedDict()
 
     @property
@@ -67,7 +53,7 @@ class Kept:
         while self.bytes > self.limit and self.drop(but=plan):
             pass
         for other in list(self._plans):
-            if self.nodes <= NODES:
+            if self.nodes <= GPU.graph_steps:
                 break
             other.forget_graphs()
 
@@ -232,7 +218,7 @@ class Plan:
     def run(self, stream: int) -> None:
         """Give the tape to a stream."""
         steps, driver = self.steps, self.driver
-        if len(steps) >= SHORT:
+        if len(steps) >= GPU.tape_steps:
             key = tuple(self._bases)
             graph = self.graphs.get(key)
             if graph is None and key in self._seen:
@@ -242,7 +228,7 @@ class Plan:
                 driver.replay(graph, stream)
                 return
             self._seen[key] = None
-            if len(self._seen) > SEEN:
+            if len(self._seen) > GPU.remembered_addresses:
                 self._seen.popitem(last=False)
         self._bound()
         for step in steps:
@@ -271,7 +257,7 @@ class Plan:
 
         graph = self.graphs[key] = self.driver.captured(work)
         del self._seen[key]
-        if len(self.graphs) > GRAPHS:
+        if len(self.graphs) > GPU.plan_graphs:
             self.driver.synchronize(self._streams[1])  # it may still run
             self.graphs.popitem(last=False)
         kept(self.driver).bounded(self)

@@ -61,8 +61,9 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.ops.elementwise import Elementwise
 from gradcore_cuda.analyses.aliases import Aliases
-from gradcore_cuda.functions import LIBRARY, WIDE, Functions
+from gradcore_cuda.functions import LIBRARY, Functions
 from gradcore_cuda.passes.arguments import Kernel, Parameter
+from gradcore_cuda.target import GPU
 
 # fmt: off
 WORDS = frozenset((
@@ -432,7 +433,7 @@ class CudaPrinter(Printer):
         """Print the count of vectors: there are none unless memory and rows fit."""
         places: dict[int, list[str]] = {}
         for b in s.memories:
-            size = min(np.dtype(b.dtype).itemsize * s.width, WIDE)
+            size = min(np.dtype(b.dtype).itemsize * s.width, GPU.vector_bytes)
             places.setdefault(size, []).append(f"(size_t){self.memory(b)}")
         terms = [f"({' | '.join(names)}) % {size}" for size, names in places.items()]
         rows = [n for n in s.rows if not isinstance(n, Literal)]

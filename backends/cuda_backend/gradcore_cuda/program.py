@@ -61,10 +61,10 @@ WORDS = frozenset(
 )  # fmt: skip
 """Names that host programs use themselves."""
 
-COUNT = 2**31
+MOST_THREADS = 2**31
 """More threads than a grid has."""
 
-WORD = 8
+WORD_BYTES = 8
 """The bytes of a register of the device's."""
 
 
@@ -171,7 +171,7 @@ class _HostPrinter:
     def word(self, what: Symbol | Buffer) -> str:
         """Return where a register or pointer of the device's is."""
         number = self.words.setdefault(what, len(self.words))
-        return f"words + {number * WORD}" if number else "words"
+        return f"words + {number * WORD_BYTES}" if number else "words"
 
     def shape(self, extents: Sequence[Expr]) -> str:
         """Return a shape."""
@@ -369,7 +369,7 @@ class _HostPrinter:
             elif self.facts.values.evaluable(x):
                 found[self.expr(x)] = None
             elif not any(isinstance(y, Symbol) for y in parts(x)):
-                number = max(number, runtime.LIMIT + 1)
+                number = max(number, runtime.MOST_INDEX32_ELEMENTS + 1)
         texts = list(found)
         if number > 1 or not texts:
             texts.append(str(number))
@@ -388,7 +388,7 @@ class _HostPrinter:
                 if isinstance(n, Symbol):
                     self.add(f"{self.name(n)} = shapes[{k}][{axis}]")
         if self.words:
-            self.add(f"words = d.allocate({len(self.words) * WORD})")
+            self.add(f"words = d.allocate({len(self.words) * WORD_BYTES})")
         outputs = [self.array(b) for b in program.outputs]
         self.lines += body
         self.add(f"return [{', '.join(outputs)}]")
@@ -432,7 +432,7 @@ def _bounds(known: Bounds, body: Sequence[Statement]) -> Bounds:
     for s in inside(body):
         match s:
             case Grid():
-                found.fit((s.block_count, s.group_count, s.lane_count), COUNT)
+                found.fit((s.block_count, s.group_count, s.lane_count), MOST_THREADS)
             case Allocate(buffer):
                 found.fit([x for n in buffer.shape for x in _factors(n)])
             case _:

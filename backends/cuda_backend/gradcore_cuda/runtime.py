@@ -22,19 +22,17 @@ import numpy as np
 
 from gradcore.errors import OutOfMemoryError
 from gradcore.graph.extents import check_size
-from gradcore.kernel.bounds import REAL
+from gradcore.kernel.bounds import MOST_ELEMENTS
+from gradcore.kernel.ir import MOST_CHECK_VALUES
 from gradcore.kernel.text import Rendered
 
-LIMIT = 2**30
+MOST_INDEX32_ELEMENTS = 2**30
 """The largest number of elements that indices of 32 bits are for."""
 
-LARGEST = 2**46
+MOST_BYTES = 2**46
 """How many bytes memory has at most in one piece: more than any machine's, or any device's."""
 
-VALUES = 16
-"""How many values a failed check may tell."""
-
-STATUS_BYTES = 8 + 8 * VALUES
+STATUS_BYTES = 8 + 8 * MOST_CHECK_VALUES
 """The size of the status: how many checks, plus one, came before the failed one (0: none failed; an
 int32), how many values there are (an int32), and these (each an int64)."""
 
@@ -142,7 +140,7 @@ class Compiled(Rendered):
         Raises ArraySizeError: an empty input has extents that no other array has.
         """
         for shape in shapes:
-            check_size(shape, REAL)
+            check_size(shape, MOST_ELEMENTS)
         return self.run(device, inputs, shapes, numbers)
 
 
@@ -215,7 +213,7 @@ class Device(ABC):
         return self._had(lacking, count, lambda: self.output(position, dtype, shape))
 
     def _had(self, lacking: int, count: int, make: Callable[[], Memory]) -> Memory:
-        if count > LARGEST:
+        if count > MOST_BYTES:
             raise self.failed(lacking, (count,))
         try:
             return make()
@@ -232,7 +230,8 @@ class Device(ABC):
         """Run a kernel, after all that came before.
 
         shared : how many bytes of dynamic shared memory a block gets.
-        largest : the most elements of an array that it uses: above `LIMIT`, it is the wide text's.
+        largest : the most elements of an array that it uses: above `MOST_INDEX32_ELEMENTS`, it is
+            the wide text's.
         arguments : as many as it has parameters; see `Kernel.kinds`.
         """
 

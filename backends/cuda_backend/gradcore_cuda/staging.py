@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-ALIGNED = 256
+ALIGNMENT_BYTES = 256
 """The alignment of arrays that are put beside one another: what an allocation has."""
 
 
@@ -59,7 +59,7 @@ def laid_out(arrays: Sequence[np.ndarray[Any, Any]]) -> tuple[list[Piece], int]:
 
 def aligned(count: int) -> int:
     """Return how many bytes ``count`` bytes take, with what follows aligned."""
-    return -(-count // ALIGNED) * ALIGNED
+    return -(-count // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
 class Staging:

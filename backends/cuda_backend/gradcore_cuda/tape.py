@@ -25,22 +25,20 @@ import numpy as np
 
 from gradcore_cuda.blas import addressable, products, strides
 from gradcore_cuda.driver import Card, Driver
-from gradcore_cuda.runtime import LIMIT, Argument, Array, Device, Grid, Kernel, Memory
+from gradcore_cuda.runtime import (
+    MOST_INDEX32_ELEMENTS,
+    Argument,
+    Array,
+    Device,
+    Grid,
+    Kernel,
+    Memory,
+)
 from gradcore_cuda.staging import aligned
+from gradcore_cuda.target import GPU
 
 FIXED, STATUS, ZEROS, WORK, FIRST = range(5)
 """Regions: what never moves, the status, counters, the workspace; then inputs, then outputs."""
-
-THREADS = 512
-"""How many threads a block has at most: kernels are compiled to have the registers for it."""
-
-NARROW = 256
-"""How many threads a block has where none needs another."""
-
-WARP = 32
-
-FREELY = 48 * 1024
-"""How many bytes of dynamic shared memory a kernel may have without being asked."""
 
 ctype = {
     "bool": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16,
@@ -52,7 +50,7 @@ ctype = {
 
 
 def threads_for(
-    card: Card, steps: int, lanes: int, blocks: int | None = None, threads: int = THREADS
+    card: Card, steps: int, lanes: int, blocks: int | None = None, threads: int = GPU.block_threads
 ) -> Grid:
     """Return the threads for ``steps`` steps that ``lanes`` threads each could share.
 
@@ -62,23 +60,25 @@ def threads_for(
     Enough blocks to fill the device several times, and no more: what is left is gone through in
     turn.  A group is part of a warp for short steps, or where there are many, and else a block.
     """
-    usual = min(NARROW, threads)
-    most = card.processors * (2048 // NARROW) * 4
+    usual = min(GPU.usual_block_threads, threads)
+    most = card.processors * (GPU.processor_threads // GPU.usual_block_threads) * GPU.waves
     if blocks is not None:
         most = min(most, blocks)
     if lanes <= 1 or threads < 2:
-        groups = max(min(usual, -(-steps // WARP) * WARP), min(WARP, threads))
+        groups = max(
+            min(usual, -(-steps // GPU.warp_lanes) * GPU.warp_lanes), min(GPU.warp_lanes, threads)
+        )
         if blocks == 1:
             groups = 1
         return Grid(max(1, min(-(-steps // groups), most)), groups, 1)
     share = 4 if steps >= card.processors * 8 else 1  # elements, or vectors of them, a thread
-    if lanes <= share * WARP:
-        wide = min(WARP, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
+    if lanes <= share * GPU.warp_lanes:
+        wide = min(GPU.warp_lanes, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
         groups = max(usual // wide, 1) if blocks != 1 else 1
         while groups > 1 and steps < groups * card.processors:
             groups //= 2  # rather more blocks than fuller ones
         return Grid(max(1, min(-(-steps // groups), most)), groups, wide)
-    wide = min(WARP, threads)
+    wide = min(GPU.warp_lanes, threads)
     while 2 * wide <= threads and wide * share < lanes:
         wide *= 2
     return Grid(max(1, min(steps, most)), 1, wide)
@@ -342,9 +342,9 @@ class Common(Device):
         self, name: str, grid: Grid, shared: int, largest: int, *arguments: Argument
     ) -> None:
         """Run a kernel."""
-        wide = largest > LIMIT
+        wide = largest > MOST_INDEX32_ELEMENTS
         function = self.code.function(name, wide)
-        if shared > FREELY:
+        if shared > GPU.free_shared_bytes:
             self.driver.allow(function, shared)
         self.do(Launch(self.code.kernels[name], function, grid, shared, wide, arguments))
 

@@ -1,5 +1,63 @@
-"""How nodes become loops: a rule for each class of ops, in a file for each family."""
+"""How nodes become loops: a rule for each class of ops, in a file for each family.
 
+An op that is not in the table is lowered by what it declares: a function of a library, or its
+element form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gradcore.graph import Op
+from gradcore.graph.externs import Extern
+from gradcore.kernel.lowering import Rule
 from gradcore.kernel.rules import control, elementwise, externs, index, linalg, reduce, scan, shape
+from gradcore.ops.control import Assert, Conditional, IfElse, Print
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
+from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
+from gradcore.ops.scan import Scan
+from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
+from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
+from gradcore.ops.sorting import ArgSort, Sort
 
-__all__ = ["control", "elementwise", "externs", "index", "linalg", "reduce", "scan", "shape"]
+__all__ = ["RULES"]
+
+RULES: Mapping[type[Op | Extern], Rule] = {
+    # in Python, and by libraries
+    Op: control.in_python,
+    Print: control.in_python,
+    Extern: externs.library_call,
+    # element by element
+    Elementwise: elementwise.elementwise,
+    # over an axis
+    Reduce: reduce.reduce,
+    ArgReduce: reduce.arg_reduce,
+    Cumulative: reduce.cumulative,
+    Recurrence: reduce.recurrence,
+    Sort: index.sort,
+    ArgSort: index.sort,
+    # products
+    Dot: linalg.dot,
+    MatMul: linalg.matmul,
+    # shapes and views
+    ShapeOf: shape.shape_of,
+    MakeVector: shape.make_vector,
+    DimShuffle: shape.dimshuffle,
+    Alloc: shape.alloc,
+    SpecifyShape: shape.specify_shape,
+    Reshape: shape.reshape,
+    Join: shape.join,
+    Repeat: shape.repeat,
+    # by indices
+    Subtensor: index.subtensor,
+    IncSubtensor: index.inc_subtensor,
+    Nonzero: index.nonzero,
+    # control flow
+    Assert: control.check,
+    Conditional: control.conditional,
+    IfElse: control.if_else,
+    Scan: scan.scan,
+}
+"""Rules by classes of ops; that of `Op` runs in Python, that of `Extern` calls a library."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradcore.errors import ShapeError
-from gradcore.graph import Apply, Op, Variable
+from gradcore.graph import Apply, Variable
 from gradcore.graph.extents import UNKNOWN
-from gradcore.kernel.bounds import REAL
+from gradcore.kernel.bounds import MOST_ELEMENTS
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -21,15 +21,14 @@ from gradcore.kernel.ir import (
     as_expr,
     call,
 )
-from gradcore.kernel.lowering import Failure, Lowering, named, rule
+from gradcore.kernel.lowering import Failure, Lowering, named
 from gradcore.kernel.nests import Choice, Region
 from gradcore.kernel.rules.reduce import reduced
 from gradcore.kernel.values import Value, held
-from gradcore.ops.control import Assert, Conditional, IfElse, Print
+from gradcore.ops.control import Assert, Conditional
 from gradcore.ops.elementwise import row
 
 
-@rule(Assert)
 def check(low: Lowering, node: Apply) -> None:
     """Fail unless all conditions hold."""
     op = node.op
@@ -56,7 +55,6 @@ def truth(scalar: Value) -> Expr:
     return call(row("neq"), (read, Literal(0, read.dtype)), "bool")
 
 
-@rule(Op, Print)
 def in_python(low: Lowering, node: Apply) -> None:
     """Call a function of Python."""
     reads = [low.whole(low.value(v), named(v)) for v in node.inputs]
@@ -66,7 +64,7 @@ def in_python(low: Lowering, node: Apply) -> None:
     known: list[tuple[Expr, Expr, int]] = []
     for output, shape in zip(node.outputs, told, strict=True):
         symbols = tuple(Symbol(f"{named(output)}_n{axis}") for axis in range(output.ndim))
-        low.bounds.fit(symbols, REAL)
+        low.bounds.fit(symbols, MOST_ELEMENTS)
         found: list[Expr] = []
         for axis, (n, static) in enumerate(zip(shape, output.type.shape, strict=True)):
             if n is UNKNOWN and static is None:
@@ -95,7 +93,6 @@ def _reshaped(node: Apply, axis: int) -> Failure:
     return failure
 
 
-@rule(Conditional)
 def conditional(low: Lowering, node: Apply) -> None:
     """Run one of the graphs."""
     op = node.op
@@ -115,7 +112,6 @@ def conditional(low: Lowering, node: Apply) -> None:
     _choose(low, node, branch(0), branch(1))
 
 
-@rule(IfElse)
 def if_else(low: Lowering, node: Apply) -> None:
     """Take the values of one branch; both are computed."""
     branches = [low.value(v) for v in node.inputs[1:]]

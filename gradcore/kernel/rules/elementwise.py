@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.errors import GraphValueError, ShapeError
-from gradcore.graph import Apply, FunctionGraph, Op, Operand, Variable
+from gradcore.graph import Apply, Op, Operand, Variable
 from gradcore.graph.extents import UNKNOWN, Shape
 from gradcore.kernel.ir import ZERO, Expr, Index, Load, as_expr, call, cast
-from gradcore.kernel.lowering import Failure, Lowering, rule
+from gradcore.kernel.lowering import Failure, Lowering
 from gradcore.kernel.rules.reduce import reducing
 from gradcore.kernel.values import Value
 from gradcore.language import is_several
@@ -18,13 +18,13 @@ from gradcore.ops.elementwise import Elementwise, row
 FILL, IDENTITY = row("fill"), row("identity")
 
 
-def agree(low: Lowering, graph: FunctionGraph) -> None:
-    """Check what extents of inputs must be equal, before the nodes of ``graph`` are lowered.
+def extents_compared(low: Lowering) -> None:
+    """Check what extents of inputs must be equal, before the nodes of the graph are lowered.
 
     Loops over equal extents fuse, and which are known to be must not depend on the order of nodes.
     """
     operands: dict[Variable, Operand] = {}
-    for node in graph.nodes:
+    for node in low.graph.nodes:
         given = [operands.get(v) or low.value(v).operand for v in node.inputs]
         if isinstance(node.op, Elementwise):
             with low.of(node):
@@ -85,7 +85,6 @@ def _disagree(node: Apply, axis: int) -> Failure:
     return failure
 
 
-@rule(Elementwise)
 def elementwise(low: Lowering, node: Apply) -> None:
     """Store the row of the operands; ``fill`` and ``identity`` store nothing."""
     op, (output,) = node.op, node.outputs

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcore.graph import Apply
-from gradcore.graph.externs import Extern
 from gradcore.kernel.ir import Buffer, Library, as_expr, product
-from gradcore.kernel.lowering import Lowering, check_required, named, rule
+from gradcore.kernel.lowering import Lowering, check_required, named
 from gradcore.kernel.values import held
 
 
-@rule(Extern)
 def library_call(low: Lowering, node: Apply) -> None:
     """Call the function that the op names on the whole stack."""
     extern = node.op.extern

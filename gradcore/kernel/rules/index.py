@@ -26,12 +26,12 @@ from gradcore.kernel.ir import (
     integer,
     product,
 )
-from gradcore.kernel.lowering import Failure, Lowering, named, rule
+from gradcore.kernel.lowering import Failure, Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
-from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
+from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import (
     Pattern,
     Slice,
@@ -123,7 +123,6 @@ def _check_array(low: Lowering, index: Value, n: Expr, axis: int) -> None:
             low.check(good, [k, n], _out_of_bounds(axis))
 
 
-@rule(Subtensor)
 def subtensor(low: Lowering, node: Apply) -> None:
     """Read where the pattern says: in place, unless arrays say it."""
     op, (output,) = node.op, node.outputs
@@ -146,7 +145,6 @@ def subtensor(low: Lowering, node: Apply) -> None:
         low.viewed(output, shape, element, [x])
 
 
-@rule(IncSubtensor)
 def inc_subtensor(low: Lowering, node: Apply) -> None:
     """Store the tensor, then write or add the part."""
     op, (output,) = node.op, node.outputs
@@ -226,7 +224,6 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
     return True
 
 
-@rule(Nonzero)
 def nonzero(low: Lowering, node: Apply) -> None:
     """Count the elements that are not zero, then write where each is."""
     x = low.value(node.inputs[0])
@@ -260,7 +257,6 @@ SORTED: dict[type[Op], Callable[[Array], tuple[Array]]] = {
 """What the library makes of rows."""
 
 
-@rule(Sort, ArgSort)
 def sort(low: Lowering, node: Apply) -> None:
     """Call the library on rows: the axis is moved to the end and back."""
     op, (output,) = node.op, node.outputs

@@ -15,22 +15,16 @@ from gradcore.kernel.ir import (
     call,
     cast,
 )
-from gradcore.kernel.lowering import Lowering, named, rule
+from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Nest
 from gradcore.kernel.rules.elementwise import check_extents
 from gradcore.kernel.rules.reduce import combined
 from gradcore.kernel.values import Value, held, strided
 from gradcore.ops.elementwise import row
-from gradcore.ops.linalg import Dot, MatMul
 
 MUL, AND = map(row, ("mul", "and_"))
 
 
-SMALL = 512
-"""Up to how many multiplications of matrices of known extents are loops, which fuse."""
-
-
-@rule(Dot)
 def dot(low: Lowering, node: Apply) -> None:
     """Sum products in loops if there is a vector, else call the library."""
     x, y = (low.value(v) for v in node.inputs)
@@ -43,7 +37,7 @@ def dot(low: Lowering, node: Apply) -> None:
         ),
     )
     sizes = [n.value for n in (*x.shape, *y.shape[1:]) if isinstance(n, Literal)]
-    small = len(sizes) == 3 and math.prod(sizes) <= SMALL
+    small = len(sizes) == 3 and math.prod(sizes) <= low.target.loop_product
     if x.ndim == y.ndim == 2 and not small:
         _matmul(low, node, x, y)
     else:
@@ -72,7 +66,6 @@ def _loops(low: Lowering, node: Apply, x: Value, y: Value) -> None:
         low.computed(output, shape, lambda i: cast(value.read(i), output.dtype))
 
 
-@rule(MatMul)
 def matmul(low: Lowering, node: Apply) -> None:
     """Call the library, for each matrix of the stack."""
     x, y = (low.value(v) for v in node.inputs)

@@ -25,7 +25,7 @@ from gradcore.kernel.ir import (
     identity_of,
     loads,
 )
-from gradcore.kernel.lowering import Lowering, named, rule
+from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import Elementwise, row
@@ -129,7 +129,7 @@ def combined(
 
 def _accumulated(low: Lowering, kind: str, dtype: str) -> str:
     """Return the dtype in which many numbers of ``dtype`` are combined."""
-    if kind == "prod" or (kind == "sum" and low.wide_sums):
+    if kind == "prod" or (kind == "sum" and low.target.wide_sums):
         return DTYPES[dtype].multiplied
     return computed(dtype)
 
@@ -140,7 +140,6 @@ def _counted(kind: str, x: Expr, dtype: str) -> Expr:
     return cast(x, dtype)
 
 
-@rule(Reduce)
 def reduce(low: Lowering, node: Apply) -> None:
     """Contribute each element to the element of the result that it goes into."""
     op, (output,) = node.op, node.outputs
@@ -169,7 +168,6 @@ def _refuse_nothing(low: Lowering, node: Apply, x: Value, axes: Sequence[int], w
         )
 
 
-@rule(ArgReduce)
 def arg_reduce(low: Lowering, node: Apply) -> None:
     """Keep the best element so far, and where it was; NaN is better than all."""
     op, (output,) = node.op, node.outputs
@@ -210,7 +208,6 @@ def arg_reduce(low: Lowering, node: Apply) -> None:
     )
 
 
-@rule(Cumulative)
 def cumulative(low: Lowering, node: Apply) -> None:
     """Carry the result so far along the axis."""
     op, (output,) = node.op, node.outputs
@@ -227,7 +224,6 @@ def cumulative(low: Lowering, node: Apply) -> None:
     _carried(low, node, op.axis, x.shape, step, identity(op.kind, wide), combines)
 
 
-@rule(Recurrence)
 def recurrence(low: Lowering, node: Apply) -> None:
     """Carry y along the axis."""
     op, (output,) = node.op, node.outputs

@@ -30,7 +30,7 @@ from gradcore.kernel.ir import (
     integer,
     parts,
 )
-from gradcore.kernel.lowering import Failure, Lowering, named, rule
+from gradcore.kernel.lowering import Failure, Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Nest, Plain, Region
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
@@ -40,7 +40,6 @@ from gradcore.ops.scan import Scan
 GE = row("ge")
 
 
-@rule(Scan)
 def scan(low: Lowering, node: Apply) -> None:
     """Run the body as often as is asked."""
     op = node.op

@@ -26,25 +26,23 @@ from gradcore.kernel.ir import (
     integer,
     product,
 )
-from gradcore.kernel.lowering import Lowering, by_element, named, rule
+from gradcore.kernel.lowering import Lowering, element_form, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reducing
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
-from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
-from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
+from gradcore.ops.shape import DimShuffle, Join, Repeat
+from gradcore.ops.shape_values import SpecifyShape
 
 EQ, GE, AND, MIN, MAX = map(row, ("eq", "ge", "and_", "minimum", "maximum"))
 
 
-@rule(ShapeOf)
 def shape_of(low: Lowering, node: Apply) -> None:
     """The extents, each known apart."""
     x = low.value(node.inputs[0])
     _vector(low, node, x.shape)
 
 
-@rule(MakeVector)
 def make_vector(low: Lowering, node: Apply) -> None:
     """The scalars, each known apart."""
     dtype = node.out.dtype
@@ -77,7 +75,6 @@ def _vector(low: Lowering, node: Apply, elements: Sequence[Expr]) -> None:
     )
 
 
-@rule(DimShuffle)
 def dimshuffle(low: Lowering, node: Apply) -> None:
     """Check that axes left out have extent 1; the rest is a view."""
     x, op = low.value(node.inputs[0]), node.op
@@ -90,10 +87,9 @@ def dimshuffle(low: Lowering, node: Apply) -> None:
                     f"cannot drop axis {axis}: its extent is {ns[0]}, not 1"
                 ),
             )
-    by_element(low, node)
+    element_form(low, node)
 
 
-@rule(Alloc)
 def alloc(low: Lowering, node: Apply) -> None:
     """Check the extents; the rest is a view."""
     value = low.value(node.inputs[0])
@@ -114,10 +110,9 @@ def alloc(low: Lowering, node: Apply) -> None:
                     f"cannot broadcast {given}: its extent {ns[0]} at axis {axis} is not {ns[1]}"
                 ),
             )
-    by_element(low, node)
+    element_form(low, node)
 
 
-@rule(SpecifyShape)
 def specify_shape(low: Lowering, node: Apply) -> None:
     """Check the extents; the rest is a view."""
     op, x = node.op, low.value(node.inputs[0])
@@ -130,10 +125,9 @@ def specify_shape(low: Lowering, node: Apply) -> None:
                 f"got extent {ns[0]} at axis {axis} where it must be {ns[1]}: {op.why}"
             ),
         )
-    by_element(low, node)
+    element_form(low, node)
 
 
-@rule(Reshape)
 def reshape(low: Lowering, node: Apply) -> None:
     """See the memory in another shape, or only move axes of extent 1."""
     (output,) = node.outputs
@@ -179,7 +173,6 @@ def reshape(low: Lowering, node: Apply) -> None:
     )
 
 
-@rule(Join)
 def join(low: Lowering, node: Apply) -> None:
     """Store each tensor behind the one before."""
     op, (output,) = node.op, node.outputs
@@ -213,7 +206,6 @@ def join(low: Lowering, node: Apply) -> None:
     low.values[output] = held(buffer)
 
 
-@rule(Repeat)
 def repeat(low: Lowering, node: Apply) -> None:
     """Find out where each copy comes from, then read there."""
     op, (output,) = node.op, node.outputs

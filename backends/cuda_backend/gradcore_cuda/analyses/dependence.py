@@ -22,9 +22,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.loops import collapsed, depends, first_of, innermost, sets, shareable
-
-TILES = 4
-"""How many arrays a block takes such parts of, at most."""
+from gradcore_cuda.target import GPU
 
 
 class Dependence:
@@ -107,7 +105,7 @@ class Dependence:
                     ):
                         found[y] = None
             if found:
-                return outer, list(found)[:TILES]
+                return outer, list(found)[: GPU.tile_arrays]
         return None
 
     def owner(self, s: For) -> Load | None:

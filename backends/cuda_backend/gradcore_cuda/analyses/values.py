@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from gradcore.graph.types import FLOATS
-from gradcore.kernel.bounds import MOST, REAL, Bounds
+from gradcore.kernel.bounds import MOST, MOST_ELEMENTS, Bounds
 from gradcore.kernel.device import Count
 from gradcore.kernel.ir import (
     Allocate,
@@ -298,14 +298,14 @@ def _bounds(program: Program) -> Bounds:
     """Return what is known of extents: inputs are in memory, and checks were made for the rest."""
     found = Bounds()
     for buffer in program.inputs:
-        found.fit(buffer.shape, REAL)
+        found.fit(buffer.shape, MOST_ELEMENTS)
     for s in inside(program.body):
         match s:
             case Allocate(buffer):
                 found.fit(buffer.shape, MOST)
             case Callback(_, _, _, extents):
                 for symbols in extents:
-                    found.fit(symbols, REAL)
+                    found.fit(symbols, MOST_ELEMENTS)
             case _:
                 pass
     return found

@@ -61,16 +61,8 @@ from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.running import Carried
 from gradcore_cuda.loops import collapsed, pieces, shareable
 from gradcore_cuda.passes.collective import Collective, combined, contributions, rounds, started
-from gradcore_cuda.passes.schedule import TILE, Form, Work, chunks
-
-ELEMENTS = 2**24
-"""How many elements the arrays of all groups have at most, beyond one group's."""
-
-BLOCKS_OF_PARTS = 512
-"""How many blocks contribute to an array at most, each to one of its own."""
-
-OWNERS = 2048
-"""How many groups own targets of a scatter at most: each looks at all of its steps."""
+from gradcore_cuda.passes.schedule import Form, Work, chunks
+from gradcore_cuda.target import GPU
 
 
 def distributed(program: Program, facts: Facts) -> Program:
@@ -226,7 +218,11 @@ class _Forms:
         registers = [r for r in contributions([loop]) if isinstance(r.target, Symbol)]
         size = product(arrays[0][1].shape)
         most = call(row("maximum"), (size, ONE), "int64")
-        few = call(row("minimum"), (integer(BLOCKS_OF_PARTS), integer(ELEMENTS) // most), "int64")
+        few = call(
+            row("minimum"),
+            (integer(GPU.copying_blocks), integer(GPU.copied_elements) // most),
+            "int64",
+        )
         grid = Grid(loop.extent, limit=call(row("maximum"), (few, ONE), "int64"))
         memory, total = self.total(registers, work, grid, together=True)
         kernel: list[Statement]
@@ -298,7 +294,7 @@ class _Forms:
         for n, i in zip(work.owner.buffer.shape, work.owner.index, strict=True):
             position = position if i == ZERO else position * n + i
         body = self.group.statements(loop.body) if together else loop.body
-        grid = Grid(call(ROWS["minimum"], (loop.extent, integer(OWNERS)), "int64"))
+        grid = Grid(call(ROWS["minimum"], (loop.extent, integer(GPU.owning_groups)), "int64"))
         kernel: list[Statement] = [replace(loop, body=[Owned(position, body)])]
         return [grid, Launch(grid, kernel, f"{_title(work.statements)}_kernel", together)]
 
@@ -317,11 +313,16 @@ class _Forms:
         column = loops[-1]
         tiles = {s.index.final: Symbol(f"{s.index.name}_tile") for s in (along, column)}
         order = [s for s in loops if s is not along and s is not column] + [along, column]
-        counts = [pieces(s.extent, TILE) if s.index.final in tiles else s.extent for s in order]
+        side = GPU.tile_elements
+        counts = [pieces(s.extent, side) if s.index.final in tiles else s.extent for s in order]
         numbers = [tiles.get(s.index.final, s.index.final) for s in order]
         tile, steps = Symbol("tile"), product(counts)
         copies = {
-            x: Buffer(f"{x.buffer.root.name}_tile", x.dtype, (integer(TILE), integer(TILE + 1)))
+            x: Buffer(
+                f"{x.buffer.root.name}_tile",
+                x.dtype,
+                (integer(side), integer(side + 1)),
+            )
             for x in loads
         }
 
@@ -329,12 +330,12 @@ class _Forms:
             """Return a loop over a tile, in which neighbours are along ``fast``."""
             k, a, b = Symbol("j"), Symbol("a"), Symbol("b")
             places = [
-                Delinearize((s.index.final,), (s.extent,), tiles[s.index.final] * TILE + x)
+                Delinearize((s.index.final,), (s.extent,), tiles[s.index.final] * side + x)
                 for s, x in ((slow, a), (fast, b))
             ]
-            square = Delinearize((a, b), (integer(TILE), integer(TILE)), k)
+            square = Delinearize((a, b), (integer(side), integer(side)), k)
             body = [square, *places, *step((a, b))]
-            return Distributed(LANES, (k,), (integer(TILE * TILE),), body)
+            return Distributed(LANES, (k,), (integer(side * side),), body)
 
         def read(at: Index) -> list[Statement]:
             return [

@@ -35,9 +35,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import rewritten
 from gradcore_cuda.analyses import Facts
-
-PRIVATE = 32
-"""The most elements of an array that a thread has to itself."""
+from gradcore_cuda.target import GPU
 
 
 def memory_placed(program: Program, facts: Facts) -> Program:
@@ -117,7 +115,7 @@ def _memory(buffer: Buffer, reused: Buffer | None, together: bool, grid: Grid) -
     if together:
         rows = Buffer(f"{buffer.name}_all", buffer.dtype, (grid.workers, count), "spill")
         return Shared(buffer, rows)
-    if isinstance(count, Literal) and count.value <= PRIVATE:
+    if isinstance(count, Literal) and count.value <= GPU.private_elements:
         return Private(buffer)
     rows = Buffer(f"{buffer.name}_all", buffer.dtype, (grid.threads, count), "workspace")
     return Private(buffer, rows)

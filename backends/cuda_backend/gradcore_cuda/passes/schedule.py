@@ -54,21 +54,7 @@ from gradcore_cuda.loops import (
     pieces,
     shareable,
 )
-
-MANY = 8192
-"""So many columns are work enough for a thread each."""
-
-FEW = 16
-"""So few rows are better summed by a thread for each column."""
-
-CHUNK = 4096
-"""So many steps of a running sum are one block's work; more blocks share longer ones."""
-
-LONG = 4 * CHUNK
-"""Rows of so many steps for each row are worth going through one after the other."""
-
-TILE = 32
-"""How many elements along each of two axes a block takes to memory that it shares."""
+from gradcore_cuda.target import GPU
 
 
 class Form(enum.Enum):
@@ -116,7 +102,9 @@ class Work(Statement):
 
 def chunks(extent: Expr) -> tuple[Expr, Expr]:
     """Return how many groups may share the steps of a running sum, and how many threads a group."""
-    return pieces(extent, CHUNK), call(row("minimum"), (extent, integer(CHUNK)), "int64")
+    return pieces(extent, GPU.prefix_steps), call(
+        row("minimum"), (extent, integer(GPU.prefix_steps)), "int64"
+    )
 
 
 def work_scheduled(program: Program, facts: Facts) -> Program:
@@ -216,8 +204,8 @@ class _Scheduler:
         if columns is None or not parts:
             made.launch(forms[0] if forms else Work(Form.BLOCK, [s]))
             return
-        many = call(row("ge"), (width, integer(MANY)), "bool")
-        few = call(row("le"), (extent, integer(FEW)), "bool")
+        many = call(row("ge"), (width, integer(GPU.column_threads)), "bool")
+        few = call(row("le"), (extent, integer(GPU.column_rows)), "bool")
         enough = call(row("or_"), (many, few), "bool")
         if isinstance(enough, Literal):
             made.launch(forms[0 if enough.value else 1])
@@ -234,7 +222,7 @@ class _Scheduler:
             return
         extents = (across[0].extent, collapsed(s)[0][-1].extent)
         both = call(row("minimum"), extents, "int64")
-        wide = call(row("ge"), (both, integer(TILE // 2)), "bool")
+        wide = call(row("ge"), (both, integer(GPU.tile_elements // 2)), "bool")
         tiles = Work(Form.TILES, [s])
         if isinstance(wide, Literal):
             made.launch(tiles if wide.value else steps)
@@ -265,7 +253,7 @@ class _Scheduler:
         ):
             made.launch(steps)
             return
-        few = call(row("ge"), (last.extent, product(extents) * LONG), "bool")
+        few = call(row("ge"), (last.extent, product(extents) * GPU.long_row_steps), "bool")
         one: Statement = Work(Form.CHUNKS, [last], starts=starts)
         for x in reversed(loops):
             one = For(x.index, x.extent, [one], ordered=True)
@@ -277,7 +265,7 @@ class _Scheduler:
 
     def chunked(self, s: For) -> Chunks | None:
         """Return how many groups share a loop that carries registers along, if it may be long."""
-        short = isinstance(s.extent, Literal) and s.extent.value <= CHUNK
+        short = isinstance(s.extent, Literal) and s.extent.value <= GPU.prefix_steps
         return None if short else self.facts.running.chunks(s)
 
 

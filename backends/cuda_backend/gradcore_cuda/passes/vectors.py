@@ -50,8 +50,8 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import expressions, inside, rewritten
 from gradcore_cuda.analyses import Facts
-from gradcore_cuda.functions import WIDE
-from gradcore_cuda.loops import TINY, in_place
+from gradcore_cuda.loops import in_place
+from gradcore_cuda.target import GPU
 
 Extents = tuple[Expr, ...]
 
@@ -115,7 +115,11 @@ def _chosen(
     known : whether the host can evaluate an extent.
     """
     extents = steps[0].loop.extents
-    if len(extents) == 1 and isinstance(extents[0], Literal) and extents[0].value <= TINY:
+    if (
+        len(extents) == 1
+        and isinstance(extents[0], Literal)
+        and extents[0].value <= GPU.short_steps
+    ):
         return {}
     loads: dict[Distributed, dict[Load, bool]] = {}
     for s in steps:
@@ -128,7 +132,7 @@ def _chosen(
         return {}
     # Totals are wider than terms, of which there are more.
     terms = [x for x in found if facts.aliases.memory(x.buffer) not in facts.totals] or found
-    width = WIDE // max(np.dtype(x.dtype).itemsize for x in terms)
+    width = GPU.vector_bytes // max(np.dtype(x.dtype).itemsize for x in terms)
     for n in _rows(found, extents):
         if not known(n) or (isinstance(n, Literal) and n.value % width):
             return {}

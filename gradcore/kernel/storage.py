@@ -1,4 +1,4 @@
-"""From nests that stand in their places to statements: which buffers shrink, and where they live.
+"""Storage: from nests in their places to statements, with memory for the buffers between them.
 
 A buffer whose accesses all lie inside a loop that moves along one of its axes has lost that axis;
 one that has lost all is a register.  A buffer is made in the innermost block that holds all of its
@@ -7,12 +7,11 @@ accesses, just before the first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradcore.graph import Apply, FunctionGraph
-from gradcore.kernel import rules as rules  # registers them
+from gradcore.graph import FunctionGraph
 from gradcore.kernel.ir import (
     ONE,
     Allocate,
@@ -41,55 +40,30 @@ from gradcore.kernel.ir import (
     loads,
     product,
 )
-from gradcore.kernel.lowering import Lowering, Lowerings, named
+from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path, Plain, Straight
-from gradcore.kernel.rules.elementwise import agree
 from gradcore.kernel.uses import inside
 from gradcore.printing import pp
 
 
-def program(
-    graph: FunctionGraph,
-    fallback: Collection[Apply] = (),
-    share_rows: bool = True,
-    wide_sums: bool = False,
-    backend: Lowerings | None = None,
-) -> Program:
-    """Return a graph as a program of loops.
+def planned(low: Lowering) -> Program:
+    """Return the nests of a lowering as a program of loops, with what they need made before them.
 
-    fallback : nodes that a function of Python computes.
-    share_rows : whether a row of temporaries may lie where a result will.
-    wide_sums : whether sums and products of narrower numbers are accumulated in float64.
-    backend : the rules and functions of the backend's own.
+    Loops that depend on no order say so; who runs their steps at once is decided after it.
     """
-    low = Lowering(graph, fallback, wide_sums, backend)
-    for number, v in enumerate(graph.inputs):
-        low.give(v, v.name or f"x{number}")
-    agree(low, graph)
-    low.lower(graph)
-    outputs = [_output(low, graph, k) for k in range(len(graph.outputs))]
     planner = _Planner(low)
-    if share_rows:
+    if low.target.share_rows:
         planner.share_rows()
     body = planner.block(low.entry, ()) + planner.block(low.layout.root, ())
     return Program(
-        low.inputs, outputs, low.constants, body, low.checks, low.callbacks,
-        ", ".join(pp(v, 2000) if len(graph.nodes) < 30 else named(v) for v in graph.outputs),
-    )  # fmt: skip
+        low.inputs, low.outputs, low.constants, body, low.checks, low.callbacks, title(low.graph)
+    )
 
 
-def _output(low: Lowering, graph: FunctionGraph, position: int) -> Buffer:
-    """Return the buffer of an output: the one that holds it, or a copy."""
-    value = low.value(graph.outputs[position])
-    buffer = value.buffer
-    own = buffer is not None and buffer.ndim > 0 and buffer.role == "work" and buffer.alias is None
-    if not own:
-        with low.of(graph.outputs[position].owner):
-            buffer = low.new(named(graph.outputs[position]), value.dtype, value.shape)
-            low.fill(buffer, value.read)
-    assert buffer is not None
-    buffer.role, buffer.position = "output", position
-    return buffer
+def title(graph: FunctionGraph) -> str:
+    """Return what a graph computes, in a line: expressions, or for a large one only names."""
+    small = len(graph.nodes) < 30
+    return ", ".join(pp(v, 2000) if small else named(v) for v in graph.outputs)
 
 
 class _Memory:
@@ -134,25 +108,6 @@ def _in_turn(item: Straight | Level | Opaque, row: Buffer, host: Buffer) -> bool
                 return False
             written |= statement.buffer is host
     return True
-
-
-def _set_once(statements: list[Statement]) -> list[Statement]:
-    """Return statements without a first value of a register that the next one replaces."""
-    found: list[Statement] = []
-    waiting: dict[Symbol, int] = {}
-    for s in statements:
-        match s:
-            case Let(symbol, Literal() as value, False) if symbol in waiting:
-                found[waiting.pop(symbol)] = Let(symbol, value)
-                continue
-            case Let(symbol, Literal(), True):
-                waiting[symbol] = len(found)
-            case Let(_, Literal()) | Allocate():
-                pass
-            case _:
-                waiting.clear()
-        found.append(s)
-    return found
 
 
 def _set_again(body: Sequence[Statement]) -> set[Symbol]:
@@ -370,7 +325,7 @@ class _Planner:
                     found.append(If(self.expr(condition), *branches))
                 case _:
                     raise TypeError(item)
-        return _set_once(found)
+        return found
 
     def _made(self, buffer: Buffer, memory: _Memory) -> list[Statement]:
         """Return what makes a buffer or register."""
@@ -408,6 +363,5 @@ class _Planner:
                 kept = self.shrunk.get(target, (target,))[0]
             reductions.append(replace(reduction, target=kept))
         ordered |= not _set_again(body).issubset(r.target for r in reductions)
-        parallel = not level.path and not ordered
-        loop = For(level.symbol, self.expr(level.extent), body, ordered, reductions, parallel)
+        loop = For(level.symbol, self.expr(level.extent), body, ordered, reductions)
         return [*before, loop]
