@@ -1136,6 +1136,7 @@ def test_no_compiler(tmp_path, monkeypatch):
         ("CC", "gcc 'half", 'CC is "gcc \'half", which is no command line'),
         ("GRADCORE_CFLAGS", "-O2 'half", 'GRADCORE_CFLAGS is "-O2 \'half", which is no command'),
         ("GRADCORE_CFLAGS", "-no-such-flag", "does not take GRADCORE_CFLAGS='-no-such-flag'"),
+        ("GRADCORE_CFLAGS", "-std=c89", "does not take GRADCORE_CFLAGS='-std=c89'"),
         ("GRADCORE_CFLAGS", "-fsyntax-only", "with it, it makes no library that loads here"),
         ("GRADCORE_CFLAGS", "-c", "with it, it makes no library that loads here"),
         ("GRADCORE_CACHE_DIR", "SCRIPT", "cannot be made"),
@@ -1152,6 +1153,34 @@ def test_what_is_set_wrongly_is_told_in_a_sentence(name, text, why, tmp_path, mo
     told = compiler.unavailable()
     assert why.replace("SCRIPT", str(script)) in told
     assert name in told and "set" in told and "\n" not in told
+    assert "install gcc" not in told
+
+
+def test_flags_that_some_code_does_not_compile_with(tmp_path, monkeypatch):
+    """Code that compiles without the user's flags is no bug of ours."""
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("GRADCORE_CFLAGS", "-Wall -Werror")
+    with pytest.raises(
+        CompileError, match="does not take GRADCORE_CFLAGS='-Wall -Werror'.*unset: .*unused"
+    ) as told:
+        compiler.compile_source("int f(void) { int x; return 1; }", "x")
+    assert told.value.fix is None
+    with pytest.raises(CompileError, match="a bug of gradcore"):
+        compiler.compile_source("int f(void) { return }", "x")
+
+
+@pytest.mark.parametrize(("least", "seconds"), [("PROBE_SECONDS", 60), ("compile_timeout", 60)])
+def test_a_compiler_that_hangs_when_it_is_probed(least, seconds, tmp_path, monkeypatch):
+    """The smaller of both limits counts."""
+    script = tmp_path / "cc"
+    script.write_text("#!/bin/sh\nexec sleep 300\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(compiler, "_found", functools.cache(compiler._found.__wrapped__))
+    monkeypatch.setattr(compiler, "PROBE_SECONDS", 1 if least == "PROBE_SECONDS" else seconds)
+    with config.change_flags(compile_timeout=1 if least == "compile_timeout" else seconds):
+        assert "it had not ended after 1 seconds" in compiler.unavailable()
 
 
 def test_a_compiler_that_hangs_is_stopped(tmp_path, monkeypatch):

@@ -54,6 +54,9 @@ PROBE = """
 double gc_probe(double x) { return exp(x); }
 """
 
+PROBE_OURS = '#include "sums.c"\n' + PROBE
+"""C as we write it, which is compiled without warnings."""
+
 PROBE_FLOAT16 = """
 _Float16 gc_probe(double x, float y) { return (_Float16)x * (_Float16)y; }
 """
@@ -85,6 +88,7 @@ class Compiler:
     version : the first line it says about itself.
     flags : for compiling.
     libraries : for linking; they come last.
+    added : which of the flags are the user's; they come after ours.
     """
 
     command: tuple[str, ...]
@@ -92,6 +96,7 @@ class Compiler:
     version: str
     flags: tuple[str, ...]
     libraries: tuple[str, ...]
+    added: tuple[str, ...] = ()
 
     @property
     def halves(self) -> bool:
@@ -111,13 +116,13 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     """Return what a compiler did with ``source``.
 
-    limit : after how many seconds to stop it and all that it started; None: as ``config`` says.
+    limit : after how many seconds to stop it and all that it started, if ``config`` has no less.
 
     Raises CompileError: it did not start or did not end.
     """
     # What is loaded into Python first, such as a sanitizer, is not meant for the compiler.
     environment = {name: text for name, text in os.environ.items() if name != "LD_PRELOAD"}
-    seconds = config.compile_timeout if limit is None else limit
+    seconds = min((n for n in (limit, config.compile_timeout) if n), default=None)
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own compiler
             command,
@@ -133,12 +138,13 @@ def _run(
     except OSError as error:
         raise CompileError(f"{shlex.join(command[:1])} cannot be run: {error}", fix=_SET) from None
     try:
-        told, errors = process.communicate(source, timeout=seconds or None)
+        told, errors = process.communicate(source, timeout=seconds)
     except subprocess.TimeoutExpired:
         _stop(process)
+        longer = "" if seconds == limit else ", or give it longer: gradcore.config.compile_timeout"
         raise CompileError(
             f"{shlex.join(command[:1])} was stopped: it had not ended after {seconds:g} seconds",
-            fix=f"{_SET}, or give it longer: gradcore.config.compile_timeout",
+            fix=f"{_SET}{longer}",
         ) from None
     except BaseException:
         _stop(process)
@@ -188,16 +194,19 @@ def _found(preferred: str, added: str) -> Compiler | str:
             words[name] = shlex.split(text)
         except ValueError as error:
             return f"{name} is {text!r}, which is no command line ({error}): correct or unset it"
-    tried: list[str] = []
+    tried: dict[tuple[str, ...], str] = {}
     for command in _candidates(words["CC"]):
         compiler = _asked(command, words["GRADCORE_CFLAGS"])
         if not isinstance(compiler, str):
             return compiler
-        tried.append(compiler)
+        tried[command] = compiler
+    without = _found(preferred, "") if added else ""
+    if isinstance(without, Compiler):
+        return tried[without.command]
     if words["CC"]:
-        why = "; ".join(tried) or "there is no such program that can be run"
+        why = "; ".join(tried.values()) or "there is no such program that can be run"
         return f"CC is {preferred!r}, which does not work here ({why}): {_SET}, or unset it"
-    return ADVICE + (f" ({'; '.join(tried)})" if tried else "")
+    return ADVICE + (f" ({'; '.join(tried.values())})" if tried else "")
 
 
 def _candidates(preferred: Sequence[str]) -> list[tuple[str, ...]]:
@@ -282,7 +291,9 @@ def _linked() -> tuple[tuple[str, ...], ...]:
 def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | str:
     """Return the compiler that ``command`` runs, or why it is none."""
     identity = _identity(command)
-    key = digest("compiler", identity, cpu(), *added, *_preferred(), *map(str, _linked()), PROBE)
+    key = digest(
+        "compiler", identity, cpu(), *added, *_preferred(), *map(str, _linked()), PROBE_OURS
+    )
 
     def ask(into: Path) -> None:
         into.write_text(json.dumps(asdict(_probed(command, identity, added))))
@@ -290,7 +301,7 @@ def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | str:
     def known(path: Path) -> Compiler:
         told = json.loads(path.read_text())
         flags, libraries = tuple(told["flags"]), tuple(told["libraries"])
-        return Compiler(command, identity, told["version"], flags, libraries)
+        return Compiler(command, identity, told["version"], flags, libraries, tuple(added))
 
     try:
         return default_store().obtain(key, ".json", ask, known)
@@ -309,10 +320,24 @@ def _loads(library: Path) -> bool:
 
 def _refusal(compiler: Compiler, flags: Sequence[str], into: Path) -> str | None:
     """Return why no library that loads is made with ``flags``, or None."""
-    done = compiler.run(PROBE, (*SHARED, *flags), into, PROBE_SECONDS)
+    done = compiler.run(PROBE_OURS, (*SHARED, *flags, "-w", f"-I{FOLDER}"), into, PROBE_SECONDS)
     if done.returncode != 0:
-        return done.stderr.strip().partition("\n")[0]
+        return _complaint(done)
     return None if _loads(into) else "with it, it makes no library that loads here"
+
+
+def _complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the line that says what is wrong, of a compiler's many."""
+    lines = done.stderr.strip().splitlines()
+    return next((line for line in lines if "error:" in line), lines[0] if lines else "no reason")
+
+
+def _blamed(compiler: Compiler, why: str) -> str:
+    """Return what to say of a compiler that does not take the user's flags."""
+    return (
+        f"{shlex.join(compiler.command)} does not take GRADCORE_CFLAGS="
+        f"{shlex.join(compiler.added)!r}, which is to be corrected or unset: {why}"
+    )
 
 
 def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Compiler:
@@ -343,12 +368,9 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
         given = Compiler(command, identity, "", (), tuple(libraries))
         refused = _refusal(given, flags, Path(folder, "added")) if added else None
         if refused is not None:
-            raise UnavailableError(
-                f"{shlex.join(command)} does not take GRADCORE_CFLAGS={shlex.join(added)!r}, which "
-                f"is to be corrected or unset: {refused}"
-            )
+            raise UnavailableError(_blamed(replace(given, added=tuple(added)), refused))
         version = _run((*command, "--version"), limit=PROBE_SECONDS).stdout.partition("\n")[0]
-        return Compiler(command, identity, version, (*SHARED, *flags), libraries)
+        return Compiler(command, identity, version, (*SHARED, *flags), libraries, tuple(added))
 
 
 # compiling --------------------------------------------------------------------------------------
@@ -390,6 +412,9 @@ def load_source(
         if "No space left on device" in done.stderr:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if done.returncode != 0:
+            ours = [flag for flag in given if flag not in compiler.added]
+            if compiler.added and compiler.run(source, ours, into).returncode == 0:
+                raise CompileError(_blamed(compiler, _complaint(done)))
             raise _refused(compiler, given, source, name, done)
         if not into.exists() or not into.stat().st_size:
             raise CompileError(
@@ -413,16 +438,10 @@ def _refused(
         file.write(source)
     command = (*compiler.command, *flags, kept, "-o", os.devnull, *compiler.libraries)
     ended = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
-    added = os.environ.get("GRADCORE_CFLAGS")
-    blamed = (
-        f"GRADCORE_CFLAGS={added!r} is among its flags: try without it first"
-        if added
-        else "please report this with the source: it is a bug of gradcore"
-    )
     return CompileError(
         f"the C compiler failed ({ended}) on the code of {name}:\n{done.stderr.strip()}",
         fix=f"the source is kept in {kept}; to see it fail again:\n  {shlex.join(command)}\n"
-        f"  {blamed}",
+        "  please report this with the source: it is a bug of gradcore",
     )
 
 
