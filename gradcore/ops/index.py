@@ -297,7 +297,7 @@ class IncSubtensor(Op):
                 raise ShapeError(f"cannot write shape {y.shape} into a part of shape {part}")
 
 
-# masks -------------------------------------------------------------------------------------------
+# masks ------------------------------------------------------------------------------------------
 @final
 @dataclass(frozen=True, repr=False)
 class Nonzero(Op):

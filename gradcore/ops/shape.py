@@ -28,7 +28,7 @@ from gradcore.ops.shape_values import SpecifyShape as SpecifyShape
 from gradcore.ops.shape_values import check_extents
 
 
-# axes and extents of the same elements ------------------------------------------------------------
+# axes and extents of the same elements ----------------------------------------------------------
 def _dimshuffle_back(op: DimShuffle, ct: Variable, x: Variable) -> Variable:
     inserted = tuple(i for i, axis in enumerate(op.order) if axis == "x")
     ct = LANGUAGE["sum"](ct, inserted) if inserted else ct
@@ -210,7 +210,7 @@ def _quotient(shape: Shape, rest: ExtentValue) -> ExtentValue:
     return size // rest
 
 
-# copies: broadcast, joined, repeated --------------------------------------------------------------
+# copies: broadcast, joined, repeated ------------------------------------------------------------
 def _alloc_back(op: Op, ct: Variable, value: Variable, *extents: Variable) -> Variable:
     lead = ct.ndim - value.ndim
     stretched = tuple(

@@ -22,7 +22,7 @@ from gradcore.graph.requirements import AGREE
 from gradcore.language import LANGUAGE, define
 
 
-# reading ------------------------------------------------------------------------------------------
+# reading ----------------------------------------------------------------------------------------
 @final
 @dataclass(frozen=True, repr=False)
 class ShapeOf(Op):
@@ -115,7 +115,7 @@ def extent(x: Variable, axis: int) -> Variable:
 define("extent", extent)
 
 
-# making -------------------------------------------------------------------------------------------
+# making -----------------------------------------------------------------------------------------
 def _unstack(op: Op, i: int, ct: Variable, *inputs: Variable) -> Variable:
     return ct[i]
 
@@ -164,7 +164,7 @@ class MakeVector(Op):
         return np.array(arrays, np.result_type(*arrays) if arrays else "int64")
 
 
-# checking -----------------------------------------------------------------------------------------
+# checking ---------------------------------------------------------------------------------------
 def check_extents(op: Op, extents: tuple[Variable, ...]) -> None:
     """Raise GraphTypeError if an operand of ``op`` that is an extent is no integer scalar."""
     for n in extents:

@@ -36,7 +36,7 @@ Arrays = tuple[Any, ...]
 
 def scan(node: Apply, step: Runner) -> Kernel:
     """Return the function of arrays that computes a scan, given what runs its body."""
-    loop = Loop(node, step)
+    loop = ScanLoop(node, step)
     compiled = Strategies(
         loop.traced,
         [i for i, v in enumerate(node.inputs) if not v.ndim and v.type.is_discrete],
@@ -56,7 +56,7 @@ def scan(node: Apply, step: Runner) -> Kernel:
     return run
 
 
-class Loop:
+class ScanLoop:
     """A scan as a function of ``(steps, *sequences, *initial states, *constants)``.
 
     Its results are those of the node, but that after ``until`` the stacks are as long as all steps
