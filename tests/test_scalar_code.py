@@ -213,6 +213,25 @@ def test_functions_are_exact_to_the_declared_units(name, dtype, compiled):
     assert off[worst] <= op.ulp, (off[worst], [a[worst] for a in operands], found[worst])
 
 
+NEAR_ZERO = [
+    name
+    for name, (exact, _) in EXACT.items()
+    if ROWS[name].operands == 1 and abs(exact(1e-8) / 1e-8 - 1) < 1e-7
+]
+"""The functions that are x near 0."""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", NEAR_ZERO)
+def test_functions_that_are_x_near_zero_keep_subnormal_numbers(name, dtype, compiled):
+    limits = np.finfo(dtype)
+    few = np.array([0, 1, 2, 3, 5, 2**20 + 1]) * limits.smallest_subnormal
+    around = limits.tiny * np.array([0.5, 1, 1.5, 2]) + limits.smallest_subnormal
+    x = np.concatenate([few, around, -few, -around]).astype(dtype)
+    found = np.asarray(compiled(accepted(ROWS[name], [dtype]), [x]))
+    np.testing.assert_array_equal(found.view("u1"), x.view("u1"))
+
+
 # loops ------------------------------------------------------------------------------------------
 BRANCHING = {"erfinv", "erfcinv", "gamma", "gammaln", "digamma"}
 OF_LIBM = {"sin", "cos", "tan"}

@@ -319,11 +319,13 @@ static inline float gc_expm1_near_f32(float x) {
 }
 
 static inline double gc_expm1_f64(double x) {
-    return copysign(gc_expm1_near_f64(x > 710 ? 710 : x < -50 ? -50 : x), x);
+    const double y = gc_expm1_near_f64(x > 710 ? 710 : x < -50 ? -50 : x);
+    return fabs(x) < 0x1p-54 ? x : y;
 }
 
 static inline float gc_expm1_f32(float x) {
-    return copysignf(gc_expm1_near_f32(x > 89 ? 89 : x < -30 ? -30 : x), x);
+    const float y = gc_expm1_near_f32(x > 89 ? 89 : x < -30 ? -30 : x);
+    return fabsf(x) < 0x1p-25f ? x : y;
 }
 
 /* The number in [sqrt(1/2), sqrt(2)) that x > 0 is times 2^e. */
