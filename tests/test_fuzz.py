@@ -72,6 +72,20 @@ def test_accumulators_may_be_wide():
     assert np.isinf(spread.value) and not spread.settled
 
 
+@pytest.mark.parametrize(
+    ("terms", "settled"),
+    [
+        ([1e308, -np.inf, 1e308], False),
+        ([1e307, -np.inf, 1e308], True),
+        ([1e308, -1e308, 1e308], False),
+    ],
+)
+def test_the_order_of_additions_may_be_another(terms, settled):
+    x = T.dvector("x")
+    (spread,) = spreads(FunctionGraph((x,), (x.sum(),)), [np.array(terms)], 0).outputs
+    assert spread.settled == settled
+
+
 def test_runs_in_loops_are_moved_too():
     x = T.dvector("x")
     out, _ = gradcore.scan(lambda e, s: T.sin(s * 40 + e), x, T.constant(0.0))

@@ -49,6 +49,28 @@ class Jitter(PassingOn):
         return np.asarray(np.where(finite, moved, x), x.dtype)
 
 
+@final
+@dataclass(frozen=True, repr=False)
+class PartialSums(PassingOn):
+    """The first operand, what ``op`` adds up of the others; NaN where some of the terms overflow.
+
+    In another order of additions, the result there may be an infinity or NaN as well.
+    """
+
+    op: Op
+    foldable = False
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the result; NaN where the magnitudes of finite terms are too large together."""
+        total, *terms = arrays
+        together = self.op.reference(*map(_finite_magnitude, terms))
+        return np.where(np.isfinite(together), total, np.nan).astype(total.dtype)
+
+
+def _finite_magnitude(x: Array) -> Array:
+    return np.where(np.isfinite(x), np.abs(x), 0) if x.dtype.kind == "f" else x
+
+
 def met_by(x: Array) -> frozenset[str]:
     """Return which numbers among ``x`` are special: subnormal ones, and what is not finite."""
     if x.dtype.kind != "f":
@@ -72,7 +94,7 @@ _run = _Run(np.random.default_rng(0))
 def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
     """Return ``graph`` with all float results moved, in the graphs of its ops too.
 
-    wide : whether what adds up does so in float64, and cannot overflow on the way.
+    wide : whether what adds up does so in float64, and is NaN where it could overflow on the way.
     """
     new: dict[Variable, Variable] = {}
     for node in graph.nodes:
@@ -87,7 +109,8 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
         unchanged = op is node.op and not (op.accumulates and wide)
         fresh = node.with_inputs(inputs) if unchanged else op.make_node(*inputs)
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
-            same = cast(output, old.dtype)
+            several = op.accumulates and wide and output.type.is_float
+            same = cast(PartialSums(op)(output, *inputs) if several else output, old.dtype)
             new[old] = _moved(same, max(op.ulp, LEAST_ULP)) if _rounds(op) else same
     return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
 
