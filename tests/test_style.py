@@ -35,7 +35,6 @@ LONG = {
     "gradcore/rewrite/requirements.py": "checks through rewriting",
     "gradcore/scan.py": "scan, and the words that are short for it",
     "tests/test_c.py": "the C backend",
-    "tests/test_c_runtime.py": "the runtime of C",
     "tests/test_cuda.py": "the CUDA backend",
     "tests/test_cuda_device.py": "the runtime of CUDA",
     "tests/test_extents.py": "extents",
