@@ -9,7 +9,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.errors import UnavailableError
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "fake_cuda"]
 
 sys.path.insert(0, str(Path(__file__).parent))
 

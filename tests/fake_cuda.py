@@ -12,12 +12,19 @@ from collections import deque
 from contextlib import nullcontext
 
 import numpy as np
+import pytest
 
+import gradcore
+import gradcore.tensor as T
+from gradcore import Mode
 from gradcore_c.compiler import load_source
-from gradcore_cuda import host
+from gradcore_cuda import cupy_driver, host, library
 from gradcore_cuda.driver import Card, Driver, DriverError, NoMemoryError
 
 CARD = Card(0, "a page", 90, 2, 64 * 2**20, 1e9, 64 * 1024)
+
+x, y = T.dmatrix("x"), T.dmatrix("y")
+A = np.arange(6.0).reshape(2, 3)
 
 
 class Block:
@@ -336,3 +343,29 @@ class FakeDriver(Driver):
 
         self.give(self.current if stream is None else stream, run)
         return found
+
+
+def installed(monkeypatch, found):
+    """Let mode "cuda" run on a device of a page; return it."""
+    monkeypatch.setattr(library, "unavailable", lambda: None)
+    monkeypatch.setattr(cupy_driver, "open_driver", lambda number: found)
+    return found
+
+
+def function(*arguments, **options):
+    """Return a function of mode "cuda", which takes ``mode`` as options."""
+    return gradcore.function(*arguments, mode=Mode("cuda", **options.pop("mode", {})), **options)
+
+
+@pytest.fixture
+def fake(monkeypatch, tmp_path):
+    """Let mode "cuda" run on a device of a page."""
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
+    return installed(monkeypatch, FakeDriver())
+
+
+def long(v):
+    """Something of several kernels."""
+    for _ in range(3):
+        v = T.dot(v, v) / T.sum(v)
+    return v

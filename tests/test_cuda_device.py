@@ -1,17 +1,14 @@
 """The runtime of devices, on a device of a page (see fake_cuda): none of it needs a GPU or CuPy."""
 
-import gc
-import importlib.util
 import itertools
 import pickle
-import sys
 import types
 from pathlib import Path
 
 import fake_cuda
 import numpy as np
 import pytest
-from fake_cuda import CARD, FakeDriver, Foreign
+from fake_cuda import CARD, A, FakeDriver, Foreign, function, installed, long, x, y
 
 import gradcore
 import gradcore.tensor as T
@@ -24,7 +21,6 @@ from gradcore.errors import (
     DeviceError,
     ModeError,
     OutOfMemoryError,
-    UnavailableError,
 )
 from gradcore_c import compiler
 from gradcore_cuda import (
@@ -33,39 +29,16 @@ from gradcore_cuda import (
     code,
     cupy_driver,
     driver,
-    library,
     nvrtc,
     plan,
     staging,
     tape,
 )
 from gradcore_cuda.runtime import Array, Memory
-from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason="kernels run as C here: no C compiler"
 )
-
-
-@pytest.fixture
-def fake(monkeypatch, tmp_path):
-    """Let mode "cuda" run on a device of a page."""
-    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
-    return installed(monkeypatch, FakeDriver())
-
-
-def installed(monkeypatch, found):
-    monkeypatch.setattr(library, "unavailable", lambda: None)
-    monkeypatch.setattr(cupy_driver, "open_driver", lambda number: found)
-    return found
-
-
-def function(*arguments, **options):
-    return gradcore.function(*arguments, mode=Mode("cuda", **options.pop("mode", {})), **options)
-
-
-x, y = T.dmatrix("x"), T.dmatrix("y")
-A = np.arange(6.0).reshape(2, 3)
 
 
 # values -----------------------------------------------------------------------------------------
@@ -182,103 +155,6 @@ def test_a_large_array_goes_in_chunks(fake):
         np.testing.assert_array_equal(other, A * 2)
     found, _ = f(given[::-1], A)
     np.testing.assert_array_equal(found, given[::-1] + 1)
-
-
-# graphs -----------------------------------------------------------------------------------------
-def long(v):
-    """Something of several kernels."""
-    for _ in range(3):
-        v = T.dot(v, v) / T.sum(v)
-    return v
-
-
-def test_addresses_that_come_again_are_captured(fake):
-    f = function([x], long(x))
-    given = np.random.default_rng(0).normal(size=(16, 16))
-    want = gradcore.function([x], long(x), mode="numpy")(given)
-    for _ in range(4):
-        np.testing.assert_allclose(f(given), want)
-    assert fake.log.count("capture") == 1 and fake.log.count("replay") == 3
-    np.testing.assert_allclose(
-        f(given * 2), gradcore.function([x], long(x), mode="numpy")(given * 2)
-    )
-
-
-def test_other_addresses_run_all_the_same(fake):
-    f = function([x], long(x))
-    want = gradcore.function([x], long(x), mode="numpy")
-    rng = np.random.default_rng(0)
-    kept = []
-    for _ in range(2 * GPU.plan_graphs + 3):
-        given = rng.normal(size=(16, 16))
-        kept.append((f(fake.put(given)), want(given)))
-    for found, right in kept:
-        np.testing.assert_allclose(found.get(), right)
-    assert "capture" not in fake.log
-
-
-def test_graphs_are_bounded(fake):
-    f = function([x], long(x))
-    given = [fake.put(np.eye(16) + k) for k in range(GPU.plan_graphs + 3)]
-    places = []
-    fixed = fake.allocate
-
-    # The pool hands the same block out again and again.
-    def same(count):
-        block = fixed(count)
-        if count == 16 * 16 * 8:
-            places.append(block)
-            return places[0]
-        return block
-
-    fake.allocate = same
-    for _ in range(3):
-        for array in given:
-            f(array).get()
-    (made,) = f._executable._plans.values()
-    assert len(made.graphs) == GPU.plan_graphs
-    kept = plan.kept(fake)
-    assert kept.nodes <= GPU.graph_steps and kept.bytes <= kept.limit
-
-
-def test_signatures_have_plans_of_their_own(fake):
-    f = function([x], T.softmax(x))
-    for n in (1, 3, 700):
-        given = np.random.default_rng(n).normal(size=(2, n))
-        want = np.exp(given) / np.exp(given).sum(1, keepdims=True)
-        np.testing.assert_allclose(f(given), want)
-    assert len(f._executable._plans) == 3
-
-
-def test_streams_wait_for_one_another(fake):
-    """A workspace is used by one stream after the other."""
-    f = function([x], long(x), mode={"native": True})
-    want = gradcore.function([x], long(x), mode="numpy")
-    rng = np.random.default_rng(0)
-    given = [rng.normal(size=(16, 16)) for _ in range(6)]
-    found = []
-    for k, array in enumerate(given):
-        fake.current = 1 + k % 3
-        found.append(f(array))
-    fake.drain(3)
-    fake.drain(2)
-    for array, result in zip(given, found, strict=True):
-        np.testing.assert_allclose(result.get(), want(array))
-
-
-def test_memory_that_is_kept_is_bounded_and_given_back(fake):
-    kept = plan.kept(fake)
-    kept.limit = 3000
-    functions = [function([x], x * k) for k in range(2, 8)]
-    for f in functions:
-        f(A)
-    assert 0 < kept.bytes <= kept.limit
-    for k, f in enumerate(functions):
-        np.testing.assert_array_equal(f(A), A * (k + 2))
-    functions[-1]._executable.release()
-    del functions, f
-    gc.collect()
-    assert kept.bytes == 0
 
 
 # shared variables -------------------------------------------------------------------------------
@@ -443,88 +319,6 @@ def test_a_refused_text_is_kept(tmp_path):
     Path(kept).unlink()
 
 
-class Runtime:
-    """CUDA's runtime as far as it is asked whether there is a device."""
-
-    is_hip = False
-
-    class CUDARuntimeError(RuntimeError):
-        def __init__(self, status):
-            super().__init__(f"cudaError{status}: no")
-            self.status = status
-
-    def __init__(self, count=1, status=0, supported=12090, wanted=12090):
-        self.count, self.status, self.supported, self.wanted = count, status, supported, wanted
-
-    def getDeviceCount(self):
-        if self.status:
-            raise self.CUDARuntimeError(self.status)
-        return self.count
-
-    def driverGetVersion(self):
-        return self.supported
-
-    def runtimeGetVersion(self):
-        return self.wanted
-
-
-@pytest.mark.parametrize(
-    ("runtime", "told", "way"),
-    [
-        (Runtime(status=35, supported=0), "no NVIDIA driver", "install"),
-        (Runtime(status=35, supported=11040), "runs CUDA 11.4", "update the driver"),
-        (Runtime(status=100), "finds no device", "nvidia-smi"),
-        (Runtime(count=0), "finds no device", "--gpus all"),
-        (Runtime(status=999), "does not start: cudaError999", "nvidia-smi"),
-    ],
-)
-def test_what_is_missing_is_told(runtime, told, way):
-    found = library.no_device(runtime)
-    assert told in found and way in found
-
-
-def test_hidden_devices_and_other_builds(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert "CUDA_VISIBLE_DEVICES is ''" in library.no_device(Runtime(count=0))
-    assert library.no_device(Runtime()) is None
-    runtime = Runtime()
-    runtime.is_hip = True
-    assert "ROCm" in library.no_device(runtime)
-
-
-def test_without_cupy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", None)  # an import of it fails
-    library.found.cache_clear()
-    try:
-        assert "CuPy is not installed: pip install 'gradcore[cuda]'" in library.unavailable()
-        with pytest.raises(UnavailableError, match="CuPy is not installed"):
-            function([x], x)
-        with pytest.raises(UnavailableError, match="CuPy is not installed"):
-            cupy_driver.open_driver(0)
-        told = {b.name: b for b in gradcore.backends()}["cuda"]
-        assert not told.available and "gradcore[cuda]" in told.reason
-    finally:
-        library.found.cache_clear()
-
-
-def test_a_cupy_that_does_not_load(monkeypatch):
-    def broken(name):
-        raise ImportError("libcudart.so.12: cannot open shared object file\nmore")
-
-    library.found.cache_clear()
-    monkeypatch.setattr(library.importlib, "import_module", broken)
-    try:
-        assert "CuPy cannot be imported: libcudart.so.12" in library.unavailable()
-        assert "\nmore" not in library.unavailable()
-    finally:
-        library.found.cache_clear()
-
-
-def test_the_host_runtime_needs_no_cupy():
-    found = gradcore.function([x], x * 2, mode=Mode("cuda", runtime="host"))
-    np.testing.assert_array_equal(found(A), 2 * A)
-
-
 # profiles ---------------------------------------------------------------------------------------
 def test_a_profile_tells_kernels_and_their_share_of_the_peak(fake):
     f = function([x], T.exp(x) * 2, profile=True)
@@ -610,52 +404,3 @@ def test_grids_are_what_kernels_take(threads):
 
 
 # CuPy itself ------------------------------------------------------------------------------------
-needs_cupy = pytest.mark.skipif(
-    importlib.util.find_spec("cupy") is None, reason="CuPy is not installed"
-)
-
-
-@needs_cupy
-def test_cupy_has_what_is_asked_of_it():
-    """Names, and how many arguments they take, of the thin layer over CUDA; no device is needed."""
-    cupy = library.found()
-    runtime, api = cupy.cuda.runtime, library.backends("api.driver")
-    for name in (
-        "getDeviceCount", "getDevice", "getDeviceProperties", "deviceGetAttribute", "memGetInfo",
-        "memcpyAsync", "memcpyDefault", "memsetAsync", "streamSynchronize", "streamWaitEvent",
-        "eventRecord", "eventSynchronize", "eventElapsedTime", "graphLaunch", "CUDARuntimeError",
-        "cudaDevAttrGlobalMemoryBusWidth", "cudaDevAttrMemoryClockRate", "driverGetVersion",
-        "cudaDevAttrMaxSharedMemoryPerBlockOptin", "runtimeGetVersion", "CUDA_R_32F", "CUDA_R_64F",
-    ):  # fmt: skip
-        assert hasattr(runtime, name), name
-    for name, count in (("launchKernel", 11), ("moduleGetFunction", 2), ("funcSetAttribute", 3)):
-        assert getattr(api, name).__doc__.split(")")[0].count(",") + 1 == count, name
-    assert {"launch", "graphExec"} <= set(dir(cupy.cuda.graph.Graph))
-    assert {"load", "ptr"} <= set(dir(cupy.cuda.function.Module))
-    for name in ("alloc", "alloc_pinned_memory", "Event", "Stream", "Device", "UnownedMemory",
-                 "MemoryPointer", "get_current_stream"):  # fmt: skip
-        assert hasattr(cupy.cuda, name), name
-    assert all(hasattr(cupy, name) for name in ("from_dlpack", "copyto", "sort", "argsort"))
-
-
-@needs_cupy
-def test_without_a_device_the_reason_is_told():
-    reason = library.unavailable()
-    if reason is None:
-        pytest.skip("there is a device here")
-    assert "driver" in reason or "device" in reason or "NVRTC" in reason
-
-
-@needs_cupy
-def test_nvrtc_compiles_and_refuses():
-    if library.no_compiler() is not None:
-        pytest.skip("NVRTC is not installed")
-    found = library.backends("libs.nvrtc")
-    text = 'extern "C" __global__ void k(float *x) { x[threadIdx.x] += 1.f; }'
-    image = nvrtc.compiled(found, text, (*nvrtc.FLAGS, "--gpu-architecture=sm_90"), "k")
-    assert image.startswith(b"\x7fELF")
-    ptx = nvrtc.compiled(found, text, (*nvrtc.FLAGS, "--gpu-architecture=compute_90"), "k")
-    assert b".version" in (ptx if isinstance(ptx, bytes) else ptx.encode())
-    with pytest.raises(CompileError, match="identifier") as error:
-        nvrtc.compiled(found, "nonsense here;", nvrtc.FLAGS, "k")
-    Path(str(error.value).split("kept in ")[1].split(";")[0]).unlink()

@@ -3,9 +3,10 @@
 import re
 from dataclasses import replace
 
+import cuda_programs
 import numpy as np
 import pytest
-import test_cuda
+import test_cuda_scans
 from test_cuda_passes import lowered
 
 import gradcore
@@ -105,11 +106,11 @@ def values_of(inputs):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("graph", test_cuda.PROGRAMS, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("graph", cuda_programs.PROGRAMS, ids=lambda p: p.__name__)
 def test_every_pass(graph, size):
     """What a program computes stays, and no two threads use an element out of order."""
     inputs, outputs = graph()
-    before, after = stages(inputs, outputs, graph is not test_cuda.scatter_in_any_order)
+    before, after = stages(inputs, outputs, graph is not cuda_programs.scatter_in_any_order)
     expected = interpret(before)(*values_of(inputs))
     for name, program in after.items():
         assert "launch" in str(program)
@@ -142,7 +143,7 @@ def as_loops(program, facts):
     return replace(program, body=[*derived, *rewritten(program.body, change)])
 
 
-@pytest.mark.parametrize("graph", test_cuda.PROGRAMS, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("graph", cuda_programs.PROGRAMS, ids=lambda p: p.__name__)
 def test_work_is_scheduled(graph):
     """What kernels run, one after the other, is what the program does; so without dead stores."""
     inputs, outputs = graph()
@@ -193,7 +194,7 @@ def column_sums():
     return [M], M.sum(axis=0)
 
 
-WAITING = [backwards_through_time, running_softmax, test_cuda.transposed, column_sums]
+WAITING = [backwards_through_time, running_softmax, cuda_programs.transposed, column_sums]
 
 
 @pytest.mark.parametrize("graph", WAITING, ids=lambda p: p.__name__)
@@ -326,7 +327,9 @@ def undeclared(body, known):
 
 
 @pytest.mark.parametrize(
-    "graph", [*test_cuda.PROGRAMS, *test_cuda.SCANS, rows_of_one], ids=lambda p: p.__name__
+    "graph",
+    [*cuda_programs.PROGRAMS, *test_cuda_scans.SCANS, rows_of_one],
+    ids=lambda p: p.__name__,
 )
 def test_kernels_are_given_what_they_use(graph):
     """All that a kernel does not make is a parameter; the host can compute indices among them."""

@@ -8,7 +8,7 @@ indices is simplified as it is written.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -404,40 +404,6 @@ def identity_of(combining: Elementwise, dtype: str) -> Literal:
         return Literal(int(info.max if largest else info.min), dtype)
     one = combining.name in ("mul", "and_", "minimum")
     return Literal(np.dtype(dtype).type(one).item(), dtype)
-
-
-def parts(expression: Expr) -> Iterator[Expr]:
-    """Return an expression and all that is in it."""
-    stack = [expression]
-    while stack:
-        x = stack.pop()
-        yield x
-        if isinstance(x, Call):
-            stack += x.operands
-        elif isinstance(x, Load):
-            stack += x.index
-
-
-def substituted(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
-    """Return an expression with other expressions in place of some symbols and elements read."""
-    x = expression
-    if isinstance(x, (Symbol, Load)) and x in new:
-        return new[x]
-    if isinstance(x, Load):
-        return Load(x.buffer, tuple(substituted(i, new) for i in x.index))
-    if isinstance(x, Call):
-        return Call(x.row, tuple(substituted(y, new) for y in x.operands), x.dtype)
-    return x
-
-
-def operations(expression: Expr) -> int:
-    """Return how many rows are applied in an expression."""
-    return sum(isinstance(x, Call) for x in parts(expression))
-
-
-def loads(expression: Expr) -> Iterator[Load]:
-    """Return what is read from buffers, also to compute an index."""
-    return (x for x in parts(expression) if isinstance(x, Load))
 
 
 # buffers ----------------------------------------------------------------------------------------

@@ -15,26 +15,23 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.errors import ArraySizeError, GradcoreError, OutOfMemoryError
-from gradcore.execute import explain
+from gradcore.errors import GradcoreError
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
-from gradcore.graph.extents import MOST, UNKNOWN, Shape, addressable
+from gradcore.graph.extents import UNKNOWN, Shape, addressable
 from gradcore.graph.externs import Extern
 from gradcore.graph.nodes import symbolic_operand
 from gradcore.graph.op import performs
 from gradcore.graph.requirements import FITS
 from gradcore.graph.traverse import toposort
-from gradcore.kernel.bounds import MOST_ELEMENTS, Bounds
+from gradcore.kernel.bounds import MOST_ELEMENTS
+from gradcore.kernel.failures import Failure, explained, no_memory, too_large
 from gradcore.kernel.ir import (
-    ONE,
-    ZERO,
     Buffer,
     Check,
     Expr,
     Index,
     Literal,
     Load,
-    Statement,
     Store,
     Symbol,
     as_expr,
@@ -45,20 +42,18 @@ from gradcore.kernel.ir import (
     operations,
     parts,
 )
-from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
+from gradcore.kernel.nests import Block, Nest, Plain
+from gradcore.kernel.order import lowering_order
+from gradcore.kernel.placement import Placement
 from gradcore.kernel.target import Target
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row
 from gradcore.ops.gathers import has_element
 
-Failure: TypeAlias = Callable[[Sequence[int]], Exception]
-"""What makes an exception of the values that a check told."""
 
-
-class Lowering:
+class Lowering(Placement):
     """The state of a lowering.
 
-    layout, block : the program so far, and where in it nests are placed now.
     values : what is known of each variable.
     wanted : where the products of matrices are wanted that somebody would only copy: what returns
         the place, given the shape.
@@ -74,14 +69,11 @@ class Lowering:
         target: Target,
         fallback: Collection[Apply] = (),
     ) -> None:
+        super().__init__(target)
         self.graph = graph
         self.lowerings = lowerings
         self.target = target
         self.fallback = fallback
-        self.layout = Layout(target)
-        self.bounds = Bounds(best=self.layout.extents.best)
-        self.block = self.layout.root
-        self.entry = Block()
         self.values: dict[Variable, Value] = {}
         self.wanted: dict[Variable, Callable[[tuple[Expr, ...]], Value]] = {}
         self.inputs: list[Buffer] = []
@@ -94,12 +86,8 @@ class Lowering:
         self._done: list[set[Hashable]] = [set()]
         self._readers: dict[Variable, Sequence[Apply]] = {}
         self._speculative: list[bool] = []
-        self._made_in: dict[Buffer, Block] = {}
         self._made_by: dict[Buffer, Apply] = {}
-        self._around: list[Block] = []
         self._numbers: dict[Block, dict[Expr, Expr]] = {}
-        self._indices: set[Symbol] = set()
-        self._at_entry: set[Any] = set()
         self._checked: set[Expr] = set()
 
     # values -------------------------------------------------------------------------------------
@@ -139,12 +127,12 @@ class Lowering:
         for axis, n in enumerate(variable.type.shape):
             extent = as_expr(n) if n is not None else Symbol(f"{name}_n{axis}")
             if isinstance(extent, Symbol):
-                self._at_entry.add(extent)
+                self.at_entry.add(extent)
             shape.append(extent)
         buffer = Buffer(name, variable.dtype, shape, "input", position)
         self.bounds.fit(shape, MOST_ELEMENTS)
         if not shape:
-            self._at_entry.add(buffer)
+            self.at_entry.add(buffer)
         self.inputs.append(buffer)
         self.values[variable] = held(buffer)
 
@@ -210,26 +198,21 @@ class Lowering:
         """Return a register that is set to ``x`` at the end of a block."""
         register = Buffer(name, x.dtype, ())
         register.is_extent = is_extent
-        self._made_in[register] = home
+        self.made_in[register] = home
         if home is self.entry:
-            self._at_entry.add(register)
+            self.at_entry.add(register)
         else:
-            self.layout.extents.note(register, depth=self._blocks.index(home) - 1)
+            self.layout.extents.note(register, depth=self.blocks.index(home) - 1)
         self.layout.add(home, Nest([], [Store(register, (), x)]))
         return register
 
-    @property
-    def _blocks(self) -> list[Block]:
-        """The blocks around what is placed now, from the outermost, and that itself."""
-        return [self.entry, *self._around, self.block]
-
     def _home(self, x: Expr) -> Block:
         """Return the outermost block that knows all that an integer is computed from."""
-        blocks = self._blocks
+        blocks = self.blocks
         depth = 0
         for part in parts(x):
             if isinstance(part, (Symbol, Load)) and not self.known_at_entry(part):
-                made = self._made_in.get(part.buffer) if isinstance(part, Load) else None
+                made = self.made_in.get(part.buffer) if isinstance(part, Load) else None
                 if made not in blocks:
                     return self.block
                 depth = max(depth, blocks.index(made))
@@ -244,59 +227,11 @@ class Lowering:
     def buffer(self, name: str, dtype: str, shape: Sequence[Expr]) -> Buffer:
         """Return a new buffer of a shape that is checked elsewhere."""
         found = Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
-        self._made_in[found] = self.block
+        self.made_in[found] = self.block
         if self._node is not None:
             self._made_by[found] = self._node
         self.layout.extents.note(found)
         return found
-
-    def ranges(self, shape: Sequence[Expr], name: str = "i") -> tuple[list[Range], list[Expr]]:
-        """Return a loop for each axis that is not of extent 1, and the index that they make."""
-        loops: list[Range] = []
-        index: list[Expr] = []
-        for axis, extent in enumerate(shape):
-            n = self.layout.extents.best(extent)
-            if n == ONE:
-                index.append(ZERO)
-                continue
-            symbol = Symbol(f"{name}{axis}")
-            self._indices.add(symbol)
-            loops.append(Range(symbol, n))
-            index.append(symbol)
-        return loops, index
-
-    def place(self, nest: Nest) -> None:
-        """Place a nest in the current block, or before all others if it is a number known then."""
-        block = self.block
-        if block is self.layout.root and not nest.loops and self._known_early(nest):
-            block = self.entry
-        self.layout.add(block, nest)
-
-    def _known_early(self, nest: Nest) -> bool:
-        written = self.layout.root.written
-        registers = (
-            x
-            for statement in nest.body
-            if isinstance(statement, Store)
-            for expression in (statement.value, *statement.index)
-            for x in parts(expression)
-            if isinstance(x, Symbol)
-        )
-        if any(x not in self._at_entry for x in registers):
-            return False
-        return all(
-            buffer in self._at_entry
-            or (buffer.root in self.entry.written and buffer.root not in written)
-            for buffer, _ in nest.reads
-        ) and not any(
-            buffer.ndim or buffer.root in written or buffer.role != "work"
-            for buffer, _ in nest.writes
-        )
-
-    def put(self, statement: Statement | Opaque, defines: bool = False) -> None:
-        """Place something that is no nest at the end of the current block."""
-        item = statement if isinstance(statement, Opaque) else Plain(statement, defines)
-        self.layout.put(self.block, item)
 
     def fill(self, buffer: Buffer, element: Callable[[Index], Expr]) -> None:
         """Store ``element(index)`` at every index of ``buffer``."""
@@ -350,18 +285,13 @@ class Lowering:
             run at all: a function that fails so, with a loop of no steps, is deoptimized.
         """
         self._speculative.append(speculative)
-        outer, bounds = self.block, self.bounds
-        self._around.append(outer)
-        self.block, self.bounds = block, bounds.copy()
         self._stored.append({})
         self._done.append(set())
-        with self.layout.extents.within():
+        with self.within(block):
             yield
         self._stored.pop()
         self._done.pop()
         self._speculative.pop()
-        self._around.pop()
-        self.block, self.bounds = outer, bounds
 
     # checks -------------------------------------------------------------------------------------
     def once(self, what: Hashable) -> bool:
@@ -370,35 +300,6 @@ class Lowering:
             return False
         self._done[-1].add(what)
         return True
-
-    @contextmanager
-    def early(self, expressions: Sequence[Expr]) -> Generator[None]:
-        """Place what comes before anything else, if ``expressions`` need only the inputs."""
-        outer = self.block
-        if outer is self.layout.root and all(
-            x in self._at_entry
-            if isinstance(x, Symbol)
-            else x.buffer in self._at_entry
-            or (x.buffer.role in ("input", "constant") and all(map(self._plain, x.index)))
-            for expression in expressions
-            for x in parts(expression)
-            if isinstance(x, Load) or (isinstance(x, Symbol) and x not in self._indices)
-        ):
-            self.block = self.entry
-        yield
-        self.block = outer
-
-    def _plain(self, index: Expr) -> bool:
-        """Return whether an index reads nothing that a check may have to guard."""
-        return all(x.buffer in self._at_entry for x in parts(index) if isinstance(x, Load))
-
-    def known_at_entry(self, expression: Expr) -> bool:
-        """Return whether an expression can be computed before anything else."""
-        return all(
-            x in self._at_entry if isinstance(x, Symbol) else x.buffer in self._at_entry
-            for x in parts(expression)
-            if isinstance(x, (Symbol, Load))
-        )
 
     def check(self, condition: Expr, values: Sequence[Expr], failure: Failure) -> None:
         """Make the program fail unless ``condition`` holds.
@@ -419,20 +320,20 @@ class Lowering:
 
     def _failure(self, failure: Failure, node: Apply | None) -> int:
         """Return the number of what makes an exception, which tells the line of ``node``."""
-        self.checks.append(failure if node is None else _explained(failure, node))
+        self.checks.append(failure if node is None else explained(failure, node))
         return len(self.checks) - 1
 
     def lacking(self, buffer: Buffer) -> int:
         """Return the number of what tells that there is no memory for ``buffer``."""
         itemsize = np.dtype(buffer.dtype).itemsize
-        return self._failure(partial(_no_memory, itemsize), self._made_by.get(buffer))
+        return self._failure(partial(no_memory, itemsize), self._made_by.get(buffer))
 
     def sized(self, shape: Sequence[Expr]) -> None:
         """Check that an array of this shape can be; nothing computed of it overflows then."""
         if self.bounds.fits(shape):
             return
         given = [self.layout.extents.best(n) for n in shape]
-        self.check(self.addressable(given), given, _too_large)
+        self.check(self.addressable(given), given, too_large)
         self.bounds.fit(given)
 
     def addressable(self, shape: Sequence[Expr]) -> Expr:
@@ -462,7 +363,7 @@ class Lowering:
             or buffer.role != "work"
             or buffer.alias is not None
             or self.read_once(variable) is None
-            or self._made_in.get(buffer) is not self.block
+            or self.made_in.get(buffer) is not self.block
         ):
             return None
         return buffer
@@ -490,7 +391,7 @@ class Lowering:
         """Lower the nodes of a graph whose inputs have values."""
         self._readers.update(graph.readers)
         self._readers.update(dict.fromkeys(graph.outputs, ()))
-        for node in in_time(graph):
+        for node in lowering_order(graph):
             with self.of(node):
                 self.rule(node)(self, node)
 
@@ -505,63 +406,6 @@ class Lowering:
             raise
         finally:
             self._node = outer
-
-
-def in_time(graph: FunctionGraph) -> list[Apply]:
-    """Return the nodes of a graph, elementwise ones just before the first that needs them.
-
-    What is computed from what another loop has stored is better computed where it is used: it
-    fuses with that, and nothing keeps it until then.  Of what one node needs, that comes first
-    which depends on what was computed last: the rest may join any loop, and so the last one.
-    """
-    found: list[Apply] = []
-    done: set[Apply] = set()
-    since: dict[Apply, int] = {}
-    results = set(graph.outputs)
-    for place, node in enumerate(graph.nodes):
-        since[node] = place
-        if node.op.elementwise and results.isdisjoint(node.outputs):
-            owners = [v.owner for v in node.inputs]
-            since[node] = max((since.get(y, -1) for y in owners if y is not None), default=-1)
-            continue
-        stack = [node]
-        while stack:
-            x = stack[-1]
-            owners = [v.owner for v in reversed(x.inputs)]
-            missing = [y for y in owners if y is not None and y in since and y not in done]
-            stack += sorted(missing, key=since.__getitem__)
-            if not missing:
-                stack.pop()
-                if x not in done:
-                    done.add(x)
-                    found.append(x)
-    return found
-
-
-def _too_large(shape: Sequence[int]) -> Exception:
-    return ArraySizeError(f"an array of shape {tuple(shape)} is larger than any memory")
-
-
-def _no_memory(itemsize: int, values: Sequence[int]) -> Exception:
-    """Return the error for so many bytes, which some memory may have, or none."""
-    (count,) = values
-    if count // itemsize > MOST:
-        return ArraySizeError(f"an array of {count} bytes is larger than any memory")
-    return OutOfMemoryError(
-        f"there is no memory for an array of {count} bytes",
-        fix="use smaller batches or float32, or compute a part at a time",
-    )
-
-
-def _explained(failure: Failure, node: Apply) -> Failure:
-    """Return ``failure``, whose exceptions tell the user's line too."""
-
-    def told(values: Sequence[int]) -> Exception:
-        error = failure(values)
-        explain(error, node, ())
-        return error
-
-    return told
 
 
 Rule: TypeAlias = Callable[[Lowering, Apply], None]

@@ -39,7 +39,7 @@ from gradcore.kernel.ir import (
     parts,
     product,
 )
-from gradcore.kernel.render import stride
+from gradcore.kernel.services import stride
 from gradcore.kernel.state import computed
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import ROWS

@@ -8,6 +8,7 @@ from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Variable
 from gradcore.graph.extents import UNKNOWN
 from gradcore.kernel.bounds import MOST_ELEMENTS
+from gradcore.kernel.failures import Failure
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -21,7 +22,7 @@ from gradcore.kernel.ir import (
     as_expr,
     call,
 )
-from gradcore.kernel.lowering import Failure, Lowering, named
+from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Choice, Region
 from gradcore.kernel.rules.reduce import reduced
 from gradcore.kernel.values import Value, held

@@ -8,8 +8,9 @@ from typing import Any
 from gradcore.errors import GraphValueError, ShapeError
 from gradcore.graph import Apply, Op, Operand, Variable
 from gradcore.graph.extents import UNKNOWN, Shape
+from gradcore.kernel.failures import Failure
 from gradcore.kernel.ir import ZERO, Expr, Index, Load, as_expr, call, cast
-from gradcore.kernel.lowering import Failure, Lowering
+from gradcore.kernel.lowering import Lowering
 from gradcore.kernel.rules.reduce import reducing
 from gradcore.kernel.values import Value
 from gradcore.language import is_several

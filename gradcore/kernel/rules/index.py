@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Array, Op
+from gradcore.kernel.failures import Failure
 from gradcore.kernel.ir import (
     ZERO,
     Expr,
@@ -26,7 +27,7 @@ from gradcore.kernel.ir import (
     integer,
     product,
 )
-from gradcore.kernel.lowering import Failure, Lowering, named
+from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
 from gradcore.kernel.values import Value, held

@@ -11,6 +11,7 @@ from functools import partial
 
 from gradcore.errors import ScanError
 from gradcore.graph import Apply, Variable
+from gradcore.kernel.failures import Failure
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -30,7 +31,7 @@ from gradcore.kernel.ir import (
     integer,
     parts,
 )
-from gradcore.kernel.lowering import Failure, Lowering, named
+from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Nest, Plain, Region
 from gradcore.kernel.values import Value, held
 from gradcore.ops.elementwise import row

@@ -1,0 +1,131 @@
+"""Statements that call what is no loop: products of matrices, functions of libraries, Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradcore.kernel.expressions import Buffer, Expr, Index, Load, Symbol
+from gradcore.kernel.statements import Change, Inner, Show, Statement
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Strided:
+    """A part of a buffer with affine indices: its first element and a step an axis."""
+
+    buffer: Buffer
+    first: Index
+    shape: tuple[Expr, ...]
+    steps: tuple[tuple[Expr, ...], ...]
+    """For each axis of the part, by how much each index of the buffer moves."""
+
+    def rebuilt(self, expr: Callable[[Expr], Expr]) -> Strided:
+        """Return it with other expressions."""
+        steps = tuple(tuple(map(expr, along)) for along in self.steps)
+        return Strided(
+            self.buffer, tuple(map(expr, self.first)), tuple(map(expr, self.shape)), steps
+        )
+
+    def text(self, show: Show, along: Sequence[Symbol]) -> str:
+        """Return the buffer as it is indexed where ``along`` count along the axes of the part."""
+        index = list(self.first)
+        for k, steps in zip(along, self.steps, strict=False):
+            index = [i + step * k for i, step in zip(index, steps, strict=True)]
+        counts = zip(along, self.shape, strict=False)
+        ends = ", ".join(f"{show(k)} < {show(n)}" for k, n in counts)
+        return f"{show(Load(self.buffer, tuple(index)))} for {ends}"
+
+
+@dataclass(eq=False, slots=True)
+class Matmul(Statement):
+    """``out = scale * out + x @ y``, for matrices and stacks of them (along equal axes)."""
+
+    out: Strided
+    x: Strided
+    y: Strided
+    accumulate: bool = False
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return where the parts start, how far they go, and in which steps."""
+        for part in (self.out, self.x, self.y):
+            yield from (*part.first, *part.shape, *part.buffer.shape)
+            for steps in part.steps:
+                yield from steps
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the result and the factors."""
+        yield from (self.out.buffer, self.x.buffer, self.y.buffer)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Matmul:
+        """Return it with other indices."""
+        out, x, y = (part.rebuilt(expr) for part in (self.out, self.x, self.y))
+        return Matmul(out, x, y, self.accumulate)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the product."""
+        along = [Symbol(f"k{axis}") for axis in range(len(self.out.shape))]
+        out, x, y = (f"({part.text(show, along)})" for part in (self.out, self.x, self.y))
+        return (f"{out} {'+' * self.accumulate}= {x} @ {y}",)
+
+
+@dataclass(eq=False, slots=True)
+class Library(Statement):
+    """A function of a library: ``name(*scalars, *buffers)``, which reads and writes buffers.
+
+    meaning : what it writes, a tuple, as a function of the arrays that it reads; what is left of
+        the buffers that it writes is its workspace.  None: it changes them, and is one of ours.
+    """
+
+    name: str
+    scalars: tuple[Expr, ...]
+    reads: tuple[Buffer, ...]
+    writes: tuple[Buffer, ...]
+    meaning: Callable[..., tuple[Any, ...]] | None = None
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the numbers."""
+        yield from self.scalars
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return what it reads and writes."""
+        yield from (*self.reads, *self.writes)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Library:
+        """Return it with other numbers."""
+        return replace(self, scalars=tuple(map(expr, self.scalars)))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the call."""
+        given = ", ".join(map(show, (*self.scalars, *self.reads)))
+        return (f"{', '.join(map(show, self.writes))} = library {self.name}({given})",)
+
+
+@dataclass(eq=False, slots=True)
+class Callback(Statement):
+    """A function of Python, of arrays; the shapes of what it returns become known by it.
+
+    which : its number.
+    extents : for each output, a register for each extent.
+    """
+
+    which: int
+    reads: tuple[Buffer, ...]
+    writes: tuple[Buffer, ...]
+    extents: tuple[tuple[Symbol, ...], ...]
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extents."""
+        for buffer in self.buffers():
+            yield from buffer.shape
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return what it reads and writes."""
+        yield from (*self.reads, *self.writes)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the call, and the extents that it makes known."""
+        given = ", ".join(map(show, self.reads))
+        shapes = zip(self.writes, self.extents, strict=True)
+        found = ", ".join(f"{show(buffer)}{show(shape)}" for buffer, shape in shapes)
+        return (f"{found} = python {self.which}({given})",)

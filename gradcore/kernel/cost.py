@@ -1,0 +1,52 @@
+"""How much work a program is, as an expression: the threads that a loop is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcore.kernel.ir import (
+    ONE,
+    ZERO,
+    Allocate,
+    Call,
+    Expr,
+    For,
+    If,
+    Let,
+    Load,
+    Matmul,
+    Statement,
+    Symbol,
+    call,
+)
+from gradcore.kernel.ir import parts as terms
+from gradcore.ops.elementwise import row
+
+
+def work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
+    """Return how many statements run, for loops whose extents do not depend on those ``inside``."""
+    total: Expr = ZERO
+    for s in body:
+        if isinstance(s, For):
+            total = total + _bound(s.extent, inside) * work(s.body, {*inside, s.index})
+        elif isinstance(s, If):
+            branches = (work(s.then, inside), work(s.orelse, inside))
+            total = total + 1 + call(row("maximum"), branches, "int64")
+        elif isinstance(s, Matmul):
+            total = total + s.out.shape[0] * s.out.shape[1] * s.x.shape[1]
+        elif not isinstance(s, Allocate) and not _is_index(s):
+            total = total + 1
+    return total
+
+
+def _is_index(s: Statement) -> bool:
+    """Return whether a statement only names an index."""
+    return isinstance(s, Let) and s.fresh and s.symbol.dtype == "int64"
+
+
+def _bound(extent: Expr, inside: set[Symbol]) -> Expr:
+    """Return an extent if it does not depend on those ``inside``, or what bounds it, or 1."""
+    if isinstance(extent, Call) and extent.row.name == "minimum":
+        bounds = (_bound(x, inside) for x in extent.operands)
+        return next((x for x in bounds if x != ONE), ONE)
+    return ONE if any(isinstance(x, Load) or x in inside for x in terms(extent)) else extent

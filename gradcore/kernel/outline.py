@@ -1,0 +1,282 @@
+"""What prints loops as functions, which keeps functions small and lets threads share a loop.
+
+A function is given what it uses in a ``frame``.  Of a loop that threads share each part has its own
+total, and one function combines them.  Loops of loops that stop between steps are two functions,
+since a call among the steps would take the registers from all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from gradcore.graph.dtypes import DTYPES
+from gradcore.kernel.cost import work
+from gradcore.kernel.ir import (
+    Buffer,
+    Chunks,
+    For,
+    Reduction,
+    Symbol,
+    identity_of,
+)
+from gradcore.kernel.loop_text import LoopPrinter
+from gradcore.kernel.services import lacking
+from gradcore.kernel.target import CPU, CpuTarget
+from gradcore.kernel.text import Unit
+from gradcore.kernel.uses import Used, inside, made_in_loops
+
+ARGUMENTS = "gc_call *call, void *context, int64_t begin, int64_t end, int32_t part"
+"""What a function for a part of a loop is given."""
+
+
+class OutlinePrinter(LoopPrinter):
+    """Prints loops as functions (abstract).
+
+    target : what a program is made for.
+    nests : the lines of each function.
+    extra : lines of the frame beyond its fields.
+    """
+
+    target: ClassVar[CpuTarget] = CPU
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nests: list[list[str]] = []
+        self.extra: list[str] = []
+
+    def outlined(self, s: For) -> None:
+        """Print a loop as a function of its own, and its call."""
+        name, used = self.fresh("nest"), Used().note([s])
+        for what in (*used.symbols, *used.buffers):
+            if what not in used.made:
+                self.fields[what] = None
+        for what in used.changed:
+            self.fields[what] = None
+        rows = made_in_loops([s])
+        for buffer in rows:
+            self.fields[buffer] = None
+        partial = s.reductions if s.parallel else []
+        for r in partial:
+            ctype, own = DTYPES[r.target.dtype].ctype, self.name(r.target)
+            some = (
+                f"*{own}_parts"
+                if isinstance(r.target, Buffer)
+                else f"{own}_parts[{self.target.most_threads}]"
+            )
+            self.extra.append(f"{ctype} {some};")
+        outer, self.local, self.shared_out = self.unit, True, s.parallel
+        steps = self.steps_apart(s)
+        if steps is None:
+            self.unit = self._start(used, s)
+            self.plain_loop(s, *self._share(s), outermost=True)
+            self._function(name, used, s)
+        else:
+            self._apart(name, s, s.chunks or Chunks(steps, [], [], []))
+        self.unit = outer
+        self.local = self.shared_out = False
+        self.run(s, name, rows, partial)
+
+    def steps_apart(self, s: For) -> int | None:
+        """Return after how many steps a loop of a function calls others, if such steps stand apart.
+
+        Those of loops of loops do: a call among them takes the registers from all of them.
+        """
+        if s.ordered or not any(isinstance(x, For) for x in inside(s.body)):
+            return None
+        return s.chunks.steps if s.chunks is not None else self.asks_every(s, outermost=True)
+
+    def _share(self, s: For) -> tuple[str, str]:
+        """Return the first step of a function's loop, and the one behind the last."""
+        return ("begin", "end") if s.parallel else ("0", self.expr(s.extent))
+
+    def _apart(self, name: str, s: For, chunks: Chunks) -> None:
+        """Print a loop as a function of some steps, and one that calls it and does the rest."""
+        steps, plain = self.fresh("steps"), replace(s, chunks=None)
+        used, around = Used().note([plain]), Used().note([replace(s, body=[])])
+        self.unit = self._start(used, plain, resumed=True)
+        self._steps(plain, "begin", "end")
+        self._function(steps, used, plain, "noinline, hot")
+        kept = self._kept(used, s)
+        for x in kept:
+            around.changed[x] = None
+            if isinstance(x, Symbol):
+                around.symbols[x] = None
+            else:
+                around.buffers[x] = None
+        for r in s.reductions:
+            if isinstance(r.target, Buffer):
+                around.buffers[r.target.root] = None
+                for n in r.target.shape:
+                    around.expression(n)
+        self.unit = self._start(around, s)
+
+        def call_steps(first: str, last: str) -> None:
+            self.unit.add(
+                *(f"{there} = {self.name(x)};" for x, there in kept.items()),
+                f"const int32_t failed = {steps}(call, f, {first}, {last}, part);",
+                "if (failed) return failed;",
+                *(f"{self.name(x)} = {there};" for x, there in kept.items()),
+            )
+
+        asks = self.asks_every(s, outermost=True) is not None
+        self._in_chunks(chunks, *self._share(s), call_steps, asks)
+        self._function(name, around, s, "cold")
+
+    def _kept(self, used: Used, s: For) -> dict[Symbol | Buffer, str]:
+        """Return the registers that a loop sets, and where in the frame they are from then on."""
+        shared = {r.target for r in s.reductions} if s.parallel else set[Symbol | Buffer]()
+        return {
+            x: f"f->{self.name(x)}_parts[part]" if x in shared else f"f->{self.name(x)}"
+            for x in used.changed
+            if x not in used.made
+        }
+
+    def _function(self, name: str, used: Used, s: For, attribute: str = "") -> None:
+        """Finish the text of a function of a loop.
+
+        attribute : "cold" for one that does little, and is not worth the time that a compiler takes
+            to make it fast; "noinline, hot" for what such a function calls.
+        """
+        kind = f"static __attribute__(({attribute})) " if attribute else "static "
+        self.unit.add(*(f"{there} = {self.name(x)};" for x, there in self._kept(used, s).items()))
+        self.nests.append(
+            [
+                f"{kind}int32_t {name}({ARGUMENTS}) {{",
+                "    frame *f = context;",
+                "    (void)call, (void)begin, (void)end, (void)part;",
+                *self.unit.lines,
+                "    return 0;",
+                "}",
+            ]
+        )
+
+    def _start(self, used: Used, s: For, resumed: bool = False) -> Unit:
+        """Return the first lines of a function of a loop: what it takes from the frame.
+
+        resumed : whether it goes on with what another call of it, or another function, began.
+        """
+        outer, self.unit = self.unit, Unit()
+        self._locals(used, self._kept(used, s) if resumed else {})
+        for buffer in made_in_loops([s]):
+            if buffer in used.buffers:
+                ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
+                offset = f" + part * {self.size(buffer)}" if s.parallel else ""
+                self.unit.add(f"{ctype} *restrict {own} = f->{own}{offset};")
+        for r in s.reductions if s.parallel else []:
+            if isinstance(r.target, Buffer):
+                self._own_row(r, resumed)
+        found, self.unit = self.unit, outer
+        return found
+
+    def _own_row(self, r: Reduction, resumed: bool) -> None:
+        """Print which row a part of a loop contributes to; one that begins starts from nothing."""
+        assert r.row is not None
+        own = self.name(r.target)
+        assert isinstance(r.target, Buffer)
+        size, start = self.size(r.target), self.expr(identity_of(r.row, r.target.dtype))
+        clear = f"    for (int64_t k = 0; k < {size}; k++) {own}[k] = {start};"
+        self.unit.add(
+            "if (part) {",
+            f"    {own} = f->{own}_parts + (part - 1) * {size};",
+            *([] if resumed else [clear]),
+            "}",
+        )
+
+    def _locals(self, used: Used, kept: Mapping[Symbol | Buffer, str]) -> None:
+        """Print what a function takes from the frame: registers, and the places of buffers."""
+        for symbol in used.symbols:
+            if symbol in used.made:
+                continue
+            constant = "" if symbol in used.changed else "const "
+            ctype, own = DTYPES[symbol.dtype].ctype, self.name(symbol)
+            self.unit.add(f"{constant}{ctype} {own} = {kept.get(symbol, f'f->{own}')};")
+        for buffer in used.buffers:
+            if buffer in used.made:
+                continue
+            ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
+            if not buffer.shape and buffer.role == "input":
+                self.unit.add(f"const {ctype} {own} = f->{own};")
+                continue
+            restrict = "" if buffer.role == "pointer" else "restrict "
+            constant = "const " if buffer.role in ("input", "constant") else ""
+            self.unit.add(f"{constant}{ctype} *{restrict}{own} = f->{own};")
+
+    def run(self, s: For, name: str, rows: Sequence[Buffer], partial: Sequence[Reduction]) -> None:
+        """Print the call of an outlined loop."""
+        add = self.unit.add
+        if not s.parallel:
+            for buffer in rows:
+                self.allocate(buffer)
+            self.run_in_order(name)
+            return
+        add("{")
+        self.unit.depth += 1
+        extent = self.expr(s.extent, atom=True)
+        add(f"const int32_t parts = gc_parts(call, {extent}, {self.cost(s)});")
+        for buffer in rows:
+            self.allocate(buffer, "parts * ")
+        arrays = [r for r in partial if isinstance(r.target, Buffer)]
+        for r in arrays:
+            assert isinstance(r.target, Buffer)
+            own, ctype = self.name(r.target), DTYPES[r.target.dtype].ctype
+            add(
+                f"f->{own}_parts = call->allocate(call, (parts - 1) * {self.size(r.target)} * "
+                f"(int64_t)sizeof({ctype}));",
+                lacking(f"f->{own}_parts", r.target),
+            )
+        add(
+            f"const int32_t failed = parts > 1 ? call->parallel(call, {name}, f, {extent}, parts)",
+            f"                                 : {name}(call, f, 0, {extent}, 0);",
+            "if (failed) return failed;",
+        )
+        if partial:
+            add(f"{self.combined(partial)}(f, parts);")
+        self.unit.depth -= 1
+        add("}")
+
+    def combined(self, partial: Sequence[Reduction]) -> str:
+        """Print a function that combines what the parts of a loop contributed; return its name."""
+        name = self.fresh("combine")
+        outer, self.unit = self.unit, Unit()
+        add = self.unit.add
+        for r in partial:
+            assert r.row is not None
+            dtype, own = r.target.dtype, self.name(r.target)
+            is_row = isinstance(r.target, Buffer)
+            operands = ["into[k]", "from[k]"] if is_row else [f"f->{own}", f"f->{own}_parts[p]"]
+            text = self.scalar(r.row, [dtype, dtype], dtype, operands)
+            if isinstance(r.target, Buffer):
+                ctype, size = DTYPES[dtype].ctype, self.size(r.target)
+                add(
+                    "for (int32_t p = 0; p < parts - 1; p++) {",
+                    f"    const int64_t n = {size};",
+                    f"    {ctype} *restrict into = f->{own};",
+                    f"    const {ctype} *restrict from = f->{own}_parts + p * n;",
+                    f"    for (int64_t k = 0; k < n; k++) into[k] = {text};",
+                    "}",
+                )
+            else:
+                add("for (int32_t p = 0; p < parts; p++)", f"    f->{own} = {text};")
+        self.nests.append(
+            [
+                f"static __attribute__((cold)) void {name}(frame *f, int32_t parts) {{",
+                *self.unit.lines,
+                "}",
+            ]
+        )
+        self.unit = outer
+        return name
+
+    def run_in_order(self, name: str) -> None:
+        """Print the call of an outlined loop that one thread runs."""
+        error = self.fresh("failed")
+        self.unit.add(
+            f"const int32_t {error} = {name}(call, f, 0, 0, 0);",
+            f"if ({error}) return {error};",
+        )
+
+    def cost(self, s: For) -> str:
+        """Return about how much work a step of a loop is."""
+        return self.expr(work(s.body, {s.index}), atom=True)

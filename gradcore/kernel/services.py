@@ -1,0 +1,189 @@
+"""What prints statements that ask the runtime of C for something: memory, products, libraries.
+
+Each is a line of C that calls a function of `abi.h` or one that the runtime looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gradcore.graph.dtypes import DTYPES
+from gradcore.kernel.ir import (
+    Allocate,
+    Buffer,
+    Callback,
+    Expr,
+    Let,
+    Library,
+    Matmul,
+    Point,
+    Scope,
+    Statement,
+    Symbol,
+    position_of,
+)
+from gradcore.kernel.text import Printer
+from gradcore.kernel.uses import inside
+
+
+class ServicePrinter(Printer):
+    """Prints what needs the runtime (abstract).
+
+    library : the names of the functions that the unit calls, in order.
+    fields : what is in the frame that all functions of a unit share.
+    local : whether this is in a function of a loop, whose registers are its own.
+    shared_out : whether threads share that loop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.library: list[str] = []
+        self.fields: dict[Symbol | Buffer, None] = {}
+        self.local = False
+        self.shared_out = False
+
+    def place(self, what: Symbol | Buffer) -> str:
+        """Return how a register or the memory of a buffer is reached from here."""
+        if isinstance(what, Buffer):
+            what = what.root
+        name = self.name(what)
+        if self.local or what not in self.fields:
+            return name
+        return f"f->{name}"
+
+    def statement(self, s: Statement) -> None:
+        """Print a statement."""
+        add = self.unit.add
+        match s:
+            case Allocate(buffer, reused):
+                self.allocate(buffer, reused=reused)
+            case Scope(body):
+                self.scope(body)
+            case Point(pointer, buffer, index):
+                add(f"{self.place(pointer)} = {self.memory(buffer)} + {self.flat(buffer, index)};")
+            case Matmul():
+                self.matmul(s)
+            case Library(name, scalars, reads, writes):
+                texts = [self.expr(x) for x in scalars]
+                texts += [self.address(b) for b in (*reads, *writes)]
+                kinds = ["int64_t"] * len(scalars) + ["void *"] * (len(reads) + len(writes))
+                function = f"((int32_t (*)({', '.join(kinds)})){self.imported(name)})"
+                add(f"if ({function}({', '.join(texts)})) return -1;")
+            case Callback():
+                self.callback(s)
+            case _:
+                super().statement(s)
+
+    def let(self, s: Let) -> None:
+        """Print what sets a register: one of the frame, or of this function."""
+        text = self.expr(s.value)
+        declared = f"{DTYPES[s.symbol.dtype].ctype} " if s.fresh and self.local else ""
+        self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
+
+    def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
+        """Print a check."""
+        texts = ", ".join(f"(int64_t){self.expr(x, atom=True)}" for x in values) or "0"
+        self.unit.add(
+            f"if (!({self.expr(condition)}))",
+            f"    return call->fail(call, {number}, {len(values)}, (int64_t[]){{{texts}}});",
+        )
+
+    def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
+        """Print what makes a buffer."""
+        ctype = DTYPES[buffer.dtype].ctype
+        if buffer.role == "pointer":
+            if self.local:
+                self.unit.add(f"{ctype} *{self.name(buffer)};")
+            return
+        if buffer.role == "output":
+            shape = ", ".join(self.expr(n) for n in buffer.shape) or "0"
+            made = f"call->output(call, {buffer.position}, (int64_t[]){{{shape}}})"
+        else:
+            made = f"call->allocate(call, {self.size(buffer)} * {times}(int64_t)sizeof({ctype}))"
+        place = self.place(buffer)
+        declared = f"{ctype} *" if self.local else ""
+        if reused is not None:
+            self.unit.add(f"{declared}{place} = {self.place(reused)};")
+            return
+        self.unit.add(f"{declared}{place} = {made};", lacking(place, buffer))
+
+    def scope(self, body: Sequence[Statement]) -> None:
+        """Print statements whose memory is given back."""
+        if not any(isinstance(s, Allocate) for s in inside(body)):
+            self.statements(body)
+            return
+        mark = self.fresh("mark")
+        self.unit.add(f"const int64_t {mark} = call->mark(call);")
+        self.statements(body)
+        self.unit.add(f"call->release(call, {mark});")
+
+    def imported(self, name: str) -> str:
+        """Return the address of a function of a library."""
+        if name not in self.library:
+            self.library.append(name)
+        return f"call->library[{self.library.index(name)}]"
+
+    def matmul(self, s: Matmul) -> None:
+        """Print a product of matrices."""
+        code = {"bool": "b1"}.get(s.out.buffer.dtype) or re.sub(
+            r"^(f|i|u)[a-z]*", r"\1", s.out.buffer.dtype
+        )
+        ctype = DTYPES[s.out.buffer.dtype].ctype
+        sizes = [s.out.shape[0], s.out.shape[1], s.x.shape[1]]
+        texts = [self.expr(n) for n in sizes]
+        kinds = ["int64_t"] * 3
+        if not self.shared_out:
+            texts.insert(0, "call")
+            kinds.insert(0, "gc_call *")
+            code = f"parallel_{code}"
+        for part in (s.x, s.y, s.out):
+            if part is s.out:
+                texts.append("1" if s.accumulate else "0")
+                kinds.append("float" if ctype == "_Float16" else ctype)
+            start = self.flat(part.buffer, part.first)
+            memory = self.address(part.buffer)
+            texts.append(memory if start == "0" else f"{memory} + {start}")
+            kinds.append(f"{ctype} *" if part is s.out else f"const {ctype} *")
+            for steps in part.steps:
+                texts.append(self.expr(stride(part.buffer, steps)))
+                kinds.append("int64_t")
+        function = f"((void (*)({', '.join(kinds)})){self.imported(f'matmul_{code}')})"
+        self.unit.add(f"{function}({', '.join(texts)});")
+
+    def callback(self, s: Callback) -> None:
+        """Print a call of Python."""
+        given = self.fresh("given")
+        add = self.unit.add
+        add("{")
+        self.unit.depth += 1
+        rows = [f"{{(void *){self.address(b)}, {self.shape(b)}, 0}}" for b in s.reads]
+        add(f"const gc_array {given}[] = {{{', '.join(rows) or '{0, 0, 0}'}}};")
+        found = self.fresh("found")
+        add(f"gc_array {found}[{max(len(s.writes), 1)}];")
+        add(
+            f"const int32_t failed = call->callback(call, {s.which}, {len(s.reads)}, {given}, "
+            f"{len(s.writes)}, {found});",
+            "if (failed) return failed;",
+        )
+        for k, (buffer, symbols) in enumerate(zip(s.writes, s.extents, strict=True)):
+            add(f"{self.place(buffer)} = {found}[{k}].data;")
+            for axis, symbol in enumerate(symbols):
+                add(f"{self.place(symbol)} = {found}[{k}].shape[{axis}];")
+        self.unit.depth -= 1
+        add("}")
+
+    def shape(self, buffer: Buffer) -> str:
+        """Return an array of the extents of a buffer."""
+        return f"(const int64_t[]){{{', '.join(self.expr(n) for n in buffer.shape) or '0'}}}"
+
+
+def lacking(place: str, buffer: Buffer) -> str:
+    """Return what ends a call if there is no memory for a buffer."""
+    told = "-1" if buffer.lacking is None else f"call->lacks(call, {buffer.lacking})"
+    return f"if (!{place}) return {told};"
+
+
+def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:
+    """Return by how many elements indices that move by ``steps`` move in memory."""
+    return position_of(buffer, tuple(steps))

@@ -1,0 +1,322 @@
+"""The statements of a program of loops: registers, stores, branches, loops, checks, memory.
+
+A statement says itself what it is made of, what it reads and changes, and how it is rebuilt with
+other parts; so a pass or an analysis that has no interest in its kind need not know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from gradcore.kernel.expressions import Buffer, Expr, Index, Load, Symbol
+from gradcore.ops.elementwise import Elementwise
+
+Change: TypeAlias = Callable[[Expr], Expr]
+"""What makes another expression of one."""
+
+Inner: TypeAlias = "Callable[[list[Statement]], list[Statement]]"
+"""What makes other statements of those in one."""
+
+Show: TypeAlias = Callable[[Any], str]
+"""What writes an expression, a buffer, or a tuple of them."""
+
+
+class Statement:
+    """A step of a program (abstract).
+
+    It tells what it is made of, so that a pass or an analysis that has no interest in its kind
+    need not know it.
+    """
+
+    __slots__ = ()
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements in it, block by block."""
+        return ()
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the expressions that it evaluates, not those of the statements in it."""
+        return iter(())
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffers that it names, but for those that its expressions load from."""
+        return iter(())
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the registers and buffers that it makes known to what follows, or is in it."""
+        return iter(())
+
+    def rebuilt(self, expr: Change, block: Inner) -> Statement:
+        """Return it with other expressions and other blocks, which it asks for in their order."""
+        return self
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return its text: a line, or one before each of its blocks.
+
+        show : returns the text of an expression, of a buffer, or of several.
+        """
+        raise NotImplementedError(type(self))
+
+
+@dataclass(eq=False, slots=True)
+class Store(Statement):
+    """``buffer[index] = value``."""
+
+    buffer: Buffer
+    index: Index
+    value: Expr
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the index, the value and the extents."""
+        yield from (*self.index, self.value)
+        yield from self.buffer.shape
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def rebuilt(self, expr: Change, block: Inner) -> Store:
+        """Return it with another index and value."""
+        return type(self)(self.buffer, tuple(map(expr, self.index)), expr(self.value))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the assignment."""
+        return (f"{show(Load(self.buffer, self.index))} = {show(self.value)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Let(Statement):
+    """A register that is set once (``fresh``), declared, or set again."""
+
+    symbol: Symbol
+    value: Expr
+    fresh: bool = True
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the value."""
+        yield self.value
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the register, if it is declared here."""
+        if self.fresh:
+            yield self.symbol
+
+    def rebuilt(self, expr: Change, block: Inner) -> Let:
+        """Return it with another value."""
+        return Let(self.symbol, expr(self.value), self.fresh)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the assignment; a fresh register tells its dtype."""
+        dtype = f": {self.symbol.dtype}" if self.fresh else ""
+        return (f"{show(self.symbol)}{dtype} = {show(self.value)}",)
+
+
+@dataclass(eq=False, slots=True)
+class If(Statement):
+    """Statements to run if a condition holds, and others if not."""
+
+    condition: Expr
+    then: list[Statement]
+    orelse: list[Statement] = field(default_factory=list[Statement])
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return both branches."""
+        return self.then, self.orelse
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the condition."""
+        yield self.condition
+
+    def rebuilt(self, expr: Change, block: Inner) -> If:
+        """Return it with another condition and other branches."""
+        return If(expr(self.condition), block(self.then), block(self.orelse))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the condition, and what stands between the branches."""
+        return f"if {show(self.condition)}:", "else:"
+
+
+@dataclass(eq=False, slots=True)
+class Reduction:
+    """A register or buffer to which each step of a loop contributes.
+
+    target : the register, or the buffer, as wide as what a step contributes to.
+    row : how contributions combine; None: they must come in order.
+    running : whether the steps, which are ordered then, read what it has so far.
+    """
+
+    target: Symbol | Buffer
+    row: Elementwise | None
+    running: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Chunks:
+    """What a loop does beside its steps, of which so many make a chunk.
+
+    steps : how many there are in a chunk, but for the last one, which has fewer.
+    before : what is done before the first one: what it declares, the other statements may use.
+    between : what is done after a chunk that another one follows.
+    after : what is done after the last one, if there is more than one.
+    """
+
+    steps: int
+    before: list[Statement]
+    between: list[Statement]
+    after: list[Statement]
+
+    def rebuilt(self, block: Inner) -> Chunks:
+        """Return them with other statements."""
+        return Chunks(self.steps, block(self.before), block(self.between), block(self.after))
+
+
+@dataclass(eq=False, slots=True)
+class For(Statement):
+    """A loop of ``index`` from 0 to ``extent``.
+
+    ordered : whether a step needs the one before (beyond the reductions).
+    reductions : what the steps contribute to.
+    parallel : whether the steps may be shared out among threads.
+    chunks : what is done between chunks of steps.  Threads that share a loop have chunks of their
+        own, and do it each.
+    """
+
+    index: Symbol
+    extent: Expr
+    body: list[Statement]
+    ordered: bool = False
+    reductions: list[Reduction] = field(default_factory=list[Reduction])
+    parallel: bool = False
+    chunks: Chunks | None = None
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the body, and what is done beside it."""
+        if self.chunks is None:
+            return (self.body,)
+        return self.body, self.chunks.before, self.chunks.between, self.chunks.after
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extent."""
+        yield self.extent
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the index."""
+        yield self.index
+
+    def rebuilt(self, expr: Change, block: Inner) -> For:
+        """Return it with another extent and other blocks."""
+        chunks = self.chunks and self.chunks.rebuilt(block)
+        return replace(self, extent=expr(self.extent), body=block(self.body), chunks=chunks)
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the range, what steps contribute to, and in which order they run."""
+        rows = [(r.row.name if r.row else "in order", r.target) for r in self.reductions]
+        into = [f"{how} into {show(target)}" for how, target in rows]
+        order = ["ordered"] * self.ordered + ["parallel"] * self.parallel
+        more = "".join(f", {what}" for what in (*into, *order))
+        head = f"for {show(self.index)} < {show(self.extent)}{more}:"
+        if self.chunks is None:
+            return (head,)
+        return head, "before:", f"between {self.chunks.steps} steps and others:", "after several:"
+
+
+@dataclass(eq=False, slots=True)
+class Check(Statement):
+    """Fail, as check ``number``, unless ``condition`` holds; ``values`` (integers) tell why."""
+
+    number: int
+    condition: Expr
+    values: tuple[Expr, ...]
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the condition and what tells why."""
+        yield from (self.condition, *self.values)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Check:
+        """Return it with another condition and other values."""
+        return Check(self.number, expr(self.condition), tuple(map(expr, self.values)))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the condition, and the number with what it is given."""
+        return (f"check {show(self.condition)}, or fail {self.number}{show(self.values)}",)
+
+
+@dataclass(eq=False, slots=True)
+class Allocate(Statement):
+    """Memory for a buffer: that of ``reused``, of the same size and not needed any more, or new."""
+
+    buffer: Buffer
+    reused: Buffer | None = None
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the extents."""
+        yield from self.buffer.shape
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def declares(self) -> Iterator[Symbol | Buffer]:
+        """Return the buffer."""
+        yield self.buffer
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return the buffer, with its role, dtype and shape."""
+        place = "" if self.reused is None else f", in place of {show(self.reused)}"
+        kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
+        return (f"allocate {self.buffer.role} {show(self.buffer)}: {kind}{place}",)
+
+
+@dataclass(eq=False, slots=True)
+class Scope(Statement):
+    """Statements whose memory is given back after them."""
+
+    body: list[Statement]
+
+    def blocks(self) -> tuple[list[Statement], ...]:
+        """Return the statements."""
+        return (self.body,)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Scope:
+        """Return it with other statements."""
+        return Scope(block(self.body))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return what it is."""
+        return ("scope:",)
+
+
+@dataclass(eq=False, slots=True)
+class Break(Statement):
+    """Leave the innermost loop."""
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return what it is."""
+        return ("break",)
+
+
+@dataclass(eq=False, slots=True)
+class Point(Statement):
+    """Let ``pointer``, a buffer, be the part of ``buffer`` from ``index`` on."""
+
+    pointer: Buffer
+    buffer: Buffer
+    index: Index
+
+    def expressions(self) -> Iterator[Expr]:
+        """Return the index and the extents."""
+        yield from (*self.index, *self.buffer.shape)
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return what points, and to what."""
+        yield from (self.pointer, self.buffer)
+
+    def rebuilt(self, expr: Change, block: Inner) -> Point:
+        """Return it with another index."""
+        return Point(self.pointer, self.buffer, tuple(map(expr, self.index)))
+
+    def lines(self, show: Show) -> tuple[str, ...]:
+        """Return where the pointer points."""
+        return (f"{show(self.pointer)} = &{show(Load(self.buffer, self.index))}",)
