@@ -1,7 +1,6 @@
-"""Compiled functions: arguments, outputs, shared variables, copies."""
+"""Compiled functions: arguments, outputs, graphs, profiles, copies."""
 
 import copy
-import dataclasses
 import pickle
 import sys
 import threading
@@ -12,20 +11,13 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
-from gradcore import In, Mode, Out, function, shared
-from gradcore.backend import Unavailable
-from gradcore.backend.contract import OF_EVERY_MODE
+from gradcore import In, Out, function, shared
 from gradcore.errors import (
     ArgumentError,
-    DebugModeError,
     GraphTypeError,
     MissingInputError,
-    ModeError,
-    UnavailableError,
     UnusedInputError,
 )
-from gradcore.plugins import registry
-from gradcore.rewrite import Group
 
 x, y = T.dscalars("x", "y")
 v = T.dvector("v")
@@ -150,7 +142,7 @@ def test_missing_and_unused_inputs():
         MissingInputError, match=r"need y \(TensorType\(float64, scalar\)\)"
     ) as info:
         function([x], x + y)
-    assert "test_function.py" in str(info.value)
+    assert "test_compiled_function.py" in str(info.value)
     with pytest.raises(UnusedInputError, match=r"input 1 \(y\) is not used"):
         function([x, y], x)
     with pytest.warns(UserWarning, match="not used"):
@@ -198,117 +190,6 @@ def test_givens():
         function([v], z, givens={x: v})
 
 
-# shared variables -------------------------------------------------------------------------------
-def test_shared_values():
-    array = np.ones(2)
-    s = shared(array, "s")
-    array[0] = 9
-    assert s.get_value().tolist() == [1, 1]
-    s.get_value()[0] = 9
-    assert s.get_value().tolist() == [1, 1]
-    s.get_value(borrow=True)[0] = 5
-    assert s.get_value().tolist() == [5, 1]
-    lent = shared(array, borrow=True)
-    array[0] = 7
-    assert lent.get_value()[0] == 7
-    s.set_value(array, borrow=True)
-    array[0] = 8
-    assert s.get_value()[0] == 8
-    s.set_value([3, 4])
-    assert s.get_value().tolist() == [3, 4]
-    assert repr(s) == "s" and s.type == v.type
-
-
-@pytest.mark.parametrize("value", [np.ones((2, 2)), "text", np.ones(2) * 1j])
-def test_a_value_that_does_not_fit_changes_nothing(value):
-    s = shared(np.zeros(2), "s")
-    with pytest.raises(ArgumentError, match="the shared variable s expects"):
-        s.set_value(value)
-    assert s.get_value().tolist() == [0, 0]
-
-
-def test_dtypes_of_shared_variables():
-    assert shared(1).dtype == "int64" and shared(1.0).dtype == "float64"
-    assert shared(np.float32(1)).dtype == "float32" and shared([1, 2]).dtype == "int64"
-    assert shared(True).dtype == "bool" and shared(2**63).dtype == "uint64"
-    assert shared(1, dtype="float32").dtype == "float32"
-    assert shared(np.ones((1, 3)), shape=(1, None)).type.shape == (1, None)
-    with gradcore.config.change_flags(floatX="float32"):
-        assert shared(0.5).dtype == "float32" and shared(np.ones(2)).dtype == "float64"
-    with pytest.raises(GraphTypeError, match="not with the variable"):
-        shared(x)
-    with pytest.raises(ArgumentError, match="takes an array"):
-        shared([1.0], strict=True)
-    with pytest.raises(ArgumentError):
-        shared("text")
-
-
-def test_updates_happen_together():
-    a, b = shared(1.0, "a"), shared(2.0, "b")
-    swap = function([], [a, b], updates={a: b, b: a})
-    assert [r.tolist() for r in swap()] == [1, 2]
-    assert (a.get_value(), b.get_value()) == (2, 1)
-    function([x], [], updates=[(a, a + x), (b, a * x)])(3)
-    assert (a.get_value(), b.get_value()) == (5, 6)
-
-
-def test_updates_happen_all_or_not_at_all():
-    a, b = shared(1.0, "a"), shared(np.ones(2), "b", shape=(2,))
-    f = function([v], [], updates={a: a + 1, b: v})
-    with pytest.raises(ArgumentError):
-        f(np.ones(3))
-    assert a.get_value() == 1 and b.get_value().tolist() == [1, 1]
-    g = function([v], [], updates={a: a + 1, b: T.assert_op(b + 1, v.sum() > 0)})
-    with pytest.raises(AssertionError):
-        g([-1.0])
-    assert a.get_value() == 1
-    g([1.0])
-    assert a.get_value() == 2
-
-
-def test_updates_are_checked():
-    a = shared(np.zeros(2, "float32"), "a")
-    for updates, text in [
-        ({x: 1.0}, "only shared variables"),
-        ({a: T.dvector()}, "cannot hold without loss"),
-        ({a: T.fscalar()}, "its new value"),
-        ([(a, a), (a, a)], "twice"),
-        ({3: a}, "map variables"),
-    ]:
-        with pytest.raises(GraphTypeError, match=text):
-            function([], [], updates=updates)
-    function([], [], updates={a: a + T.constant(1)})()
-    assert a.get_value().tolist() == [1, 1] and a.get_value().dtype == "float32"
-
-
-def test_an_updated_value_is_nobody_elses():
-    s = shared(np.zeros(2))
-    f = function([v], v * 1, updates={s: v * 1})
-    out = f([1, 2])
-    out[0] = 9
-    assert s.get_value().tolist() == [1, 2]
-    given = np.ones(2)
-    function([v], [], updates={s: v})(given)
-    given[0] = 9
-    assert s.get_value().tolist() == [1, 1]
-
-
-def test_default_updates():
-    count = shared(0, "count")
-    count.default_update = count + 1
-    f = function([], count)
-    assert [int(f()), int(f())] == [0, 1]
-    function([], count, no_default_updates=True)()
-    function([], count, no_default_updates=[count])()
-    assert count.get_value() == 2
-    function([], count, updates={count: count * 10})()
-    assert count.get_value() == 20
-    other = shared(1)
-    other.default_update = count + other
-    function([], other)()
-    assert (other.get_value(), count.get_value()) == (21, 21)
-
-
 # graphs -----------------------------------------------------------------------------------------
 def test_the_graph_is_the_real_thing():
     f = function([x], T.exp(x) - 0)
@@ -324,110 +205,7 @@ def test_the_trace_says_which_rule_fired_where():
     told = [str(firing) for firing in f.maker.trace]
     assert any("stabilize: softplus_of on log1p" in line for line in told)
     assert any("canonicalize: times_one on mul" in line for line in told)
-    assert all("test_function.py" in line for line in told)
-
-
-def test_optimizers_can_be_chosen():
-    z = T.log(1 + T.exp(x * 1))
-    plain = function([x], z, mode=Mode("numpy", optimizer=False))
-    assert [n.op.name for n in plain.maker.fgraph.nodes] == ["mul", "exp", "add", "log"]
-    some = function([x], z, mode=Mode("numpy", optimizer=("canonicalize",)))
-    assert [n.op.name for n in some.maker.fgraph.nodes] == ["exp", "add", "log"]
-    without = function([x], z, mode=Mode("numpy").excluding("stabilize"))
-    assert "softplus" not in gradcore.pp(without)
-    assert plain(2) == some(2) == pytest.approx(without(2))
-    with pytest.raises(ModeError, match="no stage 'odd'.*\n.*\n.*canonicalize"):
-        function([x], z, mode=Mode("numpy", optimizer=("odd",)))
-
-
-def test_names_of_modes():
-    best = "numpy" if registry().backend("c").unavailable() else "c"
-    for mode in ("FAST_RUN", None, Mode()):
-        f = function([x], T.exp(x) * 1, mode=mode)
-        assert f(0) == 1 and f.maker.backend.name == best
-    for mode in ("numpy", "FAST_COMPILE", "DebugMode", "DEBUG_MODE"):
-        f = function([x], T.exp(x) * 1, mode=mode)
-        assert f(0) == 1 and f.maker.backend.name == "numpy"
-    with gradcore.config.change_flags(mode="FAST_COMPILE"):
-        assert function([x], x + 1).maker.mode.optimizer == ("canonicalize",)
-    with pytest.raises(ModeError, match="no backend 'fortran'(.|\n)*installed: .*numpy"):
-        function([x], x, mode="fortran")
-
-
-def test_a_backend_that_cannot_run_says_why(monkeypatch):
-    lacking = Unavailable("lacking", "it is not installed: pip install it")
-    backends = {**registry().contributed, "lacking": lacking}
-    monkeypatch.setattr("gradcore.mode.registry", lambda: type(registry())(backends))
-    with pytest.raises(UnavailableError, match="'lacking' cannot run here: it is not installed"):
-        function([x], x, mode="lacking")
-    assert function([x], x)(1) == 1
-
-
-def test_debug_mode_finds_rules_that_lie():
-    from gradcore.rewrite import Stage
-
-    liar = Stage("liar")
-    liar.rule(lambda p: T.exp(p))(lambda p: T.exp(p + 1))
-    mode = Mode("numpy", optimizer=(liar,), debug=True)
-    with pytest.raises(DebugModeError, match="when the graph is rewritten") as info:
-        function([x], T.exp(T.sin(x)) * 2, mode=Mode("numpy", optimizer=(once(liar),), debug=True))(
-            1
-        )
-    assert "test_function.py" in str(info.value) and mode.debug
-
-
-@pytest.mark.parametrize(
-    ("made", "message"),
-    [
-        (lambda: Mode("nunpy").resolved_backend(), "no backend 'nunpy'.*did you mean 'numpy'"),
-        (lambda: Mode("Numpy").resolved_backend(), "did you mean 'numpy'"),
-        (lambda: Mode("FAST_RUM").resolved_backend(), "did you mean 'FAST_RUN'"),
-        (lambda: Mode("numpy", optimiser=False).resolved_backend(), "did you mean 'optimizer'"),
-        (lambda: Mode("c", threads="two").resolved_backend(), "'threads' .*'c' cannot be 'two'"),
-        (lambda: Mode("c", threads=-1).resolved_backend(), "'c' refuses .*threads=-1"),
-        (lambda: Mode("c", threads=10**30).resolved_backend(), "'c' refuses .*threads=10+ "),
-        (lambda: Mode("c", thread=2).resolved_backend(), "no option 'thread'.*mean 'threads'"),
-        (lambda: Mode(3), "the name of a backend, not 3"),
-        (lambda: function([], [], mode=3), "the name of a backend, not 3"),
-        (lambda: Mode("numpy", optimizer="canonicalize"), r"\('canonicalize',\) is one stage"),
-        (lambda: Mode("numpy", optimizer=None), "a list of stages, not None"),
-        (lambda: Mode("numpy", optimizer=[3]), "a list of stages, not"),
-        (lambda: Mode("numpy", debug="yes"), "debug is True or False, not 'yes'"),
-        (lambda: Mode(optimizer=("canonicalise",)).stages(), "did you mean 'canonicalize'"),
-        (lambda: Mode().excluding("stabilise"), "did you mean 'stabilize'.*stages: canon"),
-        (lambda: Mode().excluding("log1p_off"), "no stage, pass or rule .*did you mean 'log1p_of'"),
-    ],
-)
-def test_what_a_mode_does_not_take_is_told_with_what_may_be_meant(made, message):
-    with pytest.raises(ModeError, match=f"(?s){message}"):
-        made()
-
-
-def test_what_every_mode_takes_is_what_a_backend_hints_at():
-    taken = {field.name for field in dataclasses.fields(Mode)} - {"backend", "options"}
-    assert taken == set(OF_EVERY_MODE)
-
-
-def test_rules_passes_and_stages_are_left_out():
-    x = T.dscalar("x")
-    compiled = function([x], T.log(1 + x), mode=Mode("numpy").excluding("log1p_of", "loops"))
-    assert gradcore.pp(compiled.maker.fgraph.outputs[0]) == "log((1 + x))"
-    within = Mode("numpy").excluding("push_out")
-    assert len(within.stages()) == len(Mode("numpy").stages())
-    assert all(
-        stage.name != "push_out"
-        for group in within.stages()
-        if isinstance(group, Group)
-        for stage in group.stages
-    )
-
-
-def once(stage):
-    """Return a stage whose rules fire on a graph once, rather than for ever."""
-    from gradcore.graph import FunctionGraph
-    from gradcore.rewrite import Pass
-
-    return Pass("liar", lambda g: FunctionGraph(g.inputs, tuple(o + 1 for o in g.outputs)))
+    assert all("test_compiled_function.py" in line for line in told)
 
 
 def test_profile():
@@ -438,7 +216,7 @@ def test_profile():
     assert {node.op for node in f.profile.nodes} == {n.op for n in f.maker.fgraph.nodes}
     assert all(count == 2 for _, count in f.profile.nodes.values())
     table = f.profile.summary()
-    assert "2 calls" in table and "exp" in table and "test_function.py" in table
+    assert "2 calls" in table and "exp" in table and "test_compiled_function.py" in table
     assert f.profile.peak_bytes is None and f.source is None
     assert function([v], v).profile is None
 
@@ -509,61 +287,6 @@ def test_many_threads_may_call_at_once():
     for thread in threads:
         thread.join()
     assert not failed
-
-
-@pytest.mark.parametrize("mode", ["numpy", "c", gradcore.Mode("cuda", runtime="host")])
-def test_updates_of_many_threads_are_all_kept(mode):
-    """Also of functions that share variables in another order, and of defaults of inputs."""
-    x = T.dscalar("x")
-    a, b = gradcore.shared(0, "a"), gradcore.shared(0, "b")
-    first = gradcore.function([], a, updates={a: a + 1, b: b + 1}, mode=mode)
-    second = gradcore.function([], b, updates={b: b + 1, a: a + 1}, mode=mode)
-    kept = gradcore.function([gradcore.In(x, value=0.0, update=x + 1)], x, mode=mode)
-    times = 150
-
-    def work():
-        for _ in range(times):
-            first(), second(), kept()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-        assert not thread.is_alive()
-    assert a.get_value() == b.get_value() == 8 * times
-    assert kept() == 4 * times
-
-
-@pytest.mark.parametrize("mode", ["numpy", "c"])
-def test_a_function_may_call_itself_and_set_what_it_updates(mode):
-    """From an op of the user's own, on the thread that has the locks."""
-    s = gradcore.shared(0.0, "s")
-    inner = gradcore.function([], s, updates={s: s + 1}, mode=mode)
-
-    class Calls(gradcore.Op):
-        def make_node(self, x):
-            return gradcore.Apply(self, [x], [x.type()])
-
-        def perform(self, node, inputs, outputs):
-            inner()
-            s.set_value(s.get_value() + 10)
-            outputs[0][0] = inputs[0] + 0
-
-    outer = gradcore.function([], Calls()(s), updates={s: s + 100}, mode=mode)
-    assert outer() == 0 and s.get_value() == 100
-
-
-def test_setting_a_value_waits_for_calls_that_update_it():
-    s = gradcore.shared(0, "s")
-    f = gradcore.function([], updates={s: s + 1})
-    with s.lock:
-        thread = threading.Thread(target=lambda: (s.set_value(10), f()))
-        thread.start()
-        thread.join(0.2)
-        assert thread.is_alive() and s.get_value() == 0
-    thread.join(60)
-    assert s.get_value() == 11
 
 
 def test_config():
