@@ -29,7 +29,6 @@ LONG = {
     "gradcore/conformance/cases.py": "cases of all checks",
     "gradcore/rewrite/engine.py": "rules, passes and the driver",
     "gradcore/rewrite/requirements.py": "checks through rewriting",
-    "gradcore/scan.py": "scan, and the words that are short for it",
     "tests/test_c.py": "the C backend",
     "tests/test_jax.py": "the JAX backend",
     "tests/test_plugins.py": "plugins",

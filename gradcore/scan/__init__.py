@@ -1,0 +1,145 @@
+"""Loops: ``scan`` and its shorter forms ``map``, ``reduce``, ``foldl`` and ``foldr``.
+
+``scan`` calls a Python function once, on variables that stand for the elements of one step, and
+makes the graph that it returns the body of one `gradcore.ops.scan.Scan`.  What the graph uses from
+outside becomes an input of the loop: whatever depends on nothing of the step is computed before
+the loop.  A state with several taps becomes a shift register of states with one.
+
+`arguments` reads what the user gives, `step_results` what the step returns; `builder` puts the loop
+together.  `gradcore.ops.loop` shows this representation of a loop beside the two others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcore.errors import ScanError
+from gradcore.graph import here
+from gradcore.scan.builder import LoopBuilder
+from gradcore.scan.step_results import Updates
+from gradcore.scan.step_results import until as until
+
+
+def scan(
+    fn: Callable[..., Any],
+    sequences: Any = None,
+    outputs_info: Any = None,
+    non_sequences: Any = None,
+    n_steps: Any = None,
+    truncate_gradient: int = -1,
+    go_backwards: bool = False,
+    *,
+    strict: bool = False,
+    name: str | None = None,
+    return_list: bool = False,
+) -> tuple[Any, Updates]:
+    """Return what ``fn`` gives when it is applied step by step, stacked over the steps.
+
+    fn : the step, called once with variables: the elements of the sequences (for each its taps),
+        the earlier values of the outputs (for each its taps), the non-sequences.  It returns one
+        output or a list of them; then, possibly, updates of shared variables (a dict or a list of
+        pairs); then, possibly, ``until(condition)``, to stop after this step.
+    sequences : tensors that are looped over along their first axis; one, or a list; for other
+        elements than the one at the step's index, ``dict(input=x, taps=[-1, 0, 1])``.
+    outputs_info : for each output None (it does not feed back), its value before the first step,
+        or ``dict(initial=x, taps=[-2, -1])``, where x has the first values along its first axis.
+    non_sequences : what else the step is called with.  The step may also use any variable around
+        it, unless ``strict``.
+    n_steps : how many steps to take, a number or a scalar of the graph; by default as many as all
+        sequences have elements for.
+    truncate_gradient : how many steps a gradient goes back; -1: all.
+    go_backwards : whether to loop over the sequences from their end.
+    return_list : whether to return a list even for one output.
+
+    Returns the outputs (a list of them if there are several, None for none), stacked along a new
+    first axis, and the updates of shared variables, to hand to ``function(..., updates=)``.
+
+    Raises ScanError: arguments that do not fit one another; when it runs: a negative number of
+    steps, a sequence that is too short, a state that changes its shape.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> total, _ = scan(lambda x_t, acc: acc + x_t, sequences=x, outputs_info=0.0)
+    >>> total.eval({x: [1, 2, 3]}).tolist()
+    [1.0, 3.0, 6.0]
+    """
+    loop = LoopBuilder(
+        fn, sequences, outputs_info, non_sequences, n_steps, go_backwards, strict, name
+    )
+    results = loop.build(truncate_gradient)
+    first = len(loop.states)
+    stacks = results[first : first + len(loop.outputs)]
+    last = dict(zip((s.initial for s in loop.states), results, strict=False))
+    updates: Updates = {v: last[v] for v in loop.returned.updates}
+    if return_list or len(stacks) > 1:
+        return stacks, updates
+    return stacks[0] if stacks else None, updates
+
+
+def map(
+    fn: Callable[..., Any],
+    sequences: Any,
+    non_sequences: Any = None,
+    truncate_gradient: int = -1,
+    go_backwards: bool = False,
+    name: str | None = None,
+) -> tuple[Any, Updates]:
+    """Return ``fn`` of each element, stacked: a scan in which nothing feeds back.
+
+    >>> import gradcore.tensor as T
+    >>> squares, _ = map(lambda k: k ** 2, T.arange(4))
+    >>> squares.eval().tolist()
+    [0, 1, 4, 9]
+    """
+    return scan(
+        fn, sequences, None, non_sequences, None, truncate_gradient, go_backwards, name=name
+    )
+
+
+def reduce(
+    fn: Callable[..., Any],
+    sequences: Any,
+    outputs_info: Any,
+    non_sequences: Any = None,
+    go_backwards: bool = False,
+    name: str | None = None,
+) -> tuple[Any, Updates]:
+    """Return the last value of each output of a scan; without elements, the initial value.
+
+    >>> import gradcore.tensor as T
+    >>> product, _ = reduce(lambda k, acc: acc * k, T.arange(1, 6), outputs_info=1)
+    >>> product.eval().tolist()
+    120
+    """
+    loop = LoopBuilder(fn, sequences, outputs_info, non_sequences, None, go_backwards, False, name)
+    results = loop.build(-1)
+    for k, place in enumerate(loop.places):
+        if place is None:
+            raise ScanError(f"reduce needs an initial value for output {k}", here())
+    found = [results[place] for place in loop.places if place is not None]
+    last = dict(zip((s.initial for s in loop.states), results, strict=False))
+    updates: Updates = {v: last[v] for v in loop.returned.updates}
+    return (found if len(found) > 1 else found[0]), updates
+
+
+def foldl(
+    fn: Callable[..., Any],
+    sequences: Any,
+    outputs_info: Any,
+    non_sequences: Any = None,
+    name: str | None = None,
+) -> tuple[Any, Updates]:
+    """Return ``reduce`` from the first element to the last."""
+    return reduce(fn, sequences, outputs_info, non_sequences, False, name)
+
+
+def foldr(
+    fn: Callable[..., Any],
+    sequences: Any,
+    outputs_info: Any,
+    non_sequences: Any = None,
+    name: str | None = None,
+) -> tuple[Any, Updates]:
+    """Return ``reduce`` from the last element to the first."""
+    return reduce(fn, sequences, outputs_info, non_sequences, True, name)

@@ -1,0 +1,243 @@
+"""The loop while it is put together: the step is traced once, then made the body of a node.
+
+The step function is called on placeholders; what it returns is fitted to the states (dtypes of
+initial values that were plain numbers, states of updated shared variables), and what it reads from
+outside becomes inputs of the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcore.errors import Location, ScanError
+from gradcore.graph import (
+    Constant,
+    FunctionGraph,
+    Variable,
+    as_variable,
+    here,
+    substitute,
+    toposort,
+)
+from gradcore.graph.extents import smaller
+from gradcore.graph.nodes import constant_extent
+from gradcore.graph.traverse import depends_on, free_inputs
+from gradcore.language import listed
+from gradcore.ops.scan import Scan
+from gradcore.scan.arguments import OutputInfo, as_output_info, as_sequence
+from gradcore.scan.step_results import step_results
+
+
+@dataclass
+class CarriedState:
+    """A state of the loop: where it starts, what stands for it in a step, what it becomes."""
+
+    initial: Variable
+    placeholder: Variable
+    new: Variable
+
+
+class LoopBuilder:
+    """The loop while it is put together; `build` makes the node."""
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        sequences: Any,
+        outputs_info: Any,
+        non_sequences: Any,
+        n_steps: Any,
+        go_backwards: bool,
+        strict: bool,
+        name: str | None,
+    ) -> None:
+        self.name = name
+        self.where: Location | None = here()
+        self.sequences = [as_sequence(given) for given in listed(sequences)]
+        infos = (
+            None
+            if outputs_info is None
+            else [as_output_info(given) for given in listed(outputs_info)]
+        )
+        self.constants = [as_variable(given) for given in listed(non_sequences)]
+        self.steps = self._steps(n_steps)
+        self.elements = [v for s in self.sequences for v in s.placeholders()]
+        self.slices = [x for s in self.sequences for x in s.slices(go_backwards)]
+        starts = [info.starts() for info in infos or ()]
+        registers = [
+            self._register(k, info, values)
+            for k, (info, values) in enumerate(zip(infos or (), starts, strict=True))
+        ]
+        seen = [
+            register[-tap - 1]
+            for register, info in zip(registers, infos or (), strict=True)
+            if register
+            for tap in info.taps
+        ]
+        self.returned = step_results(fn(*self.elements, *seen, *self.constants))
+        if infos is None:
+            infos = [OutputInfo(None)] * len(self.returned.outputs)
+            starts: list[list[Variable]] = [[] for _ in infos]
+            registers = starts
+        if len(infos) != len(self.returned.outputs):
+            raise ScanError(
+                f"the step returns {len(self.returned.outputs)} outputs, outputs_info describes "
+                f"{len(infos)}",
+                self.where,
+                "give None in outputs_info for an output that does not feed back",
+            )
+        self.states: list[CarriedState] = []
+        self.places: list[int | None] = []
+        for values, register, output in zip(starts, registers, self.returned.outputs, strict=True):
+            self.places.append(len(self.states) if register else None)
+            news = [output, *register][: len(register)]
+            self.states += [
+                CarriedState(*each) for each in zip(values, register, news, strict=True)
+            ]
+        self.outputs = self.returned.outputs
+        self.condition = self.returned.condition
+        self._settle_dtypes(infos)
+        self._add_updates()
+        if strict:
+            self._refuse_captured()
+
+    def _steps(self, n_steps: Any) -> Variable:
+        lengths = [s.steps() for s in self.sequences]
+        if n_steps is not None:
+            steps = as_variable(n_steps)
+            known = constant_extent(steps)
+            if known is not None and known < 0:
+                raise ScanError(f"scan cannot take {known} steps", here())
+            if known is not None and any(isinstance(n, int) and n < known for n in lengths):
+                shortest = min(n for n in lengths if isinstance(n, int))
+                raise ScanError(
+                    f"scan is to take {known} steps, but a sequence has elements for {shortest}",
+                    here(),
+                )
+            return steps
+        if not lengths:
+            raise ScanError(
+                "scan does not know how many steps to take", here(), "give sequences or n_steps"
+            )
+        steps = lengths[0]
+        for n in lengths[1:]:
+            steps = smaller(steps, n)
+        return as_variable(steps)
+
+    def _register(self, k: int, info: OutputInfo, starts: Sequence[Variable]) -> list[Variable]:
+        """Return the variables that stand for the earlier values of output ``k``, latest first."""
+        label = info.initial.name if info.initial is not None and info.initial.name else f"state{k}"
+        return [start.type(f"{label}[t-{lag}]") for lag, start in enumerate(starts, 1)]
+
+    # fitting states to what the step returns ----------------------------------------------------
+    def _settle_dtypes(self, infos: Sequence[OutputInfo]) -> None:
+        """Let initial values that were plain numbers take the dtype that the step gives them."""
+        for _ in range(3):
+            wrong = [
+                (k, place)
+                for k, place in enumerate(self.places)
+                if place is not None
+                and infos[k].weak
+                and self.states[place].new.dtype != self.states[place].placeholder.dtype
+            ]
+            if not wrong:
+                break
+            for _, place in wrong:
+                state = self.states[place]
+                kind = state.placeholder.type.with_dtype(state.new.dtype)
+                fresh = kind(state.placeholder.name)
+                self._substitute({state.placeholder: fresh})
+                state.initial = state.initial.astype(kind.dtype)
+                state.placeholder = fresh
+        for k, place in enumerate(self.places):
+            if place is not None:
+                self._check_state(k, self.states[place])
+
+    def _check_state(self, k: int, state: CarriedState) -> None:
+        new, old = state.new.type, state.placeholder.type
+        if new.dtype != old.dtype:
+            raise ScanError(
+                f"output {k} of the step is {new.dtype}, but its initial value {state.initial} is "
+                f"{old.dtype}: a state keeps its dtype",
+                self.where,
+                f"cast one of them, for instance the initial value: .astype({new.dtype!r})",
+            )
+        shapes = zip(new.shape, old.shape, strict=False)
+        if new.ndim != old.ndim or any(None not in (m, n) and m != n for m, n in shapes):
+            raise ScanError(
+                f"output {k} of the step is {new}, but its initial value {state.initial} is {old}: "
+                "a state keeps its shape",
+                self.where,
+                "start from a tensor of that shape, for instance T.zeros_like(...)",
+            )
+
+    def _substitute(self, replacements: Mapping[Variable, Variable]) -> None:
+        """Replace variables in all that the step returned."""
+        news = [state.new for state in self.states]
+        conditions = [] if self.condition is None else [self.condition]
+        values = list(self.returned.updates.values())
+        found = substitute([*news, *self.outputs, *conditions, *values], replacements)
+        for state, new in zip(self.states, found, strict=False):
+            state.new = new
+        rest = found[len(news) :]
+        self.outputs = rest[: len(self.outputs)]
+        if conditions:
+            self.condition = rest[len(self.outputs)]
+        shared = list(self.returned.updates)
+        new_values = rest[len(self.outputs) + len(conditions) :]
+        self.returned.updates.update(zip(shared, new_values, strict=True))
+
+    def _add_updates(self) -> None:
+        """Make a state of each shared variable that the step updates."""
+        placeholders = {v: v.type(v.name) for v in self.returned.updates}
+        self._substitute(placeholders)
+        for variable, value in self.returned.updates.items():
+            state = CarriedState(variable, placeholders[variable], value)
+            self._check_state(len(self.states), state)
+            self.states.append(state)
+
+    def _refuse_captured(self) -> None:
+        allowed = {*self.elements, *self.constants, *(s.placeholder for s in self.states)}
+        results = [*(s.new for s in self.states), *self.outputs]
+        order = toposort(results, allowed)
+        leaves = [v for v in free_inputs(results) if v not in allowed]
+        reached = {v for node in order for v in node.inputs}
+        for v in leaves:
+            if v in reached or v in results:
+                raise ScanError(
+                    f"the step uses {v}, which is not among non_sequences (strict=True)", self.where
+                )
+
+    # the node -----------------------------------------------------------------------------------
+    def build(self, truncate_gradient: int) -> list[Variable]:
+        """Make the node; return its last states and stacks."""
+        conditions = [] if self.condition is None else [self.condition]
+        placeholders = [*self.elements, *(s.placeholder for s in self.states)]
+        results = [*(s.new for s in self.states), *self.outputs, *conditions]
+        captured = self._captured(results, placeholders)
+        inner = {v: Variable(v.type, v.name) for v in captured}
+        body = FunctionGraph((*placeholders, *inner.values()), tuple(substitute(results, inner)))
+        op = Scan(
+            body,
+            len(self.elements),
+            len(self.states),
+            bool(conditions),
+            int(truncate_gradient),
+            self.name,
+        )
+        initial = [s.initial for s in self.states]
+        return list(op.make_node(self.steps, *self.slices, *initial, *captured).outputs)
+
+    def _captured(
+        self, results: Sequence[Variable], placeholders: Sequence[Variable]
+    ) -> list[Variable]:
+        """Return what the step uses and does not depend on it, in the largest expressions."""
+        inside = depends_on(results, placeholders)
+        found: dict[Variable, None] = {}
+        for node in toposort(results, stop=placeholders):
+            if any(output in inside for output in node.outputs):
+                found.update((v, None) for v in node.inputs if v not in inside)
+        found.update((v, None) for v in results if v not in inside)
+        return [v for v in found if not isinstance(v, Constant)]
