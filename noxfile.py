@@ -90,7 +90,9 @@ def sanitize(session: nox.Session) -> None:
         "python", "-m", "pytest", "--pyargs", "gradcore.conformance", "--gradcore-backend", "c",
         "-q", *given, env=environment,
     )  # fmt: skip
-    session.run("python", "-m", "pytest", "-q", "tests/test_c.py", env=environment)
+    subjects = ("test_c", "test_c_text", "test_c_concurrency", "test_c_sums", "test_c_reuse")
+    files = [f"tests/{subject}.py" for subject in subjects]
+    session.run("python", "-m", "pytest", "-q", *files, env=environment)
     session.run(
         "python", "-m", "gradcore.conformance.fuzz", "--graphs", "2000", "--backend", "c",
         "--processes", str(os.cpu_count()), env=environment,

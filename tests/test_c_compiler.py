@@ -1,8 +1,6 @@
 """The driver of the C compiler, its store, and functions of libraries."""
 
 import functools
-import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_entries import F8, CheckError, array, executable
+from new_process import in_a_new_process
 
 from gradcore import config
 from gradcore.errors import CompileError, UnavailableError, UnsupportedError
@@ -70,19 +69,6 @@ def test_an_address_is_needed():
 
 
 # the compiler -----------------------------------------------------------------------------------
-def in_a_new_process(program, **environment):
-    """Run ``program`` and return what it printed, as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 WARM = """
 import json, subprocess
 from gradcore_c import compiler, runtime
@@ -101,12 +87,12 @@ print(json.dumps([len(started), f(), compiler.find_compiler().version]))
 
 
 def test_a_warm_start_runs_no_compiler(tmp_path):
-    cold = in_a_new_process(WARM, GRADCORE_CACHE_DIR=str(tmp_path / "store"))
-    warm = in_a_new_process(WARM, GRADCORE_CACHE_DIR=str(tmp_path / "store"))
+    cold, _ = in_a_new_process(WARM, GRADCORE_CACHE_DIR=str(tmp_path / "store"))
+    warm, _ = in_a_new_process(WARM, GRADCORE_CACHE_DIR=str(tmp_path / "store"))
     assert cold[0] >= 4 and cold[1:] == warm[1:] and warm[0] == 0
     for path in (tmp_path / "store").rglob("*.so"):
         path.write_bytes(path.read_bytes()[:-100])  # a torn write
-    assert in_a_new_process(WARM, GRADCORE_CACHE_DIR=str(tmp_path / "store"))[0] == 2
+    assert in_a_new_process(WARM, GRADCORE_CACHE_DIR=str(tmp_path / "store"))[0][0] == 2
 
 
 def test_the_key_holds_what_the_code_depends_on(tmp_path, monkeypatch):

@@ -18,8 +18,6 @@ from gradcore.plugins import registry
 from gradcore.rewrite import Group
 
 x, y = T.dscalars("x", "y")
-v = T.dvector("v")
-M = T.dmatrix("M")
 
 
 def test_optimizers_can_be_chosen():

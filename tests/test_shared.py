@@ -15,7 +15,6 @@ from gradcore.errors import (
 
 x, y = T.dscalars("x", "y")
 v = T.dvector("v")
-M = T.dmatrix("M")
 
 
 # shared variables -------------------------------------------------------------------------------

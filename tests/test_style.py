@@ -29,10 +29,8 @@ LONG = {
     "gradcore/conformance/cases.py": "cases of all checks",
     "gradcore/rewrite/engine.py": "rules, passes and the driver",
     "gradcore/rewrite/requirements.py": "checks through rewriting",
-    "tests/test_c.py": "the C backend",
     "tests/test_jax.py": "the JAX backend",
     "tests/test_plugins.py": "plugins",
-    "tests/test_rewrite_values.py": "values through rewriting",
     "tests/test_torch.py": "the torch backend",
 }
 """Files that are longer, and what is in them; one that is cut leaves this table."""

@@ -7,7 +7,6 @@ import scipy.special
 import gradcore
 import gradcore.tensor as T
 
-PLAIN = gradcore.Mode("numpy", optimizer=False)
 M, N, V, S, C = (3, 4), (4, 3), (4,), (), (2, 3, 4)
 MASK = np.array([[True, False, True, True], [False] * 4, [True, True, False, False]])
 IDX = np.array([2, 0, 0])

@@ -14,9 +14,6 @@ from gradcore.errors import (
     UnsupportedError,
 )
 
-PLAIN = gradcore.Mode("numpy", optimizer=False)
-M, N, V, S, C = (3, 4), (4, 3), (4,), (), (2, 3, 4)
-
 
 # errors -----------------------------------------------------------------------------------------
 def test_errors_say_what_and_where():

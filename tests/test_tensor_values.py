@@ -13,7 +13,6 @@ from gradcore.graph import Variable, ancestors
 from gradcore.graph.types import DISCRETE
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
-M, N, V, S, C = (3, 4), (4, 3), (4,), (), (2, 3, 4)
 
 
 # kinks, ties and masks --------------------------------------------------------------------------
