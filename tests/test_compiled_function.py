@@ -12,12 +12,7 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore import In, Out, function, shared
-from gradcore.errors import (
-    ArgumentError,
-    GraphTypeError,
-    MissingInputError,
-    UnusedInputError,
-)
+from gradcore.errors import ArgumentError, GraphTypeError, MissingInputError, UnusedInputError
 
 x, y = T.dscalars("x", "y")
 v = T.dvector("v")

@@ -10,16 +10,9 @@ from fake_cuda import A, function, x
 
 import gradcore
 from gradcore import Mode
-from gradcore.errors import (
-    CompileError,
-    UnavailableError,
-)
+from gradcore.errors import CompileError, UnavailableError
 from gradcore_c import compiler
-from gradcore_cuda import (
-    cupy_driver,
-    library,
-    nvrtc,
-)
+from gradcore_cuda import cupy_driver, library, nvrtc
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason="kernels run as C here: no C compiler"

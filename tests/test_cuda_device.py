@@ -15,25 +15,9 @@ import gradcore.tensor as T
 from gradcore import Mode
 from gradcore.conformance.case import Level, Unsupported
 from gradcore.conformance.cases import cases
-from gradcore.errors import (
-    ArgumentError,
-    CompileError,
-    DeviceError,
-    ModeError,
-    OutOfMemoryError,
-)
+from gradcore.errors import ArgumentError, CompileError, DeviceError, ModeError, OutOfMemoryError
 from gradcore_c import compiler
-from gradcore_cuda import (
-    arrays,
-    blas,
-    code,
-    cupy_driver,
-    driver,
-    nvrtc,
-    plan,
-    staging,
-    tape,
-)
+from gradcore_cuda import arrays, blas, code, cupy_driver, driver, nvrtc, plan, staging, tape
 from gradcore_cuda.runtime import Array, Memory
 
 pytestmark = pytest.mark.skipif(

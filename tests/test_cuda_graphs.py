@@ -9,9 +9,7 @@ from fake_cuda import A, function, long, x
 import gradcore
 import gradcore.tensor as T
 from gradcore_c import compiler
-from gradcore_cuda import (
-    plan,
-)
+from gradcore_cuda import plan
 from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(

@@ -9,11 +9,7 @@ import gradcore.tensor as T
 from gradcore import Mode, function
 from gradcore.backend import Unavailable
 from gradcore.backend.contract import OF_EVERY_MODE
-from gradcore.errors import (
-    DebugModeError,
-    ModeError,
-    UnavailableError,
-)
+from gradcore.errors import DebugModeError, ModeError, UnavailableError
 from gradcore.plugins import registry
 from gradcore.rewrite import Group
 

@@ -1,18 +1,18 @@
-"""Plugins: found through entry points, checked, and never able to break the others."""
+"""Plugins: found, read, chosen, and what they contribute."""
 
 import subprocess
 import sys
-import warnings
 from dataclasses import dataclass
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fake_plugins import Exotic, Plain, Poor, disabled, hooks, plugin
 
 import gradcore
 import gradcore.tensor as T
 from gradcore import plugins
-from gradcore.backend import ArrayBackend, Backend, Deferred, lacking, refuse
+from gradcore.backend import lacking, refuse
 from gradcore.backend.loops import LoopBackend
 from gradcore.cli import main
 from gradcore.errors import (
@@ -24,68 +24,9 @@ from gradcore.errors import (
 )
 from gradcore.execute import straight_line
 from gradcore.ops.elementwise import elementwise
-from gradcore.plugins import registering, sources
 from gradcore.rewrite import Stage
 
 x = T.dscalar("x")
-
-
-class Plain(Backend):
-    """The smallest backend."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def compile(self, graph, profile=None, fallback=()):
-        return straight_line(graph, lambda node: node.op.kernel(node))
-
-
-def plugin(*names):
-    """Return a plugin that contributes backends."""
-    return SimpleNamespace(gradcore_backends=plugins.hookimpl(lambda: [Plain(n) for n in names]))
-
-
-class Entry(SimpleNamespace):
-    """An entry point that gives ``loaded``, or raises it."""
-
-    group, value = plugins.GROUP, "module"
-
-    def load(self):
-        if isinstance(self.loaded, BaseException):
-            raise self.loaded
-        return self.loaded
-
-
-@pytest.fixture
-def install(monkeypatch):
-    """Return a function that installs plugins, beside those that are there."""
-    real = sources.entry_points
-    monkeypatch.setattr(registering, "_noticed", set())
-
-    def installed(**added):
-        entries = [
-            Entry(name=name, loaded=loaded, dist=SimpleNamespace(name=f"dist-{name}", version="3"))
-            for name, loaded in added.items()
-        ]
-        monkeypatch.setattr(sources, "entry_points", lambda group: [*real(group=group), *entries])
-        plugins.reload()
-
-    yield installed
-    plugins.reload()
-
-
-def disabled(*names):
-    """Return why plugins are disabled, by name, after checking that nothing else is."""
-    with pytest.warns(PluginWarning) as told:
-        found = {gone.source.name: gone.reason for gone in plugins.registry().disabled}
-    assert set(found) == set(names)
-    for name in names:
-        assert any(f"{name!r} (dist-{name} 3) is disabled" in str(w.message) for w in told)
-    assert gradcore.function([x], x * 2, mode="numpy")(2) == 4, "other modes work"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        plugins.registry()  # the warning comes once
-    return found
 
 
 def test_a_backend_from_outside(install):
@@ -177,40 +118,6 @@ def test_plugins_are_read_when_something_is_asked_for():
     subprocess.run([sys.executable, "-c", asked], check=True)
 
 
-class Exotic(gradcore.Op):
-    """An op without a kernel."""
-
-    __props__ = ()
-
-    def make_node(self, a):
-        return gradcore.Apply(self, [a], [a.type()])
-
-    def kernel(self, node):
-        return lambda a: a + 1
-
-
-class Poor(ArrayBackend):
-    """A backend on NumPy arrays with two kernels."""
-
-    name = "poor"
-    kernels = MappingProxyType({T.mul: np.multiply})
-    namespaces = (SimpleNamespace(exp=np.exp),)
-
-    def array(self, value):
-        return value
-
-    def numpy(self, array):
-        return array
-
-    def cast(self, array, dtype):
-        return array.astype(dtype)
-
-
-def hooks(**found):
-    """Return a plugin with these hooks."""
-    return SimpleNamespace(**{name: plugins.hookimpl(hook) for name, hook in found.items()})
-
-
 def test_all_that_a_backend_lacks_is_told_at_once(install):
     install(poor=hooks(gradcore_backends=lambda: [Poor()]))
     assert gradcore.function([x], T.exp(x) * 2, mode="poor")(0) == 2
@@ -239,127 +146,6 @@ def test_kernels_for_another_backend(install):
         more=hooks(gradcore_kernels=lambda backend: {T.sin: np.sin} if backend == "poor" else {}),
     )
     assert gradcore.function([x], T.sin(x), mode="poor")(0) == 0
-
-
-def gradcore_backends():
-    """A hook without its mark."""
-    return []
-
-
-def to_poor(table):
-    """Return a hook that contributes kernels to the backend poor."""
-    return {"gradcore_kernels": lambda backend: table if backend == "poor" else {}}
-
-
-MALFORMED = [
-    (to_poor({T.mul: max}), "for 'poor': it has one for mul already"),
-    (to_poor({T.exp: max}), "for 'poor': it has one for exp already"),
-    ({"gradcore_kernels": lambda backend: {T.sin: np.sin}}, "for 'numpy': it takes no kernels"),
-    ({"gradcore_kernels": lambda: {T.sin: np.sin}}, "with sin, no name of a backend"),
-    ({"gradcore_kernels": lambda: {"pour": {T.sin: np.sin}}}, "did you mean 'poor'"),
-    ({"gradcore_kernels": lambda: {"numpy": {T.sin: np.sin}}}, "it takes no kernels"),
-    ({"gradcore_kernels": lambda: 3}, "takes no argument and returned 3, no table"),
-    ({"gradcore_rules": lambda: {"stabilise": []}}, "did you mean 'stabilize'"),
-    ({"gradcore_rules": lambda: {"fusion": []}}, "names a stage 'fusion' that there is not"),
-    ({"gradcore_known_failures": lambda: {"nunpy": []}}, "did you mean 'numpy'"),
-    ({"gradcore_ops": lambda: [BadSamples]}, "ZeroDivisionError"),
-    ({"gradcore_kernels": lambda backend: {"mul": np.multiply}}, "with 'mul', which is no op"),
-    ({"gradcore_kernels": lambda backend: 3}, "no table"),
-    ({"gradcore_kernels": lambda backend: None}, "no table"),
-    ({"gradcore_kernels": lambda backend: {T.sin: 1}}, "for sin, 1, which is no function"),
-    ({"gradcore_backends": lambda: [3]}, "returned 3, which is not a backend"),
-    ({"gradcore_backends": lambda: [Poor]}, "return Poor(), not its class"),
-    ({"gradcore_backends": lambda: [NameLess()]}, "NameLess, which has no name"),
-    ({"gradcore_backends": lambda: [Plain(3)]}, "its name is 3"),
-    ({"gradcore_backends": lambda: [Typo()]}, "did you mean 'float64'"),
-    ({"gradcore_backends": lambda: [Plain("a"), Plain("a")]}, "two backends 'a'"),
-    ({"gradcore_backends": lambda: None}, "not a list"),
-    ({"gradcore_backends": lambda: 3}, "not a list"),
-    ({"gradcore_backends": lambda: 1 / 0}, "ZeroDivisionError"),
-    ({"gradcore_backends": lambda: (1 / 0 for _ in "a")}, "ZeroDivisionError"),
-    ({"gradcore_backends": lambda: sys.exit("no")}, "SystemExit"),
-    ({"gradcore_ops": lambda: ["sin"]}, "which is no op"),
-    ({"gradcore_rules": lambda stage: [3]}, "not a rule"),
-    ({"gradcore_rules": lambda stage: 1 / 0}, "ZeroDivisionError"),
-    ({"gradcore_known_failures": lambda backend: ["all"]}, "not a KnownFailure"),
-    ({"gradcore_backend": lambda: [1]}, "did you mean 'gradcore_backends'"),
-    ({"gradcore_backends": lambda wrong: []}, "malformed"),
-    ({}, "has no hooks"),
-]  # fmt: skip
-
-
-class NameLess(Backend):
-    """A backend without a name."""
-
-    def compile(self, graph, profile=None, fallback=()):
-        return None
-
-
-class BadSamples(gradcore.Op):
-    """An op whose samples cannot be had."""
-
-    @classmethod
-    def samples(cls):
-        return 1 / 0
-
-
-class Typo(NameLess):
-    """A backend with a dtype that there is not."""
-
-    name = "typo"
-    dtypes = ("float46",)
-
-
-@pytest.mark.parametrize(("found", "message"), MALFORMED)
-def test_malformed_plugins_disable_themselves(install, found, message):
-    install(poor=hooks(gradcore_backends=lambda: [Poor()]), culprit=hooks(**found))
-    assert message in disabled("culprit")["culprit"]
-    assert gradcore.function([x], T.exp(x), mode="poor")(0) == 1
-    with pytest.raises(PluginError, match="'by hand' is refused"):
-        plugins.register(hooks(**found), "by hand")
-
-
-@pytest.mark.parametrize(
-    ("loaded", "message"),
-    [
-        (SimpleNamespace(gradcore_backends=gradcore_backends), "is not marked as a hook"),
-        (SimpleNamespace(gradcore_backend=gradcore_backends), "did you mean 'gradcore_backends'"),
-        (SimpleNamespace(gradcore_helper=gradcore_backends), "no hook gradcore_helper"),
-        (type("C", (), {"gradcore_backends": lambda self: []})(), "is not marked as a hook"),
-        (3, "3 has no hooks"),
-        (SimpleNamespace(GRADCORE_API="1"), "GRADCORE_API is '1', not a whole number"),
-        (SimpleNamespace(GRADCORE_API=True), "GRADCORE_API is True, not a whole number"),
-        (SimpleNamespace(GRADCORE_API=2), "written for version 2"),
-    ],
-)
-def test_what_is_no_plugin_is_told(install, loaded, message):
-    install(culprit=loaded)
-    assert message in disabled("culprit")["culprit"]
-
-
-def test_a_plugin_that_fails_later_takes_all_that_it_contributes_with_it(install, monkeypatch):
-    monkeypatch.setitem(sys.modules, "a_late_module", SimpleNamespace(Poor=Poor))
-    stage = Stage("mine")
-
-    @stage.rule(lambda a: T.sin(a))
-    def sine_as_exotic(a):
-        """sin(a) = exotic(a)"""
-        return Exotic()(a)
-
-    late = Deferred("poor", "a_late_module:Poor")
-    culprit = hooks(
-        gradcore_backends=lambda: [Plain("mine")],
-        gradcore_rules=lambda stage: [mine] if stage == "stabilize" else [],
-        gradcore_kernels=lambda backend: 3 if backend == "poor" else {},
-    )
-    (mine,) = stage.rules
-    install(poor=hooks(gradcore_backends=lambda: [late]), culprit=culprit)
-    assert gradcore.function([x], T.sin(x), mode="numpy")(0) == 1
-    plugins.registry().backend("poor")
-    assert "no table" in disabled("culprit")["culprit"]
-    assert gradcore.function([x], T.sin(x), mode="numpy")(0) == 0
-    with pytest.raises(UnavailableError, match="'culprit' .* is disabled"):
-        gradcore.function([x], x, mode="mine")
 
 
 def test_disabled_plugins_are_listed(install, capsys):
@@ -450,29 +236,6 @@ def test_options_of_backends(install):
         compiled("numpy", device="gpu")
 
 
-@pytest.mark.parametrize(
-    ("made", "message"),
-    [
-        (lambda run: None, "`compile` returned None, which is no function"),
-        (lambda run: [run], "which is no function"),
-        (lambda run: lambda *values: None, "returned None, not a list of 1 arrays"),
-        (lambda run: lambda *values: run(*values)[0], "not a list of 1 arrays"),
-        (lambda run: lambda *values: [*run(*values)] * 2, "returned 2 values for 1 outputs"),
-        (lambda run: lambda *values: [], "returned 0 values for 1 outputs"),
-        (lambda run: lambda *values: [[1.0]], "as output 0, which is no array"),
-    ],
-)
-def test_a_backend_that_returns_nonsense_is_named(install, made, message):
-    class Nonsense(Plain):
-        def compile(self, graph, profile=None, fallback=()):
-            return made(super().compile(graph, profile, fallback))
-
-    install(culprit=hooks(gradcore_backends=lambda: [Nonsense("bad")]))
-    told = rf"the backend 'bad' of the plugin 'culprit' \(dist-culprit 3\) .*{message}"
-    with pytest.raises(PluginError, match=told):
-        gradcore.function([x], x + 1, mode="bad")(1)
-
-
 def test_a_hook_may_return_a_table_by_backend_or_stage(install):
     known = plugins.KnownFailure("exp", "value", "it is poor")
     install(
@@ -488,45 +251,6 @@ def test_a_hook_may_return_a_table_by_backend_or_stage(install):
     assert gradcore.function([x], T.sin(x), mode="poor")(0) == 0
     with pytest.raises(PluginError, match="(?s)no backend 'pour'.*did you mean 'poor'"):
         plugins.registry().backend("pour")
-
-
-def test_a_backend_that_cannot_be_asked_hurts_nobody_else(install):
-    class Mute(Plain):
-        def unavailable(self):
-            return 1 / 0
-
-    late = Deferred("late", "math:floor"), Deferred("later", "math:nothing")
-    install(mute=hooks(gradcore_backends=lambda: [Mute("mute"), *late]))
-    assert plugins.registry().disabled == ()
-    for name, told in (
-        ("mute", "ZeroDivisionError"), ("late", "TypeError"), ("later", "AttributeError"),
-    ):  # fmt: skip
-        with pytest.raises((PluginError, UnavailableError), match=f"'{name}' cannot run.*{told}"):
-            gradcore.function([x], x, mode=name)
-    assert {b.name for b in gradcore.backends() if not b.available} >= {"mute", "late", "later"}
-    assert gradcore.function([x], x * 2, mode="numpy")(2) == 4
-
-
-def test_a_backend_that_fails_to_compile_or_to_answer_is_named(install):
-    class Failing(Plain):
-        def compile(self, graph, profile=None, fallback=()):
-            raise KeyError("oops")
-
-        def version(self):
-            return 1 / 0
-
-    class Vague(Plain):
-        def missing(self, node):
-            return False
-
-    install(culprit=hooks(gradcore_backends=lambda: [Failing("bad"), Vague("vague")]))
-    with pytest.raises(KeyError) as info:
-        gradcore.function([x], x + 1, mode="bad")
-    assert "the plugin 'culprit' (dist-culprit 3)" in "".join(info.value.__notes__)
-    with pytest.raises(PluginError, match="'vague' .* returned False, no sentence or None"):
-        gradcore.function([x], x + 1, mode="vague")
-    listed = {b.name: b.reason for b in gradcore.backends()}
-    assert "cannot be asked: ZeroDivisionError" in listed["bad"] and listed["numpy"] is None
 
 
 def test_what_an_op_without_code_needs_is_told():

@@ -8,10 +8,7 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore import function, shared
-from gradcore.errors import (
-    ArgumentError,
-    GraphTypeError,
-)
+from gradcore.errors import ArgumentError, GraphTypeError
 
 x, y = T.dscalars("x", "y")
 v = T.dvector("v")

@@ -5,10 +5,7 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.errors import (
-    GradcoreError,
-    GraphTypeError,
-)
+from gradcore.errors import GradcoreError, GraphTypeError
 from gradcore.graph import Variable, ancestors
 from gradcore.graph.types import DISCRETE
 

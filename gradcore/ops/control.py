@@ -12,14 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from gradcore.derive import (
-    Branch,
-    Disconnected,
-    Flat,
-    Linear,
-    NotDifferentiable,
-    Reverse,
-)
+from gradcore.derive import Branch, Disconnected, Flat, Linear, NotDifferentiable, Reverse
 from gradcore.errors import AssertionFailedError, GraphTypeError
 from gradcore.execute import straight_line
 from gradcore.graph import (

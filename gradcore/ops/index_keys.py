@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.errors import GraphIndexError, GraphTypeError
-from gradcore.graph import (
-    Constant,
-    Variable,
-    here,
-)
+from gradcore.graph import Constant, Variable, here
 from gradcore.graph.nodes import as_variable, constant_extent, extents_of
 from gradcore.graph.types import whole_number
 from gradcore.language import LANGUAGE, is_several

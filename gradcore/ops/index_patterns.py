@@ -16,14 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.errors import GraphIndexError, GraphTypeError
-from gradcore.graph import (
-    Extent,
-    Operand,
-    Requirement,
-    Shape,
-    Variable,
-    here,
-)
+from gradcore.graph import Extent, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import MOST, as_extent, broadcast, choose, larger, smaller
 from gradcore.graph.op import Arg
 from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal

@@ -9,11 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.derive import Flat, Forward
-from gradcore.graph import (
-    Op,
-    Operand,
-    Shape,
-)
+from gradcore.graph import Op, Operand, Shape
 from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE
 

@@ -27,13 +27,7 @@ from gradcore.ops.index_patterns import (
     indexed_shape,
     is_advanced,
 )
-from gradcore_jax.tracing import (
-    concrete,
-    is_traced,
-    jnp,
-    lax,
-    strong,
-)
+from gradcore_jax.tracing import concrete, is_traced, jnp, lax, strong
 
 
 # keys -------------------------------------------------------------------------------------------

@@ -18,13 +18,7 @@ from gradcore.errors import GraphValueError
 from gradcore.graph.dtypes import computed
 from gradcore.graph.types import FLOATS
 from gradcore.ops import scalars
-from gradcore_jax.tracing import (
-    concrete,
-    is_known,
-    jnp,
-    lax,
-    strong,
-)
+from gradcore_jax.tracing import concrete, is_known, jnp, lax, strong
 
 special: Any = importlib.import_module("jax.scipy.special")
 
