@@ -9,7 +9,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.errors import UnavailableError
 
-pytest_plugins = ["pytester", "fake_cuda"]
+pytest_plugins = ["pytester", "fake_cuda", "fake_plugins"]
 
 sys.path.insert(0, str(Path(__file__).parent))
 
