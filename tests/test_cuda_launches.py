@@ -273,7 +273,7 @@ def test_widths(dtype, width):
 
 def test_what_is_read_backwards_has_no_vectors():
     program = launched([v], T.exp(v)[::-1] * 2.0)
-    loaded = {s.buffer.root.name for s in made(program.body, LoadVector) if s.reads}
+    loaded = {s.buffer.root.name for s in made(program.body, LoadVector) if s.filled}
     assert loaded <= {"exp"}
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from gradcore.kernel.expressions import Buffer, Expr, Index, Load, Symbol
-from gradcore.kernel.statements import Change, Inner, Show, Statement
+from gradcore.kernel.statements import Access, Change, Inner, Rename, Show, Statement
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,9 +57,29 @@ class Matmul(Statement):
         """Return the result and the factors."""
         yield from (self.out.buffer, self.x.buffer, self.y.buffer)
 
+    def reads(self) -> Iterator[Access]:
+        """Return the factors, and what they are added to."""
+        yield self.x.buffer, None
+        yield self.y.buffer, None
+        if self.accumulate:
+            yield self.out.buffer, None
+
+    def writes(self) -> Iterator[Access]:
+        """Return the result."""
+        yield self.out.buffer, None
+
+    def work(self) -> Expr:
+        """Return the number of multiplications."""
+        return self.out.shape[0] * self.out.shape[1] * self.x.shape[1]
+
     def rebuilt(self, expr: Change, block: Inner) -> Matmul:
         """Return it with other indices."""
         out, x, y = (part.rebuilt(expr) for part in (self.out, self.x, self.y))
+        return Matmul(out, x, y, self.accumulate)
+
+    def with_buffers(self, change: Rename) -> Matmul:
+        """Return it with parts of other buffers."""
+        out, x, y = (replace(p, buffer=change(p.buffer)) for p in (self.out, self.x, self.y))
         return Matmul(out, x, y, self.accumulate)
 
     def lines(self, show: Show) -> tuple[str, ...]:
@@ -79,8 +99,8 @@ class Library(Statement):
 
     name: str
     scalars: tuple[Expr, ...]
-    reads: tuple[Buffer, ...]
-    writes: tuple[Buffer, ...]
+    operands: tuple[Buffer, ...]
+    results: tuple[Buffer, ...]
     meaning: Callable[..., tuple[Any, ...]] | None = None
 
     def expressions(self) -> Iterator[Expr]:
@@ -88,30 +108,47 @@ class Library(Statement):
         yield from self.scalars
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return what it reads and writes."""
-        yield from (*self.reads, *self.writes)
+        """Return the operands and the results."""
+        yield from (*self.operands, *self.results)
+
+    def reads(self) -> Iterator[Access]:
+        """Return all buffers: results must be there, too, be it that nobody else reads them."""
+        yield from ((b, None) for b in self.buffers())
+
+    def writes(self) -> Iterator[Access]:
+        """Return the results."""
+        yield from ((b, None) for b in self.results)
 
     def rebuilt(self, expr: Change, block: Inner) -> Library:
         """Return it with other numbers."""
         return replace(self, scalars=tuple(map(expr, self.scalars)))
 
+    def with_buffers(self, change: Rename) -> Library:
+        """Return it with other operands and results."""
+        operands, results = (tuple(map(change, some)) for some in (self.operands, self.results))
+        return replace(self, operands=operands, results=results)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the call."""
-        given = ", ".join(map(show, (*self.scalars, *self.reads)))
-        return (f"{', '.join(map(show, self.writes))} = library {self.name}({given})",)
+        given = ", ".join(map(show, (*self.scalars, *self.operands)))
+        return (f"{', '.join(map(show, self.results))} = library {self.name}({given})",)
 
 
 @dataclass(eq=False, slots=True)
 class Callback(Statement):
     """A function of Python, of arrays; the shapes of what it returns become known by it.
 
+    It is run in any case, for it may raise or print.
+
     which : its number.
     extents : for each output, a register for each extent.
     """
 
+    required: ClassVar[bool] = True
+
     which: int
-    reads: tuple[Buffer, ...]
-    writes: tuple[Buffer, ...]
+    operands: tuple[Buffer, ...]
+    results: tuple[Buffer, ...]
     extents: tuple[tuple[Symbol, ...], ...]
 
     def expressions(self) -> Iterator[Expr]:
@@ -120,12 +157,31 @@ class Callback(Statement):
             yield from buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return what it reads and writes."""
-        yield from (*self.reads, *self.writes)
+        """Return the operands and the results."""
+        yield from (*self.operands, *self.results)
+
+    def reads(self) -> Iterator[Access]:
+        """Return the operands."""
+        yield from ((b, None) for b in self.operands)
+
+    def writes(self) -> Iterator[Access]:
+        """Return the results."""
+        yield from ((b, None) for b in self.results)
+
+    def changes(self) -> Iterator[Symbol | Buffer]:
+        """Return the results, whose memory is Python's, and their extents."""
+        yield from self.results
+        for symbols in self.extents:
+            yield from symbols
+
+    def with_buffers(self, change: Rename) -> Callback:
+        """Return it with other operands and results."""
+        operands, results = (tuple(map(change, some)) for some in (self.operands, self.results))
+        return Callback(self.which, operands, results, self.extents)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the call, and the extents that it makes known."""
-        given = ", ".join(map(show, self.reads))
-        shapes = zip(self.writes, self.extents, strict=True)
+        given = ", ".join(map(show, self.operands))
+        shapes = zip(self.results, self.extents, strict=True)
         found = ", ".join(f"{show(buffer)}{show(shape)}" for buffer, shape in shapes)
         return (f"{found} = python {self.which}({given})",)

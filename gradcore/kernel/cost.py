@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
-    Allocate,
     Call,
     Expr,
     For,
     If,
-    Let,
     Load,
-    Matmul,
     Statement,
     Symbol,
     call,
@@ -27,21 +24,15 @@ def work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
     """Return how many statements run, for loops whose extents do not depend on those ``inside``."""
     total: Expr = ZERO
     for s in body:
+        own = s.work()
+        if own is not ZERO:
+            total = total + own
         if isinstance(s, For):
             total = total + _bound(s.extent, inside) * work(s.body, {*inside, s.index})
         elif isinstance(s, If):
             branches = (work(s.then, inside), work(s.orelse, inside))
-            total = total + 1 + call(row("maximum"), branches, "int64")
-        elif isinstance(s, Matmul):
-            total = total + s.out.shape[0] * s.out.shape[1] * s.x.shape[1]
-        elif not isinstance(s, Allocate) and not _is_index(s):
-            total = total + 1
+            total = total + call(row("maximum"), branches, "int64")
     return total
-
-
-def _is_index(s: Statement) -> bool:
-    """Return whether a statement only names an index."""
-    return isinstance(s, Let) and s.fresh and s.symbol.dtype == "int64"
 
 
 def _bound(extent: Expr, inside: set[Symbol]) -> Expr:

@@ -143,7 +143,7 @@ class Run(State):
             case Callback():
                 self.callback(s)
             case _:
-                raise TypeError(s)
+                s.run(self)
 
     def store(self, s: Store) -> None:
         """Write an element."""
@@ -316,15 +316,15 @@ class Run(State):
         """Call a function of a library."""
         if s.meaning is None:
             what = s.name.partition("_")[0]
-            self.taken_over(what, tuple(map(self.integer, s.scalars)), s.writes)
+            self.taken_over(what, tuple(map(self.integer, s.scalars)), s.results)
             return
         for scalar in s.scalars:
             assert self.integer(scalar) >= 0, s
-        assert s.name.endswith(f"_{s.reads[0].dtype}"), s
-        results = s.meaning(*map(self.whole, s.reads))
-        for buffer in s.writes[len(results) :]:
+        assert s.name.endswith(f"_{s.operands[0].dtype}"), s
+        results = s.meaning(*map(self.whole, s.operands))
+        for buffer in s.results[len(results) :]:
             self.whole(buffer, writing=True)[...] = 0
-        for buffer, result in zip(s.writes, results, strict=False):
+        for buffer, result in zip(s.results, results, strict=False):
             assert buffer.dtype == result.dtype.name, s
             self.whole(buffer, writing=True)[...] = result
 
@@ -347,9 +347,9 @@ class Run(State):
         """Let Python compute a node."""
         assert not self.loops, s.which
         node = self.program.callbacks[s.which]
-        results = node.op.kernel(node)(*(self.whole(buffer).copy() for buffer in s.reads))
-        several: Sequence[Any] = results if len(s.writes) > 1 else (results,)
-        for buffer, symbols, result in zip(s.writes, s.extents, several, strict=True):
+        results = node.op.kernel(node)(*(self.whole(buffer).copy() for buffer in s.operands))
+        several: Sequence[Any] = results if len(s.results) > 1 else (results,)
+        for buffer, symbols, result in zip(s.results, s.extents, several, strict=True):
             array = np.asarray(result, buffer.dtype)
             for symbol, n in zip(symbols, array.shape, strict=True):
                 if symbol not in self.known:

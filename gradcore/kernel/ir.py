@@ -42,6 +42,7 @@ from gradcore.kernel.expressions import (
 )
 from gradcore.kernel.notation import program_text
 from gradcore.kernel.statements import (
+    Access,
     Allocate,
     Break,
     Change,
@@ -53,6 +54,7 @@ from gradcore.kernel.statements import (
     Let,
     Point,
     Reduction,
+    Rename,
     Scope,
     Show,
     Statement,
@@ -66,6 +68,7 @@ __all__ = (
     "ONE",
     "SIMPLER",
     "ZERO",
+    "Access",
     "Allocate",
     "Break",
     "Buffer",
@@ -87,6 +90,7 @@ __all__ = (
     "Point",
     "Program",
     "Reduction",
+    "Rename",
     "Scope",
     "Show",
     "Statement",

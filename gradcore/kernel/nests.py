@@ -22,27 +22,20 @@ from typing import TypeAlias
 
 from gradcore.kernel.extents import Extents
 from gradcore.kernel.ir import (
-    Break,
     Buffer,
     Call,
-    Callback,
-    Check,
     Expr,
-    If,
     Index,
-    Let,
-    Library,
     Load,
-    Matmul,
     Point,
     Reduction,
     Statement,
     Store,
-    Strided,
     Symbol,
     loads,
 )
 from gradcore.kernel.target import Target
+from gradcore.kernel.uses import inside
 
 
 class Kind(enum.Enum):
@@ -116,58 +109,16 @@ def _loaded(expression: Expr) -> Iterator[Buffer]:
 
 
 def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> None:
-    """Add the accesses of ``statement`` to ``reads`` and ``writes``."""
-
-    def read(*expressions: Expr) -> None:
-        for expression in expressions:
-            reads.extend((load.buffer, load.index) for load in loads(expression))
-
-    def whole(buffer: Buffer, into: list[Access]) -> None:
-        buffer.root.whole = True
-        into.append((buffer, ()))
-
-    def strided(part: Strided, into: list[Access]) -> None:
-        read(*part.first, *part.shape)
-        whole(part.buffer, into)
-
-    match statement:
-        case Store(buffer, index, value):
-            read(value, *index)
-            writes.append((buffer, index))
-        case Let(_, value):
-            read(value)
-        case If(condition, then, orelse):
-            read(condition)
-            for inner in (*then, *orelse):
-                collect(inner, reads, writes)
-        case Check(_, condition, values):
-            read(condition, *values)
-        case Point(pointer, buffer, index):
-            read(*index)
-            whole(buffer, reads)
-            whole(pointer, writes)
-        case Matmul(out, x, y, accumulate):
-            strided(x, reads)
-            strided(y, reads)
-            strided(out, writes)
-            if accumulate:
-                strided(out, reads)
-        case Library(_, scalars, given, taken, _):
-            read(*scalars)
-            for buffer in given:
-                whole(buffer, reads)
-            for buffer in taken:  # all must be there, be it that nobody else reads them
-                whole(buffer, reads)
-                whole(buffer, writes)
-        case Callback(_, given, taken):
-            for buffer in given:
-                whole(buffer, reads)
-            for buffer in taken:
-                whole(buffer, writes)
-        case Break():
-            pass
-        case _:
-            raise TypeError(statement)
+    """Add the accesses of ``statement``, and of those in it, to ``reads`` and ``writes``."""
+    for s in inside((statement,)):
+        for x in s.expressions():
+            if isinstance(x, (Load, Call)):
+                reads += [(load.buffer, load.index) for load in loads(x)]
+        for accesses, into in ((s.reads(), reads), (s.writes(), writes)):
+            for buffer, index in accesses:
+                if index is None or not isinstance(s, Store):  # it names memory, no register
+                    buffer.root.whole = True
+                into.append((buffer, index or ()))
 
 
 # where nests stand ------------------------------------------------------------------------------
@@ -456,13 +407,10 @@ class Layout:
         number = len(block.items)
         block.items.append(item)
         block.note(number, item.reads, item.writes)
-        match item:
-            case Plain(Let(symbol, _, True)):
-                self.extents.note(symbol)
-            case Plain(Callback(_, _, _, extents)):
-                self.extents.note(*(symbol for symbols in extents for symbol in symbols))
-            case _:
-                pass
+        if isinstance(item, Plain):
+            s = item.statement
+            set_here = (*s.declares(), *s.changes())
+            self.extents.note(*(x for x in set_here if isinstance(x, Symbol)))
         if item.defines:
             block.barrier = number + 1
         if isinstance(item, Plain):

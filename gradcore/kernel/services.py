@@ -6,13 +6,15 @@ Each is a line of C that calls a function of `abi.h` or one that the runtime loo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel.ir import (
     Allocate,
     Buffer,
     Callback,
+    Check,
     Expr,
     Let,
     Library,
@@ -36,6 +38,15 @@ class ServicePrinter(Printer):
     shared_out : whether threads share that loop.
     """
 
+    kinds: ClassVar[Mapping[type[Statement], str]] = {
+        **Printer.kinds,
+        Allocate: "allocation",
+        Point: "point",
+        Matmul: "matmul",
+        Library: "library_call",
+        Callback: "callback",
+    }
+
     def __init__(self) -> None:
         super().__init__()
         self.library: list[str] = []
@@ -52,28 +63,18 @@ class ServicePrinter(Printer):
             return name
         return f"f->{name}"
 
-    def statement(self, s: Statement) -> None:
-        """Print a statement."""
-        add = self.unit.add
-        match s:
-            case Allocate(buffer, reused):
-                self.allocate(buffer, reused=reused)
-            case Scope(body):
-                self.scope(body)
-            case Point(pointer, buffer, index):
-                add(f"{self.place(pointer)} = {self.memory(buffer)} + {self.flat(buffer, index)};")
-            case Matmul():
-                self.matmul(s)
-            case Library(name, scalars, reads, writes):
-                texts = [self.expr(x) for x in scalars]
-                texts += [self.address(b) for b in (*reads, *writes)]
-                kinds = ["int64_t"] * len(scalars) + ["void *"] * (len(reads) + len(writes))
-                function = f"((int32_t (*)({', '.join(kinds)})){self.imported(name)})"
-                add(f"if ({function}({', '.join(texts)})) return -1;")
-            case Callback():
-                self.callback(s)
-            case _:
-                super().statement(s)
+    def point(self, s: Point) -> None:
+        """Print what lets a pointer be a part of a buffer."""
+        start = f"{self.memory(s.buffer)} + {self.flat(s.buffer, s.index)}"
+        self.unit.add(f"{self.place(s.pointer)} = {start};")
+
+    def library_call(self, s: Library) -> None:
+        """Print the call of a function of a library, which may fail."""
+        texts = [self.expr(x) for x in s.scalars]
+        texts += [self.address(b) for b in s.buffers()]
+        kinds = ["int64_t"] * len(s.scalars) + ["void *"] * (len(s.operands) + len(s.results))
+        function = f"((int32_t (*)({', '.join(kinds)})){self.imported(s.name)})"
+        self.unit.add(f"if ({function}({', '.join(texts)})) return -1;")
 
     def let(self, s: Let) -> None:
         """Print what sets a register: one of the frame, or of this function."""
@@ -81,13 +82,18 @@ class ServicePrinter(Printer):
         declared = f"{DTYPES[s.symbol.dtype].ctype} " if s.fresh and self.local else ""
         self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
 
-    def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
+    def check(self, s: Check) -> None:
         """Print a check."""
-        texts = ", ".join(f"(int64_t){self.expr(x, atom=True)}" for x in values) or "0"
+        texts = ", ".join(f"(int64_t){self.expr(x, atom=True)}" for x in s.values) or "0"
+        given = f"{s.number}, {len(s.values)}, (int64_t[]){{{texts}}}"
         self.unit.add(
-            f"if (!({self.expr(condition)}))",
-            f"    return call->fail(call, {number}, {len(values)}, (int64_t[]){{{texts}}});",
+            f"if (!({self.expr(s.condition)}))",
+            f"    return call->fail(call, {given});",
         )
+
+    def allocation(self, s: Allocate) -> None:
+        """Print what makes a buffer."""
+        self.allocate(s.buffer, reused=s.reused)
 
     def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
         """Print what makes a buffer."""
@@ -108,14 +114,14 @@ class ServicePrinter(Printer):
             return
         self.unit.add(f"{declared}{place} = {made};", lacking(place, buffer))
 
-    def scope(self, body: Sequence[Statement]) -> None:
+    def scope(self, s: Scope) -> None:
         """Print statements whose memory is given back."""
-        if not any(isinstance(s, Allocate) for s in inside(body)):
-            self.statements(body)
+        if not any(isinstance(inner, Allocate) for inner in inside(s.body)):
+            self.statements(s.body)
             return
         mark = self.fresh("mark")
         self.unit.add(f"const int64_t {mark} = call->mark(call);")
-        self.statements(body)
+        self.statements(s.body)
         self.unit.add(f"call->release(call, {mark});")
 
     def imported(self, name: str) -> str:
@@ -157,16 +163,16 @@ class ServicePrinter(Printer):
         add = self.unit.add
         add("{")
         self.unit.depth += 1
-        rows = [f"{{(void *){self.address(b)}, {self.shape(b)}, 0}}" for b in s.reads]
+        rows = [f"{{(void *){self.address(b)}, {self.shape(b)}, 0}}" for b in s.operands]
         add(f"const gc_array {given}[] = {{{', '.join(rows) or '{0, 0, 0}'}}};")
         found = self.fresh("found")
-        add(f"gc_array {found}[{max(len(s.writes), 1)}];")
+        add(f"gc_array {found}[{max(len(s.results), 1)}];")
         add(
-            f"const int32_t failed = call->callback(call, {s.which}, {len(s.reads)}, {given}, "
-            f"{len(s.writes)}, {found});",
+            f"const int32_t failed = call->callback(call, {s.which}, {len(s.operands)}, {given}, "
+            f"{len(s.results)}, {found});",
             "if (failed) return failed;",
         )
-        for k, (buffer, symbols) in enumerate(zip(s.writes, s.extents, strict=True)):
+        for k, (buffer, symbols) in enumerate(zip(s.results, s.extents, strict=True)):
             add(f"{self.place(buffer)} = {found}[{k}].data;")
             for axis, symbol in enumerate(symbols):
                 add(f"{self.place(symbol)} = {found}[{k}].shape[{axis}];")

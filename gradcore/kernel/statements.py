@@ -6,18 +6,24 @@ other parts; so a pass or an analysis that has no interest in its kind need not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
-from gradcore.kernel.expressions import Buffer, Expr, Index, Load, Symbol
+from gradcore.kernel.expressions import ONE, ZERO, Buffer, Expr, Index, Load, Symbol
 from gradcore.ops.elementwise import Elementwise
+
+Access: TypeAlias = "tuple[Buffer, Index | None]"
+"""An element of a buffer, or all of it."""
 
 Change: TypeAlias = Callable[[Expr], Expr]
 """What makes another expression of one."""
 
 Inner: TypeAlias = "Callable[[list[Statement]], list[Statement]]"
 """What makes other statements of those in one."""
+
+Rename: TypeAlias = Callable[[Buffer], Buffer]
+"""What says which buffer takes the place of one."""
 
 Show: TypeAlias = Callable[[Any], str]
 """What writes an expression, a buffer, or a tuple of them."""
@@ -26,31 +32,65 @@ Show: TypeAlias = Callable[[Any], str]
 class Statement:
     """A step of a program (abstract).
 
-    It tells what it is made of, so that a pass or an analysis that has no interest in its kind
-    need not know it.
+    It says what it is made of, what it reads and changes, and what it does, so that a pass or an
+    analysis that has no interest in its kind need not know it.  A new kind is a class, and an entry
+    in the table of each printer that is to know it (`gradcore.kernel.text.Printer.kinds`).
     """
 
     __slots__ = ()
+
+    required: ClassVar[bool] = False
+    """Whether it is run though nobody reads what it writes."""
 
     def blocks(self) -> tuple[list[Statement], ...]:
         """Return the statements in it, block by block."""
         return ()
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates, not those of the statements in it."""
-        return iter(())
+        return ()
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names, but for those that its expressions load from."""
-        return iter(())
+        return ()
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return the registers and buffers that it makes known to what follows, or is in it."""
-        return iter(())
+        return ()
+
+    def reads(self) -> Iterable[Access]:
+        """Return what it reads from memory, but for what its expressions load."""
+        return ()
+
+    def writes(self) -> Iterable[Access]:
+        """Return what it writes to memory."""
+        return ()
+
+    def changes(self) -> Iterable[Symbol | Buffer]:
+        """Return the registers and pointers that it sets and does not declare."""
+        return ()
+
+    def work(self) -> Expr:
+        """Return about how many scalar statements it is, without those in it."""
+        return ONE
 
     def rebuilt(self, expr: Change, block: Inner) -> Statement:
         """Return it with other expressions and other blocks, which it asks for in their order."""
         return self
+
+    def with_buffers(self, change: Rename) -> Statement:
+        """Return it with other buffers in place of those that it names and does not declare.
+
+        It is asked while memory is planned: kinds that passes insert later have no need of it.
+        """
+        return self
+
+    def run(self, machine: Any) -> None:
+        """Do what it means, to the state of an interpreter.
+
+        machine : a `gradcore.kernel.interpret.Run`, which knows our own kinds itself.
+        """
+        raise TypeError(f"there is no interpretation of {type(self).__name__}")
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks.
@@ -77,9 +117,17 @@ class Store(Statement):
         """Return the buffer."""
         yield self.buffer
 
+    def writes(self) -> Iterator[Access]:
+        """Return the element."""
+        yield self.buffer, self.index
+
     def rebuilt(self, expr: Change, block: Inner) -> Store:
         """Return it with another index and value."""
         return type(self)(self.buffer, tuple(map(expr, self.index)), expr(self.value))
+
+    def with_buffers(self, change: Rename) -> Store:
+        """Return it with another buffer."""
+        return type(self)(change(self.buffer), self.index, self.value)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the assignment."""
@@ -102,6 +150,15 @@ class Let(Statement):
         """Return the register, if it is declared here."""
         if self.fresh:
             yield self.symbol
+
+    def changes(self) -> Iterator[Symbol | Buffer]:
+        """Return the register, if it is declared before."""
+        if not self.fresh:
+            yield self.symbol
+
+    def work(self) -> Expr:
+        """Return 1, or 0 for what only names an index."""
+        return ZERO if self.fresh and self.symbol.dtype == "int64" else ONE
 
     def rebuilt(self, expr: Change, block: Inner) -> Let:
         """Return it with another value."""
@@ -205,6 +262,10 @@ class For(Statement):
         """Return the index."""
         yield self.index
 
+    def work(self) -> Expr:
+        """Return 0: it is its steps."""
+        return ZERO
+
     def rebuilt(self, expr: Change, block: Inner) -> For:
         """Return it with another extent and other blocks."""
         chunks = self.chunks and self.chunks.rebuilt(block)
@@ -262,6 +323,14 @@ class Allocate(Statement):
         """Return the buffer."""
         yield self.buffer
 
+    def work(self) -> Expr:
+        """Return 0."""
+        return ZERO
+
+    def with_buffers(self, change: Rename) -> Allocate:
+        """Return it in place of another buffer."""
+        return Allocate(self.buffer, self.reused and change(self.reused))
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the buffer, with its role, dtype and shape."""
         place = "" if self.reused is None else f", in place of {show(self.reused)}"
@@ -312,6 +381,22 @@ class Point(Statement):
     def buffers(self) -> Iterator[Buffer]:
         """Return what points, and to what."""
         yield from (self.pointer, self.buffer)
+
+    def reads(self) -> Iterator[Access]:
+        """Return all that is pointed to."""
+        yield self.buffer, None
+
+    def writes(self) -> Iterator[Access]:
+        """Return all that is known by the pointer."""
+        yield self.pointer, None
+
+    def changes(self) -> Iterator[Symbol | Buffer]:
+        """Return the pointer."""
+        yield self.pointer
+
+    def with_buffers(self, change: Rename) -> Point:
+        """Return it for another pointer, to another buffer."""
+        return Point(change(self.pointer), change(self.buffer), self.index)
 
     def rebuilt(self, expr: Change, block: Inner) -> Point:
         """Return it with another index."""

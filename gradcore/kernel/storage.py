@@ -15,27 +15,20 @@ from gradcore.graph import FunctionGraph
 from gradcore.kernel.ir import (
     ONE,
     Allocate,
-    Break,
     Buffer,
     Call,
-    Callback,
-    Check,
     Expr,
     For,
     If,
     Index,
     Let,
-    Library,
     Literal,
     Load,
-    Matmul,
-    Point,
     Program,
     Reduction,
     Scope,
     Statement,
     Store,
-    Strided,
     Symbol,
     loads,
     product,
@@ -221,14 +214,17 @@ class _Planner:
             if buffer in self.shrunk:
                 small, kept = self.shrunk[buffer]
                 return Load(small, tuple(self.expr(x.index[a]) for a in kept))
-            buffer = self.hosted.get(buffer, buffer)
             return Load(self.seen(buffer), tuple(map(self.expr, x.index)))
         if isinstance(x, Call):
             return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
         return x
 
     def seen(self, buffer: Buffer) -> Buffer:
-        """Return a buffer; if it is another's memory in another shape, with its extents so."""
+        """Return the buffer that a buffer is now.
+
+        If it is another's memory in another shape, its extents are in terms of registers, too.
+        """
+        buffer = self.hosted.get(buffer, buffer)
         if buffer.alias is not None and buffer not in self.made:
             self.made.add(buffer)
             buffer.shape = self.index(buffer.shape)
@@ -237,13 +233,6 @@ class _Planner:
     def index(self, index: Index) -> Index:
         """Return an index so."""
         return tuple(map(self.expr, index))
-
-    def part(self, part: Strided) -> Strided:
-        """Return a part of a buffer so."""
-        return Strided(
-            self.seen(part.buffer), self.index(part.first), self.index(part.shape),
-            tuple(map(self.index, part.steps)),
-        )  # fmt: skip
 
     # statements ---------------------------------------------------------------------------------
     def statements(self, given: Sequence[Statement]) -> list[Statement]:
@@ -257,42 +246,19 @@ class _Planner:
 
     def statement(self, s: Statement) -> Statement | None:
         """Return a statement so, or None if nothing needs it."""
-        match s:
-            case Store(buffer, index, value):
-                if buffer.root in self.dead:
-                    return None
-                if buffer in self.register:
-                    return Let(self.register[buffer], self.expr(value), buffer in self.once)
-                if buffer in self.shrunk:
-                    small, kept = self.shrunk[buffer]
-                    return Store(small, tuple(self.expr(index[a]) for a in kept), self.expr(value))
-                buffer = self.hosted.get(buffer, buffer)
-                return Store(self.seen(buffer), self.index(index), self.expr(value))
-            case Let(symbol, value, fresh):
-                return Let(symbol, self.expr(value), fresh)
-            case If(condition, then, orelse):
-                return If(self.expr(condition), self.statements(then), self.statements(orelse))
-            case Check(number, condition, values):
-                return Check(number, self.expr(condition), self.index(values))
-            case Point(pointer, buffer, index):
-                if pointer.root in self.dead:
-                    return None
-                return Point(pointer, self.seen(buffer), self.index(index))
-            case Matmul(out, x, y, accumulate):
-                if out.buffer.root in self.dead:
-                    return None
-                return Matmul(self.part(out), self.part(x), self.part(y), accumulate)
-            case Library(_, scalars, reads, writes):
-                if self.dead.issuperset(buffer.root for buffer in writes):
-                    return None
-                seen = tuple(map(self.seen, reads))
-                return replace(s, scalars=self.index(scalars), reads=seen)
-            case Callback(which, reads, writes, extents):
-                return Callback(which, tuple(map(self.seen, reads)), writes, extents)
-            case Break():
-                return s
-            case _:
-                raise TypeError(s)
+        if self.dead and self._is_dead(s):
+            return None
+        if isinstance(s, Store) and s.buffer in self.register:
+            return Let(self.register[s.buffer], self.expr(s.value), s.buffer in self.once)
+        if isinstance(s, Store) and s.buffer in self.shrunk:
+            small, left = self.shrunk[s.buffer]
+            return Store(small, tuple(self.expr(s.index[a]) for a in left), self.expr(s.value))
+        return s.rebuilt(self.expr, self.statements).with_buffers(self.seen)
+
+    def _is_dead(self, s: Statement) -> bool:
+        """Return whether nobody reads what a statement is for."""
+        written = {buffer.root for buffer, _ in s.writes()}
+        return bool(written) and not s.required and written <= self.dead
 
     # blocks -------------------------------------------------------------------------------------
     def block(self, block: Block, path: Path | None = None) -> list[Statement]:

@@ -63,7 +63,7 @@ from gradcore.kernel.ir import (
     substituted,
 )
 from gradcore.kernel.target import CpuTarget
-from gradcore.kernel.uses import Used, inside
+from gradcore.kernel.uses import Used, inside, rewritten
 from gradcore.ops.elementwise import row
 
 ADD = row("add")
@@ -101,21 +101,15 @@ class _Inside:
 
 def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
     """Return statements so."""
-    found: list[Statement] = []
-    for s in body:
-        match s:
-            case For():
-                found += _loop(s, around)
-            case Scope(inner):
-                found.append(Scope(_blocked(inner, around)))
-            case If(condition, then, orelse):
-                found.append(If(condition, _blocked(then, around), _blocked(orelse, around)))
-            case Let(symbol, value, True) if symbol.dtype == "int64":
-                around.bounds.define(symbol, value)
-                found.append(s)
-            case _:
-                found.append(s)
-    return found
+
+    def change(s: Statement) -> list[Statement] | None:
+        if isinstance(s, For):
+            return _loop(s, around)
+        if isinstance(s, Let) and s.fresh and s.symbol.dtype == "int64":
+            around.bounds.define(s.symbol, s.value)
+        return None
+
+    return rewritten(body, change)
 
 
 def _loop(loop: For, outer: _Inside) -> list[Statement]:
@@ -330,22 +324,18 @@ def _widened(s: Statement, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, E
         return [_widened(x, wider, read) for x in body]
 
     match s:
-        case For():
-            reductions = [replace(r, target=targets.get(r.target, r.target)) for r in s.reductions]
-            return replace(s, body=each(s.body), reductions=reductions)
-        case If(condition, then, orelse):
-            return If(expr(condition), each(then), each(orelse))
         case Let(symbol, Call(operands=(_, x))) if symbol in wider:
             wide = wider[symbol]
             return Let(wide, call(ADD, (wide, cast(expr(x), "float64")), "float64"), False)
         case Store(buffer, index, Call(operands=(total, x)) as value) if buffer in rows:
             return Store(buffer, index, replace_operand(value, total, expr(x)))
-        case Let(symbol, value, fresh):
-            return Let(symbol, expr(value), fresh)
-        case Store(buffer, index, value):
-            return Store(buffer, tuple(map(expr, index)), expr(value))
         case _:
-            raise TypeError(s)
+            made = s.rebuilt(expr, each)
+    if isinstance(made, For):
+        made.reductions = [
+            replace(r, target=targets.get(r.target, r.target)) for r in made.reductions
+        ]
+    return made
 
 
 def _row(total: Buffer, loop: For, plain: Sequence[Statement], outer: _Inside) -> _Row | None:

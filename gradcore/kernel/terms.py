@@ -38,9 +38,25 @@ def substituted(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
 
 def operations(expression: Expr) -> int:
     """Return how many rows are applied in an expression."""
-    return sum(isinstance(x, Call) for x in parts(expression))
+    count = 0
+    stack = [expression]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, Call):
+            count += 1
+            stack += x.operands
+        elif isinstance(x, Load):
+            stack += x.index
+    return count
 
 
 def loads(expression: Expr) -> Iterator[Load]:
     """Return what is read from buffers, also to compute an index."""
-    return (x for x in parts(expression) if isinstance(x, Load))
+    stack = [expression]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, Call):
+            stack += x.operands
+        elif isinstance(x, Load):
+            yield x
+            stack += x.index

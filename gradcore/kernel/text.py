@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
@@ -102,7 +102,18 @@ class Printer(ABC):
     names : of registers and buffers, in this unit their own.
     functions : the scalar functions that were called.
     unit : where lines go.
+    kinds : the method that prints each kind of statement, by name.
     """
+
+    kinds: ClassVar[Mapping[type[Statement], str]] = {
+        Store: "store",
+        Let: "let",
+        If: "branch",
+        For: "loop",
+        Check: "check",
+        Scope: "scope",
+        Break: "leave_loop",
+    }
 
     def __init__(self) -> None:
         self.names: dict[Symbol | Buffer, str] = {}
@@ -117,7 +128,7 @@ class Printer(ABC):
         """Print a loop."""
 
     @abstractmethod
-    def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
+    def check(self, s: Check) -> None:
         """Print a check."""
 
     # names --------------------------------------------------------------------------------------
@@ -224,29 +235,28 @@ class Printer(ABC):
             self.statement(s)
 
     def statement(self, s: Statement) -> None:
-        """Print a statement."""
-        match s:
-            case Store():
-                self.store(s)
-            case Let():
-                self.let(s)
-            case If(condition, then, orelse):
-                self.unit.add(f"if ({self.expr(condition)}) {{")
-                self.block(then)
-                if orelse:
-                    self.unit.add("} else {")
-                    self.block(orelse)
-                self.unit.add("}")
-            case For():
-                self.loop(s)
-            case Check(number, condition, values):
-                self.check(number, condition, values)
-            case Scope(body):
-                self.statements(body)
-            case Break():
-                self.unit.add("break;")
-            case _:
-                raise TypeError(s)
+        """Print a statement, by the method that `kinds` names."""
+        method = self.kinds.get(type(s))
+        if method is None:
+            raise TypeError(f"{type(self).__name__} does not print {type(s).__name__}")
+        getattr(self, method)(s)
+
+    def branch(self, s: If) -> None:
+        """Print a choice."""
+        self.unit.add(f"if ({self.expr(s.condition)}) {{")
+        self.block(s.then)
+        if s.orelse:
+            self.unit.add("} else {")
+            self.block(s.orelse)
+        self.unit.add("}")
+
+    def scope(self, s: Scope) -> None:
+        """Print statements whose memory is given back."""
+        self.statements(s.body)
+
+    def leave_loop(self, s: Break) -> None:
+        """Print what goes on behind a loop."""
+        self.unit.add("break;")
 
     def store(self, s: Store) -> None:
         """Print a store."""

@@ -342,7 +342,7 @@ class Thread(Run):
         if isinstance(s, LoadVector):
             self.place(s.vector, Memory(s.vector.name, np.zeros(width, s.vector.dtype),
                                         np.zeros(width, bool)))  # fmt: skip
-            if not s.reads:
+            if not s.filled:
                 return
         vector, _ = self.known[s.vector.root].value
         memory, places = self.elements(s.buffer, s.index, s.number, width)

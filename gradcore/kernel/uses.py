@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import is_
 from typing import Any
@@ -11,12 +11,9 @@ from gradcore.kernel.ir import (
     Allocate,
     Buffer,
     Call,
-    Callback,
     Expr,
     For,
-    Let,
     Load,
-    Point,
     Scope,
     Statement,
     Symbol,
@@ -34,14 +31,22 @@ def inside(statements: Sequence[Statement]) -> Iterator[Statement]:
             waiting += reversed(block)
 
 
-def expressions(s: Statement) -> Iterator[Expr]:
+def expressions(s: Statement) -> Iterable[Expr]:
     """Return the expressions of a statement, not of those in it."""
     return s.expressions()
 
 
-def buffers(s: Statement) -> Iterator[Buffer]:
+def buffers(s: Statement) -> Iterable[Buffer]:
     """Return the buffers that a statement names, but for those it loads from."""
     return s.buffers()
+
+
+def stored(body: Sequence[Statement]) -> Iterator[Load]:
+    """Return the elements that statements, and those in them, store to."""
+    for s in inside(body):
+        for buffer, index in s.writes():
+            if index is not None:
+                yield Load(buffer, index)
 
 
 def rewritten(
@@ -62,6 +67,8 @@ def rewritten(
 def _with_blocks(s: Statement, change: Callable[[Statement], list[Statement] | None]) -> Statement:
     """Return a statement with what ``change`` makes of those in it."""
     before = s.blocks()
+    if not before:
+        return s
     after = [rewritten(block, change) for block in before]
     if all(len(x) == len(y) and all(map(is_, x, y)) for x, y in zip(before, after, strict=True)):
         return s
@@ -100,29 +107,16 @@ class Used:
     def note(self, statements: Sequence[Statement]) -> Used:
         """Note statements and those in them."""
         for s in inside(statements):
-            for x in expressions(s):
+            for x in s.expressions():
                 self.expression(x)
-            for b in buffers(s):
+            for b in s.buffers():
                 self.buffers[b.root] = None
-            match s:
-                case Let(symbol, _, fresh):
-                    if fresh:
-                        self.made[symbol] = None
-                    else:
-                        self.symbols[symbol] = None
-                        self.changed[symbol] = None
-                case For(symbol):
-                    self.made[symbol] = None
-                case Allocate(buffer):
-                    self.made[buffer] = None
-                case Point(pointer):
-                    self.changed[pointer] = None
-                case Callback(_, _, writes, extents):
-                    for buffer, symbols in zip(writes, extents, strict=True):
-                        self.changed[buffer] = None
-                        self.changed.update(dict.fromkeys(symbols))
-                case _:
-                    pass
+            for what in s.declares():
+                self.made[what] = None
+            for what in s.changes():
+                self.changed[what] = None
+                if isinstance(what, Symbol):
+                    self.symbols[what] = None
         return self
 
 

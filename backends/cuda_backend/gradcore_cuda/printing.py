@@ -6,9 +6,9 @@ and a kernel is what they are one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
@@ -106,6 +106,38 @@ class CudaPrinter(Printer):
 
     aliases : which buffers may have the same memory.
     """
+
+    kinds: ClassVar[Mapping[type[Statement], str]] = {
+        **Printer.kinds,
+        Allocate: "allocate",
+        AtomicAdd: "atomic_add",
+        Barrier: "barrier",
+        Chunk: "chunk",
+        Combine: "combine",
+        CountVectors: "count_vectors",
+        Declare: "declare",
+        Delinearize: "delinearize",
+        Distributed: "distributed",
+        Ends: "ends",
+        Fail: "fail",
+        Fits: "fits",
+        LastBlock: "last_block",
+        Leave: "leave",
+        LoadVector: "load_vector",
+        Owned: "owned",
+        Point: "point",
+        Prefix: "prefix",
+        Private: "private",
+        Region: "region",
+        Reload: "reload",
+        Rounds: "rounds",
+        Shared: "shared",
+        Single: "single",
+        Spill: "spill",
+        Stop: "stop",
+        StoreVector: "store_vector",
+        Unrolled: "unrolled",
+    }
 
     def __init__(self, aliases: Aliases) -> None:
         super().__init__()
@@ -228,14 +260,6 @@ class CudaPrinter(Printer):
         return self.provided.row(row, given, result, operands)
 
     # statements ---------------------------------------------------------------------------------
-    def statement(self, s: Statement) -> None:
-        """Print a statement."""
-        printed = KINDS.get(type(s))
-        if printed is None:
-            super().statement(s)
-        else:
-            printed(self, s)
-
     def within(self, head: str, body: Sequence[Statement], end: str = "}") -> None:
         """Print statements between two lines."""
         self.unit.add(head)
@@ -331,9 +355,9 @@ class CudaPrinter(Printer):
             f"gc_fail({self.name(s.status)}, {s.number}, {len(s.values)}, {told});",
         )
 
-    def check(self, number: int, condition: Expr, values: Sequence[Expr]) -> None:
+    def check(self, s: Check) -> None:
         """Refuse: a thread whose check fails has other statements."""
-        raise TypeError(Check(number, condition, tuple(values)))
+        raise TypeError(s)
 
     def stop(self, s: Stop) -> None:
         """Print what looks whether a check has failed."""
@@ -452,45 +476,12 @@ class CudaPrinter(Printer):
 
     def load_vector(self, s: LoadVector) -> None:
         """Print what reads a vector."""
-        fixed = "" if s.writes else "const "
+        fixed = "" if s.stored else "const "
         kind, place = self.vector(s, fixed)
         name = self.name(s.vector)
-        self.unit.add(f"{fixed}{kind} {name} = {place};" if s.reads else f"{kind} {name};")
+        self.unit.add(f"{fixed}{kind} {name} = {place};" if s.filled else f"{kind} {name};")
 
     def store_vector(self, s: StoreVector) -> None:
         """Print what stores a vector."""
         _, place = self.vector(s, "")
         self.unit.add(f"{place} = {self.name(s.vector)};")
-
-
-KINDS: dict[type[Statement], Callable[[CudaPrinter, Any], None]] = {
-    Allocate: CudaPrinter.allocate,
-    AtomicAdd: CudaPrinter.atomic_add,
-    Barrier: CudaPrinter.barrier,
-    Chunk: CudaPrinter.chunk,
-    Combine: CudaPrinter.combine,
-    CountVectors: CudaPrinter.count_vectors,
-    Declare: CudaPrinter.declare,
-    Delinearize: CudaPrinter.delinearize,
-    Distributed: CudaPrinter.distributed,
-    Ends: CudaPrinter.ends,
-    Fail: CudaPrinter.fail,
-    Fits: CudaPrinter.fits,
-    LastBlock: CudaPrinter.last_block,
-    Leave: CudaPrinter.leave,
-    LoadVector: CudaPrinter.load_vector,
-    Owned: CudaPrinter.owned,
-    Point: CudaPrinter.point,
-    Prefix: CudaPrinter.prefix,
-    Private: CudaPrinter.private,
-    Region: CudaPrinter.region,
-    Reload: CudaPrinter.reload,
-    Rounds: CudaPrinter.rounds,
-    Shared: CudaPrinter.shared,
-    Single: CudaPrinter.single,
-    Spill: CudaPrinter.spill,
-    Stop: CudaPrinter.stop,
-    StoreVector: CudaPrinter.store_vector,
-    Unrolled: CudaPrinter.unrolled,
-}
-"""What prints each kind of statement of the device."""

@@ -298,8 +298,8 @@ class _HostPrinter:
         """Print a call of Python."""
         self.waits = True
         found = self.printer.fresh("found_")
-        self.add(f"{found} = d.callback({s.which}, [{', '.join(map(self.array, s.reads))}])")
-        for k, (buffer, symbols) in enumerate(zip(s.writes, s.extents, strict=True)):
+        self.add(f"{found} = d.callback({s.which}, [{', '.join(map(self.array, s.operands))}])")
+        for k, (buffer, symbols) in enumerate(zip(s.results, s.extents, strict=True)):
             self.add(f"{self.name(buffer)} = {found}[{k}].memory")
             if symbols:
                 names = "".join(f"{self.name(x)}, " for x in symbols)

@@ -227,25 +227,25 @@ class LoadVector(Statement):
     """Let ``vector`` be a vector of a buffer: number ``number`` of those from ``index`` on.
 
     vector : a buffer of a thread; its extent is the width.
-    reads : whether it is filled; else it is only made.
-    writes : whether it is stored later.
+    filled : whether it is; else it is only made.
+    stored : whether it is, later.
     """
 
     vector: Buffer
     buffer: Buffer
     index: Index
     number: Expr
-    reads: bool = True
-    writes: bool = False
+    filled: bool = True
+    stored: bool = False
 
     def expressions(self) -> Iterator[Expr]:
         """Return where it is."""
-        if self.reads:
+        if self.filled:
             yield from (*self.index, self.number)
 
     def buffers(self) -> Iterator[Buffer]:
         """Return the buffer."""
-        if self.reads:
+        if self.filled:
             yield self.buffer
 
     def declares(self) -> Iterator[Symbol | Buffer]:
@@ -258,7 +258,7 @@ class LoadVector(Statement):
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text."""
-        if not self.reads:
+        if not self.filled:
             return (f"{show(self.vector)}: vector",)
         place = f"{show(Load(self.buffer, self.index))} + {show(self.number)}"
         return (f"{show(self.vector)} = vector {place}",)

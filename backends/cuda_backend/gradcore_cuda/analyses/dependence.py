@@ -19,7 +19,7 @@ from gradcore.kernel.ir import (
     loads,
     parts,
 )
-from gradcore.kernel.uses import expressions, inside
+from gradcore.kernel.uses import expressions, inside, stored
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.loops import collapsed, depends, first_of, innermost, sets, shareable
 from gradcore_cuda.target import GPU
@@ -64,9 +64,9 @@ class Dependence:
             accesses = [(y.buffer, y.index) for e in expressions(x) for y in loads(e)]
             if isinstance(x, AtomicAdd):
                 added.add(self.aliases.memory(x.buffer))
-            elif isinstance(x, Store):
-                accesses.append((x.buffer, x.index))
-                written.add(self.aliases.memory(x.buffer))
+            else:
+                accesses += [(buffer, index or ()) for buffer, index in x.writes()]
+                written |= {self.aliases.memory(buffer) for buffer, _ in x.writes()}
             for buffer, index in accesses:
                 axes = tuple(index.index(i) if i in index else -1 for i in symbols)
                 places.setdefault(self.aliases.memory(buffer), set()).add(
@@ -160,7 +160,8 @@ class Dependence:
                 place = Load(s.buffer, s.index)
                 found.setdefault(place, Symbol(s.buffer.name, s.buffer.dtype))
         memories = {self.aliases.memory(x.buffer) for x in found}
-        stored = [Load(s.buffer, s.index) for s in inside(loop.body) if isinstance(s, Store)]
         read = [y for s in inside(loop.body) for e in expressions(s) for y in loads(e)]
-        touched = {x for x in (*stored, *read) if self.aliases.memory(x.buffer) in memories}
+        touched = {
+            x for x in (*stored(loop.body), *read) if self.aliases.memory(x.buffer) in memories
+        }
         return found if touched == set(found) and len(memories) == len(found) else {}

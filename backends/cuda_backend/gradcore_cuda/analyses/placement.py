@@ -17,11 +17,10 @@ from gradcore.kernel.ir import (
     Point,
     Scope,
     Statement,
-    Store,
     Symbol,
     parts,
 )
-from gradcore.kernel.uses import inside
+from gradcore.kernel.uses import inside, stored
 from gradcore_cuda.loops import too_much
 
 
@@ -36,7 +35,7 @@ def hosted(s: Statement) -> bool:
         return True
     made = {x.symbol.final for x in inside(s.body) if isinstance(x, Let)}
     made |= {x.index.final for x in inside([s]) if isinstance(x, For)}
-    changed = {b.root for x in inside(s.body) if isinstance(x, Store) for b in [x.buffer]}
+    changed = {x.buffer.root for x in stored(s.body)}
     for x in inside(s.body):
         if isinstance(x, Allocate) and x.buffer.role != "pointer":
             for n in x.buffer.shape:

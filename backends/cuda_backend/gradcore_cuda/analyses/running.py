@@ -18,7 +18,7 @@ from gradcore.kernel.ir import (
     Symbol,
     parts,
 )
-from gradcore.kernel.uses import expressions, inside
+from gradcore.kernel.uses import expressions, inside, stored
 from gradcore.ops.elementwise import Elementwise
 from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.loops import replaced, tiny
@@ -122,8 +122,8 @@ class Running:
             return None
         carried, rest, ends = without_ends(*found)
         places = self.dependence.places(s)
-        stored = {Load(x.buffer, x.index) for x in inside(s.body) if isinstance(x, Store)}
-        step = totals(carried, places) if stored == set(places) else None
+        changed = set(stored(s.body))
+        step = totals(carried, places) if changed == set(places) else None
         return Chunks(carried, rest, ends, step) if carried and step is not None else None
 
 

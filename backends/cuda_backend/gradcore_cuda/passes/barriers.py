@@ -30,11 +30,10 @@ from gradcore.kernel.ir import (
     If,
     Load,
     Statement,
-    Store,
     Symbol,
     loads,
 )
-from gradcore.kernel.uses import expressions, inside
+from gradcore.kernel.uses import expressions, inside, stored
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.aliases import Aliases
 
@@ -54,7 +53,7 @@ def barriers_inserted(launch: Launch, facts: Facts) -> Launch:
     if not launch.together:
         return replace(launch, lockstep=False)
     body = list(inside(launch.body))
-    written = {aliases.memory(s.buffer) for s in body if isinstance(s, Store)}
+    written = {aliases.memory(x.buffer) for x in stored(launch.body)}
     private = {s.buffer for s in body if isinstance(s, Private)}
     spilled = {s.what for s in body if isinstance(s, Spill)}
     found = _Barriers(aliases, written, private, spilled).statements(launch.body)
@@ -163,8 +162,8 @@ class _Barriers:
         found: list[Access] = []
         for s in inside(body):
             found += self.read(expressions(s), FIRST)
-            if isinstance(s, Store):
-                found += self.access(s.buffer, True, FIRST)
+            for buffer, _ in s.writes():
+                found += self.access(buffer, True, FIRST)
             if isinstance(s, Spill):
                 found.append((s.what, True, FIRST))
         return found
@@ -191,8 +190,8 @@ class _Barriers:
             for x in expressions(s):
                 for y in loads(x):
                     note(y, writes=False)
-            if isinstance(s, Store):
-                note(Load(s.buffer, s.index), writes=True)
+            for buffer, index in s.writes():
+                note(Load(buffer, index or ()), writes=True)
         return found
 
 

@@ -37,7 +37,7 @@ from gradcore.kernel.ir import (
     loads,
     parts,
 )
-from gradcore.kernel.uses import buffers, expressions, inside, rewritten
+from gradcore.kernel.uses import buffers, expressions, inside, rewritten, stored
 from gradcore.ops.elementwise import ROWS
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.placement import hosted
@@ -262,7 +262,7 @@ def _taken_apart(scan: For, extents: Extents) -> _Scan | None:
 
 def _alone(scan: _Scan, memory: Callable[[Buffer], Buffer]) -> bool:
     """Return whether no thread touches, of what any of them changes, another's elements."""
-    stores = [Load(s.buffer, s.index) for s in inside(scan.body) if isinstance(s, Store)]
+    stores = list(stored(scan.body))
     changed = {memory(x.buffer) for x in stores} | {memory(s.pointer) for s in scan.moves}
     if any(memory(y.buffer) in changed for y in _read(scan.scalars)):
         return False
