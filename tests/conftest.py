@@ -54,3 +54,16 @@ def optimized(everywhere):
     if not everywhere.optimizer:
         pytest.skip("values need the optimizer")
     return everywhere
+
+
+@pytest.fixture
+def torch_state():
+    """What torch has global is the same after a test."""
+    torch = pytest.importorskip("torch")
+
+    def state():
+        return torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()
+
+    before = state()
+    yield
+    assert before == state()

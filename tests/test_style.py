@@ -30,7 +30,6 @@ LONG = {
     "gradcore/rewrite/engine.py": "rules, passes and the driver",
     "gradcore/rewrite/requirements.py": "checks through rewriting",
     "tests/test_jax.py": "the JAX backend",
-    "tests/test_torch.py": "the torch backend",
 }
 """Files that are longer, and what is in them; one that is cut leaves this table."""
 
