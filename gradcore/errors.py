@@ -28,7 +28,7 @@ class Location(NamedTuple):
 def choices(given: object, listed: Iterable[str], what: str, more: Iterable[str] = ()) -> str:
     """Return what to do about a name that is not known: which is nearest, and which there are.
 
-    listed : the names that are told.
+    listed : the names that the message shows.
     what : what they are.
     more : names that may be meant as well, and are too many to tell.
 

@@ -41,14 +41,14 @@ def straight_line(
         if isinstance(v, Constant) and v not in slots:
             slots[v] = len(start)
             start.append(constant(v))
-    kept = {*slots, *graph.outputs}
+    final = {*slots, *graph.outputs}
     last_read = {v: node for node in graph.nodes for v in node.inputs}
     free: list[int] = []
     steps: list[Step] = []
     for node in graph.nodes:
         read = [slots[v] for v in node.inputs]
         free += [
-            slots[v] for v in dict.fromkeys(node.inputs) if last_read[v] is node and v not in kept
+            slots[v] for v in dict.fromkeys(node.inputs) if last_read[v] is node and v not in final
         ]
         for output in node.outputs:
             if not free:
@@ -56,7 +56,7 @@ def straight_line(
                 start.append(None)
             slots[output] = free.pop()
         steps.append(_step(kernel(node), read, [slots[output] for output in node.outputs]))
-        free += [slots[v] for v in node.outputs if v not in last_read and v not in kept]
+        free += [slots[v] for v in node.outputs if v not in last_read and v not in final]
     results = [slots[v] for v in graph.outputs]
     given = len(graph.inputs)
 
@@ -114,12 +114,12 @@ def explain(error: BaseException, node: Apply, values: Sequence[Any]) -> None:
     if isinstance(error, GradcoreError):
         error.where = error.where or node.where
         return
-    operands = ", ".join(map(_told, node.inputs, values))
+    operands = ", ".join(map(_shown, node.inputs, values))
     error.add_note(f"gradcore was computing {node.op}{operands and f' of {operands}'}")
     if node.where is not None:
         error.add_note(f"  built at {node.where}")
 
 
-def _told(variable: Variable, value: Any) -> str:
+def _shown(variable: Variable, value: Any) -> str:
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
     return f"{variable} ({dtype}, shape {shape})"

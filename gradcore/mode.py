@@ -115,9 +115,14 @@ class Mode:
             if name not in known:
                 fix = choices(name, (s.name for s in stages), "stages", known)
                 raise ModeError(f"there is no stage, pass or rule {name!r}", here(), fix)
-        kept = tuple(_without(s, frozenset(names)) for s in stages if s.name not in names)
+        chosen = tuple(_without(s, frozenset(names)) for s in stages if s.name not in names)
         return Mode(
-            self.backend, kept, self.debug, self.fallback, self.reassociate, **dict(self.options)
+            self.backend,
+            chosen,
+            self.debug,
+            self.fallback,
+            self.reassociate,
+            **dict(self.options),
         )
 
     def passed_over(self) -> Sequence[str]:
@@ -198,8 +203,8 @@ def _without(stage: Any, names: frozenset[str]) -> Any:
         return stage
     if isinstance(stage, Stage):
         return replace(stage, rules=[rule for rule in stage.rules if rule.name not in names])
-    kept = tuple(_without(part, names) for part in stage.stages if part.name not in names)
-    return replace(stage, stages=kept)
+    chosen = tuple(_without(part, names) for part in stage.stages if part.name not in names)
+    return replace(stage, stages=chosen)
 
 
 NAMED: Mapping[str, Mode] = {

@@ -19,7 +19,7 @@ from gradcore.graph.nodes import smallest_integer_dtype
 from gradcore.graph.types import array_of
 
 
-class Kept(ABC):
+class StoredArray(ABC):
     """A value that a backend keeps in memory of its own, such as that of a device (abstract).
 
     dtype : of its elements, as NumPy has it.
@@ -74,11 +74,11 @@ def holding(locks: Sequence[Any]) -> Generator[None]:
 
 
 class SharedVariable(Variable):
-    """An input whose value is kept between the calls of all functions that use it.
+    """An input whose value persists between the calls of all functions that use it.
 
     default_update : an expression that becomes its value after each call of a function that uses
         it, if the function has no other update for it; or None.
-    lock : held by a call that updates shared variables, from when it reads the value until all are
+    lock : owned by a call that updates shared variables, from when it reads the value until all are
         stored, and by `set_value`.
     """
 
@@ -112,7 +112,7 @@ class SharedVariable(Variable):
         """
         stored = self.storage[0]
         value = np.asarray(stored)
-        return value if borrow or isinstance(stored, Kept) else value.copy()
+        return value if borrow or isinstance(stored, StoredArray) else value.copy()
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Set the value, to a copy of an array or with ``borrow`` to the array itself.
@@ -128,7 +128,7 @@ class SharedVariable(Variable):
     def fitting(self, value: Any, borrow: bool = False) -> Any:
         """Return ``value`` as an array of the type of this variable, or as what a backend keeps."""
         try:
-            if isinstance(value, Kept) and value.dtype == self.type.dtype:
+            if isinstance(value, StoredArray) and value.dtype == self.type.dtype:
                 self.type.check_shape(value.shape)
                 return value
             array = self.type.filter(value)

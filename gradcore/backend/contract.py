@@ -45,7 +45,7 @@ It may have attributes, which any backend may give or leave out:
 ``peak`` : the most bytes of memory that a call has used beside arguments and results;
     ``Function.profile`` tells it.
 ``returned`` : how many of its results, from the first on, go to the caller; a `Function` sets it.
-    The others are new values of shared variables, which may be what `gradcore.shared.Kept` says: a
+    The others are new values of shared variables, which may be a `gradcore.shared.StoredArray`: a
     backend whose ``described`` knows them gets them back as they are.
 ``bound(cells, form, updated, locks)`` : returns a function for calls that need no conversion, so
     that such calls cost nothing in Python.  ``cells`` and ``updated`` are lists of one element, the

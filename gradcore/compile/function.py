@@ -33,7 +33,7 @@ from gradcore.errors import ArgumentError, MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
-from gradcore.shared import Kept, SharedVariable, holding, in_order, new_lock
+from gradcore.shared import SharedVariable, StoredArray, holding, in_order, new_lock
 
 
 class Function:
@@ -176,13 +176,13 @@ class Function:
         )
         if checked or choosy or isinstance(form, Mapping):
             return None
-        told = "none" if form is None else "list" if is_several(form) else "single"
-        return bind(self._storage, told, self._updated, self._locks)
+        layout = "none" if form is None else "list" if is_several(form) else "single"
+        return bind(self._storage, layout, self._updated, self._locks)
 
     def _stored(self, cell: list[Any]) -> Any:
         """Return the value of a shared variable as what the backend takes."""
         value = cell[0]
-        if isinstance(value, Kept) and self.maker.backend.described(value) is None:
+        if isinstance(value, StoredArray) and self.maker.backend.described(value) is None:
             return np.asarray(value)
         return value
 
@@ -245,7 +245,9 @@ class Function:
         as_numpy = self.maker.backend.numpy
         new = [
             v.fitting(
-                value if type(value) is np.ndarray or isinstance(value, Kept) else as_numpy(value),
+                value
+                if type(value) is np.ndarray or isinstance(value, StoredArray)
+                else as_numpy(value),
                 borrow=True,
             )
             for v, value in zip(updates, results, strict=False)
@@ -409,7 +411,7 @@ def eval(
 ) -> Any:
     """Return the value of ``variable``, given those of inputs it depends on, by variable or name.
 
-    The function that is compiled for it is kept for the next time.
+    The function that is compiled for it is cached for the next call.
     """
     given = inputs_to_values or {}
     by_name = {v.name: v for v in ancestors([variable]) if v.name is not None and v.owner is None}

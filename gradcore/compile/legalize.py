@@ -5,8 +5,8 @@ form, read over whole arrays.  What is left is lacking: an error, or the referen
 an op is declared once and runs everywhere, and a kernel for it makes it faster.
 
 The decision: it is asked *of each node* whether all of a replacement runs, before anything is
-replaced: what is lacking is told, or falls back, as the user wrote it, never in pieces.  What the
-replaced nodes require (`Op.requires`) is kept by the pass that keeps it for the optimizer.
+replaced: what is lacking is reported, or falls back, as the user wrote it, never in pieces.  What
+the replaced nodes require (`Op.requires`) is retained by the pass that does so for the optimizer.
 Rejected: expansions in each kind of backend, which the next kind forgets.
 """
 
@@ -21,8 +21,9 @@ from gradcore.graph import Apply, FunctionGraph, Op, Variable, on_behalf_of, top
 from gradcore.graph.nodes import as_variable
 from gradcore.ops.gathers import gathered
 from gradcore.rewrite import Group, Pass, Stage
-from gradcore.rewrite.engine import Rewriter, Rule, Trace, fitting
+from gradcore.rewrite.engine import Rewriter, fitting
 from gradcore.rewrite.requirements import keep_requirements
+from gradcore.rewrite.rules import Rule, Trace
 
 NAME = "legalize"
 """What the trace calls it."""

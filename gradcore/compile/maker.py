@@ -141,9 +141,9 @@ def _passed_over(mode: Mode, backend: Backend) -> Sequence[str]:
 def _notice(reason: str, backend: Backend) -> None:
     if reason not in _noticed:
         _noticed.add(reason)
-        told = f"{reason}; functions without a mode run on {backend.name!r}, which is slower"
+        sentence = f"{reason}; functions without a mode run on {backend.name!r}, which is slower"
         file, line, _ = here() or ("gradcore", 0, "")
-        warnings.warn_explicit(told, UnavailableWarning, file, line)
+        warnings.warn_explicit(sentence, UnavailableWarning, file, line)
 
 
 def rewritten(
@@ -220,7 +220,7 @@ def as_written(maker: FunctionMaker) -> FunctionGraph:
 def made_to_run(maker: FunctionMaker, profile: Profile | None) -> tuple[FunctionMaker, Executable]:
     """Return what runs the graph, and the maker that it is of.
 
-    Without a mode, the reference runs what cannot be kept: the cache may be read-only or full.
+    Without a mode, the reference runs what cannot be saved: the cache may be read-only or full.
     """
     try:
         return maker, executable(maker, profile)

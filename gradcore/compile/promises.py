@@ -1,4 +1,4 @@
-"""What a backend promises, checked: a backend that breaks its contract is told with its plugin."""
+"""What a backend promises, checked: a backend that breaks its contract is named with its plugin."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gradcore.plugins import registry
 
 def breach(backend: Backend, what: str) -> PluginError:
     """Return the error for a backend that breaks its contract."""
-    told = registry().described(backend.name)
+    described = registry().described(backend.name)
     fix = "what a backend promises is in gradcore.backend.Backend"
-    return PluginError(f"{told} breaks its contract: {what}", here(), fix)
+    return PluginError(f"{described} breaks its contract: {what}", here(), fix)
 
 
 def lacked(backend: Backend, graph: FunctionGraph) -> list[Lacking]:

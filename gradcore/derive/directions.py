@@ -51,10 +51,12 @@ def sum_to(t: Variable, x: Variable) -> Variable:
         if extent == 1 and t.type.shape[lead + axis] != 1
     ]
     if lead or stretched:
-        kept = [axis for axis in range(lead, t.ndim) if axis not in stretched]
+        remaining = [axis for axis in range(lead, t.ndim) if axis not in stretched]
         t = LANGUAGE["sum"](t, (*range(lead), *stretched))
         if stretched:
-            order = (kept.index(lead + a) if lead + a in kept else "x" for a in range(x.ndim))
+            order = (
+                remaining.index(lead + a) if lead + a in remaining else "x" for a in range(x.ndim)
+            )
             t = LANGUAGE["dimshuffle"](t, *order)
     return t
 
@@ -68,6 +70,8 @@ def with_ones_of(t: Variable, x: Variable) -> Variable:
     lost = [a for a, (m, n) in enumerate(extents) if n == 1 and m != 1]
     if not lost:
         return t
-    kept = LANGUAGE["dimshuffle"](t, [a for a in range(t.ndim) if a not in lost])
+    remaining = LANGUAGE["dimshuffle"](t, [a for a in range(t.ndim) if a not in lost])
     place = iter(range(t.ndim))
-    return LANGUAGE["dimshuffle"](kept, ["x" if a in lost else next(place) for a in range(t.ndim)])
+    return LANGUAGE["dimshuffle"](
+        remaining, ["x" if a in lost else next(place) for a in range(t.ndim)]
+    )

@@ -39,11 +39,11 @@ def form(*ops: Op) -> Callable[[Form], Form]:
 class Forms:
     """The forms that take the place of nodes in one sweep.
 
-    kept : variables that stay as they are, and beyond which no form looks.
+    opaque : variables that stay as they are, and beyond which no form looks.
     """
 
-    def __init__(self, kept: Collection[Variable]) -> None:
-        self.kept = frozenset(kept)
+    def __init__(self, opaque: Collection[Variable]) -> None:
+        self.opaque = frozenset(opaque)
         self.found: dict[Apply, Variable | None] = {}
 
     def of(self, node: Apply) -> Variable | None:
@@ -62,7 +62,7 @@ class Forms:
                 yield found
 
     def _maker(self, v: Variable) -> Apply | None:
-        return None if v in self.kept else v.owner
+        return None if v in self.opaque else v.owner
 
     def operands(self, node: Apply) -> tuple[Variable, ...]:
         """Return what ``node`` is computed from, in the form that counts."""

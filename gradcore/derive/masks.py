@@ -1,8 +1,8 @@
 """Cotangents that come through a branch, and count only where it was taken.
 
 Where it was not taken they must not meet the infinities of that branch: zero times infinity is
-NaN.  So the mask is kept apart, the rules of elementwise ops see the bare value, and the mask is
-applied last, by construction and not by a rewrite that may or may not happen.
+NaN.  So the mask is carried separately, the rules of elementwise ops see the bare value, and the
+mask is applied last, by construction and not by a rewrite that may or may not happen.
 """
 
 from __future__ import annotations

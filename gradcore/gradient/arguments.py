@@ -100,7 +100,7 @@ def present(
     return direction
 
 
-def told(
+def presented(
     direction: Direction,
     variable: Variable,
     outputs: Sequence[Variable],

@@ -15,7 +15,7 @@ from gradcore.gradient.arguments import (
     like,
     points_for,
     present,
-    told,
+    presented,
     variables_of,
 )
 from gradcore.graph import Constant, Variable, as_variable, here
@@ -75,7 +75,7 @@ def grad(
         list(starts), list(starts.values()), variables, frozenset(consider_constant or ())
     )
     results = [
-        told(
+        presented(
             direction,
             variable,
             list(starts),
@@ -122,7 +122,7 @@ def Lop(  # noqa: N802 - Theano's name
     points = points_for(eval_points, f, outputs, "Lop")
     found = pullback(outputs, points, variables, frozenset(consider_constant or ()))
     results = [
-        told(direction, variable, outputs, disconnected_inputs, "zero", "raise")
+        presented(direction, variable, outputs, disconnected_inputs, "zero", "raise")
         for direction, variable in zip(found, variables, strict=True)
     ]
     return like(wrt, results)

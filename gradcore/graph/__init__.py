@@ -1,8 +1,8 @@
 """Graphs of tensors: types, variables, nodes, walks.
 
 This package knows no op by name.  ``types`` says what is known before run time, ``nodes`` what a
-graph is made of, ``op`` what an op declares, ``extents`` how shapes are told, ``traverse`` how to
-walk, ``fgraph`` what a closed graph is.
+graph is made of, ``op`` what an op declares, ``extents`` how shapes are computed, ``traverse`` how
+to walk, ``fgraph`` what a closed graph is.
 """
 
 from gradcore.graph import pickling as pickling

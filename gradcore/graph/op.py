@@ -203,7 +203,7 @@ class Op:
     """Whether its error is measured by the largest element of each matrix of the result.
 
     So it is for algorithms that mix all elements, such as factors of matrices.  What they make of
-    infinities, NaN and singular matrices is not told.
+    infinities, NaN and singular matrices is not specified.
     """
 
     @property
@@ -303,13 +303,13 @@ class Op:
     def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
         """Return the shapes of the outputs of ``node``, given what is known of its inputs.
 
-        Extents are ints, scalars of the graph, or `UNKNOWN`: not to be told without computing
+        Extents are ints, scalars of the graph, or `UNKNOWN`: not known without computing
         the output.
         """
         if type(self).infer_shape is not Op.infer_shape:
             return self.infer_shape(node, [operand.shape for operand in operands])
-        told = type(self).shape is not Op.shape or type(self).shapes is not Op.shapes
-        if type(self).perform is not Op.perform or not told:
+        declared = type(self).shape is not Op.shape or type(self).shapes is not Op.shapes
+        if type(self).perform is not Op.perform or not declared:
             return [(UNKNOWN,) * output.ndim for output in node.outputs]
         return self.shapes(*operands)
 

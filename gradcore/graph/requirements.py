@@ -42,17 +42,17 @@ def _within(index: Any, n: Any) -> Any:
 
 def _has_size(size: Any, *extents: Any) -> Any:
     """Reshaping: -1 stands for what is left, which must be whole."""
-    told = [n for n in extents if not (isinstance(n, int) and n == -1)]
+    known = [n for n in extents if not (isinstance(n, int) and n == -1)]
     count: Any = 1
-    for n in told:
+    for n in known:
         count = count * n
-    if len(told) == len(extents):
+    if len(known) == len(extents):
         good = LANGUAGE["eq"](count, size)
     else:
         good = (count >= 1) & LANGUAGE["eq"](size % LANGUAGE["maximum"](count, 1), 0)
-    for n in told:
+    for n in known:
         good = good & (as_variable(n) >= 0)
-    return good & addressable(tuple(told)) if len(extents) > 1 else good
+    return good & addressable(tuple(known)) if len(extents) > 1 else good
 
 
 def _fits(*extents: Any) -> Any:

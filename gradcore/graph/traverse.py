@@ -107,7 +107,7 @@ def substitute(
 ) -> list[Variable]:
     """Return ``outputs`` with the keys of ``replacements`` replaced by their values.
 
-    Nodes that do not depend on a key are kept as they are; the others are built anew, so a
+    Nodes that do not depend on a key remain as they are; the others are built anew, so a
     replacement may have a better known shape (or another dtype) than what it replaces.
     """
     new: dict[Variable, Variable] = dict(replacements)
@@ -214,9 +214,9 @@ def infer_shapes(
         for output, shape in zip(node.outputs, shapes, strict=True):
             if output in operands:
                 continue
-            told = symbolic_operand(output)
-            extents = zip(shape, told.shape, strict=True)
+            typed = symbolic_operand(output)
+            extents = zip(shape, typed.shape, strict=True)
             best = tuple(m if n is UNKNOWN or isinstance(m, int) else n for n, m in extents)
             value = node.op.value(node, [operand(v) for v in node.inputs])
-            operands[output] = Operand(best, told.value if value is UNKNOWN else value)
+            operands[output] = Operand(best, typed.value if value is UNKNOWN else value)
     return [operand(v).shape for v in outputs]

@@ -277,7 +277,7 @@ def too_wide(value: int) -> str:
 
 
 MOST_BITS_SHOWN = 128
-"""How long an int may be for its digits to be told."""
+"""How long an int may be for a message to show its digits."""
 
 
 def in_floats(array: Array, dtype: str) -> Array:

@@ -170,9 +170,9 @@ class Loop(Op):
             else:
                 known[inner] = outer
         shapes = infer_shapes(self.results(self.body.outputs).stacks, known)
-        return [tuple(self._told_outside(n, inputs) for n in shape) for shape in shapes]
+        return [tuple(self._known_outside(n, inputs) for n in shape) for shape in shapes]
 
-    def _told_outside(self, extent: Extent, inputs: Sequence[Variable] | None) -> Extent:
+    def _known_outside(self, extent: Extent, inputs: Sequence[Variable] | None) -> Extent:
         """Return an extent of the body in terms of the loop's inputs, or `UNKNOWN`."""
         if isinstance(extent, int) or extent is UNKNOWN:
             return extent
@@ -180,6 +180,6 @@ class Loop(Op):
             return UNKNOWN
         last = self.sequences + self.states
         outside = dict(zip(self.body.inputs[last:], inputs[last:], strict=True))
-        (told,) = substitute([extent], outside)
+        (outer,) = substitute([extent], outside)
         inside = {v for v in self.body.variables if not isinstance(v, Constant)} - set(inputs)
-        return UNKNOWN if any(v in inside for v in ancestors([told])) else told
+        return UNKNOWN if any(v in inside for v in ancestors([outer])) else outer

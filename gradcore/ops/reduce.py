@@ -62,15 +62,15 @@ def without(shape: Shape, axes: Axes) -> Shape:
 
 def restored(reduced: Variable, axes: Axes, ndim: int) -> Variable:
     """Return a reduced tensor with ``axes`` back in place, of extent 1."""
-    kept = iter(range(reduced.ndim))
+    remaining = iter(range(reduced.ndim))
     return LANGUAGE["dimshuffle"](
-        reduced, *("x" if axis in axes else next(kept) for axis in range(ndim))
+        reduced, *("x" if axis in axes else next(remaining) for axis in range(ndim))
     )
 
 
 # dtypes -----------------------------------------------------------------------------------------
 def _accumulated(dtype: str) -> str:
-    """Sums and products of small integers are kept in 64 bits, as in NumPy."""
+    """Sums and products of small integers are computed in 64 bits, as in NumPy."""
     row = DTYPES.get(dtype)  # none for a long double, in which references are judged
     return dtype if row is None else row.accumulator
 
@@ -97,10 +97,10 @@ def _at_the_extreme(op: Reduce, t: Variable, x: Variable, z: Variable) -> Variab
 def _other_factors(op: Reduce, ct: Variable, x: Variable, z: Variable) -> Variable:
     """Slope of a product in each factor: the product of all that come before and after it."""
     last = (*(a for a in range(x.ndim) if a not in op.axes), *op.axes)
-    kept = x.ndim - len(op.axes)
+    rank = x.ndim - len(op.axes)
     moved = LANGUAGE["dimshuffle"](x, *last)
-    flat = LANGUAGE["flatten"](moved, kept + 1)
-    others = exclusive(flat, kept) * exclusive(flat[..., ::-1], kept)[..., ::-1]
+    flat = LANGUAGE["flatten"](moved, rank + 1)
+    others = exclusive(flat, rank) * exclusive(flat[..., ::-1], rank)[..., ::-1]
     back = LANGUAGE["reshape"](others, moved.shape, ndim=x.ndim)
     return LANGUAGE["dimshuffle"](back, *map(last.index, range(x.ndim))) * restored(
         ct, op.axes, x.ndim
@@ -120,8 +120,8 @@ def shifted(x: Variable, axis: int, first: int) -> Variable:
 
 
 def _something(node: Apply, n: Extent) -> Requirement:
-    told = f"{node.op} of nothing: {node.inputs[0]} is empty"
-    return Requirement(REACHES, (n, 1), told, ValueError)
+    message = f"{node.op} of nothing: {node.inputs[0]} is empty"
+    return Requirement(REACHES, (n, 1), message, ValueError)
 
 
 @dataclass(frozen=True)
@@ -424,9 +424,9 @@ class Recurrence(Op):
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """Both operands have one shape."""
-        told = f"{node.op}: the shapes of {node.inputs[0]} and {node.inputs[1]} must be equal"
+        message = f"{node.op}: the shapes of {node.inputs[0]} and {node.inputs[1]} must be equal"
         pairs = zip(*(x.shape for x in operands), strict=True)
-        return [Requirement(AGREE, pair, told) for pair in pairs]
+        return [Requirement(AGREE, pair, message) for pair in pairs]
 
     def reference(self, *arrays: Any) -> Any:
         """Return y, a step at a time."""

@@ -7,13 +7,13 @@ from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.changes import EXACT as EXACT
 from gradcore.rewrite.changes import REASSOCIATES as REASSOCIATES
 from gradcore.rewrite.changes import Changes as Changes
-from gradcore.rewrite.engine import Firing as Firing
 from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
-from gradcore.rewrite.engine import Rule as Rule
 from gradcore.rewrite.engine import Stage as Stage
-from gradcore.rewrite.engine import Trace as Trace
 from gradcore.rewrite.loops import drop_unused, merge_scans, push_out
+from gradcore.rewrite.rules import Firing as Firing
+from gradcore.rewrite.rules import Rule as Rule
+from gradcore.rewrite.rules import Trace as Trace
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
 

@@ -1,8 +1,8 @@
 """What a rewrite may change: the declaration of every rule and pass of the optimizer.
 
-The words are those of LLVM's fast-math flags, with the rounding told as a number.  The default
+The words are those of LLVM's fast-math flags, with the rounding given as a number.  The default
 modes take only what keeps, on all finite operands, the value up to the declared rounding, and the
-sign of zero; dtype and shape are kept always.  ``tests/test_rewrite_values.py`` runs every rule
+sign of zero; dtype and shape never change.  ``tests/test_rewrite_values.py`` runs every rule
 and pass at the extremes of every dtype and holds it to its declaration, with the graph as written
 for a judge.
 
@@ -49,14 +49,14 @@ class Changes:
 
     def __repr__(self) -> str:
         """Return what may change, in words."""
-        told = {
+        words = {
             f"rounding by {self.rounding:g} ulp of the {self.of}": self.rounding,
             "nearer to the formula": self.more_exact,
             "values at infinities and NaN": self.nonfinite,
             "the sign of zero": self.signed_zeros,
             "what re-association changes": self.reassociates,
         }
-        return f"Changes({', '.join(word for word, is_so in told.items() if is_so) or 'nothing'})"
+        return f"Changes({', '.join(word for word, is_so in words.items() if is_so) or 'nothing'})"
 
 
 EXACT = Changes()

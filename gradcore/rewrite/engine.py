@@ -1,4 +1,4 @@
-"""The rewriting of graphs: rules, passes, stages, and the driver that applies them.
+"""The rewriting of graphs: stages of rules, passes, and the driver that applies them.
 
 A *rule* is local: it looks at one node, whose inputs are in normal form, and returns what should
 stand in its place.  A *pass* is a function from graph to graph, for what needs to see all of it.
@@ -25,11 +25,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from gradcore.errors import UNFIT, Location, RewriteError
+from gradcore.errors import UNFIT, RewriteError
 from gradcore.graph import (
     UNKNOWN,
     Apply,
@@ -40,66 +40,19 @@ from gradcore.graph import (
     Variable,
     here,
     on_behalf_of,
-    upcast,
 )
 from gradcore.graph.nodes import bare
 from gradcore.graph.traverse import replace_ops
-from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE, Function
 from gradcore.ops.elementwise import Elementwise
 from gradcore.rewrite.changes import EXACT, Changes
-from gradcore.rewrite.pattern import Anything, Application, conditions_in, matches, pattern_of
-
-Replacement: TypeAlias = Variable | Sequence[Variable | None] | None
-"""What stands in for a node's output or outputs; None: what is there."""
+from gradcore.rewrite.rules import Firing, Replacement, Rule, Trace, rule_of_ops, rule_of_pattern
 
 FOLDED_ELEMENTS = 4096
 """How large a constant may grow out of smaller ones while a graph is rewritten."""
 
 FIRINGS_PER_NODE = 100
 """How often rules may fire for each node of a graph before they are taken to have no end."""
-
-
-@dataclass(frozen=True)
-class Firing:
-    """That a rule fired: in which stage, on which op, built by which line of the user's."""
-
-    stage: str
-    rule: str
-    op: str
-    where: Location | None
-
-    def __str__(self) -> str:
-        """Return it in a line."""
-        return f"{self.stage}: {self.rule} on {self.op}" + (
-            f" ({self.where})" if self.where else ""
-        )
-
-
-Trace: TypeAlias = list[Firing]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A local rewrite.
-
-    name : the name of its function: what the trace prints.
-    doc : the equation.
-    targets : ops, or classes of ops, that it looks at.
-    rewrite : returns what stands in for a node.
-    needs : what must be among the ops of a node's operands (or `Constant`) for it to apply.
-    examples : functions of variables that return expressions on which it fires; for a rule with a
-        pattern, the pattern itself.
-    changes : what it may change on floats; on integers and booleans, nothing.
-    """
-
-    name: str
-    doc: str
-    targets: tuple[Op | type[Op], ...]
-    rewrite: Callable[[Apply], Replacement]
-    needs: frozenset[Any] = frozenset()
-    examples: tuple[Function, ...] = ()
-    changes: Changes = EXACT
 
 
 @dataclass(eq=False)
@@ -139,16 +92,12 @@ class Stage:
         """
 
         def declare(function: Callable[..., Replacement]) -> Callable[..., Replacement]:
-            name = getattr(function, "__name__", "?")
-            doc = (function.__doc__ or "").strip()
             if pattern is not None:
-                left, names = pattern_of(pattern)
-                rewrite = _by_pattern(left, names, function, changes)
-                rule = Rule(name, doc, (left.op,), rewrite, _needs(left), (pattern,), changes)
+                found = rule_of_pattern(pattern, function, changes)
             else:
                 targets = op if isinstance(op, tuple) else (op,)
-                rule = Rule(name, doc, targets, function, examples=tuple(examples), changes=changes)
-            self.rules.append(rule)
+                found = rule_of_ops(targets, function, examples, changes)
+            self.rules.append(found)
             return function
 
         return declare
@@ -226,54 +175,6 @@ def _has(graph: FunctionGraph, kind: type[Op]) -> bool:
         isinstance(node.op, kind) or any(_has(inner, kind) for inner in node.op.graphs)
         for node in graph.nodes
     )
-
-
-def _needs(pattern: Application) -> frozenset[Any]:
-    """Return what must be among a node's operands for ``pattern`` to match it."""
-    return frozenset(
-        argument.op if isinstance(argument, Application) else Constant
-        for argument in pattern.arguments
-        if not isinstance(argument, Anything)
-    )
-
-
-def _by_pattern(
-    pattern: Application,
-    names: tuple[str, ...],
-    function: Callable[..., Replacement],
-    changes: Changes,
-) -> Callable[[Apply], Replacement]:
-    """Return a function of a node that calls ``function`` with what matches ``pattern``.
-
-    What matched is converted to the dtype of the node first, if that is wider: the other side must
-    not compute in less precision than this one.  For the same reason the parts of the pattern must
-    be computed in that dtype on this side, as they wrap or round in a narrower one; a rule that may
-    be more exact than what is written takes a narrower float.
-    """
-    conditions = conditions_in(pattern)
-
-    def rewrite(node: Apply) -> Replacement:
-        out = node.outputs[0]
-        floats = changes.more_exact and out.type.dtype in FLOATS
-        within = FLOATS if floats else {out.type.dtype}
-        for bound in matches(pattern, out, {}, within):
-            arguments = (
-                v if name in conditions else _widened(v, out.type.dtype)
-                for name, v in ((name, bound[name]) for name in names)
-            )
-            found = function(*arguments)
-            if found is not None:
-                return found
-        return None
-
-    return rewrite
-
-
-def _widened(v: Variable, dtype: str) -> Variable:
-    """Return ``v`` as ``dtype``, if that holds more than its own."""
-    own = v.type.dtype
-    wider = own != dtype and upcast(own, dtype) == dtype
-    return LANGUAGE["cast"](v, dtype) if wider else v
 
 
 _active: list[Rewriter] = []

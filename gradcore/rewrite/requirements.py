@@ -10,547 +10,24 @@ Extents are compared as symbols, which costs little; only what is left then is b
 condition, brought to the normal form by the stages themselves, and compared once more.
 Rejected: a check beside every rule, which each new rule would forget; keeping dead nodes, which
 computes what nobody reads.
+
+`claims` says what a requirement is in symbols, `facts` what is known to hold, and `claim_reader`
+reads a graph; here the two readings are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from itertools import combinations
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
 
-from gradcore.errors import ArraySizeError, Location, ScanError
-from gradcore.graph import (
-    UNKNOWN,
-    Apply,
-    Constant,
-    FunctionGraph,
-    Operand,
-    Requirement,
-    Variable,
-    on_behalf_of,
-    substitute,
-)
-from gradcore.graph.extents import as_extent, product
-from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
-from gradcore.graph.requirements import AGREE, FITS, HAS_SIZE, REACHES, WITHIN, possible
-from gradcore.language import LANGUAGE
-from gradcore.ops.control import Assert, Conditional, IfElse
-from gradcore.ops.create import Arange
-from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.index import Nonzero, Subtensor
-from gradcore.ops.index_patterns import Slot
-from gradcore.ops.reduce import ArgReduce
-from gradcore.ops.scalars import maximum, minimum, switch
-from gradcore.ops.scan import Scan
-from gradcore.ops.sorting import ArgSort
+from gradcore.graph import Constant, FunctionGraph, Variable, on_behalf_of
+from gradcore.ops.control import Assert
 from gradcore.rewrite.branches import enclose_branches
-from gradcore.rewrite.engine import Group, Pass, Stage, Trace
+from gradcore.rewrite.claim_reader import ClaimReader
+from gradcore.rewrite.claims import Claim
+from gradcore.rewrite.engine import Group, Pass, Stage
 from gradcore.rewrite.loops import fuse_loops
-from gradcore.rewrite.symbols import (
-    Number,
-    Symbol,
-    Symbols,
-    ValueNumber,
-    exceeds,
-    lower_bound,
-    not_negative,
-    of_arrays,
-    varies,
-)
+from gradcore.rewrite.rules import Trace
 
-Guards: TypeAlias = tuple[Any, ...]
-"""Under what something runs at all: which branch is taken, which loop has steps."""
-
-
-# where nodes stand ------------------------------------------------------------------------------
-@dataclass(frozen=True, eq=False)
-class Scope:
-    """A graph inside of a node: a branch of a conditional, or the body of a loop.
-
-    outer : the scope of the node; None: the graph itself.
-    branch : which graph of a conditional it is; None: a body.
-    """
-
-    outer: Scope | None
-    node: Apply
-    branch: int | None
-
-    def outside(self, condition: Variable, varies: bool) -> Variable:
-        """Return that ``condition``, on variables in here, holds whenever it is asked."""
-        if self.branch is not None:
-            return self._in_branch(condition)
-        return self._in_each_step(condition) if varies else self._in_any_step(condition)
-
-    def _in_branch(self, condition: Variable) -> Variable:
-        graph = self.node.op.graphs[self.branch or 0]
-        chosen, *operands = self.node.inputs
-        (told,) = substitute([condition], dict(zip(graph.inputs, operands, strict=True)))
-        branches = (told, Constant(True)) if self.branch == 0 else (Constant(True), told)
-        return IfElse(1)(chosen, *branches)
-
-    def _in_any_step(self, condition: Variable) -> Variable:
-        """The condition is the same at each step: elements are as long as the first."""
-        op, (steps, *inputs) = self.node.op, self.node.inputs
-        assert isinstance(op, Scan)
-        given = op.parts(inputs)
-        shaped = (*(x[0] for x in given.sequences), *given.states, *given.constants)
-        (told,) = substitute([condition], dict(zip(op.body.inputs, shaped, strict=True)))
-        return IfElse(1)(LANGUAGE["gt"](steps, 0), told, Constant(True))
-
-    def _in_each_step(self, condition: Variable) -> Variable:
-        op = self.node.op
-        assert isinstance(op, Scan)
-        results = op.results(op.body.outputs)
-        until = () if results.condition is None else (results.condition,)
-        body = FunctionGraph(op.body.inputs, (*results.states, condition, *until))
-        outputs = op.with_graphs(body).make_node(*self.node.inputs).outputs
-        return LANGUAGE["all"](outputs[op.states])
-
-
-@dataclass(frozen=True, eq=False)
-class Claim:
-    """Something required, as symbols.
-
-    what : the predicate and its operands; those that are arrays, by number.
-    error : what is raised where it does not hold; for extents that differ, one counts as another.
-    requirement : returns what is required, on variables of its scope.
-    """
-
-    what: tuple[Any, ...]
-    error: type[Exception]
-    guards: Guards
-    scope: Scope | None
-    where: Location | None
-    requirement: Callable[[], Requirement]
-
-    @property
-    def varies(self) -> bool:
-        """Whether it may hold in one step of a loop and not in another."""
-        guarding = (n for guard in self.guards for n in guard)
-        return any(map(varies, (*self.what[1:], *guarding)))
-
-    def condition(self) -> Variable:
-        """Return it on variables of the whole graph."""
-        with on_behalf_of(self.where):
-            told: Variable = self.requirement().condition
-            scope = self.scope
-            while scope is not None:
-                told = scope.outside(told, self.varies)
-                scope = scope.outer
-        return told
-
-
-# what is known ----------------------------------------------------------------------------------
-@lru_cache(maxsize=4096)
-def _among(guards: Guards) -> tuple[Guards, ...]:
-    """Return all selections of guards, the fewest first: what holds under fewer holds here."""
-    return tuple(chosen for size in range(len(guards) + 1) for chosen in combinations(guards, size))
-
-
-class Facts:
-    """What is known to hold, and under which guards."""
-
-    def __init__(self) -> None:
-        self._same: dict[Guards, dict[Number, Number]] = {}
-        self._least: dict[Guards, dict[tuple[Symbol, type[Exception]], int]] = {}
-        self._held: dict[Guards, set[tuple[Any, ...]]] = {}
-
-    def best(self, n: Any, guards: Guards) -> Any:
-        """Return the number that stands for all that are equal to ``n``."""
-        if not self._same:
-            return n
-        tables = [same for g in _among(guards) if (same := self._same.get(g)) is not None]
-        found = n
-        while isinstance(found, Symbol):
-            following = next((same[found] for same in tables if found in same), None)
-            if following is None:
-                break
-            found = following
-        return found
-
-    def implies(self, claim: Claim) -> bool:
-        """Return whether a claim is known to hold."""
-        predicate, *told = self._resolved(claim)
-        if _holds(predicate, told):
-            return True
-        if predicate is REACHES and isinstance(told[1], int):
-            return any(
-                least.get((told[0], claim.error), told[1] - 1) >= told[1]
-                for g in _among(claim.guards)
-                if (least := self._least.get(g)) is not None
-            )
-        return any(
-            (predicate, claim.error, *told) in held
-            for g in _among(claim.guards)
-            if (held := self._held.get(g)) is not None
-        )
-
-    def note(self, claim: Claim) -> None:
-        """Take a claim to hold from here on."""
-        predicate, *told = self._resolved(claim)
-        if predicate is REACHES and isinstance(told[1], int):
-            self._least.setdefault(claim.guards, {})[told[0], claim.error] = told[1]
-        elif predicate is AGREE:
-            old, new = sorted(told, key=_simplicity, reverse=True)
-            if old is not new and isinstance(old, Symbol):
-                self._same.setdefault(claim.guards, {})[old] = new
-        else:
-            self._held.setdefault(claim.guards, set()).add((predicate, claim.error, *told))
-
-    def _resolved(self, claim: Claim) -> tuple[Any, ...]:
-        """Return a claim with the best numbers; a lower bound as that of the simplest number."""
-        predicate, *operands = claim.what
-        told = [self.best(n, claim.guards) for n in operands]
-        if predicate is WITHIN and isinstance(told[0], int):
-            k, n = told
-            predicate, told = REACHES, [n, -k if k < 0 else k + 1]
-        if predicate is REACHES and isinstance(told[0], Symbol) and isinstance(told[1], int):
-            told = list(lower_bound(*told))
-        return predicate, *told
-
-
-def _simplicity(n: Any) -> tuple[int, int]:
-    """Return what orders numbers: ints before symbols, those that were made first before others."""
-    if isinstance(n, Symbol):
-        return 1 + bool(n.formula), n.place
-    return 0, int(n)
-
-
-def _holds(predicate: Any, operands: Sequence[Any]) -> bool:
-    """Return whether a predicate is known to hold of numbers."""
-    if predicate is WITHIN:
-        k, n = operands
-        return isinstance(k, ValueNumber) and k.below is not None and _reaches(n, k.below)
-    if predicate is HAS_SIZE:
-        size, *extents = operands
-        return all(map(not_negative, extents)) and product(tuple(extents)) == size
-    if predicate is AGREE:
-        m, n = operands
-        return bool(m == n)
-    if predicate is FITS:
-        return all(map(of_arrays, operands))
-    return predicate is REACHES and _reaches(*operands)
-
-
-def _reaches(m: Any, n: Any) -> bool:
-    """Return whether ``m >= n`` is known."""
-    if m is n:
-        return True
-    if isinstance(n, int):
-        return exceeds(m, n)
-    return bool(n.formula) and n.formula[0] is minimum and any(m is x for x in n.formula[1])
-
-
-# reading ----------------------------------------------------------------------------------------
-SCALAR = Operand(())
-"""What is known of a scalar that is no integer."""
-
-
-class Reader:
-    """Reads what graphs of the same inputs require.
-
-    claims : those of the graph that is read, none that is implied by what was read before.
-    """
-
-    def __init__(self) -> None:
-        self.symbols = Symbols()
-        self.facts = Facts()
-        self.claims: list[Claim] = []
-        self.operands: dict[Variable, Operand] = {}
-        self.numbers: dict[Variable, ValueNumber] = {}
-
-    def read(self, graph: FunctionGraph) -> list[Claim]:
-        """Return what a whole graph requires, in the order in which nodes run.
-
-        Graphs share nodes, most of them where little is rewritten: each is read once.
-        """
-        self.claims = []
-        for v in graph.inputs:
-            if v not in self.operands:
-                self.numbers[v] = self.symbols.value(("input", v), False)
-                self._give(v, (UNKNOWN,) * v.ndim)
-        new = [node for node in graph.nodes if node.outputs[0] not in self.operands]
-        self._read(new, None, ())
-        return self.claims
-
-    def claim(self, claim: Claim) -> None:
-        """Note a claim, if it is not known to hold."""
-        if not self.facts.implies(claim):
-            self.claims.append(claim)
-            self.facts.note(claim)
-
-    def _read(self, nodes: Sequence[Apply], scope: Scope | None, guards: Guards) -> None:
-        for node in nodes:
-            operands = [self._operand(v) for v in node.inputs]
-            op = node.op
-            if isinstance(op, Elementwise) and self._passes(node, operands, guards):
-                continue
-            if isinstance(op, Conditional):
-                self._conditional(node, scope, guards)
-            elif isinstance(op, IfElse):
-                branches = node.inputs[1:]
-                self._choose(node, branches[: op.outputs], branches[op.outputs :], guards)
-            else:
-                self._require(node, operands, scope, guards)
-                if isinstance(op, Scan):
-                    self._loop(node, operands, scope, guards)
-                else:
-                    self._compute(node, operands)
-
-    def _passes(self, node: Apply, operands: Sequence[Operand], guards: Guards) -> bool:
-        """Note what is known of an elementwise result, if that is what is known of an operand.
-
-        Most nodes are of this kind, and require nothing.
-        """
-        output = node.outputs[0]
-        rank = len(output.type.shape)
-        if not rank:
-            if output.type.is_discrete:
-                return False
-            self.operands[output] = SCALAR
-            return True
-        whole: Operand | None = None
-        for v, x in zip(node.inputs, operands, strict=True):
-            if not x.shape:
-                continue
-            if whole is None:
-                whole = x
-            elif whole.shape != x.shape and whole.shape != self._resolved(v, x, guards).shape:
-                return False
-        if whole is None or len(whole.shape) != rank:
-            return False
-        self.operands[output] = whole if whole.value is UNKNOWN else Operand(whole.shape)
-        return True
-
-    def _resolved(self, v: Variable, x: Operand, guards: Guards) -> Operand:
-        """Return what is known of ``v`` with the best numbers, and remember it."""
-        found = Operand(tuple(self.facts.best(n, guards) for n in x.shape), x.value)
-        if not guards:
-            self.operands[v] = found
-        return found
-
-    # operands -----------------------------------------------------------------------------------
-    def _operand(self, v: Variable) -> Operand:
-        """Return what is known of a variable that has been read, or is a constant."""
-        found = self.operands.get(v)
-        if found is None:
-            assert isinstance(v, Constant)
-            value = constant_extent(v)
-            found = Operand(v.data.shape, UNKNOWN if value is None else value)
-            self.operands[v] = found
-        return found
-
-    def _give(self, v: Variable, shape: Sequence[Any], value: Any = UNKNOWN) -> None:
-        """Note what is known of a variable; what is not gets a symbol of its own."""
-        extents = tuple(
-            known if known is not None else n if n is not UNKNOWN else self._extent(v, axis)
-            for axis, (n, known) in enumerate(zip(shape, v.type.shape, strict=True))
-        )
-        if value is UNKNOWN and not extents and v.type.is_discrete:
-            number = self._number(v)
-            positive = number.below is not None or v.type.dtype[0] in "bu"
-            value = self.symbols.scalar(("value", number), positive, number.varies)
-        self.operands[v] = Operand(extents, value)
-
-    def _extent(self, v: Variable, axis: int) -> Symbol:
-        return self.symbols.extent(self._number(v), axis)
-
-    # value numbers ------------------------------------------------------------------------------
-    def _number(self, v: Variable) -> ValueNumber:
-        """Return the value number of a variable, numbering what it is computed from first."""
-        stack = [v]
-        while stack:
-            x = stack[-1]
-            missing: Sequence[Variable] = ()
-            if x not in self.numbers and x.owner is not None:
-                missing = [i for i in x.owner.inputs if i not in self.numbers]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            if x not in self.numbers:
-                self.numbers[x] = self._constant(x) if x.owner is None else self._computed(x)
-        return self.numbers[v]
-
-    def _constant(self, v: Variable) -> ValueNumber:
-        assert isinstance(v, Constant)
-        data = v.data
-        told = data.tobytes() if data.nbytes <= 1024 else id(data)
-        return self.symbols.value((data.dtype, data.shape, told), False)
-
-    def _computed(self, v: Variable) -> ValueNumber:
-        """Return the number of an output of a node whose operands have theirs.
-
-        What is known of an int64 scalar says more than how it is computed.
-        """
-        node = v.owner
-        assert node is not None
-        given = [
-            self._operand(x).value if x.type.dtype == "int64" and not x.ndim else self.numbers[x]
-            for x in node.inputs
-        ]
-        key = (node.op, *given, v.index)
-        return self.symbols.value(key, any(map(varies, given)), self._below(node, v.index))
-
-    def _below(self, node: Apply, index: int) -> Any:
-        """Return what the elements of an output are below, if they are numbers of a range."""
-        op, x = node.op, node.inputs[0] if node.inputs else None
-        if x is None:
-            return None
-        if isinstance(op, Subtensor) and Slot.ARRAY not in op.pattern:
-            return self.numbers[x].below
-        if isinstance(op, Arange):
-            return self._operand(x).value
-        if isinstance(op, Nonzero):
-            return self._shape(x)[index]
-        return self._shape(x)[op.axis] if isinstance(op, (ArgSort, ArgReduce)) else None
-
-    # nodes --------------------------------------------------------------------------------------
-    def _require(
-        self, node: Apply, operands: Sequence[Operand], scope: Scope | None, guards: Guards
-    ) -> None:
-        """Tell what ``node`` requires."""
-        for k, requirement in enumerate(node.op.requires(node, operands)):
-            what = (requirement.predicate, *map(self._told, requirement.operands))
-            again = partial(_required, node, k)
-            self.claim(Claim(what, requirement.error, guards, scope, node.where, again))
-
-    def _told(self, operand: Any) -> Any:
-        """Return an operand of a requirement as a number or a value number."""
-        if not isinstance(operand, Variable):
-            return operand
-        known = constant_extent(operand)
-        return self._number(operand) if known is None else known
-
-    def _compute(self, node: Apply, operands: Sequence[Operand]) -> None:
-        """Note what is known of the outputs of ``node``."""
-        op = node.op
-        value = op.value(node, operands)
-        if value is UNKNOWN and isinstance(op, Elementwise) and _is_extent(node):
-            value = self.symbols.computed(op, tuple(x.value for x in operands))
-        for output, shape in zip(node.outputs, op.symbolic_shapes(node, operands), strict=True):
-            self._give(output, shape, value)
-
-    # graphs inside ------------------------------------------------------------------------------
-    def _same(self, inner: Sequence[Variable], outer: Sequence[Variable]) -> None:
-        """Let variables of a graph inside be those outside."""
-        for v, x in zip(inner, outer, strict=True):
-            operand = self._operand(x)
-            self.numbers[v] = self._number(x)
-            self._give(v, operand.shape, operand.value)
-
-    def _inside(self, graph: FunctionGraph, scope: Scope, guards: Guards) -> None:
-        """Read a graph inside; one that several nodes run is read anew for each."""
-        for v in graph.variables:
-            if v.owner is not None:
-                self.numbers.pop(v, None)
-        self._read(graph.nodes, scope, guards)
-
-    def _conditional(self, node: Apply, scope: Scope | None, guards: Guards) -> None:
-        chosen, *given = node.inputs
-        for branch, graph in enumerate(node.op.graphs):
-            self._same(graph.inputs, given)
-            taken = ("branch", self._number(chosen), branch)
-            self._inside(graph, Scope(scope, node, branch), (*guards, taken))
-        then, orelse = node.op.graphs
-        self._choose(node, then.outputs, orelse.outputs, guards)
-
-    def _choose(
-        self, node: Apply, then: Sequence[Variable], orelse: Sequence[Variable], guards: Guards
-    ) -> None:
-        """Note what is known of outputs that are one of two."""
-        chosen = self._number(node.inputs[0])
-        condition = self.symbols.scalar(("value", chosen), True, chosen.varies)
-        for output, a, b in zip(node.outputs, then, orelse, strict=True):
-            extents = zip(self._operand(a).shape, self._operand(b).shape, strict=True)
-            shape = [
-                self.symbols.computed(
-                    switch, (condition, *(self.facts.best(n, guards) for n in pair))
-                )
-                for pair in extents
-            ]
-            numbers = chosen, self._number(a), self._number(b)
-            changing = any(map(varies, numbers))
-            self.numbers[output] = self.symbols.value(("choice", *numbers), changing)
-            self._give(output, shape)
-
-    def _loop(
-        self, node: Apply, operands: Sequence[Operand], scope: Scope | None, guards: Guards
-    ) -> None:
-        op = node.op
-        assert isinstance(op, Scan)
-        steps = operands[0].value
-        given, inner = op.parts(node.inputs[1:]), op.parts(op.body.inputs)
-        for v, x in zip(inner.sequences, given.sequences, strict=True):
-            whole = self._number(x)
-            self.numbers[v] = self.symbols.value(("element", whole), True, whole.below)
-            self._give(v, self._operand(x).shape[1:])
-        for v, x in zip(inner.states, given.states, strict=True):
-            self.numbers[v] = self.symbols.value(("state", v, self._number(x)), True)
-            self._give(v, self._operand(x).shape)
-        self._same(inner.constants, given.constants)
-        running = (*guards, ("steps", steps))
-        body = Scope(scope, node, None)
-        self._inside(op.body, body, running)
-        results, ends = op.results(op.body.outputs), op.results(node.outputs)
-        for v, new in zip(inner.states, results.states, strict=True):
-            for axis, pair in enumerate(zip(self._shape(v), self._shape(new), strict=True)):
-                again = partial(_kept_extent, op, v, new, axis)
-                what = (AGREE, *pair)
-                self.claim(Claim(what, ScanError, running, body, node.where, again))
-        numbers = [self._number(v) for v in node.inputs]
-        changing = any(map(varies, numbers))
-        shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
-        taken = self._taken(steps, ("stop", op, *numbers), changing) if op.until else steps
-        for v, stack in zip(results.stacks, ends.stacks, strict=True):
-            step = [UNKNOWN if varies(n) else n for n in self._shape(v)]
-            shapes.append((taken, *step))
-            if UNKNOWN not in step:
-                what = (FITS, steps, *step)
-                again = partial(_kept_steps, node, stack)
-                self.claim(Claim(what, ArraySizeError, guards, scope, node.where, again))
-        shapes += [()] if ends.condition is not None else []
-        for output, shape in zip(node.outputs, shapes, strict=True):
-            self.numbers[output] = self.symbols.value((op, *numbers, output.index), changing)
-            self._give(output, shape, taken if output is ends.condition else UNKNOWN)
-
-    def _taken(self, steps: Any, key: Hashable, changing: bool) -> Number:
-        """Return how many steps a loop takes that may stop: it looks at the end of each step."""
-        stop = self.symbols.scalar(key, True, changing)
-        most = self.symbols.computed(maximum, (steps, 0))
-        return self.symbols.computed(minimum, (most, self.symbols.computed(maximum, (stop, 1))))
-
-    def _shape(self, v: Variable) -> tuple[Any, ...]:
-        return self._operand(v).shape
-
-
-def _is_extent(node: Apply) -> bool:
-    """Return whether a node is arithmetic on integers of 64 bits."""
-    return not node.out.ndim and all(
-        v.type.dtype == "int64" or constant_extent(v) is not None
-        for v in (*node.inputs, *node.outputs)
-    )
-
-
-def _required(node: Apply, k: int) -> Requirement:
-    """Return requirement ``k`` of a node, on variables."""
-    return node.op.requires(node, [symbolic_operand(v) for v in node.inputs])[k]
-
-
-def _kept_extent(op: Scan, state: Variable, new: Variable, axis: int) -> Requirement:
-    """Return that a state keeps its shape."""
-    extents = extents_of(state)[axis], extents_of(new)[axis]
-    return Requirement(AGREE, extents, f"{op}: a state changes its shape", ScanError)
-
-
-def _kept_steps(node: Apply, stack: Variable) -> Requirement:
-    """Return that there can be an array of what all steps keep, if none of them is the last."""
-    return possible((as_extent(node.inputs[0]), *extents_of(stack)[1:]))
-
-
-# keeping ----------------------------------------------------------------------------------------
 MERGE = Stage("requirements")
 """No rules: equal nodes become one."""
 
@@ -561,29 +38,29 @@ def keep_requirements(
     """Return ``graph``, which ``stages`` made of ``plain``, raising whatever that raises."""
     if graph is plain or not graph.outputs:
         return graph
-    kept = not_required(graph, plain, stages)
-    return _asserting(graph, kept) if kept else graph
+    lost = not_required(graph, plain, stages)
+    return _asserting(graph, lost) if lost else graph
 
 
 def not_required(
     graph: FunctionGraph, other: FunctionGraph, stages: Sequence[Stage | Pass | Group]
 ) -> dict[Variable, Claim]:
-    """Return what ``other`` requires, ``graph`` does not imply, by the conditions that tell it.
+    """Return what ``other`` requires, ``graph`` does not imply, by its conditions.
 
     Both graphs have the same inputs; ``stages`` bring the conditions to a normal form.
     """
-    reader = Reader()
+    reader = ClaimReader()
     implied, lost = (reader.read(enclose_branches.run(each, [])) for each in (graph, other))
     if not lost:
         return {}
     predicates = {claim.what[0] for claim in lost}
     known = [claim.condition() for claim in implied if claim.what[0] in predicates]
     conditions = _normal([*known, *(c.condition() for c in lost)], graph, stages)
-    held = set(conditions[: len(known)])
+    implied_conditions = set(conditions[: len(known)])
     found: dict[Variable, Claim] = {}
     for claim, condition in zip(lost, conditions[len(known) :], strict=True):
         true = isinstance(condition, Constant) and condition.data.all()
-        if not true and condition not in held:
+        if not true and condition not in implied_conditions:
             found.setdefault(condition, claim)
     return found
 
@@ -599,16 +76,16 @@ def _normal(
     return MERGE.run(found, trace).outputs
 
 
-def _asserting(graph: FunctionGraph, kept: Mapping[Variable, Claim]) -> FunctionGraph:
+def _asserting(graph: FunctionGraph, lost: Mapping[Variable, Claim]) -> FunctionGraph:
     """Return ``graph`` with an assertion around the output of the lowest rank.
 
-    A loop that tells a condition is made one with that which computes results.
+    A loop that computes a condition is merged with the one that computes results.
     """
-    joint = FunctionGraph(graph.inputs, (*graph.outputs, *kept))
+    joint = FunctionGraph(graph.inputs, (*graph.outputs, *lost))
     merged = fuse_loops.run(MERGE.run(joint, []), []).outputs
     outputs = list(merged[: len(graph.outputs)])
     place = min(range(len(outputs)), key=lambda k: outputs[k].ndim)
-    for claim, condition in zip(kept.values(), merged[len(outputs) :], strict=True):
+    for claim, condition in zip(lost.values(), merged[len(outputs) :], strict=True):
         required = claim.requirement()
         with on_behalf_of(claim.where):
             check = Assert(required.message, required.error)

@@ -165,8 +165,8 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
     variable = as_variable(x)
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     new = normalized_axes(axes, variable.ndim + len(axes))
-    kept = iter(range(variable.ndim))
-    order = ("x" if a in new else next(kept) for a in range(variable.ndim + len(axes)))
+    own_axes = iter(range(variable.ndim))
+    order = ("x" if a in new else next(own_axes) for a in range(variable.ndim + len(axes)))
     return DimShuffle(tuple(order))(variable)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.errors import ArgumentError
-from gradcore.shared import Kept
+from gradcore.shared import StoredArray
 from gradcore_cuda.driver import Driver
 from gradcore_cuda.staging import Piece
 
@@ -103,7 +103,7 @@ def imported(value: Any, driver: Driver, stream: int) -> Any:
         ) from None
 
 
-class Resident(Kept):
+class Resident(StoredArray):
     """The value of a shared variable, on a device.
 
     array : of the driver's library.

@@ -70,7 +70,7 @@ def simpler_bounds(node: Apply) -> Variable | None:
     indices = iter(node.inputs[first:])
     extents = iter(extents_of(node.inputs[0]))
     pattern: list[Any] = []
-    kept: list[Variable] = []
+    varying: list[Variable] = []
     for entry in op.pattern:
         n = next(extents) if entry is not None else None
         if isinstance(entry, Slice):
@@ -89,7 +89,7 @@ def simpler_bounds(node: Apply) -> Variable | None:
                 ):
                     known, v = None, None
                 if known is None and v is not None:
-                    kept.append(v)
+                    varying.append(v)
                     bounds.append(Slot.SCALAR)
                 else:
                     bounds.append(known)
@@ -98,14 +98,14 @@ def simpler_bounds(node: Apply) -> Variable | None:
             v = next(indices)
             known = constant_extent(v) if entry is Slot.SCALAR else None
             pattern.append(entry if known is None else known)
-            kept += [v] if known is None else []
+            varying += [v] if known is None else []
         else:
             pattern.append(entry)
     if tuple(pattern) == op.pattern:
         return None
     if isinstance(op, Subtensor):
-        return Subtensor(tuple(pattern))(node.inputs[0], *kept)
-    return IncSubtensor(tuple(pattern), op.overwrite)(*node.inputs[:2], *kept)
+        return Subtensor(tuple(pattern))(node.inputs[0], *varying)
+    return IncSubtensor(tuple(pattern), op.overwrite)(*node.inputs[:2], *varying)
 
 
 def _ascends(entry: Slice) -> bool:

@@ -41,15 +41,15 @@ def reduced_nothing(node: Apply) -> Variable | None:
     single = [a for a in op.axes if x.broadcastable[a]]
     if op.axes and not single:
         return None
-    kept = [a for a in range(x.ndim) if a not in single]
-    rest = tuple(kept.index(a) for a in op.axes if a not in single)
+    remaining = [a for a in range(x.ndim) if a not in single]
+    rest = tuple(remaining.index(a) for a in op.axes if a not in single)
     if rest:
-        return op.over(rest)(DimShuffle(tuple(kept))(x))
+        return op.over(rest)(DimShuffle(tuple(remaining))(x))
     if op.kind in ("any", "all"):
         x = LANGUAGE["neq"](x, 0)
     elif op.kind == "sum" and x.type.dtype in FLOATS:
         x = x + Constant(0, x.type.dtype)
-    return DimShuffle(tuple(kept))(x)
+    return DimShuffle(tuple(remaining))(x)
 
 
 def _merged_reduction(node: Apply) -> Variable | None:

@@ -219,8 +219,8 @@ def reduced_stretch(node: Apply) -> Variable | None:
 def _repeated(x: Variable, extents: Sequence[Variable]) -> Variable:
     """Return the sum of as many ``x`` as the product of ``extents`` says.
 
-    On floats that is told in float64, where no count of elements overflows, as it does in float16
-    or as an integer; and a sum starts at 0, which makes 0 of -0.
+    On floats that is computed in float64, where no count of elements overflows, as it does in
+    float16 or as an integer; and a sum starts at 0, which makes 0 of -0.
     """
     dtype = x.type.dtype
     if dtype not in FLOATS:

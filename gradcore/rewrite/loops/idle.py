@@ -122,9 +122,9 @@ def _distinct(inputs: Sequence[Input], replaced: dict[Variable, Variable]) -> li
     """Return inputs without those that are the same outside; note what stands for them."""
     first: dict[Variable, Input] = {}
     for each in inputs:
-        kept = first.setdefault(each.outer, each)
-        if kept is not each:
-            replaced[each.inner] = kept.inner
+        earlier = first.setdefault(each.outer, each)
+        if earlier is not each:
+            replaced[each.inner] = earlier.inner
     return list(first.values())
 
 
@@ -142,13 +142,13 @@ def idle_states(node: Apply) -> list[Variable] | None:
     twins = _equal_states(loop)
     if twins is None:
         return None
-    kept, gone = twins
+    remaining, gone = twins
     state = loop.states.pop(gone)
-    first = loop.states[kept]
-    loop.states[kept] = replace(first, is_sum=first.is_sum and state.is_sum)
+    first = loop.states[remaining]
+    loop.states[remaining] = replace(first, is_sum=first.is_sum and state.is_sum)
     loop.substitute({state.inner: first.inner})
     built = loop.build()
-    built.states.insert(gone, built.states[kept])
+    built.states.insert(gone, built.states[remaining])
     return built.all
 
 

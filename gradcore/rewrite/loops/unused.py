@@ -17,20 +17,20 @@ from gradcore.rewrite.loops.parts import Loop
 
 def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
     replaced: dict[Variable, Variable] = {}
-    kept = {*graph.readers, *graph.outputs}
+    read = {*graph.readers, *graph.outputs}
     for node in graph.nodes:
         if isinstance(node.op, Scan):
-            replaced.update(_trimmed(node, kept))
+            replaced.update(_trimmed(node, read))
     return _replaced(graph, replaced)
 
 
-def _trimmed(node: Apply, kept: set[Variable]) -> dict[Variable, Variable]:
-    """Return what stands for the outputs of a scan, if some of them are not kept."""
+def _trimmed(node: Apply, read: set[Variable]) -> dict[Variable, Variable]:
+    """Return what stands for the outputs of a scan, if some of them are not read."""
     loop = Loop.of(node)
     op = loop.op
     results = op.results(node.outputs)
-    states = {k for k, v in enumerate(results.states) if v in kept}
-    stacks = [k for k, v in enumerate(results.stacks) if v in kept]
+    states = {k for k, v in enumerate(results.states) if v in read}
+    stacks = [k for k, v in enumerate(results.stacks) if v in read]
     condition = [] if loop.condition is None else [loop.condition]
     while True:
         read = set(
