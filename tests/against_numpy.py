@@ -40,3 +40,15 @@ def agrees(inputs, outputs, *values, modes=(TORCH, PLAIN), tolerance=1e-10):
             assert not any(np.shares_memory(a, b) for b in found[:k])
         for before, after in zip(kept, values, strict=True):
             np.testing.assert_array_equal(before, after)
+
+
+def both(inputs, outputs, *values, mode=None):
+    """Return values in mode jax after checking that they are those of mode numpy."""
+    found = gradcore.function(inputs, outputs, mode=mode or "jax")(*values)
+    expected = gradcore.function(inputs, outputs, mode="numpy")(*values)
+    for a, b in zip(found, expected, strict=True):
+        assert isinstance(a, np.ndarray)
+        assert a.dtype == b.dtype and a.shape == b.shape
+        tolerance = 1e-5 if a.dtype == "float32" else 1e-12
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    return found

@@ -27,7 +27,6 @@ LONG = {
     "backends/c_backend/gradcore_c/product_of.h": "one product, for every kind of operand",
     "benchmarks/cuda.py": "checks, cases and reports of a device",
     "gradcore/conformance/cases.py": "cases of all checks",
-    "tests/test_jax.py": "the JAX backend",
 }
 """Files that are longer, and what is in them; one that is cut leaves this table."""
 
