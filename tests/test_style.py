@@ -24,7 +24,6 @@ LONG = {
     "gradcore/kernel/mathematics.h": "a table of scalar functions, looked up by name",
     "tests/mutants.py": "a table of faulty backends",
     # To be cut along their subjects:
-    "backends/c_backend/gradcore_c/product_of.h": "one product, for every kind of operand",
     "benchmarks/cuda.py": "checks, cases and reports of a device",
     "gradcore/conformance/cases.py": "cases of all checks",
 }
