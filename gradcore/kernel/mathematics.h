@@ -1,8 +1,8 @@
 /* Scalar functions for generated code.
  *
- * Items are separated by blank lines, and a unit has only those that it calls.  TYPE stands for
- * every type: gc_clip_TYPE is gc_clip_f64, gc_clip_i8 ..., fabs_TYPE is fabs or fabsf, and UTYPE
- * an unsigned type that TYPE wraps in.
+ * Items are separated by blank lines, headings among them, and a unit has only those that it
+ * calls.  TYPE stands for every type: gc_clip_TYPE is gc_clip_f64, gc_clip_i8 ..., fabs_TYPE is
+ * fabs or fabsf, and UTYPE an unsigned type that TYPE wraps in.
  *
  * The elementary functions of floats have no branches, so that loops around them vectorize.  They
  * are right for every argument, NaN, infinities, zeros and subnormals too, within 3 units in the
@@ -11,6 +11,20 @@
  * -ffast-math.  `x > a ? a : x` lets NaN through.  What has branches says `if` and is rare.
  *
  * Polynomials come from benchmarks/scalar_coefficients.py.
+ *
+ * The sections, in this order (search for "-- "):
+ *   clipping, shifts, and division and powers of integers
+ *   division, extrema and rounding of floats
+ *   parts of the functions below: exact rests, bits, powers of two
+ *   exponentials
+ *   logarithms
+ *   logaddexp, softplus, sigmoid, tanh
+ *   hyperbolic functions and their inverses
+ *   inverse trigonometric functions
+ *   error functions and their inverses
+ *   trigonometric functions
+ *   powers
+ *   gamma functions
  */
 
 #include <math.h>
@@ -26,6 +40,8 @@
 #ifndef GC_VECTOR_FORMS
 #define GC_VECTOR_FORMS
 #endif
+
+/* -- clipping, shifts, and division and powers of integers --------------------------------- */
 
 static inline TYPE gc_clip_TYPE(TYPE x, TYPE low, TYPE high) {
     const TYPE t = ((x > low) | (x != x)) ? x : low, u = t < high ? t : high;
@@ -64,6 +80,8 @@ static inline TYPE gc_pow_TYPE(TYPE x, TYPE y) {
         if (y & 1) result *= base;
     return (TYPE)result;
 }
+
+/* -- division, extrema and rounding of floats ---------------------------------------------- */
 
 static inline double gc_mod_f64(double x, double y) {
     const double r = fmod(x, y);
@@ -110,6 +128,8 @@ static inline TYPE gc_round_half_away_TYPE(TYPE x) {
     const TYPE up = fabs_TYPE(x - whole) >= (TYPE)0.5 ? 1 : 0;
     return x == 0 ? 0 : copysign_TYPE(fabs_TYPE(whole) + up, x);
 }
+
+/* -- parts of the functions below: exact rests, bits, powers of two ------------------------ */
 
 /* a * b + c, rounded once where that is fast. */
 static inline double gc_fma_f64(double a, double b, double c) {
@@ -212,6 +232,8 @@ static inline float gc_scaled_f32(float x, float moved) {
     const uint32_t both = gc_bits_f32(moved), one = both >> 1;
     return x * gc_from_bits_f32(one << 23) * gc_from_bits_f32((both - one) << 23);
 }
+
+/* -- exponentials -------------------------------------------------------------------------- */
 
 /* exp(t) - 1 for abs(t) <= log(2) / 2. */
 static inline double gc_exp_rest_f64(double t) {
@@ -328,6 +350,8 @@ static inline float gc_expm1_f32(float x) {
     return fabsf(x) < 0x1p-25f ? x : y;
 }
 
+/* -- logarithms ---------------------------------------------------------------------------- */
+
 /* The number in [sqrt(1/2), sqrt(2)) that x > 0 is times 2^e. */
 static inline double gc_split_f64(double x, double *e) {
     const double tiny = x < 0x1p-1022 ? 54 : 0;
@@ -427,6 +451,8 @@ static inline TYPE gc_log1p_TYPE(TYPE x) {
     return copysign_TYPE(gc_log_checked_TYPE(u, gc_log_sum_TYPE(f, e, low)), x);
 }
 
+/* -- logaddexp, softplus, sigmoid, tanh ---------------------------------------------------- */
+
 /* a - q * b, exactly, for q = a / b as rounded. */
 static inline double gc_quotient_rest_f64(double a, double b, double q) {
 #ifdef __FP_FAST_FMA
@@ -501,6 +527,8 @@ static inline TYPE gc_tanh_TYPE(TYPE x) {
     return copysign_TYPE(e / (e + 2), x);
 }
 
+/* -- hyperbolic functions and their inverses ----------------------------------------------- */
+
 static inline TYPE gc_cosh_TYPE(TYPE x) {
     const TYPE half = gc_scaled_exp_TYPE(fabs_TYPE(x), -1);
     return half + (TYPE)0.25 / half;
@@ -553,6 +581,8 @@ static inline TYPE gc_arctanh_TYPE(TYPE x) {
     const TYPE a = fabs_TYPE(x);
     return copysign_TYPE((TYPE)0.5 * gc_log1p_TYPE(2 * a / (1 - a)), x);
 }
+
+/* -- inverse trigonometric functions ------------------------------------------------------- */
 
 /* atan(sqrt(t)) / sqrt(t) - 1, for sqrt(t) <= tan(pi / 8). */
 static inline double gc_arctan_rest_f64(double t) {
@@ -648,6 +678,8 @@ static inline TYPE gc_arccos_TYPE(TYPE x) {
     const TYPE far = x < 0 ? (TYPE)3.141592653589793 - 2 * y : 2 * y;
     return a < (TYPE)0.5 ? (TYPE)1.5707963267948966 - y : far;
 }
+
+/* -- error functions and their inverses ---------------------------------------------------- */
 
 /* erf(x) / x at t = x ** 2, for t <= 1. */
 static inline double gc_erf_near_f64(double t) {
@@ -837,6 +869,8 @@ static inline float gc_erfcinv_f32(float x) {
     return (float)gc_erfcinv_f64(x);
 }
 
+/* -- trigonometric functions --------------------------------------------------------------- */
+
 /* Sine, cosine and tangent are libm's, for the sake of huge arguments. */
 GC_VECTOR_FORMS double sin(double x);
 static inline double gc_sin_f64(double x) {
@@ -867,6 +901,8 @@ GC_VECTOR_FORMS float tanf(float x);
 static inline float gc_tan_f32(float x) {
     return tanf(x);
 }
+
+/* -- powers -------------------------------------------------------------------------------- */
 
 /* log(m) for sqrt(1/2) <= m < sqrt(2), as the sum of two numbers. */
 static inline double gc_log_pair_f64(double m, double *low) {
@@ -958,6 +994,8 @@ static inline double gc_pow_f64(double x, double y) {
 static inline float gc_pow_f32(float x, float y) {
     return gc_real_pow_f32(x, y);
 }
+
+/* -- gamma functions ----------------------------------------------------------------------- */
 
 static inline double gc_gamma_f64(double x) {
     return tgamma(x);

@@ -234,6 +234,8 @@ def _items() -> dict[str, str]:
     _about, needed, *rest = re.split(r"\n\n+", text.strip())
     found = {"": needed}
     for item in rest:
+        if item.startswith("/* -- "):  # a heading
+            continue
         name = _DEFINED.search(item)
         assert name is not None, item
         found[name[1] or name[2]] = item
