@@ -11,8 +11,7 @@ from typing import Any
 
 from gradcore.backend import Embedding, refuse
 from gradcore.compile.arguments import checked_inputs, checked_outputs
-from gradcore.compile.legalize import legalized
-from gradcore.compile.maker import refuse_missing, rewritten
+from gradcore.compile.pipeline import CLOSED, Compilation, refuse_missing
 from gradcore.errors import GraphTypeError
 from gradcore.gradient import Lop, Rop
 from gradcore.graph import FunctionGraph, Variable, free_inputs, here
@@ -70,11 +69,10 @@ def _embedded(name: str, outputs: Any, inputs: Sequence[Variable]) -> Callable[.
         back = Lop(ys, xs, cotangents, disconnected_inputs="ignore")
 
     def graph(given: Sequence[Variable], results: Sequence[Variable]) -> FunctionGraph:
-        plain = rewritten(given, results, mode, [])
-        found, lacks = legalized(plain, backend, mode.stages(), [])
-        if lacks:
-            refuse(backend, lacks)
-        return found
+        made = Compilation(given, results, mode, backend).through(CLOSED)
+        if made.lacks:
+            refuse(backend, made.lacks)
+        return made.graph
 
     return backend.embedded(
         Embedding(

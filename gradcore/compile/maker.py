@@ -1,11 +1,9 @@
-"""Compilation: close the graph, rewrite it, hand it to a backend."""
+"""Making a function: what was asked for, the graph that runs, and what runs it."""
 
 from __future__ import annotations
 
-import gc
 import warnings
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -15,31 +13,25 @@ import numpy as np
 from gradcore.backend import Backend, Executable, Lacking, Profile, refuse
 from gradcore.compile.arguments import In
 from gradcore.compile.legalize import legalized
+from gradcore.compile.pipeline import AS_WRITTEN, FUNCTION, Compilation
 from gradcore.compile.promises import compiled
 from gradcore.errors import (
     CacheError,
     DebugModeError,
     GraphTypeError,
-    MissingInputError,
     UnavailableWarning,
     UnusedInputError,
 )
 from gradcore.graph import (
-    Constant,
     FunctionGraph,
     Variable,
     ancestors,
-    free_inputs,
     here,
-    substitute,
 )
 from gradcore.graph.dtypes import DTYPES
-from gradcore.graph.nodes import bare
 from gradcore.mode import REFERENCE, Mode
 from gradcore.rewrite import Trace
-from gradcore.rewrite.branches import enclose_branches
-from gradcore.rewrite.checks import SameShape, lift_checks
-from gradcore.rewrite.requirements import keep_requirements
+from gradcore.rewrite.checks import SameShape
 from gradcore.shared import SharedVariable
 
 
@@ -74,18 +66,6 @@ class FunctionMaker:
     remarks: tuple[str, ...]
 
 
-@contextmanager
-def _collection_paused() -> Generator[None]:
-    """Keep the garbage collector from looking, again and again, at a graph that is being made."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def make(
     inputs: Sequence[In],
     outputs: Sequence[Variable],
@@ -102,28 +82,23 @@ def make(
     variables = [entry.variable for entry in inputs]
     stored = [entry.update for entry in inputs if entry.update is not None]
     results = [*outputs, *updates.values(), *stored]
-    closed, checks = lift_checks(results, {*variables, *_shared(results)})
-    shared = _shared(closed, updates)
-    refuse_missing(closed, {*variables, *shared})
+    made = Compilation(variables, results, mode, backend, updates).through(FUNCTION)
     _refuse_unused(variables, results, on_unused_input)
-    trace: Trace = []
-    graph = rewritten((*variables, *shared), closed, mode, trace)
-    graph, lacks = legalized(graph, backend, mode.stages(), trace)
-    if lacks and mode.fallback is None:
-        refuse(backend, lacks)
+    if made.lacks and mode.fallback is None:
+        refuse(backend, made.lacks)
     return FunctionMaker(
         tuple(inputs),
         tuple(outputs),
         dict(updates),
-        tuple(shared),
-        tuple(checks),
+        tuple(made.shared),
+        tuple(made.checks),
         mode,
         backend,
-        graph,
-        trace,
+        made.graph,
+        made.trace,
         perf_counter() - start,
-        tuple(lacks),
-        (*_passed_over(mode, backend), *backend.remarks(graph)),
+        tuple(made.lacks),
+        (*_passed_over(mode, backend), *backend.remarks(made.graph)),
     )
 
 
@@ -144,51 +119,6 @@ def _notice(reason: str, backend: Backend) -> None:
         sentence = f"{reason}; functions without a mode run on {backend.name!r}, which is slower"
         file, line, _ = here() or ("gradcore", 0, "")
         warnings.warn_explicit(sentence, UnavailableWarning, file, line)
-
-
-def rewritten(
-    inputs: Sequence[Variable], outputs: Sequence[Variable], mode: Mode, trace: Trace
-) -> FunctionGraph:
-    """Return the graph of ``outputs``, rewritten by the stages of ``mode``."""
-    with _collection_paused():
-        plain = graph = FunctionGraph(tuple(inputs), tuple(_bare(outputs)))
-        stages = mode.stages()
-        for stage in stages:
-            graph = stage.run(graph, trace, mode.reassociate)
-        graph = keep_requirements(plain, graph, stages)
-        return enclose_branches.run(graph, trace)
-
-
-def _shared(
-    variables: Sequence[Variable], more: Iterable[SharedVariable] = ()
-) -> list[SharedVariable]:
-    found = [v for v in free_inputs(variables) if isinstance(v, SharedVariable)]
-    return list(dict.fromkeys((*found, *more)))
-
-
-def _bare(outputs: Sequence[Variable]) -> list[Variable]:
-    """Return ``outputs`` with constants as they print in a compiled graph."""
-    constants: dict[Variable, Variable] = {
-        v: bare(v) for v in ancestors(outputs) if isinstance(v, Constant)
-    }
-    return substitute(outputs, constants)
-
-
-def refuse_missing(outputs: Sequence[Variable], given: set[Variable]) -> None:
-    """Raise MissingInputError if ``outputs`` need what is not given."""
-    missing = [v for v in free_inputs(_stopped(outputs, given)) if v not in given]
-    if missing:
-        named = ", ".join(f"{v} ({v.type})" for v in missing)
-        raise MissingInputError(
-            f"the outputs need {named}, which is not among the inputs",
-            here(),
-            "add it to the inputs, or give it a value with givens or shared",
-        )
-
-
-def _stopped(outputs: Sequence[Variable], given: set[Variable]) -> list[Variable]:
-    """Return the leaves that ``outputs`` need, not going past what is given."""
-    return [v for v in ancestors(outputs, given) if v.owner is None]
 
 
 def _refuse_unused(inputs: Sequence[Variable], outputs: Sequence[Variable], policy: str) -> None:
@@ -213,8 +143,12 @@ def as_written(maker: FunctionMaker) -> FunctionGraph:
     A branch runs if it is taken, as in what was rewritten.
     """
     stored = [entry.update for entry in maker.inputs if entry.update is not None]
-    written = _bare([*maker.outputs, *maker.updates.values(), *stored])
-    return enclose_branches.run(FunctionGraph(maker.fgraph.inputs, tuple(written)), [])
+    results = [*maker.outputs, *maker.updates.values(), *stored]
+    return (
+        Compilation(maker.fgraph.inputs, results, maker.mode, maker.backend)
+        .through(AS_WRITTEN)
+        .graph
+    )
 
 
 def made_to_run(maker: FunctionMaker, profile: Profile | None) -> tuple[FunctionMaker, Executable]:

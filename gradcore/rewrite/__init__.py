@@ -28,4 +28,4 @@ STAGES: tuple[Stage | Pass | Group, ...] = (
     canonicalize,
     specialize,
 )
-"""The table of contents of the optimizer."""
+"""The table of contents of the optimizer: one step of the way (`gradcore.compile.pipeline`)."""
