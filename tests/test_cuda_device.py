@@ -242,7 +242,7 @@ def test_out_of_memory_says_what_was_needed(monkeypatch, tmp_path):
 def test_kept_memory_is_given_up_before_a_call_fails(monkeypatch, tmp_path):
     monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
     fake = installed(monkeypatch, FakeDriver(memory=120_000))
-    plan.kept(fake).limit = 10**9
+    plan.retained(fake).limit = 10**9
     f, g = function([x], x * 2), function([x], x * 3)
     f(np.ones((60, 60)))
     np.testing.assert_array_equal(g(np.ones((65, 65))), np.full((65, 65), 3.0))

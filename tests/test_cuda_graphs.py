@@ -65,7 +65,7 @@ def test_graphs_are_bounded(fake):
             f(array).get()
     (made,) = f._executable._plans.values()
     assert len(made.graphs) == GPU.plan_graphs
-    kept = plan.kept(fake)
+    kept = plan.retained(fake)
     assert kept.nodes <= GPU.graph_steps and kept.bytes <= kept.limit
 
 
@@ -95,7 +95,7 @@ def test_streams_wait_for_one_another(fake):
 
 
 def test_memory_that_is_kept_is_bounded_and_given_back(fake):
-    kept = plan.kept(fake)
+    kept = plan.retained(fake)
     kept.limit = 3000
     functions = [function([x], x * k) for k in range(2, 8)]
     for f in functions:

@@ -47,8 +47,6 @@ WORDS = {
 """Words that have given way to the field's, in names: say one of those."""
 
 STANDING = {
-    "backends/c_backend": {"told", "kept"},
-    "backends/cuda_backend": {"told", "kept", "held", "apart", "fetch", "fetched", "across"},
     "backends/jax_backend": {"kept"},
     "backends/torch_backend": {"told", "kept"},
     "benchmarks": {"told", "kept", "apart"},
@@ -56,7 +54,6 @@ STANDING = {
     "gradcore/": {"told"},
     "gradcore/backend": {"told"},
     "gradcore/conformance": {"told", "kept", "apart"},
-    "gradcore/kernel": {"told", "kept", "held", "apart"},
     "gradcore/ops": {"told", "kept"},
     "gradcore/plugins": {"told", "held"},
     "tests": {"told", "kept", "held", "apart"},

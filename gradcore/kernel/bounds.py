@@ -110,7 +110,7 @@ class Bounds:
         rule = INTERVALS.get(x.row.name)
         found = rule(*given) if rule is not None else None
         if found is not None and x.row.name == "mul" and found[0] >= 0 and found[1] > MOST:
-            most = _Product(self).apart(x, (), self)
+            most = _Product(self).by_terms(x, (), self)
             return found[0], found[1] if most is None else int(most)
         return found
 
@@ -178,14 +178,14 @@ class _Product:
         for k, x in enumerate(factors):
             meaning = bounds.meanings.get(x, x)
             if isinstance(meaning, Call):
-                found = self.apart(meaning, (*factors[:k], *factors[k + 1 :]), bounds)
+                found = self.by_terms(meaning, (*factors[:k], *factors[k + 1 :]), bounds)
                 if found is not None and (found <= MOST or meaning is x):
                     return found
         known = math.prod(max(int(x.value), 1) for x in factors if isinstance(x, Literal))
         rest = Counter(x for x in factors if not isinstance(x, Literal))
         return known * bounds.product(rest)
 
-    def apart(self, x: Call, rest: tuple[Expr, ...], bounds: Bounds) -> float | None:
+    def by_terms(self, x: Call, rest: tuple[Expr, ...], bounds: Bounds) -> float | None:
         """Return what ``x`` times the rest is at most, from the operands of ``x``."""
 
         def times(*some: Expr) -> float:

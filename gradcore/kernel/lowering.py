@@ -46,7 +46,7 @@ from gradcore.kernel.nests import Block, Nest, Plain
 from gradcore.kernel.order import lowering_order
 from gradcore.kernel.placement import Placement
 from gradcore.kernel.target import Target
-from gradcore.kernel.values import Value, held
+from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.elementwise import row
 from gradcore.ops.gathers import has_element
 
@@ -116,7 +116,7 @@ class Lowering(Placement):
         elements = None
         if data.ndim == 1 and data.size <= self.target.known_elements and data.dtype.kind in "iu":
             elements = tuple(Literal(int(n), "int64") for n in data)
-        value = held(buffer)
+        value = stored_value(buffer)
         value.elements = elements
         return value
 
@@ -134,19 +134,19 @@ class Lowering(Placement):
         if not shape:
             self.at_entry.add(buffer)
         self.inputs.append(buffer)
-        self.values[variable] = held(buffer)
+        self.values[variable] = stored_value(buffer)
 
     def shapes(self, node: Apply) -> list[tuple[Expr, ...]]:
         """Return the shapes of the outputs of ``node``, by the rule of its op."""
         found: list[tuple[Expr, ...]] = []
-        for shape, output in zip(self.told(node), node.outputs, strict=True):
+        for shape, output in zip(self.known_shapes(node), node.outputs, strict=True):
             extents: list[Expr] = []
             for n, known in zip(shape, output.type.shape, strict=True):
                 extents.append(self.extent(known if n is UNKNOWN and known is not None else n))
             found.append(tuple(extents))
         return found
 
-    def told(self, node: Apply) -> Sequence[Shape]:
+    def known_shapes(self, node: Apply) -> Sequence[Shape]:
         """Return what the rule of its op says of the shapes of the outputs of ``node``.
 
         What Theano's ``infer_shape`` makes of variables of the graph is lowered as part of it.
@@ -245,7 +245,7 @@ class Lowering(Placement):
         """Store the elements of ``variable`` in a buffer of its own."""
         buffer = self.new(named(variable), variable.dtype, shape)
         self.fill(buffer, element)
-        self.values[variable] = held(buffer)
+        self.values[variable] = stored_value(buffer)
 
     def viewed(
         self,

@@ -67,18 +67,18 @@ class OutlinePrinter(LoopPrinter):
             )
             self.extra.append(f"{ctype} {some};")
         outer, self.local, self.shared_out = self.unit, True, s.parallel
-        steps = self.steps_apart(s)
+        steps = self.steps_of_a_call(s)
         if steps is None:
             self.unit = self._start(used, s)
             self.plain_loop(s, *self._share(s), outermost=True)
             self._function(name, used, s)
         else:
-            self._apart(name, s, s.chunks or Chunks(steps, [], [], []))
+            self._in_two(name, s, s.chunks or Chunks(steps, [], [], []))
         self.unit = outer
         self.local = self.shared_out = False
         self.run(s, name, rows, partial)
 
-    def steps_apart(self, s: For) -> int | None:
+    def steps_of_a_call(self, s: For) -> int | None:
         """Return after how many steps a loop of a function calls others, if such steps stand apart.
 
         Those of loops of loops do: a call among them takes the registers from all of them.
@@ -91,15 +91,15 @@ class OutlinePrinter(LoopPrinter):
         """Return the first step of a function's loop, and the one behind the last."""
         return ("begin", "end") if s.parallel else ("0", self.expr(s.extent))
 
-    def _apart(self, name: str, s: For, chunks: Chunks) -> None:
+    def _in_two(self, name: str, s: For, chunks: Chunks) -> None:
         """Print a loop as a function of some steps, and one that calls it and does the rest."""
         steps, plain = self.fresh("steps"), replace(s, chunks=None)
         used, around = Used().note([plain]), Used().note([replace(s, body=[])])
         self.unit = self._start(used, plain, resumed=True)
         self._steps(plain, "begin", "end")
         self._function(steps, used, plain, "noinline, hot")
-        kept = self._kept(used, s)
-        for x in kept:
+        saved = self._saved(used, s)
+        for x in saved:
             around.changed[x] = None
             if isinstance(x, Symbol):
                 around.symbols[x] = None
@@ -114,17 +114,17 @@ class OutlinePrinter(LoopPrinter):
 
         def call_steps(first: str, last: str) -> None:
             self.unit.add(
-                *(f"{there} = {self.name(x)};" for x, there in kept.items()),
+                *(f"{there} = {self.name(x)};" for x, there in saved.items()),
                 f"const int32_t failed = {steps}(call, f, {first}, {last}, part);",
                 "if (failed) return failed;",
-                *(f"{self.name(x)} = {there};" for x, there in kept.items()),
+                *(f"{self.name(x)} = {there};" for x, there in saved.items()),
             )
 
         asks = self.asks_every(s, outermost=True) is not None
         self._in_chunks(chunks, *self._share(s), call_steps, asks)
         self._function(name, around, s, "cold")
 
-    def _kept(self, used: Used, s: For) -> dict[Symbol | Buffer, str]:
+    def _saved(self, used: Used, s: For) -> dict[Symbol | Buffer, str]:
         """Return the registers that a loop sets, and where in the frame they are from then on."""
         shared = {r.target for r in s.reductions} if s.parallel else set[Symbol | Buffer]()
         return {
@@ -140,7 +140,7 @@ class OutlinePrinter(LoopPrinter):
             to make it fast; "noinline, hot" for what such a function calls.
         """
         kind = f"static __attribute__(({attribute})) " if attribute else "static "
-        self.unit.add(*(f"{there} = {self.name(x)};" for x, there in self._kept(used, s).items()))
+        self.unit.add(*(f"{there} = {self.name(x)};" for x, there in self._saved(used, s).items()))
         self.nests.append(
             [
                 f"{kind}int32_t {name}({ARGUMENTS}) {{",
@@ -158,7 +158,7 @@ class OutlinePrinter(LoopPrinter):
         resumed : whether it goes on with what another call of it, or another function, began.
         """
         outer, self.unit = self.unit, Unit()
-        self._locals(used, self._kept(used, s) if resumed else {})
+        self._locals(used, self._saved(used, s) if resumed else {})
         for buffer in made_in_loops([s]):
             if buffer in used.buffers:
                 ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
@@ -184,14 +184,14 @@ class OutlinePrinter(LoopPrinter):
             "}",
         )
 
-    def _locals(self, used: Used, kept: Mapping[Symbol | Buffer, str]) -> None:
+    def _locals(self, used: Used, saved: Mapping[Symbol | Buffer, str]) -> None:
         """Print what a function takes from the frame: registers, and the places of buffers."""
         for symbol in used.symbols:
             if symbol in used.made:
                 continue
             constant = "" if symbol in used.changed else "const "
             ctype, own = DTYPES[symbol.dtype].ctype, self.name(symbol)
-            self.unit.add(f"{constant}{ctype} {own} = {kept.get(symbol, f'f->{own}')};")
+            self.unit.add(f"{constant}{ctype} {own} = {saved.get(symbol, f'f->{own}')};")
         for buffer in used.buffers:
             if buffer in used.made:
                 continue

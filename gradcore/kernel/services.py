@@ -186,8 +186,8 @@ class ServicePrinter(Printer):
 
 def lacking(place: str, buffer: Buffer) -> str:
     """Return what ends a call if there is no memory for a buffer."""
-    told = "-1" if buffer.lacking is None else f"call->lacks(call, {buffer.lacking})"
-    return f"if (!{place}) return {told};"
+    status = "-1" if buffer.lacking is None else f"call->lacks(call, {buffer.lacking})"
+    return f"if (!{place}) return {status};"
 
 
 def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:

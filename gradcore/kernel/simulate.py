@@ -53,7 +53,7 @@ class _Host(Run):
     def __init__(self, program: Program, size: Size) -> None:
         super().__init__(program)
         self.size = size
-        self.kept: dict[Register, Any] = {}
+        self.saved: dict[Register, Any] = {}
         launches = [s for s in inside(program.body) if isinstance(s, Launch)]
         self.together = {s.grid for s in launches if s.together}
 
@@ -70,7 +70,7 @@ class _Host(Run):
             case Launch():
                 self.launch(s)
             case Reload(Symbol() as symbol):
-                value = self.kept[s.source]
+                value = self.saved[s.source]
                 if symbol in self.known:
                     self.set(symbol, value)
                 else:
@@ -87,7 +87,7 @@ class _Host(Run):
 
     def launch(self, s: Launch) -> None:
         """Run the threads of a launch to their ends."""
-        team = Team(s, self.size, self.known, self.kept)
+        team = Team(s, self.size, self.known, self.saved)
         drawn = random.Random(0)  # noqa: S311 - an order of threads, no secret
         n = len(team.clocks)
         steps = [Thread(self.program, team, k).all() for k in range(n)]
@@ -125,5 +125,5 @@ def _met(team: Team, waiting: dict[int, Wait], live: set[int]) -> dict[int, Any]
         present = [t for t in members if t in live]
         if all(t in waiting and waiting[t][0] is s for t in present):
             brought = [waiting.pop(t)[2] for t in present]
-            found.update(zip(present, team.told(s, present, brought), strict=True))
+            found.update(zip(present, team.outcomes(s, present, brought), strict=True))
     return found

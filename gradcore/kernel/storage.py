@@ -153,15 +153,15 @@ class _Planner:
             axes = level.axes.get(buffer, frozenset()) - lost
             if axes:
                 lost.add(min(axes))
-        kept = tuple(axis for axis in range(buffer.ndim) if axis not in lost)
-        if not kept:
+        remaining = tuple(axis for axis in range(buffer.ndim) if axis not in lost)
+        if not remaining:
             self.register[buffer] = Symbol(buffer.name, buffer.dtype)
             writers = [use for use in uses if use.writes]
             if len(writers) == 1 and len(writers[0].path) == len(path):
                 self.once.add(buffer)
-        elif len(kept) < buffer.ndim:
-            small = Buffer(buffer.name, buffer.dtype, [buffer.shape[a] for a in kept])
-            self.shrunk[buffer] = small, kept
+        elif len(remaining) < buffer.ndim:
+            small = Buffer(buffer.name, buffer.dtype, [buffer.shape[a] for a in remaining])
+            self.shrunk[buffer] = small, remaining
 
     def share_rows(self) -> None:
         """Let a row live in that of a buffer which takes its place, element by element.
@@ -212,8 +212,8 @@ class _Planner:
             if buffer in self.register:
                 return self.register[buffer]
             if buffer in self.shrunk:
-                small, kept = self.shrunk[buffer]
-                return Load(small, tuple(self.expr(x.index[a]) for a in kept))
+                small, remaining = self.shrunk[buffer]
+                return Load(small, tuple(self.expr(x.index[a]) for a in remaining))
             return Load(self.seen(buffer), tuple(map(self.expr, x.index)))
         if isinstance(x, Call):
             return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
@@ -300,15 +300,15 @@ class _Planner:
                 return []
             zero = Literal(False if buffer.dtype == "bool" else 0, buffer.dtype)
             return [Let(self.register[buffer], zero)]
-        kept = self.shrunk[buffer][0] if buffer in self.shrunk else buffer
-        kept.shape = self.index(kept.shape)
-        if kept.role != "pointer":
-            kept.lacking = self.low.lacking(buffer)
-        if kept.role != "work" or kept is not buffer:
-            return [Allocate(kept)]
+        smaller = self.shrunk[buffer][0] if buffer in self.shrunk else buffer
+        smaller.shape = self.index(smaller.shape)
+        if smaller.role != "pointer":
+            smaller.lacking = self.low.lacking(buffer)
+        if smaller.role != "work" or smaller is not buffer:
+            return [Allocate(smaller)]
         reused = memory.free(buffer)
         memory.keep(buffer, pointed=buffer in self.low.layout.pointed)
-        return [Allocate(kept, reused)]
+        return [Allocate(smaller, reused)]
 
     def level(self, level: Level) -> list[Statement]:
         """Return a loop, and what comes before it."""
@@ -324,10 +324,10 @@ class _Planner:
             if target.root in self.dead:
                 continue
             ordered |= reduction.row is None or reduction.running
-            kept = self.register.get(target)
-            if kept is None:
-                kept = self.shrunk.get(target, (target,))[0]
-            reductions.append(replace(reduction, target=kept))
+            into = self.register.get(target)
+            if into is None:
+                into = self.shrunk.get(target, (target,))[0]
+            reductions.append(replace(reduction, target=into))
         ordered |= not _set_again(body).issubset(r.target for r in reductions)
         loop = For(level.symbol, self.expr(level.extent), body, ordered, reductions)
         return [*before, loop]

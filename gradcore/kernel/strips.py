@@ -75,9 +75,9 @@ def _stripped(loop: For, target: CpuTarget) -> list[Statement]:
     first = Let(size, call(row("switch"), (short, integer(target.strip_steps), ONE), "int64"))
     count = call(row("int_div"), (loop.extent + size - 1, size), "int64")
     rows = call(row("minimum"), (size, loop.extent - strip * size), "int64")
-    kept = {x: Buffer(x.name, x.dtype, (integer(target.strip_steps),)) for x in crossing}
-    body: list[Statement] = [Allocate(buffer) for buffer in kept.values()]
-    body += [_over_strip(group, loop, strip * size, rows, kept) for group in groups]
+    saved = {x: Buffer(x.name, x.dtype, (integer(target.strip_steps),)) for x in crossing}
+    body: list[Statement] = [Allocate(buffer) for buffer in saved.values()]
+    body += [_over_strip(group, loop, strip * size, rows, saved) for group in groups]
     return [first, For(strip, count, body, False, loop.reductions, True)]
 
 
@@ -142,13 +142,13 @@ def _elements(loop: For) -> Expr | None:
 
 
 def _over_strip(
-    group: _Group, loop: For, start: Expr, rows: Expr, kept: dict[Symbol, Buffer]
+    group: _Group, loop: For, start: Expr, rows: Expr, saved: dict[Symbol, Buffer]
 ) -> For:
     """Return the loop of a group over the steps of a strip."""
     k = Symbol("k")
     index = Let(loop.index, start + k)
-    taken = [Let(x, Load(b, (k,))) for x, b in kept.items() if _taken(x, group)]
-    given = [Store(b, (k,), x) for x, b in kept.items() if x in group.used.made]
+    taken = [Let(x, Load(b, (k,))) for x, b in saved.items() if _taken(x, group)]
+    given = [Store(b, (k,), x) for x, b in saved.items() if x in group.used.made]
     reductions = [r for r in loop.reductions if _touches(group.used, r)]
     return For(k, rows, [index, *taken, *group.body, *given], False, reductions)
 

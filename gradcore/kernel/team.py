@@ -30,7 +30,7 @@ from gradcore.kernel.ir import (
     Symbol,
 )
 from gradcore.kernel.state import Cell, Memory, typed
-from gradcore.kernel.state import Register as Held
+from gradcore.kernel.state import Register as StateRegister
 
 ORDERS = ("forward", "backward", "mixed")
 """Which thread goes on: the first that can, the last, or one that is drawn."""
@@ -82,13 +82,13 @@ class Team:
         self,
         launch: Launch,
         size: Size,
-        known: MutableMapping[Symbol | Buffer, Held],
-        kept: dict[Register, Any],
+        known: MutableMapping[Symbol | Buffer, StateRegister],
+        saved: dict[Register, Any],
     ) -> None:
         self.launch = launch
         self.size = size
         self.known = known
-        self.kept = kept
+        self.saved = saved
         counts = (launch.grid.block_count, launch.grid.group_count, launch.grid.lane_count)
         self.blocks, self.groups, self.lanes = (int(known[x].value) for x in counts)
         n = self.blocks * self.groups * self.lanes
@@ -101,7 +101,7 @@ class Team:
         self.arrived = 0
         self.released = [0] * n
 
-    def told(self, s: Statement, present: Sequence[int], brought: list[Any]) -> list[Any]:
+    def outcomes(self, s: Statement, present: Sequence[int], brought: list[Any]) -> list[Any]:
         """Return what each of the threads is told that have met."""
         match s:
             case LastBlock():

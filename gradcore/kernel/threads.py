@@ -56,7 +56,7 @@ from gradcore.kernel.ir import (
     Symbol,
 )
 from gradcore.kernel.state import Cell, Memory
-from gradcore.kernel.state import Register as Held
+from gradcore.kernel.state import Register as StateRegister
 from gradcore.kernel.team import Team
 
 
@@ -90,7 +90,7 @@ class Thread(Run):
         self.team = team
         self.number = number
         self.shared = not team.launch.together
-        self.own: dict[Symbol | Buffer, Held] = {}
+        self.own: dict[Symbol | Buffer, StateRegister] = {}
         self.known = ChainMap(self.own, team.known)
         rest, lane = divmod(number, team.lanes)
         self.block_number, in_block = divmod(rest, team.groups)
@@ -114,7 +114,7 @@ class Thread(Run):
     def declare(self, what: Symbol | Buffer, value: Any = None) -> None:
         """Declare a register or buffer of this thread."""
         assert what not in self.own, f"{what} is declared twice"
-        self.own[what] = Held(what.name, value)
+        self.own[what] = StateRegister(what.name, value)
         self.declared[-1].append(what)
 
     def touch(self, cell: Cell, writing: bool) -> None:
@@ -274,19 +274,19 @@ class Thread(Run):
                     raise Ended
             case Fail(_, number, values):
                 if self.team.failed is None:
-                    told = tuple(int(self.value(x)) for x in values)
-                    self.team.failed = number, told
+                    numbers = tuple(int(self.value(x)) for x in values)
+                    self.team.failed = number, numbers
             case Stop():
-                if s.told is not None:
-                    self.declare(s.told, np.bool_(False))
+                if s.stopped is not None:
+                    self.declare(s.stopped, np.bool_(False))
             case Declare(symbol):
                 self.declare(symbol)
             case Reload(what):
                 self.touch((self.team.word(s.source), 0), writing=False)
-                self.declare(what, self.team.kept.get(s.source))
+                self.declare(what, self.team.saved.get(s.source))
             case Spill(what):
                 self.touch((self.team.word(what), 0), writing=True)
-                self.team.kept[what] = self.known[what].value
+                self.team.saved[what] = self.known[what].value
             case Delinearize():
                 extents = tuple(map(self.integer, s.extents))
                 number = self.integer(s.number)

@@ -74,7 +74,7 @@ class Value:
         return Operand(tuple(map(extent_of, self.shape)), value)
 
 
-def held(buffer: Buffer) -> Value:
+def stored_value(buffer: Buffer) -> Value:
     """Return what a buffer holds."""
     return Value(buffer.dtype, buffer.shape, lambda index: Load(buffer, index), buffer)
 

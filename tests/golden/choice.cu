@@ -6,7 +6,7 @@ def run(d, inputs, shapes, numbers):
     M_n1 = shapes[1][1]
     words = d.allocate(8)
     d.launch("gt_kernel", d.grid(1, 1, 1), 0, 1, x, words)
-    gt = d.fetch(words, "bool")
+    gt = d.read(words, "bool")
     conditional_n0 = 0
     conditional_n1 = 0
     if gt:

@@ -27,7 +27,7 @@ def run(d, inputs, shapes, numbers):
     dot_all = Memory(0) if own else d.allocate(((grid.blocks * grid.groups) * N_n1) * 8)
     d.launch("taken_kernel_2", grid, shared, max(M_n0, N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n1), own, N_n1, dot_all, N, M_n1, M, scan, M_n0, v_n0, words, words + 8)
     d.release(mark_2)
-    taken = d.fetch(words + 8, "int64")
+    taken = d.read(words + 8, "int64")
     scan_3 = d.result(4, 0, "float64", (taken, M_n1))
     d.launch("scan_kernel", d.grid(((taken * M_n1) + 1) // 2, 1), 0, max(M_n0 * M_n1, taken * M_n1), M_n1, taken, scan, scan_3)
     return [Array(scan_3, "float64", (taken, M_n1))]

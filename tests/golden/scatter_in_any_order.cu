@@ -62,13 +62,13 @@ GC_KERNEL highest_kernel(gc_index at_n0, const int64_t *__restrict__ at, int64_t
             int64_t highest_before = -1;
             highest = (int64_t)(highest_before > highest ? highest_before : highest);
             if (!(lowest >= ((int64_t)(0 - (uint64_t)(int64_t)v_n0)))) {
-                const int64_t told[] = {(int64_t)lowest, (int64_t)(int64_t)v_n0};
-                gc_fail(status, 0, 2, told);
+                const int64_t values[] = {(int64_t)lowest, (int64_t)(int64_t)v_n0};
+                gc_fail(status, 0, 2, values);
                 goto v_end;
             }
             if (!(highest < (int64_t)v_n0)) {
-                const int64_t told_2[] = {(int64_t)highest, (int64_t)(int64_t)v_n0};
-                gc_fail(status, 1, 2, told_2);
+                const int64_t values_2[] = {(int64_t)highest, (int64_t)(int64_t)v_n0};
+                gc_fail(status, 1, 2, values_2);
                 goto v_end;
             }
             *lowest_at = lowest;

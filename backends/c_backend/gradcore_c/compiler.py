@@ -138,7 +138,7 @@ def _run(
     except OSError as error:
         raise CompileError(f"{shlex.join(command[:1])} cannot be run: {error}", fix=_SET) from None
     try:
-        told, errors = process.communicate(source, timeout=seconds)
+        output, errors = process.communicate(source, timeout=seconds)
     except subprocess.TimeoutExpired:
         _stop(process)
         longer = "" if seconds == limit else ", or give it longer: gradcore.config.compile_timeout"
@@ -149,7 +149,7 @@ def _run(
     except BaseException:
         _stop(process)
         raise
-    return subprocess.CompletedProcess(command, process.returncode, told, errors)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -228,30 +228,30 @@ def _candidates(preferred: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _identity(command: Sequence[str]) -> str:
     """Return what tells a compiler from others: path, size and date of each word that is a file."""
-    told: list[str] = []
+    facts: list[str] = []
     for word in command:
         path = shutil.which(word)
         if path is None:
             spec = importlib.util.find_spec(word) if word == "ziglang" else None
             path = None if spec is None else spec.origin
         if path is None:
-            told.append(word)
+            facts.append(word)
             continue
         path = os.path.realpath(path)
         status = Path(path).stat()
-        told.append(f"{path} {status.st_size} {status.st_mtime_ns}")
-    return "\n".join(told)
+        facts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return "\n".join(facts)
 
 
 @functools.cache
 def cpu() -> str:
     """Return what code for this very CPU depends on."""
-    told = [platform.machine(), platform.system()]
+    facts = [platform.machine(), platform.system()]
     try:
         with Path("/proc/cpuinfo").open("rb", buffering=0) as file:
             first = file.read(8192).decode(errors="replace").split("\n\n")[0]
     except OSError:
-        return " ".join((*told, platform.processor()))
+        return " ".join((*facts, platform.processor()))
     lines = (line.partition(":") for line in first.splitlines())
     named = {name.strip(): text.strip() for name, _, text in lines}
     wanted = (
@@ -264,7 +264,7 @@ def cpu() -> str:
         "CPU part",
         "isa",
     )
-    return " ".join((*told, *(named[name] for name in wanted if name in named)))
+    return " ".join((*facts, *(named[name] for name in wanted if name in named)))
 
 
 # asking -----------------------------------------------------------------------------------------
@@ -299,9 +299,9 @@ def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | str:
         into.write_text(json.dumps(asdict(_probed(command, identity, added))))
 
     def known(path: Path) -> Compiler:
-        told = json.loads(path.read_text())
-        flags, libraries = tuple(told["flags"]), tuple(told["libraries"])
-        return Compiler(command, identity, told["version"], flags, libraries, tuple(added))
+        saved = json.loads(path.read_text())
+        flags, libraries = tuple(saved["flags"]), tuple(saved["libraries"])
+        return Compiler(command, identity, saved["version"], flags, libraries, tuple(added))
 
     try:
         return default_store().obtain(key, ".json", ask, known)
@@ -433,14 +433,14 @@ def _refused(
 ) -> CompileError:
     """Return what to raise, after keeping the source."""
     label = re.sub(r"[^A-Za-z0-9_]+", "_", name)[:40]
-    handle, kept = tempfile.mkstemp(".c", f"gradcore-{label}-", text=True)
+    handle, saved = tempfile.mkstemp(".c", f"gradcore-{label}-", text=True)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(source)
-    command = (*compiler.command, *flags, kept, "-o", os.devnull, *compiler.libraries)
+    command = (*compiler.command, *flags, saved, "-o", os.devnull, *compiler.libraries)
     ended = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
     return CompileError(
         f"the C compiler failed ({ended}) on the code of {name}:\n{done.stderr.strip()}",
-        fix=f"the source is kept in {kept}; to see it fail again:\n  {shlex.join(command)}\n"
+        fix=f"the source is kept in {saved}; to see it fail again:\n  {shlex.join(command)}\n"
         "  please report this with the source: it is a bug of gradcore",
     )
 

@@ -52,13 +52,13 @@ def address(source: Source, name: str) -> int:
     Raises CompileError; OSError: it defines no such function.
     """
     part = runtime.Part(source.text, f"the function {name}", FLAGS, None)
-    found, kept = _symbol(part, name)
+    found, library = _symbol(part, name)
     if source.needs:
         place, also = _symbol(part, "gc_needs")
         needed = (ctypes.c_void_p * len(source.needs)).from_address(place)
         needed[:] = [runtime.library_address(need) for need in source.needs]
         _loaded.append(also)
-    _loaded.append(kept)
+    _loaded.append(library)
     return found
 
 

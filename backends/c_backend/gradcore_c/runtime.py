@@ -308,10 +308,10 @@ def _exported(part: Part) -> dict[str, int]:
     native = _native()
     tables = {_ORDERS: "gc_ordering", _runtime(): "gc_sums"}
     if part in tables:
-        table, kept = part.loaded(lambda path: native.open(str(path), tables[part]))
+        table, library = part.loaded(lambda path: native.open(str(path), tables[part]))
     else:
         start, _ = part.loaded(lambda path: native.open(str(path), "gc_products_start"))
         native.start(start, _capsules("cython_blas"))
-        table, kept = part.loaded(lambda path: native.open(str(path), "gc_products"))
-    _keeping.append(kept)
+        table, library = part.loaded(lambda path: native.open(str(path), "gc_products"))
+    _keeping.append(library)
     return native.exports(table)

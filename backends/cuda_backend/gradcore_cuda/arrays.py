@@ -139,7 +139,7 @@ class Resident(StoredArray):
         return np.array, (np.asarray(self),)
 
 
-def fetched(value: Any, driver: Driver) -> np.ndarray[Any, Any]:
+def as_numpy(value: Any, driver: Driver) -> np.ndarray[Any, Any]:
     """Return an array on the device, whosever it is, as one of NumPy."""
     if isinstance(value, Resident):
         return np.asarray(value)

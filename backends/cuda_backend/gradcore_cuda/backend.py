@@ -105,7 +105,7 @@ class CudaBackend(LoopBackend):
         """Return an array on a device as one of NumPy."""
         if self.runtime == "host" or arrays.described(array) is None:
             return np.asarray(array)
-        return arrays.fetched(array, cupy_driver.open_driver(self.device))
+        return arrays.as_numpy(array, cupy_driver.open_driver(self.device))
 
     # functions ----------------------------------------------------------------------------------
     def compile(

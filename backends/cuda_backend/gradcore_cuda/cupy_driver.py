@@ -65,19 +65,19 @@ class CupyDriver(Driver):
         self._scalars = {name: np.array([0, 1], name) for name in ("float32", "float64")}
 
     def _card(self, number: int) -> Card:
-        told = self.runtime.getDeviceProperties(number)
+        properties = self.runtime.getDeviceProperties(number)
         attribute = functools.partial(self._attribute, number)
         # Double data rate: two transfers a clock, which is told in kHz, if at all.
         clock, width = attribute("MemoryClockRate"), attribute("GlobalMemoryBusWidth")
-        name = told["name"]
+        name = properties["name"]
         return Card(
             number,
             name.decode() if isinstance(name, bytes) else str(name),
-            10 * int(told["major"]) + int(told["minor"]),
-            int(told["multiProcessorCount"]),
-            int(told["totalGlobalMem"]),
+            10 * int(properties["major"]) + int(properties["minor"]),
+            int(properties["multiProcessorCount"]),
+            int(properties["totalGlobalMem"]),
             2e3 * clock * width / 8 if clock and width else None,
-            attribute("MaxSharedMemoryPerBlockOptin") or int(told["sharedMemPerBlock"]),
+            attribute("MaxSharedMemoryPerBlockOptin") or int(properties["sharedMemPerBlock"]),
         )
 
     def _attribute(self, number: int, name: str) -> int:

@@ -27,7 +27,7 @@ from gradcore_cuda.arrays import Resident, described, imported
 from gradcore_cuda.code import CompiledCode
 from gradcore_cuda.driver import Driver, DriverError, Extern
 from gradcore_cuda.live import Live
-from gradcore_cuda.plan import Plan, allocated, kept
+from gradcore_cuda.plan import Plan, allocated, retained
 from gradcore_cuda.runtime import STATUS_BYTES, Array, Compiled, Memory
 from gradcore_cuda.staging import Piece, aligned, laid_out
 from gradcore_cuda.tape import FIRST, FIXED, Place, Recorder, Step, place_of
@@ -256,7 +256,7 @@ class CudaFunction:
             plan = self._plans[key] = self._plan(given, numbers, native, stream)
             while len(self._plans) > GPU.plans:
                 _, oldest = self._plans.popitem(last=False)
-                kept(driver).remove(oldest)
+                retained(driver).remove(oldest)
         else:
             self._plans.move_to_end(key)
         plan.open(stream)
@@ -350,7 +350,7 @@ class CudaFunction:
         """Run the host program itself."""
         driver = self.driver
         numbers = self._numbers(given, stream) if self.compiled.reads else None
-        held: list[Any] = []
+        blocks: list[Any] = []
         inputs: list[Memory] = []
         for position, array in enumerate(given.arrays):
             count = array.nbytes
@@ -358,7 +358,7 @@ class CudaFunction:
                 block = allocated(driver, count, self.title, "for an argument")
                 pieces = [Piece(0, array)]
                 driver.staging.upload(int(block.ptr), pieces, count, stream)
-                held.append(block)
+                blocks.append(block)
                 address = int(block.ptr)
             else:
                 address = array.data.ptr
@@ -400,8 +400,8 @@ class CudaFunction:
             result = np.empty(array.shape, array.dtype)
             self.driver.staging.download(int(block.ptr), [Piece(0, result)], size, live.stream)
             return result
-        held = self.driver.array(block, 0, array.dtype, array.shape)
-        return held if position < self.returned else Resident(held, self.driver)
+        view = self.driver.array(block, 0, array.dtype, array.shape)
+        return view if position < self.returned else Resident(view, self.driver)
 
     def _after(self, stream: int) -> Callable[[Step], None]:
         """Return what is done after each step of a call that runs at once."""
@@ -457,7 +457,7 @@ class CudaFunction:
 def _release(driver: Driver, plans: dict[Any, Plan]) -> None:
     with driver.lock, driver.active():
         for plan in plans.values():
-            kept(driver).remove(plan)
+            retained(driver).remove(plan)
         plans.clear()
 
 

@@ -69,13 +69,13 @@ class Driver(ABC):
         self.card = card
         self.lock = threading.RLock()
         self.staging = Staging(self)
-        self._held: deque[tuple[Any, list[Any]]] = deque()
+        self._pending: deque[tuple[Any, list[Any]]] = deque()
 
     def hold(self, values: list[Any], stream: int) -> None:
         """Keep values until a stream has done what it was given so far."""
-        while self._held and self.done(self._held[0][0]):
-            self._held.popleft()
-        self._held.append((self.event(stream), values))
+        while self._pending and self.done(self._pending[0][0]):
+            self._pending.popleft()
+        self._pending.append((self.event(stream), values))
 
     # memory -------------------------------------------------------------------------------------
     @abstractmethod

@@ -204,16 +204,16 @@ class HostDevice(Device):
 
     def __init__(self, function: HostFunction) -> None:
         self.function = function
-        self.kept: list[Any] = []
+        self.alive: list[Any] = []
         self._status = self._fresh(STATUS_BYTES, 0)
 
     def _fresh(self, count: int, value: int = 0xFF) -> Memory:
         try:
             array = np.full(min(max(count, 1), MOST_BYTES) + 16, value, np.uint8)
         except MemoryError:
-            told = f"a function needs {count} bytes in one piece"
-            raise OutOfMemoryError(told) from None
-        self.kept.append(array)
+            message = f"a function needs {count} bytes in one piece"
+            raise OutOfMemoryError(message) from None
+        self.alive.append(array)
         return _memory(array)
 
     # what there is ------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ class HostDevice(Device):
         self.look()
         found = self.function.callbacks[which](*(seen(a).copy() for a in reads))
         arrays = [np.array(a, order="C") for a in found]
-        self.kept += arrays
+        self.alive += arrays
         return [Array(_memory(a), a.dtype.name, a.shape) for a in arrays]
 
     # what the host must know --------------------------------------------------------------------
@@ -335,7 +335,7 @@ class HostDevice(Device):
             values = seen(Array(self._status + 8, "int64", (MOST_CHECK_VALUES,))).tolist()
             raise self.failed(number - 1, tuple(values[:count]))
 
-    def fetch(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: Memory, dtype: str) -> Any:
         """Return a number."""
         self.look()
         return seen(Array(memory, dtype, ())).item()

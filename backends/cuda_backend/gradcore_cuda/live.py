@@ -47,7 +47,7 @@ class Live(Common):
         self.externs = externs
         self.look = look
         self.after = after
-        self.peak = self._held = 0
+        self.peak = self._live = 0
         self._status = status
         self._blocks: list[tuple[Any, int]] = []
         self.outputs: dict[int, tuple[Any, str, tuple[int, ...]]] = {}
@@ -56,8 +56,8 @@ class Live(Common):
         """Return memory of the pool."""
         block = allocated(self.driver, count, self.title, "of workspace")
         self._blocks.append((block, count))
-        self._held += count
-        self.peak = max(self.peak, self._held)
+        self._live += count
+        self.peak = max(self.peak, self._live)
         return Memory(int(block.ptr), Place(FIXED, int(block.ptr), count))
 
     def mark(self) -> int:
@@ -67,7 +67,7 @@ class Live(Common):
     def release(self, mark: int) -> None:
         """Give blocks back to the pool, which gives them to what comes later in the stream."""
         for _, count in self._blocks[mark:]:
-            self._held -= count
+            self._live -= count
         del self._blocks[mark:]
 
     def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
@@ -137,7 +137,7 @@ class Live(Common):
         staging.download(array.memory.address, [Piece(0, found)], found.nbytes, self.stream)
         return found
 
-    def fetch(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: Memory, dtype: str) -> Any:
         """Wait for the device, and return a number."""
         self.look()
         return self._downloaded(Array(memory, dtype, ())).item()

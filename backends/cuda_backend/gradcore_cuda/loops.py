@@ -120,17 +120,19 @@ def _work(s: Statement) -> tuple[int, int]:
 
 
 def in_registers(
-    columns: For, kept: Mapping[Load, Symbol], starts: Mapping[Buffer, Literal]
+    columns: For, registers: Mapping[Load, Symbol], starts: Mapping[Buffer, Literal]
 ) -> For:
     """Return interchanged loops that keep elements in registers.
 
     starts : what these elements are before, where nobody has stored it.
     """
     *outer, ordered = innermost(columns)
-    body: list[Statement] = [Let(symbol, starts.get(x.buffer, x)) for x, symbol in kept.items()]
-    inner = [replaced(s, kept) for s in ordered.body]
+    body: list[Statement] = [
+        Let(symbol, starts.get(x.buffer, x)) for x, symbol in registers.items()
+    ]
+    inner = [replaced(s, registers) for s in ordered.body]
     body.append(For(ordered.index, ordered.extent, inner, ordered=True))
-    body += [Store(x.buffer, x.index, symbol) for x, symbol in kept.items()]
+    body += [Store(x.buffer, x.index, symbol) for x, symbol in registers.items()]
     for x in reversed(outer):
         body = [For(x.index, x.extent, body, parallel=x is columns)]
     (made,) = body
@@ -138,17 +140,17 @@ def in_registers(
     return made
 
 
-def replaced(s: Statement, kept: Mapping[Load, Symbol]) -> Statement:
+def replaced(s: Statement, registers: Mapping[Load, Symbol]) -> Statement:
     """Return a statement with elements in registers."""
 
     def expr(x: Expr) -> Expr:
-        return substituted(x, kept)
+        return substituted(x, registers)
 
     if isinstance(s, Store):
-        symbol = kept.get(Load(s.buffer, s.index))
+        symbol = registers.get(Load(s.buffer, s.index))
         if symbol is not None:
             return Let(symbol, expr(s.value), fresh=False)
-    return s.rebuilt(expr, lambda inner: [replaced(x, kept) for x in inner])
+    return s.rebuilt(expr, lambda inner: [replaced(x, registers) for x in inner])
 
 
 def in_place(s: Statement, near: Mapping[Load, Load]) -> Statement:

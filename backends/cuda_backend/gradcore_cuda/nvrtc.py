@@ -41,12 +41,12 @@ def compiled(nvrtc: Any, text: str, flags: Sequence[str], name: str) -> bytes:
 
 def refused(what: str, log: str, text: str, flags: Sequence[str], name: str) -> CompileError:
     """Return what to raise when the compiler refuses a text, after keeping the text."""
-    handle, kept = tempfile.mkstemp(".cu", "gradcore-", text=True)
+    handle, saved = tempfile.mkstemp(".cu", "gradcore-", text=True)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     return CompileError(
         f"NVRTC failed ({what}) on the kernels of {name}:\n{log.strip()}",
-        fix=f"the source is kept in {kept}; it was compiled with {' '.join(flags)}\n"
+        fix=f"the source is kept in {saved}; it was compiled with {' '.join(flags)}\n"
         "  please report this with the source: it is a bug of gradcore",
     )
 

@@ -25,7 +25,7 @@ from gradcore_cuda.tape import FIRST, STATUS, WORK, ZEROS, Recorder, Step
 from gradcore_cuda.target import GPU
 
 
-class Kept:
+class Retained:
     """The blocks and graphs of the plans of a device, those used last at the end."""
 
     def __init__(self, driver: Driver) -> None:
@@ -77,14 +77,14 @@ class Kept:
             pass
 
 
-_kept: dict[Driver, Kept] = {}
+_retained: dict[Driver, Retained] = {}
 
 
-def kept(driver: Driver) -> Kept:
+def retained(driver: Driver) -> Retained:
     """Return what is kept on a device."""
-    if driver not in _kept:
-        _kept[driver] = Kept(driver)
-    return _kept[driver]
+    if driver not in _retained:
+        _retained[driver] = Retained(driver)
+    return _retained[driver]
 
 
 def allocated(driver: Driver, count: int, title: str, what: str) -> Any:
@@ -92,7 +92,7 @@ def allocated(driver: Driver, count: int, title: str, what: str) -> Any:
 
     Raises OutOfMemoryError.
     """
-    for again in (driver.reclaim, kept(driver).clear, None):
+    for again in (driver.reclaim, retained(driver).clear, None):
         try:
             return driver.allocate(max(count, 1))
         except NoMemoryError:
@@ -200,14 +200,14 @@ class Plan:
             fixed += [(self.first + k, self.taken_at + offset) for k, offset in self.taken]
             for region, base in fixed:
                 self.move(region, base)
-            kept(driver).used(self)
-            kept(driver).bounded(self)
+            retained(driver).used(self)
+            retained(driver).bounded(self)
             return
         made_on, last = self._streams
         if stream != last:
             driver.wait(stream, last)
             self._streams = (made_on, stream)
-        kept(driver).used(self)
+        retained(driver).used(self)
 
     def move(self, region: int, base: int) -> None:
         """Note where a region is now."""
@@ -260,7 +260,7 @@ class Plan:
         if len(self.graphs) > GPU.plan_graphs:
             self.driver.synchronize(self._streams[1])  # it may still run
             self.graphs.popitem(last=False)
-        kept(self.driver).bounded(self)
+        retained(self.driver).bounded(self)
         return graph
 
     def timed(self, stream: int, note: Callable[[Step, float], None]) -> None:

@@ -349,10 +349,10 @@ class CudaPrinter(Printer):
     def fail(self, s: Fail) -> None:
         """Print that a check has failed."""
         texts = ", ".join(f"(int64_t){self.expr(x, atom=True)}" for x in s.values) or "0"
-        told = self.fresh("told")
+        values = self.fresh("values")
         self.unit.add(
-            f"const int64_t {told}[] = {{{texts}}};",
-            f"gc_fail({self.name(s.status)}, {s.number}, {len(s.values)}, {told});",
+            f"const int64_t {values}[] = {{{texts}}};",
+            f"gc_fail({self.name(s.status)}, {s.number}, {len(s.values)}, {values});",
         )
 
     def check(self, s: Check) -> None:
@@ -362,10 +362,10 @@ class CudaPrinter(Printer):
     def stop(self, s: Stop) -> None:
         """Print what looks whether a check has failed."""
         stopped = f"gc_stopped({self.name(s.status)})"
-        if s.told is None:
+        if s.stopped is None:
             self.unit.add(f"if ({stopped}) return;")
         else:
-            self.unit.add(f"const {self.ctype(s.told)} {self.name(s.told)} = {stopped};")
+            self.unit.add(f"const {self.ctype(s.stopped)} {self.name(s.stopped)} = {stopped};")
 
     # together -----------------------------------------------------------------------------------
     def barrier(self, s: Barrier) -> None:

@@ -130,7 +130,7 @@ class _HostPrinter:
                 return f"numbers[{buffer.root.position}]"
             case Load(buffer, index):
                 self.waits = True
-                return f'd.fetch({self.at(buffer, index)}, "{buffer.dtype}")'
+                return f'd.read({self.at(buffer, index)}, "{buffer.dtype}")'
             case Call():
                 form = python(x, bounds)
                 assert form is not None, x
@@ -163,7 +163,7 @@ class _HostPrinter:
         """Return the memory of a buffer; a pointer that kernels move is fetched."""
         if buffer.root in self.facts.values.moved:
             self.waits = True
-            return f'Memory(d.fetch({self.word(buffer.root)}, "uint64"))'
+            return f'Memory(d.read({self.word(buffer.root)}, "uint64"))'
         if buffer.root.role == "constant":
             return f"d.constant({buffer.root.position})"
         return self.name(buffer)
@@ -215,7 +215,7 @@ class _HostPrinter:
                 self.fit(s)
             case Reload(symbol):
                 self.waits = True
-                self.add(f'{self.name(symbol)} = d.fetch({self.word(symbol)}, "{symbol.dtype}")')
+                self.add(f'{self.name(symbol)} = d.read({self.word(symbol)}, "{symbol.dtype}")')
             case If(condition, then, orelse):
                 self.add(f"if {self.expr(condition)}:")
                 self.inner(then)

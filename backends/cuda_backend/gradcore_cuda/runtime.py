@@ -116,7 +116,7 @@ class Compiled(Rendered):
         values of the inputs in ``reads`` (by position; None for the others).
     reads : the positions of the inputs of rank 0 whose values the host program needs.  These belong
         to the signature of a call, beside the shapes.
-    waits : whether the host program waits for the device (`Device.fetch`, a callback, a library),
+    waits : whether the host program waits for the device (`Device.read`, a callback, a library),
         so that it cannot be captured as a whole.
     checked : whether kernels check anything, so that the status tells something.
     """
@@ -218,8 +218,8 @@ class Device(ABC):
         try:
             return make()
         except OutOfMemoryError as error:
-            told = self.failed(lacking, (count,))
-            error.where = error.where or getattr(told, "where", None)
+            failure = self.failed(lacking, (count,))
+            error.where = error.where or getattr(failure, "where", None)
             raise
 
     # work ---------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ class Device(ABC):
 
     # what the host must know --------------------------------------------------------------------
     @abstractmethod
-    def fetch(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: Memory, dtype: str) -> Any:
         """Wait for the device, and return a number, as Python's; raises what a check tells."""
 
     @abstractmethod

@@ -139,8 +139,8 @@ def _exchange(
             else:
                 there.view(data.dtype).reshape(data.shape)[...] = data
                 continue
-        held = data.reshape(-1).view(np.uint8)[low - start : high - start]
+        part = data.reshape(-1).view(np.uint8)[low - start : high - start]
         if to_chunk:
-            there[...] = held
+            there[...] = part
         else:
-            held[...] = there
+            part[...] = there

@@ -433,7 +433,7 @@ class Recorder(Common):
         """Raise: Python needs values."""
         self._waits("Python")
 
-    def fetch(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: Memory, dtype: str) -> Any:
         """Raise: there are no values yet."""
         self._waits("a value")
 

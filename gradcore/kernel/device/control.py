@@ -148,21 +148,21 @@ class Fail(Statement):
 
 @dataclass(eq=False, slots=True)
 class Stop(Statement):
-    """End the launch if a check failed in one before; or let ``told`` be whether one did."""
+    """End the launch if a check failed in one before; or let ``stopped`` be whether one did."""
 
     status: Buffer
-    told: Symbol | None = None
+    stopped: Symbol | None = None
 
     def buffers(self) -> Iterator[Buffer]:
         """Return the status."""
         yield self.status
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return what is told."""
-        if self.told is not None:
-            yield self.told
+        """Return the register."""
+        if self.stopped is not None:
+            yield self.stopped
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text."""
-        told = "stop" if self.told is None else f"{show(self.told)} ="
-        return (f"{told} if {show(self.status)}",)
+        stopped = "stop" if self.stopped is None else f"{show(self.stopped)} ="
+        return (f"{stopped} if {show(self.status)}",)

@@ -123,8 +123,8 @@ class Partial(Statement):
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text."""
-        kept = f"kept in {show(self.rows)}"
-        return (f"partial {show(self.buffer)} from {show(self.start)}, {kept}:",)
+        saved = f"kept in {show(self.rows)}"
+        return (f"partial {show(self.buffer)} from {show(self.start)}, {saved}:",)
 
 
 @dataclass(eq=False, slots=True)

@@ -25,7 +25,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Choice, Region
 from gradcore.kernel.rules.reduce import reduced
-from gradcore.kernel.values import Value, held
+from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.control import Assert, Conditional
 from gradcore.ops.elementwise import row
 
@@ -61,9 +61,9 @@ def in_python(low: Lowering, node: Apply) -> None:
     reads = [low.whole(low.value(v), named(v)) for v in node.inputs]
     writes: list[Buffer] = []
     extents: list[tuple[Symbol, ...]] = []
-    told = low.told(node)
+    known_shapes = low.known_shapes(node)
     known: list[tuple[Expr, Expr, int]] = []
-    for output, shape in zip(node.outputs, told, strict=True):
+    for output, shape in zip(node.outputs, known_shapes, strict=True):
         symbols = tuple(Symbol(f"{named(output)}_n{axis}") for axis in range(output.ndim))
         low.bounds.fit(symbols, MOST_ELEMENTS)
         found: list[Expr] = []
@@ -76,7 +76,7 @@ def in_python(low: Lowering, node: Apply) -> None:
         pointer = Buffer(named(output), output.dtype, found, "pointer")
         extents.append(symbols)
         writes.append(pointer)
-        low.values[output] = held(pointer)
+        low.values[output] = stored_value(pointer)
     low.put(Callback(len(low.callbacks), tuple(reads), tuple(writes), tuple(extents)), defines=True)
     low.callbacks.append(node)
     for n, symbol, axis in known:
@@ -142,7 +142,7 @@ def _choose(
     low.put(Choice(condition, *regions))
     for v, (extents, pointer) in zip(node.outputs, outputs, strict=True):
         low.bounds.fit(extents)
-        low.values[v] = held(pointer)
+        low.values[v] = stored_value(pointer)
 
 
 def _chosen(low: Lowering, variable: Variable) -> tuple[list[Symbol], Buffer]:

@@ -36,8 +36,8 @@ def extents_compared(low: Lowering) -> None:
         if (kind.symbolic_shapes, kind.infer_shape) == (Op.symbolic_shapes, Op.infer_shape):
             shapes, value = node.op.symbolic_shapes(node, given), node.op.value(node, given)
         for output, shape in zip(node.outputs, shapes, strict=True):
-            told = zip(shape, output.type.shape, strict=True)
-            extents = tuple(low.number_at_entry(n) if m is None else m for n, m in told)
+            pairs = zip(shape, output.type.shape, strict=True)
+            extents = tuple(low.number_at_entry(n) if m is None else m for n, m in pairs)
             operands[output] = Operand(extents, _value_at_entry(low, value))
 
 
@@ -94,8 +94,8 @@ def elementwise(low: Lowering, node: Apply) -> None:
     check_extents(low, node, [x.shape for x in operands])
     refused = op.refused(node)
     if refused is not None:
-        i, told = refused
-        _refuse_negative(low, node, operands[i], told)
+        i, message = refused
+        _refuse_negative(low, node, operands[i], message)
     (shape,) = low.shapes(node)
     if op in (FILL, IDENTITY):
         last = operands[-1]
@@ -114,11 +114,11 @@ def elementwise(low: Lowering, node: Apply) -> None:
         low.computed(output, shape, element)
 
 
-def _refuse_negative(low: Lowering, node: Apply, x: Value, told: str) -> None:
+def _refuse_negative(low: Lowering, node: Apply, x: Value, message: str) -> None:
     """Check that no element of integers is negative."""
     lowest: Expr = cast(x.read(()), "int64") if not x.ndim else _lowest(low, x)
     low.check(
-        call(row("ge"), (lowest, ZERO), "bool"), [], lambda ns: GraphValueError(told, node.where)
+        call(row("ge"), (lowest, ZERO), "bool"), [], lambda ns: GraphValueError(message, node.where)
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from gradcore.graph import Apply
 from gradcore.kernel.ir import Buffer, Library, as_expr, product
 from gradcore.kernel.lowering import Lowering, check_required, named
-from gradcore.kernel.values import held
+from gradcore.kernel.values import stored_value
 
 
 def library_call(low: Lowering, node: Apply) -> None:
@@ -37,7 +37,7 @@ def library_call(low: Lowering, node: Apply) -> None:
         )
     )
     for v, out in zip(node.outputs, writes, strict=True):
-        low.values[v] = held(out)
+        low.values[v] = stored_value(out)
 
 
 def _meaning(node: Apply) -> Callable[..., tuple[Any, ...]]:

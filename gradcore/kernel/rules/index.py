@@ -30,7 +30,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
-from gradcore.kernel.values import Value, held
+from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.elementwise import row
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import (
@@ -170,9 +170,11 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
     if result is None:
         result = low.new(named(output), output.dtype, x.shape)
         low.fill(result, x.read)
-    low.values[output] = held(result)
+    low.values[output] = stored_value(result)
     loops, index = low.ranges(part)
-    at = tuple(as_expr(i) for i in indexed_element(op.pattern, held(result), tuple(index), indices))
+    at = tuple(
+        as_expr(i) for i in indexed_element(op.pattern, stored_value(result), tuple(index), indices)
+    )
     value = cast(y.stretched(tuple(index)), output.dtype)
     if not op.overwrite:
         plus = row("or_" if output.dtype == "bool" else "add")
@@ -248,7 +250,7 @@ def nonzero(low: Lowering, node: Apply) -> None:
     found: list[Statement] = [Store(out, (here,), i) for out, i in zip(outputs, index, strict=True)]
     low.place(Nest(loops, [If(is_set(tuple(index)), [*found, Store(place, (), here + 1)])]))
     for v, out in zip(node.outputs, outputs, strict=True):
-        low.values[v] = held(out)
+        low.values[v] = stored_value(out)
 
 
 SORTED: dict[type[Op], Callable[[Array], tuple[Array]]] = {
@@ -281,7 +283,7 @@ def sort(low: Lowering, node: Apply) -> None:
             SORTED[type(op)],
         )
     )
-    result = held(ordered)
+    result = stored_value(ordered)
     low.values[output] = (
         result
         if axis == last

@@ -19,7 +19,7 @@ from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Nest
 from gradcore.kernel.rules.elementwise import check_extents
 from gradcore.kernel.rules.reduce import combined
-from gradcore.kernel.values import Value, held, strided
+from gradcore.kernel.values import Value, stored_value, strided
 from gradcore.ops.elementwise import row
 
 MUL, AND = map(row, ("mul", "and_"))
@@ -60,9 +60,9 @@ def _loops(low: Lowering, node: Apply, x: Value, y: Value) -> None:
     )
     kind = "any" if dtype == "bool" else "sum"
     target = combined(low, loops, named(output), tuple(outer), shape, kind, product)
-    low.values[output] = held(target)
+    low.values[output] = stored_value(target)
     if dtype != output.dtype:
-        value = held(target)
+        value = stored_value(target)
         low.computed(output, shape, lambda i: cast(value.read(i), output.dtype))
 
 
@@ -81,15 +81,19 @@ def _matmul(low: Lowering, node: Apply, x: Value, y: Value) -> None:
     (output,) = node.outputs
     (shape,) = low.shapes(node)
     wanted = low.wanted.pop(output, None)
-    value = held(low.new(named(output), output.dtype, shape)) if wanted is None else wanted(shape)
-    parts = held_part(value), _part(low, x, output.dtype), _part(low, y, output.dtype)
+    value = (
+        stored_value(low.new(named(output), output.dtype, shape))
+        if wanted is None
+        else wanted(shape)
+    )
+    parts = stored_part(value), _part(low, x, output.dtype), _part(low, y, output.dtype)
     loops, lead = low.ranges(shape[:-2], "b")
     out, left, right = (_matrix(part, lead) for part in parts)
     low.place(Nest(loops, [Matmul(out, left, right)]))
     low.values[output] = value
 
 
-def held_part(value: Value) -> Strided:
+def stored_part(value: Value) -> Strided:
     """Return what is held in a buffer as a part of it."""
     found = strided(value)
     assert found is not None
@@ -101,10 +105,10 @@ def _part(low: Lowering, value: Value, dtype: str) -> Strided:
     found = strided(value) if value.dtype == dtype else None
     if found is None:
         if value.dtype == dtype:
-            return held_part(held(low.whole(value)))
+            return stored_part(stored_value(low.whole(value)))
         converted = low.new("converted", dtype, value.shape)
         low.fill(converted, value.read)
-        return held_part(held(converted))
+        return stored_part(stored_value(converted))
     return found
 
 

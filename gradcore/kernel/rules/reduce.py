@@ -27,7 +27,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
-from gradcore.kernel.values import Value, held
+from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.elementwise import Elementwise, row
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
 
@@ -89,10 +89,10 @@ def reduced(
 ) -> Buffer:
     """Return a buffer of the reduction of ``x`` over ``axes``, in ``dtype``."""
     loops, index = low.ranges(x.shape)
-    kept = tuple(i for axis, i in enumerate(index) if axis not in axes)
+    remaining = tuple(i for axis, i in enumerate(index) if axis not in axes)
     shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
     return combined(
-        low, loops, name, kept, shape, kind, _counted(kind, x.read(tuple(index)), dtype)
+        low, loops, name, remaining, shape, kind, _counted(kind, x.read(tuple(index)), dtype)
     )
 
 
@@ -123,7 +123,7 @@ def combined(
     if not inner and wide == dtype:
         return target
     result = low.new(name, dtype, shape)
-    low.fill(result, held(target).read)
+    low.fill(result, stored_value(target).read)
     return result
 
 
@@ -148,13 +148,13 @@ def reduce(low: Lowering, node: Apply) -> None:
     if not op.takes_nothing:
         _refuse_nothing(low, node, x, op.axes, op.kind)
     if op.kind == "sum" and op.axes == (x.ndim - 1,) and x.row_sums is not None:
-        low.computed(output, x.row_sums.shape, held(x.row_sums).read)
+        low.computed(output, x.row_sums.shape, stored_value(x.row_sums).read)
         return
     wide = computed(output.dtype)
     target = reduced(low, named(output), op.kind, x, op.axes, wide)
-    low.values[output] = held(target)
+    low.values[output] = stored_value(target)
     if wide != output.dtype:
-        value = held(target)
+        value = stored_value(target)
         low.computed(output, target.shape, lambda i: cast(value.read(i), output.dtype))
 
 
@@ -175,16 +175,16 @@ def arg_reduce(low: Lowering, node: Apply) -> None:
     x = low.value(node.inputs[0])
     _refuse_nothing(low, node, x, [op.axis], f"arg{op.kind}")
     loops, index = low.ranges(x.shape)
-    kept = tuple(i for axis, i in enumerate(index) if axis != op.axis)
+    remaining = tuple(i for axis, i in enumerate(index) if axis != op.axis)
     shape = [n for axis, n in enumerate(x.shape) if axis != op.axis]
     best = low.new("best", x.dtype, shape)
     place = low.new(named(output), "int64", shape)
-    low.values[output] = held(place)
+    low.values[output] = stored_value(place)
     k = index[op.axis]
     if k not in [loop.symbol for loop in loops]:
-        low.place(Nest(loops, [Store(place, kept, Literal(0, "int64"))]))
+        low.place(Nest(loops, [Store(place, remaining, Literal(0, "int64"))]))
         return
-    element, champion = x.read(tuple(index)), Load(best, kept)
+    element, champion = x.read(tuple(index)), Load(best, remaining)
     better = call(GT if op.kind == "max" else LT, (element, champion), "bool")
     if x.dtype in FLOATS:
         nan = call(NEQ, (element, element), "bool")
@@ -192,8 +192,8 @@ def arg_reduce(low: Lowering, node: Apply) -> None:
         better = call(OR, (better, call(AND, (nan, number), "bool")), "bool")
     better = call(OR, (better, call(EQ, (k, Literal(0, "int64")), "bool")), "bool")
     body: list[Statement] = [
-        Store(place, kept, call(SWITCH, (better, k, Load(place, kept)), "int64")),
-        Store(best, kept, call(SWITCH, (better, element, champion), x.dtype)),
+        Store(place, remaining, call(SWITCH, (better, k, Load(place, remaining)), "int64")),
+        Store(best, remaining, call(SWITCH, (better, element, champion), x.dtype)),
     ]
     for loop in loops:
         loop.kind = Kind.REDUCE if loop.symbol is k else Kind.MAP
@@ -202,7 +202,7 @@ def arg_reduce(low: Lowering, node: Apply) -> None:
         Nest(
             in_memory_order(loops, [element]),
             body,
-            [Store(best, kept, zero), Store(place, kept, Literal(0, "int64"))],
+            [Store(best, remaining, zero), Store(place, remaining, Literal(0, "int64"))],
             [Reduction(best, None), Reduction(place, None)],
         )
     )
@@ -255,20 +255,25 @@ def _carried(
     """
     (output,) = node.outputs
     loops, index = low.ranges(shape)
-    kept = tuple(i for a, i in enumerate(index) if a != axis)
+    remaining = tuple(i for a, i in enumerate(index) if a != axis)
     result = low.new(named(output), output.dtype, shape)
-    low.values[output] = held(result)
+    low.values[output] = stored_value(result)
     if index[axis] not in [loop.symbol for loop in loops]:
         first = cast(step(start, tuple(index)), output.dtype)
         low.place(Nest(loops, [Store(result, tuple(index), first)]))
         return
     state = low.new("state", start.dtype, [n for a, n in enumerate(shape) if a != axis])
     body: list[Statement] = [
-        Store(state, kept, step(Load(state, kept), tuple(index))),
-        Store(result, tuple(index), cast(Load(state, kept), output.dtype)),
+        Store(state, remaining, step(Load(state, remaining), tuple(index))),
+        Store(result, tuple(index), cast(Load(state, remaining), output.dtype)),
     ]
     for loop in loops:
         loop.kind = Kind.REDUCE if loop.symbol is index[axis] else Kind.MAP
     low.place(
-        Nest(loops, body, [Store(state, kept, start)], [Reduction(state, combines, running=True)])
+        Nest(
+            loops,
+            body,
+            [Store(state, remaining, start)],
+            [Reduction(state, combines, running=True)],
+        )
     )

@@ -33,7 +33,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Nest, Plain, Region
-from gradcore.kernel.values import Value, held
+from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.elementwise import row
 from gradcore.ops.loop import Results
 from gradcore.ops.scan import Scan
@@ -98,7 +98,7 @@ def scan(low: Lowering, node: Apply) -> None:
     for output, state in zip(ends.states, states, strict=True):
         low.values[output] = state.value
     for output, stack in zip(ends.stacks, stacks, strict=True):
-        value = held(stack)
+        value = stored_value(stack)
         if op.until:
             value = Value(stack.dtype, (taken, *stack.shape[1:]), value.read)
             low.bounds.fit(value.shape)
@@ -147,7 +147,7 @@ class _State:
         else:
             self.buffer = Buffer(name, variable.dtype, ())
             low.fill(self.buffer, value.read)
-        self.value = held(self.buffer)
+        self.value = stored_value(self.buffer)
 
 
 def _step(low: Lowering, node: Apply, states: Sequence[_State], t: Expr) -> None:

@@ -29,7 +29,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.lowering import Lowering, element_form, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reducing
-from gradcore.kernel.values import Value, held
+from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.elementwise import row
 from gradcore.ops.shape import DimShuffle, Join, Repeat
 from gradcore.ops.shape_values import SpecifyShape
@@ -137,22 +137,22 @@ def reshape(low: Lowering, node: Apply) -> None:
     minus = [n for n in wanted if isinstance(n, Literal) and n.value == -1]
     size = product(x.shape)
     good = call(EQ, (size, product(shape)), "bool")
-    told = [n for n in wanted if n not in minus]
-    if not low.bounds.fits(told):
-        good = call(AND, (good, low.addressable(told)), "bool")
-    for n in told:
+    known = [n for n in wanted if n not in minus]
+    if not low.bounds.fits(known):
+        good = call(AND, (good, low.addressable(known)), "bool")
+    for n in known:
         good = call(AND, (good, call(GE, (n, ZERO), "bool")), "bool")
     if minus:
-        good = call(AND, (good, call(GE, (product(told), ONE), "bool")), "bool")
+        good = call(AND, (good, call(GE, (product(known), ONE), "bool")), "bool")
     low.check(
         good,
         [*x.shape, *wanted],
         lambda ns: ShapeError(f"cannot reshape shape {ns[: x.ndim]} to {ns[x.ndim :]}", node.where),
     )
-    low.bounds.fit(told)
+    low.bounds.fit(known)
     low.sized(shape)
-    kept = [n for n in x.shape if n != ONE]
-    if [n for n in shape if n != ONE] == kept:
+    remaining = [n for n in x.shape if n != ONE]
+    if [n for n in shape if n != ONE] == remaining:
         places = [axis for axis, n in enumerate(shape) if n != ONE]
         own = [axis for axis, n in enumerate(x.shape) if n != ONE]
 
@@ -168,7 +168,7 @@ def reshape(low: Lowering, node: Apply) -> None:
         low.viewed(output, shape, lambda index: x.read(()), [x])
         return
     memory = low.whole(x)
-    low.values[output] = held(
+    low.values[output] = stored_value(
         Buffer(named(output), output.dtype, shape, memory.role, memory.position, alias=memory)
     )
 
@@ -203,7 +203,7 @@ def join(low: Lowering, node: Apply) -> None:
         value = cast(x.read(tuple(index)), output.dtype)
         low.place(Nest(loops, [Store(buffer, tuple(at), value)]))
         start = start + x.shape[op.axis]
-    low.values[output] = held(buffer)
+    low.values[output] = stored_value(buffer)
 
 
 def repeat(low: Lowering, node: Apply) -> None:

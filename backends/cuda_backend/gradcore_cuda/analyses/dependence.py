@@ -45,14 +45,14 @@ class Dependence:
             return None
         if any(isinstance(x, AtomicAdd) for x in inside(body)):
             return None
-        if not self.apart([x.index.final for x in loops], body):
+        if not self.separate([x.index.final for x in loops], body):
             return None
         made = For(s.index, s.extent, body, True, s.reductions)
         for x in reversed(loops):
             made = For(x.index, x.extent, [made], parallel=x is loops[0])
         return made
 
-    def apart(self, symbols: Sequence[Symbol], body: Sequence[Statement]) -> bool:
+    def separate(self, symbols: Sequence[Symbol], body: Sequence[Statement]) -> bool:
         """Return whether a step touches, of what any of them changes, elements of its own alone.
 
         symbols : the numbers of a step.  What steps add to may be anywhere, if none reads it.
@@ -75,7 +75,7 @@ class Dependence:
         alone = all(len(places[m]) == 1 and None not in places[m] for m in written)
         return alone and added.isdisjoint(places)
 
-    def across(self, s: For, known: Callable[[Expr], bool]) -> tuple[For, list[Load]] | None:
+    def tiled(self, s: For, known: Callable[[Expr], bool]) -> tuple[For, list[Load]] | None:
         """Return the loop along which elements lie that the innermost one of a nest jumps over.
 
         With the elements; None: there are none, or the nest is not one of independent stores.
@@ -138,7 +138,7 @@ class Dependence:
                         return None
         return place
 
-    def kept(self, columns: For) -> dict[Load, Symbol]:
+    def register_elements(self, columns: For) -> dict[Load, Symbol]:
         """Return the elements that the innermost of interchanged loops may keep in registers."""
         ordered = innermost(columns)[-1]
         return self.places(ordered, (ordered.index.final,))

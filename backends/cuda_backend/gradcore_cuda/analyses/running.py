@@ -113,7 +113,7 @@ class Running:
             for x in body
         ):
             return None
-        return (found, rest) if self.dependence.apart([s.index.final], s.body) else None
+        return (found, rest) if self.dependence.separate([s.index.final], s.body) else None
 
     def chunks(self, s: For) -> Chunks | None:
         """Return how groups share a loop that carries registers along; None: they cannot."""

@@ -163,8 +163,8 @@ class Values:
             case Call():
                 return on_integers(x) and all(self.evaluable(o, changing) for o in x.operands)
             case Symbol():
-                told = x.final in self.needed and x.final not in changing
-                return self.known(x) or told
+                needed = x.final in self.needed and x.final not in changing
+                return self.known(x) or needed
             case _:
                 return self.known(x)
 

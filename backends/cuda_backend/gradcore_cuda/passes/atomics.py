@@ -43,7 +43,7 @@ def _unordered(s: For, dependence: Dependence) -> For | None:
         if isinstance(x, Let) and x.symbol.final not in made:
             return None
     adds = any(isinstance(x, AtomicAdd) for x in inside(body))
-    return loop if adds and dependence.apart([s.index.final], body) else None
+    return loop if adds and dependence.separate([s.index.final], body) else None
 
 
 def _adding(s: Statement) -> Statement:

@@ -307,9 +307,9 @@ class _Forms:
         (outer,) = work.statements
         assert isinstance(outer, For)
         loops, body = collapsed(outer)
-        across = self.facts.dependence.across(outer, self.facts.values.known)
-        assert across is not None
-        along, loads = across
+        tiled = self.facts.dependence.tiled(outer, self.facts.values.known)
+        assert tiled is not None
+        along, loads = tiled
         column = loops[-1]
         tiles = {s.index.final: Symbol(f"{s.index.name}_tile") for s in (along, column)}
         order = [s for s in loops if s is not along and s is not column] + [along, column]
@@ -383,7 +383,7 @@ class _Forms:
             carries[c.symbol] = known
             memory.append(Allocate(known))
             later = Let(c.symbol, Load(known, (GROUPS.own,)), fresh=False)
-            body += [_held(c.symbol, c.symbol, work.starts), If(_several(GROUPS.count), [later])]
+            body += [_started(c.symbol, c.symbol, work.starts), If(_several(GROUPS.count), [later])]
         body += _starts(shared.ends)
         body += rounds(loop, shared.carried, shared.rest, (first, last), width)
         spills: list[Statement] = [Spill(c.symbol) for c in shared.carried if c.symbol in device]
@@ -427,7 +427,7 @@ class _Forms:
             here, within = (k + ONE,), call(row("lt"), (k, GROUPS.count), "bool")
             stored = Store(known, here, combined(c.row, so_far, c.symbol))
             body += [
-                _held(so_far, c.symbol, starts),
+                _started(so_far, c.symbol, starts),
                 Single(LANES, [Store(known, (ZERO,), so_far)]),
                 Rounds(k, GROUPS.count, ZERO, GROUPS.count, [
                     Let(c.symbol, started(r), fresh=False),
@@ -445,7 +445,7 @@ def _several(count: Expr) -> Expr:
     return call(row("gt"), (count, ONE), "bool")
 
 
-def _held(into: Symbol, symbol: Symbol, starts: Mapping[Symbol, Literal]) -> Statement:
+def _started(into: Symbol, symbol: Symbol, starts: Mapping[Symbol, Literal]) -> Statement:
     """Return what lets a register be what another one is before all steps of a loop."""
     start = starts.get(symbol)
     return Reload(into, symbol) if start is None else Let(into, start)
@@ -458,7 +458,7 @@ def _before(symbol: Symbol, r: Reduction, starts: Mapping[Symbol, Literal]) -> l
         return []
     before = Symbol(f"{symbol.name}_before", symbol.dtype)
     both = Let(symbol, combined(r.row, before, symbol), fresh=False)
-    return [_held(before, symbol, starts), both]
+    return [_started(before, symbol, starts), both]
 
 
 def _starts(reductions: Sequence[Reduction]) -> list[Statement]:

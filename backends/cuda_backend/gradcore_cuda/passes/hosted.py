@@ -50,5 +50,5 @@ class _Naming:
         """Return what sets a register to an expression, and the register, where there must be."""
         if self.values.known(x) or (isinstance(x, Symbol) and x.final in self.values.needed):
             return [], x
-        symbol = Symbol("told", x.dtype)
+        symbol = Symbol("known", x.dtype)
         return [Let(symbol, x)], symbol

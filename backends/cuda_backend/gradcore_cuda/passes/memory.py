@@ -103,8 +103,8 @@ def _partial(
     def each(s: Statement) -> Statement:
         return Distributed(LANES, (k,), whole.shape, [s])
 
-    kept = each(Store(rows, (GROUPS.own, k), Load(whole, (k,))))
-    return [each(Store(whole, (k,), start)), Barrier(), *body, Fits([kept])]
+    saving = each(Store(rows, (GROUPS.own, k), Load(whole, (k,))))
+    return [each(Store(whole, (k,), start)), Barrier(), *body, Fits([saving])]
 
 
 def _memory(buffer: Buffer, reused: Buffer | None, together: bool, grid: Grid) -> Statement:

@@ -155,20 +155,20 @@ def _by_element(
     scan: For, memory: Callable[[Buffer], Buffer], read: Collection[Buffer], extents: Extents
 ) -> list[Statement] | None:
     """Return such a scan, where it takes a step at least if ``extents`` need that to be equal."""
-    parted = _taken_apart(scan, extents)
+    parted = _decomposed(scan, extents)
     if parted is None or not _alone(parted, memory):
         return None
     states = _states(parted)
     if states is None:
         return None
     passing = {x.store.buffer.root for x in states.values()}.difference(read)
-    kept = _in_registers(parted, states)
-    if kept is None or any(y.buffer.root in passing for y in _read(parted.body)):
+    registers = _in_registers(parted, states)
+    if registers is None or any(y.buffer.root in passing for y in _read(parted.body)):
         return None
     before: list[Statement] = []
     after: list[Statement] = []
     body: list[Statement] = [Let(x.symbol, Load(p, x.place)) for p, x in states.items()]
-    step = _step(parted, states, kept, passing)
+    step = _step(parted, states, registers, passing)
     body.append(For(scan.index, scan.extent, step, ordered=True))
     for pointer, x in states.items():
         if pointer not in read:
@@ -199,7 +199,7 @@ def _in_registers(scan: _Scan, states: Mapping[Buffer, _State]) -> dict[Load, Sy
 def _step(
     scan: _Scan,
     states: Mapping[Buffer, _State],
-    kept: Mapping[Load, Symbol],
+    registers: Mapping[Load, Symbol],
     passing: Collection[Buffer],
 ) -> list[Statement]:
     """Return a step of a thread.
@@ -210,9 +210,9 @@ def _step(
     found: list[Statement] = [*scan.scalars]
     values: dict[Store, Symbol] = {}
     changing = {s.symbol.final for s in inside(scan.body) if isinstance(s, Let) and not s.fresh}
-    changing.update(kept.values())
+    changing.update(registers.values())
     for s in scan.body:
-        made = replaced(s, kept)
+        made = replaced(s, registers)
         if isinstance(s, Store) and any(x.store is s for x in states.values()):
             assert isinstance(made, Store)
             value = made.value
@@ -227,7 +227,7 @@ def _step(
     return [*found, *(Let(x.symbol, values[x.store], fresh=False) for x in states.values())]
 
 
-def _taken_apart(scan: For, extents: Extents) -> _Scan | None:
+def _decomposed(scan: For, extents: Extents) -> _Scan | None:
     """Return the parts of a scan; None: it has others."""
     if not scan.ordered or len(scan.body) != 1 or not isinstance(scan.body[0], Scope):
         return None

@@ -189,13 +189,13 @@ class _Scheduler:
             and any(isinstance(x, For) and shareable(x) for x in inside(s.body))
         )
         columns = self.facts.dependence.interchanged(s)
-        kept = {} if columns is None else self.facts.dependence.kept(columns)
-        whole = columns is None or set(parts_of) <= {x.buffer for x in kept}
+        registers = {} if columns is None else self.facts.dependence.register_elements(columns)
+        whole = columns is None or set(parts_of) <= {x.buffer for x in registers}
         starts = made.started(parts_of) if whole and (columns is not None or parts) else {}
         width: Expr = ONE
         if columns is not None:
             width = product([x.extent for x in innermost(columns)[:-1]])
-            columns = in_registers(columns, kept, starts)
+            columns = in_registers(columns, registers, starts)
         forms: list[Work] = []
         if columns is not None:
             forms.append(Work(Form.STEPS, [columns]))
@@ -216,11 +216,11 @@ class _Scheduler:
     def share(self, s: For, made: _Steps) -> None:
         """Make what runs a loop whose steps are independent."""
         steps = Work(Form.STEPS, [s])
-        across = self.facts.dependence.across(s, self.facts.values.known)
-        if across is None:
+        tiled = self.facts.dependence.tiled(s, self.facts.values.known)
+        if tiled is None:
             self.rows(s, made)
             return
-        extents = (across[0].extent, collapsed(s)[0][-1].extent)
+        extents = (tiled[0].extent, collapsed(s)[0][-1].extent)
         both = call(row("minimum"), extents, "int64")
         wide = call(row("ge"), (both, integer(GPU.tile_elements // 2)), "bool")
         tiles = Work(Form.TILES, [s])
@@ -306,19 +306,19 @@ class _Steps:
 
     def scalar(self, s: Statement) -> None:
         """Add a scalar statement."""
-        fetched = self.fetches([s])
+        read_back = self.fetches([s])
         self.waiting.append(s)
         if self.last is not None:
             block = self.last.form is Form.BLOCK
             joined = self.last.statements if block else self.last.after
             joined += self.waiting
             self.waiting.clear()
-        if fetched:
+        if read_back:
             self.close()
             if isinstance(s, Let) and self.facts.values.known(s.value):
                 self.found.append(s)
             else:
-                self.found += fetched
+                self.found += read_back
 
     def launch(self, launch: Work) -> None:
         """Add a launch."""
@@ -342,10 +342,10 @@ class _Steps:
                 isinstance(r.target, Symbol) for r in loop.reductions
             ):
                 self.last = launch
-        fetched = self.fetches(launch.statements)
-        if fetched:
+        read_back = self.fetches(launch.statements)
+        if read_back:
             self.close()
-            self.found += fetched
+            self.found += read_back
 
     def unconcerned(self, launch: Work) -> list[Statement]:
         """Take back statements that set registers to numbers, which what comes now does not use."""
