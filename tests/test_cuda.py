@@ -22,7 +22,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import Mode, function
 from gradcore.errors import CompileError, ModeError
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ENTRIES
 from gradcore_c import compiler
 from gradcore_cuda import checking, host
 
@@ -55,7 +55,7 @@ def test_functions_of_all_rows_are_cuda(dtype):
     """What rows call, in one unit."""
     operands = [T.vector(name, dtype) for name in "abc"]
     outputs = []
-    for op in ROWS.values():
+    for op in ENTRIES.values():
         with contextlib.suppress(TypeError):  # a row that takes no such operands
             outputs.append(op(*operands[: op.operands]))
     text = function(operands, outputs, mode=HOST).source

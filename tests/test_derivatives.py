@@ -9,7 +9,7 @@ from gradcore.derive import pullback, pushforward
 from gradcore.graph import ZERO, Constant, Undefined, Variable
 from gradcore.graph.op import TheanoMethods
 from gradcore.ops.control import GradClip, GradientMark
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ENTRIES
 
 SAMPLES = [
     sample
@@ -138,7 +138,7 @@ def test_rewriting_keeps_derivatives(sample, rng):
 
 
 def test_no_op_lacks_a_derivative():
-    ops = [*ROWS.values(), *(sample.op for cls in op_classes() for sample in cls.samples())]
+    ops = [*ENTRIES.values(), *(sample.op for cls in op_classes() for sample in cls.samples())]
     assert not [op for op in ops if isinstance(op.derivative, TheanoMethods)]
 
 

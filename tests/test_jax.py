@@ -22,7 +22,7 @@ from gradcore.ops.control import Assert, Print
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
-from gradcore_jax.tracing import ENABLE_X64, KEPT, Strategies, UntraceableError  # noqa: E402 - if there is JAX
+from gradcore_jax.tracing import CACHED, ENABLE_X64, Strategies, UntraceableError  # noqa: E402 - if there is JAX
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ def test_integers_that_extents_depend_on_are_static(traces, strategies, caplog):
     for k in range(10):
         assert f(k, 3).shape == (3,)
     assert len(traces) == before
-    for k in range(KEPT + 10):
+    for k in range(CACHED + 10):
         f(1, k)
-    assert compiled._jitted.cache_info().currsize == KEPT
+    assert compiled._jitted.cache_info().currsize == CACHED
 
 
 def test_data_dependent_shapes_run_node_by_node(strategies):

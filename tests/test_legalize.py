@@ -21,7 +21,7 @@ from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, WITHIN
 from gradcore.graph.types import DISCRETE
 from gradcore.language import LANGUAGE
-from gradcore.ops.elementwise import ROWS, elementwise
+from gradcore.ops.elementwise import ENTRIES, elementwise
 from gradcore.ops.gathers import gathered, has_element
 from gradcore.rewrite.engine import fitting
 
@@ -37,7 +37,7 @@ def declare():
 
     yield declared
     for name in names:
-        del ROWS[name], LANGUAGE[name]
+        del ENTRIES[name], LANGUAGE[name]
 
 
 def tanh_squared(declare):

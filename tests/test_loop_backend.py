@@ -14,7 +14,7 @@ from gradcore.graph import Op
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.render import Renderer
 from gradcore.language import LANGUAGE
-from gradcore.ops.elementwise import ROWS, elementwise
+from gradcore.ops.elementwise import ENTRIES, elementwise
 
 C = gradcore.Mode("c")
 AVAILABLE = plugins.registry().backend("c").unavailable() is None
@@ -70,7 +70,7 @@ def declare():
 
     yield declared
     for name in names:
-        del ROWS[name], LANGUAGE[name]
+        del ENTRIES[name], LANGUAGE[name]
 
 
 def test_a_renderer_and_a_runtime(mode):

@@ -12,7 +12,7 @@ from gradcore.conformance.samples import (
 )
 from gradcore.graph import Constant, Variable
 from gradcore.graph.traverse import infer_shapes
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ENTRIES
 
 SAMPLES = list(all_samples())
 PLAIN = gradcore.Mode("numpy", optimizer=False)
@@ -27,7 +27,7 @@ def drawn(variables, values):
 def test_every_op_has_samples():
     assert [cls for cls in op_classes() if not cls.samples()] == []
     assert len(op_classes()) >= 30
-    assert len(ROWS) > 75
+    assert len(ENTRIES) > 75
 
 
 @pytest.mark.parametrize("static", [False, True], ids=["unknown", "static"])

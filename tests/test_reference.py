@@ -16,7 +16,7 @@ from gradcore.conformance.samples import rows
 from gradcore.derive import Flat, pullback
 from gradcore.graph import TensorType, Variable
 from gradcore.language import LANGUAGE, Operators
-from gradcore.ops.elementwise import ROWS, elementwise
+from gradcore.ops.elementwise import ENTRIES, elementwise
 
 EXACT = {
     "true_div": mpmath.fdiv,
@@ -199,7 +199,7 @@ def test_a_row_is_held_to_its_expansion():
             found = slope(row, 0)(two)
             assert mpmath.almosteq(found, mpmath.sech(2) ** 2 + mpmath.sinh(2) / 2, 1e-9)
     finally:
-        del ROWS["bump"], LANGUAGE["bump"]
+        del ENTRIES["bump"], LANGUAGE["bump"]
 
 
 def slope(op, k):

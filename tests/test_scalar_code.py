@@ -20,7 +20,7 @@ from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.kernel import scalar
 from gradcore.language import LANGUAGE
 from gradcore.ops import scalars
-from gradcore.ops.elementwise import ROWS, Elementwise, floating
+from gradcore.ops.elementwise import ENTRIES, Elementwise, floating
 
 COMPILERS = (os.environ.get("CC", "cc"), "gcc", "clang")
 COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
@@ -29,7 +29,7 @@ FLAGS = [
     "-ffp-contract=off", "-Wall", "-Wno-unused", "-Wno-tautological-compare",
     "-Wno-parentheses", "-shared", "-fPIC",
 ]  # fmt: skip
-OWN = [op for op in ROWS.values() if op.code is not None]
+OWN = [op for op in ENTRIES.values() if op.code is not None]
 RANDOM = 200
 
 
@@ -192,7 +192,7 @@ def units_off(found, exact, dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", EXACT)
 def test_functions_are_exact_to_the_declared_units(name, dtype, compiled):
-    op = ROWS[name]
+    op = ENTRIES[name]
     exact, (low, high) = EXACT[name]
     node = accepted(op, [dtype] * op.operands)
     rng = np.random.default_rng(11)
@@ -216,7 +216,7 @@ def test_functions_are_exact_to_the_declared_units(name, dtype, compiled):
 NEAR_ZERO = [
     name
     for name, (exact, _) in EXACT.items()
-    if ROWS[name].operands == 1 and abs(exact(1e-8) / 1e-8 - 1) < 1e-7
+    if ENTRIES[name].operands == 1 and abs(exact(1e-8) / 1e-8 - 1) < 1e-7
 ]
 """The functions that are x near 0."""
 
@@ -228,7 +228,7 @@ def test_functions_that_are_x_near_zero_keep_subnormal_numbers(name, dtype, comp
     few = np.array([0, 1, 2, 3, 5, 2**20 + 1]) * limits.smallest_subnormal
     around = limits.tiny * np.array([0.5, 1, 1.5, 2]) + limits.smallest_subnormal
     x = np.concatenate([few, around, -few, -around]).astype(dtype)
-    found = np.asarray(compiled(accepted(ROWS[name], [dtype]), [x]))
+    found = np.asarray(compiled(accepted(ENTRIES[name], [dtype]), [x]))
     np.testing.assert_array_equal(found.view("u1"), x.view("u1"))
 
 
@@ -255,7 +255,7 @@ def test_loops_vectorize(dtype, tmp_path):
     if "Free Software Foundation" not in version.stdout:
         pytest.skip("only GCC tells in these words what it vectorized")
     names = [name for name in (*EXACT, *CHOICES) if name not in BRANCHING | OF_LIBM]
-    nodes = [accepted(ROWS[name], [dtype] * ROWS[name].operands) for name in names]
+    nodes = [accepted(ENTRIES[name], [dtype] * ENTRIES[name].operands) for name in names]
     loops, functions = zip(*map(loop, nodes), strict=True)
     source = tmp_path / "loops.c"
     loops = [re.sub(r"\*(\ws)", r"*restrict \1", text).replace("\n", " ") for text in loops]
@@ -333,4 +333,4 @@ def test_what_a_row_lacks_is_a_sentence():
         assert "complex64" in scalar.lacks(scalars.exp, ["complex64"], "complex64")
     finally:
         for op in (bare, odd):
-            del ROWS[op.name], LANGUAGE[op.name]
+            del ENTRIES[op.name], LANGUAGE[op.name]

@@ -9,7 +9,7 @@ import gradcore.tensor as T
 from gradcore import Constant, TensorType, Variable
 from gradcore.conformance.samples import accepted, all_samples, operands, sample_id
 from gradcore.ops import scalars
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ENTRIES
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
 
@@ -65,7 +65,9 @@ def odd_values(dtype):
 SIGNED = {scalars.mod, scalars.int_div, scalars.sign, scalars.trunc, scalars.neg, scalars.mul}
 
 
-@pytest.mark.parametrize("op", [op for op in ROWS.values() if op is not scalars.polygamma], ids=str)
+@pytest.mark.parametrize(
+    "op", [op for op in ENTRIES.values() if op is not scalars.polygamma], ids=str
+)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_rows_at_odd_values(op, dtype):

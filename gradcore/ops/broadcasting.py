@@ -69,8 +69,8 @@ def aligned(node: Apply, operands: Sequence[Operand], core: int = 0) -> list[Req
         ]
         if len(meeting) > 1:
             given = ", ".join(map(str, node.inputs))
-            told = f"{node.op}: the extents of {given} at axis {axis} must be equal"
-            found += all_equal(meeting, told)
+            message = f"{node.op}: the extents of {given} at axis {axis} must be equal"
+            found += all_equal(meeting, message)
     return found
 
 

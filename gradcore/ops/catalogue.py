@@ -1,4 +1,4 @@
-"""The list of all ops of the core, found and not kept by hand."""
+"""The list of all ops of the core, found, not listed by hand."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FAMILIES = (control, create, factors, index, sorting, linalg, reduce, scan, shap
 
 
 def catalogue() -> tuple[Op | type[Op], ...]:
-    """Return the rows, and the final classes of the other families."""
-    rows = [value for value in vars(scalars).values() if isinstance(value, Elementwise)]
+    """Return the elementwise entries, and the final classes of the other families."""
+    entries = [value for value in vars(scalars).values() if isinstance(value, Elementwise)]
     classes = [
         value
         for family in FAMILIES
@@ -33,4 +33,4 @@ def catalogue() -> tuple[Op | type[Op], ...]:
         and value.__module__ == family.__name__
         and getattr(value, "__final__", False)
     ]
-    return (*rows, *scalars.CASTS.values(), *classes)
+    return (*entries, *scalars.CASTS.values(), *classes)

@@ -29,7 +29,7 @@ class Arange(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of no integers and of some."""
         return [Sample(cls(), (Arg(value=n),)) for n in (0, 5)]
 
     def check(self, *inputs: Variable) -> None:
@@ -43,7 +43,7 @@ class Arange(Op):
         return "int64"
 
     def shape(self, *operands: Operand) -> Shape:
-        """Return n."""
+        """Return one extent: the value of ``n``, or 0 if that is negative."""
         return (larger(operands[0].extent, 0),)
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:

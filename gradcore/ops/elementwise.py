@@ -1,6 +1,6 @@
-"""The family of elementwise ops: one row declares one.
+"""The family of elementwise ops: one entry declares one.
 
-A row (`gradcore.ops.scalars`) says what a scalar function is called, what it computes on NumPy
+An entry (`gradcore.ops.scalars`) says what a scalar function is called, what it computes on NumPy
 arrays, what dtype it gives, how it moves, where it is to be tested and how well it must agree.
 Everything else follows here: typing, broadcasting, kernels.
 
@@ -151,8 +151,8 @@ def stretched_shape(*shapes: StaticShape) -> StaticShape | None:
     return tuple(n if isinstance(n, int) else None for n in broadcast(*symbolic))
 
 
-ROWS: dict[str, Elementwise] = {}
-"""All rows, by name."""
+ENTRIES: dict[str, Elementwise] = {}
+"""All entries, by name."""
 
 
 @final
@@ -174,17 +174,17 @@ class Elementwise(Op):
         of the result.
     code : the function in the scalar language of kernels (`gradcore.kernel.scalar`), where it is
         part of that.
-    expansion : the function written with other rows, which stands in for the row where a backend
-        has nothing of its own for it.
+    expansion : the function written with other entries, which stands in for this one where a
+        backend has nothing of its own for it.
     nonnegative : the operand, if any, of which no element may be negative where the result is an
-        integer, and what is told then.
+        integer, and the message then.
     """
 
     name: str
     numpy: Callable[..., Any]
     operands: int
     result: Callable[..., str]
-    derivative: Derivative = field()  # pyright: ignore[reportIncompatibleVariableOverride] - given by each row
+    derivative: Derivative = field()  # pyright: ignore[reportIncompatibleVariableOverride] - given by each entry
     doc: str
     infix: str | None = None
     traits: frozenset[Trait] = frozenset()
@@ -192,21 +192,21 @@ class Elementwise(Op):
     ulp: float = 4
     takes: Callable[[Sequence[str], str], list[str]] = as_result
     code: Code | None = None
-    expansion: Callable[..., Any] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - given by each row
+    expansion: Callable[..., Any] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - given by each entry
     nonnegative: tuple[int, str] | None = None
 
     cheap = True
     elementwise = True
 
-    # There is one op of each name: a row is equal to itself only.
+    # There is one op of each name: an entry is equal to itself only.
     __hash__ = object.__hash__
     __eq__ = object.__eq__  # pyright: ignore[reportAssignmentType] - of any object
 
     def __post_init__(self) -> None:
-        """Register the row, and make its name a word of the language."""
-        if self.name in ROWS:
+        """Register the entry, and make its name a word of the language."""
+        if self.name in ENTRIES:
             raise ValueError(f"there is already an elementwise op {self.name!r}")
-        ROWS[self.name] = self
+        ENTRIES[self.name] = self
         object.__setattr__(self, "__doc__", self.doc)
         define(self.name, self)
 
@@ -219,7 +219,7 @@ class Elementwise(Op):
         return self.name
 
     def parameters(self) -> dict[str, Any]:
-        """A row has no parameters."""
+        """An entry has no parameters."""
         return {}
 
     def has(self, trait: Trait) -> bool:
@@ -270,25 +270,25 @@ class Elementwise(Op):
         ):
             return UNKNOWN
         if all(isinstance(value, int) for value in values):
-            with np.errstate(all="ignore"):  # it is told where it is computed
+            with np.errstate(all="ignore"):  # it is reported where it is computed
                 return int(self.numpy(*map(np.int64, values)))
-        told = any(
+        rebuilt = any(
             isinstance(value, Variable) and value is not x
             for value, x in zip(values, node.inputs, strict=True)
         )
-        return self(*values) if told else UNKNOWN
+        return self(*values) if rebuilt else UNKNOWN
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """Extents that meet are equal, and no element is negative that must not be."""
         found = aligned(node, operands)
         refused = self.refused(node)
         if refused is not None:
-            i, told = refused
-            found.append(Requirement(NONE_NEGATIVE, (node.inputs[i],), told, GraphValueError))
+            i, message = refused
+            found.append(Requirement(NONE_NEGATIVE, (node.inputs[i],), message, GraphValueError))
         return found
 
     def refused(self, node: Apply) -> tuple[int, str] | None:
-        """Return which operand of ``node`` must not be negative and may be, and what is told."""
+        """Return which operand of ``node`` must not be negative and may be, and the message."""
         if self.nonnegative is None or not node.out.type.is_discrete:
             return None
         dtype = node.inputs[self.nonnegative[0]].type.dtype
@@ -314,13 +314,13 @@ class Elementwise(Op):
     def written_out(
         self, operands: Sequence[Any], result: str, cast: Callable[[Any, str], Any]
     ) -> Any:
-        """Return the row as its expansion writes it, of operands of any reader.
+        """Return the entry as its expansion writes it, of operands of any reader.
 
         result : the dtype of the result.
         cast : returns an expression of the reader, or a number, in a dtype.
 
-        Operands come in the dtypes in which the row takes them; the result is rounded once, as
-        that of one row is, also in a dtype that is computed in another.
+        Operands come in the dtypes in which the entry takes them; the result is rounded once, as
+        that of one entry is, also in a dtype that is computed in another.
         """
         assert self.expansion is not None
         taken = self.takes([x.dtype for x in operands], result)
@@ -366,23 +366,23 @@ class Elementwise(Op):
         return converted
 
 
-def _refusing(i: int, told: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _refusing(i: int, message: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``function``, raising GraphValueError where operand ``i`` is negative."""
 
     def checked(*arrays: Any) -> Any:
         if (arrays[i] < 0).any():
-            raise GraphValueError(told)
+            raise GraphValueError(message)
         return function(*arrays)
 
     return checked
 
 
 def row(name: str) -> Elementwise:
-    """Return the row called ``name``."""
-    return ROWS[name]
+    """Return the entry called ``name``."""
+    return ENTRIES[name]
 
 
-# builders of rows -------------------------------------------------------------------------------
+# builders of entries ----------------------------------------------------------------------------
 def elementwise(
     name: str,
     numpy: Function | np.ufunc,
@@ -401,7 +401,7 @@ def elementwise(
     expansion: Function | None = None,
     nonnegative: tuple[int, str] | None = None,
 ) -> Elementwise:
-    """Declare a row; see `Elementwise` for the fields.
+    """Declare an entry; see `Elementwise` for the fields.
 
     derivative : what is declared for each operand, ``rule(t, *operands, result)``; none at all
         means piecewise constant.

@@ -95,8 +95,8 @@ def laid_out(v: Variable, made: Maker) -> tuple[Variable, tuple[Axis, ...]]:
 
 def spread_back(order: tuple[Axis, ...], axes: tuple[int, ...], ndim: int) -> bool:
     """Return whether a reduction over ``axes`` of ``ndim``, laid out so, meets what it reduced."""
-    kept = [a for a in range(ndim) if a not in axes]
-    wanted = ["x" if a in axes else kept.index(a) for a in range(ndim)]
+    remaining = [a for a in range(ndim) if a not in axes]
+    wanted = ["x" if a in axes else remaining.index(a) for a in range(ndim)]
     lead = ndim - len(order)
     return tuple(wanted[lead:]) == order and all(a == "x" for a in wanted[:lead])
 
@@ -300,10 +300,10 @@ def _shifted_again(
     x, *indices = node.inputs
     if any(entry is not Slot.ARRAY for entry in node.op.pattern) or len(indices) != x.ndim:
         return None
-    kept = [_counted_axis(i, part.ndim, made) for a, i in enumerate(indices) if a not in total.axes]
-    walked = tuple(kept.index(a) if a in kept else "x" for a in places)
+    left = [_counted_axis(i, part.ndim, made) for a, i in enumerate(indices) if a not in total.axes]
+    walked = tuple(left.index(a) if a in left else "x" for a in places)
     stretched = v.broadcastable != logarithm.broadcastable
-    if stretched or walked != order or len(set(walked) - {"x"}) != len(kept):
+    if stretched or walked != order or len(set(walked) - {"x"}) != len(left):
         return None
     if not same(x, exponents[0], made):
         return None

@@ -30,8 +30,8 @@ def _refuse_others(op: Op, *inputs: Variable) -> None:
     """Raise for what is no matrix, or stack of them, of a dtype that LAPACK has, one for all."""
     for x in inputs:
         if x.ndim < 2 or x.ndim != inputs[0].ndim:
-            told = f"{op} takes matrices or stacks of them, not {x} ({x.type})"
-            raise GraphTypeError(told, here())
+            message = f"{op} takes matrices or stacks of them, not {x} ({x.type})"
+            raise GraphTypeError(message, here())
         if x.type.dtype not in TAKEN or x.type.dtype != inputs[0].type.dtype:
             raise GraphTypeError(
                 f"{op} takes float32 or float64, not {x} ({x.type})", here(), "cast it first"
@@ -40,8 +40,8 @@ def _refuse_others(op: Op, *inputs: Variable) -> None:
 
 def _square(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
     x = operands[0]
-    told = f"{node.op} takes square matrices: {node.inputs[0]} is none"
-    return all_equal(x.shape[-2:], told)
+    message = f"{node.op} takes square matrices: {node.inputs[0]} is none"
+    return all_equal(x.shape[-2:], message)
 
 
 def check_square(x: Any) -> None:
@@ -125,9 +125,9 @@ class SolveLower(Op):
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """The matrices are square, as many as right sides, and as long."""
         m, b = operands
-        told = f"{node.op}: the extents of {node.inputs[0]} and {node.inputs[1]} differ"
+        message = f"{node.op}: the extents of {node.inputs[0]} and {node.inputs[1]} differ"
         pairs = zip(m.shape[:-1], b.shape[:-1], strict=True)
-        return [*_square(node, operands), *(r for n in pairs for r in all_equal(list(n), told))]
+        return [*_square(node, operands), *(r for n in pairs for r in all_equal(list(n), message))]
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return one for each element of a triangle and column."""

@@ -82,7 +82,7 @@ class Subtensor(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return a sample of every kind of pattern: numbers, slices, new axes, arrays."""
         return [Sample(cls(pattern), (x, *indices)) for pattern, x, indices in sampled_patterns()]
 
     def check(self, *inputs: Variable) -> None:
@@ -128,7 +128,7 @@ class Subtensor(Op):
         return x(*indexed_element(self.pattern, x, at, indices))
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the part."""
+        """Return ``x[pattern]``, a view where there are no arrays."""
         x, *indices = arrays
         return x[filled(self.pattern, map(signed, indices))]
 
@@ -204,7 +204,7 @@ class IncSubtensor(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of every kind of pattern, of a part and of a scalar written into each."""
         found: list[Sample] = []
         for pattern, x, indices in sampled_patterns():
             part = np.empty(x.shape)[filled(pattern, [index.value for index in indices])].shape
@@ -218,7 +218,7 @@ class IncSubtensor(Op):
         return "set_subtensor" if self.overwrite else "inc_subtensor"
 
     def parameters(self) -> dict[str, Any]:
-        """Return the pattern."""
+        """Return what is printed: the pattern (the label says whether it overwrites)."""
         return {"pattern": self.pattern}
 
     def check(self, *inputs: Variable) -> None:
@@ -254,10 +254,10 @@ class IncSubtensor(Op):
         part = indexed_shape(self.pattern, x, indices)
         for axis in range(-y.ndim, 0):
             if written.type.shape[axis] != 1:
-                told = (
+                message = (
                     f"cannot write {written} into a part of {given}: extents at axis {axis} differ"
                 )
-                found += all_equal([y.shape[axis], part[axis]], told)
+                found += all_equal([y.shape[axis], part[axis]], message)
         return found
 
     def reference(self, *arrays: Any) -> Any:
@@ -307,7 +307,7 @@ class Nonzero(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of a mask and of integers."""
         return [
             Sample(cls(), (Arg((3, 4), "bool", 0, 1),)),
             Sample(cls(), (Arg((5,), "int64", 0, 1),)),
@@ -334,6 +334,6 @@ class Nonzero(Op):
         return [(UNKNOWN,)] * len(node.outputs)
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the indices."""
+        """Return the indices along each axis, in C order of the elements."""
         first, *others = np.nonzero(arrays[0])
         return (first, *others) if others else first

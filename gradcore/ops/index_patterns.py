@@ -299,12 +299,12 @@ def bounds_required(
         if isinstance(entry, Slot):
             index, operand = next(rest)
             arrays += [(index, operand)] if entry is Slot.ARRAY else []
-        told = f"an index is out of bounds for axis {axis} of {given}"
-        found.append(Requirement(WITHIN, (index, x.shape[axis]), told, IndexError))
+        message = f"an index is out of bounds for axis {axis} of {given}"
+        found.append(Requirement(WITHIN, (index, x.shape[axis]), message, IndexError))
     for axis in range(-max((a.ndim for _, a in arrays), default=0), 0):
         met = [a.shape[axis] for v, a in arrays if a.ndim >= -axis and v.type.shape[axis] != 1]
-        told = f"the arrays that index {given} do not broadcast"
-        found += all_equal(met, told, IndexError) if met else []
+        message = f"the arrays that index {given} do not broadcast"
+        found += all_equal(met, message, IndexError) if met else []
     return found
 
 

@@ -79,7 +79,7 @@ class Dot(Product):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of vectors and matrices with vectors and matrices."""
         vector, matrix = Arg((3,)), Arg((3, 4))
         return [
             Sample(cls(), (vector, vector)),
@@ -109,7 +109,7 @@ class Dot(Product):
         return _inner(node, operands[0].shape[-1], operands[1].shape[0])
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the product."""
+        """Return ``np.dot`` of the operands."""
         x, y = arrays
         if x.shape[-1] != y.shape[0]:
             raise ShapeError(f"dot of shapes {x.shape} and {y.shape}: the inner extents differ")
@@ -133,7 +133,7 @@ class MatMul(Product):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of stacks of one shape, of stacks that broadcast, and of a matrix."""
         return [
             Sample(cls(), (Arg((2, 3, 4)), Arg((2, 4, 2)))),
             Sample(cls(), (Arg((2, 1, 3, 4)), Arg((5, 4, 2)))),
@@ -167,7 +167,7 @@ class MatMul(Product):
         return [*aligned(node, operands, core=2), *_inner(node, x.shape[-1], y.shape[-2])]
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the products."""
+        """Return ``np.matmul`` of the operands."""
         x, y = arrays
         try:
             return np.matmul(x, y)

@@ -1,6 +1,6 @@
-"""The scalar functions, a row each; every name here is a word of the tensor language.
+"""The scalar functions, an entry each; every name here is a word of the tensor language.
 
-How to add one: write its row.  Typing, broadcasting, kernels, both modes of the derivative, the
+How to add one: write its entry.  Typing, broadcasting, kernels, both modes of the derivative, the
 function ``T.name`` and the tests of all backends follow from it.  In a derivative, ``t`` is the
 tangent or the cotangent, then come the operands, then the result; rules are linear in ``t`` and
 are written in this same language.
@@ -488,4 +488,4 @@ CASTS = {dtype: _cast(dtype) for dtype in (*DISCRETE, *FLOATS)}
 """The cast to each dtype."""
 CAST_DTYPES = {op: dtype for dtype, op in CASTS.items()}
 
-__all__ = [name for name, value in globals().items() if isinstance(value, Elementwise)]  # pyright: ignore[reportUnsupportedDunderAll] - rows are found, not listed
+__all__ = [name for name, value in globals().items() if isinstance(value, Elementwise)]  # pyright: ignore[reportUnsupportedDunderAll] - entries are found, not listed

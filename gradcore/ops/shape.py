@@ -39,7 +39,7 @@ def _dimshuffle_back(op: DimShuffle, ct: Variable, x: Variable) -> Variable:
 @final
 @dataclass(frozen=True, repr=False)
 class DimShuffle(Op):
-    """The axes in another ``order``; ``'x'`` inserts an axis; axes left out must have extent 1.
+    """The axes in another ``order``; ``'x'`` inserts an axis; axes omitted must have extent 1.
 
     order : for each axis of the result, the axis of the operand, or ``'x'``, of extent 1.
     """
@@ -51,7 +51,7 @@ class DimShuffle(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples that permute, insert and drop axes."""
         return [
             Sample(cls((1, 0)), (Arg((2, 3)),)),
             Sample(cls(("x", 1, "x", 0)), (Arg((2, 3)),)),
@@ -82,11 +82,11 @@ class DimShuffle(Op):
         return tuple(x.shape[a] if isinstance(a, int) else 1 for a in self.order)
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """Axes left out have extent 1."""
+        """Axes omitted have extent 1."""
         (x,) = operands
-        told = f"cannot drop an axis of {node.inputs[0]} whose extent is not 1"
+        message = f"cannot drop an axis of {node.inputs[0]} whose extent is not 1"
         return [
-            Requirement(AGREE, (n, 1), f"{told}: axis {axis}")
+            Requirement(AGREE, (n, 1), f"{message}: axis {axis}")
             for axis, n in enumerate(x.shape)
             if axis not in self.order
         ]
@@ -103,14 +103,14 @@ class DimShuffle(Op):
         return x(*(at[self.order.index(a)] if a in self.order else 0 for a in range(x.ndim)))
 
     def reference(self, *arrays: Any) -> Any:
-        """Return a view."""
+        """Return a view with the axes in that order."""
         x = np.asarray(arrays[0])
-        kept = [a for a in self.order if isinstance(a, int)]
-        dropped = tuple(a for a in range(x.ndim) if a not in kept)
+        remaining = [a for a in self.order if isinstance(a, int)]
+        dropped = tuple(a for a in range(x.ndim) if a not in remaining)
         for axis in dropped:
             if x.shape[axis] != 1:
                 raise ShapeError(f"cannot drop axis {axis}: its extent is {x.shape[axis]}, not 1")
-        view = x.transpose(*kept, *dropped).reshape([x.shape[a] for a in kept])
+        view = x.transpose(*remaining, *dropped).reshape([x.shape[a] for a in remaining])
         inserted = tuple(i for i, a in enumerate(self.order) if a == "x")
         return np.expand_dims(view, inserted)
 
@@ -132,7 +132,7 @@ class Reshape(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples with extents that are given, and with one that is left to find."""
         return [
             Sample(cls(), (Arg((2, 6)), Arg(value=3), Arg(value=4))),
             Sample(cls(), (Arg((2, 6)), Arg(value=-1))),
@@ -141,7 +141,7 @@ class Reshape(Op):
         ]
 
     def check(self, *inputs: Variable) -> None:
-        """Check the extents."""
+        """Check that the extents are integer scalars, and the size that is known."""
         x, *extents = inputs
         check_extents(self, tuple(extents))
         shape = Reshape().shape(*map(static_operand, inputs))
@@ -169,9 +169,9 @@ class Reshape(Op):
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """The number of elements stays."""
         x, *extents = operands
-        told = f"cannot reshape {node.inputs[0]}: the numbers of elements differ"
+        message = f"cannot reshape {node.inputs[0]}: the numbers of elements differ"
         wanted = (n.extent for n in extents)
-        return [Requirement(HAS_SIZE, (product(x.shape), *wanted), told)]
+        return [Requirement(HAS_SIZE, (product(x.shape), *wanted), message)]
 
     def reference(self, *arrays: Any) -> Any:
         """Return a view, or a copy."""
@@ -219,8 +219,8 @@ def _alloc_back(op: Op, ct: Variable, value: Variable, *extents: Variable) -> Va
         if value.type.shape[axis] == 1 and not _is_one(extents[lead + axis])
     )
     ct = LANGUAGE["sum"](ct, (*range(lead), *(lead + axis for axis in stretched)))
-    kept = iter(range(ct.ndim))
-    return DimShuffle(tuple("x" if a in stretched else next(kept) for a in range(value.ndim)))(ct)
+    rest = iter(range(ct.ndim))
+    return DimShuffle(tuple("x" if a in stretched else next(rest) for a in range(value.ndim)))(ct)
 
 
 def _is_one(extent: Variable) -> bool:
@@ -238,7 +238,7 @@ class Alloc(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of a scalar, of a row, and of a matrix that is repeated."""
         return [
             Sample(cls(), (Arg(), Arg(value=2), Arg(value=3))),
             Sample(cls(), (Arg((1, 3)), Arg(value=2), Arg(value=3))),
@@ -279,8 +279,8 @@ class Alloc(Op):
         value, *extents = operands
         given = node.inputs[0]
         lead = len(extents) - value.ndim
-        told = f"cannot broadcast {given} to a negative extent"
-        found = [Requirement(REACHES, (n.extent, 0), told) for n in extents]
+        message = f"cannot broadcast {given} to a negative extent"
+        found = [Requirement(REACHES, (n.extent, 0), message) for n in extents]
         found.append(possible(tuple(n.extent for n in extents)))
         for axis, n in enumerate(given.type.shape):
             if n != 1:
@@ -296,7 +296,7 @@ class Alloc(Op):
         return value(*(0 if n == 1 else i for n, i in zip(given, last, strict=True)))
 
     def reference(self, *arrays: Any) -> Any:
-        """Return a view."""
+        """Return a view of the value, in which what is repeated has stride 0."""
         value, *extents = arrays
         shape = tuple(map(int, extents))
         if min(shape, default=0) < 0:
@@ -341,7 +341,7 @@ class Join(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples along both axes of matrices."""
         return [
             Sample(cls(0), (Arg((2, 3)), Arg((1, 3)), Arg((3, 3)))),
             Sample(cls(1), (Arg((2, 3)), Arg((2, 2)))),
@@ -379,8 +379,10 @@ class Join(Op):
         found: list[Requirement] = []
         for axis in range(node.out.ndim):
             if axis != self.axis:
-                told = f"cannot join {given} along axis {self.axis}: extents at axis {axis} differ"
-                found += all_equal([x.shape[axis] for x in operands], told)
+                message = (
+                    f"cannot join {given} along axis {self.axis}: extents at axis {axis} differ"
+                )
+                found += all_equal([x.shape[axis] for x in operands], message)
         return found
 
     def reference(self, *arrays: Any) -> Any:
@@ -402,7 +404,7 @@ class Repeat(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples along both axes of a matrix, with a count of zero."""
         counts = Arg(value=np.array([2, 0, 1]))
         return [Sample(cls(0), (Arg((3, 2)), counts)), Sample(cls(1), (Arg((2, 3)), counts))]
 
@@ -424,9 +426,9 @@ class Repeat(Op):
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """There is a count for each element, and none is negative."""
         x, counts = operands
-        told = f"cannot repeat {node.inputs[0]}: there must be a count for each element"
+        message = f"cannot repeat {node.inputs[0]}: there must be a count for each element"
         return [
-            *all_equal([x.shape[self.axis], counts.shape[0]], told),
+            *all_equal([x.shape[self.axis], counts.shape[0]], message),
             Requirement(
                 NONE_NEGATIVE,
                 (node.inputs[1],),

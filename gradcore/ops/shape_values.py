@@ -33,11 +33,11 @@ class ShapeOf(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of a matrix and of a scalar."""
         return [Sample(cls(), (Arg((2, 3)),)), Sample(cls(), (Arg(),))]
 
     def label(self) -> str:
-        """Return shape."""
+        """Return what it is called in print: shape."""
         return "shape"
 
     def dtype(self, *dtypes: str) -> str:
@@ -45,11 +45,11 @@ class ShapeOf(Op):
         return "int64"
 
     def shape(self, *operands: Operand) -> Shape:
-        """Return the rank."""
+        """Return one extent: the rank of the tensor."""
         return (operands[0].ndim,)
 
     def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
-        """Return the extents."""
+        """Return the extents of the tensor, as far as they are known."""
         return operands[0].shape
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
@@ -58,7 +58,7 @@ class ShapeOf(Op):
         return _chosen(at[0], [x.extent(axis) for axis in range(x.ndim)])
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the shape."""
+        """Return the shape of the array, as a vector of int64."""
         return np.array(arrays[0].shape, "int64")
 
 
@@ -73,7 +73,7 @@ class Extent(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of both axes of a matrix."""
         return [Sample(cls(axis), (Arg((2, 3)),)) for axis in (0, 1)]
 
     def dtype(self, *dtypes: str) -> str:
@@ -85,15 +85,15 @@ class Extent(Op):
         return ()
 
     def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
-        """Return the extent."""
+        """Return the extent at the axis, if it is known."""
         return operands[0].shape[self.axis]
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
-        """Return the extent."""
+        """Return the extent of the operand at the axis."""
         return operands[0].extent(self.axis)
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the extent."""
+        """Return the extent of the array at the axis, as an int64."""
         return np.int64(arrays[0].shape[self.axis])
 
 
@@ -130,11 +130,11 @@ class MakeVector(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples of some scalars and of none."""
         return [Sample(cls(), (Arg(), Arg(), Arg())), Sample(cls(), ())]
 
     def label(self) -> str:
-        """Return vector."""
+        """Return what it is called in print: vector."""
         return "vector"
 
     def check(self, *inputs: Variable) -> None:
@@ -152,7 +152,7 @@ class MakeVector(Op):
         return (len(operands),)
 
     def value(self, node: Apply, operands: Sequence[Operand]) -> Any:
-        """Return the elements."""
+        """Return the values of the scalars, as far as they are known."""
         return tuple(operand.value for operand in operands)
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
@@ -160,7 +160,7 @@ class MakeVector(Op):
         return _chosen(at[0], [x() for x in operands])
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the vector."""
+        """Return the scalars as a vector; of none, one of int64."""
         return np.array(arrays, np.result_type(*arrays) if arrays else "int64")
 
 
@@ -183,8 +183,8 @@ def _same(op: Op, ct: Variable, x: Variable, *extents: Variable) -> Variable:
 class SpecifyShape(Op):
     """``SpecifyShape()(x, *extents)``: ``x``, known (or at run time checked) to have these extents.
 
-    why : what is told where they differ.
-    optional : whether to check only if the extents can be told without computing anything else.
+    why : what the message says where they differ.
+    optional : whether to check only if the extents are known without computing anything else.
     error : what is raised where they differ.
     """
 
@@ -196,7 +196,7 @@ class SpecifyShape(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return a sample of a matrix that has the extents."""
         return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=2), Arg(value=3)))]
 
     def parameters(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class SpecifyShape(Op):
         return {}
 
     def label(self) -> str:
-        """Return specify_shape."""
+        """Return what it is called in print: specify_shape."""
         return "specify_shape"
 
     def check(self, *inputs: Variable) -> None:
@@ -242,7 +242,7 @@ class SpecifyShape(Op):
         ]
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
-        """Read the tensor."""
+        """Return the element of the tensor at the same place."""
         return operands[0](*at)
 
     def reference(self, *arrays: Any) -> Any:

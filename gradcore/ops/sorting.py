@@ -26,7 +26,7 @@ class Sort(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples along both axes of a matrix."""
         return [Sample(cls(axis), (Arg((4, 3)),)) for axis in (0, 1)]
 
     def shape(self, *operands: Operand) -> Shape:
@@ -48,7 +48,7 @@ class ArgSort(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return samples along both axes of a matrix."""
         return [Sample(cls(axis), (Arg((4, 3)),)) for axis in (0, 1)]
 
     def dtype(self, *dtypes: str) -> str:
@@ -60,5 +60,5 @@ class ArgSort(Op):
         return operands[0].shape
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the indices."""
+        """Return the indices that sort, by a stable sort."""
         return np.argsort(arrays[0], axis=self.axis, kind="stable")

@@ -42,7 +42,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.services import stride
 from gradcore.kernel.state import computed
 from gradcore.kernel.uses import inside
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ENTRIES
 from gradcore_cuda import runtime
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.values import python
@@ -442,7 +442,7 @@ def _bounds(known: Bounds, body: Sequence[Statement]) -> Bounds:
 
 def _factors(x: Expr) -> Iterator[Expr]:
     """Return the factors of a product."""
-    if isinstance(x, Call) and x.row is ROWS["mul"]:
+    if isinstance(x, Call) and x.row is ENTRIES["mul"]:
         for y in x.operands:
             yield from _factors(y)
     else:

@@ -3,7 +3,7 @@
 The whole graph is traced once for each set of shapes, and becomes one program of XLA; see
 `gradcore_jax.tracing` for the graphs that cannot be.
 
-The decision: dtypes are NumPy's, in a context of their own, whatever the user has told JAX about 64
+The decision: dtypes are NumPy's, in a context of their own, however the user has set JAX about 64
 bits; no setting of the user's is read or changed.
 """
 

@@ -69,7 +69,7 @@ def embedded(graphs: Embedding, runner: Callable[[FunctionGraph], Runner]) -> Ca
 def _linear(function: Callable[..., Any], arrays: Sequence[Any]) -> Sequence[Any]:
     """Return ``function`` of ``arrays``, which is linear, in a form that JAX can transpose.
 
-    Linearizing tells apart, in each loop, what is linear from what is not; transposing a loop
+    Linearizing separates, in each loop, what is linear from what is not; transposing a loop
     asks for that.
     """
     if not arrays:

@@ -1,7 +1,7 @@
 """The table of kernels: what each op is in JAX.
 
-An elementwise op that is not in ``scalars.ROWS`` is the function of its name in ``NAMESPACES``.  A
-class of ops has a maker, which takes a node (and runners of the graphs inside it) and returns a
+An elementwise op that is not in ``scalars.ENTRIES`` is the function of its name in ``NAMESPACES``.
+A class of ops has a maker, which takes a node (and runners of the graphs inside it) and returns a
 function of arrays.  The table differs from ``jax.numpy`` where that differs from NumPy: integers
 divided by zero, rounded integers (``scalars``), indices out of bounds, elements that are written
 twice (``indexing``).
@@ -44,7 +44,7 @@ from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
 from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan
-from gradcore_jax.scalars import ROWS, same, special
+from gradcore_jax.scalars import ENTRIES, same, special
 from gradcore_jax.tracing import (
     KNOWN_SIZE,
     available,
@@ -132,12 +132,12 @@ def _make_vector(node: Apply) -> Kernel:
 
 def _dimshuffle(node: Apply) -> Kernel:
     op = _op(node, DimShuffle)
-    kept = [axis for axis in op.order if isinstance(axis, int)]
-    dropped = [axis for axis in range(node.inputs[0].ndim) if axis not in kept]
+    remaining = [axis for axis in op.order if isinstance(axis, int)]
+    dropped = [axis for axis in range(node.inputs[0].ndim) if axis not in remaining]
 
     def run(x: Any) -> Any:
         shape = op.reference(hollow(x)).shape
-        return jnp.reshape(jnp.transpose(x, (*kept, *dropped)), shape)
+        return jnp.reshape(jnp.transpose(x, (*remaining, *dropped)), shape)
 
     return run
 
@@ -256,7 +256,7 @@ def _nonzero(node: Apply) -> Kernel:
 def _ordering(x: Any) -> Any:
     """Return integers in the order of the numbers ``x``, NaN last.
 
-    They tell subnormal numbers apart, which XLA compares as zeros.
+    They distinguish subnormal numbers, which XLA compares as zeros.
     """
     if not jnp.issubdtype(x.dtype, jnp.floating):
         return x
@@ -349,7 +349,7 @@ def _passed_on(node: Apply) -> Kernel:
 
 # the table --------------------------------------------------------------------------------------
 KERNELS: Kernels = {
-    **ROWS,
+    **ENTRIES,
     # reductions
     Reduce: _reduce,
     ArgReduce: _arg_reduce,

@@ -156,7 +156,7 @@ def _cast(dtype: str) -> Callable[[Any], Any]:
 
 
 # the table --------------------------------------------------------------------------------------
-ROWS: Kernels = {
+ENTRIES: Kernels = {
     scalars.identity: same,
     scalars.fill: _fill,
     scalars.strong_zero_mul: _strong_zero_mul,

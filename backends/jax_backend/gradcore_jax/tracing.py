@@ -44,8 +44,8 @@ log = logging.getLogger("gradcore.jax")
 KNOWN_SIZE = 4096
 """How many elements a known array may have; larger ones are not worth a copy in every program."""
 
-KEPT = 32
-"""How many compiled functions are kept, each for other values of its integer scalars."""
+CACHED = 32
+"""How many compiled functions are cached, each for other values of its integer scalars."""
 
 GROWING = (Alloc, Arange, Repeat)
 """Ops whose results are larger than their operands: their kernels see to `KNOWN_SIZE`."""
@@ -169,8 +169,8 @@ class Strategies:
     It tries three ways, and remembers which one works:
 
     - ``traced``: ``jax.jit``, all arguments traced;
-    - ``static``: ``jax.jit`` for each value of the integer scalars, the latest `KEPT` of which
-      are kept;
+    - ``static``: ``jax.jit`` for each value of the integer scalars, the latest `CACHED` of which
+      are cached;
     - ``eager``: node by node on concrete arrays (loops inside are still compiled).
 
     strategy : the one in use.
@@ -202,7 +202,7 @@ class Strategies:
         self._eager = eager
         self._label = label
         self._known = known
-        self._jitted = functools.lru_cache(maxsize=KEPT)(self._specialized)
+        self._jitted = functools.lru_cache(maxsize=CACHED)(self._specialized)
         self._whole: Callable[..., Any] = jax.jit(run)
 
     def __call__(self, *arrays: Any) -> Any:

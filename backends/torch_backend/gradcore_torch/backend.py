@@ -154,10 +154,10 @@ class TorchBackend(ArrayBackend):
         profile: Profile | None = None,
     ) -> Runner:
         """Return a function of tensors that runs ``graph``; it may compile it when first called."""
-        told = extents.told(graph)
+        integers = extents.integers_of(graph)
 
         def kernel(node: Apply) -> Kernel:
-            found = self._placed(node, told, fallback)
+            found = self._placed(node, integers, fallback)
             return found if profile is None else profile.timed(node, found)
 
         if self.compiled and profile is None:
@@ -165,25 +165,25 @@ class TorchBackend(ArrayBackend):
                 graph,
                 kernel,
                 self.constant,
-                lambda node: node in fallback or extents.reads_values(node, told),
+                lambda node: node in fallback or extents.reads_values(node, integers),
             )
         else:
             run = straight_line(graph, kernel, self.constant)
-        if not any(v in told for v in graph.outputs):
+        if not any(v in integers for v in graph.outputs):
             return run
         return lambda *values: tuple(
             self._tensor(n) if isinstance(n, int) else n for n in run(*values)
         )
 
     def _placed(
-        self, node: Apply, told: Collection[Variable], fallback: Collection[Apply]
+        self, node: Apply, integers: Collection[Variable], fallback: Collection[Apply]
     ) -> Kernel:
-        """Return the kernel of ``node``, whose operands in ``told`` come as Python integers."""
-        if node.outputs[0] in told:
-            return extents.make_told(node)
+        """Return the kernel of ``node``, whose operands in ``integers`` come as Python integers."""
+        if node.outputs[0] in integers:
+            return extents.make_integer(node)
         found = self.kernel(node, fallback)
         taken = () if node in fallback else extents.taken(node)
-        made = {k for k, v in enumerate(node.inputs) if v in told} - set(taken)
+        made = {k for k, v in enumerate(node.inputs) if v in integers} - set(taken)
         if not made:
             return found
         return lambda *values: found(

@@ -83,15 +83,18 @@ def _known(node: Apply) -> slice:
     return TAKING.get(type(node.op), slice(0))
 
 
-def reads_values(node: Apply, told: Collection[Variable]) -> bool:
-    """Return whether the kernel of ``node`` turns a tensor into an integer."""
+def reads_values(node: Apply, integers: Collection[Variable]) -> bool:
+    """Return whether the kernel of ``node`` turns a tensor into an integer.
+
+    integers : the variables that are integers already; see `integers_of`.
+    """
     return any(
-        v.ndim == 0 and v not in told and constant_extent(v) is None
+        v.ndim == 0 and v not in integers and constant_extent(v) is None
         for v in node.inputs[_known(node)]
     )
 
 
-def told(graph: FunctionGraph) -> set[Variable]:
+def integers_of(graph: FunctionGraph) -> set[Variable]:
     """Return the variables of ``graph`` that are computed from extents alone."""
     found: set[Variable] = set()
     for node in graph.nodes:
@@ -107,7 +110,7 @@ def told(graph: FunctionGraph) -> set[Variable]:
     return found
 
 
-def make_told(node: Apply) -> Callable[..., int]:
+def make_integer(node: Apply) -> Callable[..., int]:
     """Return what computes an extent."""
     op = node.op
     if isinstance(op, ExtentOp):

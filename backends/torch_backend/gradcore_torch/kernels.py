@@ -44,7 +44,7 @@ from gradcore_torch.extents import Extent
 from gradcore_torch.indexing import make_inc_subtensor, make_subtensor
 from gradcore_torch.library import DTYPES, torch
 from gradcore_torch.loops import make_recurrence, make_scan
-from gradcore_torch.scalars import ROWS, SHARING
+from gradcore_torch.scalars import ENTRIES, SHARING
 
 Function: TypeAlias = Callable[..., Any]
 Unary: TypeAlias = Callable[[Any], Any]
@@ -53,9 +53,9 @@ Unary: TypeAlias = Callable[[Any], Any]
 # reductions -------------------------------------------------------------------------------------
 def _flattened(x: Any, axes: Sequence[int]) -> Any:
     """Return ``x`` with ``axes`` made one, the last."""
-    kept = [axis for axis in range(x.ndim) if axis not in axes]
-    extents = [x.shape[axis] for axis in kept]
-    return x.permute(*kept, *axes).reshape(*extents, math.prod(x.shape[a] for a in axes))
+    remaining = [axis for axis in range(x.ndim) if axis not in axes]
+    extents = [x.shape[axis] for axis in remaining]
+    return x.permute(*remaining, *axes).reshape(*extents, math.prod(x.shape[a] for a in axes))
 
 
 def _extreme(kind: str, x: Any, axes: Sequence[int]) -> Any:
@@ -143,9 +143,9 @@ def _make_dimshuffle(node: Apply) -> Function:
     op = node.op
     assert isinstance(op, DimShuffle)
     ndim = node.inputs[0].ndim
-    kept = [axis for axis in op.order if isinstance(axis, int)]
-    dropped = [axis for axis in range(ndim) if axis not in kept]
-    order = (*kept, *dropped)
+    remaining = [axis for axis in op.order if isinstance(axis, int)]
+    dropped = [axis for axis in range(ndim) if axis not in remaining]
+    order = (*remaining, *dropped)
     key = (*(None if axis == "x" else slice(None) for axis in op.order), *(0 for _ in dropped))
     permutes, picks = order != tuple(range(ndim)), None in key or bool(dropped)
 
@@ -439,7 +439,7 @@ CLASSES: dict[Any, Function] = {
 }
 """What makes the function for a node, by the class of its op."""
 
-KERNELS: Kernels = {**ROWS, **CLASSES}
+KERNELS: Kernels = {**ENTRIES, **CLASSES}
 """The table."""
 
 FRESH = (

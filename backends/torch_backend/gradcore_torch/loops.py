@@ -1,8 +1,8 @@
 """Loops: the scan and the linear recurrence, as Python loops over kernels.
 
-The decision: the parts of a stack are kept as they come and joined at the end, which costs a tenth
-of writing each into its place; only where they are large, and no derivative of torch's passes, is
-the stack made first and written in place, so that its memory is needed once.
+The decision: the parts of a stack are stored as they come and joined at the end, which costs a
+tenth of writing each into its place; only where they are large, and no derivative of torch's
+passes, is the stack made first and written in place, so that its memory is needed once.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ def _cast(dtype: str) -> Callable[..., Any]:
     return converted
 
 
-ROWS: dict[Elementwise, Callable[..., Any]] = {
+ENTRIES: dict[Elementwise, Callable[..., Any]] = {
     scalars.strong_zero_mul: _strong_zero_mul,
     scalars.int_div: _floor_divide,
     scalars.mod: _remainder,

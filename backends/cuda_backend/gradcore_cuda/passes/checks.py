@@ -24,7 +24,7 @@ from gradcore.kernel.device import (
 )
 from gradcore.kernel.ir import Buffer, Call, Check, If, Let, Literal, Program, Statement, Symbol
 from gradcore.kernel.uses import inside, rewritten
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ENTRIES
 from gradcore_cuda.analyses import Facts
 
 STATUS = Buffer("status", "int32", (), "status")
@@ -60,7 +60,7 @@ class _Leaving:
                 noted: list[Statement] = [Fail(STATUS, number, values)]
                 if self.flag is not None:
                     noted.append(Let(self.flag, Literal(True, "bool"), fresh=False))
-                failed = Call(ROWS["invert"], (condition,), "bool")
+                failed = Call(ENTRIES["invert"], (condition,), "bool")
                 return [If(failed, [*noted, Leave(self.region.label)])]
             case Distributed() if _checked(s.body):
                 return self.loop(s)
@@ -79,7 +79,7 @@ class _Leaving:
         return [
             Let(flag, Literal(False, "bool")),
             replace(s, body=_within(step, _Leaving(step, flag).block(s.body))),
-            Combine(LANES, flag, ROWS["or_"]),
+            Combine(LANES, flag, ENTRIES["or_"]),
             If(flag, [Leave(self.region.label)]),
         ]
 
@@ -119,7 +119,7 @@ def _stopping(launch: Launch) -> Launch:
     if not {Fail, LastBlock} <= kinds:
         return replace(launch, body=[Stop(STATUS), *launch.body])
     stopped = Symbol("stopped", "bool")
-    goes_on = Call(ROWS["invert"], (stopped,), "bool")
+    goes_on = Call(ENTRIES["invert"], (stopped,), "bool")
 
     def change(s: Statement) -> list[Statement] | None:
         return [If(goes_on, [s])] if isinstance(s, Distributed) and s.level is GROUPS else None

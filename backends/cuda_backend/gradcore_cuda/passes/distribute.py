@@ -56,7 +56,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.uses import inside, replaced, rewritten
-from gradcore.ops.elementwise import ROWS, row
+from gradcore.ops.elementwise import ENTRIES, row
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.running import Carried
 from gradcore_cuda.loops import collapsed, pieces, shareable
@@ -294,7 +294,7 @@ class _Forms:
         for n, i in zip(work.owner.buffer.shape, work.owner.index, strict=True):
             position = position if i == ZERO else position * n + i
         body = self.group.statements(loop.body) if together else loop.body
-        grid = Grid(call(ROWS["minimum"], (loop.extent, integer(GPU.owning_groups)), "int64"))
+        grid = Grid(call(ENTRIES["minimum"], (loop.extent, integer(GPU.owning_groups)), "int64"))
         kernel: list[Statement] = [replace(loop, body=[Owned(position, body)])]
         return [grid, Launch(grid, kernel, f"{_title(work.statements)}_kernel", together)]
 

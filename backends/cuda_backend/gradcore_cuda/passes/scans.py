@@ -38,7 +38,7 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.uses import buffers, expressions, inside, rewritten, stored
-from gradcore.ops.elementwise import ROWS
+from gradcore.ops.elementwise import ENTRIES
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.placement import hosted
 from gradcore_cuda.loops import collapsed, replaced
@@ -128,8 +128,8 @@ def by_element(
     found = _by_element(scan, memory, read, extents)
     if found is not None:
         return found
-    some = call(ROWS["gt"], (scan.extent, ZERO), "bool")
-    none = call(ROWS["invert"], (some,), "bool")
+    some = call(ENTRIES["gt"], (scan.extent, ZERO), "bool")
+    none = call(ENTRIES["invert"], (some,), "bool")
     _unite(extents, [y for x in conditions for y in _unless(x, none)])
     found = _by_element(scan, memory, read, extents)
     return None if found is None else [If(some, found, [])]
@@ -138,14 +138,14 @@ def by_element(
 def _unite(extents: Extents, conditions: Sequence[Expr]) -> None:
     """Note the extents that are equal because conditions hold."""
     for x in conditions:
-        if isinstance(x, Call) and x.row is ROWS["eq"]:
+        if isinstance(x, Call) and x.row is ENTRIES["eq"]:
             extents.unite(*x.operands)
 
 
 def _unless(condition: Expr, exception: Expr) -> Sequence[Expr]:
     """Return what holds, because a condition does, unless ``exception`` does."""
     match condition:
-        case Call(row=row, operands=(x, y)) if row is ROWS["or_"] and y == exception:
+        case Call(row=row, operands=(x, y)) if row is ENTRIES["or_"] and y == exception:
             return [x]
         case _:
             return []
