@@ -1,7 +1,8 @@
 """Rewrites of loops: what need not be in them goes out, what nobody reads goes away.
 
-``parts`` takes a scan apart and puts it together again; ``idle`` and ``push_out`` hold rules,
-``merge`` and ``unused`` the passes that need to see who reads a loop.
+``parts`` takes a scan apart and puts it together again; ``idle`` and ``push_out`` have the rules
+(by ``costs`` and ``contractions``), ``merge`` and ``unused`` the passes that need to see who reads
+a loop.
 """
 
 from __future__ import annotations

@@ -15,17 +15,14 @@ from gradcore.graph import (
     substitute,
     toposort,
 )
-from gradcore.graph.nodes import extents_of
-from gradcore.language import LANGUAGE
-from gradcore.ops.linalg import Dot, MatMul
-from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import add, mul
+from gradcore.ops.scalars import add
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import DimShuffle
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.changes import REASSOCIATES, Changes
 from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.loops import examples
+from gradcore.rewrite.loops.contractions import factors_of, sum_of_products, sum_over_steps
+from gradcore.rewrite.loops.costs import reuses, shrinks
 from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
 from gradcore.rewrite.signs import never_negative
 
@@ -173,7 +170,7 @@ def _multiplied_outside(loop: Loop, k: int, term: Variable, batch: Batch) -> lis
 
     batch : what of the body can be computed outside as it is.
     """
-    factors = _factors(term)
+    factors = factors_of(term)
     if factors is None:
         return None
     recorded: list[Variable] = []
@@ -185,7 +182,7 @@ def _multiplied_outside(loop: Loop, k: int, term: Variable, batch: Batch) -> lis
         if v in batch.fixed or isinstance(v, Constant):
             return None
         made = v.owner
-        if made is not None and isinstance(made.op, DimShuffle):
+        if made is not None and made.op.view and not shrinks(made):
             source = history(made.inputs[0])
             return source and (lambda stacks: _batched_view(made, source(stacks)))
         recorded.append(v)
@@ -199,7 +196,7 @@ def _multiplied_outside(loop: Loop, k: int, term: Variable, batch: Batch) -> lis
     loop.stacks += recorded
     built = loop.build()
     stacks = dict(zip(recorded, built.stacks[first:], strict=True))
-    total = _sum_of_products(left(stacks), right(stacks))
+    total = sum_of_products(left(stacks), right(stacks))
     del built.stacks[first:]
     built.states.insert(k, _added_to(state.initial, total))
     return built.all
@@ -208,20 +205,22 @@ def _multiplied_outside(loop: Loop, k: int, term: Variable, batch: Batch) -> lis
 def _summed_outside(loop: Loop, k: int, term: Variable, known: Batch) -> list[Variable] | None:
     """Return the outputs of the loop without state ``k``, if its terms are known without it.
 
-    They are in a sequence or stacked anyway, or are sums of what is: steps need not wait for them.
+    They are in a sequence or stacked anyway, or are smaller than what is: steps need not wait for
+    them.  What reads an element many times is no part of them: its results would be stored for all
+    steps, where adding them up is one product (`contractions`).
     """
-    summed = term.owner is not None and isinstance(term.owner.op, Reduce)
+    summed = term.owner is not None and shrinks(term.owner)
     if not summed and term not in known.outer and term not in loop.stacks:
         return None
     stacks = {v: _over_steps(v) for v in loop.stacks}
     batch = known.beside(stacks)
     inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
     for node in toposort([term], {*inner, *batch.outer}):
-        if isinstance(node.op, (Dot, MatMul)) or not batch.push(node):
+        if reuses(node) or not batch.push(node):
             return None
     state = loop.states.pop(k)
     built = loop.build()
-    total = _sum_over_steps(batch.outer[term])
+    total = sum_over_steps(batch.outer[term])
     after = {stacks[v]: found for v, found in zip(loop.stacks, built.stacks, strict=True)}
     (total,) = substitute([total], after)
     built.states.insert(k, _added_to(state.initial, total))
@@ -238,7 +237,7 @@ def push_out_products(node: Apply) -> list[Variable] | None:
         return None
     batch = Batch(loop)
     for k, v in enumerate(loop.stacks):
-        if v.owner is None or not isinstance(v.owner.op, (Dot, MatMul)):
+        if v.owner is None or not reuses(v.owner):
             continue
         reading = loop.op.body.readers.get(v)
         unknown = [
@@ -266,14 +265,6 @@ def push_out_products(node: Apply) -> list[Variable] | None:
     return None
 
 
-def _sum_over_steps(terms: Variable) -> Variable:
-    """Return the sum over the first axis; where each term is a sum itself, one sum of all."""
-    made = terms.owner
-    if made is not None and isinstance(made.op, Reduce) and made.op.kind == "sum":
-        return Reduce("sum", (0, *made.op.axes))(made.inputs[0])
-    return Reduce("sum", (0,))(terms)
-
-
 def _added_to(initial: Variable, total: Variable) -> Variable:
     """Return ``initial + total``, where the total is a sum, which starts at 0 itself."""
     return total if is_zero(initial) else initial + total
@@ -282,36 +273,3 @@ def _added_to(initial: Variable, total: Variable) -> Variable:
 def _over_steps(v: Variable) -> Variable:
     """Return a variable that stands for ``v`` in all steps."""
     return Variable(TensorType(v.dtype, (None, *v.type.shape)))
-
-
-def _factors(term: Variable) -> tuple[Variable, Variable] | None:
-    """Return matrices p and q (or vectors) if the term is ``p @ q`` (or ``outer(p, q)``)."""
-    node = term.owner
-    if node is None:
-        return None
-    if isinstance(node.op, Dot) and all(v.ndim == 2 for v in node.inputs):
-        return node.inputs[0], node.inputs[1]
-    if node.op is mul and term.ndim == 2:
-        for column, line in (node.inputs, node.inputs[::-1]):
-            made = column.owner
-            if (
-                made is not None
-                and isinstance(made.op, DimShuffle)
-                and made.op.order == (0, "x")
-                and line.ndim == 1
-            ):
-                return made.inputs[0], line
-    return None
-
-
-def _sum_of_products(p: Variable, q: Variable) -> Variable:
-    """Return the sum over the first axis of ``p[t] @ q[t]`` (or of their outer products)."""
-    if p.ndim == 2:
-        return Dot()(p.T, q)
-    t, m, b = extents_of(p)
-    if p.owner is not None and p.owner.op == DimShuffle((0, 2, 1)):
-        left = LANGUAGE["reshape"](p.owner.inputs[0], (t * b, m)).T
-    else:
-        left = LANGUAGE["reshape"](p.dimshuffle(1, 0, 2), (m, t * b))
-    right = LANGUAGE["reshape"](q, (extents_of(q)[0] * extents_of(q)[1], extents_of(q)[2]))
-    return Dot()(left, right)
