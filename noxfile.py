@@ -115,17 +115,11 @@ def cuda(session: nox.Session) -> None:
 
 
 @nox.session
-def matrix(session: nox.Session) -> None:
-    """Write the conformance matrix into the README and the docs, from the reports."""
+def pages(session: nox.Session) -> None:
+    """Write what is made from code, declarations, reports and benchmarks into the pages."""
     session.install("-e", ".")
-    session.run("python", "docs/matrix.py")
-
-
-@nox.session
-def ops(session: nox.Session) -> None:
-    """Write the op reference into the docs, from what the ops declare."""
-    session.install("-e", ".")
-    session.run("python", "docs/ops.py")
+    for script in ("ops", "matrix", "house"):
+        session.run("python", f"docs/{script}.py")
 
 
 @nox.session
@@ -160,9 +154,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every snippet of the README, the guide and the docstrings."""
+    """Run every snippet of the pages and the docstrings."""
     session.install("-e", ".[test]")
-    session.run("pytest", "README.md", "docs", "gradcore")
+    session.run("pytest", "README.md", "CONTRIBUTING.md", "docs", "gradcore")
 
 
 @nox.session

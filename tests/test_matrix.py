@@ -17,7 +17,7 @@ REPORTS = read_reports(MATRIX["written"]())
 @pytest.mark.parametrize("page", MATRIX["PAGES"], ids=lambda page: page.name)
 def test_pages_show_the_reports(page):
     text = page.read_text()
-    assert rewritten(text, REPORTS) == text, f"{page.name} is stale: run nox -s matrix"
+    assert rewritten(text, REPORTS) == text, f"{page.name} is stale: run nox -s pages"
     assert "<!-- summary -->\n| backend |" in text
 
 

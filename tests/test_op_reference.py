@@ -27,7 +27,7 @@ def script(name):
 
 
 def test_the_page_is_up_to_date():
-    assert (DOCS / "ops.md").read_text() == script("ops").page(), "run: python docs/ops.py"
+    assert (DOCS / "ops.md").read_text() == script("ops").page(), "it is stale: run nox -s pages"
 
 
 @pytest.mark.parametrize("op", OPS, ids=heading)

@@ -103,7 +103,12 @@ def test_exceptions_have_their_reason_and_nothing_is_open(path):
             assert re.search(r"\S - \S", line), f"no reason: {line.strip()}"
 
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 PAGES += [ROOT / "benchmarks/README.md", *sorted((ROOT / "examples").glob("*/*.md"))]
 PAGES.remove(ROOT / "docs/ops.md")  # it is generated
 
