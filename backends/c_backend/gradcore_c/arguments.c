@@ -1,4 +1,4 @@
-/* Arguments of a call: what is taken as it is, what is converted, and what is brought into C order. */
+/* Arguments of a call: taken as they are, converted, or brought into C order. */
 #include "runtime.h"
 
 #define WORTH_THREADS (1 << 20) /* bytes of an input that several threads pack */

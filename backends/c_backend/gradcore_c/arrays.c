@@ -8,12 +8,12 @@
 typedef struct {
     PyObject_HEAD
     void *block;
-    int64_t held;
+    int64_t capacity;
 } Buffer;
 
 static void buffer_free(Buffer *self)
 {
-    gc_give(self->block, self->held);
+    gc_give(self->block, self->capacity);
     PyObject_Free(self);
 }
 
@@ -26,16 +26,16 @@ static PyTypeObject BufferType = {
 };
 
 /* An array on `block`, which it takes over whatever happens. */
-static PyObject *array_on(void *block, int64_t held, PyArray_Descr *dtype, int rank,
+static PyObject *array_on(void *block, int64_t capacity, PyArray_Descr *dtype, int rank,
                           const npy_intp *shape)
 {
     Buffer *buffer = PyObject_New(Buffer, &BufferType);
     if (!buffer) {
-        gc_give(block, held);
+        gc_give(block, capacity);
         return NULL;
     }
     buffer->block = block;
-    buffer->held = held;
+    buffer->capacity = capacity;
     Py_INCREF(dtype);
     PyObject *array = PyArray_NewFromDescr(&PyArray_Type, dtype, rank, shape, NULL, block,
                                            NPY_ARRAY_CARRAY, NULL);

@@ -37,7 +37,7 @@ static void unlock(const Bound *self, Py_ssize_t n)
     PyErr_Restore(type, value, traceback);
 }
 
-/* Take the locks; returns how many are held, or -1: an exception is set. */
+/* Take the locks; returns how many it has, or -1: an exception is set. */
 static Py_ssize_t lock(const Bound *self)
 {
     const Py_ssize_t n = PyTuple_GET_SIZE(self->locks);

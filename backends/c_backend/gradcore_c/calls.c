@@ -68,10 +68,10 @@ static void run_end(run *r)
     for (int32_t k = 0; k < f->n_in; k++)
         Py_CLEAR(r->arrays[k]);
     for (int32_t k = 0; k < f->n_out; k++) {
-        if (r->results[k].held)
-            gc_give(r->results[k].data, r->results[k].held);
+        if (r->results[k].capacity)
+            gc_give(r->results[k].data, r->results[k].capacity);
         r->results[k].data = NULL;
-        r->results[k].held = 0;
+        r->results[k].capacity = 0;
     }
     if (r->space.count) {
         if (r->space.peak > f->peak)
@@ -155,10 +155,10 @@ static PyObject *output_array(run *r, int32_t k)
     result *out = &r->results[k];
     if (!out->data)
         return PyErr_Format(PyExc_SystemError, "generated code made no output %d", (int)k);
-    if (out->held) {
-        const int64_t held = out->held;
-        out->held = 0;
-        return array_on(out->data, held, o->dtype, o->rank, out->shape);
+    if (out->capacity) {
+        const int64_t capacity = out->capacity;
+        out->capacity = 0;
+        return array_on(out->data, capacity, o->dtype, o->rank, out->shape);
     }
     Py_INCREF(o->dtype);
     PyObject *array =

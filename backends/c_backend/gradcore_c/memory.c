@@ -1,8 +1,8 @@
 /* Memory of calls.
  *
- * Pages fresh from the system cost as much as the arithmetic that fills them, so big blocks are kept
- * when they are given back: outputs whose arrays are gone and the workspaces of functions that are
- * not running share one list, the oldest is dropped first, and the list holds no more than a
+ * Pages fresh from the system cost as much as the arithmetic that fills them, so big blocks are
+ * retained when they are given back: outputs whose arrays are gone and the workspaces of functions
+ * that are not running share one pool, the oldest is dropped first, and the pool has no more than a
  * sixteenth of the machine's memory (at least 64 MiB, at most 1 GiB).  Below 128 KiB malloc does
  * the same by itself.
  */
@@ -14,18 +14,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ALIGNMENT 64
-#define KEPT (INT64_C(1) << 17)
-#define HUGE_PAGE (INT64_C(1) << 21)
-#define LEAST (INT64_C(1) << 26)
-#define MOST (INT64_C(1) << 30)
-#define SMALL_WORKSPACE (INT64_C(1) << 17)
-#define LARGEST (INT64_C(1) << 46)
-enum { SLOTS = 64 };
+/* Sizes in bytes. */
+#define ALIGNMENT 64                       /* of every block: a line of the cache */
+#define POOLED (INT64_C(1) << 17)          /* the smallest block that the pool takes */
+#define HUGE_PAGE (INT64_C(1) << 21)       /* from here on blocks are pages of this size */
+#define LEAST (INT64_C(1) << 26)           /* the pool's limit on a small machine */
+#define MOST (INT64_C(1) << 30)            /* and on a large one */
+#define SMALL_WORKSPACE (INT64_C(1) << 17) /* what a function retains for its next call */
+#define LARGEST (INT64_C(1) << 46)         /* no machine has as much */
+enum { SLOTS = 64 };                       /* blocks in the pool */
+
+/* -- the pool of blocks -------------------------------------------------------------------- */
 
 typedef struct {
     void *block;
-    int64_t held;
+    int64_t capacity;
 } slot;
 
 /* The blocks nobody uses, the oldest first. */
@@ -44,20 +47,20 @@ static int64_t round_up(int64_t n, int64_t step)
 /* Sizes differ by an eighth at most, so that a block fits a call that needs a little more. */
 static int64_t block_size(int64_t bytes)
 {
-    if (bytes < KEPT)
+    if (bytes < POOLED)
         return round_up(bytes ? bytes : 1, ALIGNMENT);
-    int64_t step = KEPT / 8;
+    int64_t step = POOLED / 8;
     while (step * 16 <= bytes)
         step *= 2;
     bytes = round_up(bytes, step);
     return bytes < HUGE_PAGE ? bytes : round_up(bytes, HUGE_PAGE);
 }
 
-static void *from_system(int64_t held)
+static void *from_system(int64_t capacity)
 {
-    if (held < HUGE_PAGE)
-        return aligned_alloc(ALIGNMENT, (size_t)held);
-    char *whole = mmap(NULL, (size_t)(held + HUGE_PAGE), PROT_READ | PROT_WRITE,
+    if (capacity < HUGE_PAGE)
+        return aligned_alloc(ALIGNMENT, (size_t)capacity);
+    char *whole = mmap(NULL, (size_t)(capacity + HUGE_PAGE), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (whole == MAP_FAILED)
         return NULL;
@@ -65,19 +68,19 @@ static void *from_system(int64_t held)
     int64_t head = block - whole;
     if (head)
         munmap(whole, (size_t)head);
-    munmap(block + held, (size_t)(HUGE_PAGE - head));
+    munmap(block + capacity, (size_t)(HUGE_PAGE - head));
 #ifdef MADV_HUGEPAGE
-    madvise(block, (size_t)held, MADV_HUGEPAGE);
+    madvise(block, (size_t)capacity, MADV_HUGEPAGE);
 #endif
     return block;
 }
 
-static void to_system(void *block, int64_t held)
+static void to_system(void *block, int64_t capacity)
 {
-    if (held < HUGE_PAGE)
+    if (capacity < HUGE_PAGE)
         free(block);
     else
-        munmap(block, (size_t)held);
+        munmap(block, (size_t)capacity);
 }
 
 static int64_t pool_limit(void)
@@ -89,23 +92,23 @@ static int64_t pool_limit(void)
     return pool.limit;
 }
 
-void *gc_take(int64_t bytes, int64_t *held)
+void *gc_take(int64_t bytes, int64_t *capacity)
 {
     if (bytes < 0 || bytes > LARGEST)
         return NULL;
     const int64_t need = block_size(bytes);
-    *held = need;
-    if (need >= KEPT) {
+    *capacity = need;
+    if (need >= POOLED) {
         void *found = NULL;
         pthread_mutex_lock(&pool.lock);
         for (int32_t i = pool.count - 1; i >= 0; i--) {
             const slot s = pool.slots[i];
-            if (s.held < need || s.held > need + need / 4)
+            if (s.capacity < need || s.capacity > need + need / 4)
                 continue;
             pool.count--;
-            pool.idle -= s.held;
+            pool.idle -= s.capacity;
             memmove(pool.slots + i, pool.slots + i + 1, (size_t)(pool.count - i) * sizeof(slot));
-            *held = s.held;
+            *capacity = s.capacity;
             found = s.block;
             break;
         }
@@ -119,35 +122,35 @@ void *gc_take(int64_t bytes, int64_t *held)
     return block;
 }
 
-void gc_give(void *block, int64_t held)
+void gc_give(void *block, int64_t capacity)
 {
     if (!block)
         return;
-    if (held < KEPT) {
-        to_system(block, held);
+    if (capacity < POOLED) {
+        to_system(block, capacity);
         return;
     }
     slot dropped[SLOTS];
     int32_t n = 0;
     pthread_mutex_lock(&pool.lock);
     const int64_t most = pool_limit();
-    if (held > most) {
+    if (capacity > most) {
         pthread_mutex_unlock(&pool.lock);
-        to_system(block, held);
+        to_system(block, capacity);
         return;
     }
-    while (pool.count > n && (pool.count - n == SLOTS || pool.idle + held > most)) {
-        pool.idle -= pool.slots[n].held;
+    while (pool.count > n && (pool.count - n == SLOTS || pool.idle + capacity > most)) {
+        pool.idle -= pool.slots[n].capacity;
         dropped[n] = pool.slots[n];
         n++;
     }
     pool.count -= n;
     memmove(pool.slots, pool.slots + n, (size_t)pool.count * sizeof(slot));
-    pool.slots[pool.count++] = (slot){block, held};
-    pool.idle += held;
+    pool.slots[pool.count++] = (slot){block, capacity};
+    pool.idle += capacity;
     pthread_mutex_unlock(&pool.lock);
     while (n--)
-        to_system(dropped[n].block, dropped[n].held);
+        to_system(dropped[n].block, dropped[n].capacity);
 }
 
 int64_t gc_idle(void)
@@ -169,7 +172,7 @@ int64_t gc_trim(void)
     pool.idle = 0;
     pthread_mutex_unlock(&pool.lock);
     while (n--)
-        to_system(dropped[n].block, dropped[n].held);
+        to_system(dropped[n].block, dropped[n].capacity);
     return freed;
 }
 
@@ -183,22 +186,22 @@ static void unlock_pool(void)
     pthread_mutex_unlock(&pool.lock);
 }
 
-/* A fork while another thread holds the lock would leave it held in the child for good. */
+/* A fork while another thread holds the lock would leave it locked in the child for good. */
 __attribute__((constructor)) static void survive_fork_memory(void)
 {
     pthread_atfork(lock_pool, unlock_pool, unlock_pool);
 }
 
-/* -- a workspace ---------------------------------------------------------------------------- */
+/* -- a workspace: a stack of blocks -------------------------------------------------------- */
 
 static gc_block *next_block(gc_workspace *space, int64_t need, int64_t expected)
 {
     const int32_t next = space->count ? space->top + 1 : 0;
     gc_block *last = next ? &space->blocks[next - 1] : NULL;
-    if (next == space->count || space->blocks[next].held < need) {
+    if (next == space->count || space->blocks[next].capacity < need) {
         while (space->count > next) {
             space->count--;
-            gc_give(space->blocks[space->count].data, space->blocks[space->count].held);
+            gc_give(space->blocks[space->count].data, space->blocks[space->count].capacity);
         }
         if (next == space->room) {
             const int32_t room = next ? 2 * next : 2;
@@ -209,20 +212,20 @@ static gc_block *next_block(gc_workspace *space, int64_t need, int64_t expected)
             space->room = room;
             last = next ? &grown[next - 1] : NULL;
         }
-        int64_t wanted = last ? 2 * last->held : expected;
-        if (last && wanted > last->held + MOST / 4)
-            wanted = last->held + MOST / 4;
+        int64_t wanted = last ? 2 * last->capacity : expected;
+        if (last && wanted > last->capacity + MOST / 4)
+            wanted = last->capacity + MOST / 4;
         gc_block *made = &space->blocks[next];
-        made->data = gc_take(wanted > need ? wanted : need, &made->held);
+        made->data = gc_take(wanted > need ? wanted : need, &made->capacity);
         if (!made->data && wanted > need)
-            made->data = gc_take(need, &made->held);
+            made->data = gc_take(need, &made->capacity);
         if (!made->data)
             return NULL;
         space->count++;
     }
     gc_block *block = &space->blocks[next];
     block->used = 0;
-    block->start = last ? last->start + last->held : 0;
+    block->start = last ? last->start + last->capacity : 0;
     block->before = last ? last->before + last->used : 0;
     space->top = next;
     return block;
@@ -234,7 +237,7 @@ void *gc_workspace_allocate(gc_workspace *space, int64_t bytes, int64_t expected
         return NULL;
     const int64_t need = round_up(bytes ? bytes : 1, ALIGNMENT);
     gc_block *block = space->count ? &space->blocks[space->top] : NULL;
-    if (!block || block->held - block->used < need) {
+    if (!block || block->capacity - block->used < need) {
         block = next_block(space, need, expected);
         if (!block)
             return NULL;
@@ -267,14 +270,14 @@ void gc_workspace_release(gc_workspace *space, int64_t mark)
 
 void gc_workspace_reset(gc_workspace *space)
 {
-    const int32_t kept = space->count == 1 && space->blocks[0].held <= SMALL_WORKSPACE;
-    while (space->count > kept) {
+    const int32_t retained = space->count == 1 && space->blocks[0].capacity <= SMALL_WORKSPACE;
+    while (space->count > retained) {
         space->count--;
-        gc_give(space->blocks[space->count].data, space->blocks[space->count].held);
+        gc_give(space->blocks[space->count].data, space->blocks[space->count].capacity);
     }
     space->top = 0;
     space->peak = 0;
-    if (kept)
+    if (retained)
         space->blocks[0].used = 0;
 }
 
@@ -282,7 +285,7 @@ void gc_workspace_free(gc_workspace *space)
 {
     while (space->count) {
         space->count--;
-        gc_give(space->blocks[space->count].data, space->blocks[space->count].held);
+        gc_give(space->blocks[space->count].data, space->blocks[space->count].capacity);
     }
     free(space->blocks);
     memset(space, 0, sizeof *space);

@@ -3,12 +3,12 @@
 #define GRADCORE_MEMORY 1
 #include <stdint.h>
 
-/* At least `bytes` bytes, 64-byte aligned, or NULL; `held` becomes the size to give back.  Needs no
- * GIL, as nothing here does. */
-void *gc_take(int64_t bytes, int64_t *held);
-void gc_give(void *block, int64_t held);
+/* At least `bytes` bytes, 64-byte aligned, or NULL; `capacity` becomes the size to give back.  Needs
+ * no GIL, as nothing here does. */
+void *gc_take(int64_t bytes, int64_t *capacity);
+void gc_give(void *block, int64_t capacity);
 
-/* How many bytes are kept for the next call; hand them back to the system. */
+/* How many bytes are retained for coming calls; hand them back to the system. */
 int64_t gc_idle(void);
 int64_t gc_trim(void);
 
@@ -16,7 +16,7 @@ int64_t gc_trim(void);
 
 typedef struct {
     char *data;
-    int64_t held;
+    int64_t capacity;
     int64_t used;
     int64_t start;  /* of this block, where the blocks follow one another without a gap */
     int64_t before; /* used in the blocks before it */

@@ -2,7 +2,7 @@
  *
  * Two axes matter: the last, which is contiguous in the copy, and the one along which the original
  * lies closest together.  Where these differ the copy is a transposition, done in tiles that fit
- * the nearest cache, since either order alone would use an eighth of every line it fetches.
+ * the nearest cache, since either order alone would use an eighth of every line it loads.
  */
 #include "packing.h"
 

@@ -107,11 +107,11 @@ static void P(blocked)(int64_t m, int64_t n, int64_t depth, const P_R *a, int64_
                        const P_R *b, int64_t b0, int64_t b1, P_R scale, P_R *c, int64_t c0,
                        int64_t c1)
 {
-    const int64_t size = sizeof(P_R), apart = depth + 64 / size;
-    const int64_t most = GC_FAR / (apart * size) / P_ROWS * P_ROWS;
+    const int64_t size = sizeof(P_R), stride = depth + 64 / size;
+    const int64_t most = GC_FAR / (stride * size) / P_ROWS * P_ROWS;
     const int64_t widest = GC_FARTHEST / (depth * size) / P_WIDTH * P_WIDTH;
     const int64_t whole = (n < widest ? n : widest) + P_WIDTH;
-    P_R *near = malloc((size_t)((m < most ? m : most) * apart * size));
+    P_R *near = malloc((size_t)((m < most ? m : most) * stride * size));
     P_R *packed = m > most ? malloc((size_t)(whole * depth * size)) : 0;
     for (int64_t j = 0; j < n; j += widest) {
         const int64_t columns = n - j < widest ? n - j : widest;
@@ -130,9 +130,9 @@ static void P(blocked)(int64_t m, int64_t n, int64_t depth, const P_R *a, int64_
                 left = near;
                 left1 = rows;
             } else if (near) {
-                P(copy)(rows, depth, left, a0, a1, near, apart);
+                P(copy)(rows, depth, left, a0, a1, near, stride);
                 left = near;
-                left0 = apart;
+                left0 = stride;
                 left1 = 1;
             }
             P(slice)(rows, columns, depth, left, left0, left1, right, b0, b1, 1, packed, scale,

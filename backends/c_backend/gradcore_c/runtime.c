@@ -133,7 +133,7 @@ static PyMethodDef runtime_methods[] = {
     {"pointer", runtime_pointer, METH_O, "Return the address in a capsule."},
     {"exports", runtime_exports, METH_O, "Return the table at an address as a dict."},
     {"start", runtime_start, METH_VARARGS, "Call the function at an address with a dict's capsules."},
-    {"idle", runtime_idle, METH_NOARGS, "Return how many bytes are kept for the next call."},
+    {"idle", runtime_idle, METH_NOARGS, "Return how many bytes are retained for coming calls."},
     {"trim", runtime_trim, METH_NOARGS, "Free them; return how many there were."},
     {"workers", runtime_workers, METH_NOARGS, "Return how many threads there are."},
     {0},

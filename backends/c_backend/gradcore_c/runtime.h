@@ -67,7 +67,7 @@ typedef struct {
 
 typedef struct {
     char *data;
-    int64_t held; /* 0: small, and not to be given back */
+    int64_t capacity; /* 0: small, and not to be given back */
     npy_intp shape[NPY_MAXDIMS];
 } result;
 
@@ -94,7 +94,7 @@ struct run {
 
 /* arrays.c: arrays of NumPy on blocks of memory, and their sizes */
 static PyTypeObject BufferType;
-static PyObject *array_on(void *block, int64_t held, PyArray_Descr *dtype, int rank,
+static PyObject *array_on(void *block, int64_t capacity, PyArray_Descr *dtype, int rank,
                           const npy_intp *shape);
 static int64_t bytes_of(int32_t rank, const int64_t *shape, int32_t size);
 static void c_strides(int64_t *strides, int32_t rank, const int64_t *shape, int32_t size);

@@ -216,7 +216,7 @@ def opened(path: str, name: str) -> tuple[int, Any]:
 
 # memory and threads -----------------------------------------------------------------------------
 def idle() -> int:
-    """Return how many bytes are kept for coming calls of any function."""
+    """Return how many bytes are retained for coming calls of any function."""
     return _native().idle()
 
 

@@ -32,9 +32,9 @@ static void *call_output(gc_call *call, int32_t k, const int64_t *shape)
     const operand *o = &f->outputs[k];
     result *out = &r->results[k];
     const int64_t bytes = bytes_of(o->rank, shape, o->size);
-    if (out->held) {
-        gc_give(out->data, out->held);
-        out->held = 0;
+    if (out->capacity) {
+        gc_give(out->data, out->capacity);
+        out->capacity = 0;
     }
     out->data = NULL;
     for (int32_t axis = 0; axis < o->rank; axis++)
@@ -45,9 +45,9 @@ static void *call_output(gc_call *call, int32_t k, const int64_t *shape)
         if (r->small)
             out->data = r->small + (size_t)k * SMALL;
     } else if (bytes > 0) {
-        out->data = gc_take(bytes, &out->held);
+        out->data = gc_take(bytes, &out->capacity);
         if (!out->data)
-            out->held = 0;
+            out->capacity = 0;
     }
     if (!out->data)
         r->lacking = bytes > 0 ? bytes : 1;
@@ -58,7 +58,7 @@ static void *call_output(gc_call *call, int32_t k, const int64_t *shape)
 
 static pthread_mutex_t failure = PTHREAD_MUTEX_INITIALIZER;
 
-/* Parts of a loop may fail at once: the first one's reason is told, as it would be in order. */
+/* Parts of a loop may fail at once: the first one's reason is reported, as it would be in order. */
 static int32_t call_fail(gc_call *call, int32_t check, int32_t n, const int64_t *values)
 {
     run *r = (run *)call;
@@ -140,11 +140,11 @@ static PyObject *lent(run *r, const operand *o, const gc_array *given)
         made = PyArray_NewFromDescr(&PyArray_Type, o->dtype, o->rank, (const npy_intp *)array->shape,
                                     NULL, NULL, 0, NULL);
     } else {
-        int64_t held;
-        void *block = gc_take(bytes, &held);
+        int64_t capacity;
+        void *block = gc_take(bytes, &capacity);
         if (!block)
             return PyErr_NoMemory();
-        made = array_on(block, held, o->dtype, o->rank, (const npy_intp *)array->shape);
+        made = array_on(block, capacity, o->dtype, o->rank, (const npy_intp *)array->shape);
     }
     if (!made)
         return NULL;
