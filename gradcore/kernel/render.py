@@ -34,17 +34,19 @@ from gradcore.kernel.uses import Used
 class Renderer(OutlinePrinter):
     """What prints a program in a language like C.
 
-    header : the first lines of a unit.
     passes : what a program goes through before it is printed.
     """
 
-    header: ClassVar[str] = ""
     passes: ClassVar[tuple[Pass[CpuTarget], ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.combining: dict[tuple[str, str], None] = {}
         self.constants: list[Buffer] = []
+
+    def header(self) -> str:
+        """Return the lines that all units start with."""
+        return ""
 
     # units --------------------------------------------------------------------------------------
     def render(self, program: Program) -> Rendered:
@@ -74,7 +76,7 @@ class Renderer(OutlinePrinter):
         text = "\n".join(
             [
                 f"/* {comment(program.title)} */",
-                self.header,
+                self.header(),
                 scalar.preamble(sorted(self.functions | self._combining_functions())),
                 *self._combiners(),
                 "typedef struct {",

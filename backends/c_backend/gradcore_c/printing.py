@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 from gradcore.graph.dtypes import DTYPES, computed
 from gradcore.kernel import scalar
@@ -25,20 +24,9 @@ from gradcore.kernel.passes import Pass
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
-from gradcore.kernel.target import CPU, CpuTarget
+from gradcore.kernel.target import CpuTarget
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import Elementwise, row
-
-SHARES = f"""
-/* How many threads a loop is worth: each must have enough to do. */
-static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {{
-    const int64_t enough = steps * cost / {CPU.thread_work};
-    int64_t parts = call->threads < enough ? call->threads : enough;
-    if (parts > steps) parts = steps;
-    if (parts > {CPU.most_threads}) parts = {CPU.most_threads};
-    return parts < 1 ? 1 : (int32_t)parts;
-}}
-"""
 
 SCANS = """
 /* A loop in which each step reads what the steps so far add up to. */
@@ -68,12 +56,25 @@ SIGNS = {"add": "+", "mul": "*", "and_": "&", "or_": "|"}
 class CRenderer(Renderer):
     """Prints C."""
 
-    header: ClassVar[str] = f'#include "abi.h"\n{SHARES}'
     passes = PASSES
 
     def __init__(self) -> None:
         super().__init__()
         self.scans = False
+
+    def header(self) -> str:
+        """Return what all units start with: how many threads a loop is worth, for this target."""
+        return f"""#include "abi.h"
+
+/* How many threads a loop is worth: each must have enough to do. */
+static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {{
+    const int64_t enough = steps * cost / {self.target.thread_work};
+    int64_t parts = call->threads < enough ? call->threads : enough;
+    if (parts > steps) parts = steps;
+    if (parts > {self.target.most_threads}) parts = {self.target.most_threads};
+    return parts < 1 ? 1 : (int32_t)parts;
+}}
+"""
 
     def asks_every(self, s: For, outermost: bool) -> int | None:
         """Return after how many steps, which may be long, to ask whether the user interrupts.
