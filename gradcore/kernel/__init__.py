@@ -7,7 +7,7 @@ module           what it does
 ``target``       the thresholds of processors, compilers and caches, each with its unit
 ``ir``           the language of a program: scalar expressions, buffers, loops, stores, calls
 ``notation``     a program as text, to be read by people
-``scalar``       the scalar code of elementwise rows, as text
+``scalar``       the scalar code of elementwise entries, as text
 ``values``       what is known of a variable: its shape, and how to read an element
 ``nests``        loop nests, the blocks that they stand in, and how those of equal extents fuse
 ``lowering``     the state of a lowering, and what rules are written with

@@ -31,7 +31,7 @@ MOST_ELEMENTS = 2**48
 """More elements than an array can have that is in memory: addresses have 47 bits."""
 
 MOST_FACTORS = 64
-"""How many terms a product is taken apart into before nothing is known of it."""
+"""Factors that a product is decomposed into before nothing is known of it."""
 
 
 class Bounds:
@@ -63,7 +63,7 @@ class Bounds:
         found._fitting |= self._fitting
         return found
 
-    # what is told -------------------------------------------------------------------------------
+    # what is known -------------------------------------------------------------------------------
     def define(self, register: Expr, x: Expr) -> None:
         """Note what a register was set to."""
         self.meanings[register] = x
@@ -97,7 +97,7 @@ class Bounds:
         return found
 
     def wraps(self, x: Call) -> bool:
-        """Return whether a sum, difference or product may leave its dtype."""
+        """Return whether a sum, difference or product may overflow its dtype."""
         found = self.called(x)
         low, high = _limits(x.dtype)
         return found is None or not low <= found[0] <= found[1] <= high
@@ -160,7 +160,7 @@ class Bounds:
 
 
 class _Product:
-    """How large a product of extents can be, found by taking it apart.
+    """How large a product of extents can be, found by decomposing it.
 
     left : how many terms may still be tried.
     """

@@ -11,7 +11,7 @@ from gradcore.graph import Apply
 from gradcore.graph.extents import MOST
 
 Failure: TypeAlias = Callable[[Sequence[int]], Exception]
-"""What makes an exception of the values that a check told."""
+"""What makes an exception of the values that a check reports."""
 
 
 def too_large(shape: Sequence[int]) -> Exception:

@@ -257,7 +257,7 @@ class Run(State):
 
     @contextmanager
     def between(self, chunks: Chunks | None, extent: int) -> Generator[Callable[[int], None]]:
-        """Do what a loop does around its chunks: what is given is told how many steps are done.
+        """Do what a loop does around its chunks: what is given takes how many steps are done.
 
         It may change what loops contribute to, as it belongs to no step.
         """

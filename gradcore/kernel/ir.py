@@ -1,8 +1,8 @@
 """The loop IR: what a graph becomes before it is printed as C or CUDA, or interpreted.
 
 Expressions (`gradcore.kernel.expressions`) are scalars: literals, registers, loads from buffers,
-and rows of `gradcore.ops.scalars` applied to these.  Statements are loops, stores, and calls of
-what is no loop.  ``print(program)`` shows them.
+and elementwise entries (`gradcore.ops.scalars`) applied to these.  Statements are loops, stores,
+and calls of what is no loop.  ``print(program)`` shows them.
 
 The decision: the IR has no types of its own beyond dtypes, no pointers and no strides: a buffer is
 indexed by one expression an axis, so that a pass can see which loop moves along which axis.  How
@@ -125,7 +125,7 @@ class Program:
     outputs : a buffer each.
     constants : arrays that it reads.
     body : what it does.
-    checks : for each check, what makes the exception of the values that it told; for memory that
+    checks : for each check, what makes the exception of the values that it reports; for memory that
         cannot be had (`Buffer.lacking`), of the bytes.
     callbacks : functions of Python, with the nodes that they compute.
     title : what it computes, in a line.

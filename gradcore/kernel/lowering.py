@@ -397,7 +397,7 @@ class Lowering(Placement):
 
     @contextmanager
     def of(self, node: Apply | None) -> Generator[None]:
-        """Let what is checked, and what goes wrong, be told as that of ``node``, if it is one."""
+        """Report what is checked, and what goes wrong, as that of ``node``, if it is one."""
         outer, self._node = self._node, node
         try:
             yield

@@ -79,7 +79,7 @@ class OutlinePrinter(LoopPrinter):
         self.run(s, name, rows, partial)
 
     def steps_of_a_call(self, s: For) -> int | None:
-        """Return after how many steps a loop of a function calls others, if such steps stand apart.
+        """Return how many steps a call does, if the steps of a loop are a function of their own.
 
         Those of loops of loops do: a call among them takes the registers from all of them.
         """

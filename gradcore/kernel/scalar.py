@@ -1,4 +1,4 @@
-"""The scalar code of elementwise rows: C text, and the functions that it calls.
+"""The scalar code of elementwise entries: C text, and the functions that it calls.
 
 A row says its code in C with a few words more: ``{0}`` is an operand in the dtype in which the row
 takes it, ``{0:wrap}`` the same where integers must wrap instead of overflow, and ``@exp`` the
@@ -158,7 +158,7 @@ _EXACT = "__int128"
 
 @functools.lru_cache(maxsize=4096)
 def _code(row: Elementwise, given: tuple[str, ...], result: str) -> tuple[str, list[str]]:
-    """Return a row's code, and the types in which it takes its operands."""
+    """Return the code of an entry, and the types in which it takes its operands."""
     taken = [computed(dtype) for dtype in row.takes(given, result)]
     if result == "bool" and "float64" in taken and not set(given) & set(FLOATS):
         # Signed and unsigned integers of 64 bits: NumPy compares them as they are, not as floats.

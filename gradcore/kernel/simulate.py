@@ -1,7 +1,7 @@
 """Runs programs with launches thread by thread: what the device part of the IR means.
 
 Every thread of a grid runs its statements in Python, and goes on until it waits for others; which
-one goes on then is a matter of `order`.  Memory is held to more than that (`gradcore.kernel.team`).
+one goes on then is a matter of `order`.  Memory is checked for more (`gradcore.kernel.team`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def simulate(program: Program, size: Size | None = None) -> Callable[..., list[A
 class _Host(Run):
     """Runs what a host does.
 
-    kept : the registers of the device, between launches.
+    saved : the registers of the device, between launches.
     """
 
     def __init__(self, program: Program, size: Size) -> None:
@@ -116,7 +116,7 @@ def _next(ready: Sequence[int], order: str, drawn: random.Random) -> int:
 
 
 def _met(team: Team, waiting: dict[int, Wait], live: set[int]) -> dict[int, Any]:
-    """Return the threads that have all come to where they wait, with what each is told."""
+    """Return the threads that have all come to where they wait, with what each of them gets."""
     found: dict[int, Any] = {}
     for k in sorted(waiting):
         if k not in waiting:

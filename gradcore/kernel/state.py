@@ -1,8 +1,8 @@
 """What registers and memories hold while a program is interpreted, and how expressions use them.
 
-Every access is held to what a program may do: indices are in bounds, registers and buffers are made
-before they are used and not used after they are gone, nothing is read that was not written, and the
-steps of a loop that is not ordered share nothing but what they contribute to.
+Every access is checked against what a program may do: indices are in bounds, registers and buffers
+are made before they are used and not used after they are gone, nothing is read that was not
+written, and the steps of a loop that is not ordered share nothing but what they contribute to.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from gradcore.ops.elementwise import Elementwise, row
 
 @functools.lru_cache(maxsize=4096)
 def typed(row: Elementwise, given: tuple[str, ...], result: str) -> Callable[..., Any]:
-    """Return a row as a function of scalars, with conversions as the row declares them.
+    """Return an entry as a function of scalars, with conversions as it declares them.
 
     They are taken as vectors: NumPy has its own ways with scalars, such as x ** 0.5 as a root.
     """
@@ -47,7 +47,7 @@ def typed(row: Elementwise, given: tuple[str, ...], result: str) -> Callable[...
 
 
 def computed(name: str, given: tuple[str, ...], result: str, *operands: int) -> int:
-    """Return a row of integers as it is declared: in these dtypes, in which it may wrap.
+    """Return an entry of integers as it is declared: in these dtypes, in which it may wrap.
 
     >>> computed("add", ("int64", "int64"), "int64", 2**63 - 1, 1) == -(2**63)
     True

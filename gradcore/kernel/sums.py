@@ -114,8 +114,8 @@ def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
 
 def _loop(loop: For, outer: _Inside) -> list[Statement]:
     """Return a loop in blocks, if it adds up many terms."""
-    if any(_running_sums(loop)):
-        return _running(loop, outer)
+    if any(_prefix_sums(loop)):
+        return _prefix(loop, outer)
     if any(isinstance(s, (For, Scope, Allocate)) for s in inside(loop.body)):
         found = replace(loop, body=_blocked(loop.body, outer.of(loop)))
         return [_in_blocks(found, loop.body, outer)]
@@ -248,7 +248,7 @@ def _cleared(of: Buffer) -> Statement:
 
 
 def _for_each(of: _Row, wide: Buffer, what: str, *more: Buffer) -> Statement:
-    """Return the call of a function for all elements of a row, in loops where they lie apart."""
+    """Return the call of a function for all elements of a row, in loops where there are gaps."""
     outer = len(of.symbols)
     full = True
     while outer and full and of.index[outer - len(of.symbols) - 1] == of.symbols[outer - 1]:
@@ -268,7 +268,7 @@ def _for_each(of: _Row, wide: Buffer, what: str, *more: Buffer) -> Statement:
     return done
 
 
-def _running(loop: For, outer: _Inside) -> list[Statement]:
+def _prefix(loop: For, outer: _Inside) -> list[Statement]:
     """Return a loop whose cumulative sums lose no more if the terms are many."""
     many = call(row("gt"), (loop.extent, integer(outer.target.prefix_terms)), "bool")
     body = list(inside(loop.body))
@@ -280,7 +280,7 @@ def _running(loop: For, outer: _Inside) -> list[Statement]:
     wider: dict[Symbol, Symbol] = {}
     read: dict[Expr, Expr] = {}
     chunks = Chunks(outer.target.prefix_terms, [], [], [])
-    for r in _running_sums(loop):
+    for r in _prefix_sums(loop):
         if isinstance(r.target, Symbol):
             wide = wider[r.target] = Symbol(r.target.name, "float64")
             read[r.target] = cast(wide, "float32")
@@ -306,7 +306,7 @@ def _of_blocks_before(of: _Row, many: Expr, chunks: Chunks) -> Load:
     return Load(rounded, of.symbols)
 
 
-def _running_sums(loop: For) -> Iterator[Reduction]:
+def _prefix_sums(loop: For) -> Iterator[Reduction]:
     return (
         r for r in loop.reductions if r.row is ADD and r.running and r.target.dtype == "float32"
     )

@@ -71,10 +71,10 @@ class Team:
     """The threads of a launch.
 
     known : the registers and buffers of the host.
-    kept : the registers of the device, between launches.
+    saved : the registers of the device, between launches.
     clocks : for each thread, how often others had waited when it last heard of them.
     after : where lanes in lockstep wait, for each statement.
-    words : where registers of the device are kept.
+    words : where registers of the device are saved.
     failed : which check has failed, and what tells why.
     """
 
@@ -102,7 +102,7 @@ class Team:
         self.released = [0] * n
 
     def outcomes(self, s: Statement, present: Sequence[int], brought: list[Any]) -> list[Any]:
-        """Return what each of the threads is told that have met."""
+        """Return what each of the threads gets that have met."""
         match s:
             case LastBlock():
                 self.order(present)
@@ -177,7 +177,7 @@ class Team:
         return self.memories[key]
 
     def word(self, what: Register) -> Memory:
-        """Return where a register of the device is kept."""
+        """Return where a register of the device is saved."""
         if what not in self.words:
             nothing = np.zeros(1, "uint64")
             self.words[what] = Memory(what.name, nothing, nothing != 0)

@@ -37,7 +37,7 @@ def substituted(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
 
 
 def operations(expression: Expr) -> int:
-    """Return how many rows are applied in an expression."""
+    """Return how many entries are applied in an expression."""
     count = 0
     stack = [expression]
     while stack:

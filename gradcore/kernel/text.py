@@ -177,7 +177,7 @@ class Printer(ABC):
                 raise TypeError(x)
 
     def called(self, x: Call, atom: bool) -> str:
-        """Return a row of operands; what is no index is computed before, with a name."""
+        """Return an entry of operands; what is no index is computed before, with a name."""
         texts: list[str] = []
         for operand in x.operands:
             text = self.expr(operand, atom=True)

@@ -31,7 +31,7 @@ class Value:
     dtype, shape : of the array.
     read : returns the element at an index.
     buffer : the buffer that holds it, whole and in C order, if there is one.
-    elements : its elements, if it is a vector of which each is known apart.
+    elements : its elements, if it is a vector of which each is known.
     depth : how many element forms are nested in it.
     row_sums : a buffer of the sums over the last axis, where they are known without summing.
     """

@@ -1,6 +1,6 @@
 """The C compiler: found, asked once what it understands, and run through the store.
 
-One decision shaped this module: what a compiler is and understands is a *value* kept in the store,
+One decision shaped this module: what a compiler is and understands is a *value* saved in the store,
 under the compiler's path, size and date.  So a process whose code is all in the store never runs a
 compiler, not even to ask for its version.
 

@@ -111,7 +111,7 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
         return [f"#pragma omp simd{''.join(clauses)}"]
 
     def step(self, s: For) -> None:
-        """Print a step; where a running sum has what it adds, vectors take their own sums over."""
+        """Print a step; where a prefix sum has what it adds, vectors take their own sums over."""
         scanned = _scanned(s)
         if scanned is None:
             super().step(s)
@@ -154,7 +154,7 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
 
 
 def _scanned(s: For) -> Let | None:
-    """Return the statement of a loop that adds to a running sum, if vectors may do that together.
+    """Return the statement of a loop that adds to a prefix sum, if vectors may do that together.
 
     They do where a step is that sum, what comes before it, and what reads the sum alone.
     """

@@ -8,7 +8,7 @@ than the others, a statement says so.
 The decision: kernels are made by passes from these statements to these statements, until a printer
 has nothing to decide, and every stage has a meaning: `gradcore.kernel.threads` runs it, thread by
 thread, in any order.  Rejected: deciding while text is printed, where a decision can be neither
-seen nor tested apart from the text.
+seen nor tested without the text.
 """
 
 from gradcore.kernel.device.control import Ends, Fail, LastBlock, Leave, Owned, Region, Single, Stop

@@ -98,9 +98,9 @@ class Private(Statement):
 
 @dataclass(eq=False, slots=True)
 class Partial(Statement):
-    """Statements in which ``buffer`` is each group's own, to contribute to, and is kept then.
+    """Statements in which ``buffer`` is each group's own, to contribute to, and is saved then.
 
-    rows : where it is kept: an array of rows, one for each group.
+    rows : where it is saved: an array of rows, one for each group.
     start : what all of it is before.
     """
 
@@ -123,7 +123,7 @@ class Partial(Statement):
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text."""
-        saved = f"kept in {show(self.rows)}"
+        saved = f"saved in {show(self.rows)}"
         return (f"partial {show(self.buffer)} from {show(self.start)}, {saved}:",)
 
 

@@ -38,13 +38,13 @@ EQ, GE, AND, MIN, MAX = map(row, ("eq", "ge", "and_", "minimum", "maximum"))
 
 
 def shape_of(low: Lowering, node: Apply) -> None:
-    """The extents, each known apart."""
+    """The extents, each known by itself."""
     x = low.value(node.inputs[0])
     _vector(low, node, x.shape)
 
 
 def make_vector(low: Lowering, node: Apply) -> None:
-    """The scalars, each known apart."""
+    """The scalars, each known by itself."""
     dtype = node.out.dtype
     _vector(low, node, [cast(low.value(v).read(()), dtype) for v in node.inputs])
 
