@@ -52,7 +52,6 @@ STANDING = {
     "gradcore/": {"told"},
     "gradcore/backend": {"told"},
     "gradcore/conformance": {"told", "kept", "apart"},
-    "gradcore/ops": {"told"},
     "gradcore/plugins": {"told", "held"},
     "tests": {"told", "kept", "held", "apart"},
 }

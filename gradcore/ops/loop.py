@@ -1,4 +1,23 @@
-"""What a loop is made of: its parts, its typing, its shapes."""
+"""What a loop is made of: its parts, its typing, its shapes.
+
+A loop is represented in three ways, and in a fourth where code is generated::
+
+    user    scan(fn, sequences, outputs_info, non_sequences)            gradcore.scan
+      |         taps, until, updates of shared variables, what fn captures
+      |     fn is called once: each tap of a sequence becomes a sequence, each earlier value of
+      |     an output a state, whatever fn captures a constant
+      v
+    op      op(steps, *sequences, *initial states, *constants)          Loop, gradcore.ops.scan
+      ^         body: (*elements, *states, *constants) -> (*new states, *stacked, stop)
+      |     taken apart by role, changed, and put together again
+      v
+    parts   sequences, states, constants, stacks: each with what it     LoopParts, in
+            is inside of the body and outside                           gradcore.rewrite.loops
+
+    code    for t in range(steps): ...                                  gradcore.kernel.rules.scan
+
+Only the op is in graphs: derivatives (`gradcore.ops.loop_derivative`) and backends see no other.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +48,11 @@ from gradcore.graph.requirements import REACHES
 from gradcore.graph.traverse import infer_shapes
 
 Slots = tuple[Variable, ...]
+
+
+def placeholders(variables: Sequence[Variable], prefix: str) -> list[Variable]:
+    """Return new variables like ``variables``, with ``prefix`` in front of their names."""
+    return [v.type(f"{prefix}{v.name}" if v.name else None) for v in variables]
 
 
 @dataclass(frozen=True)
@@ -94,8 +118,12 @@ class Loop(Op):
         return dataclasses.replace(self, body=body)
 
     def parameters(self) -> dict[str, Any]:
-        """Return the name; the body is shown apart."""
+        """Return the name; the body is shown on its own."""
         return {"name": self.name} if self.name else {}
+
+    def name_of(self, derivative: str) -> str | None:
+        """Return what to call a derivative of this loop in messages."""
+        return f"{derivative} of {self.name}" if self.name else None
 
     def parts(self, inputs: Sequence[Variable]) -> Parts:
         """Return inputs of the body (or those of a node but for the steps), by role."""

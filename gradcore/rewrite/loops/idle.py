@@ -25,13 +25,13 @@ from gradcore.ops.shape import Alloc
 from gradcore.ops.shape_values import Extent
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import Input, Loop, State, first_of, suffices
+from gradcore.rewrite.loops.parts import Input, LoopParts, State, first_of, suffices
 
 
 @canonicalize.rule(op=Scan, examples=[examples.gradient])
 def hoist_invariants(node: Apply) -> list[Variable] | None:
     """What depends on nothing of the step is computed before the loop"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     moving = depends_on(loop.outputs, [each.inner for each in (*loop.sequences, *loop.states)])
     inner_inputs = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
     found: dict[Variable, None] = {}
@@ -49,7 +49,7 @@ def hoist_invariants(node: Apply) -> list[Variable] | None:
 @canonicalize.rule(op=Scan, examples=[examples.shaped])
 def hoist_extents(node: Apply) -> list[Variable] | None:
     """The extents of a state, and of an element of a sequence, are known outside"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     given = {each.inner: (each.outer, 1) for each in loop.sequences}
     given |= {state.inner: (state.initial, 0) for state in loop.states}
     found: dict[Variable, Variable] = {}
@@ -60,7 +60,7 @@ def hoist_extents(node: Apply) -> list[Variable] | None:
     return _with_constants(loop, found)
 
 
-def _with_constants(loop: Loop, found: Mapping[Variable, Variable]) -> list[Variable] | None:
+def _with_constants(loop: LoopParts, found: Mapping[Variable, Variable]) -> list[Variable] | None:
     """Return what a loop computes with constants in place of variables of its body, if any."""
     if not found:
         return None
@@ -73,7 +73,7 @@ def _with_constants(loop: Loop, found: Mapping[Variable, Variable]) -> list[Vari
 @canonicalize.rule(op=Scan, examples=[examples.repeated])
 def constant_sequences(node: Apply) -> list[Variable] | None:
     """A sequence of equal elements is a constant"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     read = set(ancestors(loop.outputs))
     found = {
         each.inner: _element_of(each.outer)
@@ -98,7 +98,7 @@ def _element_of(repeated: Variable) -> Variable:
 @canonicalize.rule(op=Scan, examples=[examples.doubled])
 def tidy_inputs(node: Apply) -> list[Variable] | None:
     """Inputs that are not read, or that are there twice, or that are numbers, are no inputs"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     before = len(loop.sequences), len(loop.constants)
     replaced: dict[Variable, Variable] = {}
     loop.sequences = _distinct(loop.sequences, replaced)
@@ -131,7 +131,7 @@ def _distinct(inputs: Sequence[Input], replaced: dict[Variable, Variable]) -> li
 @canonicalize.rule(op=Scan, examples=[examples.twins])
 def idle_states(node: Apply) -> list[Variable] | None:
     """A state that stays as it is is a constant; two that are always equal are one"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     for k, state in enumerate(loop.states):
         if state.new is state.inner:
             del loop.states[k]
@@ -152,7 +152,7 @@ def idle_states(node: Apply) -> list[Variable] | None:
     return built.all
 
 
-def _equal_states(loop: Loop) -> tuple[int, int] | None:
+def _equal_states(loop: LoopParts) -> tuple[int, int] | None:
     """Return two states that start alike and change alike, if there are any.
 
     All states that start alike are taken to be equal, and parted until what is taken to be equal
@@ -182,7 +182,7 @@ def _equal_states(loop: Loop) -> tuple[int, int] | None:
 @canonicalize.rule(op=Scan, examples=[lambda x: examples.stacks(x)[1]])
 def idle_stacks(node: Apply) -> list[Variable] | None:
     """A stack of the elements of a sequence is the sequence; two equal stacks are one"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     for k, v in enumerate(loop.stacks):
         first = loop.stacks.index(v)
         if first < k:
@@ -200,7 +200,7 @@ def idle_stacks(node: Apply) -> list[Variable] | None:
     return None
 
 
-def _stack_outside(loop: Loop, v: Variable) -> Variable | None:
+def _stack_outside(loop: LoopParts, v: Variable) -> Variable | None:
     """Return the stack of ``v``, where it is an input of the loop or a constant."""
     for each in loop.sequences:
         if each.inner is v:

@@ -12,7 +12,7 @@ from gradcore.graph import (
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import Input, Loop, State
+from gradcore.rewrite.loops.parts import Input, LoopParts, State
 
 
 def _merge_scans(graph: FunctionGraph) -> FunctionGraph:
@@ -41,7 +41,7 @@ def _mergeable(graph: FunctionGraph) -> tuple[Apply, Apply] | None:
 
 def _fit(a: Apply, b: Apply) -> bool:
     """Return whether two scans take the same steps over something they share."""
-    left, right = Loop.of(a), Loop.of(b)
+    left, right = LoopParts.of(a), LoopParts.of(b)
     if left.steps is not right.steps:
         return False
     if left.condition is None and right.condition is None:
@@ -51,7 +51,7 @@ def _fit(a: Apply, b: Apply) -> bool:
     return _stopping(left, left.condition) == _stopping(right, right.condition)
 
 
-def _stopping(loop: Loop, condition: Variable) -> tuple[FunctionGraph, list[Variable]]:
+def _stopping(loop: LoopParts, condition: Variable) -> tuple[FunctionGraph, list[Variable]]:
     """Return what decides when a loop stops, and what that reads outside.
 
     Equal graphs are walked in the same order, so loops that decide alike read alike.
@@ -71,7 +71,7 @@ def _stopping(loop: Loop, condition: Variable) -> tuple[FunctionGraph, list[Vari
 
 
 def _merged(graph: FunctionGraph, a: Apply, b: Apply) -> FunctionGraph:
-    left, right = Loop.of(a), Loop.of(b)
+    left, right = LoopParts.of(a), LoopParts.of(b)
     fresh = {
         each.inner: each.inner.clone()
         for each in (*right.sequences, *right.states, *right.constants)

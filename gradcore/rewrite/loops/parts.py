@@ -36,7 +36,7 @@ class State:
 
 
 @dataclass
-class Loop:
+class LoopParts:
     """The parts of a scan."""
 
     op: Scan
@@ -48,7 +48,7 @@ class Loop:
     condition: Variable | None
 
     @classmethod
-    def of(cls, node: Apply) -> Loop:
+    def of(cls, node: Apply) -> LoopParts:
         """Take ``node`` apart."""
         op = node.op
         assert isinstance(op, Scan)

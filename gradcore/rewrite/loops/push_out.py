@@ -23,7 +23,7 @@ from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.contractions import factors_of, sum_of_products, sum_over_steps
 from gradcore.rewrite.loops.costs import reuses, shrinks
-from gradcore.rewrite.loops.parts import Input, Loop, State, first_of
+from gradcore.rewrite.loops.parts import Input, LoopParts, State, first_of
 from gradcore.rewrite.signs import never_negative
 
 push_out = Stage("push_out")
@@ -39,7 +39,7 @@ class Batch:
     than views of elements are in ``worked``.
     """
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: LoopParts) -> None:
         self.outer: dict[Variable, Variable] = {
             each.inner: first_of(each.outer, loop.steps) for each in loop.sequences
         }
@@ -83,7 +83,7 @@ def _batched_view(node: Apply, x: Variable) -> Variable:
 @push_out.rule(op=Scan, examples=[examples.decay], changes=Changes(rounding=64, of="terms"))
 def push_out_sequences(node: Apply) -> list[Variable] | None:
     """What depends on the sequences alone is computed for all steps at once"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     if loop.condition is not None or not loop.sequences:
         return None
     batch = Batch(loop)
@@ -127,7 +127,7 @@ def _without_a_sum(node: Apply, may: Callable[[State, Variable], bool]) -> list[
 
     may : whether a state that collects a term may be.
     """
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     if loop.condition is not None:
         return None
     sequences = {each.inner: each.outer for each in loop.sequences}
@@ -165,7 +165,9 @@ def _collected(
     return None
 
 
-def _multiplied_outside(loop: Loop, k: int, term: Variable, batch: Batch) -> list[Variable] | None:
+def _multiplied_outside(
+    loop: LoopParts, k: int, term: Variable, batch: Batch
+) -> list[Variable] | None:
     """Return the outputs of the loop without state ``k``, whose terms are products, added outside.
 
     batch : what of the body can be computed outside as it is.
@@ -202,7 +204,7 @@ def _multiplied_outside(loop: Loop, k: int, term: Variable, batch: Batch) -> lis
     return built.all
 
 
-def _summed_outside(loop: Loop, k: int, term: Variable, known: Batch) -> list[Variable] | None:
+def _summed_outside(loop: LoopParts, k: int, term: Variable, known: Batch) -> list[Variable] | None:
     """Return the outputs of the loop without state ``k``, if its terms are known without it.
 
     They are in a sequence or stacked anyway, or are smaller than what is: steps need not wait for
@@ -232,7 +234,7 @@ def _summed_outside(loop: Loop, k: int, term: Variable, known: Batch) -> list[Va
 )
 def push_out_products(node: Apply) -> list[Variable] | None:
     """A stack of products of what is stacked anyway is one product, after the loop"""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     if loop.condition is not None:
         return None
     batch = Batch(loop)

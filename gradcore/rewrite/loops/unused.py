@@ -12,7 +12,7 @@ from gradcore.graph import (
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import Loop
+from gradcore.rewrite.loops.parts import LoopParts
 
 
 def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
@@ -26,7 +26,7 @@ def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
 
 def _trimmed(node: Apply, read: set[Variable]) -> dict[Variable, Variable]:
     """Return what stands for the outputs of a scan, if some of them are not read."""
-    loop = Loop.of(node)
+    loop = LoopParts.of(node)
     op = loop.op
     results = op.results(node.outputs)
     states = {k for k, v in enumerate(results.states) if v in read}
