@@ -271,6 +271,36 @@ class KeepsTheFirstResult(Mutant):
         return execute
 
 
+class KeepsWhatItHasSeen(Mutant):
+    """returns what it returned for the same arrays, whatever is in them now"""
+
+    ops = ("exp", "dot", "running sum")
+
+    def compile(self, graph, profile=None, fallback=()):
+        run, seen = super().compile(graph), {}
+
+        def execute(*values):
+            _, found = seen.setdefault(tuple(map(id, values)), (values, run(*values)))
+            return [a.copy() for a in found]
+
+        return execute
+
+
+class KeepsAResultForAShape(Mutant):
+    """returns what it returned for arrays of these shapes"""
+
+    ops = ("exp", "dot", "running sum")
+
+    def compile(self, graph, profile=None, fallback=()):
+        run, seen = super().compile(graph), {}
+
+        def execute(*values):
+            found = seen.setdefault(tuple(a.shape for a in values), run(*values))
+            return [a.copy() for a in found]
+
+        return execute
+
+
 class KeepsTheFirstShapes(Mutant):
     """returns results in the shapes of the first call"""
 
@@ -382,6 +412,30 @@ class NarrowsIndices(Mutant):
         return [a.astype("int32") if a.dtype == "int64" else a for a in found]
 
 
+class ReturnsAnotherByteOrder(Mutant):
+    """returns numbers whose bytes are in the other order"""
+
+    ops = ("exp", "scan")
+
+    def finish(self, outputs, values):
+        found = super().finish(outputs, values)
+        return [a.astype(a.dtype.newbyteorder()) for a in found]
+
+
+class CarriesDigits(Mutant):
+    """rounds to float32 at the end of a graph, and not within"""
+
+    ops = ("narrowed",)
+
+    def compile(self, graph, profile=None, fallback=()):
+        def kernel(node):
+            casts = node.op.label() in ("cast_float32", "cast_float64")
+            return np.asarray if casts and node.out not in graph.outputs else node.op.kernel(node)
+
+        run = straight_line(graph, kernel)
+        return lambda *values: self.finish(run(*values), values)
+
+
 class ReturnsScalars(Mutant):
     """returns a NumPy scalar where an array of rank 0 is due"""
 
@@ -427,6 +481,12 @@ def cut(x, axes, n):
 @lies("sum")
 def drops_terms(node, right):
     """sums no more than 32 elements along an axis"""
+    return lambda x: right(cut(x, node.op.axes, 32))
+
+
+@lies("any", "all")
+def seeks_no_further(node, right):
+    """looks at no more than 32 elements along an axis"""
     return lambda x: right(cut(x, node.op.axes, 32))
 
 
@@ -501,6 +561,62 @@ def seeks_past_nans(node, right):
     return lambda x: right(np.where(np.isnan(x), worst, x) if x.dtype.kind == "f" else x)
 
 
+@lies("argmax", "argmin", "argsort")
+def orders_integers_as_floats(node, right):
+    """compares integers in float64"""
+    return lambda x: right(x.astype("float64"))
+
+
+@lies("sort", "argsort")
+def orders_subnormals_as_zeros(node, right):
+    """takes numbers too small to be normal for zero, where it compares them"""
+
+    def ordered(x):
+        if x.dtype.kind != "f":
+            return right(x)
+        coarse = np.where(np.abs(x) < np.finfo(x.dtype).tiny, x.dtype.type(0), x)
+        order = np.argsort(coarse, axis=node.op.axis, kind="stable")
+        found = (
+            order if node.op.label() == "argsort" else np.take_along_axis(x, order, node.op.axis)
+        )
+        return found.copy()
+
+    return ordered
+
+
+@lies("any", "all", "nonzero")
+def takes_nan_for_false(node, right):
+    """takes NaN for false"""
+    return lambda x: right(np.nan_to_num(x) if x.dtype.kind == "f" else x)
+
+
+@lies("any", "nonzero", "conditional", "assert")
+def takes_fractions_for_false(node, right):
+    """takes what is less than 1 for false"""
+    place = node.op.label() == "assert"
+
+    def truncated(*arrays):
+        arrays = list(arrays)
+        arrays[place] = arrays[place].astype("int64" if arrays[place].dtype.kind == "f" else "bool")
+        return right(*arrays)
+
+    return truncated
+
+
+@lies("conditional", "assert")
+def takes_the_last_byte_of_a_condition(node, right):
+    """takes 256 for false"""
+    place = node.op.label() == "assert"
+
+    def narrowed(*arrays):
+        arrays = list(arrays)
+        if arrays[place].dtype.kind == "i":
+            arrays[place] = arrays[place].astype("int8")
+        return right(*arrays)
+
+    return narrowed
+
+
 @lies("sort")
 def sorts_nans_first(node, right):
     """puts NaN before the numbers"""
@@ -553,6 +669,12 @@ def drops_a_tile(node, right):
     return lambda x, y: right(x[..., :64], y[..., :64, :] if x.shape[-1] == y.shape[-2] else y)
 
 
+@lies("dot", "matmul")
+def multiplies_no_nans(node, right):
+    """takes NaN for 0 in the left operand of a product"""
+    return lambda x, y: right(np.nan_to_num(x) if x.dtype.kind == "f" else x, y)
+
+
 @lies("exp")
 def drops_lanes(node, right):
     """leaves what does not fill a vector of 4 as it was"""
@@ -577,6 +699,44 @@ def clamps_indices(node, right):
             return right(x, *(np.where(np.abs(i) > 1, 0, i) for i in indices))
 
     return clamped
+
+
+@lies("subtensor", "set_subtensor", "inc_subtensor")
+def counts_from_the_end_in_the_dtype(node, right):
+    """adds the extent to a negative index in the index's own dtype"""
+    first = 1 if node.op.label() == "subtensor" else 2
+
+    def counted(*arrays):
+        n = arrays[0].shape[0] if arrays[0].ndim else 0
+        indices = [
+            np.where(i < 0, 0, i) if i.dtype.kind == "i" and n > np.iinfo(i.dtype).max else i
+            for i in arrays[first:]
+        ]
+        return right(*arrays[:first], *indices)
+
+    return counted
+
+
+@lies("subtensor")
+def reads_indices_with_a_sign(node, right):
+    """takes an index of uint8 for one of int8"""
+    return lambda x, *indices: right(x, *(i.view("i1") if _is(i, "u1") else i for i in indices))
+
+
+@lies("subtensor", "set_subtensor", "inc_subtensor")
+def is_off_by_one_at_the_start(node, right):
+    """takes an index that is one below the bounds"""
+    first = 1 if node.op.label() == "subtensor" else 2
+
+    def lenient(*arrays):
+        try:
+            return right(*arrays)
+        except IndexError:
+            below = [-n - 1 for n in arrays[0].shape]
+            indices = [np.where(np.isin(i, below), 0, i) for i in arrays[first:]]
+            return right(*arrays[:first], *indices)
+
+    return lenient
 
 
 @lies("set_subtensor", "inc_subtensor")
@@ -615,6 +775,16 @@ def ignores_assertions(node, right):
 def ignores_shapes(node, right):
     """passes on what has another shape than it must"""
     return lambda x, *extents: x
+
+
+@lies("specify_shape")
+def compares_sizes(node, right):
+    """passes on what has as many elements as it must"""
+
+    def compared(x, *extents):
+        return x if x.size == np.prod(extents, dtype=int) else right(x, *extents)
+
+    return compared
 
 
 @lies("add", "mul")

@@ -14,7 +14,7 @@ import numpy as np
 from gradcore.compile import function
 from gradcore.conformance import checks
 from gradcore.conformance.checks import Built
-from gradcore.conformance.layouts import LAYOUTS, contiguous
+from gradcore.conformance.layouts import LAYOUTS, contiguous, overwritten
 from gradcore.conformance.precision import Expected, expected
 from gradcore.errors import GradcoreError, ShapeError, UnsupportedError
 from gradcore.graph import Array, Constant, Op, Variable
@@ -77,6 +77,9 @@ Calls: TypeAlias = Callable[[], Iterable[Sequence[Array]]]
 THREADS = 4
 """How many threads call a function at once."""
 
+OVERWRITTEN = -1
+"""The number of the call whose arrays are those of the first, with other elements in them."""
+
 CATCHABLE = (IndexError, AssertionError, NotImplementedError, ValueError, TypeError)
 """The builtin exceptions by which a user tells errors apart."""
 
@@ -122,7 +125,8 @@ class Case:
     def run(self, mode: Mode, threads: bool = False) -> None:
         """Compile it, call it with one set of values after the other, and judge each call.
 
-        What an earlier call returned must be as it was after all later ones.
+        What an earlier call returned must be as it was after all later ones.  The last call takes
+        the arrays of the first, with their elements in reverse order.
 
         mode : which backend runs it, with its options.
         threads : whether to call it from several threads at once, too.
@@ -147,6 +151,9 @@ class Case:
         _unchanged(results, kept)
         if threads:
             _at_once(f, calls)
+        for values in overwritten(built.values):
+            other = replace(built, values=values)
+            _Call(OVERWRITTEN, other, _judged(self.again, other)).run(f)
 
 
 def _judged(judge: Judge, built: Built) -> list[Expected] | Exception:
@@ -271,7 +278,7 @@ def _ownership(result: Any, others: Sequence[Array], inputs: Sequence[Array]) ->
 
 
 def _typing(output: Variable, result: Array) -> str | None:
-    if result.dtype.name != output.dtype:
+    if result.dtype != np.dtype(output.dtype):  # the name says nothing of the byte order
         return f"has dtype {result.dtype}, its type is {output.type}"
     if not output.type.admits(result.shape):
         return f"has shape {result.shape}, its type is {output.type}"

@@ -174,6 +174,7 @@ def _row_cases(op: Elementwise) -> Iterator[Case]:
             yield _case("value", f"{name}-{_shapes(sample)}", level, _typed(sample, dtypes))
         if alike:
             yield from _special_cases(op, dtypes)
+            yield from _wrapping_cases(op, dtypes)
             yield from _negative_cases(op, dtypes)
     yield from _called_cases(samples[0], usual, f"{usual}-{_shapes(samples[0])}", Level.CORE)
     for k, sample in enumerate(samples):
@@ -214,6 +215,14 @@ def _special_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
         signed = group == "zeros" and op not in special.TIES
         judge = by_op_with_signs if signed else by_op
         yield _case("value", f"{dtypes[0]}-{group}", _common(dtypes[0]), subject, judge)
+
+
+def _wrapping_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
+    """Yield an op amid others on integers that wrap in their own dtype, and in no wider one."""
+    values = special.operands(op, dtypes, "special")
+    if dtypes[0] in ("int8", "uint8") and values[0].size:
+        subject = Subject(op, (tuple(values),), (False,) * op.operands)
+        yield _case("fused", f"{dtypes[0]}-special", Level.CORE, subject)
 
 
 def _negative_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
@@ -358,11 +367,20 @@ def _among_cases(subject: Subject, dtype: str, k: int, level: Level) -> Iterator
         def further(count: int, group: str = group) -> Iterator[Draws]:
             for others in subject.further(count):
                 yield _with_special(others, subject.constant, group)
+                for alone in _one_by_one(subject.constant):
+                    yield _with_special(others, alone, group)
 
         other = replace(subject, draws=draws, further=further)
         signed = group == "zeros" and isinstance(subject.op.derivative, Linear)
-        judge = by_op_with_signs if signed and not subject.op.ulp else by_op
+        judge = by_op_with_signs if signed and not subject.op.ulp else None
         yield _case("value", f"{dtype}-{group}-{k}", level, other, judge)
+
+
+def _one_by_one(constant: tuple[bool, ...]) -> Iterator[tuple[bool, ...]]:
+    """Yield which operands stay as they are, where one of several inputs has special numbers."""
+    inputs = [i for i, fixed in enumerate(constant) if not fixed]
+    for i in inputs if len(inputs) > 1 else ():
+        yield tuple(k != i for k in range(len(constant)))
 
 
 def _with_special(draws: Draws, constant: Sequence[bool], group: str) -> Draws:

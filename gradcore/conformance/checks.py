@@ -87,7 +87,9 @@ def _followed(v: Variable) -> Variable:
     """Return ``v`` and something computed from it, together."""
     if v.type.is_float:
         return tanh(v) * 2 + v
-    return v ^ (v & v) if v.dtype == "bool" else v + v
+    if v.dtype == "bool":
+        return v ^ (v & v)
+    return v + v if v.dtype == "uint64" else v.astype("int64") + v
 
 
 def scanned(op: Op, draws: Sequence[Sequence[Array]], constant: Sequence[bool]) -> Built:

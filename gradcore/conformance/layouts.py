@@ -5,7 +5,7 @@ Each is a function that returns a copy of an array which lies so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -52,6 +52,24 @@ def readonly(a: Array) -> Array:
     found = a.copy()
     found.flags.writeable = False
     return found
+
+
+def overwritten(arrays: Sequence[Array]) -> Iterator[list[Array]]:
+    """Yield arrays, then the same ones with their elements in reverse order, and restore them.
+
+    Those that cannot be written to stay as they are.
+
+    >>> [[a.tolist() for a in arrays] for arrays in overwritten([np.array([1, 2])])]
+    [[[1, 2]], [[2, 1]]]
+    """
+    yield list(arrays)
+    writeable = [a for a in arrays if a.flags.writeable]
+    before = [a.copy() for a in writeable]
+    for a, old in zip(writeable, before, strict=True):
+        a[...] = np.flip(old)
+    yield list(arrays)
+    for a, old in zip(writeable, before, strict=True):
+        a[...] = old
 
 
 LAYOUTS: Mapping[str, Callable[[Array], Array]] = {

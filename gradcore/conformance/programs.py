@@ -216,10 +216,24 @@ def steps() -> Built:
     return Built([x, n], [np.asarray(1.3), np.asarray(4)], outputs)
 
 
+def narrowed() -> Built:
+    """What casts to fewer bits lose, in the middle of a graph."""
+    x, n = T.dvector("x"), T.lvector("n")
+    single, half, byte = x.astype("float32"), x.astype("float16"), n.astype("int8")
+    outputs = [
+        single.astype("float64") - x,
+        half.astype("float64") - x,
+        (single + single).astype("float64") - (x + x),
+        byte.astype("int64") + n,
+        (byte + byte).astype("int64") - n,
+    ]
+    return Built([x, n], [np.array([0.1, -3.3, 700.7]), np.array([100, -129, 1000])], outputs)
+
+
 ALL = (
     first_example, logistic, jacobian_by_scan, hessian, products, softmax_regression, perceptron,
     perceptron_in_float32, recurrent, mixture, layer_norm, branches, kinks, shapes, masks,
-    given_masks, checked, steps,
+    given_masks, checked, steps, narrowed,
 )  # fmt: skip
 
 PROGRAMS: Mapping[str, Callable[[], Built]] = {program.__name__: program for program in ALL}

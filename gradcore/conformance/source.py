@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.conformance.case import Case, Subject
+from gradcore.conformance.case import OVERWRITTEN, Case, Subject
 from gradcore.graph import FunctionGraph, Op
 from gradcore.mode import Mode
 from gradcore.ops.elementwise import Elementwise
@@ -17,23 +17,27 @@ from gradcore.ops.elementwise import Elementwise
 def program(case: Case, mode: Mode, call: int = 0) -> str:
     """Return a program that shows what ``mode`` makes of a case, and what it should be.
 
-    call : which call of the function fails; before it come the others.
+    call : which call of the function fails; before it come the others, or only the first, before
+        the one that takes its arrays with other elements in them.
     """
     options = "".join(f", {name}={value!r}" for name, value in mode.options)
     chosen = f"gradcore.Mode({mode.backend!r}, {case.optimizer!r}{options})"
+    overwrites = call == OVERWRITTEN
+    calls = "layouts.overwritten(built.values)" if overwrites else "calls"
+    one = [] if overwrites else ["calls = [built.values]"]
     return "\n".join(
         (
             "import gradcore",
             "from numpy import array, inf, nan",
             "from gradcore.conformance import cases, checks, layouts, programs",
             "",
-            *(_calls(case, call) if call else [*_graph(case), "calls = [built.values]"]),
+            *(_calls(case, call) if call > 0 else [*_graph(case), *one]),
             "",
             f"for mode in ({chosen}, gradcore.Mode('numpy', False)):",
             "    f = gradcore.function(",
             "        built.inputs, built.outputs, mode, on_unused_input='ignore'",
             "    )",
-            "    for values in calls:",
+            f"    for values in {calls}:",
             "        try:",
             "            print(mode.backend, f(*values))",
             "        except Exception as error:",

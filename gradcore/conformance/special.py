@@ -68,7 +68,8 @@ def among(a: Array, group: str) -> Array:
             flat[flat.size // 2] = np.nan if group == "nan" else np.inf
     elif a.dtype.kind in "iu" and group == "extreme":
         limits = np.iinfo(a.dtype)
-        flat[:] = np.resize(np.array([limits.max, limits.min, 1, 0, 1], a.dtype), flat.size)
+        low, high = limits.min, limits.max
+        flat[:] = np.resize(np.array([high - 1, high, low, low + 1, low, 0, 1], a.dtype), flat.size)
     return found
 
 

@@ -152,32 +152,46 @@ def short(sample: Sample, reference: Reference) -> Iterator[Sample]:
 
 # refused ----------------------------------------------------------------------------------------
 def other_extents(sample: Sample) -> Iterator[Sample]:
-    """Yield samples in which one extent is another: longer, 1 or 0."""
+    """Yield samples in which one extent is another (longer, 1 or 0), or a shape is reversed."""
     for site in extents(sample):
         n = site.of(sample)
         for other in (n + 1, 1, 0):
             if other != n:
                 yield changed(sample, [site], other)
+    drawn = [i for i, arg in enumerate(sample.operands) if arg.value is None]
+    for i in drawn if len(drawn) == 1 else ():  # several errors at once may be told in any order
+        shape = sample.operands[i].shape
+        if 1 not in shape and shape != shape[::-1]:
+            yield _with(sample, i, replace(sample.operands[i], shape=shape[::-1]))
 
 
 def other_values(sample: Sample) -> Iterator[Sample]:
     """Yield samples in which an operand that has a value has another."""
+    shapes = [arg.shape for arg in sample.operands if arg.value is None]
+    ends = {end for shape in shapes for n in shape for end in (n, -n - 1)}
     for i, arg in enumerate(sample.operands):
         if arg.value is None:
             continue
-        for value in _other(np.asarray(arg.value)):
-            operands = list(sample.operands)
-            operands[i] = replace(arg, value=value)
-            yield Sample(sample.op, tuple(operands))
+        for value in _other(np.asarray(arg.value), sorted(ends)):
+            yield _with(sample, i, replace(arg, value=value))
 
 
-def _other(value: Array) -> Iterator[Array]:
+def _with(sample: Sample, i: int, arg: Arg) -> Sample:
+    """Return a sample with another operand ``i``."""
+    return Sample(sample.op, (*sample.operands[:i], arg, *sample.operands[i + 1 :]))
+
+
+def _other(value: Array, ends: Sequence[int]) -> Iterator[Array]:
+    """Yield other values of an operand: far off, near zero, and at the ``ends`` of axes."""
     if value.dtype.kind == "b":
         yield ~value
-    for n in (FAR, -FAR, -2, -1, 0) if value.dtype.kind == "i" else ():
-        out = value.copy()
-        out[(0,) * out.ndim] = n
-        yield out
+    for n in (FAR, -FAR, -2, -1, 0, *ends) if value.dtype.kind in "iu" else ():
+        if not np.iinfo(value.dtype).min <= n <= np.iinfo(value.dtype).max:
+            continue
+        for at in sorted({0, value.size - 1}):
+            out = value.copy()
+            out.reshape(-1)[at] = n
+            yield out
     if value.ndim and value.shape[0] > 1:
         yield value[:-1]
 

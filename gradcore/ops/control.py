@@ -124,6 +124,7 @@ class Conditional(Op):
         return [
             *(Sample(cls(*graphs), (Arg(value=c), operand)) for c in (True, False)),
             Sample(cls(*guarded), (Arg(value=True), operand)),  # the other branch would raise
+            *(Sample(cls(*graphs), (Arg(value=c), operand)) for c in (0.25, np.int64(256))),
         ]
 
     @property
@@ -215,7 +216,8 @@ class Assert(PassingOn):
     @classmethod
     def samples(cls) -> Sequence[Sample]:
         """Return samples."""
-        return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=True)))]
+        conditions = (True, 0.25, np.int64(256))
+        return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=c))) for c in conditions]
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """The conditions hold."""

@@ -340,6 +340,7 @@ def sampled_patterns() -> list[tuple[Pattern, Arg, tuple[Arg, ...]]]:
     i, j = Arg(value=1), Arg(value=-2)
     rows, more = Arg(value=np.array([0, 2, 2])), Arg(value=np.array([[1], [-1]]))
     scalar, array = Slot.SCALAR, Slot.ARRAY
+    k = np.array([1, 0])
     return [
         ((1,), x, ()),
         ((-1, Slice(), 0), x, ()),
@@ -353,4 +354,8 @@ def sampled_patterns() -> list[tuple[Pattern, Arg, tuple[Arg, ...]]]:
         ((array, array), x, (rows, more)),
         ((array, Slice(), array), x, (rows, Arg(value=np.array([0, 1, 1])))),
         ((scalar, None, array), x, (i, more)),
+        # Counted from the end of an axis that their dtype cannot hold the extent of.
+        ((scalar,), Arg((200,)), (Arg(value=np.int8(-1)),)),
+        ((array, array), Arg((200, 2)), (Arg(value=np.array([3, -100], "int8")), Arg(value=k))),
+        ((array,), Arg((200,)), (Arg(value=np.array([150, 3], "uint8")),)),
     ]

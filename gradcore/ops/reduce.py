@@ -17,6 +17,7 @@ from gradcore.derive import Flat, Forward, Linear, Reverse
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import (
     Apply,
+    Array,
     Derivative,
     Extent,
     Op,
@@ -155,6 +156,18 @@ def farthest(kind: str, dtype: str) -> Any:
     return limits.min if kind == "max" else limits.max
 
 
+def _last_alone(x: Array) -> Array:
+    """Return zeros, and the last element of ``x`` behind them."""
+    found = np.zeros_like(x)
+    found.reshape(-1)[-1:] = x.reshape(-1)[-1:]
+    return found
+
+
+def _all_but_the_last(x: Array) -> Array:
+    """Return ``x`` with a zero for its last element."""
+    return x - _last_alone(x)
+
+
 @final
 @dataclass(frozen=True, repr=False)
 class Reduce(Op):
@@ -184,8 +197,13 @@ class Reduce(Op):
             Sample(cls("max", (1,), unbounded=True), (x,)),
             Sample(cls("min", (0, 2), unbounded=True), (x,)),
         ]
-        flags = Arg((2, 3), "bool", 0, 1)
-        return [*numbers, Sample(cls("any", (0,)), (flags,)), Sample(cls("all", (0, 1)), (flags,))]
+        truth = Arg((2, 3), low=-0.5, high=1)
+        truths = [
+            Sample(cls(kind, axes), (operand,))
+            for kind, axes, made in (("any", (0,), _last_alone), ("all", (0, 1), _all_but_the_last))
+            for operand in (replace(truth, made=made), truth)
+        ]
+        return [*numbers, *truths]
 
     @property
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
