@@ -25,6 +25,18 @@ def to_poor(table):
     return {"gradcore_kernels": lambda backend: table if backend == "poor" else {}}
 
 
+class NoTable(Poor):
+    """A backend whose kernels are no table."""
+
+    kernels = 3
+
+
+class NoFunction(Poor):
+    """A backend with a kernel that cannot be called."""
+
+    kernels = {T.sin: 3}  # noqa: RUF012 - a table
+
+
 MALFORMED = [
     (to_poor({T.mul: max}), "for 'poor': it has one for mul already"),
     (to_poor({T.exp: max}), "for 'poor': it has one for exp already"),
@@ -45,6 +57,9 @@ MALFORMED = [
     ({"gradcore_backends": lambda: [Poor]}, "return Poor(), not its class"),
     ({"gradcore_backends": lambda: [NameLess()]}, "NameLess, which has no name"),
     ({"gradcore_backends": lambda: [Plain(3)]}, "its name is 3"),
+    ({"gradcore_backends": lambda: [Plain("a:b")]}, "whose name is 'a:b'; a name has letters"),
+    ({"gradcore_backends": lambda: [NoTable()]}, "kernels of the backend 'poor' are 3, no table"),
+    ({"gradcore_backends": lambda: [NoFunction()]}, "has, for sin, 3, which is no function"),
     ({"gradcore_backends": lambda: [Typo()]}, "did you mean 'float64'"),
     ({"gradcore_backends": lambda: [Plain("a"), Plain("a")]}, "two backends 'a'"),
     ({"gradcore_backends": lambda: None}, "not a list"),
@@ -159,16 +174,35 @@ def test_a_backend_that_returns_nonsense_is_named(install, made, message):
         gradcore.function([x], x + 1, mode="bad")(1)
 
 
+def test_a_backend_that_cannot_say_what_it_lacks_is_named(install):
+    class Lost(Plain):
+        def missing(self, node):
+            return 1 / 0
+
+    install(lost=hooks(gradcore_backends=lambda: [Lost("lost")]))
+    with pytest.raises(ZeroDivisionError) as caught:
+        gradcore.function([x], x * 2, mode="lost")
+    assert "the backend 'lost' of the plugin 'lost'" in caught.value.__notes__[0]
+
+
 def test_a_backend_that_cannot_be_asked_hurts_nobody_else(install):
     class Mute(Plain):
         def unavailable(self):
             return 1 / 0
 
+    class Vague(Plain):
+        def unavailable(self):
+            return False
+
     late = Deferred("late", "math:floor"), Deferred("later", "math:nothing")
-    install(mute=hooks(gradcore_backends=lambda: [Mute("mute"), *late]))
+    other = Deferred("none", "builtins:int"), Deferred("other", "gradcore_numpy:NumpyBackend")
+    offered = [Mute("mute"), Vague("vague"), *late, *other]
+    install(mute=hooks(gradcore_backends=lambda: offered))
     assert plugins.registry().disabled == ()
     for name, told in (
         ("mute", "ZeroDivisionError"), ("late", "TypeError"), ("later", "AttributeError"),
+        ("none", "plugin 'mute'.*loaded as 0"), ("other", "no backend of that name"),
+        ("vague", "plugin 'mute'.*returned False"),
     ):  # fmt: skip
         with pytest.raises((PluginError, UnavailableError), match=f"'{name}' cannot run.*{told}"):
             gradcore.function([x], x, mode=name)

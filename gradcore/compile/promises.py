@@ -23,7 +23,12 @@ def lacked(backend: Backend, graph: FunctionGraph) -> list[Lacking]:
 
     Raises PluginError: it does not say why.
     """
-    lacks = lacking(backend, graph)
+    try:
+        lacks = lacking(backend, graph)
+    except Exception as error:
+        if not isinstance(error, GradcoreError):
+            error.add_note(f"while {registry().described(backend.name)} was asked what it lacks")
+        raise
     for lack in lacks:
         if not isinstance(lack.reason, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's
             raise breach(backend, f"`missing` returned {lack.reason!r}, no sentence or None")

@@ -22,7 +22,7 @@ from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
 from gradcore.plugins.hooks import KnownFailure
 from gradcore.plugins.reading import Plugin as Plugin
-from gradcore.plugins.reading import read
+from gradcore.plugins.reading import checked_backend, read
 from gradcore.plugins.sources import VARIABLE, Disabled, Source
 from gradcore.rewrite import STAGES, Group, Pass, Rule, Stage
 
@@ -232,7 +232,9 @@ class Folding:
 
     def _completed(self, contributed: Backend) -> Backend:
         """Return a backend, imported, with the kernels that other plugins have for it."""
-        backend = _loaded(contributed)
+        offers = self.offers.items()
+        owner = next((s for s, offered in offers if contributed in offered), None)
+        backend = _loaded(contributed, owner)
         if isinstance(backend, Unavailable):
             return backend
         works = backend.unavailable() is None
@@ -280,14 +282,29 @@ class Folding:
         return found
 
 
-def _loaded(contributed: Backend) -> Backend:
-    """Return a backend, imported, that can be asked; else one that says why it cannot."""
+def _loaded(contributed: Backend, owner: Source | None) -> Backend:
+    """Return a backend, imported, that can be asked; else one that says why it cannot.
+
+    owner : the plugin that contributes it.
+    """
     try:
-        backend = contributed.loaded()
-        backend.unavailable()
+        return _asked(contributed)
     except Exception as error:  # noqa: BLE001 - whatever it raises, the others must work
-        reason = f"it cannot be asked: {type(error).__name__}: {error}"
+        reason = f"the plugin {owner} is at fault: it cannot be asked: {_told(error)}"
         return Unavailable(contributed.name, reason, PluginError)
+
+
+def _asked(contributed: Backend) -> Backend:
+    """Return a backend, imported.
+
+    Raises PluginError: it is none, has another name, or does not say whether it works.
+    """
+    backend: Any = contributed.loaded()
+    if not isinstance(backend, Backend) or backend.name != contributed.name:
+        raise PluginError(f"it was loaded as {backend!r}, no backend of that name")
+    why: Any = checked_backend(backend).unavailable()
+    if not (why is None or isinstance(why, str)):
+        raise PluginError(f"`unavailable` returned {why!r}, no sentence or None")
     return backend
 
 

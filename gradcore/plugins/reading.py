@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pluggy
 
-from gradcore.backend import Backend
+from gradcore.backend import ArrayBackend, Backend
 from gradcore.errors import PluginError, choices
 from gradcore.graph import Op, TensorType, Variable
 from gradcore.graph.nodes import as_variable
@@ -43,7 +44,7 @@ class Plugin:
 
         Raises PluginError, as all methods do: the hook fails, or returns what it must not.
         """
-        return [_checked_backend(b) for b in self._items("gradcore_backends", Backend, "a backend")]
+        return [checked_backend(b) for b in self._items("gradcore_backends", Backend, "a backend")]
 
     def ops(self) -> list[Op | type[Op]]:
         """Return its ops."""
@@ -69,16 +70,7 @@ class Plugin:
         if kernels is None or not isinstance(kernels, Mapping):
             raise PluginError(f"gradcore_kernels returned {kernels!r}, which is no table")
         table: dict[Any, Any] = dict(kernels)  # pyright: ignore[reportUnknownArgumentType] - checked below
-        for key, kernel in table.items():
-            if not _is_op(key):
-                raise PluginError(
-                    f"gradcore_kernels returned a table with {key!r}, which is no op",
-                    fix="its keys are ops (such as T.sin) and classes of ops",
-                )
-            if not callable(kernel):
-                raise PluginError(
-                    f"gradcore_kernels returned, for {key}, {kernel!r}, which is no function"
-                )
+        _check_kernels("gradcore_kernels returned", table)
         return table
 
     def lowerings(self, backend: str) -> dict[Any, Any]:
@@ -250,8 +242,27 @@ def _drawn(arg: Arg) -> Variable:
     return TensorType(dtype, tuple(1 if n == 1 else None for n in arg.shape))()
 
 
-def _checked_backend(backend: Backend) -> Backend:
-    """Return a backend, after checking what it says of itself."""
+def _check_kernels(told: str, table: Mapping[Any, Any]) -> None:
+    """Refuse a table of kernels whose keys are no ops, or whose values are no functions."""
+    for key, kernel in table.items():
+        if not _is_op(key):
+            raise PluginError(
+                f"{told} a table with {key!r}, which is no op",
+                fix="its keys are ops (such as T.sin) and classes of ops",
+            )
+        if not callable(kernel):
+            raise PluginError(f"{told}, for {key}, {kernel!r}, which is no function")
+
+
+NAME = re.compile(r"\w[\w.-]*")
+"""What the name of a backend looks like: it is a word of command lines and of modes."""
+
+
+def checked_backend(backend: Backend) -> Backend:
+    """Return a backend, after checking what it says of itself.
+
+    Raises PluginError: its name, its dtypes or its kernels are none.
+    """
     name: Any = getattr(backend, "name", None)
     if not isinstance(name, str) or not name:
         raise PluginError(
@@ -259,6 +270,16 @@ def _checked_backend(backend: Backend) -> Backend:
             + ("" if name is None else f": its name is {name!r}"),
             fix='give its class a name: name = "..."',
         )
+    if not NAME.fullmatch(name):
+        raise PluginError(
+            f"gradcore_backends returned {type(backend).__name__}, whose name is {name!r}",
+            fix="a name has letters, digits, dots, dashes and underscores",
+        )
+    if isinstance(backend, ArrayBackend):
+        kernels: Any = backend.kernels
+        if not isinstance(kernels, Mapping):
+            raise PluginError(f"the kernels of the backend {name!r} are {kernels!r}, no table")
+        _check_kernels(f"the backend {name!r} has", kernels)  # pyright: ignore[reportUnknownArgumentType] - of anything
     dtypes: Any = backend.dtypes
     if isinstance(dtypes, str) or not isinstance(dtypes, Collection):
         raise PluginError(f"the dtypes of the backend {name!r} are {dtypes!r}, not a set of names")
