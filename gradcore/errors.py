@@ -1,6 +1,6 @@
 """Every error gradcore raises: what went wrong, where, and what to do about it.
 
-One decision shaped this module: an error carries its three parts apart (``what``, ``where``,
+One decision shaped this module: an error carries its three parts separately (``what``, ``where``,
 ``fix``), so that a message is put together in one place and a caller can read the parts.  Each
 class also is the builtin exception that a NumPy or Theano user would catch (``TypeError``,
 ``ValueError`` ...).  Rejected: one class with an error code, which nobody can catch usefully.
@@ -30,7 +30,7 @@ def choices(given: object, listed: Iterable[str], what: str, more: Iterable[str]
 
     listed : the names that the message shows.
     what : what they are.
-    more : names that may be meant as well, and are too many to tell.
+    more : names that may be meant as well, and are too many to list.
 
     >>> choices("Tortch", ["jax", "torch"], "installed")
     "did you mean 'torch'?  installed: jax, torch"
@@ -180,7 +180,7 @@ class PluginError(GradcoreError, RuntimeError):
 
 
 class PluginWarning(UserWarning):
-    """A plugin is left out, or a backend is, because a plugin breaks its contract."""
+    """A plugin is omitted, or a backend is, because a plugin breaks its contract."""
 
 
 class RewriteError(GradcoreError, RuntimeError):

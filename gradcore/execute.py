@@ -32,7 +32,7 @@ def straight_line(
     kernel : what computes a node.
     constant : the value of a constant, in the arrays that the kernels take.
 
-    An exception of a kernel leaves with a note that tells the node, its operands, and the user's
+    An exception of a kernel leaves with a note that names the node, its operands, and the user's
     line that built it.
     """
     slots = {v: k for k, v in enumerate(graph.inputs)}

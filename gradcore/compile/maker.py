@@ -49,7 +49,7 @@ class FunctionMaker:
     seconds : how long it took to make.
     fallback : the nodes that the backend lacks and the reference runs, each with the reason.
     remarks : what there is to say about how the graph will run: why a better backend cannot, and
-        what the backend tells.
+        what the backend reports.
     """
 
     inputs: tuple[In, ...]

@@ -4,7 +4,7 @@
 what is written divides by that zero.  No later rewriting can mend the quotient, so both sweeps
 differentiate a form that mathematics cannot tell from what was written: ``x - logsumexp(x)``.
 
-A form is declared for an op: a function of a node and of what tells which node computes a
+A form is declared for an op: a function of a node and of what says which node computes a
 variable, which returns the result in another form, or None.  It must ask that and not
 ``v.owner``, as a derivative may be taken with respect to what lies within.
 """
@@ -17,7 +17,7 @@ from typing import TypeAlias
 from gradcore.graph import Apply, Op, Variable, on_behalf_of, toposort
 
 Maker: TypeAlias = Callable[[Variable], Apply | None]
-"""What tells which node computes a variable; None: none does, or none that may be looked at."""
+"""What says which node computes a variable; None: none does, or none that may be looked at."""
 
 Form: TypeAlias = Callable[[Apply, Maker], Variable | None]
 

@@ -256,7 +256,7 @@ class LinearInEach(Linear):
 
 @dataclass(frozen=True)
 class Multilinear(Transposed):
-    """Linear in each operand apart, like a product."""
+    """Linear in each operand separately, like a product."""
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the sum of the op with one operand after the other replaced by its tangent."""

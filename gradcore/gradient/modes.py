@@ -177,7 +177,7 @@ def subgraph_grad(
     cost : a scalar whose gradient is added.
 
     Returns ``(wrt gradients, end gradients)``; with ``details`` also those due to ``start`` and
-    those due to ``cost`` apart, as two more lists for ``wrt`` and ``end`` together.
+    those due to ``cost`` separately, as two more lists for ``wrt`` and ``end`` together.
     """
     if start is None and cost is None:
         raise GraphTypeError("subgraph_grad needs start or cost", here())

@@ -1,6 +1,6 @@
 """What an op says of the function of a library that computes it.
 
-The op names the function and tells what it needs; which backends have it, and from where, is
+The op names the function and says what it needs; which backends have it, and from where, is
 theirs to say.
 """
 

@@ -262,7 +262,7 @@ class Apply:
 
     @property
     def shapes(self) -> Sequence[Shape]:
-        """What the shape rule of the op tells in the graph, asked once."""
+        """The shapes of the outputs by the shape rule of the op, in the graph; asked once."""
         if self._shapes is None:
             operands = [symbolic_operand(v) for v in self.inputs]
             _set(self, "_shapes", self.op.symbolic_shapes(self, operands))

@@ -55,7 +55,7 @@ class Derivative(ABC):
     """How the outputs of an op move with its inputs, in both directions.
 
     A tangent or cotangent is a variable, or a word for one that is no variable: None
-    (disconnected), `Zero`, or `Undefined` with the reason.  One of the two modes may be left out,
+    (disconnected), `Zero`, or `Undefined` with the reason.  One of the two modes may be omitted,
     by returning None: it is the transpose of the other.
     """
 

@@ -50,7 +50,7 @@ class IfElse(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return choices between two operands, by a condition that holds and one that does not."""
         a, b = Arg((2,)), Arg((3,))
         return [Sample(cls(1), (Arg(value=c), a, b)) for c in (True, False)]
 
@@ -116,7 +116,7 @@ class Conditional(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return conditionals of one operand: either branch taken, and one that would raise."""
         x = TensorType("float64", (None,))("x")
         graphs = FunctionGraph((x,), (LANGUAGE["exp"](x),)), FunctionGraph((x,), (x[1:],))
         guarded = FunctionGraph((x,), (LANGUAGE["exp"](x),)), FunctionGraph((x,), (x * x[5],))
@@ -137,7 +137,7 @@ class Conditional(Op):
         return Conditional(*graphs)
 
     def parameters(self) -> dict[str, Any]:
-        """The graphs are shown apart."""
+        """The graphs are shown on their own."""
         return {}
 
     def make_node(self, *inputs: Any) -> Apply:
@@ -158,7 +158,7 @@ class Conditional(Op):
         return Apply(self, variables, outputs)
 
     def symbolic_shapes(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Shape]:
-        """Return what the types tell."""
+        """Return what the types say."""
         return [
             tuple(UNKNOWN if n is None else n for n in output.type.shape) for output in node.outputs
         ]
@@ -215,7 +215,7 @@ class Assert(PassingOn):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return an assertion that holds, on a matrix, by conditions of several dtypes."""
         conditions = (True, 0.25, np.int64(256))
         return [Sample(cls("it must"), (Arg((2, 3)), Arg(value=c))) for c in conditions]
 
@@ -246,7 +246,7 @@ class Print(PassingOn):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return a print of a matrix, without attributes."""
         return [Sample(cls("x", ()), (Arg((2, 3)),))]
 
     def reference(self, *arrays: Any) -> Any:
@@ -276,7 +276,7 @@ class ZeroGrad(GradientMark):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return the mark on a matrix."""
         return [Sample(cls(), (Arg((2, 3)),))]
 
     def label(self) -> str:
@@ -293,7 +293,7 @@ class DisconnectedGrad(GradientMark):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return the mark on a matrix."""
         return [Sample(cls(), (Arg((2, 3)),))]
 
     def label(self) -> str:
@@ -311,7 +311,7 @@ class GradScale(GradientMark):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return the mark on a matrix, with a factor of 2."""
         return [Sample(cls(2.0), (Arg((2, 3)),))]
 
     def label(self) -> str:
@@ -349,7 +349,7 @@ class GradClip(GradientMark):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return the mark on a matrix, with bounds on either side of 0."""
         return [Sample(cls(-0.5, 0.5), (Arg((2, 3)),))]
 
     def label(self) -> str:

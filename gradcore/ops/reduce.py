@@ -186,7 +186,7 @@ class Reduce(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return each kind over one axis and over several, on numbers or on booleans."""
         x, factors = Arg((2, 3, 2)), Arg((2, 3, 2), low=-FACTOR, high=FACTOR)
         numbers = [
             Sample(cls(kind, axes), (operand,))
@@ -298,7 +298,7 @@ class ArgReduce(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return both kinds over either axis of a matrix."""
         return [
             Sample(cls(kind, axis), (Arg((3, 4)),)) for kind in ("max", "min") for axis in (0, 1)
         ]
@@ -350,7 +350,7 @@ class Cumulative(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return both kinds along either axis of a matrix."""
         x = Arg((3, 4), low=-FACTOR, high=FACTOR)
         return [Sample(cls(kind, axis), (x,)) for kind in ("sum", "prod") for axis in (0, 1)]
 
@@ -419,7 +419,7 @@ class Recurrence(Op):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return recurrences along either axis of a matrix."""
         factors = Arg((3, 4), low=-1.5, high=1.5)  # larger ones make a long recurrence overflow
         return [Sample(cls(axis), (factors, Arg((3, 4)))) for axis in (0, 1)]
 

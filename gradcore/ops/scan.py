@@ -40,7 +40,7 @@ class Scan(Loop):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return samples."""
+        """Return a loop of four, three and no steps, and one that stops by its condition."""
         scalar = TensorType("float64")
         row, state, w = TensorType("float64", (None,))("row"), scalar("state"), scalar("w")
         new = LANGUAGE["tanh"](state * w + row.sum())

@@ -402,6 +402,6 @@ def fitting(new: Variable, old: Variable, node: Apply, rule: str) -> Variable:
     shapes = node.shapes
     if UNKNOWN in shapes[old.index]:
         if old.type.includes(new.type):
-            return new  # better known, not stretched: ifelse does not tell the extents of a branch
+            return new  # better known, not stretched: the extents of a branch are unknown
         raise RewriteError(f"{rule} loses the shape of {node}", node.where)
     return LANGUAGE["alloc"](new, *shapes[old.index])

@@ -1,4 +1,4 @@
-"""Functions that tell, change and join shapes."""
+"""Functions that read, change and join shapes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def normalized_axis(axis: int, ndim: int) -> int:
 def extent_list(shape: Any, ndim: int | None = None) -> list[Any]:
     """Return a shape (an int, a sequence of extents, or a vector) as a list of extents.
 
-    ndim : how many there are, where a vector of the graph does not tell.
+    ndim : how many there are, where a vector of the graph does not say.
     """
     if is_several(shape):
         return list(shape)
@@ -64,7 +64,7 @@ def size(x: Any) -> Variable:
 def dimshuffle(x: Any, *order: Any) -> Variable:
     """Return ``x`` with its axes in ``order``, where ``'x'`` inserts an axis that broadcasts.
 
-    An axis that is left out must have extent 1.
+    An axis that is omitted must have extent 1.
 
     >>> import gradcore.tensor as T
     >>> T.dvector("v").dimshuffle(0, "x").type

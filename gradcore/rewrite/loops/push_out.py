@@ -178,7 +178,7 @@ def _multiplied_outside(
     recorded: list[Variable] = []
 
     def history(v: Variable) -> Callable[[Stacks], Variable] | None:
-        """Return what tells ``v`` over all steps, noting what the loop has to stack for it."""
+        """Return what gives ``v`` over all steps, noting what the loop has to stack for it."""
         if v in batch.outer:
             return lambda stacks: batch.outer[v]
         if v in batch.fixed or isinstance(v, Constant):
