@@ -29,7 +29,7 @@ def agrees(inputs, outputs, *values, modes=(TORCH, PLAIN), tolerance=1e-10):
     """Torch gives what NumPy gives, leaves arguments alone, and hands out memory of its own."""
     expected = run(outputs, inputs, values, REFERENCE)
     for mode in modes:
-        kept = [np.array(v) for v in values]
+        saved = [np.array(v) for v in values]
         found = run(outputs, inputs, values, mode)
         for a, b in zip(found, expected, strict=True):
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
@@ -38,7 +38,7 @@ def agrees(inputs, outputs, *values, modes=(TORCH, PLAIN), tolerance=1e-10):
             assert not any(np.shares_memory(a, v) for v in values if isinstance(v, np.ndarray))
         for k, a in enumerate(found):
             assert not any(np.shares_memory(a, b) for b in found[:k])
-        for before, after in zip(kept, values, strict=True):
+        for before, after in zip(saved, values, strict=True):
             np.testing.assert_array_equal(before, after)
 
 

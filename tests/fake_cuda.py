@@ -36,7 +36,7 @@ class Block:
         self.ptr = -(-start // 256) * 256
         self.count = count
         self.driver = driver
-        driver.held.append(self.bytes)
+        driver.stored.append(self.bytes)
         driver.live += count
 
     def __del__(self):
@@ -113,7 +113,7 @@ class FakeDriver(Driver):
         super().__init__(card)
         self.memory = card.memory if memory is None else memory
         self.live = 0
-        self.held = []
+        self.stored = []
         self.queues = {}
         self.current = 1
         self.log = []

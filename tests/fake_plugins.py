@@ -63,11 +63,11 @@ def install(monkeypatch):
 
 def disabled(*names):
     """Return why plugins are disabled, by name, after checking that nothing else is."""
-    with pytest.warns(PluginWarning) as told:
+    with pytest.warns(PluginWarning) as reported:
         found = {gone.source.name: gone.reason for gone in plugins.registry().disabled}
     assert set(found) == set(names)
     for name in names:
-        assert any(f"{name!r} (dist-{name} 3) is disabled" in str(w.message) for w in told)
+        assert any(f"{name!r} (dist-{name} 3) is disabled" in str(w.message) for w in reported)
     assert gradcore.function([x], x * 2, mode="numpy")(2) == 4, "other modes work"
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -68,10 +68,10 @@ def compare(found, name):
     path = FOLDER / name
     if os.environ.get(REWRITE):
         path.write_text(found)
-    kept = path.read_text() if path.exists() else ""
+    saved = path.read_text() if path.exists() else ""
     difference = difflib.unified_diff(
-        kept.splitlines(), found.splitlines(), f"tests/golden/{name}", "printed now", "", "", 3
+        saved.splitlines(), found.splitlines(), f"tests/golden/{name}", "printed now", "", "", 3
     )
-    assert kept == found, "\n".join(
+    assert saved == found, "\n".join(
         [*difference, f"if this is meant: {REWRITE}=1 pytest, and read git diff"]
     )

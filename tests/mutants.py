@@ -324,12 +324,12 @@ class RacesForItsArguments(Mutant):
     threads = True
 
     def compile(self, graph, profile=None, fallback=()):
-        run, kept = super().compile(graph), []
+        run, saved = super().compile(graph), []
 
         def execute(*values):
-            kept[:] = values
+            saved[:] = values
             time.sleep(1e-4)
-            return run(*kept)
+            return run(*saved)
 
         return execute
 
@@ -1027,15 +1027,15 @@ def swaps_states(node, right):
 
 def resuming(op, right):
     """Return a loop that begins where it ended before, if the state has the same extents."""
-    kept = []
+    saved = []
 
     def resumed(n, *arrays):
         first, last = op.sequences, op.sequences + op.states
         states = arrays[first:last]
-        if [np.shape(a) for a in kept] == [np.shape(a) for a in states]:
-            states = kept
+        if [np.shape(a) for a in saved] == [np.shape(a) for a in states]:
+            states = saved
         found = right(n, *arrays[:first], *states, *arrays[last:])
-        kept[:] = (found if isinstance(found, tuple) else (found,))[: op.states]
+        saved[:] = (found if isinstance(found, tuple) else (found,))[: op.states]
         return found
 
     return resumed

@@ -210,11 +210,11 @@ def formula(variables, expression, values, places):
     return np.atleast_1d(np.asarray(found[expression], object))[places]
 
 
-def errors_in_ulp(told, exact, dtype):
+def errors_in_ulp(reported, exact, dtype):
     """Return how far numbers are from exact ones, in units of the last place of those."""
     limits = np.finfo(dtype)
-    errors = np.empty(told.shape)
-    for place, value in np.ndenumerate(told):
+    errors = np.empty(reported.shape)
+    for place, value in np.ndenumerate(reported):
         number = exact[place]
         if mpmath.isnan(number):
             errors[place] = 0 if np.isnan(value) else np.inf
@@ -257,7 +257,7 @@ def units_of_terms(graph, values):
     return lambda before, rounding: np.atleast_1d(units)
 
 
-def kept(changes, before, after, exact_at, units=units_of_the_result):
+def saved(changes, before, after, exact_at, units=units_of_the_result):
     """Return where ``after`` is within what may change of ``before``.
 
     exact_at : returns the formula at some places, or None where there is none.
@@ -277,7 +277,7 @@ def kept(changes, before, after, exact_at, units=units_of_the_result):
         if exact is None:  # no number is as far off as can be
             return found | (rest & ~np.isfinite(before) & np.isfinite(after))
         dtype = before.dtype.name
-        was, is_ = (errors_in_ulp(told[rest], exact, dtype) for told in (before, after))
+        was, is_ = (errors_in_ulp(reported[rest], exact, dtype) for reported in (before, after))
         more = np.where(np.isfinite(before), allowed / np.spacing(np.abs(before)), 0)[rest]
         signs = signs[rest] | changes.signed_zeros
         found[rest] = (is_ <= was + np.maximum(more, changes.rounding)) & np.isfinite(is_) & signs
@@ -333,9 +333,9 @@ def departures_of(allowed, where, variables, expression, values, after):
     before, after, *values = map(np.atleast_1d, (before, after, *values))
     exact_at = functools.partial(formula, variables, expression, values)
     with mpmath.workprec(1200):
-        bad = ~kept(allowed, before, after, exact_at, units)
+        bad = ~saved(allowed, before, after, exact_at, units)
     if bad.any():
-        yield told(where, values, before, after, bad)
+        yield reported(where, values, before, after, bad)
 
 
 def with_loops(stage):
@@ -360,7 +360,7 @@ def weakest(changes, stage, fired):
     )
 
 
-def told(where, values, before, after, bad):
+def reported(where, values, before, after, bad):
     place = np.unravel_index(np.argmax(bad), bad.shape)
     given = [v[place] if np.shape(v) == np.shape(before) else "..." for v in values]
     return f"{where}: at {given} {before[place]!r} becomes {after[place]!r}"

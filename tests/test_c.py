@@ -60,11 +60,11 @@ def test_layouts(program, layout, rng):
     np.testing.assert_allclose(f(given), g(plain), rtol=1e-13)
     np.testing.assert_array_equal(f(given), f(plain))
     np.testing.assert_array_equal(given, before)
-    held = shared(np.zeros((1, 1)))
-    held.set_value(given, borrow=True)
+    stored = shared(np.zeros((1, 1)))
+    stored.set_value(given, borrow=True)
     inputs, output = program()
     np.testing.assert_array_equal(
-        function([], output, mode="c", givens={inputs[0]: held})(), f(plain)
+        function([], output, mode="c", givens={inputs[0]: stored})(), f(plain)
     )
 
 
@@ -130,8 +130,8 @@ def test_forms_of_calls():
     )
     assert function([x], None, updates={total: total * x}, mode="c")(2) is None
     assert total.get_value() == 36
-    kept = function([x, In(a, value=1.0, update=a + x)], a * 2, mode="c")
-    assert [kept(1), kept(2), kept(3)] == [2, 4, 8]
+    saved = function([x, In(a, value=1.0, update=a + x)], a * 2, mode="c")
+    assert [saved(1), saved(2), saved(3)] == [2, 4, 8]
     given = function([x], T.exp(x) * a, givens={a: total}, mode="c")
     assert given(0) == 36
     count = shared(0, "count")
@@ -152,12 +152,12 @@ def test_an_update_is_stored_when_all_has_run():
 def test_copies_and_pickles():
     s = shared(np.ones(3), "s")
     f = function([x], s.sum() * x, updates={s: s + x}, mode="c", name="f")
-    same, apart, quiet = f.copy(), f.copy(share_memory=False), f.copy(delete_updates=True)
+    same, separate, quiet = f.copy(), f.copy(share_memory=False), f.copy(delete_updates=True)
     other = shared(np.zeros(5))
     swapped = f.copy(swap={s: other})
     again = pickle.loads(pickle.dumps(f))
     assert f(1) == 3 and same(1) == 6 and quiet(1) == 9 and s.get_value().tolist() == [3, 3, 3]
-    assert apart(1) == 3 and again(1) == 3 and again(1) == 6 and swapped(2) == 0
+    assert separate(1) == 3 and again(1) == 3 and again(1) == 6 and swapped(2) == 0
     assert other.get_value().tolist() == [2] * 5 and s.get_value().tolist() == [3] * 3
     assert again.maker.backend.name == "c" and again.get_shared()[0] is not s
 
@@ -177,13 +177,13 @@ def test_profiles():
 def test_failed_checks_tell_the_users_line_and_change_nothing():
     first, second = shared(1.0), shared(np.zeros(2))
     total = v + w
-    kept = T.assert_op(total.sum(), T.all(total < 100), message="too large")
-    f = function([v, w], kept, updates={first: first + 1, second: second + kept}, mode="c")
+    saved = T.assert_op(total.sum(), T.all(total < 100), message="too large")
+    f = function([v, w], saved, updates={first: first + 1, second: second + saved}, mode="c")
     here = test_failed_checks_tell_the_users_line_and_change_nothing.__code__
     line = f"{Path(__file__).name}:{here.co_firstlineno + 2}"
-    with pytest.raises(ShapeError) as told:
+    with pytest.raises(ShapeError) as reported:
         f([1.0, 2.0], [1.0, 2.0, 3.0])
-    assert line in str(told.value) and "2" in str(told.value) and "3" in str(told.value)
+    assert line in str(reported.value) and "2" in str(reported.value) and "3" in str(reported.value)
     with pytest.raises(AssertionError, match="too large"):
         f([1.0, 200.0], [1.0, 2.0])
     assert first.get_value() == 1 and second.get_value().tolist() == [0, 0]
@@ -196,9 +196,9 @@ def test_an_error_in_the_middle_of_a_scan_changes_nothing():
     sums, _ = gradcore.scan(lambda i, e: e + v[i], sequences=at, outputs_info=s)
     f = function([v, at], sums, updates={s: sums[-1]}, mode="c")
     assert f([1.0, 2.0], [0, 1, 1]).tolist() == [1, 3, 5] and s.get_value() == 5
-    with pytest.raises(IndexError) as told:
+    with pytest.raises(IndexError) as reported:
         f([1.0, 2.0], [0, 1, 7])
-    assert "7" in str(told.value) and Path(__file__).name in "".join(told.value.__notes__)
+    assert "7" in str(reported.value) and Path(__file__).name in "".join(reported.value.__notes__)
     assert s.get_value() == 5
 
     def refuse(value):
@@ -221,11 +221,13 @@ def test_text_that_does_not_compile_is_a_bug_report(monkeypatch):
         return found
 
     monkeypatch.setattr(CRenderer, "render", broken)
-    with pytest.raises(CompileError, match=r"(?s)nonsense.*source is kept in.*it is a bug") as told:
+    with pytest.raises(
+        CompileError, match=r"(?s)nonsense.*source is kept in.*it is a bug"
+    ) as reported:
         function([x], x * 2, mode="c")
-    kept = Path(re.search(r"kept in (\S+\.c)", str(told.value))[1])
-    assert "nonsense" in kept.read_text()
-    kept.unlink()
+    saved = Path(re.search(r"kept in (\S+\.c)", str(reported.value))[1])
+    assert "nonsense" in saved.read_text()
+    saved.unlink()
 
 
 NO_COMPILER = """
@@ -257,13 +259,13 @@ def test_without_a_compiler(tmp_path):
     hide = "import sys, importlib.util as u; f = u.find_spec\n"
     hide += "u.find_spec = lambda name, *a: None if name == 'ziglang' else f(name, *a)\n"
     for path in ("", str(tmp_path)):
-        backend, value, remarks, others, none, noticed, told = in_a_new_process(
+        backend, value, remarks, others, none, noticed, reported = in_a_new_process(
             hide + NO_COMPILER, PATH=path, CC="", GRADCORE_CACHE_DIR=str(tmp_path)
         )[0]
         assert backend == "numpy" and value == 9 and remarks == others and none == []
         ((category, message, file),) = noticed
         assert category == "UnavailableWarning" and file == "<string>"
-        for sentence in (*remarks, message, told):
+        for sentence in (*remarks, message, reported):
             assert "'c' cannot run here: no C compiler works here: install gcc" in sentence
         assert "run on 'numpy'" in message
 

@@ -30,13 +30,13 @@ def test_callbacks_of_scalars_and_matrices(rng):
 
 
 def test_callbacks_may_keep_operands_but_not_write_to_them():
-    kept = []
+    saved = []
 
     def keep(x):
         assert type(x) is np.ndarray and not x.flags.writeable
         with pytest.raises(ValueError, match="read-only"):
             x[...] = 0
-        kept.append(x)
+        saved.append(x)
         return (x,)
 
     body = """
@@ -57,13 +57,13 @@ def test_callbacks_may_keep_operands_but_not_write_to_them():
         f(np.array(float(n)))
         assert f.peak < 3 * n * 8 + 1000  # steps use the same memory
     gc.collect()
-    assert [(x.size, set(x)) for x in kept] == [
+    assert [(x.size, set(x)) for x in saved] == [
         (n, {float(step)}) for n in (10, 10_000, 1_000_000) for step in range(3)
     ]
     given = np.ones(1000)
-    kept.clear()
+    saved.clear()
     calling(keep)(given)
-    assert np.shares_memory(given, kept[0])  # an argument is not copied
+    assert np.shares_memory(given, saved[0])  # an argument is not copied
 
 
 def test_exceptions_of_callbacks_pass_through():
@@ -75,9 +75,9 @@ def test_exceptions_of_callbacks_pass_through():
 
     f = calling(raises)
     for _ in range(3):
-        with pytest.raises(Special, match=r"of \[1\.\]") as told:
+        with pytest.raises(Special, match=r"of \[1\.\]") as reported:
             f(np.ones(1))
-        assert told.traceback[-1].name == "raises"
+        assert reported.traceback[-1].name == "raises"
         with pytest.raises(Special):
             f.bound([], "single")(np.ones(1))
 

@@ -54,12 +54,12 @@ def test_big_outputs_are_recycled():
     assert freed >= 8_000_000 and runtime.idle() == 0
 
 
-def test_what_is_kept_is_bounded():
+def test_what_is_retained_is_bounded():
     runtime.trim()
     f = executable("int64_t n = 4000000; call->output(call, 0, &n);", [], [(F8, 1)])
-    held = [f()[0] for _ in range(40)]
+    stored = [f()[0] for _ in range(40)]
     assert runtime.idle() == 0
-    held.clear()
+    stored.clear()
     assert 2**26 <= runtime.idle() <= 2**30
     runtime.trim()
 
@@ -391,7 +391,7 @@ def test_updates_wait_for_all_outputs():
 
 
 # failures ---------------------------------------------------------------------------------------
-def test_failed_checks_raise_what_they_are_told_to():
+def test_failed_checks_raise_what_they_are_reported_to():
     seen = []
 
     def failed(check, values):

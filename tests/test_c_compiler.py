@@ -125,16 +125,16 @@ def test_the_key_holds_the_headers(tmp_path, monkeypatch):
 def test_a_compile_error_is_a_bug_report(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path))
     source = 'int f(void) { return "§"; }\nint broken(\n'
-    with pytest.raises(CompileError) as told:
+    with pytest.raises(CompileError) as reported:
         compiler.compile_source(source, "../../bad name; rm")
-    lines = str(told.value).splitlines()
-    assert "../../bad name; rm" in lines[0] and "error" in str(told.value)
-    (kept,) = (line.split()[5].rstrip(";") for line in lines if "source is kept" in line)
-    assert Path(kept).read_text(encoding="utf-8") == source
-    (command,) = (line for line in lines if kept in line and " -shared " in line)
+    lines = str(reported.value).splitlines()
+    assert "../../bad name; rm" in lines[0] and "error" in str(reported.value)
+    (saved,) = (line.split()[5].rstrip(";") for line in lines if "source is kept" in line)
+    assert Path(saved).read_text(encoding="utf-8") == source
+    (command,) = (line for line in lines if saved in line and " -shared " in line)
     again = subprocess.run(command, shell=True, capture_output=True, check=False)
     assert again.returncode != 0 and b"error" in again.stderr
-    Path(kept).unlink()
+    Path(saved).unlink()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -183,7 +183,7 @@ def test_no_compiler(tmp_path, monkeypatch):
         ("GRADCORE_CACHE_DIR", "SCRIPT", "cannot be made"),
     ],
 )
-def test_what_is_set_wrongly_is_told_in_a_sentence(name, text, why, tmp_path, monkeypatch):
+def test_what_is_set_wrongly_is_reported_in_a_sentence(name, text, why, tmp_path, monkeypatch):
     """By the variable's name, with what to do."""
     script = tmp_path / "no_program"
     script.write_bytes(b"\x7fELF")
@@ -191,10 +191,10 @@ def test_what_is_set_wrongly_is_told_in_a_sentence(name, text, why, tmp_path, mo
     monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv(name, text.replace("SCRIPT", str(script)))
     monkeypatch.setattr(compiler, "_found", functools.cache(compiler._found.__wrapped__))
-    told = compiler.unavailable()
-    assert why.replace("SCRIPT", str(script)) in told
-    assert name in told and "set" in told and "\n" not in told
-    assert "install gcc" not in told
+    reported = compiler.unavailable()
+    assert why.replace("SCRIPT", str(script)) in reported
+    assert name in reported and "set" in reported and "\n" not in reported
+    assert "install gcc" not in reported
 
 
 def test_flags_that_some_code_does_not_compile_with(tmp_path, monkeypatch):
@@ -203,9 +203,9 @@ def test_flags_that_some_code_does_not_compile_with(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADCORE_CFLAGS", "-Wall -Werror")
     with pytest.raises(
         CompileError, match="does not take GRADCORE_CFLAGS='-Wall -Werror'.*unset: .*unused"
-    ) as told:
+    ) as reported:
         compiler.compile_source("int f(void) { int x; return 1; }", "x")
-    assert told.value.fix is None
+    assert reported.value.fix is None
     with pytest.raises(CompileError, match="a bug of gradcore"):
         compiler.compile_source("int f(void) { return }", "x")
 

@@ -304,9 +304,9 @@ def test_without_depth(products, rng, name):
     dtype = np.dtype(NAMES[name])
     a, b = np.empty((3, 0), dtype), np.empty((0, 5), dtype)
     c = numbers(rng, dtype, (3, 5))
-    kept = c.copy()
+    saved = c.copy()
     products(name, a, b, 1, c)
-    np.testing.assert_array_equal(c, kept)
+    np.testing.assert_array_equal(c, saved)
     products(name, a, b, 0, c)
     assert not c.any()
 

@@ -75,7 +75,7 @@ def test_a_warm_start_runs_no_compiler(tmp_path):
     assert in_a_new_process(program, **store)[0] == [0, [[0.5, 0.5]]]
 
 
-def test_text_is_kept_by_what_generates_it():
+def test_text_is_retained_by_what_generates_it():
     assert function([x], x + 1, mode="numpy").source is None
     f = function([x], x + 1, mode="c")
     assert "gc_entry" in f.source and f.copy().source == f.source
@@ -105,7 +105,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_names_are_data(name):
     given = T.dvector(name)
-    held = shared(np.arange(3.0), name)
+    stored = shared(np.arange(3.0), name)
     constant = T.constant(np.array([1.0, 5.0, 7.0]), name=name)
     middle = T.exp(given)
     middle.name = name
@@ -114,9 +114,9 @@ def test_names_are_data(name):
     )
     total = T.assert_op(middle.sum() + looped[-1], T.all(given < 10), message=name)
     f = function(
-        [given], [total, middle * held + constant], mode="c", name=name, on_unused_input="ignore"
+        [given], [total, middle * stored + constant], mode="c", name=name, on_unused_input="ignore"
     )
-    g = function([given], [total, middle * held + constant], mode="numpy")
+    g = function([given], [total, middle * stored + constant], mode="numpy")
     for found, expected in zip(f([1, 2, 3]), g([1, 2, 3]), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-13)
     assert f.source.isascii() and f.source.isprintable() is False and "\x00" not in f.source
@@ -127,9 +127,9 @@ def test_names_are_data(name):
         "include", "pragma", "if", "ifdef", "else", "endif", "define", "undef",
     }  # fmt: skip
     assert set(re.findall(r'"[^"]*"', plain)) == {'"abi.h"'}
-    with pytest.raises(AssertionError) as told:
+    with pytest.raises(AssertionError) as reported:
         f([1, 2, 30])
-    assert name in str(told.value)
+    assert name in str(reported.value)
 
 
 KEYWORDS = """

@@ -104,7 +104,7 @@ def test_loops_of_several_callers_and_loops_in_loops(rng):
     assert not wrong
 
 
-def test_the_first_part_that_fails_is_told(rng):
+def test_the_first_part_that_fails_is_reported(rng):
     before = """
     static int32_t body(gc_call *call, void *place, int64_t begin, int64_t end, int32_t part)
     {
@@ -128,9 +128,9 @@ def test_the_first_part_that_fails_is_told(rng):
         x[:] = 1
         x[first:] = -1
         for _ in range(50):
-            with pytest.raises(CheckError) as told:
+            with pytest.raises(CheckError) as reported:
                 f(x)
-            assert told.value.args == (3, first)
+            assert reported.value.args == (3, first)
 
 
 def test_functions_are_called_from_many_threads():

@@ -95,7 +95,7 @@ def test_folders_in_it_are_the_users_alone(store, wrong, tmp_path):
             use(key(1), ".so")
 
 
-def test_a_full_disk_and_a_folder_in_the_way_are_told(store):
+def test_a_full_disk_and_a_folder_in_the_way_are_reported(store):
     def full(path):
         raise OSError(28, "No space left on device")
 
@@ -159,8 +159,8 @@ def test_the_oldest_used_go_first(tmp_path):
             assert store.find(same[0], ".so") is not None  # no longer the oldest
         path = store.put(name, ".so", writes(b"%d" % n + b" " * 999))
         used(path, 10 * RECENT - n)
-    held = [name for name in same if store.find(name, ".so") is not None]
-    assert held == [same[0], *same[3:]]
+    stored = [name for name in same if store.find(name, ".so") is not None]
+    assert stored == [same[0], *same[3:]]
     assert store.info().size == 4000
 
 
@@ -210,8 +210,8 @@ def test_many_processes(tmp_path):
     command = [sys.executable, "-c", MANY, str(tmp_path / "store"), str(start)]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(6)]
     start.write_text("")
-    told = [process.communicate()[1].decode() for process in running]
-    assert [process.returncode for process in running] == [0] * 6, told
+    reported = [process.communicate()[1].decode() for process in running]
+    assert [process.returncode for process in running] == [0] * 6, reported
     store = Store(tmp_path / "store", limit=16 * 40_000)
     for path in entries(store):
         used(path, 2 * RECENT)
@@ -272,8 +272,8 @@ def test_the_cache_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "mine"))
     default_store().put(key(1), ".so", writes(b" " * 2000))
     assert main(["cache", "info"]) == 0
-    told = capsys.readouterr().out
-    assert "2.0 kB" in told and "536.9 MB" in told and "mine" in "".join(told.split())
+    reported = capsys.readouterr().out
+    assert "2.0 kB" in reported and "536.9 MB" in reported and "mine" in "".join(reported.split())
     assert main(["cache", "clear"]) == 0
     assert capsys.readouterr().out == f"removed 1 entries from {tmp_path / 'mine'}\n"
     assert default_store().info().entries == 0 and not entries(default_store())

@@ -33,15 +33,19 @@ def test_backends_are_listed(lacking):
 
 def test_backends_on_the_command_line(lacking, capsys):
     assert main(["backends"]) == 0
-    told = "".join(capsys.readouterr().out.split())
-    assert "numpy" in told and "(100%)" in told and "absenceisnotinstalled" in told.replace("│", "")
+    reported = "".join(capsys.readouterr().out.split())
+    assert (
+        "numpy" in reported
+        and "(100%)" in reported
+        and "absenceisnotinstalled" in reported.replace("│", "")
+    )
 
 
 def test_doctor(lacking, capsys):
     assert main(["doctor"]) == 0
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     for text in ("python", "scipy", "C compilers", "floatX='float64'", "GRADCORE_FLAGS", "absence"):
-        assert text in told
+        assert text in reported
 
 
 @pytest.mark.parametrize(("kind", "passed", "unsupported"), [
@@ -97,13 +101,13 @@ def test_reports_become_tables(tmp_path, capsys):
     report, page = tmp_path / "report.json", tmp_path / "README.md"
     report.write_text(json.dumps(REPORT))
     assert main(["matrix", str(report)]) == 0
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     for line in (
         "| mine | 3 | core | 3 | 2 (66.7%) | 0 | 1 | 0 |",
         "| mine | 1 | unsupported | mine has no int8 |",
         "| exp | 2/3 (1 unsupported) |",
     ):
-        assert line in told
+        assert line in reported
     page.write_text("before\n<!-- matrix -->\nold\n<!-- end -->\nafter\n")
     for _ in range(2):
         assert main(["matrix", str(report), "--into", str(page)]) == 0

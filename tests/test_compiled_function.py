@@ -197,10 +197,10 @@ def test_the_graph_is_the_real_thing():
 
 def test_the_trace_says_which_rule_fired_where():
     f = function([x], T.log(1 + T.exp(x * 1)))
-    told = [str(firing) for firing in f.maker.trace]
-    assert any("stabilize: softplus_of on log1p" in line for line in told)
-    assert any("canonicalize: times_one on mul" in line for line in told)
-    assert all("test_compiled_function.py" in line for line in told)
+    reported = [str(firing) for firing in f.maker.trace]
+    assert any("stabilize: softplus_of on log1p" in line for line in reported)
+    assert any("canonicalize: times_one on mul" in line for line in reported)
+    assert all("test_compiled_function.py" in line for line in reported)
 
 
 def test_profile():
@@ -240,12 +240,12 @@ def test_copies():
     s = shared(0.0, "s")
     f = function([x], s + x, updates={s: s + x}, name="f")
     same = f.copy()
-    apart = f.copy(share_memory=False)
+    separate = f.copy(share_memory=False)
     quiet = f.copy(delete_updates=True, name="quiet")
     other = shared(100.0)
     swapped = f.copy(swap={s: other})
     assert f(1) == 1 and same(1) == 2 and s.get_value() == 2
-    assert apart(1) == 1 and apart(1) == 2 and s.get_value() == 2
+    assert separate(1) == 1 and separate(1) == 2 and s.get_value() == 2
     assert quiet(5) == 7 and s.get_value() == 2 and quiet.name == "quiet"
     assert swapped(1) == 101 and other.get_value() == 101 and s.get_value() == 2
     assert copy.copy(f)(0) == 2
@@ -356,7 +356,7 @@ def test_ints_beyond_64_bits_are_floats_where_floats_are_wanted(wide, everywhere
 
 
 @pytest.mark.parametrize("wide", [WIDE, -WIDE])
-def test_ints_beyond_64_bits_are_told_as_such(wide):
+def test_ints_beyond_64_bits_are_reported_as_such(wide):
     n = T.lscalar("n")
     for mode in ("numpy", "c"):
         with pytest.raises(ArgumentError, match=r"'n' expects int64: -?\d+ takes 71 bits"):

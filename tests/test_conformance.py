@@ -135,8 +135,8 @@ def test_layouts_are_what_they_say(name):
 def test_programs_run(c, capsys):
     """What is printed for a failure can be pasted, and shows both sides."""
     exec(compile(program(c, Mode("numpy")), "pasted", "exec"), {})
-    told = capsys.readouterr().out
-    assert told.count("numpy [") >= 2
+    reported = capsys.readouterr().out
+    assert reported.count("numpy [") >= 2
 
 
 def test_a_program_shows_layout_and_op():

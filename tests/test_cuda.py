@@ -63,7 +63,7 @@ def test_functions_of_all_rows_are_cuda(dtype):
 
 
 @pytest.mark.skipif(not checking.compilers(), reason="there is neither NVRTC nor nvcc")
-def test_what_does_not_compile_is_told():
+def test_what_does_not_compile_is_reported():
     with pytest.raises(CompileError, match="undefined"):
         checking.check("__global__ void k(double *x) { *x = y; }")
 
@@ -229,10 +229,10 @@ sys.exit(pytest.main([*quiet, *sys.argv[1:]]))
 
 def test_the_tutorial():
     """Every example, with all functions on the host shim."""
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-c", TUTORIAL, str(Path(__file__).with_name("test_tutorial.py"))],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert reported.returncode == 0, reported.stdout + reported.stderr

@@ -50,7 +50,7 @@ class Runtime:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "told", "way"),
+    ("runtime", "reported", "way"),
     [
         (Runtime(status=35, supported=0), "no NVIDIA driver", "install"),
         (Runtime(status=35, supported=11040), "runs CUDA 11.4", "update the driver"),
@@ -59,9 +59,9 @@ class Runtime:
         (Runtime(status=999), "does not start: cudaError999", "nvidia-smi"),
     ],
 )
-def test_what_is_missing_is_told(runtime, told, way):
+def test_what_is_missing_is_reported(runtime, reported, way):
     found = library.no_device(runtime)
-    assert told in found and way in found
+    assert reported in found and way in found
 
 
 def test_hidden_devices_and_other_builds(monkeypatch):
@@ -82,8 +82,8 @@ def test_without_cupy(monkeypatch):
             function([x], x)
         with pytest.raises(UnavailableError, match="CuPy is not installed"):
             cupy_driver.open_driver(0)
-        told = {b.name: b for b in gradcore.backends()}["cuda"]
-        assert not told.available and "gradcore[cuda]" in told.reason
+        reported = {b.name: b for b in gradcore.backends()}["cuda"]
+        assert not reported.available and "gradcore[cuda]" in reported.reason
     finally:
         library.found.cache_clear()
 
@@ -130,7 +130,7 @@ def test_cupy_has_what_is_asked_of_it():
 
 
 @needs_cupy
-def test_without_a_device_the_reason_is_told():
+def test_without_a_device_the_reason_is_reported():
     reason = library.unavailable()
     if reason is None:
         pytest.skip("there is a device here")

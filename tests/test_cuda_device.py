@@ -197,7 +197,7 @@ def test_dicts_and_profiles_keep_shared_variables_on_the_device(fake):
 
 
 # compiled code ----------------------------------------------------------------------------------
-def test_machine_code_is_kept_on_disk(fake, monkeypatch):
+def test_machine_code_is_retained_on_disk(fake, monkeypatch):
     for _ in range(2):
         function([x], x * 41)(A)
     assert fake.compiled == 1
@@ -206,7 +206,7 @@ def test_machine_code_is_kept_on_disk(fake, monkeypatch):
     assert another.compiled == 1  # for its architecture
 
 
-def test_a_key_tells_apart_what_code_depends_on():
+def test_a_key_tells_separate_what_code_depends_on():
     keys = {
         code.digest("text", "NVRTC 12.9", "90", "--a"),
         code.digest("text", "NVRTC 12.9", "90", "--b"),
@@ -239,7 +239,7 @@ def test_out_of_memory_says_what_was_needed(monkeypatch, tmp_path):
     np.testing.assert_array_equal(f(np.eye(10)), np.eye(10))
 
 
-def test_kept_memory_is_given_up_before_a_call_fails(monkeypatch, tmp_path):
+def test_retained_memory_is_given_up_before_a_call_fails(monkeypatch, tmp_path):
     monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
     fake = installed(monkeypatch, FakeDriver(memory=120_000))
     plan.retained(fake).limit = 10**9
@@ -262,7 +262,7 @@ def test_a_failure_on_the_device_names_the_function_and_its_kernels(fake):
         g(fake.put(np.eye(4)))
 
 
-def test_a_wrong_device_is_told(fake):
+def test_a_wrong_device_is_reported(fake):
     with pytest.raises(ModeError, match="'device' of the backend 'cuda' cannot be 'cuda:0'"):
         function([x], x, mode={"device": "cuda:0"})
     error = cupy_driver.no_such_device(3, 2)
@@ -295,12 +295,12 @@ def test_dtypes_that_do_not_fit(fake):
         f(Brain())
 
 
-def test_a_refused_text_is_kept(tmp_path):
+def test_a_refused_text_is_retained(tmp_path):
     error = nvrtc.refused("NVRTC_ERROR", "k.cu(1): error", "the text", ("--fmad=false",), "f")
-    kept = str(error).split("kept in ")[1].split(";")[0]
+    saved = str(error).split("kept in ")[1].split(";")[0]
     assert isinstance(error, CompileError) and "k.cu(1)" in str(error)
-    assert Path(kept).read_text() == "the text"
-    Path(kept).unlink()
+    assert Path(saved).read_text() == "the text"
+    Path(saved).unlink()
 
 
 # profiles ---------------------------------------------------------------------------------------

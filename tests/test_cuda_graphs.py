@@ -36,11 +36,11 @@ def test_other_addresses_run_all_the_same(fake):
     f = function([x], long(x))
     want = gradcore.function([x], long(x), mode="numpy")
     rng = np.random.default_rng(0)
-    kept = []
+    saved = []
     for _ in range(2 * GPU.plan_graphs + 3):
         given = rng.normal(size=(16, 16))
-        kept.append((f(fake.put(given)), want(given)))
-    for found, right in kept:
+        saved.append((f(fake.put(given)), want(given)))
+    for found, right in saved:
         np.testing.assert_allclose(found.get(), right)
     assert "capture" not in fake.log
 
@@ -65,8 +65,8 @@ def test_graphs_are_bounded(fake):
             f(array).get()
     (made,) = f._executable._plans.values()
     assert len(made.graphs) == GPU.plan_graphs
-    kept = plan.retained(fake)
-    assert kept.nodes <= GPU.graph_steps and kept.bytes <= kept.limit
+    saved = plan.retained(fake)
+    assert saved.nodes <= GPU.graph_steps and saved.bytes <= saved.limit
 
 
 def test_signatures_have_plans_of_their_own(fake):
@@ -94,16 +94,16 @@ def test_streams_wait_for_one_another(fake):
         np.testing.assert_allclose(result.get(), want(array))
 
 
-def test_memory_that_is_kept_is_bounded_and_given_back(fake):
-    kept = plan.retained(fake)
-    kept.limit = 3000
+def test_memory_that_is_retained_is_bounded_and_given_back(fake):
+    saved = plan.retained(fake)
+    saved.limit = 3000
     functions = [function([x], x * k) for k in range(2, 8)]
     for f in functions:
         f(A)
-    assert 0 < kept.bytes <= kept.limit
+    assert 0 < saved.bytes <= saved.limit
     for k, f in enumerate(functions):
         np.testing.assert_array_equal(f(A), A * (k + 2))
     functions[-1]._executable.release()
     del functions, f
     gc.collect()
-    assert kept.bytes == 0
+    assert saved.bytes == 0

@@ -298,7 +298,7 @@ def test_running_sums_of_a_vector_are_shared_in_chunks():
     assert {s.level for s in made([before], Combine)} == {LANES}
 
 
-KEPT = ("register", "pointer")
+UNCHANGED = ("register", "pointer")
 """Parameters that tell where something is kept between launches, not what it is."""
 
 
@@ -339,7 +339,7 @@ def test_kernels_are_given_what_they_use(graph):
         program = change(program, facts)
     for launch in made(program.body, Launch):
         kernel = with_arguments(launch, facts)
-        values = {x for p, x in kernel.parameters.items() if p.kind not in KEPT}
+        values = {x for p, x in kernel.parameters.items() if p.kind not in UNCHANGED}
         assert not list(undeclared(kernel.launch.body, values | PLACES))
         computed = [p.what for p in kernel.parameters if p.kind == "index"]
         assert all(map(facts.values.evaluable, computed))

@@ -179,5 +179,5 @@ def test_what_a_pass_has_nothing_to_do_with(change):
 
 def test_the_guide_tells_all_passes():
     page = (Path(__file__).parent.parent / "docs" / "kernels.md").read_text()
-    told = re.findall(r"^\| `(\w+)` \|", page[page.index("| pass (") :], re.MULTILINE)
-    assert told == [change.__name__ for change in (*LOOPS, *LAUNCHES)]
+    reported = re.findall(r"^\| `(\w+)` \|", page[page.index("| pass (") :], re.MULTILINE)
+    assert reported == [change.__name__ for change in (*LOOPS, *LAUNCHES)]

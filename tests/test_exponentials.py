@@ -189,12 +189,12 @@ def check(ways, judge, dtype, mode):
         if "exp + exp" in name or "+ exp)" in name:  # slopes are those of a rounded logarithm
             allowed = [eps * 50 * magnitudes] * 4
         for kind, right, bound in zip(kinds, exact, allowed, strict=True):
-            told = next(found)
-            assert told.dtype == dtype
+            reported = next(found)
+            assert reported.dtype == dtype
             if mode is PLAIN and kind == "value":
                 continue  # is what is written
-            bad = ~(abs(told - right) <= bound)
-            at = [ROWS[bad.any(1)], told[bad], right[bad].astype(float)]
+            bad = ~(abs(reported - right) <= bound)
+            at = [ROWS[bad.any(1)], reported[bad], right[bad].astype(float)]
             assert not bad.any(), f"{name}: {kind} at {at[0]} is {at[1]}, and not {at[2]}"
 
 
@@ -318,8 +318,8 @@ def test_masked_elements_count_as_none(name, dtype):
         found = gradcore.function([x, weights, v], outputs, mode=NUMPY)(*values)
     for row, mask in enumerate(MASK[:-1]):
         some = [a[row : row + 1, mask].astype("longdouble") for a in values]
-        for told, right in zip(found, log_p(*some), strict=True):
-            assert not told[row, ~mask].any()
+        for reported, right in zip(found, log_p(*some), strict=True):
+            assert not reported[row, ~mask].any()
             bound = np.finfo(dtype).eps * 100 * (1 + abs(some[0]).max())
-            assert (abs(told[row, mask] - right[0]) <= bound).all(), (row, told, right)
-    assert not any(told[-1].any() for told in found)
+            assert (abs(reported[row, mask] - right[0]) <= bound).all(), (row, reported, right)
+    assert not any(reported[-1].any() for reported in found)

@@ -308,9 +308,9 @@ def test_an_extent_that_only_a_call_tells(name):
     states, _ = gradcore.scan(lambda s: PlusOne()(s * 2) * 3 + v, outputs_info=[v], n_steps=2)
     rows, _ = gradcore.scan(lambda s: PlusOne()(s) * v, sequences=[A])
     f = gradcore.function([v, A], [states[-1], rows], mode=mode_of(name))
-    last, kept = f(np.ones(3), np.zeros((2, 3)))
+    last, saved = f(np.ones(3), np.zeros((2, 3)))
     assert last.tolist() == [64.0] * 3
-    assert kept.tolist() == [[1.0] * 3] * 2
+    assert saved.tolist() == [[1.0] * 3] * 2
 
 
 @pytest.mark.parametrize("name", MODES)

@@ -260,7 +260,7 @@ def test_a_plugin_brings_a_rule(installed):
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "reported"),
     [
         ({"c": {"cholesky": DETERMINANT}}, "it has one for cholesky already"),
         ({"c": {T.exp: len}}, "its keys are classes of ops"),
@@ -270,7 +270,7 @@ def test_a_plugin_brings_a_rule(installed):
         (3, "returned 3, no table"),
     ],
 )
-def test_what_is_no_lowering_is_refused(table, told):
+def test_what_is_no_lowering_is_refused(table, reported):
     class Plugin:
         @staticmethod
         @plugins.hookimpl
@@ -287,4 +287,4 @@ def test_what_is_no_lowering_is_refused(table, told):
                 plugins.registry().backend(name)
             reasons = [str(gone) for gone in plugins.registry().disabled]
             plugins.unregister("wrong")
-    assert any(told in reason for reason in reasons), reasons
+    assert any(reported in reason for reason in reasons), reasons

@@ -104,30 +104,30 @@ def test_runs_in_loops_are_moved_too():
         (lambda x: x * 2, lambda x: x * 2, None),
     ],
 )
-def test_what_differs_is_told(graph_of, found, complaint):
+def test_what_differs_is_reported(graph_of, found, complaint):
     x = T.dvector("x")
     value = np.array([-1.0, 1.0, 3.0])
     y = graph_of(x)
     (spread,) = spreads(FunctionGraph((x,), (y,)), [value], 0).outputs
-    told = judge.complaint(spread, found(value), y.dtype)
-    assert told is None if complaint is None else complaint in told
+    reported = judge.complaint(spread, found(value), y.dtype)
+    assert reported is None if complaint is None else complaint in reported
 
 
-def test_errors_are_told_apart(monkeypatch):
+def test_errors_are_reported_separate(monkeypatch):
     x, i = T.dvector("x"), T.lscalar("i")
     g = Graph(0, [x, i], [np.ones(2), np.int64(5)], [x[i]], None, fails=True)
     j = judge.judged(g)
     assert j.errors == {IndexError} and not list(judge.disagreements([j], PLAIN))
     returned = judge.Ran([np.ones(())], [])
-    for outcome, told in ((ValueError("no"), "not IndexError"), (returned, "does not raise")):
+    for outcome, reported in ((ValueError("no"), "not IndexError"), (returned, "does not raise")):
         monkeypatch.setattr(judge, "_ran", lambda batch, mode, found=outcome: found)
         (found,) = judge.disagreements([j], PLAIN)
-        assert told in found.what
+        assert reported in found.what
 
 
 def test_rules_may_change_what_they_declare(monkeypatch):
     x = T.dvector("x")
-    for value, changes, told in (
+    for value, changes, reported in (
         ([1.0, 2.0], Changes(nonfinite=True), True),
         ([1.0, np.inf], EXACT, True),
         ([1.0, np.inf], Changes(nonfinite=True), False),
@@ -135,14 +135,14 @@ def test_rules_may_change_what_they_declare(monkeypatch):
         j = judge.judged(Graph(0, [x], [np.array(value)], [x * 2], None, fails=False))
         returned = judge.Ran([np.zeros(2)], [changes])
         monkeypatch.setattr(judge, "_ran", lambda batch, mode, found=returned: found)
-        assert bool(list(judge.disagreements([j], PLAIN))) is told
+        assert bool(list(judge.disagreements([j], PLAIN))) is reported
 
 
-def test_wrong_derivatives_are_told():
+def test_wrong_derivatives_are_reported():
     x = T.dscalar("x")
     one, y = np.float64(1), T.sin(x)
     right, wrong = T.cos(x), T.cos(x) * 1.01
-    for gradient, tangent, told in (
+    for gradient, tangent, reported in (
         (right, right, []),
         (wrong, right, ["derivatives"]),
         (wrong, wrong, ["derivative of first order"]),
@@ -150,7 +150,7 @@ def test_wrong_derivatives_are_told():
         d = Derivatives(0, [x], [one], range(1, 2), 2, range(3, 3))
         g = Graph(0, [x], [np.float64(0.3)], [y, gradient, tangent], d, fails=False)
         found = judge.derivative_complaints(judge.judged(g))
-        assert [f.where for f in found] == told
+        assert [f.where for f in found] == reported
 
 
 def test_differences_are_not_asked_where_they_tell_nothing():
@@ -190,19 +190,19 @@ def test_graphs_that_are_compiled_together_do_not_excuse_one_another(monkeypatch
     assert [d.seed for d in judge.disagreements(two, PLAIN)] == [1]
 
 
-def test_sizes_that_no_memory_has_are_told_from_those_that_this_one_lacks():
+def test_sizes_that_no_memory_has_are_reported_from_those_that_this_one_lacks():
     """An array of 2**62 floats is an error; what needs none of 2**31 may do without it."""
     x, n = T.dscalar("x"), T.lscalar("n")
-    for value, told in ((2**62, True), (2**31 + 1, False)):
+    for value, reported in ((2**62, True), (2**31 + 1, False)):
         g = Graph(0, [x, n], [np.float64(1), np.int64(value)], [T.arange(n) + x], None, fails=True)
         j = judge.judged(g)
-        assert (ArraySizeError if told else MemoryError) in j.errors
+        assert (ArraySizeError if reported else MemoryError) in j.errors
         assert not list(judge.disagreements([j], PLAIN))
         returned = judge._compared(j, PLAIN, judge.Ran([np.ones(3)], []))
-        assert bool(returned) is told
+        assert bool(returned) is reported
 
 
-def test_an_error_that_is_no_refusal_is_told(monkeypatch):
+def test_an_error_that_is_no_refusal_is_reported(monkeypatch):
     def drawn(seed):
         return graph(seed) if seed else {}["no such key"]
 
@@ -243,13 +243,13 @@ def test_what_a_backend_declares_to_fail_is_no_disagreement():
     judged = {name: judge.judged(g) for name, g in graphs.items()}
     zeros = {name: judge.Ran([np.zeros(1)], []) for name in judged}
 
-    def told():
+    def reported():
         return {name for name, j in judged.items() if judge._compared(j, PLAIN, zeros[name])}
 
-    assert told() == set(judged)
+    assert reported() == set(judged)
     gradcore.plugins.register(Flushing(), "flushing")
     try:
-        assert told() == {"normal", "another op", "shape"}
+        assert reported() == {"normal", "another op", "shape"}
         assert cannot_raise("numpy") and not cannot_raise("c")
     finally:
         gradcore.plugins.unregister("flushing")

@@ -178,11 +178,11 @@ def test_constants():
     assert T.constant(2.5, dtype="float32").dtype == "float32"
     assert T.constant([1, 2], ndim=2).type.shape == (1, 2)
     array = np.arange(3)
-    kept = T.constant(array)
+    saved = T.constant(array)
     array[0] = 99
-    assert kept.data.tolist() == [0, 1, 2]
+    assert saved.data.tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match="read-only"):
-        kept.data[0] = 1
+        saved.data[0] = 1
     with pytest.raises(GraphValueError, match="no integer dtype"):
         T.constant(2**70)
     with pytest.raises(GraphTypeError):

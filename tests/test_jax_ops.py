@@ -100,7 +100,7 @@ def test_reductions_of_special_values():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_sorting_tells_subnormal_numbers_apart(dtype):
+def test_sorting_tells_subnormal_numbers_separate(dtype):
     """XLA compares them as zeros."""
     x = T.vector("x", dtype)
     limits = np.finfo(dtype)
@@ -109,7 +109,7 @@ def test_sorting_tells_subnormal_numbers_apart(dtype):
     both([x], [T.sort(x), T.argsort(x)], np.array([*others, *tiny], dtype))
 
 
-def test_sums_of_small_integers_are_kept_in_64_bits():
+def test_sums_of_small_integers_are_retained_in_64_bits():
     x, b = T.bvector("x"), T.vector("b", "bool")
     found = both(
         [x, b],

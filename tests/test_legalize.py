@@ -181,7 +181,7 @@ def test_inside_of_loops_and_branches(declare, everywhere):
             np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-def test_what_it_requires_is_kept(everywhere):
+def test_what_it_requires_is_retained(everywhere):
     x, y = T.dmatrix("x"), T.dvector("y")
     f = gradcore.function([x, y], Diagonals()(x, y) * 2, mode=everywhere)
     np.testing.assert_array_equal(f(np.eye(2), [1, 2]), [4, 6])
@@ -305,7 +305,7 @@ def test_all_of_a_replacement_runs_or_it_is_lacking(declare):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_what_is_lacking_is_told_as_it_was_written(declare, backend):
+def test_what_is_lacking_is_reported_as_it_was_written(declare, backend):
     pytest.importorskip(backend)
     bare = declare("bare", lambda x: np.exp(x), "a row without an expansion")
     row = declare("enclosing", lambda x: np.exp(x), "a row in it", expansion=lambda x: bare(x))

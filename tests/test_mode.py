@@ -87,7 +87,7 @@ def test_debug_mode_finds_rules_that_lie():
         (lambda: Mode().excluding("log1p_off"), "no stage, pass or rule .*did you mean 'log1p_of'"),
     ],
 )
-def test_what_a_mode_does_not_take_is_told_with_what_may_be_meant(made, message):
+def test_what_a_mode_does_not_take_is_reported_with_what_may_be_meant(made, message):
     with pytest.raises(ModeError, match=f"(?s){message}"):
         made()
 

@@ -35,7 +35,7 @@ def test_names_are_unique():
     ]  # fmt: skip
 
 
-def test_what_there_is_no_line_for_is_told():
+def test_what_there_is_no_line_for_is_reported():
     class Silent(Statement):
         """A kind that is not printed."""
 

@@ -32,16 +32,16 @@ def test_the_page_is_up_to_date():
 
 @pytest.mark.parametrize("op", OPS, ids=heading)
 def test_an_entry_says_what_an_op_declares(op):
-    told = entry(op)
-    assert told.startswith(f"### `{heading(op)}`\n")
-    assert "object at 0x" not in told and "<lambda>" not in told
+    reported = entry(op)
+    assert reported.startswith(f"### `{heading(op)}`\n")
+    assert "object at 0x" not in reported and "<lambda>" not in reported
     for what in ("- derivative: ", "- tested on: " if isinstance(op, Elementwise) else "| op |"):
-        assert what in told
+        assert what in reported
     if isinstance(op, Elementwise):
-        assert op.doc in told and "-> " in told and "a rule of its own" not in told
+        assert op.doc in reported and "-> " in reported and "a rule of its own" not in reported
     else:
-        assert all(f"`{f.name}: " in told for f in dataclasses.fields(op) if f.init)
-        assert all(f"`{sample.op.label()}`" in told for sample in op.samples())
+        assert all(f"`{f.name}: " in reported for f in dataclasses.fields(op) if f.init)
+        assert all(f"`{sample.op.label()}`" in reported for sample in op.samples())
 
 
 def test_what_an_entry_says_of_dtypes_and_shapes_is_so():
@@ -58,11 +58,11 @@ def test_what_an_entry_says_of_dtypes_and_shapes_is_so():
 
 def test_entries_on_the_command_line(capsys):
     assert main(["ops"]) == 0
-    told = capsys.readouterr().out.split()
-    assert {"exp", "Scan", "Subtensor"} <= set(told)
+    reported = capsys.readouterr().out.split()
+    assert {"exp", "Scan", "Subtensor"} <= set(reported)
     assert main(["ops", "exp", "Scan"]) == 0
-    told = capsys.readouterr().out
-    assert told.count("### ") == 2 and "steps" in told
+    reported = capsys.readouterr().out
+    assert reported.count("### ") == 2 and "steps" in reported
     assert main(["ops", "epx"]) == 2
     assert "did you mean 'exp'" in capsys.readouterr().err
 

@@ -36,14 +36,14 @@ def test_types_say_what_comes_out(sample, static, rng):
     variables, values = operands(sample, rng, static=static)
     node = sample.op.make_node(*variables)
     inputs, given = drawn(variables, values)
-    kept = [a.copy() for a in given]
+    saved = [a.copy() for a in given]
     results = gradcore.function(inputs, list(node.outputs), mode=PLAIN)(*given)
     for output, result in zip(node.outputs, results, strict=True):
         assert result.dtype == output.dtype
         assert output.type.admits(result.shape), (output.type, result.shape)
         assert result.flags.writeable
         assert not any(np.shares_memory(result, a) for a in given)
-    for before, after in zip(kept, given, strict=True):
+    for before, after in zip(saved, given, strict=True):
         np.testing.assert_array_equal(before, after)
 
 
@@ -62,7 +62,7 @@ def test_rewriting_keeps_values(sample, rng):
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=sample_id)
-def test_shapes_are_told_without_computing(sample, rng):
+def test_shapes_are_reported_without_computing(sample, rng):
     variables, values = operands(sample, rng)
     node = sample.op.make_node(*variables)
     inputs, given = drawn(variables, values)

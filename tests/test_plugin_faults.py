@@ -121,7 +121,7 @@ def test_malformed_plugins_disable_themselves(install, found, message):
         (SimpleNamespace(GRADCORE_API=2), "written for version 2"),
     ],
 )
-def test_what_is_no_plugin_is_told(install, loaded, message):
+def test_what_is_no_plugin_is_reported(install, loaded, message):
     install(culprit=loaded)
     assert message in disabled("culprit")["culprit"]
 
@@ -169,8 +169,8 @@ def test_a_backend_that_returns_nonsense_is_named(install, made, message):
             return made(super().compile(graph, profile, fallback))
 
     install(culprit=hooks(gradcore_backends=lambda: [Nonsense("bad")]))
-    told = rf"the backend 'bad' of the plugin 'culprit' \(dist-culprit 3\) .*{message}"
-    with pytest.raises(PluginError, match=told):
+    reported = rf"the backend 'bad' of the plugin 'culprit' \(dist-culprit 3\) .*{message}"
+    with pytest.raises(PluginError, match=reported):
         gradcore.function([x], x + 1, mode="bad")(1)
 
 
@@ -199,12 +199,14 @@ def test_a_backend_that_cannot_be_asked_hurts_nobody_else(install):
     offered = [Mute("mute"), Vague("vague"), *late, *other]
     install(mute=hooks(gradcore_backends=lambda: offered))
     assert plugins.registry().disabled == ()
-    for name, told in (
+    for name, reported in (
         ("mute", "ZeroDivisionError"), ("late", "TypeError"), ("later", "AttributeError"),
         ("none", "plugin 'mute'.*loaded as 0"), ("other", "no backend of that name"),
         ("vague", "plugin 'mute'.*returned False"),
     ):  # fmt: skip
-        with pytest.raises((PluginError, UnavailableError), match=f"'{name}' cannot run.*{told}"):
+        with pytest.raises(
+            (PluginError, UnavailableError), match=f"'{name}' cannot run.*{reported}"
+        ):
             gradcore.function([x], x, mode=name)
     assert {b.name for b in gradcore.backends() if not b.available} >= {"mute", "late", "later"}
     assert gradcore.function([x], x * 2, mode="numpy")(2) == 4

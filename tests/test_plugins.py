@@ -118,19 +118,21 @@ def test_plugins_are_read_when_something_is_asked_for():
     subprocess.run([sys.executable, "-c", asked], check=True)
 
 
-def test_all_that_a_backend_lacks_is_told_at_once(install):
+def test_all_that_a_backend_lacks_is_reported_at_once(install):
     install(poor=hooks(gradcore_backends=lambda: [Poor()]))
     assert gradcore.function([x], T.exp(x) * 2, mode="poor")(0) == 2
     with pytest.raises(UnsupportedError) as info:
         gradcore.function([x], T.sin(x) * Exotic()(x), mode="poor")
-    told = str(info.value)
-    assert "cannot run 2 nodes" in told and "poor has no kernel for sin" in told
-    assert "no kernel for exotic" in told
-    assert "test_plugins.py" in told and "fake_plugins.py" in told, "where each node was made"
-    assert "fallback='numpy'" in told
+    reported = str(info.value)
+    assert "cannot run 2 nodes" in reported and "poor has no kernel for sin" in reported
+    assert "no kernel for exotic" in reported
+    assert "test_plugins.py" in reported and "fake_plugins.py" in reported, (
+        "where each node was made"
+    )
+    assert "fallback='numpy'" in reported
 
 
-def test_a_fallback_is_asked_for_and_told(install):
+def test_a_fallback_is_asked_for_and_reported(install):
     install(poor=hooks(gradcore_backends=lambda: [Poor()]))
     f = gradcore.function([x], T.sin(x) * T.exp(x), mode=gradcore.Mode("poor", fallback="numpy"))
     assert f(0.5) == np.sin(0.5) * np.exp(0.5)
@@ -154,8 +156,8 @@ def test_disabled_plugins_are_listed(install, capsys):
     disabled("culprit")
     for command in ("backends", "doctor"):
         assert main([command]) == 0
-        told = " ".join(capsys.readouterr().out.split())
-        assert "culprit" in told and "dist-culprit" in told and "version 2" in told
+        reported = " ".join(capsys.readouterr().out.split())
+        assert "culprit" in reported and "dist-culprit" in reported and "version 2" in reported
     with pytest.raises(ModeError, match="the plugin 'culprit' .*dist-culprit 3.* version 2"):
         gradcore.function([x], x, mode="culprid")
 
@@ -254,7 +256,7 @@ def test_a_hook_may_return_a_table_by_backend_or_stage(install):
         plugins.registry().backend("pour")
 
 
-def test_what_an_op_without_code_needs_is_told():
+def test_what_an_op_without_code_needs_is_reported():
     cube = elementwise("test_plugins_cube", lambda a: a**3, "a cube")
     with pytest.raises(UnsupportedError, match=r"(?s)`expansion=`.*declare what is missing"):
         refuse(Loops(), lacking(Loops(), gradcore.FunctionGraph((x,), (cube(x),))))
@@ -287,5 +289,5 @@ def test_an_error_while_running_names_the_node_and_the_line(install):
     f = gradcore.function([x], T.exp(x), mode="bad")
     with pytest.raises(ZeroDivisionError, match="on purpose") as info:
         f(1)
-    told = "\n".join(info.value.__notes__)
-    assert "exp" in told and "test_plugins.py" in told
+    reported = "\n".join(info.value.__notes__)
+    assert "exp" in reported and "test_plugins.py" in reported

@@ -178,8 +178,8 @@ def test_shapes_and_pickles(graph):
     (shape,) = infer_shapes([expression])
     extents = [T.as_tensor_variable(n) for n in shape]
     outputs = compiled(inputs, [expression, expression.shape, *extents], "numpy")(*values)
-    value, told, *inferred = outputs
-    assert value.shape == tuple(told) == tuple(int(n) for n in inferred)
+    value, reported, *inferred = outputs
+    assert value.shape == tuple(reported) == tuple(int(n) for n in inferred)
     again, *fresh = pickle.loads(pickle.dumps([expression, *inputs]))
     np.testing.assert_array_equal(compiled(fresh, again, "numpy")(*values), value)
 

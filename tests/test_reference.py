@@ -182,7 +182,7 @@ def test_every_counterpart_is_of_a_row():
     assert {op.name for op in transcendental()} >= set(EXACT) == set(SLOPES)
 
 
-def test_a_row_is_held_to_its_expansion():
+def test_a_row_is_stored_to_its_expansion():
     """A new row is tested by its declaration alone, in value and slope."""
     row = elementwise(
         "bump",

@@ -141,9 +141,9 @@ def compare(sample, context, modes, rng, limit=None):
             expected, result = outcome(plain, given)
             raised += expected is not None
             for f in functions:
-                found, told = outcome(f, given)
+                found, reported = outcome(f, given)
                 shapes = [(g.shape, g.tolist() if g.dtype != float else "") for g in given]
-                about = f"{f.maker.backend.name}: {shapes}: plain {result!r}, found {told!r}"
+                about = f"{f.maker.backend.name}: {shapes}: plain {result!r}, found {reported!r}"
                 assert (found is None) == (expected is None), about
                 if found is not None:
                     assert issubclass(found, expected) or expected is ValueError, about
@@ -221,7 +221,7 @@ def test_what_fits_is_not_changed():
         assert not [n for n in f.maker.fgraph.nodes if isinstance(n.op, Assert)], gradcore.pp(f)
 
 
-def test_a_kept_check_passes_over_no_array():
+def test_a_retained_check_passes_over_no_array():
     """The generated code compares extents once, and has no loop more than without the check."""
     x, y = T.dvectors("x", "y")
     checked = gradcore.function([x, y], T.grad(T.sum(x**3 + y), x), mode="c")

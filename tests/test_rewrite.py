@@ -364,8 +364,8 @@ def test_forms_by_choice(build, text):
         chosen = gradcore.Mode(backend, reassociate=True)
         f = gradcore.function([x, y], build(x, y), mode=chosen, on_unused_input="ignore")
         assert gradcore.pp(f.maker.fgraph.outputs[0]) == text
-        kept = gradcore.function([x, y], build(x, y), mode=backend, on_unused_input="ignore")
-        assert gradcore.pp(kept.maker.fgraph.outputs[0]) != text
+        saved = gradcore.function([x, y], build(x, y), mode=backend, on_unused_input="ignore")
+        assert gradcore.pp(saved.maker.fgraph.outputs[0]) != text
 
 
 def test_the_choice_is_part_of_the_mode():

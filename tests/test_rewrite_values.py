@@ -184,7 +184,7 @@ def test_a_rule_that_ignores_that_a_narrow_integer_wraps_is_found_out():
 
 
 # what users count on, on every backend ----------------------------------------------------------
-KEPT = {
+PRESERVED = {
     "constants underflow": (["float64"], lambda x: 1e-200 * (1e-200 * x), [1e300], [1e-100]),
     "products underflow": (["float64"], lambda x: (1e-200 * x) ** 2 * 1e-100, [1e300], [1e100]),
     "constants overflow": (
@@ -243,9 +243,9 @@ EVERYWHERE = [
 
 
 @pytest.mark.parametrize("mode", EVERYWHERE, ids=["plain", "numpy", "c", "cuda"])
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("name", PRESERVED)
 def test_values_that_users_count_on(name, mode):
-    dtypes, build, values, right = KEPT[name]
+    dtypes, build, values, right = PRESERVED[name]
     arrays = [np.atleast_1d(np.asarray(v, d)) for v, d in zip(values, dtypes, strict=True)]
     variables = [T.tensor("x", d, (None,) * a.ndim) for d, a in zip(dtypes, arrays, strict=True)]
     found = gradcore.function(variables, build(*variables), mode=mode)(*arrays)
@@ -262,7 +262,7 @@ def _kahan(terms):
     return total[-1]
 
 
-def test_compensated_sums_are_kept(everywhere):
+def test_compensated_sums_are_retained(everywhere):
     terms = T.dvector("terms")
     found = gradcore.function([terms], _kahan(terms), mode=everywhere)(np.r_[1.0, [1e-16] * 1000])
     assert abs(found - (1 + 1e-13)) < 3e-16

@@ -264,9 +264,11 @@ def test_loops_vectorize(dtype, tmp_path):
     done = subprocess.run(
         [*command, str(tmp_path / "loops.so")], capture_output=True, text=True, check=True
     )
-    told = {int(n) for n in re.findall(r"loops\.c:(\d+):\d+: optimized: loop", done.stderr)}
+    reported = {int(n) for n in re.findall(r"loops\.c:(\d+):\d+: optimized: loop", done.stderr)}
     lines = source.read_text().splitlines()
-    left = [text for n, text in enumerate(lines, 1) if text.startswith("void") and n not in told]
+    left = [
+        text for n, text in enumerate(lines, 1) if text.startswith("void") and n not in reported
+    ]
     assert not left
 
 

@@ -336,7 +336,7 @@ def test_gradients_of_weights_are_products_after_the_loop():
         assert [node.op.label() for node in op.body.nodes].count("dot") == 1
 
 
-def test_only_the_last_state_is_kept():
+def test_only_the_last_state_is_retained():
     out, _ = gradcore.scan(lambda v, s: T.tanh(s * v), x, 1.0)
     (op,) = scans(gradcore.function([x], out[-1]))
     assert len(op.body.outputs) == 1

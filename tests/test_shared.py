@@ -126,18 +126,18 @@ def test_default_updates():
 
 
 @pytest.mark.parametrize("mode", ["numpy", "c", gradcore.Mode("cuda", runtime="host")])
-def test_updates_of_many_threads_are_all_kept(mode):
+def test_updates_of_many_threads_are_all_retained(mode):
     """Also of functions that share variables in another order, and of defaults of inputs."""
     x = T.dscalar("x")
     a, b = gradcore.shared(0, "a"), gradcore.shared(0, "b")
     first = gradcore.function([], a, updates={a: a + 1, b: b + 1}, mode=mode)
     second = gradcore.function([], b, updates={b: b + 1, a: a + 1}, mode=mode)
-    kept = gradcore.function([gradcore.In(x, value=0.0, update=x + 1)], x, mode=mode)
+    saved = gradcore.function([gradcore.In(x, value=0.0, update=x + 1)], x, mode=mode)
     times = 150
 
     def work():
         for _ in range(times):
-            first(), second(), kept()
+            first(), second(), saved()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -146,7 +146,7 @@ def test_updates_of_many_threads_are_all_kept(mode):
         thread.join(120)
         assert not thread.is_alive()
     assert a.get_value() == b.get_value() == 8 * times
-    assert kept() == 4 * times
+    assert saved() == 4 * times
 
 
 @pytest.mark.parametrize("mode", ["numpy", "c"])

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 LISTED = (ROOT / "docs" / "backends.md").read_text().partition("## What is stable")[2]
 ROWS = dict(re.findall(r"^\| `?([\w.]+(?: [\w ]+)?)`? \| (.*) \|$", LISTED, re.MULTILINE))
 NAMES = {
-    module: set(re.findall(r"`(\w+)`", told))
-    for module, told in ROWS.items()
+    module: set(re.findall(r"`(\w+)`", reported))
+    for module, reported in ROWS.items()
     if module.startswith("gradcore")
 }
 WORDS = "gradcore.tensor"
@@ -30,8 +30,8 @@ def test_what_is_listed_is_there(module):
     found = importlib.import_module(module)
     assert NAMES[module] or module == WORDS
     assert {name for name in NAMES[module] if not hasattr(found, name)} == set()
-    told = ROWS[module].split(", ")
-    assert module == WORDS or len(told) == len(set(told)) == len(NAMES[module])
+    reported = ROWS[module].split(", ")
+    assert module == WORDS or len(reported) == len(set(reported)) == len(NAMES[module])
 
 
 def quoted(row):
@@ -54,8 +54,8 @@ def test_options_of_the_suite_are_listed():
 
 def test_commands_are_listed():
     run = [sys.executable, "-c", "from gradcore.cli import main; main(['--help'])"]
-    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    (commands,) = re.findall(r"\{([\w,-]+)\}", told.partition("\n\n")[0])
+    reported = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    (commands,) = re.findall(r"\{([\w,-]+)\}", reported.partition("\n\n")[0])
     assert {f"gradcore {name}" for name in commands.split(",")} == set(quoted("commands"))
 
 

@@ -53,7 +53,6 @@ STANDING = {
     "gradcore/backend": {"told"},
     "gradcore/conformance": {"told", "kept", "apart"},
     "gradcore/plugins": {"told", "held"},
-    "tests": {"told", "kept", "held", "apart"},
 }
 """The rooms in which names still use them; a room that is clean leaves this table."""
 

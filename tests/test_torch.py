@@ -195,7 +195,7 @@ def test_an_op_of_the_users_own_runs_on_numpy_arrays(rng):
     agrees([x], [y, T.grad(y.sum(), x)], rng.normal(size=3))
 
 
-def test_what_torch_lacks_is_told_and_can_fall_back():
+def test_what_torch_lacks_is_reported_and_can_fall_back():
     x = T.dvector("x")
     y = (x * 2).astype("uint16") + 1
     with pytest.raises(UnsupportedError, match="torch has no uint16"):
@@ -380,7 +380,7 @@ def test_what_numpy_computes_is_not_differentiated_twice_by_torch(rng):
 # the tutorial -----------------------------------------------------------------------------------
 def test_the_tutorial_prints_the_same():
     path = EXAMPLES / "tutorial.py"
-    told = [
+    reported = [
         subprocess.run(
             [sys.executable, path],
             env={**os.environ, "GRADCORE_FLAGS": f"mode={mode}"},
@@ -390,7 +390,7 @@ def test_the_tutorial_prints_the_same():
         ).stdout
         for mode in ("numpy", "torch")
     ]
-    assert told[0] == told[1] != ""
+    assert reported[0] == reported[1] != ""
 
 
 def test_an_extent_may_be_what_is_spread_or_written():
