@@ -230,10 +230,17 @@ def narrowed() -> Built:
     return Built([x, n], [np.array([0.1, -3.3, 700.7]), np.array([100, -129, 1000])], outputs)
 
 
+def quotients() -> Built:
+    """Quotients of quotients, where the product of the divisors overflows."""
+    x, y, z = T.dvectors("x", "y", "z")
+    values = [np.array([1e300, -1e250]), np.array([1e200, 1e180]), np.array([1e150, 1e170])]
+    return Built([x, y, z], values, [(x / y) / z, x / (y / z)])
+
+
 ALL = (
     first_example, logistic, jacobian_by_scan, hessian, products, softmax_regression, perceptron,
     perceptron_in_float32, recurrent, mixture, layer_norm, branches, kinks, shapes, masks,
-    given_masks, checked, steps, narrowed,
+    given_masks, checked, steps, narrowed, quotients,
 )  # fmt: skip
 
 PROGRAMS: Mapping[str, Callable[[], Built]] = {program.__name__: program for program in ALL}
