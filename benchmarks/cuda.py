@@ -281,11 +281,11 @@ def run_pytest(arguments, runtime, tool=(), timeout=3600):
             cwd=FOLDER.parent,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return {"passed": False, "told": f"ended after {timeout} s"}
+        return {"passed": False, "message": f"ended after {timeout} s"}
     lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
     if tool:
         lines += [x for x in (done.stdout + done.stderr).splitlines() if "ERROR SUMMARY" in x]
-    return {"passed": done.returncode == 0, "told": lines[-1] if lines else "nothing"}
+    return {"passed": done.returncode == 0, "message": lines[-1] if lines else "nothing"}
 
 
 def checked(runtime, quick):
@@ -321,10 +321,10 @@ def checked(runtime, quick):
                 [tool, "--tool", check, "--error-exitcode", "9", sys.executable, *program],
                 capture_output=True, text=True, check=False, timeout=1800,
             )  # fmt: skip
-            told = [x for x in done.stdout.splitlines() if "SUMMARY" in x]
+            message = [x for x in done.stdout.splitlines() if "SUMMARY" in x]
             found[f"compute-sanitizer {check}"] = {
                 "passed": done.returncode == 0,
-                "told": told[-1] if told else f"status {done.returncode}",
+                "message": message[-1] if message else f"status {done.returncode}",
             }
     del os.environ["GRADCORE_FLAGS"]
     return found, left_out
@@ -417,7 +417,7 @@ def timed(case, builders, quick, bandwidth):
     return row
 
 
-# told -------------------------------------------------------------------------------------------
+# reports ----------------------------------------------------------------------------------------
 def machine(runtime):
     """Return what this ran on."""
     found = {"date": datetime.now(UTC).date().isoformat(), "python": sys.version.split()[0]}
@@ -426,8 +426,8 @@ def machine(runtime):
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
-    told = next(b for b in gradcore.backends() if b.name == "cuda")
-    found["card"] = "none: the host shim" if runtime == "host" else told.version
+    backend = next(b for b in gradcore.backends() if b.name == "cuda")
+    found["card"] = "none: the host shim" if runtime == "host" else backend.version
     return found
 
 
@@ -462,7 +462,7 @@ def main(options):
         left_out += more
         for name, result in found["checks"].items():
             CONSOLE.print(
-                f"{name}: {'passed' if result['passed'] else 'FAILED'} ({result['told']})"
+                f"{name}: {'passed' if result['passed'] else 'FAILED'} ({result['message']})"
             )
     else:
         left_out.append("conformance, the tutorial and compute-sanitizer (--no-checks)")

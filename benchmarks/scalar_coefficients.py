@@ -62,8 +62,10 @@ def erfcinv_tail(t):
 
 def digamma(t):
     """Return the digamma function of x over x - its root, at t = x - 1.5."""
-    apart = t + 1.5 - DIGAMMA_ROOT
-    return mp.digamma(t + 1.5) / apart if abs(apart) > 1e-30 else mp.polygamma(1, DIGAMMA_ROOT)
+    distance = t + 1.5 - DIGAMMA_ROOT
+    return (
+        mp.digamma(t + 1.5) / distance if abs(distance) > 1e-30 else mp.polygamma(1, DIGAMMA_ROOT)
+    )
 
 
 FITS = {

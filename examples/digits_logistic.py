@@ -32,15 +32,15 @@ def main(rounds=30, batch=50, rate=0.5, seed=0):
     images, labels = load_digits(return_X_y=True)
     images = images / 16.0
     order = np.random.default_rng(seed).permutation(len(images))
-    held, kept = order[:300], order[300:]
+    test, training = order[:300], order[300:]
     train, accuracy = build(images.shape[1], 10, rate)
     losses = []
     with epochs("logistic regression", rounds) as show:
         for _ in range(rounds):
-            parts = [kept[i : i + batch] for i in range(0, len(kept), batch)]
+            parts = [training[i : i + batch] for i in range(0, len(training), batch)]
             losses.append(float(np.mean([train(images[p], labels[p]) for p in parts])))
             show(losses[-1])
-    return losses, float(accuracy(images[held], labels[held]))
+    return losses, float(accuracy(images[test], labels[test]))
 
 
 if __name__ == "__main__":

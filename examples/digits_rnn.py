@@ -55,15 +55,15 @@ def main(rounds=20, batch=50, hidden=48, rate=0.05, momentum=0.9, seed=0):
     images, labels = load_digits(return_X_y=True)
     images = (images / 16.0).reshape(-1, 8, 8).transpose(1, 0, 2)
     order = np.random.default_rng(seed).permutation(len(labels))
-    held, kept = order[:300], order[300:]
+    test, training = order[:300], order[300:]
     train, accuracy = build(8, hidden, 10, rate, momentum, seed)
     losses = []
     with epochs("recurrent network", rounds) as show:
         for _ in range(rounds):
-            parts = [kept[i : i + batch] for i in range(0, len(kept), batch)]
+            parts = [training[i : i + batch] for i in range(0, len(training), batch)]
             losses.append(float(np.mean([train(images[:, p], labels[p]) for p in parts])))
             show(losses[-1])
-    return losses, float(accuracy(images[:, held], labels[held]))
+    return losses, float(accuracy(images[:, test], labels[test]))
 
 
 if __name__ == "__main__":

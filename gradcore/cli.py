@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     new = commands.add_parser("new-backend", help="write the skeleton of a plugin with a backend")
     new.add_argument("name", help="what mode= will call it")
-    told = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
-    new.add_argument("--kind", choices=KINDS, default="array", help=f"{told} (array)")
+    kinds = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
+    new.add_argument("--kind", choices=KINDS, default="array", help=f"{kinds} (array)")
     new.add_argument("--folder", type=Path, default=Path(), help="where to (here)")
     given = parser.parse_args(arguments)
     if given.command == "backends":

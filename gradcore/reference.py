@@ -102,10 +102,10 @@ def _float_node(op: Elementwise, operands: int) -> Apply:
 
 def _code(op: Elementwise) -> str:
     if op.code is not None:
-        told = op.code if isinstance(op.code, str) else "; ".join(
+        text = op.code if isinstance(op.code, str) else "; ".join(
             f"{kind}: {text}" for kind, text in op.code.items()
         )  # fmt: skip
-        return f"`{told}`"
+        return f"`{text}`"
     if op.expansion is not None:
         return (
             f"`{_printed(op.expansion(*(TensorType('float64')(n) for n in NAMES[: op.operands])))}`"
@@ -192,19 +192,19 @@ def _text(op: Any) -> Iterator[str]:
 def _parameters(op: Any) -> Iterator[str]:
     found = [f for f in dataclasses.fields(op) if f.init] if dataclasses.is_dataclass(op) else []
     if found:
-        told = ", ".join(f"`{f.name}: {f.type}`" for f in found)
-        yield f"parameters: {told}"
+        text = ", ".join(f"`{f.name}: {f.type}`" for f in found)
+        yield f"parameters: {text}"
 
 
 def _traits(op: Any) -> str:
-    told = [
+    parts = [
         _by(op),
         "cheap to compute again" if getattr(op, "cheap", False) is True else "",
         "" if op.foldable else "never computed while a graph is rewritten",
     ]
     if op.perform is not Op.perform:
-        told[0] = "computed by its `perform`"
-    return "; ".join(filter(None, told))
+        parts[0] = "computed by its `perform`"
+    return "; ".join(filter(None, parts))
 
 
 def _by(op: type[Op]) -> str:
@@ -277,8 +277,8 @@ def _sample(sample: Sample) -> str:
 def _operand(variable: Variable, arg: Arg) -> str:
     if arg.value is None:
         return f"{variable.name}: {_type(variable)}"
-    told = " ".join(str(np.asarray(arg.value).tolist()).split())
-    return told if len(told) < 30 else f"a constant {_type(variable)}"
+    text = " ".join(str(np.asarray(arg.value).tolist()).split())
+    return text if len(text) < 30 else f"a constant {_type(variable)}"
 
 
 def _type(variable: Variable) -> str:
@@ -338,12 +338,12 @@ def _dtypes(result: Callable[[str], str | None]) -> str:
 def _family(dtypes: Sequence[str]) -> str:
     """Return a set of dtypes in few words."""
     rest = list(dtypes)
-    told: list[str] = []
+    names: list[str] = []
     for name, members in FAMILIES.items():
         if set(members) <= set(rest):
-            told.append(name)
+            names.append(name)
             rest = [d for d in rest if d not in members]
-    return ", ".join((*told, *rest))
+    return ", ".join((*names, *rest))
 
 
 def _derivative(node: Apply) -> str:
@@ -361,12 +361,12 @@ def _derivative(node: Apply) -> str:
         return kind
     if found is None:
         return kind
-    told = [_direction(v) for v in found]
+    directions = [_direction(v) for v in found]
     if back:
-        pairs = zip(node.inputs, told, strict=True)
-        told = [f"{v}: {text}" for v, text in pairs if text and not isinstance(v, Constant)]
+        pairs = zip(node.inputs, directions, strict=True)
+        directions = [f"{v}: {text}" for v, text in pairs if text and not isinstance(v, Constant)]
     what = "cotangents" if back else "tangent"
-    return f"{kind}; {what} {', '.join(filter(None, told))}" if any(told) else kind
+    return f"{kind}; {what} {', '.join(filter(None, directions))}" if any(directions) else kind
 
 
 def _directions(variables: Sequence[Variable]) -> list[Variable]:

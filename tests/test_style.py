@@ -25,7 +25,6 @@ LONG = {
     "tests/mutants.py": "a table of faulty backends",
     # To be cut along their subjects:
     "benchmarks/cuda.py": "checks, cases and reports of a device",
-    "gradcore/conformance/cases.py": "cases of all checks",
 }
 """Files that are longer, and what is in them; one that is cut leaves this table."""
 
@@ -46,24 +45,6 @@ WORDS = {
 }  # fmt: skip
 """Words that have given way to the field's, in names: say one of those."""
 
-STANDING = {
-    "benchmarks": {"told", "kept", "apart"},
-    "examples": {"kept", "held"},
-    "gradcore/": {"told"},
-    "gradcore/backend": {"told"},
-    "gradcore/conformance": {"told", "kept", "apart"},
-    "gradcore/plugins": {"told", "held"},
-}
-"""The rooms in which names still use them; a room that is clean leaves this table."""
-
-
-def room(path):
-    """Return the room that a file is in: a package of the core, a backend, or a folder."""
-    first, *inner = path.relative_to(ROOT).parts
-    if first == "gradcore":
-        return f"gradcore/{inner[0]}" if len(inner) > 1 else "gradcore/"
-    return f"{first}/{inner[0]}" if first == "backends" else first
-
 
 def names(path):
     """Yield the identifiers of a file of Python."""
@@ -77,18 +58,12 @@ def words(name):
     return {word.lower() for word in re.split(r"_|(?<=[a-z])(?=[A-Z])", name)}
 
 
-def test_names_use_the_words_of_the_field():
-    found = {}
+@pytest.mark.parametrize("word", WORDS)
+def test_names_use_the_words_of_the_field(word):
     for path in CODE:
         if path.suffix == ".py":
             for name in names(path):
-                for word in words(name) & set(WORDS):
-                    found.setdefault(room(path), {}).setdefault(word, f"{path.name}: {name}")
-    for place, used in found.items():
-        for word in set(used) - STANDING.get(place, set()):
-            raise AssertionError(f"{place}, {used[word]}: instead of {word!r} say {WORDS[word]}")
-    clean = {place: allowed - set(found.get(place, ())) for place, allowed in STANDING.items()}
-    assert not any(clean.values()), f"clean: take it out of STANDING: {clean}"
+                assert word not in words(name), f"{path}, {name}: say {WORDS[word]}"
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))

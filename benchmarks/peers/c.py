@@ -38,7 +38,7 @@ def _bound(name, *arguments):
     ready = [convert[type(a)](a) for a in arguments]
     loop = getattr(_library(), name)
 
-    def call(kept=arguments):  # The addresses are good as long as the arrays are there.
+    def call(buffers=arguments):  # The addresses are good as long as the arrays are there.
         loop(*ready)
 
     return call
@@ -76,10 +76,10 @@ def _scan_scalar(name, inputs):
 def _gemm(name):
     """Return BLAS's product, the one that SciPy brings."""
     capsule = cython_blas.__pyx_capi__[name]
-    told, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    told.restype, told.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return pointer(capsule, told(capsule))
+    return pointer(capsule, name(capsule))
 
 
 def _rnn(name, inputs):
@@ -87,8 +87,8 @@ def _rnn(name, inputs):
     steps, batch, _ = x.shape
     size = len(weights[1])
     found = [np.zeros(()), *map(np.zeros_like, weights)]
-    kept = [np.zeros((n, batch, size)) for n in (steps + 1, steps, 1)]
-    return _bound(name, steps, batch, size, _gemm("dgemm"), *inputs, *found, *kept), found
+    buffers = [np.zeros((n, batch, size)) for n in (steps + 1, steps, 1)]
+    return _bound(name, steps, batch, size, _gemm("dgemm"), *inputs, *found, *buffers), found
 
 
 def _lstm(name, inputs):
@@ -97,8 +97,8 @@ def _lstm(name, inputs):
     n = len(weights[1])
     found = [np.zeros(()), *map(np.zeros_like, weights)]
     shapes = ((steps + 1, n), (steps + 1, n), (steps, 4 * n), (steps, n), (1, n), (1, n))
-    kept = [np.zeros((k, batch, width), "float32") for k, width in shapes]
-    return _bound(name, steps, batch, m, n, _gemm("sgemm"), *inputs, *found, *kept), found
+    buffers = [np.zeros((k, batch, width), "float32") for k, width in shapes]
+    return _bound(name, steps, batch, m, n, _gemm("sgemm"), *inputs, *found, *buffers), found
 
 
 def _mlp(name, inputs):
@@ -106,8 +106,8 @@ def _mlp(name, inputs):
     batch, m = x.shape
     n, k = weights[2].shape
     found = [np.zeros(()), *map(np.zeros_like, weights)]
-    kept = [np.zeros((batch, width), "float32") for width in (n, k, n)]
-    return _bound(name, batch, m, n, k, _gemm("sgemm"), *inputs, *found, *kept), found
+    buffers = [np.zeros((batch, width), "float32") for width in (n, k, n)]
+    return _bound(name, batch, m, n, k, _gemm("sgemm"), *inputs, *found, *buffers), found
 
 
 LOOPS = {

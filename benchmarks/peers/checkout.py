@@ -30,8 +30,8 @@ def _recorded():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     info = Path(folder, f"gradcore-{project['version']}.dist-info")
     info.mkdir()
-    told = f"Metadata-Version: 2.1\nName: gradcore\nVersion: {project['version']}\n"
-    info.joinpath("METADATA").write_text(told)
+    metadata = f"Metadata-Version: 2.1\nName: gradcore\nVersion: {project['version']}\n"
+    info.joinpath("METADATA").write_text(metadata)
     info.joinpath("entry_points.txt").write_text("\n".join(_entry_points(project)) + "\n")
     places = [folder, str(ROOT), *map(str, sorted((ROOT / "backends").iterdir()))]
     sys.path += places

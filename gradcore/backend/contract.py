@@ -1,8 +1,8 @@
 """What a backend is: it says what it cannot do, and turns a graph into a function of arrays.
 
 The decision: what a backend can do is a *question about a node*, answered by a sentence, not a
-list of flags: the op, its parameters, dtypes and ranks all show in the node.  A backend is told
-apart by what it lacks, never by its name.  Rejected: capability flags, which never say enough; a
+list of flags: the op, its parameters, dtypes and ranks all show in the node.  A backend is known
+by what it lacks, never by its name.  Rejected: capability flags, which never say enough; a
 silent fallback, which makes a program slow without a word.
 """
 
@@ -293,5 +293,5 @@ class Deferred(Unavailable):
         try:
             return pkgutil.resolve_name(self.place)()
         except Exception as error:  # noqa: BLE001 - whatever it raises, the other backends must work
-            told = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
-            return Unavailable(self.name, f"{self.place} cannot be imported: {told}{error}")
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            return Unavailable(self.name, f"{self.place} cannot be imported: {kind}{error}")

@@ -81,7 +81,7 @@ OVERWRITTEN = -1
 """The number of the call whose arrays are those of the first, with other elements in them."""
 
 CATCHABLE = (IndexError, AssertionError, NotImplementedError, ValueError, TypeError)
-"""The builtin exceptions by which a user tells errors apart."""
+"""The builtin exceptions by which a user tells one error from another."""
 
 
 def no_calls() -> Iterable[Sequence[Array]]:
@@ -140,15 +140,15 @@ class Case:
         except UnsupportedError as error:
             raise Unsupported("; ".join(error.reasons)) from error
         except Exception as error:  # whatever a backend raises, it is what the reference does not
-            raise Mismatch(f"raised {_told(error)}") from error
+            raise Mismatch(f"raised {_described(error)}") from error
         calls = [_Call(0, built, self.judge(built))]
         for k, values in enumerate(self.later(), 1):
             other = replace(built, values=list(values))
             calls.append(_Call(k, other, _judged(self.again, other)))
         results = [call.run(f) for call in calls]
-        kept = [[np.array(a) for a in result] for result in results[:-1]]
+        copied = [[np.array(a) for a in result] for result in results[:-1]]
         results.append(calls[0].run(f))
-        _unchanged(results, kept)
+        _unchanged(results, copied)
         if threads:
             _at_once(f, calls)
         for values in overwritten(built.values):
@@ -195,7 +195,7 @@ class _Call:
         except Exception as error:
             if isinstance(self.wanted, Exception) and self._may_raise(error, self.wanted):
                 return ()
-            raise Mismatch(f"raised {_told(error)}{self._instead()}") from error
+            raise Mismatch(f"raised {_described(error)}{self._instead()}") from error
         if isinstance(self.wanted, Exception):
             raise Mismatch(f"returned {found}{self._instead()}")
         outputs = zip(self.built.outputs, found, self.wanted, strict=True)
@@ -219,10 +219,10 @@ class _Call:
         return _as_caught(error, wanted) or (several and isinstance(error, ShapeError))
 
     def _instead(self) -> str:
-        return f", not {_told(self.wanted)}" if isinstance(self.wanted, Exception) else ""
+        return f", not {_described(self.wanted)}" if isinstance(self.wanted, Exception) else ""
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -234,9 +234,9 @@ def _as_caught(error: Exception, wanted: Exception) -> bool:
     return isinstance(error, type(wanted) if isinstance(wanted, GradcoreError) else classes[0])
 
 
-def _unchanged(results: Sequence[Sequence[Array]], kept: Sequence[Sequence[Array]]) -> None:
+def _unchanged(results: Sequence[Sequence[Array]], copied: Sequence[Sequence[Array]]) -> None:
     """Raise Mismatch if calls have changed, or share memory with, what earlier calls returned."""
-    for k, (result, copies) in enumerate(zip(results, kept, strict=False)):
+    for k, (result, copies) in enumerate(zip(results, copied, strict=False)):
         for old, new in zip(copies, result, strict=True):
             if not _identical(old, new):
                 raise Mismatch(f"a later call has changed what call {k} returned: {new}, not {old}")

@@ -23,11 +23,10 @@ from gradcore.conformance.case import (
     by_op,
     by_op_with_signs,
     by_reference,
-    plain,
 )
-from gradcore.conformance.checks import Built, scalar
+from gradcore.conformance.checks import Built
 from gradcore.conformance.layouts import LAYOUTS
-from gradcore.conformance.loops import LOOPS, VALUES, Loop
+from gradcore.conformance.loops import LOOPS
 from gradcore.conformance.precision import Expected, computed
 from gradcore.conformance.programs import PROGRAMS
 from gradcore.conformance.samples import accepted, op_classes, row_samples, rows, several
@@ -36,36 +35,26 @@ from gradcore.conformance.variants import (
     Reference,
     grown,
     long,
-    other_arrays,
     other_extents,
     other_values,
-    refusal,
     short,
 )
+from gradcore.conformance.whole_graphs import loop_cases, program_cases
 from gradcore.derive import Linear
 from gradcore.errors import GradcoreError
-from gradcore.gradient import Rop, grad
-from gradcore.graph import Array, Op, Variable
+from gradcore.graph import Op
 from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS, SIGNED
 from gradcore.ops.control import Conditional, GradientMark
 from gradcore.ops.elementwise import Elementwise
 from gradcore.rewrite import STAGES
-from gradcore.tensor import cos
 
 MIXED = (("float32", "int32"), ("float32", "float64"), ("int8", "uint8"), ("bool", "float64"))
 """Pairs of dtypes that meet in one op."""
 
 USUAL = ("float64", "int64")
 """The dtypes in which operands are very long."""
-
-LONGER = 33
-"""How much longer arrays are when a loop or program is called again."""
-
-SHORT = 3
-"""The extent of states in loops, which become but little longer: their steps must stay tame."""
-
 
 COMMON = ("float64", "float32", "int64", "int8", "bool")
 """The dtypes that stand for all others."""
@@ -402,99 +391,6 @@ def _takes(subject: Subject) -> bool:
     return True
 
 
-# loops and programs -----------------------------------------------------------------------------
-def _loop_cases(name: str, loop: Loop) -> Iterator[Case]:
-    """Yield a loop and its derivatives, each of which should be what it is written out."""
-    inputs = list(dict.fromkeys([*loop.wrt, *VALUES]))
-
-    def built(outputs: list[Variable]) -> Built:
-        return Built(inputs, [np.array(VALUES[v]) for v in inputs], outputs)
-
-    def both(
-        outputs: Callable[[list[Variable]], list[Variable]],
-    ) -> tuple[Callable[[], Built], Callable[[Built], list[Expected]]]:
-        return (
-            lambda: built(outputs(loop.looped())),
-            lambda _: by_reference(built(outputs(loop.written_out()))),
-        )
-
-    def cost(stacks: list[Variable]) -> Variable:
-        total = scalar(0.0)
-        for stack in stacks:
-            total = total + scalar(stack) if stack.type.is_float else total
-        return total
-
-    def gradients(stacks: list[Variable]) -> list[Variable]:
-        return grad(cost(stacks), list(loop.wrt), disconnected_inputs="ignore")
-
-    points = [cos(v * 3) for v in loop.wrt]
-
-    def tangents(stacks: list[Variable]) -> list[Variable]:
-        floats = [s for s in stacks if s.type.is_float]
-        return Rop(floats, list(loop.wrt), points, "ignore")
-
-    def second(stacks: list[Variable]) -> list[Variable]:
-        return Rop(gradients(stacks), list(loop.wrt), points, "ignore")
-
-    checked = {"value": list[Variable], "gradient": gradients}
-    if loop.truncate < 0:  # truncation is about gradients
-        checked |= {"tangent": tangents, "second": second}
-    for check, outputs in checked.items():
-        level = Level.SMOKE if check == "gradient" and name in {"rnn", "until"} else Level.CORE
-        build, judge = both(outputs)
-        level = Level.FULL if check == "second" else level
-        case = Case("loop", name, check, level, build, judge, later=lambda b=build: again(b()))
-        yield case
-        if check in ("value", "gradient"):
-            yield from _refusing(case, Level.CORE if check == "value" else Level.FULL)
-
-
-def _program_cases(name: str, program: Callable[[], Built]) -> Iterator[Case]:
-    """Yield a program, and the same on inputs that it must refuse."""
-    case = Case(
-        "program",
-        name,
-        "whole",
-        Level.SMOKE,
-        program,
-        by_reference,
-        later=lambda: again(program()),
-    )
-    yield case
-    yield from _refusing(case, Level.CORE)
-
-
-def _refusing(case: Case, level: Level) -> Iterator[Case]:
-    """Yield the graph of a case, rewritten, on inputs that must be refused, if there are any."""
-    built = case.build()
-    run = plain(built)
-    refused = [values for values in other_arrays(built.values) if refusal(run, values)]
-    if refused:
-        yield replace(case, check="error", level=level, later=refused.copy)
-
-
-def again(built: Built) -> Iterator[list[Array]]:
-    """Yield other values for a graph, in longer arrays as far as it takes them."""
-    run = plain(built)
-    values = list(map(_turned, built.values))
-    for n in sorted({n for a in values for n in a.shape if n > 1}):
-        longer = [_lengthened(a, n, n + (LONGER if n > SHORT else 1)) for a in values]
-        if refusal(run, longer) is None:
-            values = longer
-    yield values
-
-
-def _turned(a: Array) -> Array:
-    """Return other values of the kind of those in ``a``."""
-    found = np.roll(a, 1)
-    return np.asarray(found * a.dtype.type(0.875)) if a.dtype.kind == "f" else found
-
-
-def _lengthened(a: Array, n: int, longer: int) -> Array:
-    """Return ``a`` with axes of extent ``n`` longer."""
-    return np.resize(a, tuple(longer if m == n else m for m in a.shape))
-
-
 def case(id: str) -> Case:
     """Return the case of this name.
 
@@ -527,6 +423,6 @@ def _all() -> Iterator[Case]:
     for cls in op_classes():
         yield from _class_cases(cls)
     for name, loop in LOOPS.items():
-        yield from _loop_cases(name, loop)
+        yield from loop_cases(name, loop)
     for name, program in PROGRAMS.items():
-        yield from _program_cases(name, program)
+        yield from program_cases(name, program)

@@ -42,8 +42,8 @@ def applied(
         for i, (value, fixed) in enumerate(zip(operands, constant, strict=True))
     ]
     node = op.make_node(*variables)
-    kept = [i for i, fixed in enumerate(constant) if not fixed]
-    return node, [variables[i] for i in kept], [operands[i] for i in kept]
+    free = [i for i, fixed in enumerate(constant) if not fixed]
+    return node, [variables[i] for i in free], [operands[i] for i in free]
 
 
 def _variable(value: Array, name: str) -> Variable:

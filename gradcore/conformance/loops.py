@@ -37,7 +37,7 @@ VALUES = {
 
 
 @dataclass
-class Loop:
+class LoopExample:
     """A loop: the arguments of scan, and how many steps that is."""
 
     fn: Function
@@ -116,22 +116,22 @@ def outer_of_nested(x_t: Any, W: Any) -> Any:
     return rows.sum()
 
 
-LOOPS: Mapping[str, Loop] = {
-    "running sum": Loop(lambda v, s: s + v, 4, x, a, wrt=(x, a)),
-    "map": Loop(lambda v: v**2 * T.sin(v), 4, x, wrt=(x,)),
-    "map with a constant": Loop(lambda v, k: T.exp(v * k), 4, x, None, a, wrt=(x, a)),
-    "power": Loop(lambda p, q: p * q, 3, None, T.ones_like(h), h, 3, wrt=(h,)),
-    "symbolic steps": Loop(lambda p, q: T.sin(p * q), 3, None, a, c, n, wrt=(a, c)),
-    "fewer steps than elements": Loop(lambda v, s: s * v, 3, x, a, n_steps=3, wrt=(x, a)),
-    "two lengths": Loop(lambda u, v, s: s * u + v, 4, [x, y], a, wrt=(x, y, a)),
-    "taps of a sequence": Loop(
+LOOPS: Mapping[str, LoopExample] = {
+    "running sum": LoopExample(lambda v, s: s + v, 4, x, a, wrt=(x, a)),
+    "map": LoopExample(lambda v: v**2 * T.sin(v), 4, x, wrt=(x,)),
+    "map with a constant": LoopExample(lambda v, k: T.exp(v * k), 4, x, None, a, wrt=(x, a)),
+    "power": LoopExample(lambda p, q: p * q, 3, None, T.ones_like(h), h, 3, wrt=(h,)),
+    "symbolic steps": LoopExample(lambda p, q: T.sin(p * q), 3, None, a, c, n, wrt=(a, c)),
+    "fewer steps than elements": LoopExample(lambda v, s: s * v, 3, x, a, n_steps=3, wrt=(x, a)),
+    "two lengths": LoopExample(lambda u, v, s: s * u + v, 4, [x, y], a, wrt=(x, y, a)),
+    "taps of a sequence": LoopExample(
         lambda u, v, w, s: T.tanh(u * v - w + s),
         4,
         {"input": y, "taps": [-1, 0, 1]},
         a,
         wrt=(y, a),
     ),
-    "taps beyond one another": Loop(
+    "taps beyond one another": LoopExample(
         lambda u, v, k: T.sin(u) * v + k,
         3,
         {"input": y, "taps": [3, -0]},
@@ -140,7 +140,7 @@ LOOPS: Mapping[str, Loop] = {
         3,
         wrt=(y, a),
     ),
-    "taps of an output": Loop(
+    "taps of an output": LoopExample(
         lambda p, q, k: p + q * k,
         5,
         None,
@@ -149,14 +149,14 @@ LOOPS: Mapping[str, Loop] = {
         5,
         wrt=(h, a),
     ),
-    "far taps of an output": Loop(
+    "far taps of an output": LoopExample(
         lambda v, p, q: T.tanh(p * v) + q,
         4,
         x,
         {"initial": h, "taps": [-3, -1]},
         wrt=(x, h),
     ),
-    "only a far tap": Loop(
+    "only a far tap": LoopExample(
         lambda p, v: T.cos(p) * v,
         5,
         None,
@@ -165,14 +165,14 @@ LOOPS: Mapping[str, Loop] = {
         5,
         wrt=(h, a),
     ),
-    "several outputs": Loop(
+    "several outputs": LoopExample(
         lambda v, s, p: (s + v, p * T.cos(v), s * p),
         4,
         x,
         [a, c, None],
         wrt=(x, a, c),
     ),
-    "states that feed each other": Loop(
+    "states that feed each other": LoopExample(
         lambda p, q: (p + 0.1 * p * q, q - 0.1 * p * q * q),
         5,
         None,
@@ -180,9 +180,9 @@ LOOPS: Mapping[str, Loop] = {
         n_steps=5,
         wrt=(a, c),
     ),
-    "rnn": Loop(rnn, 4, X, h, [W, U, b], wrt=(X, h, W, U, b)),
-    "rnn backwards": Loop(rnn, 4, X, h, [W, U, b], go_backwards=True, wrt=(X, h, W, U, b)),
-    "backwards with taps": Loop(
+    "rnn": LoopExample(rnn, 4, X, h, [W, U, b], wrt=(X, h, W, U, b)),
+    "rnn backwards": LoopExample(rnn, 4, X, h, [W, U, b], go_backwards=True, wrt=(X, h, W, U, b)),
+    "backwards with taps": LoopExample(
         lambda u, v, s: s * u - v,
         5,
         {"input": y, "taps": [0, 1]},
@@ -190,59 +190,61 @@ LOOPS: Mapping[str, Loop] = {
         go_backwards=True,
         wrt=(y, a),
     ),
-    "lstm": Loop(lstm, 4, X, [h, b], [W, U], wrt=(X, h, b, W, U)),
-    "rows of matrices": Loop(
+    "lstm": LoopExample(lstm, 4, X, [h, b], [W, U], wrt=(X, h, b, W, U)),
+    "rows of matrices": LoopExample(
         lambda A, S: T.tanh(T.dot(S, A)),
         2,
         T.stack([W, U]),
         T.eye(3),
         wrt=(W, U),
     ),
-    "captured": Loop(lambda v, s: s * a + T.sin(b).sum() * v, 4, x, c, wrt=(x, a, b, c)),
-    "captured expression": Loop(
+    "captured": LoopExample(lambda v, s: s * a + T.sin(b).sum() * v, 4, x, c, wrt=(x, a, b, c)),
+    "captured expression": LoopExample(
         lambda i, s: s + T.exp(W[i]).sum() * s, 3, T.arange(3), a, wrt=(W, a)
     ),
-    "gathered by index": Loop(lambda i, v: v[i] * v[-1 - i], 4, T.arange(4), None, x, wrt=(x,)),
-    "choice within": Loop(
+    "gathered by index": LoopExample(
+        lambda i, v: v[i] * v[-1 - i], 4, T.arange(4), None, x, wrt=(x,)
+    ),
+    "choice within": LoopExample(
         lambda v, s: T.switch(v > 0, T.log(abs(v)) * s, s + v),
         4,
         x,
         a,
         wrt=(x, a),
     ),
-    "reduction within": Loop(
+    "reduction within": LoopExample(
         lambda row, s: s * T.sqrt((row**2).sum()) + row.max(),
         4,
         X,
         a,
         wrt=(X, a),
     ),
-    "writing within": Loop(
+    "writing within": LoopExample(
         lambda i, v: T.set_subtensor(v[i], T.sin(v.sum())),
         3,
         T.arange(3),
         h,
         wrt=(h,),
     ),
-    "unused output": Loop(lambda v, s, p: (s + v, p + 1), 4, x, [a, c], wrt=(x, a)),
-    "a counter beside it": Loop(
+    "unused output": LoopExample(lambda v, s, p: (s + v, p + 1), 4, x, [a, c], wrt=(x, a)),
+    "a counter beside it": LoopExample(
         lambda v, k, s: (k + 1, s * T.cast(k, "float64") + v),
         4,
         x,
         [T.zeros((), "int64"), a],
         wrt=(x, a),
     ),
-    "constant output": Loop(lambda v, s: (s, v * 0 + a), 4, x, [c, None], wrt=(c, a)),
-    "until": Loop(
+    "constant output": LoopExample(lambda v, s: (s, v * 0 + a), 4, x, [c, None], wrt=(c, a)),
+    "until": LoopExample(
         lambda v, s: (s + v**2, until(s + v**2 > 2.3)),
         3,
         y,
         a,
         wrt=(y, a),
     ),
-    "until never": Loop(lambda v, s: (s + v, until(s > 1e9)), 4, x, a, wrt=(x, a)),
-    "until at once": Loop(lambda v, s: (s * v, until(T.eq(1, 1))), 1, x, a, wrt=(x, a)),
-    "until with matrices": Loop(
+    "until never": LoopExample(lambda v, s: (s + v, until(s > 1e9)), 4, x, a, wrt=(x, a)),
+    "until at once": LoopExample(lambda v, s: (s * v, until(T.eq(1, 1))), 1, x, a, wrt=(x, a)),
+    "until with matrices": LoopExample(
         lambda r, s, W: (T.tanh(T.dot(s, W) + r), until(s.sum() > -1e9)),
         1,
         X,
@@ -250,9 +252,9 @@ LOOPS: Mapping[str, Loop] = {
         [W],
         wrt=(X, h, W),
     ),
-    "nested": Loop(inner_power, 4, x, a, wrt=(x, a)),
-    "nested over a constant": Loop(outer_of_nested, 4, x, None, W, wrt=(x, W)),
-    "truncated": Loop(rnn, 4, X, h, [W, U, b], truncate=2, wrt=(X, h, W, U, b)),
-    "truncated to nothing": Loop(lambda v, s: s * v, 4, x, a, truncate=0, wrt=(x, a)),
-    "truncated beyond": Loop(lambda v, s: s * v, 4, x, a, truncate=9, wrt=(x, a)),
+    "nested": LoopExample(inner_power, 4, x, a, wrt=(x, a)),
+    "nested over a constant": LoopExample(outer_of_nested, 4, x, None, W, wrt=(x, W)),
+    "truncated": LoopExample(rnn, 4, X, h, [W, U, b], truncate=2, wrt=(X, h, W, U, b)),
+    "truncated to nothing": LoopExample(lambda v, s: s * v, 4, x, a, truncate=0, wrt=(x, a)),
+    "truncated beyond": LoopExample(lambda v, s: s * v, 4, x, a, truncate=9, wrt=(x, a)),
 }

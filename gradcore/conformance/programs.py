@@ -118,8 +118,8 @@ def recurrent() -> Built:
 def mixture() -> Built:
     """The log-likelihood of a mixture of Gaussians, with its gradient."""
     X, means, logits, scales = T.dmatrix("X"), T.dmatrix("m"), T.dvector("a"), T.dmatrix("s")
-    apart = (X[:, None, :] - means[None]) * T.exp(-scales)[None]
-    each = -0.5 * T.sum(apart**2, axis=2) - T.sum(scales, axis=1)
+    offsets = (X[:, None, :] - means[None]) * T.exp(-scales)[None]
+    each = -0.5 * T.sum(offsets**2, axis=2) - T.sum(scales, axis=1)
     weights = logits - T.logsumexp(logits)
     total = T.sum(T.logsumexp(each + weights, axis=1))
     parameters: list[Variable] = [means, logits, scales]
@@ -173,22 +173,27 @@ def shapes() -> Built:
 def masks() -> Built:
     """Shapes that depend on values: boolean masks, nonzero, repeats."""
     x = T.dvector("x")
-    kept = x[x > 0]
-    outputs = [kept, T.grad(T.sum(kept**2), x), *T.nonzero(x > 0), T.set_subtensor(x[x < 0], 0.0)]
+    positive = x[x > 0]
+    outputs = [
+        positive,
+        T.grad(T.sum(positive**2), x),
+        *T.nonzero(x > 0),
+        T.set_subtensor(x[x < 0], 0.0),
+    ]
     return Built([x], [np.array([0.5, -1.0, 2.0, 0.0, 3.0])], outputs)
 
 
 def given_masks() -> Built:
     """Boolean masks that are inputs, of a vector and of a matrix: reads, writes and gradients."""
-    x, y, kept = T.dvector("x"), T.dmatrix("y"), T.vector("kept", dtype="bool")
+    x, y, mask = T.dvector("x"), T.dmatrix("y"), T.vector("mask", dtype="bool")
     cells = T.matrix("cells", dtype="bool")
-    read, rows, some = x[kept], y[kept], y[cells]
+    read, rows, some = x[mask], y[mask], y[cells]
     outputs = [
-        read, rows, some, T.set_subtensor(x[kept], -1.0), T.inc_subtensor(y[kept], 1.0),
+        read, rows, some, T.set_subtensor(x[mask], -1.0), T.inc_subtensor(y[mask], 1.0),
         T.set_subtensor(y[cells], 2 * some), T.grad(T.sum(read**2), x), T.grad(T.sum(some**3), y),
     ]  # fmt: skip
     values = [*_drawn((4,), (4, 3)), np.array([1, 0, 1, 1], bool)]
-    return Built([x, y, kept, cells], [*values, values[1] > 0], outputs)
+    return Built([x, y, mask, cells], [*values, values[1] > 0], outputs)
 
 
 def checked() -> Built:

@@ -17,7 +17,7 @@ class Result:
 
     outcome : passed, known (to fail), unsupported, or failed.
     why : the reason, if it has not passed.
-    version : of the backend, as its options have it run; empty: nobody told.
+    version : of the backend, as its options have it run; empty: it is unknown.
     """
 
     backend: str
@@ -74,8 +74,8 @@ def collected(results: Iterable[Result], level: str) -> list[Report]:
             for op in sorted({r.op for r in mine})
         }
         gaps = tuple(r for r in mine if r.outcome != "passed")
-        told = next((r.version for r in mine if r.version), "")
-        reports.append(Report(backend, told, level, counts, gaps))
+        version = next((r.version for r in mine if r.version), "")
+        reports.append(Report(backend, version, level, counts, gaps))
     return reports
 
 

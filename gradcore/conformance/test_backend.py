@@ -75,9 +75,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         except GradcoreError as error:
             raise pytest.UsageError(error.what) from None
         if idle := unmatched(backend.name):
-            told = "; ".join(map(str, idle))
+            listing = "; ".join(map(str, idle))
             raise pytest.UsageError(
-                f"{backend.name} declares known failures that match no case: {told}"
+                f"{backend.name} declares known failures that match no case: {listing}"
             )
         for case in cases(level):
             known = known_failure(case, backend.name)

@@ -2,7 +2,7 @@
 
 A *site* is a place where an integer of a sample may be another: an extent of an operand, or the
 operand itself, if it is an integer, a truth value or a vector of indices.  Which sites go together
-(the inner extents of a product) is told by nobody: the reference is asked what it accepts.
+(the inner extents of a product) is declared nowhere: the reference is asked what it accepts.
 """
 
 from __future__ import annotations

@@ -95,8 +95,10 @@ class Addition:
         try:
             return self.added(backend, table)
         except TypeError as error:
-            told = f"{self.hook} has {self.what.removeprefix('a ')}s for {backend.name!r}: {error}"
-            raise PluginError(told) from None
+            message = (
+                f"{self.hook} has {self.what.removeprefix('a ')}s for {backend.name!r}: {error}"
+            )
+            raise PluginError(message) from None
 
 
 ADDITIONS = (
@@ -184,10 +186,10 @@ class Folding:
         try:
             return action(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others must work
-            self._leave_out(source, _told(error))
+            self._omit(source, _described(error))
             return None
 
-    def _leave_out(self, source: Source, reason: str) -> None:
+    def _omit(self, source: Source, reason: str) -> None:
         offered = self.offers.get(source)
         names = (source.name,) if offered is None else tuple(b.name for b in offered)
         self.faulty.setdefault(source, Disabled(source, reason, names))
@@ -196,7 +198,7 @@ class Folding:
         """Leave out plugins that contribute the same thing."""
         both = " and ".join(map(str, sources))
         for source in sources:
-            self._leave_out(source, f"the plugins {both} both contribute {what}")
+            self._omit(source, f"the plugins {both} both contribute {what}")
 
     def _each(self, contribution: Callable[..., Sequence[Any]], *arguments: Any) -> Iterator[Any]:
         """Yield the items that all plugins contribute."""
@@ -290,7 +292,7 @@ def _loaded(contributed: Backend, owner: Source | None) -> Backend:
     try:
         return _asked(contributed)
     except Exception as error:  # noqa: BLE001 - whatever it raises, the others must work
-        reason = f"the plugin {owner} is at fault: it cannot be asked: {_told(error)}"
+        reason = f"the plugin {owner} is at fault: it cannot be asked: {_described(error)}"
         return Unavailable(contributed.name, reason, PluginError)
 
 
@@ -323,7 +325,7 @@ def _extended(stage: Stage | Pass | Group, added: Mapping[str, list[Rule | Pass]
     yield from passes
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     """Return what an exception says, in a line."""
     if isinstance(error, GradcoreError):
         return "; ".join(filter(None, (error.what, error.fix)))

@@ -242,16 +242,16 @@ def _drawn(arg: Arg) -> Variable:
     return TensorType(dtype, tuple(1 if n == 1 else None for n in arg.shape))()
 
 
-def _check_kernels(told: str, table: Mapping[Any, Any]) -> None:
+def _check_kernels(message: str, table: Mapping[Any, Any]) -> None:
     """Refuse a table of kernels whose keys are no ops, or whose values are no functions."""
     for key, kernel in table.items():
         if not _is_op(key):
             raise PluginError(
-                f"{told} a table with {key!r}, which is no op",
+                f"{message} a table with {key!r}, which is no op",
                 fix="its keys are ops (such as T.sin) and classes of ops",
             )
         if not callable(kernel):
-            raise PluginError(f"{told}, for {key}, {kernel!r}, which is no function")
+            raise PluginError(f"{message}, for {key}, {kernel!r}, which is no function")
 
 
 NAME = re.compile(r"\w[\w.-]*")

@@ -28,11 +28,11 @@ def registry() -> Registry:
         folding = Folding(list(sources(_registered)), _left_out(), _faulty)
         _current[:] = [(folding, folding.registry())]
     _, found = _current[0]
-    for told in (
+    for message in (
         *(str(gone) for gone in found.disabled if not gone.chosen),
         *found.contested.values(),
     ):
-        _notice(told)
+        _notice(message)
     return found
 
 
@@ -59,7 +59,7 @@ def register(plugin: Any, name: str | None = None) -> None:
         found = registry()
     reasons = [
         *(gone.reason for gone in found.disabled if gone.source.name == label and not gone.chosen),
-        *(told for backend, told in found.contested.items() if backend not in contested),
+        *(message for backend, message in found.contested.items() if backend not in contested),
     ]
     if reasons:
         del _registered[label]
@@ -119,9 +119,9 @@ def _left_out() -> dict[str, str]:
     return {**dict.fromkeys(named, f"by the environment variable {VARIABLE}"), **_unwanted}
 
 
-def _notice(told: str) -> None:
+def _notice(message: str) -> None:
     """Warn, once a process."""
-    if told not in _noticed:
-        _noticed.add(told)
+    if message not in _noticed:
+        _noticed.add(message)
         file, line, _ = here() or ("gradcore", 0, "")
-        warnings.warn_explicit(told, PluginWarning, file, line)
+        warnings.warn_explicit(message, PluginWarning, file, line)

@@ -21,17 +21,17 @@ class Source:
 
     name : what it is called: the name of its entry point, or that under which it was registered.
     place : what its entry point names, a module or an object in one; empty: it was registered.
-    held : the entry point, or the plugin that was registered.
+    origin : the entry point, or the plugin that was registered.
     """
 
     name: str
     place: str
-    held: Any = field(compare=False, repr=False)
+    origin: Any = field(compare=False, repr=False)
 
     @property
     def distribution(self) -> str:
         """The name and version of the distribution that it is installed with; empty: of none."""
-        found = getattr(self.held, "dist", None) if self.place else None
+        found = getattr(self.origin, "dist", None) if self.place else None
         return f"{found.name} {found.version}" if found is not None else ""
 
     def loaded(self) -> Any:
@@ -40,9 +40,9 @@ class Source:
         Raises PluginError: it cannot be imported.
         """
         if not self.place:
-            return self.held
+            return self.origin
         try:
-            return self.held.load()
+            return self.origin.load()
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.place} cannot be imported: {type(error).__name__}: {error}"

@@ -26,15 +26,15 @@ def result_dtype(node: Apply) -> Any:
 def dimshuffle(node: Apply) -> Kernel:
     """Return what puts axes in another order, drops those of extent 1, and inserts some."""
     order = node.op.order
-    kept = [axis for axis in order if axis != "x"]
+    retained = [axis for axis in order if axis != "x"]
 
     def run(x: Any) -> Any:
-        dropped = [axis for axis in range(x.ndim) if axis not in kept]
+        dropped = [axis for axis in range(x.ndim) if axis not in retained]
         for axis in dropped:
             if x.shape[axis] != 1:
                 raise ShapeError(f"axis {axis} has extent {x.shape[axis]}, and is to be dropped")
-        x = xp.permute_dims(x, (*kept, *dropped))
-        x = xp.reshape(x, x.shape[: len(kept)])
+        x = xp.permute_dims(x, (*retained, *dropped))
+        x = xp.reshape(x, x.shape[: len(retained)])
         for place, axis in enumerate(order):
             x = xp.expand_dims(x, axis=place) if axis == "x" else x
         return x

@@ -66,10 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 failures += 1
                 sys.stdout.write(f"{disagreement}\n")
             sys.stdout.flush()
-    told = ", ".join(f"{n} {what}" for what, n in total.items())
+    counts = ", ".join(f"{n} {what}" for what, n in total.items())
     names = ", ".join(given.backend or ["numpy", "c"])
     sys.stdout.write(
-        f"{told}; seeds {given.seed} to {last - 1}; {names}, with and without the optimizer: "
+        f"{counts}; seeds {given.seed} to {last - 1}; {names}, with and without the optimizer: "
         f"{failures} disagreements, {perf_counter() - start:.0f} s\n"
     )
     return 1 if failures else 0

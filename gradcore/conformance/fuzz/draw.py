@@ -137,8 +137,8 @@ class Draw:
                 np.nan,
             ]
             special += [largest, -largest, largest / 2, tiny, 0.5, 30.0, -700.0]
-            kept = self.rng.random(shape) < 0.6
-            drawn = np.where(kept, drawn, self.rng.choice(special, shape))
+            usual = self.rng.random(shape) < 0.6
+            drawn = np.where(usual, drawn, self.rng.choice(special, shape))
         with np.errstate(over="ignore"):
             return np.asarray(drawn.astype(dtype))
 

@@ -28,7 +28,7 @@ KINDS = (
     ArraySizeError, TimedOutError, IndexError, AssertionError, MemoryError, NotImplementedError,
     ValueError, TypeError, ArithmeticError,
 )  # fmt: skip
-"""The kinds of errors that are told apart."""
+"""The kinds of errors that are compared."""
 
 RUN_TIME_KINDS = (IndexError, AssertionError, ValueError, ArraySizeError)
 """Those that nodes raise for operands that do not fit."""
@@ -110,7 +110,7 @@ def _errors(graph: FunctionGraph, values: Sequence[Array]) -> frozenset[type[Exc
 
 # backends ---------------------------------------------------------------------------------------
 def disagreements(batch: Sequence[Judged], mode: Mode) -> Iterator[Disagreement]:
-    """Yield where ``mode`` differs: graphs are compiled as one, and apart where that is wrong."""
+    """Yield where ``mode`` differs: graphs are compiled as one, and each alone where that fails."""
     fine = [j for j in batch if not j.errors]
     together = _ran(fine, mode) if len(fine) > 1 else None
     if isinstance(together, Ran):
@@ -168,10 +168,10 @@ def _differences(j: Judged, mode: Mode, found: Ran | Exception) -> Iterator[Disa
     wanted = " or ".join(sorted(error.__name__ for error in j.errors))
     lacking = MemoryError in j.errors
     if isinstance(found, Exception):
-        told = f"raises {type(found).__name__}: {found}".replace("\n", "; ")
+        message = f"raises {type(found).__name__}: {found}".replace("\n", "; ")
         right = isinstance(found, tuple(j.errors))  # an ArraySizeError is a ValueError, too
         if not right and not (lacking and kind(found) in BEYOND):
-            yield Disagreement(j.graph.seed, where, told + (f"; not {wanted}" if wanted else ""))
+            yield Disagreement(j.graph.seed, where, message + (f"; not {wanted}" if wanted else ""))
         return
     if j.errors:
         if not lacking:
