@@ -11,6 +11,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+import gradcore
+import gradcore.tensor as T
 from gradcore.conformance import special
 from gradcore.conformance.cases import MIXED
 from gradcore.conformance.precision import expected
@@ -230,6 +232,20 @@ def test_functions_that_are_x_near_zero_keep_subnormal_numbers(name, dtype, comp
     x = np.concatenate([few, around, -few, -around]).astype(dtype)
     found = np.asarray(compiled(accepted(ENTRIES[name], [dtype]), [x]))
     np.testing.assert_array_equal(found.view("u1"), x.view("u1"))
+
+
+WHOLE = [dtype for dtype in DISCRETE if dtype != "bool"]
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_an_integer_has_no_negative_zero(dtype, whole):
+    mode = gradcore.Mode("c", optimizer=False)
+    x = T.TensorType(dtype, (None,))("x")
+    f = gradcore.function([x], T.cast(T.cast(x, whole), dtype), mode=mode)
+    found = f(np.array([-0.0, -0.5, -0.99, 0, 0.5, 1] * 8, dtype))
+    np.testing.assert_array_equal(found, [0, 0, 0, 0, 0, 1] * 8)
+    assert not np.signbit(found).any()
 
 
 # loops ------------------------------------------------------------------------------------------

@@ -60,9 +60,12 @@ def converted(text: str, given: str, wanted: str) -> str:
     if computed(wanted) != wanted and DTYPES[given].is_whole:
         return f"({DTYPES[wanted].ctype})({DTYPES[computed(wanted)].ctype}){text}"
     if given in FLOATS and wanted == "uint64":
-        return f"({text} < 0 ? (uint64_t)(int64_t){text} : (uint64_t){text})"  # negative ones wrap
+        return f"({text} <= 0 ? (uint64_t)(int64_t){text} : (uint64_t){text})"  # negative ones wrap
     if given in FLOATS and wanted not in FLOATS:
-        return f"({DTYPES[wanted].ctype}){_through(wanted)}{text}"
+        through = _through(wanted)
+        # as a float again, gcc makes it trunc(x), which is -0 for -1 < x < 0
+        text = text if through else f"({text} > -1 && {text} <= 0 ? 0 : {text})"
+        return f"({DTYPES[wanted].ctype}){through}{text}"
     return f"({DTYPES[wanted].ctype}){text}"
 
 
