@@ -265,6 +265,19 @@ def test_each_step_is_checked(mode):
     assert type(raised(f, np.ones(3), -1)) is ScanError
 
 
+def test_a_loop_that_is_known_to_take_no_step_requires_nothing(everywhere):
+    x, s, v = T.dmatrix("x"), T.dvector("s"), T.dvector("v")
+    out, _ = gradcore.scan(
+        lambda row, state, v: row + v + state,
+        sequences=x,
+        outputs_info=s,
+        non_sequences=v,
+        n_steps=0,
+    )
+    f = gradcore.function([x, s, v], T.grad(out.sum(), x).sum(), mode=everywhere)
+    assert f(np.ones((2, 3)), np.ones(3), np.ones(4)) == 0
+
+
 @pytest.mark.parametrize("mode", MODES, ids=str)
 def test_more_steps_than_an_extent_can_be(mode):
     x = T.dvector("x")

@@ -56,10 +56,12 @@ class Scope:
         return IfElse(1)(chosen, *branches)
 
     def _in_any_step(self, condition: Variable) -> Variable:
-        """The condition is the same at each step: elements are as long as the first."""
+        """The condition is the same at each step: elements are as long as the first, if any."""
         op, (steps, *inputs) = self.node.op, self.node.inputs
         assert isinstance(op, Scan)
         given = op.parts(inputs)
+        if any(x.type.shape[0] == 0 for x in given.sequences):
+            return Constant(True)
         shaped = (*(x[0] for x in given.sequences), *given.states, *given.constants)
         (outer,) = substitute([condition], dict(zip(op.body.inputs, shaped, strict=True)))
         return IfElse(1)(LANGUAGE["gt"](steps, 0), outer, Constant(True))
