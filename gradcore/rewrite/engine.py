@@ -23,7 +23,8 @@ Rejected: Theano's in-place replacement with clients and a priority number for e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +42,7 @@ from gradcore.graph import (
     here,
     on_behalf_of,
 )
-from gradcore.graph.nodes import bare
+from gradcore.graph.nodes import bare, static_operand
 from gradcore.graph.traverse import replace_ops
 from gradcore.language import LANGUAGE, Function
 from gradcore.ops.elementwise import Elementwise
@@ -363,10 +364,9 @@ class Rewriter:
                 return None
             given.append(v.data)
         limit = max(FOLDED_ELEMENTS, sum(a.size for a in given))
-        for output in node.outputs:
-            if _size(output) > limit:
-                return None
         try:
+            if any(size > limit for size in _sizes(node)):
+                return None
             with np.errstate(all="ignore"):
                 found = op.kernel(node)(*given)
         except Exception:  # noqa: BLE001 - it is raised again, with its place, when the function runs
@@ -379,12 +379,13 @@ class Rewriter:
         ]
 
 
-def _size(v: Variable) -> int:
-    """Return the number of elements as far as it is known."""
-    size = 1
-    for n in v.type.shape:
-        size *= 1 if n is None else n
-    return size
+def _sizes(node: Apply) -> Iterator[int]:
+    """Yield the numbers of elements of outputs, as far as constant operands say them.
+
+    The types of outputs may say less: they are from before the operands were folded.
+    """
+    for shape in node.op.symbolic_shapes(node, list(map(static_operand, node.inputs))):
+        yield math.prod(n for n in shape if isinstance(n, int))
 
 
 def fitting(new: Variable, old: Variable, node: Apply, rule: str) -> Variable:
