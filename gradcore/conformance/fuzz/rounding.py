@@ -52,7 +52,7 @@ class Jitter(PassingOn):
 @final
 @dataclass(frozen=True, repr=False)
 class PartialSums(PassingOn):
-    """The first operand, what ``op`` adds up of the others; NaN where some of the terms overflow.
+    """The first operand, what ``op`` adds up of the others; where some terms overflow, another one.
 
     In another order of additions, the result there may be an infinity or NaN as well.
     """
@@ -61,10 +61,11 @@ class PartialSums(PassingOn):
     foldable = False
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the result; NaN where the magnitudes of finite terms are too large together."""
+        """Return the result, but where the magnitudes of finite terms are too large together."""
         total, *terms = arrays
         together = self.op.reference(*map(_finite_magnitude, terms))
-        return np.where(np.isfinite(together), total, np.nan).astype(total.dtype)
+        another = np.where(np.isnan(total), np.inf, np.nan)
+        return np.where(np.isfinite(together), total, another).astype(total.dtype)
 
 
 def _finite_magnitude(x: Array) -> Array:
@@ -94,7 +95,7 @@ _run = _Run(np.random.default_rng(0))
 def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
     """Return ``graph`` with all float results moved, in the graphs of its ops too.
 
-    wide : whether what adds up does so in float64, and is NaN where it could overflow on the way.
+    wide : whether what adds up does so in float64, and is another value where it could overflow.
     """
     new: dict[Variable, Variable] = {}
     for node in graph.nodes:
