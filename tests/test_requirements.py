@@ -55,7 +55,8 @@ def spoiled(value, known):
     if known and value.dtype == bool:
         yield ~value
     elif known:
-        for wrong in (-100, -2, 0, 1, 3, 100):
+        limits = (np.finfo if value.dtype.kind == "f" else np.iinfo)(value.dtype)
+        for wrong in np.unique(np.clip((-100, -2, 0, 1, 3, 100), limits.min, limits.max)):
             changed = value.copy()
             changed.flat[:1] = wrong
             yield changed
