@@ -9,6 +9,7 @@ silent fallback, which makes a program slow without a word.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -79,6 +80,15 @@ def fits(value: Any, hint: Any) -> bool:
         kind = Integral if hint is int else Real
         return not isinstance(value, bool) and isinstance(value, kind)
     return isinstance(value, hint) if hint in (bool, str, bytes) else True
+
+
+@functools.cache
+def _declared_types(backend: type[Backend]) -> Mapping[str, Any]:
+    """Return the types that a class of backends declares for its fields, as far as they resolve."""
+    try:
+        return get_type_hints(backend)
+    except NameError:  # a type that is imported for type checkers alone
+        return {}
 
 
 def _spelled(hint: Any) -> str:
@@ -192,10 +202,7 @@ class Backend(ABC):
         if not dataclasses.is_dataclass(self):
             return {}
         names = [field.name for field in dataclasses.fields(self) if field.init and field.repr]
-        try:
-            hints = get_type_hints(type(self))
-        except NameError:  # a type that is imported for type checkers alone
-            hints = {}
+        hints = _declared_types(type(self))
         return {name: hints.get(name, Any) for name in names}
 
     def configured(self, options: Mapping[str, Any]) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +47,7 @@ class CBackend(LoopBackend):
 
     def unavailable(self) -> str | None:
         """Return what keeps C from being compiled here."""
-        if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        if not _python_header().exists():
             return "the headers of Python are missing: install python3-dev (or python3-devel)"
         return compiler.unavailable()
 
@@ -103,6 +104,12 @@ class CBackend(LoopBackend):
         )
         made.source = rendered.text
         return made
+
+
+@functools.cache
+def _python_header() -> Path:
+    """Return where the header of Python should be."""
+    return Path(sysconfig.get_path("include"), "Python.h")
 
 
 def _typed(variable: Variable) -> tuple[Any, int]:
