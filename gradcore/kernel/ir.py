@@ -141,4 +141,4 @@ class Program:
 
     def __str__(self) -> str:
         """Return it as text, a line a statement."""
-        return program_text(self)
+        return program_text(self.title, (*self.inputs, *self.constants), self.body)

@@ -7,13 +7,11 @@ unique; arithmetic and comparisons are written between their operands, other row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from gradcore.kernel.expressions import Buffer, Call, Expr, Load, Symbol
-
-if TYPE_CHECKING:
-    from gradcore.kernel.ir import Program, Statement
+from gradcore.kernel.statements import Statement
 
 
 class Notation:
@@ -55,14 +53,17 @@ def _between(x: Any) -> bool:
     return isinstance(x, Call) and bool(x.row.infix) and len(x.operands) == 2
 
 
-def program_text(program: Program) -> str:
-    """Return the text of a program."""
+def program_text(title: str, declared: Iterable[Buffer], body: Sequence[Statement]) -> str:
+    """Return the text of a program.
+
+    declared : the buffers that it is given, which stand above its statements.
+    """
     notation = Notation()
-    lines = [f"# {program.title}"]
-    for buffer in (*program.inputs, *program.constants):
+    lines = [f"# {title}"]
+    for buffer in declared:
         kind = f"{buffer.dtype}{notation.show(buffer.shape)}"
         lines.append(f"{buffer.role} {notation.name(buffer)}: {kind}")
-    return "\n".join((*lines, *_block(program.body, notation, "")))
+    return "\n".join((*lines, *_block(body, notation, "")))
 
 
 def _block(statements: Sequence[Statement], notation: Notation, margin: str) -> Iterator[str]:
