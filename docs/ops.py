@@ -18,25 +18,25 @@ PAGE = Path(__file__).with_suffix(".md")
 
 PREFACE = """# The ops
 
-What each op declares, printed from the declarations by `docs/ops.py`. Who writes kernels needs no
-more of an op than its entry and [what a backend is](backends.md); how a loop and a conditional
-run their graphs is [there](backends.md#ops-that-hold-graphs) too. `gradcore ops NAME` prints the
-entry of any op that is installed.
+What each op declares, printed from the declarations by `docs/ops.py`. To write a kernel for an op,
+its entry and [what a backend is](backends.md) are all there is to know; how a loop and a
+conditional run their graphs is [there](backends.md#ops-that-contain-graphs) too. `gradcore ops
+NAME` prints the entry of any op that is installed.
 
-An *elementwise* op is a row: a scalar function, mapped over operands that broadcast, aligned at
-the last axis, where only an extent that is *known* to be 1 stretches (`ArrayBackend` checks the
-others at run time, before a kernel is called). Its kernel gets the operands in the dtypes in
-which the row takes them; `ArrayBackend` casts them, and the result. *Meaning* is the function
-that is the reference, and how far a result may be off it.
+An *elementwise* op is a scalar function, mapped over operands that broadcast, aligned at the last
+axis, where only an extent that is *known* to be 1 stretches (`ArrayBackend` checks the others at
+run time, before a kernel is called). Its kernel gets the operands in the dtypes in which the op
+takes them; `ArrayBackend` casts them, and the result. *Meaning* is the function that is the
+reference, and how many units in the last place a result may be off it.
 
 Every other op is a frozen dataclass with *parameters*, and its kernel is made for a node, which
 has `node.op.axes` or whatever the parameters are, `node.inputs[0].dtype` and
 `node.outputs[0].type.shape` (None where an extent is not known). The kernel gets all operands as
 they are; one that is a scalar of the graph (an extent, an index, a condition) is an array of rank
 0, of any integer dtype or bool. It returns an array of the dtype of the output, or a tuple of
-them if there are several. Operands are left alone; a result may share memory with them. *Shapes*
-are those of the outputs, as the shape rule has them: `?` is an extent that only computing tells.
-The code of the reference is the meaning; what it raises, a kernel raises. In the tables,
+them if there are several. Operands are not changed; a result may share memory with them. *Shapes*
+are those of the outputs, by the shape rule: `?` is an extent that is known only when the op has
+run. The code of the reference is the meaning; what it raises, a kernel raises. In the tables,
 `float64[][]` is a matrix.
 
 *Derivative* is the kind in which it is declared (a class of `gradcore.derive`), with what becomes
@@ -45,7 +45,7 @@ of a cotangent, or a tangent, `t`. No backend computes derivatives: they are gra
 
 CASTS = """### `cast_bool`, `cast_int8` ... `cast_float64`
 
-the operand in another dtype, as NumPy's `astype` has it
+the operand in another dtype, as by NumPy's `astype`
 
 Floats are truncated towards zero on the way to integers, integers wrap, and what is not 0 is true.
 A float that no integer of the dtype can hold, and NaN, may become any integer. The derivative is a
@@ -55,7 +55,7 @@ itself.
 
 
 def page() -> str:
-    """Return the page."""
+    """Return the text of ``docs/ops.md``."""
     return "\n".join((PREFACE, *_rows(), *_classes()))
 
 

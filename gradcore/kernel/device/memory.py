@@ -176,7 +176,7 @@ class Reload(Statement):
 
 @dataclass(eq=False, slots=True)
 class Spill(Statement):
-    """Keep a register of the device for later launches, and for the host."""
+    """Save a register of the device for later launches, and for the host."""
 
     what: Register
 
