@@ -4,7 +4,7 @@ One decision shaped this module: an entry is one file whose name is its key and 
 content (``<key>-<digest>.so``).  A file of another length or content than its name says is not an
 entry, so a torn write, a killed compiler and a bad disk look alike, and one rename publishes both
 the content and its checksum; there is no index to lock or to repair.  Keys spread evenly over
-sixteen folders, and each keeps to a sixteenth of the limit by itself, so that making room reads a
+sixteen folders, and each is bounded by a sixteenth of the limit, so that making room reads a
 sixteenth of the store.  Rejected: a database (a lock, and a library cannot be loaded out of it); a
 checksum in a second file (two renames); a checksum at the end of the file (signed libraries do not
 take it).
@@ -29,7 +29,7 @@ import platformdirs
 from gradcore.errors import CacheError, GradcoreError
 
 LIMIT = 512 * 2**20
-"""How many bytes a store holds."""
+"""How many bytes a store may have."""
 
 DIGEST = 24
 """Hexadecimal digits of a content's digest in the name of an entry."""
@@ -45,12 +45,12 @@ Loaded = TypeVar("Loaded")
 
 @dataclass(frozen=True)
 class Info:
-    """What a store holds.
+    """What is in a store.
 
     folder : where it is.
     entries : how many entries there are.
     size : the bytes of all of them.
-    limit : the bytes that it may hold.
+    limit : the bytes that it may have.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class Store:
     """Files by key, in a folder that belongs to the user alone.
 
     folder : where; it is made if it is not there, for the user alone.
-    limit : how many bytes it may hold; what was not used for longest goes first.  What was used
+    limit : how many bytes it may have; what was not used for longest goes first.  What was used
         within the last minute stays all the same.
 
     A key is a string of lower-case hexadecimal digits: a digest of all that the content depends on.
@@ -175,7 +175,7 @@ class Store:
 
     # size ---------------------------------------------------------------------------------------
     def _make_room(self, folder: Path) -> None:
-        """Remove the oldest of a part's entries until the rest keeps to its share of the limit."""
+        """Remove the oldest of a part's entries until the rest is within its share of the limit."""
         entries = sorted(_files(folder), key=lambda entry: entry[1].st_mtime)
         size = sum(found.st_size for _, found in entries)
         now = time.time()
@@ -190,7 +190,7 @@ class Store:
                 size -= found.st_size
 
     def info(self) -> Info:
-        """Return what the store holds."""
+        """Return what is in the store, as an `Info`."""
         found = [each for _, each in self._all()]
         return Info(self.folder, len(found), sum(each.st_size for each in found), self.limit)
 
@@ -236,7 +236,7 @@ def _trusted(folder: Path, found: os.stat_result) -> None:
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """Return the files in ``folder``, those that vanish meanwhile left out."""
+    """Return the files in ``folder`` with their status, without those that vanish meanwhile."""
     found: list[tuple[Path, os.stat_result]] = []
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as files:
         for file in files:

@@ -1,7 +1,7 @@
 """The op reference: what each op declares, for people who write kernels for it.
 
 Nothing in it is written by hand: an entry is what the op says to the typing, the derivatives, the
-backends and the tests, in Markdown.  ``docs/ops.md`` holds the ops of the core; ``gradcore ops``
+backends and the tests, in Markdown.  ``docs/ops.md`` has the ops of the core; ``gradcore ops``
 prints the entry of any op, those of plugins too.
 """
 
@@ -57,13 +57,13 @@ NAMES = "xyzuvw"
 
 
 def entry(op: Op | type[Op]) -> str:
-    """Return what an op declares, in Markdown: a row, or a class of ops."""
+    """Return the entry of an elementwise op, or of a class of ops, in Markdown."""
     lines = _row(op) if isinstance(op, Elementwise) else _class(op)
     return "\n".join(lines) + "\n"
 
 
 def heading(op: Op | type[Op]) -> str:
-    """Return the name of an op in the reference: of a row its word, else that of the class."""
+    """Return the heading of an op's entry: the name of an elementwise op, or of the class."""
     return op.name if isinstance(op, Elementwise) else getattr(op, "__name__", str(op))
 
 

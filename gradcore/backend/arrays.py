@@ -1,9 +1,9 @@
 """A backend that is a table of kernels over an array library (JAX, torch, numexpr ...).
 
 An author fills in a table, ``kernels``, and says how arrays of NumPy become arrays of the library
-and back.  An elementwise row that the table does not name is looked for in ``namespaces``, under
-the name of its NumPy function and under its own: so a new row needs a line in the table only where
-names differ.
+and back.  An elementwise op that the table does not name is looked up in ``namespaces``, under the
+name of its NumPy function and under its own: so a new op needs a line in the table only where names
+differ.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from gradcore.ops.elementwise import Elementwise
 Kernels: TypeAlias = Mapping[Any, Callable[..., Any]]
 """A table of kernels.
 
-Under an op (such as a row): the function of arrays that computes it, whose operands are in the
-dtypes that the row ``takes``.  Under a class of ops: ``make(node, *runners)``, which returns the
-function of arrays; ``runners`` run the graphs inside the op, if there are any.
+Under an op (such as an elementwise one): the function of arrays that computes it, whose operands
+are in the dtypes that the op ``takes``.  Under a class of ops: ``make(node, *runners)``, which
+returns the function of arrays; ``runners`` run the graphs inside the op, if there are any.
 """
 
 
@@ -65,7 +65,7 @@ class ArrayBackend(Backend):
     def array(self, value: Any) -> Any:
         """Return a NumPy array (or an array of the library) as an array of the library.
 
-        It may share memory with ``value``: kernels leave their operands alone.
+        It may share memory with ``value``: kernels do not change their operands.
         """
 
     @abstractmethod
@@ -98,7 +98,7 @@ class ArrayBackend(Backend):
         return self._named(op)
 
     def _named(self, op: Any) -> Callable[..., Any] | None:
-        """Return the function of a namespace that has the name of a row."""
+        """Return the function of a namespace that has the name of an elementwise op, or None."""
         if isinstance(op, Elementwise):
             for name in (getattr(op.numpy, "__name__", ""), op.name):
                 for namespace in self.namespaces:

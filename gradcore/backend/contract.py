@@ -40,11 +40,11 @@ Executable: TypeAlias = Callable[..., Sequence[Any]]
 The values it returns are the caller's own: they share no memory with its arguments, with each
 other, or with what the next call returns.
 
-It may have attributes, which any backend may give or leave out:
+It may have attributes, all optional:
 
 ``source`` : the text that was generated; ``Function.source`` returns it.
 ``peak`` : the most bytes of memory that a call has used beside arguments and results;
-    ``Function.profile`` tells it.
+    ``Function.profile`` reports it.
 ``returned`` : how many of its results, from the first on, go to the caller; a `Function` sets it.
     The others are new values of shared variables, which may be a `gradcore.shared.StoredArray`: a
     backend whose ``described`` knows them gets them back as they are.
@@ -137,7 +137,7 @@ class Backend(ABC):
         return None
 
     def version(self) -> str:
-        """Return the version of what it runs on; empty if there is none to tell."""
+        """Return the version of what it runs on; empty if there is none."""
         return ""
 
     def devices(self) -> Sequence[str]:

@@ -42,7 +42,7 @@ def _all_nodes(graph: FunctionGraph) -> Iterator[Apply]:
 
 
 def refuse(backend: Backend, lacks: Sequence[Lacking]) -> None:
-    """Raise UnsupportedError that tells all that is missing, and the ways out."""
+    """Raise UnsupportedError with all that is missing, and what to do about it."""
     count = "a node" if len(lacks) == 1 else f"{len(lacks)} nodes"
     listing = "".join(f"\n    {lack}" for lack in lacks)
     raise UnsupportedError(

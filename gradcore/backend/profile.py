@@ -16,7 +16,7 @@ class KernelTime:
     seconds : how long it ran, all together.
     runs : how often.
     moved : the bytes of the arrays that it read or wrote, all together.
-    bandwidth : the most bytes a second that the device's memory moves; None: it does not tell.
+    bandwidth : the peak bytes a second of the device's memory; None if it is not known.
     """
 
     seconds: float = 0.0
@@ -37,7 +37,7 @@ class Profile:
     calls : how often it was called.
     seconds : how long these calls took, all together.
     peak_bytes : the most memory that a call used beside arguments and results; None: the backend
-        does not tell.
+        does not report it.
     nodes : for each node that was timed, how long it took and how often it ran.
     kernels : for each kernel that was timed, by name, what it did: of a backend that runs kernels
         of its own.

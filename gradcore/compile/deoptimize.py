@@ -6,7 +6,7 @@ that do not fit, where the loop takes no step, too, and the graph as written wou
 So when a call raises, and a loop takes no step with these arguments, the graph as written runs on
 the reference, and what it returns or raises is what the call does.
 
-Rejected: a guard around what leaves a loop, which keeps it from fusing with its surroundings and
+Rejected: a guard around what is hoisted, which prevents its fusion with its surroundings and
 doubles it where it is read elsewhere; a second, unoptimized program compiled beside each.
 """
 

@@ -120,7 +120,7 @@ class Function:
         return run
 
     def _needed_locks(self) -> tuple[Any, ...]:
-        """Return what a call holds, so that updates of calls of several threads are not lost."""
+        """Return the locks that a call takes, so that no update of several threads is lost."""
         stored = any(entry.update is not None for entry in self.maker.inputs)
         if not stored and not self.maker.updates:
             return ()
@@ -284,7 +284,7 @@ class Function:
 
         share_memory : whether it works on the same shared variables; if not, on copies of them.
         swap : shared variables to use in place of others.
-        delete_updates : whether to leave the updates out.
+        delete_updates : whether to omit the updates.
         """
         new: dict[Variable, Variable] = dict((swap or {}).items())
         if not share_memory:
@@ -369,7 +369,7 @@ def function(
     updates : new values of shared variables, as a dict or pairs; they are computed from the old
         values and stored together after a call, or not at all.
     givens : what to put in the place of variables, as a dict or pairs.
-    no_default_updates : True, or for which shared variables, to leave their own updates out.
+    no_default_updates : True, or for which shared variables, to omit their own updates.
     name : what to call it in messages.
     allow_input_downcast : whether arguments may lose precision; None: only Python numbers may.
     profile : whether to note where the time goes, in ``.profile``.

@@ -1,20 +1,20 @@
-"""The way of a graph from ``function(...)`` to a backend: a table of steps.
+"""The pipeline of a graph from ``function(...)`` to a backend: a table of steps.
 
 ====================  ==============================================================================
 step                  what it does to the graph
 ====================  ==============================================================================
-`lifted`              checks of shapes that can be made on the arguments leave it (`rewrite.checks`)
+`lifted`              shape checks are made on the arguments, where they can be (`rewrite.checks`)
 `closed`              shared variables become inputs; what is missing is an error
 `rewritten`           the stages of the mode run, by default `gradcore.rewrite.STAGES`
 `still_required`      errors that rewriting lost come back as assertions (`rewrite.requirements`)
 `branches_enclosed`   what only one branch needs runs if it is taken (`rewrite.branches`)
-`legal`               what the backend has nothing for is written with what it has (`legalize`)
+`legal`               ops that the backend lacks are replaced by ops that it has (`legalize`)
 ====================  ==============================================================================
 
 Then the backend gets it: generated code goes on with the tables of `gradcore.kernel.pipeline`.
 
-The decision: a step takes the one graph that is being compiled further, and each caller says by a
-table what it wants of the way; no step calls the next.  The stages of rewriting are a table of
+The decision: a step takes the one graph that is being compiled further, and each caller lists in a
+table the steps that it wants; no step calls the next.  The stages of rewriting are a table of
 their own (`gradcore.rewrite`), since a `Mode` chooses among them and plugins add rules to them; the
 steps around them always run, for without them a graph is wrong or does not run at all.
 Rejected: these steps as stages of the optimizer, which ``optimizer=False`` would switch off.

@@ -81,7 +81,7 @@ OVERWRITTEN = -1
 """The number of the call whose arrays are those of the first, with other elements in them."""
 
 CATCHABLE = (IndexError, AssertionError, NotImplementedError, ValueError, TypeError)
-"""The builtin exceptions by which a user tells one error from another."""
+"""The builtin exceptions by which a user distinguishes errors."""
 
 
 def no_calls() -> Iterable[Sequence[Array]]:
@@ -96,7 +96,7 @@ class Case:
     check : what is checked: a name of a builder of `gradcore.conformance.checks`, or extents,
         error, staged, loop, program.
     op : the name of the op, or of the loop or program.
-    name : dtype, shape, layout: what tells it from other cases of its check and op.
+    name : dtype, shape, layout: what distinguishes it from other cases of its check and op.
     level : from which level on it is run.
     build : makes the graph and the values for its inputs.
     judge : makes what the outputs should be.
@@ -210,7 +210,7 @@ class _Call:
         return found
 
     def _may_raise(self, error: Exception, wanted: Exception) -> bool:
-        """Return whether ``error`` is one that tells the same.
+        """Return whether ``error`` may be raised in place of ``wanted``.
 
         A backend may look at the extents of a whole graph before it runs any of it.
         """

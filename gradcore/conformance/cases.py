@@ -338,7 +338,7 @@ def _class_cases(cls: type[Op]) -> Iterator[Case]:
 
 
 def _free_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterator[Case]:
-    """Yield the cases of an op all of whose operands are inputs, if it takes them so."""
+    """Yield the cases of an op all of whose operands are inputs, if it accepts that."""
     if not _takes(Subject(sample.op, several(sample, dtype, 1), (False,) * len(sample.operands))):
         return
     yield from _called_cases(sample, dtype, name, level)
@@ -412,7 +412,7 @@ def _asserts(case: Case) -> bool:
 
 
 def op_cases(op: Elementwise | type[Op], level: Level = Level.FULL) -> Iterator[Case]:
-    """Yield the cases of a row, or of a class of ops, up to a level."""
+    """Yield the cases of an elementwise op, or of a class of ops, up to a level."""
     found = _row_cases(op) if isinstance(op, Elementwise) else _class_cases(op)
     return (case for case in found if case.level <= level and _asserts(case))
 

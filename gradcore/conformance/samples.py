@@ -31,7 +31,7 @@ def op_classes() -> list[type[Op]]:
 
 
 def accepted(op: Elementwise, dtypes: Sequence[str]) -> Apply | None:
-    """Return a node of a row on vectors of ``dtypes``, or None if it does not take them."""
+    """Return a node of an elementwise op on vectors of ``dtypes``, or None if it takes no such."""
     try:
         return op.make_node(*(TensorType(dtype, (None,))() for dtype in dtypes))
     except GraphTypeError:

@@ -21,7 +21,7 @@ from gradcore.conformance.report import Report, Result, matrix
 def read_reports(paths: Iterable[Path]) -> list[Report]:
     """Return the reports that the suite wrote with ``--gradcore-report``, in the order of paths.
 
-    Raises ValueError: a file holds something else.
+    Raises ValueError: a file is no such report.
     """
     found: dict[str, Report] = {}
     for path in paths:

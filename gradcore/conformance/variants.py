@@ -159,7 +159,7 @@ def other_extents(sample: Sample) -> Iterator[Sample]:
             if other != n:
                 yield changed(sample, [site], other)
     drawn = [i for i, arg in enumerate(sample.operands) if arg.value is None]
-    for i in drawn if len(drawn) == 1 else ():  # several errors at once may be told in any order
+    for i in drawn if len(drawn) == 1 else ():  # of several errors any may be raised
         shape = sample.operands[i].shape
         if 1 not in shape and shape != shape[::-1]:
             yield _with(sample, i, replace(sample.operands[i], shape=shape[::-1]))

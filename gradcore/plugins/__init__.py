@@ -3,12 +3,12 @@
 A plugin is a module (or an object) with hooks that return data, marked with `hookimpl`.  It is
 found through the ``gradcore`` entry-point group when something is first asked for, or handed to
 `register`.  Whatever it is and returns is checked: a plugin that cannot be imported, is misspelt or
-returns nonsense is left out with a warning, and `Registry.disabled` lists it with its distribution
-and the reason.  `disable`, or the environment variable ``GRADCORE_DISABLE_PLUGINS``, leaves out
+returns nonsense is disabled with a warning, and `Registry.disabled` lists it with its distribution
+and the reason.  `disable`, or the environment variable ``GRADCORE_DISABLE_PLUGINS``, disables
 what works.
 
 ``sources`` finds plugins, ``reading`` checks one, ``folding`` makes of all of them one registry,
-and ``registering`` keeps it.
+and ``registering`` stores it.
 
 The decision: hooks return data, and the registry does not change while it is used.  Rejected: hooks
 that are called while graphs are compiled, which make a plugin's order of import matter; errors of

@@ -1,9 +1,9 @@
 """The folding of all plugins into one registry, without those that break their contract.
 
-The decision: a plugin counts whole or not at all.  One of whose hooks fails is left out with all
-that it contributes, so no rule stands without the op's kernel that it leans on; and whatever else
+The decision: a plugin counts whole or not at all.  One of whose hooks fails is disabled with all
+that it contributes, so no rule is without the op's kernel that it relies on; and whatever else
 is installed works as if it were not there.  Of two plugins that contradict one another in a rule or
-a kernel neither counts, so that what happens does not hang on an order.  A backend that two
+a kernel neither counts, so that nothing depends on their order.  A backend that two
 plugins contribute is an error to whoever asks for it.
 """
 
@@ -33,10 +33,10 @@ class Registry:
 
     contributed : the backends as plugins contributed them, by name; `backend` returns one that is
         ready.
-    ops : the ops of the core and of all plugins: rows, and classes of ops.
+    ops : the ops of the core and of all plugins: elementwise ops, and classes of ops.
     stages : the stages of the optimizer, with the rules of all plugins.
     known_failures : for each backend.
-    disabled : the plugins that are left out.
+    disabled : the plugins that are disabled.
     contested : for each backend that several plugins contribute, a sentence that names them.
     owners : where each backend comes from.
     complete : makes of a backend as it was contributed one that is imported and has all kernels.
@@ -123,8 +123,8 @@ class Folding:
     """The folding of plugins into a registry.
 
     sources : where the plugins come from.
-    unwanted : the names of those that a user wants to be left out, with a reason for each.
-    faulty : those that break their contract; what is found to joins them.
+    unwanted : the names of those that a user has disabled, with a reason for each.
+    faulty : those that break their contract; more are added as they are found.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class Folding:
 
     # plugins that break their contract ----------------------------------------------------------
     def _attempt(self, source: Source, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what ``action`` returns; leave the plugin at ``source`` out if that fails."""
+        """Return what ``action`` returns; disable the plugin at ``source`` if that fails."""
         try:
             return action(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others must work
@@ -195,7 +195,7 @@ class Folding:
         self.faulty.setdefault(source, Disabled(source, reason, names))
 
     def _contradict(self, what: str, *sources: Source) -> None:
-        """Leave out plugins that contribute the same thing."""
+        """Disable plugins that contribute the same thing."""
         both = " and ".join(map(str, sources))
         for source in sources:
             self._omit(source, f"the plugins {both} both contribute {what}")

@@ -44,8 +44,8 @@ class KnownFailure:
 class Hooks:
     """The hooks.
 
-    One with an argument is called for each backend or stage that there is.  It may leave the
-    argument out and return a table instead, by the names of these: then names that there are not
+    One with an argument is called for each backend or stage that there is.  It may omit the
+    argument and return a table instead, by the names of these: then names that there are not
     are found.
     """
 

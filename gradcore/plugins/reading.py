@@ -114,7 +114,7 @@ class Plugin:
                     raise PluginError(f"{hook} names a {what} {name!r} that there is not", fix=fix)
 
     def _table(self, hook: str) -> Mapping[Any, Any] | None:
-        """Return what a hook that leaves its argument out returns, by what that would be."""
+        """Return the table that a hook without its argument returns; None if it takes one."""
         function, names = self.hooks.get(hook, (None, ("",)))
         if names:
             return None

@@ -1,4 +1,4 @@
-"""The registry; plugins that are added to it by hand, and plugins that are left out."""
+"""The registry; plugins that are added to it by hand, and plugins that are disabled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _noticed: set[str] = set()
 def registry() -> Registry:
     """Return what the plugins contribute.
 
-    A plugin that breaks its contract is left out, with a `PluginWarning`, once a process.  It may
+    A plugin that breaks its contract is disabled, with a `PluginWarning`, once a process.  It may
     be found to when a backend is first used: the registry is then made again without it.
     """
     while not _current or not _current[0][0].clean:
@@ -81,7 +81,7 @@ def unregister(name: str) -> None:
 
 
 def disable(*names: str) -> None:
-    """Leave plugins out from now on, as the environment variable does; `enable` takes it back.
+    """Disable plugins from now on, as the environment variable does; `enable` undoes it.
 
     Functions that are compiled already go on as they are.
 
@@ -96,7 +96,7 @@ def disable(*names: str) -> None:
 
 
 def enable(*names: str) -> None:
-    """Take plugins in again that `disable` has left out.
+    """Enable plugins again that `disable` has disabled.
 
     Raises PluginError: there is none of that name among them.
     """
@@ -110,7 +110,7 @@ def enable(*names: str) -> None:
 
 
 def _left_out() -> dict[str, str]:
-    """Return the names of the plugins that a user wants to be left out, and who says so."""
+    """Return the plugins that a user has disabled: for each name, by which setting."""
     named = named_in_environment()
     known = [source.name for source in sources(_registered)] if named else []
     for name in named:

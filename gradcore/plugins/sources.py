@@ -12,7 +12,7 @@ from gradcore.errors import PluginError
 from gradcore.plugins.hooks import GROUP
 
 VARIABLE = "GRADCORE_DISABLE_PLUGINS"
-"""The environment variable that names plugins to leave out, with commas between them."""
+"""The environment variable that names plugins to disable, with commas between them."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Disabled:
-    """A plugin that is left out.
+    """A plugin that is disabled.
 
     source : where it comes from.
     reason : why.
     backends : the names of its backends; that of the plugin, where it could not be asked.
-    chosen : whether a user wants it to be left out.
+    chosen : whether a user has disabled it.
     """
 
     source: Source
@@ -83,5 +83,5 @@ def sources(registered: Mapping[str, Any]) -> Iterator[Source]:
 
 
 def named_in_environment() -> list[str]:
-    """Return the names of the plugins that the environment says to leave out."""
+    """Return the names of the plugins that the environment disables."""
     return [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]

@@ -1,8 +1,8 @@
 """Products and sums seen as a whole: constants merged, equal factors cancelled, like terms added.
 
-A product is looked at down to ``MOST_FACTORS`` factors, a sum down to ``MOST_TERMS`` terms, which
-keeps a chain of n of them linear in n; they are rebuilt only if that makes them simpler, so that
-shared parts stay shared.
+A product is looked at down to ``MOST_FACTORS`` factors, a sum down to ``MOST_TERMS`` terms, so
+that a chain of n of them takes time linear in n; they are rebuilt only if that makes them simpler,
+so that shared parts stay shared.
 """
 
 from __future__ import annotations

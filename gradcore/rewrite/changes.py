@@ -1,10 +1,10 @@
 """What a rewrite may change: the declaration of every rule and pass of the optimizer.
 
 The words are those of LLVM's fast-math flags, with the rounding given as a number.  The default
-modes take only what keeps, on all finite operands, the value up to the declared rounding, and the
-sign of zero; dtype and shape never change.  ``tests/test_rewrite_values.py`` runs every rule
-and pass at the extremes of every dtype and holds it to its declaration, with the graph as written
-for a judge.
+modes take only what preserves, on all finite operands, the value up to the declared rounding, and
+the sign of zero; dtype and shape never change.  ``tests/test_rewrite_values.py`` runs every rule
+and pass at the extremes of every dtype and compares the result with the graph as written, by its
+declaration.
 
 >>> Changes()
 Changes(nothing)
@@ -63,4 +63,4 @@ EXACT = Changes()
 """Nothing changes."""
 
 REASSOCIATES = Changes(nonfinite=True, signed_zeros=True, reassociates=True)
-"""What holds for real numbers: by choice."""
+"""What is true for real numbers only: by choice."""

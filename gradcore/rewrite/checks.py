@@ -1,8 +1,8 @@
 """Checks of evaluation points: retained only where they cost nothing.
 
 ``Rop(y, W, V)`` ties the shape of V to that of W.  If both are inputs of a function, the check is
-made on its arguments, before anything runs, and leaves the graph; if W is not at hand, there is
-nothing to check against.
+made on its arguments, before anything runs, and removed from the graph; if W is not at hand, there
+is nothing to check against.
 """
 
 from __future__ import annotations

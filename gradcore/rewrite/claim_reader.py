@@ -61,7 +61,7 @@ class ClaimReader:
         return self.claims
 
     def claim(self, claim: Claim) -> None:
-        """Note a claim, if it is not known to hold."""
+        """Note a claim, if it is not known to be true."""
         if not self.facts.implies(claim):
             self.claims.append(claim)
             self.facts.note(claim)
@@ -325,7 +325,7 @@ def _required(node: Apply, k: int) -> Requirement:
 
 
 def _same_extent(op: Scan, state: Variable, new: Variable, axis: int) -> Requirement:
-    """Return that a state keeps its shape."""
+    """Return the requirement that the shape of a state does not change."""
     extents = extents_of(state)[axis], extents_of(new)[axis]
     return Requirement(AGREE, extents, f"{op}: a state changes its shape", ScanError)
 

@@ -43,7 +43,7 @@ class Scope:
     branch: int | None
 
     def outside(self, condition: Variable, varies: bool) -> Variable:
-        """Return that ``condition``, on variables in here, holds whenever it is asked."""
+        """Return that ``condition``, on variables in here, is true whenever it is evaluated."""
         if self.branch is not None:
             return self._in_branch(condition)
         return self._in_each_step(condition) if varies else self._in_any_step(condition)
@@ -81,7 +81,7 @@ class Claim:
     """Something required, as symbols.
 
     what : the predicate and its operands; those that are arrays, by number.
-    error : what is raised where it does not hold; for extents that differ, one counts as another.
+    error : what is raised where it is false; for extents that differ, one counts as another.
     requirement : returns what is required, on variables of its scope.
     """
 
@@ -94,7 +94,7 @@ class Claim:
 
     @property
     def varies(self) -> bool:
-        """Whether it may hold in one step of a loop and not in another."""
+        """Whether it may be true in one step of a loop and false in another."""
         guarding = (n for guard in self.guards for n in guard)
         return any(map(varies, (*self.what[1:], *guarding)))
 

@@ -5,18 +5,18 @@ stand in its place.  A *pass* is a function from graph to graph, for what needs 
 A *stage* is a set of rules, or a pass; an optimizer is a tuple of stages, applied in order.
 
 The driver rebuilds a graph from its inputs up and interns what it builds, so that equal nodes
-become one.  A replacement is walked only down to nodes that are in normal form already, which
-keeps a stage linear in the number of nodes.  It is the driver, not the rule, that restores dtype
-and shape, folds constants, hands on the user's line, and notes which rule fired where.
+become one.  A replacement is walked only down to nodes that are in normal form already, so
+that a stage takes time linear in the number of nodes.  The driver, not the rule, restores dtype and
+shape, folds constants, hands on the user's line, and notes which rule fired where.
 
 What is known once constants are folded may show that a node cannot be: operands do not fit.  That
 is an error of the node when it runs, which it may never do (a branch that is not taken, a loop of
 no steps), and none of compiling: the node stays as it was written.
 
-Every rule and pass declares what it may change (`gradcore.rewrite.changes`); the tests hold it to
+Every rule and pass declares what it may change (`gradcore.rewrite.changes`); the tests check
 that.  What re-associates, cancels or loses the sign of a zero runs on floats only by choice,
 ``Mode(reassociate=True)``.  Arithmetic on integers is exact modulo 2 ** bits, so there every rule
-keeps every bit, and none is by choice.
+preserves every bit, and none is by choice.
 
 Rejected: Theano's in-place replacement with clients and a priority number for every rule.
 """
@@ -116,7 +116,7 @@ class Stage:
 class Pass:
     """A named function from graph to graph, applied to the graphs inside of ops first.
 
-    changes : what it may change; unlike a rule it must keep that on every dtype.
+    changes : what it may change; unlike a rule it may change no more on any dtype.
     examples : functions of expressions on which it applies.
     """
 

@@ -1,4 +1,4 @@
-"""Facts: the claims that are known to hold, and what they imply.
+"""Facts: the claims that are known to be true, and what they imply.
 
 The decision: equal extents are one number (the simplest of them), lower bounds are one int a
 number, and anything else is looked up as it is; all by dictionaries, one for each tuple of guards.
@@ -28,12 +28,12 @@ from gradcore.rewrite.symbols import (
 
 @lru_cache(maxsize=4096)
 def _among(guards: Guards) -> tuple[Guards, ...]:
-    """Return all selections of guards, the fewest first: what holds under fewer holds here."""
+    """Return all selections of guards, the fewest first: what is true under fewer is true here."""
     return tuple(chosen for size in range(len(guards) + 1) for chosen in combinations(guards, size))
 
 
 class Facts:
-    """What is known to hold, and under which guards."""
+    """What is known to be true, and under which guards."""
 
     def __init__(self) -> None:
         self._same: dict[Guards, dict[Number, Number]] = {}
@@ -54,7 +54,7 @@ class Facts:
         return found
 
     def implies(self, claim: Claim) -> bool:
-        """Return whether a claim is known to hold."""
+        """Return whether a claim is known to be true."""
         predicate, *numbers = self._resolved(claim)
         if _holds(predicate, numbers):
             return True
@@ -71,7 +71,7 @@ class Facts:
         )
 
     def note(self, claim: Claim) -> None:
-        """Take a claim to hold from here on."""
+        """Assume a claim from here on."""
         predicate, *numbers = self._resolved(claim)
         if predicate is REACHES and isinstance(numbers[1], int):
             self._least.setdefault(claim.guards, {})[numbers[0], claim.error] = numbers[1]
@@ -102,7 +102,7 @@ def _simplicity(n: Any) -> tuple[int, int]:
 
 
 def _holds(predicate: Any, operands: Sequence[Any]) -> bool:
-    """Return whether a predicate is known to hold of numbers."""
+    """Return whether a predicate is known to be true of numbers."""
     if predicate is WITHIN:
         k, n = operands
         return isinstance(k, ValueNumber) and k.below is not None and _reaches(n, k.below)

@@ -8,10 +8,10 @@ and an `Assert` around an output raises the error that the node would have raise
 The decision: no rule has to think of errors, a plugin's neither, and nothing is checked twice.
 Extents are compared as symbols, which costs little; only what is left then is built as a
 condition, brought to the normal form by the stages themselves, and compared once more.
-Rejected: a check beside every rule, which each new rule would forget; keeping dead nodes, which
+Rejected: a check beside every rule, which each new rule would forget; retaining dead nodes, which
 computes what nobody reads.
 
-`claims` says what a requirement is in symbols, `facts` what is known to hold, and `claim_reader`
+`claims` says what a requirement is in symbols, `facts` what is known to be true, and `claim_reader`
 reads a graph; here the two readings are compared.
 """
 

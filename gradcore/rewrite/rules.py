@@ -149,7 +149,7 @@ def _by_pattern(
 
 
 def _widened(v: Variable, dtype: str) -> Variable:
-    """Return ``v`` as ``dtype``, if that holds more than its own."""
+    """Return ``v`` as ``dtype``, if that represents all that its own does."""
     own = v.type.dtype
     wider = own != dtype and upcast(own, dtype) == dtype
     return LANGUAGE["cast"](v, dtype) if wider else v

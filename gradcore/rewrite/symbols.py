@@ -207,7 +207,7 @@ def _place(n: Any) -> tuple[bool, int]:
 
 
 def _saturated(n: int) -> np.int64:
-    """Return an integer, or the nearest that 64 bits hold: no extent is as large."""
+    """Return an integer, or the nearest one of 64 bits: no extent is as large."""
     return np.int64(max(min(n, 2**63 - 1), -(2**63)))
 
 

@@ -4,7 +4,7 @@ Anything that says of itself that it is on a CUDA device is taken as it is: CuPy
 those of torch, JAX, Numba ... by DLPack or ``__cuda_array_interface__``.  Nothing is copied, unless
 elements are not consecutive in memory or not aligned; both protocols say what to wait for.
 
-The decision: an array is told by what it says of itself, never by its type, so that a library that
+The decision: an array is recognized by its protocols, never by its type, so that a library that
 comes tomorrow works.  Rejected: an import of each library that may be there.
 """
 

@@ -26,8 +26,8 @@ class Matrix:
 
     address : of its first element.
     transposed : whether it is the transpose of what is stored column by column.
-    leading : by how many elements columns are apart.
-    step : by how many elements the matrices of a stack are apart.
+    leading : the stride between columns, in elements.
+    step : the stride between the matrices of a stack, in elements.
     """
 
     address: int
@@ -158,7 +158,7 @@ class VectorProduct:
     """``y = a @ x`` or ``y += a @ x``: gemv's arguments.
 
     rows, columns : of the matrix as it is stored.
-    along_x, along_y : by how many elements the vectors' elements are apart.
+    along_x, along_y : the strides of the vectors, in elements.
     """
 
     dtype: str

@@ -67,7 +67,7 @@ class CupyDriver(Driver):
     def _card(self, number: int) -> Card:
         properties = self.runtime.getDeviceProperties(number)
         attribute = functools.partial(self._attribute, number)
-        # Double data rate: two transfers a clock, which is told in kHz, if at all.
+        # Double data rate: two transfers a clock, which is given in kHz, if at all.
         clock, width = attribute("MemoryClockRate"), attribute("GlobalMemoryBusWidth")
         name = properties["name"]
         return Card(
@@ -81,7 +81,7 @@ class CupyDriver(Driver):
         )
 
     def _attribute(self, number: int, name: str) -> int:
-        """Return an attribute of a device; 0: this CUDA does not tell it."""
+        """Return an attribute of a device, or 0 if this CUDA does not have it."""
         which = getattr(self.runtime, f"cudaDevAttr{name}", None)
         if which is None:
             return 0
@@ -159,7 +159,7 @@ class CupyDriver(Driver):
         return bool(event.done)
 
     def seconds(self, start: Any, end: Any) -> float:
-        """Return the time between two events; CUDA tells milliseconds."""
+        """Return the seconds between two events, which CUDA gives in milliseconds."""
         return float(self.runtime.eventElapsedTime(start.ptr, end.ptr)) / 1e3
 
     def _checked(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -224,7 +224,7 @@ class CupyDriver(Driver):
                 try:
                     work(stream.ptr)
                 except BaseException:
-                    with suppress(Exception):  # what the work raised tells more
+                    with suppress(Exception):  # what the work raised says more
                         stream.end_capture()
                     raise
                 return self._checked(stream.end_capture)
@@ -287,7 +287,7 @@ class CupyDriver(Driver):
         return self.cupy.ndarray(shape, dtype, block + offset if offset else block, strides)
 
     def view(self, address: int, dtype: str, shape: tuple[int, ...], strides: Any = None) -> Any:
-        """Return a CuPy array of memory that somebody else keeps."""
+        """Return a CuPy array of memory that something else owns."""
         memory = self.cupy.cuda.UnownedMemory(address, 0, None, self.card.number)
         return self.cupy.ndarray(shape, dtype, self.cupy.cuda.MemoryPointer(memory, 0), strides)
 
@@ -296,7 +296,7 @@ class CupyDriver(Driver):
         return isinstance(value, self.cupy.ndarray)
 
     def imported(self, value: Any, stream: int) -> Any:
-        """Return an array of CuPy, by DLPack (which tells the maker the stream), or as Numba's."""
+        """Return a CuPy array, by DLPack (which passes the stream on) or by Numba's protocol."""
         if isinstance(value, self.cupy.ndarray):
             return value
         interface = None

@@ -65,7 +65,7 @@ class CudaFunction:
     title : what it computes, for messages.
     inputs : dtype, rank and known extents of each.
     outputs : the dtype of each.
-    checks : for each check, what makes its exception of the values that it told.
+    checks : for each check, what makes its exception from the values that it reports.
     native, tf32, synchronous, threads : as options of the backend.
     """
 
@@ -306,7 +306,7 @@ class CudaFunction:
         self._look(status, plan.taken_at, stream)
 
     def _look(self, status: np.ndarray[Any, Any], at: int, stream: int) -> None:
-        """Raise what a status tells, which is then cleared."""
+        """Raise the exception that the status reports, if any, and clear the status."""
         failed, count = status[:1].view(np.int32)
         if failed:
             self.driver.clear(at, aligned(STATUS_BYTES), stream)
@@ -426,7 +426,7 @@ class CudaFunction:
 
         return waited
 
-    # what is told -------------------------------------------------------------------------------
+    # profiles and errors --------------------------------------------------------------------------
     def _noted(self, step: Step, seconds: float) -> None:
         assert self.profile is not None
         self.profile.ran(step.name, seconds, step.moved, self.driver.card.bandwidth)
@@ -450,7 +450,7 @@ class CudaFunction:
         )
 
     def release(self) -> None:
-        """Give back the memory that is kept for the next call."""
+        """Free the memory that is retained for the next call."""
         _release(self.driver, self._plans)
 
 

@@ -1,8 +1,8 @@
 """What the runtime needs of CUDA, in few words.
 
 One decision shaped this module: everything that touches CUDA stands behind a `Driver` that
-speaks of addresses, streams and handles as ints.  So all that decides anything (what is kept, what
-is captured, what an error says) runs in tests on a driver of a page, where there is no GPU.
+speaks of addresses, streams and handles as ints.  So all that decides anything (what is retained,
+what is captured, what an error says) runs in tests on a driver of a page, where there is no GPU.
 Rejected: CuPy's arrays and kernels throughout, which would cost microseconds for each launch, and
 could only be tested on a device.
 """
@@ -24,7 +24,7 @@ from gradcore_cuda.staging import Staging
 
 Extern: TypeAlias = Callable[..., Sequence[Any]]
 """A function of a library: of a module (CuPy; on the host, NumPy) and of arrays of it, which it
-leaves alone; it returns its outputs in a tuple or list."""
+does not change; it returns its outputs in a tuple or list."""
 
 
 class DriverError(Exception):
@@ -44,7 +44,7 @@ class Card:
     architecture : its compute capability, such as 90 for 9.0.
     processors : how many multiprocessors it has.
     memory : its bytes.
-    bandwidth : the most bytes a second that its memory moves; None: it does not tell.
+    bandwidth : the peak bytes a second of its memory; None if it is not known.
     shared : the most bytes of shared memory that a block may have.
     """
 
@@ -61,7 +61,7 @@ class Driver(ABC):
     """A device, and CUDA to drive it (abstract).
 
     card : the device.
-    lock : who gives it work has it: streams are shared, and so is what is kept between calls.
+    lock : who gives it work has it: streams, and memory retained between calls, are shared.
     staging : the way of arrays of NumPy.
     """
 
@@ -196,7 +196,7 @@ class Driver(ABC):
 
     @abstractmethod
     def view(self, address: int, dtype: str, shape: tuple[int, ...], strides: Any = None) -> Any:
-        """Return an array of the library in memory that somebody else keeps."""
+        """Return an array of the library on memory that something else owns."""
 
     @abstractmethod
     def is_array(self, value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 The decision: factors are found column by column with CuPy's arithmetic, as the reference finds
 them with NumPy's: a matrix without a factor gets NaN, as everywhere, and nothing waits for the
-device.  Rejected, until a device can measure it: cuSOLVER, whose status must be fetched.
+device.  Rejected, until a device can measure it: cuSOLVER, whose status must be read by the host.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The functions and types that kernels call, which their unit defines.
 
-A printer asks here for the text of a call, which is how a unit comes to hold what its kernels need
+A printer asks here for the text of a call, so that a unit defines what its kernels need
 and nothing else.  What CUDA has itself is not defined again.
 """
 
@@ -27,7 +27,7 @@ LIBRARY: dict[str, str] = {
         for kind, end in (("f64", ""), ("f32", "f"))
     },
 }  # fmt: skip
-"""CUDA's functions whose documented errors are within those that rows declare."""
+"""CUDA's functions whose documented errors are within those that ops declare."""
 
 
 class Functions:
@@ -42,7 +42,7 @@ class Functions:
     def row(
         self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
     ) -> str:
-        """Return the text of a row; CUDA's own functions come before ours."""
+        """Return the text of an elementwise op, with CUDA's own functions where it has them."""
         text, names = scalar.expression(row, given, result, operands)
         for name in names:
             if name in LIBRARY:
@@ -52,7 +52,7 @@ class Functions:
         return text
 
     def combine(self, row: Elementwise, dtype: str, x: str, y: str) -> str:
-        """Return the text of a row of two operands of its own dtype."""
+        """Return the text of an op on two operands, all three of one dtype."""
         return self.row(row, [dtype, dtype], dtype, [x, y])
 
     def all_of(self, row: Elementwise, dtype: str, text: str, threads: str) -> str:

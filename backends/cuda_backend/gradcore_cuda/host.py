@@ -3,7 +3,7 @@
 ``Mode("cuda", runtime="host")`` compiles the kernels as C, with a header that says what CUDA's
 words mean (``shim.h``), and runs every thread of a launch as a fiber (``shim.c``): barriers and
 exchanges switch between them.  How many threads a block has, and in which order they run, are
-options; what depends on either is wrong.  Fresh memory holds NaN.
+options; what depends on either is wrong.  Fresh memory is filled with NaN.
 
 It is a testing aid, slow by design, and never chosen by default.
 """
@@ -240,7 +240,7 @@ class HostDevice(Device):
 
     # memory -------------------------------------------------------------------------------------
     def allocate(self, count: int) -> Memory:
-        """Return memory that holds NaN."""
+        """Return memory filled with NaN."""
         return self._fresh(count)
 
     def mark(self) -> Any:
@@ -259,12 +259,12 @@ class HostDevice(Device):
         return _memory(self.function.constants[position])
 
     def zeros(self, count: int) -> Memory:
-        """Return memory that holds zeros."""
+        """Return memory filled with zeros."""
         return self._fresh(count, 0)
 
     @property
     def status(self) -> Memory:
-        """Return where checks tell."""
+        """Return the memory of the status, in which kernels report failed checks."""
         return self._status
 
     # work ---------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ class HostDevice(Device):
 
     # what the host must know --------------------------------------------------------------------
     def look(self) -> None:
-        """Raise what a failed check tells, if one failed."""
+        """Raise the exception of the check that failed, if one did."""
         number, count = seen(Array(self._status, "int32", (2,))).tolist()
         if number:
             values = seen(Array(self._status + 8, "int64", (MOST_CHECK_VALUES,))).tolist()

@@ -78,16 +78,16 @@ typedef int32_t gc_index;
 /* How much of shared memory so many bytes take: what comes after is aligned for any type. */
 #define GC_ROUNDED(bytes) (((bytes) + 15) / 16 * 16)
 
-/* Which check failed first (its number plus one; 0: none did), and the values that tell why. */
+/* Which check failed first (its number plus one; 0: none did), and the values of its message. */
 typedef struct {
     int32_t failed, count;
     int64_t values[16];
 } gc_status;
 
-static __device__ inline void gc_fail(gc_status *status, int number, int n, const int64_t *told) {
+static __device__ inline void gc_fail(gc_status *status, int number, int n, const int64_t *given) {
     if (atomicCAS(&status->failed, 0, number + 1) != 0) return;
     status->count = n;
-    for (int k = 0; k < n; k++) status->values[k] = told[k];
+    for (int k = 0; k < n; k++) status->values[k] = given[k];
 }
 
 /* The number of a thread in its block, and how many there are. */

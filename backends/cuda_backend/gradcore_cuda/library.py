@@ -1,8 +1,8 @@
 """CuPy, loaded when it is first asked for, and why it cannot be used here.
 
-The decision: what keeps CUDA from running is told apart as finely as the ways out differ (no CuPy,
-no driver, an old driver, no device, no compiler), since each calls for another command.  Rejected:
-handing CUDA's own message on, which for a machine without a driver is that its version is
+The decision: what prevents CUDA from running is distinguished as finely as its remedies differ (no
+CuPy, no driver, an old driver, no device, no compiler), since each needs another command.
+Rejected: handing CUDA's own message on, which for a machine without a driver is that its version is
 insufficient.
 """
 
@@ -37,7 +37,7 @@ def backends(name: str) -> Any:
 
 
 def unavailable() -> str | None:
-    """Return what keeps CUDA from running here and what to do about it, or None."""
+    """Return what prevents CUDA from running here and what to do about it, or None."""
     try:
         cupy = found()
     except ModuleNotFoundError as error:

@@ -24,8 +24,8 @@ class Live(Common):
     title : of the function, for messages.
     callbacks : functions of Python, of arrays of NumPy.
     externs : functions of libraries, by the names that the program has for them.
-    status : where kernels tell which check failed.
-    look : raises what the status tells.
+    status : the memory in which kernels report the check that failed.
+    look : raises the exception that the status reports.
     after : is called after each step.
     """
 
@@ -85,7 +85,7 @@ class Live(Common):
 
     @property
     def status(self) -> Memory:
-        """Where kernels tell which check failed."""
+        """The memory in which kernels report the check that failed."""
         return self._status
 
     def do(self, step: Step) -> None:

@@ -40,7 +40,7 @@ def compiled(nvrtc: Any, text: str, flags: Sequence[str], name: str) -> bytes:
 
 
 def refused(what: str, log: str, text: str, flags: Sequence[str], name: str) -> CompileError:
-    """Return what to raise when the compiler refuses a text, after keeping the text."""
+    """Save a text that the compiler refuses, and return the exception to raise."""
     handle, saved = tempfile.mkstemp(".cu", "gradcore-", text=True)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

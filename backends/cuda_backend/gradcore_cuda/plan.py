@@ -1,11 +1,11 @@
-"""What calls of a signature do, and what is kept for the next one.
+"""Plans: what calls of a signature do, and what is retained for the next one.
 
 A plan has a tape, and one block of memory (counters, workspace, status, and what goes to and from
 NumPy), so that these addresses stay.  A tape whose addresses come a second time is captured as a
 CUDA graph, and replayed when they come again.
 
-The decision: the plans of a device together keep no more than a share of its memory, and so many
-graphs; those used longest ago give theirs back.  Rejected: a bound for each function, of which
+The decision: the plans of a device together retain no more than a share of its memory, and so many
+graphs; those used longest ago are freed first.  Rejected: a bound for each function, of which
 nobody knows how many there will be.
 """
 
@@ -35,7 +35,7 @@ class Retained:
 
     @property
     def bytes(self) -> int:
-        """How many bytes plans keep."""
+        """The bytes that all plans retain."""
         return sum(plan.size for plan in list(self._plans))
 
     @property
@@ -49,7 +49,7 @@ class Retained:
         self._plans.move_to_end(plan)
 
     def bounded(self, plan: Plan) -> None:
-        """Keep within bounds after ``plan`` has grown, which itself stays."""
+        """Free other plans until the bounds are met again, after ``plan`` has grown."""
         while self.bytes > self.limit and self.drop(but=plan):
             pass
         for other in list(self._plans):
@@ -58,7 +58,7 @@ class Retained:
             other.forget_graphs()
 
     def drop(self, but: Plan | None = None) -> bool:
-        """Let the plan used longest ago give back what it keeps; return whether there was one."""
+        """Free what the plan used longest ago retains; return whether there was one."""
         for plan in list(self._plans):
             if plan is not but:
                 self.remove(plan)
@@ -66,13 +66,13 @@ class Retained:
         return False
 
     def remove(self, plan: Plan) -> None:
-        """Let a plan give back what it keeps."""
+        """Free what a plan retains."""
         if plan in self._plans:
             del self._plans[plan]
             plan.close()
 
     def clear(self) -> None:
-        """Let all plans give back what they keep."""
+        """Free what all plans retain."""
         while self.drop():
             pass
 
@@ -81,14 +81,14 @@ _retained: dict[Driver, Retained] = {}
 
 
 def retained(driver: Driver) -> Retained:
-    """Return what is kept on a device."""
+    """Return the plans of a device."""
     if driver not in _retained:
         _retained[driver] = Retained(driver)
     return _retained[driver]
 
 
 def allocated(driver: Driver, count: int, title: str, what: str) -> Any:
-    """Return a block, after what is kept was given back if need be.
+    """Return a block of ``count`` bytes; free what plans retain if memory is short.
 
     Raises OutOfMemoryError.
     """
@@ -122,7 +122,7 @@ class Plan:
 
     steps : the tape.
     outputs, counts : dtype and shape of each result; how many bytes it has.
-    sizes : the bytes of each region that the plan's block holds: counters, workspace, inputs of the
+    sizes : the bytes of each region of the plan's block: counters, workspace, inputs of the
         host, status and outputs to the host.
     """
 
@@ -153,7 +153,7 @@ class Plan:
         self.taken_bytes = aligned(STATUS_BYTES)
 
     def hold(self, given: Sequence[tuple[int, int]], taken: Sequence[int]) -> None:
-        """Say which inputs (position, bytes) and outputs (positions) the block is to hold."""
+        """Reserve room in the block for inputs (position, bytes) and outputs (positions)."""
         end = 0
         for position, count in given:
             self.given.append((position, end))
@@ -264,7 +264,7 @@ class Plan:
         return graph
 
     def timed(self, stream: int, note: Callable[[Step, float], None]) -> None:
-        """Run step by step, and tell how long each took on the device."""
+        """Run step by step, and call ``note`` with the seconds that each took on the device."""
         self._bound()
         marks = [self.driver.event(stream)]
         for step in self.steps:
@@ -292,7 +292,7 @@ class Plan:
         self._seen.clear()
 
     def close(self) -> None:
-        """Give back what is kept: the pool gives it to others in the order of the first stream."""
+        """Free what is retained: the pool reuses it in the order of the first stream."""
         if self._block is not None:
             made_on, last = self._streams
             self.forget_graphs()

@@ -95,10 +95,10 @@ LEVELS = {LANES: "group", THREADS: "block"}
 """What functions that combine over all threads of a level are called after."""
 
 OTHERS = {GROUPS: "threadIdx.y != 0", THREADS: "gc_thread() != 0"}
-"""What tells a thread that it is not of the first group of its block, or not its first."""
+"""The condition that a thread is not in the first group of its block, or not its first thread."""
 
 COMPARED = frozenset(("lt", "le", "gt", "ge", "eq", "neq"))
-"""The rows that compare numbers."""
+"""The elementwise ops that compare numbers."""
 
 
 class CudaPrinter(Printer):
@@ -216,7 +216,7 @@ class CudaPrinter(Printer):
         return super().expr(x, atom)
 
     def called(self, x: Call, atom: bool) -> str:
-        """Return a row of operands; indices are compared as they are."""
+        """Return the text of a call; indices are compared without a cast."""
         plain = all(isinstance(o, Literal) or self.is_index(o) for o in x.operands)
         if x.row.name in COMPARED and plain and any(map(self.is_index, x.operands)):
             texts = [self.index(o) for o in x.operands]
@@ -256,7 +256,7 @@ class CudaPrinter(Printer):
     def scalar(
         self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
     ) -> str:
-        """Return the text of a row."""
+        """Return the text of an elementwise op."""
         return self.provided.row(row, given, result, operands)
 
     # statements ---------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ class CudaPrinter(Printer):
         self.unit.add(f"{self.name(s.label)}:;")
 
     def leave(self, s: Leave) -> None:
-        """Print that a thread leaves a region."""
+        """Print that a thread exits a region."""
         self.unit.add(f"goto {self.name(s.label)};")
 
     def fail(self, s: Fail) -> None:
@@ -449,7 +449,7 @@ class CudaPrinter(Printer):
         )
 
     def spill(self, s: Spill) -> None:
-        """Print what keeps a register in memory."""
+        """Print what saves a register in memory."""
         self.unit.add(f"*{self.name(s.what)}_at = {self.name(s.what)};")
 
     # vectors ------------------------------------------------------------------------------------

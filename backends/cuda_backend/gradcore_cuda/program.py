@@ -71,7 +71,7 @@ WORD_BYTES = 8
 class CudaRenderer:
     """Prints a program as kernels and a host program.
 
-    deterministic : whether scatters keep the order; else they add in the order that comes.
+    deterministic : whether scatters add in the order of their indices; else in any order.
     """
 
     def __init__(self, deterministic: bool = True) -> None:
@@ -160,7 +160,7 @@ class _HostPrinter:
         return f"{memory} + {offset}" if size == 1 else f"{memory} + {offset} * {size}"
 
     def memory(self, buffer: Buffer) -> str:
-        """Return the memory of a buffer; a pointer that kernels move is fetched."""
+        """Return the memory of a buffer; a pointer that kernels move is read from the device."""
         if buffer.root in self.facts.values.moved:
             self.waits = True
             return f'Memory(d.read({self.word(buffer.root)}, "uint64"))'
@@ -316,7 +316,7 @@ class _HostPrinter:
         return f"d.grid({self.expr(s.steps)}, {width}{limit})"
 
     def asked(self, s: Grid) -> None:
-        """Print what asks for threads, where more is to be known of them than a launch is told."""
+        """Print a grid, where more of it is used than a launch needs."""
         if not self.counted.isdisjoint(s.declares()):
             self.add(f"grid = {self.grid(s)}")
 

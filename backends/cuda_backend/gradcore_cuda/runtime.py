@@ -42,7 +42,7 @@ class Memory:
     """Memory of a device.
 
     address : of the first byte.
-    owner : what keeps it; None: someone else does.
+    owner : the object that owns it; None if something else does.
     """
 
     address: int
@@ -118,7 +118,7 @@ class Compiled(Rendered):
         to the signature of a call, beside the shapes.
     waits : whether the host program waits for the device (`Device.read`, a callback, a library),
         so that it cannot be captured as a whole.
-    checked : whether kernels check anything, so that the status tells something.
+    checked : whether kernels check anything, so that the status must be read.
     """
 
     source: str
@@ -196,19 +196,19 @@ class Device(ABC):
 
     @abstractmethod
     def zeros(self, count: int) -> Memory:
-        """Return ``count`` bytes that are zero, and that every kernel leaves so: for counters."""
+        """Return ``count`` bytes of zeros, for counters: every kernel resets those it has used."""
 
     @property
     @abstractmethod
     def status(self) -> Memory:
-        """Where kernels tell which check failed first: see `STATUS_BYTES`; zero before the call."""
+        """Where kernels report the check that failed first (`STATUS_BYTES`); zero before."""
 
     def temporary(self, lacking: int, count: int) -> Memory:
-        """Return what `allocate` does; the exception tells the line that check ``lacking`` does."""
+        """Return what `allocate` does; its exception has the line of the check ``lacking``."""
         return self._had(lacking, count, lambda: self.allocate(count))
 
     def result(self, lacking: int, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
-        """Return what `output` does; the exception tells the line that check ``lacking`` does."""
+        """Return what `output` does; its exception has the line of the check ``lacking``."""
         count = math.prod(shape) * np.dtype(dtype).itemsize
         return self._had(lacking, count, lambda: self.output(position, dtype, shape))
 
@@ -263,7 +263,7 @@ class Device(ABC):
     # what the host must know --------------------------------------------------------------------
     @abstractmethod
     def read(self, memory: Memory, dtype: str) -> Any:
-        """Wait for the device, and return a number, as Python's; raises what a check tells."""
+        """Wait for the device, and return a number of Python's; raise if a check failed."""
 
     @abstractmethod
     def failed(self, check: int, values: tuple[int, ...]) -> BaseException:

@@ -125,7 +125,7 @@ class Staging:
 def _exchange(
     chunk: np.ndarray[Any, Any], pieces: Sequence[Piece], begin: int, end: int, to_chunk: bool
 ) -> None:
-    """Copy between a chunk, which holds the bytes from ``begin`` to ``end``, and arrays."""
+    """Copy between arrays and a chunk, which is the bytes from ``begin`` to ``end``."""
     for piece in pieces:
         start, size = piece.offset, piece.array.nbytes
         low, high = max(begin, start), min(end, start + size)

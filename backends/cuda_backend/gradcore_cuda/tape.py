@@ -416,7 +416,7 @@ class Recorder(Common):
 
     @property
     def status(self) -> Memory:
-        """Where kernels tell which check failed."""
+        """The memory in which kernels report the check that failed."""
         return Memory(0, Place(STATUS, 0, 0))
 
     def do(self, step: Step) -> None:

@@ -27,7 +27,7 @@ class GpuTarget(Target):
     """Threads of a block where none needs another.  Chosen: eight such fill a processor."""
 
     processor_threads: int = 2048
-    """Threads that a processor holds at a time (hardware)."""
+    """Threads that are resident on a processor (hardware)."""
 
     waves: int = 4
     """Times that all processors are filled, at most; a thread takes more steps then.  Chosen."""
@@ -81,12 +81,12 @@ class GpuTarget(Target):
     owning_groups: int = 2048
     """Groups that own targets of a scatter in order: each looks at all of its steps.  Chosen."""
 
-    # launches that are kept -----------------------------------------------------------------
+    # launches that are recorded -------------------------------------------------------------
     plans: int = 64
-    """Signatures of a function that are remembered.  Chosen."""
+    """Signatures of a function that are cached.  Chosen."""
 
     plan_memory_parts: int = 4
-    """One part in so many of the memory of a device is what plans keep."""
+    """Plans retain at most one part in so many of the memory of a device."""
 
     plan_graphs: int = 8
     """CUDA graphs of a plan.  Chosen."""

@@ -55,7 +55,7 @@ def row(draw: Draw) -> Any:
 
 @builder(weight=6)
 def row_in_its_domain(draw: Draw) -> Any:
-    """Apply an elementwise op to operands of its own, as its row says."""
+    """Apply an elementwise op to operands in the domain that it declares."""
     op = draw.one(samples.rows())
     dtypes = FLOATS if samples.accepted(op, ["float64"] * op.operands) else DISCRETE
     shape, dtype = draw.shape(), draw.one(dtypes)
@@ -246,7 +246,7 @@ def written(draw: Draw) -> Any:
 
 @builder()
 def chosen(draw: Draw) -> Any:
-    """Take one of two branches, or those elements for which something holds."""
+    """Take one of two branches, or those elements for which a condition is true."""
     x, y = draw.operand(), draw.operand()
     if draw.chance(0.5):
         return T.ifelse(draw.scalar() > 0, x, y)

@@ -235,7 +235,7 @@ def defined(node: Apply, operands: Sequence[Array]) -> bool:
     """Return whether NumPy defines the result."""
     op = node.op
     if op in scalars.CAST_DTYPES and operands[0].dtype.kind == "f":
-        to = scalars.CAST_DTYPES[op]  # pyright: ignore[reportArgumentType] - it is a row
+        to = scalars.CAST_DTYPES[op]  # pyright: ignore[reportArgumentType] - it is elementwise
         if to in FLOATS or to == "bool":
             return True
         x = operands[0].astype(np.float64)

@@ -1,4 +1,4 @@
-"""What must hold of a random graph, on every backend."""
+"""What must be true of a random graph, on every backend."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from gradcore.graph import FunctionGraph
 from gradcore.plugins import KnownFailure, registry
 
 GROUPS = {"subnormal": ("subnormal", "special"), "nonfinite": ("special", "zeros")}
-"""The groups of cases that have such numbers, or results; infinities tell the signs of zeros."""
+"""The groups of cases that have such numbers, or results; infinities show the signs of zeros."""
 
 
 def applications(graph: FunctionGraph) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ SECONDS = 20
 """How long a call may take: generated loops let Python handle signals between chunks."""
 
 STATM = Path("/proc/self/statm")
-"""Where Linux tells the sizes of a process, in pages."""
+"""Where Linux reports the sizes of a process, in pages."""
 
 
 class TimedOutError(Exception):

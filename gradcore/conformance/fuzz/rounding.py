@@ -39,7 +39,7 @@ class Jitter(PassingOn):
     foldable = False
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the operand, moved; what is finite stays so."""
+        """Return the operand, moved at random; finite elements remain finite."""
         x = np.asarray(arrays[0])
         finite = np.isfinite(x)
         _run.met |= met_by(x)

@@ -1,8 +1,8 @@
 """The first stage: one form for what can be said in several ways, and nothing superfluous.
 
 What differentiation makes by the way (``fill``, products with 1, constants) is folded here.  What
-holds for real numbers but not for floats (``x * 0`` is 0, ``x / x`` is 1, ``(x + y) - x`` is y) is
-declared so, and is by choice: `gradcore.rewrite.changes`.  The rules about loops are in
+is true for real numbers but not for floats (``x * 0`` is 0, ``x / x`` is 1, ``(x + y) - x`` is y)
+declares that, and is by choice: `gradcore.rewrite.changes`.  The rules about loops are in
 `gradcore.rewrite.loops`.
 """
 

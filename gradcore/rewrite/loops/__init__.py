@@ -1,6 +1,6 @@
-"""Rewrites of loops: what need not be in them goes out, what nobody reads goes away.
+"""Rewrites of loops: hoisting what need not be in them, and removing what nobody reads.
 
-``parts`` takes a scan apart and puts it together again; ``idle`` and ``push_out`` have the rules
+``parts`` splits a scan into its parts and rebuilds it; ``idle`` and ``push_out`` have the rules
 (by ``costs`` and ``contractions``), ``merge`` and ``unused`` the passes that need to see who reads
 a loop.
 """

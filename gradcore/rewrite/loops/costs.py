@@ -1,8 +1,8 @@
-"""What pushing work out of a loop costs: questions to what ops declare (`Op.cost`).
+"""What hoisting work out of a loop costs: questions to what ops declare (`Op.cost`).
 
 Rewriting decides before extents are known.  So costs are asked at a typical extent, and only for
 what hardly depends on it: whether elements are used many times, whether a result is smaller than
-its operands.  Rejected: asking by the classes of ops, which leaves out those of plugins.
+its operands.  Rejected: asking by the classes of ops, which omits those of plugins.
 """
 
 from __future__ import annotations

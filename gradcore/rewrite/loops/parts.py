@@ -1,4 +1,4 @@
-"""A scan taken apart, so that rewrites can change its parts and put it together again."""
+"""The parts of a scan, which rewrites change and from which they rebuild it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LoopParts:
 
     @classmethod
     def of(cls, node: Apply) -> LoopParts:
-        """Take ``node`` apart."""
+        """Return the parts of ``node``, an application of a `Scan`."""
         op = node.op
         assert isinstance(op, Scan)
         inner, outer = op.parts(op.body.inputs), op.parts(node.inputs[1:])

@@ -109,7 +109,7 @@ class Dependence:
         return None
 
     def owner(self, s: For) -> Load | None:
-        """Return what a step of a loop changes, if data tell that, and no step needs another's."""
+        """Return the element that a step changes, if data index it and steps are independent."""
         made = {x.index.final for x in inside(s.body) if isinstance(x, For)}
         made |= {x.symbol.final for x in inside(s.body) if isinstance(x, Let) and x.fresh}
         places: set[Load] = set()

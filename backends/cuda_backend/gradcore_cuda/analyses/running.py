@@ -1,4 +1,4 @@
-"""Which registers the steps of a loop carry along, as running sums are, and how groups share it."""
+"""Prefix scans: which registers a loop carries from step to step, and how groups share it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.loops import replaced, tiny
 
 ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
-"""The rows of which threads may combine neighbours before what comes first is known."""
+"""The elementwise ops of which threads may combine neighbours before what comes first is known."""
 
 
 @dataclass(eq=False)
@@ -128,7 +128,7 @@ class Running:
 
 
 def carried_by(s: Let) -> tuple[Elementwise, Expr] | None:
-    """Return the row that combines a register with something else, and that."""
+    """Return the op that combines a register with another expression, and that expression."""
     match s.value:
         case Call(operands=(x, y)) as value if (
             value.row.name in ASSOCIATIVE and value.dtype == x.dtype == y.dtype == s.symbol.dtype

@@ -2,7 +2,7 @@
 
 A register is the *host's* if it is computed from extents of inputs, literals and such registers
 alone.  All others are the *device's*, a word of memory each; what the host needs of them (an extent
-that was computed from data) it fetches when they are set, which waits for the device.
+that was computed from data) it reads when they are set, which waits for the device.
 
 The decision: one question decides, whether the host can know a number without asking the device,
 and it is answered before anything is launched.  Rejected: keeping all registers on the host, where
@@ -56,18 +56,18 @@ LOGIC: dict[str, str] = {
     **{name: PYTHON[name] for name in ("lt", "le", "gt", "ge", "eq", "neq", "switch", "identity")},
     "and_": "{} & {}", "or_": "{} | {}", "cast_bool": "{} != 0", "invert": "not {}",
 }  # fmt: skip
-"""Rows whose result is a condition."""
+"""Elementwise ops whose result is a condition."""
 
 
 def on_integers(x: Call) -> bool:
-    """Return whether a row takes and gives integers and conditions alone, which Python can do."""
+    """Return whether a call takes and returns integers and conditions alone, as Python can."""
     return x.dtype not in FLOATS and all(o.dtype not in FLOATS for o in x.operands)
 
 
 def python(x: Call, bounds: Bounds) -> str | None:
-    """Return how Python writes a row of integers; None: there are others among the operands.
+    """Return a call on integers as text of Python; None if an operand is no integer.
 
-    What may wrap, or Python has no operator for, is computed as the row declares.
+    What may wrap, or Python has no operator for, is computed as the op declares.
     """
     if not on_integers(x):
         return None
@@ -155,7 +155,7 @@ class Values:
                 return False
 
     def evaluable(self, x: Expr, changing: Collection[Symbol] = ()) -> bool:
-        """Return whether the host can evaluate an expression: it knows, or was told, all of it.
+        """Return whether the host can evaluate an expression: it knows, or has read, all of it.
 
         changing : what a kernel is about to change.
         """

@@ -81,7 +81,7 @@ LAUNCHES: tuple[LaunchPass, ...] = (
 def prepared(program: Program, deterministic: bool = True) -> Program:
     """Return a program as it is launched.
 
-    deterministic : whether scatters keep the order; else they add in the order that comes.
+    deterministic : whether scatters add in the order of their indices; else in any order.
     """
     for change in LOOPS:
         if change not in CHOSEN or not deterministic:

@@ -51,8 +51,8 @@ class Parameter:
     """A parameter of a kernel.
 
     kind : "number" (a register of the host's), "index" (what the host computes for an index),
-        "register" (where one of the device's is kept), "pointer" (where a pointer is), "memory" (of
-        a buffer), "own" (how many bytes of shared memory a group has).
+        "register" (where one of the device's is stored), "pointer" (where a pointer is), "memory"
+        (of a buffer), "own" (how many bytes of shared memory a group has).
     what : the register, buffer or expression.
     """
 

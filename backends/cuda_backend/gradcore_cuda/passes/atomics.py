@@ -47,7 +47,7 @@ def _unordered(s: For, dependence: Dependence) -> For | None:
 
 
 def _adding(s: Statement) -> Statement:
-    """Return a statement that adds to what data tell as one that does so in any order."""
+    """Return a statement that adds at an index from data as an atomic addition, in any order."""
     match s:
         case AtomicAdd():
             return s

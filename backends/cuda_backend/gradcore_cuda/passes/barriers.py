@@ -38,13 +38,13 @@ from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.aliases import Aliases
 
 Key: TypeAlias = "tuple[object, ...] | None"
-"""What tells which lane touches an element: equal keys, the same lane; None: any."""
+"""The lane that accesses an element, as a key: equal keys, the same lane; None: any."""
 
 FIRST: Key = ("first",)
 """The key of what the first lane does alone."""
 
 Access: TypeAlias = "tuple[Symbol | Buffer, bool, Key]"
-"""What memory, or kept register, is touched, whether it is stored, and by which lane."""
+"""An access: the memory or spilled register, whether it is written, and by which lane."""
 
 
 def barriers_inserted(launch: Launch, facts: Facts) -> Launch:
@@ -66,7 +66,7 @@ class _Barriers:
 
     written : the memory that any of them stores to.
     private : what each lane has for itself.
-    spilled : the registers that one of them keeps.
+    spilled : the registers that one of them saves.
     touched : what has been touched since lanes last waited for each other.
     """
 

@@ -1,7 +1,7 @@
 """Passes: what a thread does where a check fails, and what launches after it do.
 
-A thread that fails notes why in the status, and leaves its step; lanes that run statements together
-leave all, after the loop in which one has failed.  What is launched after a check that may have
+A thread that fails notes why in the status, and exits its step; lanes that run statements together
+all exit, after the loop in which one has failed.  What is launched after a check that may have
 failed looks at the status first.
 """
 
@@ -32,7 +32,7 @@ STATUS = Buffer("status", "int32", (), "status")
 
 
 def checks_noted(launch: Launch, facts: Facts) -> Launch:
-    """Return a launch in which a thread whose check fails notes why, and leaves."""
+    """Return a launch in which a thread whose check fails notes why, and exits its step."""
     if not _checked(launch.body):
         return launch
     region = Region([], Symbol("end"))
@@ -41,7 +41,7 @@ def checks_noted(launch: Launch, facts: Facts) -> Launch:
 
 @dataclass
 class _Leaving:
-    """Makes statements leave a region where a check in them fails.
+    """Makes statements exit a region where a check in them fails.
 
     flag : the register that notes it, if others must know.
     """
@@ -70,7 +70,7 @@ class _Leaving:
     def loop(self, s: Distributed) -> list[Statement]:
         """Return a loop whose steps check something: each is a region of its own.
 
-        Lanes leave this one together, after the loop in which one of them has failed.
+        Lanes exit this one together, after the loop in which one of them has failed.
         """
         step = Region([])
         if s.level is not LANES:
@@ -85,7 +85,7 @@ class _Leaving:
 
 
 def _within(region: Region, body: list[Statement]) -> list[Statement]:
-    """Return statements as a region, if one of them leaves it."""
+    """Return statements as a region, if one of them exits it."""
     left = any(isinstance(s, Leave) and s.label is region.label for s in inside(body))
     return [replace(region, body=body)] if left else body
 

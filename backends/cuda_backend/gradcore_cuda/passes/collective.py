@@ -37,7 +37,7 @@ from gradcore_cuda.loops import collapsed, shareable, tiny
 
 
 def combined(combining: Elementwise, x: Expr, y: Expr) -> Call:
-    """Return what a row makes of two expressions of one dtype."""
+    """Return the call of an elementwise op on two expressions of one dtype."""
     return Call(combining, (x, y), x.dtype)
 
 
@@ -109,7 +109,7 @@ class Collective:
     def _loop(self, s: For, known: dict[Symbol, Literal]) -> list[Statement]:
         """Return a loop.
 
-        known : the registers that hold numbers before it.
+        known : the registers that are set before it.
         """
         shared = shared_steps(s)
         if shared is not None:

@@ -1,7 +1,7 @@
 """Pass: which threads do which steps of what a kernel runs.
 
 For each form of `gradcore_cuda.passes.schedule.Work`, this makes the grids, the launches, and the
-memory through which their groups and blocks tell each other what they have contributed.
+memory through which their groups and blocks exchange what they have contributed.
 """
 
 from __future__ import annotations
@@ -360,11 +360,11 @@ class _Forms:
         kernel: list[Statement] = [*map(Shared, copies.values()), loop]
         return [grid, Launch(grid, kernel, f"{_title(work.statements)}_kernel", together=True)]
 
-    # running sums that many groups share --------------------------------------------------------
+    # prefix scans that many groups share --------------------------------------------------------
     def chunks(self, work: Work) -> list[Statement]:
-        """Return a running loop of which each group has a chunk.
+        """Return a prefix scan of which each group has a chunk.
 
-        Where there are several groups, a launch before it finds what registers hold before each.
+        Where there are several groups, a launch before it finds the registers before each.
         """
         (loop,) = work.statements
         assert isinstance(loop, For)
@@ -407,7 +407,7 @@ class _Forms:
         carries: Mapping[Symbol, Buffer],
         starts: Mapping[Symbol, Literal],
     ) -> list[Statement]:
-        """Return what finds what registers hold before each chunk of a running loop."""
+        """Return the launch that finds the registers before each chunk of a prefix scan."""
         combining = [Reduction(c.symbol, c.row) for c in carried]
         first, last = Symbol("start"), Symbol("last")
         i = loop.index.final

@@ -97,7 +97,7 @@ class _Placing:
 def _partial(
     buffer: Buffer, rows: Buffer, start: Literal, body: list[Statement]
 ) -> list[Statement]:
-    """Return statements after what fills a group's array, and before what keeps it."""
+    """Return statements between what initializes a group's array and what saves it."""
     whole, k = Buffer(buffer.name, buffer.dtype, rows.shape[1:], alias=buffer), Symbol("j")
 
     def each(s: Statement) -> Statement:

@@ -4,8 +4,8 @@ A scan goes step by step, with all elements of its states at a time.  Where an e
 the step before, nothing but itself, it can go through all steps alone: a thread does, with the
 states in registers.  No thread waits for another, and one launch does what had been one a step.
 
-The decision: indices tell, after fusion, as they tell which loops fuse.  Rejected: the ops of the
-body, which do not know what has become of them.
+The decision: indices decide it, after fusion, as they decide which loops fuse.  Rejected: the ops
+of the body, which do not know what has become of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from gradcore_cuda.loops import collapsed, replaced
 
 @dataclass
 class _Scan:
-    """A scan, taken apart.
+    """The parts of a scan.
 
     scalars : what is computed before its loops, once in each step.
     loops, body : its loops, which run as one, and what is in them.
@@ -120,7 +120,7 @@ def by_element(
 
     memory : which buffer stands for all that may share memory with one.
     read : the buffers that other statements read, or that are results.
-    checks : those that have passed before, which tell what extents are equal.
+    checks : those that have passed before, which imply what extents are equal.
     """
     conditions = [x.condition for x in checks]
     extents = Extents()
@@ -136,14 +136,14 @@ def by_element(
 
 
 def _unite(extents: Extents, conditions: Sequence[Expr]) -> None:
-    """Note the extents that are equal because conditions hold."""
+    """Note the extents that are equal because conditions are true."""
     for x in conditions:
         if isinstance(x, Call) and x.row is ENTRIES["eq"]:
             extents.unite(*x.operands)
 
 
 def _unless(condition: Expr, exception: Expr) -> Sequence[Expr]:
-    """Return what holds, because a condition does, unless ``exception`` does."""
+    """Return what a condition implies, unless ``exception`` is true."""
     match condition:
         case Call(row=row, operands=(x, y)) if row is ENTRIES["or_"] and y == exception:
             return [x]
@@ -204,7 +204,7 @@ def _step(
 ) -> list[Statement]:
     """Return a step of a thread.
 
-    kept : the loads that are registers.
+    kept : the loads that became registers.
     passing : the buffers that only the next step would read, which need not be stored.
     """
     found: list[Statement] = [*scan.scalars]

@@ -4,8 +4,8 @@ The host runs the outermost statements: it knows extents, asks for memory, and l
 computes with elements is launched: loops, and scalar statements on what only the device knows.  A
 loop around what the host must call (a product of a library, a function of Python) is the host's.
 
-The decision: how threads share a loop is decided here, loop by loop, from what
-`gradcore_cuda.analyses` tells; where extents decide between two ways, both are made, and the host
+The decision: how threads share a loop is decided here, loop by loop, by
+`gradcore_cuda.analyses`; where extents decide between two ways, both are made, and the host
 chooses at the call.
 """
 
@@ -79,9 +79,9 @@ class Work(Statement):
     """Statements that a kernel runs, before it is said which of its threads does what.
 
     after : scalar statements that follow when all else is done; one thread runs them.
-    starts : what registers hold before the steps of a loop contribute to them, or carry them.
+    starts : the values of registers before the steps of a loop contribute to them, or carry them.
     owner : what a step changes, or the first of it: whose it is decides which group takes it.
-    filled : what arrays hold then, all of it, where nobody has stored it.
+    filled : the value of all elements of arrays then, where nothing has stored it.
     """
 
     form: Form
@@ -101,7 +101,7 @@ class Work(Statement):
 
 
 def chunks(extent: Expr) -> tuple[Expr, Expr]:
-    """Return how many groups may share the steps of a running sum, and how many threads a group."""
+    """Return how many groups may share the steps of a prefix scan, and how many threads a group."""
     return pieces(extent, GPU.prefix_steps), call(
         row("minimum"), (extent, integer(GPU.prefix_steps)), "int64"
     )
@@ -233,7 +233,7 @@ class _Scheduler:
     def rows(self, s: For, made: _Steps) -> None:
         """Make what runs a loop for each step of which groups of threads do what is in it.
 
-        Rows of running sums that are few and long are gone through one after the other.
+        Cumulative sums of few and long rows are computed one row after the other.
         """
         steps = Work(Form.STEPS, [s])
         loops, (*first, last) = collapsed(s)
@@ -398,7 +398,7 @@ class _Steps:
                 self.waiting = others
 
     def fetches(self, statements: Sequence[Statement]) -> list[Statement]:
-        """Return how the host gets what statements have set."""
+        """Return the statements by which the host reads registers that ``statements`` set."""
         changed: dict[Symbol, None] = {}
         for s in inside(statements):
             if isinstance(s, Let):

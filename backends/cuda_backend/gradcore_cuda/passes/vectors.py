@@ -238,7 +238,7 @@ def vectors_expanded(launch: Launch, facts: Facts) -> Launch:
 
 
 def _loops(s: Statement) -> bool:
-    """Return whether a statement is a loop, or holds one."""
+    """Return whether a statement is a loop, or contains one."""
     return any(isinstance(x, (Distributed, For)) for x in inside([s]))
 
 
