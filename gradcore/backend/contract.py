@@ -267,11 +267,11 @@ class Unavailable(Backend):
         self.error = error
 
     def unavailable(self) -> str | None:
-        """Return why."""
+        """Return the reason why the backend cannot be used."""
         return self.reason
 
     def devices(self) -> Sequence[str]:
-        """Return none."""
+        """Return no devices."""
         return ()
 
     def compile(

@@ -22,7 +22,7 @@ class Lacking:
     reason: str
 
     def __str__(self) -> str:
-        """Return it in a line."""
+        """Return the node, the reason and the user's line, in a line."""
         operands = ", ".join(str(v.type) for v in self.node.inputs)
         where = f", built at {self.node.where}" if self.node.where else ""
         return f"{self.node.op} of {operands}: {self.reason}{where}"

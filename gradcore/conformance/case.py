@@ -85,7 +85,7 @@ CATCHABLE = (IndexError, AssertionError, NotImplementedError, ValueError, TypeEr
 
 
 def no_calls() -> Iterable[Sequence[Array]]:
-    """Return none."""
+    """Return no further calls."""
     return ()
 
 
@@ -294,7 +294,7 @@ LOOP = 19
 
 
 def no_draws(count: int) -> Iterable[Draws]:
-    """Return none."""
+    """Return no further draws."""
     return ()
 
 

@@ -55,7 +55,7 @@ class Report:
         return sum(sum(counts.values()) for counts in self.ops.values())
 
     def as_json(self) -> dict[str, Any]:
-        """Return it in terms of JSON."""
+        """Return the report as objects of JSON."""
         gaps = [{"id": g.id, "outcome": g.outcome, "why": g.why} for g in self.gaps]
         return {
             "backend": self.backend, "version": self.version, "level": self.level,

@@ -300,11 +300,11 @@ class Flat(Derivative):
         return True
 
     def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
-        """Return zeros."""
+        """Return a cotangent of zero for each wanted input."""
         return [ZERO if want else None for want in wanted]
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
-        """Return zeros."""
+        """Return a tangent of zero for each output."""
         return [ZERO] * len(node.outputs)
 
 

@@ -33,7 +33,7 @@ class Zero:
     """A derivative that is zero everywhere, of whatever shape fits."""
 
     def __repr__(self) -> str:
-        """Return its name."""
+        """Return the name ``ZERO``."""
         return "ZERO"
 
     def __reduce__(self) -> str:

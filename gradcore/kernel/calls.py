@@ -21,7 +21,7 @@ class Strided:
     """For each axis of the part, by how much each index of the buffer moves."""
 
     def rebuilt(self, expr: Callable[[Expr], Expr]) -> Strided:
-        """Return it with other expressions."""
+        """Return a copy with other expressions."""
         steps = tuple(tuple(map(expr, along)) for along in self.steps)
         return Strided(
             self.buffer, tuple(map(expr, self.first)), tuple(map(expr, self.shape)), steps
@@ -73,7 +73,7 @@ class Matmul(Statement):
         return self.out.shape[0] * self.out.shape[1] * self.x.shape[1]
 
     def rebuilt(self, expr: Change, block: Inner) -> Matmul:
-        """Return it with other indices."""
+        """Return a copy with other indices."""
         out, x, y = (part.rebuilt(expr) for part in (self.out, self.x, self.y))
         return Matmul(out, x, y, self.accumulate)
 
@@ -83,7 +83,7 @@ class Matmul(Statement):
         return Matmul(out, x, y, self.accumulate)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the product."""
+        """Return the product as a line of text."""
         along = [Symbol(f"k{axis}") for axis in range(len(self.out.shape))]
         out, x, y = (f"({part.text(show, along)})" for part in (self.out, self.x, self.y))
         return (f"{out} {'+' * self.accumulate}= {x} @ {y}",)
@@ -120,7 +120,7 @@ class Library(Statement):
         yield from ((b, None) for b in self.results)
 
     def rebuilt(self, expr: Change, block: Inner) -> Library:
-        """Return it with other numbers."""
+        """Return a copy with other numbers."""
         return replace(self, scalars=tuple(map(expr, self.scalars)))
 
     def with_buffers(self, change: Rename) -> Library:
@@ -129,7 +129,7 @@ class Library(Statement):
         return replace(self, operands=operands, results=results)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the call."""
+        """Return the call as a line of text."""
         given = ", ".join(map(show, (*self.scalars, *self.operands)))
         return (f"{', '.join(map(show, self.results))} = library {self.name}({given})",)
 

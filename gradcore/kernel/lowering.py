@@ -351,7 +351,7 @@ class Lowering(Placement):
 
     # graphs -------------------------------------------------------------------------------------
     def read_once(self, variable: Variable) -> Apply | None:
-        """Return the only node that reads ``variable``, once; None if that is not so."""
+        """Return the node that reads ``variable``, if one does, once; else None."""
         readers = self._readers.get(variable, ())
         return readers[0] if len(readers) == 1 else None
 

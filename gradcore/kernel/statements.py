@@ -75,7 +75,7 @@ class Statement:
         return ONE
 
     def rebuilt(self, expr: Change, block: Inner) -> Statement:
-        """Return it with other expressions and other blocks, which it asks for in their order."""
+        """Return a copy with other expressions and blocks, which it asks for in their order."""
         return self
 
     def with_buffers(self, change: Rename) -> Statement:
@@ -122,7 +122,7 @@ class Store(Statement):
         yield self.buffer, self.index
 
     def rebuilt(self, expr: Change, block: Inner) -> Store:
-        """Return it with another index and value."""
+        """Return a copy with another index and value."""
         return type(self)(self.buffer, tuple(map(expr, self.index)), expr(self.value))
 
     def with_buffers(self, change: Rename) -> Store:
@@ -130,7 +130,7 @@ class Store(Statement):
         return type(self)(change(self.buffer), self.index, self.value)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the assignment."""
+        """Return the assignment as a line of text."""
         return (f"{show(Load(self.buffer, self.index))} = {show(self.value)}",)
 
 
@@ -161,11 +161,11 @@ class Let(Statement):
         return ZERO if self.fresh and self.symbol.dtype == "int64" else ONE
 
     def rebuilt(self, expr: Change, block: Inner) -> Let:
-        """Return it with another value."""
+        """Return a copy with another value."""
         return Let(self.symbol, expr(self.value), self.fresh)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the assignment; a fresh register tells its dtype."""
+        """Return the assignment as a line of text, with the dtype of a fresh register."""
         dtype = f": {self.symbol.dtype}" if self.fresh else ""
         return (f"{show(self.symbol)}{dtype} = {show(self.value)}",)
 
@@ -187,7 +187,7 @@ class If(Statement):
         yield self.condition
 
     def rebuilt(self, expr: Change, block: Inner) -> If:
-        """Return it with another condition and other branches."""
+        """Return a copy with another condition and other branches."""
         return If(expr(self.condition), block(self.then), block(self.orelse))
 
     def lines(self, show: Show) -> tuple[str, ...]:
@@ -225,7 +225,7 @@ class Chunks:
     after: list[Statement]
 
     def rebuilt(self, block: Inner) -> Chunks:
-        """Return them with other statements."""
+        """Return a copy with other statements."""
         return Chunks(self.steps, block(self.before), block(self.between), block(self.after))
 
 
@@ -267,7 +267,7 @@ class For(Statement):
         return ZERO
 
     def rebuilt(self, expr: Change, block: Inner) -> For:
-        """Return it with another extent and other blocks."""
+        """Return a copy with another extent and other blocks."""
         chunks = self.chunks and self.chunks.rebuilt(block)
         return replace(self, extent=expr(self.extent), body=block(self.body), chunks=chunks)
 
@@ -292,11 +292,11 @@ class Check(Statement):
     values: tuple[Expr, ...]
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the condition and what tells why."""
+        """Return the condition and the values for its message."""
         yield from (self.condition, *self.values)
 
     def rebuilt(self, expr: Change, block: Inner) -> Check:
-        """Return it with another condition and other values."""
+        """Return a copy with another condition and other values."""
         return Check(self.number, expr(self.condition), tuple(map(expr, self.values)))
 
     def lines(self, show: Show) -> tuple[str, ...]:
@@ -345,15 +345,15 @@ class Scope(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the statements."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Scope:
-        """Return it with other statements."""
+        """Return a copy with other statements."""
         return Scope(block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return what it is."""
+        """Return the statement as lines of text."""
         return ("scope:",)
 
 
@@ -362,7 +362,7 @@ class Break(Statement):
     """Leave the innermost loop."""
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return what it is."""
+        """Return the statement as lines of text."""
         return ("break",)
 
 
@@ -399,7 +399,7 @@ class Point(Statement):
         return Point(change(self.pointer), change(self.buffer), self.index)
 
     def rebuilt(self, expr: Change, block: Inner) -> Point:
-        """Return it with another index."""
+        """Return a copy with another index."""
         return Point(self.pointer, self.buffer, tuple(map(expr, self.index)))
 
     def lines(self, show: Show) -> tuple[str, ...]:

@@ -231,12 +231,12 @@ class _Planner:
         return buffer
 
     def index(self, index: Index) -> Index:
-        """Return an index so."""
+        """Return an index with each expression rewritten by `expr`."""
         return tuple(map(self.expr, index))
 
     # statements ---------------------------------------------------------------------------------
     def statements(self, given: Sequence[Statement]) -> list[Statement]:
-        """Return statements of nests so."""
+        """Return statements of nests with their storage as planned, without those that vanish."""
         found: list[Statement] = []
         for statement in given:
             new = self.statement(statement)

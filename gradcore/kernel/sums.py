@@ -100,7 +100,7 @@ class _Inside:
 
 
 def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:
-    """Return statements so."""
+    """Return statements whose loops add up many terms in blocks."""
 
     def change(s: Statement) -> list[Statement] | None:
         if isinstance(s, For):

@@ -50,7 +50,7 @@ class Value:
         return len(self.shape)
 
     def __call__(self, *index: Expr | int) -> Expr:
-        """Return an element."""
+        """Return the scalar at an index, of one expression or int an axis."""
         return self.read(tuple(i if isinstance(i, Expr) else Literal(i, "int64") for i in index))
 
     def extent(self, axis: int) -> Expr:

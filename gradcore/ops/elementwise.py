@@ -87,7 +87,7 @@ def floating(*dtypes: str) -> str:
 
 
 def boolean(*_dtypes: str) -> str:
-    """Return bool."""
+    """Return the dtype bool, whatever the operands are."""
     return "bool"
 
 

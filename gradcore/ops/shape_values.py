@@ -81,7 +81,7 @@ class Extent(Op):
         return "int64"
 
     def shape(self, *operands: Operand) -> Shape:
-        """Return no extents."""
+        """Return the shape of a scalar."""
         return ()
 
     def value(self, node: Apply, operands: Sequence[Operand]) -> Any:

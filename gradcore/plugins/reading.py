@@ -47,7 +47,7 @@ class Plugin:
         return [checked_backend(b) for b in self._items("gradcore_backends", Backend, "a backend")]
 
     def ops(self) -> list[Op | type[Op]]:
-        """Return its ops."""
+        """Return the ops that the plugin contributes, checked."""
         found = self._items("gradcore_ops", object, "an op")
         for op in found:
             if not _is_op(op):

@@ -70,7 +70,7 @@ class Disabled:
     chosen: bool = False
 
     def __str__(self) -> str:
-        """Return a sentence."""
+        """Return a sentence that names the plugin and the reason."""
         return f"the plugin {self.source} is disabled: {self.reason}"
 
 

@@ -131,7 +131,7 @@ class Resident(StoredArray):
         return found if dtype is None else found.astype(dtype, copy=False)
 
     def __repr__(self) -> str:
-        """Return what it is."""
+        """Return the dtype, the shape and the device as text."""
         return f"<{self.dtype} {self.shape} on device {self.driver.card.number}>"
 
     def __reduce__(self) -> tuple[Any, ...]:

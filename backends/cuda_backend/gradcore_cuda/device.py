@@ -127,7 +127,7 @@ class CudaFunction:
         updated: Sequence[list[Any]] = (),
         locks: Sequence[Any] = (),
     ) -> Callable[..., Any]:
-        """Return it with shared variables as its last arguments; see `Executable`."""
+        """Return a function of the other arguments, which reads ``cells``; see `Executable`."""
         given = len(self._inputs) - len(cells)
 
         def call(*arguments: Any) -> Any:

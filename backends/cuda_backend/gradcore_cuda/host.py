@@ -336,7 +336,7 @@ class HostDevice(Device):
             raise self.failed(number - 1, tuple(values[:count]))
 
     def read(self, memory: Memory, dtype: str) -> Any:
-        """Return a number."""
+        """Return the number at ``memory``, after checks have been looked at."""
         self.look()
         return seen(Array(memory, dtype, ())).item()
 

@@ -78,7 +78,7 @@ class Live(Common):
         return Memory(int(block.ptr), Place(FIXED, int(block.ptr), count))
 
     def zeros(self, count: int) -> Memory:
-        """Return zeros."""
+        """Return ``count`` bytes of zeros."""
         memory = self.allocate(count)
         self.driver.clear(memory.address, count, self.stream)
         return memory

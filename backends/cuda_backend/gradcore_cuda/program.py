@@ -174,7 +174,7 @@ class _HostPrinter:
         return f"words + {number * WORD_BYTES}" if number else "words"
 
     def shape(self, extents: Sequence[Expr]) -> str:
-        """Return a shape."""
+        """Return the text of a tuple of extents."""
         texts = [self.expr(n) for n in extents]
         return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
@@ -377,7 +377,7 @@ class _HostPrinter:
 
     # all of it ----------------------------------------------------------------------------------
     def compiled(self) -> Compiled:
-        """Return it all."""
+        """Return the host program and the kernels, as text and as what a call needs of them."""
         program = self.program
         self.steps(self.launches.body)
         body, self.lines = self.lines, []

@@ -25,15 +25,15 @@ class Single(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the statements."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Single:
-        """Return it with other statements."""
+        """Return a copy with other statements."""
         return Single(self.level, block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"if {show(self.level.own)} == 0:",)
 
 
@@ -45,7 +45,7 @@ class Owned(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the statements."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def expressions(self) -> Iterator[Expr]:
@@ -53,11 +53,11 @@ class Owned(Statement):
         yield self.number
 
     def rebuilt(self, expr: Change, block: Inner) -> Owned:
-        """Return it with another number and other statements."""
+        """Return a copy with another number and other statements."""
         return Owned(expr(self.number), block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"if {show(self.number)} is this group's:",)
 
 
@@ -75,7 +75,7 @@ class LastBlock(Statement):
         yield self.counter
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"end unless the last block by {show(self.counter)}",)
 
 
@@ -86,7 +86,7 @@ class Ends(Statement):
     level: Level
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"end unless in the first {show(self.level.own)}",)
 
 
@@ -98,15 +98,15 @@ class Region(Statement):
     label: Symbol = field(default_factory=lambda: Symbol("next"))
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the statements."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Region:
-        """Return it with other statements."""
+        """Return a copy with other statements."""
         return Region(block(self.body), self.label)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"region {show(self.label)}:",)
 
 
@@ -117,7 +117,7 @@ class Leave(Statement):
     label: Symbol
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"leave {show(self.label)}",)
 
 
@@ -130,7 +130,7 @@ class Fail(Statement):
     values: tuple[Expr, ...]
 
     def expressions(self) -> Iterator[Expr]:
-        """Return what tells why."""
+        """Return the values for its message."""
         yield from self.values
 
     def buffers(self) -> Iterator[Buffer]:
@@ -138,11 +138,11 @@ class Fail(Statement):
         yield self.status
 
     def rebuilt(self, expr: Change, block: Inner) -> Fail:
-        """Return it with other values."""
+        """Return a copy with other values."""
         return Fail(self.status, self.number, tuple(map(expr, self.values)))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"fail {self.number}{show(self.values)}",)
 
 
@@ -163,6 +163,6 @@ class Stop(Statement):
             yield self.stopped
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         stopped = "stop" if self.stopped is None else f"{show(self.stopped)} ="
         return (f"{stopped} if {show(self.status)}",)

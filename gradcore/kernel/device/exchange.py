@@ -23,7 +23,7 @@ class Barrier(Statement):
     """Wait for the lanes of the group, which then see what any of them stored."""
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return ("barrier",)
 
 
@@ -43,7 +43,7 @@ class Combine(Statement):
         yield self.symbol
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"{show(self.symbol)} = {self.row.name} over {show(self.level.count)}",)
 
 
@@ -64,7 +64,7 @@ class Prefix(Statement):
         yield self.total
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         made = f"{show(self.symbol)}, {show(self.total)}"
         return (f"{made} = prefix {self.row.name} over lanes",)
 
@@ -74,5 +74,5 @@ class AtomicAdd(Store):
     """``buffer[index] += value``, while other steps may add to the same element."""
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"{show(Load(self.buffer, self.index))} += {show(self.value)} atomically",)

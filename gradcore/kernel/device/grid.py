@@ -92,7 +92,7 @@ class Grid(Statement):
         yield from (self.block_count, self.group_count, self.lane_count)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         widths = "".join(f" x {show(n)}" for n in self.widths)
         limit = "" if self.limit is None else f", at most {show(self.limit)} blocks"
         names = ", ".join(map(show, (self.block_count, self.group_count, self.lane_count)))
@@ -115,7 +115,7 @@ class Fit(Statement):
             yield from buffer.shape
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"fit {', '.join(map(show, self.memories))} into shared memory",)
 
 
@@ -138,13 +138,13 @@ class Launch(Statement):
     lockstep: bool = True
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Launch:
-        """Return it with another body."""
+        """Return a copy with another body."""
         return replace(self, body=block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"launch {self.name}:",)

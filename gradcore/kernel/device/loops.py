@@ -50,7 +50,7 @@ class Distributed(Statement):
     vectors: Vectors | None = None
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def expressions(self) -> Iterator[Expr]:
@@ -62,14 +62,14 @@ class Distributed(Statement):
         yield from self.indices
 
     def rebuilt(self, expr: Change, block: Inner) -> Distributed:
-        """Return it with other extents and another body."""
+        """Return a copy with other extents and another body."""
         return Distributed(
             self.level, self.indices, tuple(map(expr, self.extents)), block(self.body),
             expr(self.first), self.vectors,
         )  # fmt: skip
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         ends = ", ".join(
             f"{show(i)} < {show(n)}" for i, n in zip(self.indices, self.extents, strict=True)
         )
@@ -94,7 +94,7 @@ class Rounds(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def expressions(self) -> Iterator[Expr]:
@@ -106,11 +106,11 @@ class Rounds(Statement):
         yield self.index
 
     def rebuilt(self, expr: Change, block: Inner) -> Rounds:
-        """Return it with other ends and another body."""
+        """Return a copy with other ends and another body."""
         return Rounds(self.index, self.extent, expr(self.first), expr(self.last), block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"for {show(self.first)} <= {show(self.index)} < {show(self.last)} in rounds:",)
 
 
@@ -123,7 +123,7 @@ class Unrolled(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def declares(self) -> Iterator[Symbol | Buffer]:
@@ -131,11 +131,11 @@ class Unrolled(Statement):
         yield self.index
 
     def rebuilt(self, expr: Change, block: Inner) -> Unrolled:
-        """Return it with another body."""
+        """Return a copy with another body."""
         return Unrolled(self.index, self.count, block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"for {show(self.index)} < {self.count} unrolled:",)
 
 
@@ -159,11 +159,11 @@ class Delinearize(Statement):
         yield from (i for i in self.indices if i is not None)
 
     def rebuilt(self, expr: Change, block: Inner) -> Delinearize:
-        """Return it with another number and other extents."""
+        """Return a copy with another number and other extents."""
         return Delinearize(self.indices, tuple(map(expr, self.extents)), expr(self.number))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         names = ", ".join("_" if i is None else show(i) for i in self.indices)
         return (f"{names} = indices of {show(self.number)} in {show(self.extents)}",)
 
@@ -185,10 +185,10 @@ class Chunk(Statement):
         yield from (self.first, self.last)
 
     def rebuilt(self, expr: Change, block: Inner) -> Chunk:
-        """Return it for another number of steps."""
+        """Return a copy for another number of steps."""
         return Chunk(self.first, self.last, expr(self.extent))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         ends = f"{show(self.first)}, {show(self.last)}"
         return (f"{ends} = chunk of {show(self.extent)}",)

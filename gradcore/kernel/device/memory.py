@@ -31,7 +31,7 @@ class Declare(Statement):
         yield self.symbol
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"{show(self.symbol)}: {self.symbol.dtype}",)
 
 
@@ -60,7 +60,7 @@ class Shared(Statement):
         yield self.buffer
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         or_else = "" if self.spilled is None else f", or a row of {show(self.spilled)}"
         kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
         return (f"shared {show(self.buffer)}: {kind}{or_else}",)
@@ -90,7 +90,7 @@ class Private(Statement):
         yield self.buffer
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         where = "" if self.rows is None else f", a row of {show(self.rows)}"
         kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
         return (f"private {show(self.buffer)}: {kind}{where}",)
@@ -110,7 +110,7 @@ class Partial(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the statements."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def declares(self) -> Iterator[Symbol | Buffer]:
@@ -118,11 +118,11 @@ class Partial(Statement):
         yield self.buffer
 
     def rebuilt(self, expr: Change, block: Inner) -> Partial:
-        """Return it with other statements."""
+        """Return a copy with other statements."""
         return replace(self, body=block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         saved = f"saved in {show(self.rows)}"
         return (f"partial {show(self.buffer)} from {show(self.start)}, {saved}:",)
 
@@ -134,15 +134,15 @@ class Fits(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the statements."""
+        """Return the body, its only block."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Fits:
-        """Return it with other statements."""
+        """Return a copy with other statements."""
         return Fits(block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return ("if memory of groups is shared:",)
 
 
@@ -170,7 +170,7 @@ class Reload(Statement):
         yield self.what
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"reload {show(self.what)} from {show(self.source)}",)
 
 
@@ -181,7 +181,7 @@ class Spill(Statement):
     what: Register
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         return (f"spill {show(self.what)}",)
 
 
@@ -212,12 +212,12 @@ class CountVectors(Statement):
         yield self.count
 
     def rebuilt(self, expr: Change, block: Inner) -> CountVectors:
-        """Return it with other extents."""
+        """Return a copy with other extents."""
         rows = tuple(map(expr, self.rows))
         return replace(self, total=expr(self.total), rows=rows)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         vectors = f"vectors of {self.width} in {show(self.total)}"
         return (f"{show(self.count)} = {vectors} of {', '.join(map(show, self.memories))}",)
 
@@ -253,11 +253,11 @@ class LoadVector(Statement):
         yield self.vector
 
     def rebuilt(self, expr: Change, block: Inner) -> LoadVector:
-        """Return it with another place."""
+        """Return a copy with another place."""
         return replace(self, index=tuple(map(expr, self.index)), number=expr(self.number))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         if not self.filled:
             return (f"{show(self.vector)}: vector",)
         place = f"{show(Load(self.buffer, self.index))} + {show(self.number)}"
@@ -282,10 +282,10 @@ class StoreVector(Statement):
         yield from (self.buffer, self.vector)
 
     def rebuilt(self, expr: Change, block: Inner) -> StoreVector:
-        """Return it with another place."""
+        """Return a copy with another place."""
         return replace(self, index=tuple(map(expr, self.index)), number=expr(self.number))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return its text."""
+        """Return the statement as lines of text."""
         place = f"{show(Load(self.buffer, self.index))} + {show(self.number)}"
         return (f"vector {place} = {show(self.vector)}",)

@@ -40,7 +40,7 @@ class Carried:
     brought: Expr
 
     def combined(self) -> Let:
-        """Return it as a statement."""
+        """Return the update of the register as a statement."""
         value = Call(self.row, (self.symbol, self.brought), self.symbol.dtype)
         return Let(self.symbol, value, fresh=False)
 

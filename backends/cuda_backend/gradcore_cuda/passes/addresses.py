@@ -81,7 +81,7 @@ class _Addresses:
         return (self.number(buffer, index),) if index else ()
 
     def expr(self, x: Expr) -> Expr:
-        """Return an expression."""
+        """Return an expression whose loads have one index."""
         match x:
             case Load(buffer, index):
                 return Load(self.view(buffer), self.place(buffer, index))
@@ -92,7 +92,7 @@ class _Addresses:
 
     # statements ---------------------------------------------------------------------------------
     def block(self, body: Sequence[Statement]) -> list[Statement]:
-        """Return statements."""
+        """Return statements whose loops and arrays have one index."""
         for k, s in enumerate(body):
             if isinstance(s, Delinearize):
                 before = [self.statement(x) for x in body[:k]]
@@ -129,7 +129,7 @@ class _Addresses:
         return [] if set(left) == {None} else [Delinearize(left, s.extents, number)]
 
     def statement(self, s: Statement) -> Statement:
-        """Return a statement."""
+        """Return a statement whose loops and arrays have one index."""
         match s:
             case Store(buffer, index, value):
                 return type(s)(self.view(buffer), self.place(buffer, index), self.expr(value))

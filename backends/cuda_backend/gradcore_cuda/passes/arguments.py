@@ -158,11 +158,11 @@ class _Arguments:
 
     # statements ---------------------------------------------------------------------------------
     def block(self, body: Sequence[Statement]) -> list[Statement]:
-        """Return statements."""
+        """Return statements whose indices are those that the host computes, where it can."""
         return [self.statement(s) for s in body]
 
     def statement(self, s: Statement) -> Statement:
-        """Return a statement."""
+        """Return a statement whose indices are those that the host computes, where it can."""
         match s:
             case Store(buffer, index, value):
                 self.indexed(buffer)

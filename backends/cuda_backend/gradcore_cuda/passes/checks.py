@@ -50,11 +50,11 @@ class _Leaving:
     flag: Symbol | None = None
 
     def block(self, body: Sequence[Statement]) -> list[Statement]:
-        """Return statements."""
+        """Return statements in which a check notes why it fails, and exits the region."""
         return [made for s in body for made in self.statement(s)]
 
     def statement(self, s: Statement) -> list[Statement]:
-        """Return a statement."""
+        """Return the statements in place of ``s``: a check notes why it fails, and exits."""
         match s:
             case Check(number, condition, values):
                 noted: list[Statement] = [Fail(STATUS, number, values)]

@@ -96,7 +96,7 @@ class Work(Statement):
         return self.statements, self.after
 
     def rebuilt(self, expr: Change, block: Inner) -> Work:
-        """Return it with other statements."""
+        """Return a copy with other statements."""
         return replace(self, statements=block(self.statements), after=block(self.after))
 
 
