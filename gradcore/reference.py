@@ -67,7 +67,7 @@ def heading(op: Op | type[Op]) -> str:
     return op.name if isinstance(op, Elementwise) else getattr(op, "__name__", str(op))
 
 
-# rows -------------------------------------------------------------------------------------------
+# elementwise ops --------------------------------------------------------------------------------
 def _row(op: Elementwise) -> Iterator[str]:
     names = NAMES[: op.operands]
     yield f"### `{op.name}`"

@@ -145,7 +145,7 @@ def _varying(
     return replace(_case("value", name, level, replace(subject, further=further)), check=check)
 
 
-# rows -------------------------------------------------------------------------------------------
+# elementwise ops --------------------------------------------------------------------------------
 def _row_cases(op: Elementwise) -> Iterator[Case]:
     """Yield the cases of an elementwise op."""
     samples = list(row_samples(op))

@@ -87,7 +87,7 @@ def floating(*dtypes: str) -> str:
 
 
 def boolean(*_dtypes: str) -> str:
-    """Return the dtype bool, whatever the operands are."""
+    """Return bool."""
     return "bool"
 
 

@@ -56,7 +56,7 @@ class Hooks:
 
     @hookspec
     def gradcore_ops(self) -> Iterable[Op | type[Op]]:
-        """Return ops declared outside the core: rows, and classes with samples.
+        """Return ops declared outside the core: elementwise ops, and classes with samples.
 
         The conformance suite runs them on every backend.
         """

@@ -72,7 +72,7 @@ class Driver(ABC):
         self._pending: deque[tuple[Any, list[Any]]] = deque()
 
     def hold(self, values: list[Any], stream: int) -> None:
-        """Keep values until a stream has done what it was given so far."""
+        """Retain values until a stream has done the work that it was given so far."""
         while self._pending and self.done(self._pending[0][0]):
             self._pending.popleft()
         self._pending.append((self.event(stream), values))

@@ -248,7 +248,7 @@ class HostDevice(Device):
         return None
 
     def release(self, mark: Any) -> None:
-        """Keep it."""
+        """Do nothing: all memory lives until the end of the call."""
 
     def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
         """Return memory for an output."""

@@ -122,7 +122,7 @@ def _work(s: Statement) -> tuple[int, int]:
 def in_registers(
     columns: For, registers: Mapping[Load, Symbol], starts: Mapping[Buffer, Literal]
 ) -> For:
-    """Return interchanged loops that keep elements in registers.
+    """Return interchanged loops that accumulate elements in registers.
 
     starts : what these elements are before, where nobody has stored it.
     """

@@ -139,7 +139,7 @@ class Dependence:
         return place
 
     def register_elements(self, columns: For) -> dict[Load, Symbol]:
-        """Return the elements that the innermost of interchanged loops may keep in registers."""
+        """Return the elements that the innermost of interchanged loops may store in registers."""
         ordered = innermost(columns)[-1]
         return self.places(ordered, (ordered.index.final,))
 

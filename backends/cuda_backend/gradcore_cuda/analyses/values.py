@@ -5,7 +5,7 @@ alone.  All others are the *device's*, a word of memory each; what the host need
 that was computed from data) it reads when they are set, which waits for the device.
 
 The decision: one question decides, whether the host can know a number without asking the device,
-and it is answered before anything is launched.  Rejected: keeping all registers on the host, where
+and it is answered before anything is launched.  Rejected: all registers on the host, where
 every condition and every count of steps would wait.
 """
 
