@@ -1,5 +1,8 @@
 """The macros of derivatives: grad, Rop, Lop, jacobian, hessian and their neighbours."""
 
+import linecache
+import re
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from gradcore.errors import (
     GraphTypeError,
     NotDifferentiableError,
     NotScalarError,
+    ShapeError,
 )
 from gradcore.graph import Apply, Op, Undefined
 
@@ -127,6 +131,58 @@ def test_gradients_have_the_dtype_of_the_variable():
 def test_gradients_of_shared_variables():
     s = gradcore.shared(np.ones(3))
     assert T.grad((s * v).sum(), s).eval({v: [1, 2, 3]}).tolist() == [1, 2, 3]
+
+
+# branches of different shapes -------------------------------------------------------------------
+WHOLE = gradcore.graph.types.TensorType("float64", (3,))("WHOLE")
+POSITIVE = WHOLE.sum() > 0
+
+UNLIKE = {
+    "product": lambda: (
+        T.dot(T.ifelse(POSITIVE, WHOLE * WHOLE, WHOLE[:-1]), WHOLE),
+        lambda x: 3 * x**2,
+    ),
+    "the other way round": lambda: (
+        T.dot(T.ifelse(~POSITIVE, WHOLE[1:], T.log(WHOLE)), WHOLE),
+        lambda x: np.log(x) + 1,
+    ),
+    "one element": lambda: (
+        (T.ifelse(POSITIVE, T.exp(WHOLE), WHOLE[:1]) * WHOLE).sum(),
+        lambda x: np.exp(x) * (1 + x),
+    ),
+    "the shorter one": lambda: (
+        (T.ifelse(POSITIVE, WHOLE[:-1], T.log(-WHOLE)) * WHOLE[1:]).sum(),
+        lambda x: np.array([x[1], x[0] + x[2], x[1]]),
+    ),
+    "two arrays": lambda: (
+        sum(
+            T.dot(a, WHOLE[:n])
+            for a, n in zip(
+                T.ifelse(POSITIVE, [WHOLE * 2, WHOLE[1:]], [WHOLE[1:], WHOLE * 2]),
+                (3, 2),
+                strict=True,
+            )
+        ),
+        lambda x: 4 * x + np.array([x[1], x[0] + x[2], x[1]]),
+    ),
+    "second derivative": lambda: (
+        T.grad(T.dot(T.ifelse(POSITIVE, WHOLE * WHOLE, WHOLE[:-1]), WHOLE), WHOLE).sum(),
+        lambda x: 6 * x,
+    ),
+}  # fmt: skip
+"""Costs that only one branch fits, and their gradients where it is taken: for a positive sum."""
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_a_branch_that_does_not_fit_raises_only_when_taken(name, everywhere):
+    cost, wanted = UNLIKE[name]()
+    f = gradcore.function([WHOLE], T.grad(cost, WHOLE), mode=everywhere)
+    given = np.array([0.5, 2.0, 3.0])
+    assert np.allclose(f(given), wanted(given), rtol=1e-12)
+    with pytest.raises(ShapeError) as raised:
+        f(-given)
+    file, line, _ = raised.value.where
+    assert file == __file__ and re.search(r"T\.(ifelse|dot|grad)", linecache.getline(file, line))
 
 
 # products ---------------------------------------------------------------------------------------

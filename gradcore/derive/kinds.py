@@ -169,7 +169,8 @@ class Branch(Derivative):
         condition, where = node.inputs[0], i <= len(node.outputs)
         if self.lazy:
             assert isinstance(ct, Variable)
-            return Masked(condition, where, ct, lazy=True)
+            found = Masked(condition, where, ct, lazy=True)
+            return found.but(_fitting(found, node.inputs[i]))
         if isinstance(ct, Variable):
             found = Masked(condition, where, ct)
         elif ct.condition is None:
@@ -200,6 +201,18 @@ class Branch(Derivative):
             )
             found.append(LANGUAGE["ifelse" if self.lazy else "switch"](node.inputs[0], *branches))
         return found
+
+
+def _fitting(ct: Masked, x: Variable) -> Variable:
+    """Return the bare value of ``ct``, the cotangent of a branch ``x`` that need not be taken.
+
+    Where the graph fits only the other branch, its extents are known to be others than those of
+    ``x``: what a choice returns is of either, and checked if ``x`` is taken.
+    """
+    extents = zip(ct.value.type.shape, x.type.shape, strict=True)
+    if all(m == n or m is None or n is None for m, n in extents):
+        return ct.value
+    return LANGUAGE["shaped_as"](ct.applied(x), x, "only the other branch of ifelse fits its use")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from gradcore.derive import Disconnected, Linear, LinearInEach
 from gradcore.errors import GradcoreError, GraphTypeError, ShapeError
 from gradcore.graph import Apply, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import agreed
-from gradcore.graph.nodes import static_operand
+from gradcore.graph.nodes import extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE
 from gradcore.language import LANGUAGE, define
@@ -255,3 +255,14 @@ class SpecifyShape(Op):
         """Raise the error if a concrete shape is not as it must be."""
         if have != wanted:
             raise self.error(f"got shape {have} where it must be {wanted}: {self.why}")
+
+
+def shaped_as(x: Variable, like: Variable, why: str) -> Variable:
+    """Return ``x``, known (or at run time checked) to have the shape of ``like``.
+
+    why : what the message says where they differ.
+    """
+    return SpecifyShape(why)(x, *extents_of(like))
+
+
+define("shaped_as", shaped_as)
