@@ -182,6 +182,25 @@ def test_choices(strategies):
     both([x, y], [z, T.grad(z.sum(), x)], np.ones(3), np.ones(3))
 
 
+def test_a_branch_that_is_not_taken_need_not_fit(strategies):
+    x, y = T.dvector("x"), T.dvector("y")
+    step = lambda a: T.ifelse(a.sum() > 0, a + y, a * 2)
+    outputs = {
+        "shapes": (step(x), ShapeError),
+        "an index": (T.ifelse(x.sum() > 0, x * x[2], x * 2), IndexError),
+        "in a loop": (gradcore.scan(step, outputs_info=[x], n_steps=2)[0], ShapeError),
+    }
+    two, three = np.ones(2), np.ones(3)
+    for output, error in outputs.values():
+        f = gradcore.function([x, y], output, mode="jax", on_unused_input="ignore")
+        wanted = gradcore.function([x, y], output, mode="numpy", on_unused_input="ignore")
+        for values in ((-two, three), (-three, three), (three, three), (-two, three)):
+            assert np.allclose(f(*values), wanted(*values))
+        with pytest.raises(error):
+            f(two, three)
+    assert {s.strategy for s in strategies} == {"traced"}
+
+
 # loops ------------------------------------------------------------------------------------------
 def fibonacci(x, n):
     """Return a scan with two taps."""

@@ -17,8 +17,6 @@ WIDE = "float[36]*"
 
 BOUNDS = "a program of XLA cannot raise: it fills, or drops, where an array of indices is wrong"
 
-BRANCHES = "both branches are traced: an index out of bounds is found in the one not taken, too"
-
 INDEXED = [
     (sample.op.label(), k)
     for cls in (Subtensor, IncSubtensor)
@@ -85,8 +83,5 @@ KNOWN_FAILURES = (
     KnownFailure("quotients", "*", "XLA computes (a / b) / c as a / (b * c)"),
     *(KnownFailure(op, "error", BOUNDS, f"*-{k}-*") for op, k in INDEXED),
     *(KnownFailure(name, "error", BOUNDS) for name in INDEXING),
-    KnownFailure("conditional", "called", BRANCHES, "*-2"),
-    KnownFailure("conditional", "long", BRANCHES, "*-2"),
-    KnownFailure("conditional", "error", BRANCHES, "*-2-values"),
 )  # fmt: skip
 """What the backend is known to fail."""

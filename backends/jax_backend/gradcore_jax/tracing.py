@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.backend import performs
-from gradcore.errors import UnsupportedError
+from gradcore.errors import ArraySizeError, GradcoreError, UnsupportedError
 from gradcore.graph import Apply, Array, FunctionGraph, Kernel
 from gradcore.graph.extents import check_size
 from gradcore.ops.control import Print
@@ -173,6 +173,11 @@ class Strategies:
       are cached;
     - ``eager``: node by node on concrete arrays (loops inside are still compiled).
 
+    An error that is found while tracing may be in a branch that is not taken, as both are traced:
+    the call runs eagerly, where only the branch that is taken is computed, and can raise it.  The
+    strategy remains, for other shapes may fit.  (A graph embedded in a function that JAX itself
+    traces has no such way out: there the error is raised.)
+
     strategy : the one in use.
     reason : why the one before it cannot be, if there is one before.
     """
@@ -212,6 +217,11 @@ class Strategies:
                 return self._traced(arrays)
             except UntraceableError as reason:
                 self._step_down(reason)
+            except ArraySizeError:
+                raise  # XLA aborts the process for some of these sizes
+            except (GradcoreError, IndexError) as error:
+                log.debug("%s runs eagerly this time: %s", self._label, error)
+                break
         return self._eager(*arrays)
 
     def _step_down(self, reason: UntraceableError) -> None:
