@@ -323,3 +323,123 @@ def test_masked_elements_count_as_none(name, dtype):
             bound = np.finfo(dtype).eps * 100 * (1 + abs(some[0]).max())
             assert (abs(reported[row, mask] - right[0]) <= bound).all(), (row, reported, right)
     assert not any(reported[-1].any() for reported in found)
+
+
+LABELS = np.array([1, 1, 0, 2, 2, 0])
+NONE = np.array([3, 1, 3, 2, 3, 0])
+"""A label of each row; 3: none of the elements."""
+
+
+def _is_label(labels):
+    return T.eq(labels[:, None], T.arange(3))
+
+
+ONE_HOTS = {
+    "cast": lambda labels, dtype: T.cast(_is_label(labels), dtype),
+    "booleans": lambda labels, dtype: _is_label(labels),
+    "integers": lambda labels, dtype: T.cast(_is_label(labels), "int8"),
+    "rows of a matrix": lambda labels, dtype: T.eye(4, 3, dtype=dtype)[labels],
+    "rows of a constant": lambda labels, dtype: T.constant(np.eye(4, 3, dtype=dtype))[labels],
+    "dimshuffled": lambda labels, dtype: (
+        T.cast(T.eq(T.arange(3).dimshuffle(0, "x"), labels), dtype).T
+    ),
+    "complement": lambda labels, dtype: 1 - T.cast(T.neq(labels[:, None], T.arange(3)), dtype),
+    "product": lambda labels, dtype: (
+        T.cast(labels[:, None] >= T.arange(3), dtype)
+        * T.cast(labels[:, None] <= T.arange(3), dtype)
+    ),
+}
+"""Ways to write a row for each label that is 1 there and 0 elsewhere."""
+
+CHOSEN = {
+    "log(sum(p * m))": lambda x, m: T.log(T.sum(T.softmax(x, 1) * m, 1)),
+    "log(sum(m * p, axes kept))": lambda x, m: T.log((m * T.softmax(x, 1)).sum(1, keepdims=True))[
+        :, 0
+    ],
+    "log(sum(exp(log_softmax) * m))": lambda x, m: T.log((T.exp(T.log_softmax(x, 1)) * m).sum(1)),
+    "-log(1 / sum(p * m))": lambda x, m: -T.log(1 / (T.softmax(x, 1) * m).sum(1)),
+    "log2(sum(p * m))": lambda x, m: T.log2((T.softmax(x, 1) * m).sum(1)) * math.log(2),
+    "log(mean(p * m)) + log(n)": lambda x, m: T.log((T.softmax(x, 1) * m).mean(1)) + math.log(3),
+    "log(sum(e * m / z))": lambda x, m: T.log(
+        (T.exp(x) * m / T.exp(x).sum(1, keepdims=True)).sum(1)
+    ),
+    "log(sum(e * m) / z)": lambda x, m: T.log((T.exp(x) * m).sum(1) / T.exp(x).sum(1)),
+    "log(sum(e * m)) - log(z)": lambda x, m: T.log((T.exp(x) * m).sum(1)) - T.log(T.exp(x).sum(1)),
+    "log(sum(e * m)) - log(z), shifted": lambda x, m: (
+        T.log((T.exp(x - _top(x)) * m).sum(1)) - T.log(_shifted(x, keepdims=True)[1])[:, 0]
+    ),
+    "log(sum(where(m, p, 0)))": lambda x, m: T.log(
+        T.where(T.neq(m, 0), T.softmax(x, 1), 0.0).sum(1)
+    ),
+    "log(sum(where(not m, 0, e)) / z)": lambda x, m: T.log(
+        T.where(T.eq(m, 0), 0, T.exp(x)).sum(1) / T.exp(x).sum(1)
+    ),
+}
+"""Ways to write the logarithm of the probability of what a mask chooses."""
+
+
+def _log_chosen(mask):
+    """Return the judge of the elements of ``mask``: log of their total over that of all."""
+
+    def judge(x, weights, v):
+        chosen = log_total(np.where(mask, x, -INF), weights, v)
+        return [a - b for a, b in zip(chosen, log_total(x, weights, v), strict=True)]
+
+    return judge
+
+
+def _choosing(way, one_hot, labels, dtype):
+    mask = ONE_HOTS[one_hot](gradcore.shared(labels), dtype)
+    return lambda x: CHOSEN[way](x, mask)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("one_hot", ONE_HOTS)
+def test_probability_of_the_label(one_hot, dtype):
+    ways = {way: _rows(_choosing(way, one_hot, LABELS, dtype)) for way in CHOSEN}
+    for mode in MODES[dtype]:
+        check(ways, _log_chosen(np.eye(3, dtype=bool)[LABELS]), dtype, mode)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", [C, gradcore.Mode("cuda", runtime="host")], ids=["c", "cuda"])
+def test_probability_of_the_label_in_native_code(mode, dtype):
+    ways = {way: _rows(_choosing(way, "cast", LABELS, dtype)) for way in CHOSEN}
+    check(ways, _log_chosen(np.eye(3, dtype=bool)[LABELS]), dtype, mode)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_probability_of_several_labels(dtype):
+    mask = np.concatenate([MASK[:-1], [[1, 0, 1]]]).astype(bool)
+    chosen = gradcore.shared(mask)
+    ways = {way: _rows(lambda x, way=way: CHOSEN[way](x, chosen)) for way in CHOSEN}
+    for mode in MODES[dtype]:
+        check(ways, _log_chosen(mask), dtype, mode)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("one_hot", ONE_HOTS)
+def test_probability_of_no_label_is_0(one_hot, dtype):
+    """Its logarithm is -inf, and no other row's value or slope depends on it."""
+    (x, _, _), (at, _, _) = _inputs(dtype)
+    values = [_choosing(way, one_hot, NONE, dtype)(x) for way in CHOSEN]
+    slopes = [T.grad(value.sum(), x) for value in values]
+    is_none = NONE == 3
+    with np.errstate(all="ignore"):
+        found = gradcore.function([x], [*values, *slopes], mode=NUMPY)(at)
+    hot = np.eye(4, 3)[NONE][~is_none]
+    some = at[~is_none].astype("longdouble")
+    for way, value, slope in zip(CHOSEN, found, found[len(CHOSEN) :], strict=False):
+        assert (value[is_none] == -INF).all(), way
+        assert np.isfinite(value[~is_none]).all(), way
+        right = hot - np.exp(some - _log_totals(some))
+        assert (abs(slope[~is_none] - right) <= np.finfo(dtype).eps * 100).all(), way
+
+
+def test_weights_that_are_no_mask_are_weights():
+    """An input may hold other numbers than 0 and 1: the logarithm is that of what is written."""
+    x, w = T.dmatrices("x", "w")
+    f = gradcore.function([x, w], T.log((T.softmax(x, 1) * w).sum(1)), mode=NUMPY)
+    at, weights = np.array([[0.5, 1.0], [2.0, -1.0]]), np.array([[2.0, 0.25], [0.0, 3.0]])
+    p = np.exp(at) / np.exp(at).sum(1, keepdims=True)
+    np.testing.assert_allclose(f(at, weights), np.log((p * weights).sum(1)), rtol=1e-14)

@@ -5,6 +5,10 @@ logarithm of its own, a weight in front, squared.  They are all products of powe
 so one reading finds the factors, and the logarithm is the sum of those of the factors.  It is 0,
 not -0, where that of 1 is: 0 is added where a -0 may come in.
 
+A factor that is 0 or 1 chooses: the logarithm is -inf where it is 0.  So ``log(sum(p * one_hot))``
+is that of the element chosen, although ``p`` underflows.  Only what is seen to be made of booleans
+counts as such a factor; an input of floats may hold any weights.
+
 As in `gradcore.ops.exponentials`, both sweeps of a derivative and the stage ``stabilize``
 read this.
 """
@@ -36,7 +40,9 @@ from gradcore.ops.exponentials import (
     total_of,
 )
 from gradcore.ops.index import Subtensor
+from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
+    CAST_DTYPES,
     abs,
     add,
     exp,
@@ -93,6 +99,35 @@ def _of_total(v: Variable, made: Maker, depth: int) -> Variable | None:
     if total is None:
         return None
     return log(v) if is_steady(total, made) else LANGUAGE["logsumexp"](exponents(total), total.axes)
+
+
+def _of_sum_along(v: Variable, made: Maker, depth: int) -> Variable | None:
+    """Return log(sum(p)) as logsumexp(log(p)), where log(p) is known."""
+    node = made(v)
+    if node is None or not isinstance(node.op, Reduce) or node.op.kind != "sum":
+        return None
+    p = node.inputs[0]
+    found = log_of(p, made, depth) if p.type.dtype == v.type.dtype else None
+    return None if found is None else LANGUAGE["logsumexp"](found, node.op.axes)
+
+
+def _of_choice(v: Variable, made: Maker, depth: int) -> Variable | None:
+    """Return the logarithm of what is chosen, where 0 or a positive number may stand for one."""
+    choice = inputs_of(v, switch, made)
+    if choice is None or all(isinstance(branch, Constant) for branch in choice[1:]):
+        return None
+    condition, *branches = choice
+    x, y = (_of_branch(branch, v.type.dtype, made, depth) for branch in branches)
+    return None if x is None or y is None else switch(condition, x, y)
+
+
+def _of_branch(v: Variable, dtype: str, made: Maker, depth: int) -> Variable | None:
+    if isinstance(v, Constant) and v.data.size == 1 and not v.data.any():
+        return Constant(-math.inf, dtype)
+    if is_positive(v):
+        return _log_of_number(v, dtype)
+    found = log_of(v, made, depth)
+    return None if found is None else _unsigned(found, v, made)
 
 
 def _of_logistic(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -156,8 +191,17 @@ def _of_power(v: Variable, made: Maker, depth: int) -> Variable | None:
 
 
 def _of_product(v: Variable, made: Maker, depth: int) -> Variable | None:
+    """Return the logarithm of a product of what is known to be positive, and of masks."""
     found = factored(v, made, depth)
-    return None if found is None or found.rest else sum_of(found.logs)
+    if found is None:
+        return None
+    value = sum_of(found.logs)
+    for power, factor in found.rest:
+        mask = holds(factor, made) if power == 1 else None
+        if mask is None:
+            return None
+        value = switch(mask, value, -math.inf)
+    return value
 
 
 def _of_complement(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -170,6 +214,8 @@ Reading: TypeAlias = Callable[[Variable, Maker, int], Variable | None]
 READINGS: tuple[Reading, ...] = (
     _of_exp,
     _of_total,
+    _of_sum_along,
+    _of_choice,
     _of_logistic,
     _of_complement,
     _of_sum,
@@ -177,7 +223,30 @@ READINGS: tuple[Reading, ...] = (
     _of_power,
     _of_product,
 )
-"""What is known to be positive, and its logarithm, to a depth."""
+"""What is known to be positive, or 0 by a mask, and its logarithm, to a depth."""
+
+
+# masks ------------------------------------------------------------------------------------------
+def holds(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
+    """Return where ``v`` is 1, as booleans, if each of its elements is known to be 0 or 1."""
+    if v.type.dtype == "bool":
+        return v
+    if isinstance(v, Constant):
+        return Constant(v.data == 1, "bool") if ((v.data == 0) | (v.data == 1)).all() else None
+    node = made(v)
+    if node is None or not depth:
+        return None
+    if node.op is mul:
+        both = [holds(x, made, depth - 1) for x in node.inputs]
+        return None if both[0] is None or both[1] is None else both[0] & both[1]
+    if node.op in CAST_DTYPES:
+        return holds(node.inputs[0], made, depth - 1)
+    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+        inner = holds(node.inputs[0], made, depth - 1)
+        return None if inner is None else node.op(inner, *node.inputs[1:])
+    complement = one_minus(v, made)
+    inner = None if complement is None else holds(complement, made, depth - 1)
+    return None if inner is None else ~inner
 
 
 # products ---------------------------------------------------------------------------------------
