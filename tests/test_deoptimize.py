@@ -122,3 +122,23 @@ def test_shapes_of_no_step(everywhere):
     f = gradcore.function([A, B, h], T.grad((states**2).sum(), [B, h]), everywhere)
     given = np.zeros((0, 1)), np.ones((1, 2)), np.ones(1)
     assert [g.shape for g in f(*given)] == [(1, 2), (1,)]
+
+
+BRANCHES = {
+    "element": lambda r, v: r * r[5],
+    "joined": lambda r, v: r * T.concatenate([r, v])[9],
+    "product": lambda r, v: r * T.dot(r * 2, v),
+}
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_a_branch_that_no_step_takes_requires_nothing(branch, optimized):
+    """Work leaves a branch of a step when it leaves the loop."""
+    M, v = T.dmatrix("M"), T.dvector("v")
+    out, _ = gradcore.scan(
+        lambda r, v: T.ifelse(r.sum() > 0, BRANCHES[branch](r, v), r * 2), M, non_sequences=v
+    )
+    f = gradcore.function([M, v], out, mode=optimized, on_unused_input="ignore")
+    assert (f(-np.ones((2, 3)), np.ones(4)) == -2).all()
+    with pytest.raises((ValueError, IndexError)):
+        f(np.ones((2, 3)), np.ones(4))

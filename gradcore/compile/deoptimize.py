@@ -1,10 +1,11 @@
-"""Deoptimization: a loop that takes no step runs as it was written if the rewritten graph fails.
+"""Deoptimization: what a loop would skip runs as it was written if the rewritten graph fails.
 
 The optimizer moves work out of the bodies of loops: products of all steps become one product, what
 does not change is computed once.  That is speculation: such work runs, and raises for operands
-that do not fit, where the loop takes no step, too, and the graph as written would do nothing.
-So when a call raises, and a loop takes no step with these arguments, the graph as written runs on
-the reference, and what it returns or raises is what the call does.
+that do not fit, where the loop takes no step, too, or takes another branch in each of them, and the
+graph as written would do nothing.  So when a call raises, and a loop takes no step with these
+arguments or chooses between branches, the graph as written runs on the reference, and what it
+returns or raises is what the call does.
 
 Rejected: a guard around what is hoisted, which prevents its fusion with its surroundings and
 doubles it where it is read elsewhere; a second, unoptimized program compiled beside each.
@@ -22,6 +23,7 @@ from gradcore.backend import Backend, Executable
 from gradcore.execute import Runner, straight_line
 from gradcore.graph import Constant, FunctionGraph, Variable
 from gradcore.mode import REFERENCE, Mode
+from gradcore.ops.control import Conditional, IfElse
 from gradcore.ops.scan import Scan
 
 
@@ -37,15 +39,15 @@ class WrittenGraph:
         self.backend = backend
         self._steps = _numbers_of_steps(graph)
         inner = [g for node in graph.nodes for g in node.op.graphs]
-        self._nested = any(map(_has_such_loops, inner))
+        self._nested = any(map(_may_skip, inner))
 
     @property
     def speculates(self) -> bool:
-        """Whether there is a loop that may take no step."""
+        """Whether there is a loop that may take no step, or a branch in one."""
         return self._nested or bool(self._steps)
 
-    def skips_a_loop(self, values: Sequence[Any]) -> bool:
-        """Return whether a loop takes no step; one that is inside of another may take none.
+    def skips(self, values: Sequence[Any]) -> bool:
+        """Return whether a loop takes no step; what is inside of another may be skipped.
 
         values : of the inputs, as the backend takes them.
 
@@ -77,7 +79,8 @@ def _numbers_of_steps(graph: FunctionGraph) -> list[Variable]:
     return [n for n in steps if not (isinstance(n, Constant) and n.data)]
 
 
-def _has_such_loops(graph: FunctionGraph) -> bool:
-    """Return whether a graph, or one inside of it, has a loop that may take no step."""
+def _may_skip(graph: FunctionGraph) -> bool:
+    """Return whether a graph has a choice, or it or one inside a loop that may take no step."""
+    chooses = any(isinstance(node.op, (IfElse, Conditional)) for node in graph.nodes)
     inner = (g for node in graph.nodes for g in node.op.graphs)
-    return bool(_numbers_of_steps(graph)) or any(map(_has_such_loops, inner))
+    return chooses or bool(_numbers_of_steps(graph)) or any(map(_may_skip, inner))

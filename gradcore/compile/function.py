@@ -113,7 +113,7 @@ class Function:
         """Return what runs the graph as written if it may not fail as the rewritten one did."""
 
         def run(*values: Any) -> Sequence[Any]:
-            if not self._written.skips_a_loop(values):
+            if not self._written.skips(values):
                 raise failure
             return self._written(*values)
 

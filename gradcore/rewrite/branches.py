@@ -39,6 +39,12 @@ def _enclose(graph: FunctionGraph) -> FunctionGraph:
         graph = FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
 
 
+def lazy_nodes(graph: FunctionGraph) -> set[Apply]:
+    """Return the nodes that only a branch of an ``ifelse`` needs: they may never run, nor raise."""
+    choices = [node for node in graph.nodes if isinstance(node.op, IfElse)]
+    return set[Apply]().union(*(nodes for n in choices for nodes in _exclusive(graph, n)))
+
+
 def _exclusive(graph: FunctionGraph, node: Apply) -> tuple[set[Apply], set[Apply]]:
     """Return the nodes that only the first, and that only the second branch of ``node`` needs."""
     n = len(node.outputs)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from gradcore.graph import (
     Apply,
     Constant,
+    FunctionGraph,
     TensorType,
     Variable,
     substitute,
@@ -17,6 +18,7 @@ from gradcore.graph import (
 )
 from gradcore.ops.scalars import add
 from gradcore.ops.scan import Scan
+from gradcore.rewrite.branches import lazy_nodes
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.changes import REASSOCIATES, Changes
 from gradcore.rewrite.engine import Stage
@@ -88,9 +90,10 @@ def push_out_sequences(node: Apply) -> list[Variable] | None:
         return None
     batch = Batch(loop)
     inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
+    lazy = lazy_nodes(FunctionGraph(tuple(inner), tuple(loop.outputs)))
     read: dict[Variable, None] = {}
     for inside in toposort(loop.outputs, inner):
-        if not batch.push(inside):
+        if inside in lazy or not batch.push(inside):
             read.update((v, None) for v in inside.inputs if v in batch.worked)
     read.update((v, None) for v in loop.outputs if v in batch.worked)
     if not read:
