@@ -10,6 +10,7 @@ import numpy as np
 import gradcore.tensor as T
 from gradcore.conformance.checks import Built
 from gradcore.graph import Variable
+from gradcore.graph.dtypes import FLOATS
 from gradcore.scan import scan, until
 
 
@@ -224,10 +225,10 @@ def steps() -> Built:
 def narrowed() -> Built:
     """What casts to fewer bits lose, in the middle of a graph."""
     x, n = T.dvector("x"), T.lvector("n")
-    single, half, byte = x.astype("float32"), x.astype("float16"), n.astype("int8")
+    single, narrowest, byte = x.astype("float32"), x.astype(FLOATS[0]), n.astype("int8")
     outputs = [
         single.astype("float64") - x,
-        half.astype("float64") - x,
+        narrowest.astype("float64") - x,
         (single + single).astype("float64") - (x + x),
         byte.astype("int64") + n,
         (byte + byte).astype("int64") - n,

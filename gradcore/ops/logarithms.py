@@ -42,11 +42,9 @@ from gradcore.ops.exponentials import (
 from gradcore.ops.index import Subtensor
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
-    CAST_DTYPES,
     abs,
     add,
     exp,
-    expm1,
     gt,
     log,
     log1p,
@@ -57,16 +55,15 @@ from gradcore.ops.scalars import (
     neg,
     pow,
     reciprocal,
-    sigmoid,
     sign,
     softplus,
     sqr,
     sqrt,
-    sub,
     switch,
     true_div,
 )
 from gradcore.ops.shape import DimShuffle, Reshape
+from gradcore.ops.unit_interval import holds, is_one, logistic, minus, one_minus
 
 BASES: dict[Op, float] = {log: 1.0, log2: math.log(2), log10: math.log(10)}
 """The natural logarithm of the base of each logarithm."""
@@ -145,7 +142,7 @@ def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
     if terms is None or not any(_may_overflow(term, made) for term in terms):
         return None
     for one, other in (terms, terms[::-1]):
-        if _is_one(one):
+        if is_one(one):
             found = log_of(other, made, depth)
             return None if found is None else softplus(found)
     x, y = (
@@ -226,31 +223,13 @@ READINGS: tuple[Reading, ...] = (
 """What is known to be positive, or 0 by a mask, and its logarithm, to a depth."""
 
 
-# masks ------------------------------------------------------------------------------------------
-def holds(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
-    """Return where ``v`` is 1, as booleans, if each of its elements is known to be 0 or 1."""
-    if v.type.dtype == "bool":
-        return v
-    if isinstance(v, Constant):
-        return Constant(v.data == 1, "bool") if ((v.data == 0) | (v.data == 1)).all() else None
-    node = made(v)
-    if node is None or not depth:
-        return None
-    if node.op is mul:
-        both = [holds(x, made, depth - 1) for x in node.inputs]
-        return None if both[0] is None or both[1] is None else both[0] & both[1]
-    if node.op in CAST_DTYPES:
-        return holds(node.inputs[0], made, depth - 1)
-    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
-        inner = holds(node.inputs[0], made, depth - 1)
-        return None if inner is None else node.op(inner, *node.inputs[1:])
-    complement = one_minus(v, made)
-    inner = None if complement is None else holds(complement, made, depth - 1)
-    return None if inner is None else ~inner
-
-
 # products ---------------------------------------------------------------------------------------
 Signed: TypeAlias = tuple[int, Variable]
+
+
+def is_positive(v: Variable) -> TypeGuard[Constant]:
+    """Return whether ``v`` is one positive number."""
+    return isinstance(v, Constant) and v.data.size == 1 and bool(0 < v.data.item() < math.inf)
 
 
 class Factored(NamedTuple):
@@ -276,7 +255,7 @@ def factored(v: Variable, made: Maker, depth: int = DEEPEST) -> Factored | None:
     if not logs:
         return None
     for power, factor in rest:
-        if is_positive(factor) and not _is_one(factor):
+        if is_positive(factor) and not is_one(factor):
             logs.append((power, _log_of_number(factor, v.type.dtype)))
     return Factored(logs, [part for part in rest if not is_positive(part[1])])
 
@@ -358,63 +337,6 @@ def log_of_scaled_sum(v: Variable, made: Maker) -> Variable | None:
     top = LANGUAGE["finite_max"](u, total.axes)
     rest = LANGUAGE["sum"](exp(u - top), total.axes)
     return log(rest / count) + LANGUAGE["sum"](top, total.axes)
-
-
-# logistic functions -----------------------------------------------------------------------------
-def is_positive(v: Variable) -> TypeGuard[Constant]:
-    """Return whether ``v`` is one positive number."""
-    return isinstance(v, Constant) and v.data.size == 1 and bool(0 < v.data.item() < math.inf)
-
-
-def _is_one(v: Variable) -> bool:
-    return isinstance(v, Constant) and v.data.size == 1 and bool(v.data.item() == 1)
-
-
-def minus(v: Variable, made: Maker) -> Variable | None:
-    """Return x if ``v`` is -x, or 0 - x."""
-    negated, difference = inputs_of(v, neg, made), inputs_of(v, sub, made)
-    if difference is not None and isinstance(difference[0], Constant):
-        return difference[1] if not difference[0].data.any() else None
-    return None if negated is None else negated[0]
-
-
-def one_minus(v: Variable, made: Maker) -> Variable | None:
-    """Return x if ``v`` is 1 - x; of 1 - exp(y), also where it is written as -expm1(y)."""
-    negated = minus(v, made)
-    inside = None if negated is None else inputs_of(negated, expm1, made)
-    if inside is not None:
-        return exp(inside[0])
-    terms = signed_terms(v, made)
-    ones = [term for sign, term in terms if sign == 1 and _is_one(term)]
-    others = [term for sign, term in terms if sign == -1]
-    return others[0] if len(terms) == 2 and ones and others else None
-
-
-def one_plus_exp(v: Variable, made: Maker) -> Variable | None:
-    """Return x if ``v`` is 1 + exp(x)."""
-    terms = inputs_of(v, add, made)
-    for one, power in (terms, terms[::-1]) if terms is not None else ():
-        inside = inputs_of(power, exp, made)
-        if _is_one(one) and inside is not None:
-            return inside[0]
-    return None
-
-
-def logistic(v: Variable, made: Maker) -> Variable | None:
-    """Return x if ``v`` is 1 / (1 + exp(-x)), however it is written."""
-    inside = inputs_of(v, sigmoid, made)
-    if inside is not None:
-        return inside[0]
-    inverse, parts = inputs_of(v, reciprocal, made), inputs_of(v, true_div, made)
-    below = inverse[0] if inverse is not None else parts[1] if parts is not None else None
-    x = None if below is None else one_plus_exp(below, made)
-    if x is None:
-        return None
-    if parts is None or _is_one(parts[0]):
-        negated = inputs_of(x, neg, made)
-        return -x if negated is None else negated[0]
-    power = inputs_of(parts[0], exp, made)
-    return x if power is not None and same(x, power[0], made) else None
 
 
 # one minus a softmax ----------------------------------------------------------------------------
