@@ -90,9 +90,10 @@ def push_out_sequences(node: Apply) -> list[Variable] | None:
         return None
     batch = Batch(loop)
     inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
-    lazy = lazy_nodes(FunctionGraph(tuple(inner), tuple(loop.outputs)))
+    body = FunctionGraph(tuple(inner), tuple(loop.outputs))
+    lazy = lazy_nodes(body)
     read: dict[Variable, None] = {}
-    for inside in toposort(loop.outputs, inner):
+    for inside in body.nodes:
         if inside in lazy or not batch.push(inside):
             read.update((v, None) for v in inside.inputs if v in batch.worked)
     read.update((v, None) for v in loop.outputs if v in batch.worked)
