@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -64,10 +64,14 @@ class Mode:
         **options: Any,
     ) -> None:
         if backend is not None and not isinstance(backend, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
-            raise ModeError(f"a mode takes the name of a backend, not {backend!r}", here())
+            raise ModeError(
+                f"a mode takes the name of a backend, not {backend!r}",
+                here(),
+                choices(_name_in(backend), registry().contributed, "installed", MEANT),
+            )
         if not isinstance(debug, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
             raise ModeError(f"debug is True or False, not {debug!r}", here())
-        if fallback not in (None, REFERENCE):
+        if not (fallback is None or (isinstance(fallback, str) and fallback == REFERENCE)):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
             raise ModeError(
                 f"the only fallback is {REFERENCE!r}, the reference, not {fallback!r}", here()
             )
@@ -112,8 +116,8 @@ class Mode:
         stages = self.stages()
         known = {name for stage in stages for name in _names(stage)}
         for name in names:
-            if name not in known:
-                fix = choices(name, (s.name for s in stages), "stages", known)
+            if not isinstance(name, str) or name not in known:  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+                fix = choices(_name_in(name), (s.name for s in stages), "stages", known)
                 raise ModeError(f"there is no stage, pass or rule {name!r}", here(), fix)
         chosen = tuple(_without(s, frozenset(names)) for s in stages if s.name not in names)
         return Mode(
@@ -160,13 +164,38 @@ class Mode:
             if self.backend is not None:
                 kind = backend.error if isinstance(backend, Unavailable) else UnavailableError
                 raise kind(f"the backend {name!r} cannot run here: {reason}", here())
-        listing = choices(self.backend, known.contributed, "installed", NAMED)
         gone = "".join(f"\n  {plugin}" for plugin in known.disabled)
         raise ModeError(
-            f"there is no backend {self.backend!r}" if self.backend else "no backend works here",
-            here(),
-            f"{listing}{gone}",
+            _not_found(self.backend), here(), f"{_meant(self.backend, known.contributed)}{gone}"
         )
+
+
+def _not_found(backend: str | None) -> str:
+    """Return what is wrong where no backend has the name of a mode."""
+    if backend is None:
+        return "no backend works here"
+    return f"there is no backend {backend!r}" if backend.strip() else "the name of a mode is empty"
+
+
+def _meant(backend: str | None, installed: Iterable[str]) -> str:
+    """Return what to do where no backend has the name of a mode."""
+    if backend in NAMED:
+        return f"it is the name of a whole mode: function(..., mode={backend!r})"
+    return choices(backend, installed, "installed", MEANT)
+
+
+def _name_in(value: Any) -> str:
+    """Return the name that may be meant by what is none: bytes, a list of one, a backend, a class.
+
+    >>> _name_in(b"c"), _name_in(["numpy"]), _name_in(Backend), _name_in(3)
+    ('c', 'numpy', 'Backend', '3')
+    """
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if type(value) in (list, tuple, set) and len(value) == 1:
+        return _name_in(next(iter(value)))
+    named = getattr(value, "name", None) or getattr(value, "__name__", None)
+    return named if isinstance(named, str) else str(value)
 
 
 def _chosen(optimizer: Any) -> bool | tuple[str | Stage | Pass | Group, ...]:
@@ -182,9 +211,19 @@ def _chosen(optimizer: Any) -> bool | tuple[str | Stage | Pass | Group, ...]:
         raise ModeError(
             f"optimizer is True, False, or a list of stages, not {optimizer!r}",
             here(),
-            f"optimizer=({optimizer!r},) is one stage" if isinstance(optimizer, str) else None,
+            _stages_meant(optimizer),
         )
     return listed
+
+
+def _stages_meant(optimizer: Any) -> str:
+    """Return what to do about what is no list of stages."""
+    known = [stage.name for stage in registry().stages]
+    if isinstance(optimizer, str) and optimizer in known:
+        return f"optimizer=({optimizer!r},) is one stage"
+    listed = optimizer if type(optimizer) in (list, tuple) else (optimizer,)
+    wrong = next((s for s in listed if not isinstance(s, str | Stage | Pass | Group)), optimizer)
+    return choices(_name_in(wrong), known, "stages")
 
 
 def _names(stage: Stage | Pass | Group) -> Iterator[str]:
@@ -215,15 +254,19 @@ NAMED: Mapping[str, Mode] = {
 }
 """Theano's names."""
 
+MEANT = (*NAMED, "Mode()")
+"""What else may be meant by what is no name of a backend."""
+
 
 def get_mode(mode: Mode | str | None) -> Mode:
     """Return a mode for what ``function(..., mode=)`` takes: a mode, a name, or None.
 
     Raises ModeError: it is none of these.
     """
-    if mode is None or mode == "":
-        return get_mode(config.mode) if config.mode else Mode()
     if isinstance(mode, Mode):
         return mode
-    named = [meaning for name, meaning in NAMED.items() if name == mode]
-    return named[0] if named else Mode(mode)
+    if isinstance(mode, str) and mode in NAMED:
+        return NAMED[mode]
+    if mode is None or (isinstance(mode, str) and mode == ""):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+        return get_mode(config.mode) if config.mode else Mode()
+    return Mode(mode)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 import gradcore
@@ -76,6 +77,24 @@ def test_debug_mode_finds_rules_that_lie():
         (lambda: Mode("c", threads=-1).resolved_backend(), "'c' refuses .*threads=-1"),
         (lambda: Mode("c", threads=10**30).resolved_backend(), "'c' refuses .*threads=10+ "),
         (lambda: Mode("c", thread=2).resolved_backend(), "no option 'thread'.*mean 'threads'"),
+        (lambda: Mode("").resolved_backend(), "the name of a mode is empty.*installed: .*numpy"),
+        (lambda: function([x], x, mode=" \t"), "the name of a mode is empty.*installed: .*numpy"),
+        (lambda: Mode("c ").resolved_backend(), "no backend 'c '.*did you mean 'c'"),
+        (lambda: Mode("C").resolved_backend(), "no backend 'C'.*did you mean 'c'"),
+        (lambda: Mode("FAST_RUN").resolved_backend(), r"a whole mode: function\(.*'FAST_RUN'\)"),
+        (lambda: Mode(b"numpy"), "not b'numpy'.*did you mean 'numpy'"),
+        (lambda: Mode(["numpy"]), r"not \['numpy'\].*did you mean 'numpy'"),
+        (lambda: Mode(("c", None)), r"not \('c', None\).*installed: "),
+        (lambda: Mode(Mode("numpy").resolved_backend()), "did you mean 'numpy'"),
+        (lambda: Mode(type(Mode("numpy").resolved_backend())), "did you mean 'numpy'"),
+        (lambda: function([x], x, mode=Mode), r"not <class 'gradcore.mode.Mode'>.*mean 'Mode\(\)'"),
+        (lambda: function([x], x, mode=np.array(["c", "numpy"])), "the name of a backend, not arr"),
+        (lambda: Mode("c", fallback=np.array(["numpy", "c"])), "the only fallback is 'numpy'"),
+        (lambda: Mode("c", fallback="NumPy"), "the only fallback is 'numpy', .*not 'NumPy'"),
+        (lambda: Mode("c", optimizer="fast_run"), "not 'fast_run'.*stages: canonicalize"),
+        (lambda: Mode("c", optimizer=[b"stabilize"]), "did you mean 'stabilize'"),
+        (lambda: Mode("c").excluding(["stabilize"]), "did you mean 'stabilize'"),
+        (lambda: Mode("c").excluding(None), "no stage, pass or rule None.*stages: canonicalize"),
         (lambda: Mode(3), "the name of a backend, not 3"),
         (lambda: function([], [], mode=3), "the name of a backend, not 3"),
         (lambda: Mode("numpy", optimizer="canonicalize"), r"\('canonicalize',\) is one stage"),
