@@ -19,6 +19,7 @@ from gradcore.conformance.samples import operands, row_samples
 from gradcore.graph import Apply, Op
 from gradcore.ops.elementwise import Elementwise
 from gradcore.plugins import registry
+from gradcore.plugins.faults import running
 from gradcore.plugins.sources import VARIABLE
 
 
@@ -63,11 +64,11 @@ def backends() -> list[BackendInfo]:
 
 def _info(backend: Backend, nodes: list[list[Apply]]) -> BackendInfo:
     """Return what a backend says of itself; what it raises is why it does not work here."""
-    try:
+    reasons: list[str] = []
+    with running(registry().owners.get(backend.name), reasons.append):
         return _asked(backend, nodes)
-    except Exception as error:  # noqa: BLE001 - a plugin's: the others are listed all the same
-        reason = f"it cannot be asked: {type(error).__name__}: {error}"
-        return BackendInfo(backend.name, "", reason, (), (), 0, len(nodes))
+    reason = f"it cannot be asked: {reasons[0]}"
+    return BackendInfo(backend.name, "", reason, (), (), 0, len(nodes))
 
 
 def _asked(backend: Backend, nodes: list[list[Apply]]) -> BackendInfo:

@@ -1,5 +1,8 @@
 """Plugins that are malformed, raise or return nonsense: they are named, and hurt nobody else."""
 
+import os
+import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -12,6 +15,7 @@ import gradcore.tensor as T
 from gradcore import plugins
 from gradcore.backend import Backend, Deferred
 from gradcore.errors import PluginError, UnavailableError
+from gradcore.graph.op import Arg, Sample
 from gradcore.rewrite import Stage
 
 
@@ -23,6 +27,11 @@ def gradcore_backends():
 def to_poor(table):
     """Return a hook that contributes kernels to the backend poor."""
     return {"gradcore_kernels": lambda backend: table if backend == "poor" else {}}
+
+
+def known(*fields):
+    """Return a known failure."""
+    return plugins.KnownFailure(*fields)
 
 
 class NoTable(Poor):
@@ -49,13 +58,34 @@ MALFORMED = [
     ({"gradcore_rules": lambda: {"fusion": []}}, "names a stage 'fusion' that there is not"),
     ({"gradcore_known_failures": lambda: {"nunpy": []}}, "did you mean 'numpy'"),
     ({"gradcore_ops": lambda: [BadSamples]}, "ZeroDivisionError"),
+    ({"gradcore_ops": lambda: [Sorted]}, "Sorted is labelled 'sort', as Sort of the core is"),
+    ({"gradcore_ops": lambda: [Exotic, Other]}, "labelled 'exotic', as Exotic of its own is"),
+    ({"gradcore_ops": lambda: [Nameless]}, "has a label 3, which is no name"),
+    ({"gradcore_ops": lambda: [Exotic()]}, "return its class, Exotic"),
+    ({"gradcore_known_failures": lambda: {"c": [known(3, "v", "r")]}}, "as its op 3"),
+    ({"gradcore_known_failures": lambda: {"c": [known("exp", ["v"], "r")]}}, "no text"),
+    ({"gradcore_known_failures": lambda: {"c": [known("e", "v", " ")]}}, "reason ' '"),
+    ({"gradcore_known_failures": lambda: {"c": 3}}, "returned 3, which is not a list"),
+    ({"gradcore_lowerings": lambda: {"c": 3}}, "gradcore_lowerings returned 3, which is no table"),
+    ({"gradcore_lowerings": lambda: {"c": None}}, "returned None, which is no table"),
+    ({"gradcore_lowerings": lambda: {"c": [max]}}, "which is no table"),
+    ({"gradcore_lowerings": lambda: {"c": {3: max}}}, "a table with 3; its keys are classes"),
+    ({"gradcore_lowerings": lambda: {"jax": {T.sin: max}}}, "its keys are classes of ops"),
+    ({"gradcore_lowerings": lambda: {"c": {Exotic: "a"}}}, "'a', which is no function"),
+    ({"gradcore_kernels": lambda: {"jax": {"sin": max}}}, "with 'sin', which is no op"),
+    ({"gradcore_kernels": lambda: {"jax": 3}}, "gradcore_kernels returned 3, which is no table"),
+    ({"gradcore_rules": lambda: {"stabilize": 3}}, "returned 3, which is not a list"),
+    ({"gradcore_backends": lambda: hang_up()}, "gradcore_backends failed: HangUp: bye"),
+    ({"gradcore_backends": lambda: (hang_up() for _ in "a")}, "failed: HangUp: bye"),
+    ({"gradcore_ops": lambda: [Exiting]}, "SystemExit: 4"),
+    ({"gradcore_rules": lambda stage: fail(Mute())}, "Mute: it cannot say what"),
     ({"gradcore_kernels": lambda backend: {"mul": np.multiply}}, "with 'mul', which is no op"),
     ({"gradcore_kernels": lambda backend: 3}, "no table"),
     ({"gradcore_kernels": lambda backend: None}, "no table"),
     ({"gradcore_kernels": lambda backend: {T.sin: 1}}, "for sin, 1, which is no function"),
     ({"gradcore_backends": lambda: [3]}, "returned 3, which is not a backend"),
     ({"gradcore_backends": lambda: [Poor]}, "return Poor(), not its class"),
-    ({"gradcore_backends": lambda: [NameLess()]}, "NameLess, which has no name"),
+    ({"gradcore_backends": lambda: [Unnamed()]}, "Unnamed, which has no name"),
     ({"gradcore_backends": lambda: [Plain(3)]}, "its name is 3"),
     ({"gradcore_backends": lambda: [Plain("a:b")]}, "whose name is 'a:b'; a name has letters"),
     ({"gradcore_backends": lambda: [NoTable()]}, "kernels of the backend 'poor' are 3, no table"),
@@ -77,7 +107,68 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-class NameLess(Backend):
+class HangUp(BaseException):
+    """What is no `Exception`."""
+
+
+class Mute(Exception):
+    """An exception without a message."""
+
+    def __str__(self):
+        return self.message
+
+
+def fail(error):
+    """Raise an exception."""
+    raise error
+
+
+def hang_up():
+    """Raise what is no `Exception`."""
+    fail(HangUp("bye"))
+
+
+class Sorted(gradcore.Op):
+    """An op that is called as one of the core is."""
+
+    def label(self):
+        return "sort"
+
+    @classmethod
+    def samples(cls):
+        return [Sample(cls(), (Arg((3,)),))]
+
+    def make_node(self, a):
+        return gradcore.Apply(self, [a], [a.type()])
+
+
+class Other(Exotic):
+    """An op that is called as another."""
+
+    def label(self):
+        return "exotic"
+
+    @classmethod
+    def samples(cls):
+        return [Sample(cls(), (Arg((3,)),))]
+
+
+class Nameless(Other):
+    """An op whose label is none."""
+
+    def label(self):
+        return 3
+
+
+class Exiting(Other):
+    """An op that exits."""
+
+    @classmethod
+    def samples(cls):
+        return sys.exit(4)
+
+
+class Unnamed(Backend):
     """A backend without a name."""
 
     def compile(self, graph, profile=None, fallback=()):
@@ -92,7 +183,7 @@ class BadSamples(gradcore.Op):
         return 1 / 0
 
 
-class Typo(NameLess):
+class Typo(Unnamed):
     """A backend with a dtype that there is not."""
 
     name = "typo"
@@ -232,3 +323,78 @@ def test_a_backend_that_fails_to_compile_or_to_answer_is_named(install):
         gradcore.function([x], x + 1, mode="vague")
     listed = {b.name: b.reason for b in gradcore.backends()}
     assert "cannot be asked: ZeroDivisionError" in listed["bad"] and listed["numpy"] is None
+
+
+def test_whatever_a_backend_raises_when_it_is_asked_hurts_nobody_else(install):
+    class Leaving(Plain):
+        def unavailable(self):
+            return hang_up()
+
+    class Late(Plain):
+        def version(self):
+            return hang_up()
+
+    install(leaving=hooks(gradcore_backends=lambda: [Leaving("leaving"), Late("late")]))
+    with pytest.raises(PluginError, match="'leaving' cannot run here.*HangUp: bye"):
+        gradcore.function([x], x, mode="leaving")
+    listed = {b.name: b.reason for b in gradcore.backends()}
+    assert "HangUp: bye" in listed["late"] and listed["numpy"] is None
+
+
+def test_two_plugins_with_an_op_of_one_label(install):
+    install(one=hooks(gradcore_ops=lambda: [Exotic]), two=hooks(gradcore_ops=lambda: [Other]))
+    found = disabled("one", "two")
+    assert "both contribute an op labelled 'exotic'" in found["one"] == found["two"]
+    install(one=hooks(gradcore_ops=lambda: [Exotic]), two=hooks(gradcore_ops=lambda: [Exotic]))
+
+
+def test_a_function_of_a_library_that_a_backend_does_not_take_is_reported(install):
+    added = {"test_plugin_faults_function": 3}
+    install(culprit=hooks(gradcore_lowerings=lambda backend: added if backend == "c" else {}))
+    plugins.registry().backend("c")
+    assert "test_plugin_faults_function' is 3, no Source" in disabled("culprit")["culprit"]
+
+
+@pytest.mark.parametrize("hook", ["import", "gradcore_ops", "loaded"])
+def test_an_interrupt_says_which_plugin_was_being_loaded(install, monkeypatch, hook):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "a_slow_module", SimpleNamespace(Slow=interrupted))
+    slow = Deferred("slow", "a_slow_module:Slow")
+    loaded = {
+        "import": KeyboardInterrupt(),
+        "gradcore_ops": hooks(gradcore_ops=interrupted),
+        "loaded": hooks(gradcore_backends=lambda: [slow]),
+    }
+    install(slow=loaded[hook])
+    with pytest.raises(KeyboardInterrupt) as caught:
+        gradcore.function([x], x, mode="slow")
+    (note,) = caught.value.__notes__
+    assert "loaded the plugin 'slow' (dist-slow 3) from module" in note
+    assert "GRADCORE_DISABLE_PLUGINS=slow in the environment disables it" in note
+    monkeypatch.setenv("GRADCORE_DISABLE_PLUGINS", "slow")
+    plugins.reload()
+    assert gradcore.function([x], x * 2, mode="numpy")(2) == 4
+
+
+def test_a_plugin_that_hangs_while_it_is_imported_is_named_by_ctrl_c(tmp_path):
+    (tmp_path / "a_hanging_plugin.py").write_text(
+        "import threading\nprint('hanging', flush=True)\nthreading.Event().wait(60)\n"
+    )
+    info = tmp_path / "a_hanging_plugin-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: a-hanging-plugin\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text("[gradcore]\nhanging = a_hanging_plugin\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    asks = [sys.executable, "-c", "import gradcore; print(gradcore.plugins.registry().disabled)"]
+    with subprocess.Popen(
+        asks, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "hanging\n"
+        process.send_signal(signal.SIGINT)
+        _, reported = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in reported
+    assert "the plugin 'hanging' (a-hanging-plugin 1.5) from a_hanging_plugin" in reported
+    environment["GRADCORE_DISABLE_PLUGINS"] = "hanging"
+    subprocess.run(asks, env=environment, check=True, timeout=30, stdout=subprocess.DEVNULL)

@@ -37,9 +37,11 @@ class LoopBackend(Backend):
 
     added : rules, by classes of ops, and functions of libraries, by name, of other plugins.
     target : what programs are made for: thresholds of lowering.
+    extern : the class of what it takes as a function of a library.
     """
 
     target: ClassVar[Target] = Target()
+    extern: ClassVar[Any] = Callable
     remedy = (
         "declare what is missing on the op (`expansion=` of a row, `element` of another), bring it "
         "by the hook gradcore_lowerings"
@@ -88,9 +90,11 @@ class LoopBackend(Backend):
     def with_lowerings(self, table: Mapping[Any, Any]) -> Backend:
         """Return this backend with rules and functions that other plugins contribute.
 
-        Raises TypeError: it has one already.
+        Raises TypeError: it has one already, or takes no such functions.
         """
-        for key in table:
+        for key, found in table.items():
+            if isinstance(key, str) and not isinstance(found, self.extern):
+                raise TypeError(f"the function {key!r} is {found!r}, no {self.extern.__name__}")
             if key in RULES or key in self.added or key in self.externs:
                 name = key if isinstance(key, str) else key.__name__
                 raise TypeError(f"it has one for {name} already")

@@ -7,8 +7,9 @@ returns nonsense is disabled with a warning, and `Registry.disabled` lists it wi
 and the reason.  `disable`, or the environment variable ``GRADCORE_DISABLE_PLUGINS``, disables
 what works.
 
-``sources`` finds plugins, ``reading`` checks one, ``folding`` makes of all of them one registry,
-and ``registering`` stores it.
+``sources`` finds plugins, ``reading`` reads one, ``checking`` checks what it contributes,
+``folding`` makes of all of them one registry, ``registering`` stores it, and ``faults`` says what a
+plugin raises.
 
 The decision: hooks return data, and the registry does not change while it is used.  Rejected: hooks
 that are called while graphs are compiled, which make a plugin's order of import matter; errors of

@@ -2,9 +2,9 @@
 
 The decision: a plugin counts whole or not at all.  One of whose hooks fails is disabled with all
 that it contributes, so no rule is without the op's kernel that it relies on; and whatever else
-is installed works as if it were not there.  Of two plugins that contradict one another in a rule or
-a kernel neither counts, so that nothing depends on their order.  A backend that two
-plugins contribute is an error to whoever asks for it.
+is installed works as if it were not there.  Of two plugins that contradict one another in a rule, a
+kernel or the label of an op neither counts, so that nothing depends on their order.  A backend that
+two plugins contribute is an error to whoever asks for it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from types import MappingProxyType
 from typing import Any
 
 from gradcore.backend import Backend, Deferred, Unavailable
-from gradcore.errors import GradcoreError, PluginError, choices
+from gradcore.errors import PluginError, choices
 from gradcore.graph import Op
 from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
+from gradcore.plugins.checking import checked_backend, labels, labels_of_core
+from gradcore.plugins.faults import running
 from gradcore.plugins.hooks import KnownFailure
 from gradcore.plugins.reading import Plugin as Plugin
-from gradcore.plugins.reading import checked_backend, read
+from gradcore.plugins.reading import read
 from gradcore.plugins.sources import VARIABLE, Disabled, Source
 from gradcore.rewrite import STAGES, Group, Pass, Rule, Stage
 
@@ -160,14 +162,14 @@ class Folding:
         backends, owners = self._backends()
         stages = [stage.name for stage in STAGES]
         for plugin in self.plugins:
-            self._attempt(plugin.source, plugin.check_names, stages, backends)
+            self._attempt(plugin.source, plugin.check_tables, stages, backends)
         disabled = (*self.chosen, *self.faulty.values())
         for gone in disabled:
             for name in gone.backends:
                 backends.setdefault(name, Unavailable(name, str(gone)))
         found = Registry(
             MappingProxyType(backends),
-            tuple(dict.fromkeys((*catalogue(), *self._each(Plugin.ops)))),
+            tuple(dict.fromkeys((*catalogue(), *self._ops()))),
             tuple(self._stages()),
             MappingProxyType({name: self._known_failures(name) for name in backends}),
             disabled,
@@ -183,11 +185,9 @@ class Folding:
     # plugins that break their contract ----------------------------------------------------------
     def _attempt(self, source: Source, action: Callable[..., Any], *arguments: Any) -> Any:
         """Return what ``action`` returns; disable the plugin at ``source`` if that fails."""
-        try:
+        with running(source, lambda reason: self._omit(source, reason)):
             return action(*arguments)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others must work
-            self._omit(source, _described(error))
-            return None
+        return None
 
     def _omit(self, source: Source, reason: str) -> None:
         offered = self.offers.get(source)
@@ -260,6 +260,19 @@ class Folding:
                 backend = found or backend
         return backend
 
+    # ops ----------------------------------------------------------------------------------------
+    def _ops(self) -> list[Op | type[Op]]:
+        """Return the ops of all plugins, each of labels of its own."""
+        found: list[Op | type[Op]] = []
+        given: dict[str, tuple[Op | type[Op], Source]] = {}
+        for plugin in self.plugins:
+            for op, label in self._attempt(plugin.source, _labelled, plugin) or ():
+                first, owner = given.setdefault(label, (op, plugin.source))
+                if first is not op and owner is not plugin.source:
+                    self._contradict(f"an op labelled {label!r}", owner, plugin.source)
+                found.append(op)
+        return found
+
     # what is said of them -----------------------------------------------------------------------
     def _known_failures(self, backend: str) -> tuple[KnownFailure, ...]:
         return tuple(self._each(Plugin.known_failures, backend))
@@ -289,11 +302,11 @@ def _loaded(contributed: Backend, owner: Source | None) -> Backend:
 
     owner : the plugin that contributes it.
     """
-    try:
+    reasons: list[str] = []
+    with running(owner, reasons.append):
         return _asked(contributed)
-    except Exception as error:  # noqa: BLE001 - whatever it raises, the others must work
-        reason = f"the plugin {owner} is at fault: it cannot be asked: {_described(error)}"
-        return Unavailable(contributed.name, reason, PluginError)
+    reason = f"the plugin {owner} is at fault: it cannot be asked: {reasons[0]}"
+    return Unavailable(contributed.name, reason, PluginError)
 
 
 def _asked(contributed: Backend) -> Backend:
@@ -325,11 +338,23 @@ def _extended(stage: Stage | Pass | Group, added: Mapping[str, list[Rule | Pass]
     yield from passes
 
 
-def _described(error: Exception) -> str:
-    """Return what an exception says, in a line."""
-    if isinstance(error, GradcoreError):
-        return "; ".join(filter(None, (error.what, error.fix)))
-    return f"{type(error).__name__}: {error}"
+def _labelled(plugin: Plugin) -> list[tuple[Op | type[Op], str]]:
+    """Return the ops of a plugin, each with each of its labels.
+
+    Raises PluginError: the core, or another of its ops, has one of that label.
+    """
+    found: dict[str, Op | type[Op]] = {}
+    for op in plugin.ops():
+        for label in labels(op):
+            other = found.setdefault(label, op)
+            where = "of the core" if label in labels_of_core() else "of its own"
+            other = labels_of_core().get(label, other)
+            if other is not op:
+                raise PluginError(
+                    f"its op {_named(op)} is labelled {label!r}, as {_named(other)} {where} is",
+                    fix="name it otherwise, or override its `label`",
+                )
+    return [(op, label) for label, op in found.items()]
 
 
 def _named(key: Any) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pluggy
 
 from gradcore.backend import Backend, Kernels
+from gradcore.errors import PluginError
 from gradcore.graph import Op
 from gradcore.rewrite import Pass, Rule
 
@@ -33,12 +34,27 @@ class KnownFailure:
     check : the name of a check.
     reason : why it fails.
     case : the rest of the name of a case: dtype, shape, layout.
+
+    Raises PluginError: a field is no text, or is empty.
+
+    >>> KnownFailure("exp", "value", "it flushes subnormals", "*subnormal*").op
+    'exp'
     """
 
     op: str
     check: str
     reason: str
     case: str = "*"
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        for field in fields(self):
+            value: Any = getattr(self, field.name)
+            if not isinstance(value, str) or not value.strip():
+                raise PluginError(
+                    f"a KnownFailure has as its {field.name} {value!r}, no text",
+                    fix="its fields are patterns, and the reason a sentence",
+                )
 
 
 class Hooks:

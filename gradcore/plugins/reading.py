@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pluggy
 
-from gradcore.backend import ArrayBackend, Backend
+from gradcore.backend import Backend
 from gradcore.errors import PluginError, choices
-from gradcore.graph import Op, TensorType, Variable
-from gradcore.graph.nodes import as_variable
-from gradcore.graph.op import Arg, Sample
-from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
+from gradcore.graph import Op
+from gradcore.plugins.checking import check_kernels, check_lowerings, check_op, checked_backend
+from gradcore.plugins.faults import faults
 from gradcore.plugins.hooks import API, GROUP, Hooks, KnownFailure
 from gradcore.plugins.sources import Source
 from gradcore.rewrite import Pass, Rule
@@ -50,10 +48,7 @@ class Plugin:
         """Return the ops that the plugin contributes, checked."""
         found = self._items("gradcore_ops", object, "an op")
         for op in found:
-            if not _is_op(op):
-                raise PluginError(f"gradcore_ops returned {op!r}, which is no op")
-            if isinstance(op, type):
-                _check_samples(op)
+            check_op(op)
         return found
 
     def rules(self, stage: str) -> list[Rule | Pass]:
@@ -66,45 +61,24 @@ class Plugin:
 
     def kernels(self, backend: str) -> dict[Any, Any]:
         """Return its kernels for a backend."""
-        kernels = self._called("gradcore_kernels", backend)
-        if kernels is None or not isinstance(kernels, Mapping):
-            raise PluginError(f"gradcore_kernels returned {kernels!r}, which is no table")
-        table: dict[Any, Any] = dict(kernels)  # pyright: ignore[reportUnknownArgumentType] - checked below
-        _check_kernels("gradcore_kernels returned", table)
+        table = _as_table("gradcore_kernels", self._called("gradcore_kernels", backend))
+        check_kernels("gradcore_kernels returned", table)
         return table
 
     def lowerings(self, backend: str) -> dict[Any, Any]:
         """Return its lowering rules and functions of libraries for a backend."""
-        given = self._called("gradcore_lowerings", backend)
-        if given is None or not isinstance(given, Mapping):
-            raise PluginError(f"gradcore_lowerings returned {given!r}, which is no table")
-        table: dict[Any, Any] = dict(given)  # pyright: ignore[reportUnknownArgumentType] - checked below
-        for key, lowering in table.items():
-            if isinstance(key, str):
-                continue
-            if not (isinstance(key, type) and issubclass(key, Op)):
-                raise PluginError(
-                    f"gradcore_lowerings returned a table with {key!r}",
-                    fix="its keys are classes of ops, and names of functions of libraries",
-                )
-            if not callable(lowering):
-                raise PluginError(
-                    f"gradcore_lowerings returned, for {key}, {lowering!r}, which is no function"
-                )
+        table = _as_table("gradcore_lowerings", self._called("gradcore_lowerings", backend))
+        check_lowerings(table)
         return table
 
     # hooks --------------------------------------------------------------------------------------
-    def check_names(self, stages: Collection[str], backends: Collection[str]) -> None:
-        """Refuse tables under names of stages and backends that there are not.
+    def check_tables(self, stages: Collection[str], backends: Collection[str]) -> None:
+        """Refuse tables under names of stages and backends that there are not, or of other things.
 
-        A backend that is not installed is none of these, unless one that is has a similar name.
+        A backend that is not installed is none of these, unless one that is has a similar name;
+        what a table has for it is not read.
         """
-        for hook in (
-            "gradcore_rules",
-            "gradcore_kernels",
-            "gradcore_lowerings",
-            "gradcore_known_failures",
-        ):
+        for hook, read in TABLES.items():
             what, known = ("stage", stages) if hook == "gradcore_rules" else ("backend", backends)
             for name in self._table(hook) or ():
                 fix = choices(name, known, f"{what}s")
@@ -112,6 +86,8 @@ class Plugin:
                     raise PluginError(f"{hook} returned a table with {name!r}, no name of a {what}")
                 if name not in known and (what == "stage" or fix.startswith("did you mean")):
                     raise PluginError(f"{hook} names a {what} {name!r} that there is not", fix=fix)
+                if name in known:
+                    read(self, name)
 
     def _table(self, hook: str) -> Mapping[Any, Any] | None:
         """Return the table that a hook without its argument returns; None if it takes one."""
@@ -151,11 +127,25 @@ class Plugin:
 
 def _guarded(hook: str, function: Any, *arguments: str) -> Any:
     """Return what a hook returns, or raise PluginError that says how it fails."""
-    try:
+    with faults(f"{hook} failed"):
         returned = function(*arguments)
         return list(returned) if inspect.isgenerator(returned) else returned
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{hook} failed: {type(error).__name__}: {error}") from error
+
+
+def _as_table(hook: str, returned: Any) -> dict[Any, Any]:
+    """Return the table that a hook returns for a backend."""
+    if not isinstance(returned, Mapping):
+        raise PluginError(f"{hook} returned {returned!r}, which is no table")
+    return dict(returned)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - of anything
+
+
+TABLES: Mapping[str, Callable[[Plugin, str], Any]] = {
+    "gradcore_rules": Plugin.rules,
+    "gradcore_kernels": Plugin.kernels,
+    "gradcore_lowerings": Plugin.lowerings,
+    "gradcore_known_failures": Plugin.known_failures,
+}
+"""The hooks that may return a table by backends or stages, and what reads one entry of it."""
 
 
 def read(source: Source) -> Plugin:
@@ -164,7 +154,8 @@ def read(source: Source) -> Plugin:
     Raises PluginError: it cannot be imported, is written for another version of the hooks, or has
     hooks that are unknown, unmarked, or take other arguments.
     """
-    plugin = source.loaded()
+    with faults(f"{source.place} cannot be imported"):
+        plugin = source.loaded()
     _check_version(plugin)
     for name in dir(plugin):
         if name.startswith(f"{GROUP}_"):
@@ -221,73 +212,3 @@ def _check_mark(name: str, static: Any, attribute: Any) -> None:
 
 def _first_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def _is_op(value: Any) -> bool:
-    return isinstance(value, Op) or (isinstance(value, type) and issubclass(value, Op))
-
-
-def _check_samples(op: type[Op]) -> None:
-    """Refuse a class of ops whose samples are none: the suite could not run on any backend."""
-    for sample in op.samples():
-        if not isinstance(sample, Sample):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's
-            raise PluginError(f"{op.__name__} has among its samples {sample!r}, which is none")
-        sample.op.make_node(*map(_drawn, sample.operands))
-
-
-def _drawn(arg: Arg) -> Variable:
-    if arg.value is not None:
-        return as_variable(arg.value)
-    dtype = "float64" if arg.dtype == "float" else arg.dtype
-    return TensorType(dtype, tuple(1 if n == 1 else None for n in arg.shape))()
-
-
-def _check_kernels(message: str, table: Mapping[Any, Any]) -> None:
-    """Refuse a table of kernels whose keys are no ops, or whose values are no functions."""
-    for key, kernel in table.items():
-        if not _is_op(key):
-            raise PluginError(
-                f"{message} a table with {key!r}, which is no op",
-                fix="its keys are ops (such as T.sin) and classes of ops",
-            )
-        if not callable(kernel):
-            raise PluginError(f"{message}, for {key}, {kernel!r}, which is no function")
-
-
-NAME = re.compile(r"\w[\w.-]*")
-"""What the name of a backend looks like: it is a word of command lines and of modes."""
-
-
-def checked_backend(backend: Backend) -> Backend:
-    """Return a backend, after checking what it says of itself.
-
-    Raises PluginError: its name, its dtypes or its kernels are none.
-    """
-    name: Any = getattr(backend, "name", None)
-    if not isinstance(name, str) or not name:
-        raise PluginError(
-            f"gradcore_backends returned {type(backend).__name__}, which has no name"
-            + ("" if name is None else f": its name is {name!r}"),
-            fix='give its class a name: name = "..."',
-        )
-    if not NAME.fullmatch(name):
-        raise PluginError(
-            f"gradcore_backends returned {type(backend).__name__}, whose name is {name!r}",
-            fix="a name has letters, digits, dots, dashes and underscores",
-        )
-    if isinstance(backend, ArrayBackend):
-        kernels: Any = backend.kernels
-        if not isinstance(kernels, Mapping):
-            raise PluginError(f"the kernels of the backend {name!r} are {kernels!r}, no table")
-        _check_kernels(f"the backend {name!r} has", kernels)  # pyright: ignore[reportUnknownArgumentType] - of anything
-    dtypes: Any = backend.dtypes
-    if isinstance(dtypes, str) or not isinstance(dtypes, Collection):
-        raise PluginError(f"the dtypes of the backend {name!r} are {dtypes!r}, not a set of names")
-    known = (*DISCRETE, *FLOATS, *COMPLEX)
-    for dtype in map(str, dtypes):  # pyright: ignore[reportUnknownArgumentType] - of anything
-        if dtype not in known:
-            raise PluginError(
-                f"the backend {name!r} names a dtype {dtype!r} that there is not",
-                fix=choices(dtype, known, "dtypes"),
-            )
-    return backend

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
 
-from gradcore.errors import PluginError
 from gradcore.plugins.hooks import GROUP
 
 VARIABLE = "GRADCORE_DISABLE_PLUGINS"
@@ -35,18 +34,8 @@ class Source:
         return f"{found.name} {found.version}" if found is not None else ""
 
     def loaded(self) -> Any:
-        """Return the plugin.
-
-        Raises PluginError: it cannot be imported.
-        """
-        if not self.place:
-            return self.origin
-        try:
-            return self.origin.load()
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{self.place} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
+        """Return the plugin; what its import raises is raised."""
+        return self.origin.load() if self.place else self.origin
 
     def __str__(self) -> str:
         """Return the name, and the distribution if there is one."""

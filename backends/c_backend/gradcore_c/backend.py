@@ -39,6 +39,7 @@ class CBackend(LoopBackend):
 
     name = "c"
     target = CPU
+    extern = Source
 
     def __post_init__(self) -> None:
         """Refuse a number of threads that is none."""
