@@ -335,6 +335,45 @@ def test_nothing_runs_when_not_implemented():
     assert f(1.0) is None and seen == [1]
 
 
+def test_what_makes_the_other_calls():
+    seen = []
+
+    def otherwise(*args, **names):
+        seen.append((args, names))
+        return "made"
+
+    body = "if (*a < 0) return call->fail(call, 0, 0, 0); call->output(call, 0, 0);"
+    f = executable(body, [array(F8, 0)], [(F8, 0)]).bound([], "single")
+    assert f.otherwise is None
+    f.otherwise = otherwise
+    assert type(f(1.0)) is np.ndarray and not seen
+    assert [f("1"), f(), f(1.0, 2), f(x=1.0), f(1.0, error=3)] == ["made"] * 5
+    calls = [(("1",), {}), ((), {}), ((1.0, 2), {}), ((), {"x": 1.0}), ((1.0,), {"error": 3})]
+    assert seen == [((None, *args), names) for args, names in calls]
+    assert f(-1.0) == "made"
+    ((error, *rest), names) = seen.pop()
+    assert type(error) is CheckError and rest == [-1.0] and not names
+    f.otherwise = lambda *args: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        f(-1.0)
+    f.otherwise = None
+    assert f("1") is NotImplemented
+    with pytest.raises(CheckError):
+        f(-1.0)
+
+
+def test_what_no_program_handles_is_not_handled():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    f = executable(
+        "return call->callback(call, 0, 0, 0, 0, 0);", [], [], callbacks=[(interrupted, [], [])]
+    ).bound([], "none")
+    f.otherwise = lambda *args: pytest.fail("an interrupt is an error")
+    with pytest.raises(KeyboardInterrupt):
+        f()
+
+
 def test_shared_variables_and_forms():
     body = """
     *(double *)call->output(call, 0, 0) = *a + *b;

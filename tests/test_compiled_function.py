@@ -1,10 +1,13 @@
 """Compiled functions: arguments, outputs, graphs, profiles, copies."""
 
 import copy
+import gc
+import inspect
 import pickle
 import sys
 import threading
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -223,6 +226,12 @@ def test_no_warnings_of_numpy():
 
 
 # eval -------------------------------------------------------------------------------------------
+def test_a_function_is_seen_as_one_of_any_arguments():
+    f = function([], [])
+    assert callable(f) and str(inspect.signature(f)) == "(*args, **kwargs)"
+    assert "outputs" in inspect.signature(type(f)).parameters
+
+
 def test_eval():
     z = x * 2 + y
     assert z.eval({x: 1, y: 2}) == 4
@@ -282,6 +291,26 @@ def test_many_threads_may_call_at_once():
     for thread in threads:
         thread.join()
     assert not failed
+
+
+def test_memory_is_given_back_with_the_last_reference(everywhere):
+    """No cycle keeps a function, or the arguments of a call that fails, for the collector."""
+    x = T.dvector("x")
+    f = function([x], x[2], mode=everywhere)
+    call, given = weakref.ref(f._call), np.ones(2)
+    argument = weakref.ref(given)
+    gc.disable()
+    try:
+        with pytest.raises(IndexError):
+            f(given)
+        with pytest.raises(ArgumentError):
+            f(given, 1)
+        given = None
+        assert f(np.ones(3)) == 1 and argument() is None
+        f = None
+        assert call() is None
+    finally:
+        gc.enable()
 
 
 def test_config():

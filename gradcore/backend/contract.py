@@ -57,6 +57,10 @@ It may have attributes, all optional:
     ``form`` says: "single" (the one), "list", or "none" (None).  Where an argument or a cell does
     not have the dtype, rank and known extents of its input as it is, or is given by keyword, it
     returns NotImplemented, and nothing has run: the call is then made the long way.
+    What it returns may have an attribute ``otherwise``, which a `Function` sets, and is then what
+    it runs for every call: instead of returning NotImplemented it returns
+    ``otherwise(None, *args, **kwargs)``, and instead of raising an Exception
+    ``otherwise(error, *args, **kwargs)``, after it has given the locks back.
 """
 
 

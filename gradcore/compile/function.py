@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from time import perf_counter
+from inspect import Parameter, Signature
 from typing import Any
-
-import numpy as np
 
 from gradcore.backend import Executable, Profile
 from gradcore.compile.arguments import (
@@ -25,40 +22,59 @@ from gradcore.compile.arguments import (
     fitting,
     pairs,
 )
-from gradcore.compile.deoptimize import WrittenGraph
-from gradcore.compile.maker import FunctionMaker, as_written, made_to_run, make
-from gradcore.compile.promises import check_results
+from gradcore.compile.call import Call
+from gradcore.compile.maker import FunctionMaker, make
 from gradcore.config import config
-from gradcore.errors import ArgumentError, MissingInputError
+from gradcore.errors import MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
-from gradcore.shared import SharedVariable, StoredArray, holding, in_order, new_lock
+from gradcore.shared import SharedVariable
+
+_SIGNATURE = Signature(
+    [Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)]
+)
+"""What `inspect` finds: values by position and by keyword."""
 
 
 class Function:
     """A compiled function: call it with values, by position or by keyword.
 
     maker : what it was compiled from and to; ``maker.fgraph`` is the graph that runs.
-    profile : where its time went, if that was asked for.
+
+    A call that updates waits for others that use the same shared variables.  It raises
+    ArgumentError for too many or too few arguments, an unknown keyword, or an argument that does
+    not fit its variable; nothing has run then.
     """
 
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+    __call__: Callable[..., Any]
+    """What makes a call.  It is in a slot, where Python finds it without running any of Python's
+    own code: `function(...)` is a call of native code, if the backend has that."""
+
     def __init__(self, maker: FunctionMaker, outputs: Any, name: str | None, profile: bool) -> None:
-        self.name = name
-        self.profile = Profile() if profile else None
-        self._form: Any = outputs
-        maker, self._executable = made_to_run(maker, self.profile)
-        self.maker = maker
-        if hasattr(self._executable, "returned"):
-            self._executable.returned = len(maker.outputs)  # pyright: ignore[reportFunctionMemberAccess] - see Executable
-        self._defaults = [entry.value for entry in maker.inputs]
-        self._expected = [_expected(entry) for entry in maker.inputs]
-        self._storage = [v.storage for v in maker.shared]
-        self._updated = [v.storage for v in maker.updates]
-        self._keywords = [entry.keyword for entry in maker.inputs]
-        self._locks = self._needed_locks()
-        self._direct = self._bound()
-        self._trusted = False
+        self._call = Call(maker, outputs, name, profile)
+        self.maker = self._call.maker
+        self.__call__ = self._call.quickest()
+        self.__signature__ = _SIGNATURE
+
+    @property
+    def name(self) -> str | None:
+        """What to call it in messages."""
+        return self._call.name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self._call.name = name
+
+    @property
+    def profile(self) -> Profile | None:
+        """Where its time went, if that was asked for."""
+        return self._call.profile
+
+    @property
+    def _executable(self) -> Executable:
+        return self._call.executable
 
     @property
     def source(self) -> str | None:
@@ -75,198 +91,12 @@ class Function:
     @property
     def input_storage(self) -> list[Any]:
         """The values of inputs that have one without being given."""
-        return list(self._defaults)
+        return list(self._call.defaults)
 
     def __repr__(self) -> str:
         """Return the name and the inputs."""
         inputs = ", ".join(str(entry.variable) for entry in self.maker.inputs)
-        return f"<{self._label()}({inputs})>"
-
-    def _label(self) -> str:
-        return self.name or "function"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it; a call that updates waits for others that use the same shared variables.
-
-        Raises ArgumentError: too many or too few arguments, an unknown keyword, or an argument
-        that does not fit its variable; nothing has run then.
-        """
-        try:
-            if self._direct is not None and not kwargs:
-                results = self._direct(*args)
-                if results is not NotImplemented:
-                    return results
-            return self._called(args, kwargs, self._executable)
-        except ArgumentError:
-            raise
-        except Exception as error:
-            if not self._written.speculates:
-                raise
-            failure = error
-        return self._called(args, kwargs, self._deoptimized(failure))
-
-    @cached_property
-    def _written(self) -> WrittenGraph:
-        return WrittenGraph(as_written(self.maker), self.maker.backend)
-
-    def _deoptimized(self, failure: Exception) -> Executable:
-        """Return what runs the graph as written if it may not fail as the rewritten one did."""
-
-        def run(*values: Any) -> Sequence[Any]:
-            if not self._written.skips(values):
-                raise failure
-            return self._written(*values)
-
-        return run
-
-    def _needed_locks(self) -> tuple[Any, ...]:
-        """Return the locks that a call takes, so that no update of several threads is lost."""
-        stored = any(entry.update is not None for entry in self.maker.inputs)
-        if not stored and not self.maker.updates:
-            return ()
-        locks = [v.lock for v in (*self.maker.shared, *self.maker.updates)]
-        return in_order([*locks, new_lock()] if stored else locks)
-
-    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
-        """Call ``run`` with arguments that may need conversion, and store the updates."""
-        if not self._locks:
-            return self._called_alone(args, kwargs, run)
-        with holding(self._locks):
-            return self._called_alone(args, kwargs, run)
-
-    def _called_alone(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
-        """Do so while no other thread updates what it reads."""
-        start = perf_counter() if self.profile is not None else 0.0
-        if kwargs or len(args) != len(self._expected):
-            args = self._in_order(args, kwargs)
-        values: list[Any] = []
-        for i, value in enumerate(args):
-            dtype, ndim = self._expected[i]
-            if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim:
-                values.append(value)
-            else:
-                values.append(self._converted(value, i))
-        if self.maker.checks:
-            self._check_shapes(values)
-        results = run(*values, *map(self._stored, self._storage))
-        if not self._trusted:
-            made = self.maker
-            check_results(made.backend, results, len(made.fgraph.outputs), len(made.outputs))
-            self._trusted = True
-        n = len(self.maker.outputs)
-        if len(results) > n:
-            self._update(results[n:])
-        if self.profile is not None:
-            self.profile.calls += 1
-            self.profile.seconds += perf_counter() - start
-            self.profile.peak_bytes = getattr(self._executable, "peak", None)
-        return self._formed(results[:n])
-
-    def _bound(self) -> Callable[..., Any] | None:
-        """Return what runs calls that need no conversion, if the executable has such a thing."""
-        bind = getattr(self._executable, "bound", None)
-        if bind is None or self.profile is not None or self.maker.checks:
-            return None
-        form = self._form
-        checked = any(n is not None for v in self.maker.updates for n in v.type.shape)
-        choosy = any(
-            entry.update is not None
-            or (entry.variable.ndim == 0 and (entry.strict or entry.allow_downcast is False))
-            for entry in self.maker.inputs
-        )
-        if checked or choosy or isinstance(form, Mapping):
-            return None
-        layout = "none" if form is None else "list" if is_several(form) else "single"
-        return bind(self._storage, layout, self._updated, self._locks)
-
-    def _stored(self, cell: list[Any]) -> Any:
-        """Return the value of a shared variable as what the backend takes."""
-        value = cell[0]
-        if isinstance(value, StoredArray) and self.maker.backend.described(value) is None:
-            return np.asarray(value)
-        return value
-
-    def _converted(self, value: Any, position: int) -> Any:
-        """Return an argument as what the backend takes, or raise ArgumentError."""
-        entry = self.maker.inputs[position]
-        described = self.maker.backend.described(value)
-        if described is not None:
-            if described[0] == entry.variable.type.dtype:
-                entry.check_shape(described[1], self._label(), position)
-                return value
-            value = self.maker.backend.numpy(value)
-        return entry.converted(value, self._label(), position)
-
-    def _in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the arguments by position, with keywords and defaults put in."""
-        inputs = self.maker.inputs
-        if len(args) > len(inputs):
-            raise ArgumentError(
-                f"{self._label()} takes {len(inputs)} arguments ({self._names()}), got {len(args)}"
-            )
-        missing = object()
-        values: list[Any] = [*args, *[missing] * (len(inputs) - len(args))]
-        for keyword, value in kwargs.items():
-            if self._keywords.count(keyword) != 1:
-                several = "several arguments" if keyword in self._keywords else "no argument"
-                raise ArgumentError(
-                    f"{self._label()} has {several} {keyword!r}; it has {self._names()}"
-                )
-            position = self._keywords.index(keyword)
-            if values[position] is not missing:
-                raise ArgumentError(f"{self._label()}: argument {keyword!r} is given twice")
-            values[position] = value
-        for position, value in enumerate(values):
-            if value is missing:
-                values[position] = self._defaults[position]
-                if values[position] is None:
-                    name = (
-                        inputs[position].keyword or f"{position} ({inputs[position].variable.type})"
-                    )
-                    raise ArgumentError(f"{self._label()}: argument {name!r} is missing")
-        return tuple(values)
-
-    def _names(self) -> str:
-        return ", ".join(str(entry.keyword or entry.variable) for entry in self.maker.inputs)
-
-    def _check_shapes(self, values: Sequence[Any]) -> None:
-        at = dict(zip(self.maker.fgraph.inputs, values, strict=False))
-        for check in self.maker.checks:
-            have, want = np.shape(at[check.x]), np.shape(at[check.like])
-            if have != want:
-                raise ArgumentError(
-                    f"{self._label()}: argument {str(check.x)!r} has shape {have}, it must have "
-                    f"{want}: {check.why}"
-                )
-
-    def _update(self, results: Sequence[Any]) -> None:
-        """Store new values, after all of them are known to fit."""
-        updates = list(self.maker.updates)
-        as_numpy = self.maker.backend.numpy
-        new = [
-            v.fitting(
-                value
-                if type(value) is np.ndarray or isinstance(value, StoredArray)
-                else as_numpy(value),
-                borrow=True,
-            )
-            for v, value in zip(updates, results, strict=False)
-        ]
-        for cell, value in zip(self._updated, new, strict=True):
-            cell[0] = value
-        rest = iter(results[len(updates) :])
-        for i, entry in enumerate(self.maker.inputs):
-            if entry.update is not None:
-                self._defaults[i] = next(rest)
-
-    def _formed(self, results: Sequence[Any]) -> Any:
-        """Return results in the form in which the outputs were asked for."""
-        form = self._form
-        if form is None:
-            return None
-        if isinstance(form, Mapping):
-            return dict(zip(form, results, strict=True))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any keys
-        return list(results) if is_several(form) else results[0]
+        return f"<{self._call.label()}({inputs})>"
 
     # copies -------------------------------------------------------------------------------------
     def get_shared(self) -> list[SharedVariable]:
@@ -297,8 +127,8 @@ class Function:
         n = len(self.maker.outputs)
         moved = {new.get(v, v): value for v, value in zip(updates, results[n:], strict=True)}
         maker = make(self.maker.inputs, results[:n], moved, self.maker.mode, "ignore")  # pyright: ignore[reportArgumentType] - shared variables
-        found = Function(maker, self._form, name or self.name, self.profile is not None)
-        found._defaults = list(self._defaults)
+        found = Function(maker, self._call.form, name or self.name, self.profile is not None)
+        found._call.defaults = list(self._call.defaults)
         return found
 
     def __copy__(self) -> Function:
@@ -312,10 +142,10 @@ class Function:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what it is compiled from; unpickling compiles it again."""
         maker = self.maker
-        form = None if self._form is None else _skeleton(self._form)
+        form = None if self._call.form is None else _skeleton(self._call.form)
         return _unpickled, (
             maker.inputs, maker.outputs, dict(maker.updates), maker.mode, form, self.name,
-            self.profile is not None, self._defaults,
+            self.profile is not None, self._call.defaults,
         )  # fmt: skip
 
 
@@ -337,15 +167,8 @@ def _unpickled(
     defaults: list[Any],
 ) -> Function:
     found = Function(make(inputs, outputs, updates, mode, "ignore"), form, name, profile)
-    found._defaults = defaults  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+    found._call.defaults = defaults  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return found
-
-
-def _expected(entry: In) -> tuple[np.dtype[Any], int]:
-    """Return the dtype and rank of arrays that are taken without a closer look (rank -1: none)."""
-    known = entry.variable.type
-    static = any(n is not None for n in known.shape)
-    return np.dtype(known.dtype), -1 if static else known.ndim
 
 
 def function(

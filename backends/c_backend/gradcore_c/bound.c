@@ -1,4 +1,5 @@
-/* Bound: an Executable with its shared variables, for calls that need no conversion. */
+/* Bound: an Executable with its shared variables, for calls that need no conversion, and with what
+ * makes the others. */
 #include "runtime.h"
 
 /* -- the type ------------------------------------------------------------------------------ */
@@ -9,6 +10,7 @@ typedef struct {
     Executable *function;
     PyObject *cells, *updated; /* tuples of lists of one element */
     PyObject *locks;           /* a tuple of those to hold while it runs, in this order */
+    PyObject *otherwise;       /* what makes the other calls; NULL or None: they are NotImplemented */
     char form;                 /* s, l or n */
 } Bound;
 
@@ -88,10 +90,9 @@ static PyObject *bound_result(const Bound *self, run *r)
 
 /* -- a call -------------------------------------------------------------------------------- */
 
-static PyObject *bound_call(PyObject *object, PyObject *const *args, size_t nargsf,
-                            PyObject *names)
+static PyObject *bound_quick(const Bound *self, PyObject *const *args, size_t nargsf,
+                             PyObject *names)
 {
-    Bound *self = (Bound *)object;
     Executable *f = self->function;
     const int32_t n = (int32_t)PyVectorcall_NARGS(nargsf);
     const int32_t shared = (int32_t)PyTuple_GET_SIZE(self->cells);
@@ -124,6 +125,55 @@ static PyObject *bound_call(PyObject *object, PyObject *const *args, size_t narg
     return found;
 }
 
+/* The exception that is set, with its traceback, and none is set any more; NULL: there is none, or
+ * it is none that a program handles (KeyboardInterrupt, SystemExit) and stays set. */
+static PyObject *caught(void)
+{
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return NULL;
+    PyObject *type, *error, *traceback;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (traceback)
+        PyException_SetTraceback(error, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return error;
+}
+
+/* Call `otherwise(error, *args, **names)`; `error` is given up. */
+__attribute__((noinline, cold)) static PyObject *bound_otherwise(const Bound *self,
+    PyObject *error, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+    const Py_ssize_t all = n + (names ? PyTuple_GET_SIZE(names) : 0);
+    PyObject **given = PyMem_Malloc((size_t)(all + 1) * sizeof(PyObject *)), *found = NULL;
+    if (given) {
+        given[0] = error;
+        memcpy(given + 1, args, (size_t)all * sizeof(PyObject *));
+        found = PyObject_Vectorcall(self->otherwise, given, (size_t)n + 1, names);
+    } else {
+        PyErr_NoMemory();
+    }
+    PyMem_Free(given);
+    Py_DECREF(error);
+    return found;
+}
+
+static PyObject *bound_call(PyObject *object, PyObject *const *args, size_t nargsf,
+                            PyObject *names)
+{
+    const Bound *self = (Bound *)object;
+    PyObject *found = bound_quick(self, args, nargsf, names);
+    if (found && found != Py_NotImplemented)
+        return found;
+    if (!self->otherwise || self->otherwise == Py_None)
+        return found;
+    PyObject *error = found ? Py_NewRef(Py_None) : caught();
+    Py_XDECREF(found);
+    return error ? bound_otherwise(self, error, args, nargsf, names) : NULL;
+}
+
 /* -- lifetime ------------------------------------------------------------------------------ */
 
 static int bound_traverse(Bound *self, visitproc visit, void *arg)
@@ -132,6 +182,7 @@ static int bound_traverse(Bound *self, visitproc visit, void *arg)
     Py_VISIT(self->cells);
     Py_VISIT(self->updated);
     Py_VISIT(self->locks);
+    Py_VISIT(self->otherwise);
     return 0;
 }
 
@@ -142,8 +193,16 @@ static void bound_free(Bound *self)
     Py_DECREF(self->cells);
     Py_DECREF(self->updated);
     Py_DECREF(self->locks);
+    Py_XDECREF(self->otherwise);
     PyObject_GC_Del(self);
 }
+
+static PyMemberDef bound_members[] = {
+    {"otherwise", T_OBJECT, offsetof(Bound, otherwise), 0,
+     "otherwise(error, *args, **names) is called where the call needs conversion (error: None), or "
+     "raises; None: nothing is."},
+    {0},
+};
 
 static PyTypeObject BoundType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "gradcore_c.Bound",
@@ -153,6 +212,7 @@ static PyTypeObject BoundType = {
     .tp_vectorcall_offset = offsetof(Bound, vectorcall),
     .tp_call = PyVectorcall_Call,
     .tp_traverse = (traverseproc)bound_traverse,
+    .tp_members = bound_members,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC |
                 Py_TPFLAGS_DISALLOW_INSTANTIATION,
 };
@@ -204,6 +264,7 @@ static PyObject *executable_bound(Executable *self, PyObject *args, PyObject *na
         return NULL;
     }
     made->locks = held;
+    made->otherwise = NULL;
     made->vectorcall = bound_call;
     made->function = (Executable *)Py_NewRef((PyObject *)self);
     made->cells = read;

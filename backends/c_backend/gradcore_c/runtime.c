@@ -1,8 +1,8 @@
 /* Calls of generated code from Python.
  *
  * An `Executable` is a function of arrays; a `Bound` is the same with shared variables filled in,
- * for calls that need no conversion, and says NotImplemented to any other.  Everything that one
- * call needs besides its outputs is a `Run`, which the function keeps for the next call: so a call
+ * for calls that need no conversion, and leaves any other to Python.  Everything that one call
+ * needs besides its outputs is a `Run`, which the function keeps for the next call: so a call
  * allocates nothing but what it returns, calls in several threads share nothing, and a callback may
  * call the function that called it.
  *

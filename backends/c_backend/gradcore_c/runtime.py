@@ -75,7 +75,12 @@ class Bound(Protocol):
     It takes, by position, what needs no conversion: arrays of the dtype, rank and known extents
     declared, and for inputs of rank 0 numbers that fit.  To any other call it answers
     NotImplemented, and nothing has run.
+
+    otherwise : what makes the other calls, and those that raise: see `gradcore.backend.Executable`;
+        None: nothing does.
     """
+
+    otherwise: Callable[..., Any] | None
 
     def __call__(self, *arguments: Any) -> Any:
         """Return outputs in the form that was asked for."""

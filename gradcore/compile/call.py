@@ -1,0 +1,272 @@
+"""A call of a compiled function: its arguments converted, what runs, its updates and its results.
+
+The decision: a call is an object of its own, which does not refer to the `Function`, so that the
+native code that makes calls that need no conversion may refer to it without a cycle: a function's
+memory is given back with the last reference to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from gradcore.backend import Executable, Profile
+from gradcore.compile.arguments import In
+from gradcore.compile.deoptimize import WrittenGraph
+from gradcore.compile.maker import FunctionMaker, as_written, made_to_run
+from gradcore.compile.promises import check_results
+from gradcore.errors import ArgumentError
+from gradcore.language import is_several
+from gradcore.shared import StoredArray, holding, in_order, new_lock
+
+
+class Call:
+    """What a call of a function does.
+
+    maker : what it was compiled from and to.
+    form : the outputs as they were asked for, in a list, a dict, alone or None.
+    name : what to call it in messages.
+    profile : where its time goes, if that was asked for.
+    defaults : the values of inputs that have one without being given.
+    """
+
+    def __init__(self, maker: FunctionMaker, form: Any, name: str | None, profile: bool) -> None:
+        self.name = name
+        self.profile = Profile() if profile else None
+        self.form = form
+        self.maker, self.executable = made_to_run(maker, self.profile)
+        if hasattr(self.executable, "returned"):
+            self.executable.returned = len(maker.outputs)  # pyright: ignore[reportFunctionMemberAccess] - see Executable
+        self.defaults = [entry.value for entry in maker.inputs]
+        self._expected = [_expected(entry) for entry in maker.inputs]
+        self._storage = [v.storage for v in maker.shared]
+        self._updated = [v.storage for v in maker.updates]
+        self._keywords = [entry.keyword for entry in maker.inputs]
+        self._locks = self._needed_locks()
+        self._trusted = False
+
+    def quickest(self) -> Callable[..., Any]:
+        """Return what makes it: native code, if the backend has that.
+
+        That makes the calls whose arguments need no conversion, and `otherwise` the others.  It
+        raises ArgumentError for too many or too few arguments, an unknown keyword, or an argument
+        that does not fit its variable; nothing has run then.
+        """
+        direct = self._bound()
+        if direct is None:
+            return partial(self.otherwise, None)
+        if not hasattr(direct, "otherwise"):
+            return partial(self._tried, direct)
+        direct.otherwise = self.otherwise  # pyright: ignore[reportFunctionMemberAccess] - see Executable
+        return direct
+
+    def _tried(self, direct: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Make it by ``direct`` if that takes it."""
+        failure = None
+        try:
+            found = NotImplemented if kwargs else direct(*args)
+            if found is not NotImplemented:
+                return found
+        except Exception as error:  # noqa: BLE001 - `otherwise` raises it again
+            failure = error
+        try:
+            return self.otherwise(failure, *args, **kwargs)
+        finally:
+            failure = None  # it refers to this frame, and so to the arguments
+
+    def otherwise(self, failure: Exception | None, /, *args: Any, **kwargs: Any) -> Any:
+        """Make it the long way.
+
+        failure : what the quick way has raised; None: it does not take such arguments.
+        """
+        try:
+            if failure is None:
+                return self._called(args, kwargs, self.executable)
+            raise failure  # noqa: TRY301 - handled as what this way raises is
+        except ArgumentError:
+            raise
+        except Exception as error:
+            if not self._written.speculates:
+                raise
+            run = self._deoptimized(error)
+        finally:
+            failure = None  # it refers to this frame, and so to the arguments
+        return self._called(args, kwargs, run)
+
+    @cached_property
+    def _written(self) -> WrittenGraph:
+        return WrittenGraph(as_written(self.maker), self.maker.backend)
+
+    def _deoptimized(self, failure: Exception) -> Executable:
+        """Return what runs the graph as written if it may not fail as the rewritten one did."""
+
+        def run(*values: Any) -> Sequence[Any]:
+            if not self._written.skips(values):
+                raise failure
+            return self._written(*values)
+
+        return run
+
+    def label(self) -> str:
+        """Return what to call the function in messages."""
+        return self.name or "function"
+
+    def _needed_locks(self) -> tuple[Any, ...]:
+        """Return the locks that a call takes, so that no update of several threads is lost."""
+        stored = any(entry.update is not None for entry in self.maker.inputs)
+        if not stored and not self.maker.updates:
+            return ()
+        locks = [v.lock for v in (*self.maker.shared, *self.maker.updates)]
+        return in_order([*locks, new_lock()] if stored else locks)
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
+        """Call ``run`` with arguments that may need conversion, and store the updates."""
+        if not self._locks:
+            return self._called_alone(args, kwargs, run)
+        with holding(self._locks):
+            return self._called_alone(args, kwargs, run)
+
+    def _called_alone(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
+        """Do so while no other thread updates what it reads."""
+        start = perf_counter() if self.profile is not None else 0.0
+        if kwargs or len(args) != len(self._expected):
+            args = self._in_order(args, kwargs)
+        values: list[Any] = []
+        for i, value in enumerate(args):
+            dtype, ndim = self._expected[i]
+            if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim:
+                values.append(value)
+            else:
+                values.append(self._converted(value, i))
+        if self.maker.checks:
+            self._check_shapes(values)
+        results = run(*values, *map(self._stored, self._storage))
+        if not self._trusted:
+            made = self.maker
+            check_results(made.backend, results, len(made.fgraph.outputs), len(made.outputs))
+            self._trusted = True
+        n = len(self.maker.outputs)
+        if len(results) > n:
+            self._update(results[n:])
+        if self.profile is not None:
+            self.profile.calls += 1
+            self.profile.seconds += perf_counter() - start
+            self.profile.peak_bytes = getattr(self.executable, "peak", None)
+        return self._formed(results[:n])
+
+    def _bound(self) -> Callable[..., Any] | None:
+        """Return what runs calls that need no conversion, if the executable has such a thing."""
+        bind = getattr(self.executable, "bound", None)
+        if bind is None or self.profile is not None or self.maker.checks:
+            return None
+        form = self.form
+        checked = any(n is not None for v in self.maker.updates for n in v.type.shape)
+        choosy = any(
+            entry.update is not None
+            or (entry.variable.ndim == 0 and (entry.strict or entry.allow_downcast is False))
+            for entry in self.maker.inputs
+        )
+        if checked or choosy or isinstance(form, Mapping):
+            return None
+        layout = "none" if form is None else "list" if is_several(form) else "single"
+        return bind(self._storage, layout, self._updated, self._locks)
+
+    def _stored(self, cell: list[Any]) -> Any:
+        """Return the value of a shared variable as what the backend takes."""
+        value = cell[0]
+        if isinstance(value, StoredArray) and self.maker.backend.described(value) is None:
+            return np.asarray(value)
+        return value
+
+    def _converted(self, value: Any, position: int) -> Any:
+        """Return an argument as what the backend takes, or raise ArgumentError."""
+        entry = self.maker.inputs[position]
+        described = self.maker.backend.described(value)
+        if described is not None:
+            if described[0] == entry.variable.type.dtype:
+                entry.check_shape(described[1], self.label(), position)
+                return value
+            value = self.maker.backend.numpy(value)
+        return entry.converted(value, self.label(), position)
+
+    def _in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the arguments by position, with keywords and defaults put in."""
+        inputs = self.maker.inputs
+        if len(args) > len(inputs):
+            raise ArgumentError(
+                f"{self.label()} takes {len(inputs)} arguments ({self._names()}), got {len(args)}"
+            )
+        missing = object()
+        values: list[Any] = [*args, *[missing] * (len(inputs) - len(args))]
+        for keyword, value in kwargs.items():
+            if self._keywords.count(keyword) != 1:
+                several = "several arguments" if keyword in self._keywords else "no argument"
+                raise ArgumentError(
+                    f"{self.label()} has {several} {keyword!r}; it has {self._names()}"
+                )
+            position = self._keywords.index(keyword)
+            if values[position] is not missing:
+                raise ArgumentError(f"{self.label()}: argument {keyword!r} is given twice")
+            values[position] = value
+        for position, value in enumerate(values):
+            if value is missing:
+                values[position] = self.defaults[position]
+                if values[position] is None:
+                    name = (
+                        inputs[position].keyword or f"{position} ({inputs[position].variable.type})"
+                    )
+                    raise ArgumentError(f"{self.label()}: argument {name!r} is missing")
+        return tuple(values)
+
+    def _names(self) -> str:
+        return ", ".join(str(entry.keyword or entry.variable) for entry in self.maker.inputs)
+
+    def _check_shapes(self, values: Sequence[Any]) -> None:
+        at = dict(zip(self.maker.fgraph.inputs, values, strict=False))
+        for check in self.maker.checks:
+            have, want = np.shape(at[check.x]), np.shape(at[check.like])
+            if have != want:
+                raise ArgumentError(
+                    f"{self.label()}: argument {str(check.x)!r} has shape {have}, it must have "
+                    f"{want}: {check.why}"
+                )
+
+    def _update(self, results: Sequence[Any]) -> None:
+        """Store new values, after all of them are known to fit."""
+        updates = list(self.maker.updates)
+        as_numpy = self.maker.backend.numpy
+        new = [
+            v.fitting(
+                value
+                if type(value) is np.ndarray or isinstance(value, StoredArray)
+                else as_numpy(value),
+                borrow=True,
+            )
+            for v, value in zip(updates, results, strict=False)
+        ]
+        for cell, value in zip(self._updated, new, strict=True):
+            cell[0] = value
+        rest = iter(results[len(updates) :])
+        for i, entry in enumerate(self.maker.inputs):
+            if entry.update is not None:
+                self.defaults[i] = next(rest)
+
+    def _formed(self, results: Sequence[Any]) -> Any:
+        """Return results in the form in which the outputs were asked for."""
+        form = self.form
+        if form is None:
+            return None
+        if isinstance(form, Mapping):
+            return dict(zip(form, results, strict=True))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any keys
+        return list(results) if is_several(form) else results[0]
+
+
+def _expected(entry: In) -> tuple[np.dtype[Any], int]:
+    """Return the dtype and rank of arrays that are taken without a closer look (rank -1: none)."""
+    known = entry.variable.type
+    static = any(n is not None for n in known.shape)
+    return np.dtype(known.dtype), -1 if static else known.ndim
