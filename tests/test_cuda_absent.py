@@ -13,6 +13,7 @@ from gradcore import Mode
 from gradcore.errors import CompileError, UnavailableError
 from gradcore_c import compiler
 from gradcore_cuda import cupy_driver, library, nvrtc
+from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason="kernels run as C here: no C compiler"
@@ -141,12 +142,12 @@ def test_without_a_device_the_reason_is_reported():
 def test_nvrtc_compiles_and_refuses():
     if library.no_compiler() is not None:
         pytest.skip("NVRTC is not installed")
-    found = library.backends("libs.nvrtc")
+    found, flags = library.backends("libs.nvrtc"), nvrtc.flags_for(GPU)
     text = 'extern "C" __global__ void k(float *x) { x[threadIdx.x] += 1.f; }'
-    image = nvrtc.compiled(found, text, (*nvrtc.FLAGS, "--gpu-architecture=sm_90"), "k")
+    image = nvrtc.compiled(found, text, (*flags, "--gpu-architecture=sm_90"), "k")
     assert image.startswith(b"\x7fELF")
-    ptx = nvrtc.compiled(found, text, (*nvrtc.FLAGS, "--gpu-architecture=compute_90"), "k")
+    ptx = nvrtc.compiled(found, text, (*flags, "--gpu-architecture=compute_90"), "k")
     assert b".version" in (ptx if isinstance(ptx, bytes) else ptx.encode())
     with pytest.raises(CompileError, match="identifier") as error:
-        nvrtc.compiled(found, "nonsense here;", nvrtc.FLAGS, "k")
+        nvrtc.compiled(found, "nonsense here;", flags, "k")
     Path(str(error.value).split("kept in ")[1].split(";")[0]).unlink()

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import fake_cuda
@@ -17,8 +18,9 @@ from gradcore.conformance.case import Level, Unsupported
 from gradcore.conformance.cases import cases
 from gradcore.errors import ArgumentError, CompileError, DeviceError, ModeError, OutOfMemoryError
 from gradcore_c import compiler
-from gradcore_cuda import arrays, blas, code, cupy_driver, driver, nvrtc, plan, staging, tape
+from gradcore_cuda import arrays, blas, code, cupy_driver, driver, nvrtc, staging, tape
 from gradcore_cuda.runtime import Array, Memory
+from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason="kernels run as C here: no C compiler"
@@ -241,9 +243,9 @@ def test_out_of_memory_says_what_was_needed(monkeypatch, tmp_path):
 
 def test_retained_memory_is_given_up_before_a_call_fails(monkeypatch, tmp_path):
     monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "cache"))
-    fake = installed(monkeypatch, FakeDriver(memory=120_000))
-    plan.retained(fake).limit = 10**9
-    f, g = function([x], x * 2), function([x], x * 3)
+    installed(monkeypatch, FakeDriver(memory=120_000))
+    mode = {"target": replace(GPU, plan_memory_parts=1)}
+    f, g = (function([x], x * k, mode=dict(mode)) for k in (2, 3))
     f(np.ones((60, 60)))
     np.testing.assert_array_equal(g(np.ones((65, 65))), np.full((65, 65), 3.0))
 
@@ -321,7 +323,7 @@ def test_a_profile_tells_kernels_and_their_share_of_the_peak(fake):
 
 # BLAS -------------------------------------------------------------------------------------------
 def test_products_that_blas_cannot_address(fake):
-    recorder = tape.Recorder(fake, types.SimpleNamespace(), [], None, False, 64, inputs=2)
+    recorder = tape.Recorder(fake, types.SimpleNamespace(), [], None, False, 64, GPU, inputs=2)
     out = Array(Memory(0), "float64", (2, 2))
     odd = Array(Memory(0), "float64", (2, 2), (4, 2))
     flipped = Array(Memory(8), "float64", (2, 2), (2, -1))
@@ -380,7 +382,7 @@ def test_grids_are_what_kernels_take(threads):
     for steps in (0, 1, 31, 1000, 10**9):
         for lanes in (1, 2, 3, 31, 32, 33, 1000, 10**6):
             for blocks in (None, 1, 7):
-                grid = tape.threads_for(CARD, steps, lanes, blocks, threads)
+                grid = tape.threads_for(CARD, GPU, steps, lanes, blocks, threads)
                 assert grid.blocks >= 1 and (blocks is None or grid.blocks <= blocks)
                 assert 1 <= grid.groups * grid.lanes <= max(threads, 1)
                 assert blocks != 1 or grid.groups == 1

@@ -55,6 +55,7 @@ from gradcore_cuda.passes.arguments import with_arguments
 from gradcore_cuda.passes.dead_stores import dead_stores_dropped
 from gradcore_cuda.passes.registers import PLACES, used
 from gradcore_cuda.passes.schedule import Work
+from gradcore_cuda.target import GPU
 
 M, N = T.dmatrices("M", "N")
 v = T.dvector("v")
@@ -76,8 +77,8 @@ SIZES = [
 def stages(inputs, outputs, deterministic=True):
     """Return a program before its launches, and after each pass that makes them, by its name."""
     before = lowered(inputs, outputs)
-    program = prepared(before, deterministic)
-    facts, found = Facts(program), {}
+    program = prepared(before, GPU, deterministic)
+    facts, found = Facts(program, GPU), {}
     for k, change in enumerate(LAUNCHES):
         program = change(program, facts)
         if k >= FIRST:
@@ -148,8 +149,8 @@ def test_work_is_scheduled(graph):
     """What kernels run, one after the other, is what the program does; so without dead stores."""
     inputs, outputs = graph()
     before = lowered(inputs, outputs)
-    program = prepared(before)
-    facts = Facts(program)
+    program = prepared(before, GPU)
+    facts = Facts(program, GPU)
     expected = interpret(before)(*values_of(inputs))
     for change in LAUNCHES[: FIRST - 1]:
         program = change(program, facts)
@@ -333,8 +334,8 @@ def undeclared(body, known):
 )
 def test_kernels_are_given_what_they_use(graph):
     """All that a kernel does not make is a parameter; the host can compute indices among them."""
-    program = prepared(lowered(*graph()))
-    facts = Facts(program)
+    program = prepared(lowered(*graph()), GPU)
+    facts = Facts(program, GPU)
     for change in LAUNCHES:
         program = change(program, facts)
     for launch in made(program.body, Launch):

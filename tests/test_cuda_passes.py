@@ -47,7 +47,7 @@ def lowered(inputs, outputs):
 def changed(change, inputs, outputs, *values):
     """Return what a pass makes of a program; both give the same, and the first is left alone."""
     before = lowered(inputs, outputs)
-    after = change(before)
+    after = change(before, GPU)
     drawn = [
         np.asarray(value, variable.dtype) for variable, value in zip(inputs, values, strict=True)
     ]

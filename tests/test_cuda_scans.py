@@ -14,7 +14,6 @@ import gradcore.tensor as T
 from gradcore import Mode, function
 from gradcore_c import compiler
 from gradcore_cuda import host
-from gradcore_cuda.passes import schedule
 from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(
@@ -71,15 +70,15 @@ LONG_SUMS = {
 
 
 @pytest.mark.parametrize("name", LONG_SUMS)
-def test_many_blocks_share_long_running_sums(name, monkeypatch):
+def test_many_blocks_share_long_running_sums(name):
     """Chunks of few steps, of which some are empty where there are fewer than groups."""
-    monkeypatch.setattr(schedule, "GPU", replace(GPU, prefix_steps=4, long_row_steps=8))
+    target = replace(GPU, prefix_steps=4, long_row_steps=8)
     dtype, made, count = LONG_SUMS[name]
     y = T.vector("y", dtype)
     outputs = made(y)
     expected = function([y], outputs, mode="numpy")
     for threads, order in itertools.product([1, 7, 32, 128], host.ORDERS):
-        mode = Mode("cuda", runtime="host", threads=threads, order=order)
+        mode = Mode("cuda", runtime="host", threads=threads, order=order, target=target)
         f = function([y], outputs, mode=mode)
         assert len(re.findall(r"^GC_KERNEL \w+_totals", f.source, re.MULTILINE)) == count
         for length in [0, 1, 2, 4, 5, 9, 12, 13, 33, 64, 100, 300]:

@@ -145,8 +145,8 @@ def test_it_is_interpreted(strips):
 @pytest.mark.parametrize("size", [Size(1, 1, 1), Size(2, 2, 4), Size(3, 1, 8, fits=False)])
 def test_threads_of_a_device_run_it(size):
     """Passes for CUDA share it out, and put barriers where others read what it wrote."""
-    before = prepared(program(GRAPH, GPU, lowerings=LOWERINGS))
-    made = launched(before, Facts(before))
+    before = prepared(program(GRAPH, GPU, lowerings=LOWERINGS), GPU)
+    made = launched(before, Facts(before, GPU))
     assert any(isinstance(s, SinCos) for s in inside(made.body))
     np.testing.assert_allclose(simulate(made, size)(GIVEN[:7])[0], EXPECTED[:7], rtol=1e-14)
 

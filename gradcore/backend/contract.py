@@ -69,7 +69,7 @@ OF_EVERY_MODE = ("optimizer", "debug", "fallback", "reassociate")
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Return whether ``value`` is of a type; True where the type is not made of Python's own.
+    """Return whether ``value`` is of a type; True where it is neither Python's own nor a dataclass.
 
     >>> fits(2, int), fits("two", int), fits(True, int), fits(None, str | None), fits(1, float)
     (True, False, False, True, True)
@@ -83,7 +83,9 @@ def fits(value: Any, hint: Any) -> bool:
     if hint in (int, float):
         kind = Integral if hint is int else Real
         return not isinstance(value, bool) and isinstance(value, kind)
-    return isinstance(value, hint) if hint in (bool, str, bytes) else True
+    if isinstance(hint, type) and (hint in (bool, str, bytes) or dataclasses.is_dataclass(hint)):
+        return isinstance(value, hint)
+    return True
 
 
 @functools.cache

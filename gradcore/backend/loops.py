@@ -30,17 +30,20 @@ from gradcore.kernel.target import Target
 from gradcore.kernel.text import Rendered, Renders
 from gradcore.ops.elementwise import Elementwise
 
+TARGET = Target()
+"""What programs are made for where a backend does not say."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LoopBackend(Backend):
     """A renderer and a runtime.
 
     added : rules, by classes of ops, and functions of libraries, by name, of other plugins.
-    target : what programs are made for: thresholds of lowering.
+    target : what programs are made for: the thresholds of lowering and of its passes.
     extern : the class of what it takes as a function of a library.
     """
 
-    target: ClassVar[Target] = Target()
+    target: Target = TARGET
     extern: ClassVar[Any] = Callable
     remedy = (
         "declare what is missing on the op (`expansion=` of a row, `element` of another), bring it "

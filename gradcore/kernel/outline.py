@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel.cost import work
@@ -39,10 +38,9 @@ class OutlinePrinter(LoopPrinter):
     extra : lines of the frame beyond its fields.
     """
 
-    target: ClassVar[CpuTarget] = CPU
-
-    def __init__(self) -> None:
+    def __init__(self, target: CpuTarget = CPU) -> None:
         super().__init__()
+        self.target = target
         self.nests: list[list[str]] = []
         self.extra: list[str] = []
 

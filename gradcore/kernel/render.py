@@ -26,7 +26,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.outline import OutlinePrinter
 from gradcore.kernel.passes import Pass, passed
-from gradcore.kernel.target import CpuTarget
+from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.text import Rendered, Unit, comment
 from gradcore.kernel.uses import Used
 
@@ -39,8 +39,8 @@ class Renderer(OutlinePrinter):
 
     passes: ClassVar[tuple[Pass[CpuTarget], ...]] = ()
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, target: CpuTarget = CPU) -> None:
+        super().__init__(target)
         self.combining: dict[tuple[str, str], None] = {}
         self.constants: list[Buffer] = []
 

@@ -1,8 +1,9 @@
 """What programs are made for: every threshold of lowering and printing, with its unit and reason.
 
-A pass is given the `Target` of its backend and reads its thresholds there.  Two that must be equal,
-such as how many threads share a loop and how long the array is that they contribute to, are one
-field.  A backend brings a target of its own by a subclass, or by other values:
+A pass is given the `Target` of its backend, an option of modes, and reads its thresholds there.
+Two that must be equal, such as how many threads share a loop and how long the array is that they
+contribute to, are one field.  A backend brings a target of its own by a subclass, or by other
+values:
 
 >>> Target(fused_statements=40).fused_statements
 40
@@ -17,12 +18,18 @@ Rejected: constants beside the code that reads them, of which six had the name o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Target:
     """What lowering takes into account of a processor and a compiler."""
+
+    def __repr__(self) -> str:
+        """Return it as it is written: with the thresholds that differ from those declared."""
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        own = ", ".join(f"{name}={value!r}" for name, value, usual in values if value != usual)
+        return f"{type(self).__name__}({own})"
 
     share_rows: bool = True
     """Whether a row of temporaries may be where a result will: not where faster memory is for it.
@@ -58,7 +65,7 @@ class Target:
     Chosen."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CpuTarget(Target):
     """What is taken into account of cores with vectors, caches and threads."""
 

@@ -15,7 +15,7 @@ from gradcore.backend import Executable
 from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.graph import Variable
 from gradcore.kernel.ir import Buffer, Literal, Program
-from gradcore.kernel.target import CPU
+from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.text import Rendered
 from gradcore_c import compiler, runtime
 from gradcore_c.externs import EXTERNS, PREFIX, Source, address
@@ -33,12 +33,13 @@ class CBackend(LoopBackend):
     """Generates C, and calls BLAS and LAPACK as SciPy brings them.
 
     threads : how many threads a function may use; 0: as ``config.threads`` says.
+    target : the thresholds by which programs are made and printed.
     """
 
     threads: int = 0
+    target: CpuTarget = CPU
 
     name = "c"
-    target = CPU
     extern = Source
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class CBackend(LoopBackend):
 
     def renderer(self) -> CRenderer:
         """Return what prints C."""
-        return CRenderer()
+        return CRenderer(self.target)
 
     @property
     def externs(self) -> Mapping[str, Source]:

@@ -24,7 +24,7 @@ from gradcore.kernel.passes import Pass
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
-from gradcore.kernel.target import CpuTarget
+from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.uses import Used, expressions, inside
 from gradcore.ops.elementwise import Elementwise, row
 
@@ -58,8 +58,8 @@ class CRenderer(Renderer):
 
     passes = PASSES
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, target: CpuTarget = CPU) -> None:
+        super().__init__(target)
         self.scans = False
 
     def header(self) -> str:

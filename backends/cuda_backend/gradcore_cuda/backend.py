@@ -23,7 +23,7 @@ from gradcore_cuda.externs import EXTERNS
 from gradcore_cuda.host import HOST_BLOCK_THREADS, ORDERS, HostFunction
 from gradcore_cuda.program import CudaRenderer
 from gradcore_cuda.runtime import Compiled
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GPU, GpuTarget
 
 RUNTIMES = ("cupy", "host")
 
@@ -41,6 +41,7 @@ class CudaBackend(LoopBackend):
     runtime : "cupy", or "host": the same text on the CPU, to test it where there is no GPU.
     threads : how many threads a block has at most; 0: what suits the kernel.
     order : in which order the runtime "host" runs threads: "forward", "backward" or "mixed".
+    target : the thresholds by which programs are made and launched.
     """
 
     device: int = 0
@@ -52,8 +53,9 @@ class CudaBackend(LoopBackend):
     threads: int = 0
     order: str = "forward"
 
+    target: GpuTarget = GPU
+
     name = "cuda"
-    target = GPU
 
     def unavailable(self) -> str | None:
         """Return what is missing."""
@@ -122,7 +124,7 @@ class CudaBackend(LoopBackend):
 
     def renderer(self) -> CudaRenderer:
         """Return what prints kernels and their host program."""
-        return CudaRenderer(self.deterministic)
+        return CudaRenderer(self.target, self.deterministic)
 
     @property
     def externs(self) -> Mapping[str, Extern]:
@@ -155,6 +157,7 @@ class CudaBackend(LoopBackend):
             tf32=self.tf32,
             synchronous=self.synchronous,
             threads=self.threads,
+            target=self.target,
         )
 
 

@@ -8,22 +8,32 @@ from typing import Any
 
 from gradcore.cache import default_store
 from gradcore_cuda.driver import Driver
-from gradcore_cuda.nvrtc import FLAGS
+from gradcore_cuda.nvrtc import flags_for
 from gradcore_cuda.runtime import Kernel
 from gradcore_cuda.tape import Code
+from gradcore_cuda.target import GpuTarget
 
 
 class CompiledCode(Code):
     """The kernels of a function, compiled when first needed, or found in the store.
 
     title : of the function, for messages.
+    target : what they are made for.
     """
 
-    def __init__(self, driver: Driver, text: str, kernels: dict[str, Kernel], title: str) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        text: str,
+        kernels: dict[str, Kernel],
+        title: str,
+        target: GpuTarget,
+    ) -> None:
         self.driver = driver
         self.text = text
         self.kernels = kernels
         self.title = title
+        self.flags = flags_for(target)
         self._modules: dict[bool, Any] = {}
         self._functions: dict[tuple[str, bool], int] = {}
 
@@ -39,7 +49,7 @@ class CompiledCode(Code):
         return found
 
     def _module(self, wide: bool) -> Any:
-        flags = (*FLAGS, "-DGC_WIDE") if wide else FLAGS
+        flags = (*self.flags, "-DGC_WIDE") if wide else self.flags
         driver = self.driver
 
         def make(into: Path) -> None:

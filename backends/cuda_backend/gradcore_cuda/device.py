@@ -31,7 +31,7 @@ from gradcore_cuda.plan import Plan, allocated, retained
 from gradcore_cuda.runtime import STATUS_BYTES, Array, Compiled, Memory
 from gradcore_cuda.staging import Piece, aligned, laid_out
 from gradcore_cuda.tape import FIRST, FIXED, Place, Recorder, Step, place_of
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GPU, GpuTarget
 
 
 class Given:
@@ -66,7 +66,7 @@ class CudaFunction:
     inputs : dtype, rank and known extents of each.
     outputs : the dtype of each.
     checks : for each check, what makes its exception from the values that it reports.
-    native, tf32, synchronous, threads : as options of the backend.
+    native, tf32, synchronous, threads, target : as options of the backend.
     """
 
     def __init__(
@@ -85,12 +85,13 @@ class CudaFunction:
         tf32: bool = False,
         synchronous: bool = False,
         threads: int = 0,
+        target: GpuTarget = GPU,
     ) -> None:
         self.driver = driver
         self.compiled = compiled
         self.title = title
         self.source = f"{compiled.text}\n/* The host program:\n\n{compiled.source}\n*/\n"
-        self.code = CompiledCode(driver, compiled.text, compiled.kernels, title)
+        self.code = CompiledCode(driver, compiled.text, compiled.kernels, title, target)
         self.returned = len(outputs)
         self.peak = 0
         self.profile: Profile | None = None
@@ -104,7 +105,8 @@ class CudaFunction:
         self._native = native
         self._tf32 = tf32
         self._synchronous = synchronous
-        self._threads = threads or GPU.block_threads
+        self._threads = threads or target.block_threads
+        self._target = target
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._values = list(constants)
         self._constants: list[Memory] | None = None
@@ -186,7 +188,7 @@ class CudaFunction:
                     return None
                 if not _fits(array.shape, static):
                     return None
-                if not array.flags.c_contiguous or array.data.ptr % GPU.vector_bytes:
+                if not array.flags.c_contiguous or array.data.ptr % self._target.vector_bytes:
                     array = driver.consecutive(array)
             found.arrays.append(array)
             found.shapes.append(array.shape)
@@ -254,7 +256,7 @@ class CudaFunction:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(given, numbers, native, stream)
-            while len(self._plans) > GPU.plans:
+            while len(self._plans) > self._target.plans:
                 _, oldest = self._plans.popitem(last=False)
                 retained(driver).remove(oldest)
         else:
@@ -323,6 +325,7 @@ class CudaFunction:
             self._raised,
             self._tf32,
             self._threads,
+            self._target,
             inputs=count,
         )
         inputs = [
@@ -376,8 +379,8 @@ class CudaFunction:
 
         live = Live(
             driver, self.code, self._fixed(stream), self._raised, self._tf32, self._threads,
-            stream=stream, title=self.title, callbacks=self._callbacks, externs=self._externs,
-            status=Memory(at),
+            self._target, stream=stream, title=self.title, callbacks=self._callbacks,
+            externs=self._externs, status=Memory(at),
             look=look, after=self._after(stream),
         )  # fmt: skip
         found = self.compiled.start(

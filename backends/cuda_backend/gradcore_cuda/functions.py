@@ -14,7 +14,7 @@ import numpy as np
 from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.ops.elementwise import Elementwise
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
 LIBRARY: dict[str, str] = {
     "gc_pow_f64": "pow",
@@ -31,9 +31,13 @@ LIBRARY: dict[str, str] = {
 
 
 class Functions:
-    """What the kernels of a unit call."""
+    """What the kernels of a unit call.
 
-    def __init__(self) -> None:
+    target : what they are made for.
+    """
+
+    def __init__(self, target: GpuTarget) -> None:
+        self.target = target
         self._scalars: set[str] = set()
         self._combining: dict[str, str] = {}
         self._running: dict[str, str] = {}
@@ -75,7 +79,7 @@ class Functions:
     def vector(self, dtype: str, width: int) -> str:
         """Return the type of so many elements that lie next to each other."""
         name = f"gc_{suffix(dtype)}x{width}"
-        size = min(width * np.dtype(dtype).itemsize, GPU.vector_bytes)
+        size = min(width * np.dtype(dtype).itemsize, self.target.vector_bytes)
         self._vectors[name] = (
             f"typedef struct GC_ALIGNED({size}) {{ {DTYPES[dtype].ctype} x[{width}]; }} {name};"
         )

@@ -28,7 +28,7 @@ from gradcore.kernel.ir import (
     substituted,
 )
 from gradcore.kernel.uses import inside
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
 
 def shareable(s: For) -> bool:
@@ -48,9 +48,9 @@ def pieces(n: Expr, size: int) -> Expr:
     return (n + (size - 1)) // size
 
 
-def tiny(s: For) -> bool:
-    """Return whether a loop is known to be short."""
-    return isinstance(s.extent, Literal) and s.extent.value <= GPU.short_steps
+def tiny(s: For, target: GpuTarget) -> bool:
+    """Return whether a loop is known to be short: no work to share."""
+    return isinstance(s.extent, Literal) and s.extent.value <= target.short_steps
 
 
 def collapsed(s: For) -> tuple[list[For], list[Statement]]:
@@ -93,10 +93,10 @@ def first_of(index: Index, made: Collection[Expr]) -> Index:
     return tuple(ZERO if i in made else i for i in index)
 
 
-def too_much(body: Sequence[Statement]) -> bool:
+def too_much(body: Sequence[Statement], target: GpuTarget) -> bool:
     """Return whether a step of a scan may be too much for a block: a loop in a loop, or long."""
     return any(
-        unknown > 1 or number > GPU.scan_elements for s in body for unknown, number in [_work(s)]
+        unknown > 1 or number > target.scan_elements for s in body for unknown, number in [_work(s)]
     )
 
 

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from gradcore.errors import CompileError
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
-FLAGS = (
-    "--std=c++17",
-    "--fmad=false",
-    f"--maxrregcount={65536 // GPU.block_threads}",
-    "--generate-line-info",
-)
-"""What kernels are compiled with: no contraction, IEEE's division and roots, and registers for the
-blocks that `gradcore_cuda.target` allows."""
+REGISTERS = 65536
+"""Registers of a processor (hardware), which the threads of a block share."""
+
+
+def flags_for(target: GpuTarget) -> tuple[str, ...]:
+    """Return what kernels are compiled with.
+
+    That is: no contraction, IEEE's division and roots, and registers for the blocks that the target
+    allows.
+    """
+    most = REGISTERS // target.block_threads
+    return ("--std=c++17", "--fmad=false", f"--maxrregcount={most}", "--generate-line-info")
 
 
 def compiled(nvrtc: Any, text: str, flags: Sequence[str], name: str) -> bytes:

@@ -22,7 +22,6 @@ from gradcore_cuda.driver import Driver, DriverError, NoMemoryError
 from gradcore_cuda.runtime import STATUS_BYTES
 from gradcore_cuda.staging import aligned
 from gradcore_cuda.tape import FIRST, STATUS, WORK, ZEROS, Recorder, Step
-from gradcore_cuda.target import GPU
 
 
 class Retained:
@@ -30,7 +29,6 @@ class Retained:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.limit = driver.card.memory // GPU.plan_memory_parts
         self._plans: OrderedDict[Plan, None] = OrderedDict()
 
     @property
@@ -49,11 +47,12 @@ class Retained:
         self._plans.move_to_end(plan)
 
     def bounded(self, plan: Plan) -> None:
-        """Free other plans until the bounds are met again, after ``plan`` has grown."""
-        while self.bytes > self.limit and self.drop(but=plan):
+        """Free other plans until the bounds of its target are met, after ``plan`` has grown."""
+        limit = self.driver.card.memory // plan.target.plan_memory_parts
+        while self.bytes > limit and self.drop(but=plan):
             pass
         for other in list(self._plans):
-            if self.nodes <= GPU.graph_steps:
+            if self.nodes <= plan.target.graph_steps:
                 break
             other.forget_graphs()
 
@@ -120,6 +119,7 @@ def size_of(count: int) -> str:
 class Plan:
     """What calls of one signature do.
 
+    target : what bounds it.
     steps : the tape.
     outputs, counts : dtype and shape of each result; how many bytes it has.
     sizes : the bytes of each region of the plan's block: counters, workspace, inputs of the
@@ -129,6 +129,7 @@ class Plan:
     def __init__(self, driver: Driver, recorder: Recorder, inputs: int, title: str) -> None:
         self.driver = driver
         self.title = title
+        self.target = recorder.target
         self.steps = recorder.steps
         self.outputs = [recorder.outputs[k] for k in range(len(recorder.outputs))]
         self.counts = [
@@ -218,7 +219,7 @@ class Plan:
     def run(self, stream: int) -> None:
         """Give the tape to a stream."""
         steps, driver = self.steps, self.driver
-        if len(steps) >= GPU.tape_steps:
+        if len(steps) >= self.target.tape_steps:
             key = tuple(self._bases)
             graph = self.graphs.get(key)
             if graph is None and key in self._seen:
@@ -228,7 +229,7 @@ class Plan:
                 driver.replay(graph, stream)
                 return
             self._seen[key] = None
-            if len(self._seen) > GPU.remembered_addresses:
+            if len(self._seen) > self.target.remembered_addresses:
                 self._seen.popitem(last=False)
         self._bound()
         for step in steps:
@@ -257,7 +258,7 @@ class Plan:
 
         graph = self.graphs[key] = self.driver.captured(work)
         del self._seen[key]
-        if len(self.graphs) > GPU.plan_graphs:
+        if len(self.graphs) > self.target.plan_graphs:
             self.driver.synchronize(self._streams[1])  # it may still run
             self.graphs.popitem(last=False)
         retained(self.driver).bounded(self)

@@ -63,7 +63,7 @@ from gradcore.ops.elementwise import Elementwise
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.functions import LIBRARY, Functions
 from gradcore_cuda.passes.arguments import Kernel, Parameter
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
 # fmt: off
 WORDS = frozenset((
@@ -105,6 +105,7 @@ class CudaPrinter(Printer):
     """Prints kernels.
 
     aliases : which buffers may have the same memory.
+    target : what kernels are made for.
     """
 
     kinds: ClassVar[Mapping[type[Statement], str]] = {
@@ -139,11 +140,12 @@ class CudaPrinter(Printer):
         Unrolled: "unrolled",
     }
 
-    def __init__(self, aliases: Aliases) -> None:
+    def __init__(self, aliases: Aliases, target: GpuTarget) -> None:
         super().__init__()
         self.taken |= WORDS | set(LIBRARY.values())
         self.aliases = aliases
-        self.provided = Functions()
+        self.target = target
+        self.provided = Functions(target)
         self.indices: frozenset[Symbol] = frozenset()
 
     # kernels ------------------------------------------------------------------------------------
@@ -457,7 +459,7 @@ class CudaPrinter(Printer):
         """Print the count of vectors: there are none unless memory and rows fit."""
         places: dict[int, list[str]] = {}
         for b in s.memories:
-            size = min(np.dtype(b.dtype).itemsize * s.width, GPU.vector_bytes)
+            size = min(np.dtype(b.dtype).itemsize * s.width, self.target.vector_bytes)
             places.setdefault(size, []).append(f"(size_t){self.memory(b)}")
         terms = [f"({' | '.join(names)}) % {size}" for size, names in places.items()]
         rows = [n for n in s.rows if not isinstance(n, Literal)]

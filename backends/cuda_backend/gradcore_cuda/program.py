@@ -50,6 +50,7 @@ from gradcore_cuda.passes import arguments, launched, prepared
 from gradcore_cuda.passes.arguments import Parameter, with_arguments
 from gradcore_cuda.printing import CudaPrinter
 from gradcore_cuda.runtime import Compiled, Kernel
+from gradcore_cuda.target import GPU, GpuTarget
 
 WORDS = frozenset(
     (
@@ -71,28 +72,30 @@ WORD_BYTES = 8
 class CudaRenderer:
     """Prints a program as kernels and a host program.
 
+    target : what the program is made for.
     deterministic : whether scatters add in the order of their indices; else in any order.
     """
 
-    def __init__(self, deterministic: bool = True) -> None:
+    def __init__(self, target: GpuTarget = GPU, deterministic: bool = True) -> None:
+        self.target = target
         self.deterministic = deterministic
 
     def render(self, program: Program) -> Compiled:
         """Return a program as kernels and a host program."""
-        return _HostPrinter(program, self.deterministic).compiled()
+        return _HostPrinter(program, self.target, self.deterministic).compiled()
 
 
 class _HostPrinter:
     """Prints a host program, and has its kernels printed."""
 
-    def __init__(self, program: Program, deterministic: bool) -> None:
+    def __init__(self, program: Program, target: GpuTarget, deterministic: bool) -> None:
         self.program = program
-        prepared_ = prepared(program, deterministic)
-        self.facts = Facts(prepared_)
+        prepared_ = prepared(program, target, deterministic)
+        self.facts = Facts(prepared_, target)
         self.launches = launched(prepared_, self.facts)
         self.bounds = _bounds(self.facts.values.bounds, self.launches.body)
         self.counted = {x for x in _used(self.launches.body) if isinstance(x, Count)}
-        self.printer = CudaPrinter(self.facts.aliases)
+        self.printer = CudaPrinter(self.facts.aliases, target)
         self.printer.taken |= WORDS
         self.kernels: dict[str, Kernel] = {}
         self.texts: list[list[str]] = []

@@ -35,7 +35,7 @@ from gradcore_cuda.runtime import (
     Memory,
 )
 from gradcore_cuda.staging import aligned
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
 FIXED, STATUS, ZEROS, WORK, FIRST = range(5)
 """Regions: what never moves, the status, counters, the workspace; then inputs, then outputs."""
@@ -50,35 +50,39 @@ ctype = {
 
 
 def threads_for(
-    card: Card, steps: int, lanes: int, blocks: int | None = None, threads: int = GPU.block_threads
+    card: Card,
+    target: GpuTarget,
+    steps: int,
+    lanes: int,
+    blocks: int | None = None,
+    threads: int | None = None,
 ) -> Grid:
     """Return the threads for ``steps`` steps that ``lanes`` threads each could share.
 
     blocks : how many there are at most; 1: of one group.
-    threads : how many a block has at most.
+    threads : how many a block has at most; None: as many as the target allows.
 
     Enough blocks to fill the device several times, and no more: what is left is gone through in
     turn.  A group is part of a warp for short steps, or where there are many, and else a block.
     """
-    usual = min(GPU.usual_block_threads, threads)
-    most = card.processors * (GPU.processor_threads // GPU.usual_block_threads) * GPU.waves
+    threads, warp = threads or target.block_threads, target.warp_lanes
+    usual = min(target.usual_block_threads, threads)
+    most = card.processors * (target.processor_threads // target.usual_block_threads) * target.waves
     if blocks is not None:
         most = min(most, blocks)
     if lanes <= 1 or threads < 2:
-        groups = max(
-            min(usual, -(-steps // GPU.warp_lanes) * GPU.warp_lanes), min(GPU.warp_lanes, threads)
-        )
+        groups = max(min(usual, -(-steps // warp) * warp), min(warp, threads))
         if blocks == 1:
             groups = 1
         return Grid(max(1, min(-(-steps // groups), most)), groups, 1)
     share = 4 if steps >= card.processors * 8 else 1  # elements, or vectors of them, a thread
-    if lanes <= share * GPU.warp_lanes:
-        wide = min(GPU.warp_lanes, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
+    if lanes <= share * warp:
+        wide = min(warp, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
         groups = max(usual // wide, 1) if blocks != 1 else 1
         while groups > 1 and steps < groups * card.processors:
             groups //= 2  # rather more blocks than fuller ones
         return Grid(max(1, min(-(-steps // groups), most)), groups, wide)
-    wide = min(GPU.warp_lanes, threads)
+    wide = min(warp, threads)
     while 2 * wide <= threads and wide * share < lanes:
         wide *= 2
     return Grid(max(1, min(steps, most)), 1, wide)
@@ -299,6 +303,7 @@ class Common(Device):
     raised : returns the exception of a failed check.
     tf32 : whether products may round their operands to 10 bits.
     threads : how many a block has at most.
+    target : what kernels are made for.
     """
 
     def __init__(
@@ -309,8 +314,10 @@ class Common(Device):
         raised: Callable[[int, tuple[int, ...]], BaseException],
         tf32: bool,
         threads: int,
+        target: GpuTarget,
     ) -> None:
         self.threads = threads
+        self.target = target
         self.driver = driver
         self.code = code
         self.constants = constants
@@ -319,7 +326,7 @@ class Common(Device):
 
     def grid(self, steps: int, lanes: int, blocks: int | None = None) -> Grid:
         """Return the threads for ``steps`` steps."""
-        return threads_for(self.driver.card, steps, lanes, blocks, self.threads)
+        return threads_for(self.driver.card, self.target, steps, lanes, blocks, self.threads)
 
     @property
     def shared(self) -> int:
@@ -344,7 +351,7 @@ class Common(Device):
         """Run a kernel."""
         wide = largest > MOST_INDEX32_ELEMENTS
         function = self.code.function(name, wide)
-        if shared > GPU.free_shared_bytes:
+        if shared > self.target.free_shared_bytes:
             self.driver.allow(function, shared)
         self.do(Launch(self.code.kernels[name], function, grid, shared, wide, arguments))
 

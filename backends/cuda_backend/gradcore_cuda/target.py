@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gradcore.kernel.target import Target
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class GpuTarget(Target):
     """What is taken into account of a device."""
 

@@ -8,11 +8,13 @@ from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.analyses.running import Running
 from gradcore_cuda.analyses.values import Values
+from gradcore_cuda.target import GpuTarget
 
 
 class Facts:
-    """What is known of a program.
+    """What is known of a program, and of what it is made for.
 
+    target : what it is made for.
     aliases : which buffers may have the same memory.
     dependence : what the steps of loops have to do with one another.
     running : what they carry along.
@@ -20,12 +22,13 @@ class Facts:
     totals : the memory to which the steps of loops contribute.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, target: GpuTarget) -> None:
         self.program = program
+        self.target = target
         self.aliases = Aliases(program.body)
-        self.dependence = Dependence(self.aliases)
-        self.running = Running(self.dependence)
-        self.values = Values(program)
+        self.dependence = Dependence(self.aliases, target)
+        self.running = Running(self.dependence, target)
+        self.values = Values(program, target)
         self.totals = {
             self.aliases.memory(r.target)
             for s in inside(program.body)

@@ -22,17 +22,19 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import expressions, inside, stored
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.loops import collapsed, depends, first_of, innermost, sets, shareable
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
 
 class Dependence:
     """What the steps of loops have to do with one another.
 
     aliases : which buffers may have the same memory.
+    target : how much of them a block takes to shared memory.
     """
 
-    def __init__(self, aliases: Aliases) -> None:
+    def __init__(self, aliases: Aliases, target: GpuTarget) -> None:
         self.aliases = aliases
+        self.target = target
 
     def interchanged(self, s: For) -> For | None:
         """Return a loop with the loops directly in it around it, if their steps share nothing."""
@@ -105,7 +107,7 @@ class Dependence:
                     ):
                         found[y] = None
             if found:
-                return outer, list(found)[: GPU.tile_arrays]
+                return outer, list(found)[: self.target.tile_arrays]
         return None
 
     def owner(self, s: For) -> Load | None:

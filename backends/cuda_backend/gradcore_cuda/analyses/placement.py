@@ -22,16 +22,20 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import inside, stored
 from gradcore_cuda.loops import too_much
+from gradcore_cuda.target import GpuTarget
 
 
-def hosted(s: Statement) -> bool:
-    """Return whether the host must run a statement with loops in it."""
+def hosted(s: Statement, target: GpuTarget) -> bool:
+    """Return whether the host must run a statement with loops in it.
+
+    target : how much of a step a block does.
+    """
     if any(isinstance(x, (Matmul, Library, Callback)) for x in inside([s])):
         return True
     if not isinstance(s, For):
         return False
     breaks = any(isinstance(x, Break) for x in inside(s.body))
-    if isinstance(s.body[0], Scope) and too_much(s.body) and not breaks:
+    if isinstance(s.body[0], Scope) and too_much(s.body, target) and not breaks:
         return True
     made = {x.symbol.final for x in inside(s.body) if isinstance(x, Let)}
     made |= {x.index.final for x in inside([s]) if isinstance(x, For)}
@@ -55,16 +59,16 @@ def chosen_by_host(s: If) -> bool:
     )
 
 
-def kernels(body: Sequence[Statement]) -> Iterator[For]:
+def kernels(body: Sequence[Statement], target: GpuTarget) -> Iterator[For]:
     """Return the loops that kernels run."""
     for s in body:
         match s:
-            case For() if not hosted(s):
+            case For() if not hosted(s, target):
                 yield s
             case For() | Scope():
-                yield from kernels(s.body)
+                yield from kernels(s.body, target)
             case If(_, then, orelse):
-                yield from kernels(then)
-                yield from kernels(orelse)
+                yield from kernels(then, target)
+                yield from kernels(orelse, target)
             case _:
                 pass

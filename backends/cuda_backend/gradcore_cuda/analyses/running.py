@@ -22,6 +22,7 @@ from gradcore.kernel.uses import expressions, inside, stored
 from gradcore.ops.elementwise import Elementwise
 from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.loops import replaced, tiny
+from gradcore_cuda.target import GpuTarget
 
 ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
 """The elementwise ops of which threads may combine neighbours before what comes first is known."""
@@ -64,10 +65,12 @@ class Running:
     """What the steps of loops carry along.
 
     dependence : what else they have to do with one another.
+    target : which loops are worth sharing.
     """
 
-    def __init__(self, dependence: Dependence) -> None:
+    def __init__(self, dependence: Dependence, target: GpuTarget) -> None:
         self.dependence = dependence
+        self.target = target
 
     def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
         """Return what the steps of a loop along the last axis carry, and the statements after that.
@@ -85,7 +88,7 @@ class Running:
 
         None: a step needs more of the one before than registers that rows combine.
         """
-        if not s.ordered or tiny(s):
+        if not s.ordered or tiny(s, self.target):
             return None
         body = list(inside(s.body))
         made = {x.symbol.final for x in body if isinstance(x, Let) and x.fresh}

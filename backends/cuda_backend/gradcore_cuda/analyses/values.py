@@ -39,6 +39,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import expressions, inside
 from gradcore_cuda.analyses.placement import chosen_by_host, hosted, kernels
 from gradcore_cuda.loops import depends
+from gradcore_cuda.target import GpuTarget
 
 # fmt: off
 PYTHON: dict[str, str] = {
@@ -88,6 +89,7 @@ class Values:
     """Which numbers of a program the host can know.
 
     program : it.
+    target : what it is made for.
     given : the registers that the host has before it starts, or gets from Python.
     device : the registers that live on the device.
     needed : the registers that the host must know.
@@ -97,8 +99,9 @@ class Values:
     bounds : what is known of numbers: of a shape, that it is one.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, target: GpuTarget) -> None:
         self.program = program
+        self.target = target
         self.bounds = _bounds(program)
         self.given: set[Symbol] = {
             n
@@ -108,7 +111,7 @@ class Values:
         }
         self.moved = {
             s.pointer.root
-            for outer in kernels(program.body)
+            for outer in kernels(program.body, target)
             for s in inside([outer])
             if isinstance(s, Point)
         }
@@ -235,7 +238,7 @@ class Values:
             match s:
                 case For():
                     yield s.extent
-                    if hosted(s):
+                    if hosted(s, self.target):
                         yield from self._wanted(s.body)
                         continue
                     yield from self._sizes(s)
@@ -272,7 +275,7 @@ class Values:
                     if by_device:
                         self._untold.add(symbol.final)
                     self._lets.setdefault(symbol.final, []).append(value)
-                case For() if hosted(s):
+                case For() if hosted(s, self.target):
                     self._host_indices.add(s.index.final)
                     self._note_lets(s.body)
                 case For():

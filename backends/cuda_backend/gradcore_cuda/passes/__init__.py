@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from gradcore.kernel.device import Launch
 from gradcore.kernel.ir import Program, Statement
+from gradcore.kernel.passes import Pass, passed
 from gradcore.kernel.uses import rewritten
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.passes.addresses import linearized
@@ -30,10 +31,9 @@ from gradcore_cuda.passes.scans import scans_by_element
 from gradcore_cuda.passes.schedule import work_scheduled
 from gradcore_cuda.passes.searches import searches_as_reductions
 from gradcore_cuda.passes.vectors import steps_widened, vectors_expanded
+from gradcore_cuda.target import GpuTarget
 
-Pass: TypeAlias = Callable[[Program], Program]
-
-LOOPS: tuple[Pass, ...] = (
+LOOPS: tuple[Pass[GpuTarget], ...] = (
     products_as_loops,
     searches_as_reductions,
     scans_by_element,
@@ -46,6 +46,7 @@ CHOSEN = frozenset((scatters_in_any_order,))
 """Those after which results may differ from call to call, which is a choice."""
 
 LaunchPass: TypeAlias = Callable[[Program, Facts], Program]
+"""From a program to a program, by what is known of the first one and of its target."""
 
 
 def each_launch(change: Callable[[Launch, Facts], Launch]) -> LaunchPass:
@@ -78,15 +79,14 @@ LAUNCHES: tuple[LaunchPass, ...] = (
 """From loops to launches, to what can be printed."""
 
 
-def prepared(program: Program, deterministic: bool = True) -> Program:
+def prepared(program: Program, target: GpuTarget, deterministic: bool = True) -> Program:
     """Return a program as it is launched.
 
+    target : what it is made for.
     deterministic : whether scatters add in the order of their indices; else in any order.
     """
-    for change in LOOPS:
-        if change not in CHOSEN or not deterministic:
-            program = change(program)
-    return program
+    chosen = [change for change in LOOPS if change not in CHOSEN or not deterministic]
+    return passed(program, chosen, target)
 
 
 def launched(program: Program, facts: Facts) -> Program:

@@ -10,14 +10,15 @@ from gradcore.kernel.uses import inside
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.loops import shareable
+from gradcore_cuda.target import GpuTarget
 
 ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
 """The dtypes of elements that many threads may add to at a time."""
 
 
-def scatters_in_any_order(program: Program) -> Program:
+def scatters_in_any_order(program: Program, target: GpuTarget) -> Program:
     """Return a program whose scatters add atomically, where that frees their loops of an order."""
-    dependence = Dependence(Aliases(program.body))
+    dependence = Dependence(Aliases(program.body), target)
     return replace(program, body=[_scatter(s, dependence) for s in program.body])
 
 

@@ -34,6 +34,7 @@ from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import Elementwise, row
 from gradcore_cuda.analyses.running import Carried, Running
 from gradcore_cuda.loops import collapsed, shareable, tiny
+from gradcore_cuda.target import GpuTarget
 
 
 def combined(combining: Elementwise, x: Expr, y: Expr) -> Call:
@@ -56,12 +57,12 @@ def contributions(loops: Sequence[For]) -> list[Reduction]:
     return list(found.values())
 
 
-def shared_steps(s: For) -> tuple[list[For], list[Statement]] | None:
+def shared_steps(s: For, target: GpuTarget) -> tuple[list[For], list[Statement]] | None:
     """Return the loops that run as one, and what is in them, if lanes may share their steps."""
     if not shareable(s):
         return None
     loops, body = collapsed(s)
-    if any(isinstance(x, For) and shareable(x) and not tiny(x) for x in inside(body)):
+    if any(isinstance(x, For) and shareable(x) and not tiny(x, target) for x in inside(body)):
         return None
     return loops, body
 
@@ -70,16 +71,18 @@ class Collective:
     """Makes statements that lanes run together.
 
     running : which loops carry registers along.
+    target : which loops are worth sharing.
     """
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, target: GpuTarget) -> None:
         self.running = running
+        self.target = target
 
     def pays(self, body: Sequence[Statement]) -> bool:
         """Return whether statements have a loop for lanes to share."""
         return any(
             isinstance(s, For)
-            and ((shareable(s) and not tiny(s)) or self.running.running(s) is not None)
+            and ((shareable(s) and not tiny(s, self.target)) or self.running.running(s) is not None)
             for s in inside(body)
         )
 
@@ -111,7 +114,7 @@ class Collective:
 
         known : the registers that are set before it.
         """
-        shared = shared_steps(s)
+        shared = shared_steps(s, self.target)
         if shared is not None:
             return _shared(*shared, known)
         running = self.running.running(s)

@@ -62,7 +62,6 @@ from gradcore_cuda.analyses.running import Carried
 from gradcore_cuda.loops import collapsed, pieces, shareable
 from gradcore_cuda.passes.collective import Collective, combined, contributions, rounds, started
 from gradcore_cuda.passes.schedule import Form, Work, chunks
-from gradcore_cuda.target import GPU
 
 
 def distributed(program: Program, facts: Facts) -> Program:
@@ -95,7 +94,8 @@ class _Forms:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.group = Collective(facts.running)
+        self.target = facts.target
+        self.group = Collective(facts.running, facts.target)
 
     def launched(self, work: Work) -> list[Statement]:
         """Return what launches work."""
@@ -220,7 +220,10 @@ class _Forms:
         most = call(row("maximum"), (size, ONE), "int64")
         few = call(
             row("minimum"),
-            (integer(GPU.copying_blocks), integer(GPU.copied_elements) // most),
+            (
+                integer(self.target.copying_blocks),
+                integer(self.target.copied_elements) // most,
+            ),
             "int64",
         )
         grid = Grid(loop.extent, limit=call(row("maximum"), (few, ONE), "int64"))
@@ -294,7 +297,9 @@ class _Forms:
         for n, i in zip(work.owner.buffer.shape, work.owner.index, strict=True):
             position = position if i == ZERO else position * n + i
         body = self.group.statements(loop.body) if together else loop.body
-        grid = Grid(call(ENTRIES["minimum"], (loop.extent, integer(GPU.owning_groups)), "int64"))
+        grid = Grid(
+            call(ENTRIES["minimum"], (loop.extent, integer(self.target.owning_groups)), "int64")
+        )
         kernel: list[Statement] = [replace(loop, body=[Owned(position, body)])]
         return [grid, Launch(grid, kernel, f"{_title(work.statements)}_kernel", together)]
 
@@ -313,7 +318,7 @@ class _Forms:
         column = loops[-1]
         tiles = {s.index.final: Symbol(f"{s.index.name}_tile") for s in (along, column)}
         order = [s for s in loops if s is not along and s is not column] + [along, column]
-        side = GPU.tile_elements
+        side = self.target.tile_elements
         counts = [pieces(s.extent, side) if s.index.final in tiles else s.extent for s in order]
         numbers = [tiles.get(s.index.final, s.index.final) for s in order]
         tile, steps = Symbol("tile"), product(counts)
@@ -370,7 +375,7 @@ class _Forms:
         assert isinstance(loop, For)
         shared = self.facts.running.chunks(loop)
         assert shared is not None
-        count, width = chunks(loop.extent)
+        count, width = chunks(loop.extent, self.target)
         grid = Grid(count)
         device = self.facts.values.device
         memory, ends = self.total(shared.ends, work, grid, together=False)

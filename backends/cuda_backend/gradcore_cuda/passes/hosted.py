@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from gradcore.kernel.ir import Expr, For, If, Let, Program, Scope, Statement, Symbol
 from gradcore_cuda.analyses.placement import chosen_by_host, hosted
 from gradcore_cuda.analyses.values import Values
+from gradcore_cuda.target import GpuTarget
 
 
-def host_values_named(program: Program) -> Program:
+def host_values_named(program: Program, target: GpuTarget) -> Program:
     """Return a program whose extents and conditions, where the host needs them, are registers.
 
     The host has the device set such a register, and waits for it.
     """
-    return replace(program, body=_Naming(Values(program)).block(program.body))
+    return replace(program, body=_Naming(Values(program, target)).block(program.body))
 
 
 @dataclass
@@ -36,7 +37,7 @@ class _Naming:
         match s:
             case For():
                 before, extent = self.named(s.extent)
-                body = self.block(s.body) if hosted(s) else s.body
+                body = self.block(s.body) if hosted(s, self.values.target) else s.body
                 return [*before, replace(s, extent=extent, body=body)]
             case If() if chosen_by_host(s):
                 before, condition = self.named(s.condition)

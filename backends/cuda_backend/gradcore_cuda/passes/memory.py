@@ -16,7 +16,6 @@ from gradcore.kernel.device import (
     Distributed,
     Fit,
     Fits,
-    Grid,
     Launch,
     Partial,
     Private,
@@ -35,21 +34,21 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import rewritten
 from gradcore_cuda.analyses import Facts
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
 
 def memory_placed(program: Program, facts: Facts) -> Program:
     """Return a program whose launches make no memory but that of groups and threads."""
 
     def change(s: Statement) -> list[Statement] | None:
-        return _placed(s) if isinstance(s, Launch) else None
+        return _placed(s, facts.target) if isinstance(s, Launch) else None
 
     return replace(program, body=rewritten(program.body, change))
 
 
-def _placed(launch: Launch) -> list[Statement]:
+def _placed(launch: Launch, target: GpuTarget) -> list[Statement]:
     """Return a launch, after what the host makes for it."""
-    placing = _Placing(launch)
+    placing = _Placing(launch, target)
     inner = placing.statements(launch.body, launch.together)
     body = [*placing.made, *inner]
     shared = [s for s in body if isinstance(s, Shared) and s.spilled is not None]
@@ -63,11 +62,13 @@ def _placed(launch: Launch) -> list[Statement]:
 class _Placing:
     """Takes what makes memory out of the statements of a launch.
 
+    target : how much of it a thread has to itself.
     made : what makes it, where the launch starts.
     """
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, target: GpuTarget) -> None:
         self.grid = launch.grid
+        self.target = target
         self.made: list[Statement] = []
 
     def statements(self, body: Sequence[Statement], together: bool) -> list[Statement]:
@@ -79,7 +80,7 @@ class _Placing:
         for s in body:
             match s:
                 case Allocate(buffer, reused) if buffer.role != "pointer":
-                    self.made.append(_memory(buffer, reused, together, self.grid))
+                    self.made.append(self.memory(buffer, reused, together))
                 case Partial(buffer, rows, start, inner):
                     self.made.append(Shared(buffer, rows))
                     found += _partial(buffer, rows, start, self.statements(inner, together))
@@ -93,6 +94,19 @@ class _Placing:
                     found.append(s)
         return found
 
+    def memory(self, buffer: Buffer, reused: Buffer | None, together: bool) -> Statement:
+        """Return what makes a buffer of the lanes together, or of a thread."""
+        if reused is not None:
+            return Allocate(buffer, reused)
+        count = product(buffer.shape)
+        if together:
+            rows = Buffer(f"{buffer.name}_all", buffer.dtype, (self.grid.workers, count), "spill")
+            return Shared(buffer, rows)
+        if isinstance(count, Literal) and count.value <= self.target.private_elements:
+            return Private(buffer)
+        rows = Buffer(f"{buffer.name}_all", buffer.dtype, (self.grid.threads, count), "workspace")
+        return Private(buffer, rows)
+
 
 def _partial(
     buffer: Buffer, rows: Buffer, start: Literal, body: list[Statement]
@@ -105,17 +119,3 @@ def _partial(
 
     saving = each(Store(rows, (GROUPS.own, k), Load(whole, (k,))))
     return [each(Store(whole, (k,), start)), Barrier(), *body, Fits([saving])]
-
-
-def _memory(buffer: Buffer, reused: Buffer | None, together: bool, grid: Grid) -> Statement:
-    """Return what makes a buffer of the lanes together, or of a thread."""
-    if reused is not None:
-        return Allocate(buffer, reused)
-    count = product(buffer.shape)
-    if together:
-        rows = Buffer(f"{buffer.name}_all", buffer.dtype, (grid.workers, count), "spill")
-        return Shared(buffer, rows)
-    if isinstance(count, Literal) and count.value <= GPU.private_elements:
-        return Private(buffer)
-    rows = Buffer(f"{buffer.name}_all", buffer.dtype, (grid.threads, count), "workspace")
-    return Private(buffer, rows)

@@ -27,12 +27,13 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import rewritten
 from gradcore.ops.elementwise import row
+from gradcore_cuda.target import GpuTarget
 
 BLAS = frozenset(("float32", "float64"))
 """The dtypes that a library multiplies matrices of."""
 
 
-def products_as_loops(program: Program) -> Program:
+def products_as_loops(program: Program, target: GpuTarget) -> Program:
     """Return a program with loops for the products of dtypes that no library multiplies.
 
     float16 is added up in float32, and rounded once.

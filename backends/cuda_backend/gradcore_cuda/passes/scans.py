@@ -42,6 +42,7 @@ from gradcore.ops.elementwise import ENTRIES
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.placement import hosted
 from gradcore_cuda.loops import collapsed, replaced
+from gradcore_cuda.target import GpuTarget
 
 
 @dataclass
@@ -93,7 +94,7 @@ class _State:
     place: Index
 
 
-def scans_by_element(program: Program) -> Program:
+def scans_by_element(program: Program, target: GpuTarget) -> Program:
     """Return a program whose scans go element by element, where that may be."""
     aliases = Aliases(program.body)
     checks = [s for s in program.body if isinstance(s, Check)]
@@ -105,7 +106,7 @@ def scans_by_element(program: Program) -> Program:
         read = read_in([x for x in inside(program.body) if id(x) not in within])
         read |= {b.root for b in program.outputs}
         made = by_element(s, aliases.memory, read, checks)
-        return [s] if made is None and not hosted(s) else made
+        return [s] if made is None and not hosted(s, target) else made
 
     return replace(program, body=rewritten(program.body, change))
 

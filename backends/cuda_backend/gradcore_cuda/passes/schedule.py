@@ -54,7 +54,7 @@ from gradcore_cuda.loops import (
     pieces,
     shareable,
 )
-from gradcore_cuda.target import GPU
+from gradcore_cuda.target import GpuTarget
 
 
 class Form(enum.Enum):
@@ -100,11 +100,10 @@ class Work(Statement):
         return replace(self, statements=block(self.statements), after=block(self.after))
 
 
-def chunks(extent: Expr) -> tuple[Expr, Expr]:
+def chunks(extent: Expr, target: GpuTarget) -> tuple[Expr, Expr]:
     """Return how many groups may share the steps of a prefix scan, and how many threads a group."""
-    return pieces(extent, GPU.prefix_steps), call(
-        row("minimum"), (extent, integer(GPU.prefix_steps)), "int64"
-    )
+    most = target.prefix_steps
+    return pieces(extent, most), call(row("minimum"), (extent, integer(most)), "int64")
 
 
 def work_scheduled(program: Program, facts: Facts) -> Program:
@@ -117,6 +116,7 @@ class _Scheduler:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self.target = facts.target
 
     def steps(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements as steps."""
@@ -136,7 +136,7 @@ class _Scheduler:
                 case _:
                     pass
             match s:
-                case For() if not hosted(s):
+                case For() if not hosted(s, self.target):
                     self.launch(s, made)
                     continue
                 case _:
@@ -204,8 +204,8 @@ class _Scheduler:
         if columns is None or not parts:
             made.launch(forms[0] if forms else Work(Form.BLOCK, [s]))
             return
-        many = call(row("ge"), (width, integer(GPU.column_threads)), "bool")
-        few = call(row("le"), (extent, integer(GPU.column_rows)), "bool")
+        many = call(row("ge"), (width, integer(self.target.column_threads)), "bool")
+        few = call(row("le"), (extent, integer(self.target.column_rows)), "bool")
         enough = call(row("or_"), (many, few), "bool")
         if isinstance(enough, Literal):
             made.launch(forms[0 if enough.value else 1])
@@ -222,7 +222,7 @@ class _Scheduler:
             return
         extents = (tiled[0].extent, collapsed(s)[0][-1].extent)
         both = call(row("minimum"), extents, "int64")
-        wide = call(row("ge"), (both, integer(GPU.tile_elements // 2)), "bool")
+        wide = call(row("ge"), (both, integer(self.target.tile_elements // 2)), "bool")
         tiles = Work(Form.TILES, [s])
         if isinstance(wide, Literal):
             made.launch(tiles if wide.value else steps)
@@ -253,7 +253,7 @@ class _Scheduler:
         ):
             made.launch(steps)
             return
-        few = call(row("ge"), (last.extent, product(extents) * GPU.long_row_steps), "bool")
+        few = call(row("ge"), (last.extent, product(extents) * self.target.long_row_steps), "bool")
         one: Statement = Work(Form.CHUNKS, [last], starts=starts)
         for x in reversed(loops):
             one = For(x.index, x.extent, [one], ordered=True)
@@ -265,7 +265,7 @@ class _Scheduler:
 
     def chunked(self, s: For) -> Chunks | None:
         """Return how many groups share a loop that carries registers along, if it may be long."""
-        short = isinstance(s.extent, Literal) and s.extent.value <= GPU.prefix_steps
+        short = isinstance(s.extent, Literal) and s.extent.value <= self.target.prefix_steps
         return None if short else self.facts.running.chunks(s)
 
 

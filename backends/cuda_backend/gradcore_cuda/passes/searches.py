@@ -24,9 +24,10 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import rewritten
 from gradcore.ops.elementwise import Elementwise, row
+from gradcore_cuda.target import GpuTarget
 
 
-def searches_as_reductions(program: Program) -> Program:
+def searches_as_reductions(program: Program, target: GpuTarget) -> Program:
     """Return a program whose searches for an extreme element are reductions."""
 
     def change(s: Statement) -> list[Statement] | None:

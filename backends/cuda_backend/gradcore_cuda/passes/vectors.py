@@ -51,7 +51,6 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import expressions, inside, rewritten
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.loops import in_place
-from gradcore_cuda.target import GPU
 
 Extents = tuple[Expr, ...]
 
@@ -118,7 +117,7 @@ def _chosen(
     if (
         len(extents) == 1
         and isinstance(extents[0], Literal)
-        and extents[0].value <= GPU.short_steps
+        and extents[0].value <= facts.target.short_steps
     ):
         return {}
     loads: dict[Distributed, dict[Load, bool]] = {}
@@ -132,7 +131,7 @@ def _chosen(
         return {}
     # Totals are wider than terms, of which there are more.
     terms = [x for x in found if facts.aliases.memory(x.buffer) not in facts.totals] or found
-    width = GPU.vector_bytes // max(np.dtype(x.dtype).itemsize for x in terms)
+    width = facts.target.vector_bytes // max(np.dtype(x.dtype).itemsize for x in terms)
     for n in _rows(found, extents):
         if not known(n) or (isinstance(n, Literal) and n.value % width):
             return {}
