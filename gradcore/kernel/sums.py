@@ -312,8 +312,8 @@ def _prefix_sums(loop: For) -> Iterator[Reduction]:
     )
 
 
-def _widened(s: Statement, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, Expr]) -> Statement:
-    """Return a statement that adds to ``wider`` registers and reads totals as ``read`` says."""
+def _widened(s: For, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, Expr]) -> Statement:
+    """Return a loop that adds to ``wider`` registers and reads totals as ``read`` says."""
     rows = {x.buffer for x in read if isinstance(x, Load)}
     targets: dict[Total, Total] = {**wider}
 
@@ -321,21 +321,24 @@ def _widened(s: Statement, wider: Mapping[Symbol, Symbol], read: Mapping[Expr, E
         return substituted(x, read)
 
     def each(body: Sequence[Statement]) -> list[Statement]:
-        return [_widened(x, wider, read) for x in body]
+        return list(map(widened, body))
 
-    match s:
-        case Let(symbol, Call(operands=(_, x))) if symbol in wider:
-            wide = wider[symbol]
-            return Let(wide, call(ADD, (wide, cast(expr(x), "float64")), "float64"), False)
-        case Store(buffer, index, Call(operands=(total, x)) as value) if buffer in rows:
-            return Store(buffer, index, replace_operand(value, total, expr(x)))
-        case _:
-            made = s.rebuilt(expr, each)
-    if isinstance(made, For):
-        made.reductions = [
-            replace(r, target=targets.get(r.target, r.target)) for r in made.reductions
-        ]
-    return made
+    def widened(s: Statement) -> Statement:
+        match s:
+            case Let(symbol, Call(operands=(_, x))) if symbol in wider:
+                wide = wider[symbol]
+                return Let(wide, call(ADD, (wide, cast(expr(x), "float64")), "float64"), False)
+            case Store(buffer, index, Call(operands=(total, x)) as value) if buffer in rows:
+                return Store(buffer, index, replace_operand(value, total, expr(x)))
+            case _:
+                made = s.rebuilt(expr, each)
+        if isinstance(made, For):
+            made.reductions = [
+                replace(r, target=targets.get(r.target, r.target)) for r in made.reductions
+            ]
+        return made
+
+    return widened(s)
 
 
 def _row(total: Buffer, loop: For, plain: Sequence[Statement], outer: _Inside) -> _Row | None:

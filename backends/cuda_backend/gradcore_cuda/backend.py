@@ -52,7 +52,6 @@ class CudaBackend(LoopBackend):
     runtime: str = "cupy"
     threads: int = 0
     order: str = "forward"
-
     target: GpuTarget = GPU
 
     name = "cuda"
