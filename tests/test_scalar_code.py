@@ -23,6 +23,7 @@ from gradcore.kernel import scalar
 from gradcore.language import LANGUAGE
 from gradcore.ops import scalars
 from gradcore.ops.elementwise import ENTRIES, Elementwise, floating
+from gradcore_c.compiler import find_compiler
 
 COMPILERS = (os.environ.get("CC", "cc"), "gcc", "clang")
 COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
@@ -263,29 +264,60 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_loops_vectorize(dtype, tmp_path):
+def vectorized(text, tmp_path):
+    """Return the numbers of the lines of C whose loops GCC vectorizes; others do not tell."""
     if COMPILER is None:
         pytest.skip("there is no C compiler")
     version = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, check=True)
     if "Free Software Foundation" not in version.stdout:
         pytest.skip("only GCC tells in these words what it vectorized")
-    names = [name for name in (*EXACT, *CHOICES) if name not in BRANCHING | OF_LIBM]
-    nodes = [accepted(ENTRIES[name], [dtype] * ENTRIES[name].operands) for name in names]
-    loops, functions = zip(*map(loop, nodes), strict=True)
     source = tmp_path / "loops.c"
-    loops = [re.sub(r"\*(\ws)", r"*restrict \1", text).replace("\n", " ") for text in loops]
-    source.write_text(scalar.preamble(frozenset().union(*functions)) + "\n".join(loops) + "\n")
+    source.write_text(text)
     command = [COMPILER, *FLAGS, "-O3", "-fopt-info-vec-optimized", str(source), "-o"]
     done = subprocess.run(
         [*command, str(tmp_path / "loops.so")], capture_output=True, text=True, check=True
     )
-    reported = {int(n) for n in re.findall(r"loops\.c:(\d+):\d+: optimized: loop", done.stderr)}
-    lines = source.read_text().splitlines()
+    return {int(n) for n in re.findall(r"loops\.c:(\d+):\d+: optimized: loop", done.stderr)}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_loops_vectorize(dtype, tmp_path):
+    names = [name for name in (*EXACT, *CHOICES) if name not in BRANCHING | OF_LIBM]
+    nodes = [accepted(ENTRIES[name], [dtype] * ENTRIES[name].operands) for name in names]
+    loops, functions = zip(*map(loop, nodes), strict=True)
+    loops = [re.sub(r"\*(\ws)", r"*restrict \1", text).replace("\n", " ") for text in loops]
+    source = scalar.preamble(frozenset().union(*functions)) + "\n".join(loops) + "\n"
+    reported = vectorized(source, tmp_path)
+    lines = source.splitlines()
     left = [
         text for n, text in enumerate(lines, 1) if text.startswith("void") and n not in reported
     ]
     assert not left
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_comparison_that_becomes_a_float_vectorizes(dtype, tmp_path):
+    compared, _ = scalar.expression(scalars.lt, [dtype] * 2, "bool", ["x[i]", "y[i]"])
+    cast, called = scalar.expression(scalars.CASTS[dtype], ["bool"], dtype, ["less"])
+    ctype = DTYPES[dtype].ctype
+    source = scalar.preamble(called) + (
+        f"void masked(const {ctype} *restrict x, const {ctype} *restrict y, {ctype} *restrict z, "
+        f"long n) {{ for (long i = 0; i < n; i++) "
+        f"{{ uint8_t less = {compared}; z[i] = x[i] * {cast}; }} }}\n"
+    )
+    assert vectorized(source, tmp_path) == {len(source.splitlines())}
+
+
+@pytest.mark.parametrize("name", ["isnan", "maximum", "minimum"])
+def test_halves_are_compared_without_calls(name, tmp_path):
+    if COMPILER is None or not find_compiler().halves:
+        pytest.skip("there is no C compiler with 16-bit floats")
+    text, functions = loop(accepted(ENTRIES[name], ["float16"] * ENTRIES[name].operands))
+    source = tmp_path / "halves.c"
+    source.write_text(scalar.preamble(functions) + text)
+    command = [*find_compiler().command, *FLAGS, "-S", str(source), "-o", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "hf2" not in done.stdout
 
 
 # text -------------------------------------------------------------------------------------------
@@ -325,6 +357,9 @@ def test_code_is_written_to_be_read():
     assert text(scalars.lt, "int8", "float64", result="bool") == "(double)x < y"
     assert text(scalars.identity, "int8", result="int8") == "x"
     assert text(scalars.CASTS["int8"], "float64", result="int8") == "(int8_t)(int32_t)x"
+    assert text(scalars.CASTS["float32"], "bool", result="float32") == "gc_indicator_f32(x)"
+    element = text(scalars.CASTS["float32"], "bool", result="float32", operands=("x[i + 1]",))
+    assert element == "(float)(x[i + 1])"
     wrapping = "(int64_t)((uint64_t)x + (uint64_t)y)"
     assert text(scalars.add, "int64", "int64", result="int64") == wrapping
 

@@ -113,14 +113,23 @@ static inline float gc_int_div_f32(float x, float y) {
     return q - whole > 0.5f ? whole + 1 : whole;
 }
 
+/* gcc sees x != x of a half that became a float as one of halves, and calls a function for that. */
+static inline int gc_is_nan_TYPE(TYPE x) {
+#if defined(__GNUC__) && !defined(__CUDACC__)
+    return __builtin_isunordered(x, x);
+#else
+    return x != x;
+#endif
+}
+
 static inline TYPE gc_larger_TYPE(TYPE x, TYPE y) {
     const TYPE larger = y > x ? y : x;
-    return y != y ? y : larger;
+    return gc_is_nan_TYPE(y) ? y : larger;
 }
 
 static inline TYPE gc_smaller_TYPE(TYPE x, TYPE y) {
     const TYPE smaller = y < x ? y : x;
-    return y != y ? y : smaller;
+    return gc_is_nan_TYPE(y) ? y : smaller;
 }
 
 static inline TYPE gc_round_half_away_TYPE(TYPE x) {
@@ -181,6 +190,15 @@ static inline float gc_from_bits_f32(uint32_t bits) {
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+/* 1 where b holds, else 0, by its bits: gcc vectorizes no loop where a comparison becomes a float. */
+static inline float gc_indicator_f32(uint8_t b) {
+    return gc_from_bits_f32(-(uint32_t)b & 0x3f800000);
+}
+
+static inline double gc_indicator_f64(uint8_t b) {
+    return gc_from_bits_f64(-(uint64_t)b & 0x3ff0000000000000);
 }
 
 /* The nearest integer, for abs(x) < 2^51. */

@@ -41,6 +41,8 @@ _CALL = re.compile(r"@(\w+)")
 _NAME = re.compile(r"\b(?:gc|GC)_\w+")
 _DEFINED = re.compile(r"^static .*?\b(gc_\w+)\(|^#define (GC_\w+)", re.MULTILINE)
 _SIMPLE = re.compile(r"\w+|\w+\([^()]*\)")
+_STORED = re.compile(r"\d+|\w+\[[^\[\]]*\]")
+"""A literal or an element of an array: what no comparison has just made."""
 
 
 def _wrapping(dtype: str) -> str | None:
@@ -50,10 +52,18 @@ def _wrapping(dtype: str) -> str | None:
     return "uint64_t" if DTYPES[dtype].bits == 64 else "uint32_t"
 
 
-def converted(text: str, given: str, wanted: str) -> str:
-    """Return C text for ``text``, of dtype ``given``, converted to dtype ``wanted``."""
+def converted(text: str, given: str, wanted: str, names: set[str]) -> str:
+    """Return C text for ``text``, of dtype ``given``, converted to dtype ``wanted``.
+
+    names : gets the functions that it calls.
+    """
     if given == wanted:
         return text
+    if given == "bool" and wanted in FLOATS and not _STORED.fullmatch(text):
+        name = f"gc_indicator_{DTYPES[computed(wanted)].code}"
+        names.add(name)
+        cast = f"({DTYPES[wanted].ctype})" if computed(wanted) != wanted else ""
+        return f"{cast}{name}({text})"
     text = text if re.fullmatch(r"-?\w[\w.]*|\w+\([^()]*\)", text) else f"({text})"
     if wanted == "bool":
         return f"{text} != 0"
@@ -104,13 +114,13 @@ def expression(
     """
     code, taken = _code(row, tuple(given), result)
     dtype = taken[-1]
+    names: set[str] = set()
     words: list[_Operand] = []
     for text, have, want in zip(operands, given, taken, strict=True):
         if want == _EXACT:
             words.append(_Operand(f"({_EXACT}){text}", have))
         else:
-            words.append(_Operand(converted(text, have, want), want))
-    names: set[str] = set()
+            words.append(_Operand(converted(text, have, want, names), want))
 
     def called(match: re.Match[str]) -> str:
         name = _function(match[1], dtype)
@@ -122,11 +132,11 @@ def expression(
     if result == "bool":
         return text, frozenset(names)
     if result in FLOATS:
-        return converted(text, dtype, result), frozenset(names)
+        return converted(text, dtype, result, names), frozenset(names)
     if dtype == result and _SIMPLE.fullmatch(text):
         return text, frozenset(names)
     if dtype in FLOATS:
-        return converted(text, dtype, result), frozenset(names)
+        return converted(text, dtype, result, names), frozenset(names)
     plain = text if re.fullmatch(r"-?\w+", text) else f"({text})"
     return f"({DTYPES[result].ctype}){plain}", frozenset(names)
 

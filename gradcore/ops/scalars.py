@@ -458,7 +458,7 @@ right_shift = elementwise("right_shift", np.right_shift, "the bits of x moved do
     code="@right_shift({0}, {1})")
 
 isnan = elementwise("isnan", np.isnan, "whether x is not a number", result=boolean,
-    code={"int": "0", "float": "{0} != {0}"})
+    code={"int": "0", "float": "@is_nan({0})"})
 isinf = elementwise("isinf", np.isinf, "whether x is infinite", result=boolean,
     code={"int": "0", "float": "@fabs({0}) == INFINITY"})
 isfinite = elementwise("isfinite", np.isfinite, "whether x is neither infinite nor NaN",

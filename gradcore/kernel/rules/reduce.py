@@ -36,8 +36,8 @@ COMBINING = {
 }  # fmt: skip
 """The row that combines two results of a reduction."""
 
-GT, LT, GE, EQ, NEQ, AND, OR, SWITCH = map(
-    row, ("gt", "lt", "ge", "eq", "neq", "and_", "or_", "switch")
+GT, LT, GE, EQ, NEQ, AND, OR, INVERT, ISNAN, SWITCH = map(
+    row, ("gt", "lt", "ge", "eq", "neq", "and_", "or_", "invert", "isnan", "switch")
 )
 
 
@@ -187,8 +187,8 @@ def arg_reduce(low: Lowering, node: Apply) -> None:
     element, champion = x.read(tuple(index)), Load(best, remaining)
     better = call(GT if op.kind == "max" else LT, (element, champion), "bool")
     if x.dtype in FLOATS:
-        nan = call(NEQ, (element, element), "bool")
-        number = call(EQ, (champion, champion), "bool")
+        nan = call(ISNAN, (element,), "bool")
+        number = call(INVERT, (call(ISNAN, (champion,), "bool"),), "bool")
         better = call(OR, (better, call(AND, (nan, number), "bool")), "bool")
     better = call(OR, (better, call(EQ, (k, Literal(0, "int64")), "bool")), "bool")
     body: list[Statement] = [
