@@ -8,6 +8,8 @@ import numpy as np
 import gradcore_numpy
 from gradcore.errors import GradcoreError, ShapeError
 from gradcore.execute import straight_line
+from gradcore.graph.nodes import as_variable
+from gradcore.graph.types import UNSIGNED
 from gradcore.ops.control import Conditional
 from gradcore.ops.elementwise import Elementwise, Trait
 from gradcore.ops.index import IncSubtensor
@@ -715,6 +717,30 @@ def counts_from_the_end_in_the_dtype(node, right):
         return right(*arrays[:first], *indices)
 
     return counted
+
+
+def with_a_sign(node, right, dtypes):
+    """Return what computes ``node`` as if integers of ``dtypes``, unsigned ones, were signed."""
+
+    def signed(*arrays):
+        views = [a.view(f"i{a.itemsize}") if a.dtype.name in dtypes else a for a in arrays]
+        other = node.op.make_node(*map(as_variable, views))
+        found = np.asarray(other.op.kernel(other)(*views))
+        return found if found.dtype == node.out.dtype else found.view(node.out.dtype)
+
+    return signed if any(v.dtype in dtypes for v in node.inputs) else right
+
+
+@lies("int_div", "lt", "maximum", "right_shift", "exp", "cast_float64", "sort", "max", "argmin")
+def takes_unsigned_for_signed(node, right):
+    """takes unsigned integers for signed ones"""
+    return with_a_sign(node, right, UNSIGNED)
+
+
+@lies("int_div", "lt", "maximum", "right_shift", "exp", "cast_float64", "sort", "max", "argmin")
+def takes_uint64_for_int64(node, right):
+    """takes integers of 64 bits for signed ones"""
+    return with_a_sign(node, right, ("uint64",))
 
 
 @lies("subtensor")

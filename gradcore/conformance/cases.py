@@ -42,7 +42,7 @@ from gradcore.conformance.variants import (
 from gradcore.conformance.whole_graphs import loop_cases, program_cases
 from gradcore.derive import Linear
 from gradcore.errors import GradcoreError
-from gradcore.graph import Op
+from gradcore.graph import Array, Op
 from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS, SIGNED
@@ -203,7 +203,8 @@ def _special_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
         )
         signed = group == "zeros" and op not in special.TIES
         judge = by_op_with_signs if signed else by_op
-        yield _case("value", f"{dtypes[0]}-{group}", _common(dtypes[0]), subject, judge)
+        level = Level.CORE if _tells_signs(subject) else _common(dtypes[0])
+        yield _case("value", f"{dtypes[0]}-{group}", level, subject, judge)
 
 
 def _wrapping_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
@@ -228,6 +229,16 @@ def _negative_cases(op: Elementwise, dtypes: Sequence[str]) -> Iterator[Case]:
     subject = Subject(op, (right,), (False,) * op.operands, further=further)
     case = _case("value", f"{dtypes[0]}-negative", _common(dtypes[0]), subject)
     yield replace(case, check="error")
+
+
+def _tells_signs(subject: Subject) -> bool:
+    """Return whether the first call of a case fails who takes unsigned integers for signed ones."""
+
+    def results(operands: Sequence[Array]) -> Sequence[Array]:
+        node, _, _ = checks.applied(subject.op, operands, subject.constant)
+        return computed(node, operands)
+
+    return special.tells_signs(results, subject.draws[0])
 
 
 def _common(dtype: str) -> Level:
@@ -360,6 +371,7 @@ def _among_cases(subject: Subject, dtype: str, k: int, level: Level) -> Iterator
                     yield _with_special(others, alone, group)
 
         other = replace(subject, draws=draws, further=further)
+        level = Level.CORE if _tells_signs(other) else level
         signed = group == "zeros" and isinstance(subject.op.derivative, Linear)
         judge = by_op_with_signs if signed and not subject.op.ulp else None
         yield _case("value", f"{dtype}-{group}-{k}", level, other, judge)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gradcore.errors import GradcoreError
 from gradcore.graph import Array
-from gradcore.graph.types import FLOATS
+from gradcore.graph.types import FLOATS, UNSIGNED
 from gradcore.ops import scalars
 from gradcore.ops.elementwise import Elementwise
 
@@ -71,6 +72,30 @@ def among(a: Array, group: str) -> Array:
         low, high = limits.min, limits.max
         flat[:] = np.resize(np.array([high - 1, high, low, low + 1, low, 0, 1], a.dtype), flat.size)
     return found
+
+
+def tells_signs(
+    compute: Callable[[Sequence[Array]], Sequence[Array]], operands: Sequence[Array]
+) -> bool:
+    """Return whether the results differ if unsigned integers are taken for signed ones.
+
+    compute : returns the results of an op for operands, also for those of signed dtypes.
+    """
+    if not any(a.dtype.name in UNSIGNED for a in operands):
+        return False
+    right = compute(operands)
+    try:
+        wrong = compute([_as_signed(a) for a in operands])
+    except GradcoreError:  # such as for an exponent that is negative then
+        return True
+    return any(
+        a.dtype.itemsize != b.dtype.itemsize or a.tobytes() != b.tobytes()
+        for a, b in zip(right, wrong, strict=True)
+    )
+
+
+def _as_signed(a: Array) -> Array:
+    return a.view(a.dtype.name.removeprefix("u")) if a.dtype.name in UNSIGNED else a
 
 
 def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[float] | list[int]:
