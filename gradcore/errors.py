@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Location(NamedTuple):
@@ -48,7 +48,10 @@ class GradcoreError(Exception):
     what : one sentence that names the culprit.
     where : the user's line that built it, if known.
     fix : what to do.
+    node : the node that was computing, if it was raised while a function ran.
     """
+
+    node: Any = None
 
     def __init__(self, what: str, where: Location | None = None, fix: str | None = None) -> None:
         super().__init__(what, where, fix)

@@ -113,6 +113,7 @@ def explain(error: BaseException, node: Apply, values: Sequence[Any]) -> None:
     """Tell an exception which node raised it, of which values if they are known."""
     if isinstance(error, GradcoreError):
         error.where = error.where or node.where
+        error.node = error.node or node
         return
     operands = ", ".join(map(_shown, node.inputs, values))
     error.add_note(f"gradcore was computing {node.op}{operands and f' of {operands}'}")

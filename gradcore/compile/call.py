@@ -90,7 +90,7 @@ class Call:
         except ArgumentError:
             raise
         except Exception as error:
-            if not self._written.speculates:
+            if not (self._written.speculates or self._written.hides(error)):
                 raise
             run = self._deoptimized(error)
         finally:
@@ -106,7 +106,7 @@ class Call:
 
         def run(*values: Any) -> Sequence[Any]:
             if not self._written.skips(values):
-                raise failure
+                raise self._written.named(failure, values)
             return self._written(*values)
 
         return run

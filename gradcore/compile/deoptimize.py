@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.backend import Backend, Executable
+from gradcore.compile.unmet import Unmet
 from gradcore.execute import Runner, straight_line
 from gradcore.graph import Constant, FunctionGraph, Variable
 from gradcore.mode import REFERENCE, Mode
@@ -40,6 +41,7 @@ class WrittenGraph:
         self._steps = _numbers_of_steps(graph)
         inner = [g for node in graph.nodes for g in node.op.graphs]
         self._nested = any(map(_may_skip, inner))
+        self._unmet = Unmet(graph)
 
     @property
     def speculates(self) -> bool:
@@ -54,6 +56,14 @@ class WrittenGraph:
         Raises what the graph raises before it comes to the loops.
         """
         return self._nested or not all(self._counted(*self._on_reference(values)))
+
+    def hides(self, failure: Exception) -> bool:
+        """Return whether a failure is to be said by `named` in the user's words."""
+        return self._unmet.hides(failure)
+
+    def named(self, failure: Exception, values: Sequence[Any]) -> Exception:
+        """Return a failure of the rewritten graph as the graph as written says it."""
+        return self._unmet.named(failure, self._on_reference(values))
 
     def __call__(self, *values: Any) -> Sequence[Any]:
         """Run the graph on the reference."""

@@ -94,12 +94,14 @@ class Requirement:
     """That ``predicate`` holds of ``operands``; else ``error(message)`` is raised.
 
     operands : extents (ints, scalars of the graph, symbols) or, for elements, variables.
+    fix : what to do where one of them is 1; None: nothing is known.
     """
 
     predicate: Predicate
     operands: tuple[Any, ...]
     message: str
     error: type[Exception] = ShapeError
+    fix: str | None = None
 
     @property
     def condition(self) -> Any:
@@ -108,10 +110,13 @@ class Requirement:
 
 
 def all_equal(
-    extents: Sequence[Any], message: str, error: type[Exception] = ShapeError
+    extents: Sequence[Any],
+    message: str,
+    error: type[Exception] = ShapeError,
+    fix: str | None = None,
 ) -> list[Requirement]:
     """Return the requirements that extents be equal."""
-    return [Requirement(AGREE, (extents[0], n), message, error) for n in extents[1:]]
+    return [Requirement(AGREE, (extents[0], n), message, error, fix) for n in extents[1:]]
 
 
 def possible(shape: Shape) -> Requirement:

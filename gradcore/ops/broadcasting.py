@@ -13,6 +13,12 @@ from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Kernel, Operand, Requirement
 from gradcore.graph.requirements import all_equal
 
+STRETCHES = (
+    "an extent of 1 stretches only if it is known to be 1 when the graph is "
+    "built: declare it (T.row, T.col, T.tensor(dtype, shape=(1, None)))"
+)
+"""What to do where an extent that happens to be 1 meets another."""
+
 
 def extent_check(node: Apply, core: int = 0) -> Callable[..., None] | None:
     """Return a check that extents agree wherever ``node`` cannot tell statically, if any.
@@ -43,13 +49,9 @@ def extent_check(node: Apply, core: int = 0) -> Callable[..., None] | None:
                 shapes = ", ".join(
                     f"{v} {a.shape}" for v, a in zip(node.inputs, arrays, strict=True)
                 )
-                hint = (
-                    "an extent of 1 stretches only if it is known to be 1 when the graph is "
-                    "built: declare it (T.row, T.col, T.tensor(dtype, shape=(1, None)))"
-                )
                 raise ShapeError(
                     f"{node.op}: extents {extents} at axis {axis} must be equal, got {shapes}",
-                    fix=hint if 1 in extents else None,
+                    fix=STRETCHES if 1 in extents else None,
                 )
 
     return check
@@ -70,7 +72,7 @@ def aligned(node: Apply, operands: Sequence[Operand], core: int = 0) -> list[Req
         if len(meeting) > 1:
             given = ", ".join(map(str, node.inputs))
             message = f"{node.op}: the extents of {given} at axis {axis} must be equal"
-            found += all_equal(meeting, message)
+            found += all_equal(meeting, message, fix=STRETCHES)
     return found
 
 

@@ -76,6 +76,12 @@ class Extent(Op):
         """Return samples of both axes of a matrix."""
         return [Sample(cls(axis), (Arg((2, 3)),)) for axis in (0, 1)]
 
+    def check(self, *inputs: Variable) -> None:
+        """Refuse an axis that the operand does not have."""
+        (x,) = inputs
+        if not -x.ndim <= self.axis < x.ndim:
+            raise GraphTypeError(f"{x} of rank {x.ndim} has no axis {self.axis}", here())
+
     def dtype(self, *dtypes: str) -> str:
         """Return int64."""
         return "int64"

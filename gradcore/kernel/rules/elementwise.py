@@ -14,6 +14,7 @@ from gradcore.kernel.lowering import Lowering
 from gradcore.kernel.rules.reduce import reducing
 from gradcore.kernel.values import Value
 from gradcore.language import is_several
+from gradcore.ops.broadcasting import STRETCHES
 from gradcore.ops.elementwise import Elementwise, row
 
 FILL, IDENTITY = row("fill"), row("identity")
@@ -73,14 +74,10 @@ def check_extents(
 
 def _disagree(node: Apply, axis: int) -> Failure:
     def failure(extents: Sequence[int]) -> Exception:
-        hint = (
-            "an extent of 1 stretches only if it is known to be 1 when the graph is "
-            "built: declare it (T.row, T.col, T.tensor(dtype, shape=(1, None)))"
-        )
         return ShapeError(
             f"{node.op}: extents {list(extents)} at axis {axis} must be equal",
             node.where,
-            hint if 1 in extents else None,
+            STRETCHES if 1 in extents else None,
         )
 
     return failure

@@ -1,0 +1,90 @@
+"""Errors in the user's words: what a call does not meet is named by the graph as written.
+
+Rewriting replaces nodes, and those that remain say what the replaced ones required: an error of a
+`switch` that a rule has made of a product names an op that nobody wrote, at the line of another.
+So when a call raises for operands that do not fit, and the node that raises is none of the graph as
+written, that graph's requirements (`gradcore.rewrite.claims`) are computed for the arguments, in
+the order in which its nodes run, and the first that does not hold is the error.  Extents are
+computed from extents, so this costs little; nothing is done before a call fails.
+
+Rejected: rules that hand on the node they replace, since one node often says what several required;
+the whole graph run again as written, which may take minutes where the check took none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcore.errors import UNFIT, GradcoreError
+from gradcore.execute import straight_line
+from gradcore.graph import Array, FunctionGraph, Requirement, Variable
+from gradcore.graph.nodes import as_variable
+from gradcore.graph.requirements import AGREE
+from gradcore.rewrite import STAGES
+from gradcore.rewrite.claim_reader import ClaimReader
+from gradcore.rewrite.claims import Claim
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """The requirements of a graph.
+
+    graph : the graph as it was written.
+    """
+
+    graph: FunctionGraph
+
+    def named(self, failure: Exception, values: Sequence[Array]) -> Exception:
+        """Return the error that names what the user wrote: ``failure`` itself, if it does.
+
+        values : of the inputs of the graph, as NumPy arrays.
+        """
+        if not self.hides(failure):
+            return failure
+        for claim in ClaimReader().read(self.graph):
+            if claim.error is type(failure):
+                try:
+                    found = _false(claim, self.graph, values)
+                except Exception:  # noqa: BLE001 - it cannot be computed: the failure stands as it is
+                    return failure
+                if found is not None:
+                    return found
+        return failure
+
+    def hides(self, failure: Exception) -> bool:
+        """Return whether it is of a node that the user did not write, whose operands do not fit."""
+        node = failure.node if isinstance(failure, GradcoreError) else None
+        if node is None or type(failure) not in UNFIT:
+            return False
+        return all((node.op, node.where) != (n.op, n.where) for n in _nodes(self.graph))
+
+
+def _nodes(graph: FunctionGraph) -> Iterator[Any]:
+    for node in graph.nodes:
+        yield node
+        for inner in node.op.graphs:
+            yield from _nodes(inner)
+
+
+def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Exception | None:
+    """Return the error of a claim, or None if it is true of these values."""
+    required = claim.requirement()
+    extents = _extents(claim, required)
+    found = FunctionGraph(graph.inputs, (claim.condition(), *extents))
+    for stage in STAGES:
+        found = stage.run(found, [])
+    holds, *numbers = straight_line(found, lambda node: node.op.kernel(node))(*values)
+    if holds.all():
+        return None
+    known = [int(n) for n in numbers]
+    numbered = f": they are {' and '.join(map(str, known))}" if known else ""
+    fix = required.fix if 1 in known else None
+    return required.error(f"{required.message}{numbered}", claim.where, fix)
+
+
+def _extents(claim: Claim, required: Requirement) -> tuple[Variable, ...]:
+    """Return the extents that must agree, where the whole graph knows them."""
+    known = claim.scope is None and required.predicate is AGREE
+    return tuple(map(as_variable, required.operands)) if known else ()
