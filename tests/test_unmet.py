@@ -1,7 +1,9 @@
 """Errors of rewritten graphs name the op and the line that the user wrote."""
 
+import gc
 import inspect
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -115,3 +117,19 @@ def test_a_shared_variable_is_among_the_arguments():
     f = gradcore.function([x], T.log((T.exp(x) * mask).sum(1)), mode="numpy")
     with pytest.raises(ShapeError, match="mul: the extents of exp.0, mask at axis -1 .* 4 and 3"):
         f(np.ones((3, 4)))
+
+
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_a_failed_call_keeps_no_argument(mode):
+    x, mask = T.dmatrix("x"), T.TensorType("bool", (None,))("mask")
+    f = gradcore.function([x, mask], T.log((T.exp(x) * mask).sum(1)), mode=mode)
+    given = np.ones((3, 4))
+    kept = weakref.ref(given)
+    gc.disable()
+    try:
+        with pytest.raises(ShapeError, match="mul") as caught:
+            f(given, np.ones(5, bool))
+        del given, caught
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -95,7 +95,10 @@ class Call:
             run = self._deoptimized(error)
         finally:
             failure = None  # it refers to this frame, and so to the arguments
-        return self._called(args, kwargs, run)
+        try:
+            return self._called(args, kwargs, run)
+        finally:
+            del run  # it refers to the failure, and so to this frame
 
     @cached_property
     def _written(self) -> WrittenGraph:
