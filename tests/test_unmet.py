@@ -120,16 +120,16 @@ def test_a_shared_variable_is_among_the_arguments():
 
 
 @pytest.mark.parametrize("mode", ["numpy", "c"])
-def test_a_failed_call_keeps_no_argument(mode):
+def test_a_failed_call_retains_no_argument(mode):
     x, mask = T.dmatrix("x"), T.TensorType("bool", (None,))("mask")
     f = gradcore.function([x, mask], T.log((T.exp(x) * mask).sum(1)), mode=mode)
     given = np.ones((3, 4))
-    kept = weakref.ref(given)
+    argument = weakref.ref(given)
     gc.disable()
     try:
         with pytest.raises(ShapeError, match="mul") as caught:
             f(given, np.ones(5, bool))
         del given, caught
-        assert kept() is None
+        assert argument() is None
     finally:
         gc.enable()
