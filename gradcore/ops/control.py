@@ -106,10 +106,14 @@ class Conditional(Op):
     """``Conditional(then, orelse)(condition, *operands)``: the outputs of one of two graphs.
 
     Both graphs take the operands; only one is run.  Compilation makes these; users write `ifelse`.
+
+    of_one : how many of the last outputs are of the first graph alone, and then, of the second
+        alone.  They are read only where that graph is run; the other returns any array.
     """
 
     then: FunctionGraph
     orelse: FunctionGraph
+    of_one: tuple[int, int] = (0, 0)
     derivative = NotDifferentiable("it is the compiled form of ifelse: differentiate before")
     foldable = False
     ulp = 64  # of whatever its branches do
@@ -134,7 +138,14 @@ class Conditional(Op):
 
     def with_graphs(self, *graphs: FunctionGraph) -> Conditional:
         """Return this on other graphs."""
-        return Conditional(*graphs)
+        then, orelse = graphs
+        return Conditional(then, orelse, self.of_one)
+
+    def owners(self) -> list[int | None]:
+        """Return for each output the number of the only graph that it is of, if there is one."""
+        first, second = self.of_one
+        both = len(self.then.outputs) - first - second
+        return [None] * both + [0] * first + [1] * second
 
     def parameters(self) -> dict[str, Any]:
         """The graphs are shown on their own."""

@@ -3,12 +3,13 @@
 A reverse step is the pullback of a step, so it reads variables of the step: ``tanh``'s reads its
 output.  The reverse loop has the inputs of each step (elements and constants as they are, states
 once the forward loop stacks them); all else is computed from these again if that is elementwise
-work, else it is stacked by the forward loop, too.  What is read for its shape alone is neither: an
-array of that shape stands for it.
+work, or what a branch of an ``ifelse`` alone needs, else it is stacked by the forward loop, too.
+What is read for its shape alone is neither: an array of that shape stands for it.
 
 The decision: recorded values are found by reading the finished reverse step, not while it is built,
 so that what derivatives do not read is never stored.  Rejected: storing every intermediate value,
-which costs more in memory than the arithmetic that is repeated.
+which costs more in memory than the arithmetic that is repeated; storing what branches compute,
+which has no shape in the steps that do not take them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from gradcore.graph import Apply, Constant, Variable, ancestors, substitute, toposort
 from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
+from gradcore.ops.guards import lazy_nodes
 from gradcore.ops.loop import Loop
 from gradcore.ops.scalars import fill
 from gradcore.ops.shape_values import Extent, ShapeOf
@@ -83,13 +85,31 @@ def _recorded(op: Loop, values: Iterable[Variable]) -> dict[Variable, None]:
     inner = op.parts(op.body.inputs)
     position = {output: k for k, node in enumerate(op.body.nodes) for output in node.outputs}
     found: dict[Variable, None] = {}
-    for v in sorted(values, key=lambda v: position.get(v, -1)):
+    for v in sorted(_read_always(values, op), key=lambda v: position.get(v, -1)):
         known = {*inner.all, *found}
         if v in inner.states or (v.owner is not None and not _elementwise(v, known)):
             found[v] = None
         elif v.owner is not None:
             sources = ancestors([v], known)
             found.update((source, None) for source in sources if source in inner.states)
+    return found
+
+
+def _read_always(values: Iterable[Variable], op: Loop) -> dict[Variable, None]:
+    """Return ``values`` with what branches alone need replaced by what these read from outside."""
+    lazy = lazy_nodes(op.body)
+    found: dict[Variable, None] = {}
+    stack = list(values)
+    seen: set[Variable] = set()
+    while stack:
+        v = stack.pop()
+        if v in seen or isinstance(v, Constant):
+            continue
+        seen.add(v)
+        if v.owner is not None and v.owner in lazy:
+            stack.extend(v.owner.inputs)
+        else:
+            found[v] = None
     return found
 
 

@@ -73,7 +73,7 @@ class ClaimReader:
             if isinstance(op, Elementwise) and self._passes(node, operands, guards):
                 continue
             if isinstance(op, Conditional):
-                self._conditional(node, scope, guards)
+                self._conditional(op, node, scope, guards)
             elif isinstance(op, IfElse):
                 branches = node.inputs[1:]
                 self._choose(node, branches[: op.outputs], branches[op.outputs :], guards)
@@ -233,14 +233,18 @@ class ClaimReader:
                 self.numbers.pop(v, None)
         self._read(graph.nodes, scope, guards)
 
-    def _conditional(self, node: Apply, scope: Scope | None, guards: Guards) -> None:
+    def _conditional(
+        self, op: Conditional, node: Apply, scope: Scope | None, guards: Guards
+    ) -> None:
         chosen, *given = node.inputs
-        for branch, graph in enumerate(node.op.graphs):
+        for branch, graph in enumerate(op.graphs):
             self._same(graph.inputs, given)
             taken = ("branch", self._number(chosen), branch)
             self._inside(graph, Scope(scope, node, branch), (*guards, taken))
-        then, orelse = node.op.graphs
-        self._choose(node, then.outputs, orelse.outputs, guards)
+        self._choose(node, op.then.outputs, op.orelse.outputs, guards)
+        for output, only in zip(node.outputs, op.owners(), strict=True):
+            if only is not None:
+                self._same([output], [op.graphs[only].outputs[output.index]])
 
     def _choose(
         self, node: Apply, then: Sequence[Variable], orelse: Sequence[Variable], guards: Guards

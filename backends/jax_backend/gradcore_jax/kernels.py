@@ -304,8 +304,12 @@ def _if_else(node: Apply) -> Kernel:
 
 
 def _conditional(node: Apply, *branches: Runner) -> Kernel:
-    """Run one branch; of a traced condition both are traced, and only one is run."""
+    """Run one branch; of a traced condition both are traced, and only one is run.
+
+    Both must return arrays of the same shapes: what only one of them has is zeros in the other.
+    """
     dtypes = [v.dtype for v in node.outputs]
+    owners = _op(node, Conditional).owners()
 
     def chosen(condition: Any, *operands: Any) -> tuple[Any, ...]:
         then, orelse = branches
@@ -313,9 +317,15 @@ def _conditional(node: Apply, *branches: Runner) -> Kernel:
             return (then if concrete(condition, node.op) else orelse)(*operands)
         shapes: list[list[tuple[int, ...]]] = []
 
-        def traced(run: Runner) -> Callable[[], tuple[Any, ...]]:
+        def traced(run: Runner, unread: int, other: Runner) -> Callable[[], tuple[Any, ...]]:
             def branch() -> tuple[Any, ...]:
                 outputs = tuple(map(strong, run(*operands), dtypes))
+                if unread in owners:
+                    like = jax.eval_shape(lambda: tuple(other(*operands)))
+                    outputs = tuple(
+                        jnp.zeros(b.shape, a.dtype) if only == unread else a
+                        for a, b, only in zip(outputs, like, owners, strict=True)
+                    )
                 shapes.append([output.shape for output in outputs])
                 if shapes[-1] != shapes[0]:
                     concrete(condition, f"{node.op}, whose branches differ in shape,")
@@ -323,7 +333,7 @@ def _conditional(node: Apply, *branches: Runner) -> Kernel:
 
             return branch
 
-        return lax.cond(condition != 0, traced(then), traced(orelse))
+        return lax.cond(condition != 0, traced(then, 1, orelse), traced(orelse, 0, then))
 
     def run(condition: Any, *operands: Any) -> Any:
         outputs = chosen(condition, *operands)

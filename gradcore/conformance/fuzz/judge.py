@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,8 @@ from gradcore.conformance.fuzz.limits import TimedOutError, limited, timed
 from gradcore.conformance.fuzz.rounding import Spread, run, spreads
 from gradcore.derive.kinds import Flat
 from gradcore.errors import ArraySizeError, UnsupportedError
-from gradcore.graph import Array, Constant, FunctionGraph, Variable, ancestors
+from gradcore.graph import Apply, Array, Constant, FunctionGraph, Variable, ancestors
+from gradcore.graph.nodes import as_variable, symbolic_operand
 from gradcore.mode import Mode
 from gradcore.ops.control import GradientMark
 from gradcore.rewrite.branches import enclose_branches
@@ -102,10 +103,21 @@ def _errors(graph: FunctionGraph, values: Sequence[Array]) -> frozenset[type[Exc
                 results = node.op.kernel(node)(*(known[v] for v in node.inputs))
         except Exception as error:  # noqa: BLE001 - whatever it is, other backends must raise it too
             found.add(kind(error))
+            found.update(_unmet(node, known))
             continue
         several = results if len(node.outputs) > 1 else (results,)
         known.update(zip(node.outputs, map(np.asarray, several), strict=True))
     return frozenset(found)
+
+
+def _unmet(node: Apply, known: Mapping[Variable, Any]) -> set[type[Exception]]:
+    """Return the kinds of all that ``node`` requires and its operands lack: any may come first."""
+    required = node.op.requires(node, list(map(symbolic_operand, node.inputs)))
+    operands = tuple(v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant))
+    conditions = tuple(as_variable(each.condition) for each in required)
+    holds = run(FunctionGraph(operands, conditions), [known[v] for v in operands])
+    pairs = zip(required, holds, strict=True)
+    return {kind(each.error(each.message)) for each, holding in pairs if not holding.all()}
 
 
 # backends ---------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from gradcore.graph import (
     substitute,
     toposort,
 )
+from gradcore.ops.guards import lazy_nodes
 from gradcore.ops.scalars import add
 from gradcore.ops.scan import Scan
-from gradcore.rewrite.branches import lazy_nodes
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.changes import REASSOCIATES, Changes
 from gradcore.rewrite.engine import Stage

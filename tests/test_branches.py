@@ -1,0 +1,119 @@
+"""Only the branch of an ``ifelse`` that is taken runs, whatever is derived from it."""
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.graph import FunctionGraph
+from gradcore.ops.control import Conditional, IfElse
+from gradcore.rewrite.branches import enclose_branches
+
+R, V = T.dvectors("R", "V")
+ERRORS = ValueError, IndexError
+
+BRANCHES = {
+    "element": lambda r: r * r[5],
+    "joined": lambda r: r * T.concatenate([r, V])[9],
+    "product": lambda r: r * T.dot(r * 2, V),
+    "checked": lambda r: r * T.exp(T.assert_op(r, r.shape[0] > 5)),
+    "nested": lambda r: T.ifelse(r[0] > 0, r * r[5], r * V),
+    "loop": lambda r: gradcore.scan(lambda s: T.tanh(s) * V, None, r, n_steps=3)[0][-1],
+}
+"""What does not fit a vector of three elements beside one of four."""
+
+DERIVED = {
+    "value": (lambda y, r: y, -2.0),
+    "gradient": (lambda y, r: T.grad((y**2).sum(), r), -8.0),
+    "of a gradient": (lambda y, r: T.grad((T.grad((y**2).sum(), r) ** 2).sum(), r), -128.0),
+    "Rop": (lambda y, r: T.Rop(y, r, T.ones_like(r)), 2.0),
+    "Rop of a gradient": (lambda y, r: T.Rop(T.grad((y**3).sum(), r), r, T.ones_like(r)), -48.0),
+    "Hessian": (lambda y, r: T.hessian((y**2).sum(), r).sum(0), 8.0),
+}
+"""What is derived from twice a vector, and what it is of ones with a minus."""
+
+
+@pytest.mark.parametrize("derived", DERIVED)
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_a_branch_that_is_not_taken_does_not_run(branch, derived, everywhere):
+    derive, wanted = DERIVED[derived]
+    y = T.ifelse(R.sum() > 0, BRANCHES[branch](R), R * 2)
+    f = gradcore.function([R, V], derive(y, R), mode=everywhere, on_unused_input="ignore")
+    assert np.allclose(f(-np.ones(3), np.ones(4)), wanted, rtol=1e-14)
+    with pytest.raises((*ERRORS, AssertionError)):
+        f(np.ones(3), np.ones(4))
+
+
+@pytest.mark.parametrize("derived", [k for k in DERIVED if k != "Hessian"])
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_nor_does_it_in_the_steps_of_a_loop(branch, derived, everywhere):
+    M = T.dmatrix("M")
+    derive, wanted = DERIVED[derived]
+    y = gradcore.scan(lambda r: T.ifelse(r.sum() > 0, BRANCHES[branch](r), r * 2), M)[0]
+    f = gradcore.function([M, V], derive(y, M), mode=everywhere, on_unused_input="ignore")
+    assert np.allclose(f(-np.ones((2, 3)), np.ones(4)), wanted, rtol=1e-14)
+    with pytest.raises((*ERRORS, AssertionError)):
+        f(np.ones((2, 3)), np.ones(4))
+
+
+def test_choices_inside_of_others_share_what_they_read(everywhere):
+    """Two choices on one condition, in both branches of another one, read what raises."""
+    c, d = T.bscalars("c", "d")
+    h = T.exp(R) * R[5]
+    y = T.ifelse(d, T.ifelse(c, h, R), T.ifelse(c, h * 2, R * 3))
+    f = gradcore.function([c, d, R], y, mode=everywhere)
+    for taken, factor in ((1, 1), (0, 3)):
+        assert (f(0, taken, np.ones(3)) == factor).all()
+        with pytest.raises(IndexError):
+            f(1, taken, np.ones(3))
+    assert np.allclose(f(1, 0, np.ones(6)), 2 * np.e, rtol=1e-14)
+
+
+def test_a_derivative_does_not_run_a_branch_again():
+    """What both the value and its derivative need of a branch is computed once."""
+    runs = []
+
+    class Exp(gradcore.graph.Op):
+        __props__ = ()
+
+        def make_node(self, x):
+            x = T.as_tensor_variable(x)
+            return gradcore.graph.Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, storage):
+            runs.append(None)
+            storage[0][0] = np.exp(inputs[0])
+
+        def grad(self, inputs, cotangents):
+            return [cotangents[0] * Exp()(*inputs)]
+
+    y = T.ifelse(R.sum() > 0, Exp()(R), R * 2)
+    f = gradcore.function([R], [y, T.grad((y**2).sum(), R)], mode="numpy")
+    assert np.allclose(f(np.ones(3)), [[np.e] * 3, [2 * np.e**2] * 3])
+    assert len(runs) == 1
+    f(-np.ones(3))
+    assert len(runs) == 1
+
+
+def chain(length):
+    """Return the gradient of choices one after the other."""
+    y = R
+    for k in range(length):
+        y = T.ifelse(y.sum() > k, T.tanh(y) * 1.1, T.sin(y))
+    return T.grad(y.sum(), R)
+
+
+def test_choices_in_a_row_are_linear():
+    sizes = [
+        len(gradcore.function([R], chain(length), mode="numpy").maker.fgraph.apply_nodes)
+        for length in (4, 8, 16)
+    ]
+    assert sizes[2] - sizes[1] == 2 * (sizes[1] - sizes[0])
+
+
+def test_what_is_enclosed_stays():
+    graph = FunctionGraph((R,), (chain(3),))
+    once = enclose_branches.run(graph, [])
+    assert not any(isinstance(node.op, IfElse) for node in once.nodes)
+    assert any(isinstance(node.op, Conditional) and any(node.op.of_one) for node in once.nodes)
+    assert enclose_branches.run(once, []) == once
