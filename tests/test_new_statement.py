@@ -29,7 +29,10 @@ from gradcore_c import compiler
 from gradcore_c.backend import CBackend
 from gradcore_c.printing import CRenderer
 from gradcore_cuda.analyses import Facts
+from gradcore_cuda.backend import CudaBackend
 from gradcore_cuda.passes import launched, prepared
+from gradcore_cuda.printing import CudaPrinter
+from gradcore_cuda.program import CudaRenderer
 from gradcore_cuda.target import GPU
 
 
@@ -57,8 +60,10 @@ class SinCos(Statement):
         index = tuple(map(expr, self.index))
         return dataclasses.replace(self, index=index, angle=expr(self.angle))
 
-    def with_buffers(self, change):
-        return dataclasses.replace(self, sin=change(self.sin), cos=change(self.cos))
+    def with_elements(self, change):
+        (sin, index), (cos, other) = (change(b, self.index) for b in (self.sin, self.cos))
+        assert index == other
+        return dataclasses.replace(self, sin=sin, cos=cos, index=index)
 
     def lines(self, show):
         both = f"{show(Load(self.sin, self.index))}, {show(Load(self.cos, self.index))}"
@@ -104,7 +109,24 @@ class Printed(CRenderer):
 
 class Backend(CBackend):
     def renderer(self):
-        return Printed()
+        return Printed(self.target)
+
+
+class PrintedKernels(CudaPrinter):
+    kinds: ClassVar = {**CudaPrinter.kinds, SinCos: "sincos"}
+
+    def sincos(self, s):
+        sin, cos = (self.element(b, s.index) for b in (s.sin, s.cos))
+        self.unit.add(f"sincos({self.expr(s.angle)}, &{sin}, &{cos});")
+
+
+class Kernels(CudaRenderer):
+    printer = PrintedKernels
+
+
+class DeviceBackend(CudaBackend):
+    def renderer(self):
+        return Kernels(self.target)
 
 
 X = T.dmatrix("X")
@@ -161,6 +183,20 @@ def test_it_is_printed_and_runs(threads):
     given = np.tile(GIVEN, (5000, 1))
     (found,) = run(given)
     np.testing.assert_allclose(found, np.tile(EXPECTED, 5000), rtol=1e-13)
+
+
+@pytest.mark.skipif(compiler.unavailable() is not None, reason="no C compiler")
+@pytest.mark.parametrize("threads", [1, 7, 32])
+def test_kernels_of_it_are_printed_and_run(threads):
+    """Lanes share it; sines and cosines that another loop reads are stored as vectors."""
+    options = {"runtime": "host", "threads": threads, "order": "mixed"}
+    backend = DeviceBackend(**options).with_lowerings({Turned: turned})
+    run = backend.compile(GRAPH)
+    assert "sincos(mul, &sin_2[(i0 * X_n1) + i1], &cos_2[(i0 * X_n1) + i1]);" in run.source
+    np.testing.assert_allclose(run(GIVEN)[0], EXPECTED, rtol=1e-13)
+    turned_back = backend.compile(FunctionGraph((X,), (Turned()(X)[::-1, ::-1],)))
+    assert "sincos(X_2.x[e], &sin_2_2.x[e], &cos_2_2.x[e]);" in turned_back.source
+    np.testing.assert_allclose(turned_back(GIVEN)[0], np.sin(2 * GIVEN)[::-1, ::-1], rtol=1e-13)
 
 
 def test_a_printer_that_does_not_know_it_says_so():

@@ -82,6 +82,10 @@ class Matmul(Statement):
         out, x, y = (replace(p, buffer=change(p.buffer)) for p in (self.out, self.x, self.y))
         return Matmul(out, x, y, self.accumulate)
 
+    def run(self, machine: Any) -> None:
+        """Multiply the matrices."""
+        machine.matmul(self)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the product as a line of text."""
         along = [Symbol(f"k{axis}") for axis in range(len(self.out.shape))]
@@ -123,10 +127,9 @@ class Library(Statement):
         """Return a copy with other numbers."""
         return replace(self, scalars=tuple(map(expr, self.scalars)))
 
-    def with_buffers(self, change: Rename) -> Library:
-        """Return it with other operands and results."""
-        operands, results = (tuple(map(change, some)) for some in (self.operands, self.results))
-        return replace(self, operands=operands, results=results)
+    def run(self, machine: Any) -> None:
+        """Call the function."""
+        machine.library(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the call as a line of text."""
@@ -174,10 +177,9 @@ class Callback(Statement):
         for symbols in self.extents:
             yield from symbols
 
-    def with_buffers(self, change: Rename) -> Callback:
-        """Return it with other operands and results."""
-        operands, results = (tuple(map(change, some)) for some in (self.operands, self.results))
-        return Callback(self.which, operands, results, self.extents)
+    def run(self, machine: Any) -> None:
+        """Let Python compute the node."""
+        machine.callback(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the call, and the extents that it makes known."""

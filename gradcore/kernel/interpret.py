@@ -25,7 +25,6 @@ from gradcore.kernel.device import AtomicAdd
 from gradcore.kernel.ir import (
     MOST_CHECK_VALUES,
     Allocate,
-    Break,
     Buffer,
     Call,
     Callback,
@@ -34,7 +33,6 @@ from gradcore.kernel.ir import (
     Expr,
     For,
     If,
-    Index,
     Let,
     Library,
     Load,
@@ -107,43 +105,32 @@ class Run(State):
 
     def statement(self, s: Statement) -> None:
         """Run a statement."""
-        match s:
-            case AtomicAdd():
-                self.add(s)
-            case Store():
-                self.store(s)
-            case Let(symbol, value, fresh):
-                _alike(symbol, value)
-                if fresh:
-                    self.declare(symbol.final, self.value(value))
-                else:
-                    with self.contribution(self.known.get(symbol.final), symbol.final, value):
-                        self.set(symbol, self.value(value))
-            case If(condition, then, orelse):
-                assert condition.dtype == "bool", s
-                with self.block():
-                    self.statements(then if self.value(condition) else orelse)
-            case For():
-                self.loop(s)
-            case Check():
-                self.check(s)
-            case Allocate(buffer):
-                self.allocate(buffer)
-            case Scope(body):
-                with self.block(frees=True):
-                    self.statements(body)
-            case Break():
-                raise Left
-            case Point(pointer, buffer, index):
-                self.point(pointer, buffer, index)
-            case Matmul():
-                self.matmul(s)
-            case Library():
-                self.library(s)
-            case Callback():
-                self.callback(s)
-            case _:
-                s.run(self)
+        s.run(self)
+
+    def let(self, s: Let) -> None:
+        """Declare a register with a value, or set it again."""
+        symbol, value = s.symbol.final, s.value
+        _alike(symbol, value)
+        if s.fresh:
+            self.declare(symbol, self.value(value))
+            return
+        with self.contribution(self.known.get(symbol), symbol, value):
+            self.set(symbol, self.value(value))
+
+    def branch(self, s: If) -> None:
+        """Run a branch."""
+        assert s.condition.dtype == "bool", s
+        with self.block():
+            self.statements(s.then if self.value(s.condition) else s.orelse)
+
+    def scope(self, s: Scope) -> None:
+        """Run statements, and give their memory back."""
+        with self.block(frees=True):
+            self.statements(s.body)
+
+    def leave(self) -> None:
+        """Leave the innermost loop."""
+        raise Left
 
     def store(self, s: Store) -> None:
         """Write an element."""
@@ -200,8 +187,9 @@ class Run(State):
         if not self.value(s.condition):
             raise self.program.checks[s.number](tuple(int(self.value(x)) for x in s.values))
 
-    def allocate(self, buffer: Buffer) -> None:
+    def allocate(self, s: Allocate) -> None:
         """Make a buffer."""
+        buffer = s.buffer
         assert buffer.alias is None, buffer
         if buffer.role == "pointer":
             self.declare(buffer)
@@ -214,8 +202,9 @@ class Run(State):
         self.owned[-1].append(memory)
         self.declare(buffer, (memory, 0))
 
-    def point(self, pointer: Buffer, buffer: Buffer, index: Index) -> None:
+    def point(self, s: Point) -> None:
         """Let a pointer be the part of a buffer from an element on."""
+        pointer, buffer, index = s.pointer, s.buffer, s.index
         assert pointer.role == "pointer" and pointer.alias is None, pointer
         assert pointer.dtype == buffer.dtype, (pointer, buffer)
         memory, place, shape = self.opened(buffer, writing=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 from gradcore.kernel.expressions import ONE, ZERO, Buffer, Expr, Index, Load, Symbol
 from gradcore.ops.elementwise import Elementwise
@@ -24,6 +24,9 @@ Inner: TypeAlias = "Callable[[list[Statement]], list[Statement]]"
 
 Rename: TypeAlias = Callable[[Buffer], Buffer]
 """What says which buffer takes the place of one."""
+
+Place: TypeAlias = Callable[[Buffer, Index], tuple[Buffer, Index]]
+"""What says which element, of which buffer, takes the place of one."""
 
 Show: TypeAlias = Callable[[Any], str]
 """What writes an expression, a buffer, or a tuple of them."""
@@ -41,6 +44,9 @@ class Statement:
 
     required: ClassVar[bool] = False
     """Whether it is run though nobody reads what it writes."""
+
+    jumps: ClassVar[bool] = False
+    """Whether what follows it may not run: it leaves a loop, fails, or ends a thread."""
 
     def blocks(self) -> tuple[list[Statement], ...]:
         """Return the statements in it, block by block."""
@@ -79,16 +85,32 @@ class Statement:
         return self
 
     def with_buffers(self, change: Rename) -> Statement:
-        """Return it with other buffers in place of those that it names and does not declare.
+        """Return it with other buffers in place of those that it names and does not declare."""
+        named = set(self.buffers()).difference(self.declares())
+        if not named:
+            return self
 
-        It is asked while memory is planned: kinds that passes insert later have no need of it.
+        def changed(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(changed, cast("tuple[Any, ...]", value)))
+            return change(value) if isinstance(value, Buffer) and value in named else value
+
+        this: Any = self  # a dataclass
+        return replace(this, **{name: changed(getattr(this, name)) for name in this.__match_args__})
+
+    def with_elements(self, change: Place) -> Statement:
+        """Return it with other elements in place of those that it writes, or refers to itself.
+
+        Those that its expressions load are not among them (`rebuilt`).
         """
+        if any(index is not None for _, index in self.writes()):
+            raise NotImplementedError(f"{type(self).__name__} does not say what it is elsewhere")
         return self
 
     def run(self, machine: Any) -> None:
         """Do what it means, to the state of an interpreter.
 
-        machine : a `gradcore.kernel.interpret.Run`, which knows our own kinds itself.
+        machine : a `gradcore.kernel.interpret.Run`.
         """
         raise TypeError(f"there is no interpretation of {type(self).__name__}")
 
@@ -125,9 +147,13 @@ class Store(Statement):
         """Return a copy with another index and value."""
         return type(self)(self.buffer, tuple(map(expr, self.index)), expr(self.value))
 
-    def with_buffers(self, change: Rename) -> Store:
-        """Return it with another buffer."""
-        return type(self)(change(self.buffer), self.index, self.value)
+    def with_elements(self, change: Place) -> Store:
+        """Return it for another element."""
+        return type(self)(*change(self.buffer, self.index), self.value)
+
+    def run(self, machine: Any) -> None:
+        """Write the element."""
+        machine.store(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the assignment as a line of text."""
@@ -164,6 +190,10 @@ class Let(Statement):
         """Return a copy with another value."""
         return Let(self.symbol, expr(self.value), self.fresh)
 
+    def run(self, machine: Any) -> None:
+        """Declare the register with the value, or set it again."""
+        machine.let(self)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the assignment as a line of text, with the dtype of a fresh register."""
         dtype = f": {self.symbol.dtype}" if self.fresh else ""
@@ -189,6 +219,10 @@ class If(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> If:
         """Return a copy with another condition and other branches."""
         return If(expr(self.condition), block(self.then), block(self.orelse))
+
+    def run(self, machine: Any) -> None:
+        """Run a branch."""
+        machine.branch(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the condition, and what stands between the branches."""
@@ -271,6 +305,10 @@ class For(Statement):
         chunks = self.chunks and self.chunks.rebuilt(block)
         return replace(self, extent=expr(self.extent), body=block(self.body), chunks=chunks)
 
+    def run(self, machine: Any) -> None:
+        """Run the steps, and what is done beside them."""
+        machine.loop(self)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the range, what steps contribute to, and in which order they run."""
         rows = [(r.row.name if r.row else "in order", r.target) for r in self.reductions]
@@ -287,6 +325,8 @@ class For(Statement):
 class Check(Statement):
     """Fail, as check ``number``, unless ``condition`` holds; ``values`` (integers) tell why."""
 
+    jumps: ClassVar[bool] = True
+
     number: int
     condition: Expr
     values: tuple[Expr, ...]
@@ -298,6 +338,10 @@ class Check(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Check:
         """Return a copy with another condition and other values."""
         return Check(self.number, expr(self.condition), tuple(map(expr, self.values)))
+
+    def run(self, machine: Any) -> None:
+        """Raise what the program says, unless the condition holds."""
+        machine.check(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the condition, and the number with what it is given."""
@@ -316,8 +360,10 @@ class Allocate(Statement):
         yield from self.buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the buffer."""
+        """Return the buffer, and the one whose memory it takes over."""
         yield self.buffer
+        if self.reused is not None:
+            yield self.reused
 
     def declares(self) -> Iterator[Symbol | Buffer]:
         """Return the buffer."""
@@ -327,9 +373,9 @@ class Allocate(Statement):
         """Return 0."""
         return ZERO
 
-    def with_buffers(self, change: Rename) -> Allocate:
-        """Return it in place of another buffer."""
-        return Allocate(self.buffer, self.reused and change(self.reused))
+    def run(self, machine: Any) -> None:
+        """Make the memory."""
+        machine.allocate(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the buffer, with its role, dtype and shape."""
@@ -352,6 +398,10 @@ class Scope(Statement):
         """Return a copy with other statements."""
         return Scope(block(self.body))
 
+    def run(self, machine: Any) -> None:
+        """Run the body, and give its memory back."""
+        machine.scope(self)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""
         return ("scope:",)
@@ -360,6 +410,12 @@ class Scope(Statement):
 @dataclass(eq=False, slots=True)
 class Break(Statement):
     """Leave the innermost loop."""
+
+    jumps: ClassVar[bool] = True
+
+    def run(self, machine: Any) -> None:
+        """Leave it."""
+        machine.leave()
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""
@@ -394,9 +450,13 @@ class Point(Statement):
         """Return the pointer."""
         yield self.pointer
 
-    def with_buffers(self, change: Rename) -> Point:
-        """Return it for another pointer, to another buffer."""
-        return Point(change(self.pointer), change(self.buffer), self.index)
+    def with_elements(self, change: Place) -> Point:
+        """Return it for a part that starts at another element."""
+        return Point(self.pointer, *change(self.buffer, self.index))
+
+    def run(self, machine: Any) -> None:
+        """Let the pointer point there."""
+        machine.point(self)
 
     def rebuilt(self, expr: Change, block: Inner) -> Point:
         """Return a copy with another index."""

@@ -49,6 +49,21 @@ def stored(body: Sequence[Statement]) -> Iterator[Load]:
                 yield Load(buffer, index)
 
 
+def declared(body: Sequence[Statement]) -> set[Symbol]:
+    """Return the registers that statements, and those in them, declare."""
+    return {x.final for s in inside(body) for x in s.declares() if isinstance(x, Symbol)}
+
+
+def registers_set(body: Sequence[Statement]) -> dict[Symbol, None]:
+    """Return the registers that statements, and those in them, declare or set, in order."""
+    return {
+        x.final: None
+        for s in inside(body)
+        for x in (*s.declares(), *s.changes())
+        if isinstance(x, Symbol)
+    }
+
+
 def rewritten(
     body: Sequence[Statement], change: Callable[[Statement], list[Statement] | None]
 ) -> list[Statement]:

@@ -27,7 +27,7 @@ from gradcore.kernel.ir import (
     parts,
     substituted,
 )
-from gradcore.kernel.uses import inside
+from gradcore.kernel.uses import registers_set
 from gradcore_cuda.target import GpuTarget
 
 
@@ -35,6 +35,20 @@ def shareable(s: For) -> bool:
     """Return whether the steps of a loop are independent but for registers they contribute to."""
     return not s.ordered and all(
         r.row is not None and isinstance(r.target, Symbol) for r in s.reductions
+    )
+
+
+def on_elements(s: Statement) -> bool:
+    """Return whether a statement, but for those in it, computes with single elements alone.
+
+    It is no loop, makes no memory, and what follows it runs.
+    """
+    accesses = (*s.reads(), *s.writes())
+    return (
+        (isinstance(s, If) or not s.blocks())
+        and not s.jumps
+        and all(index is not None for _, index in accesses)
+        and not any(isinstance(x, Buffer) for x in s.declares())
     )
 
 
@@ -78,14 +92,13 @@ def innermost(columns: For) -> list[For]:
 
 def depends(x: Expr, loop: For) -> bool:
     """Return whether an expression depends on what a loop sets."""
-    made = {s.index.final for s in inside([loop]) if isinstance(s, For)}
-    made |= {s.symbol.final for s in inside([loop]) if isinstance(s, Let)}
+    made = registers_set([loop])
     return any(isinstance(y, Load) or (isinstance(y, Symbol) and y.final in made) for y in parts(x))
 
 
 def sets(x: Expr, loop: For) -> bool:
     """Return whether a loop sets a register."""
-    return any(isinstance(s, Let) and s.symbol.final is x for s in inside(loop.body))
+    return x in registers_set(loop.body)
 
 
 def first_of(index: Index, made: Collection[Expr]) -> Index:
@@ -156,11 +169,10 @@ def replaced(s: Statement, registers: Mapping[Load, Symbol]) -> Statement:
 def in_place(s: Statement, near: Mapping[Load, Load]) -> Statement:
     """Return a statement with other elements in place of some that it reads or stores."""
 
-    def expr(x: Expr) -> Expr:
-        return substituted(x, near)
+    def place(buffer: Buffer, index: Index) -> tuple[Buffer, Index]:
+        found = near.get(Load(buffer, index))
+        return (buffer, index) if found is None else (found.buffer, found.index)
 
-    if isinstance(s, Store):
-        place = near.get(Load(s.buffer, s.index))
-        if place is not None:
-            return Store(place.buffer, place.index, expr(s.value))
-    return s.rebuilt(expr, lambda inner: [in_place(x, near) for x in inner])
+    return s.with_elements(place).rebuilt(
+        lambda x: substituted(x, near), lambda inner: [in_place(x, near) for x in inner]
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -74,7 +74,10 @@ class CudaRenderer:
 
     target : what the program is made for.
     deterministic : whether scatters add in the order of their indices; else in any order.
+    printer : what prints kernels, which a new kind of statement needs an entry of.
     """
+
+    printer: ClassVar[type[CudaPrinter]] = CudaPrinter
 
     def __init__(self, target: GpuTarget = GPU, deterministic: bool = True) -> None:
         self.target = target
@@ -82,20 +85,26 @@ class CudaRenderer:
 
     def render(self, program: Program) -> Compiled:
         """Return a program as kernels and a host program."""
-        return _HostPrinter(program, self.target, self.deterministic).compiled()
+        return _HostPrinter(program, self.target, self.deterministic, self.printer).compiled()
 
 
 class _HostPrinter:
     """Prints a host program, and has its kernels printed."""
 
-    def __init__(self, program: Program, target: GpuTarget, deterministic: bool) -> None:
+    def __init__(
+        self,
+        program: Program,
+        target: GpuTarget,
+        deterministic: bool,
+        printer: type[CudaPrinter],
+    ) -> None:
         self.program = program
         prepared_ = prepared(program, target, deterministic)
         self.facts = Facts(prepared_, target)
         self.launches = launched(prepared_, self.facts)
         self.bounds = _bounds(self.facts.values.bounds, self.launches.body)
         self.counted = {x for x in _used(self.launches.body) if isinstance(x, Count)}
-        self.printer = CudaPrinter(self.facts.aliases, target)
+        self.printer = printer(self.facts.aliases, target)
         self.printer.taken |= WORDS
         self.kernels: dict[str, Kernel] = {}
         self.texts: list[list[str]] = []

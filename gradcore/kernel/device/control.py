@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from gradcore.kernel.device.grid import Level
 from gradcore.kernel.ir import (
@@ -68,6 +69,8 @@ class LastBlock(Statement):
     counter : counts blocks; it is 0 before the launch and after it.
     """
 
+    jumps: ClassVar[bool] = True
+
     counter: Buffer
 
     def buffers(self) -> Iterator[Buffer]:
@@ -82,6 +85,8 @@ class LastBlock(Statement):
 @dataclass(eq=False, slots=True)
 class Ends(Statement):
     """Ends all threads but those of the first group of a block, or but its first thread."""
+
+    jumps: ClassVar[bool] = True
 
     level: Level
 
@@ -113,6 +118,8 @@ class Region(Statement):
 @dataclass(eq=False, slots=True)
 class Leave(Statement):
     """Go on behind the `Region` of this label."""
+
+    jumps: ClassVar[bool] = True
 
     label: Symbol
 
@@ -149,6 +156,8 @@ class Fail(Statement):
 @dataclass(eq=False, slots=True)
 class Stop(Statement):
     """End the launch if a check failed in one before; or let ``stopped`` be whether one did."""
+
+    jumps: ClassVar[bool] = True
 
     status: Buffer
     stopped: Symbol | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from gradcore.kernel.device.grid import Level
 from gradcore.kernel.ir import (
@@ -72,6 +73,10 @@ class Prefix(Statement):
 @dataclass(eq=False, slots=True)
 class AtomicAdd(Store):
     """``buffer[index] += value``, while other steps may add to the same element."""
+
+    def run(self, machine: Any) -> None:
+        """Add to the element."""
+        machine.add(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""

@@ -14,6 +14,7 @@ from gradcore.kernel.ir import (
     Inner,
     Literal,
     Load,
+    Place,
     Show,
     Statement,
     Symbol,
@@ -112,6 +113,10 @@ class Partial(Statement):
     def blocks(self) -> tuple[list[Statement], ...]:
         """Return the body, its only block."""
         return (self.body,)
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Return where it is saved."""
+        yield self.rows
 
     def declares(self) -> Iterator[Symbol | Buffer]:
         """Return the buffer."""
@@ -256,6 +261,11 @@ class LoadVector(Statement):
         """Return a copy with another place."""
         return replace(self, index=tuple(map(expr, self.index)), number=expr(self.number))
 
+    def with_elements(self, change: Place) -> LoadVector:
+        """Return it for the vectors that start at another element."""
+        buffer, index = change(self.buffer, self.index)
+        return replace(self, buffer=buffer, index=index)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""
         if not self.filled:
@@ -284,6 +294,11 @@ class StoreVector(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> StoreVector:
         """Return a copy with another place."""
         return replace(self, index=tuple(map(expr, self.index)), number=expr(self.number))
+
+    def with_elements(self, change: Place) -> StoreVector:
+        """Return it for the vectors that start at another element."""
+        buffer, index = change(self.buffer, self.index)
+        return replace(self, buffer=buffer, index=index)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradcore.kernel.ir import Buffer, For, Let, Program, Statement, Symbol
-from gradcore.kernel.uses import inside
+from gradcore.kernel.ir import Buffer, For, Program, Statement, Symbol
+from gradcore.kernel.uses import inside, registers_set
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.dependence import Dependence
 from gradcore_cuda.analyses.running import Running
@@ -39,5 +39,4 @@ class Facts:
 
     def changed(self, s: Statement) -> set[Symbol]:
         """Return the registers of the device that a statement, or one in it, sets."""
-        lets = {x.symbol.final for x in inside([s]) if isinstance(x, Let)}
-        return lets & self.values.device
+        return self.values.device.intersection(registers_set([s]))

@@ -10,8 +10,6 @@ from gradcore.kernel.ir import (
     Check,
     Expr,
     For,
-    If,
-    Let,
     Load,
     Statement,
     Store,
@@ -19,9 +17,17 @@ from gradcore.kernel.ir import (
     loads,
     parts,
 )
-from gradcore.kernel.uses import expressions, inside, stored
+from gradcore.kernel.uses import declared, expressions, inside, registers_set, stored
 from gradcore_cuda.analyses.aliases import Aliases
-from gradcore_cuda.loops import collapsed, depends, first_of, innermost, sets, shareable
+from gradcore_cuda.loops import (
+    collapsed,
+    depends,
+    first_of,
+    innermost,
+    on_elements,
+    sets,
+    shareable,
+)
 from gradcore_cuda.target import GpuTarget
 
 
@@ -43,9 +49,7 @@ class Dependence:
         loops, body = collapsed(s.body[0])
         if any(x.reductions for x in loops) or any(depends(x.extent, s) for x in loops):
             return None
-        if any(not isinstance(x, (Store, Let, If, Check)) for x in inside(body)):
-            return None
-        if any(isinstance(x, AtomicAdd) for x in inside(body)):
+        if not all(_in_turn(x) or isinstance(x, Check) for x in inside(body)):
             return None
         if not self.separate([x.index.final for x in loops], body):
             return None
@@ -84,11 +88,11 @@ class Dependence:
         """
         loops, body = collapsed(s)
         if any(x.reductions or not known(x.extent) for x in loops) or any(
-            not isinstance(x, (Store, Let, If)) or isinstance(x, AtomicAdd) for x in inside(body)
+            not _in_turn(x) for x in inside(body)
         ):
             return None
         last = loops[-1].index.final
-        stores = [x for x in inside(body) if isinstance(x, Store)]
+        stores = list(stored(body))
         if any(not x.index or x.index[-1] != last for x in stores):
             return None
         written = {self.aliases.memory(x.buffer) for x in stores}
@@ -112,19 +116,12 @@ class Dependence:
 
     def owner(self, s: For) -> Load | None:
         """Return the element that a step changes, if data index it and steps are independent."""
-        made = {x.index.final for x in inside(s.body) if isinstance(x, For)}
-        made |= {x.symbol.final for x in inside(s.body) if isinstance(x, Let) and x.fresh}
-        places: set[Load] = set()
+        made = declared(s.body)
         for x in inside(s.body):
-            if not isinstance(x, (Store, Let, If, For)) or (
-                isinstance(x, Let) and x.symbol.final not in made
-            ):
+            if not (on_elements(x) or (isinstance(x, For) and not x.ordered)):
                 return None
-            if isinstance(x, For) and x.ordered:
-                return None
-            if isinstance(x, Store):
-                places.add(Load(x.buffer, first_of(x.index, made)))
-        if len(places) != 1:
+        places = {Load(x.buffer, first_of(x.index, made)) for x in stored(s.body)}
+        if len(places) != 1 or not made.issuperset(registers_set(s.body)):
             return None
         (place,) = places
         memory = self.aliases.memory(place.buffer)
@@ -167,3 +164,8 @@ class Dependence:
             x for x in (*stored(loop.body), *read) if self.aliases.memory(x.buffer) in memories
         }
         return found if touched == set(found) and len(memories) == len(found) else {}
+
+
+def _in_turn(s: Statement) -> bool:
+    """Return whether a statement computes with elements, each of which a step has at a time."""
+    return on_elements(s) and not isinstance(s, AtomicAdd)

@@ -10,7 +10,6 @@ from gradcore.kernel.ir import (
     Callback,
     For,
     If,
-    Let,
     Library,
     Load,
     Matmul,
@@ -20,7 +19,7 @@ from gradcore.kernel.ir import (
     Symbol,
     parts,
 )
-from gradcore.kernel.uses import inside, stored
+from gradcore.kernel.uses import inside, registers_set, stored
 from gradcore_cuda.loops import too_much
 from gradcore_cuda.target import GpuTarget
 
@@ -37,8 +36,7 @@ def hosted(s: Statement, target: GpuTarget) -> bool:
     breaks = any(isinstance(x, Break) for x in inside(s.body))
     if isinstance(s.body[0], Scope) and too_much(s.body, target) and not breaks:
         return True
-    made = {x.symbol.final for x in inside(s.body) if isinstance(x, Let)}
-    made |= {x.index.final for x in inside([s]) if isinstance(x, For)}
+    made = registers_set([s])
     changed = {x.buffer.root for x in stored(s.body)}
     for x in inside(s.body):
         if isinstance(x, Allocate) and x.buffer.role != "pointer":

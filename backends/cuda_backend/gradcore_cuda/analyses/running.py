@@ -9,19 +9,17 @@ from gradcore.kernel.ir import (
     Call,
     Expr,
     For,
-    If,
     Let,
     Load,
     Reduction,
     Statement,
-    Store,
     Symbol,
     parts,
 )
-from gradcore.kernel.uses import expressions, inside, stored
+from gradcore.kernel.uses import declared, expressions, inside, registers_set, stored
 from gradcore.ops.elementwise import Elementwise
 from gradcore_cuda.analyses.dependence import Dependence
-from gradcore_cuda.loops import replaced, tiny
+from gradcore_cuda.loops import on_elements, replaced, tiny
 from gradcore_cuda.target import GpuTarget
 
 ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
@@ -78,7 +76,7 @@ class Running:
         None: they carry more than registers that rows combine, or neighbours are in other loops,
         whose threads take turns better.
         """
-        stores = [x for x in inside(s.body) if isinstance(x, Store)]
+        stores = list(stored(s.body))
         if not stores or any(not x.index or x.index[-1] != s.index.final for x in stores):
             return None
         return self.carried(s)
@@ -91,9 +89,9 @@ class Running:
         if not s.ordered or tiny(s, self.target):
             return None
         body = list(inside(s.body))
-        made = {x.symbol.final for x in body if isinstance(x, Let) and x.fresh}
+        made = declared(s.body)
         waiting = {x.symbol.final for x in s.body if isinstance(x, Let) and not x.fresh} - made
-        changed = [x.symbol.final for x in body if isinstance(x, Let)]
+        changed = [y for x in body for y in registers_set([x])]
         found: list[Carried] = []
         rest: list[Statement] = []
         for x in s.body:
@@ -110,11 +108,7 @@ class Running:
                 rest.append(x)
             if any(y.final in waiting for e in needed for y in parts(e) if isinstance(y, Symbol)):
                 return None
-        if not found or any(
-            not isinstance(x, (Store, Let, If))
-            or (isinstance(x, Let) and x.symbol.final not in made)
-            for x in body
-        ):
+        if not found or not all(on_elements(x) for x in body) or not made.issuperset(changed):
             return None
         return (found, rest) if self.dependence.separate([s.index.final], s.body) else None
 

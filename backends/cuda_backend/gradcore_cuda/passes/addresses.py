@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from gradcore.kernel.device import Delinearize, Distributed, Launch, LoadVector, StoreVector
+from gradcore.kernel.device import Delinearize, Distributed, Launch
 from gradcore.kernel.ir import (
     Buffer,
     Call,
     Expr,
     Index,
     Load,
-    Point,
     Statement,
-    Store,
     Symbol,
     parts,
     product,
@@ -64,7 +62,7 @@ class _Addresses:
 
     def number(self, buffer: Buffer, index: Index) -> Expr:
         """Return the number of an element in C order."""
-        index, shape = tuple(map(self.expr, index)), buffer.shape
+        shape = buffer.shape
         for loops in self.counted:
             n = len(loops.indices)
             if index[-n:] == loops.indices and shape[-n:] == loops.extents:
@@ -76,15 +74,15 @@ class _Addresses:
             position = position * extent + i
         return position
 
-    def place(self, buffer: Buffer, index: Index) -> Index:
-        """Return the place of an element in a view."""
-        return (self.number(buffer, index),) if index else ()
+    def element(self, buffer: Buffer, index: Index) -> tuple[Buffer, Index]:
+        """Return an element as one of a view."""
+        return self.view(buffer), (self.number(buffer, index),) if index else ()
 
     def expr(self, x: Expr) -> Expr:
         """Return an expression whose loads have one index."""
         match x:
             case Load(buffer, index):
-                return Load(self.view(buffer), self.place(buffer, index))
+                return Load(*self.element(buffer, tuple(map(self.expr, index))))
             case Call():
                 return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
             case _:
@@ -131,18 +129,10 @@ class _Addresses:
     def statement(self, s: Statement) -> Statement:
         """Return a statement whose loops and arrays have one index."""
         match s:
-            case Store(buffer, index, value):
-                return type(s)(self.view(buffer), self.place(buffer, index), self.expr(value))
-            case Point(pointer, buffer, index):
-                return Point(pointer, self.view(buffer), self.place(buffer, index))
-            case LoadVector() | StoreVector():
-                place = self.place(s.buffer, s.index)
-                number = self.expr(s.number)
-                return replace(s, buffer=self.view(s.buffer), index=place, number=number)
             case Distributed() if len(s.indices) > 1:
                 at = Symbol("at")
                 extent, first = self.expr(product(s.extents)), self.expr(s.first)
                 body = self.within(s, at, s.body)
                 return replace(s, indices=(at,), extents=(extent,), first=first, body=body)
             case _:
-                return s.rebuilt(self.expr, self.block)
+                return s.with_elements(self.element).rebuilt(self.expr, self.block)

@@ -185,6 +185,9 @@ class _Arguments:
                 self.sizes.update((n, None) for n in self.extents(s))
                 return s.rebuilt(self.index, self.block)
             case _:
+                for buffer, index in s.writes():
+                    if index is not None:
+                        self.indexed(buffer)
                 return s.rebuilt(self.value, self.block)
 
     def extents(self, s: Statement) -> Iterator[Expr]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gradcore.kernel.device import AtomicAdd
-from gradcore.kernel.ir import Call, For, If, Let, Load, Program, Statement, Store, Symbol, parts
-from gradcore.kernel.uses import inside
+from gradcore.kernel.ir import Call, For, Load, Program, Statement, Store, Symbol, parts
+from gradcore.kernel.uses import declared, inside, registers_set
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.dependence import Dependence
-from gradcore_cuda.loops import shareable
+from gradcore_cuda.loops import on_elements, shareable
 from gradcore_cuda.target import GpuTarget
 
 ATOMIC = frozenset(("float32", "float64", "int32", "int64", "uint32", "uint64"))
@@ -33,18 +33,16 @@ def _scatter(s: Statement, dependence: Dependence) -> Statement:
 def _unordered(s: For, dependence: Dependence) -> For | None:
     """Return a loop whose steps may come in any order, if that they add makes it one."""
     body = [_adding(x) for x in s.body]
-    loop = replace(s, body=body, ordered=False)
-    if not shareable(loop):
+    found = replace(s, body=body, ordered=False)
+    if not shareable(found):
         return None
-    made = {x.symbol.final for x in inside(body) if isinstance(x, Let) and x.fresh}
-    made |= {r.target.final for r in s.reductions if isinstance(r.target, Symbol)}
-    for x in inside(body):
-        if not isinstance(x, (Store, Let, If, For)) or (isinstance(x, For) and x.ordered):
-            return None
-        if isinstance(x, Let) and x.symbol.final not in made:
-            return None
+    if not all(on_elements(x) or (isinstance(x, For) and not x.ordered) for x in inside(body)):
+        return None
+    totals = {r.target.final for r in s.reductions if isinstance(r.target, Symbol)}
+    if not registers_set(body).keys() <= declared(body) | totals:
+        return None
     adds = any(isinstance(x, AtomicAdd) for x in inside(body))
-    return loop if adds and dependence.separate([s.index.final], body) else None
+    return found if adds and dependence.separate([s.index.final], body) else None
 
 
 def _adding(s: Statement) -> Statement:

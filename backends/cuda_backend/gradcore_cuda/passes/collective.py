@@ -23,9 +23,7 @@ from gradcore.kernel.ir import (
     Let,
     Literal,
     Reduction,
-    Scope,
     Statement,
-    Store,
     Symbol,
     call,
     identity_of,
@@ -97,15 +95,13 @@ class Collective:
                     known[s.symbol.final] = s.value
                 found.append(s)
                 continue
-            match s:
-                case Store():
-                    found.append(Single(LANES, [s]))
-                case For():
-                    found += self._loop(s, known)
-                case If() | Scope():
-                    found.append(s.rebuilt(lambda x: x, self.statements))
-                case _:
-                    found.append(s)
+            if isinstance(s, For):
+                found += self._loop(s, known)
+            elif s.blocks():
+                found.append(s.rebuilt(lambda x: x, self.statements))
+            else:
+                stores = any(index is not None for _, index in s.writes())
+                found.append(Single(LANES, [s]) if stores else s)
             known.clear()
         return found
 

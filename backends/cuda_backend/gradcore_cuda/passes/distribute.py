@@ -44,7 +44,6 @@ from gradcore.kernel.ir import (
     Let,
     Literal,
     Load,
-    Point,
     Program,
     Reduction,
     Scope,
@@ -82,8 +81,9 @@ def flattened(buffer: Buffer) -> Buffer:
 def _title(body: Sequence[Statement]) -> str:
     """Return what to call a kernel: after what it stores."""
     for s in reversed(list(inside(body))):
-        if isinstance(s, Store):
-            return s.buffer.name
+        for buffer, index in s.writes():
+            if index is not None:
+                return buffer.name
         if isinstance(s, Let):
             return s.symbol.name
     return "kernel"
@@ -111,14 +111,14 @@ class _Forms:
 
     def changed(self, body: Sequence[Statement]) -> list[Symbol | Buffer]:
         """Return the registers and pointers of the device that statements set, but do not make."""
-        made = {s.buffer for s in inside(body) if isinstance(s, Allocate)}
+        values = self.facts.values
+        lasting = values.device | values.moved
+        made = {x for s in inside(body) for x in s.declares() if isinstance(x, Buffer)}
         found: dict[Symbol | Buffer, None] = {}
         for s in inside(body):
-            if isinstance(s, Let) and s.symbol.final in self.facts.values.device:
-                found[s.symbol.final] = None
-            if isinstance(s, Point) and s.pointer.root in self.facts.values.moved:
-                found[s.pointer.root] = None
-        return [x for x in found if x not in made]
+            for x in (*s.declares(), *s.changes()):
+                found[x.final if isinstance(x, Symbol) else x.root] = None
+        return [x for x in found if x in lasting and x not in made]
 
     def set_again(self, body: Sequence[Statement]) -> list[Statement]:
         """Return statements that declare no register of the device: it is there already."""

@@ -70,8 +70,9 @@ def used(s: Statement) -> Iterator[Symbol | Buffer]:
     declared = set(s.declares())
     for x in evaluated(s):
         yield from _named(x)
-    if isinstance(s, Let) and not s.fresh:
-        yield s.symbol.final
+    for what in s.changes():
+        if isinstance(what, Symbol):
+            yield what.final
     for b in s.buffers():
         if b not in declared:
             yield b.root

@@ -37,11 +37,11 @@ from gradcore.kernel.ir import (
     loads,
     parts,
 )
-from gradcore.kernel.uses import buffers, expressions, inside, rewritten, stored
+from gradcore.kernel.uses import declared, expressions, inside, registers_set, rewritten, stored
 from gradcore.ops.elementwise import ENTRIES
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.placement import hosted
-from gradcore_cuda.loops import collapsed, replaced
+from gradcore_cuda.loops import collapsed, on_elements, replaced
 from gradcore_cuda.target import GpuTarget
 
 
@@ -210,7 +210,7 @@ def _step(
     """
     found: list[Statement] = [*scan.scalars]
     values: dict[Store, Symbol] = {}
-    changing = {s.symbol.final for s in inside(scan.body) if isinstance(s, Let) and not s.fresh}
+    changing = {x.final for s in inside(scan.body) for x in s.changes() if isinstance(x, Symbol)}
     changing.update(registers.values())
     for s in scan.body:
         made = replaced(s, registers)
@@ -249,13 +249,12 @@ def _decomposed(scan: For, extents: Extents) -> _Scan | None:
         return None
     loops, body = collapsed(nests[0])
     made = {scan.index.final, *(s.symbol.final for s in scalars)}
-    own = {s.symbol.final for s in inside(body) if isinstance(s, Let) and s.fresh}
     if (
         any(s.ordered or s.reductions for s in loops)
         or any(isinstance(x, Load) or x in made for s in loops for x in parts(s.extent))
-        or any(not isinstance(s, (Let, Store, If)) for s in inside(body))
-        or any(isinstance(s, Let) and not s.fresh for s in body)
-        or any(isinstance(s, Let) and s.symbol.final not in own for s in inside(body))
+        or not all(map(on_elements, inside(body)))
+        or any(True for s in body for _ in s.changes())
+        or not declared(body).issuperset(registers_set(body))
     ):
         return None
     return _Scan(scalars, loops, body, moves, extents)
@@ -304,11 +303,6 @@ def read_in(statements: Sequence[Statement]) -> set[Buffer]:
     found: set[Buffer] = set()
     for s in statements:
         found |= {y.buffer.root for x in expressions(s) for y in loads(x)}
-        match s:
-            case Allocate():
-                pass
-            case Point(_, buffer):
-                found.add(buffer.root)
-            case _:
-                found |= {b.root for b in buffers(s)}
+        pointers = set(s.changes())
+        found |= {b.root for b, _ in (*s.reads(), *s.writes()) if b not in pointers}
     return found

@@ -41,7 +41,7 @@ from gradcore.kernel.ir import (
     parts,
     product,
 )
-from gradcore.kernel.uses import Used, expressions, inside
+from gradcore.kernel.uses import Used, expressions, inside, registers_set
 from gradcore.ops.elementwise import row
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.placement import chosen_by_host, hosted
@@ -399,9 +399,6 @@ class _Steps:
 
     def fetches(self, statements: Sequence[Statement]) -> list[Statement]:
         """Return the statements by which the host reads registers that ``statements`` set."""
-        changed: dict[Symbol, None] = {}
-        for s in inside(statements):
-            if isinstance(s, Let):
-                changed[s.symbol.final] = None
-        facts = self.facts
-        return [Reload(x) for x in changed if x in facts.values.device and x in facts.values.needed]
+        values = self.facts.values
+        changed = registers_set(statements)
+        return [Reload(x) for x in changed if x in values.device and x in values.needed]

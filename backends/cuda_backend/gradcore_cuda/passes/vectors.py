@@ -38,19 +38,17 @@ from gradcore.kernel.ir import (
     Expr,
     For,
     If,
-    Let,
     Literal,
     Load,
     Statement,
-    Store,
     Symbol,
     integer,
     parts,
     product,
 )
-from gradcore.kernel.uses import expressions, inside, rewritten
+from gradcore.kernel.uses import expressions, inside, registers_set, rewritten, stored
 from gradcore_cuda.analyses import Facts
-from gradcore_cuda.loops import in_place
+from gradcore_cuda.loops import in_place, on_elements
 
 Extents = tuple[Expr, ...]
 
@@ -153,10 +151,10 @@ def _consecutive(facts: Facts, steps: _Steps) -> dict[Load, bool] | None:
     """
     body, symbols, extents = steps.loop.body, steps.loop.indices, steps.loop.extents
     n = len(symbols)
-    if any(not isinstance(s, (Store, Let, If)) or isinstance(s, AtomicAdd) for s in inside(body)):
+    if not all(on_elements(s) and not isinstance(s, AtomicAdd) for s in inside(body)):
         return None
-    made = {*symbols, *(s.symbol.final for s in inside(body) if isinstance(s, Let))}
-    written = {facts.aliases.memory(s.buffer) for s in inside(body) if isinstance(s, Store)}
+    made = {*symbols, *registers_set(body)}
+    written = {facts.aliases.memory(x.buffer) for x in stored(body)}
     everything = (*steps.outer, *symbols), (*steps.outer.values(), *extents)
 
     def follows(x: Load, always: bool) -> bool:
@@ -195,8 +193,9 @@ def accesses(body: Sequence[Statement], always: bool = True) -> Iterator[tuple[L
     for s in body:
         for x in expressions(s):
             yield from ((y, False, known) for y, known in _reads(x, always))
-        if isinstance(s, Store):
-            yield Load(s.buffer, s.index), True, always
+        yield from (
+            (Load(buffer, index), True, always) for buffer, index in s.writes() if index is not None
+        )
         if isinstance(s, If):
             yield from accesses(s.then, always=False)
             yield from accesses(s.orelse, always=False)
@@ -254,7 +253,7 @@ def _counted(loops: Sequence[Distributed]) -> CountVectors:
 def _expanded(s: Distributed, vectors: Vectors) -> list[Statement]:
     """Return a loop over vectors, and one over the steps that are left."""
     at, e, width = Symbol("vector"), Symbol("e"), vectors.width
-    stored = {Load(x.buffer, x.index) for x in inside(s.body) if isinstance(x, Store)}
+    written = set(stored(s.body))
     near: dict[Load, Load] = {}
     before: list[Statement] = []
     after: list[Statement] = []
@@ -262,8 +261,8 @@ def _expanded(s: Distributed, vectors: Vectors) -> list[Statement]:
         root = x.buffer.root
         vector = Buffer(f"{root.name}_{width}", x.dtype, (integer(width),), "vector")
         start = tuple(ZERO if i in s.indices else i for i in x.index)
-        before.append(LoadVector(vector, x.buffer, start, at, reads, x in stored))
-        if x in stored:
+        before.append(LoadVector(vector, x.buffer, start, at, reads, x in written))
+        if x in written:
             after.append(StoreVector(vector, x.buffer, start, at))
         near[x] = Load(vector, (e,))
     step: list[Statement] = [
