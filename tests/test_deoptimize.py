@@ -1,4 +1,4 @@
-"""A loop that takes no step does not fail for what left its body."""
+"""A loop that takes no step does not fail for what left its body, on backends and in libraries."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.compile.deoptimize import WrittenGraph
 from gradcore.errors import AssertionFailedError, ShapeError
+from gradcore.graph import free_inputs
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
 
@@ -142,3 +143,71 @@ def test_a_branch_that_no_step_takes_requires_nothing(branch, optimized):
     assert (f(-np.ones((2, 3)), np.ones(4)) == -2).all()
     with pytest.raises((ValueError, IndexError)):
         f(np.ones((2, 3)), np.ones(4))
+
+
+# inside of other libraries ----------------------------------------------------------------------
+def embedded_in_jax(out, variables, values):
+    """Return an embedded expression for values, and what computes the gradient of its sum."""
+    jax = pytest.importorskip("jax")
+    wide = pytest.importorskip("gradcore_jax.tracing").ENABLE_X64
+    with wide(True):
+        arrays = [jax.numpy.asarray(a) for a in values]
+        f = gradcore.as_jax(out, variables)
+        found = np.asarray(f(*arrays))
+
+    def slope():
+        with wide(True):
+            return np.asarray(jax.grad(lambda *given: f(*given).sum())(*arrays))
+
+    return found, slope
+
+
+def embedded_in_torch(out, variables, values):
+    """Return an embedded expression for values, and what computes the gradient of its sum."""
+    torch = pytest.importorskip("torch")
+    tensors = [torch.tensor(a) for a in values]
+    tensors[0].requires_grad_()
+    found = gradcore.as_torch(out, variables)(*tensors)
+
+    def slope():
+        (gradient,) = torch.autograd.grad(found.sum(), tensors[:1])
+        return gradient.numpy()
+
+    return found.detach().numpy(), slope
+
+
+def used_in(out, values):
+    """Return the inputs that an expression needs, and their values."""
+    needed = free_inputs([out])
+    pairs = [(v, np.asarray(a)) for v, a in zip(INPUTS, values, strict=True) if v in needed]
+    return [v for v, _ in pairs], [a for _, a in pairs]
+
+
+EMBEDDED = pytest.mark.parametrize("embedded", [embedded_in_jax, embedded_in_torch])
+
+
+@EMBEDDED
+@pytest.mark.parametrize("loop", [stacked, carried])
+def test_no_step_of_an_embedded_loop(body, loop, embedded):
+    out = loop(*body)
+    variables, values = used_in(out, NO_STEP)
+    expected = gradcore.function(variables, out, PLAIN)(*values)
+    found, _ = embedded(out, variables, values)
+    assert found.shape == expected.shape and np.array_equal(found, expected)
+
+
+@EMBEDDED
+@pytest.mark.parametrize("name", ["sum", "product", "read", "write", "reshape", "gather"])
+def test_no_step_of_the_gradient_of_an_embedded_loop(name, embedded):
+    out = carried(*BODIES[name])
+    variables, values = used_in(out, NO_STEP)
+    _, slope = embedded(out, variables, values)
+    assert slope().shape == values[0].shape
+
+
+@EMBEDDED
+def test_an_embedded_error_names_what_the_user_wrote(embedded):
+    mask = T.TensorType("bool", (None,))("mask")
+    out = T.log((T.exp(A) * mask).sum(1))
+    with pytest.raises(ShapeError, match=r"^mul: extents \[4, 5\]"):
+        embedded(out, [A, mask], [np.ones((3, 4)), np.ones(5, bool)])

@@ -31,6 +31,7 @@ import numpy as np
 
 from gradcore.backend.profile import Profile
 from gradcore.errors import GradcoreError, ModeError, UnavailableError, UnsupportedError, choices
+from gradcore.execute import Runner
 from gradcore.graph import Apply, FunctionGraph, here
 from gradcore.graph.types import DISCRETE, FLOATS
 
@@ -113,6 +114,8 @@ class Embedding:
     moved : positions of the inputs that have derivatives: those of float dtypes.
     moving : positions of the outputs that have derivatives.
     single : whether the function returns one array rather than a list.
+    written : returns the graph as it was written that one of the three has been rewritten from;
+        None: the backend lacks something for it.
     """
 
     value: FunctionGraph
@@ -121,6 +124,33 @@ class Embedding:
     moved: tuple[int, ...]
     moving: tuple[int, ...]
     single: bool
+    written: Callable[[FunctionGraph], FunctionGraph | None] = lambda graph: None
+
+    def runner(self, graph: FunctionGraph, running: Callable[[FunctionGraph], Runner]) -> Runner:
+        """Return what runs one of the three graphs; if that raises, the graph as it was written.
+
+        So a call raises what the user's own graph raises, or nothing where that does not: the
+        optimizer moves work out of loops that may take no step.
+
+        running : returns what runs a graph on arrays of the library.
+        """
+        run = running(graph)
+
+        @functools.cache
+        def plain() -> Runner | None:
+            written = self.written(graph)
+            return None if written is None else running(written)
+
+        def tried(*arrays: Any) -> tuple[Any, ...]:
+            try:
+                return run(*arrays)
+            except Exception:
+                again = plain()
+                if again is None:
+                    raise
+            return again(*arrays)
+
+        return tried
 
 
 class Backend(ABC):

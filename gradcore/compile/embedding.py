@@ -2,6 +2,11 @@
 
 A project can so move one expression at a time: the function takes and returns arrays of the
 library, works inside its transformations, and has gradcore's derivatives.
+
+What the optimizer moves out of a loop runs where the loop takes no step, too, and may raise there:
+that is deoptimized as in a compiled function (`gradcore.compile.deoptimize`), but by the library
+itself, since the arrays may be ones that it traces.  So a call that raises runs the graph as it was
+written, and what that returns or raises is what the call does.
 """
 
 from __future__ import annotations
@@ -68,11 +73,18 @@ def _embedded(name: str, outputs: Any, inputs: Sequence[Variable]) -> Callable[.
         forward = Rop(ys, xs, tangents, disconnected_outputs="ignore")
         back = Lop(ys, xs, cotangents, disconnected_inputs="ignore")
 
+    sources: dict[FunctionGraph, tuple[Sequence[Variable], Sequence[Variable]]] = {}
+
     def graph(given: Sequence[Variable], results: Sequence[Variable]) -> FunctionGraph:
         made = Compilation(given, results, mode, backend).through(CLOSED)
         if made.lacks:
             refuse(backend, made.lacks)
+        sources[made.graph] = given, results
         return made.graph
+
+    def written(rewritten: FunctionGraph) -> FunctionGraph | None:
+        plain = Compilation(*sources[rewritten], Mode(name, optimizer=False), backend)
+        return None if plain.through(CLOSED).lacks else plain.graph
 
     return backend.embedded(
         Embedding(
@@ -82,5 +94,6 @@ def _embedded(name: str, outputs: Any, inputs: Sequence[Variable]) -> Callable[.
             tuple(moved),
             tuple(moving),
             not is_several(outputs),
+            written,
         )
     )

@@ -35,7 +35,7 @@ def embedded(graphs: Embedding, runner: Callable[[FunctionGraph], Runner]) -> Ca
     @cache
     def runners(x64: bool) -> tuple[Runner, Runner]:
         # One pair for each width: large constants become arrays of JAX once, in that width.
-        return runner(graphs.value), runner(graphs.pushforward)
+        return graphs.runner(graphs.value, runner), graphs.runner(graphs.pushforward, runner)
 
     def call(*arrays: Any) -> tuple[Any, ...]:
         run, _ = runners(jax.config.jax_enable_x64)

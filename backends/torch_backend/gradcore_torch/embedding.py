@@ -69,7 +69,10 @@ def _fitting(variable: Variable, value: Any, device: Any) -> Any:
 
 def _differentiable(running: Running, graphs: Embedding) -> Any:
     """Return a class of ``torch.autograd.Function`` for the graphs, on one device."""
-    value, pushforward, pullback = map(running, (graphs.value, graphs.pushforward, graphs.pullback))
+    value, pushforward, pullback = (
+        graphs.runner(graph, running)
+        for graph in (graphs.value, graphs.pushforward, graphs.pullback)
+    )
     shared = shared_outputs(graphs.value)
     moved, moving = graphs.moved, graphs.moving
     fixed = [k for k in range(len(graphs.value.outputs)) if k not in moving]
