@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO, TypeAlias
 
-from gradcore.graph import Apply, FunctionGraph, Op, Variable
+from gradcore.graph import Apply, FunctionGraph, Op, Variable, inner_graphs
 from gradcore.ops.control import Print as Print
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor, Subtensor
@@ -191,7 +191,7 @@ class _Tree:
     def add_bodies(self) -> None:
         """Add the graphs that ops run themselves, such as the bodies of scans."""
         for letter, op in self.bodies:
-            for graph in op.graphs:
+            for graph in inner_graphs(op):
                 self.lines += [
                     "",
                     f"inside {op.label()} [{letter}], of {', '.join(map(str, graph.inputs))}:",

@@ -15,7 +15,7 @@ import numpy as np
 from gradcore.config import config
 from gradcore.errors import ArgumentError, GraphTypeError
 from gradcore.graph import Array, TensorType, Variable, here
-from gradcore.graph.nodes import smallest_integer_dtype
+from gradcore.graph.literals import smallest_integer_dtype
 from gradcore.graph.types import array_of
 
 

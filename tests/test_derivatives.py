@@ -7,7 +7,7 @@ import gradcore
 from gradcore.conformance.samples import all_samples, draw, op_classes, operands, sample_id
 from gradcore.derive import pullback, pushforward
 from gradcore.graph import ZERO, Constant, Undefined, Variable
-from gradcore.graph.op import TheanoMethods
+from gradcore.graph.nodes import TheanoMethods
 from gradcore.ops.control import GradClip, GradientMark
 from gradcore.ops.elementwise import ENTRIES
 

@@ -134,7 +134,7 @@ def test_gradients_of_shared_variables():
 
 
 # branches of different shapes -------------------------------------------------------------------
-WHOLE = gradcore.graph.types.TensorType("float64", (3,))("WHOLE")
+WHOLE = gradcore.graph.TensorType("float64", (3,))("WHOLE")
 POSITIVE = WHOLE.sum() > 0
 
 UNLIKE = {

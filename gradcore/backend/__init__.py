@@ -19,4 +19,4 @@ from gradcore.backend.coverage import Lacking as Lacking
 from gradcore.backend.coverage import lacking as lacking
 from gradcore.backend.coverage import refuse as refuse
 from gradcore.backend.profile import Profile as Profile
-from gradcore.graph.op import performs as performs
+from gradcore.graph.declaration import performs as performs

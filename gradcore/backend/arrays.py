@@ -19,8 +19,8 @@ from gradcore.backend.contract import Backend, Executable
 from gradcore.backend.profile import Profile
 from gradcore.errors import UnsupportedError
 from gradcore.execute import Runner, straight_line
-from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Op, here
-from gradcore.graph.op import performs
+from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Op, here, inner_graphs
+from gradcore.graph.declaration import performs
 from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.elementwise import Elementwise
 
@@ -128,7 +128,7 @@ class ArrayBackend(Backend):
             return with_check(check, self._elementwise(node, node.op, found))
         if node.op in self.kernels or node.op in self.added:
             return found
-        return found(node, *(self.runner(graph, fallback) for graph in node.op.graphs))
+        return found(node, *(self.runner(graph, fallback) for graph in inner_graphs(node.op)))
 
     def _elementwise(self, node: Apply, op: Elementwise, function: Callable[..., Any]) -> Kernel:
         """Return ``function`` with operands in the dtypes that it takes, and the result's dtype."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gradcore.backend.contract import Backend
 from gradcore.errors import UnsupportedError
-from gradcore.graph import Apply, FunctionGraph
+from gradcore.graph import Apply, FunctionGraph, inner_graphs
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def lacking(backend: Backend, graph: FunctionGraph) -> list[Lacking]:
 def _all_nodes(graph: FunctionGraph) -> Iterator[Apply]:
     for node in graph.nodes:
         yield node
-        for inner in node.op.graphs:
+        for inner in inner_graphs(node.op):
             yield from _all_nodes(inner)
 
 

@@ -19,8 +19,8 @@ from gradcore.backend.profile import Profile
 from gradcore.errors import UnsupportedError
 from gradcore.execute import explain
 from gradcore.graph import Apply, FunctionGraph, here
+from gradcore.graph.declaration import performs
 from gradcore.graph.externs import Extern
-from gradcore.graph.op import performs
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import Program
 from gradcore.kernel.lowering import Lowerings

@@ -22,7 +22,7 @@ import numpy as np
 from gradcore.backend import Backend, Executable
 from gradcore.compile.unmet import Unmet
 from gradcore.execute import Runner, straight_line
-from gradcore.graph import Constant, FunctionGraph, Variable
+from gradcore.graph import Constant, FunctionGraph, Variable, inner_graphs
 from gradcore.mode import REFERENCE, Mode
 from gradcore.ops.control import Conditional, IfElse
 from gradcore.ops.scan import Scan
@@ -39,7 +39,7 @@ class WrittenGraph:
         self.graph = graph
         self.backend = backend
         self._steps = _numbers_of_steps(graph)
-        inner = [g for node in graph.nodes for g in node.op.graphs]
+        inner = [g for node in graph.nodes for g in inner_graphs(node.op)]
         self._nested = any(map(_may_skip, inner))
         self._unmet = Unmet(graph)
 
@@ -92,5 +92,5 @@ def _numbers_of_steps(graph: FunctionGraph) -> list[Variable]:
 def _may_skip(graph: FunctionGraph) -> bool:
     """Return whether a graph has a choice, or it or one inside a loop that may take no step."""
     chooses = any(isinstance(node.op, (IfElse, Conditional)) for node in graph.nodes)
-    inner = (g for node in graph.nodes for g in node.op.graphs)
+    inner = (g for node in graph.nodes for g in inner_graphs(node.op))
     return chooses or bool(_numbers_of_steps(graph)) or any(map(_may_skip, inner))

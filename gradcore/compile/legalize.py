@@ -17,7 +17,7 @@ from typing import Any
 
 from gradcore.backend import Backend, Lacking
 from gradcore.compile.promises import lacked
-from gradcore.graph import Apply, FunctionGraph, Op, Variable, on_behalf_of, toposort
+from gradcore.graph import Apply, FunctionGraph, Op, Variable, inner_graphs, on_behalf_of, toposort
 from gradcore.graph.nodes import as_variable
 from gradcore.ops.gathers import gathered
 from gradcore.rewrite import Group, Pass, Stage
@@ -42,7 +42,7 @@ class Legalizer:
 
     def runs(self, node: Apply) -> bool:
         """Return whether the backend can run ``node``, as it is or written with others."""
-        inner = all(self.runs(each) for graph in node.op.graphs for each in graph.nodes)
+        inner = all(self.runs(each) for graph in inner_graphs(node.op) for each in graph.nodes)
         return inner and (self.backend.missing(node) is None or self.replacement(node) is not None)
 
     def replacement(self, node: Apply) -> Sequence[Variable] | None:

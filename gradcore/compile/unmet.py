@@ -19,7 +19,7 @@ from typing import Any
 
 from gradcore.errors import UNFIT, GradcoreError
 from gradcore.execute import straight_line
-from gradcore.graph import Array, FunctionGraph, Requirement, Variable
+from gradcore.graph import Array, FunctionGraph, Requirement, Variable, inner_graphs
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.requirements import AGREE
 from gradcore.rewrite import STAGES
@@ -64,7 +64,7 @@ class Unmet:
 def _nodes(graph: FunctionGraph) -> Iterator[Any]:
     for node in graph.nodes:
         yield node
-        for inner in node.op.graphs:
+        for inner in inner_graphs(node.op):
             yield from _nodes(inner)
 
 

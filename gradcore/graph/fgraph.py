@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from gradcore.errors import MissingInputError
-from gradcore.graph.nodes import Apply, Constant, Variable
+from gradcore.graph.nodes import Apply, Constant, Op, Variable
 from gradcore.graph.traverse import graph_inputs, substitute, toposort
 
 
@@ -103,3 +103,8 @@ class FunctionGraph:
     def __hash__(self) -> int:
         """Hash what the graph says."""
         return self._hash
+
+
+def inner_graphs(op: Op) -> tuple[FunctionGraph, ...]:
+    """Return the graphs that ``op`` runs itself, such as the body of a scan: `Op.graphs`."""
+    return op.graphs

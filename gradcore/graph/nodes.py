@@ -1,9 +1,14 @@
-"""Variables, and the nodes between them.
+"""Variables, the nodes between them, and the ops that these apply.
 
 A graph is variables and applications of ops, nothing else: ``y.owner.inputs`` walks it.  Graphs
 do not change: only the ``name`` and ``tag`` of a variable may be set.  Two nodes built alike stay
 two nodes, because after ``a = x + 1; b = x + 1`` the derivative of ``a * b`` with respect to ``a``
 is ``b``; equal nodes merge where graphs are rebuilt (`gradcore.rewrite`).
+
+These are one module, for each is said in terms of the others: a type makes variables, a variable
+has a type and the node that computes it, a node has variables and the op it applies, and an op
+makes nodes and is differentiated by them.  What can be said without the others stands below:
+dtypes and shapes in ``types``, numbers in ``literals``, most of an op in ``declaration``.
 
 Rejected: Theano's mutable graph with clients and features, of which every rewrite must keep track;
 hash-consing at construction, which changes what a derivative means.
@@ -11,39 +16,41 @@ hash-consing at construction, which changes what a derivative means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 
-from gradcore.config import config
-from gradcore.errors import GraphTypeError, GraphValueError, Location
-from gradcore.graph.dtypes import DTYPES
+from gradcore.errors import GraphTypeError, GraphValueError, Location, ShapeError
+from gradcore.graph.declaration import Arg, Declaration, Undefined, declares, refuse_complex
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
+from gradcore.graph.literals import literal_dtype, numbers
 from gradcore.graph.location import here, on_behalf_of
-from gradcore.graph.types import (
-    FLOATS,
-    SIGNED,
-    UNSIGNED,
-    Array,
-    TensorType,
-    array_of,
-    in_floats,
-    refuse_masked,
-    too_wide,
-    upcast,
-    widest,
-)
-from gradcore.language import LANGUAGE, ArrayMethods, define, is_several
-
-if TYPE_CHECKING:
-    from gradcore.graph.op import Op
-
-Kernel: TypeAlias = Callable[..., Any]
-"""A function of arrays that returns the array of one output, or a tuple of those of several."""
+from gradcore.graph.types import Array, ArrayType, refuse_masked
+from gradcore.language import LANGUAGE, ArrayMethods, Operators, is_several
 
 _set = object.__setattr__
+
+
+class TensorType(ArrayType):
+    """The dtype of a tensor and its shape as far as it is known: an int or None an axis.
+
+    Called, it makes a variable of this type.
+
+    >>> TensorType("float64", (None, 1))
+    TensorType(float64, col)
+    >>> TensorType("float64")("x").type
+    TensorType(float64, scalar)
+    """
+
+    __slots__ = ()
+
+    def __call__(self, name: str | None = None) -> Variable:
+        """Return a new variable of this type."""
+        return Variable(self, name)
 
 
 class Variable(ArrayMethods):
@@ -145,8 +152,6 @@ class Variable(ArrayMethods):
             raise TypeError(f"{self} is a scalar: it has no length")
         return self.type.shape[0]
 
-
-define("variable", Variable)
 
 TensorVariable = Variable
 
@@ -281,45 +286,7 @@ class Apply:
         return node
 
 
-# numbers as variables ---------------------------------------------------------------------------
-def smallest_integer_dtype(value: int, unsigned: bool = False) -> str:
-    """Return the smallest integer dtype that holds ``value``: Theano's rule for literals.
-
-    >>> smallest_integer_dtype(2), smallest_integer_dtype(1000)
-    ('int8', 'int16')
-    """
-    candidates = UNSIGNED if unsigned and value >= 0 else (*SIGNED, "uint64")
-    for dtype in candidates:
-        low, high = DTYPES[dtype].limits
-        if low <= value <= high:
-            return dtype
-    raise GraphValueError(
-        f"no integer dtype holds a Python int: {too_wide(value)}",
-        here(),
-        "write it as a float, or give its dtype: T.constant(value, dtype='float64')",
-    )
-
-
-def literal_dtype(value: complex, others: Sequence[str] = ()) -> str:
-    """Return the dtype of a Python number that meets operands of dtypes ``others``.
-
-    A float takes the float dtype of the others (``config.floatX`` where there is none).  An int
-    takes the smallest integer dtype that holds it, an unsigned one among unsigned others.
-    """
-    if isinstance(value, bool):
-        return "bool"
-    floats = [dtype for dtype in others if dtype in FLOATS]
-    if isinstance(value, int) and floats and not -(2**63) <= value < 2**64:
-        return upcast(*floats)
-    if isinstance(value, int):
-        return smallest_integer_dtype(
-            value, bool(others) and all(dtype in UNSIGNED for dtype in others)
-        )
-    if isinstance(value, float):
-        return upcast(*floats) if floats else config.floatX
-    return "complex128"
-
-
+# expressions as variables ------------------------------------------------------------------------
 def as_variable(x: Any, others: Sequence[str] = ()) -> Variable:
     """Return ``x`` as a variable: itself, or a constant, or for a list of variables their stack.
 
@@ -333,35 +300,7 @@ def as_variable(x: Any, others: Sequence[str] = ()) -> Variable:
         return x.out
     if _holds_variables(x):
         return LANGUAGE["stack"](x)
-    try:
-        array = _numbers(x, others)
-    except TypeError as error:
-        raise GraphTypeError(f"a constant {error}", here()) from None
-    except ValueError as error:
-        raise GraphTypeError(f"cannot make a tensor of {x!r}: {error}", here()) from None
-    if array.dtype == object or array.dtype.kind not in "biufc":
-        raise GraphTypeError(
-            f"cannot make a tensor of {type(x).__name__} {x!r}",
-            here(),
-            "give a variable, a number, or an array of numbers",
-        )
-    if array.dtype.kind == "f" and is_several(x):
-        array = array.astype(config.floatX)
-    return Constant(array)
-
-
-def _numbers(x: Any, others: Sequence[str]) -> Array:
-    """Return ``x`` as an array: Python ints of more than 64 bits as floats, among floats.
-
-    Raises TypeError, in words without a subject.
-    """
-    array = array_of(x)
-    wide = widest(array)
-    if wide is None:
-        return array
-    if any(dtype in FLOATS for dtype in others):
-        return in_floats(array, "float64")
-    raise TypeError(f"has no dtype: {too_wide(wide)}")
+    return Constant(numbers(x, others))
 
 
 def _holds_variables(x: Any) -> bool:
@@ -397,3 +336,131 @@ def extents_of(variable: Variable) -> tuple[Extent, ...]:
         LANGUAGE["extent"](variable, axis) if known is None else known
         for axis, known in enumerate(variable.type.shape)
     )
+
+
+# ops ---------------------------------------------------------------------------------------------
+class Derivative(ABC):
+    """How the outputs of an op move with its inputs, in both directions.
+
+    A tangent or cotangent is a variable, or a word for one that is no variable: None
+    (disconnected), `Zero`, or `Undefined` with the reason.  One of the two modes may be omitted,
+    by returning None: it is the transpose of the other.
+    """
+
+    masks: ClassVar[bool] = False
+    """Whether ``pullback`` takes masked cotangents as they are."""
+
+    @abstractmethod
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Return whether output ``o`` is connected with input ``i``."""
+
+    @abstractmethod
+    def pullback(
+        self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]
+    ) -> list[Any] | None:
+        """Return the cotangents of the inputs (None for those not ``wanted``)."""
+
+    @abstractmethod
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any] | None:
+        """Return the tangents of the outputs, given those of the inputs."""
+
+
+class TheanoMethods(Derivative):
+    """The derivative of an op that is written with Theano's methods."""
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Ask the connection pattern."""
+        return bool(node.op.connection_pattern(node)[i][o])
+
+    def pullback(
+        self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]
+    ) -> list[Any] | None:
+        """Ask ``L_op`` (or ``grad``)."""
+        op = node.op
+        if not (declares(type(op), "grad") or declares(type(op), "L_op")):
+            return [Undefined(f"{op} has no grad") if want else None for want in wanted]
+        given = [
+            ct if isinstance(ct, Variable) else LANGUAGE["zeros_like"](output)
+            for ct, output in zip(cotangents, node.outputs, strict=True)
+        ]
+        found = op.L_op(list(node.inputs), list(node.outputs), given)
+        return [ct if want else None for ct, want in zip(found, wanted, strict=True)]
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any] | None:
+        """Ask ``R_op``, if there is one."""
+        if not declares(type(node.op), "R_op"):
+            return None
+        given = [t if isinstance(t, Variable) else None for t in tangents]
+        return list(node.op.R_op(list(node.inputs), given))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """An op and operands to test it on."""
+
+    op: Op
+    operands: tuple[Arg, ...]
+
+
+class Op(Declaration[Variable, Apply]):
+    """What a node does: an abstract class, or a final one whose fields are its parameters.
+
+    A built-in op is a frozen dataclass; it declares
+
+    - ``dtype`` and ``shape`` (or, with several outputs, ``dtypes`` and ``shapes``): its typing,
+    - ``check``: which operands it refuses,
+    - ``requires``: what must hold when it runs, for it not to raise,
+    - ``reference``: its meaning, on NumPy arrays,
+    - ``derivative``: how it moves, one of the kinds of `gradcore.derive`.
+
+    and, where it applies,
+
+    - ``element`` or ``expansion``: what it computes in terms of elements, or of other ops, so that
+      it runs on every backend; ``extern``: the function of a library that computes it,
+    - ``batch``: itself on a stack of operands,
+    - ``cost``: operations and bytes, by extents.
+
+    An op of a user's own may instead be written with Theano's methods: ``make_node``, ``perform``,
+    ``grad`` or ``L_op``, and optionally ``R_op``, ``infer_shape``, ``connection_pattern``.
+    """
+
+    derivative: Derivative = TheanoMethods()
+    """How it moves; by default, as Theano's methods say."""
+
+    # building -----------------------------------------------------------------------------------
+    def __call__(self, *arguments: Any, name: str | None = None) -> Any:
+        """Return what the op applied to ``arguments`` means to the first reader among them.
+
+        For variables and numbers: the output of a new node, or a list of several outputs.
+        """
+        for argument in arguments:
+            if isinstance(argument, Operators) and not isinstance(argument, Variable):
+                return argument.apply(self, arguments)
+        outputs = self.make_node(*arguments).outputs
+        if len(outputs) == 1:
+            if name is not None:
+                outputs[0].name = name
+            return outputs[0]
+        return list(outputs)
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return a node on ``inputs``, after checking them and typing the outputs."""
+        variables = tuple(map(as_variable, inputs))
+        refuse_complex(self, variables)
+        self.check(*variables)
+        dtypes = self.dtypes(*(v.type.dtype for v in variables))
+        shapes = self.shapes(*map(static_operand, variables))
+        for shape in shapes:
+            if any(isinstance(n, int) and n < 0 for n in shape):
+                raise ShapeError(f"{self} has a negative extent: {tuple(shape)}", here())
+        outputs = [
+            Variable(TensorType(dtype, tuple(n if isinstance(n, int) else None for n in shape)))
+            for dtype, shape in zip(dtypes, shapes, strict=True)
+        ]
+        return Apply(self, variables, outputs)
+
+    # testing ------------------------------------------------------------------------------------
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return ops of this class with operands to test them on, enough to reach every line."""
+        return ()

@@ -12,10 +12,8 @@ from typing import Any, TypeAlias
 
 from gradcore.errors import Location
 from gradcore.graph.fgraph import FunctionGraph
-from gradcore.graph.nodes import Apply, Constant, Variable
-from gradcore.graph.op import Op
+from gradcore.graph.nodes import Apply, Constant, Op, TensorType, Variable
 from gradcore.graph.traverse import toposort
-from gradcore.graph.types import TensorType
 
 Reference: TypeAlias = Variable | tuple[Apply, int]
 """An input, or an output of an earlier node."""

@@ -3,36 +3,25 @@
 A shape rule says what shapes outputs have *if* the operands fit; `Op.requires` says when they do.
 It is read over ints, over scalars of the graph, and by analyses with symbols of their own, as shape
 rules are.  Whoever takes a node out of a graph can tell from it which errors go with the node.
+
+What is required of extents and indices is said in the tensor language:
+
+>>> import gradcore.tensor as T
+>>> from gradcore import pp
+>>> pp(AGREE.condition(*T.lscalars("m", "n")))
+'(m == n)'
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from gradcore.errors import ArraySizeError, ShapeError
+from gradcore.graph.declaration import Predicate, Requirement
 from gradcore.graph.extents import Shape, addressable, as_extent
 from gradcore.graph.nodes import as_variable
 from gradcore.language import LANGUAGE
-
-
-@dataclass(frozen=True, eq=False)
-class Predicate:
-    """What is required of operands: its name, and the condition in the tensor language.
-
-    >>> import gradcore.tensor as T
-    >>> from gradcore import pp
-    >>> pp(AGREE.condition(*T.lscalars("m", "n")))
-    '(m == n)'
-    """
-
-    name: str
-    condition: Callable[..., Any]
-
-    def __repr__(self) -> str:
-        """Return the name."""
-        return self.name
 
 
 def _within(index: Any, n: Any) -> Any:
@@ -87,26 +76,6 @@ FITS = Predicate("of a possible size", _fits)
 NOT_ZERO = Predicate("not zero", _not_zero)
 NONE_NEGATIVE = Predicate("none negative", _none_negative)
 ALL_HOLD = Predicate("all true", _all_hold)
-
-
-@dataclass(frozen=True, eq=False)
-class Requirement:
-    """That ``predicate`` holds of ``operands``; else ``error(message)`` is raised.
-
-    operands : extents (ints, scalars of the graph, symbols) or, for elements, variables.
-    fix : what to do where one of them is 1; None: nothing is known.
-    """
-
-    predicate: Predicate
-    operands: tuple[Any, ...]
-    message: str
-    error: type[Exception] = ShapeError
-    fix: str | None = None
-
-    @property
-    def condition(self) -> Any:
-        """The condition, as a variable, where the operands are such."""
-        return self.predicate.condition(*self.operands)
 
 
 def all_equal(

@@ -11,8 +11,7 @@ from operator import attrgetter
 
 from gradcore.errors import GraphTypeError
 from gradcore.graph.extents import UNKNOWN, Operand, Shape
-from gradcore.graph.nodes import Apply, Constant, Variable, symbolic_operand
-from gradcore.graph.op import Op
+from gradcore.graph.nodes import Apply, Constant, Op, Variable, symbolic_operand
 
 
 def toposort(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -22,10 +22,6 @@ from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.dtypes import FLOATS as FLOATS
 from gradcore.graph.dtypes import SIGNED as SIGNED
 from gradcore.graph.dtypes import UNSIGNED as UNSIGNED
-from gradcore.language import LANGUAGE
-
-if TYPE_CHECKING:
-    from gradcore.graph.nodes import Variable
 
 Array: TypeAlias = np.ndarray[Any, Any]
 StaticShape: TypeAlias = tuple[int | None, ...]
@@ -91,11 +87,10 @@ def upcast(*dtypes: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class TensorType:
-    """The dtype of a tensor and its shape as far as it is known: an int or None an axis.
+class ArrayType:
+    """A dtype and a shape as far as it is known: which arrays may be a tensor's value.
 
-    >>> TensorType("float64", (None, 1))
-    TensorType(float64, col)
+    `gradcore.graph.TensorType` is one that makes variables, too.
     """
 
     dtype: str
@@ -131,9 +126,9 @@ class TensorType:
         """Whether the elements are integers or booleans."""
         return self.dtype in DISCRETE
 
-    def with_dtype(self, dtype: str) -> TensorType:
+    def with_dtype(self, dtype: str) -> Self:
         """Return this type with another dtype."""
-        return self if dtype == self.dtype else TensorType(dtype, self.shape)
+        return self if dtype == self.dtype else type(self)(dtype, self.shape)
 
     def __str__(self) -> str:
         """Return the type as Theano prints it."""
@@ -145,10 +140,6 @@ class TensorType:
 
     __repr__ = __str__
 
-    def __call__(self, name: str | None = None) -> Variable:
-        """Return a new variable of this type."""
-        return LANGUAGE["variable"](self, name)
-
     def admits(self, shape: tuple[int, ...]) -> bool:
         """Return whether an array of this concrete ``shape`` is of this type."""
         return len(shape) == len(self.shape) and all(
@@ -156,7 +147,7 @@ class TensorType:
             for known, extent in zip(self.shape, shape, strict=True)
         )
 
-    def includes(self, other: TensorType) -> bool:
+    def includes(self, other: ArrayType) -> bool:
         """Return whether every value of type ``other`` is of this type too."""
         return (
             self.dtype == other.dtype
@@ -164,7 +155,7 @@ class TensorType:
             and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))
         )
 
-    def accepts(self, other: TensorType) -> bool:
+    def accepts(self, other: ArrayType) -> bool:
         """Return whether a variable of type ``other`` may stand for one of this type.
 
         Known extents must not contradict one another, and what broadcasts here must there too.

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.graph.extents import UNKNOWN, Unknown
-from gradcore.graph.nodes import literal_dtype
+from gradcore.graph.literals import literal_dtype
 from gradcore.graph.types import FLOATS
 from gradcore.language import Operators
 from gradcore.ops.elementwise import Elementwise, row

@@ -17,10 +17,10 @@ import numpy as np
 
 from gradcore.errors import GradcoreError
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable
+from gradcore.graph.declaration import performs
 from gradcore.graph.extents import UNKNOWN, Shape, addressable
 from gradcore.graph.externs import Extern
 from gradcore.graph.nodes import symbolic_operand
-from gradcore.graph.op import performs
 from gradcore.graph.requirements import FITS
 from gradcore.graph.traverse import toposort
 from gradcore.kernel.bounds import MOST_ELEMENTS

@@ -28,10 +28,9 @@ from gradcore.graph import (
     here,
 )
 from gradcore.graph.extents import UNKNOWN
-from gradcore.graph.nodes import as_variable
+from gradcore.graph.nodes import TensorType, as_variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import ALL_HOLD
-from gradcore.graph.types import TensorType
 from gradcore.language import LANGUAGE
 
 

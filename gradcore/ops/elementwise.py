@@ -35,10 +35,10 @@ from gradcore.graph import (
     Variable,
     here,
 )
+from gradcore.graph.declaration import refuse_complex
 from gradcore.graph.dtypes import DISCRETE, DTYPES, FLOATS, computed
 from gradcore.graph.extents import UNKNOWN, broadcast, clash
 from gradcore.graph.nodes import as_variable
-from gradcore.graph.op import refuse_complex
 from gradcore.graph.requirements import NONE_NEGATIVE
 from gradcore.graph.types import StaticShape, upcast
 from gradcore.language import LANGUAGE, Function, define

@@ -12,7 +12,15 @@ from functools import partial
 from typing import Any
 
 from gradcore.errors import ArraySizeError, ScanError
-from gradcore.graph import UNKNOWN, Apply, Constant, FunctionGraph, Operand, Requirement, Variable
+from gradcore.graph import (
+    UNKNOWN,
+    Apply,
+    Constant,
+    FunctionGraph,
+    Operand,
+    Requirement,
+    Variable,
+)
 from gradcore.graph.extents import as_extent
 from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
 from gradcore.graph.requirements import AGREE, FITS, possible

@@ -18,6 +18,7 @@ from gradcore.graph import (
     FunctionGraph,
     Requirement,
     Variable,
+    inner_graphs,
     on_behalf_of,
     substitute,
 )
@@ -49,7 +50,7 @@ class Scope:
         return self._in_each_step(condition) if varies else self._in_any_step(condition)
 
     def _in_branch(self, condition: Variable) -> Variable:
-        graph = self.node.op.graphs[self.branch or 0]
+        graph = inner_graphs(self.node.op)[self.branch or 0]
         chosen, *operands = self.node.inputs
         (outer,) = substitute([condition], dict(zip(graph.inputs, operands, strict=True)))
         branches = (outer, Constant(True)) if self.branch == 0 else (Constant(True), outer)

@@ -40,6 +40,7 @@ from gradcore.graph import (
     Op,
     Variable,
     here,
+    inner_graphs,
     on_behalf_of,
 )
 from gradcore.graph.nodes import bare, static_operand
@@ -133,7 +134,7 @@ class Pass:
         def within(op: Op) -> Op:
             if not op.graphs:
                 return op
-            graphs = tuple(self.run(inner, trace, reassociate) for inner in op.graphs)
+            graphs = tuple(self.run(inner, trace, reassociate) for inner in inner_graphs(op))
             return op if graphs == op.graphs else op.with_graphs(*graphs)
 
         inside = graph
@@ -173,7 +174,7 @@ class Group:
 
 def _has(graph: FunctionGraph, kind: type[Op]) -> bool:
     return any(
-        isinstance(node.op, kind) or any(_has(inner, kind) for inner in node.op.graphs)
+        isinstance(node.op, kind) or any(_has(inner, kind) for inner in inner_graphs(node.op))
         for node in graph.nodes
     )
 
@@ -287,7 +288,7 @@ class Rewriter:
     def _settled_op(self, op: Op) -> Op:
         """Return ``op`` with the graphs inside it rewritten by this stage."""
         if op not in self.settled_ops:
-            graphs = [self._inner().run(g) for g in op.graphs]
+            graphs = [self._inner().run(g) for g in inner_graphs(op)]
             found = op if tuple(graphs) == op.graphs else op.with_graphs(*graphs)
             self.settled_ops[op] = self.settled_ops[found] = found
         return self.settled_ops[op]

@@ -23,7 +23,7 @@ import numpy as np
 
 from gradcore.backend import performs
 from gradcore.errors import ArraySizeError, GradcoreError, UnsupportedError
-from gradcore.graph import Apply, Array, FunctionGraph, Kernel
+from gradcore.graph import Apply, Array, FunctionGraph, Kernel, inner_graphs
 from gradcore.graph.extents import check_size
 from gradcore.ops.control import Print
 from gradcore.ops.create import Arange
@@ -144,7 +144,7 @@ def is_opaque(node: Apply) -> bool:
     """Return whether ``node``, or one in a graph inside it, acts on concrete arrays each time."""
     if performs(node.op) or isinstance(node.op, Print):
         return True
-    return any(opaque(graph) for graph in node.op.graphs)
+    return any(opaque(graph) for graph in inner_graphs(node.op))
 
 
 # how a graph runs -------------------------------------------------------------------------------

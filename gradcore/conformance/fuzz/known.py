@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from gradcore.graph import FunctionGraph
+from gradcore.graph import FunctionGraph, inner_graphs
 from gradcore.plugins import KnownFailure, registry
 
 GROUPS = {"subnormal": ("subnormal", "special"), "nonfinite": ("special", "zeros")}
@@ -21,7 +21,7 @@ def applications(graph: FunctionGraph) -> Iterator[tuple[str, str]]:
     """Yield the label of each op, inside of others too, with each dtype that it is applied to."""
     for node in graph.nodes:
         yield from ((node.op.label(), v.dtype) for v in (*node.inputs, *node.outputs))
-        for inner in node.op.graphs:
+        for inner in inner_graphs(node.op):
             yield from applications(inner)
 
 

@@ -16,7 +16,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.execute import straight_line
-from gradcore.graph import Array, FunctionGraph, Op, Variable
+from gradcore.graph import Array, FunctionGraph, Op, Variable, inner_graphs
 from gradcore.ops.control import PassingOn
 from gradcore.tensor import cast
 
@@ -101,7 +101,7 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
     for node in graph.nodes:
         op = node.op
         if op.graphs:
-            op = op.with_graphs(*(jittered(inner, wide) for inner in op.graphs))
+            op = op.with_graphs(*(jittered(inner, wide) for inner in inner_graphs(op)))
         inputs = [new.get(v, v) for v in node.inputs]
         if op.accumulates or op.ulp > LEAST_ULP:  # the right result for operands close by will do
             inputs = [_moved(v, 1.0) for v in inputs]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from gradcore.errors import UNFIT
 from gradcore.graph import Apply, Operand
 from gradcore.graph.costs import Cost
+from gradcore.graph.declaration import performs
 from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.extents import product
-from gradcore.graph.op import performs
 
 TYPICAL = 64
 """Elements along an axis whose extent is not known: neither tiny nor large."""
