@@ -260,9 +260,10 @@ class Declaration(Generic[V, N]):
         the output.
         """
         kind = type(self)
-        if declares(kind, "infer_shape"):
+        if kind.infer_shape is not UNDECLARED.infer_shape:
             return self.infer_shape(node, [operand.shape for operand in operands])
-        if performs(self) or not (declares(kind, "shape") or declares(kind, "shapes")):
+        declared = kind.shape is not UNDECLARED.shape or kind.shapes is not UNDECLARED.shapes
+        if kind.perform is not UNDECLARED.perform or not declared:
             return [(UNKNOWN,) * output.type.ndim for output in node.outputs]
         return self.shapes(*operands)
 
@@ -339,7 +340,7 @@ class Declaration(Generic[V, N]):
 
     def kernel(self, node: N) -> Kernel:
         """Return the reference for ``node``, prepared once for many calls."""
-        if performs(self):
+        if type(self).perform is not UNDECLARED.perform:
             return _performing(self, node)
         return self.reference
 
@@ -379,14 +380,13 @@ class Declaration(Generic[V, N]):
         return [[True] * len(node.outputs) for _ in node.inputs]
 
 
-def declares(kind: type, name: str) -> bool:
-    """Return whether a class of ops has its own ``name``, not that of `Declaration`."""
-    return getattr(kind, name) is not getattr(Declaration, name)
+UNDECLARED: type[Declaration[Any, Any]] = Declaration
+"""What stands where an op declares nothing of its own."""
 
 
 def performs(op: Declaration[Any, Any]) -> bool:
     """Return whether ``op`` is a user's own, which computes by its method ``perform``."""
-    return declares(type(op), "perform")
+    return type(op).perform is not UNDECLARED.perform
 
 
 def _performing(op: Declaration[Any, N], node: N) -> Kernel:

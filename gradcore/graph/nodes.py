@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradcore.errors import GraphTypeError, GraphValueError, Location, ShapeError
-from gradcore.graph.declaration import Arg, Declaration, Undefined, declares, refuse_complex
+from gradcore.graph.declaration import Arg, Declaration, Undefined, refuse_complex
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.literals import literal_dtype, numbers
 from gradcore.graph.location import here, on_behalf_of
@@ -377,7 +377,7 @@ class TheanoMethods(Derivative):
     ) -> list[Any] | None:
         """Ask ``L_op`` (or ``grad``)."""
         op = node.op
-        if not (declares(type(op), "grad") or declares(type(op), "L_op")):
+        if type(op).grad is Op.grad and type(op).L_op is Op.L_op:
             return [Undefined(f"{op} has no grad") if want else None for want in wanted]
         given = [
             ct if isinstance(ct, Variable) else LANGUAGE["zeros_like"](output)
@@ -388,7 +388,7 @@ class TheanoMethods(Derivative):
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any] | None:
         """Ask ``R_op``, if there is one."""
-        if not declares(type(node.op), "R_op"):
+        if type(node.op).R_op is Op.R_op:
             return None
         given = [t if isinstance(t, Variable) else None for t in tangents]
         return list(node.op.R_op(list(node.inputs), given))

@@ -348,9 +348,10 @@ class Rewriter:
         all_may = self.reassociate or all(v.type.is_discrete for v in (*node.inputs, *node.outputs))
         key = (op, all_may)
         if key not in self.by_op:
-            stage, targets = self.stage, (op, *type(op).__mro__)
-            places = {k for target in targets for k in stage.by_target.get(target, ())}
-            looking = (stage.rules[k] for k in sorted(places))
+            by_target = self.stage.by_target
+            targets = (op, *type(op).__mro__)
+            places = {k for target in targets for k in by_target.get(target, ())}
+            looking = (self.stage.rules[k] for k in sorted(places))
             self.by_op[key] = [rule for rule in looking if all_may or not rule.changes.by_choice]
         return self.by_op[key]
 
