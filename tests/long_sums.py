@@ -14,6 +14,7 @@ PROGRAMS = {
     "columns": (x.sum(0), lambda a: a.sum(0)),
     "means of columns": (x.mean(0), lambda a: a.mean(0)),
     "rows": (x.T.sum(1), lambda a: a.sum(0)),
+    "largest row": (x.T.sum(1).max(), lambda a: a.sum(0).max()),
     "outer and inner": (stack.sum((0, 2)), lambda a: a.sum().reshape(1)),
     "one column": (x[:, 0].sum(), lambda a: a[:, 0].sum()),
     "elements": (T.exp(x).sum(), lambda a: np.exp(a).sum()),

@@ -18,12 +18,14 @@ A cumulative sum, which is read after each addition, is a float64 altogether in 
 terms are many.  One that is a row in memory is read as what the blocks before have added up to,
 rounded, plus what its own block has: a row of float32 beside the one of float64.
 
-The decision: a loop of one block is the loop that it was, and two comparisons; rows are taken over
-by functions of a library, as what is done so seldom is not worth the compiler's time.  Sums in
+The decision: a loop of one block is the loop that it was, and two comparisons; a loop around one
+sum, and little else, is there twice, for sums of one block and for longer ones.  Rows are taken
+over by functions of a library, as what is done so seldom is not worth the compiler's time.  Sums in
 float64 stay one loop: in lanes of vectors, 2e7 terms lose 1e-13 of their sum as a rule and 1e-9 at
 worst, for which blocks of a few steps are too dear.  Rejected: a float64 in each lane, which halves
 what a vector adds at a time; pairwise sums, which recurse; compensated ones, four additions for
-each; loops over blocks around loops over their steps, which short sums have to pass as well.
+each; loops over blocks around loops over their steps, which short sums have to pass as well; the
+choice between the two loops for each sum anew, which costs rows of 2 terms half as much again.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ from gradcore.kernel.ir import (
     substituted,
 )
 from gradcore.kernel.target import CpuTarget
-from gradcore.kernel.uses import Used, inside, rewritten
+from gradcore.kernel.uses import Used, expressions, inside, rewritten
 from gradcore.ops.elementwise import row
 
 ADD = row("add")
@@ -118,7 +120,7 @@ def _loop(loop: For, outer: _Inside) -> list[Statement]:
         return _prefix(loop, outer)
     if any(isinstance(s, (For, Scope, Allocate)) for s in inside(loop.body)):
         found = replace(loop, body=_blocked(loop.body, outer.of(loop)))
-        return [_in_blocks(found, loop.body, outer)]
+        return [_unswitched(_in_blocks(found, loop.body, outer), outer)]
     found, starts, ends = _in_registers(loop, outer)
     return [*starts, _in_blocks(found, found.body, outer), *ends]
 
@@ -195,6 +197,35 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> For:
         if found is not None:
             _of_row(found, many, chunks)
     return replace(loop, chunks=chunks) if chunks.before else loop
+
+
+def _unswitched(loop: For, outer: _Inside) -> Statement:
+    """Return a loop around a sum, which is a plain loop in it where it is one block.
+
+    A loop in blocks has a start and an end that change, from which the compiler makes the number of
+    its vectors anew for each sum: 0.2 ns, which a sum of few terms shows.
+    """
+    sums = [s for s in loop.body if isinstance(s, For) and s.chunks is not None]
+    if len(sums) != 1 or loop.chunks is not None:
+        return loop
+    (inner,) = sums
+    assert inner.chunks is not None
+    made = outer.of(loop).made
+    plain: list[Statement] = [replace(s, chunks=None) if s is inner else s for s in loop.body]
+    if (
+        _operations(plain) > outer.target.unswitched
+        or not all(isinstance(x, (For, Let, Store)) for x in inside(plain))
+        or any(isinstance(x, Load) or x in made for x in parts(inner.extent))
+    ):
+        return loop
+    one = call(row("le"), (inner.extent, integer(inner.chunks.steps)), "bool")
+    return If(one, [replace(loop, body=plain)], [loop])
+
+
+def _operations(body: Sequence[Statement]) -> float:
+    """Return how many operations there are in statements."""
+    read = (x for s in inside(body) for e in expressions(s) for x in parts(e))
+    return sum(x.row.operations for x in read if isinstance(x, Call))
 
 
 def _steps(loop: For, outer: _Inside) -> int:
