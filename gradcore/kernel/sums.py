@@ -210,8 +210,8 @@ def _unswitched(loop: For, outer: _Inside) -> Statement:
         return loop
     (inner,) = sums
     assert inner.chunks is not None
-    made = outer.of(loop).made
-    plain: list[Statement] = [replace(s, chunks=None) if s is inner else s for s in loop.body]
+    made, unblocked = outer.of(loop).made, replace(inner, chunks=None)
+    plain = [unblocked if s is inner else s for s in loop.body]
     if (
         _operations(plain) > outer.target.unswitched
         or not all(isinstance(x, (For, Let, Store)) for x in inside(plain))
