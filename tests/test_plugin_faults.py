@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_plugins import Exotic, Plain, Poor, disabled, hooks, x
+from fake_plugins import Entry, Exotic, Plain, Poor, disabled, hooks, plugin, x
 
 import gradcore
 import gradcore.tensor as T
@@ -67,6 +67,8 @@ MALFORMED = [
     ({"gradcore_known_failures": lambda: {"c": [known("e", "v", " ")]}}, "reason ' '"),
     ({"gradcore_known_failures": lambda: {"c": 3}}, "returned 3, which is not a list"),
     ({"gradcore_lowerings": lambda: {"c": 3}}, "gradcore_lowerings returned 3, which is no table"),
+    ({"gradcore_lowerings": lambda backend: {"c": {}}}, "returned, for 'c', a table"),
+    ({"gradcore_ops": lambda: [NoSamples]}, "NoSamples cannot return its samples: TypeError"),
     ({"gradcore_lowerings": lambda: {"c": None}}, "returned None, which is no table"),
     ({"gradcore_lowerings": lambda: {"c": [max]}}, "which is no table"),
     ({"gradcore_lowerings": lambda: {"c": {3: max}}}, "a table with 3; its keys are classes"),
@@ -158,6 +160,12 @@ class Nameless(Other):
 
     def label(self):
         return 3
+
+
+class NoSamples(Other):
+    """An op whose samples are no function."""
+
+    samples = 3
 
 
 class Exiting(Other):
@@ -398,3 +406,10 @@ def test_a_plugin_that_hangs_while_it_is_imported_is_named_by_ctrl_c(tmp_path):
     assert "the plugin 'hanging' (a-hanging-plugin 1.5) from a_hanging_plugin" in reported
     environment["GRADCORE_DISABLE_PLUGINS"] = "hanging"
     subprocess.run(asks, env=environment, check=True, timeout=30, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("value", ["", "a b c", "module:", ":object", "module:a:b"])
+def test_an_entry_point_that_names_nothing_is_reported(install, monkeypatch, value):
+    monkeypatch.setattr(Entry, "value", value)
+    install(culprit=plugin("mine"))
+    assert f"its entry point is {value or repr('')}, no module" in disabled("culprit")["culprit"]

@@ -19,6 +19,7 @@ from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
+from gradcore.plugins.faults import faults
 
 
 # ops --------------------------------------------------------------------------------------------
@@ -46,7 +47,9 @@ def _check_row(op: Elementwise) -> None:
     """Refuse an elementwise op that takes no numbers: no case of the suite would be made."""
     if len(op.domain) != op.operands:
         raise PluginError(f"{op.name} has {op.operands} operands, and a domain for {op.domain!r}")
-    if not any(_takes(op, dtype) for dtype in ("float64", "int64", "bool")):
+    with faults(f"{op.name} cannot be applied"):
+        taken = [dtype for dtype in ("float64", "int64", "bool") if _takes(op, dtype)]
+    if not taken:
         raise PluginError(f"{op.name} takes neither floats nor integers nor booleans")
 
 
@@ -60,10 +63,13 @@ def _takes(op: Elementwise, dtype: str) -> bool:
 
 def _check_samples(op: type[Op]) -> None:
     """Refuse a class of ops whose samples are none: the suite could not run on any backend."""
-    for sample in op.samples():
+    with faults(f"{op.__name__} cannot return its samples"):
+        samples = list(op.samples())
+    for sample in samples:
         if not isinstance(sample, Sample):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's
             raise PluginError(f"{op.__name__} has among its samples {sample!r}, which is none")
-        sample.op.make_node(*map(_drawn, sample.operands))
+        with faults(f"{op.__name__} cannot be applied to its samples"):
+            sample.op.make_node(*map(_drawn, sample.operands))
 
 
 def _drawn(arg: Arg) -> Variable:
@@ -84,7 +90,8 @@ def labels(op: Op | type[Op]) -> Collection[str]:
     """
     if isinstance(op, Op):
         return {op.label()}
-    found: set[Any] = {sample.op.label() for sample in op.samples()} or {op.__name__.lower()}
+    with faults(f"{op.__name__} cannot return its label"):
+        found: set[Any] = {sample.op.label() for sample in op.samples()} or {op.__name__.lower()}
     for label in found:
         if not isinstance(label, str) or not label:
             raise PluginError(f"{op.__name__} has a label {label!r}, which is no name")
@@ -116,6 +123,11 @@ def check_kernels(message: str, table: Mapping[Any, Any]) -> None:
 def check_lowerings(table: Mapping[Any, Any]) -> None:
     """Raise PluginError for a table whose keys are neither names nor classes of ops with rules."""
     for key, lowering in table.items():
+        if isinstance(lowering, Mapping):
+            raise PluginError(
+                f"gradcore_lowerings returned, for {key!r}, a table",
+                fix="a hook that takes `backend` returns what is for that backend",
+            )
         if isinstance(key, str):
             continue
         if not (isinstance(key, type) and issubclass(key, Op)):

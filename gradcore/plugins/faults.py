@@ -45,18 +45,14 @@ def faults(what: str) -> Generator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise PluginError(f"{what}: {_kind(error)}: {_said(error)}") from error
+        raise PluginError(f"{what}: {described(error)}") from error
 
 
 def described(error: BaseException) -> str:
     """Return what an exception says, in a line."""
     if isinstance(error, GradcoreError):
         return "; ".join(filter(None, (error.what, error.fix)))
-    return f"{_kind(error)}: {_said(error)}"
-
-
-def _kind(error: BaseException) -> str:
-    return type(error).__name__
+    return f"{type(error).__name__}: {_said(error)}"
 
 
 def _said(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from gradcore.rewrite import Pass, Rule
 
 HOOKS = tuple(name for name in vars(Hooks) if name.startswith(f"{GROUP}_"))
 """The names of the hooks."""
+
+PLACE = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[.*\])?")
+"""What an entry point looks like."""
 
 MARK = f"{GROUP}_impl"
 """The attribute that `hookimpl` sets."""
@@ -154,6 +158,11 @@ def read(source: Source) -> Plugin:
     Raises PluginError: it cannot be imported, is written for another version of the hooks, or has
     hooks that are unknown, unmarked, or take other arguments.
     """
+    if source.place and not PLACE.fullmatch(source.place):
+        raise PluginError(
+            f"its entry point is {source.place}, no module or object in one",
+            fix="write module or module:object",
+        )
     with faults(f"{source.place} cannot be imported"):
         plugin = source.loaded()
     _check_version(plugin)

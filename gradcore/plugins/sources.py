@@ -66,7 +66,7 @@ class Disabled:
 def sources(registered: Mapping[str, Any]) -> Iterator[Source]:
     """Yield where plugins come from: the installed ones, by name, and those that are registered."""
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-        yield Source(entry.name, entry.value, entry)
+        yield Source(entry.name, entry.value or repr(""), entry)
     for name, plugin in registered.items():
         yield Source(name, "", plugin)
 
