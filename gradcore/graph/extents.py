@@ -92,11 +92,11 @@ class Operand:
 
     @property
     def extent(self) -> Extent:
-        """The value of an integer scalar as an extent; see `as_extent`."""
-        return as_extent(self.value)
+        """The value of an integer scalar as an extent; see `in_int64`."""
+        return in_int64(self.value)
 
 
-def as_extent(number: Any) -> Any:
+def in_int64(number: Any) -> Any:
     """Return integers as extents or indices, with which arithmetic is in int64.
 
     What is beyond int64 is its largest number, which is no extent and no index either.

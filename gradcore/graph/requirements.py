@@ -19,13 +19,13 @@ from typing import Any
 
 from gradcore.errors import ArraySizeError, ShapeError
 from gradcore.graph.declaration import Predicate, Requirement
-from gradcore.graph.extents import Shape, addressable, as_extent
+from gradcore.graph.extents import Shape, addressable, in_int64
 from gradcore.graph.nodes import as_variable
 from gradcore.language import LANGUAGE
 
 
 def _within(index: Any, n: Any) -> Any:
-    at = as_extent(as_variable(index))
+    at = in_int64(as_variable(index))
     return LANGUAGE["all"]((at >= -n) & (at < n))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcore.errors import GraphIndexError, GraphTypeError
 from gradcore.graph import Extent, Operand, Requirement, Shape, Variable, here
-from gradcore.graph.extents import MOST, as_extent, broadcast, choose, larger, smaller
+from gradcore.graph.extents import MOST, broadcast, choose, in_int64, larger, smaller
 from gradcore.graph.op import Arg
 from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
 
@@ -212,7 +212,7 @@ def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequen
             place += 1
         elif isinstance(entry, Slice):
             first, last, step = (
-                as_extent(next(rest)()) if b is Slot.SCALAR else b for b in entry.bounds
+                in_int64(next(rest)()) if b is Slot.SCALAR else b for b in entry.bounds
             )
             found.append(_slice_element(x.extent(axis), first, last, step, at[place]))
             place += 1
@@ -223,7 +223,7 @@ def indexed_element(pattern: Pattern, x: Any, at: Sequence[Any], indices: Sequen
             index = entry
             if isinstance(entry, Slot):
                 array = next(rest)
-                index = as_extent(array.stretched(at[start : start + rank][rank - array.ndim :]))
+                index = in_int64(array.stretched(at[start : start + rank][rank - array.ndim :]))
             found.append(from_front(index, x.extent(axis)))
     return (*found, *at[place:])
 

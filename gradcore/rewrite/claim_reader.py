@@ -12,16 +12,8 @@ from functools import partial
 from typing import Any
 
 from gradcore.errors import ArraySizeError, ScanError
-from gradcore.graph import (
-    UNKNOWN,
-    Apply,
-    Constant,
-    FunctionGraph,
-    Operand,
-    Requirement,
-    Variable,
-)
-from gradcore.graph.extents import as_extent
+from gradcore.graph import UNKNOWN, Apply, Constant, FunctionGraph, Operand, Requirement, Variable
+from gradcore.graph.extents import in_int64
 from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
 from gradcore.graph.requirements import AGREE, FITS, possible
 from gradcore.ops.control import Conditional, IfElse
@@ -344,4 +336,4 @@ def _same_extent(op: Scan, state: Variable, new: Variable, axis: int) -> Require
 
 def _possible_stack(node: Apply, stack: Variable) -> Requirement:
     """Return that there can be an array of what all steps store, if none of them is the last."""
-    return possible((as_extent(node.inputs[0]), *extents_of(stack)[1:]))
+    return possible((in_int64(node.inputs[0]), *extents_of(stack)[1:]))

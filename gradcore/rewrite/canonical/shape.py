@@ -38,10 +38,10 @@ rule = canonicalize.rule
 @rule(op=ShapeOf, examples=[lambda x: ShapeOf()(x)])
 def shape_as_extents(node: Apply) -> Variable:
     """shape(x) = [extent 0, extent 1, ...]"""
-    return MakeVector()(*(as_extent(n) for n in extents_of(node.inputs[0])))
+    return MakeVector()(*(extent_variable(n) for n in extents_of(node.inputs[0])))
 
 
-def as_extent(n: Any) -> Variable:
+def extent_variable(n: Any) -> Variable:
     """Return an extent as a variable of int64."""
     return Constant(n, "int64") if isinstance(n, int) else n
 
@@ -57,13 +57,13 @@ def inferred_extent(node: Apply) -> Variable | None:
     assert isinstance(op, Extent)
     known = x.type.shape[op.axis]
     if known is not None:
-        return as_extent(known)
+        return extent_variable(known)
     if x.owner is None:
         return None
     if isinstance(x.owner.op, Elementwise):
         return _extent_of_operand(x, op.axis - x.ndim)
     found = x.owner.shapes[x.index][op.axis]
-    return None if found is UNKNOWN else as_extent(found)
+    return None if found is UNKNOWN else extent_variable(found)
 
 
 def _extent_of_operand(x: Variable, axis: int) -> Variable | None:
