@@ -30,14 +30,13 @@ import numpy as np
 
 from gradcore.graph.dtypes import DTYPES, FLOATS, computed
 from gradcore.kernel.ir import Call, Symbol, call, parts
-from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.elementwise import CALLED, Elementwise
 
 LIBRARY = frozenset({"ceil", "fabs", "floor", "rint", "sqrt", "trunc"})
 """Functions of C that are one instruction."""
 
 KINDS = ("bool", "uint", "int", "float")
 
-_CALL = re.compile(r"@(\w+)")
 _NAME = re.compile(r"\b(?:gc|GC)_\w+")
 _DEFINED = re.compile(r"^static .*?\b(gc_\w+)\(|^#define (GC_\w+)", re.MULTILINE)
 _SIMPLE = re.compile(r"\w+|\w+\([^()]*\)")
@@ -128,7 +127,7 @@ def expression(
             names.add(name)
         return name
 
-    text = _CALL.sub(called, code.format(*words))
+    text = CALLED.sub(called, code.format(*words))
     if result == "bool":
         return text, frozenset(names)
     if result in FLOATS:
@@ -160,7 +159,7 @@ def lacks(row: Elementwise, given: Sequence[str], result: str) -> str | None:
         found = (lacks(x.row, [y.dtype for y in x.operands], x.dtype) for x in calls)
         return next((reason for reason in found if reason is not None), None)
     code, taken = _code(row, tuple(given), result)
-    for name in _CALL.findall(code):
+    for name in CALLED.findall(code):
         if not _known(name, taken[-1]):
             return f"{row.name} calls @{name}, and there is no such function for {taken[-1]}"
     return None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias, cast, final
@@ -50,6 +51,9 @@ Code: TypeAlias = str | Mapping[str, str]
 
 CALL = 20
 """How many operations the call of a function takes, about."""
+
+CALLED = re.compile(r"@(\w+)")
+"""A function that code in the scalar language calls (`gradcore.kernel.scalar`)."""
 
 
 class Trait(enum.Enum):
@@ -297,7 +301,7 @@ class Elementwise(Op):
     @functools.cached_property
     def operations(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride] - computed
         """One, or as many as a call takes where its code calls a function, or it is expanded."""
-        return CALL if self.code is None or "@" in str(self.code) else 1
+        return CALL if self.code is None or CALLED.search(str(self.code)) else 1
 
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
