@@ -12,10 +12,11 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
+from gradcore.dtypes import FLOATS
 from gradcore.errors import choices
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "floatX": ("float64", "float32", "float16"),
+    "floatX": FLOATS[::-1],
     "on_unused_input": ("raise", "warn", "ignore"),
 }
 

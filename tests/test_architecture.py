@@ -19,7 +19,7 @@ BACKENDS = {
 
 # A module may import from those above it, and within its own line.
 ORDER = [
-    {"errors", "config", "language", "cache"},
+    {"errors", "dtypes", "config", "language", "cache"},
     {"graph"},
     {"shared"},
     {"derive", "execute"},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gradcore
-from gradcore.graph.dtypes import COMPLEX, DTYPES, FLOATS, ROWS
+from gradcore.dtypes import COMPLEX, DTYPES, FLOATS, ROWS
 
 HERE = Path(gradcore.__file__).parents[1]
 REAL = [row for row in ROWS if row.kind != "complex"]

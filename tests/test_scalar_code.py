@@ -17,7 +17,7 @@ from gradcore.conformance import special
 from gradcore.conformance.cases import MIXED
 from gradcore.conformance.precision import expected
 from gradcore.conformance.samples import accepted
-from gradcore.graph.dtypes import DTYPES
+from gradcore.dtypes import DTYPES
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.kernel import scalar
 from gradcore.language import LANGUAGE

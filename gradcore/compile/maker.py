@@ -15,6 +15,7 @@ from gradcore.compile.arguments import In
 from gradcore.compile.legalize import legalized
 from gradcore.compile.pipeline import AS_WRITTEN, FUNCTION, Compilation
 from gradcore.compile.promises import compiled
+from gradcore.dtypes import DTYPES
 from gradcore.errors import (
     CacheError,
     DebugModeError,
@@ -28,7 +29,6 @@ from gradcore.graph import (
     ancestors,
     here,
 )
-from gradcore.graph.dtypes import DTYPES
 from gradcore.mode import REFERENCE, Mode
 from gradcore.rewrite import Trace
 from gradcore.rewrite.checks import SameShape

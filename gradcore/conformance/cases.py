@@ -41,9 +41,9 @@ from gradcore.conformance.variants import (
 )
 from gradcore.conformance.whole_graphs import loop_cases, program_cases
 from gradcore.derive import Linear
+from gradcore.dtypes import DTYPES
 from gradcore.errors import GradcoreError
 from gradcore.graph import Array, Op
-from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS, SIGNED
 from gradcore.ops.control import Conditional, GradientMark

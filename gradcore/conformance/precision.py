@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.dtypes import DTYPES, FLOATS
 from gradcore.graph import Apply, Array
-from gradcore.graph.dtypes import DTYPES, FLOATS
 from gradcore.ops.elementwise import Elementwise
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 import gradcore.tensor as T
 from gradcore.conformance.checks import Built
+from gradcore.dtypes import FLOATS
 from gradcore.graph import Variable
-from gradcore.graph.dtypes import FLOATS
 from gradcore.scan import scan, until
 
 

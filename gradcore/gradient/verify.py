@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.dtypes import DTYPES
 from gradcore.errors import GradientMismatchError
 from gradcore.gradient.modes import Rop, grad
 from gradcore.graph import Constant, TensorType, Variable, as_variable
-from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.types import Array
 
 

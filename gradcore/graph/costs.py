@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradcore.graph.dtypes import DTYPES
+from gradcore.dtypes import DTYPES
 from gradcore.graph.extents import Extent, Shape, product
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.config import config
+from gradcore.dtypes import DTYPES, FLOATS, SIGNED, UNSIGNED
 from gradcore.errors import GraphTypeError, GraphValueError
-from gradcore.graph.dtypes import DTYPES, FLOATS, SIGNED, UNSIGNED
 from gradcore.graph.location import here
 from gradcore.graph.types import Array, array_of, in_floats, too_wide, upcast, widest
 from gradcore.language import is_several

@@ -15,13 +15,13 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
+from gradcore.dtypes import COMPLEX as COMPLEX
+from gradcore.dtypes import DISCRETE as DISCRETE
+from gradcore.dtypes import DTYPES
+from gradcore.dtypes import FLOATS as FLOATS
+from gradcore.dtypes import SIGNED as SIGNED
+from gradcore.dtypes import UNSIGNED as UNSIGNED
 from gradcore.errors import GraphTypeError
-from gradcore.graph.dtypes import COMPLEX as COMPLEX
-from gradcore.graph.dtypes import DISCRETE as DISCRETE
-from gradcore.graph.dtypes import DTYPES
-from gradcore.graph.dtypes import FLOATS as FLOATS
-from gradcore.graph.dtypes import SIGNED as SIGNED
-from gradcore.graph.dtypes import UNSIGNED as UNSIGNED
 
 Array: TypeAlias = np.ndarray[Any, Any]
 StaticShape: TypeAlias = tuple[int | None, ...]

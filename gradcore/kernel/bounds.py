@@ -16,7 +16,7 @@ from collections import ChainMap, Counter
 from collections.abc import Callable, Collection, MutableMapping, Sequence
 from typing import TypeAlias
 
-from gradcore.graph.dtypes import DTYPES, SIGNED, UNSIGNED
+from gradcore.dtypes import DTYPES, SIGNED, UNSIGNED
 from gradcore.graph.extents import MOST
 from gradcore.graph.types import FLOATS
 from gradcore.kernel.ir import Call, Expr, Literal, integer

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gradcore.graph.dtypes import DTYPES
+from gradcore.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     Allocate,

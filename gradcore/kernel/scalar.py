@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph.dtypes import DTYPES, FLOATS, computed
+from gradcore.dtypes import DTYPES, FLOATS, computed
 from gradcore.kernel.ir import Call, Symbol, call, parts
 from gradcore.ops.elementwise import CALLED, Elementwise
 

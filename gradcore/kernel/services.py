@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from gradcore.graph.dtypes import DTYPES
+from gradcore.dtypes import DTYPES
 from gradcore.kernel.ir import (
     Allocate,
     Buffer,

@@ -34,7 +34,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from gradcore.graph.dtypes import FLOATS, NARROW_FLOATS
+from gradcore.dtypes import FLOATS, NARROW_FLOATS
 from gradcore.kernel.bounds import Bounds
 from gradcore.kernel.ir import (
     ZERO,

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from gradcore.graph.dtypes import DTYPES
+from gradcore.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     ONE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gradcore.dtypes import DTYPES
 from gradcore.graph import Operand
-from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.extents import UNKNOWN
 from gradcore.kernel.ir import (
     ONE,

@@ -23,6 +23,7 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.derive import Diagonal, Entry, Flat
+from gradcore.dtypes import DISCRETE, DTYPES, FLOATS, computed
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import (
     Apply,
@@ -37,7 +38,6 @@ from gradcore.graph import (
     here,
 )
 from gradcore.graph.declaration import refuse_complex
-from gradcore.graph.dtypes import DISCRETE, DTYPES, FLOATS, computed
 from gradcore.graph.extents import UNKNOWN, broadcast, clash
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.requirements import NONE_NEGATIVE

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from gradcore.derive import Flat, Forward, Linear, Reverse
+from gradcore.dtypes import DTYPES
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import (
     Apply,
@@ -27,7 +28,6 @@ from gradcore.graph import (
     Variable,
     here,
 )
-from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.extents import UNKNOWN, product
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, REACHES

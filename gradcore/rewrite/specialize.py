@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from gradcore.dtypes import computed
 from gradcore.graph import Apply, Constant, Variable
-from gradcore.graph.dtypes import computed
 from gradcore.graph.types import FLOATS
 from gradcore.ops.scalars import mul, pow, reciprocal, sqr, sqrt, true_div
 from gradcore.rewrite.algebra import is_normal, scalar_value

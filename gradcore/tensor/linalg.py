@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcore.dtypes import computed
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Variable, as_variable, here
-from gradcore.graph.dtypes import computed
 from gradcore.graph.types import upcast
 from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Cholesky, SolveLower

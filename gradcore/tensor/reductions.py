@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from gradcore.dtypes import computed
 from gradcore.errors import GraphValueError
 from gradcore.graph import Variable, as_variable, here
-from gradcore.graph.dtypes import computed
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import FLOATS

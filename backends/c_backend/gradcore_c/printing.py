@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gradcore.graph.dtypes import DTYPES, computed
+from gradcore.dtypes import DTYPES, computed
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
     Call,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradcore.graph.dtypes import DTYPES
+from gradcore.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.ops.elementwise import Elementwise
 from gradcore_cuda.target import GpuTarget

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from gradcore.backend.loops import called_back
+from gradcore.dtypes import DTYPES
 from gradcore.errors import OutOfMemoryError
-from gradcore.graph.dtypes import DTYPES
 from gradcore.kernel.ir import MOST_CHECK_VALUES, Library, Program
 from gradcore.kernel.uses import inside
 from gradcore_c.compiler import load_source

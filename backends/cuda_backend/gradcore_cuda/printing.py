@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from gradcore.graph.dtypes import DTYPES
+from gradcore.dtypes import DTYPES
 from gradcore.kernel.device import (
     BLOCKS,
     GROUPS,

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from gradcore.backend import Kernels
+from gradcore.dtypes import computed
 from gradcore.errors import GraphValueError
-from gradcore.graph.dtypes import computed
 from gradcore.graph.types import FLOATS
 from gradcore.ops import scalars
 from gradcore_jax.tracing import concrete, is_known, jnp, lax, strong

@@ -15,10 +15,10 @@ from typing import Any, Self
 import numpy as np
 
 from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profile
+from gradcore.dtypes import FLOATS, SIGNED
 from gradcore.errors import ModeError, UnavailableError, UnsupportedError
 from gradcore.execute import Runner, straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel, Variable, here
-from gradcore.graph.dtypes import FLOATS, SIGNED
 from gradcore_torch import extents
 from gradcore_torch.compiled import compiled
 from gradcore_torch.embedding import embedded

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from gradcore.graph import dtypes
+from gradcore import dtypes
 
 # Of any type: torch need not be installed where types are checked, and ships only some of its own.
 torch: Any = importlib.import_module("torch")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from gradcore.dtypes import computed
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
-from gradcore.graph.dtypes import computed
 from gradcore.kernel.ir import (
     Expr,
     Literal,

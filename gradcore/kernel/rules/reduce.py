@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gradcore.dtypes import DTYPES, NARROW_FLOATS, computed
 from gradcore.errors import GraphValueError, ShapeError
 from gradcore.graph import Apply
-from gradcore.graph.dtypes import DTYPES, NARROW_FLOATS, computed
 from gradcore.graph.types import FLOATS
 from gradcore.kernel.ir import (
     Buffer,

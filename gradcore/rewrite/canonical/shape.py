@@ -6,8 +6,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from gradcore.dtypes import computed
 from gradcore.graph import UNKNOWN, Apply, Constant, Variable
-from gradcore.graph.dtypes import computed
 from gradcore.graph.extents import broadcast, product
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.types import FLOATS

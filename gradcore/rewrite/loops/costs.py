@@ -7,11 +7,11 @@ its operands.  Rejected: asking by the classes of ops, which omits those of plug
 
 from __future__ import annotations
 
+from gradcore.dtypes import DTYPES
 from gradcore.errors import UNFIT
 from gradcore.graph import Apply, Operand
 from gradcore.graph.costs import Cost
 from gradcore.graph.declaration import performs
-from gradcore.graph.dtypes import DTYPES
 from gradcore.graph.extents import product
 
 TYPICAL = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradcore.graph.dtypes import computed
+from gradcore.dtypes import computed
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
