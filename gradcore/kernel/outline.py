@@ -71,7 +71,7 @@ class OutlinePrinter(LoopPrinter):
             self.plain_loop(s, *self._share(s), outermost=True)
             self._function(name, used, s)
         else:
-            self._in_two(name, s, s.chunks or Chunks(steps, [], [], []))
+            self._in_two(name, used, s, s.chunks or Chunks(steps, [], [], []))
         self.unit = outer
         self.local = self.shared_out = False
         self.run(s, name, rows, partial)
@@ -89,10 +89,12 @@ class OutlinePrinter(LoopPrinter):
         """Return the first step of a function's loop, and the one behind the last."""
         return ("begin", "end") if s.parallel else ("0", self.expr(s.extent))
 
-    def _in_two(self, name: str, s: For, chunks: Chunks) -> None:
+    def _in_two(self, name: str, used: Used, s: For, chunks: Chunks) -> None:
         """Print a loop as a function of some steps, and one that calls it and does the rest."""
-        steps, plain = self.fresh("steps"), replace(s, chunks=None)
-        used, around = Used().note([plain]), Used().note([replace(s, body=[])])
+        steps, plain, around = self.fresh("steps"), s, Used().note([replace(s, body=[])])
+        if s.chunks is not None:
+            plain = replace(s, chunks=None)
+            used = Used().note([plain])
         self.unit = self._start(used, plain, resumed=True)
         self._steps(plain, "begin", "end")
         self._function(steps, used, plain, "noinline, hot")

@@ -42,7 +42,7 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.target import CpuTarget
-from gradcore.kernel.uses import Used, expressions, inside
+from gradcore.kernel.uses import Used, expressions, inside, made_by
 from gradcore.ops.elementwise import row
 
 
@@ -127,7 +127,7 @@ def _crossing(groups: Sequence[_Group]) -> list[Symbol] | None:
 def _elements(loop: For) -> Expr | None:
     """Return how many elements the inner loops of a step go through, if that is known before."""
     total: Expr = ZERO
-    made = Used().note([loop]).made
+    made = made_by([loop])
     for s in loop.body:
         if not isinstance(s, For):
             continue

@@ -65,7 +65,7 @@ from gradcore.kernel.ir import (
     substituted,
 )
 from gradcore.kernel.target import CpuTarget
-from gradcore.kernel.uses import Used, expressions, inside, rewritten
+from gradcore.kernel.uses import expressions, inside, made_by, rewritten
 from gradcore.ops.elementwise import row
 
 ADD = row("add")
@@ -96,7 +96,7 @@ class _Inside:
 
     def of(self, loop: For) -> _Inside:
         """Return what is around the statements of ``loop``."""
-        made = (x for x in Used().note([loop]).made if isinstance(x, Symbol))
+        made = (x for x in made_by([loop]) if isinstance(x, Symbol))
         totals = self.totals | {r.target for r in loop.reductions}
         return _Inside(self.target, totals, self.made.union(made), self.bounds)
 
@@ -130,8 +130,10 @@ def _in_registers(loop: For, outer: _Inside) -> tuple[For, list[Statement], list
 
     So where a total is an element in memory, or one to which loops around it contribute too.
     """
-    made = Used().note([loop]).made
     totals = {r.target for r in _sums(loop, FLOATS)}
+    if not totals:
+        return loop, [], []
+    made = made_by([loop])
     body: list[Statement] = []
     starts: list[Statement] = []
     ends: list[Statement] = []
@@ -184,6 +186,8 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> For:
 
     plain : its statements before inner loops were changed.
     """
+    if not any(_sums(loop, NARROW_FLOATS)):
+        return loop
     steps = _steps(loop, outer)
     if loop.ordered or outer.bounds.of(loop.extent)[1] <= steps:
         return loop

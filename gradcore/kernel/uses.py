@@ -135,6 +135,11 @@ class Used:
         return self
 
 
+def made_by(statements: Sequence[Statement]) -> set[Symbol | Buffer]:
+    """Return what statements, and those in them, make; `Used` finds it too, and all else."""
+    return {what for s in inside(statements) for what in s.declares()}
+
+
 def made_in_loops(body: Sequence[Statement]) -> list[Buffer]:
     """Return the buffers that loops make, not looking into what is made again at each step."""
     found: list[Buffer] = []

