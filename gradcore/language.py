@@ -255,11 +255,11 @@ class ArrayMethods(Operators):
         return LANGUAGE["all"](self, axis, keepdims)
 
     def cumsum(self, axis: int | None = None) -> Self:
-        """Return the running sum along ``axis``."""
+        """Return the cumulative sum along ``axis``."""
         return LANGUAGE["cumsum"](self, axis)
 
     def cumprod(self, axis: int | None = None) -> Self:
-        """Return the running product along ``axis``."""
+        """Return the cumulative product along ``axis``."""
         return LANGUAGE["cumprod"](self, axis)
 
     # the rest -----------------------------------------------------------------------------------

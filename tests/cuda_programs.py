@@ -22,15 +22,15 @@ def layer_norm_gradient():
     return [M, v], T.grad(T.sum(T.tanh(normal * v)), [M, v])
 
 
-def running_sums():
+def cumulative_sums():
     return [M], [T.cumsum(M, axis=0), T.cumsum(M, axis=1)]
 
 
-def running_rows():
+def cumulative_rows():
     return [M, v], [T.cumsum(T.exp(M), axis=1), T.cumsum(v), T.cumprod(v)]
 
 
-def running_loss():
+def cumulative_loss():
     total = T.sum(T.cumsum(T.exp(v)) ** 2)
     return [v], [total, T.grad(total, v)]
 
@@ -53,8 +53,8 @@ def scatter_in_any_order():
 
 
 PROGRAMS = [
-    *golden_files.PROGRAMS, full_sum, layer_norm_gradient, running_sums, running_rows, running_loss,
-    transposed, elements_through_time, scatter_in_any_order,
+    *golden_files.PROGRAMS, full_sum, layer_norm_gradient, cumulative_sums, cumulative_rows,
+    cumulative_loss, transposed, elements_through_time, scatter_in_any_order,
 ]  # fmt: skip
 
 

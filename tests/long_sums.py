@@ -28,8 +28,8 @@ PROGRAMS = {
     "logsumexp": (T.logsumexp(x[:, 0]), lambda a: np.log(np.exp(a[:, 0]).sum())),
     "variance": (T.var(x[:, 0]), lambda a: a[:, 0].var()),
     "of rows in strips": (T.log(x.sum(1)).sum(), lambda a: np.log(a.sum(1)).sum()),
-    "running": (T.cumsum(x[:, 0])[-1], lambda a: a[:, 0].sum()),
-    "running columns": (T.cumsum(x, 0)[-1], lambda a: a.sum(0)),
+    "cumulative": (T.cumsum(x[:, 0])[-1], lambda a: a[:, 0].sum()),
+    "cumulative columns": (T.cumsum(x, 0)[-1], lambda a: a.sum(0)),
     "product": (T.prod(1 + x[:, 0] / x.shape[0]), lambda a: np.prod(1 + a[:, 0] / len(a))),
     "in a loop": (
         gradcore.scan(lambda k: (x * k).sum(0), sequences=T.arange(2, dtype="float32"))[0][1],

@@ -133,7 +133,7 @@ class LosesNans(Mutant):
 class DropsTheLastStep(Mutant):
     """stops a loop a step early, and repeats the last result"""
 
-    ops = ("scan", "running sum", "steps")
+    ops = ("scan", "cumulative sum", "steps")
 
     def kernel(self, node):
         found = super().kernel(node)
@@ -261,7 +261,7 @@ class ReturnsOneBuffer(Mutant):
 class KeepsTheFirstResult(Mutant):
     """returns what the first call returned"""
 
-    ops = ("exp", "running sum")
+    ops = ("exp", "cumulative sum")
 
     def compile(self, graph, profile=None, fallback=()):
         run, first = super().compile(graph), []
@@ -276,7 +276,7 @@ class KeepsTheFirstResult(Mutant):
 class KeepsWhatItHasSeen(Mutant):
     """returns what it returned for the same arrays, whatever is in them now"""
 
-    ops = ("exp", "dot", "running sum")
+    ops = ("exp", "dot", "cumulative sum")
 
     def compile(self, graph, profile=None, fallback=()):
         run, seen = super().compile(graph), {}
@@ -291,7 +291,7 @@ class KeepsWhatItHasSeen(Mutant):
 class KeepsAResultForAShape(Mutant):
     """returns what it returned for arrays of these shapes"""
 
-    ops = ("exp", "dot", "running sum")
+    ops = ("exp", "dot", "cumulative sum")
 
     def compile(self, graph, profile=None, fallback=()):
         run, seen = super().compile(graph), {}
@@ -969,7 +969,7 @@ def stopping(node, right, least, steps):
     return early
 
 
-@lies("scan", "running sum")
+@lies("scan", "cumulative sum")
 def stops_at_sixteen_steps(node, right):
     """takes no more than 16 steps"""
     return stopping(node, right, 17, lambda n: min(n, 16))
@@ -1067,7 +1067,7 @@ def resuming(op, right):
     return resumed
 
 
-@lies("scan", "running sum")
+@lies("scan", "cumulative sum")
 def goes_on_from_the_last_call(node, right):
     """begins a loop with the state in which the last call left it"""
     return resuming(node.op, right)

@@ -11,7 +11,7 @@ from gradcore.graph.extents import MOST, addressable, check_size
 from gradcore.kernel.bounds import MOST_ELEMENTS, Bounds
 from gradcore.kernel.ir import Call, Literal, Symbol, integer
 from gradcore.kernel.state import computed
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
 ROWS = ("add", "sub", "mul", "minimum", "maximum", "int_div", "mod", "neg", "abs", "sqr", "switch")
 
@@ -20,10 +20,10 @@ def expression(rng, leaves, depth):
     """Return a random expression of integers."""
     if not depth or rng.random() < 0.2:
         return rng.choice([*leaves, integer(rng.choice([-3, -1, 0, 1, 2, 7, 2**62, -(2**63)]))])
-    op = row(rng.choice(ROWS))
+    op = entry(rng.choice(ROWS))
     operands = [expression(rng, leaves, depth - 1) for _ in range(op.operands)]
     if op.name == "switch":
-        compared = row(rng.choice(["lt", "le", "gt", "ge"]))
+        compared = entry(rng.choice(["lt", "le", "gt", "ge"]))
         number = integer(rng.choice([-1, 0, 1, 5]))
         operands[0] = Call(compared, (rng.choice(leaves), number), "bool")
     return Call(op, tuple(operands), "int64")
@@ -36,7 +36,7 @@ def value_of(x, values):
     if isinstance(x, Symbol):
         return values[x]
     given = tuple(o.dtype for o in x.operands)
-    return computed(x.row.name, given, x.dtype, *(value_of(o, values) for o in x.operands))
+    return computed(x.op.name, given, x.dtype, *(value_of(o, values) for o in x.operands))
 
 
 def test_bounds_hold():

@@ -189,7 +189,8 @@ def test_a_run_tells_what_failed_and_why(liar, pytester):
     result.assert_outcomes(failed=1, xfailed=1)
     result.stdout.fnmatch_lines(
         ["*Mismatch: output 0 *is np.float64(0.0), expected*", "*a program that shows it*",
-         "*gradcore.ops.elementwise.row('exp')*", "exp *0/2 (1 failed, 1 known)*", "*it is a liar*"]
+         "*gradcore.ops.elementwise.entry('exp')*", "exp *0/2 (1 failed, 1 known)*",
+         "*it is a liar*"]
     )  # fmt: skip
 
 

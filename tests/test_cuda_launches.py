@@ -48,7 +48,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.simulate import simulate
 from gradcore.kernel.team import Size
 from gradcore.kernel.uses import inside, rewritten
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.passes import LAUNCHES, prepared
 from gradcore_cuda.passes.arguments import with_arguments
@@ -187,7 +187,7 @@ def backwards_through_time():
     return [M, v], gradcore.scan(lambda row, h: T.tanh(row + h[::-1]), M, v)[0]
 
 
-def running_softmax():
+def cumulative_softmax():
     return [M], T.cumsum(T.softmax(M), axis=1)
 
 
@@ -195,7 +195,7 @@ def column_sums():
     return [M], M.sum(axis=0)
 
 
-WAITING = [backwards_through_time, running_softmax, cuda_programs.transposed, column_sums]
+WAITING = [backwards_through_time, cumulative_softmax, cuda_programs.transposed, column_sums]
 
 
 @pytest.mark.parametrize("graph", WAITING, ids=lambda p: p.__name__)
@@ -291,7 +291,7 @@ def test_memory_of_groups_and_of_threads():
     assert all(s.rows is None for s in made(alone.body, Private))
 
 
-def test_running_sums_of_a_vector_are_shared_in_chunks():
+def test_cumulative_sums_of_a_vector_are_shared_in_chunks():
     program = launched([v], T.cumsum(v))
     before, after = made(program.body, Launch)
     assert before.grid is after.grid
@@ -348,7 +348,7 @@ def test_kernels_are_given_what_they_use(graph):
 
 
 # by hand ----------------------------------------------------------------------------------------
-ADD = row("add")
+ADD = entry("add")
 i, j = Symbol("i"), Symbol("j")
 size = Symbol("size")
 x = Buffer("x", "float64", (size,), "input")

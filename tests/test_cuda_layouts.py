@@ -68,7 +68,7 @@ def test_rows_several_elements_at_a_time(threads, order, dtypes):
                 np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
-def test_a_running_sum_waits_for_rows_of_vectors():
+def test_a_cumulative_sum_waits_for_rows_of_vectors():
     """It gives a thread each element in turn: not those that the thread has stored before."""
     source = own_text(function([M], T.cumsum(T.softmax(M), axis=1), mode=HOST).source)
     assert re.search(r"gc_barrier\(\);\n +for \(gc_index first", source)
@@ -131,7 +131,7 @@ def test_rows_that_lie_otherwise(threads):
 def test_what_carries_more_stays_in_order():
     """A step that multiplies what it carries, and adds to that, is none that threads combine."""
     f = function([v, w], Recurrence(0)(v, w), mode=HOST)
-    assert "gc_running" not in f.source
+    assert "gc_prefix" not in f.source
     np.testing.assert_allclose(f([9.0, 2.0, 3.0], [1.0, 1.0, 2.0]), [1, 3, 11])
 
 

@@ -95,7 +95,7 @@ SEARCHED = [
 def test_searches(search, axis, value):
     """The first of equals is found, NaN before all numbers; columns are searched together."""
     found = changed(searches_as_reductions, [M], search(M, axis=axis), value)
-    combined = [r.row.name for s in kinds(found, For) for r in s.reductions if r.row is not None]
+    combined = [r.op.name for s in kinds(found, For) for r in s.reductions if r.op is not None]
     assert ("minimum" in combined) == (axis != 0)
 
 

@@ -26,8 +26,8 @@ w = T.dvector("w")
 
 @pytest.mark.parametrize("threads", [1, 2, 7, 32, 33, 100, 128])
 @pytest.mark.parametrize("length", [0, 1, 5, 31, 32, 33, 300])
-def test_running_sums_of_any_length(threads, length):
-    """Integers show it exactly; a running sum of a running sum needs the first one's result."""
+def test_cumulative_sums_of_any_length(threads, length):
+    """Integers show it exactly; a cumulative sum of another needs the first one's result."""
     rows, x = T.lmatrix("rows"), T.fmatrix("x")
     outputs = [
         T.cumsum(rows, axis=1),
@@ -43,7 +43,7 @@ def test_running_sums_of_any_length(threads, length):
         drawn.uniform(0.5, 1.5, (5, length)).astype("float32"),
     ]
     f = function([rows, x], outputs, mode=mode)
-    assert threads == 1 or "gc_running_add_i64" in f.source
+    assert threads == 1 or "gc_prefix_add_i64" in f.source
     expected = function([rows, x], outputs, mode="numpy")(*given)
     for a, b in zip(f(*given), expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5 if a.dtype.kind == "f" else 0)
@@ -70,7 +70,7 @@ LONG_SUMS = {
 
 
 @pytest.mark.parametrize("name", LONG_SUMS)
-def test_many_blocks_share_long_running_sums(name):
+def test_many_blocks_share_long_cumulative_sums(name):
     """Chunks of few steps, of which some are empty where there are fewer than groups."""
     target = replace(GPU, prefix_steps=4, long_row_steps=8)
     dtype, made, count = LONG_SUMS[name]
@@ -90,7 +90,7 @@ def test_many_blocks_share_long_running_sums(name):
                 np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-def test_long_running_sums_in_kernels_of_real_size():
+def test_long_cumulative_sums_in_kernels_of_real_size():
     """Chunks as long as on a device, and the same result each time."""
     drawn = np.random.default_rng(0).normal(size=20_000)
     f = function([v, M], [T.cumsum(v), T.cumsum(M, axis=1)], mode=HOST)

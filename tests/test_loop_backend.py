@@ -140,7 +140,7 @@ def test_what_is_missing_is_said(mode, declare):
     x = T.dvector("x")
     for op in (bare, around):
         with pytest.raises(
-            UnsupportedError, match="bare has no scalar code: its row gives neither"
+            UnsupportedError, match="bare has no scalar code: its declaration gives neither"
         ):
             gradcore.function([x], op(x), mode=mode)
     if mode.backend == "interpreted":

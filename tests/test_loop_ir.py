@@ -29,9 +29,9 @@ from gradcore.kernel.ir import (
     cast,
     integer,
 )
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
-ADD = row("add")
+ADD = entry("add")
 n = Symbol("n")
 i, j, taken = Symbol("i"), Symbol("j"), Symbol("taken")
 total = Symbol("total", "float64")
@@ -51,7 +51,7 @@ def made(*body, checks=()):
 
 
 def less(a, b):
-    return call(row("lt"), (a, b), "bool")
+    return call(entry("lt"), (a, b), "bool")
 
 
 def filled(buffer, *lead):
@@ -161,7 +161,7 @@ WRONG = {
     ],
     r"share y\[0\]": [Allocate(y), For(i, n, [Store(y, (ZERO,), HALF)])],
     "share total": summed(),
-    "no contribution": summed(Reduction(total, row("maximum"))),
+    "no contribution": summed(Reduction(total, entry("maximum"))),
     "to which others contribute": [
         Let(total, HALF),
         Allocate(y),

@@ -1,4 +1,4 @@
-"""Sums, means, products and running sums of float32, by shape: what a checkout is compared with."""
+"""Sums, means, products and prefix sums of float32, by shape: what a checkout is compared with."""
 
 from types import SimpleNamespace
 
@@ -25,7 +25,7 @@ ROWS = (
     (1000, 1000), (30, 100_000),
 )  # fmt: skip
 COLUMNS = ((10, 10), (100, 100), (1000, 8), (1000, 1000), (100_000, 10), (1_000_000, 3))
-RUNNING = ((100, 1000), (200, 1000), (1000, 1000), (100_000, 10))
+CUMULATIVE = ((100, 1000), (200, 1000), (1000, 1000), (100_000, 10))
 
 CASES = {
     **{f"rows {n}x{k}": _case(lambda T, x: x.sum(1), (n, k)) for n, k in ROWS},
@@ -35,10 +35,10 @@ CASES = {
         for n in (10, 1000, 100_000, 1_000_000)
     },
     **{f"columns {n}x{k}": _case(lambda T, x: x.sum(0), (n, k)) for n, k in COLUMNS},
-    **{f"running {n}": _case(lambda T, x: T.cumsum(x, 0), (n,)) for n in (100, 1000, 1_000_000)},
-    **{f"running {n}x{k}": _case(lambda T, x: T.cumsum(x, 0), (n, k)) for n, k in RUNNING},
-    "running rows 10000x100": _case(lambda T, x: T.cumsum(x, 1), (10_000, 100)),
-    "running rows 1000x1000": _case(lambda T, x: T.cumsum(x, 1), (1000, 1000)),
+    **{f"cumulative {n}": _case(lambda T, x: T.cumsum(x, 0), (n,)) for n in (100, 1000, 1_000_000)},
+    **{f"cumulative {n}x{k}": _case(lambda T, x: T.cumsum(x, 0), (n, k)) for n, k in CUMULATIVE},
+    "cumulative rows 10000x100": _case(lambda T, x: T.cumsum(x, 1), (10_000, 100)),
+    "cumulative rows 1000x1000": _case(lambda T, x: T.cumsum(x, 1), (1000, 1000)),
     "squares 1000": _case(lambda T, x: (x**2).sum(), (1000,)),
     "mean 1000000": _case(lambda T, x: x.mean(), (1_000_000,)),
     "exp 1000000": _case(lambda T, x: T.exp(x).sum(), (1_000_000,)),

@@ -117,7 +117,7 @@ def outer_of_nested(x_t: Any, W: Any) -> Any:
 
 
 LOOPS: Mapping[str, LoopExample] = {
-    "running sum": LoopExample(lambda v, s: s + v, 4, x, a, wrt=(x, a)),
+    "cumulative sum": LoopExample(lambda v, s: s + v, 4, x, a, wrt=(x, a)),
     "map": LoopExample(lambda v: v**2 * T.sin(v), 4, x, wrt=(x,)),
     "map with a constant": LoopExample(lambda v, k: T.exp(v * k), 4, x, None, a, wrt=(x, a)),
     "power": LoopExample(lambda p, q: p * q, 3, None, T.ones_like(h), h, 3, wrt=(h,)),

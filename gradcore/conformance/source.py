@@ -94,7 +94,7 @@ def _array(a: Any) -> str:
 def op_source(op: Op) -> str:
     """Return an op as an expression."""
     if isinstance(op, Elementwise):
-        return f"gradcore.ops.elementwise.row({op.name!r})"
+        return f"gradcore.ops.elementwise.entry({op.name!r})"
     kind = f"{type(op).__module__}.{type(op).__qualname__}"
     samples = [sample.op for sample in type(op).samples()]
     if op.graphs and op in samples:

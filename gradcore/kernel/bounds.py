@@ -103,31 +103,31 @@ class Bounds:
         return found is None or not low <= found[0] <= found[1] <= high
 
     def called(self, x: Call) -> Interval | None:
-        """Return between which numbers a row of integers lies, if nothing wraps."""
+        """Return between which numbers a call on integers lies, if nothing wraps."""
         if any(o.dtype in FLOATS for o in x.operands):
             return None
         given = [bounds.of(y) for y, bounds in zip(x.operands, self.inside(x), strict=True)]
-        rule = INTERVALS.get(x.row.name)
+        rule = INTERVALS.get(x.op.name)
         found = rule(*given) if rule is not None else None
-        if found is not None and x.row.name == "mul" and found[0] >= 0 and found[1] > MOST:
+        if found is not None and x.op.name == "mul" and found[0] >= 0 and found[1] > MOST:
             most = _Product(self).by_terms(x, (), self)
             return found[0], found[1] if most is None else int(most)
         return found
 
     def inside(self, x: Call) -> tuple[Bounds, ...]:
         """Return what is known where each operand of ``x`` is evaluated."""
-        if x.row.name != "switch":
+        if x.op.name != "switch":
             return (self,) * len(x.operands)
         return self, self.where(x.operands[0], True), self.where(x.operands[0], False)
 
     def where(self, condition: Expr, holds: bool) -> Bounds:
         """Return what is known where a comparison with a number holds, or does not."""
-        if not isinstance(condition, Call) or condition.row.name not in COMPARED:
+        if not isinstance(condition, Call) or condition.op.name not in COMPARED:
             return self
         x, y = condition.operands
         if not isinstance(y, Literal) or isinstance(x, Literal):
             return self
-        (low, high), (least, most) = self.of(x), COMPARED[condition.row.name](int(y.value), holds)
+        (low, high), (least, most) = self.of(x), COMPARED[condition.op.name](int(y.value), holds)
         low, high = max(low, least), min(high, most)
         if low > high:
             return self
@@ -191,7 +191,7 @@ class _Product:
         def times(*some: Expr) -> float:
             return self.largest((*map(bounds.best, some), *rest), bounds)
 
-        match x.row.name, x.operands:
+        match x.op.name, x.operands:
             case "mul", (a, b) if bounds.of(a)[0] >= 0 and bounds.of(b)[0] >= 0:
                 found = times(a, b)
                 return found if found <= MOST else None
@@ -217,7 +217,7 @@ class _Product:
 
 def _rounded_up(x: Expr, step: int) -> Expr:
     """Return ``a`` if ``x`` is ``a + (step - 1)``: over ``step``, that is no more than ``a``."""
-    if isinstance(x, Call) and x.row.name == "add" and x.operands[1] == integer(step - 1):
+    if isinstance(x, Call) and x.op.name == "add" and x.operands[1] == integer(step - 1):
         return x.operands[0]
     return x
 

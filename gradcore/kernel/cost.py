@@ -17,7 +17,7 @@ from gradcore.kernel.ir import (
     call,
 )
 from gradcore.kernel.ir import parts as terms
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
 
 def work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
@@ -31,13 +31,13 @@ def work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
             total = total + _bound(s.extent, inside) * work(s.body, {*inside, s.index})
         elif isinstance(s, If):
             branches = (work(s.then, inside), work(s.orelse, inside))
-            total = total + call(row("maximum"), branches, "int64")
+            total = total + call(entry("maximum"), branches, "int64")
     return total
 
 
 def _bound(extent: Expr, inside: set[Symbol]) -> Expr:
     """Return an extent if it does not depend on those ``inside``, or what bounds it, or 1."""
-    if isinstance(extent, Call) and extent.row.name == "minimum":
+    if isinstance(extent, Call) and extent.op.name == "minimum":
         bounds = (_bound(x, inside) for x in extent.operands)
         return next((x for x in bounds if x != ONE), ONE)
     return ONE if any(isinstance(x, Load) or x in inside for x in terms(extent)) else extent

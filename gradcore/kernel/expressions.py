@@ -17,7 +17,7 @@ from gradcore.graph.extents import UNKNOWN, Unknown
 from gradcore.graph.literals import literal_dtype
 from gradcore.graph.types import FLOATS
 from gradcore.language import Operators
-from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.elementwise import Elementwise, entry
 
 Index: TypeAlias = "tuple[Expr, ...]"
 
@@ -135,34 +135,34 @@ class Load(Expr):
 
 
 class Call(Expr):
-    """A row applied to scalars."""
+    """An elementwise op applied to scalars."""
 
-    __match_args__ = ("row", "operands")
-    __slots__ = ("_hash", "operands", "row")
+    __match_args__ = ("op", "operands")
+    __slots__ = ("_hash", "op", "operands")
 
-    def __init__(self, row: Elementwise, operands: tuple[Expr, ...], dtype: str) -> None:
-        self.row = row
+    def __init__(self, op: Elementwise, operands: tuple[Expr, ...], dtype: str) -> None:
+        self.op = op
         self.operands = operands
         self.dtype = dtype
-        self._hash = hash((row, operands))
+        self._hash = hash((op, operands))
 
     def __eq__(self, other: object) -> bool:
-        """Return whether it is the same row of the same operands."""
+        """Return whether it is the same op of the same operands."""
         return self is other or (
             isinstance(other, Call)
             and self._hash == other._hash
-            and self.row is other.row
+            and self.op is other.op
             and self.dtype == other.dtype
             and self.operands == other.operands
         )
 
     def __hash__(self) -> int:
-        """Hash the row and the operands."""
+        """Hash the op and the operands."""
         return self._hash
 
     def __repr__(self) -> str:
         """Return it as it is written."""
-        return f"{self.row.name}({', '.join(map(repr, self.operands))})"
+        return f"{self.op.name}({', '.join(map(repr, self.operands))})"
 
 
 def integer(value: int) -> Literal:
@@ -187,7 +187,7 @@ def extent_of(value: Expr) -> Any:
 def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
     """Return ``op`` of ``operands``; arithmetic on indices is simplified.
 
-    A row without code is what its expansion makes of ``operands``.
+    An op without code is what its expansion makes of ``operands``.
     """
     if op.code is None and op.expansion is not None:
         return op.written_out(operands, dtype, _converted)
@@ -235,11 +235,11 @@ def _sum(x: Expr, y: Expr) -> Expr | None:
         return y
     if isinstance(x, Literal):
         x, y = y, x
-    if isinstance(y, Literal) and isinstance(x, Call) and x.row.name in ("add", "sub"):
+    if isinstance(y, Literal) and isinstance(x, Call) and x.op.name in ("add", "sub"):
         a, b = x.operands
         if isinstance(b, Literal):
-            return a + (y.value + (b.value if x.row.name == "add" else -b.value))
-    if isinstance(x, Call) and x.row.name == "sub" and x.operands[1] == y:
+            return a + (y.value + (b.value if x.op.name == "add" else -b.value))
+    if isinstance(x, Call) and x.op.name == "sub" and x.operands[1] == y:
         return x.operands[0]
     return None
 
@@ -249,9 +249,9 @@ def _difference(x: Expr, y: Expr) -> Expr | None:
         return x + -y.value if y.value else x
     if x == y:
         return ZERO
-    if isinstance(x, Call) and x.row.name == "add" and y in x.operands:
+    if isinstance(x, Call) and x.op.name == "add" and y in x.operands:
         return x.operands[1 - x.operands.index(y)]
-    if isinstance(y, Call) and y.row.name == "sub" and y.operands[0] == x:
+    if isinstance(y, Call) and y.op.name == "sub" and y.operands[0] == x:
         return y.operands[1]
     return None
 
@@ -268,7 +268,7 @@ def _product(x: Expr, y: Expr) -> Expr | None:
 def _quotient(x: Expr, y: Expr) -> Expr | None:
     if _number(y) == 1:
         return x
-    if isinstance(x, Call) and x.row.name == "mul" and isinstance(y, Literal) and y.value:
+    if isinstance(x, Call) and x.op.name == "mul" and isinstance(y, Literal) and y.value:
         for a, b in (x.operands, x.operands[::-1]):
             if _number(b) == y.value and never_negative(a):
                 return a
@@ -282,10 +282,10 @@ def never_negative(x: Expr) -> bool:
             return value >= 0
         case Load(buffer):
             return buffer.is_extent
-        case Call(row, operands):
-            if row.name == "maximum":
+        case Call(op, operands):
+            if op.name == "maximum":
                 return any(map(never_negative, operands))
-            return row.name in ("add", "mul", "int_div", "minimum") and all(
+            return op.name in ("add", "mul", "int_div", "minimum") and all(
                 map(never_negative, operands)
             )
         case _:
@@ -348,7 +348,7 @@ SIMPLER: dict[str, Callable[..., Expr | None]] = {
     "cast_int64": _unchanged,
     "identity": _unchanged,
 }
-"""Laws of arithmetic on integers, by row: a simpler expression, or None."""
+"""Laws of arithmetic on integers, by op: a simpler expression, or None."""
 
 
 def cast(x: Expr, dtype: str) -> Expr:
@@ -358,7 +358,7 @@ def cast(x: Expr, dtype: str) -> Expr:
     if isinstance(x, Literal):
         with np.errstate(all="ignore"):
             return Literal(np.asarray(x.value, x.dtype).astype(dtype).item(), dtype)
-    return call(row(f"cast_{dtype}"), (x,), dtype)
+    return call(entry(f"cast_{dtype}"), (x,), dtype)
 
 
 def _converted(x: Expr | complex, dtype: str) -> Expr:
@@ -373,7 +373,7 @@ def as_index(x: Expr) -> Expr:
     largest = Literal(2**63 - 1, "uint64")
     if isinstance(x, Literal):
         return integer(min(x.value, largest.value))
-    return cast(call(row("minimum"), (x, largest), "uint64"), "int64")
+    return cast(call(entry("minimum"), (x, largest), "uint64"), "int64")
 
 
 def product(extents: Sequence[Expr]) -> Expr:
@@ -395,7 +395,7 @@ def position_of(buffer: Buffer, index: Index) -> Expr:
 
 
 def identity_of(combining: Elementwise, dtype: str) -> Literal:
-    """Return the number that leaves another as it is when a row combines them."""
+    """Return the number that leaves another as it is when an op combines them."""
     if combining.name in ("maximum", "minimum") and dtype != "bool":
         largest = combining.name == "minimum"
         if dtype in FLOATS:

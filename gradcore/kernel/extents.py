@@ -144,7 +144,7 @@ class Extents:
             return self.best(x)
         operands = tuple(map(self.simplest, x.operands))
         if any(a is not b for a, b in zip(operands, x.operands, strict=True)):
-            made = call(x.row, operands, x.dtype)
+            made = call(x.op, operands, x.dtype)
             if not isinstance(made, Call):
                 return self.best(made)
             x = made
@@ -153,8 +153,8 @@ class Extents:
         return self.best(x)
 
     def _proved(self, call_: Call, x: Expr, y: Expr) -> Expr:
-        """Return what a row of two integers is known to be."""
-        name = call_.row.name
+        """Return what a call on two integers is known to be."""
+        name = call_.op.name
         if name in ("add", "sub"):
             return min((call_, _written(self._sum(call_))), key=self._rank)
         if name in ("minimum", "maximum"):
@@ -195,14 +195,14 @@ class Extents:
 
     def _called(self, x: Call) -> Sum | None:
         """Return what adds or multiplies sums as one, if it is one."""
-        if x.row.name not in ("add", "sub", "neg", "mul"):
+        if x.op.name not in ("add", "sub", "neg", "mul"):
             return None
         if any(o.dtype != "int64" for o in x.operands):
             return None
         a, *others = map(self._sum, x.operands)
         for b in others:
-            if x.row.name != "mul":
-                return _plus(a, b, 1 if x.row.name == "add" else -1)
+            if x.op.name != "mul":
+                return _plus(a, b, 1 if x.op.name == "add" else -1)
             for factor, terms in ((a, b), (b, a)):
                 if factor.keys() <= {ONE}:
                     return _plus({}, terms, factor.get(ONE, 0))

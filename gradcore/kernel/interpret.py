@@ -165,7 +165,7 @@ class Run(State):
         loops = [loop for loop in self.loops if target in loop.contributed]
         for loop in loops:
             rows = [
-                r.row
+                r.op
                 for r in loop.loop.reductions
                 if (r.target if isinstance(r.target, Buffer) else r.target.final) in _named(there)
             ]
@@ -217,7 +217,7 @@ class Run(State):
     def loop(self, s: For) -> None:
         """Run a loop: one that is not ordered, from its end."""
         assert not (s.parallel and s.ordered), s.index
-        if not s.ordered and any(r.row is None or r.running for r in s.reductions):
+        if not s.ordered and any(r.op is None or r.cumulative for r in s.reductions):
             raise AssertionError(f"the steps of {s.index} contribute in order: it is to be ordered")
         extent = self.integer(s.extent)
         inner, self.within = self.within, not _scoped(s)
@@ -369,7 +369,7 @@ def _contributes(there: Expr, value: Expr, rows: Sequence[Elementwise | None]) -
     """Return whether ``value`` is ``there``, or one of ``rows`` of it and of something else."""
     if value == there:
         return True
-    if not isinstance(value, Call) or value.row not in rows or there not in value.operands:
+    if not isinstance(value, Call) or value.op not in rows or there not in value.operands:
         return False
     names = _named(there)
     others = list(value.operands)

@@ -47,7 +47,7 @@ from gradcore.kernel.order import lowering_order
 from gradcore.kernel.placement import Placement
 from gradcore.kernel.target import Target
 from gradcore.kernel.values import Value, stored_value
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 from gradcore.ops.gathers import has_element
 
 
@@ -346,7 +346,7 @@ class Lowering(Placement):
         known = [self.layout.extents.best(n) for n in extents]
         for n in known[1:]:
             if not self.layout.extents.equal(known[0], n):
-                self.check(call(row("eq"), (known[0], n), "bool"), known, failure)
+                self.check(call(entry("eq"), (known[0], n), "bool"), known, failure)
                 self.layout.extents.unite(known[0], n)
 
     # graphs -------------------------------------------------------------------------------------

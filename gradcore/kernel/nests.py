@@ -124,7 +124,7 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
 # where nests stand ------------------------------------------------------------------------------
 @dataclass(eq=False)
 class Straight:
-    """Statements in a row."""
+    """Statements without loops, one after the other."""
 
     statements: list[Statement]
 

@@ -43,14 +43,14 @@ class Notation:
             return f"{self.name(x.buffer)}{self._operand(x.index)}"
         if isinstance(x, Call):
             if _between(x):
-                return f"({f' {x.row.infix} '.join(map(self._operand, x.operands))})"
-            return f"{x.row.name}({', '.join(map(self.show, x.operands))})"
+                return f"({f' {x.op.infix} '.join(map(self._operand, x.operands))})"
+            return f"{x.op.name}({', '.join(map(self.show, x.operands))})"
         return repr(x)
 
 
 def _between(x: Any) -> bool:
     """Return whether an expression is written as an operator between two operands."""
-    return isinstance(x, Call) and bool(x.row.infix) and len(x.operands) == 2
+    return isinstance(x, Call) and bool(x.op.infix) and len(x.operands) == 2
 
 
 def program_text(title: str, declared: Iterable[Buffer], body: Sequence[Statement]) -> str:

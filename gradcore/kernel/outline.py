@@ -172,10 +172,10 @@ class OutlinePrinter(LoopPrinter):
 
     def _own_row(self, r: Reduction, resumed: bool) -> None:
         """Print which row a part of a loop contributes to; one that begins starts from nothing."""
-        assert r.row is not None
+        assert r.op is not None
         own = self.name(r.target)
         assert isinstance(r.target, Buffer)
-        size, start = self.size(r.target), self.expr(identity_of(r.row, r.target.dtype))
+        size, start = self.size(r.target), self.expr(identity_of(r.op, r.target.dtype))
         clear = f"    for (int64_t k = 0; k < {size}; k++) {own}[k] = {start};"
         self.unit.add(
             "if (part) {",
@@ -242,11 +242,11 @@ class OutlinePrinter(LoopPrinter):
         outer, self.unit = self.unit, Unit()
         add = self.unit.add
         for r in partial:
-            assert r.row is not None
+            assert r.op is not None
             dtype, own = r.target.dtype, self.name(r.target)
             is_row = isinstance(r.target, Buffer)
             operands = ["into[k]", "from[k]"] if is_row else [f"f->{own}", f"f->{own}_parts[p]"]
-            text = self.scalar(r.row, [dtype, dtype], dtype, operands)
+            text = self.scalar(r.op, [dtype, dtype], dtype, operands)
             if isinstance(r.target, Buffer):
                 ctype, size = DTYPES[dtype].ctype, self.size(r.target)
                 add(

@@ -1,20 +1,20 @@
-"""The scalar code of elementwise entries: C text, and the functions that it calls.
+"""The scalar code of elementwise ops: C text, and the functions that it calls.
 
-A row says its code in C with a few words more: ``{0}`` is an operand in the dtype in which the row
+An op says its code in C with a few words more: ``{0}`` is an operand in the dtype in which the op
 takes it, ``{0:wrap}`` the same where integers must wrap instead of overflow, and ``@exp`` the
 function ``exp`` for that dtype.  A mapping gives code by kind: bool, uint, int, float; a kind that
-is not there has the code of the next one.  A row may say how it is written with other rows instead,
+is not there has the code of the next one.  An op may say how it is written with other ops instead,
 and is replaced by its ``expansion`` in programs (`gradcore.kernel.ir.call`).  float16 is computed
 in float and rounded after every operation, as NumPy does.
 
-The decision: one declaration on the row serves every renderer of C-like text, and the functions
+The decision: one declaration on the op serves every renderer of C-like text, and the functions
 behind it are C too (``mathematics.h``), branch-free, so that the compiler vectorizes the loops
 that they are inlined in.  A renderer with functions of its own (CUDA's ``exp``) prints those
 names instead.  Sine, cosine and tangent alone are libm's: huge arguments need more than a loop
 without branches can hold, and glibc has vector forms that know them; elsewhere they run element by
 element.  Rejected: that library for all, as it is one platform's, and a loop's last elements would
 differ from its first; own sines that call a vector function of their own for huge arguments, which
-cost twice as much; a table of code a backend, where a new row would need an edit in each.
+cost twice as much; a table of code a backend, where a new op would need an edit in each.
 """
 
 from __future__ import annotations
@@ -80,15 +80,15 @@ def converted(text: str, given: str, wanted: str, names: set[str]) -> str:
 
 def _through(wanted: str) -> str:
     """Return the cast in which floats become narrow integers: out of range, these wrap."""
-    row = DTYPES[wanted]
-    if row.bits < 32:
+    known = DTYPES[wanted]
+    if known.bits < 32:
         return "(int32_t)"
-    return "(int64_t)" if (row.kind, row.bits) == ("uint", 32) else ""
+    return "(int64_t)" if (known.kind, known.bits) == ("uint", 32) else ""
 
 
 @dataclass(frozen=True)
 class _Operand:
-    """An operand in a row's code."""
+    """An operand in an op's code."""
 
     text: str
     dtype: str
@@ -100,18 +100,18 @@ class _Operand:
         return f"({unsigned}){text}" if how == "wrap" and unsigned else text
 
 
-# rows -------------------------------------------------------------------------------------------
+# ops --------------------------------------------------------------------------------------------
 def expression(
-    row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+    op: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
 ) -> tuple[str, frozenset[str]]:
-    """Return C text for a row, of the C type of ``result``, and the functions that it calls.
+    """Return C text for an op, of the C type of ``result``, and the functions that it calls.
 
     given : the dtypes of the operands; ``result`` is that of the result.
     operands : their C texts, names or literals, of the C types of ``given``.
 
     The text is not in parentheses.  It may repeat an operand.
     """
-    code, taken = _code(row, tuple(given), result)
+    code, taken = _code(op, tuple(given), result)
     dtype = taken[-1]
     names: set[str] = set()
     words: list[_Operand] = []
@@ -140,28 +140,28 @@ def expression(
     return f"({DTYPES[result].ctype}){plain}", frozenset(names)
 
 
-def lacks(row: Elementwise, given: Sequence[str], result: str) -> str | None:
-    """Return why kernels cannot have a row on these dtypes, as a sentence; None if they can.
+def lacks(op: Elementwise, given: Sequence[str], result: str) -> str | None:
+    """Return why kernels cannot have an op on these dtypes, as a sentence; None if they can.
 
-    A row without code can be had if all rows can of which its expansion is made.
+    An op without code can be had if all ops can of which its expansion is made.
     """
-    if row.code is None and row.expansion is None:
+    if op.code is None and op.expansion is None:
         return (
-            f"{row.name} has no scalar code: its row gives neither `expansion=`, "
-            "the function written with other rows, nor `code=`"
+            f"{op.name} has no scalar code: its declaration gives neither `expansion=`, "
+            "the function written with other ops, nor `code=`"
         )
     unknown = [dtype for dtype in (*given, result) if not DTYPES[dtype].ctype]
     if unknown:
-        return f"{row.name} has no scalar code for {unknown[0]}"
-    if row.code is None:
-        made = call(row, [Symbol("x", dtype) for dtype in given], result)
+        return f"{op.name} has no scalar code for {unknown[0]}"
+    if op.code is None:
+        made = call(op, [Symbol("x", dtype) for dtype in given], result)
         calls = (x for x in parts(made) if isinstance(x, Call))
-        found = (lacks(x.row, [y.dtype for y in x.operands], x.dtype) for x in calls)
+        found = (lacks(x.op, [y.dtype for y in x.operands], x.dtype) for x in calls)
         return next((reason for reason in found if reason is not None), None)
-    code, taken = _code(row, tuple(given), result)
+    code, taken = _code(op, tuple(given), result)
     for name in CALLED.findall(code):
         if not _known(name, taken[-1]):
-            return f"{row.name} calls @{name}, and there is no such function for {taken[-1]}"
+            return f"{op.name} calls @{name}, and there is no such function for {taken[-1]}"
     return None
 
 
@@ -169,19 +169,19 @@ _EXACT = "__int128"
 
 
 @functools.lru_cache(maxsize=4096)
-def _code(row: Elementwise, given: tuple[str, ...], result: str) -> tuple[str, list[str]]:
+def _code(op: Elementwise, given: tuple[str, ...], result: str) -> tuple[str, list[str]]:
     """Return the code of an entry, and the types in which it takes its operands."""
-    taken = [computed(dtype) for dtype in row.takes(given, result)]
+    taken = [computed(dtype) for dtype in op.takes(given, result)]
     if result == "bool" and "float64" in taken and not set(given) & set(FLOATS):
         # Signed and unsigned integers of 64 bits: NumPy compares them as they are, not as floats.
         taken = [_EXACT if dtype == "float64" else dtype for dtype in taken]
-    if row.code is None:
-        raise LookupError(f"{row.name} has no code of its own")
-    if isinstance(row.code, str):
-        return row.code, taken
+    if op.code is None:
+        raise LookupError(f"{op.name} has no code of its own")
+    if isinstance(op.code, str):
+        return op.code, taken
     kind = "int" if taken[-1] == _EXACT else DTYPES[taken[-1]].kind
-    found = next(k for k in KINDS[KINDS.index(kind) :] if k in row.code)
-    return row.code[found], taken
+    found = next(k for k in KINDS[KINDS.index(kind) :] if k in op.code)
+    return op.code[found], taken
 
 
 # literals ---------------------------------------------------------------------------------------
@@ -211,27 +211,27 @@ def _shortest(number: np.float32) -> str:
 
 
 def _whole(number: int, dtype: str) -> str:
-    row = DTYPES[dtype]
-    low, high = row.limits
+    known = DTYPES[dtype]
+    low, high = known.limits
     if not low <= number <= high:
         raise ValueError(f"{number} is not of dtype {dtype}")
-    if number == low and row.kind == "int":
+    if number == low and known.kind == "int":
         return f"{dtype.upper()}_MIN"
-    if row.kind == "uint" and row.bits >= 32:
+    if known.kind == "uint" and known.bits >= 32:
         return f"{number}U"
     return str(number)
 
 
 # functions --------------------------------------------------------------------------------------
-_CODES = {row.code: row for row in DTYPES.values() if row.kind != "bool" and row.code}
+_CODES = {known.code: known for known in DTYPES.values() if known.kind != "bool" and known.code}
 
 
 def _function(name: str, dtype: str) -> str:
     """Return what the function ``name`` is called for ``dtype``."""
-    row = DTYPES[dtype]
-    if name in LIBRARY and row.libm is not None:
-        return f"{name}{row.libm}"
-    return f"gc_{name}_{row.code}"
+    known = DTYPES[dtype]
+    if name in LIBRARY and known.libm is not None:
+        return f"{name}{known.libm}"
+    return f"gc_{name}_{known.code}"
 
 
 def _known(name: str, dtype: str) -> bool:
@@ -263,11 +263,11 @@ def _source(name: str) -> str | None:
     item = items.get(f"{stem}_TYPE")
     if item is None or suffix not in _CODES:
         return None
-    row = _CODES[suffix]
+    known = _CODES[suffix]
     item = re.sub(r"\b(gc_\w+)_TYPE\b", rf"\1_{suffix}", item)
-    item = re.sub(r"\b(\w+)_TYPE\b", rf"\1{row.libm or ''}", item)
-    item = re.sub(r"\bUTYPE\b", _wrapping(row.name) or row.ctype, item)
-    return re.sub(r"\bTYPE\b", row.ctype, item)
+    item = re.sub(r"\b(\w+)_TYPE\b", rf"\1{known.libm or ''}", item)
+    item = re.sub(r"\bUTYPE\b", _wrapping(known.name) or known.ctype, item)
+    return re.sub(r"\bTYPE\b", known.ctype, item)
 
 
 def preamble(names: Iterable[str], includes: bool = True) -> str:

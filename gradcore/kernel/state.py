@@ -28,20 +28,20 @@ from gradcore.kernel.ir import (
     Strided,
     Symbol,
 )
-from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.elementwise import Elementwise, entry
 
 
 @functools.lru_cache(maxsize=4096)
-def typed(row: Elementwise, given: tuple[str, ...], result: str) -> Callable[..., Any]:
+def typed(op: Elementwise, given: tuple[str, ...], result: str) -> Callable[..., Any]:
     """Return an entry as a function of scalars, with conversions as it declares them.
 
     They are taken as vectors: NumPy has its own ways with scalars, such as x ** 0.5 as a root.
     """
-    taken = [np.dtype(dtype) for dtype in row.takes(given, result)]
+    taken = [np.dtype(dtype) for dtype in op.takes(given, result)]
 
     def computed(*operands: Any) -> Any:
         converted = (x.astype(dtype).reshape(1) for x, dtype in zip(operands, taken, strict=True))
-        return np.asarray(row.numpy(*converted), result)[0]
+        return np.asarray(op.numpy(*converted), result)[0]
 
     return computed
 
@@ -54,13 +54,13 @@ def computed(name: str, given: tuple[str, ...], result: str, *operands: int) -> 
     """
     with np.errstate(all="ignore"):
         scalars = (np.dtype(t).type(n) for t, n in zip(given, operands, strict=True))
-        return int(typed(row(name), given, result)(*scalars))
+        return int(typed(entry(name), given, result)(*scalars))
 
 
 # memory -----------------------------------------------------------------------------------------
 @dataclass(eq=False, slots=True)
 class Memory:
-    """Elements in a row.
+    """Elements one after the other.
 
     name : of the buffer that it was made for.
     data : the elements.
@@ -280,7 +280,7 @@ class State:
                 memory, place = self.element(buffer, index, writing=False)
                 return memory.data[place]
             case Call():
-                function = typed(x.row, tuple(y.dtype for y in x.operands), x.dtype)
+                function = typed(x.op, tuple(y.dtype for y in x.operands), x.dtype)
                 return function(*map(self.value, x.operands))
             case _:
                 raise TypeError(x)

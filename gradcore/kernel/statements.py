@@ -234,13 +234,13 @@ class Reduction:
     """A register or buffer to which each step of a loop contributes.
 
     target : the register, or the buffer, as wide as what a step contributes to.
-    row : how contributions combine; None: they must come in order.
-    running : whether the steps, which are ordered then, read what it has so far.
+    op : how contributions combine; None: they must come in order.
+    cumulative : whether it is a prefix scan: the steps, ordered then, read what it has so far.
     """
 
     target: Symbol | Buffer
-    row: Elementwise | None
-    running: bool = False
+    op: Elementwise | None
+    cumulative: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -311,7 +311,7 @@ class For(Statement):
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the range, what steps contribute to, and in which order they run."""
-        rows = [(r.row.name if r.row else "in order", r.target) for r in self.reductions]
+        rows = [(r.op.name if r.op else "in order", r.target) for r in self.reductions]
         into = [f"{how} into {show(target)}" for how, target in rows]
         order = ["ordered"] * self.ordered + ["parallel"] * self.parallel
         more = "".join(f", {what}" for what in (*into, *order))

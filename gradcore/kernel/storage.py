@@ -216,7 +216,7 @@ class _Planner:
                 return Load(small, tuple(self.expr(x.index[a]) for a in remaining))
             return Load(self.seen(buffer), tuple(map(self.expr, x.index)))
         if isinstance(x, Call):
-            return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
+            return Call(x.op, tuple(map(self.expr, x.operands)), x.dtype)
         return x
 
     def seen(self, buffer: Buffer) -> Buffer:
@@ -323,7 +323,7 @@ class _Planner:
             assert isinstance(target, Buffer)
             if target.root in self.dead:
                 continue
-            ordered |= reduction.row is None or reduction.running
+            ordered |= reduction.op is None or reduction.cumulative
             into = self.register.get(target)
             if into is None:
                 into = self.shrunk.get(target, (target,))[0]

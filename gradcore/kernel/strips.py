@@ -43,7 +43,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.target import CpuTarget
 from gradcore.kernel.uses import Used, expressions, inside, made_by
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
 
 @dataclass(eq=False)
@@ -71,10 +71,10 @@ def _stripped(loop: For, target: CpuTarget) -> list[Statement]:
     if crossing is None or length is None:
         return [loop]
     size, strip = Symbol("strip"), Symbol("s")
-    short = call(row("le"), (length, integer(target.strip_elements)), "bool")
-    first = Let(size, call(row("switch"), (short, integer(target.strip_steps), ONE), "int64"))
-    count = call(row("int_div"), (loop.extent + size - 1, size), "int64")
-    rows = call(row("minimum"), (size, loop.extent - strip * size), "int64")
+    short = call(entry("le"), (length, integer(target.strip_elements)), "bool")
+    first = Let(size, call(entry("switch"), (short, integer(target.strip_steps), ONE), "int64"))
+    count = call(entry("int_div"), (loop.extent + size - 1, size), "int64")
+    rows = call(entry("minimum"), (size, loop.extent - strip * size), "int64")
     saved = {x: Buffer(x.name, x.dtype, (integer(target.strip_steps),)) for x in crossing}
     body: list[Statement] = [Allocate(buffer) for buffer in saved.values()]
     body += [_over_strip(group, loop, strip * size, rows, saved) for group in groups]
@@ -104,7 +104,7 @@ def _groups(body: Sequence[Statement]) -> list[_Group]:
 def _costly(s: Statement) -> bool:
     """Return whether a statement calls a function."""
     return isinstance(s, (Let, Store)) and any(
-        isinstance(x, Call) and x.row.operations > 1 for e in expressions(s) for x in parts(e)
+        isinstance(x, Call) and x.op.operations > 1 for e in expressions(s) for x in parts(e)
     )
 
 

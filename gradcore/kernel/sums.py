@@ -66,9 +66,9 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.target import CpuTarget
 from gradcore.kernel.uses import expressions, inside, made_by, rewritten
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
-ADD = row("add")
+ADD = entry("add")
 
 Total: TypeAlias = "Symbol | Buffer"
 """What terms are added to."""
@@ -158,13 +158,13 @@ def _in_registers(loop: For, outer: _Inside) -> tuple[For, list[Statement], list
 
 
 def replace_operand(value: Call, x: Expr, y: Expr) -> Expr:
-    """Return the row of ``value`` of other operands."""
-    return call(value.row, (x, y), value.dtype)
+    """Return the op of ``value`` applied to other operands."""
+    return call(value.op, (x, y), value.dtype)
 
 
 def _sums(loop: For, dtypes: Collection[str]) -> Iterator[Reduction]:
     return (
-        r for r in loop.reductions if r.row is ADD and not r.running and r.target.dtype in dtypes
+        r for r in loop.reductions if r.op is ADD and not r.cumulative and r.target.dtype in dtypes
     )
 
 
@@ -177,7 +177,7 @@ def _added(s: Statement, totals: set[Total]) -> Symbol | Load | None:
     if not isinstance(s, (Let, Store)) or _target(s) not in totals:
         return None
     total = s.symbol if isinstance(s, Let) else Load(s.buffer, s.index)
-    adds = isinstance(s.value, Call) and s.value.row is ADD and s.value.operands[0] == total
+    adds = isinstance(s.value, Call) and s.value.op is ADD and s.value.operands[0] == total
     return total if adds else None
 
 
@@ -191,7 +191,7 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> For:
     steps = _steps(loop, outer)
     if loop.ordered or outer.bounds.of(loop.extent)[1] <= steps:
         return loop
-    many = call(row("gt"), (loop.extent, integer(steps)), "bool")
+    many = call(entry("gt"), (loop.extent, integer(steps)), "bool")
     chunks = Chunks(steps, [], [], [])
     for r in _sums(loop, NARROW_FLOATS):
         if isinstance(r.target, Symbol):
@@ -222,14 +222,14 @@ def _unswitched(loop: For, outer: _Inside) -> Statement:
         or any(isinstance(x, Load) or x in made for x in parts(inner.extent))
     ):
         return loop
-    one = call(row("le"), (inner.extent, integer(inner.chunks.steps)), "bool")
+    one = call(entry("le"), (inner.extent, integer(inner.chunks.steps)), "bool")
     return If(one, [replace(loop, body=plain)], [loop])
 
 
 def _operations(body: Sequence[Statement]) -> float:
     """Return how many operations there are in statements."""
     read = (x for s in inside(body) for e in expressions(s) for x in parts(e))
-    return sum(x.row.operations for x in read if isinstance(x, Call))
+    return sum(x.op.operations for x in read if isinstance(x, Call))
 
 
 def _steps(loop: For, outer: _Inside) -> int:
@@ -272,7 +272,7 @@ def _of_row(of: _Row, many: Expr, chunks: Chunks) -> None:
 def _beside(of: _Row, many: Expr, dtype: str) -> Buffer:
     """Return a row for the sums of another one; without ``many``, it has no elements."""
     first, *rest = of.extents
-    some = call(row("switch"), (many, first, ZERO), "int64")
+    some = call(entry("switch"), (many, first, ZERO), "int64")
     found = Buffer(of.total.name, dtype, [some, *rest])
     found.lacking = of.total.lacking
     return found
@@ -305,7 +305,7 @@ def _for_each(of: _Row, wide: Buffer, what: str, *more: Buffer) -> Statement:
 
 def _prefix(loop: For, outer: _Inside) -> list[Statement]:
     """Return a loop whose cumulative sums lose no more if the terms are many."""
-    many = call(row("gt"), (loop.extent, integer(outer.target.prefix_terms)), "bool")
+    many = call(entry("gt"), (loop.extent, integer(outer.target.prefix_terms)), "bool")
     body = list(inside(loop.body))
     if many == Literal(False, "bool") or not all(
         isinstance(x, (For, If, Let, Store)) for x in body
@@ -343,7 +343,7 @@ def _of_blocks_before(of: _Row, many: Expr, chunks: Chunks) -> Load:
 
 def _prefix_sums(loop: For) -> Iterator[Reduction]:
     return (
-        r for r in loop.reductions if r.row is ADD and r.running and r.target.dtype == "float32"
+        r for r in loop.reductions if r.op is ADD and r.cumulative and r.target.dtype == "float32"
     )
 
 

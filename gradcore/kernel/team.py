@@ -129,9 +129,9 @@ class Team:
                 return [None] * len(present)
 
     def combined(self, s: Combine | Prefix, x: Any, y: Any) -> Any:
-        """Return what a row makes of two values."""
+        """Return what the op of a combination makes of two values."""
         dtype = s.symbol.dtype
-        return typed(s.row, (dtype, dtype), dtype)(x, y)
+        return typed(s.op, (dtype, dtype), dtype)(x, y)
 
     def order(self, present: Sequence[int]) -> None:
         """Let what threads have done so far be before what any of them does from now on."""

@@ -32,7 +32,7 @@ def substituted(expression: Expr, new: Mapping[Any, Expr]) -> Expr:
     if isinstance(x, Load):
         return Load(x.buffer, tuple(substituted(i, new) for i in x.index))
     if isinstance(x, Call):
-        return Call(x.row, tuple(substituted(y, new) for y in x.operands), x.dtype)
+        return Call(x.op, tuple(substituted(y, new) for y in x.operands), x.dtype)
     return x
 
 

@@ -182,20 +182,20 @@ class Printer(ABC):
         for operand in x.operands:
             text = self.expr(operand, atom=True)
             if isinstance(operand, Call) and operand.dtype not in ("int64", "bool"):
-                text = self.named(operand.row.name, operand.dtype, text)
+                text = self.named(operand.op.name, operand.dtype, text)
             texts.append(text)
-        if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
-            text = INDEX[x.row.name].format(*texts)
+        if x.op.name in INDEX and all(o.dtype == "int64" for o in x.operands):
+            text = INDEX[x.op.name].format(*texts)
         else:
             given = [operand.dtype for operand in x.operands]
-            text = self.scalar(x.row, given, x.dtype, texts)
+            text = self.scalar(x.op, given, x.dtype, texts)
         return f"({text})" if atom else text
 
     def scalar(
-        self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+        self, op: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
     ) -> str:
-        """Return the text of a row, and note the functions that it calls."""
-        text, names = scalar.expression(row, given, result, operands)
+        """Return the text of an elementwise op, and note the functions that it calls."""
+        text, names = scalar.expression(op, given, result, operands)
         self.functions |= names
         return text
 

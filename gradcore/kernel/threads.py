@@ -25,8 +25,8 @@ from gradcore.kernel.device import (
     Ends,
     Fail,
     Fits,
+    LabeledBreak,
     LastBlock,
-    Leave,
     LoadVector,
     Owned,
     Partial,
@@ -64,8 +64,8 @@ class Ended(Exception):  # noqa: N818 - it is no error
     """A thread has ended before the others."""
 
 
-class Leaving(Exception):  # noqa: N818 - it is no error
-    """A thread leaves a region."""
+class Broken(Exception):  # noqa: N818 - it is no error
+    """A thread leaves the region of a label."""
 
     def __init__(self, label: Symbol) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ class Thread(Run):
             case Region(body, label):
                 try:
                     yield from self.inner(body)
-                except Leaving as left:
+                except Broken as left:
                     if left.label is not label:
                         raise
             case Barrier():
@@ -267,8 +267,8 @@ class Thread(Run):
     def statement(self, s: Statement) -> None:
         """Run a statement at which no thread waits."""
         match s:
-            case Leave(label):
-                raise Leaving(label)
+            case LabeledBreak(label):
+                raise Broken(label)
             case Ends(level):
                 if (level is THREADS and self.thread) or self.thread >= self.team.lanes:
                     raise Ended

@@ -83,22 +83,22 @@ def affine(x: Expr, symbols: Sequence[Symbol]) -> tuple[Expr, dict[Symbol, Expr]
     """Return ``x`` as a constant and a factor for each of ``symbols``, if it is of that form."""
     if x in symbols and isinstance(x, Symbol):
         return ZERO, {x: Literal(1, "int64")}
-    if isinstance(x, Call) and x.row.name in ("add", "sub", "mul", "neg"):
+    if isinstance(x, Call) and x.op.name in ("add", "sub", "mul", "neg"):
         found = [affine(operand, symbols) for operand in x.operands]
         if None in found:
             return None
         terms = [f for f in found if f is not None]
         (first, moving), others = terms[0], terms[1:]
-        if x.row.name == "neg":
+        if x.op.name == "neg":
             return -first, {s: -k for s, k in moving.items()}
         ((second, more),) = others
-        if x.row.name == "mul":
+        if x.op.name == "mul":
             if moving and more:
                 return None
             if moving:
                 return first * second, {s: k * second for s, k in moving.items()}
             return first * second, {s: first * k for s, k in more.items()}
-        sign = 1 if x.row.name == "add" else -1
+        sign = 1 if x.op.name == "add" else -1
         total = dict(moving)
         for s, k in more.items():
             total[s] = total[s] + sign * k if s in total else sign * k

@@ -216,7 +216,7 @@ class Elementwise(Op):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by name."""
-        return row, (self.name,)
+        return entry, (self.name,)
 
     def label(self) -> str:
         """Return the name."""
@@ -381,7 +381,7 @@ def _refusing(i: int, message: str, function: Callable[..., Any]) -> Callable[..
     return checked
 
 
-def row(name: str) -> Elementwise:
+def entry(name: str) -> Elementwise:
     """Return the entry called ``name``."""
     return ENTRIES[name]
 

@@ -1,4 +1,4 @@
-"""Reductions over axes, and running reductions along one.
+"""Reductions over axes, and cumulative ones along one.
 
 A reduction is a row of `REDUCTIONS` and a tuple of axes; the axes vanish from the result
 (``keepdims`` is a ``dimshuffle`` afterwards).  Products are exact where factors are zero, in both
@@ -330,7 +330,7 @@ class ArgReduce(Op):
 
 
 def _recurrence(op: Cumulative, t: Variable, x: Variable, z: Variable) -> Variable:
-    """Slope of a running product: z[k] = z[k - 1] * x[k] moves by a recurrence of the same kind."""
+    """Slope of a cumulative product: z[k] = z[k - 1] * x[k] moves by a recurrence of this kind."""
     return Recurrence(op.axis)(x, t * shifted(z, op.axis, 1))
 
 
@@ -342,7 +342,7 @@ def _reversed_sum(op: Cumulative, ct: Variable, x: Variable) -> Variable:
 @final
 @dataclass(frozen=True, repr=False)
 class Cumulative(Op):
-    """The running ``kind`` (sum or prod) along ``axis``; integers are in 64 bits, and wrap."""
+    """The cumulative ``kind`` (sum or prod) along ``axis``; integers are in 64 bits, and wrap."""
 
     kind: str
     axis: int
@@ -386,7 +386,7 @@ class Cumulative(Op):
         return operands[0].shape
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the running values."""
+        """Return the cumulative sums or products."""
         (x,) = arrays
         numpy = np.cumsum if self.kind == "sum" else np.cumprod
         return numpy(x, axis=self.axis, dtype=_accumulated(x.dtype.name))
@@ -404,7 +404,7 @@ class Recurrence(Op):
     """y[k] = a[k] * y[k - 1] + b[k] along ``axis``, from y[-1] = 0.
 
     The linear recurrence of first order.  Its derivatives are recurrences of the same kind, which
-    makes running products exact at zeros, to any order.
+    makes cumulative products exact at zeros, to any order.
     """
 
     axis: int

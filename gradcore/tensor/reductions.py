@@ -263,17 +263,17 @@ def log_softmax(x: Any, axis: Axis = -1) -> Variable:
     return variable - logsumexp(variable, axis, keepdims=True)
 
 
-# running reductions -----------------------------------------------------------------------------
+# cumulative reductions --------------------------------------------------------------------------
 @word
 def cumsum(x: Any, axis: int | None = None) -> Variable:
-    """Return the running sum along ``axis`` (of the flat form, for None)."""
+    """Return the cumulative sum along ``axis`` (of the flat form, for None)."""
     variable = flatten(x) if axis is None else as_variable(x)
     return Cumulative("sum", normalized_axis(axis or 0, variable.ndim))(variable)
 
 
 @word
 def cumprod(x: Any, axis: int | None = None) -> Variable:
-    """Return the running product along ``axis``; its derivatives are exact at zeros."""
+    """Return the cumulative product along ``axis``; its derivatives are exact at zeros."""
     variable = flatten(x) if axis is None else as_variable(x)
     return Cumulative("prod", normalized_axis(axis or 0, variable.ndim))(variable)
 

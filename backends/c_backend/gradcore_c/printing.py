@@ -26,7 +26,7 @@ from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
 from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.uses import Used, expressions, inside
-from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.elementwise import Elementwise, entry
 
 SCANS = """
 /* A loop in which each step reads what the steps so far add up to. */
@@ -104,9 +104,9 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
             return []
         clauses: list[str] = []
         for reduction in s.reductions:
-            assert reduction.row is not None
+            assert reduction.op is not None
             if isinstance(reduction.target, Symbol):
-                how = self.combiner(reduction.row, reduction.target.dtype)
+                how = self.combiner(reduction.op, reduction.target.dtype)
                 clauses.append(f" reduction({how}:{self.name(reduction.target)})")
         return [f"#pragma omp simd{''.join(clauses)}"]
 
@@ -138,14 +138,14 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
     def _combining_functions(self) -> set[str]:
         found: set[str] = set()
         for name, dtype in self.combining:
-            found |= scalar.expression(row(name), [dtype] * 2, dtype, ["a", "b"])[1]
+            found |= scalar.expression(entry(name), [dtype] * 2, dtype, ["a", "b"])[1]
         return found
 
     def _combiners(self) -> list[str]:
         lines = [SCANS] if self.scans else []
         for name, dtype in self.combining:
-            combined, _ = scalar.expression(row(name), [dtype] * 2, dtype, ["omp_out", "omp_in"])
-            start = scalar.literal(identity_of(row(name), dtype).value, dtype)
+            combined, _ = scalar.expression(entry(name), [dtype] * 2, dtype, ["omp_out", "omp_in"])
+            start = scalar.literal(identity_of(entry(name), dtype).value, dtype)
             lines.append(
                 f"#pragma omp declare reduction(gc_{name} : {DTYPES[dtype].ctype} : "
                 f"omp_out = {combined}) initializer(omp_priv = {start})"
@@ -158,15 +158,15 @@ def _scanned(s: For) -> Let | None:
 
     They do where a step is that sum, what comes before it, and what reads the sum alone.
     """
-    running = [r for r in s.reductions if r.running]
+    totals = [r for r in s.reductions if r.cumulative]
     sets = [x for x in s.body if isinstance(x, Let) and not x.fresh]
     if (
-        len(running) != 1
+        len(totals) != 1
         or len(s.reductions) != 1
-        or running[0].row is not row("add")
-        or running[0].target.dtype != "float64"
+        or totals[0].op is not entry("add")
+        or totals[0].target.dtype != "float64"
         or len(sets) != 1
-        or sets[0].symbol is not running[0].target
+        or sets[0].symbol is not totals[0].target
         or not all(isinstance(x, (Let, Store)) for x in s.body)
     ):
         return None
@@ -191,7 +191,7 @@ def _is_loops(s: For) -> bool:
 def _is_costly(s: For) -> bool:
     """Return whether a step of a loop calls functions."""
     return any(
-        isinstance(y, Call) and y.row.operations > 1
+        isinstance(y, Call) and y.op.operations > 1
         for x in inside(s.body)
         for e in expressions(x)
         for y in parts(e)
@@ -201,6 +201,6 @@ def _is_costly(s: For) -> bool:
 def _few(extent: Expr, steps: int) -> bool:
     """Return whether a loop is known to have no more than so many steps."""
     bounds = (
-        extent.operands if isinstance(extent, Call) and extent.row.name == "minimum" else [extent]
+        extent.operands if isinstance(extent, Call) and extent.op.name == "minimum" else [extent]
     )
     return any(isinstance(x, Literal) and x.value <= steps for x in bounds)

@@ -40,14 +40,14 @@ class Functions:
         self.target = target
         self._scalars: set[str] = set()
         self._combining: dict[str, str] = {}
-        self._running: dict[str, str] = {}
+        self._prefixes: dict[str, str] = {}
         self._vectors: dict[str, str] = {}
 
-    def row(
-        self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+    def scalar(
+        self, op: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
     ) -> str:
         """Return the text of an elementwise op, with CUDA's own functions where it has them."""
-        text, names = scalar.expression(row, given, result, operands)
+        text, names = scalar.expression(op, given, result, operands)
         for name in names:
             if name in LIBRARY:
                 text = re.sub(rf"\b{name}\(", f"{LIBRARY[name]}(", text)
@@ -55,26 +55,26 @@ class Functions:
                 self._scalars.add(name)
         return text
 
-    def combine(self, row: Elementwise, dtype: str, x: str, y: str) -> str:
+    def combine(self, op: Elementwise, dtype: str, x: str, y: str) -> str:
         """Return the text of an op on two operands, all three of one dtype."""
-        return self.row(row, [dtype, dtype], dtype, [x, y])
+        return self.scalar(op, [dtype, dtype], dtype, [x, y])
 
-    def all_of(self, row: Elementwise, dtype: str, text: str, threads: str) -> str:
+    def all_of(self, op: Elementwise, dtype: str, text: str, threads: str) -> str:
         """Return what the values of all threads of a "group" or "block" combine to."""
-        both = f"{row.name}_{suffix(dtype)}"
+        both = f"{op.name}_{suffix(dtype)}"
         if both not in self._combining:
-            self._combining[both] = self._combined(row, dtype, both)
+            self._combining[both] = self._combined(op, dtype, both)
         return f"gc_{threads}_{both}({text})"
 
-    def running(self, row: Elementwise, dtype: str, text: str, total: str) -> str:
+    def prefix(self, op: Elementwise, dtype: str, text: str, total: str) -> str:
         """Return what the values of the threads of a group up to this one combine to.
 
         total : where what all of them combine to is left.
         """
-        both = f"{row.name}_{suffix(dtype)}"
-        if both not in self._running:
-            self._running[both] = self._running_text(row, dtype, both)
-        return f"gc_running_{both}({text}, &{total})"
+        both = f"{op.name}_{suffix(dtype)}"
+        if both not in self._prefixes:
+            self._prefixes[both] = self._prefix_text(op, dtype, both)
+        return f"gc_prefix_{both}({text}, &{total})"
 
     def vector(self, dtype: str, width: int) -> str:
         """Return the type of so many elements that lie next to each other."""
@@ -87,7 +87,7 @@ class Functions:
 
     def text(self) -> str:
         """Return the definitions of all that was called."""
-        called = [*self._vectors.values(), *self._combining.values(), *self._running.values()]
+        called = [*self._vectors.values(), *self._combining.values(), *self._prefixes.values()]
         return "\n".join(filter(None, [self._definitions(), *called]))
 
     def _definitions(self) -> str:
@@ -104,10 +104,10 @@ class Functions:
             found.append(re.sub(r"(?m)^static inline", "static __device__ inline", text))
         return "\n\n".join(found) + "\n"
 
-    def _combined(self, row: Elementwise, dtype: str, both: str) -> str:
+    def _combined(self, op: Elementwise, dtype: str, both: str) -> str:
         """Return the functions that combine a value of each thread."""
         ctype, code = DTYPES[dtype].ctype, DTYPES[dtype].exchanged
-        text = self.combine(row, dtype, "x", "y")
+        text = self.combine(op, dtype, "x", "y")
         return f"""\
 static __device__ inline {ctype} gc_all_{both}({ctype} x, int lane, int lanes) {{
     __shared__ {ctype} all[32];
@@ -138,15 +138,15 @@ static __device__ inline {ctype} gc_block_{both}({ctype} x) {{
 }}
 """
 
-    def _running_text(self, row: Elementwise, dtype: str, both: str) -> str:
+    def _prefix_text(self, op: Elementwise, dtype: str, both: str) -> str:
         """Return the function that combines a value with those of all threads before.
 
         Where ``total`` is, each thread gets what those of all threads combine to.
         """
         ctype, code = DTYPES[dtype].ctype, DTYPES[dtype].exchanged
-        own, total = (self.combine(row, dtype, "y", other) for other in ("x", "z"))
+        own, total = (self.combine(op, dtype, "y", other) for other in ("x", "z"))
         return f"""\
-static __device__ inline {ctype} gc_running_{both}({ctype} x, {ctype} *total) {{
+static __device__ inline {ctype} gc_prefix_{both}({ctype} x, {ctype} *total) {{
     __shared__ {ctype} all[32];
     const int lane = threadIdx.x, lanes = blockDim.x, here = gc_thread() % 32;
     const int place = lanes > 32 ? here : lane;

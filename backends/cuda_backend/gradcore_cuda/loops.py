@@ -34,7 +34,7 @@ from gradcore_cuda.target import GpuTarget
 def shareable(s: For) -> bool:
     """Return whether the steps of a loop are independent but for registers they contribute to."""
     return not s.ordered and all(
-        r.row is not None and isinstance(r.target, Symbol) for r in s.reductions
+        r.op is not None and isinstance(r.target, Symbol) for r in s.reductions
     )
 
 

@@ -29,8 +29,8 @@ from gradcore.kernel.device import (
     Ends,
     Fail,
     Fits,
+    LabeledBreak,
     LastBlock,
-    Leave,
     LoadVector,
     Owned,
     Prefix,
@@ -123,7 +123,7 @@ class CudaPrinter(Printer):
         Fail: "fail",
         Fits: "fits",
         LastBlock: "last_block",
-        Leave: "leave",
+        LabeledBreak: "labeled_break",
         LoadVector: "load_vector",
         Owned: "owned",
         Point: "point",
@@ -220,9 +220,9 @@ class CudaPrinter(Printer):
     def called(self, x: Call, atom: bool) -> str:
         """Return the text of a call; indices are compared without a cast."""
         plain = all(isinstance(o, Literal) or self.is_index(o) for o in x.operands)
-        if x.row.name in COMPARED and plain and any(map(self.is_index, x.operands)):
+        if x.op.name in COMPARED and plain and any(map(self.is_index, x.operands)):
             texts = [self.index(o) for o in x.operands]
-            text = self.scalar(x.row, ["int64"] * 2, x.dtype, texts)
+            text = self.scalar(x.op, ["int64"] * 2, x.dtype, texts)
             return f"({text})" if atom else text
         return super().called(x, atom)
 
@@ -239,8 +239,8 @@ class CudaPrinter(Printer):
                 return (
                     self.place(x.final) if self.is_index(x) else f"(gc_index){self.place(x.final)}"
                 )
-            case Call() if x.row.name in INDEX and all(o.dtype == "int64" for o in x.operands):
-                text = INDEX[x.row.name].format(*(self.index(o, atom=True) for o in x.operands))
+            case Call() if x.op.name in INDEX and all(o.dtype == "int64" for o in x.operands):
+                text = INDEX[x.op.name].format(*(self.index(o, atom=True) for o in x.operands))
                 return f"({text})" if atom else text
             case _:
                 return f"(gc_index)({self.expr(x)})"
@@ -256,10 +256,10 @@ class CudaPrinter(Printer):
         return self.memory(buffer)
 
     def scalar(
-        self, row: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
+        self, op: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]
     ) -> str:
         """Return the text of an elementwise op."""
-        return self.provided.row(row, given, result, operands)
+        return self.provided.scalar(op, given, result, operands)
 
     # statements ---------------------------------------------------------------------------------
     def within(self, head: str, body: Sequence[Statement], end: str = "}") -> None:
@@ -344,7 +344,7 @@ class CudaPrinter(Printer):
         self.within("{", s.body)
         self.unit.add(f"{self.name(s.label)}:;")
 
-    def leave(self, s: Leave) -> None:
+    def labeled_break(self, s: LabeledBreak) -> None:
         """Print that a thread exits a region."""
         self.unit.add(f"goto {self.name(s.label)};")
 
@@ -377,14 +377,14 @@ class CudaPrinter(Printer):
     def combine(self, s: Combine) -> None:
         """Print what combines a register of all threads."""
         own, dtype = self.place(s.symbol), s.symbol.dtype
-        self.unit.add(f"{own} = {self.provided.all_of(s.row, dtype, own, LEVELS[s.level])};")
+        self.unit.add(f"{own} = {self.provided.all_of(s.op, dtype, own, LEVELS[s.level])};")
 
     def prefix(self, s: Prefix) -> None:
         """Print what combines a register with those of the lanes before."""
         own, dtype, total = self.place(s.symbol), s.symbol.dtype, self.name(s.total)
         self.unit.add(
             f"{self.ctype(s.total)} {total};",
-            f"{own} = {self.provided.running(s.row, dtype, own, total)};",
+            f"{own} = {self.provided.prefix(s.op, dtype, own, total)};",
         )
 
     def atomic_add(self, s: AtomicAdd) -> None:

@@ -454,7 +454,7 @@ def _bounds(known: Bounds, body: Sequence[Statement]) -> Bounds:
 
 def _factors(x: Expr) -> Iterator[Expr]:
     """Return the factors of a product."""
-    if isinstance(x, Call) and x.row is ENTRIES["mul"]:
+    if isinstance(x, Call) and x.op is ENTRIES["mul"]:
         for y in x.operands:
             yield from _factors(y)
     else:

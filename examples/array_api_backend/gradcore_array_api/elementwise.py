@@ -8,7 +8,7 @@ from typing import Any
 import array_api_strict as xp
 
 from gradcore import tensor as T
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
 Kernel = Callable[..., Any]
 
@@ -18,7 +18,7 @@ DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
 ANY = {
     T.eq: xp.equal, T.neq: xp.not_equal, T.invert: xp.bitwise_invert, T.xor: xp.bitwise_xor,
     T.and_: xp.bitwise_and, T.or_: xp.bitwise_or, T.left_shift: xp.bitwise_left_shift,
-    T.right_shift: xp.bitwise_right_shift, row("identity"): lambda x: x,
+    T.right_shift: xp.bitwise_right_shift, entry("identity"): lambda x: x,
 }  # fmt: skip
 """Rows whose function takes whatever they take."""
 
@@ -31,7 +31,7 @@ NUMBERS = {
     T.tan: xp.tan, T.arcsin: xp.asin, T.arccos: xp.acos, T.arctan: xp.atan, T.arctan2: xp.atan2,
     T.sinh: xp.sinh, T.cosh: xp.cosh, T.tanh: xp.tanh, T.arcsinh: xp.asinh, T.arccosh: xp.acosh,
     T.arctanh: xp.atanh, T.floor: xp.floor, T.ceil: xp.ceil, T.trunc: xp.trunc,
-    row("round_half_to_even"): xp.round, T.maximum: xp.maximum, T.minimum: xp.minimum,
+    entry("round_half_to_even"): xp.round, T.maximum: xp.maximum, T.minimum: xp.minimum,
     T.isnan: xp.isnan, T.isinf: xp.isinf, T.isfinite: xp.isfinite,
     T.lt: xp.less, T.le: xp.less_equal, T.gt: xp.greater, T.ge: xp.greater_equal,
 }  # fmt: skip
@@ -98,12 +98,12 @@ def cast_to(dtype: str) -> Kernel:
 ROWS: Mapping[Any, Kernel] = {
     **ANY,
     **{op: of_numbers(function) for op, function in NUMBERS.items()},
-    **{row(f"cast_{dtype}"): cast_to(dtype) for dtype in DTYPES},
-    row("fill"): fill,
-    row("switch"): switch,
-    row("clip"): of_numbers(clip),
-    row("sigmoid"): sigmoid,
-    row("strong_zero_mul"): of_numbers(strong_zero_mul),
-    row("softplus"): softplus,
+    **{entry(f"cast_{dtype}"): cast_to(dtype) for dtype in DTYPES},
+    entry("fill"): fill,
+    entry("switch"): switch,
+    entry("clip"): of_numbers(clip),
+    entry("sigmoid"): sigmoid,
+    entry("strong_zero_mul"): of_numbers(strong_zero_mul),
+    entry("softplus"): softplus,
 }
 """The table of rows; the standard has no exp2, erf, gamma, ..., and these are lacking."""

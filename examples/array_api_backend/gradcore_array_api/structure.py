@@ -122,7 +122,7 @@ def arg_reduction(node: Apply) -> Kernel:
 
 
 def cumulative(node: Apply) -> Kernel:
-    """Return a running sum or product."""
+    """Return a cumulative sum or product."""
     function = xp.cumulative_sum if node.op.kind == "sum" else xp.cumulative_prod
     dtype = result_dtype(node)
     return lambda x: function(as_number(x), axis=node.op.axis, dtype=dtype)

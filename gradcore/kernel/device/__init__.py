@@ -11,7 +11,16 @@ thread, in any order.  Rejected: deciding while text is printed, where a decisio
 seen nor tested without the text.
 """
 
-from gradcore.kernel.device.control import Ends, Fail, LastBlock, Leave, Owned, Region, Single, Stop
+from gradcore.kernel.device.control import (
+    Ends,
+    Fail,
+    LabeledBreak,
+    LastBlock,
+    Owned,
+    Region,
+    Single,
+    Stop,
+)
 from gradcore.kernel.device.exchange import AtomicAdd, Barrier, Combine, Prefix
 from gradcore.kernel.device.grid import (
     BLOCKS,
@@ -60,9 +69,9 @@ __all__ = (
     "Fit",
     "Fits",
     "Grid",
+    "LabeledBreak",
     "LastBlock",
     "Launch",
-    "Leave",
     "Level",
     "LoadVector",
     "Owned",

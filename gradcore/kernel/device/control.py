@@ -97,7 +97,7 @@ class Ends(Statement):
 
 @dataclass(eq=False, slots=True)
 class Region(Statement):
-    """Statements that `Leave` may leave."""
+    """Statements that a `LabeledBreak` may leave."""
 
     body: list[Statement]
     label: Symbol = field(default_factory=lambda: Symbol("next"))
@@ -116,8 +116,8 @@ class Region(Statement):
 
 
 @dataclass(eq=False, slots=True)
-class Leave(Statement):
-    """Go on behind the `Region` of this label."""
+class LabeledBreak(Statement):
+    """Leave the `Region` of this label: go on behind it."""
 
     jumps: ClassVar[bool] = True
 
@@ -125,7 +125,7 @@ class Leave(Statement):
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""
-        return (f"leave {show(self.label)}",)
+        return (f"break {show(self.label)}",)
 
 
 @dataclass(eq=False, slots=True)

@@ -37,7 +37,7 @@ class Combine(Statement):
 
     level: Level
     symbol: Symbol
-    row: Elementwise
+    op: Elementwise
 
     def expressions(self) -> Iterator[Expr]:
         """Return the register."""
@@ -45,7 +45,7 @@ class Combine(Statement):
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""
-        return (f"{show(self.symbol)} = {self.row.name} over {show(self.level.count)}",)
+        return (f"{show(self.symbol)} = {self.op.name} over {show(self.level.count)}",)
 
 
 @dataclass(eq=False, slots=True)
@@ -54,7 +54,7 @@ class Prefix(Statement):
 
     symbol: Symbol
     total: Symbol
-    row: Elementwise
+    op: Elementwise
 
     def expressions(self) -> Iterator[Expr]:
         """Return the register."""
@@ -67,7 +67,7 @@ class Prefix(Statement):
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the statement as lines of text."""
         made = f"{show(self.symbol)}, {show(self.total)}"
-        return (f"{made} = prefix {self.row.name} over lanes",)
+        return (f"{made} = prefix {self.op.name} over lanes",)
 
 
 @dataclass(eq=False, slots=True)

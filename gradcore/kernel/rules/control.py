@@ -27,7 +27,7 @@ from gradcore.kernel.nests import Choice, Region
 from gradcore.kernel.rules.reduce import reduced
 from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.control import Assert, Conditional
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
 
 def check(low: Lowering, node: Apply) -> None:
@@ -53,7 +53,7 @@ def truth(scalar: Value) -> Expr:
     read = scalar.read(())
     if read.dtype == "bool":
         return read
-    return call(row("neq"), (read, Literal(0, read.dtype)), "bool")
+    return call(entry("neq"), (read, Literal(0, read.dtype)), "bool")
 
 
 def in_python(low: Lowering, node: Apply) -> None:

@@ -15,9 +15,9 @@ from gradcore.kernel.rules.reduce import reducing
 from gradcore.kernel.values import Value
 from gradcore.language import is_several
 from gradcore.ops.broadcasting import STRETCHES
-from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.elementwise import Elementwise, entry
 
-FILL, IDENTITY = row("fill"), row("identity")
+FILL, IDENTITY = entry("fill"), entry("identity")
 
 
 def extents_compared(low: Lowering) -> None:
@@ -115,7 +115,9 @@ def _refuse_negative(low: Lowering, node: Apply, x: Value, message: str) -> None
     """Check that no element of integers is negative."""
     lowest: Expr = cast(x.read(()), "int64") if not x.ndim else _lowest(low, x)
     low.check(
-        call(row("ge"), (lowest, ZERO), "bool"), [], lambda ns: GraphValueError(message, node.where)
+        call(entry("ge"), (lowest, ZERO), "bool"),
+        [],
+        lambda ns: GraphValueError(message, node.where),
     )
 
 
@@ -123,8 +125,8 @@ def _lowest(low: Lowering, x: Value) -> Expr:
     """Return the smallest of 0 and all elements of integers."""
     target = low.new("lowest", "int64", ())
     loops, at = low.ranges(x.shape)
-    smaller = call(row("minimum"), (Load(target, ()), cast(x.read(tuple(at)), "int64")), "int64")
-    low.place(reducing(loops, target, (), smaller, row("minimum"), ZERO))
+    smaller = call(entry("minimum"), (Load(target, ()), cast(x.read(tuple(at)), "int64")), "int64")
+    low.place(reducing(loops, target, (), smaller, entry("minimum"), ZERO))
     return Load(target, ())
 
 

@@ -31,7 +31,7 @@ from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
 from gradcore.kernel.values import Value, stored_value
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import (
     Pattern,
@@ -44,7 +44,7 @@ from gradcore.ops.index_patterns import (
 )
 from gradcore.ops.sorting import ArgSort, Sort
 
-AND, OR, LT, GE, NEQ, INVERT = map(row, ("and_", "or_", "lt", "ge", "neq", "invert"))
+AND, OR, LT, GE, NEQ, INVERT = map(entry, ("and_", "or_", "lt", "ge", "neq", "invert"))
 
 
 def _wide(value: Value) -> Value:
@@ -60,12 +60,12 @@ def _indices(low: Lowering, pattern: Pattern, x: Value, given: Sequence[Value]) 
     rest = iter(indices)
     arrays: list[Value] = []
     axis = 0
-    for entry in pattern:
-        if entry is None:
+    for item in pattern:
+        if item is None:
             continue
         n = x.shape[axis]
-        if isinstance(entry, Slice):
-            for which, bound in zip(("start", "stop", "step"), entry.bounds, strict=True):
+        if isinstance(item, Slice):
+            for which, bound in zip(("start", "stop", "step"), item.bounds, strict=True):
                 if bound is Slot.SCALAR and which == "step":
                     step = next(rest).read(())
                     low.check(
@@ -75,12 +75,12 @@ def _indices(low: Lowering, pattern: Pattern, x: Value, given: Sequence[Value]) 
                     )
                 elif bound is Slot.SCALAR:
                     next(rest)
-        elif entry is Slot.ARRAY:
+        elif item is Slot.ARRAY:
             index = next(rest)
             arrays.append(index)
             _check_array(low, index, n, axis)
         else:
-            k = next(rest).read(()) if isinstance(entry, Slot) else integer(entry)
+            k = next(rest).read(()) if isinstance(item, Slot) else integer(item)
             low.check(call(INVERT, (_outside(k, n),), "bool"), [k, n], _out_of_bounds(axis))
         axis += 1
     rank = max((a.ndim for a in arrays), default=0)
@@ -116,8 +116,8 @@ def _check_array(low: Lowering, index: Value, n: Expr, axis: int) -> None:
         lowest, highest = low.new("lowest", "int64", ()), low.new("highest", "int64", ())
         for target, name, start in ((lowest, "minimum", ZERO), (highest, "maximum", integer(-1))):
             loops, at = low.ranges(index.shape)
-            combined = call(row(name), (Load(target, ()), index.read(tuple(at))), "int64")
-            low.place(reducing(loops, target, (), combined, row(name), start))
+            combined = call(entry(name), (Load(target, ()), index.read(tuple(at))), "int64")
+            low.place(reducing(loops, target, (), combined, entry(name), start))
         for target in (lowest, highest):
             k = Load(target, ())
             good = call(GE, (k, -n), "bool") if target is lowest else call(LT, (k, n), "bool")
@@ -177,7 +177,7 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
     )
     value = cast(y.stretched(tuple(index)), output.dtype)
     if not op.overwrite:
-        plus = row("or_" if output.dtype == "bool" else "add")
+        plus = entry("or_" if output.dtype == "bool" else "add")
         value = call(plus, (Load(result, at), value), output.dtype)
     for loop in loops:
         own = any(i is loop.symbol for i in at)
@@ -217,9 +217,9 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
         row_, column_ = index
         new, old = Load(value, (row_,)), x.read(index)
         if not op.overwrite:
-            new = call(row("or_" if output.dtype == "bool" else "add"), (old, new), output.dtype)
-        hit = call(row("eq"), (column_, Load(at, (row_,))), "bool")
-        return call(row("switch"), (hit, new, old), output.dtype)
+            new = call(entry("or_" if output.dtype == "bool" else "add"), (old, new), output.dtype)
+        hit = call(entry("eq"), (column_, Load(at, (row_,))), "bool")
+        return call(entry("switch"), (hit, new, old), output.dtype)
 
     low.viewed(output, x.shape, element, [x])
     if x.read((i, i)) == Literal(0, x.dtype) or x.read((i, i)) == Literal(0.0, x.dtype):

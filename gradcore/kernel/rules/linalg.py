@@ -20,9 +20,9 @@ from gradcore.kernel.nests import Nest
 from gradcore.kernel.rules.elementwise import check_extents
 from gradcore.kernel.rules.reduce import combined
 from gradcore.kernel.values import Value, stored_value, strided
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 
-MUL, AND = map(row, ("mul", "and_"))
+MUL, AND = map(entry, ("mul", "and_"))
 
 
 def dot(low: Lowering, node: Apply) -> None:

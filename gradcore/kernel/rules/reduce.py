@@ -28,22 +28,22 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.values import Value, stored_value
-from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.elementwise import Elementwise, entry
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
 
 COMBINING = {
     "sum": "add", "prod": "mul", "max": "maximum", "min": "minimum", "any": "or_", "all": "and_",
 }  # fmt: skip
-"""The row that combines two results of a reduction."""
+"""The elementwise op that combines two results of a reduction."""
 
 GT, LT, GE, EQ, NEQ, AND, OR, INVERT, ISNAN, SWITCH = map(
-    row, ("gt", "lt", "ge", "eq", "neq", "and_", "or_", "invert", "isnan", "switch")
+    entry, ("gt", "lt", "ge", "eq", "neq", "and_", "or_", "invert", "isnan", "switch")
 )
 
 
 def identity(kind: str, dtype: str) -> Literal:
     """Return what a reduction of nothing is."""
-    return identity_of(row(COMBINING[kind]), dtype)
+    return identity_of(entry(COMBINING[kind]), dtype)
 
 
 def in_memory_order(loops: Sequence[Range], elements: Sequence[Expr]) -> list[Range]:
@@ -114,7 +114,7 @@ def combined(
         target = low.new(name, dtype, shape)
         low.place(Nest(list(loops), [Store(target, index, element)]))
         return target
-    combining = row(COMBINING[kind])
+    combining = entry(COMBINING[kind])
     inner = in_memory_order(loops, [element])[-1].symbol not in index
     wide = _accumulated(low, kind, dtype)
     target = low.new(name, wide, shape)
@@ -214,7 +214,7 @@ def cumulative(low: Lowering, node: Apply) -> None:
     assert isinstance(op, Cumulative)
     x = low.value(node.inputs[0])
     wide = _accumulated(low, op.kind, output.dtype)
-    combining = row(COMBINING[op.kind])
+    combining = entry(COMBINING[op.kind])
 
     def step(state: Expr, index: Index) -> Expr:
         return call(combining, (state, cast(x.read(index), wide)), wide)
@@ -234,8 +234,8 @@ def recurrence(low: Lowering, node: Apply) -> None:
     dtype = output.dtype
 
     def step(state: Expr, index: Index) -> Expr:
-        product = call(row("mul"), (cast(a.read(index), dtype), state), dtype)
-        return call(row("add"), (product, cast(b.read(index), dtype)), dtype)
+        product = call(entry("mul"), (cast(a.read(index), dtype), state), dtype)
+        return call(entry("add"), (product, cast(b.read(index), dtype)), dtype)
 
     _carried(low, node, op.axis, b.shape, step, Literal(0, dtype))
 
@@ -251,7 +251,7 @@ def _carried(
 ) -> None:
     """Store the states that ``step`` takes along ``axis``, one after the other.
 
-    combines : the row that combines what steps contribute, if they may come in any order.
+    combines : the op that combines what steps contribute, if they may come in any order.
     """
     (output,) = node.outputs
     loops, index = low.ranges(shape)
@@ -274,6 +274,6 @@ def _carried(
             loops,
             body,
             [Store(state, remaining, start)],
-            [Reduction(state, combines, running=True)],
+            [Reduction(state, combines, cumulative=True)],
         )
     )

@@ -34,11 +34,11 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Nest, Plain, Region
 from gradcore.kernel.values import Value, stored_value
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 from gradcore.ops.loop import Results
 from gradcore.ops.scan import Scan
 
-GE = row("ge")
+GE = entry("ge")
 
 
 def scan(low: Lowering, node: Apply) -> None:
@@ -203,7 +203,7 @@ def _find_extents(
         _step(low, node, states, ZERO)
         for variable, axis, symbol in untold:
             low.put(Let(symbol, low.value(variable).shape[axis], fresh=False))
-    low.put(Choice(call(row("gt"), (steps, ZERO), "bool"), first, nothing))
+    low.put(Choice(call(entry("gt"), (steps, ZERO), "bool"), first, nothing))
 
 
 def _reshaped(node: Apply) -> Failure:
@@ -238,7 +238,7 @@ def _same_shape(low: Lowering, op: Scan, old: Sequence[Expr], new: Sequence[Expr
 
 
 def _parity(t: Symbol) -> Expr:
-    return call(row("and_"), (t, ONE), "int64")
+    return call(entry("and_"), (t, ONE), "int64")
 
 
 def _turn(

@@ -30,11 +30,11 @@ from gradcore.kernel.lowering import Lowering, element_form, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reducing
 from gradcore.kernel.values import Value, stored_value
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 from gradcore.ops.shape import DimShuffle, Join, Repeat
 from gradcore.ops.shape_values import SpecifyShape
 
-EQ, GE, AND, MIN, MAX = map(row, ("eq", "ge", "and_", "minimum", "maximum"))
+EQ, GE, AND, MIN, MAX = map(entry, ("eq", "ge", "and_", "minimum", "maximum"))
 
 
 def shape_of(low: Lowering, node: Apply) -> None:
@@ -223,8 +223,8 @@ def repeat(low: Lowering, node: Apply) -> None:
     low.place(reducing(loops, fewest, (), fewer, MIN, ZERO))
     counted = call(MAX, (call(MIN, (count, integer(MOST)), "int64"), ZERO), "int64")
     more = Load(total, ()) + counted
-    enough = call(row("gt"), (Load(total, ()), integer(MOST)), "bool")
-    summed = call(row("switch"), (enough, Load(total, ()), more), "int64")
+    enough = call(entry("gt"), (Load(total, ()), integer(MOST)), "bool")
+    summed = call(entry("switch"), (enough, Load(total, ()), more), "int64")
     low.place(reducing(loops, total, (), summed, None, ZERO))
     low.check(
         call(GE, (Load(fewest, ()), ZERO), "bool"),

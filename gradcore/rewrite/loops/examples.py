@@ -86,7 +86,7 @@ def decay(x: Variable) -> Variable:
     return found
 
 
-def running_sum(x: Variable) -> Variable:
+def cumulative_sum(x: Variable) -> Variable:
     """Return a sum, collected by a loop."""
 
     def step(row: Variable, state: Variable) -> Variable:

@@ -120,8 +120,8 @@ def _only_grows(state: State, term: Variable) -> bool:
     return never_negative(term) and (is_zero(state.initial) or never_negative(state.initial))
 
 
-@push_out.rule(op=Scan, examples=[examples.running_sum], changes=REASSOCIATES)
-def push_out_running_sums(node: Apply) -> list[Variable] | None:
+@push_out.rule(op=Scan, examples=[examples.cumulative_sum], changes=REASSOCIATES)
+def push_out_cumulative_sums(node: Apply) -> list[Variable] | None:
     """A sum that a loop only collects is one sum, or one product, after the loop"""
     return _without_a_sum(node, lambda _state, _term: True)
 

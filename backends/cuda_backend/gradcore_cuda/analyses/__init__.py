@@ -6,7 +6,7 @@ from gradcore.kernel.ir import Buffer, For, Program, Statement, Symbol
 from gradcore.kernel.uses import inside, registers_set
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.analyses.dependence import Dependence
-from gradcore_cuda.analyses.running import Running
+from gradcore_cuda.analyses.prefix_scans import PrefixScans
 from gradcore_cuda.analyses.values import Values
 from gradcore_cuda.target import GpuTarget
 
@@ -17,7 +17,7 @@ class Facts:
     target : what it is made for.
     aliases : which buffers may have the same memory.
     dependence : what the steps of loops have to do with one another.
-    running : what they carry along.
+    prefix_scans : which registers they carry along.
     values : which numbers the host can know.
     totals : the memory to which the steps of loops contribute.
     """
@@ -27,7 +27,7 @@ class Facts:
         self.target = target
         self.aliases = Aliases(program.body)
         self.dependence = Dependence(self.aliases, target)
-        self.running = Running(self.dependence, target)
+        self.prefix_scans = PrefixScans(self.dependence, target)
         self.values = Values(program, target)
         self.totals = {
             self.aliases.memory(r.target)

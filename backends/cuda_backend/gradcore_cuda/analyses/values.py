@@ -73,7 +73,7 @@ def python(x: Call, bounds: Bounds) -> str | None:
     if not on_integers(x):
         return None
     given = tuple(o.dtype for o in x.operands)
-    name = x.row.name
+    name = x.op.name
     form = LOGIC.get(name) if x.dtype == "bool" else PYTHON.get(name)
     if x.dtype != "bool" and bounds.wraps(x):
         form = None

@@ -84,7 +84,7 @@ class _Addresses:
             case Load(buffer, index):
                 return Load(*self.element(buffer, tuple(map(self.expr, index))))
             case Call():
-                return Call(x.row, tuple(map(self.expr, x.operands)), x.dtype)
+                return Call(x.op, tuple(map(self.expr, x.operands)), x.dtype)
             case _:
                 return x
 

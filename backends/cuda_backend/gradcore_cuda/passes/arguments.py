@@ -134,10 +134,10 @@ class _Arguments:
         if not isinstance(x, (Call, Load)):
             return x
         counts = any(isinstance(y, Count) for y in parts(x))
-        plain = isinstance(x, Call) and x.row.name in INDEX
+        plain = isinstance(x, Call) and x.op.name in INDEX
         if isinstance(x, Call) and plain and not counts:
             if all(o.dtype == "int64" for o in x.operands):
-                return Call(x.row, tuple(map(self.index, x.operands)), x.dtype)
+                return Call(x.op, tuple(map(self.index, x.operands)), x.dtype)
         if not self.evaluable(x):
             return self.value(x)
         if x not in self.names:
@@ -152,7 +152,7 @@ class _Arguments:
                 self.indexed(buffer)
                 return Load(buffer, tuple(map(self.index, index)))
             case Call():
-                return Call(x.row, tuple(map(self.value, x.operands)), x.dtype)
+                return Call(x.op, tuple(map(self.value, x.operands)), x.dtype)
             case _:
                 return x
 

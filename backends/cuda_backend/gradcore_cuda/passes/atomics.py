@@ -51,7 +51,7 @@ def _adding(s: Statement) -> Statement:
         case AtomicAdd():
             return s
         case Store(buffer, index, Call(operands=(x, y)) as value) if (
-            value.row.name == "add"
+            value.op.name == "add"
             and value.dtype == buffer.dtype
             and buffer.dtype in ATOMIC
             and any(isinstance(i, Load) for axis in index for i in parts(axis))

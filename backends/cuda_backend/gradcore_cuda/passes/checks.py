@@ -16,9 +16,9 @@ from gradcore.kernel.device import (
     Combine,
     Distributed,
     Fail,
+    LabeledBreak,
     LastBlock,
     Launch,
-    Leave,
     Region,
     Stop,
 )
@@ -36,11 +36,11 @@ def checks_noted(launch: Launch, facts: Facts) -> Launch:
     if not _checked(launch.body):
         return launch
     region = Region([], Symbol("end"))
-    return replace(launch, body=_within(region, _Leaving(region).block(launch.body)))
+    return replace(launch, body=_within(region, _Breaking(region).block(launch.body)))
 
 
 @dataclass
-class _Leaving:
+class _Breaking:
     """Makes statements exit a region where a check in them fails.
 
     flag : the register that notes it, if others must know.
@@ -61,7 +61,7 @@ class _Leaving:
                 if self.flag is not None:
                     noted.append(Let(self.flag, Literal(True, "bool"), fresh=False))
                 failed = Call(ENTRIES["invert"], (condition,), "bool")
-                return [If(failed, [*noted, Leave(self.region.label)])]
+                return [If(failed, [*noted, LabeledBreak(self.region.label)])]
             case Distributed() if _checked(s.body):
                 return self.loop(s)
             case _:
@@ -74,19 +74,19 @@ class _Leaving:
         """
         step = Region([])
         if s.level is not LANES:
-            return [replace(s, body=_within(step, _Leaving(step).block(s.body)))]
+            return [replace(s, body=_within(step, _Breaking(step).block(s.body)))]
         flag = Symbol("failed", "bool")
         return [
             Let(flag, Literal(False, "bool")),
-            replace(s, body=_within(step, _Leaving(step, flag).block(s.body))),
+            replace(s, body=_within(step, _Breaking(step, flag).block(s.body))),
             Combine(LANES, flag, ENTRIES["or_"]),
-            If(flag, [Leave(self.region.label)]),
+            If(flag, [LabeledBreak(self.region.label)]),
         ]
 
 
 def _within(region: Region, body: list[Statement]) -> list[Statement]:
     """Return statements as a region, if one of them exits it."""
-    left = any(isinstance(s, Leave) and s.label is region.label for s in inside(body))
+    left = any(isinstance(s, LabeledBreak) and s.label is region.label for s in inside(body))
     return [replace(region, body=body)] if left else body
 
 

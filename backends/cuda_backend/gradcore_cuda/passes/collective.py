@@ -29,8 +29,8 @@ from gradcore.kernel.ir import (
     identity_of,
 )
 from gradcore.kernel.uses import inside
-from gradcore.ops.elementwise import Elementwise, row
-from gradcore_cuda.analyses.running import Carried, Running
+from gradcore.ops.elementwise import Elementwise, entry
+from gradcore_cuda.analyses.prefix_scans import Carried, PrefixScans
 from gradcore_cuda.loops import collapsed, shareable, tiny
 from gradcore_cuda.target import GpuTarget
 
@@ -42,8 +42,8 @@ def combined(combining: Elementwise, x: Expr, y: Expr) -> Call:
 
 def started(r: Reduction) -> Literal:
     """Return what a contribution starts from."""
-    assert r.row is not None
-    return identity_of(r.row, r.target.dtype)
+    assert r.op is not None
+    return identity_of(r.op, r.target.dtype)
 
 
 def contributions(loops: Sequence[For]) -> list[Reduction]:
@@ -68,19 +68,22 @@ def shared_steps(s: For, target: GpuTarget) -> tuple[list[For], list[Statement]]
 class Collective:
     """Makes statements that lanes run together.
 
-    running : which loops carry registers along.
+    prefix_scans : which loops carry registers along.
     target : which loops are worth sharing.
     """
 
-    def __init__(self, running: Running, target: GpuTarget) -> None:
-        self.running = running
+    def __init__(self, prefix_scans: PrefixScans, target: GpuTarget) -> None:
+        self.prefix_scans = prefix_scans
         self.target = target
 
     def pays(self, body: Sequence[Statement]) -> bool:
         """Return whether statements have a loop for lanes to share."""
         return any(
             isinstance(s, For)
-            and ((shareable(s) and not tiny(s, self.target)) or self.running.running(s) is not None)
+            and (
+                (shareable(s) and not tiny(s, self.target))
+                or self.prefix_scans.along_rows(s) is not None
+            )
             for s in inside(body)
         )
 
@@ -113,9 +116,9 @@ class Collective:
         shared = shared_steps(s, self.target)
         if shared is not None:
             return _shared(*shared, known)
-        running = self.running.running(s)
-        if running is not None:
-            return rounds(s, *running)
+        found = self.prefix_scans.along_rows(s)
+        if found is not None:
+            return rounds(s, *found)
         return [replace(s, body=self.statements(s.body))]
 
 
@@ -126,13 +129,13 @@ def _shared(
     before: list[Statement] = []
     after: list[Statement] = []
     for r in contributions(loops):
-        assert r.row is not None and isinstance(r.target, Symbol)
+        assert r.op is not None and isinstance(r.target, Symbol)
         symbol, start = r.target.final, started(r)
-        after.append(Combine(LANES, symbol, r.row))
+        after.append(Combine(LANES, symbol, r.op))
         if known.get(symbol) != start:
             saved = Symbol(f"{symbol.name}_before", symbol.dtype)
             before += [Let(saved, symbol), Let(symbol, start, fresh=False)]
-            after.append(Let(symbol, combined(r.row, saved, symbol), fresh=False))
+            after.append(Let(symbol, combined(r.op, saved, symbol), fresh=False))
     indices, extents = zip(*((x.index.final, x.extent) for x in loops), strict=True)
     return [*before, Distributed(LANES, indices, extents, list(body)), *after]
 
@@ -160,16 +163,16 @@ def rounds(
 
     def own_step(given: Sequence[Statement]) -> If:
         lets = [replace(x, fresh=False) if isinstance(x, Let) else x for x in given]
-        return If(call(row("lt"), (i, last), "bool"), lets)
+        return If(call(entry("lt"), (i, last), "bool"), lets)
 
     for c, so_far in zip(carried, saved, strict=True):
         total = Symbol("total", c.symbol.dtype)
         body += [
-            Let(c.symbol, identity_of(c.row, c.symbol.dtype), fresh=False),
+            Let(c.symbol, identity_of(c.op, c.symbol.dtype), fresh=False),
             own_step([*c.before, Let(c.symbol, c.brought)]),
-            Prefix(c.symbol, total, c.row),
-            Let(c.symbol, combined(c.row, so_far, c.symbol), fresh=False),
-            Let(so_far, combined(c.row, so_far, total), fresh=False),
+            Prefix(c.symbol, total, c.op),
+            Let(c.symbol, combined(c.op, so_far, c.symbol), fresh=False),
+            Let(so_far, combined(c.op, so_far, total), fresh=False),
         ]
     if rest:
         body.append(own_step(rest))

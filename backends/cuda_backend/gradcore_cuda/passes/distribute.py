@@ -55,9 +55,9 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.uses import inside, replaced, rewritten
-from gradcore.ops.elementwise import ENTRIES, row
+from gradcore.ops.elementwise import ENTRIES, entry
 from gradcore_cuda.analyses import Facts
-from gradcore_cuda.analyses.running import Carried
+from gradcore_cuda.analyses.prefix_scans import Carried
 from gradcore_cuda.loops import collapsed, pieces, shareable
 from gradcore_cuda.passes.collective import Collective, combined, contributions, rounds, started
 from gradcore_cuda.passes.schedule import Form, Work, chunks
@@ -95,7 +95,7 @@ class _Forms:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.target = facts.target
-        self.group = Collective(facts.running, facts.target)
+        self.group = Collective(facts.prefix_scans, facts.target)
 
     def launched(self, work: Work) -> list[Statement]:
         """Return what launches work."""
@@ -179,25 +179,25 @@ class _Forms:
         again: list[Statement] = []
         ends: list[Statement] = []
         memory: list[Statement] = []
-        first = call(row("neq"), (LANES.own, ZERO), "bool")
+        first = call(entry("neq"), (LANES.own, ZERO), "bool")
         for r in registers:
-            assert r.row is not None and isinstance(r.target, Symbol)
+            assert r.op is not None and isinstance(r.target, Symbol)
             symbol, start = r.target.final, started(r)
             if together:
                 own.append(If(first, [Let(symbol, start, fresh=False)]))
-            own.append(Combine(THREADS, symbol, r.row))
+            own.append(Combine(THREADS, symbol, r.op))
             part = Buffer(f"{symbol.name}_partials", symbol.dtype, (grid.block_count,), "workspace")
             memory.append(Allocate(part))
             parts.append(Store(part, (BLOCKS.own,), symbol))
             k, one = Symbol("j"), Symbol("partial", symbol.dtype)
             step: list[Statement] = [
                 Let(one, Load(part, (k,))),
-                Let(symbol, combined(r.row, symbol, one), fresh=False),
+                Let(symbol, combined(r.op, symbol, one), fresh=False),
             ]
             again += [
                 Let(symbol, start, fresh=False),
                 Distributed(THREADS, (k,), (BLOCKS.count,), step),
-                Combine(THREADS, symbol, r.row),
+                Combine(THREADS, symbol, r.op),
             ]
             ends += _before(symbol, r, work.starts)
         counter = Buffer("counter", "uint32", (), "counter")
@@ -217,16 +217,16 @@ class _Forms:
         arrays = [(r, r.target) for r in loop.reductions if isinstance(r.target, Buffer)]
         registers = [r for r in contributions([loop]) if isinstance(r.target, Symbol)]
         size = product(arrays[0][1].shape)
-        most = call(row("maximum"), (size, ONE), "int64")
+        most = call(entry("maximum"), (size, ONE), "int64")
         few = call(
-            row("minimum"),
+            entry("minimum"),
             (
                 integer(self.target.copying_blocks),
                 integer(self.target.copied_elements) // most,
             ),
             "int64",
         )
-        grid = Grid(loop.extent, limit=call(row("maximum"), (few, ONE), "int64"))
+        grid = Grid(loop.extent, limit=call(entry("maximum"), (few, ONE), "int64"))
         memory, total = self.total(registers, work, grid, together=True)
         kernel: list[Statement]
         combinations: list[Statement] = []
@@ -267,17 +267,17 @@ class _Forms:
         ends: list[Statement] = []
         stores: list[Statement] = []
         for r in reductions:
-            assert r.row is not None and isinstance(r.target, Buffer)
+            assert r.op is not None and isinstance(r.target, Buffer)
             target, dtype = flattened(r.target.root), r.target.dtype
             everything, one = Symbol(f"{target.name}_all", dtype), Symbol("partial", dtype)
             start = filled.get(r.target.root, Load(target, (k,)))
             starts.append(Let(everything, started(r)))
             steps += [
                 Let(one, Load(rows[r.target.root], (p, k))),
-                Let(everything, combined(r.row, everything, one), fresh=False),
+                Let(everything, combined(r.op, everything, one), fresh=False),
             ]
-            ends.append(Combine(LANES, everything, r.row))
-            stores.append(Store(target, (k,), combined(r.row, start, everything)))
+            ends.append(Combine(LANES, everything, r.op))
+            stores.append(Store(target, (k,), combined(r.op, start, everything)))
         body = [
             *starts, Distributed(LANES, (p,), (grid.workers,), steps), *ends,
             Single(LANES, stores),
@@ -373,7 +373,7 @@ class _Forms:
         """
         (loop,) = work.statements
         assert isinstance(loop, For)
-        shared = self.facts.running.chunks(loop)
+        shared = self.facts.prefix_scans.chunks(loop)
         assert shared is not None
         count, width = chunks(loop.extent, self.target)
         grid = Grid(count)
@@ -393,7 +393,7 @@ class _Forms:
         body += rounds(loop, shared.carried, shared.rest, (first, last), width)
         spills: list[Statement] = [Spill(c.symbol) for c in shared.carried if c.symbol in device]
         if spills:
-            at_end = call(row("eq"), (GROUPS.own, GROUPS.count - ONE), "bool")
+            at_end = call(entry("eq"), (GROUPS.own, GROUPS.count - ONE), "bool")
             body.append(If(at_end, [Single(LANES, spills)]))
         title = _title(work.statements)
         before = self.totals(loop, shared.carried, shared.totals, carries, work.starts)
@@ -413,7 +413,7 @@ class _Forms:
         starts: Mapping[Symbol, Literal],
     ) -> list[Statement]:
         """Return the launch that finds the registers before each chunk of a prefix scan."""
-        combining = [Reduction(c.symbol, c.row) for c in carried]
+        combining = [Reduction(c.symbol, c.op) for c in carried]
         first, last = Symbol("start"), Symbol("last")
         i = loop.index.final
         body: list[Statement] = [
@@ -423,23 +423,23 @@ class _Forms:
         ]
         for c in carried:
             store = Store(carries[c.symbol], (GROUPS.own + ONE,), c.symbol)
-            body += [Combine(LANES, c.symbol, c.row), Single(LANES, [store])]
+            body += [Combine(LANES, c.symbol, c.op), Single(LANES, [store])]
         body += [LastBlock(Buffer("counter", "uint32", (), "counter")), Ends(GROUPS)]
         for c, r in zip(carried, combining, strict=True):
             known, dtype = carries[c.symbol], c.symbol.dtype
             so_far, total = Symbol(f"{c.symbol.name}_before", dtype), Symbol("total", dtype)
             k = Symbol("j")
-            here, within = (k + ONE,), call(row("lt"), (k, GROUPS.count), "bool")
-            stored = Store(known, here, combined(c.row, so_far, c.symbol))
+            here, within = (k + ONE,), call(entry("lt"), (k, GROUPS.count), "bool")
+            stored = Store(known, here, combined(c.op, so_far, c.symbol))
             body += [
                 _started(so_far, c.symbol, starts),
                 Single(LANES, [Store(known, (ZERO,), so_far)]),
                 Rounds(k, GROUPS.count, ZERO, GROUPS.count, [
                     Let(c.symbol, started(r), fresh=False),
                     If(within, [Let(c.symbol, Load(known, here), fresh=False)]),
-                    Prefix(c.symbol, total, c.row),
+                    Prefix(c.symbol, total, c.op),
                     If(within, [stored]),
-                    Let(so_far, combined(c.row, so_far, total), fresh=False),
+                    Let(so_far, combined(c.op, so_far, total), fresh=False),
                 ]),
             ]  # fmt: skip
         return body
@@ -447,7 +447,7 @@ class _Forms:
 
 def _several(count: Expr) -> Expr:
     """Return whether there is more than one of something."""
-    return call(row("gt"), (count, ONE), "bool")
+    return call(entry("gt"), (count, ONE), "bool")
 
 
 def _started(into: Symbol, symbol: Symbol, starts: Mapping[Symbol, Literal]) -> Statement:
@@ -458,11 +458,11 @@ def _started(into: Symbol, symbol: Symbol, starts: Mapping[Symbol, Literal]) -> 
 
 def _before(symbol: Symbol, r: Reduction, starts: Mapping[Symbol, Literal]) -> list[Statement]:
     """Return what combines a register with what it was before, where that changes it."""
-    assert r.row is not None
+    assert r.op is not None
     if starts.get(symbol) == started(r):
         return []
     before = Symbol(f"{symbol.name}_before", symbol.dtype)
-    both = Let(symbol, combined(r.row, before, symbol), fresh=False)
+    both = Let(symbol, combined(r.op, before, symbol), fresh=False)
     return [_started(before, symbol, starts), both]
 
 
@@ -475,7 +475,7 @@ def _within(places: Iterable[tuple[Expr, Expr]]) -> Expr:
     """Return whether indices are within extents."""
     found: Expr | None = None
     for i, n in places:
-        one: Expr = Call(row("lt"), (i, n), "bool")
-        found = one if found is None else Call(row("and_"), (found, one), "bool")
+        one: Expr = Call(entry("lt"), (i, n), "bool")
+        found = one if found is None else Call(entry("and_"), (found, one), "bool")
     assert found is not None
     return found

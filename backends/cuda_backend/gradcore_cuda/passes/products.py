@@ -26,7 +26,7 @@ from gradcore.kernel.ir import (
     identity_of,
 )
 from gradcore.kernel.uses import rewritten
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 from gradcore_cuda.target import GpuTarget
 
 BLAS = frozenset(("float32", "float64"))
@@ -59,8 +59,8 @@ def _loops(s: Matmul) -> Statement:
     y = Load(s.y.buffer, _place(s.y, [*stack, k, outer[-1]]))
     add, mul = ("or_", "and_") if dtype == "bool" else ("add", "mul")
     total = Symbol("total", wide)
-    combining = row(add)
-    term = Call(row(mul), (cast(x, wide), cast(y, wide)), wide)
+    combining = entry(add)
+    term = Call(entry(mul), (cast(x, wide), cast(y, wide)), wide)
     start = cast(element, wide) if s.accumulate else identity_of(combining, wide)
     body: list[Statement] = [
         Let(total, start),

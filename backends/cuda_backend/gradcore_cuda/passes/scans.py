@@ -139,14 +139,14 @@ def by_element(
 def _unite(extents: Extents, conditions: Sequence[Expr]) -> None:
     """Note the extents that are equal because conditions are true."""
     for x in conditions:
-        if isinstance(x, Call) and x.row is ENTRIES["eq"]:
+        if isinstance(x, Call) and x.op is ENTRIES["eq"]:
             extents.unite(*x.operands)
 
 
 def _unless(condition: Expr, exception: Expr) -> Sequence[Expr]:
     """Return what a condition implies, unless ``exception`` is true."""
     match condition:
-        case Call(row=row, operands=(x, y)) if row is ENTRIES["or_"] and y == exception:
+        case Call(op=row, operands=(x, y)) if row is ENTRIES["or_"] and y == exception:
             return [x]
         case _:
             return []

@@ -42,10 +42,10 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.uses import Used, expressions, inside, registers_set
-from gradcore.ops.elementwise import row
+from gradcore.ops.elementwise import entry
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.placement import chosen_by_host, hosted
-from gradcore_cuda.analyses.running import Chunks
+from gradcore_cuda.analyses.prefix_scans import Chunks
 from gradcore_cuda.loops import (
     collapsed,
     in_registers,
@@ -103,7 +103,7 @@ class Work(Statement):
 def chunks(extent: Expr, target: GpuTarget) -> tuple[Expr, Expr]:
     """Return how many groups may share the steps of a prefix scan, and how many threads a group."""
     most = target.prefix_steps
-    return pieces(extent, most), call(row("minimum"), (extent, integer(most)), "int64")
+    return pieces(extent, most), call(entry("minimum"), (extent, integer(most)), "int64")
 
 
 def work_scheduled(program: Program, facts: Facts) -> Program:
@@ -185,7 +185,7 @@ class _Scheduler:
         parts_of = [r.target.root for r in s.reductions if isinstance(r.target, Buffer)]
         parts = (
             not s.ordered
-            and all(r.row is not None for r in s.reductions)
+            and all(r.op is not None for r in s.reductions)
             and any(isinstance(x, For) and shareable(x) for x in inside(s.body))
         )
         columns = self.facts.dependence.interchanged(s)
@@ -204,9 +204,9 @@ class _Scheduler:
         if columns is None or not parts:
             made.launch(forms[0] if forms else Work(Form.BLOCK, [s]))
             return
-        many = call(row("ge"), (width, integer(self.target.column_threads)), "bool")
-        few = call(row("le"), (extent, integer(self.target.column_rows)), "bool")
-        enough = call(row("or_"), (many, few), "bool")
+        many = call(entry("ge"), (width, integer(self.target.column_threads)), "bool")
+        few = call(entry("le"), (extent, integer(self.target.column_rows)), "bool")
+        enough = call(entry("or_"), (many, few), "bool")
         if isinstance(enough, Literal):
             made.launch(forms[0 if enough.value else 1])
             return
@@ -221,8 +221,8 @@ class _Scheduler:
             self.rows(s, made)
             return
         extents = (tiled[0].extent, collapsed(s)[0][-1].extent)
-        both = call(row("minimum"), extents, "int64")
-        wide = call(row("ge"), (both, integer(self.target.tile_elements // 2)), "bool")
+        both = call(entry("minimum"), extents, "int64")
+        wide = call(entry("ge"), (both, integer(self.target.tile_elements // 2)), "bool")
         tiles = Work(Form.TILES, [s])
         if isinstance(wide, Literal):
             made.launch(tiles if wide.value else steps)
@@ -253,7 +253,9 @@ class _Scheduler:
         ):
             made.launch(steps)
             return
-        few = call(row("ge"), (last.extent, product(extents) * self.target.long_row_steps), "bool")
+        few = call(
+            entry("ge"), (last.extent, product(extents) * self.target.long_row_steps), "bool"
+        )
         one: Statement = Work(Form.CHUNKS, [last], starts=starts)
         for x in reversed(loops):
             one = For(x.index, x.extent, [one], ordered=True)
@@ -266,7 +268,7 @@ class _Scheduler:
     def chunked(self, s: For) -> Chunks | None:
         """Return how many groups share a loop that carries registers along, if it may be long."""
         short = isinstance(s.extent, Literal) and s.extent.value <= self.target.prefix_steps
-        return None if short else self.facts.running.chunks(s)
+        return None if short else self.facts.prefix_scans.chunks(s)
 
 
 class _Steps:
@@ -385,7 +387,7 @@ class _Steps:
         """Let a launch start the registers that its steps combine, which wait to be set."""
         (loop,) = launch.statements
         assert isinstance(loop, For)
-        found = self.facts.running.carried(loop) if launch.form is Form.CHUNKS else None
+        found = self.facts.prefix_scans.carried(loop) if launch.form is Form.CHUNKS else None
         combined = [r.target.final for r in loop.reductions if isinstance(r.target, Symbol)]
         if found is not None:
             combined = [c.symbol for c in found[0]]

@@ -23,7 +23,7 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.uses import rewritten
-from gradcore.ops.elementwise import Elementwise, row
+from gradcore.ops.elementwise import Elementwise, entry
 from gradcore_cuda.target import GpuTarget
 
 
@@ -38,20 +38,20 @@ def searches_as_reductions(program: Program, target: GpuTarget) -> Program:
 
 def _reductions(s: For) -> list[Statement] | None:
     """Return a search for the best element and its place as two reductions; None: it is none."""
-    if not s.ordered or len(s.body) != 2 or any(r.row is not None for r in s.reductions):
+    if not s.ordered or len(s.body) != 2 or any(r.op is not None for r in s.reductions):
         return None
     where, what = s.body
     if not isinstance(what, Let) or what.fresh or not isinstance(where, (Let, Store)):
         return None
     match what.value, where.value:
         case (
-            Call(row=chosen, operands=(better, element, Symbol() as best)),
-            Call(row=placed, operands=(other, Symbol() as k, _)),
+            Call(op=chosen, operands=(better, element, Symbol() as best)),
+            Call(op=placed, operands=(other, Symbol() as k, _)),
         ) if chosen.name == placed.name == "switch":
             pass
         case _:
             return None
-    compared = [x for x in parts(better) if isinstance(x, Call) and x.row.name in ("gt", "lt")]
+    compared = [x for x in parts(better) if isinstance(x, Call) and x.op.name in ("gt", "lt")]
     if (
         better != other
         or k.final is not s.index.final
@@ -60,14 +60,14 @@ def _reductions(s: For) -> list[Statement] | None:
         or compared[0].operands != (element, best)
     ):
         return None
-    extreme = row("maximum" if compared[0].row.name == "gt" else "minimum")
-    smaller, first = row("minimum"), Symbol("first")
-    same: Expr = Call(row("eq"), (element, best), "bool")
+    extreme = entry("maximum" if compared[0].op.name == "gt" else "minimum")
+    smaller, first = entry("minimum"), Symbol("first")
+    same: Expr = Call(entry("eq"), (element, best), "bool")
     if best.dtype in FLOATS:
-        neither = [Call(row("neq"), (x, x), "bool") for x in (element, best)]
-        same = Call(row("or_"), (same, Call(row("and_"), tuple(neither), "bool")), "bool")
+        neither = [Call(entry("neq"), (x, x), "bool") for x in (element, best)]
+        same = Call(entry("or_"), (same, Call(entry("and_"), tuple(neither), "bool")), "bool")
     nowhere = identity_of(smaller, "int64")
-    place = Call(row("switch"), (same, k, nowhere), "int64")
+    place = Call(entry("switch"), (same, k, nowhere), "int64")
     steps: list[tuple[Symbol, Elementwise, Expr]] = [
         (best, extreme, Call(extreme, (best, element), best.dtype)),
         (first, smaller, Call(smaller, (first, place), "int64")),

@@ -210,7 +210,7 @@ def _reads(x: Expr, always: bool) -> Iterator[tuple[Load, bool]]:
                 yield from _reads(i, always)
         case Call():
             for k, operand in enumerate(x.operands):
-                yield from _reads(operand, always and not (k and x.row.name == "switch"))
+                yield from _reads(operand, always and not (k and x.op.name == "switch"))
         case _:
             pass
 

@@ -38,7 +38,7 @@ GC_KERNEL cumsum_kernel(gc_index M_n0, gc_index M_n1, const double *__restrict__
                 state_3 = M[(i0 * M_n1) + i1_2];
             }
             double total;
-            state_3 = gc_running_add_f64(state_3, &total);
+            state_3 = gc_prefix_add_f64(state_3, &total);
             state_3 = state_before + state_3;
             state_before = state_before + total;
             if (i1_2 < M_n1) {

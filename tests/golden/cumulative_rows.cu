@@ -56,7 +56,7 @@ GC_KERNEL cumsum_totals(gc_index M_n1, const double *__restrict__ M, int64_t i0,
             state = state_chunks[j + 1];
         }
         double total;
-        state = gc_running_add_f64(state, &total);
+        state = gc_prefix_add_f64(state, &total);
         if (j < (gridDim.x * blockDim.y)) {
             state_chunks[j + 1] = state_before + state;
         }
@@ -81,7 +81,7 @@ GC_KERNEL cumsum_kernel(gc_index M_n1, double *state_chunks, const double *__res
             state = v_exp;
         }
         double total_2;
-        state = gc_running_add_f64(state, &total_2);
+        state = gc_prefix_add_f64(state, &total_2);
         state = state_before_2 + state;
         state_before_2 = state_before_2 + total_2;
         if (i1 < last_2) {
@@ -104,7 +104,7 @@ GC_KERNEL cumsum_kernel_2(gc_index M_n0, gc_index M_n1, const double *__restrict
                 state = v_exp;
             }
             double total_3;
-            state = gc_running_add_f64(state, &total_3);
+            state = gc_prefix_add_f64(state, &total_3);
             state = state_before_3 + state;
             state_before_3 = state_before_3 + total_3;
             if (i1 < M_n1) {
@@ -146,7 +146,7 @@ GC_KERNEL cumprod_totals(gc_index v_n0, const double *__restrict__ v, double *st
             state_2 = state_chunks_2[j_2 + 1];
         }
         double total_4;
-        state_2 = gc_running_add_f64(state_2, &total_4);
+        state_2 = gc_prefix_add_f64(state_2, &total_4);
         if (j_2 < (gridDim.x * blockDim.y)) {
             state_chunks_2[j_2 + 1] = state_before_4 + state_2;
         }
@@ -164,7 +164,7 @@ GC_KERNEL cumprod_totals(gc_index v_n0, const double *__restrict__ v, double *st
             state_3 = state_chunks_3[j_3 + 1];
         }
         double total_5;
-        state_3 = gc_running_mul_f64(state_3, &total_5);
+        state_3 = gc_prefix_mul_f64(state_3, &total_5);
         if (j_3 < (gridDim.x * blockDim.y)) {
             state_chunks_3[j_3 + 1] = state_before_5 * state_3;
         }
@@ -192,7 +192,7 @@ GC_KERNEL cumprod_kernel(gc_index v_n0, double *state_chunks_2, double *state_ch
             state_2 = v[i0_2];
         }
         double total_6;
-        state_2 = gc_running_add_f64(state_2, &total_6);
+        state_2 = gc_prefix_add_f64(state_2, &total_6);
         state_2 = state_before_6 + state_2;
         state_before_6 = state_before_6 + total_6;
         state_3 = 1.0;
@@ -201,7 +201,7 @@ GC_KERNEL cumprod_kernel(gc_index v_n0, double *state_chunks_2, double *state_ch
             state_3 = v[i0_2];
         }
         double total_7;
-        state_3 = gc_running_mul_f64(state_3, &total_7);
+        state_3 = gc_prefix_mul_f64(state_3, &total_7);
         state_3 = state_before_7 * state_3;
         state_before_7 = state_before_7 * total_7;
         if (i0_2 < last_4) {

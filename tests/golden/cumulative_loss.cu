@@ -54,7 +54,7 @@ GC_KERNEL sum_totals(gc_index v_n0, const double *__restrict__ v, double *state_
             state = state_chunks[j + 1];
         }
         double total;
-        state = gc_running_add_f64(state, &total);
+        state = gc_prefix_add_f64(state, &total);
         if (j < (gridDim.x * blockDim.y)) {
             state_chunks[j + 1] = state_before + state;
         }
@@ -80,7 +80,7 @@ GC_KERNEL sum_kernel(gc_index v_n0, double *state_chunks, const double *__restri
             state = v_exp[i0];
         }
         double total_2;
-        state = gc_running_add_f64(state, &total_2);
+        state = gc_prefix_add_f64(state, &total_2);
         state = state_before_2 + state;
         state_before_2 = state_before_2 + total_2;
         if (i0 < last_2) {
@@ -147,7 +147,7 @@ GC_KERNEL cumsum_totals(gc_index v_n0, double *__restrict__ cumsum, double *stat
             state_2 = state_chunks_2[j_3 + 1];
         }
         double total_3;
-        state_2 = gc_running_add_f64(state_2, &total_3);
+        state_2 = gc_prefix_add_f64(state_2, &total_3);
         if (j_3 < (gridDim.x * blockDim.y)) {
             state_chunks_2[j_3 + 1] = state_before_3 + state_2;
         }
@@ -170,7 +170,7 @@ GC_KERNEL cumsum_kernel(gc_index v_n0, double *state_chunks_2, double *__restric
             state_2 = 2.0 * cumsum[(v_n0 + -1) + (i0_2 * -1)];
         }
         double total_4;
-        state_2 = gc_running_add_f64(state_2, &total_4);
+        state_2 = gc_prefix_add_f64(state_2, &total_4);
         state_2 = state_before_4 + state_2;
         state_before_4 = state_before_4 + total_4;
         if (i0_2 < last_4) {

@@ -28,19 +28,19 @@ ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
 
 @dataclass(eq=False)
 class Carried:
-    """``symbol = row(symbol, brought)``, once in each step of a loop.
+    """``symbol = op(symbol, brought)``, once in each step of a loop.
 
     before : the statements since the last such one.
     """
 
     before: list[Statement]
     symbol: Symbol
-    row: Elementwise
+    op: Elementwise
     brought: Expr
 
     def combined(self) -> Let:
         """Return the update of the register as a statement."""
-        value = Call(self.row, (self.symbol, self.brought), self.symbol.dtype)
+        value = Call(self.op, (self.symbol, self.brought), self.symbol.dtype)
         return Let(self.symbol, value, fresh=False)
 
 
@@ -59,7 +59,7 @@ class Chunks:
     totals: list[Statement]
 
 
-class Running:
+class PrefixScans:
     """What the steps of loops carry along.
 
     dependence : what else they have to do with one another.
@@ -70,11 +70,11 @@ class Running:
         self.dependence = dependence
         self.target = target
 
-    def running(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+    def along_rows(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
         """Return what the steps of a loop along the last axis carry, and the statements after that.
 
-        None: they carry more than registers that rows combine, or neighbours are in other loops,
-        whose threads take turns better.
+        None: they carry more than registers that elementwise ops combine, or neighbours are in
+        other loops, whose threads take turns better.
         """
         stores = list(stored(s.body))
         if not stores or any(not x.index or x.index[-1] != s.index.final for x in stores):
@@ -84,7 +84,7 @@ class Running:
     def carried(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
         """Return what the steps of a loop carry, and the statements after that.
 
-        None: a step needs more of the one before than registers that rows combine.
+        None: a step needs more of the one before than registers that elementwise ops combine.
         """
         if not s.ordered or tiny(s, self.target):
             return None
@@ -128,11 +128,11 @@ def carried_by(s: Let) -> tuple[Elementwise, Expr] | None:
     """Return the op that combines a register with another expression, and that expression."""
     match s.value:
         case Call(operands=(x, y)) as value if (
-            value.row.name in ASSOCIATIVE and value.dtype == x.dtype == y.dtype == s.symbol.dtype
+            value.op.name in ASSOCIATIVE and value.dtype == x.dtype == y.dtype == s.symbol.dtype
         ):
             brought = [z for z in (x, y) if s.symbol.final not in parts(z)]
             own = [z for z in (x, y) if isinstance(z, Symbol) and z.final is s.symbol.final]
-            return (value.row, brought[0]) if len(brought) == len(own) == 1 else None
+            return (value.op, brought[0]) if len(brought) == len(own) == 1 else None
         case _:
             return None
 
@@ -152,11 +152,11 @@ def without_ends(
     for c in carried:
         waiting += c.before
         if c.symbol in symbols:
-            found.append(Carried(waiting, c.symbol, c.row, c.brought))
+            found.append(Carried(waiting, c.symbol, c.op, c.brought))
             waiting = []
         else:
             waiting.append(c.combined())
-    ends = [Reduction(c.symbol, c.row) for c in carried if c.symbol not in symbols]
+    ends = [Reduction(c.symbol, c.op) for c in carried if c.symbol not in symbols]
     return found, [*waiting, *rest], ends
 
 
