@@ -52,11 +52,10 @@ def jacobian(
 
     rows, _ = scan(row, arange(extents_of(elements)[0]), non_sequences=[elements, *variables])
     found = listed(rows)
-    results = [
-        reshape(stack, (*extents_of(y), *extents_of(variable)))
-        for stack, variable in zip(found, variables, strict=True)
-    ]
-    return like(wrt, results)
+    if y.ndim > 1:
+        pairs = zip(found, variables, strict=True)
+        found = [reshape(stack, (*extents_of(y), *extents_of(v))) for stack, v in pairs]
+    return like(wrt, found)
 
 
 def hessian(

@@ -10,7 +10,7 @@ from gradcore.rewrite.changes import Changes as Changes
 from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
 from gradcore.rewrite.engine import Stage as Stage
-from gradcore.rewrite.loops import drop_unused, merge_scans, push_out
+from gradcore.rewrite.loops import drop_unused, jacobian_products, merge_scans, push_out
 from gradcore.rewrite.rules import Firing as Firing
 from gradcore.rewrite.rules import Rule as Rule
 from gradcore.rewrite.rules import Trace as Trace
@@ -18,7 +18,18 @@ from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
 
 loop_stages = Group(
-    "loops", Scan, (merge_scans, canonicalize, drop_unused, push_out, canonicalize, drop_unused)
+    "loops",
+    Scan,
+    (
+        jacobian_products,
+        canonicalize,
+        merge_scans,
+        canonicalize,
+        drop_unused,
+        push_out,
+        canonicalize,
+        drop_unused,
+    ),
 )
 
 STAGES: tuple[Stage | Pass | Group, ...] = (

@@ -1,0 +1,193 @@
+"""Products with a Jacobian are what its linear map does to a vector: the Jacobian is not built.
+
+===================================  ===============================================
+as written                           as it runs
+===================================  ===============================================
+``v @ J``, ``J.T @ v``               the map of v, as `Lop`
+``J @ v``, ``v @ J.T``               the transposed map of v, as `Rop`
+``J[i]``, ``J[:, j]``                the map, or the transposed one, of a unit vector
+``J.sum(0)``, ``J.sum(1)``           the map, or the transposed one, of ones
+``(A @ J) @ v``, ``v @ (J @ A)``     ``A @ (J @ v)``, ``(v @ J) @ A``, and so on
+===================================  ===============================================
+
+``J`` is a matrix that `gradcore.rewrite.loops.one_hot` finds: that of `gradcore.gradient.jacobian`
+or `hessian`, or a scan of the user's.  Where it is read otherwise, too, it is built once, and all
+that reads it reads that.
+
+The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from gradcore.gradient import jacobian
+from gradcore.graph import Apply, Extent, FunctionGraph, Variable, on_behalf_of, substitute
+from gradcore.language import LANGUAGE
+from gradcore.ops.index import Subtensor
+from gradcore.ops.index_patterns import Slice, Slot
+from gradcore.ops.linalg import Dot
+from gradcore.ops.reduce import Reduce
+from gradcore.ops.scan import Scan
+from gradcore.ops.shape import DimShuffle
+from gradcore.rewrite.changes import Changes
+from gradcore.rewrite.engine import Pass, fitting
+from gradcore.rewrite.loops.one_hot import LinearRows, linear_rows
+
+TRANSPOSE = DimShuffle((1, 0))
+WHOLE = Slice(None, None, None)
+
+
+def _rewrite(graph: FunctionGraph) -> FunctionGraph:
+    while (found := _next(graph)) is not None:
+        node, new = found
+        old = node.outputs[0]
+        replaced = {old: fitting(new, old, node, jacobian_products.name)}
+        graph = FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
+    return graph
+
+
+def _next(graph: FunctionGraph) -> tuple[Apply, Variable] | None:
+    """Return a product with a Jacobian that only products read, and what it is instead."""
+    for node in graph.nodes:
+        if isinstance(node.op, Scan):
+            for stack in node.outputs:
+                found = _products(graph, stack)
+                if found:
+                    return found[0]
+    return None
+
+
+def _products(graph: FunctionGraph, stack: Variable) -> list[tuple[Apply, Variable]]:
+    """Return the products that read ``stack`` and what they are instead; none, if all is read."""
+    readers = list(_readers(graph, stack))
+    rows = linear_rows(stack) if readers and stack not in graph.outputs else None
+    if rows is None:
+        return []
+    found: list[tuple[Apply, Variable]] = []
+    for node, matrix in readers:
+        with on_behalf_of(node.where):
+            new = _instead(graph, node, matrix, rows if matrix is stack else rows.T)
+        if new is None:
+            return []
+        found.append(new)
+    return found
+
+
+def _readers(graph: FunctionGraph, stack: Variable) -> Iterator[tuple[Apply, Variable]]:
+    """Yield what reads ``stack`` or its transpose, and which of them."""
+    for node in graph.readers.get(stack, ()):
+        transpose = node.outputs[0]
+        if node.op == TRANSPOSE and transpose not in graph.outputs:
+            yield from ((reader, transpose) for reader in graph.readers[transpose])
+        else:
+            yield node, stack
+
+
+def _instead(
+    graph: FunctionGraph, node: Apply, matrix: Variable, rows: LinearRows
+) -> tuple[Apply, Variable] | None:
+    """Return a product, ``node`` or one that it is a factor of, and what it is instead."""
+    op = node.op
+    if isinstance(op, Dot) and all(v.ndim == 2 for v in node.inputs):
+        return _associated(graph, node)
+    new: Variable | None = None
+    if isinstance(op, Dot):
+        new = _times(node, matrix, rows)
+    elif isinstance(op, Subtensor):
+        new = _part(node, rows)
+    elif isinstance(op, Reduce) and op.kind == "sum":
+        new = _sum(op.axes, rows)
+    return None if new is None else (node, new)
+
+
+def _times(node: Apply, matrix: Variable, rows: LinearRows) -> Variable | None:
+    """Return the product of the matrix and a vector."""
+    left, right = node.inputs
+    if left.type.dtype != right.type.dtype:
+        return None
+    return rows.from_left(left) if right is matrix else rows.from_right(right)
+
+
+def _part(node: Apply, rows: LinearRows) -> Variable | None:
+    """Return a row, or a column, of the matrix, or a part of it."""
+    op = node.op
+    assert isinstance(op, Subtensor)
+    first, *others = op.pattern
+    indices = list(node.inputs[1:])
+    if first == WHOLE and len(others) == 1 and rows.is_matrix:
+        (first, *others), rows = others, rows.T
+    if not (isinstance(first, int) or first is Slot.SCALAR):
+        return None
+    index = first if isinstance(first, int) else indices.pop(0)
+    unit = LANGUAGE["set_subtensor"](_filled(0, rows.shape()[0], rows)[index], 1)
+    row = rows.from_left(unit)
+    return row if row is None or not others else Subtensor(tuple(others))(row, *indices)
+
+
+def _sum(axes: Sequence[int], rows: LinearRows) -> Variable | None:
+    """Return the sum of the matrix over axes."""
+    if 0 in axes:
+        total = rows.from_left(_filled(1, rows.shape()[0], rows))
+        others = tuple(axis - 1 for axis in axes if axis)
+        return total if total is None or not others else Reduce("sum", others)(total)
+    if axes == (1,) and rows.is_matrix:
+        return rows.from_right(_filled(1, rows.shape()[1], rows))
+    return None
+
+
+def _filled(value: int, n: Extent, rows: LinearRows) -> Variable:
+    """Return a vector of ``n`` equal numbers, in the dtype of the matrix."""
+    return LANGUAGE["alloc"](np.asarray(value, rows.unit.dtype), n)
+
+
+# products of several matrices -------------------------------------------------------------------
+def _associated(graph: FunctionGraph, node: Apply) -> tuple[Apply, Variable] | None:
+    """Return a product with a vector that a product of matrices goes into, associated from there.
+
+    None: the product of the matrices is needed as a whole.
+    """
+    product = node.outputs[0]
+    readers = graph.readers.get(product, ())
+    if product in graph.outputs or not all(isinstance(each.op, Dot) for each in readers):
+        return None
+    found: tuple[Apply, Variable] | None = None
+    for reader in readers:
+        left, right = reader.inputs
+        if left.ndim == right.ndim:
+            found = _associated(graph, reader)
+        elif right.ndim == 1:
+            found = reader, _dot(node.inputs[0], _dot(node.inputs[1], right))
+        else:
+            found = reader, _dot(_dot(left, node.inputs[0]), node.inputs[1])
+        if found is None:
+            return None
+    return found
+
+
+def _dot(x: Variable, y: Variable) -> Variable:
+    return Dot()(x, y)
+
+
+# the pass ---------------------------------------------------------------------------------------
+def _jacobian_times_vector(x: Variable) -> Variable:
+    """Return a Jacobian, times a vector from the right."""
+    v = x[0]
+    return Dot()(jacobian(LANGUAGE["sin"](v) * v[::-1], v), v)
+
+
+def _vector_times_jacobian(x: Variable) -> Variable:
+    """Return a Jacobian, times a vector from the left, and one of its rows."""
+    v = x[0]
+    matrix = jacobian(LANGUAGE["sin"](v) * v[::-1], v)
+    return Dot()(v, matrix) + matrix.sum(1) + matrix[:, 0]
+
+
+jacobian_products = Pass(
+    "jacobian_products",
+    _rewrite,
+    changes=Changes(rounding=64, of="terms", nonfinite=True),
+    examples=(_jacobian_times_vector, _vector_times_jacobian),
+)

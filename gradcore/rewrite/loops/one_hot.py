@@ -1,0 +1,265 @@
+"""Loops whose steps are a linear map of the unit vectors: what they stack is its matrix.
+
+So is a Jacobian, row by row: step i pulls back the unit vector i::
+
+    scan(lambda i, y, x: grad(y[i], x), arange(n), non_sequences=[y, x])
+
+    step i:     u = inc_subtensor(zeros(n)[i], 1)       the unit vector
+                row = M(u)                              linear in u
+    stack:      the matrix whose row i is M(unit vector i); times a vector from the left it is M,
+                from the right M transposed
+
+The decision: the map is read off the loop, so that one that the user wrote is as good as
+`gradcore.gradient.jacobian`; that it is linear is read off the kinds of derivatives that ops
+declare, and, for elementwise ops, which declare no more than rules, off a table of those that are.
+Rejected: asking whether the tangent of the map mentions the vector, which an affine map passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from gradcore.derive import Linear, Multilinear, pullback
+from gradcore.graph import (
+    Apply,
+    Constant,
+    Extent,
+    Variable,
+    ancestors,
+    as_variable,
+    substitute,
+    toposort,
+)
+from gradcore.graph.nodes import constant_extent
+from gradcore.graph.traverse import infer_shapes
+from gradcore.language import LANGUAGE
+from gradcore.ops.control import IfElse
+from gradcore.ops.create import Arange
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.index import IncSubtensor
+from gradcore.ops.index_patterns import Slot
+from gradcore.ops.scalars import add, fill, maximum, mul, neg, sub, switch, true_div
+from gradcore.ops.scan import Scan
+from gradcore.rewrite.canonical.stage import (
+    inputs_of,
+    is_constant,
+    is_made_by,
+    is_zero,
+    same_extent,
+)
+from gradcore.rewrite.loops.parts import LoopParts
+
+TOGETHER = {add: (0, 1), sub: (0, 1), neg: (0,), switch: (1, 2), fill: (1,)}
+"""The elementwise ops that are linear in some operands together, and in which."""
+
+SEPARATELY = {mul: (0, 1), true_div: (0,)}
+"""Those that are linear in each of some operands, the others being fixed."""
+
+
+class Dependence(Enum):
+    """How a variable depends on the unit vector: not at all, being zero or not; or linearly."""
+
+    ZERO = 0
+    NONE = 1
+    LINEAR = 2
+
+
+@dataclass(frozen=True)
+class LinearRows:
+    """A matrix as the linear map of which it stacks the values at the unit vectors.
+
+    unit : stands for the unit vector, of ``steps`` elements.
+    row : the value at it.
+    captured : what the variables of the map are outside of the loop.
+    transposed : whether it is the transpose of that matrix.
+    """
+
+    unit: Variable
+    steps: Variable
+    row: Variable
+    captured: Mapping[Variable, Variable]
+    transposed: bool = False
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether a row is a vector, so that there is a transpose."""
+        return self.row.ndim == 1
+
+    @property
+    def T(self) -> LinearRows:  # noqa: N802 - NumPy's name
+        """The transpose."""
+        return replace(self, transposed=not self.transposed)
+
+    def shape(self) -> tuple[Extent, ...]:
+        """Return the extents of the matrix, outside of the loop."""
+        (of_row,) = infer_shapes([self.row])
+        names = [as_variable(n) for n in of_row]
+        shape = self.steps, *substitute(names, {**self.captured, self.unit: self._zero()})
+        return shape[::-1] if self.transposed else shape
+
+    def from_left(self, v: Variable) -> Variable | None:
+        """Return ``v @ matrix``; None: that cannot be written."""
+        return self._transposed_map(v) if self.transposed else self._map(v)
+
+    def from_right(self, v: Variable) -> Variable | None:
+        """Return ``matrix @ v``; None: that cannot be written."""
+        return self._map(v) if self.transposed else self._transposed_map(v)
+
+    def _map(self, v: Variable) -> Variable:
+        (found,) = substitute([self.row], {**self.captured, self.unit: v})
+        return found
+
+    def _transposed_map(self, v: Variable) -> Variable | None:
+        (found,) = pullback([self.row], [v], [self.unit])
+        if not isinstance(found, Variable):
+            return None
+        # The transpose of a linear map mentions what it is applied to by its shape alone.
+        (outside,) = substitute([found], {**self.captured, self.unit: self._zero()})
+        return outside
+
+    def _zero(self) -> Variable:
+        return LANGUAGE["alloc"](np.zeros((), self.unit.dtype), self.steps)
+
+
+def linear_rows(stack: Variable) -> LinearRows | None:
+    """Return the matrix that ``stack`` is, if it is what the steps of a linear map stack."""
+    node = stack.owner
+    if node is None or not isinstance(node.op, Scan):
+        return None
+    loop = LoopParts.of(node)
+    if loop.states or loop.condition is not None:
+        return None
+    row = loop.stacks[stack.index]
+    captured = {each.inner: each.outer for each in loop.constants}
+    read = set(ancestors([row]))
+    sequences = [each for each in loop.sequences if each.inner in read]
+    if len(sequences) != 1 or not _counts(sequences[0].outer):
+        return None
+    index = sequences[0].inner
+    units = _unit_vectors([row], index, captured, loop.steps)
+    if not units:
+        return None
+    unit = Variable(units[0].type)
+    (of_unit,) = substitute([row], dict.fromkeys(units, unit))
+    if index in ancestors([of_unit]) or not _is_linear(of_unit, unit, captured):
+        return None
+    return LinearRows(unit, loop.steps, of_unit, captured)
+
+
+def _unit_vectors(
+    outputs: Sequence[Variable],
+    index: Variable,
+    captured: Mapping[Variable, Variable],
+    steps: Variable,
+) -> list[Variable]:
+    """Return the variables that are the unit vector number ``index``, ``steps`` elements long."""
+    found: list[Variable] = []
+    for node in toposort(outputs):
+        if not (isinstance(node.op, IncSubtensor) and node.op.pattern == (Slot.SCALAR,)):
+            continue
+        base, one, at = node.inputs
+        base = captured.get(base, base)
+        if at is index and is_zero(base) and base.ndim == 1 and is_constant(one, 1):
+            n = base.type.shape[0] if isinstance(base, Constant) else inputs_of(base)[1]
+            if _are_steps(steps, captured.get(n, n)):
+                found.append(node.outputs[0])
+    return found
+
+
+def _counts(v: Variable) -> bool:
+    """Return whether the elements of ``v`` are their indices."""
+    if isinstance(v, Constant):
+        return v.ndim == 1 and bool((v.data == np.arange(v.data.size)).all())
+    return is_made_by(v, Arange)
+
+
+def _are_steps(steps: Variable, n: Extent) -> bool:
+    """Return whether a loop takes ``n`` steps, an extent, which may be written ``max(n, 0)``."""
+    made = steps.owner
+    given = made.inputs if made is not None and made.op is maximum else (steps,)
+    known = constant_extent(n) if isinstance(n, Variable) else None
+    return any(same_extent(v, n if known is None else known) for v in given)
+
+
+# linearity --------------------------------------------------------------------------------------
+def _is_linear(row: Variable, unit: Variable, captured: Mapping[Variable, Variable]) -> bool:
+    """Return whether ``row`` is linear in ``unit``, as far as declarations say."""
+    known = {v: _of_constant(x) for v, x in captured.items()}
+    return _dependences([row], {**known, unit: Dependence.LINEAR}) == [Dependence.LINEAR]
+
+
+def _of_constant(v: Variable) -> Dependence:
+    return Dependence.ZERO if is_zero(v) else Dependence.NONE
+
+
+def _dependences(
+    outputs: Sequence[Variable], known: Mapping[Variable, Dependence]
+) -> list[Dependence] | None:
+    """Return how outputs depend on what some variables depend on; None: not linearly."""
+    found = dict(known)
+    for node in toposort(outputs, found.keys()):
+        given = [found.get(v) or _of_constant(v) for v in node.inputs]
+        if Dependence.LINEAR not in given:
+            found.update((v, _of_constant(v)) for v in node.outputs)
+            continue
+        if isinstance(node.op, Scan):
+            results = _of_loop(node.op, given)
+        else:
+            results = (
+                [Dependence.LINEAR] * len(node.outputs) if _is_linear_node(node, given) else None
+            )
+        if results is None:
+            return None
+        found.update(zip(node.outputs, results, strict=True))
+    return [found.get(v) or _of_constant(v) for v in outputs]
+
+
+def _of_loop(op: Scan, given: Sequence[Dependence]) -> list[Dependence] | None:
+    """Return how what a loop returns depends on what it is given; None: not linearly.
+
+    A state may become linear in some step, and the others of that step then.
+    """
+    steps, *others = given
+    if steps is Dependence.LINEAR or op.until:
+        return None
+    known = dict(zip(op.body.inputs, others, strict=True))
+    states = op.parts(op.body.inputs).states
+    while True:
+        found = _dependences(op.body.outputs, known)
+        if found is None:
+            return None
+        pairs = [(known[v], new) for v, new in zip(states, found, strict=False)]
+        if any({Dependence.NONE, Dependence.LINEAR} == set(pair) for pair in pairs):
+            return None
+        after = {v: max(pair, key=lambda d: d.value) for v, pair in zip(states, pairs, strict=True)}
+        if all(known[v] is dependence for v, dependence in after.items()):
+            return [*after.values(), *found[len(states) :]]
+        known.update(after)
+
+
+def _is_linear_node(node: Apply, given: Sequence[Dependence]) -> bool:
+    """Return whether a node is linear in its operands that are, as the others are."""
+    linear = [i for i, dependence in enumerate(given) if dependence is Dependence.LINEAR]
+    together, separately = _linear_operands(node)
+    if linear[0] in separately:
+        return len(linear) == 1
+    return set(linear) <= set(together) and all(given[i] is not Dependence.NONE for i in together)
+
+
+def _linear_operands(node: Apply) -> tuple[Iterable[int], Iterable[int]]:
+    """Return the operands in which a node is linear together, and those in each of which it is."""
+    op, operands = node.op, range(len(node.inputs))
+    if isinstance(op, Elementwise):
+        return TOGETHER.get(op, ()), SEPARATELY.get(op, ())
+    if isinstance(op, IfElse):
+        return operands[1:], ()
+    kind = op.derivative
+    if isinstance(kind, Multilinear):
+        return (), operands
+    if isinstance(kind, Linear):
+        return [i for i in operands if kind.entry(i) is not None], ()
+    return (), ()

@@ -1,0 +1,184 @@
+"""Products with a Jacobian run as `Lop` and `Rop` do: the Jacobian is not built."""
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.graph import Constant
+from gradcore.ops.create import Arange
+from gradcore.ops.linalg import Dot
+from gradcore.ops.scan import Scan
+from gradcore.rewrite.canonical.stage import is_made_by
+
+X, U, V = T.dvectors("X", "U", "V")
+W, D = T.dmatrices("W", "D")
+ROWS, COLUMNS = 4, 3
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+
+
+def rows_by_hand(y, x):
+    """The tutorial's scan."""
+    found, _ = gradcore.scan(
+        lambda i, y, x: T.grad(y[i], x), sequences=T.arange(y.shape[0]), non_sequences=[y, x]
+    )
+    return found
+
+
+def recurrent(x):
+    """States of a loop."""
+    states, _ = gradcore.scan(lambda h, x: T.tanh(T.dot(W, x) * h + 1), None, T.dot(W, x), x, 3)
+    return states[-1] + states[0]
+
+
+FUNCTIONS = {
+    "elementwise": lambda x: T.exp(x) * x,
+    "layer": lambda x: T.tanh(T.dot(W, x)),
+    "two layers": lambda x: T.dot(T.tanh(T.dot(W, x)), W) ** 2,
+    "slices": lambda x: T.concatenate([x[1:] * x[:-1], x[::-1], T.sin(x[:1])]),
+    "choice": lambda x: T.switch(x > 0, x**3, T.dot(x, W.T @ W)),
+    "branch": lambda x: T.ifelse(x.sum() > 0, T.dot(W, x), -T.sinh(T.dot(W, x))),
+    "sums": lambda x: T.outer(x, x).sum(0) + T.cumsum(x) / x.sum(),
+    "one element": lambda x: T.stack([x[2] * x[0], x.prod(), (x**2).sum()]),
+    "loop": recurrent,
+    "power": lambda x: (W * x).flatten()[::2],
+}
+"""Functions of a vector of three elements; ``W`` is of four rows."""
+
+PRODUCTS = {
+    "J @ v": lambda J, u, v, M: T.dot(J, v),
+    "v @ J": lambda J, u, v, M: T.dot(u, J),
+    "J.T @ u": lambda J, u, v, M: T.dot(J.T, u),
+    "v @ J.T": lambda J, u, v, M: T.dot(v, J.T),
+    "J.T @ J @ v": lambda J, u, v, M: T.dot(T.dot(J.T, J), v),
+    "J.T @ D @ J @ v": lambda J, u, v, M: J.T @ M @ J @ v,
+    "v @ J.T @ D": lambda J, u, v, M: v @ J.T @ M,
+    "u @ (J @ J.T)": lambda J, u, v, M: u @ (J @ J.T),
+    "J[i]": lambda J, u, v, M: J[1] + J[-1],
+    "J[i, j]": lambda J, u, v, M: J[2, 1],
+    "J[i, a:b]": lambda J, u, v, M: J[2, 1:],
+    "J[:, j]": lambda J, u, v, M: J[:, 1],
+    "J.T[j]": lambda J, u, v, M: J.T[-1],
+    "J.sum()": lambda J, u, v, M: J.sum(),
+    "J.sum(0)": lambda J, u, v, M: J.sum(0),
+    "J.sum(1)": lambda J, u, v, M: J.sum(1),
+    "several": lambda J, u, v, M: T.dot(J, v).sum() * T.dot(u, J) + J[0],
+}
+
+
+def loops_over_rows(f):
+    """Return the loops over the unit vectors: those that make a Jacobian."""
+    return [
+        node
+        for node in f.maker.fgraph.apply_nodes
+        if isinstance(node.op, Scan)
+        and any(isinstance(x, Constant) or is_made_by(x, Arange) for x in sequences_of(node))
+    ]
+
+
+def sequences_of(node):
+    return node.op.parts(node.inputs[1:]).sequences
+
+
+def given(y, rng):
+    """Operands for a function, by what its value is."""
+    x, w = rng.uniform(0.5, 1.5, COLUMNS), rng.normal(size=(ROWS, COLUMNS))
+    n = gradcore.function([X, W], y.shape[0], mode=PLAIN, on_unused_input="ignore")(x, w)
+    return x, w, rng.normal(size=n), rng.normal(size=COLUMNS), rng.normal(size=(n, n))
+
+
+@pytest.mark.parametrize("jacobian", [T.jacobian, rows_by_hand])
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_products_are_those_of_the_jacobian(function, product, jacobian, rng):
+    y = FUNCTIONS[function](X)
+    z = PRODUCTS[product](jacobian(y, X), U, V, D)
+    inputs = [X, W, U, V, D]
+    values = given(y, rng)
+    wanted = gradcore.function(inputs, z, mode=PLAIN, on_unused_input="ignore")(*values)
+    for mode in ("numpy", None):
+        f = gradcore.function(inputs, z, mode=mode, on_unused_input="ignore")
+        assert np.allclose(f(*values), wanted, rtol=1e-12, atol=1e-13)
+        assert not loops_over_rows(f)
+
+
+def test_what_is_needed_is_built_once():
+    J = T.jacobian(FUNCTIONS["layer"](X), X)
+    f = gradcore.function([X, W, V, U], [J, T.dot(J, V), T.dot(U, J)])
+    x, w = np.ones(COLUMNS), np.ones((ROWS, COLUMNS))
+    whole, right, left = f(x, w, np.arange(3.0), np.arange(4.0))
+    assert np.allclose(right, whole @ np.arange(3.0)) and np.allclose(left, np.arange(4.0) @ whole)
+    nodes = [node for node in f.maker.fgraph.apply_nodes if isinstance(node.op, Dot)]
+    assert len(nodes) <= 4
+
+
+AFFINE = {
+    "plus a constant": lambda i, y, x: T.grad(y[i], x) + 1,
+    "plus what depends on the step": lambda i, y, x: T.grad(y[i], x) + i,
+    "squared": lambda i, y, x: T.grad(y[i], x) ** 2,
+    "times itself": lambda i, y, x: T.grad(y[i], x) * T.grad(y[i] * 2, x),
+    "maximum": lambda i, y, x: T.maximum(T.grad(y[i], x), 0),
+    "twice the step": lambda i, y, x: T.grad(y[i], x) * i,
+    "another element": lambda i, y, x: T.grad(y[i] * y[-1 - i], x),
+}
+
+
+@pytest.mark.parametrize("name", AFFINE)
+def test_what_is_not_linear_is_no_jacobian(name, everywhere):
+    y = FUNCTIONS["two layers"](X)
+    rows, _ = gradcore.scan(AFFINE[name], T.arange(y.shape[0]), non_sequences=[y, X])
+    values = given(y, np.random.default_rng(1))[:4]
+    z = [T.dot(rows, V), T.dot(U, rows), rows[1]]
+    wanted = gradcore.function([X, W, U, V], z, mode=PLAIN)(*values)
+    found = gradcore.function([X, W, U, V], z, mode=everywhere)(*values)
+    assert all(map(np.allclose, found, wanted))
+
+
+@pytest.mark.parametrize("wrong", ["v", "u", "i"])
+def test_errors_are_those_of_the_product(wrong, everywhere):
+    if wrong == "i" and everywhere.backend == "jax":
+        pytest.skip("JAX does not check indices in compiled code")
+    y, i = FUNCTIONS["layer"](X), T.lscalar("i")
+    J = T.jacobian(y, X)
+    z = {"v": T.dot(J, V), "u": T.dot(U, J), "i": J[i]}[wrong]
+    f = gradcore.function([X, W, U, V, i], z, mode=everywhere, on_unused_input="ignore")
+    x, w = np.ones(COLUMNS), np.ones((ROWS, COLUMNS))
+    with pytest.raises((ValueError, IndexError)):
+        f(x, w, np.ones(5), np.ones(5), 7)
+    f(x, w, np.ones(ROWS), np.ones(COLUMNS), -1)
+
+
+def test_hessian(everywhere):
+    """A Hessian times a vector from both sides, and inside of a loop."""
+    cost = T.exp(T.dot(W, X)).sum() + (X**3).sum()
+    H = T.hessian(cost, X)
+    steps, _ = gradcore.scan(lambda v: T.dot(H, v) / T.sqrt(T.dot(v, v)), None, V, n_steps=3)
+    z = [T.dot(H, V), V @ H @ V, T.dot(V, H), H[0], H.sum(0), steps]
+    x, w, _, v, _ = given(X, np.random.default_rng(2))
+    wanted = gradcore.function([X, W, V], z, mode=PLAIN)(x, w, v)
+    found = gradcore.function([X, W, V], z, mode=everywhere)(x, w, v)
+    for a, b in zip(found, wanted, strict=True):
+        assert np.allclose(a, b, rtol=1e-11)
+
+
+def test_products_of_float32_stay_so(everywhere):
+    """A float64 vector is not multiplied in float32."""
+    x = T.fvector("x")
+    J = T.jacobian(T.exp(x) * x[::-1], x)
+    for v in (T.fvector("v"), T.dvector("v")):
+        f = gradcore.function([x, v], [T.dot(J, v), T.dot(v, J), J[0]], mode=everywhere)
+        given = [np.arange(3, dtype=x.dtype), np.full(3, 1 / 3, v.dtype)]
+        wanted = gradcore.function([x, v], [T.dot(J, v), T.dot(v, J), J[0]], mode=PLAIN)(*given)
+        for a, b in zip(f(*given), wanted, strict=True):
+            assert a.dtype == b.dtype and np.allclose(a, b, rtol=1e-6)
+
+
+def test_derivatives_of_products(everywhere):
+    y = FUNCTIONS["two layers"](X)
+    z = T.dot(U, T.dot(T.jacobian(y, X), V)) + T.jacobian(y, X)[0].sum()
+    x, w, u, v, _ = given(y, np.random.default_rng(3))
+    inputs = [X, W, U, V]
+    for output in (T.grad(z, X), T.grad(z, V), T.Rop(z, X, V)):
+        wanted = gradcore.function(inputs, output, mode=PLAIN, on_unused_input="ignore")(x, w, u, v)
+        found = gradcore.function(inputs, output, everywhere, on_unused_input="ignore")(x, w, u, v)
+        assert np.allclose(found, wanted, rtol=1e-10)
