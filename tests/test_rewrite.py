@@ -169,7 +169,8 @@ def test_stages_read_as_a_table_of_contents():
     ]  # fmt: skip
     (loops,) = (stage for stage in STAGES if isinstance(stage, Group))
     assert str(loops.stages) == (
-        "(merge_scans, canonicalize, drop_unused, push_out, canonicalize, drop_unused)"
+        "(merge_scans, jacobian_products, canonicalize, merge_scans, drop_unused, push_out, "
+        "canonicalize, drop_unused)"
     )
     names = [rule.name for _, rule in RULES]
     assert len(set(names)) == len(names)

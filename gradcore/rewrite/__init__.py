@@ -21,10 +21,10 @@ loop_stages = Group(
     "loops",
     Scan,
     (
+        merge_scans,
         jacobian_products,
         canonicalize,
         merge_scans,
-        canonicalize,
         drop_unused,
         push_out,
         canonicalize,

@@ -29,6 +29,8 @@ class Changes:
         (the sum of their magnitudes), as the order of a sum is nobody's.
     more_exact : where intermediate results of the graph as written overflow, underflow, round or
         cancel, the value may be nearer to what the formula says; further from it, never.
+    derivatives : the order in which the factors of a derivative are multiplied, as that is nobody's
+        either: what is nearer to the formula at one point may overflow at another.
     nonfinite : values where an operand is infinite or NaN (LLVM: ``ninf nnan``).
     signed_zeros : the sign of a zero (``nsz``).
     reassociates : all that re-association, cancellation and distribution change in floats: values
@@ -38,6 +40,7 @@ class Changes:
     rounding: float = 0
     of: Literal["result", "terms"] = "result"
     more_exact: bool = False
+    derivatives: bool = False
     nonfinite: bool = False
     signed_zeros: bool = False
     reassociates: bool = False
@@ -52,6 +55,7 @@ class Changes:
         words = {
             f"rounding by {self.rounding:g} ulp of the {self.of}": self.rounding,
             "nearer to the formula": self.more_exact,
+            "the order of the factors of derivatives": self.derivatives,
             "values at infinities and NaN": self.nonfinite,
             "the sign of zero": self.signed_zeros,
             "what re-association changes": self.reassociates,

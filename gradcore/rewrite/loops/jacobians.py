@@ -188,6 +188,6 @@ def _vector_times_jacobian(x: Variable) -> Variable:
 jacobian_products = Pass(
     "jacobian_products",
     _rewrite,
-    changes=Changes(rounding=64, of="terms", nonfinite=True),
+    changes=Changes(rounding=64, of="terms", derivatives=True, nonfinite=True),
     examples=(_jacobian_times_vector, _vector_times_jacobian),
 )

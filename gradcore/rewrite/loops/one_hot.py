@@ -164,7 +164,11 @@ def _unit_vectors(
         base, one, at = node.inputs
         base = captured.get(base, base)
         if at is index and is_zero(base) and base.ndim == 1 and is_constant(one, 1):
-            n = base.type.shape[0] if isinstance(base, Constant) else inputs_of(base)[1]
+            n = (
+                Constant(np.int64(base.data.size))
+                if isinstance(base, Constant)
+                else inputs_of(base)[1]
+            )
             if _are_steps(steps, captured.get(n, n)):
                 found.append(node.outputs[0])
     return found
@@ -177,11 +181,11 @@ def _counts(v: Variable) -> bool:
     return is_made_by(v, Arange)
 
 
-def _are_steps(steps: Variable, n: Extent) -> bool:
+def _are_steps(steps: Variable, n: Variable) -> bool:
     """Return whether a loop takes ``n`` steps, an extent, which may be written ``max(n, 0)``."""
     made = steps.owner
     given = made.inputs if made is not None and made.op is maximum else (steps,)
-    known = constant_extent(n) if isinstance(n, Variable) else None
+    known = constant_extent(n)
     return any(same_extent(v, n if known is None else known) for v in given)
 
 
