@@ -54,18 +54,18 @@ class Matmul(Statement):
                 yield from steps
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the result and the factors."""
+        """Return the buffers that it names: the result and the factors."""
         yield from (self.out.buffer, self.x.buffer, self.y.buffer)
 
     def reads(self) -> Iterator[Access]:
-        """Return the factors, and what they are added to."""
+        """Return what it reads from memory: the factors, and what they are added to."""
         yield self.x.buffer, None
         yield self.y.buffer, None
         if self.accumulate:
             yield self.out.buffer, None
 
     def writes(self) -> Iterator[Access]:
-        """Return the result."""
+        """Return what it writes to memory: the result."""
         yield self.out.buffer, None
 
     def work(self) -> Expr:
@@ -108,11 +108,11 @@ class Library(Statement):
     meaning: Callable[..., tuple[Any, ...]] | None = None
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the numbers."""
+        """Return the expressions that it evaluates: the numbers."""
         yield from self.scalars
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the operands and the results."""
+        """Return the buffers that it names: the operands and the results."""
         yield from (*self.operands, *self.results)
 
     def reads(self) -> Iterator[Access]:
@@ -120,7 +120,7 @@ class Library(Statement):
         yield from ((b, None) for b in self.buffers())
 
     def writes(self) -> Iterator[Access]:
-        """Return the results."""
+        """Return what it writes to memory: the results."""
         yield from ((b, None) for b in self.results)
 
     def rebuilt(self, expr: Change, block: Inner) -> Library:
@@ -155,20 +155,20 @@ class Callback(Statement):
     extents: tuple[tuple[Symbol, ...], ...]
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the extents."""
+        """Return the expressions that it evaluates: the extents."""
         for buffer in self.buffers():
             yield from buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the operands and the results."""
+        """Return the buffers that it names: the operands and the results."""
         yield from (*self.operands, *self.results)
 
     def reads(self) -> Iterator[Access]:
-        """Return the operands."""
+        """Return what it reads from memory: the operands."""
         yield from ((b, None) for b in self.operands)
 
     def writes(self) -> Iterator[Access]:
-        """Return the results."""
+        """Return what it writes to memory: the results."""
         yield from ((b, None) for b in self.results)
 
     def changes(self) -> Iterator[Symbol | Buffer]:

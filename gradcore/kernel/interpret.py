@@ -99,12 +99,12 @@ class Run(State):
 
     # statements ---------------------------------------------------------------------------------
     def statements(self, given: Sequence[Statement]) -> None:
-        """Run statements."""
+        """Run statements one after the other."""
         for s in given:
             self.statement(s)
 
     def statement(self, s: Statement) -> None:
-        """Run a statement."""
+        """Do what a statement says that it means."""
         s.run(self)
 
     def let(self, s: Let) -> None:
@@ -118,7 +118,7 @@ class Run(State):
             self.set(symbol, self.value(value))
 
     def branch(self, s: If) -> None:
-        """Run a branch."""
+        """Run the branch that the condition chooses, as a block."""
         assert s.condition.dtype == "bool", s
         with self.block():
             self.statements(s.then if self.value(s.condition) else s.orelse)
@@ -133,7 +133,7 @@ class Run(State):
         raise Left
 
     def store(self, s: Store) -> None:
-        """Write an element."""
+        """Write an element of a buffer that the program owns."""
         _alike(s.buffer, s.value)
         register = self.known.get(s.buffer.root)
         memory = register.value[0] if register is not None and register.value else None
@@ -188,7 +188,7 @@ class Run(State):
             raise self.program.checks[s.number](tuple(int(self.value(x)) for x in s.values))
 
     def allocate(self, s: Allocate) -> None:
-        """Make a buffer."""
+        """Make the memory of a buffer, of which nothing is written yet."""
         buffer = s.buffer
         assert buffer.alias is None, buffer
         if buffer.role == "pointer":
@@ -283,7 +283,7 @@ class Run(State):
 
     # what is no loop ----------------------------------------------------------------------------
     def matmul(self, s: Matmul) -> None:
-        """Multiply matrices."""
+        """Multiply matrices, or stacks of them, with NumPy."""
         assert s.out.buffer.dtype == s.x.buffer.dtype == s.y.buffer.dtype, s
         (x, left), (y, right) = self.part(s.x), self.part(s.y)
         self.used(x, left, writing=False)

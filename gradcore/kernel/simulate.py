@@ -58,7 +58,7 @@ class _Host(Run):
         self.together = {s.grid for s in launches if s.together}
 
     def statement(self, s: Statement) -> None:
-        """Run a statement."""
+        """Run a statement of the host: grids and launches, and what reads the device."""
         match s:
             case Grid():
                 blocks, groups, lanes = self.threads(s)

@@ -179,7 +179,7 @@ class State:
 
     # accesses -----------------------------------------------------------------------------------
     def touch(self, cell: Cell, writing: bool) -> None:
-        """Note an access."""
+        """Note that the loops around use a memory or register, in their steps."""
         for loop in self.loops:
             loop.touch(cell, writing, self.adding)
             if cell[0] in loop.contributed and cell[0] is not self.contributing:

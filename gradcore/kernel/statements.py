@@ -131,16 +131,16 @@ class Store(Statement):
     value: Expr
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the index, the value and the extents."""
+        """Return the expressions that it evaluates: the index, the value and the extents."""
         yield from (*self.index, self.value)
         yield from self.buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the buffer."""
+        """Return the buffers that it names: the buffer."""
         yield self.buffer
 
     def writes(self) -> Iterator[Access]:
-        """Return the element."""
+        """Return what it writes to memory: the element."""
         yield self.buffer, self.index
 
     def rebuilt(self, expr: Change, block: Inner) -> Store:
@@ -169,16 +169,16 @@ class Let(Statement):
     fresh: bool = True
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the value."""
+        """Return the expressions that it evaluates: the value."""
         yield self.value
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the register, if it is declared here."""
+        """Return what it declares: the register, if it is declared here."""
         if self.fresh:
             yield self.symbol
 
     def changes(self) -> Iterator[Symbol | Buffer]:
-        """Return the register, if it is declared before."""
+        """Return what it sets that was declared before: the register, if it is declared before."""
         if not self.fresh:
             yield self.symbol
 
@@ -213,7 +213,7 @@ class If(Statement):
         return self.then, self.orelse
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the condition."""
+        """Return the expressions that it evaluates: the condition."""
         yield self.condition
 
     def rebuilt(self, expr: Change, block: Inner) -> If:
@@ -221,11 +221,11 @@ class If(Statement):
         return If(expr(self.condition), block(self.then), block(self.orelse))
 
     def run(self, machine: Any) -> None:
-        """Run a branch."""
+        """Run the branch that the condition chooses."""
         machine.branch(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the condition, and what stands between the branches."""
+        """Return the line of the condition, and the one between the branches."""
         return f"if {show(self.condition)}:", "else:"
 
 
@@ -289,11 +289,11 @@ class For(Statement):
         return self.body, self.chunks.before, self.chunks.between, self.chunks.after
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the extent."""
+        """Return the expressions that it evaluates: the extent."""
         yield self.extent
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the index."""
+        """Return what it declares: the index."""
         yield self.index
 
     def work(self) -> Expr:
@@ -356,17 +356,17 @@ class Allocate(Statement):
     reused: Buffer | None = None
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the extents."""
+        """Return the expressions that it evaluates: the extents."""
         yield from self.buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the buffer, and the one whose memory it takes over."""
+        """Return the buffers that it names: the buffer, and the one whose memory it takes over."""
         yield self.buffer
         if self.reused is not None:
             yield self.reused
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the buffer."""
+        """Return what it declares: the buffer."""
         yield self.buffer
 
     def work(self) -> Expr:
@@ -391,7 +391,7 @@ class Scope(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Scope:
@@ -403,7 +403,7 @@ class Scope(Statement):
         machine.scope(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return ("scope:",)
 
 
@@ -418,7 +418,7 @@ class Break(Statement):
         machine.leave()
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return ("break",)
 
 
@@ -431,23 +431,23 @@ class Point(Statement):
     index: Index
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the index and the extents."""
+        """Return the expressions that it evaluates: the index and the extents."""
         yield from (*self.index, *self.buffer.shape)
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return what points, and to what."""
+        """Return the buffers that it names: what points, and to what."""
         yield from (self.pointer, self.buffer)
 
     def reads(self) -> Iterator[Access]:
-        """Return all that is pointed to."""
+        """Return what it reads from memory: all that is pointed to."""
         yield self.buffer, None
 
     def writes(self) -> Iterator[Access]:
-        """Return all that is known by the pointer."""
+        """Return what it writes to memory: all that is known by the pointer."""
         yield self.pointer, None
 
     def changes(self) -> Iterator[Symbol | Buffer]:
-        """Return the pointer."""
+        """Return what it sets that was declared before: the pointer."""
         yield self.pointer
 
     def with_elements(self, change: Place) -> Point:

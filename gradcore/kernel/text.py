@@ -129,7 +129,7 @@ class Printer(ABC):
 
     @abstractmethod
     def check(self, s: Check) -> None:
-        """Print a check."""
+        """Print what fails unless a condition holds."""
 
     # names --------------------------------------------------------------------------------------
     def name(self, what: Symbol | Buffer) -> str:

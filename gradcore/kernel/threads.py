@@ -106,7 +106,7 @@ class Thread(Run):
             self.declare(level.count, np.int64(count))
 
     def all(self) -> Steps:
-        """Run all statements."""
+        """Run the statements of the launch, up to where this thread ends."""
         with suppress(Ended):
             yield from self.body(self.team.launch.body)
 
@@ -118,7 +118,7 @@ class Thread(Run):
         self.declared[-1].append(what)
 
     def touch(self, cell: Cell, writing: bool) -> None:
-        """Note an access."""
+        """Note that this thread uses a memory or register, and see who else does."""
         target = cell[0]
         if isinstance(target, Memory):
             self.team.touch(self.number, cell, writing, self.adding)
@@ -142,19 +142,19 @@ class Thread(Run):
 
     # statements ---------------------------------------------------------------------------------
     def body(self, given: Sequence[Statement]) -> Steps:
-        """Run statements."""
+        """Run statements one after the other; in lockstep, wait after each."""
         for s in given:
             yield from self.step(s)
             if self.team.launch.lockstep and not self.shared:
                 yield self.team.after.setdefault(id(s), Barrier()), self.of(LANES), None
 
     def inner(self, given: Sequence[Statement]) -> Steps:
-        """Run statements as a block."""
+        """Run statements as a block: what they declare is forgotten after them."""
         with self.block():
             yield from self.body(given)
 
     def step(self, s: Statement) -> Steps:
-        """Run a statement."""
+        """Run a statement, and wait where threads meet in it."""
         match s:
             case If(condition, then, orelse):
                 yield from self.inner(then if self.value(condition) else orelse)
@@ -205,7 +205,7 @@ class Thread(Run):
             self.shared = outer
 
     def steps(self, s: For | Unrolled | Distributed | Rounds) -> Steps:
-        """Run a loop."""
+        """Run those steps of a loop that are this thread's."""
         outer, self.shared = self.shared, self.shared or _of_lanes(s)
         try:
             for indices in self.indices(s):

@@ -25,7 +25,7 @@ def registry() -> Registry:
     be found to when a backend is first used: the registry is then made again without it.
     """
     while not _current or not _current[0][0].clean:
-        folding = Folding(list(sources(_registered)), _left_out(), _faulty)
+        folding = Folding(list(sources(_registered)), _disabled(), _faulty)
         _current[:] = [(folding, folding.registry())]
     _, found = _current[0]
     for message in (
@@ -109,7 +109,7 @@ def enable(*names: str) -> None:
     reload()
 
 
-def _left_out() -> dict[str, str]:
+def _disabled() -> dict[str, str]:
     """Return the plugins that a user has disabled: for each name, by which setting."""
     named = named_in_environment()
     known = [source.name for source in sources(_registered)] if named else []

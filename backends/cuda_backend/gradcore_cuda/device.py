@@ -160,7 +160,7 @@ class CudaFunction:
                 run = self._lived if self.compiled.waits else self._planned
                 results = run(given, stream)
                 if given.foreign:  # their memory is another's again when the stream is done
-                    driver.hold(given.foreign, stream)
+                    driver.retain(given.foreign, stream)
             except DriverError as error:
                 raise self._failure(error) from None
             return results
@@ -342,7 +342,7 @@ class CudaFunction:
                 )
         plan = Plan(self.driver, recorder, count, self.title)
         hosts = [(k, given.arrays[k].nbytes) for k in given.hosts]
-        plan.hold(hosts, range(0 if native else self.returned))
+        plan.reserve(hosts, range(0 if native else self.returned))
         return plan
 
     def _raised(self, check: int, values: tuple[int, ...]) -> BaseException:

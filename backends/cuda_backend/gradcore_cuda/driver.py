@@ -71,7 +71,7 @@ class Driver(ABC):
         self.staging = Staging(self)
         self._pending: deque[tuple[Any, list[Any]]] = deque()
 
-    def hold(self, values: list[Any], stream: int) -> None:
+    def retain(self, values: list[Any], stream: int) -> None:
         """Retain values until a stream has done the work that it was given so far."""
         while self._pending and self.done(self._pending[0][0]):
             self._pending.popleft()

@@ -97,7 +97,7 @@ def depends(x: Expr, loop: For) -> bool:
 
 
 def sets(x: Expr, loop: For) -> bool:
-    """Return whether a loop sets a register."""
+    """Return whether a loop declares or sets a register."""
     return x in registers_set(loop.body)
 
 

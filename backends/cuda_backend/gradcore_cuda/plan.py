@@ -153,7 +153,7 @@ class Plan:
         self.taken: list[tuple[int, int]] = []
         self.taken_bytes = aligned(STATUS_BYTES)
 
-    def hold(self, given: Sequence[tuple[int, int]], taken: Sequence[int]) -> None:
+    def reserve(self, given: Sequence[tuple[int, int]], taken: Sequence[int]) -> None:
         """Reserve room in the block for inputs (position, bytes) and outputs (positions)."""
         end = 0
         for position, count in given:

@@ -26,7 +26,7 @@ class Single(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Single:
@@ -34,7 +34,7 @@ class Single(Statement):
         return Single(self.level, block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"if {show(self.level.own)} == 0:",)
 
 
@@ -46,11 +46,11 @@ class Owned(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the number."""
+        """Return the expressions that it evaluates: the number."""
         yield self.number
 
     def rebuilt(self, expr: Change, block: Inner) -> Owned:
@@ -58,7 +58,7 @@ class Owned(Statement):
         return Owned(expr(self.number), block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"if {show(self.number)} is this group's:",)
 
 
@@ -74,11 +74,11 @@ class LastBlock(Statement):
     counter: Buffer
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the counter."""
+        """Return the buffers that it names: the counter."""
         yield self.counter
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"end unless the last block by {show(self.counter)}",)
 
 
@@ -91,7 +91,7 @@ class Ends(Statement):
     level: Level
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"end unless in the first {show(self.level.own)}",)
 
 
@@ -103,7 +103,7 @@ class Region(Statement):
     label: Symbol = field(default_factory=lambda: Symbol("next"))
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Region:
@@ -111,7 +111,7 @@ class Region(Statement):
         return Region(block(self.body), self.label)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"region {show(self.label)}:",)
 
 
@@ -124,7 +124,7 @@ class LabeledBreak(Statement):
     label: Symbol
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"break {show(self.label)}",)
 
 
@@ -137,11 +137,11 @@ class Fail(Statement):
     values: tuple[Expr, ...]
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the values for its message."""
+        """Return the expressions that it evaluates: the values for its message."""
         yield from self.values
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the status."""
+        """Return the buffers that it names: the status."""
         yield self.status
 
     def rebuilt(self, expr: Change, block: Inner) -> Fail:
@@ -149,7 +149,7 @@ class Fail(Statement):
         return Fail(self.status, self.number, tuple(map(expr, self.values)))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"fail {self.number}{show(self.values)}",)
 
 
@@ -163,15 +163,15 @@ class Stop(Statement):
     stopped: Symbol | None = None
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the status."""
+        """Return the buffers that it names: the status."""
         yield self.status
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the register."""
+        """Return what it declares: the register."""
         if self.stopped is not None:
             yield self.stopped
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         stopped = "stop" if self.stopped is None else f"{show(self.stopped)} ="
         return (f"{stopped} if {show(self.status)}",)

@@ -24,7 +24,7 @@ class Barrier(Statement):
     """Wait for the lanes of the group, which then see what any of them stored."""
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return ("barrier",)
 
 
@@ -40,11 +40,11 @@ class Combine(Statement):
     op: Elementwise
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the register."""
+        """Return the expressions that it evaluates: the register."""
         yield self.symbol
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"{show(self.symbol)} = {self.op.name} over {show(self.level.count)}",)
 
 
@@ -57,15 +57,15 @@ class Prefix(Statement):
     op: Elementwise
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the register."""
+        """Return the expressions that it evaluates: the register."""
         yield self.symbol
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the register for what all combine to."""
+        """Return what it declares: the register for what all combine to."""
         yield self.total
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         made = f"{show(self.symbol)}, {show(self.total)}"
         return (f"{made} = prefix {self.op.name} over lanes",)
 
@@ -79,5 +79,5 @@ class AtomicAdd(Store):
         machine.add(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"{show(Load(self.buffer, self.index))} += {show(self.value)} atomically",)

@@ -29,19 +29,19 @@ class Level:
 
 
 GROUPS = Level(Symbol("group"), Symbol("groups"))
-"""The groups of a grid."""
+"""The level whose workers are the groups of a grid, each a step at a time."""
 
 
 BLOCKS = Level(Symbol("block"), Symbol("blocks"))
-"""The blocks of a grid."""
+"""The level whose workers are the blocks of a grid, each of several groups."""
 
 
 LANES = Level(Symbol("lane"), Symbol("lanes"))
-"""The threads of a group."""
+"""The level whose workers are the threads of a group, which share its step."""
 
 
 THREADS = Level(Symbol("thread"), Symbol("threads"))
-"""The threads of a block."""
+"""The level whose workers are the threads of a block, of all its groups."""
 
 
 LEVELS = (GROUPS, BLOCKS, LANES, THREADS)
@@ -82,17 +82,17 @@ class Grid(Statement):
         return self.workers * self.lane_count
 
     def expressions(self) -> Iterator[Expr]:
-        """Return how much work there is, and the limit."""
+        """Return the expressions that it evaluates: how much work there is, and the limit."""
         yield from (self.steps, *self.widths)
         if self.limit is not None:
             yield self.limit
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return how many threads there are."""
+        """Return what it declares: how many threads there are."""
         yield from (self.block_count, self.group_count, self.lane_count)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         widths = "".join(f" x {show(n)}" for n in self.widths)
         limit = "" if self.limit is None else f", at most {show(self.limit)} blocks"
         names = ", ".join(map(show, (self.block_count, self.group_count, self.lane_count)))
@@ -110,12 +110,12 @@ class Fit(Statement):
     memories: tuple[Buffer, ...]
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the extents."""
+        """Return the expressions that it evaluates: the extents."""
         for buffer in self.memories:
             yield from buffer.shape
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"fit {', '.join(map(show, self.memories))} into shared memory",)
 
 
@@ -138,7 +138,7 @@ class Launch(Statement):
     lockstep: bool = True
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Launch:
@@ -146,5 +146,5 @@ class Launch(Statement):
         return replace(self, body=block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"launch {self.name}:",)

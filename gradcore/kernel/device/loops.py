@@ -50,15 +50,15 @@ class Distributed(Statement):
     vectors: Vectors | None = None
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def expressions(self) -> Iterator[Expr]:
-        """Return how far the loops go, and from where."""
+        """Return the expressions that it evaluates: how far the loops go, and from where."""
         yield from (*self.extents, self.first)
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the indices."""
+        """Return what it declares: the indices."""
         yield from self.indices
 
     def rebuilt(self, expr: Change, block: Inner) -> Distributed:
@@ -69,7 +69,7 @@ class Distributed(Statement):
         )  # fmt: skip
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         ends = ", ".join(
             f"{show(i)} < {show(n)}" for i, n in zip(self.indices, self.extents, strict=True)
         )
@@ -94,15 +94,15 @@ class Rounds(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def expressions(self) -> Iterator[Expr]:
-        """Return from where to where it goes."""
+        """Return the expressions that it evaluates: from where to where it goes."""
         yield from (self.first, self.last)
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the index."""
+        """Return what it declares: the index."""
         yield self.index
 
     def rebuilt(self, expr: Change, block: Inner) -> Rounds:
@@ -110,7 +110,7 @@ class Rounds(Statement):
         return Rounds(self.index, self.extent, expr(self.first), expr(self.last), block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"for {show(self.first)} <= {show(self.index)} < {show(self.last)} in rounds:",)
 
 
@@ -123,11 +123,11 @@ class Unrolled(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the index."""
+        """Return what it declares: the index."""
         yield self.index
 
     def rebuilt(self, expr: Change, block: Inner) -> Unrolled:
@@ -135,7 +135,7 @@ class Unrolled(Statement):
         return Unrolled(self.index, self.count, block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"for {show(self.index)} < {self.count} unrolled:",)
 
 
@@ -151,11 +151,11 @@ class Delinearize(Statement):
     number: Expr
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the number and the extents."""
+        """Return the expressions that it evaluates: the number and the extents."""
         yield from (self.number, *self.extents)
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the indices."""
+        """Return what it declares: the indices."""
         yield from (i for i in self.indices if i is not None)
 
     def rebuilt(self, expr: Change, block: Inner) -> Delinearize:
@@ -163,7 +163,7 @@ class Delinearize(Statement):
         return Delinearize(self.indices, tuple(map(expr, self.extents)), expr(self.number))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         names = ", ".join("_" if i is None else show(i) for i in self.indices)
         return (f"{names} = indices of {show(self.number)} in {show(self.extents)}",)
 
@@ -177,11 +177,11 @@ class Chunk(Statement):
     extent: Expr
 
     def expressions(self) -> Iterator[Expr]:
-        """Return how many steps there are."""
+        """Return the expressions that it evaluates: how many steps there are."""
         yield self.extent
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return both ends."""
+        """Return what it declares: both ends."""
         yield from (self.first, self.last)
 
     def rebuilt(self, expr: Change, block: Inner) -> Chunk:
@@ -189,6 +189,6 @@ class Chunk(Statement):
         return Chunk(self.first, self.last, expr(self.extent))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         ends = f"{show(self.first)}, {show(self.last)}"
         return (f"{ends} = chunk of {show(self.extent)}",)

@@ -28,11 +28,11 @@ class Declare(Statement):
     symbol: Symbol
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the register."""
+        """Return what it declares: the register."""
         yield self.symbol
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"{show(self.symbol)}: {self.symbol.dtype}",)
 
 
@@ -48,20 +48,20 @@ class Shared(Statement):
     spilled: Buffer | None = None
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the extents."""
+        """Return the expressions that it evaluates: the extents."""
         yield from self.buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return where it may be."""
+        """Return the buffers that it names: where it may be."""
         if self.spilled is not None:
             yield self.spilled
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the buffer."""
+        """Return what it declares: the buffer."""
         yield self.buffer
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         or_else = "" if self.spilled is None else f", or a row of {show(self.spilled)}"
         kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
         return (f"shared {show(self.buffer)}: {kind}{or_else}",)
@@ -78,20 +78,20 @@ class Private(Statement):
     rows: Buffer | None = None
 
     def expressions(self) -> Iterator[Expr]:
-        """Return the extents."""
+        """Return the expressions that it evaluates: the extents."""
         yield from self.buffer.shape
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return where it is."""
+        """Return the buffers that it names: where it is."""
         if self.rows is not None:
             yield self.rows
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the buffer."""
+        """Return what it declares: the buffer."""
         yield self.buffer
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         where = "" if self.rows is None else f", a row of {show(self.rows)}"
         kind = f"{self.buffer.dtype}{show(self.buffer.shape)}"
         return (f"private {show(self.buffer)}: {kind}{where}",)
@@ -111,15 +111,15 @@ class Partial(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return where it is saved."""
+        """Return the buffers that it names: where it is saved."""
         yield self.rows
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the buffer."""
+        """Return what it declares: the buffer."""
         yield self.buffer
 
     def rebuilt(self, expr: Change, block: Inner) -> Partial:
@@ -127,7 +127,7 @@ class Partial(Statement):
         return replace(self, body=block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         saved = f"saved in {show(self.rows)}"
         return (f"partial {show(self.buffer)} from {show(self.start)}, {saved}:",)
 
@@ -139,7 +139,7 @@ class Fits(Statement):
     body: list[Statement]
 
     def blocks(self) -> tuple[list[Statement], ...]:
-        """Return the body, its only block."""
+        """Return the blocks of statements in it: the body."""
         return (self.body,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Fits:
@@ -147,7 +147,7 @@ class Fits(Statement):
         return Fits(block(self.body))
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return ("if memory of groups is shared:",)
 
 
@@ -171,11 +171,11 @@ class Reload(Statement):
         return self.what if self.of is None else self.of
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the register."""
+        """Return what it declares: the register."""
         yield self.what
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"reload {show(self.what)} from {show(self.source)}",)
 
 
@@ -186,7 +186,7 @@ class Spill(Statement):
     what: Register
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         return (f"spill {show(self.what)}",)
 
 
@@ -205,15 +205,15 @@ class CountVectors(Statement):
     rows: tuple[Expr, ...]
 
     def expressions(self) -> Iterator[Expr]:
-        """Return how many elements there are, and in a row."""
+        """Return the expressions that it evaluates: how many elements there are, and in a row."""
         yield from (self.total, *self.rows)
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return what has vectors."""
+        """Return the buffers that it names: what has vectors."""
         yield from self.memories
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the count."""
+        """Return what it declares: the count."""
         yield self.count
 
     def rebuilt(self, expr: Change, block: Inner) -> CountVectors:
@@ -222,7 +222,7 @@ class CountVectors(Statement):
         return replace(self, total=expr(self.total), rows=rows)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         vectors = f"vectors of {self.width} in {show(self.total)}"
         return (f"{show(self.count)} = {vectors} of {', '.join(map(show, self.memories))}",)
 
@@ -244,17 +244,17 @@ class LoadVector(Statement):
     stored: bool = False
 
     def expressions(self) -> Iterator[Expr]:
-        """Return where it is."""
+        """Return the expressions that it evaluates: where it is."""
         if self.filled:
             yield from (*self.index, self.number)
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the buffer."""
+        """Return the buffers that it names: the buffer."""
         if self.filled:
             yield self.buffer
 
     def declares(self) -> Iterator[Symbol | Buffer]:
-        """Return the vector."""
+        """Return what it declares: the vector."""
         yield self.vector
 
     def rebuilt(self, expr: Change, block: Inner) -> LoadVector:
@@ -267,7 +267,7 @@ class LoadVector(Statement):
         return replace(self, buffer=buffer, index=index)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         if not self.filled:
             return (f"{show(self.vector)}: vector",)
         place = f"{show(Load(self.buffer, self.index))} + {show(self.number)}"
@@ -284,11 +284,11 @@ class StoreVector(Statement):
     number: Expr
 
     def expressions(self) -> Iterator[Expr]:
-        """Return where it goes."""
+        """Return the expressions that it evaluates: where it goes."""
         yield from (*self.index, self.number)
 
     def buffers(self) -> Iterator[Buffer]:
-        """Return the buffer and the vector."""
+        """Return the buffers that it names: the buffer and the vector."""
         yield from (self.buffer, self.vector)
 
     def rebuilt(self, expr: Change, block: Inner) -> StoreVector:
@@ -301,6 +301,6 @@ class StoreVector(Statement):
         return replace(self, buffer=buffer, index=index)
 
     def lines(self, show: Show) -> tuple[str, ...]:
-        """Return the statement as lines of text."""
+        """Return its text: a line, or one before each of its blocks."""
         place = f"{show(Load(self.buffer, self.index))} + {show(self.number)}"
         return (f"vector {place} = {show(self.vector)}",)
