@@ -20,7 +20,7 @@ from gradcore import In, function, shared
 from gradcore.backend import Profile
 from gradcore.errors import ArgumentError, CompileError, ShapeError, UnsupportedError
 from gradcore.graph import free_inputs
-from gradcore_c import compiler
+from gradcore_c import backend, compiler
 from gradcore_c.printing import CRenderer
 
 pytestmark = pytest.mark.skipif(
@@ -289,6 +289,23 @@ def test_a_cache_that_cannot_be_written_to(monkeypatch):
     assert f([1.0]) > 1 and total.get_value() == 1
     with pytest.raises(gradcore.errors.CacheError, match="(?s)cannot write.*GRADCORE_CACHE_DIR"):
         gradcore.function([x], y, mode="c")
+
+
+def test_numbers_alone_keep_the_gil():
+    """The GIL is given up for whatever may take a while."""
+    x, n, v = T.dscalar("x"), T.lscalar("n"), T.dvector("v")
+    many = x
+    for k in range(200):
+        many = T.sin(many + k)
+    loop, _ = gradcore.scan(lambda y: y * 2, outputs_info=x, n_steps=n)
+    briefs = {
+        (x,): T.grad(x**2, x), (x, n): T.ifelse(n > 0, x, -x),
+    }  # fmt: skip
+    longs = {(v,): v[0], (x, n): T.alloc(x, n), (x, v): x + v.sum(), (n, x): loop[-1], (x,): many}
+    for programs, brief in ((briefs, True), (longs, False)):
+        for inputs, output in programs.items():
+            f = gradcore.function(list(inputs), output, mode="c")
+            assert backend.is_brief(f.program) is brief, output
 
 
 def test_warnings_are_not_raised():

@@ -262,6 +262,34 @@ def test_how_many_threads(monkeypatch):
     assert config.threads == 0
 
 
+def test_brief_functions_are_called_by_many_threads():
+    f = executable(
+        "if (*a < 0) return call->fail(call, 0, 0, 0); *(double *)call->output(call, 0, 0) = *a;",
+        [array(F8, 0)],
+        [(F8, 0)],
+        brief=True,
+    ).bound([], "single")
+    wrong = []
+
+    def work(seed):
+        for turn in range(1000):
+            value = seed * 1000.0 + turn
+            if f(value) != value:
+                wrong.append(value)
+            try:
+                f(-value - 1)
+                wrong.append(-value)
+            except CheckError:
+                pass
+
+    callers = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert not wrong
+
+
 # lifetimes --------------------------------------------------------------------------------------
 def test_functions_do_not_outlive_their_last_reference():
     class Failed:

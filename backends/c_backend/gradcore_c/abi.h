@@ -2,7 +2,8 @@
  *
  * A function is one C file with one entry point, `gc_entry`.  It knows neither Python nor NumPy:
  * it reads arrays, asks the runtime for memory, and returns 0, or what `fail` or `callback`
- * returned.  It runs without the GIL, in many threads at once.
+ * returned.  It runs without the GIL, in many threads at once, or if it is said to be brief, with it:
+ * then it never calls back, asks `poll` or shares out a loop.
  */
 #ifndef GRADCORE_ABI
 #define GRADCORE_ABI 1

@@ -14,9 +14,10 @@ import numpy as np
 from gradcore.backend import Executable
 from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.graph import Variable
-from gradcore.kernel.ir import Buffer, Literal, Program
+from gradcore.kernel.ir import Allocate, Buffer, Check, If, Let, Literal, Program, Store
 from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.text import Rendered
+from gradcore.kernel.uses import inside
 from gradcore_c import compiler, runtime
 from gradcore_c.externs import EXTERNS, PREFIX, Source, address
 from gradcore_c.printing import CRenderer
@@ -26,6 +27,11 @@ FLAGS_BY_LENGTH = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2
 
 To optimize these takes minutes, and they are long because arrays are small and ops many.
 """
+
+
+BRIEF = 100
+"""Statements without a loop that take less time than another thread waits for the GIL at most: to
+give that up and take it back costs a call 30 ns."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,6 +109,7 @@ class CBackend(LoopBackend):
             failed,
             addresses,
             self.threads or None,
+            is_brief(program),
         )
         made.source = rendered.text
         return made
@@ -112,6 +119,14 @@ class CBackend(LoopBackend):
 def _python_header() -> Path:
     """Return where the header of Python should be."""
     return Path(sysconfig.get_path("include"), "Python.h")
+
+
+def is_brief(program: Program) -> bool:
+    """Return whether a program is a few operations on numbers."""
+    statements = list(inside(program.body))
+    buffers = [*program.inputs, *(s.buffer for s in statements if isinstance(s, Allocate))]
+    simple = all(isinstance(s, (Allocate, Check, If, Let, Store)) for s in statements)
+    return simple and len(statements) <= BRIEF and not any(b.shape for b in buffers)
 
 
 def _typed(variable: Variable) -> tuple[Any, int]:

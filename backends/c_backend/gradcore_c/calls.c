@@ -130,18 +130,19 @@ static void explain(run *r, int32_t status)
     Py_DECREF(error);
 }
 
-/* Run generated code without the GIL; -1: an exception is set. */
+/* Run generated code, without the GIL if that may take a while; -1: an exception is set. */
 static int compute(run *r)
 {
     const Executable *f = r->function;
     if (r->unusual >= 0)
         return refuse("argument", r->unusual);
     r->caller = pthread_self();
-    r->thread = PyEval_SaveThread();
+    r->thread = f->brief ? NULL : PyEval_SaveThread();
     int32_t status = pack_inputs(r);
     if (!status)
         status = f->entry(&r->call, r->inputs);
-    PyEval_RestoreThread(r->thread);
+    if (r->thread)
+        PyEval_RestoreThread(r->thread);
     if (!status && !PyErr_Occurred())
         return 0;
     explain(r, status);

@@ -270,9 +270,9 @@ static PyObject *runtime_make(PyObject *module, PyObject *args)
 {
     (void)module;
     PyObject *address, *keep, *inputs, *outputs, *callbacks, *failed, *library;
-    int threads;
-    if (!PyArg_ParseTuple(args, "OOOOOOOi", &address, &keep, &inputs, &outputs, &callbacks, &failed,
-                          &library, &threads))
+    int threads, brief;
+    if (!PyArg_ParseTuple(args, "OOOOOOOip", &address, &keep, &inputs, &outputs, &callbacks, &failed,
+                          &library, &threads, &brief))
         return NULL;
     void *entry = PyLong_AsVoidPtr(address);
     if (!entry) {
@@ -289,6 +289,7 @@ static PyObject *runtime_make(PyObject *module, PyObject *args)
     f->keep = Py_NewRef(keep);
     f->failed = Py_NewRef(failed);
     f->threads = threads > 0 ? threads : 1;
+    f->brief = brief;
     const int status = read_operands(&f->inputs, &f->n_in, inputs, 1) ||
                        read_operands(&f->outputs, &f->n_out, outputs, 0) ||
                        read_callbacks(f, callbacks) || read_library(f, library);

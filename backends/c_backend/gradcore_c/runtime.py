@@ -187,6 +187,7 @@ def make(
     failed: Callable[[int, tuple[int, ...]], BaseException],
     library: Sequence[int] = (),
     threads: int | None = None,
+    brief: bool = False,
 ) -> Executable:
     """Return generated code as a function of arrays.
 
@@ -194,9 +195,11 @@ def make(
     failed : returns the exception to raise when a check fails, from its number and values.
     library : addresses of the functions that it calls, in the order in which it asks for them.
     threads : how many threads it may use; None: `default_threads`.
+    brief : whether it always takes less time than to give the GIL to others: a few operations on
+        numbers.
     """
     used = default_threads() if threads is None else threads
-    return _native().make(address, keep, inputs, outputs, callbacks, failed, library, used)
+    return _native().make(address, keep, inputs, outputs, callbacks, failed, library, used, brief)
 
 
 def default_threads() -> int:
