@@ -174,6 +174,17 @@ def test_what_is_not_taken_need_not_run():
         assert not j.errors and not list(judge.disagreements([j], mode))
 
 
+def test_an_assertion_about_nan_may_change():
+    """A rule that makes 0 of ``y - y`` declares so; without a rule, the assertion is checked."""
+    x = T.dvector("x")
+    zero = T.sqrt(x) - T.sqrt(x)
+    y = T.assert_op(zero, T.all(T.eq(zero, zero)))
+    j = judge.judged(Graph(0, [x], [np.array([-1.0])], [y], None, fails=False))
+    assert j.errors == {AssertionError}
+    assert not list(judge.disagreements([j], gradcore.Mode("numpy")))
+    assert list(judge._differences(j, PLAIN, judge.Ran([np.zeros(1)], [])))
+
+
 def test_graphs_that_are_compiled_together_do_not_excuse_one_another(monkeypatch):
     x, y = T.dvectors("x", "y")
     two = [

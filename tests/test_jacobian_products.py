@@ -5,6 +5,7 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
+from gradcore.errors import ShapeError
 from gradcore.graph import Constant
 from gradcore.ops.create import Arange
 from gradcore.ops.linalg import Dot
@@ -182,3 +183,21 @@ def test_derivatives_of_products(everywhere):
         wanted = gradcore.function(inputs, output, mode=PLAIN, on_unused_input="ignore")(x, w, u, v)
         found = gradcore.function(inputs, output, everywhere, on_unused_input="ignore")(x, w, u, v)
         assert np.allclose(found, wanted, rtol=1e-10)
+
+
+@pytest.mark.parametrize("static", [(None, None), (1, None), (None, 1), (1, 1), (3, None), (3, 3)])
+def test_extents_that_only_one_knows(static, everywhere):
+    """Of the function, and of the vectors; a vector of one element is not stretched."""
+    of_x, of_v = static
+    x, v = (gradcore.graph.TensorType("float64", (n,))() for n in static)
+    y = gradcore.scan(lambda h, x: T.tanh(h * x), None, x, x, 3)[0][-1]
+    J = T.jacobian(y, x)
+    f = gradcore.function([x, v], [T.dot(J, v), T.dot(v, J), T.dot(J.T, v)], mode=everywhere)
+    n = of_x or of_v or 3
+    given = np.linspace(0.5, 1, n)
+    slope = gradcore.function([x], J, mode=PLAIN)(given)
+    found = f(given, given)
+    assert np.allclose(found, [slope @ given, given @ slope, given @ slope])
+    if of_x is None:
+        with pytest.raises(ShapeError):
+            f(np.ones(n + 1), given)

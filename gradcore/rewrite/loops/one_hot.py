@@ -44,6 +44,7 @@ from gradcore.ops.index import IncSubtensor
 from gradcore.ops.index_patterns import Slot
 from gradcore.ops.scalars import add, fill, maximum, mul, neg, sub, switch, true_div
 from gradcore.ops.scan import Scan
+from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import (
     inputs_of,
     is_constant,
@@ -109,13 +110,17 @@ class LinearRows:
         """Return ``matrix @ v``; None: that cannot be written."""
         return self._map(v) if self.transposed else self._transposed_map(v)
 
-    def _map(self, v: Variable) -> Variable:
-        (found,) = substitute([self.row], {**self.captured, self.unit: v})
+    def _map(self, v: Variable) -> Variable | None:
+        fits = _fitting(v, self.unit)
+        if fits is None:
+            return None
+        (found,) = substitute([self.row], {**self.captured, self.unit: fits})
         return found
 
     def _transposed_map(self, v: Variable) -> Variable | None:
-        (found,) = pullback([self.row], [v], [self.unit])
-        if not isinstance(found, Variable):
+        fits = _fitting(v, self.row)
+        (found,) = pullback([self.row], [fits], [self.unit])
+        if fits is None or not isinstance(found, Variable):
             return None
         # The transpose of a linear map mentions what it is applied to by its shape alone.
         (outside,) = substitute([found], {**self.captured, self.unit: self._zero()})
@@ -123,6 +128,17 @@ class LinearRows:
 
     def _zero(self) -> Variable:
         return LANGUAGE["alloc"](np.zeros((), self.unit.dtype), self.steps)
+
+
+def _fitting(v: Variable, like: Variable) -> Variable | None:
+    """Return ``v`` known to have the extents that ``like``, a vector, is known to have.
+
+    None: it alone is known to have one element, and would be stretched.
+    """
+    (have,), (wanted,) = v.type.shape, like.type.shape
+    if have == 1 and wanted != 1:
+        return None
+    return v if wanted in (None, have) else SpecifyShape("a Jacobian says so")(v, wanted)
 
 
 def linear_rows(stack: Variable) -> LinearRows | None:
