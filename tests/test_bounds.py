@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 import gradcore
+import gradcore.tensor as T
 from gradcore.graph.extents import MOST, addressable, check_size
 from gradcore.kernel.bounds import MOST_ELEMENTS, Bounds
+from gradcore.kernel.interpret import interpret
 from gradcore.kernel.ir import Call, Literal, Symbol, integer
+from gradcore.kernel.pipeline import program
 from gradcore.kernel.state import computed
 from gradcore.ops.elementwise import entry
 
@@ -87,3 +90,17 @@ def test_one_condition_bounds_arrays():
         if size > MOST:
             with pytest.raises(gradcore.errors.ArraySizeError):
                 check_size(shape)
+
+
+def test_a_product_that_an_extent_of_its_own_is_made_of():
+    """Extents of what a mask selects, and of its gradient, are registers made of one another."""
+    x = T.tensor("x", dtype="float64", shape=(2, 1))
+    chosen = x[x > 0]
+    y = T.sigmoid(T.concatenate([chosen, 2 * chosen]))
+    outputs = [y, T.grad(y.sum(), x)]
+    between = [v for v in gradcore.graph.ancestors(outputs) if v.owner is not None]
+    outputs += between[:: 1 + len(between) // 4]
+    graph = gradcore.function([x], outputs, mode="numpy").maker.fgraph
+    given = np.array([[1.0], [-1.0]])
+    found = interpret(program(graph))(given)
+    np.testing.assert_allclose(found[0], [1 / (1 + np.exp(-1)), 1 / (1 + np.exp(-2))])

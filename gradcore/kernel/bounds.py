@@ -41,6 +41,7 @@ class Bounds:
     best : returns the expression that stands for all that are known to be equal to one.
     products : for an extent, products that it is in and that are known to be no larger than that.
     meanings : what registers were set to.
+    decomposed : the products that are being decomposed, from the outermost on.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Bounds:
         best: Callable[[Expr], Expr] = lambda x: x,
         products: dict[Expr, list[Product]] | None = None,
         meanings: dict[Expr, Expr] | None = None,
+        decomposed: list[Call] | None = None,
     ) -> None:
         self.known: MutableMapping[Expr, Interval] = {} if known is None else known
         self.best = best
         self.products: dict[Expr, list[Product]] = {} if products is None else products
         self.meanings: dict[Expr, Expr] = {} if meanings is None else meanings
+        self.decomposed: list[Call] = [] if decomposed is None else decomposed
         self._fitting: set[tuple[Expr, ...]] = set()
 
     def copy(self) -> Bounds:
@@ -110,9 +113,17 @@ class Bounds:
         rule = INTERVALS.get(x.op.name)
         found = rule(*given) if rule is not None else None
         if found is not None and x.op.name == "mul" and found[0] >= 0 and found[1] > MOST:
-            most = _Product(self).by_terms(x, (), self)
-            return found[0], found[1] if most is None else int(most)
+            return found[0], self._largest(x, found[1])
         return found
+
+    def _largest(self, x: Call, most: int) -> int:
+        """Return what a product is at most, decomposed unless that is what asks: else ``most``."""
+        if x in self.decomposed:
+            return most
+        self.decomposed.append(x)
+        found = _Product(self).by_terms(x, (), self)
+        self.decomposed.pop()
+        return most if found is None else int(found)
 
     def inside(self, x: Call) -> tuple[Bounds, ...]:
         """Return what is known where each operand of ``x`` is evaluated."""
@@ -132,7 +143,7 @@ class Bounds:
         if low > high:
             return self
         known = ChainMap({x: (low, high)}, self.known)
-        return Bounds(known, self.best, self.products, self.meanings)
+        return Bounds(known, self.best, self.products, self.meanings, self.decomposed)
 
     def fits(self, shape: Sequence[Expr]) -> bool:
         """Return whether arrays of this shape are known to have at most `MOST` elements.
