@@ -1,0 +1,147 @@
+"""Products with a Jacobian or a Hessian beside the products written by hand, in one run.
+
+Run it: ``python benchmarks/jacobians.py [--n 800] [--seconds 0.5]``.  A layer and a cost of ``n``
+variables; for each product the best of many calls, interleaved, in microseconds: as one writes it
+with `jacobian`, `hessian` or the tutorial's scan; by hand with `Rop` and `Lop`; and, where JAX is
+installed, as one writes it there (``jacrev(f)(x) @ v``), and by hand there, all on one thread.
+"""
+
+import argparse
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+)
+
+from time import perf_counter  # noqa: E402 - threads are counted when libraries are imported
+
+import numpy as np  # noqa: E402
+
+import gradcore  # noqa: E402
+import gradcore.tensor as T  # noqa: E402
+
+X, V = T.dvectors("X", "V")
+W = T.dmatrix("W")
+Y = T.tanh(T.dot(W, X)) * X
+COST = (T.tanh(T.dot(W, X)) ** 2).sum()
+
+TURN = 4
+"""How often a function is called before the next one is."""
+
+
+def rows(y, x):
+    """Return the Jacobian by the tutorial's scan."""
+    found, _ = gradcore.scan(
+        lambda i, y, x: T.grad(y[i], x), sequences=T.arange(y.shape[0]), non_sequences=[y, x]
+    )
+    return found
+
+
+J, H, S = T.jacobian(Y, X), T.hessian(COST, X), rows(Y, X)
+UNIT = T.set_subtensor(T.zeros_like(X)[3], 1.0)
+CASES = {
+    "J @ v": (T.dot(J, V), T.Rop(Y, X, V)),
+    "v @ J": (T.dot(V, J), T.Lop(Y, X, V)),
+    "J.T @ J @ v": (J.T @ J @ V, T.Lop(Y, X, T.Rop(Y, X, V))),
+    "J[3]": (J[3], T.Lop(Y, X, UNIT)),
+    "J[:, 3]": (J[:, 3], T.Rop(Y, X, UNIT)),
+    "J.sum(0)": (J.sum(0), T.Lop(Y, X, T.ones_like(X))),
+    "H @ v": (T.dot(H, V), T.hessian_vector_product(COST, X, V)),
+    "v @ H @ v": (V @ H @ V, T.dot(V, T.hessian_vector_product(COST, X, V))),
+    "scan @ v": (T.dot(S, V), T.Rop(Y, X, V)),
+}
+"""Products as one writes them, and by hand."""
+
+
+def in_jax(values):
+    """Return the same products in JAX, as functions without arguments; none without JAX."""
+    try:
+        import jax  # noqa: PLC0415 - it need not be installed
+        import jax.numpy as jnp  # noqa: PLC0415
+    except ImportError:
+        return {}
+    jax.config.update("jax_enable_x64", True)
+    x, w, v = map(jnp.asarray, values)
+    f = lambda x, w: jnp.tanh(w @ x) * x  # noqa: E731 - as one writes it
+    cost = lambda x, w: (jnp.tanh(w @ x) ** 2).sum()  # noqa: E731
+    jac, hess = jax.jacrev(f), jax.hessian(cost)
+
+    def jvp(g, x, w, v):
+        return jax.jvp(lambda x: g(x, w), (x,), (v,))[1]
+
+    def vjp(g, x, w, v):
+        return jax.vjp(lambda x: g(x, w), x)[1](v)[0]
+
+    slope = jax.grad(cost)
+    unit = jnp.zeros_like(x).at[3].set(1.0)
+    found = {
+        "J @ v": (lambda x, w, v: jac(x, w) @ v, lambda x, w, v: jvp(f, x, w, v)),
+        "v @ J": (lambda x, w, v: v @ jac(x, w), lambda x, w, v: vjp(f, x, w, v)),
+        "J.T @ J @ v": (
+            lambda x, w, v: jac(x, w).T @ jac(x, w) @ v,
+            lambda x, w, v: vjp(f, x, w, jvp(f, x, w, v)),
+        ),
+        "J[3]": (lambda x, w, v: jac(x, w)[3], lambda x, w, v: vjp(f, x, w, unit)),
+        "J[:, 3]": (lambda x, w, v: jac(x, w)[:, 3], lambda x, w, v: jvp(f, x, w, unit)),
+        "J.sum(0)": (lambda x, w, v: jac(x, w).sum(0), lambda x, w, v: vjp(f, x, w, unit * 0 + 1)),
+        "H @ v": (lambda x, w, v: hess(x, w) @ v, lambda x, w, v: jvp(slope, x, w, v)),
+        "v @ H @ v": (lambda x, w, v: v @ hess(x, w) @ v, lambda x, w, v: v @ jvp(slope, x, w, v)),
+    }
+
+    def called(function):
+        compiled = jax.jit(function)
+        return lambda: compiled(x, w, v).block_until_ready()
+
+    return {name: tuple(map(called, pair)) for name, pair in found.items()}
+
+
+def best(functions, seconds):
+    """Return the least microseconds that each function took, called in turns of a few calls.
+
+    The first call of a turn finds the caches full of what another system has read.
+    """
+    for function in functions:
+        function()
+    found = [float("inf")] * len(functions)
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        for k, function in enumerate(functions):
+            for _ in range(TURN):
+                start = perf_counter()
+                function()
+                found[k] = min(found[k], perf_counter() - start)
+    return [1e6 * t for t in found]
+
+
+def main(n, seconds):
+    """Print a line a product, and return the figures."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=n), rng.normal(size=(n, n)) / n**0.5, rng.normal(size=n)
+    peers = in_jax(values)
+    heads = ["written", "by hand", *(["JAX written", "JAX by hand"] if peers else [])]
+    print(
+        f"{'n = ' + str(n):14}" + "".join(f"{head:>14}" for head in heads) + "   written / by hand"
+    )
+    results = {}
+    for name, pair in CASES.items():
+        made = [
+            gradcore.function([X, W, V], output, mode="c", on_unused_input="ignore")
+            for output in pair
+        ]
+        ours = [lambda f=f: f(*values) for f in made]
+        assert np.allclose(ours[0](), ours[1]()), name
+        times = best([*ours, *peers.get(name, ())], seconds)
+        results[name] = times
+        shown = "".join(f"{t:14.1f}" for t in times)
+        print(f"{name:14}{shown:{14 * len(heads)}}{times[0] / times[1]:20.2f}")
+    return results
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--n", type=int, default=800, help="how many variables")
+    parser.add_argument("--seconds", type=float, default=0.5, help="a product")
+    given = parser.parse_args()
+    main(given.n, given.seconds)
