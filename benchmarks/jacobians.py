@@ -1,26 +1,21 @@
 """Products with a Jacobian or a Hessian beside the products written by hand, in one run.
 
-Run it: ``python benchmarks/jacobians.py [--n 800] [--seconds 0.5]``.  A layer and a cost of ``n``
-variables; for each product the best of many calls, interleaved, in microseconds: as one writes it
-with `jacobian`, `hessian` or the tutorial's scan; by hand with `Rop` and `Lop`; and, where JAX is
-installed, as one writes it there (``jacrev(f)(x) @ v``), and by hand there, all on one thread.
+Run it: ``OMP_NUM_THREADS=1 python benchmarks/jacobians.py [--n 800] [--seconds 0.5]``.  A layer
+and a cost of ``n`` variables; for each product the best of many calls, interleaved, in microseconds:
+as one writes it with `jacobian`, `hessian` or the tutorial's scan; by hand with `Rop` and `Lop`;
+and, where JAX is installed, as one writes it there (``jacrev(f)(x) @ v``), and by hand there.
 """
 
 import argparse
 import os
+from importlib import import_module
+from importlib.util import find_spec
+from time import perf_counter
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-)
+import numpy as np
 
-from time import perf_counter  # noqa: E402 - threads are counted when libraries are imported
-
-import numpy as np  # noqa: E402
-
-import gradcore  # noqa: E402
-import gradcore.tensor as T  # noqa: E402
+import gradcore
+import gradcore.tensor as T
 
 X, V = T.dvectors("X", "V")
 W = T.dmatrix("W")
@@ -56,45 +51,9 @@ CASES = {
 
 
 def in_jax(values):
-    """Return the same products in JAX, as functions without arguments; none without JAX."""
-    try:
-        import jax  # noqa: PLC0415 - it need not be installed
-        import jax.numpy as jnp  # noqa: PLC0415
-    except ImportError:
-        return {}
-    jax.config.update("jax_enable_x64", True)
-    x, w, v = map(jnp.asarray, values)
-    f = lambda x, w: jnp.tanh(w @ x) * x  # noqa: E731 - as one writes it
-    cost = lambda x, w: (jnp.tanh(w @ x) ** 2).sum()  # noqa: E731
-    jac, hess = jax.jacrev(f), jax.hessian(cost)
-
-    def jvp(g, x, w, v):
-        return jax.jvp(lambda x: g(x, w), (x,), (v,))[1]
-
-    def vjp(g, x, w, v):
-        return jax.vjp(lambda x: g(x, w), x)[1](v)[0]
-
-    slope = jax.grad(cost)
-    unit = jnp.zeros_like(x).at[3].set(1.0)
-    found = {
-        "J @ v": (lambda x, w, v: jac(x, w) @ v, lambda x, w, v: jvp(f, x, w, v)),
-        "v @ J": (lambda x, w, v: v @ jac(x, w), lambda x, w, v: vjp(f, x, w, v)),
-        "J.T @ J @ v": (
-            lambda x, w, v: jac(x, w).T @ jac(x, w) @ v,
-            lambda x, w, v: vjp(f, x, w, jvp(f, x, w, v)),
-        ),
-        "J[3]": (lambda x, w, v: jac(x, w)[3], lambda x, w, v: vjp(f, x, w, unit)),
-        "J[:, 3]": (lambda x, w, v: jac(x, w)[:, 3], lambda x, w, v: jvp(f, x, w, unit)),
-        "J.sum(0)": (lambda x, w, v: jac(x, w).sum(0), lambda x, w, v: vjp(f, x, w, unit * 0 + 1)),
-        "H @ v": (lambda x, w, v: hess(x, w) @ v, lambda x, w, v: jvp(slope, x, w, v)),
-        "v @ H @ v": (lambda x, w, v: v @ hess(x, w) @ v, lambda x, w, v: v @ jvp(slope, x, w, v)),
-    }
-
-    def called(function):
-        compiled = jax.jit(function)
-        return lambda: compiled(x, w, v).block_until_ready()
-
-    return {name: tuple(map(called, pair)) for name, pair in found.items()}
+    """Return the same products in JAX, as pairs of functions without arguments."""
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+    return import_module("peers.jax_products").products(*values)
 
 
 def best(functions, seconds):
@@ -119,7 +78,7 @@ def main(n, seconds):
     """Print a line a product, and return the figures."""
     rng = np.random.default_rng(0)
     values = rng.normal(size=n), rng.normal(size=(n, n)) / n**0.5, rng.normal(size=n)
-    peers = in_jax(values)
+    peers = in_jax(values) if find_spec("jax") else {}
     heads = ["written", "by hand", *(["JAX written", "JAX by hand"] if peers else [])]
     print(
         f"{'n = ' + str(n):14}" + "".join(f"{head:>14}" for head in heads) + "   written / by hand"
