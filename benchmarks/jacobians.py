@@ -1,7 +1,7 @@
 """Products with a Jacobian or a Hessian beside the products written by hand, in one run.
 
 Run it: ``OMP_NUM_THREADS=1 python benchmarks/jacobians.py [--n 800] [--seconds 0.5]``.  A layer
-and a cost of ``n`` variables; for each product the best of many calls, interleaved, in microseconds:
+and a cost of ``n`` variables; for each product the best of many calls in turns, in microseconds:
 as one writes it with `jacobian`, `hessian` or the tutorial's scan; by hand with `Rop` and `Lop`;
 and, where JAX is installed, as one writes it there (``jacrev(f)(x) @ v``), and by hand there.
 """
