@@ -134,7 +134,13 @@ class SharedVariable(Variable):
             array = self.type.filter(value)
         except TypeError as error:
             raise ArgumentError(f"the shared variable {self} {error}", here()) from None
-        return array if borrow or array is not value else array.copy()
+        return array if borrow else _owned(array, value)
+
+
+def _owned(array: Array, value: Any) -> Array:
+    """Return an array that was made of ``value`` and does not share its memory."""
+    converted = type(value) is np.ndarray and array is not value
+    return array if converted or isinstance(value, (int, float)) else array.copy()
 
 
 def _restored(type: TensorType, value: Any, name: str | None) -> SharedVariable:
@@ -175,7 +181,7 @@ def shared(
         array = array_of(value)
     except TypeError as error:
         raise ArgumentError(f"shared({name or ''}) {error}", here()) from None
-    if strict and array is not value:
+    if strict and not isinstance(value, np.ndarray):
         raise ArgumentError(
             f"shared(strict=True) takes an array, not {type(value).__name__}", here()
         )
@@ -189,4 +195,4 @@ def shared(
         stored = kind.filter(value, strict, allow_downcast)
     except TypeError as error:
         raise ArgumentError(f"shared({name or ''}) {error}", here()) from None
-    return SharedVariable(kind, stored if borrow or stored is not value else stored.copy(), name)
+    return SharedVariable(kind, stored if borrow else _owned(stored, value), name)

@@ -134,6 +134,27 @@ def test_arrays_of_other_libraries():
     assert function([v], v * 2)(Foreign()).tolist() == [0, 2, 4]
 
 
+def test_arrays_of_subclasses_are_plain_arrays(everywhere):
+    """As np.matrix does, one may compute in its own way; a function has no such thing."""
+
+    class Own(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *args, **kwargs):
+            raise AssertionError(f"{ufunc} of a subclass")
+
+    total = function([M], (M * 2).sum(axis=0), mode=everywhere)(np.ones((2, 3)).view(Own))
+    assert type(total) is np.ndarray and total.tolist() == [4, 4, 4]
+
+
+def test_a_number_that_overflows_is_reported_however_it_is_given(everywhere):
+    s = T.fscalar("s")
+    f = function([s], s + 1, mode=everywhere)
+    with np.errstate(over="raise"):
+        for call in (lambda: f(1e39), lambda: f(s=1e39)):
+            with pytest.raises(FloatingPointError):
+                call()
+        assert f(np.inf) == f(s=np.inf) == np.inf
+
+
 # the arguments of function ----------------------------------------------------------------------
 def test_missing_and_unused_inputs():
     with pytest.raises(
@@ -223,6 +244,18 @@ def test_no_warnings_of_numpy():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert function([x], T.log(x) / 0)(0) == -np.inf
+
+
+def test_a_subclass_may_have_calls_of_its_own():
+    class Counted(gradcore.Function):
+        calls = 0
+
+        def __call__(self, *args, **kwargs):
+            self.calls += 1
+            return super().__call__(*args, **kwargs)
+
+    f = Counted(function([x], x * 2).maker, x, "twice", False)
+    assert f(3.0) == f(x=3) == 6 and f.calls == 2
 
 
 # eval -------------------------------------------------------------------------------------------

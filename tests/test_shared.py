@@ -1,6 +1,7 @@
 """Shared variables: values, updates, and calls from many threads."""
 
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -35,6 +36,22 @@ def test_shared_values():
     assert repr(s) == "s" and s.type == v.type
 
 
+class Own(np.ndarray):
+    """A subclass."""
+
+
+@pytest.mark.parametrize("make", [memoryview, lambda a: a.view(Own)])
+def test_what_is_no_plain_array_is_copied_too(make):
+    """NumPy makes an array of it that shares its memory."""
+    memory = np.ones((2, 2))
+    s = shared(make(memory), "s")
+    memory[0, 0] = 5
+    assert s.get_value().tolist() == [[1, 1], [1, 1]]
+    s.set_value(make(memory))
+    memory[0, 0] = 7
+    assert s.get_value().tolist() == [[5, 1], [1, 1]]
+
+
 @pytest.mark.parametrize("value", [np.ones((2, 2)), "text", np.ones(2) * 1j])
 def test_a_value_that_does_not_fit_changes_nothing(value):
     s = shared(np.zeros(2), "s")
@@ -66,6 +83,19 @@ def test_updates_happen_together():
     assert (a.get_value(), b.get_value()) == (2, 1)
     function([x], [], updates=[(a, a + x), (b, a * x)])(3)
     assert (a.get_value(), b.get_value()) == (5, 6)
+
+
+def test_a_finalizer_finds_all_updates_or_none(everywhere):
+    """It is called when the old value goes, and may call a function that reads the others."""
+    first, second = shared(0.0, "first"), shared(0.0, "second")
+    read = function([], [first, second], mode=everywhere)
+    step = function([x], updates={first: x, second: x}, mode=everywhere)
+    old, found = np.zeros(()), []
+    weakref.finalize(old, lambda: found.extend(read()))
+    first.set_value(old, borrow=True)
+    del old
+    step(3.0)
+    assert found == [3, 3]
 
 
 def test_updates_happen_all_or_not_at_all():

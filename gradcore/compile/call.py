@@ -239,7 +239,10 @@ class Call:
                 )
 
     def _update(self, results: Sequence[Any]) -> None:
-        """Store new values, after all of them are known to fit."""
+        """Store new values, after all of them are known to fit.
+
+        The old ones go when all are stored: the finalizer of one may call a function.
+        """
         updates = list(self.maker.updates)
         as_numpy = self.maker.backend.numpy
         new = [
@@ -251,8 +254,8 @@ class Call:
             )
             for v, value in zip(updates, results, strict=False)
         ]
-        for cell, value in zip(self._updated, new, strict=True):
-            cell[0] = value
+        for k, cell in enumerate(self._updated):
+            cell[0], new[k] = new[k], cell[0]
         rest = iter(results[len(updates) :])
         for i, entry in enumerate(self.maker.inputs):
             if entry.update is not None:

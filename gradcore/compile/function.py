@@ -55,7 +55,8 @@ class Function:
     def __init__(self, maker: FunctionMaker, outputs: Any, name: str | None, profile: bool) -> None:
         self._call = Call(maker, outputs, name, profile)
         self.maker = self._call.maker
-        self.__call__ = self._call.quickest()
+        slot = vars(Function)["__call__"]  # a subclass may have a method of this name
+        slot.__set__(self, self._call.quickest())
         self.__signature__ = _SIGNATURE
 
     @property

@@ -236,13 +236,11 @@ def refuse_masked(value: Any) -> None:
 
 
 def array_of(value: Any) -> Array:
-    """Return ``value`` as an array; Python ints of more than 64 bits stay Python's.
+    """Return ``value`` as an array, of no subclass; Python ints of more than 64 bits stay Python's.
 
     Raises TypeError, in words without a subject: a NumPy masked array, or one in a list.
     """
     refuse_masked(value)
-    if isinstance(value, np.ndarray):
-        return value  # pyright: ignore[reportUnknownVariableType] - of any dtype
     return np.asarray(value)
 
 

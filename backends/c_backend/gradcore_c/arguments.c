@@ -84,6 +84,8 @@ static int use_number(run *r, int32_t k, const operand *o, PyObject *number)
         const double x = PyFloat_AS_DOUBLE(number);
         if (o->size == 8)
             STORE(double, x);
+        else if (o->size == 4 && isinf((float)x) && !isinf(x))
+            return 0; /* converted by NumPy, which reports the overflow */
         else if (o->size == 4)
             STORE(float, x);
         else if (PyArray_Pack(o->dtype, to, number) < 0) {

@@ -56,20 +56,27 @@ static Py_ssize_t lock(const Bound *self)
     return n;
 }
 
-/* Store the last outputs in their cells, after all of them have been made. */
+/* Store the last outputs in their cells, after all of them have been made.  The old values go when
+ * all new ones are there: the finalizer of one may call a function that reads the others. */
 static int update_cells(run *r, PyObject *updated)
 {
     const int32_t n = (int32_t)PyTuple_GET_SIZE(updated);
-    PyObject *fresh = output_list(r, r->function->n_out - n, r->function->n_out);
-    if (!fresh)
+    PyObject *values = output_list(r, r->function->n_out - n, r->function->n_out);
+    if (!values)
         return -1;
     int status = 0;
     for (int32_t k = 0; k < n && !status; k++) {
-        PyObject *array = PyList_GET_ITEM(fresh, k);
-        Py_INCREF(array);
-        status = PyList_SetItem(PyTuple_GET_ITEM(updated, k), 0, array);
+        PyObject *cell = PyTuple_GET_ITEM(updated, k);
+        if (PyList_GET_SIZE(cell)) {
+            PyObject *old = PyList_GET_ITEM(cell, 0);
+            PyList_SET_ITEM(cell, 0, PyList_GET_ITEM(values, k));
+            PyList_SET_ITEM(values, k, old);
+        } else {
+            PyErr_SetString(PyExc_IndexError, "a cell is a list of one element");
+            status = -1;
+        }
     }
-    Py_DECREF(fresh);
+    Py_DECREF(values);
     return status;
 }
 
@@ -151,7 +158,9 @@ __attribute__((noinline, cold)) static PyObject *bound_otherwise(const Bound *se
     if (given) {
         given[0] = error;
         memcpy(given + 1, args, (size_t)all * sizeof(PyObject *));
-        found = PyObject_Vectorcall(self->otherwise, given, (size_t)n + 1, names);
+        PyObject *otherwise = Py_NewRef(self->otherwise); /* which may be set while it runs */
+        found = PyObject_Vectorcall(otherwise, given, (size_t)n + 1, names);
+        Py_DECREF(otherwise);
     } else {
         PyErr_NoMemory();
     }
