@@ -201,3 +201,47 @@ def test_extents_that_only_one_knows(static, everywhere):
     if of_x is None:
         with pytest.raises(ShapeError):
             f(np.ones(n + 1), given)
+
+
+def test_jacobians_by_a_scalar(everywhere):
+    """They are vectors: products with a vector from either side are one."""
+    s = T.dscalar("s")
+    J = T.jacobian(T.sin(U * s), s)
+    z = [T.dot(J, V), T.dot(V, J), T.dot(J, J), T.dot(J, D), T.dot(D, J), J[1], J.sum()]
+    given = np.arange(3.0), 0.5, np.ones(3), np.arange(9.0).reshape(3, 3)
+    inputs = [U, s, V, D]
+    wanted = gradcore.function(inputs, z, mode=PLAIN)(*given)
+    assert all(map(np.allclose, gradcore.function(inputs, z, mode=everywhere)(*given), wanted))
+    f = gradcore.function(inputs, z[:2], mode="numpy", on_unused_input="ignore")
+    assert not loops_over_rows(f)
+
+
+@pytest.mark.parametrize("unit", ["bool", "int8", "float32"])
+@pytest.mark.parametrize("factor", ["int8", "float32"])
+def test_sums_are_in_the_dtype_of_the_matrix(unit, factor, everywhere):
+    """Sums of int8 wrap, or are in 64 bits; a product of matrices is one of the dtype of both."""
+    w, v = T.TensorType(factor, (None,))("w"), V
+    one = np.ones((), unit)
+    J, _ = gradcore.scan(
+        lambda i: T.cumsum(T.inc_subtensor(T.zeros(w.shape, unit)[i], one) * w).astype(factor),
+        T.arange(w.shape[0]),
+    )
+    z = [J[1], J[:, 1], J.sum(0), J.sum(1), T.dot(J, v), T.dot(v, J), T.dot(J, w), J @ J.T @ v]
+    given = np.array([100, 50, 70], factor), np.array([1.1, 2.3, 0.3])
+    wanted = gradcore.function([w, v], z, mode=PLAIN)(*given)
+    found = gradcore.function([w, v], z, mode=everywhere)(*given)
+    for a, b in zip(found, wanted, strict=True):
+        assert a.dtype == b.dtype and np.allclose(a, b, rtol=1e-6)
+
+
+def test_steps_that_exceed_the_unit_vector_raise(everywhere):
+    if everywhere.backend == "jax":
+        pytest.skip("JAX does not check indices in compiled code")
+    steps = T.maximum(X.shape[0], 6)
+    J, _ = gradcore.scan(
+        lambda i: T.inc_subtensor(T.zeros_like(X)[i], 1.0) * X, T.arange(8), n_steps=steps
+    )
+    f = gradcore.function([X], J[0], mode=everywhere)
+    assert np.allclose(f(np.full(6, 2.0)), [2, 0, 0, 0, 0, 0])
+    with pytest.raises(IndexError):
+        f(np.ones(4))

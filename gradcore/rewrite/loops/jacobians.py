@@ -104,11 +104,14 @@ def _instead(
 
 
 def _times(node: Apply, matrix: Variable, rows: LinearRows) -> Variable | None:
-    """Return the product of the matrix and a vector."""
+    """Return the product of the matrix, or vector, and a vector."""
     left, right = node.inputs
     if left.type.dtype != right.type.dtype:
         return None
-    return rows.from_left(left) if right is matrix else rows.from_right(right)
+    v, from_left = (left, True) if right is matrix else (right, False)
+    if v.ndim != 1 or v is matrix:
+        return None
+    return rows.from_left(v) if from_left or not rows.is_matrix else rows.from_right(v)
 
 
 def _part(node: Apply, rows: LinearRows) -> Variable | None:
@@ -154,6 +157,9 @@ def _associated(graph: FunctionGraph, node: Apply) -> tuple[Apply, Variable] | N
     if product in graph.outputs or not all(isinstance(each.op, Dot) for each in readers):
         return None
     found: tuple[Apply, Variable] | None = None
+    dtypes = {v.type.dtype for each in (node, *readers) for v in each.inputs}
+    if len(dtypes) > 1:
+        return None  # what a sum is rounded to, and where it wraps, is in the dtype of the product
     for reader in readers:
         left, right = reader.inputs
         if left.ndim == right.ndim:

@@ -160,6 +160,8 @@ def linear_rows(stack: Variable) -> LinearRows | None:
     if not units:
         return None
     unit = Variable(units[0].type)
+    if unit.type.is_discrete or unit.type.dtype != row.type.dtype:
+        return None  # sums of integers wrap, or do not, by their dtype, as floats are rounded
     (of_unit,) = substitute([row], dict.fromkeys(units, unit))
     if index in ancestors([of_unit]) or not _is_linear(of_unit, unit, captured):
         return None
@@ -200,9 +202,11 @@ def _counts(v: Variable) -> bool:
 def _are_steps(steps: Variable, n: Variable) -> bool:
     """Return whether a loop takes ``n`` steps, an extent, which may be written ``max(n, 0)``."""
     made = steps.owner
-    given = made.inputs if made is not None and made.op is maximum else (steps,)
     known = constant_extent(n)
-    return any(same_extent(v, n if known is None else known) for v in given)
+    own = n if known is None else known
+    if made is not None and made.op is maximum and any(map(is_zero, made.inputs)):
+        return any(same_extent(v, own) for v in made.inputs)
+    return same_extent(steps, own)
 
 
 # linearity --------------------------------------------------------------------------------------
