@@ -1,5 +1,9 @@
 """A loop that takes no step does not fail for what left its body, on backends and in libraries."""
 
+import contextlib
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -211,3 +215,39 @@ def test_an_embedded_error_names_what_the_user_wrote(embedded):
     out = T.log((T.exp(A) * mask).sum(1))
     with pytest.raises(ShapeError, match=r"^mul: extents \[4, 5\]"):
         embedded(out, [A, mask], [np.ones((3, 4)), np.ones(5, bool)])
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_an_argument_is_converted_once(steps, everywhere):
+    """What its conversion raises is no failure of the graph."""
+
+    class Once:
+        asked = 0
+
+        def __array__(self, dtype=None, copy=None):
+            self.asked += 1
+            if self.asked == 1:
+                raise RuntimeError("not yet")
+            return np.ones(2)
+
+    doubled = gradcore.scan(lambda s: s * 2, outputs_info=y, n_steps=n)[0]
+    f, given = gradcore.function([y, n], doubled, everywhere), Once()
+    with pytest.raises(RuntimeError, match="not yet"):
+        f(given, steps)
+    assert given.asked == 1
+    assert f(given, steps).shape == (steps, 2)
+
+
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_a_failure_of_a_graph_with_a_loop_keeps_no_argument(mode):
+    total = gradcore.scan(lambda s: s + T.dot(y, x), outputs_info=T.constant(0.0), n_steps=n)[0]
+    f, given = gradcore.function([x, y, n], total, mode), np.ones(3)
+    reference = weakref.ref(given)
+    gc.disable()
+    try:
+        with contextlib.suppress(ShapeError):
+            f(given, np.ones(2), 2)
+        del given
+        assert reference() is None
+    finally:
+        gc.enable()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.backend import Executable, Profile
+from gradcore.backend import Profile
 from gradcore.compile.arguments import In
 from gradcore.compile.deoptimize import WrittenGraph
 from gradcore.compile.maker import FunctionMaker, as_written, made_to_run
@@ -84,35 +84,42 @@ class Call:
         failure : what the quick way has raised; None: it does not take such arguments.
         """
         try:
-            if failure is None:
-                return self._called(args, kwargs, self.executable)
-            raise failure  # noqa: TRY301 - handled as what this way raises is
-        except ArgumentError:
-            raise
-        except Exception as error:
-            if not (self._written.speculates or self._written.hides(error)):
-                raise
-            run = self._deoptimized(error)
+            if not self._locks:
+                return self._called(args, kwargs, failure)
+            with holding(self._locks):
+                return self._called(args, kwargs, failure)
         finally:
             failure = None  # it refers to this frame, and so to the arguments
+
+    def _results(self, values: Sequence[Any], failure: Exception | None) -> Sequence[Any]:
+        """Return what the executable returns, or if it has failed, the graph as written.
+
+        values : of the inputs and the shared variables, as the backend takes them.
+        """
+        if failure is None:
+            try:
+                return self.executable(*values)
+            except Exception as error:  # noqa: BLE001 - `_deoptimized` raises it again
+                failure = error
         try:
-            return self._called(args, kwargs, run)
+            return self._deoptimized(values, failure)
         finally:
-            del run  # it refers to the failure, and so to this frame
+            failure = None
+
+    def _deoptimized(self, values: Sequence[Any], failure: Exception) -> Sequence[Any]:
+        """Return what the graph as written returns, if it may not fail as the rewritten one did."""
+        try:
+            if self._written.speculates and self._written.skips(values):
+                return self._written(*values)
+            if self._written.hides(failure):
+                failure = self._written.named(failure, values)
+            raise failure
+        finally:
+            del failure
 
     @cached_property
     def _written(self) -> WrittenGraph:
         return WrittenGraph(as_written(self.maker), self.maker.backend)
-
-    def _deoptimized(self, failure: Exception) -> Executable:
-        """Return what runs the graph as written if it may not fail as the rewritten one did."""
-
-        def run(*values: Any) -> Sequence[Any]:
-            if not self._written.skips(values):
-                raise self._written.named(failure, values)
-            return self._written(*values)
-
-        return run
 
     def label(self) -> str:
         """Return what to call the function in messages."""
@@ -126,15 +133,10 @@ class Call:
         locks = [v.lock for v in (*self.maker.shared, *self.maker.updates)]
         return in_order([*locks, new_lock()] if stored else locks)
 
-    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
-        """Call ``run`` with arguments that may need conversion, and store the updates."""
-        if not self._locks:
-            return self._called_alone(args, kwargs, run)
-        with holding(self._locks):
-            return self._called_alone(args, kwargs, run)
-
-    def _called_alone(self, args: tuple[Any, ...], kwargs: dict[str, Any], run: Executable) -> Any:
-        """Do so while no other thread updates what it reads."""
+    def _called(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], failure: Exception | None
+    ) -> Any:
+        """Convert the arguments, compute, and store the updates."""
         start = perf_counter() if self.profile is not None else 0.0
         if kwargs or len(args) != len(self._expected):
             args = self._in_order(args, kwargs)
@@ -147,7 +149,11 @@ class Call:
                 values.append(self._converted(value, i))
         if self.maker.checks:
             self._check_shapes(values)
-        results = run(*values, *map(self._stored, self._storage))
+        values += map(self._stored, self._storage)
+        try:
+            results = self._results(values, failure)
+        finally:
+            failure = None
         if not self._trusted:
             made = self.maker
             check_results(made.backend, results, len(made.fgraph.outputs), len(made.outputs))
