@@ -63,6 +63,7 @@ PRODUCTS = {
     "J.sum()": lambda J, u, v, M: J.sum(),
     "J.sum(0)": lambda J, u, v, M: J.sum(0),
     "J.sum(1)": lambda J, u, v, M: J.sum(1),
+    "one of another": lambda J, u, v, M: T.dot(J, T.dot(T.dot(J, v), J)) + T.dot(J, v) + J[:, 0],
     "several": lambda J, u, v, M: T.dot(J, v).sum() * T.dot(u, J) + J[0],
 }
 

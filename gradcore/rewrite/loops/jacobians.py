@@ -19,7 +19,7 @@ The decision: a pass, since all that reads a Jacobian decides whether it is need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -41,23 +41,40 @@ WHOLE = Slice(None, None, None)
 
 
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
-    while (found := _next(graph)) is not None:
-        node, new = found
-        old = node.outputs[0]
-        replaced = {old: fitting(new, old, node, jacobian_products.name)}
+    while found := _independent(graph):
+        replaced = {
+            node.outputs[0]: fitting(new, node.outputs[0], node, jacobian_products.name)
+            for node, new in found
+        }
         graph = FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
     return graph
 
 
-def _next(graph: FunctionGraph) -> tuple[Apply, Variable] | None:
-    """Return a product with a Jacobian that only products read, and what it is instead."""
+def _independent(graph: FunctionGraph) -> list[tuple[Apply, Variable]]:
+    """Return products with one Jacobian that only products read, and what they are instead.
+
+    None needs another, so that all can be replaced at once.
+    """
     for node in graph.nodes:
         if isinstance(node.op, Scan):
             for stack in node.outputs:
-                found = _products(graph, stack)
+                found = dict(_products(graph, stack))
                 if found:
-                    return found[0]
-    return None
+                    return [(product, found[product]) for product in _first(graph, found)]
+    return []
+
+
+def _first(graph: FunctionGraph, some: Collection[Apply]) -> list[Apply]:
+    """Return those of some nodes that need no others of them."""
+    after: set[Apply] = set()
+    found: list[Apply] = []
+    for node in graph.nodes:
+        if any(v.owner in after for v in node.inputs):
+            after.add(node)
+        elif node in some:
+            found.append(node)
+            after.add(node)
+    return found
 
 
 def _products(graph: FunctionGraph, stack: Variable) -> list[tuple[Apply, Variable]]:
