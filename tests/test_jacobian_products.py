@@ -246,3 +246,22 @@ def test_steps_that_exceed_the_unit_vector_raise(everywhere):
     assert np.allclose(f(np.full(6, 2.0)), [2, 0, 0, 0, 0, 0])
     with pytest.raises(IndexError):
         f(np.ones(4))
+
+
+def in_a_row(J, v, k):
+    for _ in range(k):
+        v = T.dot(J, v)
+    return v
+
+
+@pytest.mark.parametrize("build", [
+    lambda J, v, k: sum(T.dot(J, v * (i + 1)) for i in range(k)), in_a_row,
+])  # fmt: skip
+def test_many_products_are_linear(build):
+    """Of one Jacobian, side by side and one of the other."""
+    y = T.tanh(T.dot(W, X)) * X
+    sizes = [
+        len(gradcore.function([X, W], build(T.jacobian(y, X), X, k), "numpy").maker.fgraph.nodes)
+        for k in (4, 8, 16)
+    ]
+    assert sizes[2] - sizes[1] <= 2 * (sizes[1] - sizes[0])

@@ -19,7 +19,7 @@ The decision: a pass, since all that reads a Jacobian decides whether it is need
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -41,40 +41,24 @@ WHOLE = Slice(None, None, None)
 
 
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
-    while found := _independent(graph):
-        replaced = {
-            node.outputs[0]: fitting(new, node.outputs[0], node, jacobian_products.name)
-            for node, new in found
-        }
+    while replaced := _replaced(graph):
         graph = FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
     return graph
 
 
-def _independent(graph: FunctionGraph) -> list[tuple[Apply, Variable]]:
-    """Return products with one Jacobian that only products read, and what they are instead.
-
-    None needs another, so that all can be replaced at once.
-    """
-    for node in graph.nodes:
-        if isinstance(node.op, Scan):
-            for stack in node.outputs:
-                found = dict(_products(graph, stack))
-                if found:
-                    return [(product, found[product]) for product in _first(graph, found)]
-    return []
-
-
-def _first(graph: FunctionGraph, some: Collection[Apply]) -> list[Apply]:
-    """Return those of some nodes that need no others of them."""
-    after: set[Apply] = set()
-    found: list[Apply] = []
-    for node in graph.nodes:
-        if any(v.owner in after for v in node.inputs):
-            after.add(node)
-        elif node in some:
-            found.append(node)
-            after.add(node)
-    return found
+def _replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
+    """Return what the products with a Jacobian are instead, of one that only products read."""
+    replaced: dict[Variable, Variable] = {}
+    for stack in (v for node in graph.nodes if isinstance(node.op, Scan) for v in node.outputs):
+        found = dict(_products(graph, stack))
+        for node in graph.nodes if found else ():
+            if node in found:
+                old = node.outputs[0]
+                (new,) = substitute([found[node]], replaced)  # what it multiplies may be one, too
+                replaced[old] = fitting(new, old, node, jacobian_products.name)
+        if found:
+            break
+    return replaced
 
 
 def _products(graph: FunctionGraph, stack: Variable) -> list[tuple[Apply, Variable]]:
