@@ -117,3 +117,17 @@ def test_what_is_enclosed_stays():
     assert not any(isinstance(node.op, IfElse) for node in once.nodes)
     assert any(isinstance(node.op, Conditional) and any(node.op.of_one) for node in once.nodes)
     assert enclose_branches.run(once, []) == once
+
+
+def test_what_is_enclosed_may_be_read_under_a_condition_of_its_branch(everywhere):
+    """That condition is known in the branch alone."""
+    c = T.bscalar("c")
+    once = enclose_branches.run(FunctionGraph((c, R), (T.ifelse(c, R * R[5], R * 2),)), [])
+    enclosed = once.outputs[0]
+    assert enclosed.owner is not None and isinstance(enclosed.owner.op, Conditional)
+    y = T.ifelse(c, T.ifelse(T.sum(T.exp(R)) > 4, enclosed * 3, R * 5), R * 7)
+    f = gradcore.function([c, R], y, mode=everywhere)
+    assert (f(1, np.ones(6)) == 3).all()
+    assert (f(1, np.zeros(3)) == 0).all() and (f(0, np.ones(3)) == 7).all()
+    with pytest.raises(IndexError):
+        f(1, np.ones(3))

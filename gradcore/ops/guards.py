@@ -36,7 +36,8 @@ def guards_of_nodes(graph: FunctionGraph) -> dict[Apply, Guards]:
     """Return the guards of each node.
 
     A node that computes a condition is not guarded by it: the choice reads it outside of branches.
-    Neither is a `Conditional` on it, which computes nothing in the other branch as it is.
+    Neither is a `Conditional` on it, which computes nothing in the other branch as it is, unless
+    another condition guards it, too: that one may be known in the branch alone.
     """
     if not _chooses(graph):
         return {node: {} for node in graph.nodes}
@@ -58,9 +59,8 @@ def _guards_of_variables(graph: FunctionGraph) -> dict[Variable, Guards]:
 
 def _guards_of(node: Apply, found: dict[Variable, Guards]) -> Guards:
     guards = _common([found[v] for v in node.outputs if v in found])
-    if isinstance(node.op, Conditional):
-        return {guard: None for guard in guards if guard[0] is not node.inputs[0]}
-    return guards
+    own = isinstance(node.op, Conditional) and all(c is node.inputs[0] for c, _ in guards)
+    return {} if own else guards
 
 
 def _common(several: Sequence[Guards]) -> Guards:
