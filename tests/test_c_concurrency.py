@@ -106,6 +106,40 @@ except KeyboardInterrupt:
 """
 
 
+HANDLED = """
+import signal, threading, time
+import gradcore
+import gradcore.tensor as T
+
+n, s = T.lscalar("n"), gradcore.shared(0.0, "s")
+slow = gradcore.scan(lambda q: T.sin(q) + 1.0, outputs_info=T.constant(0.0), n_steps=n)[0][-1]
+f = gradcore.function([n], slow, updates={s: s + 1}, mode="c")
+g = gradcore.function([], updates={s: s + 10}, mode="c")
+threads = []
+
+def handler(*_):
+    threads.append(threading.Thread(target=g))
+    threads[-1].start()
+
+signal.signal(signal.SIGALRM, handler)
+steps, took = 10**6, 0.0
+while took < 0.4:
+    steps, start = 2 * steps, time.monotonic()
+    f(steps)
+    took = time.monotonic() - start
+s.set_value(0.0)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+f(steps)
+for thread in threads:
+    thread.join()
+print(float(s.get_value()))
+"""
+
+
+def test_a_thread_that_a_signal_handler_starts_waits_for_the_call_it_interrupts():
+    assert in_a_new_process(HANDLED)[0] == 11
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("what", ["scalars", "products", "pairs", "largest", "nested", "until"])
 def test_a_long_call_is_interrupted(what, threads):

@@ -16,7 +16,7 @@ typedef struct {
 
 /* -- locks and cells of shared variables --------------------------------------------------- */
 
-/* Whether another thread of Python may call while this one runs. */
+/* Whether another thread of Python may call while this one runs: signals aside, see `call_poll`. */
 static int others_may_call(const Bound *self)
 {
     if (self->function->n_callbacks)
@@ -26,34 +26,33 @@ static int others_may_call(const Bound *self)
 }
 
 /* Give back the first `n` locks; an exception stays. */
-static void unlock(const Bound *self, Py_ssize_t n)
+static void unlock(PyObject *locks, Py_ssize_t n)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     while (n--) {
-        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(self->locks, n), "release", NULL);
+        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(locks, n), "release", NULL);
         if (!done)
-            PyErr_WriteUnraisable(PyTuple_GET_ITEM(self->locks, n));
+            PyErr_WriteUnraisable(PyTuple_GET_ITEM(locks, n));
         Py_XDECREF(done);
     }
     PyErr_Restore(type, value, traceback);
 }
 
-/* Take the locks; returns how many it has, or -1: an exception is set. */
-static Py_ssize_t lock(const Bound *self)
+/* Take the locks of a run, unless it has them; -1: an exception is set, and it has none. */
+static int lock(run *r)
 {
-    const Py_ssize_t n = PyTuple_GET_SIZE(self->locks);
-    if (!others_may_call(self))
-        return 0;
+    const Py_ssize_t n = r->locks && !r->held ? PyTuple_GET_SIZE(r->locks) : 0;
     for (Py_ssize_t k = 0; k < n; k++) {
-        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(self->locks, k), "acquire", NULL);
+        PyObject *done = PyObject_CallMethod(PyTuple_GET_ITEM(r->locks, k), "acquire", NULL);
         if (!done) {
-            unlock(self, k);
+            unlock(r->locks, k);
             return -1;
         }
         Py_DECREF(done);
     }
-    return n;
+    r->held |= n > 0;
+    return 0;
 }
 
 /* Store the last outputs in their cells, after all of them have been made.  The old values go when
@@ -105,12 +104,15 @@ static PyObject *bound_quick(const Bound *self, PyObject *const *args, size_t na
     const int32_t shared = (int32_t)PyTuple_GET_SIZE(self->cells);
     if (n + shared != f->n_in || (names && PyTuple_GET_SIZE(names)))
         Py_RETURN_NOTIMPLEMENTED;
-    const Py_ssize_t held = PyTuple_GET_SIZE(self->locks) ? lock(self) : 0;
-    run *r = held < 0 ? NULL : run_begin(f);
-    if (!r) {
-        if (held > 0)
-            unlock(self, held);
+    run *r = run_begin(f);
+    if (!r)
         return NULL;
+    if (PyTuple_GET_SIZE(self->locks)) {
+        r->locks = self->locks;
+        if (others_may_call(self) && lock(r) < 0) {
+            run_end(r);
+            return NULL;
+        }
     }
     int32_t k = 0;
     while (k < n && use(r, k, args[k]))
@@ -126,9 +128,10 @@ static PyObject *bound_quick(const Bound *self, PyObject *const *args, size_t na
         found = Py_NewRef(Py_NotImplemented);
     else if (!compute(r))
         found = bound_result(self, r);
+    const int32_t held = r->held;
     run_end(r);
     if (held)
-        unlock(self, held);
+        unlock(self->locks, PyTuple_GET_SIZE(self->locks));
     return found;
 }
 

@@ -58,6 +58,8 @@ static run *run_begin(Executable *f)
     r->lacking = 0;
     r->unusual = -1;
     r->stopped = 0;
+    r->locks = NULL;
+    r->held = 0;
     r->call.threads = f->threads;
     return r;
 }

@@ -77,6 +77,8 @@ struct run {
     Executable *function;
     run *next;
     PyThreadState *thread;
+    PyObject *locks; /* to hold before others may call; NULL: none */
+    int32_t held;    /* whether it holds them */
     gc_workspace space;
     gc_array *inputs;
     PyArrayObject **arrays; /* the arguments, one reference each; NULL: a number */
@@ -130,6 +132,7 @@ static PyObject *output_list(run *r, int32_t first, int32_t end);
 
 /* bound.c: an Executable with its shared variables */
 static PyTypeObject BoundType;
+static int lock(run *r);
 static PyObject *executable_bound(Executable *self, PyObject *args, PyObject *names);
 
 /* executable.c: generated code as a function of arrays */

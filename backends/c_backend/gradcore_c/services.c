@@ -246,6 +246,7 @@ static int32_t call_callback(gc_call *call, int32_t which, int32_t n_in, const g
 /* -- signals ------------------------------------------------------------------------------- */
 
 /* Let Python handle signals, now and then, on the thread that called; others see that it stopped.
+ * A handler may start a thread, which waits for the locks: the old values have been read already.
  * The clock is read after so many calls as are likely to take a while. */
 static int32_t call_poll(gc_call *call)
 {
@@ -267,7 +268,7 @@ static int32_t call_poll(gc_call *call)
         return 0;
     r->looked = time;
     PyEval_RestoreThread(r->thread);
-    if (!PyErr_Occurred())
+    if (!PyErr_Occurred() && !lock(r))
         PyErr_CheckSignals();
     r->stopped = PyErr_Occurred() != NULL;
     r->thread = PyEval_SaveThread();
