@@ -255,6 +255,19 @@ def test_integers_do_not_wrap_where_floats_come_of_them(dtype):
             np.testing.assert_allclose(found, wanted, rtol=1e-12, err_msg=name)
 
 
+# powers -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("exponents", [(), (1,), (4,), (2, 4)])
+def test_a_power_of_a_half_is_no_root_of_minus_infinity(exponents, everywhere):
+    """However many exponents there are; IEEE 754 says inf and 0 of -inf and -0."""
+    x, y = T.dvector("x"), T.tensor("y", "float64", (None,) * len(exponents))
+    if exponents == (1,):
+        y = gradcore.graph.TensorType("float64", (1,))("y")
+    f = gradcore.function([x, y], x**y, mode=everywhere)
+    found = f(np.array([-np.inf, -0.0, 0.0, 4.0]), np.full(exponents, 0.5))
+    wanted = np.broadcast_to([np.inf, 0.0, 0.0, 2.0], found.shape)
+    assert np.array_equal(found, wanted) and not np.signbit(found).any()
+
+
 # powers of integers -----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "dtypes", [("int64", "int64"), ("int8", "int32"), ("bool", "int8"), ("uint8", "int8")]

@@ -141,12 +141,25 @@ strong_zero_mul = elementwise("strong_zero_mul", _strong_zero_mul,
     code="{0} == 0 ? 0 : {0:wrap} * {1:wrap}")
 
 
+def _power(x: Any, y: Any) -> Any:
+    """Return ``x ** y`` as C has it: for one 0.5 for all of ``x``, NumPy 2.4 takes the root.
+
+    The root of -inf is NaN, and that of -0 is -0, where other exponents beside it make inf and 0.
+    """
+    found: Any = np.power(x, y)
+    if found.dtype.kind == "f":
+        roots = (y == 0.5) & ((x == 0) | (x == -np.inf))
+        if roots.any():
+            found = _where(roots, np.abs(x), found).astype(found.dtype)
+    return found
+
+
 def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable:
     slope = t * y * x ** (y - 1)
     return slope if is_nonzero_constant(y) else switch(eq(y, 0), 0, slope)
 
 
-pow = elementwise("pow", np.power, "x ** y",
+pow = elementwise("pow", _power, "x ** y",
     _pow_by_base,
     lambda t, x, y, z: t * switch(or_(eq(x, 0), eq(z, 0)), 0, z * log(x)),
     operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)),
