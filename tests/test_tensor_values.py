@@ -268,6 +268,14 @@ def test_a_power_of_a_half_is_no_root_of_minus_infinity(exponents, everywhere):
     assert np.array_equal(found, wanted) and not np.signbit(found).any()
 
 
+@pytest.mark.parametrize("power", [np.inf, -np.inf, np.nan, 1e300, 0.0, -0.0])
+def test_a_power_that_is_no_whole_number(power, everywhere):
+    x = T.dvector("x")
+    f = gradcore.function([x], x**power, mode=everywhere)
+    given = np.array([0.5, 2.0, 1.0])
+    assert np.array_equal(f(given), given**power, equal_nan=True)
+
+
 # powers of integers -----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "dtypes", [("int64", "int64"), ("int8", "int32"), ("bool", "int8"), ("uint8", "int8")]

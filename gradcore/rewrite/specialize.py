@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from gradcore.dtypes import computed
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.ops.scalars import mul, pow, reciprocal, sqr, sqrt, true_div
@@ -36,11 +35,9 @@ def small_power(node: Apply) -> Variable | None:
     if value is None or y.ndim > x.ndim or x.type.dtype != out.type.dtype:
         return None
     if abs(value) == 0.5:
-        # (-0) ** -0.5 is inf, which 1 / sqrt(-0) is not; in float16, (-0) ** 0.5 is 0.
-        if value < 0 or computed(x.type.dtype) != x.type.dtype:
-            x = without_negative_zero(x)
-        return sqrt(x) if value > 0 else reciprocal(sqrt(x))
-    if value != int(value) or not 2 <= abs(value) <= 8:
+        root = sqrt(without_negative_zero(x))  # (-0) ** 0.5 is 0, and (-0) ** -0.5 inf
+        return root if value > 0 else reciprocal(root)
+    if not 2 <= abs(value) <= 8 or value != int(value):
         return reciprocal(x) if value == -1 and out.type.dtype in FLOATS else None
     if value < 0 and out.type.dtype not in FLOATS:
         return None
