@@ -273,7 +273,8 @@ def test_a_power_that_is_no_whole_number(power, everywhere):
     x = T.dvector("x")
     f = gradcore.function([x], x**power, mode=everywhere)
     given = np.array([0.5, 2.0, 1.0])
-    assert np.array_equal(f(given), given**power, equal_nan=True)
+    with np.errstate(over="ignore"):
+        assert np.array_equal(f(given), given**power, equal_nan=True)
 
 
 # powers of integers -----------------------------------------------------------------------------
