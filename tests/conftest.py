@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, settings
 import gradcore
 import gradcore.tensor as T
 from gradcore.errors import UnavailableError
+from gradcore.language import LANGUAGE
+from gradcore.ops.elementwise import ENTRIES, elementwise
 
 pytest_plugins = ["pytester", "fake_cuda", "fake_plugins"]
 
@@ -54,6 +56,20 @@ def optimized(everywhere):
     if not everywhere.optimizer:
         pytest.skip("values need the optimizer")
     return everywhere
+
+
+@pytest.fixture
+def declare():
+    """Return what declares elementwise ops that are gone after the test."""
+    names = []
+
+    def declared(name, *args, **kwargs):
+        names.append(name)
+        return elementwise(name, *args, **kwargs)
+
+    yield declared
+    for name in names:
+        del ENTRIES[name], LANGUAGE[name]
 
 
 @pytest.fixture

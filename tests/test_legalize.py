@@ -20,24 +20,8 @@ from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, WITHIN
 from gradcore.graph.types import DISCRETE
-from gradcore.language import LANGUAGE
-from gradcore.ops.elementwise import ENTRIES, elementwise
 from gradcore.ops.gathers import gathered, has_element
 from gradcore.rewrite.engine import fitting
-
-
-@pytest.fixture
-def declare():
-    """Return what declares rows that are gone after the test."""
-    names = []
-
-    def declared(name, *args, **kwargs):
-        names.append(name)
-        return elementwise(name, *args, **kwargs)
-
-    yield declared
-    for name in names:
-        del ENTRIES[name], LANGUAGE[name]
 
 
 def tanh_squared(declare):

@@ -13,8 +13,6 @@ from gradcore.errors import UnsupportedError
 from gradcore.graph import Op
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.render import Renderer
-from gradcore.language import LANGUAGE
-from gradcore.ops.elementwise import ENTRIES, elementwise
 
 C = gradcore.Mode("c")
 AVAILABLE = plugins.registry().backend("c").unavailable() is None
@@ -57,20 +55,6 @@ def mode(request):
     plugins.register(type("plugin", (), {"gradcore_backends": hook}), "interpreted")
     yield gradcore.Mode(request.param)
     plugins.unregister("interpreted")
-
-
-@pytest.fixture
-def declare():
-    """Return what declares rows that are gone after the test."""
-    names = []
-
-    def declared(name, *args, **kwargs):
-        names.append(name)
-        return elementwise(name, *args, **kwargs)
-
-    yield declared
-    for name in names:
-        del ENTRIES[name], LANGUAGE[name]
 
 
 def test_a_renderer_and_a_runtime(mode):

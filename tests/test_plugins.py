@@ -23,7 +23,6 @@ from gradcore.errors import (
     UnsupportedError,
 )
 from gradcore.execute import straight_line
-from gradcore.ops.elementwise import elementwise
 from gradcore.rewrite import Stage
 
 x = T.dscalar("x")
@@ -256,8 +255,8 @@ def test_a_hook_may_return_a_table_by_backend_or_stage(install):
         plugins.registry().backend("pour")
 
 
-def test_what_an_op_without_code_needs_is_reported():
-    cube = elementwise("test_plugins_cube", lambda a: a**3, "a cube")
+def test_what_an_op_without_code_needs_is_reported(declare):
+    cube = declare("test_plugins_cube", lambda a: a**3, "a cube")
     with pytest.raises(UnsupportedError, match=r"(?s)`expansion=`.*declare what is missing"):
         refuse(Loops(), lacking(Loops(), gradcore.FunctionGraph((x,), (cube(x),))))
 
