@@ -157,7 +157,7 @@ def test_negative_steps():
         gradcore.scan(lambda s: s * 2, None, a, n_steps=-1)
     power, _ = gradcore.scan(lambda s: s * 2, None, a, n_steps=n)
     for mode in MODES:
-        with pytest.raises(ScanError, match="-2 steps"):
+        with pytest.raises(ScanError, match=r"-2 steps|fewer than 0 steps: it is -2"):
             gradcore.function([a, n], power, mode=mode)(1, -2)
 
 

@@ -21,7 +21,7 @@ from gradcore.errors import UNFIT, GradcoreError
 from gradcore.execute import straight_line
 from gradcore.graph import Array, FunctionGraph, Requirement, Variable, inner_graphs
 from gradcore.graph.nodes import as_variable
-from gradcore.graph.requirements import AGREE
+from gradcore.graph.requirements import AGREE, REACHES
 from gradcore.rewrite import STAGES
 from gradcore.rewrite.claim_reader import ClaimReader
 from gradcore.rewrite.claims import Claim
@@ -79,12 +79,18 @@ def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Excep
     if holds.all():
         return None
     known = [int(n) for n in numbers]
-    numbered = f": they are {' and '.join(map(str, known))}" if known else ""
+    numbered = f": {_WORDS[required.predicate]} {' and '.join(map(str, known))}" if known else ""
     fix = required.fix if 1 in known else None
     return required.error(f"{required.message}{numbered}", claim.where, fix)
 
 
+_WORDS = {AGREE: "they are", REACHES: "it is"}
+"""What the numbers of a requirement are called, if it is one about numbers."""
+
+
 def _extents(claim: Claim, required: Requirement) -> tuple[Variable, ...]:
-    """Return the extents that must agree, where the whole graph knows them."""
-    known = claim.scope is None and required.predicate is AGREE
-    return tuple(map(as_variable, required.operands)) if known else ()
+    """Return the numbers that a requirement is about, where the whole graph knows them."""
+    if claim.scope is not None or required.predicate not in _WORDS:
+        return ()
+    numbers = required.operands if required.predicate is AGREE else required.operands[:1]
+    return tuple(map(as_variable, numbers))

@@ -12,15 +12,14 @@ slope 1 at its bounds; the slope of ``x ** p`` in ``p`` is 0 at ``x = 0``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Branch, StrongZeros
 from gradcore.graph import Constant, Undefined, Variable
 from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.ops import functions
 from gradcore.ops.control import ZeroGrad
 from gradcore.ops.elementwise import (
     Elementwise,
@@ -38,55 +37,13 @@ from gradcore.ops.elementwise import (
     second,
     signed,
 )
+from gradcore.ops.functions import Special, keeping_integers
 
 SYMMETRIC = {Trait.COMMUTATIVE, Trait.ASSOCIATIVE}
 LATTICE = {*SYMMETRIC, Trait.IDEMPOTENT}
 
 POSITIVE = (0.1, 4.0)
 UNIT = (-0.9, 0.9)
-
-
-class Special:
-    """A function of ``scipy.special``, which SciPy loads when it is first called."""
-
-    def __init__(self, name: str) -> None:
-        self.__name__ = name
-
-    def __call__(self, *arrays: Any) -> Any:
-        """Call it."""
-        return getattr(scipy.special, self.__name__)(*arrays)
-
-
-def keeping_integers(rounding: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a ``rounding`` that leaves integers alone (NumPy 2.0 makes them floats)."""
-
-    def rounded(x: Any) -> Any:
-        return x.copy() if x.dtype.kind in "biu" else rounding(x)
-
-    rounded.__name__ = rounding.__name__
-    return rounded
-
-
-def _round_half_away(x: Any) -> Any:
-    whole: Any = np.trunc(x)
-    up: Any = np.abs(x - whole) >= 0.5
-    return whole + up * np.sign(x)
-
-
-def _where(c: Any, x: Any, y: Any) -> Any:
-    return np.where(c, x, y)  # pyright: ignore[reportUnknownVariableType] - of any dtype
-
-
-def _strong_zero_mul(x: Any, y: Any) -> Any:
-    return _where(x == 0, x.dtype.type(0), x * y)
-
-
-def _copied(x: Any) -> Any:
-    return x.copy()
-
-
-def _softplus(x: Any) -> Any:
-    return np.logaddexp(x.dtype.type(0), x)
 
 
 def is_nonzero_constant(x: Variable) -> bool:
@@ -131,7 +88,7 @@ mod = elementwise("mod", np.mod, "x - y * (x // y): the remainder, of the sign o
     code="@mod({0}, {1})")
 
 
-strong_zero_mul = elementwise("strong_zero_mul", _strong_zero_mul,
+strong_zero_mul = elementwise("strong_zero_mul", functions.strong_zero_mul,
     "x * y, and 0 where x is 0 whatever y is: a product in which zero times infinity is 0",
     kind=StrongZeros((
         lambda t, x, y, z: strong_zero_mul(t, y),
@@ -141,25 +98,12 @@ strong_zero_mul = elementwise("strong_zero_mul", _strong_zero_mul,
     code="{0} == 0 ? 0 : {0:wrap} * {1:wrap}")
 
 
-def _power(x: Any, y: Any) -> Any:
-    """Return ``x ** y`` as C has it: for one 0.5 for all of ``x``, NumPy 2.4 takes the root.
-
-    The root of -inf is NaN, and that of -0 is -0, where other exponents beside it make inf and 0.
-    """
-    found: Any = np.power(x, y)
-    if found.dtype.kind == "f":
-        roots = (y == 0.5) & ((x == 0) | (x == -np.inf))
-        if roots.any():
-            found = _where(roots, np.abs(x), found).astype(found.dtype)
-    return found
-
-
 def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable:
     slope = t * y * x ** (y - 1)
     return slope if is_nonzero_constant(y) else switch(eq(y, 0), 0, slope)
 
 
-pow = elementwise("pow", _power, "x ** y",
+pow = elementwise("pow", functions.power, "x ** y",
     _pow_by_base,
     lambda t, x, y, z: t * switch(or_(eq(x, 0), eq(z, 0)), 0, z * log(x)),
     operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)),
@@ -196,7 +140,7 @@ sign = elementwise("sign", np.sign, "-1, 0 or 1: the sign",
     code={"uint": "{0} > 0", "int": "({0} > 0) - ({0} < 0)",
           "float": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0}"})
 
-identity = elementwise("identity", _copied, "x, as another variable",
+identity = elementwise("identity", functions.copied, "x, as another variable",
     lambda t, x, z: t,
     result=promoted, affine=True,
     code="{0}")
@@ -257,7 +201,7 @@ sigmoid = elementwise("sigmoid", Special("expit"), "1 / (1 + exp(-x)), the logis
     lambda t, x, z: t * z * (1 - z),
     code="@sigmoid({0})")
 
-softplus = elementwise("softplus", _softplus, "log(1 + exp(x)), without overflow",
+softplus = elementwise("softplus", functions.softplus, "log(1 + exp(x)), without overflow",
     lambda t, x, z: t * sigmoid(x),
     code="@softplus({0})")
 
@@ -401,7 +345,7 @@ round_half_to_even = elementwise("round_half_to_even", keeping_integers(np.rint)
     code={"int": "{0}", "float": "@rint({0})"})
 
 round_half_away_from_zero = elementwise("round_half_away_from_zero",
-    keeping_integers(_round_half_away),
+    keeping_integers(functions.round_half_away),
     "the nearest integer, halves away from zero",
     result=numeric,
     code={"int": "{0}", "float": "@round_half_away({0})"})
@@ -426,7 +370,7 @@ clip = elementwise("clip", np.clip, "x, limited to low ... high",
     operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)),
     code="@clip({0}, {1}, {2})")
 
-switch = elementwise("switch", _where, "x where c holds, else y",
+switch = elementwise("switch", functions.where, "x where c holds, else y",
     operands=3, result=promoted_but_first, kind=Branch(lazy=False), takes=first_as_given,
     domain=((0, 1), (-3, 3), (-3, 3)),
     code="{0} ? {1} : {2}")

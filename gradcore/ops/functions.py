@@ -1,0 +1,70 @@
+"""What entries of `gradcore.ops.scalars` are on arrays where NumPy lacks or has it otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
+
+
+class Special:
+    """A function of ``scipy.special``, which SciPy loads when it is first called."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Call it."""
+        return getattr(scipy.special, self.__name__)(*arrays)
+
+
+def keeping_integers(rounding: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a ``rounding`` that leaves integers alone (NumPy 2.0 makes them floats)."""
+
+    def rounded(x: Any) -> Any:
+        return x.copy() if x.dtype.kind in "biu" else rounding(x)
+
+    rounded.__name__ = rounding.__name__
+    return rounded
+
+
+def round_half_away(x: Any) -> Any:
+    """Return the integer next to ``x``; of two, the one further from zero."""
+    whole: Any = np.trunc(x)
+    up: Any = np.abs(x - whole) >= 0.5
+    return whole + up * np.sign(x)
+
+
+def where(c: Any, x: Any, y: Any) -> Any:
+    """Return ``x`` where ``c`` is not 0, else ``y``."""
+    return np.where(c, x, y)  # pyright: ignore[reportUnknownVariableType] - of any dtype
+
+
+def strong_zero_mul(x: Any, y: Any) -> Any:
+    """Return ``x * y``, and 0 wherever ``x`` is 0, whatever ``y`` is."""
+    return where(x == 0, x.dtype.type(0), x * y)
+
+
+def copied(x: Any) -> Any:
+    """Return a copy."""
+    return x.copy()
+
+
+def softplus(x: Any) -> Any:
+    """Return ``log(1 + exp(x))`` without overflow."""
+    return np.logaddexp(x.dtype.type(0), x)
+
+
+def power(x: Any, y: Any) -> Any:
+    """Return ``x ** y`` as C has it: for one 0.5 for all of ``x``, NumPy 2.4 takes the root.
+
+    The root of -inf is NaN, and that of -0 is -0, where other exponents beside it make inf and 0.
+    """
+    found: Any = np.power(x, y)
+    if found.dtype.kind == "f":
+        roots = (y == 0.5) & ((x == 0) | (x == -np.inf))
+        if roots.any():
+            found = where(roots, np.abs(x), found).astype(found.dtype)
+    return found
