@@ -24,7 +24,7 @@ from peers import PEERS, in_mode, report
 from peers.cases import BY_NAME, CASES, mlp_inputs
 from peers.first import cold_and_warm
 from peers.program import NotHere, listed
-from peers.rounds import Timed, difference, run
+from peers.rounds import TOLERANCE, Timed, difference, run
 
 import gradcore
 
@@ -47,6 +47,7 @@ def timed(case, systems, rounds, seconds, longest):
     inputs = case.drawn()
     right = reference(case, inputs)
     single = any(a.dtype == "float32" for a in inputs)
+    tolerance = TOLERANCE["float32" if single else "float64"]
     programs, wrong = {}, {}
     for system in systems:
         try:
@@ -56,14 +57,14 @@ def timed(case, systems, rounds, seconds, longest):
         except Exception as error:  # noqa: BLE001 - of any library; the table says so
             wrong[system.name] = f"{type(error).__name__}: {error}".split("\n")[0][:200]
             continue
-        off = difference(program.results, right, single)
+        off = difference(program.results, right, tolerance)
         if off:
             wrong[system.name] = f"wrong: {off}"
         else:
             programs[system.name] = program
     times = run(programs, rounds, seconds, longest)
     for name, program in programs.items():
-        off = difference(program.again(), right, single)
+        off = difference(program.again(), right, tolerance)
         if off:
             del times[name]
             wrong[name] = f"wrong after many calls: {off}"
@@ -101,7 +102,7 @@ def batches(systems, largest):
             found["times"][system.name] = found["again"][system.name] = type(error).__name__
             continue
         for have, want in zip(results, wanted, strict=True):
-            off = difference(have, want, single=True)
+            off = difference(have, want, TOLERANCE["float32"])
             if off:
                 found["times"][system.name] = found["again"][system.name] = f"wrong: {off}"
                 break

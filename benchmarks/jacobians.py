@@ -7,12 +7,12 @@ and, where JAX is installed, as one writes it there (``jacrev(f)(x) @ v``), and 
 """
 
 import argparse
-import os
 from importlib import import_module
 from importlib.util import find_spec
-from time import perf_counter
 
 import numpy as np
+from peers.program import Program
+from peers.rounds import TOLERANCE, Timed, difference, run
 
 import gradcore
 import gradcore.tensor as T
@@ -22,8 +22,8 @@ W = T.dmatrix("W")
 Y = T.tanh(T.dot(W, X)) * X
 COST = (T.tanh(T.dot(W, X)) ** 2).sum()
 
-TURN = 4
-"""How often a function is called before the next one is."""
+ROUNDS = 5
+"""How often each program has its turn."""
 
 
 def rows(y, x):
@@ -50,57 +50,40 @@ CASES = {
 """Products as one writes them, and by hand."""
 
 
-def in_jax(values):
-    """Return the same products in JAX, as pairs of functions without arguments."""
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-    return import_module("peers.jax_products").products(*values)
+def in_jax():
+    """Return the same products in JAX, as pairs of programs; none without JAX."""
+    return import_module("peers.jax_products").products() if find_spec("jax") else {}
 
 
-def best(functions, seconds):
-    """Return the least microseconds that each function took, called in turns of a few calls.
-
-    The first call of a turn finds the caches full of what another system has read.
-    """
-    for function in functions:
-        function()
-    found = [float("inf")] * len(functions)
-    end = perf_counter() + seconds
-    while perf_counter() < end:
-        for k, function in enumerate(functions):
-            for _ in range(TURN):
-                start = perf_counter()
-                function()
-                found[k] = min(found[k], perf_counter() - start)
-    return [1e6 * t for t in found]
+def compiled(output):
+    """Return a product as a program."""
+    return Program(gradcore.function([X, W, V], output, mode="c", on_unused_input="ignore"))
 
 
 def main(n, seconds):
-    """Print a line a product, and return the figures."""
+    """Print a line a product, and return the microseconds of each."""
     rng = np.random.default_rng(0)
     values = rng.normal(size=n), rng.normal(size=(n, n)) / n**0.5, rng.normal(size=n)
-    peers = in_jax(values) if find_spec("jax") else {}
+    peers = in_jax()
     heads = ["written", "by hand", *(["JAX written", "JAX by hand"] if peers else [])]
-    print(
-        f"{'n = ' + str(n):14}" + "".join(f"{head:>14}" for head in heads) + "   written / by hand"
-    )
-    results = {}
+    print(f"n = {n:<10}" + "".join(f"{head:>14}" for head in heads) + "   written / by hand")
+    found = {}
     for name, pair in CASES.items():
-        made = [
-            gradcore.function([X, W, V], output, mode="c", on_unused_input="ignore")
-            for output in pair
-        ]
-        ours = [lambda f=f: f(*values) for f in made]
-        assert np.allclose(ours[0](), ours[1]()), name
-        times = best([*ours, *peers.get(name, ())], seconds)
-        results[name] = times
-        shown = "".join(f"{t:14.1f}" for t in times)
-        print(f"{name:14}{shown:{14 * len(heads)}}{times[0] / times[1]:20.2f}")
-    return results
+        made = [*map(compiled, pair), *peers.get(name, ())]
+        programs = {k: Timed(program, values) for k, program in enumerate(made)}
+        for k, program in programs.items():
+            off = difference(program.results, programs[1].results, TOLERANCE["float64"])
+            assert off is None, f"{name}, {heads[k]}: {off}"
+        times = run(programs, ROUNDS, seconds / ROUNDS, float("inf"))
+        found[name] = [1e6 * t for t in times.values()]
+        shown = "".join(f"{t:14.1f}" for t in found[name])
+        print(f"{name:14}{shown:{14 * len(heads)}}{found[name][0] / found[name][1]:20.2f}")
+    return found
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--n", type=int, default=800, help="how many variables")
-    parser.add_argument("--seconds", type=float, default=0.5, help="a product")
+    parser.add_argument("--seconds", type=float, default=0.5, help="a program of a product")
     given = parser.parse_args()
     main(given.n, given.seconds)

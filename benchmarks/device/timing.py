@@ -12,6 +12,7 @@ import numpy as np
 from peers import gradcore as words
 from peers import numpy as by_hand
 from peers import theano
+from peers.rounds import difference
 
 import gradcore
 import gradcore.tensor as T
@@ -29,19 +30,6 @@ def reference(case, inputs):
         return listed(by_hand.build(case, exact).call(*exact))
     made = getattr(theano, case.name)(words.WORDS, T, *case.sizes)
     return listed(gradcore.function(*made, mode="numpy")(*inputs))
-
-
-def difference(results, wanted, dtype):
-    """Return what is wrong with results, or None."""
-    if len(results) != len(wanted):
-        return f"{len(results)} results, not {len(wanted)}"
-    for k, (have, want) in enumerate(zip(results, wanted, strict=True)):
-        if have.size != want.size:
-            return f"result {k} has shape {have.shape}, not {want.shape}"
-        far = np.max(np.abs(have.reshape(want.shape) - want)) / np.max(np.abs(want))
-        if not far <= TOLERANCE[dtype]:
-            return f"result {k} is off by {far:.1e} of its largest element"
-    return None
 
 
 # times ------------------------------------------------------------------------------------------
@@ -112,12 +100,12 @@ def timed(case, builders, quick, bandwidth):
         try:
             built = build(case, small)
             results = listed(built.call(*built.arrays))
-            off = difference([built.numpy(r) for r in results], right, dtype)
+            off = difference([built.numpy(r) for r in results], right, TOLERANCE[dtype])
             if off is None and not quick:
                 built = build(case, inputs)
                 results = [built.numpy(r) for r in listed(built.call(*built.arrays))]
                 first = results if first is None else first
-                off = difference(results, first, dtype)
+                off = difference(results, first, TOLERANCE[dtype])
         except Exception as error:  # noqa: BLE001 - of any library; the table says so
             off = (f"{type(error).__name__}: {error}".split("\n")[0])[:160].rstrip(": ")
         if off is not None:

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from peers.program import Program
+
 jax.config.update("jax_enable_x64", True)
 
 
@@ -55,12 +57,16 @@ PRODUCTS = {
 }
 
 
-def products(x, w, v):
-    """Return pairs of functions without arguments, by name."""
-    given = tuple(map(jnp.asarray, (x, w, v)))
+def arrays(*given):
+    """Return arrays of JAX."""
+    return tuple(map(jnp.asarray, given))
 
-    def called(function):
+
+def products():
+    """Return pairs of programs, by name."""
+
+    def program(function):
         compiled = jax.jit(function)
-        return lambda: compiled(*given).block_until_ready()
+        return Program(lambda *given: compiled(*given).block_until_ready(), arrays)
 
-    return {name: tuple(map(called, pair)) for name, pair in PRODUCTS.items()}
+    return {name: tuple(map(program, pair)) for name, pair in PRODUCTS.items()}

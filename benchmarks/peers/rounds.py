@@ -61,12 +61,11 @@ def run(programs, rounds, seconds, longest):
     return {name: program.best for name, program in programs.items()}
 
 
-def difference(results, reference, single):
+def difference(results, reference, tolerance):
     """Return what is wrong with results, or None.
 
-    single : whether the inputs are in single precision.
+    tolerance : how far they may be off, as a share of the largest element of the reference.
     """
-    tolerance = TOLERANCE["float32" if single else "float64"]
     if len(results) != len(reference):
         return f"{len(results)} results, not {len(reference)}"
     for k, (have, want) in enumerate(zip(results, reference, strict=True)):

@@ -38,6 +38,7 @@ from gradcore.rewrite.loops.one_hot import LinearRows, linear_rows
 
 TRANSPOSE = DimShuffle((1, 0))
 WHOLE = Slice(None, None, None)
+DOT = Dot()
 
 
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
@@ -166,30 +167,26 @@ def _associated(graph: FunctionGraph, node: Apply) -> tuple[Apply, Variable] | N
         if left.ndim == right.ndim:
             found = _associated(graph, reader)
         elif right.ndim == 1:
-            found = reader, _dot(node.inputs[0], _dot(node.inputs[1], right))
+            found = reader, DOT(node.inputs[0], DOT(node.inputs[1], right))
         else:
-            found = reader, _dot(_dot(left, node.inputs[0]), node.inputs[1])
+            found = reader, DOT(DOT(left, node.inputs[0]), node.inputs[1])
         if found is None:
             return None
     return found
-
-
-def _dot(x: Variable, y: Variable) -> Variable:
-    return Dot()(x, y)
 
 
 # the pass ---------------------------------------------------------------------------------------
 def _jacobian_times_vector(x: Variable) -> Variable:
     """Return a Jacobian, times a vector from the right."""
     v = x[0]
-    return Dot()(jacobian(LANGUAGE["sin"](v) * v[::-1], v), v)
+    return DOT(jacobian(LANGUAGE["sin"](v) * v[::-1], v), v)
 
 
 def _vector_times_jacobian(x: Variable) -> Variable:
     """Return a Jacobian, times a vector from the left, and one of its rows."""
     v = x[0]
     matrix = jacobian(LANGUAGE["sin"](v) * v[::-1], v)
-    return Dot()(v, matrix) + matrix.sum(1) + matrix[:, 0]
+    return DOT(v, matrix) + matrix.sum(1) + matrix[:, 0]
 
 
 jacobian_products = Pass(
