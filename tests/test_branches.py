@@ -115,7 +115,7 @@ def test_what_is_enclosed_stays():
     graph = FunctionGraph((R,), (chain(3),))
     once = enclose_branches.run(graph, [])
     assert not any(isinstance(node.op, IfElse) for node in once.nodes)
-    assert any(isinstance(node.op, Conditional) and any(node.op.of_one) for node in once.nodes)
+    assert any(isinstance(node.op, Conditional) and any(node.op.residuals) for node in once.nodes)
     assert enclose_branches.run(once, []) == once
 
 

@@ -106,13 +106,14 @@ class Conditional(Op):
 
     Both graphs take the operands; only one is run.  Compilation makes these; users write `ifelse`.
 
-    of_one : how many of the last outputs are of the first graph alone, and then, of the second
-        alone.  They are read only where that graph is run; the other returns any array.
+    residuals : how many of the last outputs are of the first graph alone, and then, of the second
+        alone: what a derivative reads of one branch.  They are read only where that graph is run;
+        the other returns any array.
     """
 
     then: FunctionGraph
     orelse: FunctionGraph
-    of_one: tuple[int, int] = (0, 0)
+    residuals: tuple[int, int] = (0, 0)
     derivative = NotDifferentiable("it is the compiled form of ifelse: differentiate before")
     foldable = False
     ulp = 64  # of whatever its branches do
@@ -138,11 +139,11 @@ class Conditional(Op):
     def with_graphs(self, *graphs: FunctionGraph) -> Conditional:
         """Return this on other graphs."""
         then, orelse = graphs
-        return Conditional(then, orelse, self.of_one)
+        return Conditional(then, orelse, self.residuals)
 
     def owners(self) -> list[int | None]:
         """Return for each output the number of the only graph that it is of, if there is one."""
-        first, second = self.of_one
+        first, second = self.residuals
         both = len(self.then.outputs) - first - second
         return [None] * both + [0] * first + [1] * second
 

@@ -7,8 +7,8 @@ Several choices may read what one of their branches needs (see `gradcore.ops.gua
     y = ifelse(c, f(h(x)), g(x))
     dx = ifelse(c, dy * f'(h(x)), ...)      dy depends on y
 
-The first one computes h(x), and returns it for the second one; what its other branch returns there
-is not read.
+The first one computes h(x), and returns it for the second one: a residual, in JAX's term.  What its
+other branch returns there is not read.
 
 Rejected: h(x) computed by each choice that reads it, which needs no such output, and costs a
 derivative as much again as the branch.
