@@ -1,13 +1,17 @@
 """Every derivative of every op: both modes, first and second order, against differences."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import gradcore
 from gradcore.conformance.samples import all_samples, draw, op_classes, operands, sample_id
 from gradcore.derive import pullback, pushforward
-from gradcore.graph import ZERO, Constant, Undefined, Variable
+from gradcore.errors import GraphTypeError
+from gradcore.graph import ZERO, Constant, TensorType, Undefined, Variable
 from gradcore.graph.nodes import TheanoMethods
+from gradcore.language import listed
 from gradcore.ops.control import GradClip, GradientMark
 from gradcore.ops.elementwise import ENTRIES
 
@@ -187,3 +191,50 @@ def test_directions_have_words():
 
 def test_draw_draws(rng):
     assert draw(SAMPLES[0].operands[0], rng).shape == SAMPLES[0].operands[0].shape
+
+
+# linearity --------------------------------------------------------------------------------------
+def is_linear(op, node, group, draws):
+    """Return whether ``op`` maps ``a + 2 b`` to ``op(a) + 2 op(b)`` in the operands ``group``."""
+    a, b = draws
+    both = [x + 2 * y if i in group else x for i, (x, y) in enumerate(zip(a, b, strict=True))]
+    other = [y if i in group else x for i, (x, y) in enumerate(zip(a, b, strict=True))]
+    with np.errstate(all="ignore"):
+        found = [listed(op.kernel(node)(*given)) for given in (a, other, both)]
+    eps = max(float(np.finfo(v.dtype).eps) for v in (*node.outputs, *(a[i] for i in group)))
+    x, y, z = (np.concatenate([np.ravel(o).astype("float64") for o in given]) for given in found)
+    finite = np.isfinite([x, y, z]).all(0)
+    x, y, z = x[finite], y[finite], z[finite]
+    return finite.any() and np.allclose(x + 2 * y, z, 64 * eps, 64 * eps)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=sample_id)
+def test_what_is_declared_linear_is(sample, rng):
+    variables, values = operands(sample, rng)
+    others = [draw(arg, rng) for arg in sample.operands]
+    node = sample.op.make_node(*variables)
+    for group in sample.op.derivative.linear_in(node):
+        if all(variables[i].type.is_float for i in group) and group:
+            assert is_linear(sample.op, node, group, (values, others)), group
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=str)
+def test_linear_entries_are_declared(entry, rng):
+    """Of every set of operands that matter, those are declared that no other one contains."""
+    variables = [Variable(TensorType("float64", (None,))) for _ in entry.domain]
+    try:
+        node = entry.make_node(*variables)
+    except GraphTypeError:
+        return  # it takes no floats
+    connected = [i for i in range(len(variables)) if entry.derivative.connects(node, i, 0)]
+    if not node.out.type.is_float or not connected:
+        return
+    draws = rng.integers(-36, 37, (2, len(variables), 400)) / 4  # fractions, and zeros
+    linear = [
+        set(group)
+        for n in range(1, len(connected) + 1)
+        for group in itertools.combinations(connected, n)
+        if is_linear(entry, node, group, draws)
+    ]
+    maximal = [group for group in linear if not any(group < other for other in linear)]
+    assert [set(group) for group in entry.derivative.linear_in(node)] == maximal

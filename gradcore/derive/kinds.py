@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -71,11 +71,23 @@ class ByOperand(Derivative):
 class Diagonal(ByOperand):
     """The derivative of an elementwise op; ``rule(t, *inputs, output)`` is linear in ``t``.
 
-    affine : whether the rules multiply by nothing but finite constants.
+    linear : the sets of operands in which the op is linear, all of a set together.
     """
 
-    affine: bool = False
+    linear: tuple[tuple[int, ...], ...] = ()
     masks = True
+
+    def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
+        """Return what is declared."""
+        return self.linear
+
+    def _multiplies(self, node: Apply) -> bool:
+        """Return whether the rules multiply by anything but finite constants.
+
+        They do not where the op is linear in all that it depends on, together.
+        """
+        connected = {i for i in range(len(node.inputs)) if self.entry(i) is not None}
+        return not any(connected == set(together) for together in self.linear)
 
     def moved(self, node: Apply, i: int, t: Variable) -> Variable:
         """Return the rule of operand ``i`` applied to ``t``.
@@ -103,7 +115,7 @@ class Diagonal(ByOperand):
         """
 
         def carried(i: int) -> Masked:
-            if ct.condition is None and not self.affine:
+            if ct.condition is None and self._multiplies(node):
                 one = Constant(np.asarray(1, ct.value.type.dtype))
                 found = LANGUAGE["strong_zero_mul"](ct.value, self.moved(node, i, one))
             else:
@@ -149,6 +161,10 @@ class Branch(Derivative):
     def connects(self, node: Apply, i: int, o: int) -> bool:
         """Return whether operand ``i`` is the condition or may be output ``o``."""
         return i == 0 or (i - 1) % len(node.outputs) == o
+
+    def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
+        """Return all operands but the condition."""
+        return (range(1, len(node.inputs)),)
 
     def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
         """Return masked cotangents."""
@@ -229,6 +245,10 @@ class Transposed(ByOperand):
 class Linear(Transposed):
     """Linear in all operands that have an entry, together; the others are parameters."""
 
+    def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
+        """Return the operands that have an entry."""
+        return ([i for i in range(len(node.inputs)) if self.entry(i) is not None],)
+
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the op applied to the tangents."""
         moving = [t for i, t in enumerate(tangents) if t is not None and self.entry(i) is not None]
@@ -270,6 +290,10 @@ class LinearInEach(Linear):
 @dataclass(frozen=True)
 class Multilinear(Transposed):
     """Linear in each operand separately, like a product."""
+
+    def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
+        """Return each operand by itself."""
+        return [(i,) for i in range(len(node.inputs))]
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the sum of the op with one operand after the other replaced by its tangent."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -353,6 +353,14 @@ class Derivative(ABC):
     @abstractmethod
     def connects(self, node: Apply, i: int, o: int) -> bool:
         """Return whether output ``o`` is connected with input ``i``."""
+
+    def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
+        """Return the sets of inputs in which the op is linear, all of a set together.
+
+        The inputs outside of a set are fixed then, and it is 0 where those of the set are.  Like
+        all of arithmetic, it is so up to rounding in the dtypes of the outputs.
+        """
+        return ()
 
     @abstractmethod
     def pullback(

@@ -398,7 +398,7 @@ def elementwise(
     traits: set[Trait] | None = None,
     domain: tuple[Interval, ...] = (),
     ulp: float = 4,
-    affine: bool = False,
+    linear: tuple[tuple[int, ...], ...] = (),
     takes: Function | None = None,
     kind: Derivative | None = None,
     code: Code | None = None,
@@ -409,9 +409,10 @@ def elementwise(
 
     derivative : what is declared for each operand, ``rule(t, *operands, result)``; none at all
         means piecewise constant.
+    linear : the sets of operands in which it is linear, all of a set together, the others fixed.
     kind : a derivative of another kind than diagonal.
     """
-    default = Diagonal(derivative, affine=affine) if derivative else Flat()
+    default = Diagonal(derivative, linear=linear) if derivative else Flat()
     return Elementwise(
         name,
         cast("Callable[..., Any]", numpy),

@@ -56,25 +56,25 @@ def is_nonzero_constant(x: Variable) -> bool:
 add = elementwise("add", np.add, "x + y",
     lambda t, x, y, z: t,
     lambda t, x, y, z: t,
-    operands=2, result=promoted, infix="+", traits=SYMMETRIC, affine=True,
+    operands=2, result=promoted, infix="+", traits=SYMMETRIC, linear=((0, 1),),
     code={"bool": "{0} | {1}", "float": "{0:wrap} + {1:wrap}"})
 
 sub = elementwise("sub", np.subtract, "x - y",
     lambda t, x, y, z: t,
     lambda t, x, y, z: -t,
-    operands=2, result=signed, infix="-", affine=True,
+    operands=2, result=signed, infix="-", linear=((0, 1),),
     code="{0:wrap} - {1:wrap}")
 
 mul = elementwise("mul", np.multiply, "x * y",
     lambda t, x, y, z: t * y,
     lambda t, x, y, z: t * x,
-    operands=2, result=promoted, infix="*", traits=SYMMETRIC,
+    operands=2, result=promoted, infix="*", traits=SYMMETRIC, linear=((0,), (1,)),
     code="{0:wrap} * {1:wrap}")
 
 true_div = elementwise("true_div", np.true_divide, "x / y",
     lambda t, x, y, z: t / y,
     lambda t, x, y, z: -(t * z) / y,
-    operands=2, infix="/", domain=((-3, 3), POSITIVE),
+    operands=2, infix="/", linear=((0,),), domain=((-3, 3), POSITIVE),
     code="{0} / {1}")
 
 int_div = elementwise("int_div", np.floor_divide, "floor(x / y), as Python rounds",
@@ -93,7 +93,7 @@ strong_zero_mul = elementwise("strong_zero_mul", functions.strong_zero_mul,
     kind=StrongZeros((
         lambda t, x, y, z: strong_zero_mul(t, y),
         lambda t, x, y, z: strong_zero_mul(x, t),
-    )),
+    ), linear=((0,), (1,))),
     operands=2, result=promoted,
     code="{0} == 0 ? 0 : {0:wrap} * {1:wrap}")
 
@@ -112,7 +112,7 @@ pow = elementwise("pow", functions.power, "x ** y",
 
 neg = elementwise("neg", np.negative, "-x",
     lambda t, x, z: -t,
-    result=signed, affine=True,
+    result=signed, linear=((0,),),
     code={"int": "0 - {0:wrap}", "float": "-{0}"})
 
 reciprocal = elementwise("reciprocal", np.reciprocal, "1 / x",
@@ -142,13 +142,13 @@ sign = elementwise("sign", np.sign, "-1, 0 or 1: the sign",
 
 identity = elementwise("identity", functions.copied, "x, as another variable",
     lambda t, x, z: t,
-    result=promoted, affine=True,
+    result=promoted, linear=((0,),),
     code="{0}")
 
 fill = elementwise("fill", lambda x, y: np.broadcast_arrays(x, y)[1], "y, in the shape of x",
     None,
     lambda t, x, y, z: t,
-    operands=2, result=second, takes=as_given, affine=True,
+    operands=2, result=second, takes=as_given, linear=((1,),),
     code="{1}")
 
 # exponentials and logarithms --------------------------------------------------------------------
@@ -436,7 +436,7 @@ def _cast(dtype: str) -> Elementwise:
         lambda t, x, z: t,
         result=lambda x: dtype,
         takes=as_given,
-        affine=True,
+        linear=((0,),) if dtype in FLOATS else (),
         code="{0} != 0" if dtype == "bool" else "{0}",
     )
 

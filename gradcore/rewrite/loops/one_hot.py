@@ -10,20 +10,21 @@ So is a Jacobian, row by row: step i pulls back the unit vector i::
                 from the right M transposed
 
 The decision: the map is read off the loop, so that one that the user wrote is as good as
-`gradcore.gradient.jacobian`; that it is linear is read off the kinds of derivatives that ops
-declare, and, for elementwise ops, which declare no more than rules, off a table of those that are.
-Rejected: asking whether the tangent of the map mentions the vector, which an affine map passes.
+`gradcore.gradient.jacobian`; that it is linear is read off the derivatives that ops declare
+(`gradcore.graph.Derivative.linear_in`).
+Rejected: asking whether the tangent of the map mentions the vector, or whether a rule mentions its
+operand: an affine map passes, and so does the remainder of a division.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-from gradcore.derive import Linear, Multilinear, pullback
+from gradcore.derive import pullback
 from gradcore.graph import (
     Apply,
     Constant,
@@ -37,12 +38,10 @@ from gradcore.graph import (
 from gradcore.graph.nodes import constant_extent
 from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
-from gradcore.ops.control import IfElse
 from gradcore.ops.create import Arange
-from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor
 from gradcore.ops.index_patterns import Slot
-from gradcore.ops.scalars import add, fill, maximum, mul, neg, sub, switch, true_div
+from gradcore.ops.scalars import maximum
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import (
@@ -53,12 +52,6 @@ from gradcore.rewrite.canonical.stage import (
     same_extent,
 )
 from gradcore.rewrite.loops.parts import LoopParts
-
-TOGETHER = {add: (0, 1), sub: (0, 1), neg: (0,), switch: (1, 2), fill: (1,)}
-"""The elementwise ops that are linear in some operands together, and in which."""
-
-SEPARATELY = {mul: (0, 1), true_div: (0,)}
-"""Those that are linear in each of some operands, the others being fixed."""
 
 
 class Dependence(Enum):
@@ -266,24 +259,14 @@ def _of_loop(op: Scan, given: Sequence[Dependence]) -> list[Dependence] | None:
 
 
 def _is_linear_node(node: Apply, given: Sequence[Dependence]) -> bool:
-    """Return whether a node is linear in its operands that are, as the others are."""
-    linear = [i for i, dependence in enumerate(given) if dependence is Dependence.LINEAR]
-    together, separately = _linear_operands(node)
-    if linear[0] in separately:
-        return len(linear) == 1
-    return set(linear) <= set(together) and all(given[i] is not Dependence.NONE for i in together)
+    """Return whether a node is linear in its operands that are, as the others are.
 
-
-def _linear_operands(node: Apply) -> tuple[Iterable[int], Iterable[int]]:
-    """Return the operands in which a node is linear together, and those in each of which it is."""
-    op, operands = node.op, range(len(node.inputs))
-    if isinstance(op, Elementwise):
-        return TOGETHER.get(op, ()), SEPARATELY.get(op, ())
-    if isinstance(op, IfElse):
-        return operands[1:], ()
-    kind = op.derivative
-    if isinstance(kind, Multilinear):
-        return (), operands
-    if isinstance(kind, Linear):
-        return [i for i in operands if kind.entry(i) is not None], ()
-    return (), ()
+    What is linear in the unit vector stays in its dtype: it is rounded otherwise in another one.
+    """
+    linear = {i for i, dependence in enumerate(given) if dependence is Dependence.LINEAR}
+    if len({v.type.dtype for v in (*node.outputs, *(node.inputs[i] for i in linear))}) > 1:
+        return False
+    return any(
+        linear <= set(together) and all(given[i] is not Dependence.NONE for i in together)
+        for together in node.op.derivative.linear_in(node)
+    )
