@@ -64,6 +64,40 @@ def test_the_spread_is_what_rounding_makes():
     assert not edge.settled
 
 
+def test_what_is_exact_is_not_moved():
+    """Else no operand equals the maximum, and what a derivative in float32 may be is not seen."""
+    x, y = T.fvectors("x", "y")
+    slope = T.grad(T.sum(T.maximum(T.sigmoid(x), T.tanh(y))), x)
+    values = [np.array([30, 0.5], "f"), np.array([-1, 0], "f")]
+    (found,) = spreads(FunctionGraph((x, y), (slope,)), values, 0).outputs
+    assert found.value[0] == 0 and 1e-13 < found.tolerance[0] < 1e-4
+    assert found.value[1] > 0.2 and found.tolerance[1] < 1e-4
+
+
+def test_what_is_computed_twice_is_rounded_alike():
+    x = T.dvector("x")
+    twice = FunctionGraph((x,), (T.eq(T.exp(x) * 2, T.exp(x) * 2), T.exp(x) - T.exp(x)))
+    equal, nothing = spreads(twice, [np.array([0.3, 0.7])], 0).outputs
+    assert equal.value.all() and equal.settled.all()
+    assert nothing.tolerance.max() < 1e-300
+
+
+@pytest.mark.parametrize("in_a_loop", [False, True])
+def test_both_sides_of_a_jump_are_right(in_a_loop):
+    """A remainder of rounded numbers is next to 0 or next to the divisor; nothing else will do."""
+    x, y = T.dvectors("x", "y")
+    part = T.exp(T.log(x)) % y
+    if in_a_loop:
+        part, _ = gradcore.scan(lambda a, b: T.exp(T.log(a)) % b, [x, y])
+    values = [np.array([3.0]), np.array([1.5])]
+    for seed in range(64):
+        j = judge.judged(Graph(seed, [x, y], values, [part], None, fails=False))
+        for side in (0.0, np.nextafter(1.5, 0)):
+            assert not list(judge._differences(j, PLAIN, judge.Ran([np.array([side])], [])))
+    (clear,) = spreads(j.closed, [np.array([3.2]), np.array([1.5])], 0).outputs
+    assert judge.complaint(clear, np.array([1.4]), "float64")
+
+
 def test_accumulators_may_be_wide():
     x = T.fvector("x")
     (spread,) = spreads(

@@ -112,7 +112,7 @@ pow = elementwise("pow", functions.power, "x ** y",
 
 neg = elementwise("neg", np.negative, "-x",
     lambda t, x, z: -t,
-    result=signed, linear=((0,),),
+    result=signed, linear=((0,),), ulp=0,
     code={"int": "0 - {0:wrap}", "float": "-{0}"})
 
 reciprocal = elementwise("reciprocal", np.reciprocal, "1 / x",
@@ -132,23 +132,23 @@ sqrt = elementwise("sqrt", np.sqrt, "the square root",
 
 abs = elementwise("abs", np.abs, "the absolute value",
     lambda t, x, z: t * sign(x),
-    result=promoted,
+    result=promoted, ulp=0,
     code={"uint": "{0}", "int": "{0} < 0 ? 0 - {0:wrap} : {0:wrap}", "float": "@fabs({0})"})
 
 sign = elementwise("sign", np.sign, "-1, 0 or 1: the sign",
-    result=signed,
+    result=signed, ulp=0,
     code={"uint": "{0} > 0", "int": "({0} > 0) - ({0} < 0)",
           "float": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0}"})
 
 identity = elementwise("identity", functions.copied, "x, as another variable",
     lambda t, x, z: t,
-    result=promoted, linear=((0,),),
+    result=promoted, linear=((0,),), ulp=0,
     code="{0}")
 
 fill = elementwise("fill", lambda x, y: np.broadcast_arrays(x, y)[1], "y, in the shape of x",
     None,
     lambda t, x, y, z: t,
-    operands=2, result=second, takes=as_given, linear=((1,),),
+    operands=2, result=second, takes=as_given, linear=((1,),), ulp=0,
     code="{1}")
 
 # exponentials and logarithms --------------------------------------------------------------------
@@ -328,50 +328,50 @@ polygamma = elementwise("polygamma", Special("polygamma"), "the n-th derivative 
 
 # rounding ---------------------------------------------------------------------------------------
 floor = elementwise("floor", keeping_integers(np.floor), "the largest integer not above x",
-    result=numeric,
+    result=numeric, ulp=0,
     code={"int": "{0}", "float": "@floor({0})"})
 
 ceil = elementwise("ceil", keeping_integers(np.ceil), "the smallest integer not below x",
-    result=numeric,
+    result=numeric, ulp=0,
     code={"int": "{0}", "float": "@ceil({0})"})
 
 trunc = elementwise("trunc", keeping_integers(np.trunc), "the integer next to x towards zero",
-    result=numeric,
+    result=numeric, ulp=0,
     code={"int": "{0}", "float": "@trunc({0})"})
 
 round_half_to_even = elementwise("round_half_to_even", keeping_integers(np.rint),
     "the nearest integer, halves to the even one",
-    result=numeric,
+    result=numeric, ulp=0,
     code={"int": "{0}", "float": "@rint({0})"})
 
 round_half_away_from_zero = elementwise("round_half_away_from_zero",
     keeping_integers(functions.round_half_away),
     "the nearest integer, halves away from zero",
-    result=numeric,
+    result=numeric, ulp=0,
     code={"int": "{0}", "float": "@round_half_away({0})"})
 
 # choices ----------------------------------------------------------------------------------------
 maximum = elementwise("maximum", np.maximum, "the larger one; NaN wins",
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
-    operands=2, result=promoted, traits=LATTICE,
+    operands=2, result=promoted, traits=LATTICE, ulp=0,
     code={"int": "{0} > {1} ? {0} : {1}", "float": "@larger({0}, {1})"})
 
 minimum = elementwise("minimum", np.minimum, "the smaller one; NaN wins",
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
-    operands=2, result=promoted, traits=LATTICE,
+    operands=2, result=promoted, traits=LATTICE, ulp=0,
     code={"int": "{0} < {1} ? {0} : {1}", "float": "@smaller({0}, {1})"})
 
 clip = elementwise("clip", np.clip, "x, limited to low ... high",
     lambda t, x, low, high, z: switch(and_(ge(x, low), le(x, high)), t, 0),
     lambda t, x, low, high, z: switch(and_(lt(x, low), le(low, high)), t, 0),
     lambda t, x, low, high, z: switch(gt(maximum(x, low), high), t, 0),
-    operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)),
+    operands=3, result=promoted, domain=((-3, 3), (-2, -1), (1, 2)), ulp=0,
     code="@clip({0}, {1}, {2})")
 
 switch = elementwise("switch", functions.where, "x where c holds, else y",
-    operands=3, result=promoted_but_first, kind=Branch(lazy=False), takes=first_as_given,
+    operands=3, result=promoted_but_first, kind=Branch(lazy=False), takes=first_as_given, ulp=0,
     domain=((0, 1), (-3, 3), (-3, 3)),
     code="{0} ? {1} : {2}")
 

@@ -9,19 +9,22 @@ which is too tight for ill-conditioned ones and blind to errors in the others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
 from gradcore.execute import straight_line
-from gradcore.graph import Array, FunctionGraph, Op, Variable, inner_graphs
+from gradcore.graph import Apply, Array, Constant, FunctionGraph, Op, Variable, inner_graphs
 from gradcore.ops.control import PassingOn
 from gradcore.tensor import cast
 
 RUNS = 4
 """How often a graph is run with other roundings."""
+
+MANY_RUNS = 64
+"""How often before a disagreement is reported: of a jump, a few runs may see one side alone."""
 
 LEAST_ULP = 4.0
 """How many units in the last place each result is moved by, at most, if its op declares less."""
@@ -98,6 +101,7 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
     wide : whether what adds up does so in float64, and is another value where it could overflow.
     """
     new: dict[Variable, Variable] = {}
+    graph = merged(graph)
     for node in graph.nodes:
         op = node.op
         if op.graphs:
@@ -114,6 +118,24 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
             same = cast(PartialSums(op)(output, *inputs) if several else output, old.dtype)
             new[old] = _moved(same, max(op.ulp, LEAST_ULP)) if _rounds(op) else same
     return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
+
+
+def merged(graph: FunctionGraph) -> FunctionGraph:
+    """Return ``graph`` with equal nodes as one, since what is computed twice is rounded alike.
+
+    A derivative compares results with operands: moved apart, a maximum has no slope at all.
+    """
+    constants: dict[Hashable, Constant] = {}
+    nodes: dict[Hashable, Apply] = {}
+    same: dict[Variable, Variable] = {}
+    for v in graph.variables:
+        if isinstance(v, Constant):
+            same[v] = constants.setdefault((v.type, v.data.tobytes()), v)
+    for node in graph.nodes:
+        inputs = [same.get(v, v) for v in node.inputs]
+        one = nodes.setdefault((node.op, *inputs), node.with_inputs(inputs))
+        same.update(zip(node.outputs, one.outputs, strict=True))
+    return FunctionGraph(graph.inputs, tuple(same.get(v, v) for v in graph.outputs))
 
 
 def _rounds(op: Op) -> bool:
@@ -152,14 +174,19 @@ class Spreads:
     met: frozenset[str]
 
 
-def spreads(graph: FunctionGraph, values: Sequence[Array], seed: int) -> Spreads | None:
-    """Return what ``graph`` gives; None: it raises where it is rounded otherwise."""
+def spreads(
+    graph: FunctionGraph, values: Sequence[Array], seed: int, times: int = RUNS
+) -> Spreads | None:
+    """Return what ``graph`` gives; None: it raises where it is rounded otherwise.
+
+    times : how often it is run.
+    """
     global _run  # noqa: PLW0603 - what the ops draw from while they run
     plain = run(graph, values)
     moved = jittered(graph), jittered(graph, wide=True)
     _run = _Run(np.random.default_rng(seed))
     runs: list[Sequence[Array]] = []
-    for k in range(RUNS):
+    for k in range(times):
         try:
             runs.append(run(moved[k % 2], values))
         except (ArithmeticError, ValueError, IndexError, AssertionError):
