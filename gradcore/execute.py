@@ -12,28 +12,38 @@ from collections.abc import Callable, Sequence
 from operator import length_hint
 from typing import Any, TypeAlias
 
-from gradcore.errors import GradcoreError
+from gradcore.errors import GradcoreError, OutOfMemoryError
 from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Variable
 
 Runner: TypeAlias = Callable[..., tuple[Any, ...]]
 """A function of the values of a graph's inputs that returns those of its outputs."""
 
+MEMORY_FIX = "use smaller batches or float32, or compute a part at a time"
+"""What to do where memory is lacking."""
+
 Step: TypeAlias = Callable[[list[Any]], None]
 """The computation of a node: it reads and writes slots."""
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Return whether Python or NumPy says that memory is lacking."""
+    return isinstance(error, MemoryError)
 
 
 def straight_line(
     graph: FunctionGraph,
     kernel: Callable[[Apply], Kernel],
     constant: Callable[[Constant], Any] = lambda c: c.data,
+    lacks_memory: Callable[[Exception], bool] = is_memory_error,
 ) -> Runner:
     """Return a function that runs ``graph``; many threads may call it at once.
 
     kernel : what computes a node.
     constant : the value of a constant, in the arrays that the kernels take.
+    lacks_memory : whether an exception of a kernel says that memory is lacking.
 
     An exception of a kernel leaves with a note that names the node, its operands, and the user's
-    line that built it.
+    line that built it; lack of memory, as OutOfMemoryError.
     """
     slots = {v: k for k, v in enumerate(graph.inputs)}
     start: list[Any] = [None] * len(graph.inputs)
@@ -69,6 +79,8 @@ def straight_line(
                 step(store)
         except Exception as error:
             node = graph.nodes[len(steps) - length_hint(rest) - 1]
+            if lacks_memory(error) and not isinstance(error, GradcoreError):
+                raise out_of_memory(error, node) from error
             explain(error, node, [store[slots[v]] for v in node.inputs])
             raise
         return tuple([store[k] for k in results])
@@ -107,6 +119,21 @@ def _step(kernel: Kernel, read: Sequence[int], written: Sequence[int]) -> Step:
         store[out] = kernel(*[store[k] for k in read])
 
     return nary
+
+
+def out_of_memory(error: Exception, node: Apply | None = None) -> GradcoreError:
+    """Return what says that memory is lacking as OutOfMemoryError; an error of ours as it is.
+
+    node : what was computing, if it is known.
+    """
+    if isinstance(error, GradcoreError):
+        return error
+    said = str(error).partition("\n")[0]
+    found = OutOfMemoryError(f"there is no memory for an array: {said}", fix=MEMORY_FIX)
+    found.__cause__ = error
+    if node is not None:
+        explain(found, node, ())
+    return found
 
 
 def explain(error: BaseException, node: Apply, values: Sequence[Any]) -> None:

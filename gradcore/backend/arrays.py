@@ -180,7 +180,7 @@ class ArrayBackend(Backend):
             found = self.kernel(node, fallback)
             return found if profile is None else profile.timed(node, found)
 
-        return straight_line(graph, kernel, self.constant)
+        return straight_line(graph, kernel, self.constant, self.lacks_memory)
 
     def constant(self, constant: Constant) -> Any:
         """Return a constant of a graph as an array of the library."""

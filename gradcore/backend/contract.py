@@ -31,7 +31,7 @@ import numpy as np
 
 from gradcore.backend.profile import Profile
 from gradcore.errors import GradcoreError, ModeError, UnavailableError, UnsupportedError, choices
-from gradcore.execute import Runner
+from gradcore.execute import Runner, is_memory_error
 from gradcore.graph import Apply, FunctionGraph, here
 from gradcore.graph.types import DISCRETE, FLOATS
 
@@ -218,6 +218,13 @@ class Backend(ABC):
         None for anything else: it is made a NumPy array first.
         """
         return None
+
+    def lacks_memory(self, error: Exception) -> bool:
+        """Return whether what its library raises says that memory is lacking.
+
+        The caller gets OutOfMemoryError in its place; one of gradcore's own errors stays as it is.
+        """
+        return is_memory_error(error)
 
     def remarks(self, graph: FunctionGraph) -> Sequence[str]:
         """Return what a user should know about how ``graph`` will run, a sentence each."""

@@ -20,6 +20,7 @@ from gradcore.compile.deoptimize import WrittenGraph
 from gradcore.compile.maker import FunctionMaker, as_written, made_to_run
 from gradcore.compile.promises import check_results
 from gradcore.errors import ArgumentError
+from gradcore.execute import out_of_memory
 from gradcore.language import is_several
 from gradcore.shared import StoredArray, holding, in_order, new_lock
 
@@ -113,6 +114,8 @@ class Call:
                 return self._written(*values)
             if self._written.hides(failure):
                 failure = self._written.named(failure, values)
+            if self.maker.backend.lacks_memory(failure):
+                failure = out_of_memory(failure)
             raise failure
         finally:
             del failure

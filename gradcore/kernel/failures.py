@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from gradcore.errors import ArraySizeError, OutOfMemoryError
-from gradcore.execute import explain
+from gradcore.execute import MEMORY_FIX, explain
 from gradcore.graph import Apply
 from gradcore.graph.extents import MOST
 
@@ -26,7 +26,7 @@ def no_memory(itemsize: int, values: Sequence[int]) -> Exception:
         return ArraySizeError(f"an array of {count} bytes is larger than any memory")
     return OutOfMemoryError(
         f"there is no memory for an array of {count} bytes",
-        fix="use smaller batches or float32, or compute a part at a time",
+        fix=MEMORY_FIX,
     )
 
 

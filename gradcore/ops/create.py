@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.derive import Disconnected
-from gradcore.errors import ArraySizeError, GraphTypeError
+from gradcore.errors import GraphTypeError
 from gradcore.graph import Apply, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import check_size, larger
 from gradcore.graph.op import Arg, Sample
@@ -60,5 +60,5 @@ class Arange(Op):
         check_size((n,))
         try:
             return np.arange(n, dtype="int64")
-        except ValueError:  # NumPy computes how many there are in floating point
-            raise ArraySizeError(f"an array of shape ({n},) is larger than any memory") from None
+        except ValueError:  # NumPy rounds how many there are, and so refuses some that can be
+            raise MemoryError(f"{n} integers") from None

@@ -390,6 +390,8 @@ class Join(Op):
         try:
             return np.concatenate(arrays, axis=self.axis)
         except ValueError:
+            if len({(*a.shape[: self.axis], *a.shape[self.axis + 1 :]) for a in arrays}) == 1:
+                check_size(self.shape(*(Operand(a.shape) for a in arrays)))
             shapes = ", ".join(str(a.shape) for a in arrays)
             raise ShapeError(f"cannot join shapes {shapes} along axis {self.axis}") from None
 

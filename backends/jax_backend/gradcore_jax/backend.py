@@ -149,6 +149,11 @@ class JaxBackend(ArrayBackend):
         """Return ``outputs`` as arrays of JAX, which nobody can write to."""
         return [jnp.array(output) if is_known(output) else output for output in outputs]
 
+    def lacks_memory(self, error: Exception) -> bool:
+        """Return whether XLA, or the reference, says that memory is lacking."""
+        exhausted = isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+        return exhausted or super().lacks_memory(error)
+
     # graphs -------------------------------------------------------------------------------------
     def constant(self, constant: Constant) -> Any:
         """Return a constant: a small one is known, a large one is on the device."""

@@ -76,7 +76,8 @@ def concrete(array: Any, who: object) -> Array:
             f"{who} needs a value that is not known while a graph is traced",
             fix="make it a constant, take it from a shape, or do not compile this part",
         )
-    return np.asarray(array)
+    # The buffer of a result for which XLA found no memory ends the process.
+    return np.asarray(array.block_until_ready() if isinstance(array, jax.Array) else array)
 
 
 def available(dtype: str) -> np.dtype[Any]:

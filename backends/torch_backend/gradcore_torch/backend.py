@@ -126,6 +126,15 @@ class TorchBackend(ArrayBackend):
             return NAMES[value.dtype], tuple(value.shape)
         return None
 
+    def lacks_memory(self, error: Exception) -> bool:
+        """Return whether torch, or the reference, says that memory is lacking."""
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            return True
+        # Sizes are checked before; torch rounds what it allocates up, beyond 2**63 bytes.
+        said = ("can't allocate memory", "Storage size calculation overflowed")
+        on_cpu = isinstance(error, RuntimeError) and any(words in str(error) for words in said)
+        return on_cpu or super().lacks_memory(error)
+
     # running ------------------------------------------------------------------------------------
     def kernel(self, node: Apply, fallback: Collection[Apply] = ()) -> Kernel:
         """Return the function of tensors that computes ``node``."""
@@ -168,7 +177,7 @@ class TorchBackend(ArrayBackend):
                 lambda node: node in fallback or extents.reads_values(node, integers),
             )
         else:
-            run = straight_line(graph, kernel, self.constant)
+            run = straight_line(graph, kernel, self.constant, self.lacks_memory)
         if not any(v in integers for v in graph.outputs):
             return run
         return lambda *values: tuple(

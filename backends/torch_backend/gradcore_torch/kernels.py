@@ -224,6 +224,7 @@ def _make_join(node: Apply) -> Function:
         if any(shape != others[0] for shape in others):
             shapes = ", ".join(str(tuple(a.shape)) for a in arrays)
             raise ShapeError(f"cannot join shapes {shapes} along axis {op.axis}")
+        check_size((sum(a.shape[op.axis] for a in arrays), *others[0]))
         return torch.cat([a.to(dtype) for a in arrays] if mixed else arrays, dim=op.axis)
 
     return joined

@@ -13,6 +13,7 @@ from typing import Any
 from gradcore.errors import ScanError
 from gradcore.execute import Runner
 from gradcore.graph import UNKNOWN, Apply, Operand
+from gradcore.graph.extents import check_size
 from gradcore.ops.reduce import Recurrence
 from gradcore.ops.scan import Scan
 from gradcore_torch.extents import Extent, whole
@@ -31,6 +32,7 @@ class Stack:
         self.parts: list[Any] = []
         large = n * first.numel() * first.element_size() > LARGE
         self.whole: Any = None
+        check_size((n, *first.shape))
         if large and not torch.is_grad_enabled():
             self.whole = first.new_empty((n, *first.shape))
 
