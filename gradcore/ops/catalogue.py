@@ -6,6 +6,7 @@ from gradcore.graph import Op
 from gradcore.ops import (
     control,
     create,
+    diagonals,
     factors,
     index,
     linalg,
@@ -18,7 +19,7 @@ from gradcore.ops import (
 )
 from gradcore.ops.elementwise import Elementwise
 
-FAMILIES = (control, create, factors, index, sorting, linalg, reduce, scan, shape, shape_values)
+FAMILIES = (control, create, diagonals, factors, index, sorting, linalg, reduce, scan, shape, shape_values)
 
 
 def catalogue() -> tuple[Op | type[Op], ...]:

@@ -32,7 +32,7 @@ from gradcore.graph import (
     here,
     upcast,
 )
-from gradcore.graph.nodes import as_variable, static_operand
+from gradcore.graph.nodes import as_variable, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
 from gradcore.graph.types import StaticShape
@@ -259,6 +259,22 @@ class IncSubtensor(Op):
                 )
                 found += all_equal([y.shape[axis], part[axis]], message)
         return found
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Write into all of the first axis, where the indices are the same for all."""
+        x, y, *indices = inputs
+        if any(stacked[2:]) or is_advanced(self.pattern):
+            return None
+        if not stacked[0]:
+            x = LANGUAGE["alloc"](x, extents_of(y)[0], *extents_of(x))
+        rank = sum(not isinstance(entry, int | Slot) for entry in self.pattern)
+        rank += node.inputs[0].ndim - sum(entry is not None for entry in self.pattern)
+        if stacked[1]:
+            missing = rank - node.inputs[1].ndim
+            y = y.dimshuffle(0, *["x"] * missing, *range(1, y.ndim))
+        return IncSubtensor((Slice(), *self.pattern), self.overwrite)(x, y, *indices)
 
     def reference(self, *arrays: Any) -> Any:
         """Return a changed copy."""

@@ -13,6 +13,7 @@ from gradcore.graph.externs import Extern
 from gradcore.kernel.lowering import Rule
 from gradcore.kernel.rules import control, elementwise, externs, index, linalg, reduce, scan, shape
 from gradcore.ops.control import Assert, Conditional, IfElse, Print
+from gradcore.ops.diagonals import IncDiagonals
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
@@ -53,6 +54,7 @@ RULES: Mapping[type[Op | Extern], Rule] = {
     # by indices
     Subtensor: index.subtensor,
     IncSubtensor: index.inc_subtensor,
+    IncDiagonals: index.inc_diagonals,
     Nonzero: index.nonzero,
     # control flow
     Assert: control.check,

@@ -31,6 +31,7 @@ from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Kind, Nest, Range
 from gradcore.kernel.rules.reduce import reduced, reducing
 from gradcore.kernel.values import Value, stored_value
+from gradcore.ops.diagonals import IncDiagonals
 from gradcore.ops.elementwise import entry
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import (
@@ -225,6 +226,37 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
     if x.read((i, i)) == Literal(0, x.dtype) or x.read((i, i)) == Literal(0.0, x.dtype):
         low.values[output].row_sums = value
     return True
+
+
+def inc_diagonals(low: Lowering, node: Apply) -> None:
+    """Store the matrix, then add each vector to its diagonal."""
+    op, (output,) = node.op, node.outputs
+    assert isinstance(op, IncDiagonals)
+    matrix, *vectors = (low.value(v) for v in node.inputs)
+    for start, v in zip(op.starts, vectors, strict=True):
+        for axis, first in enumerate(start):
+            n, length = matrix.shape[axis], v.shape[0]
+            end = length
+            if first:  # a vector of no elements may start anywhere
+                some = call(entry("gt"), (length, ZERO), "bool")
+                end = call(entry("switch"), (some, length + integer(first), ZERO), "int64")
+            low.check(
+                call(GE, (n, end), "bool"),
+                [end, n],
+                lambda ns, axis=axis: IndexError(
+                    f"a diagonal would end at {ns[0]}, beyond {ns[1]} at axis {axis}"
+                ),
+            )
+    result = low.taken_over(node.inputs[0])
+    if result is None:
+        result = low.new(named(output), output.dtype, matrix.shape)
+        low.fill(result, matrix.read)
+    low.values[output] = stored_value(result)
+    for start, v in zip(op.starts, vectors, strict=True):
+        (loop,), (k,) = low.ranges(v.shape)
+        at = tuple(k + integer(first) for first in start)
+        total = call(entry("add"), (Load(result, at), v.read((k,))), output.dtype)
+        low.place(Nest([loop], [Store(result, at, total)]))
 
 
 def nonzero(low: Lowering, node: Apply) -> None:

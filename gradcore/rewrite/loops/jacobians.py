@@ -34,6 +34,7 @@ from gradcore.ops.scan import Scan
 from gradcore.ops.shape import DimShuffle
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass, fitting
+from gradcore.rewrite.loops.diagonals import banded
 from gradcore.rewrite.loops.one_hot import LinearRows, linear_rows
 
 TRANSPOSE = DimShuffle((1, 0))
@@ -58,7 +59,19 @@ def _replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
                 (new,) = substitute([found[node]], replaced)  # what it multiplies may be one, too
                 replaced[old] = fitting(new, old, node, jacobian_products.name)
         if found:
-            break
+            return replaced
+    return _built(graph)
+
+
+def _built(graph: FunctionGraph) -> dict[Variable, Variable]:
+    """Return the matrices that are computed at once, in place of loops over their rows."""
+    replaced: dict[Variable, Variable] = {}
+    for node in graph.nodes:
+        for stack in node.outputs if isinstance(node.op, Scan) else ():
+            rows = linear_rows(stack)
+            found = None if rows is None else banded(rows)
+            if found is not None:
+                replaced[stack] = fitting(found, stack, node, jacobian_products.name)
     return replaced
 
 

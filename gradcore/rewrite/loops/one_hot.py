@@ -95,6 +95,16 @@ class LinearRows:
         shape = self.steps, *substitute(names, {**self.captured, self.unit: self._zero()})
         return shape[::-1] if self.transposed else shape
 
+    def without_unit(self, v: Variable) -> Variable:
+        """Return ``v``, a variable outside of the loop that mentions the unit vector's shape."""
+        (found,) = substitute([v], {self.unit: self._zero()})
+        return found
+
+    def outside(self) -> Variable:
+        """Return the row as a variable outside of the loop, but for the unit vector."""
+        (found,) = substitute([self.row], self.captured)
+        return found
+
     def from_left(self, v: Variable) -> Variable | None:
         """Return ``v @ matrix``; None: that cannot be written."""
         return self._transposed_map(v) if self.transposed else self._map(v)

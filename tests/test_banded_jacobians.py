@@ -1,0 +1,161 @@
+"""Jacobians that are needed as a whole and have structure are computed at once, by diagonals."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.errors import GraphIndexError, GraphTypeError
+from gradcore.ops.diagonals import IncDiagonals
+from gradcore.ops.scan import Scan
+
+X = T.dvector("X")
+A, B = T.dmatrices("A", "B")
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+
+
+def has_loop(f):
+    return any(isinstance(node.op, Scan) for node in f.maker.fgraph.apply_nodes)
+
+
+def rosenbrock(x):
+    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+
+MAPS = {
+    "elementwise": lambda x: T.jacobian(T.exp(x) * x, x),
+    "constant": lambda x: T.jacobian(3 * x, x),
+    "differences": lambda x: T.jacobian(x[1:] - x[:-1], x),
+    "inner": lambda x: T.jacobian(x[2:] * x[1:-1] * x[:-2], x),
+    "padded": lambda x: T.jacobian(T.inc_subtensor(x[1:-1], x[2:] ** 2), x),
+    "choice": lambda x: T.jacobian(T.switch(x > 0, x**3, -x), x),
+    "rosenbrock": lambda x: T.hessian(rosenbrock(x), x),
+    "tridiagonal": lambda x: T.hessian(((x[1:] * x[:-1]) ** 2).sum() + (x**4).sum(), x),
+    "five points": lambda x: T.hessian(T.sin(x[2:] - 2 * x[1:-1] + x[:-2]).sum(), x),
+    "linear": lambda x: T.hessian(x.sum(), x),
+    "layer": lambda x: T.jacobian(T.tanh(T.dot(A, x)), x),
+    "layer from the right": lambda x: T.jacobian(T.tanh(T.dot(x, A.T)) ** 2, x),
+    "two layers": lambda x: T.jacobian(T.tanh(T.dot(A.T, T.tanh(T.dot(A, x)))), x),
+    "layer of a part": lambda x: T.jacobian(T.dot(A[:, 1:], x[1:]), x),
+    "energy": lambda x: T.hessian(T.dot(x, T.dot(B, x)) + T.exp(x).sum(), x),
+    "layers of costs": lambda x: T.hessian((T.tanh(T.dot(A, x)) ** 2).sum(), x),
+    "part of a sum": lambda x: T.jacobian(x[:-1] * T.sin(x).sum(), x),
+}
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 6])
+@pytest.mark.parametrize("name", MAPS)
+def test_structure_is_that_of_the_rows(name, n, rng):
+    """Extents are unknown; the loop over rows is the judge."""
+    J = MAPS[name](X)
+    given = rng.normal(size=n), rng.normal(size=(4, n)), rng.normal(size=(n, n))
+    wanted = gradcore.function([X, A, B], J, PLAIN, on_unused_input="ignore")(*given)
+    for mode in ("numpy", None):
+        f = gradcore.function([X, A, B], J, mode, on_unused_input="ignore")
+        found = f(*given)
+        assert found.shape == wanted.shape and np.allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_no_loop_is_left():
+    for name, build in MAPS.items():
+        f = gradcore.function([X, A, B], build(X), "numpy", on_unused_input="ignore")
+        assert not has_loop(f), name
+
+
+def test_extents_that_are_known():
+    """Slices count from either end then."""
+    x = T.TensorType("float64", (6,))("x")
+    value = np.linspace(1, 2, 6)
+    for y in (
+        x[-4:] * x[:4] + x[2:-1].sum(),
+        T.concatenate([x[-4:] * x[:4], x[2:5]]),
+        x[3:2] * x[:0],
+    ):
+        J = T.jacobian(y, x)
+        wanted = gradcore.function([x], J, PLAIN)(value)
+        assert np.allclose(gradcore.function([x], J)(value), wanted)
+        assert not has_loop(gradcore.function([x], J, "numpy"))
+
+
+def test_everywhere(everywhere, rng):
+    value, a, b = rng.normal(size=5), rng.normal(size=(4, 5)), rng.normal(size=(5, 5))
+    outputs = [MAPS[name](X) for name in ("rosenbrock", "two layers", "energy")]
+    wanted = gradcore.function([X, A, B], outputs, PLAIN)(value, a, b)
+    found = gradcore.function([X, A, B], outputs, everywhere)(value, a, b)
+    for z, w in zip(found, wanted, strict=True):
+        assert np.allclose(z, w, rtol=1e-11)
+
+
+def test_float32_stays_so(everywhere):
+    x = T.fvector("x")
+    J = T.hessian(rosenbrock(x), x)
+    value = np.linspace(0.5, 1, 4, dtype="float32")
+    found = gradcore.function([x], J, everywhere)(value)
+    assert found.dtype == np.float32
+    assert np.allclose(found, gradcore.function([x], J, PLAIN)(value), rtol=1e-5)
+
+
+def test_derivatives_of_structure(everywhere):
+    """A Jacobian of a Jacobian, and the gradient of what is made of one."""
+    J = T.hessian(rosenbrock(X), X)
+    z = [T.grad((J**2).sum(), X), T.jacobian(J, X), T.Rop(J, X, T.cos(X))]
+    value = np.linspace(0.5, 1, 4)
+    wanted = gradcore.function([X], z, PLAIN)(value)
+    for a, b in zip(gradcore.function([X], z, everywhere)(value), wanted, strict=True):
+        assert np.allclose(a, b, rtol=1e-11)
+
+
+# random maps ------------------------------------------------------------------------------------
+STEPS = [
+    lambda v, k: T.sin(v) * (k + 1),
+    lambda v, k: v[k:] * 2,
+    lambda v, k: v[: -k or None] ** 2,
+    lambda v, k: v[k:] * v[: -k or None],
+    lambda v, k: T.inc_subtensor(T.zeros_like(v)[k:], T.exp(v)[: -k or None]) + v,
+    lambda v, k: v + T.inc_subtensor(v[: -k or None], v[k:] * v[k:]),
+    lambda v, k: v * T.sqrt(1 + (v**2).sum()),
+    lambda v, k: T.dot(T.outer(T.arange(3.0), T.ones_like(v)) + k, v),
+    lambda v, k: T.switch(v > k - 1, v, -2 * v),
+    lambda v, k: v - v[::-1] * k,
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(range(len(STEPS))), st.integers(0, 2)), max_size=4),
+    st.integers(0, 5),
+    st.booleans(),
+)
+def test_random_maps(steps, n, second):
+    v = X
+    for which, k in steps:
+        v = STEPS[which](v, k)
+    J = T.hessian((v**2).sum(), X) if second else T.jacobian(v, X)
+    value = np.linspace(-0.7, 0.9, n)
+    wanted = gradcore.function([X], J, PLAIN)(value)
+    found = gradcore.function([X], J, "numpy")(value)
+    scale = np.abs(wanted).max(initial=1.0)
+    assert np.allclose(found / scale, wanted / scale, rtol=1e-10, atol=1e-11)
+
+
+# the op -----------------------------------------------------------------------------------------
+def test_vectors_that_are_too_long(everywhere):
+    m = T.dmatrix("m")
+    f = gradcore.function([m, X], IncDiagonals(((1, 0),))(m, X), everywhere)
+    zeros = np.zeros((3, 3))
+    assert np.array_equal(f(zeros, [1.0, 2.0]), np.diag([1.0, 2.0], -1))
+    assert np.array_equal(f(np.zeros((0, 0)), []), np.zeros((0, 0)))
+    with pytest.raises(IndexError, match="diagonal|out of bounds"):
+        f(zeros, [1.0, 2.0, 3.0])
+
+
+def test_what_is_no_matrix():
+    with pytest.raises(GraphTypeError, match="a matrix and vectors"):
+        IncDiagonals(((0, 0),))(X, X)
+    with pytest.raises(GraphTypeError, match="2 diagonals, 1 vectors"):
+        IncDiagonals(((0, 0), (1, 0)))(A, X)
+    with pytest.raises(GraphTypeError, match="astype"):
+        IncDiagonals(((0, 0),))(A, T.fvector("v"))
+    assert issubclass(GraphIndexError, IndexError)
