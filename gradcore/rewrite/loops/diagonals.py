@@ -42,13 +42,14 @@ from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.shape import Alloc
 from gradcore.ops.shape_values import SpecifyShape
-from gradcore.rewrite.canonical.stage import inputs_of, is_made_by, same_extent
 from gradcore.rewrite.loops.one_hot import LinearRows
 
 MOST_BANDS = 16
 """How many bands are worth their own code; a map with more of them runs row by row."""
+
+FEW_STEPS = 2
+"""As many steps on what is dense as cost no more than what they make: one product, scaled."""
 
 
 @dataclass(frozen=True)
@@ -94,56 +95,49 @@ class Unstructured(Exception):  # noqa: N818 - it is control flow, and no fault
     """The map does what has no rule here."""
 
 
-def matrix_of(row: Variable, unit: Variable, steps: Variable) -> LinearInUnit | None:
-    """Return the matrix of the map from ``unit``, of ``steps`` elements, to ``row``.
+def _matrices(rows: LinearRows) -> dict[Variable, LinearInUnit] | None:
+    """Return the matrices of all variables of a loop that are linear in the unit vector.
 
-    None: no rule here says it.
+    None: no rule here says one.
     """
-    found = {unit: _identity(unit, steps)}
-    order = toposort([row], {unit})
-    moving = _moving(order, unit)
+    unit = rows.unit
+    found = {unit: _identity(rows)}
+    order = toposort([rows.row], {unit})
+    moving = {unit}
     try:
         for node in order:
             if moving.isdisjoint(node.inputs):
                 continue
             if len(node.outputs) > 1:
                 raise Unstructured
-            result = _Step(node, found, steps).result()
+            moving.add(node.out)
+            result = _Step(node, found, rows).result()
             if len(result.bands) > MOST_BANDS:
                 raise Unstructured
             found[node.out] = result
     except Unstructured:
         return None
-    return found.get(row)
+    return found
 
 
-def _identity(unit: Variable, steps: Variable) -> LinearInUnit:
-    ones = LANGUAGE["alloc"](LANGUAGE["cast"](1, unit.type.dtype), steps)
+def _identity(rows: LinearRows) -> LinearInUnit:
+    ones = LANGUAGE["alloc"](LANGUAGE["cast"](1, rows.unit.dtype), rows.steps)
     return LinearInUnit({Place(): ones}, as_long=True)
-
-
-def _moving(order: Sequence[Apply], unit: Variable) -> set[Variable]:
-    """Return the variables of ``order`` that depend on the elements of ``unit``."""
-    moving = {unit}
-    for node in order:
-        if not moving.isdisjoint(node.inputs):
-            moving.update(node.outputs)
-    return moving
 
 
 class _Step:
     """The matrix of the output of a node, from those of its operands that are linear.
 
     matrices : those of the variables so far.
-    steps : how many elements the unit vector has.
+    rows : the map.
     """
 
     def __init__(
-        self, node: Apply, matrices: Mapping[Variable, LinearInUnit], steps: Variable
+        self, node: Apply, matrices: Mapping[Variable, LinearInUnit], rows: LinearRows
     ) -> None:
         self.node = node
         self.given = [matrices.get(v) for v in node.inputs]
-        self.steps = steps
+        self.rows = rows
         self.found = LinearInUnit(as_long=self._as_long())
 
     def result(self) -> LinearInUnit:
@@ -170,7 +164,7 @@ class _Step:
             base, known = node.inputs[0], self.given[0]
             if known is not None:
                 return known.as_long
-            return is_made_by(base, Alloc) and same_extent(self.steps, inputs_of(base)[1])
+            return self.rows.as_long_as_unit(base)
         return isinstance(node.op, SpecifyShape) and all(m and m.as_long for m in self.given[:1])
 
     # what is dense --------------------------------------------------------------------------
@@ -259,7 +253,7 @@ class _Step:
             return
         if self.found.dense is None:
             zero = LANGUAGE["cast"](0, rows.type.dtype)
-            self.found.dense = LANGUAGE["alloc"](zero, self.steps, *shape)
+            self.found.dense = LANGUAGE["alloc"](zero, self.rows.steps, *shape)
         into = self.found.dense[first : first + extents_of(rows)[0]]
         self.found.dense = LANGUAGE["inc_subtensor"](into, rows)
 
@@ -300,16 +294,35 @@ def _slice_of(node: Apply) -> tuple[int, int]:
 
 
 # as a tensor ------------------------------------------------------------------------------------
-def banded(rows: LinearRows) -> Variable | None:
+@dataclass(frozen=True)
+class Banded:
+    """A matrix that no loop over its rows computes.
+
+    dense_steps : how many steps of the map are taken for all unit vectors.
+    """
+
+    tensor: Variable
+    dense_steps: int
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether no other way takes much less."""
+        return self.dense_steps <= FEW_STEPS
+
+
+def banded(rows: LinearRows) -> Banded | None:
     """Return a matrix as a tensor that no loop over its rows computes; None: it takes one."""
-    row = rows.outside()
-    matrix = matrix_of(row, rows.unit, rows.steps)
-    if matrix is None:
+    matrices = _matrices(rows)
+    if matrices is None:
         return None
+    matrix = matrices[rows.row]
     found = matrix.dense
     if found is None:
-        found = LANGUAGE["alloc"](LANGUAGE["cast"](0, row.type.dtype), *rows.shape())
+        m, n = rows.untransposed_shape()
+        found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), m, n)
     if matrix.bands:
         starts = [(place.front + place.shift, place.front) for place in matrix.bands]
         found = inc_diagonals(found, starts, list(matrix.bands.values()))
-    return rows.without_unit(found)
+    found = rows.outside(found)
+    dense = sum(each.dense is not None for each in matrices.values())
+    return Banded(found.T if rows.transposed else found, dense)

@@ -19,19 +19,31 @@ The decision: a pass, since all that reads a Jacobian decides whether it is need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from gradcore.gradient import jacobian
-from gradcore.graph import Apply, Extent, FunctionGraph, Variable, on_behalf_of, substitute
+from gradcore.graph import (
+    Apply,
+    Constant,
+    Extent,
+    FunctionGraph,
+    Variable,
+    as_variable,
+    free_inputs,
+    on_behalf_of,
+    substitute,
+)
 from gradcore.language import LANGUAGE
+from gradcore.ops.control import IfElse
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import DimShuffle
+from gradcore.rewrite.canonical.stage import canonicalize
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass, fitting
 from gradcore.rewrite.loops.diagonals import banded
@@ -43,12 +55,18 @@ DOT = Dot()
 
 
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
-    while replaced := _replaced(graph):
-        graph = FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
-    return graph
+    while replaced := _products_replaced(graph):
+        graph = _with(graph, replaced)
+    # What is needed as a whole.
+    replaced = _built(graph)
+    return _with(graph, replaced) if replaced else graph
 
 
-def _replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
+def _with(graph: FunctionGraph, replaced: Mapping[Variable, Variable]) -> FunctionGraph:
+    return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
+
+
+def _products_replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
     """Return what the products with a Jacobian are instead, of one that only products read."""
     replaced: dict[Variable, Variable] = {}
     for stack in (v for node in graph.nodes if isinstance(node.op, Scan) for v in node.outputs):
@@ -59,20 +77,56 @@ def _replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
                 (new,) = substitute([found[node]], replaced)  # what it multiplies may be one, too
                 replaced[old] = fitting(new, old, node, jacobian_products.name)
         if found:
-            return replaced
-    return _built(graph)
+            break
+    return replaced
 
 
+# matrices that are needed as a whole ------------------------------------------------------------
 def _built(graph: FunctionGraph) -> dict[Variable, Variable]:
-    """Return the matrices that are computed at once, in place of loops over their rows."""
+    """Return matrices as they are computed best, in place of loops over their rows."""
     replaced: dict[Variable, Variable] = {}
     for node in graph.nodes:
         for stack in node.outputs if isinstance(node.op, Scan) else ():
             rows = linear_rows(stack)
-            found = None if rows is None else banded(rows)
-            if found is not None:
+            if rows is None or _is_branch(graph, stack):
+                continue
+            with on_behalf_of(node.where):
+                found = _whole(stack, rows)
+            if found not in (None, stack):
                 replaced[stack] = fitting(found, stack, node, jacobian_products.name)
     return replaced
+
+
+def _is_branch(graph: FunctionGraph, v: Variable) -> bool:
+    """Return whether ``v`` is what a choice takes: it has been decided upon."""
+    return any(isinstance(node.op, IfElse) for node in graph.readers.get(v, ()))
+
+
+def _whole(stack: Variable, rows: LinearRows) -> Variable | None:
+    """Return a matrix by its structure, or by whichever are fewer, its rows or its columns.
+
+    None: by its rows, as it is.
+    """
+    by_rows = banded(rows)
+    if not rows.is_matrix or (by_rows is not None and by_rows.is_cheap):
+        return by_rows and by_rows.tensor
+    columns = rows.by_columns()
+    if columns is None:
+        return by_rows and by_rows.tensor
+    by_columns = banded(columns)
+    m, n = _in_normal_form(*map(as_variable, rows.shape()))
+    if m is n:
+        found = by_rows or by_columns
+        return found and found.tensor
+    few_columns = by_columns.tensor if by_columns else columns.looped()
+    few_rows = by_rows.tensor if by_rows else stack
+    if isinstance(m, Constant) and isinstance(n, Constant):
+        return few_columns if m.data > n.data else few_rows
+    return LANGUAGE["ifelse"](LANGUAGE["gt"](m, n), few_columns, few_rows)
+
+
+def _in_normal_form(*extents: Variable) -> tuple[Variable, ...]:
+    return canonicalize.run(FunctionGraph(tuple(free_inputs(extents)), extents), []).outputs
 
 
 def _products(graph: FunctionGraph, stack: Variable) -> list[tuple[Apply, Variable]]:

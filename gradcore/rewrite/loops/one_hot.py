@@ -29,6 +29,7 @@ from gradcore.graph import (
     Apply,
     Constant,
     Extent,
+    TensorType,
     Variable,
     ancestors,
     as_variable,
@@ -52,6 +53,7 @@ from gradcore.rewrite.canonical.stage import (
     same_extent,
 )
 from gradcore.rewrite.loops.parts import LoopParts
+from gradcore.scan import scan
 
 
 class Dependence(Enum):
@@ -90,20 +92,47 @@ class LinearRows:
 
     def shape(self) -> tuple[Extent, ...]:
         """Return the extents of the matrix, outside of the loop."""
+        found = self.untransposed_shape()
+        return found[::-1] if self.transposed else found
+
+    def untransposed_shape(self) -> tuple[Extent, ...]:
+        """Return the number of unit vectors, and the shape of a row."""
         (of_row,) = infer_shapes([self.row])
-        names = [as_variable(n) for n in of_row]
-        shape = self.steps, *substitute(names, {**self.captured, self.unit: self._zero()})
-        return shape[::-1] if self.transposed else shape
+        return self.steps, *(self.outside(as_variable(n)) for n in of_row)
 
-    def without_unit(self, v: Variable) -> Variable:
-        """Return ``v``, a variable outside of the loop that mentions the unit vector's shape."""
-        (found,) = substitute([v], {self.unit: self._zero()})
+    def by_columns(self) -> LinearRows | None:
+        """Return the same matrix as the transpose of one whose rows are its columns.
+
+        None: the transposed map cannot be written.
+        """
+        unit = Variable(TensorType(self.row.type.dtype, self.row.type.shape))
+        column = self._transposed_map(unit)
+        if column is None or unit.type.dtype != column.type.dtype:
+            return None
+        return LinearRows(unit, as_variable(self.untransposed_shape()[1]), column, {}, not self.transposed)
+
+    def looped(self) -> Variable:
+        """Return the matrix as a tensor that a loop over the unit vectors stacks."""
+
+        def step(i: Variable) -> Variable:
+            one = LANGUAGE["inc_subtensor"](self._zero()[i], 1)
+            (row,) = substitute([self.row], {**self.captured, self.unit: one})
+            return row
+
+        stack, _ = scan(step, LANGUAGE["arange"](self.steps))
+        return stack.T if self.transposed else stack
+
+    def outside(self, v: Variable) -> Variable:
+        """Return ``v``, which the loop's variables make, outside of it.
+
+        What is linear in the unit vector, of other vectors, mentions it by its shape alone.
+        """
+        (found,) = substitute([v], {**self.captured, self.unit: self._zero()})
         return found
 
-    def outside(self) -> Variable:
-        """Return the row as a variable outside of the loop, but for the unit vector."""
-        (found,) = substitute([self.row], self.captured)
-        return found
+    def as_long_as_unit(self, zeros: Variable) -> bool:
+        """Return whether ``zeros`` of the loop are known to be as many as the unit vector has."""
+        return _are_zeros(zeros, self.steps, self.captured)
 
     def from_left(self, v: Variable) -> Variable | None:
         """Return ``v @ matrix``; None: that cannot be written."""
@@ -123,11 +152,7 @@ class LinearRows:
     def _transposed_map(self, v: Variable) -> Variable | None:
         fits = _fitting(v, self.row)
         (found,) = pullback([self.row], [fits], [self.unit])
-        if fits is None or not isinstance(found, Variable):
-            return None
-        # The transpose of a linear map mentions what it is applied to by its shape alone.
-        (outside,) = substitute([found], {**self.captured, self.unit: self._zero()})
-        return outside
+        return None if fits is None or not isinstance(found, Variable) else self.outside(found)
 
     def _zero(self) -> Variable:
         return LANGUAGE["alloc"](np.zeros((), self.unit.dtype), self.steps)
@@ -183,16 +208,20 @@ def _unit_vectors(
         if not (isinstance(node.op, IncSubtensor) and node.op.pattern == (Slot.SCALAR,)):
             continue
         base, one, at = node.inputs
-        base = captured.get(base, base)
-        if at is index and is_zero(base) and base.ndim == 1 and is_constant(one, 1):
-            n = (
-                Constant(np.int64(base.data.size))
-                if isinstance(base, Constant)
-                else inputs_of(base)[1]
-            )
-            if _are_steps(steps, captured.get(n, n)):
-                found.append(node.outputs[0])
+        if at is index and is_constant(one, 1) and _are_zeros(base, steps, captured):
+            found.append(node.outputs[0])
     return found
+
+
+def _are_zeros(v: Variable, steps: Variable, captured: Mapping[Variable, Variable]) -> bool:
+    """Return whether ``v``, a variable of a loop, is a vector of zeros, one for each step."""
+    v = captured.get(v, v)
+    if v.ndim != 1 or not is_zero(v):
+        return False
+    if isinstance(v, Constant):
+        return _are_steps(steps, Constant(np.int64(v.data.size)))
+    n = inputs_of(v)[1]
+    return _are_steps(steps, captured.get(n, n))
 
 
 def _counts(v: Variable) -> bool:
