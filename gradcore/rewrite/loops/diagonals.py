@@ -27,12 +27,12 @@ See A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed. (2008), chapte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gradcore.derive import pushforward
-from gradcore.graph import Apply, Extent, TensorType, Variable, substitute, toposort
+from gradcore.graph import Apply, Constant, Extent, Variable, substitute, toposort
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.diagonals import inc_diagonals
@@ -171,12 +171,12 @@ class _Step:
     def _dense(self, i: int, dense: Variable) -> None:
         """Add what operand ``i`` contributes by what of it is dense."""
         node = self.node
-        place = Variable(TensorType(dense.dtype, (None, *node.inputs[i].type.shape)))
-        inputs = [place if j == i else v for j, v in enumerate(node.inputs)]
-        out = batched(node, inputs, [j == i for j in range(len(inputs))])
-        if out is None:
-            raise Unstructured
-        self.found.add_dense(_linear_in(place, out, dense))
+        stacked = [j == i for j in range(len(node.inputs))]
+
+        def step(inputs: Sequence[Variable]) -> Variable | None:
+            return batched(node, inputs, stacked)
+
+        self.found.add_dense(_linear(step, node.inputs, i, dense))
 
     # bands ----------------------------------------------------------------------------------
     def _band(self, i: int, place: Place, values: Variable) -> None:
@@ -203,14 +203,11 @@ class _Step:
         x, out = node.inputs[i], node.out
         if out.ndim != 1 or x.broadcastable != out.broadcastable:
             raise Unstructured
-        stand_in = Variable(values.type)
-        inputs = [
-            stand_in if j == i
-            else v if v.broadcastable != out.broadcastable
-            else _part(v, place.front, place.back)
-            for j, v in enumerate(node.inputs)
-        ]  # fmt: skip
-        self.found.add(place, _linear_in(stand_in, node.op(*inputs), values))
+        parts = [
+            v if v.broadcastable != out.broadcastable else _part(v, place.front, place.back)
+            for v in node.inputs
+        ]
+        self.found.add(place, _linear(lambda inputs: node.op(*inputs), parts, i, values))
 
     def _cut(self, place: Place, values: Variable) -> None:
         """A slice: what it takes of the band."""
@@ -258,14 +255,27 @@ class _Step:
         self.found.dense = LANGUAGE["inc_subtensor"](into, rows)
 
 
-def _linear_in(stand_in: Variable, out: Variable, values: Variable) -> Variable:
-    """Return ``out``, which is linear in ``stand_in`` and other operands, of ``values`` alone."""
-    (found,) = pushforward([out], [stand_in], [values])
+def _linear(
+    step: Callable[[Sequence[Variable]], Variable | None],
+    inputs: Sequence[Variable],
+    i: int,
+    values: Variable,
+) -> Variable:
+    """Return what a step makes of ``values`` in place of input ``i``, in which it is linear.
+
+    Other inputs in which it is linear, too, count as zero.  The step is taken with variables that
+    nothing has made, so that all that is walked is the step itself.
+    """
+    alone = [v if isinstance(v, Constant) else Variable(v.type) for v in inputs]
+    alone[i], tangent = Variable(values.type), Variable(values.type)
+    out = step(alone)
+    (found,) = [None] if out is None else pushforward([out], [alone[i]], [tangent])
     if not isinstance(found, Variable):
         raise Unstructured
-    # A tangent of what is linear mentions the variable by its shape alone.
-    (of_values,) = substitute([found], {stand_in: values})
-    return of_values
+    # The tangent of what is linear mentions the input by its shape alone.
+    given = {**dict(zip(alone, inputs, strict=True)), alone[i]: values, tangent: values}
+    (result,) = substitute([found], given)
+    return result
 
 
 def _part(v: Variable, front: int, back: int) -> Variable:
