@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import gradcore
 import gradcore.tensor as T
 from gradcore.errors import GraphIndexError, GraphTypeError
+from gradcore.graph import substitute
 from gradcore.ops.diagonals import IncDiagonals
 from gradcore.ops.scan import Scan
 
@@ -159,3 +160,54 @@ def test_what_is_no_matrix():
     with pytest.raises(GraphTypeError, match="astype"):
         IncDiagonals(((0, 0),))(A, T.fvector("v"))
     assert issubclass(GraphIndexError, IndexError)
+
+
+# by columns -------------------------------------------------------------------------------------
+def recurrent(x):
+    states, _ = gradcore.scan(lambda h: T.tanh(T.dot(B, h)) + h[::-1], None, x, n_steps=3)
+    return states[-1]
+
+
+TALL = {
+    "loop": lambda x: T.dot(A, recurrent(x)),
+    "layers": lambda x: T.dot(A, T.tanh(T.dot(B, T.sin(T.dot(B, T.tanh(T.dot(B, x))))))),
+    "reversed": lambda x: T.dot(A, x * x[::-1]),
+}
+
+
+@pytest.mark.parametrize("shape", [(7, 2), (2, 7), (3, 3)])
+@pytest.mark.parametrize("name", TALL)
+@pytest.mark.parametrize("static", [False, True])
+def test_tall_and_wide(name, shape, static, rng):
+    """By columns or by rows, whichever are fewer, chosen when it is compiled or when it runs."""
+    m, n = shape
+    x, a, b = rng.normal(size=n), rng.normal(size=(m, n)), rng.normal(size=(n, n))
+    J = T.jacobian(TALL[name](X), X)
+    inputs = [X, A, B]
+    if static:
+        inputs = [T.TensorType("float64", value.shape)() for value in (x, a, b)]
+        (J,) = substitute([J], dict(zip([X, A, B], inputs, strict=True)))
+    wanted = gradcore.function(inputs, J, PLAIN, on_unused_input="ignore")(x, a, b)
+    for mode in ("numpy", None):
+        f = gradcore.function(inputs, J, mode, on_unused_input="ignore")
+        assert np.allclose(f(x, a, b), wanted, rtol=1e-11)
+        if static and name == "loop":
+            steps = {
+                int(node.inputs[0].data)
+                for node in f.maker.fgraph.apply_nodes
+                if isinstance(node.op, Scan)
+            }
+            assert max(m, n) not in steps - {3}
+
+
+def test_the_jacobian_of_rows_in_a_loop(everywhere, rng):
+    """Structured inside of a loop, too, whatever has been hoisted out of it."""
+    J, _ = gradcore.scan(lambda row: T.jacobian(T.tanh(T.dot(A, row)) * 2, row), A)
+    H, _ = gradcore.scan(lambda row: T.hessian(rosenbrock(row) * X[0], row), A)
+    a = rng.normal(size=(4, 4))
+    wanted = gradcore.function([A, X], [J, H], PLAIN)(a, [2.0])
+    f = gradcore.function([A, X], [J, H], everywhere)
+    for z, w in zip(f(a, [2.0]), wanted, strict=True):
+        assert np.allclose(z, w, rtol=1e-11)
+    if everywhere.optimizer:
+        assert sum(isinstance(node.op, Scan) for node in f.maker.fgraph.apply_nodes) <= 1

@@ -19,7 +19,19 @@ from gradcore.ops import (
 )
 from gradcore.ops.elementwise import Elementwise
 
-FAMILIES = (control, create, diagonals, factors, index, sorting, linalg, reduce, scan, shape, shape_values)
+FAMILIES = (
+    control,
+    create,
+    diagonals,
+    factors,
+    index,
+    sorting,
+    linalg,
+    reduce,
+    scan,
+    shape,
+    shape_values,
+)
 
 
 def catalogue() -> tuple[Op | type[Op], ...]:

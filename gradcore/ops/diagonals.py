@@ -30,9 +30,7 @@ def _along(start: tuple[int, int], v: Variable) -> list[Variable]:
     return [places + first if first else places for first in start]
 
 
-def _back(
-    op: IncDiagonals, i: int, ct: Variable, matrix: Variable, *vectors: Variable
-) -> Variable:
+def _back(op: IncDiagonals, i: int, ct: Variable, matrix: Variable, *vectors: Variable) -> Variable:
     """The matrix gets the cotangent, a vector the diagonal of it that it was added to."""
     if i == 0:
         return ct

@@ -100,21 +100,11 @@ def _matrices(rows: LinearRows) -> dict[Variable, LinearInUnit] | None:
 
     None: no rule here says one.
     """
-    unit = rows.unit
-    found = {unit: _identity(rows)}
-    order = toposort([rows.row], {unit})
-    moving = {unit}
+    found = {rows.unit: _identity(rows)}
     try:
-        for node in order:
-            if moving.isdisjoint(node.inputs):
-                continue
-            if len(node.outputs) > 1:
-                raise Unstructured
-            moving.add(node.out)
-            result = _Step(node, found, rows).result()
-            if len(result.bands) > MOST_BANDS:
-                raise Unstructured
-            found[node.out] = result
+        for node in toposort([rows.row], {rows.unit}):
+            if not found.keys().isdisjoint(node.inputs):
+                found.update(zip(node.outputs, [_Step(node, found, rows).result()], strict=True))
     except Unstructured:
         return None
     return found
@@ -135,6 +125,8 @@ class _Step:
     def __init__(
         self, node: Apply, matrices: Mapping[Variable, LinearInUnit], rows: LinearRows
     ) -> None:
+        if len(node.outputs) > 1:
+            raise Unstructured
         self.node = node
         self.given = [matrices.get(v) for v in node.inputs]
         self.rows = rows
@@ -149,6 +141,8 @@ class _Step:
                 self._band(i, place, values)
             if matrix.dense is not None:
                 self._dense(i, matrix.dense)
+        if len(self.found.bands) > MOST_BANDS:
+            raise Unstructured
         return self.found
 
     def _as_long(self) -> bool:
@@ -212,9 +206,7 @@ class _Step:
     def _cut(self, place: Place, values: Variable) -> None:
         """A slice: what it takes of the band."""
         front, back = _slice_of(self.node)
-        kept = Place(
-            max(place.front - front, 0), max(place.back - back, 0), place.shift + front
-        )
+        kept = Place(max(place.front - front, 0), max(place.back - back, 0), place.shift + front)
         dropped = max(front - place.front, 0), max(back - place.back, 0)
         self.found.add(kept, _part(values, *dropped))
 
@@ -226,9 +218,7 @@ class _Step:
         front, back = _slice_of(self.node)
         if self.node.inputs[1].broadcastable != self.node.inputs[0].broadcastable:
             raise Unstructured
-        self.found.add(
-            Place(place.front + front, place.back + back, place.shift - front), values
-        )
+        self.found.add(Place(place.front + front, place.back + back, place.shift - front), values)
 
     def _multiplied(self, i: int, place: Place, values: Variable) -> None:
         """A product with a vector or a matrix: its elements or rows, times those of the band."""

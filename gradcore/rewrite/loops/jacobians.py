@@ -19,7 +19,7 @@ The decision: a pass, since all that reads a Jacobian decides whether it is need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -33,21 +33,22 @@ from gradcore.graph import (
     as_variable,
     free_inputs,
     on_behalf_of,
-    substitute,
 )
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import IfElse
+from gradcore.ops.create import Arange
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import DimShuffle
-from gradcore.rewrite.canonical.stage import canonicalize
+from gradcore.ops.shape import Alloc, DimShuffle
+from gradcore.rewrite.canonical.stage import canonicalize, is_made_by, is_zero
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass, fitting
 from gradcore.rewrite.loops.diagonals import banded
 from gradcore.rewrite.loops.one_hot import LinearRows, linear_rows
+from gradcore.rewrite.loops.parts import LoopParts, with_replaced
 
 TRANSPOSE = DimShuffle((1, 0))
 WHOLE = Slice(None, None, None)
@@ -55,15 +56,46 @@ DOT = Dot()
 
 
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
+    graph = with_replaced(graph, _within_loops(graph))
     while replaced := _products_replaced(graph):
-        graph = _with(graph, replaced)
-    # What is needed as a whole.
-    replaced = _built(graph)
-    return _with(graph, replaced) if replaced else graph
+        graph = with_replaced(graph, replaced)
+    return with_replaced(graph, _built(graph))
 
 
-def _with(graph: FunctionGraph, replaced: Mapping[Variable, Variable]) -> FunctionGraph:
-    return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
+def _within_loops(graph: FunctionGraph) -> dict[Variable, Variable]:
+    """Return what loops of loops are, rewritten with what makes the unit vectors in them again.
+
+    It does not change in the outer loop, and has been hoisted out of it.
+    """
+    replaced: dict[Variable, Variable] = {}
+    for node in graph.nodes:
+        if not isinstance(node.op, Scan) or not _has_loop(node.op.body):
+            continue
+        loop = LoopParts.of(node)
+        made = {each.inner: each.outer.owner for each in loop.constants if _is_of_units(each.outer)}
+        again = {
+            v: maker.op(*(x if isinstance(x, Constant) else loop.captured(x) for x in maker.inputs))
+            for v, maker in made.items()
+            if maker is not None
+        }
+        if not again:
+            continue
+        loop.substitute(again)
+        body = loop.body()
+        found = _rewrite(body)
+        if found is not body:
+            loop.let_return(found.outputs)
+            replaced.update(zip(node.outputs, loop.build().all, strict=True))
+    return replaced
+
+
+def _has_loop(body: FunctionGraph) -> bool:
+    return any(isinstance(node.op, Scan) for node in body.nodes)
+
+
+def _is_of_units(v: Variable) -> bool:
+    """Return whether ``v`` is what unit vectors are made of: counts, or zeros."""
+    return is_made_by(v, Arange) or (is_made_by(v, Alloc) and is_zero(v))
 
 
 def _products_replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
@@ -71,11 +103,8 @@ def _products_replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
     replaced: dict[Variable, Variable] = {}
     for stack in (v for node in graph.nodes if isinstance(node.op, Scan) for v in node.outputs):
         found = dict(_products(graph, stack))
-        for node in graph.nodes if found else ():
-            if node in found:
-                old = node.outputs[0]
-                (new,) = substitute([found[node]], replaced)  # what it multiplies may be one, too
-                replaced[old] = fitting(new, old, node, jacobian_products.name)
+        for node, new in found.items():
+            replaced[node.out] = fitting(new, node.out, node, jacobian_products.name)
         if found:
             break
     return replaced

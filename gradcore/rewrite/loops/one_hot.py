@@ -109,7 +109,8 @@ class LinearRows:
         column = self._transposed_map(unit)
         if column is None or unit.type.dtype != column.type.dtype:
             return None
-        return LinearRows(unit, as_variable(self.untransposed_shape()[1]), column, {}, not self.transposed)
+        n = as_variable(self.untransposed_shape()[1])
+        return LinearRows(unit, n, column, {}, not self.transposed)
 
     def looped(self) -> Variable:
         """Return the matrix as a tensor that a loop over the unit vectors stacks."""

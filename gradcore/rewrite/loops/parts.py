@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradcore.errors import ScanError
@@ -77,19 +77,33 @@ class LoopParts:
 
     def substitute(self, replacements: Mapping[Variable, Variable]) -> None:
         """Replace variables of the body in all that a step returns."""
-        found = substitute(self.outputs, replacements)
+        self.let_return(substitute(self.outputs, replacements))
+
+    def let_return(self, outputs: Sequence[Variable]) -> None:
+        """Let a step return other outputs, as many."""
         n = len(self.states)
-        self.states = [replace(s, new=new) for s, new in zip(self.states, found, strict=False)]
-        self.stacks = found[n : n + len(self.stacks)]
+        self.states = [replace(s, new=new) for s, new in zip(self.states, outputs, strict=False)]
+        self.stacks = list(outputs[n : n + len(self.stacks)])
         if self.condition is not None:
-            self.condition = found[-1]
+            self.condition = outputs[-1]
+
+    def body(self) -> FunctionGraph:
+        """Return what a step computes, as a graph."""
+        inner = [each.inner for each in (*self.sequences, *self.states, *self.constants)]
+        return FunctionGraph(tuple(inner), tuple(self.outputs))
+
+    def captured(self, v: Variable) -> Variable:
+        """Return what ``v``, a variable outside, is called in the body; from now on, if need be."""
+        for each in self.constants:
+            if each.outer is v:
+                return each.inner
+        self.constants.append(Input(Variable(v.type, v.name), v))
+        return self.constants[-1].inner
 
     def build(self) -> Built:
         """Put the loop together."""
-        inner = [each.inner for each in (*self.sequences, *self.states, *self.constants)]
-        body = FunctionGraph(tuple(inner), tuple(self.outputs))
         op = Scan(
-            body,
+            self.body(),
             len(self.sequences),
             len(self.states),
             self.condition is not None,
@@ -141,3 +155,15 @@ def first_of(sequence: Variable, steps: Variable) -> Variable:
         return part
     why = "a scan takes 0 steps or more, and no more than a sequence has elements"
     return SpecifyShape(why, error=ScanError)(part, steps, *others)
+
+
+def with_replaced(graph: FunctionGraph, replaced: Mapping[Variable, Variable]) -> FunctionGraph:
+    """Return ``graph`` with outputs of nodes replaced, also where a replacement needs another."""
+    if not replaced:
+        return graph
+    done: dict[Variable, Variable] = {}
+    for node in graph.nodes:
+        for v in node.outputs:
+            if v in replaced:
+                (done[v],) = substitute([replaced[v]], done)
+    return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, done)))

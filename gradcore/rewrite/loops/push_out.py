@@ -10,7 +10,6 @@ from typing import TypeAlias
 from gradcore.graph import (
     Apply,
     Constant,
-    FunctionGraph,
     TensorType,
     Variable,
     substitute,
@@ -89,8 +88,7 @@ def push_out_sequences(node: Apply) -> list[Variable] | None:
     if loop.condition is not None or not loop.sequences:
         return None
     batch = Batch(loop)
-    inner = [each.inner for each in (*loop.sequences, *loop.states, *loop.constants)]
-    body = FunctionGraph(tuple(inner), tuple(loop.outputs))
+    body = loop.body()
     lazy = lazy_nodes(body)
     read: dict[Variable, None] = {}
     for inside in body.nodes:

@@ -7,12 +7,11 @@ from gradcore.graph import (
     FunctionGraph,
     Variable,
     ancestors,
-    substitute,
 )
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import LoopParts
+from gradcore.rewrite.loops.parts import LoopParts, with_replaced
 
 
 def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
@@ -21,7 +20,7 @@ def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
     for node in graph.nodes:
         if isinstance(node.op, Scan):
             replaced.update(_trimmed(node, read))
-    return _replaced(graph, replaced)
+    return with_replaced(graph, replaced)
 
 
 def _trimmed(node: Apply, read: set[Variable]) -> dict[Variable, Variable]:
@@ -57,18 +56,6 @@ def _trimmed(node: Apply, read: set[Variable]) -> dict[Variable, Variable]:
     if results.condition is not None and built.taken is not None:
         replaced[results.condition] = built.taken
     return replaced
-
-
-def _replaced(graph: FunctionGraph, replaced: dict[Variable, Variable]) -> FunctionGraph:
-    """Return ``graph`` with outputs of nodes replaced, also where a replacement needs another."""
-    if not replaced:
-        return graph
-    done: dict[Variable, Variable] = {}
-    for node in graph.nodes:
-        for v in node.outputs:
-            if v in replaced:
-                (done[v],) = substitute([replaced[v]], done)
-    return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, done)))
 
 
 drop_unused = Pass("drop_unused", _drop_unused, examples=(examples.unread,))
