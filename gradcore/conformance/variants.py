@@ -63,13 +63,20 @@ def _ndim(arg: Arg) -> int:
     return np.ndim(arg.value)
 
 
+def _holds(sample: Sample, sites: Sequence[Site], n: int) -> bool:
+    """Return whether ``n`` is of the dtypes of the operands at these sites."""
+    values = (np.asarray(sample.operands[s.operand].value) for s in sites if s.axis is None)
+    return all(np.iinfo(v.dtype).min <= n <= np.iinfo(v.dtype).max for v in values)
+
+
 def changed(sample: Sample, sites: Sequence[Site], n: int) -> Sample:
     """Return a sample with ``n`` at all of these sites."""
     operands = list(sample.operands)
     for site in sites:
         arg = operands[site.operand]
         if site.axis is None:
-            operands[site.operand] = replace(arg, value=np.asarray(n))
+            dtype = np.asarray(arg.value).dtype
+            operands[site.operand] = replace(arg, value=np.asarray(n, dtype))
         else:
             shape = (*arg.shape[: site.axis], n, *arg.shape[site.axis + 1 :])
             operands[site.operand] = replace(arg, shape=shape)
@@ -135,6 +142,8 @@ def long(
     """Yield samples with one extent long, or those that go together."""
     for group in linked(sample, [*extents(sample), *integers(sample)], reference):
         for n in lengths:
+            if not _holds(sample, group, n):
+                continue
             longer = changed(sample, group, n)
             size = sum(int(np.prod(arg.shape)) for arg in longer.operands)
             if size <= LARGEST and reference.accepts(longer):

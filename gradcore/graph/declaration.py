@@ -160,7 +160,11 @@ class Declaration(Generic[V, N]):
     """
 
     compounds: bool = False
-    """Whether it multiplies products on: then each factor may add a unit in the last place."""
+    """Whether results go into further ones: then each along an axis may add a unit in the last place.
+
+    So products of many factors do, and substitution (N. Higham, "Accuracy and Stability of Numerical
+    Algorithms", 2nd ed., theorem 8.5).
+    """
 
     elementwise: ClassVar[bool] = False
     """Whether each element of the output is computed from those at its own place in the operands.

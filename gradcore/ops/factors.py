@@ -98,7 +98,7 @@ class SolveLower(Op):
     transposed: bool = False
     derivative = Reverse((_factor_back, _solve_back))
     ulp = 16
-    by_norm = True
+    by_norm = compounds = True
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -179,7 +179,7 @@ class Cholesky(Op):
     extern = Extern("cholesky", TAKEN)
     derivative = Reverse((_symmetric_back,))
     ulp = 16
-    by_norm = True
+    by_norm = compounds = True
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

@@ -136,6 +136,15 @@ class Reduction:
     ulp: float = 0
 
 
+def _computed(dtype: str) -> str:
+    """Return the dtype in which sums and products of ``dtype`` are carried: rounded at the end.
+
+    A product of float16 is finite then where the factors before an inner one overflow.
+    """
+    row = DTYPES.get(dtype)
+    return dtype if row is None else row.computed
+
+
 REDUCTIONS: dict[str, Reduction] = {
     "sum": Reduction(np.sum, _accumulated, Linear((_spread,)), ulp=8),
     "prod": Reduction(np.prod, _accumulated, Reverse((_other_factors,)), ulp=16),
@@ -277,7 +286,8 @@ class Reduce(Op):
         (x,) = arrays
         dtype = REDUCTIONS[self.kind].dtype(x.dtype.name)
         if self.kind in ("sum", "prod"):
-            return REDUCTIONS[self.kind].numpy(x, axis=self.axes, dtype=dtype)
+            found = REDUCTIONS[self.kind].numpy(x, axis=self.axes, dtype=_computed(dtype))
+            return found.astype(dtype)
         if self.unbounded:
             start = farthest(self.kind, dtype)
             return REDUCTIONS[self.kind].numpy(x, axis=self.axes, initial=start)
@@ -389,7 +399,8 @@ class Cumulative(Op):
         """Return the cumulative sums or products."""
         (x,) = arrays
         numpy = np.cumsum if self.kind == "sum" else np.cumprod
-        return numpy(x, axis=self.axis, dtype=_accumulated(x.dtype.name))
+        dtype = _accumulated(x.dtype.name)
+        return numpy(x, axis=self.axis, dtype=_computed(dtype)).astype(dtype)
 
 
 def _back(op: Recurrence, ct: Variable, a: Variable) -> Variable:
