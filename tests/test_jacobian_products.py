@@ -65,6 +65,23 @@ PRODUCTS = {
     "J.sum(1)": lambda J, u, v, M: J.sum(1),
     "one of another": lambda J, u, v, M: T.dot(J, T.dot(T.dot(J, v), J)) + T.dot(J, v) + J[:, 0],
     "several": lambda J, u, v, M: T.dot(J, v).sum() * T.dot(u, J) + J[0],
+    "J @ M": lambda J, u, v, M: J @ T.outer(v, v[:2]),
+    "M @ J": lambda J, u, v, M: T.outer(u[:2], u) @ J,
+    "J @ column": lambda J, u, v, M: J @ v[:, None],
+    "(a J + J) @ v": lambda J, u, v, M: (u[0] * J - J / v[1] + (-J)) @ v,
+    "u @ (a J + M)": lambda J, u, v, M: u @ (u[0] * J + T.outer(u, v)),
+    "(d J) @ v": lambda J, u, v, M: (u[:, None] * J / v) @ v,
+    "u @ (d J)": lambda J, u, v, M: u @ (J * v / u[:, None]),
+    "(J * v).sum(1)": lambda J, u, v, M: (J * v).sum(1) + (u[:, None] * J).sum(),
+    "J[a:b] @ v": lambda J, u, v, M: J[1:3] @ v,
+    "u @ J[a:b, c:]": lambda J, u, v, M: u[1:3] @ J[1:3, 1:],
+    "J[:, c:] @ v": lambda J, u, v, M: J[:, 1:] @ v[1:],
+    "J[a:][i]": lambda J, u, v, M: J[1:][0] + J[:, 1:].T[0].sum(),
+    "joined @ v": lambda J, u, v, M: T.concatenate([J, T.outer(u, v), 2 * J]) @ v,
+    "u @ joined": lambda J, u, v, M: u @ T.concatenate([J, T.outer(u, v), 2 * J], axis=1),
+    "Gauss-Newton @ v": lambda J, u, v, M: (J.T @ (u[:, None] * J) + T.eye(v.shape[0])) @ v,
+    "tensordot": lambda J, u, v, M: T.tensordot(J, v, 1) + T.tensordot(u, J, 1).sum(),
+    "einsum": lambda J, u, v, M: T.einsum("ij,j->i", J, v) + T.einsum("i,ij->j", u, J).sum(),
 }
 
 
@@ -89,8 +106,13 @@ def given(y, rng):
     return x, w, rng.normal(size=n), rng.normal(size=COLUMNS), rng.normal(size=(n, n))
 
 
-@pytest.mark.parametrize("jacobian", [T.jacobian, rows_by_hand])
-@pytest.mark.parametrize("product", PRODUCTS)
+WAYS = [
+    *((T.jacobian, product) for product in PRODUCTS),
+    *((rows_by_hand, product) for product in ("J @ v", "v @ J", "J[i]", "J.T @ D @ J @ v")),
+]
+
+
+@pytest.mark.parametrize(("jacobian", "product"), WAYS)
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_products_are_those_of_the_jacobian(function, product, jacobian, rng):
     y = FUNCTIONS[function](X)

@@ -169,7 +169,7 @@ def test_stages_read_as_a_table_of_contents():
     ]  # fmt: skip
     (loops,) = (stage for stage in STAGES if isinstance(stage, Group))
     assert str(loops.stages) == (
-        "(merge_scans, jacobian_products, canonicalize, merge_scans, drop_unused, push_out, "
+        "(merge_scans, jacobians, canonicalize, merge_scans, drop_unused, push_out, "
         "canonicalize, drop_unused)"
     )
     names = [rule.name for _, rule in RULES]

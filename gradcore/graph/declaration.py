@@ -160,10 +160,10 @@ class Declaration(Generic[V, N]):
     """
 
     compounds: bool = False
-    """Whether results go into further ones: then each along an axis may add a unit in the last place.
+    """Whether results go into further ones: each along an axis may add a unit in the last place.
 
-    So products of many factors do, and substitution (N. Higham, "Accuracy and Stability of Numerical
-    Algorithms", 2nd ed., theorem 8.5).
+    So it is with products of many factors, and with substitution (N. Higham, "Accuracy and
+    Stability of Numerical Algorithms", 2nd ed., theorem 8.5).
     """
 
     elementwise: ClassVar[bool] = False

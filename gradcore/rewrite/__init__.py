@@ -10,7 +10,8 @@ from gradcore.rewrite.changes import Changes as Changes
 from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
 from gradcore.rewrite.engine import Stage as Stage
-from gradcore.rewrite.loops import drop_unused, jacobian_products, merge_scans, push_out
+from gradcore.rewrite.jacobians import jacobians
+from gradcore.rewrite.loops import drop_unused, merge_scans, push_out
 from gradcore.rewrite.rules import Firing as Firing
 from gradcore.rewrite.rules import Rule as Rule
 from gradcore.rewrite.rules import Trace as Trace
@@ -22,7 +23,7 @@ loop_stages = Group(
     Scan,
     (
         merge_scans,
-        jacobian_products,
+        jacobians,
         canonicalize,
         merge_scans,
         drop_unused,

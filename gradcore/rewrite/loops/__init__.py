@@ -11,7 +11,6 @@ from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.engine import Group, Stage
 from gradcore.rewrite.loops import idle as idle
-from gradcore.rewrite.loops.jacobians import jacobian_products as jacobian_products
 from gradcore.rewrite.loops.merge import merge_scans as merge_scans
 from gradcore.rewrite.loops.push_out import push_out as push_out
 from gradcore.rewrite.loops.unused import drop_unused as drop_unused

@@ -33,6 +33,7 @@ from typing import TypeAlias
 
 from gradcore.derive import pushforward
 from gradcore.graph import Apply, Constant, Extent, Variable, substitute, toposort
+from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.diagonals import inc_diagonals
@@ -43,7 +44,7 @@ from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.shape_values import SpecifyShape
-from gradcore.rewrite.loops.one_hot import LinearRows
+from gradcore.rewrite.jacobians.linear_maps import LinearRows
 
 MOST_BANDS = 16
 """How many bands are worth their own code; a map with more of them runs row by row."""
@@ -326,3 +327,17 @@ def banded(rows: LinearRows) -> Banded | None:
     found = rows.outside(found)
     dense = sum(each.dense is not None for each in matrices.values())
     return Banded(found.T if rows.transposed else found, dense)
+
+
+def diagonal(rows: LinearRows) -> Variable | None:
+    """Return the main diagonal of a matrix that has bands only; None: it is not known to have."""
+    matrices = _matrices(rows)
+    if matrices is None or matrices[rows.row].dense is not None:
+        return None
+    m, n = rows.untransposed_shape()
+    found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), smaller(m, n))
+    for place, values in matrices[rows.row].bands.items():
+        if not place.shift:
+            into = found[place.front : extents_of(values)[0] + place.front]
+            found = LANGUAGE["inc_subtensor"](into, values)
+    return rows.outside(found)

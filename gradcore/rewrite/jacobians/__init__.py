@@ -1,0 +1,73 @@
+"""Jacobians and Hessians: not built where a product will do, by their structure where they are.
+
+===================================  ===============================================
+as written                           as it runs
+===================================  ===============================================
+``v @ J``, ``J.T @ v``               the map of v, as `Lop`
+``J @ v``, ``(J * v).sum(1)``        the transposed map of v, as `Rop`
+``J @ M``, ``M @ J``                 the same of the columns, or rows, of M
+``J[i]``, ``J[:, j]``                the map, or the transposed one, of a unit vector
+``J.sum(0)``, ``J.sum(1)``           the map, or the transposed one, of ones
+``diag(J)``, ``trace(J)``            the values of the bands, if it is banded
+``J``                                by bands, by rows, or by columns
+===================================  ===============================================
+
+``J`` is what a loop over unit vectors stacks (`linear_maps`): `gradcore.gradient.jacobian` or
+`hessian`, or a scan of the user's.  What is made of it by the algebra of matrices counts as well:
+``(a * J + b * K) @ v``, ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v``
+(`products`).  Where one is read otherwise, too, it is built once, and all that reads it reads that
+(`whole`, `bands`).
+
+The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole; and
+loops as the only form of a matrix of a linear map, so that one that the user wrote is as good as
+`jacobian`'s.  Rejected: an op of its own for it, which every rewrite of loops would have to learn.
+"""
+
+from __future__ import annotations
+
+from gradcore.gradient import jacobian
+from gradcore.graph import FunctionGraph, Variable
+from gradcore.language import LANGUAGE
+from gradcore.ops.linalg import Dot
+from gradcore.rewrite.changes import Changes
+from gradcore.rewrite.engine import Pass
+from gradcore.rewrite.jacobians.products import products_replaced
+from gradcore.rewrite.jacobians.whole import loops_of_loops, whole_ones
+from gradcore.rewrite.loops.parts import with_replaced
+
+DOT = Dot()
+
+
+def _rewrite(graph: FunctionGraph) -> FunctionGraph:
+    graph = with_replaced(graph, loops_of_loops(graph, _rewrite))
+    while replaced := products_replaced(graph):
+        graph = with_replaced(graph, replaced)
+    return with_replaced(graph, whole_ones(graph))
+
+
+def _jacobian_times_vector(x: Variable) -> Variable:
+    """Return a Jacobian, times a vector from the right."""
+    v = x[0]
+    return DOT(jacobian(LANGUAGE["sin"](v) * v[::-1], v), v)
+
+
+def _vector_times_jacobian(x: Variable) -> Variable:
+    """Return a Jacobian, times a vector from the left, and one of its rows."""
+    v = x[0]
+    matrix = jacobian(LANGUAGE["sin"](v) * v[::-1], v)
+    return DOT(v, matrix) + matrix.sum(1) + matrix[:, 0]
+
+
+def _whole_jacobian(x: Variable) -> Variable:
+    """Return a Jacobian with two bands, and one of more rows than columns."""
+    v = x[0]
+    layers = DOT(x, LANGUAGE["tanh"](DOT(x.T, LANGUAGE["tanh"](DOT(x, v)))))
+    return jacobian(v * LANGUAGE["sin"](v), v).sum() + (jacobian(layers, v) ** 2).sum()
+
+
+jacobians = Pass(
+    "jacobians",
+    _rewrite,
+    changes=Changes(rounding=64, of="terms", derivatives=True, nonfinite=True),
+    examples=(_jacobian_times_vector, _vector_times_jacobian, _whole_jacobian),
+)
