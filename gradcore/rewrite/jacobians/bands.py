@@ -188,7 +188,7 @@ class _Step:
         elif isinstance(op, Dot):
             self._multiplied(i, place, values)
         elif isinstance(op, Reduce) and op.kind == "sum":
-            self._place_dense(place, values, ())
+            self._spread(i, place, values, ())
         else:
             raise Unstructured
 
@@ -227,16 +227,16 @@ class _Step:
         rows = other.T if i == 1 else other
         rows = _part(rows, place.front, place.back)
         if rows.ndim == 1:
-            self._place_dense(place, values * rows, ())
+            self._spread(i, place, values * rows, ())
         else:
             scaled = values.dimshuffle(0, "x") * rows
-            self._place_dense(place, scaled, extents_of(rows)[1:])
+            self._spread(i, place, scaled, extents_of(rows)[1:])
 
-    def _place_dense(self, place: Place, rows: Variable, shape: Sequence[Extent]) -> None:
-        """Add ``rows``, dense ones of ``shape``, for the unit vectors of a band."""
-        given = next(m for m in self.given if m is not None)
+    def _spread(self, i: int, place: Place, rows: Variable, shape: Sequence[Extent]) -> None:
+        """Add what a band of operand ``i`` becomes: ``rows``, dense ones of ``shape``."""
+        given = self.given[i]
         first = place.front + place.shift
-        if given.as_long and place == Place():
+        if given is not None and given.as_long and place == Place():
             self.found.add_dense(rows)
             return
         if self.found.dense is None:
