@@ -1,7 +1,7 @@
 """Matrices of linear maps that are sparse by diagonals: computed as such, not row by row.
 
 Row c of the matrix is what a map makes of unit vector c.  The map is a graph, and each variable on
-the way is linear in the unit vector; its own matrix is kept as a sum of *bands* and of what is
+the way is linear in the unit vector; its own matrix is a sum of *bands* and of what is
 dense::
 
     unit vector            the identity: one band, of ones
@@ -207,9 +207,9 @@ class _Step:
     def _cut(self, place: Place, values: Variable) -> None:
         """A slice: what it takes of the band."""
         front, back = _slice_of(self.node)
-        kept = Place(max(place.front - front, 0), max(place.back - back, 0), place.shift + front)
+        taken = Place(max(place.front - front, 0), max(place.back - back, 0), place.shift + front)
         dropped = max(front - place.front, 0), max(back - place.back, 0)
-        self.found.add(kept, _part(values, *dropped))
+        self.found.add(taken, _part(values, *dropped))
 
     def _written(self, i: int, place: Place, values: Variable) -> None:
         """Adding to a slice: the band, where it is written; and what of it was written into."""
@@ -239,10 +239,11 @@ class _Step:
         if given is not None and given.as_long and place == Place():
             self.found.add_dense(rows)
             return
-        if self.found.dense is None:
+        dense = self.found.dense
+        if dense is None:
             zero = LANGUAGE["cast"](0, rows.type.dtype)
-            self.found.dense = LANGUAGE["alloc"](zero, self.rows.steps, *shape)
-        into = self.found.dense[first : first + extents_of(rows)[0]]
+            dense = LANGUAGE["alloc"](zero, self.rows.steps, *shape)
+        into = dense[first : first + extents_of(rows)[0]]
         self.found.dense = LANGUAGE["inc_subtensor"](into, rows)
 
 

@@ -184,11 +184,15 @@ class Expression:
             return self._times(matrix, factor, from_left or matrix.ndim == 1)
         if matrix.ndim != 2 or _is_larger(factor, matrix, 0 if from_left else 1):
             raise Whole
+
+        def of_one(vector: Variable) -> Variable:
+            return self._times(matrix, vector, from_left)
+
         vectors = factor if from_left else factor.T
         if vectors.broadcastable[0]:
-            stack = self._times(matrix, vectors[0], from_left).dimshuffle("x", 0)
+            stack = of_one(vectors[0]).dimshuffle("x", 0)
         else:
-            stack, _ = scan(lambda v: self._times(matrix, v, from_left), vectors)
+            stack, _ = scan(of_one, vectors)
         return stack if from_left else stack.T
 
     def _row(self, node: Apply) -> Variable:
@@ -309,8 +313,8 @@ class Whole(Exception):  # noqa: N818 - it is control flow, and no fault
 
 def _is_larger(factor: Variable, matrix: Variable, axis: int) -> bool:
     """Return whether ``factor`` has more vectors than there are rows, or columns, to build."""
-    count, others = factor.type.shape[axis], matrix.type.shape
-    return count is not None and None not in others and count > min(others)
+    count, (m, n) = factor.type.shape[axis], matrix.type.shape
+    return count is not None and m is not None and n is not None and count > min(m, n)
 
 
 def _scale(x: Variable) -> tuple[bool | None, Variable]:
