@@ -35,11 +35,15 @@ def rows(y, x):
 
 
 J, H, S = T.jacobian(Y, X), T.hessian(COST, X), rows(Y, X)
+FEW = W[:, :8]
 UNIT = T.set_subtensor(T.zeros_like(X)[3], 1.0)
 CASES = {
     "J @ v": (T.dot(J, V), T.Rop(Y, X, V)),
     "v @ J": (T.dot(V, J), T.Lop(Y, X, V)),
     "J.T @ J @ v": (J.T @ J @ V, T.Lop(Y, X, T.Rop(Y, X, V))),
+    "J @ M, 8 columns": (J @ FEW, gradcore.scan(lambda v: T.Rop(Y, X, v), FEW.T)[0].T),
+    "(2 * J + W) @ v": (T.dot(2 * J + W, V), 2 * T.Rop(Y, X, V) + T.dot(W, V)),
+    "(J * v).sum(1)": ((J * V).sum(1), T.Rop(Y, X, V)),
     "J[3]": (J[3], T.Lop(Y, X, UNIT)),
     "J[:, 3]": (J[:, 3], T.Rop(Y, X, UNIT)),
     "J.sum(0)": (J.sum(0), T.Lop(Y, X, T.ones_like(X))),

@@ -43,6 +43,18 @@ PRODUCTS = {
         lambda x, w, v: JACOBIAN(x, w).T @ JACOBIAN(x, w) @ v,
         lambda x, w, v: vjp(x, w, jvp(layer, x, w, v)),
     ),
+    "J @ M, 8 columns": (
+        lambda x, w, v: JACOBIAN(x, w) @ w[:, :8],
+        lambda x, w, v: jax.vmap(lambda m: jvp(layer, x, w, m))(w[:, :8].T).T,
+    ),
+    "(2 * J + W) @ v": (
+        lambda x, w, v: (2 * JACOBIAN(x, w) + w) @ v,
+        lambda x, w, v: 2 * jvp(layer, x, w, v) + w @ v,
+    ),
+    "(J * v).sum(1)": (
+        lambda x, w, v: (JACOBIAN(x, w) * v).sum(1),
+        lambda x, w, v: jvp(layer, x, w, v),
+    ),
     "J[3]": (lambda x, w, v: JACOBIAN(x, w)[3], lambda x, w, v: vjp(x, w, unit(x))),
     "J[:, 3]": (lambda x, w, v: JACOBIAN(x, w)[:, 3], lambda x, w, v: jvp(layer, x, w, unit(x))),
     "J.sum(0)": (

@@ -9,6 +9,7 @@ dense::
     u[1:], u[:-1]          each band, shifted and cut
     zeros[1:] += u         each band, shifted
     u + v                  the bands of both; those in the same place are added
+    u.reshape(shape)       the identity, and what it has been scaled to, in another shape
     u @ A, A @ u           dense: the rows or columns of A times the values of a band
     u.sum()                dense
     any op on what is dense, for all rows at once
@@ -33,7 +34,7 @@ from typing import TypeAlias
 
 from gradcore.derive import pushforward
 from gradcore.graph import Apply, Constant, Extent, Variable, substitute, toposort
-from gradcore.graph.extents import smaller
+from gradcore.graph.extents import product, smaller
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.diagonals import inc_diagonals
@@ -43,6 +44,7 @@ from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
+from gradcore.ops.shape import Reshape
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
 
@@ -73,7 +75,7 @@ Bands: TypeAlias = dict[Place, Variable]
 class LinearInUnit:
     """The matrix of a variable that is linear in the unit vector: the sum of its parts.
 
-    bands : those of a vector.
+    bands : those of a vector; of another tensor only the one of all its elements, in C order.
     dense : the variable for each unit vector, stacked along a first axis; or None.
     as_long : whether the value is known to have as many elements as the unit vector.
     """
@@ -148,8 +150,6 @@ class _Step:
 
     def _as_long(self) -> bool:
         node, out = self.node, self.node.out
-        if out.ndim != 1:
-            return False
         if isinstance(node.op, Elementwise):
             return any(
                 m is not None and m.as_long and v.broadcastable == out.broadcastable
@@ -160,7 +160,8 @@ class _Step:
             if known is not None:
                 return known.as_long
             return self.rows.as_long_as_unit(base)
-        return isinstance(node.op, SpecifyShape) and all(m and m.as_long for m in self.given[:1])
+        same = isinstance(node.op, (Reshape, SpecifyShape))
+        return same and all(m is not None and m.as_long for m in self.given[:1])
 
     # what is dense --------------------------------------------------------------------------
     def _dense(self, i: int, dense: Variable) -> None:
@@ -179,12 +180,16 @@ class _Step:
         op = self.node.op
         if isinstance(op, Elementwise):
             self._scaled(i, place, values)
+        elif isinstance(op, SpecifyShape) and i == 0:
+            self.found.add(place, values)
+        elif isinstance(op, Reshape) and i == 0 and self._is_identity(i, place):
+            self.found.add(place, op(values, *self.node.inputs[1:]))
+        elif self.node.inputs[i].ndim != 1:
+            raise Unstructured
         elif isinstance(op, Subtensor) and i == 0:
             self._cut(place, values)
         elif isinstance(op, IncSubtensor) and i < 2 and not op.overwrite:
             self._written(i, place, values)
-        elif isinstance(op, SpecifyShape) and i == 0:
-            self.found.add(place, values)
         elif isinstance(op, Dot):
             self._multiplied(i, place, values)
         elif isinstance(op, Reduce) and op.kind == "sum":
@@ -192,11 +197,16 @@ class _Step:
         else:
             raise Unstructured
 
+    def _is_identity(self, i: int, place: Place) -> bool:
+        """Return whether a band is all that operand ``i`` has, an element for each unit vector."""
+        given = self.given[i]
+        return given is not None and given.as_long and place == Place()
+
     def _scaled(self, i: int, place: Place, values: Variable) -> None:
         """An elementwise op: that of the values, and of what other operands have there."""
         node = self.node
         x, out = node.inputs[i], node.out
-        if out.ndim != 1 or x.broadcastable != out.broadcastable:
+        if x.broadcastable != out.broadcastable:
             raise Unstructured
         parts = [
             v if v.broadcastable != out.broadcastable else _part(v, place.front, place.back)
@@ -234,9 +244,8 @@ class _Step:
 
     def _spread(self, i: int, place: Place, rows: Variable, shape: Sequence[Extent]) -> None:
         """Add what a band of operand ``i`` becomes: ``rows``, dense ones of ``shape``."""
-        given = self.given[i]
         first = place.front + place.shift
-        if given is not None and given.as_long and place == Place():
+        if self._is_identity(i, place):
             self.found.add_dense(rows)
             return
         dense = self.found.dense
@@ -318,13 +327,17 @@ def banded(rows: LinearRows) -> Banded | None:
     if matrices is None:
         return None
     matrix = matrices[rows.row]
+    m, *shape = rows.untransposed_shape()
     found = matrix.dense
     if found is None:
-        m, n = rows.untransposed_shape()
-        found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), m, n)
+        found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), m, product(tuple(shape)))
     if matrix.bands:
         starts = [(place.front + place.shift, place.front) for place in matrix.bands]
-        found = inc_diagonals(found, starts, list(matrix.bands.values()))
+        vectors = [LANGUAGE["flatten"](values) for values in matrix.bands.values()]
+        flat = found if found.ndim == 2 else LANGUAGE["reshape"](found, (m, product(tuple(shape))))
+        found = inc_diagonals(flat, starts, vectors)
+    if found.ndim != len(shape) + 1:
+        found = LANGUAGE["reshape"](found, (m, *shape))
     found = rows.outside(found)
     dense = sum(each.dense is not None for each in matrices.values())
     return Banded(found.T if rows.transposed else found, dense)

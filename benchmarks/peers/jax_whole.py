@@ -1,0 +1,30 @@
+"""Whole Jacobians and Hessians in JAX, by columns and by rows."""
+
+import jax
+import jax.numpy as jnp
+
+from peers.program import Program
+
+jax.config.update("jax_enable_x64", True)
+
+
+def programs(case):
+    """Return a case by ``jacfwd`` and by ``jacrev``."""
+
+    def function(*given):
+        return case.function(jnp, *given)
+
+    if case.kind == "hessian":
+        function = jax.grad(function)
+    derivatives = [jax.jacfwd(function), jax.jacrev(function)]
+    if case.kind == "rows":
+        axes = (0, *(None,) * (len(case.shapes) - 1))
+        derivatives = [jax.vmap(each, axes) for each in derivatives]
+    return [_program(jax.jit(each)) for each in derivatives]
+
+
+def _program(compiled):
+    return Program(
+        lambda *given: compiled(*given).block_until_ready(),
+        lambda *given: tuple(map(jnp.asarray, given)),
+    )
