@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.derive.masks import Masked
+from gradcore.derive.masks import Guarded, Masked
 from gradcore.errors import GradcoreError
 from gradcore.graph import (
     UNKNOWN,
@@ -383,7 +383,7 @@ def _direction(found: Any) -> str:
         return f"undefined ({found.reason})"
     if isinstance(found, Variable):
         return f"`{_short(_printed(found))}`"
-    if isinstance(found, Masked):
+    if isinstance(found, Masked | Guarded):
         return "`t`, where it is chosen"
     return "0" if found is ZERO else ""
 

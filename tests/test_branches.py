@@ -69,6 +69,50 @@ def test_choices_inside_of_others_share_what_they_read(everywhere):
     assert np.allclose(f(1, 0, np.ones(6)), 2 * np.e, rtol=1e-14)
 
 
+H = T.exp(R) * R[5]
+"""What a vector of three elements does not have."""
+
+TREES = {
+    "both": lambda c, d, choose: choose(d, choose(c, H, R), choose(c, H * 2, R * 3)),
+    "both, otherwise": lambda c, d, choose: choose(d, choose(c, R, H), choose(c, R * 3, H * R)),
+    "one": lambda c, d, choose: choose(d, choose(c, H, R), R * 3),
+    "in two orders": lambda c, d, choose: (
+        choose(d, choose(c, H, R), R) + choose(c, choose(d, H, R), R)
+    ),
+    "of what is chosen": lambda c, d, choose: choose(
+        d, choose(c, H, R) * choose(c, H, R * 2), R * 3
+    ),
+    "in a row": lambda c, d, choose: choose(c, choose(d, H, R) * H, R) * choose(d, R, R * 2),
+}
+"""Choices inside of others."""
+
+
+def taken_alone(condition, then, orelse):
+    """Return one of two branches, for a condition that is a number."""
+    return then if condition else orelse
+
+
+@pytest.mark.parametrize("derived", [k for k in DERIVED if k != "Hessian"])
+@pytest.mark.parametrize("tree", TREES)
+def test_choices_inside_of_others_are_lazy_in_derivatives(tree, derived, everywhere):
+    """What comes of any conditions is what comes of the branches that are taken, errors too."""
+    c, d = T.bscalars("c", "d")
+    derive, _ = DERIVED[derived]
+    y = TREES[tree](c, d, T.ifelse)
+    f = gradcore.function([c, d, R], derive(y, R), mode=everywhere)
+    for conditions in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        alone = derive(TREES[tree](*conditions, taken_alone), R)
+        wanted = gradcore.function([R], alone, mode="numpy")
+        assert np.allclose(f(*conditions, np.ones(6)), wanted(np.ones(6)), rtol=1e-12)
+        try:
+            short = wanted(np.ones(3))
+        except IndexError:
+            with pytest.raises(IndexError):
+                f(*conditions, np.ones(3))
+        else:
+            assert np.allclose(f(*conditions, np.ones(3)), short, rtol=1e-12)
+
+
 def test_a_derivative_does_not_run_a_branch_again():
     """What both the value and its derivative need of a branch is computed once."""
     runs = []

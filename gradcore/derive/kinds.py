@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from gradcore.derive.directions import Direction, direction_dtype, sum_to, total, zeros
-from gradcore.derive.masks import Contribution, Masked, applied
+from gradcore.derive.masks import Contribution, Guarded, Guards, Masked, applied
 from gradcore.graph import ZERO, Apply, Constant, Derivative, Op, Undefined, Variable, Zero
 from gradcore.graph.types import upcast
 from gradcore.language import LANGUAGE, Function
@@ -180,18 +180,17 @@ class Branch(Derivative):
                 found.append(self._masked(ct, node, i))
         return found
 
-    def _masked(self, ct: Variable | Masked, node: Apply, i: int) -> Masked | Zero:
+    def _masked(self, ct: Variable | Masked, node: Apply, i: int) -> Masked | Guarded | Zero:
         """Return ``ct`` where operand ``i`` is taken; a mask on it must hold too."""
         condition, where = node.inputs[0], i <= len(node.outputs)
         if self.lazy:
             assert isinstance(ct, Variable)
-            found = Masked(condition, where, ct, lazy=True)
-            return found.but(_fitting(found, node.inputs[i]))
+            return _fitting(((condition, where),), ct, node.inputs[i])
         if isinstance(ct, Variable):
             found = Masked(condition, where, ct)
         elif ct.condition is None:
             found = ct.but(Masked(condition, where, ct.value).applied(node.inputs[i]))
-        elif ct.condition is condition and not ct.lazy:
+        elif ct.condition is condition:
             if ct.where != where:
                 return ZERO
             found = ct
@@ -219,16 +218,17 @@ class Branch(Derivative):
         return found
 
 
-def _fitting(ct: Masked, x: Variable) -> Variable:
-    """Return the bare value of ``ct``, the cotangent of a branch ``x`` that need not be taken.
+def _fitting(guards: Guards, ct: Variable, x: Variable) -> Guarded:
+    """Return ``ct`` as the cotangent of a branch ``x``, which need not be taken.
 
     Where the graph fits only the other branch, its extents are known to be others than those of
     ``x``: what a choice returns is of either, and checked if ``x`` is taken.
     """
-    extents = zip(ct.value.type.shape, x.type.shape, strict=True)
+    extents = zip(ct.type.shape, x.type.shape, strict=True)
     if all(m == n or m is None or n is None for m, n in extents):
-        return ct.value
-    return LANGUAGE["shaped_as"](ct.applied(x), x, "only the other branch of ifelse fits its use")
+        return Guarded(guards, ct)
+    message = "only the other branch of ifelse fits its use"
+    return Guarded(guards, LANGUAGE["shaped_as"](Guarded(guards, ct).applied(x), x, message))
 
 
 @dataclass(frozen=True)

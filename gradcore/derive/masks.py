@@ -3,12 +3,16 @@
 Where it was not taken they must not meet the infinities of that branch: zero times infinity is
 NaN.  So the mask is carried separately, the rules of elementwise ops see the bare value, and the
 mask is applied last, by construction and not by a rewrite that may or may not happen.
+
+A branch of an ``ifelse`` may not even run where it is not taken: all that is computed from its
+cotangent stays in that branch, however deep it is in branches of others, and so is lazy, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TypeAlias
 
 from gradcore.derive.directions import Direction, sum_to, total, zeros
@@ -23,26 +27,22 @@ class Masked:
     condition : what it depends on; None: the cotangent is zero where it does not count, and rules
         are applied by products that keep these zeros (strong zeros).
     where : the truth of ``condition`` where it counts.
-    lazy : whether ``condition`` is a scalar that decides for the whole cotangent.
     """
 
     condition: Variable | None
     where: bool
     value: Variable
-    lazy: bool = False
 
     def applied(self, x: Variable) -> Variable:
         """Return the cotangent, that of ``x``, with zeros where it does not count."""
         if self.condition is None:
             return self.value
-        # The value of a branch that is not taken need not have the shape of x.
-        zero = zeros(x) if self.lazy else 0
-        branches = (self.value, zero) if self.where else (zero, self.value)
-        return LANGUAGE["ifelse" if self.lazy else "switch"](self.condition, *branches)
+        branches = (self.value, 0) if self.where else (0, self.value)
+        return LANGUAGE["switch"](self.condition, *branches)
 
     def but(self, value: Variable) -> Masked:
         """Return another cotangent that counts where this does."""
-        return Masked(self.condition, self.where, value, self.lazy)
+        return Masked(self.condition, self.where, value)
 
     def truth(self) -> Variable:
         """Return where it counts, as a boolean."""
@@ -55,6 +55,56 @@ class Masked:
         if x.broadcastable == output.broadcastable:
             return self
         return Masked(None, True, sum_to(self.applied(output), x))
+
+
+Guards: TypeAlias = tuple[tuple[Variable, bool], ...]
+"""Branches, each inside of the one before: the scalar condition, and which branch of its choice."""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A cotangent that counts only in branches that are taken as a whole, and is garbage elsewhere.
+
+    guards : the branches: all of them must be taken.  A condition may be known only in the branches
+        before it; in another order, it is the same cotangent.
+    """
+
+    guards: Guards
+    value: Variable | Masked
+
+    def applied(self, x: Variable) -> Variable:
+        """Return the cotangent, that of ``x``, with zeros where it does not count."""
+        value = self.value if isinstance(self.value, Variable) else self.value.applied(x)
+        for condition, where in reversed(self.guards):
+            # The value of a branch that is not taken need not have the shape of x.
+            branches = (value, zeros(x)) if where else (zeros(x), value)
+            value = LANGUAGE["ifelse"](condition, *branches)
+        return value
+
+    def inside(self, guards: Guards) -> Guarded | Variable | Masked:
+        """Return this inside of some of its branches."""
+        rest = tuple(guard for guard in self.guards if guard not in guards)
+        return Guarded(rest, self.value) if rest else self.value
+
+
+def guarded(guards: Guards, x: Variable, ct: Contribution) -> Direction | Masked | Guarded:
+    """Return a cotangent of ``x`` that is computed inside of branches."""
+    if isinstance(ct, Guarded):
+        return Guarded((*guards, *ct.guards), ct.value)
+    if isinstance(ct, Part):
+        whole = ct.applied(x)
+        return Guarded(guards, Masked(None, True, whole) if ct.masked else whole)
+    return Guarded(guards, ct) if isinstance(ct, Variable | Masked) else ct
+
+
+def common_guards(several: Iterable[Guards]) -> Guards:
+    """Return branches that all of these are inside of, in an order in which one of them has them.
+
+    So each condition is known in the branches before it.
+    """
+    found = list(several)
+    shared = set(found[0]).intersection(*found[1:])
+    return max((tuple(takewhile(shared.__contains__, guards)) for guards in found), key=len)
 
 
 @dataclass(frozen=True)
@@ -73,7 +123,7 @@ class Part:
         return self.onto(zeros(x))
 
 
-Contribution: TypeAlias = Direction | Masked | Part
+Contribution: TypeAlias = Direction | Masked | Guarded | Part
 
 
 def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution:
@@ -107,30 +157,89 @@ def accumulated(x: Variable, total: Variable, contributions: Sequence[Contributi
     return added_to(total, [c for c in contributions if isinstance(c, Part)])
 
 
-def _whole(x: Variable, contributions: Sequence[Direction | Masked]) -> Direction | Masked:
+def _whole(
+    x: Variable, contributions: Sequence[Direction | Masked | Guarded]
+) -> Direction | Masked | Guarded:
     """Return the sum of cotangents that are no parts."""
+    lazy = _joined(x, [c for c in contributions if isinstance(c, Guarded)])
+    everywhere = [c for c in contributions if not isinstance(c, Guarded)]
+    rest = _eager(x, [*everywhere, lazy.pop((), None)])
+    if not lazy or isinstance(rest, Undefined):
+        return rest
+    if isinstance(rest, Variable | Masked):
+        added = total([applied(x, rest), *(Guarded(g, v).applied(x) for g, v in lazy.items())])
+        return Masked(None, True, _known(added)) if isinstance(rest, Masked) else added
+    guards = common_guards(lazy)
+    inside = [Guarded(g, v).inside(guards) for g, v in lazy.items()]
+    if guards:
+        return guarded(guards, x, _whole(x, inside))
+    return Masked(None, True, _known(total([applied(x, c) for c in inside])))
+
+
+def _joined(x: Variable, several: Sequence[Guarded]) -> dict[Guards, Variable | Masked]:
+    """Return the sums of cotangents in the same branches, those in both of a choice as a choice.
+
+    What else they have in common stays in front: a choice is inside of it.
+    """
+    orders: dict[frozenset[tuple[Variable, bool]], Guards] = {}
+    values: dict[Guards, list[Variable | Masked]] = {}
+    for ct in several:
+        guards = orders.setdefault(frozenset(ct.guards), ct.guards)
+        values.setdefault(guards, []).append(ct.value)
+    found = {guards: _sum(x, some) for guards, some in values.items()}
+    while (place := _choice_among(found)) is not None:
+        before, condition, after = place
+        pair = [found.pop((*before, (condition, where), *after)) for where in (True, False)]
+        chosen: Variable | Masked = LANGUAGE["ifelse"](condition, *(applied(x, v) for v in pair))
+        if any(isinstance(v, Masked) for v in pair):
+            chosen = Masked(None, True, _known(chosen))
+        rest = (*before, *after)
+        found[rest] = _sum(x, [found[rest], chosen]) if rest in found else chosen
+    return found
+
+
+def _choice_among(several: Collection[Guards]) -> tuple[Guards, Variable, Guards] | None:
+    """Return a condition of which both branches occur, and what is before and after it."""
+    for guards in several:
+        for k, (condition, where) in enumerate(guards):
+            before, after = guards[:k], guards[k + 1 :]
+            if (*before, (condition, not where), *after) in several:
+                return before, condition, after
+    return None
+
+
+def _sum(x: Variable, several: Sequence[Variable | Masked]) -> Variable | Masked:
+    found = _eager(x, several)
+    assert isinstance(found, Variable | Masked)
+    return found
+
+
+def _known(direction: Direction | Masked) -> Variable:
+    assert isinstance(direction, Variable)
+    return direction
+
+
+def _eager(x: Variable, contributions: Sequence[Direction | Masked]) -> Direction | Masked:
+    """Return the sum of cotangents that are no parts and in no branches."""
     masked = [c for c in contributions if isinstance(c, Masked)]
     plain = total([c for c in contributions if not isinstance(c, Masked)])
     if not masked or isinstance(plain, Undefined):
         return plain
     if isinstance(plain, Variable):
         return total([plain, *(m.applied(x) for m in masked)])
-    sides: dict[tuple[Variable | None, bool, bool], list[Variable]] = {}
+    sides: dict[tuple[Variable | None, bool], list[Variable]] = {}
     for m in masked:
-        sides.setdefault((m.condition, m.where, m.lazy), []).append(m.value)
+        sides.setdefault((m.condition, m.where), []).append(m.value)
     sums = {side: total(values) for side, values in sides.items()}
-    (condition, where, lazy), value = next(iter(sums.items()))
+    (condition, where), value = next(iter(sums.items()))
     if len(sums) == 1:
-        assert isinstance(value, Variable)
-        return Masked(condition, where, value, lazy)
-    if len(sums) == 2 and (condition, not where, lazy) in sums:
-        branches = sums[condition, True, lazy], sums[condition, False, lazy]
-        return LANGUAGE["ifelse" if lazy else "switch"](condition, *branches)
-    added = total([m.applied(x) for m in masked])
-    assert isinstance(added, Variable)
-    return Masked(None, True, added)
+        return Masked(condition, where, _known(value))
+    if len(sums) == 2 and (condition, not where) in sums:
+        return LANGUAGE["switch"](condition, sums[condition, True], sums[condition, False])
+    return Masked(None, True, _known(total([m.applied(x) for m in masked])))
 
 
 def applied(x: Variable, contribution: Contribution) -> Direction:
     """Return a cotangent of ``x`` with its mask, if any, applied, or in its place among zeros."""
-    return contribution.applied(x) if isinstance(contribution, Masked | Part) else contribution
+    masked = isinstance(contribution, Masked | Guarded | Part)
+    return contribution.applied(x) if masked else contribution

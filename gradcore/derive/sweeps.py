@@ -11,7 +11,17 @@ from dataclasses import replace
 
 from gradcore.derive.directions import Direction, direction_dtype, total, with_ones_of, zeros
 from gradcore.derive.forms import Forms
-from gradcore.derive.masks import Contribution, Masked, Part, applied, combined
+from gradcore.derive.masks import (
+    Contribution,
+    Guarded,
+    Guards,
+    Masked,
+    Part,
+    applied,
+    combined,
+    common_guards,
+    guarded,
+)
 from gradcore.graph import (
     ZERO,
     Apply,
@@ -103,6 +113,8 @@ def contributions(
 
 def _typed(contribution: Contribution, x: Variable) -> Contribution:
     """Return ``contribution`` in the dtype, and with the known ones, of cotangents of ``x``."""
+    if isinstance(contribution, Guarded):
+        return guarded(contribution.guards, x, _typed(contribution.value, x))
     if isinstance(contribution, Masked):
         value = _typed(contribution.value, x)
         assert isinstance(value, Variable)
@@ -130,10 +142,14 @@ def _through(
     present = [ct for ct in arriving if ct is not None and not isinstance(ct, Zero)]
     if not present:
         return [ZERO if c else None for c in connected]
-    masks = {(m.condition, m.where, m.lazy) for m in present if isinstance(m, Masked)}
-    if len(masks) == 1 and all(isinstance(m, Masked) and m.lazy for m in present):
-        return _through_lazily(node, arriving, connected)
-    if not masks or derivative.masks:
+    guards = common_guards(ct.guards if isinstance(ct, Guarded) else () for ct in present)
+    if guards:
+        return _through_lazily(node, arriving, guards, connected)
+    arriving = [
+        Masked(None, True, ct.applied(v)) if isinstance(ct, Guarded) else ct
+        for v, ct in zip(node.outputs, arriving, strict=True)
+    ]
+    if derivative.masks or not any(isinstance(ct, Masked) for ct in arriving):
         return _pulled_back(node, arriving, connected)
     bare = [applied(v, ct) for v, ct in zip(node.outputs, arriving, strict=True)]
     found = _pulled_back(node, bare, connected)
@@ -146,16 +162,12 @@ def _through(
 
 
 def _through_lazily(
-    node: Apply, arriving: Sequence[Contribution], wanted: Sequence[bool]
+    node: Apply, arriving: Sequence[Contribution], guards: Guards, wanted: Sequence[bool]
 ) -> Sequence[Contribution]:
-    """Carry a mask that decides for whole arrays through any op."""
-    mask = next(ct for ct in arriving if isinstance(ct, Masked))
-    bare = [ct.value if isinstance(ct, Masked) else ct for ct in arriving]
-    found: list[Contribution] = []
-    for x, ct in zip(node.inputs, _pulled_back(node, bare, wanted), strict=True):
-        bare_ct = applied(x, ct)
-        found.append(mask.but(bare_ct) if isinstance(bare_ct, Variable) else bare_ct)
-    return found
+    """Carry cotangents through any op inside of branches."""
+    inside = [ct.inside(guards) if isinstance(ct, Guarded) else ct for ct in arriving]
+    found = _through(node, inside, wanted)
+    return [guarded(guards, x, ct) for x, ct in zip(node.inputs, found, strict=True)]
 
 
 def _pulled_back(

@@ -8,7 +8,8 @@ Several choices may read what one of their branches needs (see `gradcore.ops.gua
     dx = ifelse(c, dy * f'(h(x)), ...)      dy depends on y
 
 The first one computes h(x), and returns it for the second one: a residual, in JAX's term.  What its
-other branch returns there is not read.
+other branch returns there is not read.  A residual that is read only in further branches of others
+is computed only if these are taken, too.
 
 Rejected: h(x) computed by each choice that reads it, which needs no such output, and costs a
 derivative as much again as the branch.
@@ -122,16 +123,33 @@ class _Enclosing:
         """Add a conditional for ``node``, of these nodes, and of what ``node`` reads of them."""
         outputs = node.outputs if branches[0] else ()
         then, orelse = (self._shared(nodes, node) for nodes in inside)
-        operands = _operands(inside, branches)
+        then_read, orelse_read = (
+            [self._where_read(v, condition) for v in s] for s in (then, orelse)
+        )
+        conditions = [c for v in (*then, *orelse) for c, _ in self._further(v, condition)]
+        operands = _operands(inside, (*branches[0], *branches[1], *conditions))
         known = [self._known(v) for v in (condition, *operands)]
         with on_behalf_of(node.where):
             op = Conditional(
-                _enclose(_closed(operands, [*branches[0], *then, *map(_unread, orelse)])),
-                _enclose(_closed(operands, [*branches[1], *map(_unread, then), *orelse])),
+                _enclose(_closed(operands, [*branches[0], *then_read, *map(_unread, orelse)])),
+                _enclose(_closed(operands, [*branches[1], *map(_unread, then), *orelse_read])),
                 (len(then), len(orelse)),
             )
             found = op.make_node(*known).outputs
         self.new.update(zip((*outputs, *then, *orelse), found, strict=True))
+
+    def _further(self, v: Variable, condition: Variable) -> list[Guard]:
+        """Return the guards of ``v`` but those on ``condition``; the outer ones are first."""
+        assert v.owner is not None
+        return [(c, side) for c, side in self.guards[v.owner] if c is not condition]
+
+    def _where_read(self, v: Variable, condition: Variable) -> Variable:
+        """Return ``v`` where its guards hold, as that on ``condition`` does; else any array."""
+        found = v
+        for c, side in reversed(self._further(v, condition)):
+            branches = (found, _unread(v)) if side else (_unread(v), found)
+            found = LANGUAGE["ifelse"](c, *branches)
+        return found
 
     def _shared(self, nodes: Nodes, choice: Apply) -> list[Variable]:
         """Return what of ``nodes`` others read than themselves and ``choice``."""
@@ -144,12 +162,10 @@ class _Enclosing:
         ]
 
 
-def _operands(
-    inside: tuple[Nodes, Nodes], branches: tuple[Sequence[Variable], Sequence[Variable]]
-) -> list[Variable]:
-    """Return what branches, and the nodes inside of them, read from outside."""
+def _operands(inside: tuple[Nodes, Nodes], returned: Sequence[Variable]) -> list[Variable]:
+    """Return what the nodes inside of branches, and what else these return, read from outside."""
     nodes = {**inside[0], **inside[1]}
-    read = dict.fromkeys([*branches[0], *branches[1], *(v for node in nodes for v in node.inputs)])
+    read = dict.fromkeys([*returned, *(v for node in nodes for v in node.inputs)])
     return [v for v in read if not isinstance(v, Constant) and v.owner not in nodes]
 
 
