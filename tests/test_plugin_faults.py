@@ -29,6 +29,11 @@ def to_poor(table):
     return {"gradcore_kernels": lambda backend: table if backend == "poor" else {}}
 
 
+def to_c(table):
+    """Return a hook that contributes lowerings to a backend that is not imported yet."""
+    return {"gradcore_lowerings": lambda backend: table if backend == "c" else {}}
+
+
 def known(*fields):
     """Return a known failure."""
     return plugins.KnownFailure(*fields)
@@ -68,6 +73,10 @@ MALFORMED = [
     ({"gradcore_known_failures": lambda: {"c": 3}}, "returned 3, which is not a list"),
     ({"gradcore_lowerings": lambda: {"c": 3}}, "gradcore_lowerings returned 3, which is no table"),
     ({"gradcore_lowerings": lambda backend: {"c": {}}}, "returned, for 'c', a table"),
+    (to_c({Exotic: "a"}), "'a', which is no function"),
+    (to_c({3: max}), "a table with 3; its keys are classes"),
+    (to_c(3), "gradcore_lowerings returned 3, which is no table"),
+    ({"gradcore_lowerings": lambda backend: 1 / 0 if backend == "c" else {}}, "ZeroDivisionError"),
     ({"gradcore_ops": lambda: [NoSamples]}, "NoSamples cannot return its samples: TypeError"),
     ({"gradcore_lowerings": lambda: {"c": None}}, "returned None, which is no table"),
     ({"gradcore_lowerings": lambda: {"c": [max]}}, "which is no table"),

@@ -95,6 +95,8 @@ class Hooks:
         as the backend takes it: a `gradcore_c.externs.Source` for "c", for "cuda" a function
         ``(xp, *operands)`` of arrays on the device that returns a list of such, where ``xp`` is
         CuPy (NumPy on the host).
+
+        It is asked for each backend when plugins are read, whether or not that works here.
         """
         return {}
 

@@ -80,7 +80,8 @@ class Plugin:
         """Refuse tables under names of stages and backends that there are not, or of other things.
 
         A backend that is not installed is none of these, unless one that is has a similar name;
-        what a table has for it is not read.
+        what a table has for it is not read.  A hook of lowerings that takes the name of a backend
+        is asked for each.
         """
         for hook, read in TABLES.items():
             what, known = ("stage", stages) if hook == "gradcore_rules" else ("backend", backends)
@@ -92,6 +93,9 @@ class Plugin:
                     raise PluginError(f"{hook} names a {what} {name!r} that there is not", fix=fix)
                 if name in known:
                     read(self, name)
+        if self._table("gradcore_lowerings") is None:
+            for name in backends:
+                self.lowerings(name)
 
     def _table(self, hook: str) -> Mapping[Any, Any] | None:
         """Return the table that a hook without its argument returns; None if it takes one."""
