@@ -153,11 +153,11 @@ def test_steps_must_be_known():
 
 
 def test_negative_steps():
-    with pytest.raises(ScanError, match="-1 steps"):
+    with pytest.raises(ScanError, match="scan cannot take fewer than 0 steps: it is -1"):
         gradcore.scan(lambda s: s * 2, None, a, n_steps=-1)
     power, _ = gradcore.scan(lambda s: s * 2, None, a, n_steps=n)
     for mode in MODES:
-        with pytest.raises(ScanError, match=r"-2 steps|fewer than 0 steps: it is -2"):
+        with pytest.raises(ScanError, match="scan cannot take fewer than 0 steps: it is -2"):
             gradcore.function([a, n], power, mode=mode)(1, -2)
 
 

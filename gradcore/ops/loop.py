@@ -47,6 +47,9 @@ from gradcore.graph.nodes import as_variable, constant_extent
 from gradcore.graph.requirements import REACHES
 from gradcore.graph.traverse import infer_shapes
 
+TOO_FEW = "cannot take fewer than 0 steps"
+"""What is said of a negative number of steps, whoever finds it."""
+
 Slots = tuple[Variable, ...]
 
 
@@ -145,7 +148,7 @@ class Loop(Op):
             raise ScanError(f"the number of steps must be an integer, not {steps.type}", here())
         known = constant_extent(steps)
         if known is not None and known < 0:
-            raise ScanError(f"scan cannot take {known} steps", here())
+            raise ScanError(f"scan {TOO_FEW}: it is {known}", here())
         for sequence, element in zip(given.sequences, inner.sequences, strict=True):
             if not element.type.accepts(TensorType(sequence.dtype, sequence.type.shape[1:])):
                 raise ScanError(
@@ -177,7 +180,7 @@ class Loop(Op):
         steps, given = operands[0].extent, operands[1 : 1 + self.sequences]
         few = f"{self} takes more steps than a sequence has elements"
         return [
-            Requirement(REACHES, (steps, 0), f"{self} cannot take fewer than 0 steps", ScanError),
+            Requirement(REACHES, (steps, 0), f"{self} {TOO_FEW}", ScanError),
             *(Requirement(REACHES, (x.shape[0], steps), few, ScanError) for x in given),
         ]
 

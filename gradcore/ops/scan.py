@@ -24,7 +24,7 @@ from gradcore.graph import UNKNOWN, Apply, FunctionGraph, Kernel, Operand, Shape
 from gradcore.graph.extents import check_size
 from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE
-from gradcore.ops.loop import Loop
+from gradcore.ops.loop import TOO_FEW, Loop
 from gradcore.ops.loop_derivative import LoopDerivative
 
 FEW = 1
@@ -102,7 +102,7 @@ class Scan(Loop):
         """Return the number of steps, or raise ScanError: negative, or too few elements."""
         n = int(steps)
         if n < 0:
-            raise ScanError(f"{self} cannot take {n} steps")
+            raise ScanError(f"{self} {TOO_FEW}: it is {n}")
         for k in range(self.sequences):
             if len(arrays[k]) < n:
                 raise ScanError(

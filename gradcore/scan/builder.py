@@ -25,6 +25,7 @@ from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import constant_extent
 from gradcore.graph.traverse import depends_on, free_inputs
 from gradcore.language import listed
+from gradcore.ops.loop import TOO_FEW
 from gradcore.ops.scan import Scan
 from gradcore.scan.arguments import OutputInfo, as_output_info, as_sequence
 from gradcore.scan.step_results import step_results
@@ -109,7 +110,7 @@ class LoopBuilder:
             steps = as_variable(n_steps)
             known = constant_extent(steps)
             if known is not None and known < 0:
-                raise ScanError(f"scan cannot take {known} steps", here())
+                raise ScanError(f"scan {TOO_FEW}: it is {known}", here())
             if known is not None and any(isinstance(n, int) and n < known for n in lengths):
                 shortest = min(n for n in lengths if isinstance(n, int))
                 raise ScanError(

@@ -35,7 +35,7 @@ from gradcore.kernel.lowering import Lowering, named
 from gradcore.kernel.nests import Block, Choice, Iteration, Nest, Plain, Region
 from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.elementwise import entry
-from gradcore.ops.loop import Results
+from gradcore.ops.loop import TOO_FEW, Results
 from gradcore.ops.scan import Scan
 
 GE = entry("ge")
@@ -113,7 +113,7 @@ def _check_steps(
     low.check(
         call(GE, (steps, ZERO), "bool"),
         [steps],
-        lambda ns: ScanError(f"{op} cannot take {ns[0]} steps", node.where),
+        lambda ns: ScanError(f"{op} {TOO_FEW}: it is {ns[0]}", node.where),
     )
     for k, sequence in enumerate(sequences):
         low.check(
