@@ -21,6 +21,9 @@ Runner: TypeAlias = Callable[..., tuple[Any, ...]]
 MEMORY_FIX = "use smaller batches or float32, or compute a part at a time"
 """What to do where memory is lacking."""
 
+NODE = "gradcore_node"
+"""The attribute of an exception that is none of ours: the innermost node that was computing."""
+
 Step: TypeAlias = Callable[[list[Any]], None]
 """The computation of a node: it reads and writes slots."""
 
@@ -142,6 +145,8 @@ def explain(error: BaseException, node: Apply, values: Sequence[Any]) -> None:
         error.where = error.where or node.where
         error.node = error.node or node
         return
+    if not hasattr(error, NODE):
+        setattr(error, NODE, node)
     operands = ", ".join(map(_shown, node.inputs, values))
     error.add_note(f"gradcore was computing {node.op}{operands and f' of {operands}'}")
     if node.where is not None:

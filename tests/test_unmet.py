@@ -89,6 +89,35 @@ def test_a_mask_of_a_wrong_length(mode):
     assert "they are 4 and 1" in caught.value.what and "T.row" in caught.value.fix
 
 
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x, n: T.zeros_like(x)[n],
+        lambda x, n: T.set_subtensor(x[n], 1.0)[n],
+        lambda x, n: T.jacobian(x**2, x)[n],
+        lambda x, n: T.alloc(x[0], x.shape[0], 3)[n, 1],
+        lambda x, n: T.ones_like(x)[T.stack([0, n])].sum(),
+    ],
+)
+def test_an_index_out_of_bounds_is_one_of_what_the_user_wrote(read, mode):
+    """It is an IndexError of Python, whose notes name the op and the line."""
+    x, n = T.dvector("x"), T.lscalar("n")
+    part, line = read(x, n), read.__code__.co_firstlineno
+    for number in (7, -8):
+        notes = []
+        for chosen in (PLAIN, mode):
+            f = gradcore.function([x, n], part, chosen, on_unused_input="ignore")
+            with pytest.raises(IndexError, match="out of bounds for axis 0") as caught:
+                f(np.ones(2), number)
+            assert type(caught.value) is IndexError and str(number) in str(caught.value)
+            said, built = caught.value.__notes__[:2]
+            notes.append((said.partition(" of ")[0], built))
+        assert notes[0] == notes[1]
+        assert f"test_unmet.py:{line}," in notes[1][1]
+        assert f(np.ones(2), 1).size
+
+
 def test_what_the_user_wrote_is_reported_as_before():
     x, y = T.dvectors("x", "y")
     f = gradcore.function([x, y], x + y, mode="numpy")

@@ -13,15 +13,16 @@ the whole graph run again as written, which may take minutes where the check too
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gradcore.errors import UNFIT, GradcoreError
-from gradcore.execute import straight_line
+from gradcore.execute import NODE, explain, straight_line
 from gradcore.graph import Array, FunctionGraph, Requirement, Variable, inner_graphs
+from gradcore.graph.declaration import Predicate
 from gradcore.graph.nodes import as_variable
-from gradcore.graph.requirements import AGREE, REACHES
+from gradcore.graph.requirements import AGREE, REACHES, WITHIN
 from gradcore.rewrite import STAGES
 from gradcore.rewrite.claim_reader import ClaimReader
 from gradcore.rewrite.claims import Claim
@@ -55,8 +56,9 @@ class Unmet:
 
     def hides(self, failure: Exception) -> bool:
         """Return whether it is of a node that the user did not write, whose operands do not fit."""
-        node = failure.node if isinstance(failure, GradcoreError) else None
-        if node is None or type(failure) not in UNFIT:
+        ours = isinstance(failure, GradcoreError)
+        node = failure.node if ours else getattr(failure, NODE, None)
+        if node is None or type(failure) not in (*UNFIT, IndexError):
             return False
         return all((node.op, node.where) != (n.op, n.where) for n in _nodes(self.graph))
 
@@ -78,19 +80,34 @@ def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Excep
     holds, *numbers = straight_line(found, lambda node: node.op.kernel(node))(*values)
     if holds.all():
         return None
-    known = [int(n) for n in numbers]
-    numbered = f": {_WORDS[required.predicate]} {' and '.join(map(str, known))}" if known else ""
-    fix = required.fix if 1 in known else None
-    return required.error(f"{required.message}{numbered}", claim.where, fix)
+    said = f"{required.message}: {_NUMBERED[required.predicate](*numbers)}" if numbers else None
+    if not issubclass(required.error, GradcoreError):
+        error = required.error(said or required.message)
+    else:
+        known_one = required.predicate is AGREE and 1 in map(int, numbers)
+        fix = required.fix if known_one else None
+        error = required.error(said or required.message, claim.node.where, fix)
+    explain(error, claim.node, ())
+    return error
 
 
-_WORDS = {AGREE: "they are", REACHES: "it is"}
-"""What the numbers of a requirement are called, if it is one about numbers."""
+def _outside(index: Array, extent: Array) -> str:
+    n = int(extent)
+    first = next(k for k in map(int, index.flat) if not -n <= k < n)
+    return f"it is {first}, and the extent is {n}"
+
+
+_NUMBERED: Mapping[Predicate, Callable[..., str]] = {
+    AGREE: "they are {} and {}".format,
+    REACHES: "it is {}".format,
+    WITHIN: _outside,
+}
+"""What is said of the numbers that a requirement is about, if it is one about numbers."""
 
 
 def _extents(claim: Claim, required: Requirement) -> tuple[Variable, ...]:
     """Return the numbers that a requirement is about, where the whole graph knows them."""
-    if claim.scope is not None or required.predicate not in _WORDS:
+    if claim.scope is not None or required.predicate not in _NUMBERED:
         return ()
-    numbers = required.operands if required.predicate is AGREE else required.operands[:1]
+    numbers = required.operands[:1] if required.predicate is REACHES else required.operands
     return tuple(map(as_variable, numbers))

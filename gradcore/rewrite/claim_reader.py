@@ -200,7 +200,7 @@ class ClaimReader:
         for k, requirement in enumerate(node.op.requires(node, operands)):
             what = (requirement.predicate, *map(self._as_number, requirement.operands))
             again = partial(_required, node, k)
-            self.claim(Claim(what, requirement.error, guards, scope, node.where, again))
+            self.claim(Claim(what, requirement.error, guards, scope, node, again))
 
     def _as_number(self, operand: Any) -> Any:
         """Return an operand of a requirement as a number or a value number."""
@@ -288,7 +288,7 @@ class ClaimReader:
             for axis, pair in enumerate(zip(self._shape(v), self._shape(new), strict=True)):
                 again = partial(_same_extent, op, v, new, axis)
                 what = (AGREE, *pair)
-                self.claim(Claim(what, ScanError, running, body, node.where, again))
+                self.claim(Claim(what, ScanError, running, body, node, again))
         numbers = [self._number(v) for v in node.inputs]
         changing = any(map(varies, numbers))
         shapes: list[Sequence[Any]] = [self._shape(x) for x in given.states]
@@ -299,7 +299,7 @@ class ClaimReader:
             if UNKNOWN not in step:
                 what = (FITS, steps, *step)
                 again = partial(_possible_stack, node, stack)
-                self.claim(Claim(what, ArraySizeError, guards, scope, node.where, again))
+                self.claim(Claim(what, ArraySizeError, guards, scope, node, again))
         shapes += [()] if ends.condition is not None else []
         for output, shape in zip(node.outputs, shapes, strict=True):
             self.numbers[output] = self.symbols.value((op, *numbers, output.index), changing)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from gradcore.errors import Location
 from gradcore.graph import (
     Apply,
     Constant,
@@ -83,6 +82,7 @@ class Claim:
 
     what : the predicate and its operands; those that are arrays, by number.
     error : what is raised where it is false; for extents that differ, one counts as another.
+    node : what requires it.
     requirement : returns what is required, on variables of its scope.
     """
 
@@ -90,7 +90,7 @@ class Claim:
     error: type[Exception]
     guards: Guards
     scope: Scope | None
-    where: Location | None
+    node: Apply
     requirement: Callable[[], Requirement]
 
     @property
@@ -101,7 +101,7 @@ class Claim:
 
     def condition(self) -> Variable:
         """Return it on variables of the whole graph."""
-        with on_behalf_of(self.where):
+        with on_behalf_of(self.node.where):
             found: Variable = self.requirement().condition
             scope = self.scope
             while scope is not None:

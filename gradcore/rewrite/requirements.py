@@ -87,7 +87,7 @@ def _asserting(graph: FunctionGraph, lost: Mapping[Variable, Claim]) -> Function
     place = min(range(len(outputs)), key=lambda k: outputs[k].ndim)
     for claim, condition in zip(lost.values(), merged[len(outputs) :], strict=True):
         required = claim.requirement()
-        with on_behalf_of(claim.where):
+        with on_behalf_of(claim.node.where):
             check = Assert(required.message, required.error)
             outputs[place] = check(outputs[place], condition)
     return FunctionGraph(graph.inputs, tuple(outputs))
