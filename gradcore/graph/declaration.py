@@ -175,9 +175,6 @@ class Declaration(Generic[V, N]):
     view: ClassVar[bool] = False
     """Whether the output is elements of the first operand, as they are."""
 
-    operations: float = 1
-    """How many operations an element of the output takes, about: see `cost`."""
-
     extern: Extern | None = None
     """The function of a library that computes it, where generated code has that."""
 
@@ -323,8 +320,11 @@ class Declaration(Generic[V, N]):
         return Cost(self.operations_of(operands, shapes), traffic)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
-        """Return how many operations it takes to compute outputs of these shapes, about."""
-        return total(map(product, shapes)) * int(self.operations)
+        """Return how many operations it takes to compute outputs of these shapes, about.
+
+        By default, one for each element.  It is what `cost` asks, and nobody else.
+        """
+        return total(map(product, shapes))
 
     def read_in_place(self, i: int) -> float:
         """Return how many operations an element of operand ``i`` may take for it not to be stored.

@@ -276,7 +276,7 @@ class Apply:
 
     def with_inputs(self, inputs: Sequence[Variable]) -> Apply:
         """Return a node of the same op on other inputs, its outputs named alike."""
-        if all(new.type == old.type for new, old in zip(inputs, self.inputs, strict=True)):
+        if [new.type for new in inputs] == [old.type for old in self.inputs]:
             outputs = [Variable(old.type, old.name) for old in self.outputs]
             return Apply(self.op, inputs, outputs, self.where)
         with on_behalf_of(self.where):
@@ -442,7 +442,7 @@ class Op(Declaration[Variable, Apply]):
         For variables and numbers: the output of a new node, or a list of several outputs.
         """
         for argument in arguments:
-            if isinstance(argument, Operators) and not isinstance(argument, Variable):
+            if not isinstance(argument, Variable) and isinstance(argument, Operators):
                 return argument.apply(self, arguments)
         outputs = self.make_node(*arguments).outputs
         if len(outputs) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -53,9 +53,9 @@ class Matmul(Statement):
             for steps in part.steps:
                 yield from steps
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the result and the factors."""
-        yield from (self.out.buffer, self.x.buffer, self.y.buffer)
+        return (self.out.buffer, self.x.buffer, self.y.buffer)
 
     def reads(self) -> Iterator[Access]:
         """Return what it reads from memory: the factors, and what they are added to."""
@@ -64,9 +64,9 @@ class Matmul(Statement):
         if self.accumulate:
             yield self.out.buffer, None
 
-    def writes(self) -> Iterator[Access]:
+    def writes(self) -> Iterable[Access]:
         """Return what it writes to memory: the result."""
-        yield self.out.buffer, None
+        return ((self.out.buffer, None),)
 
     def work(self) -> Expr:
         """Return the number of multiplications."""
@@ -107,21 +107,21 @@ class Library(Statement):
     results: tuple[Buffer, ...]
     meaning: Callable[..., tuple[Any, ...]] | None = None
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the numbers."""
-        yield from self.scalars
+        return self.scalars
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the operands and the results."""
-        yield from (*self.operands, *self.results)
+        return (*self.operands, *self.results)
 
-    def reads(self) -> Iterator[Access]:
+    def reads(self) -> Iterable[Access]:
         """Return all buffers: results must be there, too, be it that nobody else reads them."""
-        yield from ((b, None) for b in self.buffers())
+        return ((b, None) for b in self.buffers())
 
-    def writes(self) -> Iterator[Access]:
+    def writes(self) -> Iterable[Access]:
         """Return what it writes to memory: the results."""
-        yield from ((b, None) for b in self.results)
+        return ((b, None) for b in self.results)
 
     def rebuilt(self, expr: Change, block: Inner) -> Library:
         """Return a copy with other numbers."""
@@ -159,17 +159,17 @@ class Callback(Statement):
         for buffer in self.buffers():
             yield from buffer.shape
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the operands and the results."""
-        yield from (*self.operands, *self.results)
+        return (*self.operands, *self.results)
 
-    def reads(self) -> Iterator[Access]:
+    def reads(self) -> Iterable[Access]:
         """Return what it reads from memory: the operands."""
-        yield from ((b, None) for b in self.operands)
+        return ((b, None) for b in self.operands)
 
-    def writes(self) -> Iterator[Access]:
+    def writes(self) -> Iterable[Access]:
         """Return what it writes to memory: the results."""
-        yield from ((b, None) for b in self.results)
+        return ((b, None) for b in self.results)
 
     def changes(self) -> Iterator[Symbol | Buffer]:
         """Return the results, whose memory is Python's, and their extents."""

@@ -39,10 +39,11 @@ class Expr(Operators):
         Where it cannot hold them (a float beside a condition, in a choice), they take that of
         another operand, or the one that they have in a graph.  An unknown extent absorbs ``op``.
         """
-        if any(a is UNKNOWN for a in arguments):
-            return UNKNOWN
+        for a in arguments:
+            if a is UNKNOWN:
+                return UNKNOWN
         operands = [a if isinstance(a, Expr) else self._beside(a, arguments) for a in arguments]
-        return call(op, operands, op.result(*(x.dtype for x in operands)))
+        return call(op, operands, op.result(*[x.dtype for x in operands]))
 
     def _beside(self, number: Any, arguments: tuple[Any, ...]) -> Literal:
         real = isinstance(number, float)
@@ -192,30 +193,32 @@ def call(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr:
     if op.code is None and op.expansion is not None:
         return op.written_out(operands, dtype, _converted)
     found = None
-    if dtype in ("int64", "bool"):
-        operands = _widened(operands)
-        if all(isinstance(x, Literal) for x in operands) and _exact(operands):
-            return Literal(_folded(op, operands), dtype)
-        rule = SIMPLER.get(op.name)
-        if rule is not None and _exact(operands):
-            found = rule(*operands)
+    if dtype in EXACT:
+        dtypes = {x.dtype for x in operands}
+        if "int64" in dtypes and dtypes & NARROW:
+            operands = [
+                cast(x, "int64") if x.dtype in NARROW and isinstance(x, Literal) else x
+                for x in operands
+            ]
+            dtypes = {x.dtype for x in operands}
+        if dtypes <= EXACT:
+            found = _simpler(op, operands, dtype)
     return Call(op, tuple(operands), dtype) if found is None else cast(found, dtype)
 
 
-def _widened(operands: Sequence[Expr]) -> Sequence[Expr]:
-    """Return integers, of which the literals beside int64 are so too."""
-    if any(x.dtype == "int64" for x in operands):
-        narrow = [isinstance(x, Literal) and x.dtype in NARROW for x in operands]
-        return [cast(x, "int64") if y else x for x, y in zip(operands, narrow, strict=True)]
-    return operands
-
+EXACT = frozenset(("int64", "bool"))
+"""The dtypes in which expressions are simplified."""
 
 NARROW = frozenset(("int8", "int16", "int32", "uint8", "uint16", "uint32"))
-"""The integers that int64 holds."""
+"""The integers that int64 holds: a literal of such a dtype is taken as int64 beside one."""
 
 
-def _exact(operands: Sequence[Expr]) -> bool:
-    return all(x.dtype in ("int64", "bool") for x in operands)
+def _simpler(op: Elementwise, operands: Sequence[Expr], dtype: str) -> Expr | None:
+    for x in operands:
+        if not isinstance(x, Literal):
+            rule = SIMPLER.get(op.name)
+            return None if rule is None else rule(*operands)
+    return Literal(_folded(op, operands), dtype)
 
 
 def _folded(op: Elementwise, operands: Sequence[Any]) -> Any:
@@ -229,16 +232,15 @@ def _number(x: Expr) -> int | None:
 
 
 def _sum(x: Expr, y: Expr) -> Expr | None:
-    if _number(y) == 0:
-        return x
-    if _number(x) == 0:
-        return y
     if isinstance(x, Literal):
         x, y = y, x
-    if isinstance(y, Literal) and isinstance(x, Call) and x.op.name in ("add", "sub"):
-        a, b = x.operands
-        if isinstance(b, Literal):
-            return a + (y.value + (b.value if x.op.name == "add" else -b.value))
+    if isinstance(y, Literal):
+        if y.value == 0:
+            return x
+        if isinstance(x, Call) and x.op.name in ("add", "sub"):
+            a, b = x.operands
+            if isinstance(b, Literal):
+                return a + (y.value + (b.value if x.op.name == "add" else -b.value))
     if isinstance(x, Call) and x.op.name == "sub" and x.operands[1] == y:
         return x.operands[0]
     return None
@@ -257,11 +259,10 @@ def _difference(x: Expr, y: Expr) -> Expr | None:
 
 
 def _product(x: Expr, y: Expr) -> Expr | None:
-    for a, b in ((x, y), (y, x)):
-        if _number(a) == 1:
-            return b
-        if _number(a) == 0:
-            return ZERO
+    if isinstance(x, Literal):
+        x, y = y, x
+    if isinstance(y, Literal) and y.value in (0, 1):
+        return x if y.value else ZERO
     return None
 
 
@@ -420,6 +421,7 @@ class Buffer:
     position : which input, constant or output it is.
     whole : whether all of it must exist at once: something that is no loop reads or writes it.
     alias : the buffer whose memory it is, seen in another shape.
+    root : the buffer that has the memory: itself, or that of ``alias``.
     data : the value of a constant, an array.
     is_extent : whether it is a number that is never negative.
     lacking : which of the program's checks tells that there is no memory for it, if any does.
@@ -427,7 +429,7 @@ class Buffer:
 
     __slots__ = (
         "__weakref__", "alias", "data", "dtype", "is_extent", "lacking", "name", "number",
-        "position", "role", "shape", "whole",
+        "position", "role", "root", "shape", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -447,18 +449,11 @@ class Buffer:
         self.position = position
         self.whole = False
         self.alias = alias
+        self.root: Buffer = self if alias is None else alias.root
         self.data = data
         self.is_extent = False
         self.lacking: int | None = None
         self.number = next(_numbers)
-
-    @property
-    def root(self) -> Buffer:
-        """The buffer that has the memory."""
-        found = self
-        while found.alias is not None:
-            found = found.alias
-        return found
 
     @property
     def ndim(self) -> int:

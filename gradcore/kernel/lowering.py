@@ -47,7 +47,7 @@ from gradcore.kernel.order import lowering_order
 from gradcore.kernel.placement import Placement
 from gradcore.kernel.target import Target
 from gradcore.kernel.values import Value, stored_value
-from gradcore.ops.elementwise import entry
+from gradcore.ops.elementwise import Elementwise, entry
 from gradcore.ops.gathers import has_element
 
 
@@ -368,12 +368,12 @@ class Lowering(Placement):
             return None
         return buffer
 
-    def read_in_place(self, variable: Variable) -> bool:
-        """Return whether ``variable`` is better computed where parts of it are read."""
-        reader, made = self.read_once(variable), variable.owner
-        if reader is None or made is None or not variable.ndim:
+    def read_in_place(self, entry: Elementwise, variable: Variable) -> bool:
+        """Return whether ``variable``, of ``entry``, is better computed where parts are read."""
+        reader = self.read_once(variable)
+        if reader is None or not variable.ndim:
             return False
-        return made.op.operations <= reader.op.read_in_place(reader.inputs.index(variable))
+        return entry.operations <= reader.op.read_in_place(reader.inputs.index(variable))
 
     def rule(self, node: Apply) -> Rule:
         """Return how ``node`` is lowered."""

@@ -220,8 +220,10 @@ class Block:
         for accesses, last in ((reads, self.read), (writes, self.written)):
             for buffer, _ in accesses:
                 root = buffer.root
-                last[root] = max(number, last.get(root, 0))
-                self.first[root] = min(number, self.first.get(root, number))
+                if root not in last or last[root] < number:
+                    last[root] = number
+                if root not in self.first or self.first[root] > number:
+                    self.first[root] = number
 
     def last(self, buffer: Buffer) -> int:
         """Return the number of the last item that touches ``buffer``."""
@@ -230,11 +232,12 @@ class Block:
     def earliest(self, reads: Iterable[Access], writes: Iterable[Access]) -> int:
         """Return the number of the last item that must come before (or hold) these accesses."""
         found = self.barrier - 1
-        for buffer, _ in reads:
-            found = max(found, self.written.get(buffer.root, -1))
-        for buffer, _ in writes:
-            root = buffer.root
-            found = max(found, self.written.get(root, -1), self.read.get(root, -1))
+        for accesses, others in ((reads, (self.written,)), (writes, (self.written, self.read))):
+            for buffer, _ in accesses:
+                root = buffer.root
+                for other in others:
+                    if root in other and other[root] > found:
+                        found = other[root]
         return found
 
 
@@ -278,13 +281,10 @@ class Level:
         symbol = nest.loops[depth].symbol
         inside = self.block
         touched: dict[Buffer, frozenset[int]] = {}
-        for accesses, others in (
-            (nest.reads, (inside.written,)),
-            (nest.writes, (inside.written, inside.read)),
-        ):
+        for accesses, writing in ((nest.reads, False), (nest.writes, True)):
             for buffer, index in accesses:
                 root = buffer.root
-                if any(root in other for other in others):
+                if root in inside.written or (writing and root in inside.read):
                     pure = _pure(buffer, index, symbol)
                     touched[root] = pure & touched.get(root, pure)
         for root, pure in touched.items():
@@ -317,7 +317,7 @@ def _pure(buffer: Buffer, index: Index, symbol: Symbol) -> frozenset[int]:
     """Return the axes of the memory that ``symbol`` alone indexes (none, seen in another shape)."""
     if buffer.alias is not None:
         return frozenset()
-    return frozenset(axis for axis, x in enumerate(index) if x is symbol)
+    return frozenset([axis for axis, x in enumerate(index) if x is symbol])
 
 
 @dataclass(eq=False, slots=True)

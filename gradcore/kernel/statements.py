@@ -6,7 +6,7 @@ other parts; so a pass or an analysis that has no interest in its kind need not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias, cast
 
@@ -47,6 +47,14 @@ class Statement:
 
     jumps: ClassVar[bool] = False
     """Whether what follows it may not run: it leaves a loop, fails, or ends a thread."""
+
+    contains: ClassVar[bool] = False
+    """Whether it has blocks of statements in it: whether its class says which."""
+
+    def __init_subclass__(cls) -> None:
+        """Note whether there are blocks."""
+        super().__init_subclass__()
+        cls.contains = cls.blocks is not Statement.blocks
 
     def blocks(self) -> tuple[list[Statement], ...]:
         """Return the statements in it, block by block."""
@@ -130,18 +138,17 @@ class Store(Statement):
     index: Index
     value: Expr
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the index, the value and the extents."""
-        yield from (*self.index, self.value)
-        yield from self.buffer.shape
+        return (*self.index, self.value, *self.buffer.shape)
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the buffer."""
-        yield self.buffer
+        return (self.buffer,)
 
-    def writes(self) -> Iterator[Access]:
+    def writes(self) -> Iterable[Access]:
         """Return what it writes to memory: the element."""
-        yield self.buffer, self.index
+        return ((self.buffer, self.index),)
 
     def rebuilt(self, expr: Change, block: Inner) -> Store:
         """Return a copy with another index and value."""
@@ -168,19 +175,17 @@ class Let(Statement):
     value: Expr
     fresh: bool = True
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the value."""
-        yield self.value
+        return (self.value,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the register, if it is declared here."""
-        if self.fresh:
-            yield self.symbol
+        return (self.symbol,) if self.fresh else ()
 
-    def changes(self) -> Iterator[Symbol | Buffer]:
+    def changes(self) -> Iterable[Symbol | Buffer]:
         """Return what it sets that was declared before: the register, if it is declared before."""
-        if not self.fresh:
-            yield self.symbol
+        return () if self.fresh else (self.symbol,)
 
     def work(self) -> Expr:
         """Return 1, or 0 for what only names an index."""
@@ -212,9 +217,9 @@ class If(Statement):
         """Return both branches."""
         return self.then, self.orelse
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the condition."""
-        yield self.condition
+        return (self.condition,)
 
     def rebuilt(self, expr: Change, block: Inner) -> If:
         """Return a copy with another condition and other branches."""
@@ -288,13 +293,13 @@ class For(Statement):
             return (self.body,)
         return self.body, self.chunks.before, self.chunks.between, self.chunks.after
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the extent."""
-        yield self.extent
+        return (self.extent,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the index."""
-        yield self.index
+        return (self.index,)
 
     def work(self) -> Expr:
         """Return 0: it is its steps."""
@@ -331,9 +336,9 @@ class Check(Statement):
     condition: Expr
     values: tuple[Expr, ...]
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the condition and the values for its message."""
-        yield from (self.condition, *self.values)
+        return (self.condition, *self.values)
 
     def rebuilt(self, expr: Change, block: Inner) -> Check:
         """Return a copy with another condition and other values."""
@@ -355,19 +360,17 @@ class Allocate(Statement):
     buffer: Buffer
     reused: Buffer | None = None
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the extents."""
-        yield from self.buffer.shape
+        return self.buffer.shape
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the buffer, and the one whose memory it takes over."""
-        yield self.buffer
-        if self.reused is not None:
-            yield self.reused
+        return (self.buffer,) if self.reused is None else (self.buffer, self.reused)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the buffer."""
-        yield self.buffer
+        return (self.buffer,)
 
     def work(self) -> Expr:
         """Return 0."""
@@ -430,25 +433,25 @@ class Point(Statement):
     buffer: Buffer
     index: Index
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the index and the extents."""
-        yield from (*self.index, *self.buffer.shape)
+        return (*self.index, *self.buffer.shape)
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: what points, and to what."""
-        yield from (self.pointer, self.buffer)
+        return (self.pointer, self.buffer)
 
-    def reads(self) -> Iterator[Access]:
+    def reads(self) -> Iterable[Access]:
         """Return what it reads from memory: all that is pointed to."""
-        yield self.buffer, None
+        return ((self.buffer, None),)
 
-    def writes(self) -> Iterator[Access]:
+    def writes(self) -> Iterable[Access]:
         """Return what it writes to memory: all that is known by the pointer."""
-        yield self.pointer, None
+        return ((self.pointer, None),)
 
-    def changes(self) -> Iterator[Symbol | Buffer]:
+    def changes(self) -> Iterable[Symbol | Buffer]:
         """Return what it sets that was declared before: the pointer."""
-        yield self.pointer
+        return (self.pointer,)
 
     def with_elements(self, change: Place) -> Point:
         """Return it for a part that starts at another element."""

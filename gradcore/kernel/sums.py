@@ -30,6 +30,7 @@ choice between the two loops for each sum anew, which costs rows of 2 terms half
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -85,20 +86,24 @@ class _Inside:
 
     target : how many terms make a block.
     totals : what the loops contribute to.
-    made : the registers and indices that they make.
+    loops : they, from the outermost.
     bounds : what is known of the registers that hold extents.
     """
 
     target: CpuTarget
     totals: frozenset[Total] = frozenset()
-    made: frozenset[Expr] = frozenset()
+    loops: tuple[For, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
+
+    @functools.cached_property
+    def made(self) -> frozenset[Expr]:
+        """The registers and indices that the loops make."""
+        return frozenset(x for x in made_by(self.loops) if isinstance(x, Symbol))
 
     def of(self, loop: For) -> _Inside:
         """Return what is around the statements of ``loop``."""
-        made = (x for x in made_by([loop]) if isinstance(x, Symbol))
-        totals = self.totals | {r.target for r in loop.reductions}
-        return _Inside(self.target, totals, self.made.union(made), self.bounds)
+        totals = self.totals.union([r.target for r in loop.reductions])
+        return _Inside(self.target, totals, (*self.loops, loop), self.bounds)
 
 
 def _blocked(body: Sequence[Statement], around: _Inside) -> list[Statement]:

@@ -134,12 +134,11 @@ class Printer(ABC):
     # names --------------------------------------------------------------------------------------
     def name(self, what: Symbol | Buffer) -> str:
         """Return the name of a register or buffer, in this unit its own."""
-        if isinstance(what, Symbol):
+        if isinstance(what, Symbol) and what.same is not None:
             what = what.final
-        found = self.names.get(what)
-        if found is None:
-            found = self.names[what] = self.fresh(what.name)
-        return found
+        if what not in self.names:
+            self.names[what] = self.fresh(what.name)
+        return self.names[what]
 
     def fresh(self, name: str) -> str:
         """Return an identifier like ``name`` that is not used yet."""
@@ -184,10 +183,10 @@ class Printer(ABC):
             if isinstance(operand, Call) and operand.dtype not in ("int64", "bool"):
                 text = self.named(operand.op.name, operand.dtype, text)
             texts.append(text)
-        if x.op.name in INDEX and all(o.dtype == "int64" for o in x.operands):
+        given = [operand.dtype for operand in x.operands]
+        if x.op.name in INDEX and given == ["int64", "int64"]:
             text = INDEX[x.op.name].format(*texts)
         else:
-            given = [operand.dtype for operand in x.operands]
             text = self.scalar(x.op, given, x.dtype, texts)
         return f"({text})" if atom else text
 

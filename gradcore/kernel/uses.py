@@ -23,12 +23,15 @@ from gradcore.kernel.ir import (
 
 def inside(statements: Sequence[Statement]) -> Iterator[Statement]:
     """Return statements and those in them."""
-    waiting = list(reversed(statements))
-    while waiting:
-        s = waiting.pop()
-        yield s
-        for block in reversed(s.blocks()):
-            waiting += reversed(block)
+    running = [iter(statements)]
+    while running:
+        for s in running[-1]:
+            yield s
+            if s.contains:
+                running += map(iter, reversed(s.blocks()))
+                break
+        else:
+            running.pop()
 
 
 def expressions(s: Statement) -> Iterable[Expr]:
@@ -113,7 +116,7 @@ class Used:
             if isinstance(x, Symbol):
                 self.symbols[x] = None
             elif isinstance(x, Call):
-                stack += reversed(x.operands)
+                stack += x.operands[::-1]
             elif isinstance(x, Load):
                 self.buffers[x.buffer.root] = None
                 stack += x.index
@@ -144,9 +147,10 @@ def made_in_loops(body: Sequence[Statement]) -> list[Buffer]:
     """Return the buffers that loops make, not looking into what is made again at each step."""
     found: list[Buffer] = []
     for s in body:
-        if isinstance(s, Allocate):
+        if s.contains:
+            if isinstance(s, For):
+                found += made_in_loops(s.chunks.before) if s.chunks else []
+                found += [] if s.body and isinstance(s.body[0], Scope) else made_in_loops(s.body)
+        elif isinstance(s, Allocate):
             found.append(s.buffer)
-        elif isinstance(s, For):
-            found += made_in_loops(s.chunks.before) if s.chunks else []
-            found += [] if s.body and isinstance(s.body[0], Scope) else made_in_loops(s.body)
     return found

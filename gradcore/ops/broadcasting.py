@@ -63,11 +63,14 @@ def aligned(node: Apply, operands: Sequence[Operand], core: int = 0) -> list[Req
     core : how many last axes of each operand do not take part.
     """
     found: list[Requirement] = []
+    shapes = [
+        (x.shape, v.type.shape) for x, v in zip(operands, node.inputs, strict=True) if v.type.shape
+    ]
+    if len(shapes) < 2:
+        return found
     for axis in range(-node.out.ndim, -core):
         meeting = [
-            x.shape[axis]
-            for x, v in zip(operands, node.inputs, strict=True)
-            if -axis <= v.ndim and v.type.shape[axis] != 1
+            shape[axis] for shape, known in shapes if -axis <= len(known) and known[axis] != 1
         ]
         if len(meeting) > 1:
             given = ", ".join(map(str, node.inputs))

@@ -38,7 +38,7 @@ from gradcore.graph import (
     here,
 )
 from gradcore.graph.declaration import refuse_complex
-from gradcore.graph.extents import UNKNOWN, broadcast, clash
+from gradcore.graph.extents import UNKNOWN, Extent, broadcast, clash
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.requirements import NONE_NEGATIVE
 from gradcore.graph.types import StaticShape, upcast
@@ -299,9 +299,16 @@ class Elementwise(Op):
         return self.nonnegative if DTYPES[dtype].kind == "int" else None
 
     @functools.cached_property
-    def operations(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride] - computed
-        """One, or as many as a call takes where its code calls a function, or it is expanded."""
+    def operations(self) -> int:
+        """How many operations the scalar function takes, of which `cost` counts one an element.
+
+        One, or as many as a call takes where its code calls a function, or it is expanded.
+        """
         return CALL if self.code is None or CALLED.search(str(self.code)) else 1
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return those of the scalar function for each element."""
+        return super().operations_of(operands, shapes) * self.operations
 
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.dtypes import DISCRETE
 from gradcore.errors import UNFIT, RewriteError
 from gradcore.graph import (
     UNKNOWN,
@@ -269,7 +270,7 @@ class Rewriter:
 
     def _settle(self, node: Apply) -> None:
         """Intern ``node``, whose inputs are normal, and apply the first rule that fires."""
-        inputs = tuple(self.normal[v] for v in node.inputs)
+        inputs = tuple([self.normal[v] for v in node.inputs])
         op = self._settled_op(node.op) if node.op.graphs else node.op
         key = (op, inputs)
         known = self.nodes.get(key)
@@ -301,8 +302,7 @@ class Rewriter:
         """Return ``op`` of ``inputs`` in the place of ``node``, None if that cannot be."""
         try:
             if op is node.op:
-                unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-                return node if unchanged else node.with_inputs(inputs)
+                return node if inputs == node.inputs else node.with_inputs(inputs)
             return op.make_node(*inputs)
         except UNFIT:
             return None
@@ -345,26 +345,29 @@ class Rewriter:
     def _rules_for(self, node: Apply) -> list[Rule]:
         """Return the rules that look at nodes like this, and may."""
         op = node.op
-        all_may = self.reassociate or all(v.type.is_discrete for v in (*node.inputs, *node.outputs))
+        dtypes = {v.type.dtype for v in (*node.outputs, *node.inputs)}
+        all_may = self.reassociate or dtypes.issubset(DISCRETE)
         key = (op, all_may)
         if key not in self.by_op:
             by_target = self.stage.by_target
             targets = (op, *type(op).__mro__)
-            places = {k for target in targets for k in by_target.get(target, ())}
-            looking = (self.stage.rules[k] for k in sorted(places))
+            places = {k for target in targets if target in by_target for k in by_target[target]}
+            looking = [self.stage.rules[k] for k in sorted(places)]
             self.by_op[key] = [rule for rule in looking if all_may or not rule.changes.by_choice]
         return self.by_op[key]
 
     def _folded(self, node: Apply) -> list[Variable | None] | None:
         """Return the outputs of a node of constants as constants."""
         op = node.op
-        if not op.foldable or op.graphs or not node.inputs:
+        if not op.foldable or not node.inputs:
             return None
         given: list[Array] = []
         for v in node.inputs:
             if not isinstance(v, Constant):
                 return None
             given.append(v.data)
+        if op.graphs:
+            return None
         limit = max(FOLDED_ELEMENTS, sum(a.size for a in given))
         try:
             if any(size > limit for size in _sizes(node)):

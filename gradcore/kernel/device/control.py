@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -49,9 +49,9 @@ class Owned(Statement):
         """Return the blocks of statements in it: the body."""
         return (self.body,)
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the number."""
-        yield self.number
+        return (self.number,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Owned:
         """Return a copy with another number and other statements."""
@@ -73,9 +73,9 @@ class LastBlock(Statement):
 
     counter: Buffer
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the counter."""
-        yield self.counter
+        return (self.counter,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -136,13 +136,13 @@ class Fail(Statement):
     number: int
     values: tuple[Expr, ...]
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the values for its message."""
-        yield from self.values
+        return self.values
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the status."""
-        yield self.status
+        return (self.status,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Fail:
         """Return a copy with other values."""
@@ -162,14 +162,13 @@ class Stop(Statement):
     status: Buffer
     stopped: Symbol | None = None
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the status."""
-        yield self.status
+        return (self.status,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the register."""
-        if self.stopped is not None:
-            yield self.stopped
+        return () if self.stopped is None else (self.stopped,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

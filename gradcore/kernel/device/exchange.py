@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +39,9 @@ class Combine(Statement):
     symbol: Symbol
     op: Elementwise
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the register."""
-        yield self.symbol
+        return (self.symbol,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -56,13 +56,13 @@ class Prefix(Statement):
     total: Symbol
     op: Elementwise
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the register."""
-        yield self.symbol
+        return (self.symbol,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the register for what all combine to."""
-        yield self.total
+        return (self.total,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from gradcore.kernel.ir import (
@@ -87,9 +87,9 @@ class Grid(Statement):
         if self.limit is not None:
             yield self.limit
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: how many threads there are."""
-        yield from (self.block_count, self.group_count, self.lane_count)
+        return (self.block_count, self.group_count, self.lane_count)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

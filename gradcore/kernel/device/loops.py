@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradcore.kernel.device.grid import Level
@@ -53,13 +53,13 @@ class Distributed(Statement):
         """Return the blocks of statements in it: the body."""
         return (self.body,)
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: how far the loops go, and from where."""
-        yield from (*self.extents, self.first)
+        return (*self.extents, self.first)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the indices."""
-        yield from self.indices
+        return self.indices
 
     def rebuilt(self, expr: Change, block: Inner) -> Distributed:
         """Return a copy with other extents and another body."""
@@ -97,13 +97,13 @@ class Rounds(Statement):
         """Return the blocks of statements in it: the body."""
         return (self.body,)
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: from where to where it goes."""
-        yield from (self.first, self.last)
+        return (self.first, self.last)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the index."""
-        yield self.index
+        return (self.index,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Rounds:
         """Return a copy with other ends and another body."""
@@ -126,9 +126,9 @@ class Unrolled(Statement):
         """Return the blocks of statements in it: the body."""
         return (self.body,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the index."""
-        yield self.index
+        return (self.index,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Unrolled:
         """Return a copy with another body."""
@@ -150,13 +150,13 @@ class Delinearize(Statement):
     extents: tuple[Expr, ...]
     number: Expr
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the number and the extents."""
-        yield from (self.number, *self.extents)
+        return (self.number, *self.extents)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the indices."""
-        yield from (i for i in self.indices if i is not None)
+        return (i for i in self.indices if i is not None)
 
     def rebuilt(self, expr: Change, block: Inner) -> Delinearize:
         """Return a copy with another number and other extents."""
@@ -176,13 +176,13 @@ class Chunk(Statement):
     last: Symbol
     extent: Expr
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: how many steps there are."""
-        yield self.extent
+        return (self.extent,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: both ends."""
-        yield from (self.first, self.last)
+        return (self.first, self.last)
 
     def rebuilt(self, expr: Change, block: Inner) -> Chunk:
         """Return a copy for another number of steps."""

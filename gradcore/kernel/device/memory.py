@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -27,9 +27,9 @@ class Declare(Statement):
 
     symbol: Symbol
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the register."""
-        yield self.symbol
+        return (self.symbol,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -47,18 +47,17 @@ class Shared(Statement):
     buffer: Buffer
     spilled: Buffer | None = None
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the extents."""
-        yield from self.buffer.shape
+        return self.buffer.shape
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: where it may be."""
-        if self.spilled is not None:
-            yield self.spilled
+        return () if self.spilled is None else (self.spilled,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the buffer."""
-        yield self.buffer
+        return (self.buffer,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -77,18 +76,17 @@ class Private(Statement):
     buffer: Buffer
     rows: Buffer | None = None
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: the extents."""
-        yield from self.buffer.shape
+        return self.buffer.shape
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: where it is."""
-        if self.rows is not None:
-            yield self.rows
+        return () if self.rows is None else (self.rows,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the buffer."""
-        yield self.buffer
+        return (self.buffer,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -114,13 +112,13 @@ class Partial(Statement):
         """Return the blocks of statements in it: the body."""
         return (self.body,)
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: where it is saved."""
-        yield self.rows
+        return (self.rows,)
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the buffer."""
-        yield self.buffer
+        return (self.buffer,)
 
     def rebuilt(self, expr: Change, block: Inner) -> Partial:
         """Return a copy with other statements."""
@@ -170,9 +168,9 @@ class Reload(Statement):
         """The register of the device."""
         return self.what if self.of is None else self.of
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the register."""
-        yield self.what
+        return (self.what,)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -204,17 +202,17 @@ class CountVectors(Statement):
     memories: tuple[Buffer, ...]
     rows: tuple[Expr, ...]
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: how many elements there are, and in a row."""
-        yield from (self.total, *self.rows)
+        return (self.total, *self.rows)
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: what has vectors."""
-        yield from self.memories
+        return self.memories
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the count."""
-        yield self.count
+        return (self.count,)
 
     def rebuilt(self, expr: Change, block: Inner) -> CountVectors:
         """Return a copy with other extents."""
@@ -243,19 +241,17 @@ class LoadVector(Statement):
     filled: bool = True
     stored: bool = False
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: where it is."""
-        if self.filled:
-            yield from (*self.index, self.number)
+        return (*self.index, self.number) if self.filled else ()
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the buffer."""
-        if self.filled:
-            yield self.buffer
+        return (self.buffer,) if self.filled else ()
 
-    def declares(self) -> Iterator[Symbol | Buffer]:
+    def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the vector."""
-        yield self.vector
+        return (self.vector,)
 
     def rebuilt(self, expr: Change, block: Inner) -> LoadVector:
         """Return a copy with another place."""
@@ -283,13 +279,13 @@ class StoreVector(Statement):
     index: Index
     number: Expr
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> Iterable[Expr]:
         """Return the expressions that it evaluates: where it goes."""
-        yield from (*self.index, self.number)
+        return (*self.index, self.number)
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the buffer and the vector."""
-        yield from (self.buffer, self.vector)
+        return (self.buffer, self.vector)
 
     def rebuilt(self, expr: Change, block: Inner) -> StoreVector:
         """Return a copy with another place."""

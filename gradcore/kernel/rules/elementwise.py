@@ -58,13 +58,19 @@ def check_extents(
     core : how many last axes of each operand do not take part.
     early : whether to check only what can be checked before anything is computed.
     """
-    rank = node.out.ndim
-    for axis in range(-rank, -core):
+    operands = [
+        (shape, v.type.shape) for shape, v in zip(shapes, node.inputs, strict=True) if shape
+    ]
+    if len(operands) < 2:
+        return
+    for axis in range(-node.out.ndim, -core):
         meeting = [
             as_expr(shape[axis])
-            for shape, v in zip(shapes, node.inputs, strict=True)
-            if -axis <= v.ndim and v.type.shape[axis] != 1 and shape[axis] is not UNKNOWN
+            for shape, known in operands
+            if -axis <= len(known) and known[axis] != 1 and shape[axis] is not UNKNOWN
         ]
+        if len(meeting) < 2:
+            continue
         extents = list(dict.fromkeys(map(low.layout.extents.best, meeting)))
         if early:
             extents = [n for n in extents if low.known_at_entry(n)]
@@ -105,7 +111,7 @@ def elementwise(low: Lowering, node: Apply) -> None:
 
     if not shape and discrete(node) and all(low.known_at_entry(x.read(())) for x in operands):
         low.named(output, element(()))
-    elif low.read_in_place(output):
+    elif low.read_in_place(op, output):
         low.viewed(output, shape, element, operands)
     else:
         low.computed(output, shape, element)
