@@ -13,8 +13,22 @@ import pytest
 import gradcore.tensor as T
 from gradcore.backend.loops import LoopBackend
 from gradcore.graph import FunctionGraph, Op
+from gradcore.kernel.device import GROUPS, LANES, Grid, Launch, Meeting
 from gradcore.kernel.interpret import interpret
-from gradcore.kernel.ir import Buffer, Expr, For, Index, Let, Load, Statement
+from gradcore.kernel.ir import (
+    ONE,
+    Allocate,
+    Buffer,
+    Expr,
+    For,
+    Index,
+    Let,
+    Load,
+    Program,
+    Statement,
+    Store,
+    Symbol,
+)
 from gradcore.kernel.lowering import Lowerings
 from gradcore.kernel.nests import Nest
 from gradcore.kernel.pipeline import program
@@ -23,7 +37,7 @@ from gradcore.kernel.rules import RULES
 from gradcore.kernel.simulate import simulate
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.target import CPU
-from gradcore.kernel.team import Size
+from gradcore.kernel.team import ORDERS, Size
 from gradcore.kernel.uses import Used, inside
 from gradcore_c import compiler
 from gradcore_c.backend import CBackend
@@ -129,6 +143,7 @@ class DeviceBackend(CudaBackend):
         return Kernels(self.target)
 
 
+PLACES = (("x", "input"), ("y", "output"))
 X = T.dmatrix("X")
 GRAPH = FunctionGraph((X,), (T.sum(Turned()(X * 0.5), axis=1) + T.log(T.sum(X, axis=1)),))
 LOWERINGS = Lowerings({**RULES, Turned: turned})
@@ -197,6 +212,47 @@ def test_kernels_of_it_are_printed_and_run(threads):
     turned_back = backend.compile(FunctionGraph((X,), (Turned()(X)[::-1, ::-1],)))
     assert "sincos(X_2.x[e], &sin_2_2.x[e], &cos_2_2.x[e]);" in turned_back.source
     np.testing.assert_allclose(turned_back(GIVEN)[0], np.sin(2 * GIVEN)[::-1, ::-1], rtol=1e-13)
+
+
+@dataclass(eq=False, slots=True)
+class Rotate(Meeting):
+    """Let a register be that of the next lane of the group; the last one gets that of the first."""
+
+    symbol: Symbol
+
+    def expressions(self):
+        return (self.symbol,)
+
+    def changes(self):
+        return (self.symbol,)
+
+    def lines(self, show):
+        return (f"{show(self.symbol)} = rotated {show(self.symbol)}",)
+
+    def run(self, machine):
+        following = yield self, machine.of(LANES), machine.value(self.symbol)
+        machine.set(self.symbol, following)
+
+    def met(self, team, present, brought):
+        return [*brought[1:], brought[0]]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_kind_at_which_threads_meet_is_a_class(order):
+    """Threads say themselves what they bring, and what each of them gets."""
+    count, own = Symbol("n"), Symbol("own")
+    x, y = (Buffer(name, "int64", (count,), role=role) for name, role in PLACES)
+    grid = Grid(ONE, widths=(count,))
+    at = GROUPS.own * LANES.count + LANES.own
+    body = [Let(own, Load(x, (at,))), Rotate(own), Store(y, (at,), own)]
+    launch = Launch(grid, body, together=True, lockstep=False)
+    made = Program(
+        inputs=[x], outputs=[y], constants=[], callbacks=[], title="turned", checks=[],
+        body=[Allocate(y), grid, launch],
+    )  # fmt: skip
+    assert "own = rotated own" in str(made)
+    found = simulate(made, Size(blocks=1, groups=2, lanes=4, order=order))(np.arange(8))
+    np.testing.assert_array_equal(found[0], [1, 2, 3, 0, 5, 6, 7, 4])
 
 
 def test_a_printer_that_does_not_know_it_says_so():

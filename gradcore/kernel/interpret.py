@@ -43,6 +43,7 @@ from gradcore.kernel.ir import (
     Statement,
     Store,
     Symbol,
+    Waits,
     integer,
     parts,
 )
@@ -117,13 +118,13 @@ class Run(State):
         with self.contribution(self.known.get(symbol), symbol, value):
             self.set(symbol, self.value(value))
 
-    def branch(self, s: If) -> None:
+    def branch(self, s: If) -> Waits:
         """Run the branch that the condition chooses, as a block."""
         assert s.condition.dtype == "bool", s
         with self.block():
             self.statements(s.then if self.value(s.condition) else s.orelse)
 
-    def scope(self, s: Scope) -> None:
+    def scope(self, s: Scope) -> Waits:
         """Run statements, and give their memory back."""
         with self.block(frees=True):
             self.statements(s.body)
@@ -214,7 +215,7 @@ class Run(State):
         self.register(pointer, writing=True).value = memory, place + position
 
     # loops --------------------------------------------------------------------------------------
-    def loop(self, s: For) -> None:
+    def loop(self, s: For) -> Waits:
         """Run a loop: one that is not ordered, from its end."""
         assert not (s.parallel and s.ordered), s.index
         if not s.ordered and any(r.op is None or r.cumulative for r in s.reductions):

@@ -60,6 +60,8 @@ from gradcore.kernel.statements import (
     Show,
     Statement,
     Store,
+    Waiting,
+    Waits,
 )
 from gradcore.kernel.terms import loads, operations, parts, substituted
 
@@ -99,6 +101,8 @@ __all__ = (
     "Store",
     "Strided",
     "Symbol",
+    "Waiting",
+    "Waits",
     "as_expr",
     "as_index",
     "call",

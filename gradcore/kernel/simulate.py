@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gradcore.graph import Array
-from gradcore.kernel.device import (
-    Fit,
-    Grid,
-    Launch,
-    Register,
-    Reload,
-)
+from gradcore.kernel.device import Grid, Launch, Meeting, Register
 from gradcore.kernel.interpret import Run
-from gradcore.kernel.ir import (
-    Program,
-    Statement,
-    Symbol,
-)
+from gradcore.kernel.ir import Program, Symbol
 from gradcore.kernel.team import Size, Team
-from gradcore.kernel.threads import Thread, Wait
+from gradcore.kernel.threads import Thread
 from gradcore.kernel.uses import inside
+
+Stopped: TypeAlias = "tuple[Meeting, range, Any]"
+"""Where a thread waits, for which threads, and what it brings (`gradcore.kernel.ir.Waiting`)."""
 
 
 def simulate(program: Program, size: Size | None = None) -> Callable[..., list[Array]]:
@@ -57,28 +50,15 @@ class _Host(Run):
         launches = [s for s in inside(program.body) if isinstance(s, Launch)]
         self.together = {s.grid for s in launches if s.together}
 
-    def statement(self, s: Statement) -> None:
-        """Run a statement of the host: grids and launches, and what reads the device."""
-        match s:
-            case Grid():
-                blocks, groups, lanes = self.threads(s)
-                self.declare(s.block_count, np.int64(blocks))
-                self.declare(s.group_count, np.int64(groups))
-                self.declare(s.lane_count, np.int64(lanes))
-            case Fit():
-                pass
-            case Launch():
-                self.launch(s)
-            case Reload(Symbol() as symbol):
-                value = self.saved[s.source]
-                if symbol in self.known:
-                    self.set(symbol, value)
-                else:
-                    self.declare(symbol, value)
-            case _:
-                super().statement(s)
+    def reload(self, what: Register, source: Register) -> None:
+        """Let a register be what that of the device was when it was last spilled."""
+        value = self.saved[source]
+        if isinstance(what, Symbol) and what in self.known:
+            self.set(what, value)
+        else:
+            self.declare(what, value)
 
-    def threads(self, s: Grid) -> tuple[int, int, int]:
+    def chosen(self, s: Grid) -> tuple[int, int, int]:
         """Return how many blocks, groups a block and lanes a group there are."""
         limit = None if s.limit is None else self.integer(s.limit)
         groups = 1 if limit == 1 else self.size.groups
@@ -92,7 +72,7 @@ class _Host(Run):
         n = len(team.clocks)
         steps = [Thread(self.program, team, k).all() for k in range(n)]
         ready: dict[int, Any] = dict.fromkeys(range(n))
-        waiting: dict[int, Wait] = {}
+        waiting: dict[int, Stopped] = {}
         live = set(ready)
         while ready:
             k = _next(sorted(ready), self.size.order, drawn)
@@ -115,7 +95,7 @@ def _next(ready: Sequence[int], order: str, drawn: random.Random) -> int:
     return ready[0 if order == "forward" else -1]
 
 
-def _met(team: Team, waiting: dict[int, Wait], live: set[int]) -> dict[int, Any]:
+def _met(team: Team, waiting: dict[int, Stopped], live: set[int]) -> dict[int, Any]:
     """Return the threads that have all come to where they wait, with what each of them gets."""
     found: dict[int, Any] = {}
     for k in sorted(waiting):
@@ -125,5 +105,5 @@ def _met(team: Team, waiting: dict[int, Wait], live: set[int]) -> dict[int, Any]
         present = [t for t in members if t in live]
         if all(t in waiting and waiting[t][0] is s for t in present):
             brought = [waiting.pop(t)[2] for t in present]
-            found.update(zip(present, team.outcomes(s, present, brought), strict=True))
+            found.update(zip(present, s.met(team, present, brought), strict=True))
     return found

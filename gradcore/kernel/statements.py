@@ -6,7 +6,7 @@ other parts; so a pass or an analysis that has no interest in its kind need not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias, cast
 
@@ -27,6 +27,13 @@ Rename: TypeAlias = Callable[[Buffer], Buffer]
 
 Place: TypeAlias = Callable[[Buffer, Index], tuple[Buffer, Index]]
 """What says which element, of which buffer, takes the place of one."""
+
+Waiting: TypeAlias = "Generator[tuple[Any, range, Any], Any, None]"
+"""What a thread has left to do, with stops at which it waits: the `gradcore.kernel.device.Meeting`,
+for which threads, and what this one brings; `Meeting.met` says what each is sent then."""
+
+Waits: TypeAlias = "Waiting | None"
+"""What a statement leaves to do: nothing, where it has run as a whole."""
 
 Show: TypeAlias = Callable[[Any], str]
 """What writes an expression, a buffer, or a tuple of them."""
@@ -115,12 +122,15 @@ class Statement:
             raise NotImplementedError(f"{type(self).__name__} does not say what it is elsewhere")
         return self
 
-    def run(self, machine: Any) -> None:
+    def run(self, machine: Any) -> Waits:
         """Do what it means, to the state of an interpreter.
 
-        machine : a `gradcore.kernel.interpret.Run`.
+        machine : a `gradcore.kernel.interpret.Run`, or of a statement of the device, a
+            `gradcore.kernel.threads.Thread`.
+
+        Returns None, or where a thread waits for others: see `Waits`.
         """
-        raise TypeError(f"there is no interpretation of {type(self).__name__}")
+        raise TypeError(f"{type(machine).__name__} does not interpret {type(self).__name__}")
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks.
@@ -225,9 +235,9 @@ class If(Statement):
         """Return a copy with another condition and other branches."""
         return If(expr(self.condition), block(self.then), block(self.orelse))
 
-    def run(self, machine: Any) -> None:
+    def run(self, machine: Any) -> Waits:
         """Run the branch that the condition chooses."""
-        machine.branch(self)
+        return machine.branch(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the line of the condition, and the one between the branches."""
@@ -310,9 +320,9 @@ class For(Statement):
         chunks = self.chunks and self.chunks.rebuilt(block)
         return replace(self, extent=expr(self.extent), body=block(self.body), chunks=chunks)
 
-    def run(self, machine: Any) -> None:
+    def run(self, machine: Any) -> Waits:
         """Run the steps, and what is done beside them."""
-        machine.loop(self)
+        return machine.loop(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return the range, what steps contribute to, and in which order they run."""
@@ -401,9 +411,9 @@ class Scope(Statement):
         """Return a copy with other statements."""
         return Scope(block(self.body))
 
-    def run(self, machine: Any) -> None:
+    def run(self, machine: Any) -> Waits:
         """Run the body, and give its memory back."""
-        machine.scope(self)
+        return machine.scope(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

@@ -16,20 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.kernel.device import (
-    Barrier,
-    Combine,
-    LastBlock,
-    Launch,
-    Prefix,
-    Register,
-)
-from gradcore.kernel.ir import (
-    Buffer,
-    Statement,
-    Symbol,
-)
-from gradcore.kernel.state import Cell, Memory, typed
+from gradcore.kernel.device import Barrier, Launch, Register
+from gradcore.kernel.ir import Buffer, Symbol
+from gradcore.kernel.state import Cell, Memory
 from gradcore.kernel.state import Register as StateRegister
 
 ORDERS = ("forward", "backward", "mixed")
@@ -101,37 +90,30 @@ class Team:
         self.arrived = 0
         self.released = [0] * n
 
-    def outcomes(self, s: Statement, present: Sequence[int], brought: list[Any]) -> list[Any]:
-        """Return what each of the threads gets that have met."""
-        match s:
-            case LastBlock():
-                self.order(present)
-                for t in present:
-                    self.released = list(map(max, self.released, self.clocks[t]))
-                self.arrived += 1
-                last = self.arrived == self.blocks
-                if last:
-                    for t in present:
-                        self.clocks[t] = list(map(max, self.released, self.clocks[t]))
-                return [last] * len(present)
-            case Combine():
-                result = brought[0]
-                for x in brought[1:]:
-                    result = self.combined(s, result, x)
-                return [result] * len(present)
-            case Prefix():
-                found = [brought[0]]
-                for x in brought[1:]:
-                    found.append(self.combined(s, found[-1], x))
-                return [(x, found[-1]) for x in found]
-            case _:
-                self.order(present)
-                return [None] * len(present)
+    @property
+    def workers(self) -> int:
+        """How many groups there are in all."""
+        return self.blocks * self.groups
 
-    def combined(self, s: Combine | Prefix, x: Any, y: Any) -> Any:
-        """Return what the op of a combination makes of two values."""
-        dtype = s.symbol.dtype
-        return typed(s.op, (dtype, dtype), dtype)(x, y)
+    def fail(self, number: int, values: tuple[int, ...]) -> None:
+        """Note that check ``number`` has failed, if none has; ``values`` tell why."""
+        if self.failed is None:
+            self.failed = number, values
+
+    def is_last(self, present: Sequence[int]) -> bool:
+        """Note that the threads of a block have come; return whether all other blocks had.
+
+        They know then what the threads of the others had done when these came.
+        """
+        self.order(present)
+        for t in present:
+            self.released = list(map(max, self.released, self.clocks[t]))
+        self.arrived += 1
+        last = self.arrived == self.blocks
+        if last:
+            for t in present:
+                self.clocks[t] = list(map(max, self.released, self.clocks[t]))
+        return last
 
     def order(self, present: Sequence[int]) -> None:
         """Let what threads have done so far be before what any of them does from now on."""

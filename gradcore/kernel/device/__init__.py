@@ -21,7 +21,7 @@ from gradcore.kernel.device.control import (
     Single,
     Stop,
 )
-from gradcore.kernel.device.exchange import AtomicAdd, Barrier, Combine, Prefix
+from gradcore.kernel.device.exchange import AtomicAdd, Barrier, Combine, Meeting, Prefix
 from gradcore.kernel.device.grid import (
     BLOCKS,
     GROUPS,
@@ -74,6 +74,7 @@ __all__ = (
     "Launch",
     "Level",
     "LoadVector",
+    "Meeting",
     "Owned",
     "Partial",
     "Prefix",

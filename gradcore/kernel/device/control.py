@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gradcore.kernel.device.grid import Level
+import numpy as np
+
+from gradcore.kernel.device.exchange import Meeting
+from gradcore.kernel.device.grid import THREADS, Level
 from gradcore.kernel.ir import (
     Buffer,
     Change,
@@ -15,6 +18,7 @@ from gradcore.kernel.ir import (
     Show,
     Statement,
     Symbol,
+    Waits,
 )
 
 
@@ -32,6 +36,11 @@ class Single(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Single:
         """Return a copy with other statements."""
         return Single(self.level, block(self.body))
+
+    def run(self, machine: Any) -> Waits:
+        """Run the statements, if this is the first of the threads."""
+        if machine.number == machine.of(self.level)[0]:
+            yield from machine.alone(self.body)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -57,13 +66,18 @@ class Owned(Statement):
         """Return a copy with another number and other statements."""
         return Owned(expr(self.number), block(self.body))
 
+    def run(self, machine: Any) -> Waits:
+        """Run the statements, if it is the turn of this thread's group."""
+        if machine.integer(self.number) % machine.team.workers == machine.group:
+            yield from machine.inner(self.body)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         return (f"if {show(self.number)} is this group's:",)
 
 
 @dataclass(eq=False, slots=True)
-class LastBlock(Statement):
+class LastBlock(Meeting):
     """Ends all threads but those of the block that comes here last, which sees all others' stores.
 
     counter : counts blocks; it is 0 before the launch and after it.
@@ -77,6 +91,16 @@ class LastBlock(Statement):
         """Return the buffers that it names: the counter."""
         return (self.counter,)
 
+    def run(self, machine: Any) -> Waits:
+        """End the thread, unless its block is the last that comes here."""
+        last: Any = yield self, machine.of(THREADS), None
+        if not last:
+            machine.end()
+
+    def met(self, team: Any, present: Sequence[int], brought: Sequence[Any]) -> list[Any]:
+        """Return for each thread of a block whether it is the last one: that sees all stores."""
+        return [team.is_last(present)] * len(present)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         return (f"end unless the last block by {show(self.counter)}",)
@@ -89,6 +113,11 @@ class Ends(Statement):
     jumps: ClassVar[bool] = True
 
     level: Level
+
+    def run(self, machine: Any) -> None:
+        """End the thread, unless it is one of those that go on."""
+        if machine.thread >= (1 if self.level is THREADS else machine.team.lanes):
+            machine.end()
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -110,6 +139,10 @@ class Region(Statement):
         """Return a copy with other statements."""
         return Region(block(self.body), self.label)
 
+    def run(self, machine: Any) -> Waits:
+        """Run the statements up to where one leaves them."""
+        return machine.region(self.body, self.label)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         return (f"region {show(self.label)}:",)
@@ -122,6 +155,10 @@ class LabeledBreak(Statement):
     jumps: ClassVar[bool] = True
 
     label: Symbol
+
+    def run(self, machine: Any) -> None:
+        """Leave the region."""
+        machine.leave_region(self.label)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -148,6 +185,10 @@ class Fail(Statement):
         """Return a copy with other values."""
         return Fail(self.status, self.number, tuple(map(expr, self.values)))
 
+    def run(self, machine: Any) -> None:
+        """Note the number and the values, unless another check has failed."""
+        machine.team.fail(self.number, tuple(int(machine.value(x)) for x in self.values))
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         return (f"fail {self.number}{show(self.values)}",)
@@ -169,6 +210,11 @@ class Stop(Statement):
     def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the register."""
         return () if self.stopped is None else (self.stopped,)
+
+    def run(self, machine: Any) -> None:
+        """Declare the register: a launch is not simulated after one in which a check failed."""
+        if self.stopped is not None:
+            machine.declare(self.stopped, np.bool_(False))
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from gradcore.kernel.ir import (
     Buffer,
@@ -91,6 +94,11 @@ class Grid(Statement):
         """Return what it declares: how many threads there are."""
         return (self.block_count, self.group_count, self.lane_count)
 
+    def run(self, machine: Any) -> None:
+        """Let the host choose, and declare the counts."""
+        for count, n in zip(self.declares(), machine.chosen(self), strict=True):
+            machine.declare(count, np.int64(n))
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         widths = "".join(f" x {show(n)}" for n in self.widths)
@@ -113,6 +121,9 @@ class Fit(Statement):
         """Return the expressions that it evaluates: the extents."""
         for buffer in self.memories:
             yield from buffer.shape
+
+    def run(self, machine: Any) -> None:
+        """Do nothing: what is simulated is told whether memory fits."""
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -144,6 +155,10 @@ class Launch(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Launch:
         """Return a copy with another body."""
         return replace(self, body=block(self.body))
+
+    def run(self, machine: Any) -> None:
+        """Run the threads to their ends."""
+        machine.launch(self)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from gradcore.kernel.device.grid import Level
+import numpy as np
+
+from gradcore.kernel.device.grid import LANES, THREADS, Level
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -16,7 +20,11 @@ from gradcore.kernel.ir import (
     Show,
     Statement,
     Symbol,
+    Waits,
 )
+
+Turn: TypeAlias = "Iterable[tuple[Symbol, int]]"
+"""The indices of loops at a step of theirs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +76,25 @@ class Distributed(Statement):
             expr(self.first), self.vectors,
         )  # fmt: skip
 
+    def run(self, machine: Any) -> Waits:
+        """Run the steps that are this thread's."""
+        return machine.steps(self.body, self._own(machine), self.level in (LANES, THREADS))
+
+    def _own(self, machine: Any) -> Iterator[Turn]:
+        extents = [int(machine.integer(n)) for n in self.extents]
+        for number in self._numbers(machine, math.prod(extents)):
+            yield zip(self.indices, map(int, np.unravel_index(number, extents)), strict=True)
+
+    def _numbers(self, machine: Any, total: int) -> Iterator[int]:
+        own, count = machine.integer(self.level.own), machine.integer(self.level.count)
+        first = machine.integer(self.first)
+        if self.vectors is not None:
+            width = self.vectors.width
+            for start in range(own * width, total // width * width, count * width):
+                yield from range(start, start + width)
+            first = total // width * width
+        yield from range(first + own, total, count)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         ends = ", ".join(
@@ -109,6 +136,12 @@ class Rounds(Statement):
         """Return a copy with other ends and another body."""
         return Rounds(self.index, self.extent, expr(self.first), expr(self.last), block(self.body))
 
+    def run(self, machine: Any) -> Waits:
+        """Run as many rounds as the lanes take together."""
+        own, lanes = machine.integer(LANES.own), machine.team.lanes
+        starts = range(machine.integer(self.first), machine.integer(self.last), lanes)
+        return machine.steps(self.body, ([(self.index, i + own)] for i in starts), True)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         return (f"for {show(self.first)} <= {show(self.index)} < {show(self.last)} in rounds:",)
@@ -133,6 +166,10 @@ class Unrolled(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Unrolled:
         """Return a copy with another body."""
         return Unrolled(self.index, self.count, block(self.body))
+
+    def run(self, machine: Any) -> Waits:
+        """Run all steps in order."""
+        return machine.steps(self.body, ([(self.index, i)] for i in range(self.count)))
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -162,6 +199,16 @@ class Delinearize(Statement):
         """Return a copy with another number and other extents."""
         return Delinearize(self.indices, tuple(map(expr, self.extents)), expr(self.number))
 
+    def run(self, machine: Any) -> None:
+        """Declare the indices."""
+        extents = [int(machine.integer(n)) for n in self.extents]
+        number = int(machine.integer(self.number))
+        # An index alone may be beyond its extent, in the last of `Rounds`.
+        places = (number,) if len(extents) == 1 else np.unravel_index(number, extents)
+        for symbol, i in zip(self.indices, places, strict=True):
+            if symbol is not None:
+                machine.declare(symbol, np.int64(i))
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         names = ", ".join("_" if i is None else show(i) for i in self.indices)
@@ -187,6 +234,13 @@ class Chunk(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Chunk:
         """Return a copy for another number of steps."""
         return Chunk(self.first, self.last, expr(self.extent))
+
+    def run(self, machine: Any) -> None:
+        """Declare the ends: chunks are whole rounds of a group's lanes."""
+        n, team = machine.integer(self.extent), machine.team
+        steps = math.ceil(math.ceil(n / team.workers) / team.lanes) * team.lanes
+        for symbol, k in ((self.first, machine.group), (self.last, machine.group + 1)):
+            machine.declare(symbol, np.int64(min(k * steps, n)))
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

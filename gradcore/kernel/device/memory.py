@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
+
+from gradcore.kernel.device.exchange import Meeting
+from gradcore.kernel.device.grid import LANES
 from gradcore.kernel.ir import (
     Buffer,
     Change,
@@ -18,6 +22,7 @@ from gradcore.kernel.ir import (
     Show,
     Statement,
     Symbol,
+    Waits,
 )
 
 
@@ -30,6 +35,10 @@ class Declare(Statement):
     def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the register."""
         return (self.symbol,)
+
+    def run(self, machine: Any) -> None:
+        """Declare the register."""
+        machine.declare(self.symbol)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -58,6 +67,17 @@ class Shared(Statement):
     def declares(self) -> Iterable[Symbol | Buffer]:
         """Return what it declares: the buffer."""
         return (self.buffer,)
+
+    def run(self, machine: Any) -> None:
+        """Make the memory, if no thread of the group, or block, has."""
+        team, size = machine.team, machine.made(self.buffer)
+        if self.spilled is None:
+            memory = team.memory(self.buffer, machine.block_number, size)
+        elif team.size.fits:
+            memory = team.memory(self.buffer, machine.group, size)
+        else:
+            memory = team.row(self.buffer, self.spilled, machine.group, size)
+        machine.place(self.buffer, memory)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -88,6 +108,10 @@ class Private(Statement):
         """Return what it declares: the buffer."""
         return (self.buffer,)
 
+    def run(self, machine: Any) -> None:
+        """Make the memory."""
+        machine.place(self.buffer, machine.own_memory(self.buffer))
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         where = "" if self.rows is None else f", a row of {show(self.rows)}"
@@ -96,7 +120,7 @@ class Private(Statement):
 
 
 @dataclass(eq=False, slots=True)
-class Partial(Statement):
+class Partial(Meeting):
     """Statements in which ``buffer`` is each group's own, to contribute to, and is saved then.
 
     rows : where it is saved: an array of rows, one for each group.
@@ -124,6 +148,21 @@ class Partial(Statement):
         """Return a copy with other statements."""
         return replace(self, body=block(self.body))
 
+    def run(self, machine: Any) -> Waits:
+        """Run the statements on the group's own array, and save that when all lanes have."""
+        size = machine.made(self.buffer)
+        memory = machine.team.memory(self.buffer, machine.group, size)
+        if not memory.written.all():
+            memory.data[...], memory.written[...] = machine.value(self.start), True
+        with machine.block():
+            machine.place(self.buffer, memory)
+            yield from machine.body(self.body)
+        yield self, machine.of(LANES), None
+        if machine.number == machine.of(LANES)[0]:
+            rows, start = machine.team.known[self.rows.root].value
+            row = slice(start + machine.group * size, start + (machine.group + 1) * size)
+            rows.data[row], rows.written[row] = memory.data, True
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         saved = f"saved in {show(self.rows)}"
@@ -143,6 +182,11 @@ class Fits(Statement):
     def rebuilt(self, expr: Change, block: Inner) -> Fits:
         """Return a copy with other statements."""
         return Fits(block(self.body))
+
+    def run(self, machine: Any) -> Waits:
+        """Run the statements, if the memory of groups fits."""
+        if machine.team.size.fits:
+            yield from machine.inner(self.body)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -172,6 +216,10 @@ class Reload(Statement):
         """Return what it declares: the register."""
         return (self.what,)
 
+    def run(self, machine: Any) -> None:
+        """Declare the register, or set the one that the host has already."""
+        machine.reload(self.what, self.source)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         return (f"reload {show(self.what)} from {show(self.source)}",)
@@ -182,6 +230,10 @@ class Spill(Statement):
     """Save a register of the device for later launches, and for the host."""
 
     what: Register
+
+    def run(self, machine: Any) -> None:
+        """Save the register."""
+        machine.spill(self.what)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -218,6 +270,12 @@ class CountVectors(Statement):
         """Return a copy with other extents."""
         rows = tuple(map(expr, self.rows))
         return replace(self, total=expr(self.total), rows=rows)
+
+    def run(self, machine: Any) -> None:
+        """Declare the count."""
+        fit = all(machine.integer(n) % self.width == 0 for n in self.rows)
+        count = machine.integer(self.total) // self.width
+        machine.declare(self.count, np.int64(count if fit and machine.team.size.aligned else 0))
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
@@ -262,6 +320,12 @@ class LoadVector(Statement):
         buffer, index = change(self.buffer, self.index)
         return replace(self, buffer=buffer, index=index)
 
+    def run(self, machine: Any) -> None:
+        """Make the vector, and fill it."""
+        machine.place(self.vector, machine.own_memory(self.vector))
+        if self.filled:
+            machine.move(self.vector, self.buffer, self.index, self.number, writing=False)
+
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
         if not self.filled:
@@ -295,6 +359,10 @@ class StoreVector(Statement):
         """Return it for the vectors that start at another element."""
         buffer, index = change(self.buffer, self.index)
         return replace(self, buffer=buffer, index=index)
+
+    def run(self, machine: Any) -> None:
+        """Write the elements."""
+        machine.move(self.vector, self.buffer, self.index, self.number, writing=True)
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""
