@@ -18,6 +18,7 @@ from gradcore.kernel.ir import (
     Show,
     Statement,
     Symbol,
+    Waiting,
     Waits,
 )
 
@@ -37,7 +38,7 @@ class Single(Statement):
         """Return a copy with other statements."""
         return Single(self.level, block(self.body))
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """Run the statements, if this is the first of the threads."""
         if machine.number == machine.of(self.level)[0]:
             yield from machine.alone(self.body)
@@ -66,7 +67,7 @@ class Owned(Statement):
         """Return a copy with another number and other statements."""
         return Owned(expr(self.number), block(self.body))
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """Run the statements, if it is the turn of this thread's group."""
         if machine.integer(self.number) % machine.team.workers == machine.group:
             yield from machine.inner(self.body)
@@ -91,9 +92,9 @@ class LastBlock(Meeting):
         """Return the buffers that it names: the counter."""
         return (self.counter,)
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """End the thread, unless its block is the last that comes here."""
-        last: Any = yield self, machine.of(THREADS), None
+        last = yield self, machine.of(THREADS), None
         if not last:
             machine.end()
 

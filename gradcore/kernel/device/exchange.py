@@ -16,7 +16,7 @@ from gradcore.kernel.ir import (
     Statement,
     Store,
     Symbol,
-    Waits,
+    Waiting,
 )
 from gradcore.kernel.state import typed
 from gradcore.ops.elementwise import Elementwise
@@ -45,7 +45,7 @@ class Meeting(Statement):
 class Barrier(Meeting):
     """Wait for the lanes of the group, which then see what any of them stored."""
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """Wait for the lanes of the group."""
         yield self, machine.of(LANES), None
 
@@ -69,9 +69,9 @@ class Combine(Meeting):
         """Return the expressions that it evaluates: the register."""
         return (self.symbol,)
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """Set the register to what those of all threads of the level combine to."""
-        result: Any = yield self, machine.of(self.level), machine.value(self.symbol)
+        result = yield self, machine.of(self.level), machine.value(self.symbol)
         machine.set(self.symbol, result)
 
     def met(self, team: Any, present: Sequence[int], brought: Sequence[Any]) -> list[Any]:
@@ -99,10 +99,9 @@ class Prefix(Meeting):
         """Return what it declares: the register for what all combine to."""
         return (self.total,)
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """Set the register to what those up to this one combine to, and declare the total."""
-        both: Any = yield self, machine.of(LANES), machine.value(self.symbol)
-        result, total = both
+        result, total = yield self, machine.of(LANES), machine.value(self.symbol)
         machine.set(self.symbol, result)
         machine.declare(self.total, total)
 

@@ -22,7 +22,7 @@ from gradcore.kernel.ir import (
     Show,
     Statement,
     Symbol,
-    Waits,
+    Waiting,
 )
 
 
@@ -148,7 +148,7 @@ class Partial(Meeting):
         """Return a copy with other statements."""
         return replace(self, body=block(self.body))
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """Run the statements on the group's own array, and save that when all lanes have."""
         size = machine.made(self.buffer)
         memory = machine.team.memory(self.buffer, machine.group, size)
@@ -183,7 +183,7 @@ class Fits(Statement):
         """Return a copy with other statements."""
         return Fits(block(self.body))
 
-    def run(self, machine: Any) -> Waits:
+    def run(self, machine: Any) -> Waiting:
         """Run the statements, if the memory of groups fits."""
         if machine.team.size.fits:
             yield from machine.inner(self.body)
