@@ -68,7 +68,7 @@ class Bounds:
 
     # what is known -------------------------------------------------------------------------------
     def define(self, register: Expr, x: Expr) -> None:
-        """Note what a register was set to."""
+        """Note that a register was set to an expression: it has the range of that from here on."""
         self.meanings[register] = x
         self.known[register] = self.of(x)
 
@@ -249,7 +249,7 @@ def _corners(function: Callable[[int, int], int]) -> Callable[[Interval, Interva
 
 
 def _quotient(x: Interval, y: Interval) -> Interval | None:
-    """Division by 0 is 0."""
+    """Return the range of the quotients of two ranges of integers; division by 0 gives 0."""
     if y[0] < 0:
         return None
     found = [a // b for a in x for b in (max(y[0], 1), max(y[1], 1))]

@@ -69,7 +69,7 @@ class Matmul(Statement):
         return ((self.out.buffer, None),)
 
     def work(self) -> Expr:
-        """Return the number of multiplications."""
+        """Return how many multiplications it takes: rows times columns times terms."""
         return self.out.shape[0] * self.out.shape[1] * self.x.shape[1]
 
     def rebuilt(self, expr: Change, block: Inner) -> Matmul:
@@ -78,7 +78,7 @@ class Matmul(Statement):
         return Matmul(out, x, y, self.accumulate)
 
     def with_buffers(self, change: Rename) -> Matmul:
-        """Return it with parts of other buffers."""
+        """Return the product with its factors and result in other buffers, at the same places."""
         out, x, y = (replace(p, buffer=change(p.buffer)) for p in (self.out, self.x, self.y))
         return Matmul(out, x, y, self.accumulate)
 

@@ -72,7 +72,7 @@ class Literal(Expr):
         return isinstance(other, Literal) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        """Hash it."""
+        """Hash the dtype and the number, so that equal literals have one hash."""
         return hash(self._key())
 
     def _key(self) -> tuple[str, str]:
@@ -100,7 +100,7 @@ class Symbol(Expr):
 
     @property
     def final(self) -> Symbol:
-        """What it stands for, after loops were fused."""
+        """The register that it stands for: the index of the loop into which its own was fused."""
         found = self
         while found.same is not None:
             found = found.same
@@ -112,7 +112,7 @@ class Symbol(Expr):
 
 
 class Load(Expr):
-    """An element of a buffer."""
+    """The element of a buffer at an index, which has an integer expression for each axis."""
 
     __match_args__ = ("buffer", "index")
     __slots__ = ("buffer", "index")
@@ -131,12 +131,12 @@ class Load(Expr):
         return hash((id(self.buffer), self.index))
 
     def __repr__(self) -> str:
-        """Return it as it is written."""
+        """Return it in the notation of ``print(program)``."""
         return f"{self.buffer}[{', '.join(map(repr, self.index))}]"
 
 
 class Call(Expr):
-    """An elementwise op applied to scalars."""
+    """An elementwise op applied to scalars, with a result in ``dtype``."""
 
     __match_args__ = ("op", "operands")
     __slots__ = ("_hash", "op", "operands")
@@ -162,12 +162,12 @@ class Call(Expr):
         return self._hash
 
     def __repr__(self) -> str:
-        """Return it as it is written."""
+        """Return it in the notation of ``print(program)``."""
         return f"{self.op.name}({', '.join(map(repr, self.operands))})"
 
 
 def integer(value: int) -> Literal:
-    """Return a number as an index."""
+    """Return a number as an int64, the dtype of indices and extents."""
     return Literal(value, "int64")
 
 
@@ -378,7 +378,7 @@ def as_index(x: Expr) -> Expr:
 
 
 def product(extents: Sequence[Expr]) -> Expr:
-    """Return the product of extents."""
+    """Return the product of extents, 1 for none: how many elements a buffer of that shape has."""
     if not extents:
         return ONE
     found = extents[0]

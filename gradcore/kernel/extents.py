@@ -128,7 +128,7 @@ class Extents:
 
     @contextmanager
     def within(self) -> Generator[None]:
-        """Forget, at the end, what was noted inside."""
+        """Enter a block: what is noted in it is forgotten at its end."""
         start = len(self._log)
         self._depth += 1
         yield
@@ -211,7 +211,7 @@ class Extents:
 
 
 def _written(terms: Sum) -> Expr:
-    """Return a sum as an expression."""
+    """Return a sum of terms with factors as an expression, what is subtracted last."""
     found: Expr = ZERO
     for term, k in sorted(terms.items(), key=lambda pair: pair[0] == ONE or pair[1] < 0):
         if term == ONE:

@@ -19,7 +19,7 @@ def outputs_stored(low: Lowering) -> None:
 
 
 def _output(low: Lowering, graph: FunctionGraph, position: int) -> Buffer:
-    """Return the buffer of an output."""
+    """Return the buffer of output ``position``: where its value is already, or a copy of that."""
     value = low.value(graph.outputs[position])
     buffer = value.buffer
     own = buffer is not None and buffer.ndim > 0 and buffer.role == "work" and buffer.alias is None

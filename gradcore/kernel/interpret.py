@@ -47,7 +47,7 @@ from gradcore.kernel.ir import (
     integer,
     parts,
 )
-from gradcore.kernel.state import Memory, Register, State, Steps
+from gradcore.kernel.state import Memory, Register, State, Steps, place_in
 from gradcore.ops.elementwise import Elementwise
 
 
@@ -65,7 +65,7 @@ def interpret(program: Program) -> Callable[..., list[Array]]:
 
 
 class Left(Exception):  # noqa: N818 - it is no error
-    """The innermost loop was left."""
+    """Raised by `Break`, and caught by the innermost loop around it."""
 
 
 # a run ------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ class Run(State):
         self.planned: dict[Buffer, tuple[int, ...]] = {}
 
     def outputs(self, arrays: Sequence[Any]) -> list[Array]:
-        """Return what the program makes of ``arrays``."""
+        """Return fresh arrays for the outputs; AssertionError: ``arrays`` do not fit the inputs."""
         for buffer, given in zip(self.program.inputs, arrays, strict=True):
             array = np.asarray(given)
             assert array.dtype.name == buffer.dtype, (buffer, array.dtype)
@@ -209,10 +209,8 @@ class Run(State):
         assert pointer.role == "pointer" and pointer.alias is None, pointer
         assert pointer.dtype == buffer.dtype, (pointer, buffer)
         memory, place, shape = self.opened(buffer, writing=False)
-        position = 0
-        for i, n in zip(map(self.integer, index), shape, strict=True):
-            position = position * n + i
-        self.register(pointer, writing=True).value = memory, place + position
+        position = place + place_in(shape, map(self.integer, index))
+        self.register(pointer, writing=True).value = memory, position
 
     # loops --------------------------------------------------------------------------------------
     def loop(self, s: For) -> Waits:
@@ -269,7 +267,7 @@ class Run(State):
                 run(chunks.after)
 
     def target(self, target: Symbol | Buffer) -> Memory | Register:
-        """Return what a loop contributes to."""
+        """Return the memory or register to which the steps of a loop contribute."""
         if isinstance(target, Symbol):
             return self.known[target.final]
         return self.known[target.root].value[0]
@@ -303,7 +301,7 @@ class Run(State):
         out.data[places] = product
 
     def library(self, s: Library) -> None:
-        """Call a function of a library."""
+        """Compute what a function of a library does, by its meaning in NumPy."""
         if s.meaning is None:
             what = s.name.partition("_")[0]
             self.taken_over(what, tuple(map(self.integer, s.scalars)), s.results)
@@ -334,7 +332,7 @@ class Run(State):
             total[at] = found
 
     def callback(self, s: Callback) -> None:
-        """Let Python compute a node."""
+        """Compute a node by the reference of its op, and learn the extents of its outputs."""
         assert not self.loops, s.which
         node = self.program.callbacks[s.which]
         results = node.op.kernel(node)(*(self.whole(buffer).copy() for buffer in s.operands))
@@ -359,7 +357,7 @@ def _scoped(loop: For) -> bool:
 
 
 def _named(there: Expr) -> tuple[Symbol | Buffer, ...]:
-    """Return what a place is a part of."""
+    """Return the register, or the buffer and its root, that a place is a part of."""
     if isinstance(there, Load):
         return there.buffer, there.buffer.root
     assert isinstance(there, Symbol)

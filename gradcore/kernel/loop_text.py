@@ -18,7 +18,7 @@ from gradcore.kernel.uses import inside, made_in_loops
 
 
 class LoopPrinter(ServicePrinter):
-    """Prints loops (abstract)."""
+    """Prints loops as loops of C, in chunks where steps are asked about (abstract)."""
 
     @abstractmethod
     def outlined(self, s: For) -> None:
@@ -126,7 +126,7 @@ class LoopPrinter(ServicePrinter):
         return []
 
     def step(self, s: For) -> None:
-        """Print the statements of a step of a loop."""
+        """Print the statements of a step; memory of inner loops was made before the loop."""
         for inner in s.body:
             if isinstance(inner, Allocate):
                 continue

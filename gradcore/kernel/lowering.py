@@ -92,7 +92,7 @@ class Lowering(Placement):
 
     # values -------------------------------------------------------------------------------------
     def value(self, variable: Variable) -> Value:
-        """Return what is known of a variable."""
+        """Return the elements of a variable of the graph, as lowered; constants become buffers."""
         found = self.values.get(variable)
         if found is None:
             assert isinstance(variable, Constant)
@@ -220,7 +220,7 @@ class Lowering(Placement):
 
     # placing ------------------------------------------------------------------------------------
     def new(self, name: str, dtype: str, shape: Sequence[Expr]) -> Buffer:
-        """Return a new buffer."""
+        """Return a new buffer of this block, after a check that an array of its shape can be."""
         self.sized(shape)
         return self.buffer(name, dtype, shape)
 
@@ -376,7 +376,7 @@ class Lowering(Placement):
         return entry.operations <= reader.op.read_in_place(reader.inputs.index(variable))
 
     def rule(self, node: Apply) -> Rule:
-        """Return how ``node`` is lowered."""
+        """Return the rule that lowers ``node``: that of its op, or the call of Python."""
         if node in self.fallback or performs(node.op):
             return self.lowerings.rules[Op]
         found = self.lowerings.rule(node)

@@ -51,7 +51,7 @@ class Kind(enum.Enum):
 
 @dataclass(eq=False, slots=True)
 class Range:
-    """A loop of a nest."""
+    """A loop of a nest: its index, from 0 to the extent, and how its steps depend on each other."""
 
     symbol: Symbol
     extent: Expr
@@ -149,7 +149,7 @@ class Plain(Opaque):
     defines: bool = False
 
     def __post_init__(self) -> None:
-        """Note the accesses."""
+        """Note what the statement reads, writes, and needs the extents of."""
         reads: list[Access] = []
         writes: list[Access] = []
         collect(self.statement, reads, writes)
@@ -182,7 +182,7 @@ class Iteration(Opaque):
 
 @dataclass(eq=False)
 class Choice(Opaque):
-    """One of two regions."""
+    """A branch: one of two regions runs, as a condition says."""
 
     condition: Expr
     then: Region
@@ -216,7 +216,7 @@ class Block:
         self.barrier = 0
 
     def note(self, number: int, reads: Iterable[Access], writes: Iterable[Access]) -> None:
-        """Note what item ``number`` touches."""
+        """Note that item ``number`` of this block reads and writes these elements."""
         for accesses, last in ((reads, self.read), (writes, self.written)):
             for buffer, _ in accesses:
                 root = buffer.root
@@ -262,7 +262,7 @@ class Level:
     size: int = 0
 
     def __post_init__(self) -> None:
-        """Make the blocks."""
+        """Make empty blocks for the body, and for what comes before the loop."""
         self.block = Block((*self.path, self))
         self.before = Block(self.path)
 
@@ -343,7 +343,7 @@ class Layout:
         self.extents = Extents()
 
     def add(self, block: Block, nest: Nest) -> None:
-        """Place ``nest`` into ``block``."""
+        """Place ``nest`` into ``block``, fusing its loops with those there where that may be."""
         depth = 0
         first = nest.first_reducing
         while depth < len(nest.loops):

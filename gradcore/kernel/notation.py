@@ -22,7 +22,7 @@ class Notation:
         self.taken: dict[str, int] = {}
 
     def name(self, what: Symbol | Buffer) -> str:
-        """Return the name of a register or buffer."""
+        """Return the name of a register or buffer in the printed program, unlike all others."""
         what = what.final if isinstance(what, Symbol) else what.root
         if what not in self.names:
             count = self.taken[what.name] = self.taken.get(what.name, 0) + 1

@@ -204,7 +204,7 @@ class OutlinePrinter(LoopPrinter):
             self.unit.add(f"{constant}{ctype} *{restrict}{own} = f->{own};")
 
     def run(self, s: For, name: str, rows: Sequence[Buffer], partial: Sequence[Reduction]) -> None:
-        """Print the call of an outlined loop."""
+        """Print the call of a loop's function, or of many by threads that share its steps."""
         add = self.unit.add
         if not s.parallel:
             for buffer in rows:

@@ -144,7 +144,7 @@ class Renderer(OutlinePrinter):
         return f"{constant}{ctype} *{own};"
 
     def _given(self, program: Program) -> list[str]:
-        """Return the lines that read the arguments."""
+        """Return the lines that read addresses and extents from the arguments of the call."""
         lines: list[str] = []
         for buffer in program.inputs:
             k, own, ctype = buffer.position, self.name(buffer), DTYPES[buffer.dtype].ctype

@@ -88,7 +88,7 @@ def _through(wanted: str) -> str:
 
 @dataclass(frozen=True)
 class _Operand:
-    """An operand in an op's code."""
+    """An operand in an op's code: C text and dtype, for the fields ``{0}`` and ``{0:wrap}``."""
 
     text: str
     dtype: str

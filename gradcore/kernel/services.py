@@ -83,7 +83,7 @@ class ServicePrinter(Printer):
         self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
 
     def check(self, s: Check) -> None:
-        """Print a check."""
+        """Print a check: unless the condition holds, the call fails with the number and values."""
         texts = ", ".join(f"(int64_t){self.expr(x, atom=True)}" for x in s.values) or "0"
         given = f"{s.number}, {len(s.values)}, (int64_t[]){{{texts}}}"
         self.unit.add(
@@ -115,7 +115,7 @@ class ServicePrinter(Printer):
         self.unit.add(f"{declared}{place} = {made};", lacking(place, buffer))
 
     def scope(self, s: Scope) -> None:
-        """Print statements whose memory is given back."""
+        """Print statements, and around them, if they make memory, what gives it back."""
         if not any(isinstance(inner, Allocate) for inner in inside(s.body)):
             self.statements(s.body)
             return
@@ -131,7 +131,7 @@ class ServicePrinter(Printer):
         return f"call->library[{self.library.index(name)}]"
 
     def matmul(self, s: Matmul) -> None:
-        """Print a product of matrices."""
+        """Print a product of matrices, as a call of the runtime's function for its dtype."""
         code = {"bool": "b1"}.get(s.out.buffer.dtype) or re.sub(
             r"^(f|i|u)[a-z]*", r"\1", s.out.buffer.dtype
         )
@@ -158,7 +158,7 @@ class ServicePrinter(Printer):
         self.unit.add(f"{function}({', '.join(texts)});")
 
     def callback(self, s: Callback) -> None:
-        """Print a call of Python."""
+        """Print a call of Python: it gets addresses and extents, and returns those of results."""
         given = self.fresh("given")
         add = self.unit.add
         add("{")
@@ -180,7 +180,7 @@ class ServicePrinter(Printer):
         add("}")
 
     def shape(self, buffer: Buffer) -> str:
-        """Return an array of the extents of a buffer."""
+        """Return an array in C of the extents of a buffer, as int64."""
         return f"(const int64_t[]){{{', '.join(self.expr(n) for n in buffer.shape) or '0'}}}"
 
 

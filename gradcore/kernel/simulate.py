@@ -89,7 +89,7 @@ class _Host(Run):
 
 
 def _next(ready: Sequence[int], order: str, drawn: random.Random) -> int:
-    """Return which thread goes on."""
+    """Return which of the threads that could go on does, by one of `ORDERS`."""
     if order == "mixed":
         return drawn.choice(ready)
     return ready[0 if order == "forward" else -1]

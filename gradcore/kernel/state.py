@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Generator, MutableMapping
+from collections.abc import Callable, Generator, Iterable, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -120,6 +120,14 @@ class Steps:
         self.touched[cell] = step, wrote or writing
 
 
+def place_in(shape: tuple[int, ...], index: Iterable[int]) -> int:
+    """Return the number, in C order, of the element at ``index`` of an array of ``shape``."""
+    found = 0
+    for n, i in zip(shape, index, strict=True):
+        found = found * n + i
+    return found
+
+
 # what a program has -----------------------------------------------------------------------------
 class State:
     """What registers and memories hold, while a program runs.
@@ -156,7 +164,7 @@ class State:
         return found
 
     def set(self, symbol: Symbol, value: Any) -> None:
-        """Set a register again."""
+        """Set a register that is declared; AssertionError: it is not."""
         self.register(symbol.final, writing=True).value = value
 
     @contextmanager
@@ -193,7 +201,7 @@ class State:
         return Memory(buffer.name, flat, np.ones(flat.size, bool), fixed=True), 0
 
     def shape(self, buffer: Buffer) -> tuple[int, ...]:
-        """Return the extents of a buffer."""
+        """Return the extents of a buffer as they are now, ints."""
         return tuple(map(self.integer, buffer.shape))
 
     def opened(self, buffer: Buffer, writing: bool) -> tuple[Memory, int, tuple[int, ...]]:
@@ -224,22 +232,19 @@ class State:
             memory.written[places] = True
 
     def element(self, buffer: Buffer, index: Index, writing: bool) -> tuple[Memory, int]:
-        """Return where an element is."""
+        """Return the memory and the place of an element; AssertionError: it must not be used."""
         memory, place, shape = self.opened(buffer, writing)
         numbers = tuple(map(self.integer, index))
-        position = 0
-        for i, n in zip(numbers, shape, strict=True):
-            if not 0 <= i < n:
-                raise AssertionError(f"{buffer}{list(numbers)} is out of bounds: {shape}")
-            position = position * n + i
-        place += position
+        if any(not 0 <= i < n for i, n in zip(numbers, shape, strict=True)):
+            raise AssertionError(f"{buffer}{list(numbers)} is out of bounds: {shape}")
+        place += place_in(shape, numbers)
         if not writing and not memory.written[place]:
             raise AssertionError(f"{buffer}{list(numbers)} is read, which was not written")
         self.touch((memory, place), writing)
         return memory, place
 
     def whole(self, buffer: Buffer, writing: bool = False) -> Array:
-        """Return all of a buffer, to read or write it."""
+        """Return all of a buffer as a NumPy array of its shape, to read or write it in place."""
         memory, start, shape = self.opened(buffer, writing)
         part = slice(start, start + math.prod(shape))
         self.used(memory, np.arange(part.start, part.stop), writing)
@@ -265,7 +270,7 @@ class State:
 
     # expressions --------------------------------------------------------------------------------
     def integer(self, x: Expr) -> int:
-        """Return the value of an extent or index."""
+        """Return the value of an extent or index as an int."""
         assert x.dtype == "int64", x
         return int(self.value(x))
 

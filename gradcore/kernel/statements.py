@@ -84,7 +84,7 @@ class Statement:
         return ()
 
     def writes(self) -> Iterable[Access]:
-        """Return what it writes to memory."""
+        """Return the elements, or whole buffers, that it writes."""
         return ()
 
     def changes(self) -> Iterable[Symbol | Buffer]:
@@ -165,7 +165,7 @@ class Store(Statement):
         return type(self)(self.buffer, tuple(map(expr, self.index)), expr(self.value))
 
     def with_elements(self, change: Place) -> Store:
-        """Return it for another element."""
+        """Return the store of the same value to another element."""
         return type(self)(*change(self.buffer, self.index), self.value)
 
     def run(self, machine: Any) -> None:
@@ -312,7 +312,7 @@ class For(Statement):
         return (self.index,)
 
     def work(self) -> Expr:
-        """Return 0: it is its steps."""
+        """Return 0: its work is that of its steps."""
         return ZERO
 
     def rebuilt(self, expr: Change, block: Inner) -> For:
@@ -383,7 +383,7 @@ class Allocate(Statement):
         return (self.buffer,)
 
     def work(self) -> Expr:
-        """Return 0."""
+        """Return 0: to make memory is no work of a scalar statement."""
         return ZERO
 
     def run(self, machine: Any) -> None:

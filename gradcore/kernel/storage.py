@@ -294,7 +294,7 @@ class _Planner:
         return found
 
     def _made(self, buffer: Buffer, memory: _Memory) -> list[Statement]:
-        """Return what makes a buffer or register."""
+        """Return the statements that make a buffer, or declare a register."""
         if buffer in self.register:
             if buffer in self.once:
                 return []
@@ -311,7 +311,7 @@ class _Planner:
         return [Allocate(smaller, reused)]
 
     def level(self, level: Level) -> list[Statement]:
-        """Return a loop, and what comes before it."""
+        """Return a loop with its body laid out, behind the statements that must come before it."""
         body = self.block(level.block, level.block.path)
         before = self.block(level.before)
         if not body:

@@ -64,7 +64,7 @@ def in_strips(program: Program, target: CpuTarget) -> Program:
 
 
 def _stripped(loop: For, target: CpuTarget) -> list[Statement]:
-    """Return a loop in strips, or as it is."""
+    """Return a loop in strips if its steps have calls and cheap work to part, or as it is."""
     groups = _groups(loop.body)
     crossing = _crossing(groups) if len(groups) > 1 else None
     length = _elements(loop)

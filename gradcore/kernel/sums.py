@@ -267,7 +267,7 @@ class _Row:
 
 
 def _of_row(of: _Row, many: Expr, chunks: Chunks) -> None:
-    """Let a row take over what a total has so far."""
+    """Add to chunks what lets a row of float64 take over the sums that a total has so far."""
     wide = _beside(of, many, "float64")
     chunks.before += [Allocate(wide), _cleared(wide)]
     chunks.between.append(_for_each(of, wide, "carry"))

@@ -150,7 +150,7 @@ class Team:
         return self.memories[key]
 
     def row(self, buffer: Buffer, rows: Buffer, number: int, size: int) -> Memory:
-        """Return memory that is a row of an array."""
+        """Return memory that is row ``number``, of ``size`` elements, of an array of the host's."""
         key = buffer.root, number
         if key not in self.memories:
             all_rows, start = self.known[rows.root].value

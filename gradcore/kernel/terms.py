@@ -13,7 +13,7 @@ from gradcore.kernel.expressions import Call, Expr, Load, Symbol
 
 
 def parts(expression: Expr) -> Iterator[Expr]:
-    """Return an expression and all that is in it."""
+    """Yield an expression and all that it is made of, indices of loads too, in no fixed order."""
     stack = [expression]
     while stack:
         x = stack.pop()

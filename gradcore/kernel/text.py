@@ -20,8 +20,6 @@ from typing import ClassVar, Protocol
 from gradcore.dtypes import DTYPES
 from gradcore.kernel import scalar
 from gradcore.kernel.ir import (
-    ONE,
-    ZERO,
     Break,
     Buffer,
     Call,
@@ -37,6 +35,8 @@ from gradcore.kernel.ir import (
     Statement,
     Store,
     Symbol,
+    position_of,
+    product,
 )
 from gradcore.ops.elementwise import Elementwise
 
@@ -77,7 +77,7 @@ class Rendered:
 
 
 class Renders(Protocol):
-    """What prints programs."""
+    """What prints programs: a backend's renderer (a protocol)."""
 
     def render(self, program: Program) -> Rendered:
         """Return a program as text."""
@@ -86,13 +86,13 @@ class Renders(Protocol):
 
 @dataclass
 class Unit:
-    """Text that grows: a function."""
+    """The text of a function while it grows: lines, and how far they are indented."""
 
     lines: list[str] = field(default_factory=list[str])
     depth: int = 1
 
     def add(self, *lines: str) -> None:
-        """Add lines."""
+        """Add lines at the current indentation."""
         self.lines += ["    " * self.depth + line for line in lines]
 
 
@@ -125,11 +125,11 @@ class Printer(ABC):
     # what a language says -----------------------------------------------------------------------
     @abstractmethod
     def loop(self, s: For) -> None:
-        """Print a loop."""
+        """Print a loop with all its steps."""
 
     @abstractmethod
     def check(self, s: Check) -> None:
-        """Print what fails unless a condition holds."""
+        """Print what makes the call fail unless a condition holds."""
 
     # names --------------------------------------------------------------------------------------
     def name(self, what: Symbol | Buffer) -> str:
@@ -205,20 +205,17 @@ class Printer(ABC):
         return found
 
     def flat(self, buffer: Buffer, index: Sequence[Expr]) -> str:
-        """Return the number of an element in C order."""
-        position: Expr = ZERO
-        for n, i in zip(buffer.shape, index, strict=True):
-            position = position * n + i
-        return self.expr(position)
+        """Return the text of the number that an element has in its buffer, in C order."""
+        return self.expr(position_of(buffer, tuple(index)))
 
     def element(self, buffer: Buffer, index: Sequence[Expr]) -> str:
-        """Return an element of a buffer."""
+        """Return the text of an element, to read or assign; an input of rank 0 is a variable."""
         if not buffer.shape and buffer.role == "input":
             return self.place(buffer)
         return f"{self.memory(buffer)}[{self.flat(buffer, index)}]"
 
     def memory(self, buffer: Buffer) -> str:
-        """Return the address of a buffer."""
+        """Return the text of the address of a buffer's first element."""
         return self.place(buffer)
 
     def address(self, buffer: Buffer) -> str:
@@ -229,7 +226,7 @@ class Printer(ABC):
 
     # statements ---------------------------------------------------------------------------------
     def statements(self, given: Sequence[Statement]) -> None:
-        """Print statements."""
+        """Print statements, one after the other."""
         for s in given:
             self.statement(s)
 
@@ -241,7 +238,7 @@ class Printer(ABC):
         getattr(self, method)(s)
 
     def branch(self, s: If) -> None:
-        """Print a choice."""
+        """Print a branch as ``if`` and ``else``."""
         self.unit.add(f"if ({self.expr(s.condition)}) {{")
         self.block(s.then)
         if s.orelse:
@@ -250,36 +247,33 @@ class Printer(ABC):
         self.unit.add("}")
 
     def scope(self, s: Scope) -> None:
-        """Print statements whose memory is given back."""
+        """Print the statements of a scope, where nothing is to be given back."""
         self.statements(s.body)
 
     def leave_loop(self, s: Break) -> None:
-        """Print what goes on behind a loop."""
+        """Print ``break``: the program goes on behind the loop."""
         self.unit.add("break;")
 
     def store(self, s: Store) -> None:
-        """Print a store."""
+        """Print a store as an assignment to an element."""
         text = self.expr(s.value)
         self.unit.add(f"{self.element(s.buffer, s.index)} = {text};")
 
     def let(self, s: Let) -> None:
-        """Print what sets a register."""
+        """Print what sets a register, with its C type where it is declared."""
         text = self.expr(s.value)
         declared = f"{DTYPES[s.symbol.dtype].ctype} " if s.fresh else ""
         self.unit.add(f"{declared}{self.place(s.symbol)} = {text};")
 
     def block(self, given: Sequence[Statement]) -> None:
-        """Print statements a step further in."""
+        """Print statements, indented a level further."""
         self.unit.depth += 1
         self.statements(given)
         self.unit.depth -= 1
 
     def size(self, buffer: Buffer) -> str:
-        """Return the number of elements of a buffer."""
-        count: Expr = ONE
-        for n in buffer.shape:
-            count = count * n
-        return self.expr(count, atom=True)
+        """Return the text of how many elements a buffer has."""
+        return self.expr(product(buffer.shape), atom=True)
 
 
 INDEX = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}"}

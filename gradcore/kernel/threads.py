@@ -29,7 +29,7 @@ from gradcore.kernel.ir import (
     Symbol,
     Waiting,
 )
-from gradcore.kernel.state import Cell, Memory
+from gradcore.kernel.state import Cell, Memory, place_in
 from gradcore.kernel.state import Register as StateRegister
 from gradcore.kernel.team import Team
 
@@ -101,11 +101,11 @@ class Thread(Run):
         return range(start, start + size)
 
     def made(self, buffer: Buffer) -> int:
-        """Return how many elements a buffer has."""
+        """Return how many elements a buffer has, as its extents are now."""
         return math.prod(self.shape(buffer))
 
     def place(self, buffer: Buffer, memory: Memory) -> None:
-        """Let a buffer be a memory of its size."""
+        """Declare a buffer as a memory that has as many elements."""
         self.declare(buffer.root, (memory, 0))
 
     def own_memory(self, buffer: Buffer) -> Memory:
@@ -152,9 +152,7 @@ class Thread(Run):
     ) -> tuple[Memory, range]:
         """Return the memory of a vector, and where it is in it."""
         memory, start, shape = self.opened(buffer, writing=False)
-        position = 0
-        for i, n in zip(map(self.integer, index), shape, strict=True):
-            position = position * n + i
+        position = place_in(shape, map(self.integer, index))
         first = position + self.integer(number) * width
         assert position % width == 0, f"a vector of {buffer} starts at {position}"
         assert 0 <= first <= math.prod(shape) - width, f"a vector of {buffer} is out of bounds"
@@ -188,7 +186,7 @@ class Thread(Run):
         yield from self.inner(s.then if self.value(s.condition) else s.orelse)
 
     def scope(self, s: Scope) -> Waiting:
-        """Run statements as a block."""
+        """Run the statements of a scope as a block."""
         yield from self.inner(s.body)
 
     def loop(self, s: For) -> Waiting:

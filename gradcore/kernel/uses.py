@@ -22,7 +22,7 @@ from gradcore.kernel.ir import (
 
 
 def inside(statements: Sequence[Statement]) -> Iterator[Statement]:
-    """Return statements and those in them."""
+    """Yield statements and those in them, in the order of their text."""
     running = [iter(statements)]
     while running:
         for s in running[-1]:
@@ -101,7 +101,7 @@ def replaced(s: Statement, new: Mapping[Any, Expr]) -> Statement:
 
 @dataclass
 class Used:
-    """What statements use, and what they make."""
+    """What statements use, declare and change, each in the order in which it first appears."""
 
     symbols: dict[Symbol, None] = field(default_factory=dict[Symbol, None])
     buffers: dict[Buffer, None] = field(default_factory=dict[Buffer, None])
@@ -109,7 +109,7 @@ class Used:
     changed: dict[Symbol | Buffer, None] = field(default_factory=dict["Symbol | Buffer", None])
 
     def expression(self, x: Expr) -> None:
-        """Note an expression."""
+        """Note the registers, and the buffers by their roots, that an expression reads."""
         stack = [x]
         while stack:
             x = stack.pop()

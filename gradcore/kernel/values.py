@@ -54,7 +54,7 @@ class Value:
         return self.read(tuple(i if isinstance(i, Expr) else Literal(i, "int64") for i in index))
 
     def extent(self, axis: int) -> Expr:
-        """Return the extent at ``axis``."""
+        """Return the extent at ``axis`` as an expression."""
         return self.shape[axis]
 
     def stretched(self, index: Sequence[Expr]) -> Expr:
@@ -65,7 +65,7 @@ class Value:
 
     @property
     def operand(self) -> Operand:
-        """What a shape rule may know."""
+        """What a shape rule may know of it: its shape, and its value if it is an integer."""
         value: object = UNKNOWN
         if self.elements is not None:
             value = tuple(map(extent_of, self.elements))
@@ -75,7 +75,7 @@ class Value:
 
 
 def stored_value(buffer: Buffer) -> Value:
-    """Return what a buffer holds."""
+    """Return the array that a buffer holds as a value, which is read element by element."""
     return Value(buffer.dtype, buffer.shape, lambda index: Load(buffer, index), buffer)
 
 

@@ -1,4 +1,16 @@
-"""The orders of elements: sorting, and the indices that sort."""
+"""The orders of elements: sorting, and the indices that sort.
+
+Generated code calls a function of the runtime for the rows, and a rule moves the axis to the end
+and back (`gradcore.kernel.rules.index.sort`).
+
+The decision: neither op is an `Extern`.  That is a function of whole operands in C order, all of
+one dtype with the outputs, whose last axes are its own; it needs no rule, as any op that fits may
+be declared one by a plugin.  What sorts is called on any axis, gives indices of another dtype, and
+exists for all of the dtypes of generated code, float16 where the compiler has it: it is part of the
+runtime, as the products are, and no library that a backend may lack.  Rejected: an axis, the dtype
+of each output, and dtypes that depend on the compiler in `Extern`, three fields for these two ops;
+ops of last axes only, with transpositions around them, which array libraries need not have.
+"""
 
 from __future__ import annotations
 

@@ -117,12 +117,12 @@ class Resident(StoredArray):
 
     @property
     def dtype(self) -> np.dtype[Any]:  # pyright: ignore[reportIncompatibleVariableOverride] - read only
-        """Of its elements."""
+        """The dtype of its elements, as NumPy has it."""
         return self.array.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride] - read only
-        """Their number along each axis."""
+        """The number of elements along each axis."""
         return self.array.shape
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:

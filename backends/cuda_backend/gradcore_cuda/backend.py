@@ -57,11 +57,11 @@ class CudaBackend(LoopBackend):
     name = "cuda"
 
     def unavailable(self) -> str | None:
-        """Return what is missing."""
+        """Return why kernels cannot run (no device; no C compiler, on the host); None: they can."""
         return compiler.unavailable() if self.runtime == "host" else library.unavailable()
 
     def version(self) -> str:
-        """Return the versions of what it runs on."""
+        """Return the device and the versions of CUDA and CuPy; of the host shim, the compiler's."""
         if self.unavailable():
             return ""
         if self.runtime == "host":

@@ -52,7 +52,7 @@ class Product:
 
 
 def strides(array: Array) -> tuple[int, ...]:
-    """Return by how many elements each index moves."""
+    """Return by how many elements in memory an index of each axis moves."""
     if array.strides is not None:
         return array.strides
     found: list[int] = []

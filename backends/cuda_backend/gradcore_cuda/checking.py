@@ -57,7 +57,7 @@ def check(text: str, compiler: str | None = None) -> None:
 
 
 def _by_nvrtc(text: str) -> str | None:
-    """Return what NVRTC says if it fails."""
+    """Return what NVRTC reports on a unit that it does not compile; None: it does."""
     nvrtc, program = _nvrtc(), ctypes.c_void_p()
     source = text.encode()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, b"kernels.cu", 0, None, None)
@@ -75,7 +75,7 @@ def _by_nvrtc(text: str) -> str | None:
 
 
 def _by_nvcc(text: str) -> str | None:
-    """Return what nvcc says if it fails."""
+    """Return what nvcc reports on a unit that it does not compile; None: it does."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernels.cu")
         path.write_text(text, encoding="utf-8")

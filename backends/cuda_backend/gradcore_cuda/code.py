@@ -38,7 +38,7 @@ class CompiledCode(Code):
         self._functions: dict[tuple[str, bool], int] = {}
 
     def function(self, name: str, wide: bool) -> int:
-        """Return a kernel's handle."""
+        """Return the handle of a kernel of this code, to launch it by."""
         found = self._functions.get((name, wide))
         if found is None:
             if wide not in self._modules:

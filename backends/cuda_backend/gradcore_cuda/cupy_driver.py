@@ -52,7 +52,7 @@ def _opened(number: int, process: int) -> Driver:
 
 
 class CupyDriver(Driver):
-    """CUDA through CuPy."""
+    """The driver, runtime and libraries of CUDA as CuPy exposes them, for one device."""
 
     def __init__(self, number: int) -> None:
         self.cupy = library.found()
@@ -109,7 +109,7 @@ class CupyDriver(Driver):
         self.cupy.get_default_memory_pool().free_all_blocks()
 
     def pinned(self, count: int) -> np.ndarray[Any, Any]:
-        """Return bytes of CuPy's pool of pinned memory."""
+        """Return page-locked bytes of the host, of CuPy's pool, from which copies need no CPU."""
         return np.frombuffer(self.cupy.cuda.alloc_pinned_memory(count), np.uint8, count)
 
     def copy(self, target: int, source: int, count: int, stream: int) -> None:
@@ -120,7 +120,7 @@ class CupyDriver(Driver):
             )
 
     def clear(self, target: int, count: int, stream: int) -> None:
-        """Set bytes to zero."""
+        """Set bytes to zero, in the order of a stream."""
         if count:
             self._checked(self.runtime.memsetAsync, target, 0, count, stream)
 
@@ -141,21 +141,21 @@ class CupyDriver(Driver):
         self._checked(self.runtime.streamWaitEvent, stream, event.ptr)
 
     def synchronize(self, stream: int) -> None:
-        """Wait for a stream."""
+        """Block the CPU until all work of a stream has run."""
         self._checked(self.runtime.streamSynchronize, stream)
 
     def event(self, stream: int, timed: bool = True) -> Any:
-        """Return an event, recorded."""
+        """Return an event recorded on a stream: it happens when what came before has run."""
         event = self.cupy.cuda.Event(disable_timing=not timed)
         self._checked(self.runtime.eventRecord, event.ptr, stream)
         return event
 
     def happened(self, event: Any) -> None:
-        """Wait for an event."""
+        """Block the CPU until an event has happened."""
         self._checked(self.runtime.eventSynchronize, event.ptr)
 
     def done(self, event: Any) -> bool:
-        """Return whether an event has happened."""
+        """Return at once whether an event has happened."""
         return bool(event.done)
 
     def seconds(self, start: Any, end: Any) -> float:
@@ -190,7 +190,7 @@ class CupyDriver(Driver):
         return module
 
     def function(self, module: Any, name: str) -> int:
-        """Return a kernel's handle."""
+        """Return the handle of the kernel of a name in a module."""
         return int(self._checked(self.api.moduleGetFunction, module.ptr, name))
 
     def allow(self, function: int, shared: int) -> None:
@@ -207,7 +207,7 @@ class CupyDriver(Driver):
         stream: int,
         parameters: int,
     ) -> None:
-        """Launch a kernel."""
+        """Launch a kernel on a stream; DriverError: CUDA refuses it."""
         try:
             self._launch(
                 function, blocks, 1, 1, threads[0], threads[1], 1, shared, stream, parameters, 0
@@ -230,7 +230,7 @@ class CupyDriver(Driver):
                 return self._checked(stream.end_capture)
 
     def replay(self, graph: Any, stream: int) -> None:
-        """Launch a graph."""
+        """Launch a captured graph on a stream."""
         self._checked(self.runtime.graphLaunch, graph.graphExec, stream)
 
     # libraries and arrays -----------------------------------------------------------------------
@@ -321,11 +321,11 @@ class CupyDriver(Driver):
         )
 
     def consecutive(self, array: Any) -> Any:
-        """Return a copy in C order."""
+        """Return a copy in C order, aligned for vectors."""
         return array.copy(order="C")
 
     def assign(self, target: Any, source: Any) -> None:
-        """Copy an array."""
+        """Copy the elements of one array to another of the same shape."""
         self.cupy.copyto(target, source)
 
     def sort(self, target: Any, source: Any, arguments: bool) -> None:

@@ -213,7 +213,7 @@ class CudaFunction:
         return array
 
     def _resident(self, value: np.ndarray[Any, Any], stream: int) -> Resident:
-        """Return an array of NumPy on the device."""
+        """Return a copy on the device of an array of NumPy."""
         driver = self.driver
         block = allocated(driver, value.nbytes, self.title, "for a shared variable")
         driver.staging.upload(int(block.ptr), [Piece(0, value)], value.nbytes, stream)
@@ -284,7 +284,7 @@ class CudaFunction:
         return results
 
     def _work(self, plan: Plan, stream: int) -> None:
-        """Run a tape, in the way that was asked for."""
+        """Run a tape as a captured graph or step by step, as the mode says."""
         if self.profile is not None:
             plan.timed(stream, self._noted)
         elif self._synchronous:

@@ -28,7 +28,7 @@ does not change; it returns its outputs in a tuple or list."""
 
 
 class DriverError(Exception):
-    """CUDA says no; the text is its own."""
+    """Raised where CUDA refuses a call; the message is CUDA's own."""
 
 
 class NoMemoryError(Exception):
@@ -87,11 +87,11 @@ class Driver(ABC):
 
     @abstractmethod
     def free(self) -> int:
-        """Return how many bytes could be had now."""
+        """Return how many bytes of the device could be allocated now."""
 
     @abstractmethod
     def reclaim(self) -> None:
-        """Give what was freed back to the device."""
+        """Give the blocks of the pool that nobody uses back to the device."""
 
     @abstractmethod
     def pinned(self, count: int) -> np.ndarray[Any, Any]:
@@ -128,11 +128,11 @@ class Driver(ABC):
 
     @abstractmethod
     def happened(self, event: Any) -> None:
-        """Wait for an event."""
+        """Block the CPU until an event has happened."""
 
     @abstractmethod
     def done(self, event: Any) -> bool:
-        """Return whether an event has happened."""
+        """Return at once whether an event has happened."""
 
     @abstractmethod
     def seconds(self, start: Any, end: Any) -> float:
@@ -153,7 +153,7 @@ class Driver(ABC):
 
     @abstractmethod
     def function(self, module: Any, name: str) -> int:
-        """Return a kernel of a module."""
+        """Return the handle of the kernel of a name in a module."""
 
     @abstractmethod
     def allow(self, function: int, shared: int) -> None:
@@ -177,12 +177,12 @@ class Driver(ABC):
 
     @abstractmethod
     def replay(self, graph: Any, stream: int) -> None:
-        """Give a graph to a stream."""
+        """Launch a captured graph on a stream, and return before it has run."""
 
     # libraries and arrays -----------------------------------------------------------------------
     @abstractmethod
     def multiply(self, product: Product, tf32: bool, stream: int) -> None:
-        """Compute a product in float32 or float64."""
+        """Compute a product of matrices in float32 or float64, by cuBLAS, in the stream's order."""
 
     @abstractmethod
     def array(

@@ -158,7 +158,7 @@ class HostFunction:
         return "\n".join([_file("shim.h"), self.compiled.text, *lines, ""])
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        """Return fresh arrays."""
+        """Run the program; return fresh arrays, or raise what a check says."""
         given = [
             np.array(a, b.dtype, order="C", copy=None)
             for a, b in zip(arrays, self.program.inputs, strict=True)
@@ -180,7 +180,7 @@ def _memory(array: Any) -> Memory:
 
 
 class _Seen:
-    """Memory as NumPy sees it."""
+    """Memory of the CPU as NumPy's array interface describes it: address, dtype, shape."""
 
     def __init__(self, array: Array) -> None:
         dtype = np.dtype(array.dtype)
@@ -200,7 +200,7 @@ def seen(array: Array) -> Any:
 
 
 class HostDevice(Device):
-    """Memory of the CPU, for one call."""
+    """The stand-in for a device that runs one call on the CPU, with its memory."""
 
     def __init__(self, function: HostFunction) -> None:
         self.function = function
@@ -240,7 +240,7 @@ class HostDevice(Device):
 
     # memory -------------------------------------------------------------------------------------
     def allocate(self, count: int) -> Memory:
-        """Return memory filled with NaN."""
+        """Return memory filled with NaN, so that what is read unwritten shows."""
         return self._fresh(count)
 
     def mark(self) -> Any:
@@ -271,7 +271,7 @@ class HostDevice(Device):
     def launch(
         self, name: str, grid: Grid, shared: int, largest: int, *arguments: Argument
     ) -> None:
-        """Run a kernel, at once."""
+        """Run all blocks of a kernel, at once and in the order that was asked for."""
         kinds = self.function.compiled.kernels[name].kinds
         cells: list[Any] = []
         wide = largest > MOST_INDEX32_ELEMENTS
@@ -341,5 +341,5 @@ class HostDevice(Device):
         return seen(Array(memory, dtype, ())).item()
 
     def failed(self, check: int, values: tuple[int, ...]) -> BaseException:
-        """Return what a failed check raises."""
+        """Return the exception of check ``check``, made of the values that it reports."""
         return self.function.program.checks[check](values)

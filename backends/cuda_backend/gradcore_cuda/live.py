@@ -53,7 +53,7 @@ class Live(Common):
         self.outputs: dict[int, tuple[Any, str, tuple[int, ...]]] = {}
 
     def allocate(self, count: int) -> Memory:
-        """Return memory of the pool."""
+        """Return bytes of the device, of the pool; they go back when nobody has them any more."""
         block = allocated(self.driver, count, self.title, "of workspace")
         self._blocks.append((block, count))
         self._live += count
@@ -61,7 +61,7 @@ class Live(Common):
         return Memory(int(block.ptr), Place(FIXED, int(block.ptr), count))
 
     def mark(self) -> int:
-        """Return how many blocks there are."""
+        """Return how many blocks of memory there are, for a release of those that come later."""
         return len(self._blocks)
 
     def release(self, mark: int) -> None:
@@ -138,6 +138,6 @@ class Live(Common):
         return found
 
     def read(self, memory: Memory, dtype: str) -> Any:
-        """Wait for the device, and return a number."""
+        """Wait for the device, and return a number that a kernel has computed."""
         self.look()
         return self._downloaded(Array(memory, dtype, ())).item()

@@ -38,7 +38,7 @@ class Retained:
 
     @property
     def nodes(self) -> int:
-        """How many steps graphs have."""
+        """How many steps the captured graphs of all plans have."""
         return sum(len(plan.steps) * len(plan.graphs) for plan in list(self._plans))
 
     def used(self, plan: Plan) -> None:
@@ -217,7 +217,7 @@ class Plan:
             self._stale.add(region)
 
     def run(self, stream: int) -> None:
-        """Give the tape to a stream."""
+        """Run the tape on a stream, as a graph where it was captured; return before it has run."""
         steps, driver = self.steps, self.driver
         if len(steps) >= self.target.tape_steps:
             key = tuple(self._bases)

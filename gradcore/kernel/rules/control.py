@@ -31,7 +31,7 @@ from gradcore.ops.elementwise import entry
 
 
 def check(low: Lowering, node: Apply) -> None:
-    """Fail unless all conditions hold."""
+    """Lower ``Assert``: checks fail unless all conditions hold, and the value is passed through."""
     op = node.op
     assert isinstance(op, Assert)
     for condition in node.inputs[1:]:
@@ -49,7 +49,7 @@ def check(low: Lowering, node: Apply) -> None:
 
 
 def truth(scalar: Value) -> Expr:
-    """Return whether a scalar is not zero."""
+    """Return the condition that a scalar is not zero."""
     read = scalar.read(())
     if read.dtype == "bool":
         return read
@@ -57,7 +57,7 @@ def truth(scalar: Value) -> Expr:
 
 
 def in_python(low: Lowering, node: Apply) -> None:
-    """Call a function of Python."""
+    """Lower an op without a rule: Python computes it, from whole arrays."""
     reads = [low.whole(low.value(v), named(v)) for v in node.inputs]
     writes: list[Buffer] = []
     extents: list[tuple[Symbol, ...]] = []
@@ -95,7 +95,7 @@ def _reshaped(node: Apply, axis: int) -> Failure:
 
 
 def conditional(low: Lowering, node: Apply) -> None:
-    """Run one of the graphs."""
+    """Lower a conditional: one of its graphs becomes a region that runs."""
     op = node.op
     assert isinstance(op, Conditional)
     operands = [low.value(v) for v in node.inputs[1:]]

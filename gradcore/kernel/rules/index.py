@@ -49,7 +49,7 @@ AND, OR, LT, GE, NEQ, INVERT = map(entry, ("and_", "or_", "lt", "ge", "neq", "in
 
 
 def _wide(value: Value) -> Value:
-    """Return an index in 64 bits."""
+    """Return an integer operand as an int64 index, in which no arithmetic on indices wraps."""
     if value.dtype == "int64":
         return value
     return Value("int64", value.shape, lambda i: as_index(value.read(i)))
@@ -148,7 +148,7 @@ def subtensor(low: Lowering, node: Apply) -> None:
 
 
 def inc_subtensor(low: Lowering, node: Apply) -> None:
-    """Store the tensor, then write or add the part."""
+    """Lower `IncSubtensor`: store the tensor, then write the part to it, or add it."""
     op, (output,) = node.op, node.outputs
     assert isinstance(op, IncSubtensor)
     x, y, *given = (low.value(v) for v in node.inputs)

@@ -94,7 +94,7 @@ def _matmul(low: Lowering, node: Apply, x: Value, y: Value) -> None:
 
 
 def stored_part(value: Value) -> Strided:
-    """Return what a buffer stores as a part of it."""
+    """Return the strided part of a buffer that a value is, as `strided` must have found."""
     found = strided(value)
     assert found is not None
     return found

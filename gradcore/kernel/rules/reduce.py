@@ -42,7 +42,7 @@ GT, LT, GE, EQ, NEQ, AND, OR, INVERT, ISNAN, SWITCH = map(
 
 
 def identity(kind: str, dtype: str) -> Literal:
-    """Return what a reduction of nothing is."""
+    """Return the number that a reduction over no elements gives, in its dtype."""
     return identity_of(entry(COMBINING[kind]), dtype)
 
 
@@ -209,7 +209,7 @@ def arg_reduce(low: Lowering, node: Apply) -> None:
 
 
 def cumulative(low: Lowering, node: Apply) -> None:
-    """Carry the result so far along the axis."""
+    """Lower a cumulative reduction: a loop along the axis that carries the result so far."""
     op, (output,) = node.op, node.outputs
     assert isinstance(op, Cumulative)
     x = low.value(node.inputs[0])
@@ -225,7 +225,7 @@ def cumulative(low: Lowering, node: Apply) -> None:
 
 
 def recurrence(low: Lowering, node: Apply) -> None:
-    """Carry y along the axis."""
+    """Lower a linear recurrence: a loop along the axis that carries the last result."""
     op, (output,) = node.op, node.outputs
     assert isinstance(op, Recurrence)
     a, b = (low.value(v) for v in node.inputs)

@@ -42,7 +42,7 @@ GE = entry("ge")
 
 
 def scan(low: Lowering, node: Apply) -> None:
-    """Run the body as often as is asked."""
+    """Lower a scan: a loop that runs the body, with states in memory from step to step."""
     op = node.op
     assert isinstance(op, Scan)
     given = op.parts(node.inputs[1:])
@@ -151,7 +151,7 @@ class _State:
 
 
 def _step(low: Lowering, node: Apply, states: Sequence[_State], t: Expr) -> None:
-    """Lower the body, at step ``t``."""
+    """Lower the body of a scan, as it is at step ``t``."""
     op = node.op
     assert isinstance(op, Scan)
     given, inner = op.parts(node.inputs[1:]), op.parts(op.body.inputs)

@@ -38,13 +38,13 @@ EQ, GE, AND, MIN, MAX = map(entry, ("eq", "ge", "and_", "minimum", "maximum"))
 
 
 def shape_of(low: Lowering, node: Apply) -> None:
-    """The extents, each known by itself."""
+    """Lower ``shape``: a vector of the extents, each of which is read by itself."""
     x = low.value(node.inputs[0])
     _vector(low, node, x.shape)
 
 
 def make_vector(low: Lowering, node: Apply) -> None:
-    """The scalars, each known by itself."""
+    """Lower a vector of scalars, each of which is read by itself where that is used."""
     dtype = node.out.dtype
     _vector(low, node, [cast(low.value(v).read(()), dtype) for v in node.inputs])
 
@@ -174,7 +174,7 @@ def reshape(low: Lowering, node: Apply) -> None:
 
 
 def join(low: Lowering, node: Apply) -> None:
-    """Store each tensor behind the one before."""
+    """Lower a join: each tensor is stored behind the one before, along the axis."""
     op, (output,) = node.op, node.outputs
     assert isinstance(op, Join)
     operands = [low.value(v) for v in node.inputs]

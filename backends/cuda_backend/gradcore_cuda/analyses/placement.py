@@ -58,7 +58,7 @@ def chosen_by_host(s: If) -> bool:
 
 
 def kernels(body: Sequence[Statement], target: GpuTarget) -> Iterator[For]:
-    """Return the loops that kernels run."""
+    """Return the outermost loops that kernels run, not looking into them."""
     for s in body:
         match s:
             case For() if not hosted(s, target):

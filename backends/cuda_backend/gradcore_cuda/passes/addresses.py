@@ -52,7 +52,7 @@ class _Addresses:
 
     # elements -----------------------------------------------------------------------------------
     def view(self, buffer: Buffer) -> Buffer:
-        """Return a buffer as one of a single axis."""
+        """Return a view of a buffer with one axis, for addresses; the same at each call."""
         if buffer.ndim <= 1:
             return buffer
         if buffer not in self.views:
@@ -61,7 +61,7 @@ class _Addresses:
         return self.views[buffer]
 
     def number(self, buffer: Buffer, index: Index) -> Expr:
-        """Return the number of an element in C order."""
+        """Return the number of an element in C order, of which counting loops know a part."""
         shape = buffer.shape
         for loops in self.counted:
             n = len(loops.indices)
@@ -75,7 +75,7 @@ class _Addresses:
         return position
 
     def element(self, buffer: Buffer, index: Index) -> tuple[Buffer, Index]:
-        """Return an element as one of a view."""
+        """Return the same element, as one of the buffer's view with one axis."""
         return self.view(buffer), (self.number(buffer, index),) if index else ()
 
     def expr(self, x: Expr) -> Expr:

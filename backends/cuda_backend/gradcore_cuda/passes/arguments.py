@@ -130,7 +130,7 @@ class _Arguments:
 
     # expressions --------------------------------------------------------------------------------
     def index(self, x: Expr) -> Expr:
-        """Return an index or extent."""
+        """Return an index or extent, with what the host can compute of it as an argument."""
         if not isinstance(x, (Call, Load)):
             return x
         counts = any(isinstance(y, Count) for y in parts(x))
@@ -191,7 +191,7 @@ class _Arguments:
                 return s.rebuilt(self.value, self.block)
 
     def extents(self, s: Statement) -> Iterator[Expr]:
-        """Return how far a loop goes."""
+        """Yield the extents of loops that lanes or groups share, which the host computes."""
         match s:
             case Distributed() | Chunk():
                 yield from filter(self.evaluable, s.expressions())

@@ -41,7 +41,7 @@ def combined(combining: Elementwise, x: Expr, y: Expr) -> Call:
 
 
 def started(r: Reduction) -> Literal:
-    """Return what a contribution starts from."""
+    """Return what a lane's own contribution starts from: the identity of its op."""
     assert r.op is not None
     return identity_of(r.op, r.target.dtype)
 

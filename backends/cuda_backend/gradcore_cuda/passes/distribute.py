@@ -74,7 +74,7 @@ def distributed(program: Program, facts: Facts) -> Program:
 
 
 def flattened(buffer: Buffer) -> Buffer:
-    """Return a buffer as one of a single axis."""
+    """Return a buffer with one axis in place of several, of the same memory."""
     return Buffer(buffer.name, buffer.dtype, (product(buffer.shape),), alias=buffer)
 
 
@@ -472,7 +472,7 @@ def _starts(reductions: Sequence[Reduction]) -> list[Statement]:
 
 
 def _within(places: Iterable[tuple[Expr, Expr]]) -> Expr:
-    """Return whether indices are within extents."""
+    """Return the condition that indices are within extents."""
     found: Expr | None = None
     for i, n in places:
         one: Expr = Call(entry("lt"), (i, n), "bool")

@@ -48,7 +48,7 @@ def products_as_loops(program: Program, target: GpuTarget) -> Program:
 
 
 def _loops(s: Matmul) -> Statement:
-    """Return a product as loops."""
+    """Return a product of matrices as loops, for those that are too small for cuBLAS."""
     dtype = s.out.buffer.dtype
     wide = computed(dtype)
     outer = [Symbol(f"i{k}") for k in range(len(s.out.shape))]

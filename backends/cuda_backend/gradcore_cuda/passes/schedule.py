@@ -307,7 +307,7 @@ class _Steps:
             self.found.insert(self.found.index(self.last), s)
 
     def scalar(self, s: Statement) -> None:
-        """Add a scalar statement."""
+        """Add a scalar statement of the device, which waits for others to be launched with it."""
         read_back = self.fetches([s])
         self.waiting.append(s)
         if self.last is not None:
@@ -323,7 +323,7 @@ class _Steps:
                 self.found += read_back
 
     def launch(self, launch: Work) -> None:
-        """Add a launch."""
+        """Add the launch of a loop, behind the scalar statements that wait."""
         if launch.form is Form.BLOCK:
             if self.last is not None and self.last.form is Form.BLOCK:
                 self.last.statements += launch.statements
