@@ -195,14 +195,14 @@ class Thread(Run):
             yield from self.steps(s.body, ([(s.index, i)] for i in range(self.integer(s.extent))))
 
     def steps(
-        self, body: Sequence[Statement], turns: Iterable[Turn], apart: bool = False
+        self, body: Sequence[Statement], turns: Iterable[Turn], divergent: bool = False
     ) -> Waiting:
         """Run the steps of loops that are this thread's.
 
         turns : the indices of each.
-        apart : whether the other lanes of the group run other steps meanwhile.
+        divergent : whether the other lanes of the group run other steps meanwhile.
         """
-        outer, self.shared = self.shared, self.shared or apart
+        outer, self.shared = self.shared, self.shared or divergent
         try:
             for indices in turns:
                 with self.block():
