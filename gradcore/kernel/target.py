@@ -78,7 +78,7 @@ class CpuTarget(Target):
     32 KiB, a first-level cache.  Strips of logarithms of rows of 256 take 0.71 of the time, of 1024
     still 0.88, of 4096 0.96."""
 
-    block_terms: int = 2048
+    block_terms: int = 1024
     """Terms of float32 that are added up before they go into a float64 (`gradcore.kernel.sums`), in
     lanes of vectors.  The error of a sum is that of a block; of 1e5 and 1e6 terms, 1024 to 8192 a
     block take as long as one loop within 10 %, and 256 up to 1.3 times."""
