@@ -20,7 +20,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "on_unused_input": ("raise", "warn", "ignore"),
 }
 
-WHOLE = ("threads", "compile_timeout")
+WHOLE = ("threads", "compile_timeout", "scan_memory_budget")
 """The settings that are whole numbers, from 0."""
 
 
@@ -33,6 +33,8 @@ class Config:
     threads : how many threads a function compiled from now on may use; 0: ``OMP_NUM_THREADS``, or
         as many as there are processors for this process.
     compile_timeout : after how many seconds a C compiler is stopped; 0: never.
+    scan_memory_budget : how many bytes the gradient of a ``scan`` made from now on may store of its
+        steps, unless its ``checkpoint`` says otherwise; 0: no limit.
 
     >>> from gradcore import config
     >>> with config.change_flags(floatX="float32"):
@@ -47,6 +49,7 @@ class Config:
     on_unused_input: str
     threads: int
     compile_timeout: int
+    scan_memory_budget: int
 
     def __init__(self, flags: str = "") -> None:
         self.floatX = "float64"
@@ -54,6 +57,7 @@ class Config:
         self.on_unused_input = "raise"
         self.threads = 0
         self.compile_timeout = 1800
+        self.scan_memory_budget = 0
         for flag in filter(None, (part.strip() for part in flags.split(","))):
             name, _, value = flag.partition("=")
             setattr(self, name.strip(), value.strip())

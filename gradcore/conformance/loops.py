@@ -50,7 +50,7 @@ class LoopExample:
     truncate: int = -1
     wrt: tuple[Variable, ...] = ()
 
-    def looped(self) -> list[Variable]:
+    def looped(self, checkpoint: int | str | None = "auto") -> list[Variable]:
         """Return the stacks of the scan."""
         stacks, updates = scan(
             self.fn,
@@ -61,6 +61,7 @@ class LoopExample:
             self.truncate,
             self.go_backwards,
             return_list=True,
+            checkpoint=checkpoint,
         )
         assert not updates
         return stacks

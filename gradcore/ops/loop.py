@@ -53,6 +53,19 @@ TOO_FEW = "cannot take fewer than 0 steps"
 Slots = tuple[Variable, ...]
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """How a gradient forgets the steps of a loop, and takes them again when it needs them.
+
+    length : how many steps are taken again at a time, from the states stored at their start; 0: as
+        many as keep what is stored within ``budget``, none where all of it fits.
+    budget : the bytes that may be stored.
+    """
+
+    length: int = 0
+    budget: int = 0
+
+
 def placeholders(variables: Sequence[Variable], prefix: str) -> list[Variable]:
     """Return new variables like ``variables``, with ``prefix`` in front of their names."""
     return [v.type(f"{prefix}{v.name}" if v.name else None) for v in variables]
@@ -93,6 +106,8 @@ class Loop(Op):
     name : what to call it in messages.
     sums : the states that only collect terms, where nobody asks in which order: what a derivative
         adds up over the steps.
+    checkpoint : what a gradient stores of the steps; None: all that it reads.
+    replayed : whether a gradient takes each step again, storing the states at its start alone.
 
     The outputs are ``(*last states, *stacks)`` and, with ``until``, how many steps were taken.
     A sequence has at least ``steps`` elements along its first axis; the shape of a state is the
@@ -106,6 +121,8 @@ class Loop(Op):
     truncate: int = -1
     name: str | None = field(default=None, compare=False)
     sums: frozenset[int] = frozenset()
+    checkpoint: Checkpoint | None = None
+    replayed: bool = False
     foldable = False
     ulp = 64  # of whatever its body does
 

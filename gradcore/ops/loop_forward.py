@@ -95,6 +95,8 @@ class ForwardLoop:
             op.until,
             name=op.name_of("Rop"),
             sums=op.sums.union(sums),
+            checkpoint=op.checkpoint,
+            replayed=op.replayed,
         )
         starts = dict(zip(inner.states, outer.states, strict=True))
         given = self.given

@@ -50,7 +50,7 @@ def reverse_step(op: Loop, outputs: Sequence[Variable]) -> ReverseStep:
     shaped = _arrays_of_shapes([v for v in shapes if v not in values])
     for array in shaped.values():
         values.update(_in(ancestors([array], forward), forward))
-    placeholders = {v: v.type(v.name) for v in _recorded(op, values)}
+    placeholders = {v: v.type(v.name) for v in recorded(op, values)}
     rebuilt = _rebuilt(order, outputs, placeholders, shaped)
     needed = set(ancestors(rebuilt))
     return ReverseStep(rebuilt, {p: v for v, p in placeholders.items() if p in needed})
@@ -80,14 +80,15 @@ def _reads_shape(node: Apply, i: int) -> bool:
     return i == 0 and (node.op is fill or isinstance(node.op, (Extent, ShapeOf)))
 
 
-def _recorded(op: Loop, values: Iterable[Variable]) -> dict[Variable, None]:
+def recorded(op: Loop, values: Iterable[Variable]) -> dict[Variable, None]:
     """Return what the forward loop must stack for ``values`` to be known in a reverse step."""
     inner = op.parts(op.body.inputs)
     position = {output: k for k, node in enumerate(op.body.nodes) for output in node.outputs}
     found: dict[Variable, None] = {}
     for v in sorted(_read_always(values, op), key=lambda v: position.get(v, -1)):
         known = {*inner.all, *found}
-        if v in inner.states or (v.owner is not None and not _elementwise(v, known)):
+        stored = v.owner is not None and not (op.replayed or _elementwise(v, known))
+        if v in inner.states or stored:
             found[v] = None
         elif v.owner is not None:
             sources = ancestors([v], known)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from gradcore.derive import (
     Contribution,
@@ -31,7 +32,7 @@ from gradcore.derive import (
     contributions,
     zeros,
 )
-from gradcore.graph import ZERO, Apply, FunctionGraph, Undefined, Variable, ancestors
+from gradcore.graph import ZERO, Apply, FunctionGraph, Undefined, Variable, ancestors, substitute
 from gradcore.language import LANGUAGE
 from gradcore.ops.loop import Loop, placeholders
 from gradcore.ops.loop_links import links
@@ -61,16 +62,24 @@ class ReverseLoop:
 
     cotangents : those of the outputs of the node.
     wanted : for each input but the number of steps, whether its cotangent is asked for.
+    totals : where the sums of the cotangents of constants start, by the number of the input; 0
+        where nothing is said.
     """
 
     def __init__(
-        self, op: Loop, node: Apply, cotangents: Sequence[Contribution], wanted: Sequence[bool]
+        self,
+        op: Loop,
+        node: Apply,
+        cotangents: Sequence[Contribution],
+        wanted: Sequence[bool],
+        totals: Mapping[int, Variable] = MappingProxyType({}),
     ) -> None:
         self.op = op
         self.node = node
         self.guard = any(isinstance(ct, Masked) for ct in cotangents)
         self.given = [applied(v, ct) for v, ct in zip(node.outputs, cotangents, strict=True)]
         self.wanted = wanted
+        self.totals = {op.body.inputs[i]: total for i, total in totals.items()}
         self.inner = op.parts(op.body.inputs)
         self.outer = op.parts(node.inputs[1:])
         self.results = op.results(op.body.outputs)
@@ -82,7 +91,7 @@ class ReverseLoop:
         """Return the cotangents of the inputs but for the steps."""
         states, elements, constants = self._reached()
         news = [self.results.states[self.inner.states.index(state)] for state in states]
-        given = zip(self.results.stacks, self._of_stacks(), strict=True)
+        given = zip(self.results.stacks, self.of_stacks(), strict=True)
         pairs = [(y, ct) for y, ct in given if isinstance(ct, Variable)]
         state_seeds = placeholders(states, "g_")
         stack_seeds = placeholders([y for y, _ in pairs], "g_")
@@ -105,18 +114,20 @@ class ReverseLoop:
             *(accumulated(v, total, terms_of[v]) for total, v in zip(sums, summed, strict=True)),
             *stacked.values(),
         ]
+        if self.op.replayed:
+            outputs = continued(outputs, sums)
         stacks = dict(zip(stack_seeds, (ct for _, ct in pairs), strict=True))
         carried = Carried(states, state_seeds, summed, sums, list(stacked), stacks)
         return self._answers(self._run(carried, reverse_step(self.op, outputs)))
 
-    def _of_stacks(self) -> Sequence[Direction]:
+    def of_stacks(self) -> Sequence[Direction]:
         """Return the cotangents of the stacks."""
         return self.given[self.op.states : self.op.states + len(self.results.stacks)]
 
     def _reached(self) -> tuple[list[Variable], list[Variable], list[Variable]]:
         """Return the states that cotangents reach; the elements and constants that are wanted."""
         reach = links(self.op)
-        outputs = (*self.given[: self.op.states], *self._of_stacks())
+        outputs = (*self.given[: self.op.states], *self.of_stacks())
         seeded = {o for o, ct in enumerate(outputs) if isinstance(ct, Variable)}
         alive = {
             v for i, v in enumerate(self.op.body.inputs) if reach[i] & seeded and v.type.is_float
@@ -149,13 +160,14 @@ class ReverseLoop:
             states + len(carried.sums),
             name=op.name_of("grad"),
             sums=frozenset(range(states, states + len(carried.sums))),
+            replayed=op.replayed,
         )
         starts = dict(zip(op.body.inputs, node.inputs[1:], strict=True))
         back = loop.make_node(
             self.steps,
             *sequences.values(),
             *self._last(carried.states),
-            *(zeros(starts[v]) for v in carried.constants),
+            *(self.totals[v] if v in self.totals else zeros(starts[v]) for v in carried.constants),
             *constants.values(),
         )
         results = loop.results(back.outputs)
@@ -217,6 +229,31 @@ class ReverseLoop:
             None if not want else found.get(v, ZERO if reach[i] & seeded else None)
             for i, (v, want) in enumerate(zip(self.op.body.inputs, self.wanted, strict=True))
         ]
+
+
+def continued(outputs: Sequence[Variable], sums: Sequence[Variable]) -> list[Variable]:
+    """Return ``outputs`` of a step where sums of loops within it start from the sums before it.
+
+    A step of segments is a loop itself, which adds terms to sums of its own; where an output is
+    one of ``sums`` and such a sum, the terms are added to the former, one by one, as they are
+    where all steps are those of one loop.
+    """
+    starts: dict[Apply, dict[int, Variable]] = {}
+    places: dict[int, Variable] = {}
+    for k, output in enumerate(outputs):
+        made = output.owner
+        if made is None or len(made.inputs) != 2 or made.inputs[0] not in sums:
+            continue
+        total, added = made.inputs
+        loop = added.owner
+        if loop is not None and isinstance(loop.op, Loop) and added.index in loop.op.sums:
+            starts.setdefault(loop, {})[1 + loop.op.sequences + added.index] = total
+            places[k] = added
+    replaced: dict[Variable, Variable] = {}
+    for loop, totals in starts.items():
+        inputs = [totals[i] + v if i in totals else v for i, v in enumerate(loop.inputs)]
+        replaced.update(zip(loop.outputs, loop.with_inputs(inputs).outputs, strict=True))
+    return substitute([places.get(k, v) for k, v in enumerate(outputs)], replaced)
 
 
 def _flipped(x: Variable) -> Variable:

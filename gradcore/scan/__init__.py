@@ -33,6 +33,7 @@ def scan(
     strict: bool = False,
     name: str | None = None,
     return_list: bool = False,
+    checkpoint: int | str | None = "auto",
 ) -> tuple[Any, Updates]:
     """Return what ``fn`` gives when it is applied step by step, stacked over the steps.
 
@@ -51,11 +52,15 @@ def scan(
     truncate_gradient : how many steps a gradient goes back; -1: all.
     go_backwards : whether to loop over the sequences from their end.
     return_list : whether to return a list even for one output.
+    checkpoint : what a gradient stores of the steps.  None: all that it reads.  A number of steps:
+        the states before each so many, from which it takes these steps again.  ``"auto"``: as much
+        as ``config.scan_memory_budget`` bytes allow, all if that is 0 or enough.  The gradient is
+        the same in any case.
 
     Returns the outputs (a list of them if there are several, None for none), stacked along a new
     first axis, and the updates of shared variables, to hand to ``function(..., updates=)``.
 
-    Raises ScanError: arguments that do not fit one another; when it runs: a negative number of
+    Raises ScanError: arguments that do not fit one another, a ``checkpoint`` that is none; when it runs: a negative number of
     steps, a sequence that is too short, a state that changes its shape.
 
     >>> import gradcore.tensor as T
@@ -67,7 +72,7 @@ def scan(
     loop = LoopBuilder(
         fn, sequences, outputs_info, non_sequences, n_steps, go_backwards, strict, name
     )
-    results = loop.build(truncate_gradient)
+    results = loop.build(truncate_gradient, checkpoint)
     first = len(loop.states)
     stacks = results[first : first + len(loop.outputs)]
     last = dict(zip((s.initial for s in loop.states), results, strict=False))

@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
+
+from gradcore.config import config
 from gradcore.errors import ScanError
 from gradcore.graph import TensorType, Variable, as_variable, here
 from gradcore.graph.extents import Extent
 from gradcore.graph.nodes import extents_of
 from gradcore.language import listed
+from gradcore.ops.loop import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,25 @@ def as_output_info(given: Any) -> OutputInfo:
         raise ScanError(f"taps of an output are negative, not {list(taps)}", here())
     weak = isinstance(initial, (bool, int, float))
     return OutputInfo(as_variable(initial), taps, weak)
+
+
+def as_checkpoint(given: Any) -> Checkpoint | None:
+    """Return what a user says that a gradient stores of the steps: "auto", a number, or None.
+
+    Raises ScanError: anything else.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) and given == "auto":
+        budget = config.scan_memory_budget
+        return Checkpoint(budget=budget) if budget else None
+    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+    if not whole or given < 1:
+        raise ScanError(
+            f'checkpoint is "auto", None, or how many steps to take again at a time, not {given!r}',
+            here(),
+        )
+    return Checkpoint(length=int(given))
 
 
 def _refuse_unknown(options: Mapping[str, Any], known: set[str], what: str) -> None:

@@ -27,7 +27,7 @@ from gradcore.graph.traverse import depends_on, free_inputs
 from gradcore.language import listed
 from gradcore.ops.loop import TOO_FEW
 from gradcore.ops.scan import Scan
-from gradcore.scan.arguments import OutputInfo, as_output_info, as_sequence
+from gradcore.scan.arguments import OutputInfo, as_checkpoint, as_output_info, as_sequence
 from gradcore.scan.step_results import step_results
 
 
@@ -212,7 +212,9 @@ class LoopBuilder:
                 )
 
     # the node -----------------------------------------------------------------------------------
-    def build(self, truncate_gradient: int) -> list[Variable]:
+    def build(
+        self, truncate_gradient: int, checkpoint: int | str | None = "auto"
+    ) -> list[Variable]:
         """Make the node; return its last states and stacks."""
         conditions = [] if self.condition is None else [self.condition]
         placeholders = [*self.elements, *(s.placeholder for s in self.states)]
@@ -227,6 +229,7 @@ class LoopBuilder:
             bool(conditions),
             int(truncate_gradient),
             self.name,
+            checkpoint=as_checkpoint(checkpoint),
         )
         initial = [s.initial for s in self.states]
         return list(op.make_node(self.steps, *self.slices, *initial, *captured).outputs)

@@ -1,8 +1,8 @@
 """Rewrites of loops: hoisting what need not be in them, and removing what nobody reads.
 
 ``parts`` splits a scan into its parts and rebuilds it; ``idle`` and ``push_out`` have the rules
-(by ``costs`` and ``contractions``), ``merge`` and ``unused`` the passes that need to see who reads
-a loop.
+(by ``costs`` and ``contractions``), ``merge``, ``segments`` and ``unused`` the passes that need to
+see who reads a loop.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from gradcore.rewrite.engine import Group, Stage
 from gradcore.rewrite.loops import idle as idle
 from gradcore.rewrite.loops.merge import merge_scans as merge_scans
 from gradcore.rewrite.loops.push_out import push_out as push_out
+from gradcore.rewrite.loops.segments import share_segments as share_segments
 from gradcore.rewrite.loops.unused import drop_unused as drop_unused
 
 fuse_loops = Group(

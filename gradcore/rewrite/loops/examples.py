@@ -138,3 +138,13 @@ def twins(x: Variable) -> Variable:
 
     (a, b), _ = scan(step, x, [x[0], x[0]])
     return a + b
+
+
+def segments(x: Variable) -> Variable:
+    """Return a loop and its gradient, which takes the steps by two."""
+
+    def step(row: Variable, state: Variable) -> Variable:
+        return LANGUAGE["tanh"](state * x[0] + row)
+
+    found, _ = scan(step, x, x[0], checkpoint=2)
+    return found[-1] * grad(found.sum(), x)[0]

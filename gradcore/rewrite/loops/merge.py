@@ -42,7 +42,7 @@ def _mergeable(graph: FunctionGraph) -> tuple[Apply, Apply] | None:
 def _fit(a: Apply, b: Apply) -> bool:
     """Return whether two scans take the same steps over something they share."""
     left, right = LoopParts.of(a), LoopParts.of(b)
-    if left.steps is not right.steps:
+    if left.steps is not right.steps or left.op.replayed != right.op.replayed:
         return False
     if left.condition is None and right.condition is None:
         return bool(set(a.inputs[1:]) & set(b.inputs[1:]))

@@ -109,6 +109,8 @@ class LoopParts:
             self.condition is not None,
             name=self.op.name,
             sums=frozenset(k for k, state in enumerate(self.states) if state.is_sum),
+            checkpoint=self.op.checkpoint,
+            replayed=self.op.replayed,
         )
         node = op.make_node(
             self.steps,

@@ -1,4 +1,7 @@
-"""Work that needs no loop: what depends on sequences alone, sums that are only collected."""
+"""Work that needs no loop: what depends on sequences alone, sums that are only collected.
+
+It is stored for all steps, so it stays in a loop over segments, which is made to store less.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,7 @@ def _batched_view(node: Apply, x: Variable) -> Variable:
 def push_out_sequences(node: Apply) -> list[Variable] | None:
     """What depends on the sequences alone is computed for all steps at once"""
     loop = LoopParts.of(node)
-    if loop.condition is not None or not loop.sequences:
+    if loop.condition is not None or loop.op.replayed or not loop.sequences:
         return None
     batch = Batch(loop)
     body = loop.body()
@@ -130,7 +133,7 @@ def _without_a_sum(node: Apply, may: Callable[[State, Variable], bool]) -> list[
     may : whether a state that collects a term may be.
     """
     loop = LoopParts.of(node)
-    if loop.condition is not None:
+    if loop.condition is not None or loop.op.replayed:
         return None
     sequences = {each.inner: each.outer for each in loop.sequences}
     reading = loop.op.body.readers
@@ -237,7 +240,7 @@ def _summed_outside(loop: LoopParts, k: int, term: Variable, known: Batch) -> li
 def push_out_products(node: Apply) -> list[Variable] | None:
     """A stack of products of what is stacked anyway is one product, after the loop"""
     loop = LoopParts.of(node)
-    if loop.condition is not None:
+    if loop.condition is not None or loop.op.replayed:
         return None
     batch = Batch(loop)
     for k, v in enumerate(loop.stacks):
