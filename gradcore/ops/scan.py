@@ -18,12 +18,14 @@ from typing import Any, final
 
 import numpy as np
 
+from gradcore.derive import Maker, form
 from gradcore.errors import ScanError
 from gradcore.execute import straight_line
 from gradcore.graph import UNKNOWN, Apply, FunctionGraph, Kernel, Operand, Shape, TensorType
 from gradcore.graph.extents import check_size
 from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE
+from gradcore.ops.index import Subtensor
 from gradcore.ops.loop import TOO_FEW, Loop
 from gradcore.ops.loop_derivative import LoopDerivative
 
@@ -124,6 +126,27 @@ class Scan(Loop):
             _stack((0, *(n if isinstance(n, int) else 0 for n in shape)), y.dtype)
             for y, shape in zip(stacks, self.step_shapes(None, operands), strict=True)
         ]
+
+
+def last_state(v: Variable, made: Apply | None) -> Variable | None:
+    """Return the state whose stack is ``v``, computed by ``made``, after the last step, if any."""
+    if made is None or not isinstance(made.op, Scan):
+        return None
+    results, k = made.op.results(made.op.body.outputs), v.index - made.op.states
+    if not 0 <= k < len(results.stacks):
+        return None
+    new = results.stacks[k]
+    return made.outputs[results.states.index(new)] if new in results.states else None
+
+
+@form(Subtensor((-1,)))
+def last_element(node: Apply, maker: Maker) -> Variable | None:
+    """Return the last state instead of the last element of its stack.
+
+    Its cotangent is no stack of zeros, with which the gradient would be stored for all steps.
+    """
+    (stack,) = node.inputs
+    return last_state(stack, maker(stack))
 
 
 def _stack(shape: Shape, dtype: Any) -> Any:

@@ -11,7 +11,7 @@ from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
 from gradcore.rewrite.engine import Stage as Stage
 from gradcore.rewrite.jacobians import jacobians
-from gradcore.rewrite.loops import drop_unused, merge_scans, push_out, share_segments
+from gradcore.rewrite.loops import drop_unused, merge_scans, push_out, steps_once
 from gradcore.rewrite.rules import Firing as Firing
 from gradcore.rewrite.rules import Rule as Rule
 from gradcore.rewrite.rules import Trace as Trace
@@ -34,7 +34,7 @@ loop_stages = Group(
 )
 
 STAGES: tuple[Stage | Pass | Group, ...] = (
-    Group("segments", Scan, (share_segments,)),
+    steps_once,
     canonicalize,
     loop_stages,
     stabilize,

@@ -26,3 +26,13 @@ fuse_loops = Group(
     ),
 )
 """One loop for several, and nothing twice in it: for graphs that are in normal form otherwise."""
+
+steps_once = Group(
+    "steps_once",
+    Scan,
+    (
+        Stage("ends", [rule for rule in canonicalize.rules if rule.name == "last_of_stack"]),
+        share_segments,
+    ),
+)
+"""Steps that a gradient takes by segments are taken once; first, as loops are as they were then."""

@@ -20,7 +20,7 @@ from gradcore.graph.traverse import depends_on
 from gradcore.language import LANGUAGE
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import is_advanced
-from gradcore.ops.scan import Scan
+from gradcore.ops.scan import Scan, last_state
 from gradcore.ops.shape import Alloc
 from gradcore.ops.shape_values import Extent
 from gradcore.rewrite.canonical import canonicalize
@@ -216,19 +216,9 @@ def _stack_outside(loop: LoopParts, v: Variable) -> Variable | None:
 @canonicalize.rule(op=Subtensor, examples=[lambda x: examples.stacks(x)[0][-1]])
 def last_of_stack(node: Apply) -> Variable | None:
     """The last element of a stack of states is the last state (with no steps: the initial one)"""
-    x = node.inputs[0]
     op = node.op
-    if x.owner is None or not isinstance(x.owner.op, Scan):
-        return None
     assert isinstance(op, Subtensor)
-    scan = x.owner.op
     if not op.pattern or op.pattern[0] != -1 or is_advanced(op.pattern):
         return None
-    k = x.index - scan.states
-    results = scan.results(scan.body.outputs)
-    if not 0 <= k < len(results.stacks):
-        return None
-    for j, new in enumerate(results.states):
-        if new is results.stacks[k]:
-            return Subtensor(op.pattern[1:])(x.owner.outputs[j], *node.inputs[1:])
-    return None
+    found = last_state(node.inputs[0], node.inputs[0].owner)
+    return None if found is None else Subtensor(op.pattern[1:])(found, *node.inputs[1:])
