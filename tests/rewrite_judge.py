@@ -340,7 +340,7 @@ def departures_of(allowed, where, variables, expression, values, after):
 
 def with_loops(stage):
     """Return the stages that rewrite loops: what leaves a loop leaves it once nobody reads it."""
-    first, loops = STAGES[:2]
+    first, loops = STAGES[1:3]
     parts = tuple(stage if part.name == stage.name else part for part in loops.stages)
     return [first, dataclasses.replace(loops, stages=parts)]
 

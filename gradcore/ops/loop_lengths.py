@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradcore.graph.extents import Extent, choose, larger, product, smaller
+from gradcore.graph.extents import Extent, choose, larger, product
 from gradcore.language import LANGUAGE
 
 LEVELS = 3
@@ -76,8 +76,6 @@ def within(n: Extent, budget: int, start: Extent, step: Extent) -> list[Part]:
     """
     half = budget // 2
     start, step = larger(start, 1), larger(step, 1)
-    kept = larger(half // step, 1)
-    rest = larger(n - kept, 0)
     known = all(isinstance(m, int) for m in (n, start, step))
     levels = MOST_LEVELS if known else LEVELS
     least, depth = _least(n, start, step, levels), levels
@@ -85,7 +83,9 @@ def within(n: Extent, budget: int, start: Extent, step: Extent) -> list[Part]:
         found = _least(n, start, step, level)
         fits = _at_most(found * level, half)
         least, depth = choose(fits, found, least), choose(fits, level, depth)
-    size = smaller(larger(least // step, 1), kept)
+    size = larger(least // step, 1)
+    stored = larger(half // step, size)
+    rest = larger(n - stored, 0)
     fan = larger(least // start, 2)
     parts: list[Part] = []
     left = n

@@ -183,7 +183,7 @@ def _parts(op: Loop, given: Parts, steps: Extent) -> list[Part]:
     values = list(recorded(op, op.body.variables))
     sizes = dict(zip(values, _bytes(op, given, values), strict=True))
     start = _sum(sizes[v] for v in op.parts(op.body.inputs).states if v in sizes)
-    # Cotangents of what is stored may be stored beside it, for products over all steps of a segment.
+    # Cotangents may be stored beside it, for products over all steps of a segment.
     return within(steps, op.checkpoint.budget, start, 2 * _sum(sizes.values()))
 
 
@@ -253,9 +253,7 @@ class SegmentedReverse:
             elements.insert(0, found[: op.sequences])
             states = found[op.sequences : last]
             constants = found[last : len(op.body.inputs)]
-            totals = {
-                i: ct for i, ct in enumerate(constants, last) if isinstance(ct, Variable)
-            }
+            totals = {i: ct for i, ct in enumerate(constants, last) if isinstance(ct, Variable)}
         return [
             *map(self._of_sequence, range(op.sequences), zip(*elements, strict=True)),
             *self._of_states(states),
@@ -297,11 +295,10 @@ class SegmentedReverse:
 
     def _of_states(self, found: Sequence[Direction]) -> Iterator[Direction]:
         """Yield the cotangents of the initial states."""
+        whole = LANGUAGE["le"](self.whole.taken, self.op.truncate)
         for ct in found:
-            if self.op.truncate >= 0 and isinstance(ct, Variable):
-                whole = LANGUAGE["le"](self.whole.taken, self.op.truncate)
-                ct = LANGUAGE["switch"](whole, ct, 0)
-            yield ct
+            cut_off = self.op.truncate >= 0 and isinstance(ct, Variable)
+            yield LANGUAGE["switch"](whole, ct, 0) if cut_off else ct
 
 
 def as_extent(n: Variable) -> Extent:

@@ -21,7 +21,16 @@ import numpy as np
 from gradcore.derive import Maker, form
 from gradcore.errors import ScanError
 from gradcore.execute import straight_line
-from gradcore.graph import UNKNOWN, Apply, FunctionGraph, Kernel, Operand, Shape, TensorType
+from gradcore.graph import (
+    UNKNOWN,
+    Apply,
+    FunctionGraph,
+    Kernel,
+    Operand,
+    Shape,
+    TensorType,
+    Variable,
+)
 from gradcore.graph.extents import check_size
 from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE

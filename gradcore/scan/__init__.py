@@ -60,8 +60,9 @@ def scan(
     Returns the outputs (a list of them if there are several, None for none), stacked along a new
     first axis, and the updates of shared variables, to hand to ``function(..., updates=)``.
 
-    Raises ScanError: arguments that do not fit one another, a ``checkpoint`` that is none; when it runs: a negative number of
-    steps, a sequence that is too short, a state that changes its shape.
+    Raises ScanError: arguments that do not fit one another, a ``checkpoint`` of less than one step;
+    when it runs: a negative number of steps, a sequence that is too short, a state that changes its
+    shape.
 
     >>> import gradcore.tensor as T
     >>> x = T.dvector("x")

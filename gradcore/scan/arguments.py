@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, cast
-
-import numpy as np
 
 from gradcore.config import config
 from gradcore.errors import ScanError
@@ -167,13 +166,13 @@ def as_checkpoint(given: Any) -> Checkpoint | None:
     if isinstance(given, str) and given == "auto":
         budget = config.scan_memory_budget
         return Checkpoint(budget=budget) if budget else None
-    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
-    if not whole or given < 1:
+    length = int(given) if isinstance(given, Integral) and not isinstance(given, bool) else 0
+    if length < 1:
         raise ScanError(
             f'checkpoint is "auto", None, or how many steps to take again at a time, not {given!r}',
             here(),
         )
-    return Checkpoint(length=int(given))
+    return Checkpoint(length)
 
 
 def _refuse_unknown(options: Mapping[str, Any], known: set[str], what: str) -> None:

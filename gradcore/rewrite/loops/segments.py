@@ -14,8 +14,9 @@ def _share_segments(graph: FunctionGraph) -> FunctionGraph:
     replaced: dict[Variable, Variable] = {}
     for node in graph.nodes if bodies else ():
         op = node.op
-        whole = isinstance(op, Scan) and not op.until and op.truncate < 0
-        if whole and op.checkpoint is not None and op.body in bodies:
+        if not isinstance(op, Scan) or op.checkpoint is None or op.until or op.truncate >= 0:
+            continue
+        if op.body in bodies:
             steps, *given = substitute(node.inputs, replaced)
             found = Segments(op, op.parts(given), 0, as_extent(steps)).outputs()
             replaced.update(zip(node.outputs, found, strict=True))
