@@ -166,7 +166,7 @@ def as_checkpoint(given: Any) -> Checkpoint | None:
     if isinstance(given, str) and given == "auto":
         budget = config.scan_memory_budget
         return Checkpoint(budget=budget) if budget else None
-    length = int(given) if isinstance(given, Integral) and not isinstance(given, bool) else 0
+    length = 0 if isinstance(given, bool) or not isinstance(given, Integral) else int(given)
     if length < 1:
         raise ScanError(
             f'checkpoint is "auto", None, or how many steps to take again at a time, not {given!r}',
