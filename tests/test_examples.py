@@ -4,6 +4,7 @@ import re
 import runpy
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def test_training_lowers_the_loss(example, name, reached):
     losses, accuracy = example(f"examples/{name}.py")["main"](rounds=4)
     assert all(after < before for before, after in pairwise(losses))
     assert accuracy > reached
+
+
+def test_newton_solves_on_a_grid(example, tmp_path):
+    bratu = example("examples/bratu.py")
+    solution, residuals, jacobian = bratu["solved"](points=12)
+    assert residuals[-1] < 1e-12 < residuals[0] and len(residuals) < 8
+    assert jacobian.nnz == 5 * 12**2 - 4 * 12 and sum(jacobian.products) < 10
+    assert solution.min() > 0 and (abs(solution - solution.T) < 1e-12).all()
+    if find_spec("matplotlib"):
+        bratu["draw"](solution, tmp_path / "bratu.png")
+        assert (tmp_path / "bratu.png").stat().st_size > 1000
 
 
 def test_benchmarks_run(example):

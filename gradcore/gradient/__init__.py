@@ -20,5 +20,8 @@ from gradcore.gradient.modes import Lop as Lop
 from gradcore.gradient.modes import Rop as Rop
 from gradcore.gradient.modes import grad as grad
 from gradcore.gradient.modes import subgraph_grad as subgraph_grad
+from gradcore.gradient.sparse import SparseMatrix as SparseMatrix
+from gradcore.gradient.sparse import sparse_hessian as sparse_hessian
+from gradcore.gradient.sparse import sparse_jacobian as sparse_jacobian
 from gradcore.gradient.verify import numeric_grad as numeric_grad
 from gradcore.gradient.verify import verify_grad as verify_grad

@@ -20,6 +20,8 @@ from gradcore.gradient import hessian as hessian
 from gradcore.gradient import hessian_vector_product as hessian_vector_product
 from gradcore.gradient import jacobian as jacobian
 from gradcore.gradient import numeric_grad as numeric_grad
+from gradcore.gradient import sparse_hessian as sparse_hessian
+from gradcore.gradient import sparse_jacobian as sparse_jacobian
 from gradcore.gradient import subgraph_grad as subgraph_grad
 from gradcore.gradient import verify_grad as verify_grad
 from gradcore.gradient import zero_grad as zero_grad
