@@ -160,8 +160,8 @@ def test_several_variables_and_axes(rng):
     for matrix, dense in zip(pair, T.jacobian(y, [x, w]), strict=True):
         expected = dense.eval(values).reshape(matrix.shape)
         np.testing.assert_allclose(matrix.eval(values).toarray(), expected, rtol=1e-12)
-    held = T.sparse_jacobian(y, w, consider_constant=[w])
-    assert held.nnz == 0
+    fixed = T.sparse_jacobian(y, w, consider_constant=[w])
+    assert fixed.nnz == 0
     inner = x**2
     (by_inner,) = T.sparse_jacobian(inner[0] * inner[1], [inner])
     assert by_inner.nnz == 6
@@ -358,8 +358,8 @@ def test_colourings_of_hessians_show_each_element(seed):
     for i, j, turned in zip(rows, pattern.indices, found.by_rows, strict=True):
         row, column = (j, i) if turned else (i, j)
         assert (dense[row] & (found.columns == found.columns[column])).sum() == 1
-    apart = colouring.jacobian_colouring(pattern, "forward")
-    assert found.products <= max(apart.products, 2 * dense.sum(1).max(initial=0))
+    separate = colouring.jacobian_colouring(pattern, "forward")
+    assert found.products <= max(separate.products, 2 * dense.sum(1).max(initial=0))
 
 
 # mutants ----------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def _densest(pattern: Pattern) -> int:
 
 def _columns(pattern: Pattern, turned: Pattern) -> Colouring:
     """Return a colouring of columns alone."""
-    colours = _apart(pattern, turned)
+    colours = _separate(pattern, turned)
     return Colouring(colours, _none(pattern.shape[0]), np.zeros(int(pattern.nnz), bool))
 
 
@@ -118,15 +118,15 @@ def _both(pattern: Pattern, dense: NDArray[np.bool_]) -> Colouring:
     """Return a colouring of the dense rows, and of columns for all others."""
     row_of = rows_of(pattern)
     by_rows = dense[row_of]
-    rest, own = _kept(pattern, ~by_rows), _kept(pattern, by_rows)
-    return Colouring(_apart(rest, rest.T.tocsr()), _apart(own.T.tocsr(), own), by_rows)
+    rest, own = _restricted(pattern, ~by_rows), _restricted(pattern, by_rows)
+    return Colouring(_separate(rest, rest.T.tocsr()), _separate(own.T.tocsr(), own), by_rows)
 
 
-def _kept(pattern: Pattern, kept: NDArray[np.bool_]) -> Pattern:
+def _restricted(pattern: Pattern, chosen: NDArray[np.bool_]) -> Pattern:
     """Return a pattern without some of its nonzeros."""
-    ends = np.concatenate([[0], np.cumsum(kept)])[pattern.indptr]
+    ends = np.concatenate([[0], np.cumsum(chosen)])[pattern.indptr]
     return sparse.csr_array(
-        (np.ones(int(kept.sum()), bool), pattern.indices[kept], ends), shape=pattern.shape
+        (np.ones(int(chosen.sum()), bool), pattern.indices[chosen], ends), shape=pattern.shape
     )
 
 
@@ -136,7 +136,7 @@ def _orders(degrees: NDArray[np.int64]) -> list[Sequence[int]]:
     return [natural.tolist(), natural[np.argsort(-degrees[natural], kind="stable")].tolist()]
 
 
-def _apart(pattern: Pattern, turned: Pattern) -> Colours:
+def _separate(pattern: Pattern, turned: Pattern) -> Colours:
     """Return colours of columns such that no two of one colour share a row.
 
     turned : the transpose.

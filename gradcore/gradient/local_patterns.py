@@ -212,8 +212,8 @@ def _reduced(local: Local, wanted: Sequence[int]) -> dict[int, Pattern]:
     op = local.node.op
     assert isinstance(op, Reduce)
     (shape,) = local.shapes
-    kept = [1 if axis in op.axes else n for axis, n in enumerate(shape)]
-    there = np.broadcast_to(numbers(local.result).reshape(kept), shape)
+    extents = [1 if axis in op.axes else n for axis, n in enumerate(shape)]
+    there = np.broadcast_to(numbers(local.result).reshape(extents), shape)
     return {0: pattern_of(there, numbers(shape), (math.prod(local.result), math.prod(shape)))}
 
 

@@ -36,7 +36,7 @@ from gradcore.gradient.colouring import (
     seeds,
 )
 from gradcore.gradient.local_patterns import Pattern, rows_of, sparse
-from gradcore.gradient.marks import consider_constant as held_constant
+from gradcore.gradient.marks import consider_constant as as_constant
 from gradcore.gradient.modes import Lop, Rop, grad
 from gradcore.gradient.patterns import jacobian_pattern
 from gradcore.graph import Constant, Variable, as_variable, here, substitute, toposort
@@ -200,9 +200,9 @@ def _prepared(
         if len(whole) != v.ndim:
             raise ShapeError(f"extents={{{v}: {whole}}}, but {v} has {v.ndim} axes", here())
         shaped[v] = SpecifyShape("extents= of its sparse derivatives says so")(v, *whole)
-    held = {v: held_constant(shaped.get(v, v)) for v in constants or ()}
+    constant = {v: as_constant(shaped.get(v, v)) for v in constants or ()}
     moving = [shaped.get(v, v) for v in wrt]
-    (found,) = substitute([y], {**shaped, **held})
+    (found,) = substitute([y], {**shaped, **constant})
     return found, moving
 
 
