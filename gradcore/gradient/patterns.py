@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradcore.derive import ByOperand, Flat
 from gradcore.errors import ShapeError
