@@ -286,10 +286,9 @@ def united(patterns: Sequence[Pattern]) -> Pattern:
 
 def _composed(local: Pattern, pattern: Pattern) -> Pattern:
     """Return the pattern of a function of a function."""
-    n = local.shape[0]
-    if local.shape[0] == local.shape[1] == local.nnz and np.array_equal(
-        local.indices, np.arange(n)
-    ):
+    identity: NDArray[np.int64] = np.arange(int(local.shape[0]))
+    square = local.shape[0] == local.shape[1] == local.nnz
+    if square and np.array_equal(local.indices, identity):
         return pattern
     return local @ pattern
 
