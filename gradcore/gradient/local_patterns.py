@@ -85,6 +85,12 @@ def dense(rows: int, columns: int) -> Pattern:
     return sparse.csr_array(np.ones((rows, columns), bool))
 
 
+def reads_by_itself(op: Op) -> bool:
+    """Return whether an op says what its elements read: by a rule, an element form, a library."""
+    declared = has_element(type(op)) or op.extern is not None
+    return declared or any(kind in RULES for kind in type(op).__mro__)
+
+
 def local_patterns(local: Local, wanted: Sequence[int]) -> Mapping[int, Pattern]:
     """Return the patterns of the only output of a node in the operands ``wanted``.
 

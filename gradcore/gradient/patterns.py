@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 
 from gradcore.derive import ByOperand, Flat
 from gradcore.errors import ShapeError
-from gradcore.gradient.local_patterns import Local, Pattern, Shape, dense, local_patterns, sparse
+from gradcore.gradient.local_patterns import (
+    Local,
+    Pattern,
+    Shape,
+    dense,
+    local_patterns,
+    reads_by_itself,
+    sparse,
+)
 from gradcore.graph import UNKNOWN, Apply, Constant, Operand, Variable, Zero, toposort
 from gradcore.ops.control import IfElse, PassingOn
 from gradcore.ops.elementwise import Elementwise
@@ -136,6 +144,9 @@ class Reader:
         values = self.values(node, given)
         if values is not None:
             return [Fact(np.shape(value), value) for value in values]
+        expanded = None if reads_by_itself(node.op) else node.op.expanded(node)
+        if expanded is not None:
+            return self.read(expanded, toposort(expanded, stop=frozenset(node.inputs)))
         shapes = self.shapes(node, given)
         if len(node.outputs) == 1:
             return [self.one(node, given, shapes[0], None)]
