@@ -340,9 +340,9 @@ def departures_of(allowed, where, variables, expression, values, after):
 
 def with_loops(stage):
     """Return the stages that rewrite loops: what leaves a loop leaves it once nobody reads it."""
-    first, loops = STAGES[1:3]
+    *before, loops = STAGES[:3]
     parts = tuple(stage if part.name == stage.name else part for part in loops.stages)
-    return [first, dataclasses.replace(loops, stages=parts)]
+    return [*before, dataclasses.replace(loops, stages=parts)]
 
 
 def weakest(changes, stage, fired):

@@ -201,7 +201,7 @@ def test_the_target_of_c_decides_as_well():
         function([x], T.sum(x), mode=Mode("c", target=target, threads=1))
         for target in (CPU, CpuTarget(block_terms=32, most_threads=8))
     )
-    assert "begin > 2048" in f.source and "begin > 32" in g.source
+    assert "begin > 1024" in f.source and "begin > 32" in g.source
     assert "sum_parts[8]" in g.source and "parts > 8" in g.source
     given = np.arange(1000, dtype="float32")
     assert f(given) == g(given) == given.sum()

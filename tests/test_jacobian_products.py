@@ -120,7 +120,7 @@ def test_products_are_those_of_the_jacobian(function, product, jacobian, rng):
     inputs = [X, W, U, V, D]
     values = given(y, rng)
     wanted = gradcore.function(inputs, z, mode=PLAIN, on_unused_input="ignore")(*values)
-    for mode in ("numpy", None):
+    for mode in ("numpy", None) if function == "layer" else ("numpy",):
         f = gradcore.function(inputs, z, mode=mode, on_unused_input="ignore")
         assert np.allclose(f(*values), wanted, rtol=1e-12, atol=1e-13)
         assert not loops_over_rows(f)

@@ -60,14 +60,15 @@ def _vector_times_jacobian(x: Variable) -> Variable:
 
 def _whole_jacobian(x: Variable) -> Variable:
     """Return a Jacobian with two bands, and one of more rows than columns."""
-    v = x[0]
-    layers = DOT(x, LANGUAGE["tanh"](DOT(x.T, LANGUAGE["tanh"](DOT(x, v)))))
-    return jacobian(v * LANGUAGE["sin"](v), v).sum() + (jacobian(layers, v) ** 2).sum()
+    weights = LANGUAGE["tanh"](x)
+    v = weights[0]
+    layers = DOT(weights, LANGUAGE["tanh"](DOT(weights.T, LANGUAGE["tanh"](DOT(weights, v)))))
+    return (jacobian(v * LANGUAGE["sin"](v), v) ** 2).sum() + (jacobian(layers, v) ** 2).sum()
 
 
 jacobians = Pass(
     "jacobians",
     _rewrite,
-    changes=Changes(rounding=64, of="terms", derivatives=True, nonfinite=True),
+    changes=Changes(rounding=64, of="terms", more_exact=True, derivatives=True, nonfinite=True),
     examples=(_jacobian_times_vector, _vector_times_jacobian, _whole_jacobian),
 )

@@ -116,13 +116,20 @@ def _is_product(node: Apply) -> bool:
 def _is_algebra(node: Apply, expressions: Container[Variable]) -> bool:
     """Return whether a product with the output of ``node`` goes on to its operands."""
     op = node.op
-    if node.out.ndim != 2 or len({v.type.dtype for v in (node.out, *node.inputs)}) > 1:
-        return op == TRANSPOSE or (_is_slice(op) and node.out.ndim == 2)
+    if node.out.ndim != 2:
+        return False
     if isinstance(op, Elementwise):
         return _linear(node, expressions) is not None
     if isinstance(op, Dot):
-        return all(v.ndim == 2 for v in node.inputs)
-    return op == TRANSPOSE or isinstance(op, Join) or _is_slice(op)
+        return all(v.ndim == 2 for v in node.inputs) and _is_of_one_dtype(node, node.inputs)
+    if isinstance(op, Join):
+        return _is_of_one_dtype(node, node.inputs)
+    return op == TRANSPOSE or _is_slice(op)
+
+
+def _is_of_one_dtype(node: Apply, operands: Sequence[Variable]) -> bool:
+    """Return whether a result has the dtype of operands; in another, products are rounded."""
+    return all(v.type.dtype == node.out.type.dtype for v in operands)
 
 
 def _is_slice(op: object) -> bool:
@@ -134,6 +141,8 @@ def _linear(node: Apply, expressions: Container[Variable]) -> bool | None:
 
     False: in one that is; the others scale it.  None: neither.
     """
+    if not _is_of_one_dtype(node, [v for v in node.inputs if v.ndim == 2]):
+        return None
     own = {i for i, v in enumerate(node.inputs) if v in expressions}
     whole = {i for i, v in enumerate(node.inputs) if v.broadcastable == node.out.broadcastable}
     for together in node.op.derivative.linear_in(node):
