@@ -1,5 +1,7 @@
 """Only the branch of an ``ifelse`` that is taken runs, whatever is derived from it."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -92,17 +94,32 @@ def taken_alone(condition, then, orelse):
     return then if condition else orelse
 
 
+@functools.cache
+def of_branches_taken(tree, derived, conditions):
+    """Return a function of the branches that are taken under conditions."""
+    derive, _ = DERIVED[derived]
+    alone = derive(TREES[tree](*conditions, taken_alone), R)
+    return gradcore.function([R], alone, mode="numpy")
+
+
 @pytest.mark.parametrize("derived", [k for k in DERIVED if k != "Hessian"])
 @pytest.mark.parametrize("tree", TREES)
-def test_choices_inside_of_others_are_lazy_in_derivatives(tree, derived, everywhere):
+def test_choices_inside_of_others_are_lazy_in_derivatives(tree, derived):
+    hold_to_branches_taken(tree, derived, "numpy")
+
+
+@pytest.mark.parametrize("tree", ["both", "in a row"])
+def test_choices_inside_of_others_are_lazy_everywhere(tree, everywhere):
+    hold_to_branches_taken(tree, "of a gradient", everywhere)
+
+
+def hold_to_branches_taken(tree, derived, mode):
     """What comes of any conditions is what comes of the branches that are taken, errors too."""
     c, d = T.bscalars("c", "d")
     derive, _ = DERIVED[derived]
-    y = TREES[tree](c, d, T.ifelse)
-    f = gradcore.function([c, d, R], derive(y, R), mode=everywhere)
+    f = gradcore.function([c, d, R], derive(TREES[tree](c, d, T.ifelse), R), mode=mode)
     for conditions in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        alone = derive(TREES[tree](*conditions, taken_alone), R)
-        wanted = gradcore.function([R], alone, mode="numpy")
+        wanted = of_branches_taken(tree, derived, conditions)
         assert np.allclose(f(*conditions, np.ones(6)), wanted(np.ones(6)), rtol=1e-12)
         try:
             short = wanted(np.ones(3))
