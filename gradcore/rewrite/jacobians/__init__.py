@@ -69,6 +69,6 @@ def _whole_jacobian(x: Variable) -> Variable:
 jacobians = Pass(
     "jacobians",
     _rewrite,
-    changes=Changes(rounding=64, of="terms", more_exact=True, derivatives=True, nonfinite=True),
+    changes=Changes(rounding=64, of="terms", derivatives=True, nonfinite=True),
     examples=(_jacobian_times_vector, _vector_times_jacobian, _whole_jacobian),
 )
