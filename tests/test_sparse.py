@@ -173,6 +173,17 @@ def test_several_variables_and_axes(rng):
     assert by_inner.nnz == 6
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_extents_that_follow_from_constants(mode):
+    """The type of the result does not know them."""
+    x = vector(3)
+    y = T.repeat(x**2, np.array([2, 0, 1]))
+    assert y.type.shape == (None,)
+    J = gradcore.sparse_jacobian(y, x, mode=mode)
+    found = J.eval({x: [1, 2, 3]}).toarray()
+    np.testing.assert_array_equal(found, [[2, 0, 0], [2, 0, 0], [0, 0, 6]])
+
+
 def test_the_pattern_does_not_change():
     x = vector(4)
     matrix = T.sparse_jacobian(x[1:] * x[:-1], x)

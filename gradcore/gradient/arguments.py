@@ -114,6 +114,17 @@ def presented(
     return present(direction, variable, return_disconnected, null_gradients)
 
 
+def require_connection(
+    policy: str,
+    y: Variable,
+    wrt: Sequence[Variable],
+    constants: Sequence[Variable] = (),
+) -> None:
+    """Complain if no derivative leads from any of ``wrt`` to ``y``."""
+    if y not in moving_with(toposort([y]), wrt, constants):
+        complain(policy, disconnection([y], wrt))
+
+
 def complain(policy: str, error: DisconnectedInputError) -> None:
     """Raise ``error``, warn of it, or let it be."""
     if policy == "raise":

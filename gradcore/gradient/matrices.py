@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradcore.derive import moving_with, pushforward
+from gradcore.derive import pushforward
 from gradcore.gradient.arguments import (
     Variables,
-    complain,
-    disconnection,
     like,
     points_for,
     present,
+    require_connection,
     variables_of,
 )
 from gradcore.gradient.modes import grad
-from gradcore.graph import Variable, as_variable, toposort
+from gradcore.graph import Variable, as_variable
 from gradcore.graph.nodes import extents_of
 from gradcore.language import listed
 from gradcore.scan import scan
@@ -43,9 +42,7 @@ def jacobian(
     if not y.ndim:
         return grad(y, wrt, constants, disconnected_inputs)
     elements = flatten(y)
-    moving = moving_with(toposort([y]), variables, constants)
-    if y not in moving:
-        complain(disconnected_inputs, disconnection([y], variables))
+    require_connection(disconnected_inputs, y, variables, constants)
 
     def row(i: Variable, *_used: Variable) -> list[Variable]:
         return grad(elements[i], variables, constants, disconnected_inputs)

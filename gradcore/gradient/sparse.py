@@ -19,13 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcore.derive import direction_dtype, moving_with
+from gradcore.derive import direction_dtype
 from gradcore.errors import GraphValueError, NotScalarError, ShapeError
 from gradcore.gradient.arguments import (
     Variables,
-    complain,
-    disconnection,
     like,
+    require_connection,
     variables_of,
 )
 from gradcore.gradient.colouring import (
@@ -39,12 +38,13 @@ from gradcore.gradient.local_patterns import Pattern, rows_of, sparse
 from gradcore.gradient.marks import consider_constant as as_constant
 from gradcore.gradient.modes import Lop, Rop, grad
 from gradcore.gradient.patterns import jacobian_pattern
-from gradcore.graph import Constant, Variable, as_variable, here, substitute, toposort
+from gradcore.graph import Constant, Variable, as_variable, here, substitute
+from gradcore.graph.nodes import extents_of
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.scan import scan
 from gradcore.tensor.creation import zeros
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.shapes import concatenate, flatten
+from gradcore.tensor.shapes import concatenate, flatten, reshape
 
 FEW = 8
 """Up to so many products stand side by side in the graph; more are a loop."""
@@ -131,8 +131,7 @@ def sparse_jacobian(
     variables = variables_of(wrt, "wrt")
     given = as_variable(expression)
     y, moving = _prepared(given, variables, consider_constant, extents)
-    if y not in moving_with(toposort([y]), moving):
-        complain(disconnected_inputs, disconnection([given], variables))
+    require_connection(disconnected_inputs, given, variables, consider_constant or ())
     found = [
         _matrix(y, v, pattern, jacobian_colouring(pattern, mode))
         for v, pattern in zip(moving, jacobian_pattern(y, moving), strict=True)
@@ -176,8 +175,7 @@ def sparse_hessian(
             "reduce it (cost.sum()), or take sparse_jacobian(cost, wrt)",
         )
     y, moving = _prepared(given, variables, consider_constant, extents)
-    if y not in moving_with(toposort([y]), moving):
-        complain(disconnected_inputs, disconnection([given], variables))
+    require_connection(disconnected_inputs, given, variables, consider_constant or ())
     found: list[SparseMatrix] = []
     for v, gradient in zip(moving, grad(y, moving, None, "ignore", add_names=False), strict=True):
         (pattern,) = jacobian_pattern(gradient, [v])
@@ -251,16 +249,15 @@ def _products(
     model : what a seed has the shape of.
     """
     dtype = direction_dtype(model)
-    shape = model.type.shape
-    stack = Constant(seeds(colours, count, dtype).reshape(count, *map(int, _known(shape))))
+    stack = Constant(seeds(colours, count, dtype))
+
+    def of_seed(seed: Variable) -> Variable:
+        return product(seed if model.ndim == 1 else reshape(seed, extents_of(model)))
+
     if count <= FEW:
-        return [flatten(product(Constant(seed))) for seed in stack.data]
-    found, _ = scan(product, sequences=stack)
+        return [flatten(of_seed(Constant(seed))) for seed in stack.data]
+    found, _ = scan(of_seed, sequences=stack)
     return [flatten(found)]
-
-
-def _known(shape: Sequence[int | None]) -> list[int]:
-    return [n for n in shape if n is not None]
 
 
 def _gathered(parts: Sequence[Variable], at: NDArray[np.int64], dtype: str) -> Variable:
