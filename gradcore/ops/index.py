@@ -269,10 +269,9 @@ class IncSubtensor(Op):
             return None
         if not stacked[0]:
             x = LANGUAGE["alloc"](x, extents_of(y)[0], *extents_of(x))
-        rank = sum(not isinstance(entry, int | Slot) for entry in self.pattern)
-        rank += node.inputs[0].ndim - sum(entry is not None for entry in self.pattern)
         if stacked[1]:
-            missing = rank - node.inputs[1].ndim
+            operand, _, *others = map(static_operand, node.inputs)
+            missing = len(indexed_shape(self.pattern, operand, others)) - node.inputs[1].ndim
             y = y.dimshuffle(0, *["x"] * missing, *range(1, y.ndim))
         return IncSubtensor((Slice(), *self.pattern), self.overwrite)(x, y, *indices)
 

@@ -20,12 +20,11 @@ loops belong together; padding the last segment, which copies sequences and stac
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradcore.derive import Contribution, Direction, Masked, zeros
 from gradcore.derive.directions import total
-from gradcore.dtypes import DTYPES
 from gradcore.errors import ScanError
 from gradcore.graph import (
     Apply,
@@ -34,9 +33,10 @@ from gradcore.graph import (
     Undefined,
     Variable,
     as_variable,
+    costs,
 )
-from gradcore.graph.extents import UNKNOWN, Extent, in_int64, product, smaller
-from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
+from gradcore.graph.extents import UNKNOWN, Extent, product, smaller
+from gradcore.graph.nodes import extents_of, symbolic_operand
 from gradcore.language import LANGUAGE
 from gradcore.ops.loop import Loop, Parts, Slots, placeholders
 from gradcore.ops.loop_lengths import Part, of_length, within
@@ -182,9 +182,9 @@ def _parts(op: Loop, given: Parts, steps: Extent) -> list[Part]:
         return of_length(steps, op.checkpoint.length)
     values = list(recorded(op, op.body.variables))
     sizes = dict(zip(values, _bytes(op, given, values), strict=True))
-    start = _sum(sizes[v] for v in op.parts(op.body.inputs).states if v in sizes)
+    start = costs.total(sizes[v] for v in op.parts(op.body.inputs).states if v in sizes)
     # Cotangents may be stored beside it, for products over all steps of a segment.
-    return within(steps, op.checkpoint.budget, start, 2 * _sum(sizes.values()))
+    return within(steps, op.checkpoint.budget, start, 2 * costs.total(sizes.values()))
 
 
 def _bytes(op: Loop, given: Parts, values: Sequence[Variable]) -> list[Extent]:
@@ -195,16 +195,9 @@ def _bytes(op: Loop, given: Parts, values: Sequence[Variable]) -> list[Extent]:
     )
     shapes = loop.step_shapes(given.all, list(map(symbolic_operand, given.all)))
     return [
-        0 if UNKNOWN in shape else product(shape) * (DTYPES[v.dtype].bits // 8)
+        0 if UNKNOWN in shape else costs.size_in_bytes(v.dtype, shape)
         for v, shape in zip(values, shapes, strict=True)
     ]
-
-
-def _sum(extents: Iterable[Extent]) -> Extent:
-    total: Extent = 0
-    for n in extents:
-        total = n if isinstance(total, int) and total == 0 else total + n
-    return total
 
 
 # the cotangents ---------------------------------------------------------------------------------
@@ -221,7 +214,7 @@ class SegmentedReverse:
         self.wanted = wanted
         self.whole = ReverseLoop(op, node, cotangents, wanted)
         given = op.parts(node.inputs[1:])
-        taken = as_extent(self.whole.taken)
+        taken = symbolic_operand(self.whole.taken).extent
         steps, first = taken, 0
         if op.truncate >= 0:
             steps = smaller(taken, op.truncate)
@@ -299,9 +292,3 @@ class SegmentedReverse:
         for ct in found:
             cut_off = self.op.truncate >= 0 and isinstance(ct, Variable)
             yield LANGUAGE["switch"](whole, ct, 0) if cut_off else ct
-
-
-def as_extent(n: Variable) -> Extent:
-    """Return a number of steps as an extent."""
-    known = constant_extent(n)
-    return in_int64(n) if known is None else known

@@ -1,8 +1,7 @@
 """Matrices of linear maps that are sparse by diagonals: computed as such, not row by row.
 
 Row c of the matrix is what a map makes of unit vector c.  The map is a graph, and each variable on
-the way is linear in the unit vector; its own matrix is a sum of *bands* and of what is
-dense::
+the way is linear in the unit vector; its own matrix is a sum of *bands* and of what is dense::
 
     unit vector            the identity: one band, of ones
     a * u                  each band times a
@@ -327,7 +326,7 @@ def banded(rows: LinearRows) -> Banded | None:
     if matrices is None:
         return None
     matrix = matrices[rows.row]
-    m, *shape = rows.untransposed_shape()
+    m, *shape = rows.shape()
     found = matrix.dense
     if found is None:
         found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), m, product(tuple(shape)))
@@ -338,9 +337,8 @@ def banded(rows: LinearRows) -> Banded | None:
         found = inc_diagonals(flat, starts, vectors)
     if found.ndim != len(shape) + 1:
         found = LANGUAGE["reshape"](found, (m, *shape))
-    found = rows.outside(found)
     dense = sum(each.dense is not None for each in matrices.values())
-    return Banded(found.T if rows.transposed else found, dense)
+    return Banded(rows.outside(found), dense)
 
 
 def diagonal(rows: LinearRows) -> Variable | None:
@@ -348,7 +346,7 @@ def diagonal(rows: LinearRows) -> Variable | None:
     matrices = _matrices(rows)
     if matrices is None or matrices[rows.row].dense is not None:
         return None
-    m, n = rows.untransposed_shape()
+    m, n = rows.shape()
     found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), smaller(m, n))
     for place, values in matrices[rows.row].bands.items():
         if not place.shift:

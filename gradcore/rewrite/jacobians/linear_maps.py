@@ -19,7 +19,7 @@ operand: an affine map passes, and so does the remainder of a division.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -71,46 +71,30 @@ class LinearRows:
     unit : stands for the unit vector, of ``steps`` elements.
     row : the value at it.
     captured : what the variables of the map are outside of the loop.
-    transposed : whether it is the transpose of that matrix.
     """
 
     unit: Variable
     steps: Variable
     row: Variable
     captured: Mapping[Variable, Variable]
-    transposed: bool = False
 
     @property
     def is_matrix(self) -> bool:
         """Whether a row is a vector, so that there is a transpose."""
         return self.row.ndim == 1
 
-    @property
-    def T(self) -> LinearRows:  # noqa: N802 - NumPy's name
-        """The transpose."""
-        return replace(self, transposed=not self.transposed)
-
     def shape(self) -> tuple[Extent, ...]:
-        """Return the extents of the matrix, outside of the loop."""
-        found = self.untransposed_shape()
-        return found[::-1] if self.transposed else found
-
-    def untransposed_shape(self) -> tuple[Extent, ...]:
         """Return the number of unit vectors, and the shape of a row."""
         (of_row,) = infer_shapes([self.row])
         return self.steps, *(self.outside(as_variable(n)) for n in of_row)
 
-    def by_columns(self) -> LinearRows | None:
-        """Return the same matrix as the transpose of one whose rows are its columns.
-
-        None: the transposed map cannot be written.
-        """
+    def columns(self) -> LinearRows | None:
+        """Return the transpose, whose rows are the columns; None: that cannot be written."""
         unit = Variable(TensorType(self.row.type.dtype, self.row.type.shape))
-        column = self._transposed_map(unit)
+        column = self.from_right(unit)
         if column is None or unit.type.dtype != column.type.dtype:
             return None
-        n = as_variable(self.untransposed_shape()[1])
-        return LinearRows(unit, n, column, {}, not self.transposed)
+        return LinearRows(unit, as_variable(self.shape()[1]), column, {})
 
     def looped(self) -> Variable:
         """Return the matrix as a tensor that a loop over the unit vectors stacks."""
@@ -121,7 +105,7 @@ class LinearRows:
             return row
 
         stack, _ = scan(step, LANGUAGE["arange"](self.steps))
-        return stack.T if self.transposed else stack
+        return stack
 
     def outside(self, v: Variable) -> Variable:
         """Return ``v``, which the loop's variables make, outside of it.
@@ -136,21 +120,15 @@ class LinearRows:
         return _are_zeros(zeros, self.steps, self.captured)
 
     def from_left(self, v: Variable) -> Variable | None:
-        """Return ``v @ matrix``; None: that cannot be written."""
-        return self._transposed_map(v) if self.transposed else self._map(v)
-
-    def from_right(self, v: Variable) -> Variable | None:
-        """Return ``matrix @ v``; None: that cannot be written."""
-        return self._map(v) if self.transposed else self._transposed_map(v)
-
-    def _map(self, v: Variable) -> Variable | None:
+        """Return ``v @ matrix``, the map of ``v``; None: that cannot be written."""
         fits = _fitting(v, self.unit)
         if fits is None:
             return None
         (found,) = substitute([self.row], {**self.captured, self.unit: fits})
         return found
 
-    def _transposed_map(self, v: Variable) -> Variable | None:
+    def from_right(self, v: Variable) -> Variable | None:
+        """Return ``matrix @ v``, by the transposed map; None: that cannot be written."""
         fits = _fitting(v, self.row)
         (found,) = pullback([self.row], [fits], [self.unit])
         return None if fits is None or not isinstance(found, Variable) else self.outside(found)

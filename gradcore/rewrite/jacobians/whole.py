@@ -52,15 +52,14 @@ def _whole(stack: Variable, rows: LinearRows) -> Variable | None:
     by_rows = banded(rows)
     if not rows.is_matrix or (by_rows is not None and by_rows.is_cheap):
         return by_rows and by_rows.tensor
-    columns = rows.by_columns()
+    columns = rows.columns()
     if columns is None:
         return by_rows and by_rows.tensor
     by_columns = banded(columns)
     m, n = _in_normal_form(*map(as_variable, rows.shape()))
     if m is n:
-        found = by_rows or by_columns
-        return found and found.tensor
-    few_columns = by_columns.tensor if by_columns else columns.looped()
+        return by_rows.tensor if by_rows else by_columns and by_columns.tensor.T
+    few_columns = (by_columns.tensor if by_columns else columns.looped()).T
     few_rows = by_rows.tensor if by_rows else stack
     if isinstance(m, Constant) and isinstance(n, Constant):
         return few_columns if m.data > n.data else few_rows

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from gradcore.graph import FunctionGraph, Op, Variable, substitute
-from gradcore.ops.loop_segments import Segments, as_extent
+from gradcore.graph import FunctionGraph, Op, Variable
+from gradcore.graph.nodes import symbolic_operand
+from gradcore.ops.loop_segments import Segments
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
+from gradcore.rewrite.loops.parts import with_replaced
 
 
 def _share_segments(graph: FunctionGraph) -> FunctionGraph:
@@ -17,12 +19,10 @@ def _share_segments(graph: FunctionGraph) -> FunctionGraph:
         if not isinstance(op, Scan) or op.checkpoint is None or op.until or op.truncate >= 0:
             continue
         if op.body in bodies:
-            steps, *given = substitute(node.inputs, replaced)
-            found = Segments(op, op.parts(given), 0, as_extent(steps)).outputs()
+            steps, *given = node.inputs
+            found = Segments(op, op.parts(given), 0, symbolic_operand(steps).extent).outputs()
             replaced.update(zip(node.outputs, found, strict=True))
-    if not replaced:
-        return graph
-    return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, replaced)))
+    return with_replaced(graph, replaced)
 
 
 def _is_replayed(op: Op) -> bool:
