@@ -74,8 +74,48 @@ def test_triangular_equations(everywhere, lower, trans):
         np.testing.assert_allclose(found, expected, 1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_equations_with_square_matrices(everywhere, dtype, rng):
+    """Of few rows and many (LAPACK's), with a first pivot of zero, and one that is singular."""
+    m, b = T.tensor3("m", dtype), T.tensor3("b", dtype)
+    f = gradcore.function([m, b], T.linalg.solve(m, b), mode=everywhere)
+    for n, columns in ((0, 2), (1, 1), (3, 0), (4, 1), (12, 3)):
+        left = rng.normal(size=(3, n, n)).astype(dtype)
+        right = rng.normal(size=(3, n, columns)).astype(dtype)
+        if n > 1:
+            left[0, 0, 0] = 0
+            left[1, :, 1] = 0
+        found = f(left, right)
+        assert found.shape == right.shape and found.dtype == dtype
+        near = 1e4 * np.finfo(dtype).eps
+        for k in (0, 2):
+            expected = np.linalg.solve(left[k].astype(float), right[k])
+            np.testing.assert_allclose(found[k], expected, near, near)
+        assert n < 2 or np.isnan(found[1]).all()
+
+
+def test_derivatives_of_equations():
+    m, b, d, e = T.dmatrices("m", "b", "d", "e")
+    x = T.linalg.solve(m, b)
+    outputs = [T.Rop(x, [m, b], [d, e]), *T.Lop(x, [m, b], b)]
+    f = gradcore.function([m, b, d, e], outputs, mode="numpy")
+    right, moved = np.arange(6.0).reshape(3, 2), np.ones((3, 2))
+    forward, by_m, by_b = f(MATRIX, right, MATRIX.T, moved)
+    inverse = np.linalg.inv(MATRIX)
+    solved = inverse @ right
+    np.testing.assert_allclose(forward, inverse @ (moved - MATRIX.T @ solved), 1e-12)
+    np.testing.assert_allclose(by_b, inverse.T @ right, 1e-12)
+    np.testing.assert_allclose(by_m, -inverse.T @ right @ solved.T, 1e-12)
+    T.verify_grad(lambda m: T.linalg.solve(m, right[:, 0]), [MATRIX], rng=np.random.default_rng(0))
+
+
 def test_what_does_not_fit_is_refused(everywhere):
     x, y = T.dmatrices("x", "y")
+    h = gradcore.function([x, y], T.linalg.solve(x, y), mode=everywhere)
+    with pytest.raises(ShapeError):
+        h(np.ones((2, 3)), np.ones((2, 1)))
+    with pytest.raises(ShapeError):
+        h(np.eye(3), np.ones((2, 3)))
     f = gradcore.function([x], T.linalg.cholesky(x), mode=everywhere)
     g = gradcore.function([x, y], T.linalg.solve_triangular(x, y), mode=everywhere)
     with pytest.raises(ShapeError):

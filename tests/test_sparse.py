@@ -37,6 +37,7 @@ DRAWS = 60
 
 SUPERSETS = {
     "cholesky": "nothing says that a factor is a triangle",
+    "solve": "nothing says that columns are solved each by itself",
     "solvelower": "nothing says that columns are solved each by itself",
     "switch": "the condition of its samples is always true",
 }

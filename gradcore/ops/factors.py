@@ -6,6 +6,7 @@ not take the others with it, and work may leave a loop that would not have come 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -15,7 +16,7 @@ import numpy as np
 from gradcore.derive import Reverse
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable, here
-from gradcore.graph.extents import Extent
+from gradcore.graph.extents import Extent, product
 from gradcore.graph.externs import Extern
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
@@ -42,6 +43,13 @@ def _square(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
     x = operands[0]
     message = f"{node.op} takes square matrices: {node.inputs[0]} is none"
     return all_equal(x.shape[-2:], message)
+
+
+def _equations(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
+    m, b = operands
+    message = f"{node.op}: the extents of {node.inputs[0]} and {node.inputs[1]} differ"
+    pairs = zip(m.shape[:-1], b.shape[:-1], strict=True)
+    return [*_square(node, operands), *(r for n in pairs for r in all_equal(list(n), message))]
 
 
 def check_square(x: Any) -> None:
@@ -124,10 +132,7 @@ class SolveLower(Op):
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """The matrices are square, as many as right sides, and as long."""
-        m, b = operands
-        message = f"{node.op}: the extents of {node.inputs[0]} and {node.inputs[1]} differ"
-        pairs = zip(m.shape[:-1], b.shape[:-1], strict=True)
-        return [*_square(node, operands), *(r for n in pairs for r in all_equal(list(n), message))]
+        return _equations(node, operands)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return one for each element of a triangle and column."""
@@ -154,6 +159,93 @@ def substituted(xp: Any, m: Any, b: Any, transposed: bool = False) -> Any:
         rest = b[..., k, :] - (m[..., k, None, known] @ x[..., known, :])[..., 0, :]
         x[..., k, :] = rest / m[..., k, k, None]
     return x
+
+
+def _general_factor_back(op: Op, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
+    """d(inv(M) b) = -inv(M) dM x."""
+    return -LANGUAGE["matmul"](Solve()(_turned(m), ct), _turned(x))
+
+
+def _general_solve_back(op: Op, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
+    """The transpose of the inverse."""
+    return Solve()(_turned(m), ct)
+
+
+def _well_conditioned(a: Array) -> Array:
+    """Return matrices with a large element in each row, not on the diagonal."""
+    return np.asarray(a / max(a.shape[-1], 1) + 4 * np.eye(*a.shape[-2:])[::-1], a.dtype)
+
+
+def _elimination_workspace(n: Any, m: Any) -> Any:
+    """Return the elements of factors, of the order of rows, and of right sides."""
+    return n * n + n + n * m
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Solve(Op):
+    """``Solve()(M, b)``: x of ``M @ x = b``, for square matrices; NaN for a singular one."""
+
+    extern = Extern("solve", TAKEN, workspace=_elimination_workspace)
+    derivative = Reverse((_general_factor_back, _general_solve_back))
+    ulp = 16
+    by_norm = compounds = True
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return equations whose rows must change places, and a stack."""
+        return [
+            Sample(cls(), (Arg((*stack, n, n), made=_well_conditioned), Arg((*stack, n, 2))))
+            for stack, n in (((), 3), ((), 1), ((2,), 3))
+        ]
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices, of which as many on both sides."""
+        _refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the right side."""
+        return operands[1].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square, as many as right sides, and as long."""
+        return _equations(node, operands)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return two thirds of the cube for the factors, and their products with the columns."""
+        m, b = (operand.shape for operand in operands)
+        stack = product(m[:-2])
+        return stack * m[-1] * m[-1] * (2 * m[-1] // 3 + 2 * b[-1])
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the solution by elimination, in the dtype of the operands."""
+        m, b = arrays
+        check_equations(m, b)
+        with np.errstate(all="ignore"):
+            return eliminated(np, m, b)
+
+
+def eliminated(xp: Any, m: Any, b: Any) -> Any:
+    """Return x of ``m @ x = b`` by elimination, rows changing places; NaN for singular matrices.
+
+    xp : the module that the arrays are of: NumPy, or one like it.
+    """
+    n = m.shape[-1]
+    stack = math.prod(m.shape[:-2])
+    rows = xp.concatenate([m, b], axis=-1).reshape(stack, n, n + b.shape[-1])
+    each = xp.arange(stack)
+    singular = xp.zeros((stack, 1, 1), bool)
+    for k in range(n):
+        rows[:, k:, k] -= (rows[:, k:, :k] @ rows[:, :k, k : k + 1])[..., 0]
+        largest = k + xp.abs(rows[:, k:, k]).argmax(-1)
+        pivot = rows[each, largest]
+        rows[each, largest] = rows[:, k]
+        rows[:, k] = pivot
+        rows[:, k, k + 1 :] -= (rows[:, k : k + 1, :k] @ rows[:, :k, k + 1 :])[:, 0]
+        rows[:, k + 1 :, k] /= rows[:, k : k + 1, k]
+        singular |= pivot[:, k, None, None] == 0
+    x = substituted(xp, rows[..., :n].swapaxes(-1, -2), rows[..., n:], transposed=True)
+    return xp.where(singular, xp.nan, x).astype(b.dtype).reshape(b.shape)
 
 
 # Cholesky's factor ------------------------------------------------------------------------------

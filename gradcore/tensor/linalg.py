@@ -6,10 +6,10 @@ from typing import Any
 
 from gradcore.dtypes import computed
 from gradcore.errors import GraphTypeError
-from gradcore.graph import Variable, as_variable, here
+from gradcore.graph import Op, Variable, as_variable, here
 from gradcore.graph.types import upcast
 from gradcore.ops.elementwise import floating
-from gradcore.ops.factors import Cholesky, SolveLower
+from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.shapes import swapaxes
 
@@ -28,6 +28,21 @@ def cholesky(x: Any) -> Variable:
     return cast(Cholesky()(cast(variable, computed(dtype))), dtype)
 
 
+def solve(a: Any, b: Any) -> Variable:
+    """Return x of ``a @ x = b``, for a square matrix or a stack of them.
+
+    b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
+
+    A singular matrix has a solution of NaN.  Raises GraphTypeError: other ranks than these;
+    ShapeError: the matrix is not square, or the extents do not fit.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.solve([[0.0, 2.0], [1.0, 3.0]], [2.0, 4.0]).eval().tolist()
+    [1.0, 1.0]
+    """
+    return _solved("solve", Solve(), as_variable(a), as_variable(b))
+
+
 def solve_triangular(a: Any, b: Any, lower: bool = False, trans: bool = False) -> Variable:
     """Return x of ``a @ x = b`` (``a.T @ x = b`` if ``trans``), for a triangle or a stack of them.
 
@@ -40,16 +55,22 @@ def solve_triangular(a: Any, b: Any, lower: bool = False, trans: bool = False) -
     >>> T.linalg.solve_triangular([[2.0, 0.0], [1.0, 4.0]], [2.0, 9.0], lower=True).eval().tolist()
     [1.0, 2.0]
     """
-    left, right = as_variable(a), as_variable(b)
+    triangle = as_variable(a)
+    if not lower and triangle.ndim > 1:
+        triangle = swapaxes(triangle, -1, -2)
+    return _solved("solve_triangular", SolveLower(trans == lower), triangle, as_variable(b))
+
+
+def _solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
+    """Return what an op makes of the two sides of equations, in a dtype that LAPACK has."""
     if right.ndim == 1 and left.ndim == 2:
-        return solve_triangular(left, right.dimshuffle(0, "x"), lower, trans).dimshuffle(0)
+        return _solved(name, op, left, right.dimshuffle(0, "x")).dimshuffle(0)
     if right.ndim != left.ndim:
         raise GraphTypeError(
-            f"solve_triangular takes as many axes on both sides, got {left} ({left.type}) and "
+            f"{name} takes as many axes on both sides, got {left} ({left.type}) and "
             f"{right} ({right.type})",
             here(),
         )
     dtype = floating(upcast(left.type.dtype, right.type.dtype))
     wide = computed(dtype)
-    triangle = cast(left if lower else swapaxes(left, -1, -2), wide)
-    return cast(SolveLower(trans == lower)(triangle, cast(right, wide)), dtype)
+    return cast(op(cast(left, wide), cast(right, wide)), dtype)

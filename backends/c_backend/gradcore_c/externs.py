@@ -34,8 +34,14 @@ FACTORS = Source(
     '#include "factors.c"\n', ("lapack:dpotrf", "lapack:spotrf", "blas:dtrsm", "blas:strsm")
 )
 
+SOLVE = Source(
+    '#include "solve.c"\n',
+    ("lapack:dgetrf", "lapack:sgetrf", "lapack:dgetrs", "lapack:sgetrs"),
+)
+
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
+    "solve": SOLVE,
     "solve_lower": FACTORS,
     "solve_lower_transposed": FACTORS,
 }

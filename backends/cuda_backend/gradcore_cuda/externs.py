@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gradcore.ops.factors import cholesky_factor, substituted
+from gradcore.ops.factors import cholesky_factor, eliminated, substituted
 from gradcore_cuda.driver import Extern
 
 
@@ -26,8 +26,13 @@ def _solve_lower_transposed(xp: Any, m: Any, b: Any) -> list[Any]:
     return [substituted(xp, m, b, transposed=True)]
 
 
+def _solve(xp: Any, m: Any, b: Any) -> list[Any]:
+    return [eliminated(xp, m, b)]
+
+
 EXTERNS: Mapping[str, Extern] = {
     "cholesky": _cholesky,
+    "solve": _solve,
     "solve_lower": _solve_lower,
     "solve_lower_transposed": _solve_lower_transposed,
 }

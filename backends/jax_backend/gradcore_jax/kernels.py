@@ -34,7 +34,7 @@ from gradcore.ops.control import (
     ZeroGrad,
 )
 from gradcore.ops.create import Arange
-from gradcore.ops.factors import Cholesky, SolveLower, check_equations, check_square
+from gradcore.ops.factors import Cholesky, Solve, SolveLower, check_equations, check_square
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
@@ -245,6 +245,18 @@ def _solve_lower(m: Any, b: Any, transposed: bool = False) -> Any:
     return lax.linalg.triangular_solve(m, b, left_side=True, lower=True, transpose_a=transposed)
 
 
+def _solve(m: Any, b: Any) -> Any:
+    check_equations(m, b)
+    factors, _, order = lax.linalg.lu(m)
+    singular = (jnp.diagonal(factors, axis1=-2, axis2=-1) == 0).any(-1)[..., None, None]
+    inner = jnp.take_along_axis(b, order[..., None], -2)
+    inner = lax.linalg.triangular_solve(
+        factors, inner, left_side=True, lower=True, unit_diagonal=True
+    )
+    x = lax.linalg.triangular_solve(factors, inner, left_side=True)
+    return jnp.where(singular, jnp.nan, x)
+
+
 # orders -----------------------------------------------------------------------------------------
 def _nonzero(node: Apply) -> Kernel:
     def run(x: Any) -> Any:
@@ -380,6 +392,7 @@ KERNELS: Kernels = {
     Dot: _dot,
     MatMul: _matmul,
     Cholesky(): _cholesky,
+    Solve(): _solve,
     SolveLower(): _solve_lower,
     SolveLower(transposed=True): functools.partial(_solve_lower, transposed=True),
     # indexing and orders

@@ -30,7 +30,7 @@ from gradcore.ops.control import (
 )
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.factors import Cholesky, SolveLower, check_equations, check_square
+from gradcore.ops.factors import Cholesky, Solve, SolveLower, check_equations, check_square
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
@@ -403,6 +403,12 @@ def _solve_lower_transposed(m: Any, b: Any) -> Any:
     return torch.linalg.solve_triangular(m.mT, b, upper=True)
 
 
+def _solve(m: Any, b: Any) -> Any:
+    check_equations(m, b)
+    x, failed = torch.linalg.solve_ex(m, b)
+    return torch.where((failed != 0)[..., None, None], math.nan, x)
+
+
 CLASSES: dict[Any, Function] = {
     Reduce: _make_reduce,
     ArgReduce: _make_arg_reduce,
@@ -422,6 +428,7 @@ CLASSES: dict[Any, Function] = {
     Nonzero: _make_nonzero,
     Sort: _make_sort,
     Cholesky(): _cholesky,
+    Solve(): _solve,
     SolveLower(): _solve_lower,
     SolveLower(transposed=True): _solve_lower_transposed,
     ArgSort: _make_arg_sort,
@@ -445,7 +452,7 @@ KERNELS: Kernels = {**ENTRIES, **CLASSES}
 
 FRESH = (
     *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
-    *(IncSubtensor, Sort, ArgSort, Arange, Dot, MatMul, Cholesky, SolveLower),
+    *(IncSubtensor, Sort, ArgSort, Arange, Dot, MatMul, Cholesky, Solve, SolveLower),
 )
 """Ops whose kernels return memory that nothing else refers to."""
 
