@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import gradcore
@@ -138,6 +138,7 @@ def test_random_maps(steps, n, second):
     J = T.hessian((v**2).sum(), X) if second else T.jacobian(v, X)
     value = np.linspace(-0.7, 0.9, n)
     wanted = gradcore.function([X], J, PLAIN)(value)
+    assume(np.isfinite(wanted).all())  # zeros times infinities are in the loop over rows alone
     found = gradcore.function([X], J, "numpy")(value)
     scale = np.abs(wanted).max(initial=1.0)
     assert np.allclose(found / scale, wanted / scale, rtol=1e-10, atol=1e-11)

@@ -29,14 +29,16 @@ from gradcore.graph import (
     Apply,
     Constant,
     Extent,
+    FunctionGraph,
     TensorType,
     Variable,
     ancestors,
     as_variable,
+    free_inputs,
     substitute,
     toposort,
 )
-from gradcore.graph.nodes import constant_extent
+from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
@@ -46,6 +48,7 @@ from gradcore.ops.scalars import maximum
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import (
+    canonicalize,
     inputs_of,
     is_constant,
     is_made_by,
@@ -138,14 +141,23 @@ class LinearRows:
 
 
 def _fitting(v: Variable, like: Variable) -> Variable | None:
-    """Return ``v`` known to have the extents that ``like``, a vector, is known to have.
+    """Return ``v`` known to have the extents that ``like``, of its rank, is known to have.
 
-    None: it alone is known to have one element, and would be stretched.
+    None: it alone is known to have one element along an axis, and would be stretched.
     """
-    (have,), (wanted,) = v.type.shape, like.type.shape
-    if have == 1 and wanted != 1:
+    pairs = list(zip(v.type.shape, like.type.shape, strict=True))
+    if any(have == 1 != wanted for have, wanted in pairs):
         return None
-    return v if wanted in (None, have) else SpecifyShape("a Jacobian says so")(v, wanted)
+    if all(wanted in (None, have) for have, wanted in pairs):
+        return v
+    known = zip(extents_of(v), pairs, strict=True)
+    extents = (own if wanted is None else wanted for own, (_, wanted) in known)
+    return SpecifyShape("a Jacobian says so")(v, *extents)
+
+
+def in_normal_form(*extents: Variable) -> tuple[Variable, ...]:
+    """Return extents so that those that are known to be equal are one variable."""
+    return canonicalize.run(FunctionGraph(tuple(free_inputs(extents)), extents), []).outputs
 
 
 def linear_rows(stack: Variable) -> LinearRows | None:

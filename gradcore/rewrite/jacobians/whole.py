@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gradcore.graph import (
     Constant,
     FunctionGraph,
     Variable,
     as_variable,
-    free_inputs,
     on_behalf_of,
 )
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import IfElse
 from gradcore.ops.create import Arange
+from gradcore.ops.scalars import maximum, mul
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc
-from gradcore.rewrite.canonical.stage import canonicalize, is_made_by, is_zero
+from gradcore.rewrite.canonical.stage import is_made_by, is_zero
 from gradcore.rewrite.engine import fitting
 from gradcore.rewrite.jacobians.bands import banded
-from gradcore.rewrite.jacobians.linear_maps import LinearRows, linear_rows
+from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form, linear_rows
 from gradcore.rewrite.loops.parts import LoopParts
 
 
@@ -49,6 +51,8 @@ def _whole(stack: Variable, rows: LinearRows) -> Variable | None:
 
     None: by its rows, as it is.
     """
+    if rows.row.ndim == 0:
+        return rows.from_right(as_variable(np.ones((), rows.row.dtype)))
     by_rows = banded(rows)
     if not rows.is_matrix or (by_rows is not None and by_rows.is_cheap):
         return by_rows and by_rows.tensor
@@ -56,7 +60,7 @@ def _whole(stack: Variable, rows: LinearRows) -> Variable | None:
     if columns is None:
         return by_rows and by_rows.tensor
     by_columns = banded(columns)
-    m, n = _in_normal_form(*map(as_variable, rows.shape()))
+    m, n = in_normal_form(*map(as_variable, rows.shape()))
     if m is n:
         return by_rows.tensor if by_rows else by_columns and by_columns.tensor.T
     few_columns = (by_columns.tensor if by_columns else columns.looped()).T
@@ -64,10 +68,6 @@ def _whole(stack: Variable, rows: LinearRows) -> Variable | None:
     if isinstance(m, Constant) and isinstance(n, Constant):
         return few_columns if m.data > n.data else few_rows
     return LANGUAGE["ifelse"](LANGUAGE["gt"](m, n), few_columns, few_rows)
-
-
-def _in_normal_form(*extents: Variable) -> tuple[Variable, ...]:
-    return canonicalize.run(FunctionGraph(tuple(free_inputs(extents)), extents), []).outputs
 
 
 # in loops of loops ------------------------------------------------------------------------------
@@ -83,19 +83,16 @@ def loops_of_loops(
         if not isinstance(node.op, Scan) or not _has_loop(node.op.body):
             continue
         loop = LoopParts.of(node)
-        made = {each.inner: each.outer.owner for each in loop.constants if _is_of_units(each.outer)}
-        again = {
-            v: maker.op(*(x if isinstance(x, Constant) else loop.captured(x) for x in maker.inputs))
-            for v, maker in made.items()
-            if maker is not None
-        }
+        found: dict[Variable, Variable] = {}
+        made = [(each.inner, each.outer) for each in loop.constants if _is_of_units(each.outer)]
+        again = {inner: _again(outer, loop, found) for inner, outer in made}
         if not again:
             continue
         loop.substitute(again)
         body = loop.body()
-        found = rewrite(body)
-        if found is not body:
-            loop.let_return(found.outputs)
+        rewritten = rewrite(body)
+        if rewritten is not body:
+            loop.let_return(rewritten.outputs)
             replaced.update(zip(node.outputs, loop.build().all, strict=True))
     return replaced
 
@@ -104,6 +101,18 @@ def _has_loop(body: FunctionGraph) -> bool:
     return any(isinstance(node.op, Scan) for node in body.nodes)
 
 
+def _again(v: Variable, loop: LoopParts, found: dict[Variable, Variable]) -> Variable:
+    """Return what makes ``v``, which is outside of a loop, inside of it, each part of it once."""
+    maker = v.owner
+    if maker is None or not _is_of_units(v):
+        return v if isinstance(v, Constant) else loop.captured(v)
+    if v not in found:
+        found[v] = maker.op(*(_again(x, loop, found) for x in maker.inputs))
+    return found[v]
+
+
 def _is_of_units(v: Variable) -> bool:
-    """Return whether ``v`` is what unit vectors are made of: counts, or zeros."""
+    """Return whether ``v`` is what unit vectors are made of: counts, zeros, or how many."""
+    if not v.ndim and v.type.is_discrete and v.owner is not None:
+        return v.owner.op in (mul, maximum)
     return is_made_by(v, Arange) or (is_made_by(v, Alloc) and is_zero(v))
