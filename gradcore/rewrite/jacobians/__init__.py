@@ -15,8 +15,8 @@ as written                           as it runs
 ``J`` is what a loop over unit vectors stacks (`linear_maps`): `gradcore.gradient.jacobian` or
 `hessian`, or a scan of the user's.  What is made of it by the algebra of matrices counts as well:
 ``(a * J + b * K) @ v``, ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v``
-(`expressions`, `products`); Jacobians of tensors count as matrices.  Where one is read otherwise, too, it is built once, and all that reads it reads that
-(`whole`, `bands`).
+(`expressions`, `products`); Jacobians of tensors count as matrices.  Where one is read otherwise,
+too, it is built once, and all that reads it reads that (`whole`, `bands`).
 
 The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole; and
 loops as the only form of a matrix of a linear map, so that one that the user wrote is as good as
