@@ -36,7 +36,7 @@ ORDER = [
     {"mode"},
     {"compile"},
     {"conformance.samples", "inventory", "reference"},
-    {"conformance", "skeleton", "cli"},
+    {"conformance", "skeleton", "cli", "optimize"},
     {""},
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,15 @@ def test_newton_solves_on_a_grid(example, tmp_path):
     if find_spec("matplotlib"):
         bratu["draw"](solution, tmp_path / "bratu.png")
         assert (tmp_path / "bratu.png").stat().st_size > 1000
+
+
+def test_optimizers_find_the_same_chain(example):
+    chain = example("examples/hanging_chain.py")
+    found = chain["main"](links=6)
+    energies = [energy for energy, _, _ in found.values()]
+    assert len(energies) >= 3 and np.ptp(energies) < 1e-5
+    for _, stretch, (_, heights) in found.values():
+        assert stretch < 1e-6 and heights.min() > chain["TABLE"] - 1e-8
 
 
 def test_benchmarks_run(example):

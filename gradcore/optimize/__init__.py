@@ -1,0 +1,21 @@
+"""Functions for optimizers and equation solvers, made from expressions.
+
+A solver wants Python functions of one vector: a value, its gradient, its Hessian times a vector, a
+sparse Jacobian.  `ScalarFunction` and `VectorFunction` have them as methods, under the names of
+SciPy's arguments; `IpoptProblem` is what cyipopt takes.
+
+>>> from scipy.optimize import minimize
+>>> import gradcore.tensor as T
+>>> from gradcore.optimize import ScalarFunction
+>>> x = T.dvector("x")
+>>> f = ScalarFunction(T.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2), x)
+>>> found = minimize(f.value, [0.0, 2.0, 0.5], jac=f.grad, hessp=f.hessp, method="trust-ncg")
+>>> found.x.round(3).tolist()
+[1.0, 1.0, 1.0]
+
+This package is not imported with gradcore: it imports ``scipy.optimize``.
+"""
+
+from gradcore.optimize.functions import ScalarFunction as ScalarFunction
+from gradcore.optimize.functions import VectorFunction as VectorFunction
+from gradcore.optimize.ipopt import IpoptProblem as IpoptProblem
