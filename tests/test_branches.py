@@ -9,6 +9,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.graph import FunctionGraph
 from gradcore.ops.control import Conditional, IfElse
+from gradcore.ops.guards import MOST_CASES
 from gradcore.rewrite.branches import enclose_branches
 
 R, V = T.dvectors("R", "V")
@@ -85,6 +86,11 @@ TREES = {
         d, choose(c, H, R) * choose(c, H, R * 2), R * 3
     ),
     "in a row": lambda c, d, choose: choose(c, choose(d, H, R) * H, R) * choose(d, R, R * 2),
+    "either": lambda c, d, choose: choose(c, H, R) * choose(d, H, R * 2),
+    "equal": lambda c, d, choose: choose(d, choose(c, H, R), choose(c, R, H)),
+    "decided": lambda c, d, choose: choose(
+        d, choose(c, R, choose(d, R * 2, H)), choose(c, choose(d, H, R), R)
+    ),
 }
 """Choices inside of others."""
 
@@ -108,7 +114,7 @@ def test_choices_inside_of_others_are_lazy_in_derivatives(tree, derived):
     hold_to_branches_taken(tree, derived, "numpy")
 
 
-@pytest.mark.parametrize("tree", ["both", "in a row"])
+@pytest.mark.parametrize("tree", ["both", "in a row", "either"])
 def test_choices_inside_of_others_are_lazy_everywhere(tree, everywhere):
     hold_to_branches_taken(tree, "of a gradient", everywhere)
 
@@ -128,6 +134,45 @@ def hold_to_branches_taken(tree, derived, mode):
                 f(*conditions, np.ones(3))
         else:
             assert np.allclose(f(*conditions, np.ones(3)), short, rtol=1e-12)
+
+
+@pytest.mark.parametrize("tree", ["either", "equal"])
+def test_a_value_and_its_derivative_need_what_the_value_needs(tree):
+    c, d = T.bscalars("c", "d")
+    y = TREES[tree](c, d, T.ifelse)
+    f = gradcore.function([c, d, R], [y, T.grad((y**2).sum(), R)], mode="numpy")
+    for conditions in np.ndindex(2, 2):
+        for derived, found in zip(("value", "gradient"), f(*conditions, np.ones(6)), strict=True):
+            wanted = of_branches_taken(tree, derived, conditions)(np.ones(6))
+            assert np.allclose(found, wanted, rtol=1e-12)
+        if conditions == ((0, 0) if tree == "either" else (0, 1)):
+            f(*conditions, np.ones(3))
+
+
+def test_what_two_conditions_need_of_each_other_is_computed():
+    """Of both, d says which is known first: neither can wait for the condition of its cases."""
+    d = T.bscalar("d")
+    x, y = T.exp(R) * R[4], T.exp(R) * R[5]
+    z = T.ifelse(d, T.ifelse(x.sum() > 0, y, R), T.ifelse(y.sum() > 0, x, R))
+    f = gradcore.function([d, R], T.grad(z.sum(), R), mode="numpy")
+    for condition, at in ((0, 4), (1, 5)):
+        wanted = np.e * (1 + 6 * (np.arange(6) == at))
+        assert np.allclose(f(condition, np.ones(6)), wanted, rtol=1e-14)
+    with pytest.raises(IndexError):
+        f(0, np.ones(3))
+
+
+def test_more_cases_than_are_distinguished():
+    """What is computed too often still has the right value; so has what waits for a condition."""
+    k = T.lvector("k")
+    inner = sum(T.ifelse(k[3 + i], H * (i + 1), R) for i in range(MOST_CASES + 1))
+    y = sum(T.ifelse(k[i], T.ifelse(R[4] > 0, inner, R * 2), R) for i in range(3))
+    f = gradcore.function([k, R], [y, T.grad(y.sum(), R)], mode="numpy")
+    n = MOST_CASES + 1
+    value, gradient = f(np.ones(3 + n, int), np.ones(6))
+    assert np.allclose(value, 3 * np.e * n * (n + 1) / 2, rtol=1e-13)
+    assert np.allclose(gradient, value * (1 + 6 * (np.arange(6) == 5)), rtol=1e-13)
+    assert np.allclose(f(np.zeros(3 + n, int), np.ones(6)), [[3] * 6] * 2)
 
 
 def test_a_derivative_does_not_run_a_branch_again():

@@ -10,6 +10,7 @@ cotangent stays in that branch, however deep it is in branches of others, and so
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -173,7 +174,22 @@ def _whole(
     inside = [Guarded(g, v).inside(guards) for g, v in lazy.items()]
     if guards:
         return guarded(guards, x, _whole(x, inside))
-    return Masked(None, True, _known(total([applied(x, c) for c in inside])))
+    summed = Masked(None, True, _known(total([applied(x, c) for c in inside])))
+    return Guarded(((any_case(lazy), True),), summed)
+
+
+def any_case(cases: Iterable[Iterable[tuple[Variable, bool]]]) -> Variable:
+    """Return whether branches are taken: all that are in one of ``cases``, each in that before."""
+    found: list[Variable] = []
+    for case in cases:
+        *before, (condition, where) = case
+        holds = condition if condition.type.dtype == "bool" else LANGUAGE["neq"](condition, 0)
+        holds = holds if where else LANGUAGE["invert"](holds)
+        for condition, where in reversed(before):
+            branches = (holds, False) if where else (False, holds)
+            holds = LANGUAGE["ifelse"](condition, *branches)
+        found.append(holds)
+    return functools.reduce(LANGUAGE["or_"], found)
 
 
 def _joined(x: Variable, several: Sequence[Guarded]) -> dict[Guards, Variable | Masked]:

@@ -7,6 +7,10 @@ derivative makes on its condition::
     y = ifelse(c, f(h(x)), g(x))            h(x) is guarded by (c, true): two choices read it,
     dx = ifelse(c, dy * f'(h(x)), ...)      both in that branch
 
+It may also be needed in several *cases*, each of which is some guards that hold together::
+
+    y = ifelse(c, h(x), x) * ifelse(d, h(x), x)        h(x) is needed if c, or if d
+
 What a loop reads in such a branch of its body alone is guarded, too, if the condition is the same
 at each step.
 """
@@ -24,69 +28,139 @@ Guard: TypeAlias = tuple[Variable, bool]
 """The condition of a choice, and which of its branches: the one for a true condition?"""
 
 Guards: TypeAlias = dict[Guard, None]
-"""Guards, in order."""
+"""Guards that hold together, in order: those of outer choices are first."""
+
+Cases: TypeAlias = list[Guards]
+"""Guards in any of which something is needed.  Always, if some of them are none."""
+
+MOST_CASES = 32
+"""Of more cases, the guards that all of them have in common are taken: it is needed more often."""
 
 
 def lazy_nodes(graph: FunctionGraph) -> set[Apply]:
-    """Return the nodes that only a branch of an ``ifelse`` needs: they may never run, nor raise."""
-    return {node for node, guards in guards_of_nodes(graph).items() if guards}
+    """Return the nodes that only branches of ``ifelse`` need: they may never run, nor raise."""
+    if not _chooses(graph):
+        return set()
+    found = cases_of_variables(graph)
+    return {node for node in graph.nodes if all(cases_of_node(node, found))}
 
 
-def guards_of_nodes(graph: FunctionGraph) -> dict[Apply, Guards]:
-    """Return the guards of each node.
+def guards_of_nodes(graph: FunctionGraph, always: Sequence[Variable] = ()) -> dict[Apply, Guards]:
+    """Return the guards of each node, which all of its cases have in common.
+
+    always : what is needed always, as outputs are.
+    """
+    if not _chooses(graph):
+        return {node: {} for node in graph.nodes}
+    found = cases_of_variables(graph, always)
+    return {node: common(cases_of_node(node, found)) for node in graph.nodes}
+
+
+def cases_of_variables(
+    graph: FunctionGraph, always: Sequence[Variable] = ()
+) -> dict[Variable, Cases]:
+    """Return the cases in which each variable that is read is needed, inputs among them.
+
+    always : what is needed always, as outputs are.
+    """
+    found: dict[Variable, Cases] = {v: [{}] for v in (*graph.outputs, *always)}
+    for node in reversed(graph.nodes):
+        cases = cases_of_node(node, found)
+        inner = dict(_reading(node))
+        for i, v in enumerate(node.inputs):
+            read = both(cases, inner[i]) if i in inner else cases
+            found[v] = any_of([*found[v], *read]) if v in found else read
+    return found
+
+
+def cases_of_node(node: Apply, found: dict[Variable, Cases]) -> Cases:
+    """Return the cases in which a node is needed, given those of its outputs.
 
     A node that computes a condition is not guarded by it: the choice reads it outside of branches.
     Neither is a `Conditional` on it, which computes nothing in the other branch as it is, unless
     another condition guards it, too: that one may be known in the branch alone.
     """
-    if not _chooses(graph):
-        return {node: {} for node in graph.nodes}
-    found = _guards_of_variables(graph)
-    return {node: _guards_of(node, found) for node in graph.nodes}
+    cases = any_of([case for v in node.outputs for case in found.get(v, ())])
+    own = isinstance(node.op, Conditional) and all(
+        c is node.inputs[0] for case in cases for c, _ in case
+    )
+    return [{}] if own else cases
 
 
-def _guards_of_variables(graph: FunctionGraph) -> dict[Variable, Guards]:
-    """Return the guards of all variables that are read, inputs among them."""
-    found: dict[Variable, Guards] = {v: {} for v in graph.outputs}
-    for node in reversed(graph.nodes):
-        guards = _guards_of(node, found)
-        inner = dict(_reading(node))
-        for i, v in enumerate(node.inputs):
-            read = {**guards, **inner[i]} if i in inner else guards
-            found[v] = _common([found[v], read]) if v in found else read
-    return found
-
-
-def _guards_of(node: Apply, found: dict[Variable, Guards]) -> Guards:
-    guards = _common([found[v] for v in node.outputs if v in found])
-    own = isinstance(node.op, Conditional) and all(c is node.inputs[0] for c, _ in guards)
-    return {} if own else guards
-
-
-def _common(several: Sequence[Guards]) -> Guards:
-    first, *others = several
+def common(cases: Cases) -> Guards:
+    """Return the guards that hold in all cases."""
+    first, *others = cases
     return {guard: None for guard in first if all(guard in other for other in others)}
 
 
-def _reading(node: Apply) -> Iterator[tuple[int, Guards]]:
+# the algebra of cases ---------------------------------------------------------------------------
+def both(one: Cases, other: Cases) -> Cases:
+    """Return the cases in which one of ``one`` holds, and one of ``other``."""
+    return any_of([{**a, **b} for a in one for b in other])
+
+
+def any_of(cases: Sequence[Guards]) -> Cases:
+    """Return cases without those, and without the guards, that others make needless."""
+    if len(cases) < 2 or not all(cases):
+        return list(cases) if all(cases) else [{}]
+    found: Cases = []
+    todo = [case for case in cases if not any((c, not side) in case for c, side in case)]
+    todo = todo or [common(list(cases))]
+    while todo:
+        case = todo.pop()
+        if any(other.keys() <= case.keys() for other in found):
+            continue
+        shorter = next((s for s in (_shorter(case, o) for o in found) if s is not None), None)
+        if shorter is not None:
+            todo.append(shorter)
+            continue
+        left: Cases = [case]
+        for other in found:
+            shorter = _shorter(other, case)
+            if shorter is not None:
+                todo.append(shorter)
+            elif not case.keys() <= other.keys():
+                left.append(other)
+        found = left
+    return found if len(found) <= MOST_CASES else [common(found)]
+
+
+def _shorter(case: Guards, other: Guards) -> Guards | None:
+    """Return a case without a guard that need not hold, since ``other`` is where it does not.
+
+    Only the last one: it takes the others to know the conditions of those behind it.  Any, if
+    ``other`` has all of them.
+    """
+    opposite = [(c, side) for c, side in case if (c, not side) in other]
+    if len(opposite) != 1 or len(other.keys() - case.keys()) != 1:
+        return None
+    if len(case) != len(other) and opposite[0] != next(reversed(case)):
+        return None
+    return {guard: None for guard in case if guard != opposite[0]}
+
+
+# what nodes read --------------------------------------------------------------------------------
+def _reading(node: Apply) -> Iterator[tuple[int, Cases]]:
     """Yield the operands that a node reads in branches alone, by number, and in which."""
     op = node.op
     if isinstance(op, IfElse):
         for i in range(1, len(node.inputs)):
-            yield i, {(node.inputs[0], i <= op.outputs): None}
+            yield i, [{(node.inputs[0], i <= op.outputs): None}]
     elif isinstance(op, Conditional):
         for i, pair in enumerate(zip(op.then.inputs, op.orelse.inputs, strict=True), 1):
             then, orelse = map(_is_read, op.graphs, pair)
             if then != orelse:
-                yield i, {(node.inputs[0], then): None}
+                yield i, [{(node.inputs[0], then): None}]
     elif isinstance(op, Loop) and any(map(_chooses, op.graphs)):
-        inside = _guards_of_variables(op.body)
+        inside = cases_of_variables(op.body)
         constants = op.parts(op.body.inputs).constants
         outer = dict(zip(op.body.inputs, node.inputs[1:], strict=True))
         for i, v in enumerate(op.body.inputs, 1):
-            guards = {(outer[c], side): None for c, side in inside.get(v, ()) if c in constants}
-            if v in constants and guards:
-                yield i, guards
+            if v in constants and v in inside:
+                yield i, any_of([
+                    {(outer[c], side): None for c, side in case if c in constants}
+                    for case in inside[v]
+                ])  # fmt: skip
 
 
 def _is_read(graph: FunctionGraph, v: Variable) -> bool:

@@ -11,6 +11,11 @@ The first one computes h(x), and returns it for the second one: a residual, in J
 other branch returns there is not read.  A residual that is read only in further branches of others
 is computed only if these are taken, too.
 
+What is needed in several cases, of which none has a guard of all others, is guarded by a condition
+of its own, that any of them holds::
+
+    y = ifelse(c, h(x), x) * ifelse(d, h(x), x)        h(x) is computed if c | d
+
 Rejected: h(x) computed by each choice that reads it, which needs no such output, and costs a
 derivative as much again as the branch.
 """
@@ -18,15 +23,32 @@ derivative as much again as the branch.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from gradcore.graph import Apply, Constant, FunctionGraph, Variable, on_behalf_of, substitute
+from gradcore.derive.masks import any_case
+from gradcore.graph import (
+    Apply,
+    Constant,
+    FunctionGraph,
+    Variable,
+    on_behalf_of,
+    substitute,
+    toposort,
+)
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Conditional, IfElse
-from gradcore.ops.guards import Guard, guards_of_nodes
+from gradcore.ops.guards import (
+    Cases,
+    Guard,
+    Guards,
+    cases_of_node,
+    cases_of_variables,
+    common,
+    guards_of_nodes,
+)
 from gradcore.rewrite.engine import Pass
 
 Nodes: TypeAlias = dict[Apply, None]
@@ -35,32 +57,29 @@ Nodes: TypeAlias = dict[Apply, None]
 
 # the pass ---------------------------------------------------------------------------------------
 def _enclose(graph: FunctionGraph) -> FunctionGraph:
-    enclosing = _Enclosing(_merge(graph))
+    graph = _merge(_decided(graph))
+    enclosing = _Enclosing(graph)
     if not any(enclosing.guards.values()):
-        return enclosing.graph
+        return graph
     for node in enclosing.graph.nodes:
         if not enclosing.guards[node]:
             enclosing.add(node)
-    return enclosing.enclosed()
+    outputs = tuple(map(enclosing.known, graph.outputs))
+    same = all(a is b for a, b in zip(outputs, graph.outputs, strict=True))
+    return graph if same else FunctionGraph(graph.inputs, outputs)
 
 
 class _Enclosing:
     """A graph, while what its branches alone need is put into graphs of their own.
 
+    graph : with the conditions of what is needed in several cases among its outputs.
     guards : of its nodes.
     new : for variables of it, what stands for them outside of the branches.
     """
 
     def __init__(self, graph: FunctionGraph) -> None:
-        self.graph = graph
-        self.guards = guards_of_nodes(graph)
+        self.graph, self.guards = _guarded_by_one(graph)
         self.new: dict[Variable, Variable] = {v: v for v in graph.inputs}
-
-    def enclosed(self) -> FunctionGraph:
-        """Return the graph with conditionals in place of its choices."""
-        outputs = tuple(map(self._known, self.graph.outputs))
-        same = all(a is b for a, b in zip(outputs, self.graph.outputs, strict=True))
-        return self.graph if same else FunctionGraph(self.graph.inputs, outputs)
 
     def add(self, node: Apply) -> None:
         """Add a node that always runs, those it needs being added."""
@@ -71,12 +90,12 @@ class _Enclosing:
             if any(inside):
                 self._choose(node, node.inputs[0], inside, branches)
                 return
-        inputs = list(map(self._known, node.inputs))
+        inputs = list(map(self.known, node.inputs))
         same = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
         outputs = node.outputs if same else node.with_inputs(inputs).outputs
         self.new.update(zip(node.outputs, outputs, strict=True))
 
-    def _known(self, v: Variable) -> Variable:
+    def known(self, v: Variable) -> Variable:
         """Return what stands for ``v`` outside of the branches.
 
         If ``v`` is guarded all the same, the choices that read it are inside of branches of others:
@@ -84,6 +103,10 @@ class _Enclosing:
         """
         if isinstance(v, Constant):
             return v
+        if v not in self.new and not self._guarded(v):
+            for node in toposort([v], self.new):
+                if not self.guards[node]:
+                    self.add(node)
         if v not in self.new:
             assert v.owner is not None
             guards = self.guards[v.owner]
@@ -128,7 +151,7 @@ class _Enclosing:
         )
         conditions = [c for v in (*then, *orelse) for c, _ in self._further(v, condition)]
         operands = _operands(inside, (*branches[0], *branches[1], *conditions))
-        known = [self._known(v) for v in (condition, *operands)]
+        known = [self.known(v) for v in (condition, *operands)]
         with on_behalf_of(node.where):
             op = Conditional(
                 _enclose(_closed(operands, [*branches[0], *then_read, *map(_unread, orelse)])),
@@ -175,9 +198,102 @@ def _closed(operands: Sequence[Variable], outputs: Sequence[Variable]) -> Functi
     return FunctionGraph(tuple(inner.values()), tuple(substitute(outputs, inner)))
 
 
-def _unread(v: Variable) -> Variable:
-    """Return an array of the type of ``v``, the smallest: extents that are not known are 0."""
-    return LANGUAGE["alloc"](np.zeros((), v.dtype), *(n or 0 for n in v.type.shape))
+def _unread(v: Variable, other: Variable | None = None) -> Variable:
+    """Return an array of the type of ``v``, the smallest: extents that are not known are 0.
+
+    other : what it is chosen against.  No more is known of the choice than before: an extent is 1
+        if that of ``other`` is known to be 0.
+    """
+    known = v.type.shape if other is None else other.type.shape
+    extents = (
+        int(other is not None and m == 0) if n is None else n
+        for n, m in zip(v.type.shape, known, strict=True)
+    )
+    return LANGUAGE["alloc"](np.zeros((), v.dtype), *extents)
+
+
+# what is needed in several cases ----------------------------------------------------------------
+def _guarded_by_one(graph: FunctionGraph) -> tuple[FunctionGraph, dict[Apply, Guards]]:
+    """Return the guards of nodes, and the graph with those conditions that are not in it.
+
+    What is needed in several cases gets a guard on a condition that holds in any of them; but it
+    is computed always, if it takes it itself, by whatever way, to know that condition.
+    """
+    always: list[Variable] = []
+    while True:
+        found = cases_of_variables(graph, always)
+        cases = {node: cases_of_node(node, found) for node in graph.nodes}
+        several = {node: those for node, those in cases.items() if len(those) > 1}
+        extended, guards = graph, {node: common(those) for node, those in cases.items()}
+        failed = _cyclic(graph, several)
+        if several and not failed:
+            extended, guards = _with_conditions(graph, several, always)
+            failed = _stuck(guards)
+        if not failed:
+            return extended, guards
+        always += [node.outputs[0] for node in failed]
+
+
+def _with_conditions(
+    graph: FunctionGraph, several: Mapping[Apply, Cases], always: Sequence[Variable]
+) -> tuple[FunctionGraph, dict[Apply, Guards]]:
+    """Return the graph with a condition for each set of cases, and the guards of its nodes."""
+    made: dict[Hashable, Variable] = {}
+    keys = {node: frozenset(map(frozenset, those)) for node, those in several.items()}
+    for node, key in keys.items():
+        if key not in made:
+            with on_behalf_of(node.where):
+                made[key] = any_case(several[node])
+    extended = FunctionGraph(graph.inputs, (*graph.outputs, *made.values()))
+    guards = guards_of_nodes(extended, always)
+    for node, key in keys.items():
+        guards[node][made[key], True] = None
+    return extended, guards
+
+
+def _stuck(guards: Mapping[Apply, Guards]) -> list[Apply]:
+    """Return nodes that have guards, on conditions that are guarded all: cases were left out."""
+    return [
+        node
+        for node, those in guards.items()
+        if those and all(c.owner is not None and guards[c.owner] for c, _ in those)
+    ]
+
+
+def _cyclic(graph: FunctionGraph, several: Mapping[Apply, Cases]) -> list[Apply]:
+    """Return nodes that the conditions of their own cases depend on."""
+    conditions = {node: [c for case in those for c, _ in case] for node, those in several.items()}
+    known: set[Variable] = {v for node in graph.nodes for v in node.inputs if v.owner is None}
+    waiting = graph.nodes
+    while waiting:
+        left: list[Apply] = []
+        for node in waiting:
+            if known.issuperset((*node.inputs, *conditions.get(node, ()))):
+                known.update(node.outputs)
+            else:
+                left.append(node)
+        if len(left) == len(waiting):
+            return [node for node in left if known.issuperset(node.inputs)]
+        waiting = left
+    return []
+
+
+# choices inside of branches on their condition ---------------------------------------------------
+def _decided(graph: FunctionGraph) -> FunctionGraph:
+    """Read nothing in branches that are inside of the other branch on their condition."""
+    new: dict[Variable, Variable] = {}
+    for node, guards in guards_of_nodes(graph).items():
+        inputs = [new.get(v, v) for v in node.inputs]
+        sides = [side for c, side in guards if isinstance(node.op, IfElse) and c is node.inputs[0]]
+        if sides:
+            n = len(node.outputs)
+            taken, idle = (slice(1, n + 1), slice(n + 1, None))[:: 1 if sides[0] else -1]
+            inputs[idle] = map(_unread, inputs[idle], inputs[taken])
+        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+            fresh = node.with_inputs(inputs)
+            new.update(zip(node.outputs, fresh.outputs, strict=True))
+    outputs = tuple(new.get(v, v) for v in graph.outputs)
+    return FunctionGraph(graph.inputs, outputs) if new else graph
 
 
 # choices on one condition -----------------------------------------------------------------------
@@ -196,8 +312,11 @@ def _merge(graph: FunctionGraph) -> FunctionGraph:
 
 
 def _mergeable(graph: FunctionGraph) -> list[Apply] | None:
-    """Return choices on one condition that run together and of which none needs another, if any."""
-    choices = [node for node in graph.nodes if isinstance(node.op, IfElse)]
+    """Return choices on one condition that run together and of which none needs another, if any.
+
+    Those of a truth stay alone: what is computed for it should not wait for what it guards.
+    """
+    choices = [node for node in graph.nodes if isinstance(node.op, IfElse) and not _is_truth(node)]
     conditions = Counter(node.inputs[0] for node in choices)
     several = [condition for condition, count in conditions.items() if count > 1]
     guards = guards_of_nodes(graph) if several else {}
@@ -211,6 +330,10 @@ def _mergeable(graph: FunctionGraph) -> list[Apply] | None:
             if len(together) > 1:
                 return together
     return None
+
+
+def _is_truth(node: Apply) -> bool:
+    return all(v.type.dtype == "bool" and not v.ndim for v in node.outputs)
 
 
 def _chain_lengths(graph: FunctionGraph, condition: Variable) -> dict[Apply, int]:
