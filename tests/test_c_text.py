@@ -156,22 +156,26 @@ def macros():
 
 def test_names_of_the_language_are_names():
     """Whatever a variable is called, also as something in the text around it."""
+    more = T.dscalars(20)
     columns = M.sum(axis=0) + T.exp(M).max(axis=1).sum()
-    steps, _ = gradcore.scan(lambda e, s: T.exp(s * e), sequences=v, outputs_info=x)
+    steps, _ = gradcore.scan(lambda e, s: T.exp(s * e), sequences=v, outputs_info=x + sum(more))
     found = [columns, steps, T.grad(steps.sum() + columns.sum(), M)]
-    text = function([M, v, x], found, mode="c").source
+    inputs = [M, v, x, *more]
+    text = function(inputs, found, mode="c").source
     names = list(dict.fromkeys([*KEYWORDS, *macros(), *re.findall(r"[A-Za-z_]\w*", text)]))
-    values = np.arange(12.0).reshape(3, 4) / 10, np.array([0.1, 0.2]), 0.5
-    expected = function([M, v, x], found, mode="numpy")(*values)
-    width = 3
+    values = np.arange(12.0).reshape(3, 4) / 10, np.array([0.1, 0.2]), 0.5, *[0.01] * len(more)
+    expected = function(inputs, found, mode="numpy")(*values)
+    width = len(inputs)
     for start in range(0, len(names), width):
-        for variable, name in zip((M, v, x), names[start : start + width], strict=False):
+        for variable, name in zip(inputs, names[start : start + width], strict=False):
             variable.name = name
         middle = names[-1 - start // width]
         columns.name, steps.name = middle, middle
         try:
-            f = function([M, v, x], found, mode="c")
+            f = function(inputs, found, mode="c")
         finally:
+            for variable in inputs:
+                variable.name = None
             M.name, v.name, x.name = "M", "v", "x"
             columns.name = steps.name = None
         for one, other in zip(f(*values), expected, strict=True):

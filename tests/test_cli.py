@@ -71,6 +71,8 @@ def test_new_backend(kind, passed, unsupported, tmp_path, capsys, monkeypatch):
     try:
         outcomes = {"passed": 0, "unsupported": 0}
         for case in cases(Level.SMOKE):
+            if case.op in ("recurrent", "rnn"):
+                continue  # interpreted, they take a minute
             try:
                 case.run(Mode(name))
                 outcomes["passed"] += 1

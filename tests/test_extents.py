@@ -122,9 +122,9 @@ def outcomes(program):
             y = PROGRAMS[program](k)
         except gradcore.errors.GraphTypeError:
             continue  # uint64 and int64 make a float
-        for name, options in MODES.items():
+        for name in MODES if dtype == "int64" else ("numpy-plain", "c"):
             f = gradcore.function(
-                [x, A, k], y, mode=gradcore.Mode(**options), on_unused_input="ignore"
+                [x, A, k], y, mode=gradcore.Mode(**MODES[name]), on_unused_input="ignore"
             )
             for number in numbers:
                 print(json.dumps([dtype, name, number, "began"]), flush=True)

@@ -408,7 +408,10 @@ def case(id: str) -> Case:
 
     Raises KeyError: there is none.
     """
-    return {found.id: found for found in _all()}[id]
+    for found in _all():
+        if found.id == id:
+            return found
+    raise KeyError(id)
 
 
 def cases(level: Level = Level.FULL) -> Iterator[Case]:
