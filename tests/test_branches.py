@@ -59,7 +59,7 @@ def test_nor_does_it_in_the_steps_of_a_loop_everywhere(branch, everywhere):
 
 
 def hold_to_steps_taken(branch, derived, mode):
-    """Check a derivative of a loop of choices: no step fails in the branch that it does not take."""
+    """Check a derivative of a loop of choices: no step fails in a branch that it does not take."""
     M = T.dmatrix("M")
     derive, wanted = DERIVED[derived]
     y = gradcore.scan(lambda r: T.ifelse(r.sum() > 0, BRANCHES[branch](r), r * 2), M)[0]
