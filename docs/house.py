@@ -10,6 +10,7 @@ change of it be read.  Nothing is imported of what is drawn; modules are read.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import sys
@@ -38,6 +39,7 @@ SPEED = (
 
 
 # what is read ------------------------------------------------------------------------------------
+@functools.cache
 def tree(path: Path) -> ast.Module:
     """Return the syntax tree of a file of Python."""
     return ast.parse(path.read_text())
@@ -53,6 +55,7 @@ def assigned(path: Path, name: str) -> ast.expr:
     raise KeyError(f"{path} assigns nothing to {name}")
 
 
+@functools.cache
 def order() -> list[set[str]]:
     """Return the order of imports, as the tests check it."""
     return ast.literal_eval(assigned(ROOT / "tests/test_architecture.py", "ORDER"))
@@ -84,6 +87,7 @@ def room(module: str) -> str:
     return FUNCTIONS if found.startswith("tensor.") else found or "gradcore"
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Return the modules of the core, each with its file."""
     found: dict[str, Path] = {}

@@ -1,5 +1,6 @@
 """What is written, checked as text: how long a file is, its words, reasons for exceptions."""
 
+import functools
 import io
 import re
 import tokenize
@@ -44,11 +45,11 @@ WORDS = {
 """Words that have given way to the field's, in names: say one of those."""
 
 
+@functools.cache
 def names(path):
-    """Yield the identifiers of a file of Python."""
-    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
-        if token.type == tokenize.NAME:
-            yield token.string
+    """Return the identifiers of a file of Python."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+    return {token.string for token in tokens if token.type == tokenize.NAME}
 
 
 def words(name):
