@@ -13,13 +13,13 @@ the whole graph run again as written, which may take minutes where the check too
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gradcore.errors import UNFIT, GradcoreError
 from gradcore.execute import NODE, explain, straight_line
-from gradcore.graph import Array, FunctionGraph, Requirement, Variable, inner_graphs
+from gradcore.graph import Array, FunctionGraph, Requirement, Variable
 from gradcore.graph.declaration import Predicate
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.requirements import AGREE, REACHES, WITHIN
@@ -44,6 +44,7 @@ class Unmet:
         """
         if not self.hides(failure):
             return failure
+        node = _node_of(failure)
         for claim in ClaimReader().read(self.graph):
             if claim.error is type(failure):
                 try:
@@ -51,23 +52,23 @@ class Unmet:
                 except Exception:  # noqa: BLE001 - it cannot be computed: the failure stands as it is
                     return failure
                 if found is not None:
-                    return found
+                    same = (claim.node.op, claim.node.where) == (node.op, node.where)
+                    return failure if same else found
         return failure
 
     def hides(self, failure: Exception) -> bool:
-        """Return whether it is of a node that the user did not write, whose operands do not fit."""
-        ours = isinstance(failure, GradcoreError)
-        node = failure.node if ours else getattr(failure, NODE, None)
+        """Return whether it may be of a node that is not the user's, whose operands do not fit.
+
+        One that looks like a node inside of a loop may be that, moved out, or a new one.
+        """
+        node = _node_of(failure)
         if node is None or type(failure) not in (*UNFIT, IndexError):
             return False
-        return all((node.op, node.where) != (n.op, n.where) for n in _nodes(self.graph))
+        return all((node.op, node.where) != (n.op, n.where) for n in self.graph.nodes)
 
 
-def _nodes(graph: FunctionGraph) -> Iterator[Any]:
-    for node in graph.nodes:
-        yield node
-        for inner in inner_graphs(node.op):
-            yield from _nodes(inner)
+def _node_of(failure: Exception) -> Any:
+    return failure.node if isinstance(failure, GradcoreError) else getattr(failure, NODE, None)
 
 
 def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Exception | None:
@@ -80,27 +81,31 @@ def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Excep
     holds, *numbers = straight_line(found, lambda node: node.op.kernel(node))(*values)
     if holds.all():
         return None
-    said = f"{required.message}: {_NUMBERED[required.predicate](*numbers)}" if numbers else None
+    said = _said(required, numbers) if numbers else required.message
     if not issubclass(required.error, GradcoreError):
-        error = required.error(said or required.message)
+        error = required.error(said)
     else:
         known_one = required.predicate is AGREE and 1 in map(int, numbers)
         fix = required.fix if known_one else None
-        error = required.error(said or required.message, claim.node.where, fix)
+        error = required.error(said, claim.node.where, fix)
     explain(error, claim.node, ())
     return error
 
 
-def _outside(index: Array, extent: Array) -> str:
-    n = int(extent)
-    first = next(k for k in map(int, index.flat) if not -n <= k < n)
-    return f"it is {first}, and the extent is {n}"
+def _said(required: Requirement, numbers: Sequence[Array]) -> str:
+    """Return the message of what does not hold of numbers."""
+    if required.predicate is WITHIN:
+        index, n = numbers[0], int(numbers[1])
+        numbers = [next(k for k in index.flat if not -n <= int(k) < n), numbers[1]]
+    if required.numbered is not None:
+        return required.numbered(*map(int, numbers))
+    return f"{required.message}: {_NUMBERED[required.predicate].format(*map(int, numbers))}"
 
 
-_NUMBERED: Mapping[Predicate, Callable[..., str]] = {
-    AGREE: "they are {} and {}".format,
-    REACHES: "it is {}".format,
-    WITHIN: _outside,
+_NUMBERED: Mapping[Predicate, str] = {
+    AGREE: "they are {} and {}",
+    REACHES: "it is {}",
+    WITHIN: "it is {}, and the extent is {}",
 }
 """What is said of the numbers that a requirement is about, if it is one about numbers."""
 

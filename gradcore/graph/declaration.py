@@ -103,6 +103,8 @@ class Requirement:
 
     operands : extents (ints, scalars of the graph, symbols) or, for elements, variables.
     fix : what to do where one of them is 1; None: nothing is known.
+    numbered : returns the message in terms of the numbers, which are known when it runs (of an
+        index, the first that is wrong); None: they follow ``message``.
     """
 
     predicate: Predicate
@@ -110,6 +112,7 @@ class Requirement:
     message: str
     error: type[Exception] = ShapeError
     fix: str | None = None
+    numbered: Callable[..., str] | None = None
 
     @property
     def condition(self) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from gradcore.errors import GraphIndexError, GraphTypeError
 from gradcore.graph import Extent, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import MOST, broadcast, choose, in_int64, larger, smaller
 from gradcore.graph.op import Arg
-from gradcore.graph.requirements import NOT_ZERO, WITHIN, all_equal
+from gradcore.graph.requirements import AGREE, NOT_ZERO, WITHIN
 
 
 class Slot(enum.Enum):
@@ -300,12 +301,40 @@ def bounds_required(
             index, operand = next(rest)
             arrays += [(index, operand)] if entry is Slot.ARRAY else []
         message = f"an index is out of bounds for axis {axis} of {given}"
-        found.append(Requirement(WITHIN, (index, x.shape[axis]), message, IndexError))
+        numbered = partial(out_of_bounds, axis)
+        found.append(
+            Requirement(WITHIN, (index, x.shape[axis]), message, IndexError, numbered=numbered)
+        )
     for axis in range(-max((a.ndim for _, a in arrays), default=0), 0):
         met = [a.shape[axis] for v, a in arrays if a.ndim >= -axis and v.type.shape[axis] != 1]
         message = f"the arrays that index {given} do not broadcast"
-        found += all_equal(met, message, IndexError) if met else []
+        found += [
+            Requirement(AGREE, (met[0], n), message, IndexError, numbered=unlike_arrays)
+            for n in met[1:]
+        ]
     return found
+
+
+def out_of_bounds(axis: int, index: int, extent: int) -> str:
+    """Return what an error says of an index."""
+    return f"index {index} is out of bounds for axis {axis} with size {extent}"
+
+
+def unlike_arrays(*extents: int) -> str:
+    """Return what an error says of index arrays that do not broadcast."""
+    return f"shape mismatch: indices of extents {', '.join(map(str, extents))} cannot broadcast"
+
+
+def check_bounds(key: Sequence[Any], shape: Sequence[int]) -> None:
+    """Raise IndexError if an int or an array of a key of NumPy's is out of bounds; None is not."""
+    axes = (entry for entry in key if entry is not None)
+    for axis, (entry, n) in enumerate(zip(axes, shape, strict=False)):
+        if isinstance(entry, slice):
+            continue
+        index = np.asarray(entry)
+        outside = index[(index < -n) | (index >= n)]
+        if outside.size:
+            raise IndexError(out_of_bounds(axis, outside.flat[0], n))
 
 
 def index_check(
@@ -328,7 +357,7 @@ def index_check(
         for axis, met in groups:
             extents = [arrays[first + k].shape[axis] for k in met]
             if len(set(extents)) > 1:
-                raise IndexError(f"shape mismatch: indices of extents {extents} cannot broadcast")
+                raise IndexError(unlike_arrays(*extents))
 
     return check
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -242,6 +243,7 @@ class SpecifyShape(Op):
                 (m, n.extent),
                 f"the extent of {node.inputs[0]} at axis {axis} is not as it must be: {self.why}",
                 self.error,
+                numbered=partial(self.differs, axis),
             )
             for axis, (m, n) in enumerate(zip(x.shape, extents, strict=True))
             if not self.optional
@@ -259,8 +261,13 @@ class SpecifyShape(Op):
 
     def compare(self, have: tuple[int, ...], wanted: tuple[int, ...]) -> None:
         """Raise the error if a concrete shape is not as it must be."""
-        if have != wanted:
-            raise self.error(f"got shape {have} where it must be {wanted}: {self.why}")
+        for axis, (m, n) in enumerate(zip(have, wanted, strict=True)):
+            if m != n:
+                raise self.error(self.differs(axis, m, n))
+
+    def differs(self, axis: int, have: int, wanted: int) -> str:
+        """Return what the error says of an extent."""
+        return f"got extent {have} at axis {axis} where it must be {wanted}: {self.why}"
 
 
 def shaped_as(x: Variable, like: Variable, why: str) -> Variable:

@@ -21,6 +21,7 @@ from gradcore.ops.index_patterns import (
     Pattern,
     Slice,
     Slot,
+    check_bounds,
     cut_off,
     filled,
     index_check,
@@ -50,7 +51,7 @@ def _key(node: Apply, pattern: Pattern, x: Any, indices: Sequence[Any]) -> tuple
         entry if entry is None else _of_axis(entry, next(extents))
         for entry in filled(pattern, found)
     )
-    _check_bounds(key, x.shape)
+    check_bounds([slice(None) if is_traced(entry) else entry for entry in key], x.shape)
     return key
 
 
@@ -62,19 +63,6 @@ def _of_axis(entry: Any, n: int) -> Any:
 def _index(index: Any) -> Any:
     """Return an index in int64: in a smaller dtype, an extent may not fit."""
     return np.asarray(index, "int64") if not is_traced(index) else strong(index, "int64")
-
-
-def _check_bounds(key: Sequence[Any], shape: tuple[int, ...]) -> None:
-    axes = (entry for entry in key if entry is not None)
-    for axis, (entry, n) in enumerate(zip(axes, shape, strict=False)):
-        if isinstance(entry, slice) or is_traced(entry):
-            continue
-        index = np.asarray(entry)
-        outside = index[(index < -n) | (index >= n)]
-        if outside.size:
-            raise IndexError(
-                f"index {outside.flat[0]} is out of bounds for axis {axis} with size {n}"
-            )
 
 
 # reading ----------------------------------------------------------------------------------------

@@ -9,14 +9,26 @@ index moved to the front.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply, Variable
 from gradcore.ops.broadcasting import with_check
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
-from gradcore.ops.index_patterns import Pattern, Slice, cut_off, filled, index_check, is_advanced
+from gradcore.ops.index_patterns import (
+    Pattern,
+    Slice,
+    check_bounds,
+    cut_off,
+    filled,
+    index_check,
+    is_advanced,
+    out_of_bounds,
+)
 from gradcore_torch.extents import Extent
 from gradcore_torch.library import torch
 
@@ -132,19 +144,30 @@ def _check_bounds(x: Any, arrays: Mapping[int, Any]) -> None:
         n = x.shape[axis]
         outside = (index < -n) | (index >= n)
         if bool(outside.any()):
-            wrong = int(index[outside].flatten()[0])
-            raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {n}")
+            raise IndexError(out_of_bounds(axis, int(index[outside].flatten()[0]), n))
+
+
+def _worded(pattern: Pattern, first: int, run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a kernel of which an IndexError names the axis that the user indexed.
+
+    first : how many operands come before the indices.
+    """
+
+    def worded(*operands: Any) -> Any:
+        try:
+            return run(*operands)
+        except IndexError:
+            with suppress(RuntimeError):  # under vmap no index can be read
+                key = filled(pattern, [np.asarray(v) for v in operands[first:]])
+                check_bounds(key, operands[0].shape)
+            raise
+
+    return worded
 
 
 def _aligned(arrays: Collection[Any]) -> tuple[Any, ...]:
     """Return index arrays in the shape that they broadcast to, or raise IndexError."""
-    try:
-        return tuple(torch.broadcast_tensors(*arrays)) if arrays else ()
-    except RuntimeError:
-        shapes = ", ".join(str(tuple(a.shape)) for a in arrays)
-        raise IndexError(
-            f"shape mismatch: indexing arrays could not be broadcast together: {shapes}"
-        ) from None
+    return tuple(torch.broadcast_tensors(*arrays)) if arrays else ()
 
 
 def make_subtensor(node: Apply) -> Callable[..., Any]:
@@ -156,7 +179,7 @@ def make_subtensor(node: Apply) -> Callable[..., Any]:
     def part(x: Any, *indices: Any) -> Any:
         return place(x, *indices).read(x)
 
-    return with_check(index_check(op.pattern, node.inputs[1:], 1), part)
+    return with_check(index_check(op.pattern, node.inputs[1:], 1), _worded(op.pattern, 1, part))
 
 
 def make_inc_subtensor(node: Apply) -> Callable[..., Any]:
@@ -181,7 +204,7 @@ def make_inc_subtensor(node: Apply) -> Callable[..., Any]:
             out[where.key] = cut.flip(where.flipped)
         return out
 
-    return with_check(index_check(op.pattern, node.inputs[2:], 2), changed)
+    return with_check(index_check(op.pattern, node.inputs[2:], 2), _worded(op.pattern, 2, changed))
 
 
 def _copy(x: Any, y: Any) -> Any:

@@ -42,6 +42,8 @@ from gradcore.ops.index_patterns import (
     indexed_element,
     indexed_shape,
     is_advanced,
+    out_of_bounds,
+    unlike_arrays,
 )
 from gradcore.ops.sorting import ArgSort, Sort
 
@@ -89,7 +91,7 @@ def _indices(low: Lowering, pattern: Pattern, x: Value, given: Sequence[Value]) 
         met = [a.shape[place] for a in arrays if a.ndim >= -place]
         low.equal(
             [n for n in met if n != Literal(1, "int64")],
-            lambda ns: IndexError(f"shape mismatch: indices of extents {ns} cannot broadcast"),
+            lambda ns: IndexError(unlike_arrays(*ns)),
         )
     return indices
 
@@ -99,9 +101,7 @@ def _outside(k: Expr, n: Expr) -> Expr:
 
 
 def _out_of_bounds(axis: int) -> Failure:
-    return lambda ns: IndexError(
-        f"index {ns[0]} is out of bounds for axis {axis} with size {ns[1]}"
-    )
+    return lambda ns: IndexError(out_of_bounds(axis, *ns))
 
 
 def _check_array(low: Lowering, index: Value, n: Expr, axis: int) -> None:
@@ -109,7 +109,7 @@ def _check_array(low: Lowering, index: Value, n: Expr, axis: int) -> None:
     k = index.read(tuple(at))
     if isinstance(k, Symbol):
         m = index.shape[at.index(k)]
-        low.check(call(GE, (n, m), "bool"), [m, n], _out_of_bounds(axis))
+        low.check(call(GE, (n, m), "bool"), [n, n], _out_of_bounds(axis))
         return
     if not low.once(("in bounds", index.buffer or index, n)):
         return

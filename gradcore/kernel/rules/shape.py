@@ -121,9 +121,7 @@ def specify_shape(low: Lowering, node: Apply) -> None:
         n = as_index(low.value(extent).read(()))
         low.equal(
             [x.shape[axis], n],
-            lambda ns, axis=axis: op.error(
-                f"got extent {ns[0]} at axis {axis} where it must be {ns[1]}: {op.why}"
-            ),
+            lambda ns, axis=axis: op.error(op.differs(axis, *ns)),
         )
     element_form(low, node)
 
