@@ -12,8 +12,11 @@ from collections.abc import Callable, Sequence
 from operator import length_hint
 from typing import Any, TypeAlias
 
-from gradcore.errors import GradcoreError, OutOfMemoryError
-from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Variable
+import numpy as np
+
+from gradcore.errors import ArraySizeError, GradcoreError, OutOfMemoryError
+from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Operand, Variable
+from gradcore.graph.extents import check_size
 
 Runner: TypeAlias = Callable[..., tuple[Any, ...]]
 """A function of the values of a graph's inputs that returns those of its outputs."""
@@ -82,13 +85,31 @@ def straight_line(
                 step(store)
         except Exception as error:
             node = graph.nodes[len(steps) - length_hint(rest) - 1]
+            values = [store[slots[v]] for v in node.inputs]
+            if isinstance(error, ValueError) and not isinstance(error, GradcoreError):
+                error = _too_large(node, values) or error
             if lacks_memory(error) and not isinstance(error, GradcoreError):
                 raise out_of_memory(error, node) from error
-            explain(error, node, [store[slots[v]] for v in node.inputs])
-            raise
+            explain(error, node, values)
+            raise error  # noqa: TRY201 - it may be another one
         return tuple([store[k] for k in results])
 
     return run
+
+
+def _too_large(node: Apply, values: Sequence[Any]) -> ArraySizeError | None:
+    """Return the error of a result that is larger than any memory, if it is.
+
+    NumPy computes sizes of what it stretches before it asks for memory, and raises ValueError.
+    """
+    try:
+        for shape in node.op.symbolic_shapes(node, [Operand(np.shape(v)) for v in values]):
+            check_size([n if isinstance(n, int) else 0 for n in shape])
+    except ArraySizeError as error:
+        return error
+    except GradcoreError:
+        return None
+    return None
 
 
 def _step(kernel: Kernel, read: Sequence[int], written: Sequence[int]) -> Step:

@@ -18,10 +18,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.backend import Kernels
-from gradcore.errors import ShapeError
-from gradcore.execute import Runner
+from gradcore.errors import OutOfMemoryError, ShapeError
+from gradcore.execute import MEMORY_FIX, Runner
 from gradcore.graph import Apply, Array, Kernel
-from gradcore.graph.extents import check_size
+from gradcore.graph.extents import MOST, check_size
 from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.control import (
     Assert,
@@ -207,6 +207,8 @@ def _arange(node: Apply) -> Kernel:
         check_size((length,))
         if length <= KNOWN_SIZE:
             return np.arange(length, dtype="int64")
+        if length > MOST // 2:  # XLA fails to compile some of these, of which no memory has one
+            raise OutOfMemoryError(f"there is no memory for {length} integers", fix=MEMORY_FIX)
         return jnp.arange(length, dtype=available("int64"))
 
     return run
