@@ -166,6 +166,18 @@ class MatMul(Product):
         x, y = operands
         return [*aligned(node, operands, core=2), *_inner(node, x.shape[-1], y.shape[-2])]
 
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Return products of stacks with one axis more, which broadcasts too."""
+        rank = max(v.ndim for v in node.inputs)
+        return self(
+            *(
+                x.dimshuffle(0, *["x"] * (rank + 1 - x.ndim), *range(1, x.ndim)) if s else x
+                for x, s in zip(inputs, stacked, strict=True)
+            )
+        )
+
     def reference(self, *arrays: Any) -> Any:
         """Return ``np.matmul`` of the operands."""
         x, y = arrays

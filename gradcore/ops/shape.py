@@ -17,7 +17,7 @@ from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, check_size, product
-from gradcore.graph.nodes import constant_extent, extents_of, static_operand
+from gradcore.graph.nodes import constant_extent, extents_of, static_operand, symbolic_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE, HAS_SIZE, NONE_NEGATIVE, REACHES, all_equal, possible
 from gradcore.language import LANGUAGE
@@ -172,6 +172,17 @@ class Reshape(Op):
         message = f"cannot reshape {node.inputs[0]}: the numbers of elements differ"
         wanted = (n.extent for n in extents)
         return [Requirement(HAS_SIZE, (product(x.shape), *wanted), message)]
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Leave the first axis in its place, where the extents are the same for all."""
+        x, *extents = inputs
+        if any(stacked[1:]):
+            return None
+        count, *shape = extents_of(x)
+        wanted = self.shape(Operand(tuple(shape)), *map(symbolic_operand, extents))
+        return Reshape()(x, count, *wanted)
 
     def reference(self, *arrays: Any) -> Any:
         """Return a view, or a copy."""

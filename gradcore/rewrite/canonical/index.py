@@ -7,8 +7,11 @@ from typing import Any
 from gradcore.graph import UNKNOWN, Apply, Variable
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.language import LANGUAGE
+from gradcore.ops.create import Arange
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice, Slot, filled, is_advanced
+from gradcore.ops.linalg import Dot
+from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import add, fill
 from gradcore.ops.shape import Alloc
 from gradcore.ops.shape_values import MakeVector
@@ -261,3 +264,28 @@ DEEPEST = 64
 
 def _increments(v: Variable) -> bool:
     return v.owner is not None and isinstance(v.owner.op, IncSubtensor) and not v.owner.op.overwrite
+
+
+@rule(
+    op=Subtensor,
+    examples=[
+        lambda x: LANGUAGE["diagonal"](Dot()(x, x.T)),
+        lambda x: LANGUAGE["diagonal"](Dot()(x.T, x + 1)),
+    ],
+    changes=Changes(rounding=16, of="terms"),
+)
+def diagonal_of_product(node: Apply) -> Variable | None:
+    """diagonal(x @ y) = sum(x * y.T, 1), of as many rows as the diagonal has elements"""
+    op = node.op
+    assert isinstance(op, Subtensor)
+    if op.pattern != (Slot.ARRAY, Slot.ARRAY):
+        return None
+    matrix, row, column = node.inputs
+    made = matrix.owner
+    if made is None or not isinstance(made.op, Dot) or row is not column:
+        return None
+    if matrix.ndim != 2 or not is_made_by(row, Arange):
+        return None
+    (n,) = inputs_of(row)
+    x, y = made.inputs
+    return Reduce("sum", (1,))(x[:n] * y.T[:n])

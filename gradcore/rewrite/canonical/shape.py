@@ -96,9 +96,16 @@ def known_shape(node: Apply) -> Variable | None:
     return x if known or idle else None
 
 
-@rule(op=DimShuffle, examples=[lambda x: x.T.T, lambda x: x.dimshuffle(0, 1)])
+@rule(
+    op=DimShuffle,
+    examples=[
+        lambda x: x.T.T,
+        lambda x: x.dimshuffle(0, 1),
+        lambda x: fill(x[0], 2.0).dimshuffle(0, "x"),
+    ],
+)
 def simpler_dimshuffle(node: Apply) -> Variable | None:
-    """Two in a row are one; one that changes nothing is none"""
+    """Two in a row are one; one that changes nothing is none; of a stretched number, it is one"""
     (x,) = node.inputs
     op = node.op
     assert isinstance(op, DimShuffle)
@@ -108,7 +115,14 @@ def simpler_dimshuffle(node: Apply) -> Variable | None:
         inner = x.owner.op.order
         order = tuple("x" if axis == "x" else inner[int(axis)] for axis in op.order)
         return DimShuffle(order)(x.owner.inputs[0])
+    if is_made_by(x, Alloc) and not inputs_of(x)[0].ndim and x.ndim == sum(map(_is_axis, op.order)):
+        value, *extents = inputs_of(x)
+        return Alloc()(value, *(extents[a] if isinstance(a, int) else 1 for a in op.order))
     return None
+
+
+def _is_axis(entry: int | str) -> bool:
+    return entry != "x"
 
 
 @rule(

@@ -8,15 +8,18 @@ as written                           as it runs
 ``J @ M``, ``M @ J``                 the same of the columns, or rows, of M
 ``J[i]``, ``J[:, j]``                the map, or the transposed one, of a unit vector
 ``J.sum(0)``, ``J.sum(1)``           the map, or the transposed one, of ones
-``diag(J)``, ``trace(J)``            the values of the bands, if it is banded
-``J``                                by bands, by rows, or by columns
+``diag(J)``, ``(J * C).sum()``       the values of its entries, if it is sparse
+``einsum("bnbm->bnm", J)``           blocks, of a function of rows (`batches`)
+``solve(J, b)``                      along its bands (`solves`)
+``J``, ``J.T @ J``                   by bands, entries or blocks, by rows, or by columns
 ===================================  ===============================================
 
 ``J`` is what a loop over unit vectors stacks (`linear_maps`): `gradcore.gradient.jacobian` or
 `hessian`, or a scan of the user's.  What is made of it by the algebra of matrices counts as well:
 ``(a * J + b * K) @ v``, ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v``
 (`expressions`, `products`); Jacobians of tensors count as matrices.  Where one is read otherwise,
-too, it is built once, and all that reads it reads that (`whole`, `bands`).
+too, it is built once, and all that reads it reads that: by its structure (`bands`, `entries`,
+`sparsity`), or by rows or columns (`whole`).
 
 The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole; and
 loops as the only form of a matrix of a linear map, so that one that the user wrote is as good as
@@ -32,7 +35,7 @@ from gradcore.ops.linalg import Dot
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.jacobians.products import products_replaced
-from gradcore.rewrite.jacobians.whole import loops_of_loops, whole_ones
+from gradcore.rewrite.jacobians.whole import loops_of_loops, sparse_expressions, whole_ones
 from gradcore.rewrite.loops.parts import with_replaced
 
 DOT = Dot()
@@ -42,6 +45,7 @@ def _rewrite(graph: FunctionGraph) -> FunctionGraph:
     graph = with_replaced(graph, loops_of_loops(graph, _rewrite))
     while replaced := products_replaced(graph):
         graph = with_replaced(graph, replaced)
+    graph = with_replaced(graph, sparse_expressions(graph))
     return with_replaced(graph, whole_ones(graph))
 
 

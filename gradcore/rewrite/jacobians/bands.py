@@ -27,31 +27,27 @@ See A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed. (2008), chapte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from gradcore.derive import pushforward
-from gradcore.graph import Apply, Constant, Extent, Variable, substitute, toposort
-from gradcore.graph.extents import product, smaller
+from gradcore.graph import Apply, Extent, Variable, as_variable, toposort
+from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
-from gradcore.ops.diagonals import inc_diagonals
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.gathers import batched
 from gradcore.ops.index import IncSubtensor, Subtensor
-from gradcore.ops.index_patterns import Slice, Slot
-from gradcore.ops.linalg import Dot
+from gradcore.ops.index_patterns import Slice, Slot, is_advanced
+from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.shape import Reshape
+from gradcore.ops.shape import Alloc, DimShuffle, Join, Reshape
 from gradcore.ops.shape_values import SpecifyShape
-from gradcore.rewrite.jacobians.linear_maps import LinearRows
+from gradcore.rewrite.jacobians.entries import Entries, Unstructured, linear, moved, positions
+from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 
 MOST_BANDS = 16
 """How many bands are worth their own code; a map with more of them runs row by row."""
-
-FEW_STEPS = 2
-"""As many steps on what is dense as cost no more than what they make: one product, scaled."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +66,34 @@ Bands: TypeAlias = dict[Place, Variable]
 """The values along each band; as many as the value has elements, less front and back."""
 
 
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """How unit vectors belong to the rows of tensors: as many to each, one after the other.
+
+    rows : how many rows there are.
+    each : how many unit vectors a row has.
+    """
+
+    rows: Extent
+    each: Extent
+
+
 @dataclass
 class LinearInUnit:
     """The matrix of a variable that is linear in the unit vector: the sum of its parts.
 
     bands : those of a vector; of another tensor only the one of all its elements, in C order.
+    entries : elements by arrays of indices.
     dense : the variable for each unit vector, stacked along a first axis; or None.
+    blocks : set where each row of the value is known to depend on the unit vectors of that row
+        alone; what is dense then is stacked for those of one row, for all rows at once.
     as_long : whether the value is known to have as many elements as the unit vector.
     """
 
     bands: Bands = field(default_factory=dict[Place, Variable])
+    entries: list[Entries] = field(default_factory=list[Entries])
     dense: Variable | None = None
+    blocks: Blocks | None = None
     as_long: bool = False
 
     def add(self, place: Place, values: Variable) -> None:
@@ -92,12 +105,26 @@ class LinearInUnit:
         """Add what is dense."""
         self.dense = dense if self.dense is None else self.dense + dense
 
+    def without_blocks(self) -> LinearInUnit:
+        """Return the same with what is dense stacked for all unit vectors."""
+        if self.blocks is None:
+            return self
+        dense = None if self.dense is None else of_all_rows(self.dense, self.blocks)
+        return replace(self, dense=dense, blocks=None)
 
-class Unstructured(Exception):  # noqa: N818 - it is control flow, and no fault
-    """The map does what has no rule here."""
+
+def of_all_rows(stack: Variable, blocks: Blocks) -> Variable:
+    """Return what is stacked for the unit vectors of a row, for all of them, with zeros."""
+    b, m = blocks.rows, blocks.each
+    each, shape = stack.dimshuffle(1, 0, *range(2, stack.ndim)), extents_of(stack)[2:]
+    zeros = LANGUAGE["alloc"](LANGUAGE["cast"](0, stack.dtype), b, m, b, *shape)
+    own = LANGUAGE["arange"](b)
+    pattern = (Slot.ARRAY, Slice(None, None, None), Slot.ARRAY)
+    found = IncSubtensor(pattern, False)(zeros, each, own, own)
+    return LANGUAGE["reshape"](found, (b * m, b, *shape))
 
 
-def _matrices(rows: LinearRows) -> dict[Variable, LinearInUnit] | None:
+def matrices_of(rows: LinearRows) -> dict[Variable, LinearInUnit] | None:
     """Return the matrices of all variables of a loop that are linear in the unit vector.
 
     None: no rule here says one.
@@ -130,22 +157,60 @@ class _Step:
         if len(node.outputs) > 1:
             raise Unstructured
         self.node = node
-        self.given = [matrices.get(v) for v in node.inputs]
+        self.given: list[LinearInUnit | None] = [matrices.get(v) for v in node.inputs]
         self.rows = rows
         self.found = LinearInUnit(as_long=self._as_long())
 
     def result(self) -> LinearInUnit:
         """Return the matrix."""
+        blocks = self._blocks()
+        if blocks is None and not self._is_sum_of_rows():
+            self.given = [None if m is None else m.without_blocks() for m in self.given]
+        self.found.blocks = blocks
         for i, matrix in enumerate(self.given):
             if matrix is None:
                 continue
             for place, values in matrix.bands.items():
-                self._band(i, place, values)
+                try:
+                    self._band(i, place, values)
+                except Unstructured:
+                    self._entries(i, self._as_entries(i, place, values))
+            for entries in matrix.entries:
+                self._entries(i, entries)
             if matrix.dense is not None:
                 self._dense(i, matrix.dense)
-        if len(self.found.bands) > MOST_BANDS:
+        if len(self.found.bands) + len(self.found.entries) > MOST_BANDS:
             raise Unstructured
         return self.found
+
+    def _blocks(self) -> Blocks | None:
+        """Return how rows of the output depend on the unit vectors of their own alone, if so."""
+        node = self.node
+        if isinstance(node.op, Reshape) and node.out.ndim > 1 and self._is_one_band():
+            n, *others = extents_of(node.out)
+            return Blocks(n, product(tuple(others)))
+        if isinstance(node.op, DimShuffle) and self._is_one_band() and node.inputs[0].ndim == 1:
+            return Blocks(extents_of(node.inputs[0])[0], 1) if node.op.order[0] == 0 else None
+        given = [(i, m) for i, m in enumerate(self.given) if m is not None]
+        (found, *others) = {m.blocks for _, m in given}
+        separate = all(_is_by_rows(node, i) for i, _ in given)
+        return found if separate and not others else None
+
+    def _is_one_band(self) -> bool:
+        """Return whether the first operand is the unit vector, scaled, in some shape."""
+        given = self.given[0]
+        return (
+            given is not None
+            and given.as_long
+            and given.bands.keys() == {Place()}
+            and not given.entries
+            and given.dense is None
+        )
+
+    def _is_sum_of_rows(self) -> bool:
+        """Return whether the node adds up all rows, each of which has unit vectors of its own."""
+        op = self.node.op
+        return isinstance(op, Reduce) and op.kind == "sum" and 0 in op.axes
 
     def _as_long(self) -> bool:
         node, out = self.node, self.node.out
@@ -165,13 +230,46 @@ class _Step:
     # what is dense --------------------------------------------------------------------------
     def _dense(self, i: int, dense: Variable) -> None:
         """Add what operand ``i`` contributes by what of it is dense."""
-        node = self.node
+        node, given = self.node, self.given[i]
+        blocks = given and given.blocks
+        if blocks and not self.found.blocks:
+            op = node.op
+            assert isinstance(op, Reduce)
+            rows = dense.dimshuffle(1, 0, *range(2, dense.ndim))
+            rows = LANGUAGE["reshape"](
+                rows, (blocks.rows * blocks.each, *extents_of(dense)[2:]), ndim=dense.ndim - 1
+            )
+            others = tuple(axis for axis in op.axes if axis)
+            self.found.add_dense(Reduce("sum", others)(rows) if others else rows)
+            return
         stacked = [j == i for j in range(len(node.inputs))]
 
         def step(inputs: Sequence[Variable]) -> Variable | None:
             return batched(node, inputs, stacked)
 
-        self.found.add_dense(_linear(step, node.inputs, i, dense))
+        self.found.add_dense(linear(step, node.inputs, i, dense))
+
+    # entries --------------------------------------------------------------------------------
+    def _entries(self, i: int, entries: Entries) -> None:
+        """Add what operand ``i`` contributes by entries, or by what is dense where it must."""
+        try:
+            self.found.entries.append(moved(self.node, i, entries))
+        except Unstructured:
+            given = self.given[i]
+            blocks = given and given.blocks
+            shape = extents_of(self.node.inputs[i])
+            if blocks is None:
+                dense = entries.stacked(self.rows.steps, entries.units, shape)
+            else:
+                dense = entries.stacked(blocks.each, entries.units % blocks.each, shape)
+            self._dense(i, dense)
+
+    def _as_entries(self, i: int, place: Place, values: Variable) -> Entries:
+        """Return a band of operand ``i`` as entries."""
+        units = positions(extents_of(values))
+        elements = units + place.front if place.front else units
+        units = elements + place.shift if place.shift else elements
+        return Entries(units, values, elements if place.front or place.back else None)
 
     # bands ----------------------------------------------------------------------------------
     def _band(self, i: int, place: Place, values: Variable) -> None:
@@ -184,7 +282,7 @@ class _Step:
         elif isinstance(op, Reshape) and i == 0 and self._is_identity(i, place):
             self.found.add(place, op(values, *self.node.inputs[1:]))
         elif self.node.inputs[i].ndim != 1:
-            raise Unstructured
+            self._of_rows(i, values)
         elif isinstance(op, Subtensor) and i == 0:
             self._cut(place, values)
         elif isinstance(op, IncSubtensor) and i < 2 and not op.overwrite:
@@ -193,6 +291,21 @@ class _Step:
             self._multiplied(i, place, values)
         elif isinstance(op, Reduce) and op.kind == "sum":
             self._spread(i, place, values, ())
+        else:
+            raise Unstructured
+
+    def _of_rows(self, i: int, values: Variable) -> None:
+        """Add what the rows of a matrix, each by unit vectors of its own, are multiplied to."""
+        op = self.node.op
+        if self.found.blocks is None or values.ndim != 2 or i:
+            raise Unstructured
+        if isinstance(op, Reduce) and op.kind == "sum":
+            self.found.add_dense(values.T)
+        elif isinstance(op, Dot):
+            other = self.node.inputs[1]
+            factor = other.dimshuffle(0, "x", *range(1, other.ndim))
+            each = values.T if other.ndim == 1 else values.T.dimshuffle(0, 1, "x")
+            self.found.add_dense(each * factor)
         else:
             raise Unstructured
 
@@ -211,7 +324,7 @@ class _Step:
             v if v.broadcastable != out.broadcastable else _part(v, place.front, place.back)
             for v in node.inputs
         ]
-        self.found.add(place, _linear(lambda inputs: node.op(*inputs), parts, i, values))
+        self.found.add(place, linear(lambda inputs: node.op(*inputs), parts, i, values))
 
     def _cut(self, place: Place, values: Variable) -> None:
         """A slice: what it takes of the band."""
@@ -255,27 +368,38 @@ class _Step:
         self.found.dense = LANGUAGE["inc_subtensor"](into, rows)
 
 
-def _linear(
-    step: Callable[[Sequence[Variable]], Variable | None],
-    inputs: Sequence[Variable],
-    i: int,
-    values: Variable,
-) -> Variable:
-    """Return what a step makes of ``values`` in place of input ``i``, in which it is linear.
+def _is_by_rows(node: Apply, i: int) -> bool:
+    """Return whether a row of the output reads of operand ``i`` that row alone."""
+    op, x, out = node.op, node.inputs[i], node.out
+    if not x.ndim or not out.ndim or x.broadcastable[0] != out.broadcastable[0]:
+        return False
+    if isinstance(op, Elementwise):
+        return x.ndim == out.ndim
+    if isinstance(op, MatMul):
+        return x.ndim == out.ndim and (x.ndim > 2 or i == 0)
+    if isinstance(op, Reduce):
+        return 0 not in op.axes
+    if isinstance(op, Join):
+        return op.axis > 0
+    if isinstance(op, (Subtensor, IncSubtensor)):
+        whole = op.pattern[:1] == (Slice(None, None, None),) and not is_advanced(op.pattern)
+        return whole and (i == 0 or (i == 1 and x.ndim == out.ndim and _are_slices(op.pattern)))
+    if i:
+        return False
+    if isinstance(op, Dot):
+        return x.ndim == 2
+    if isinstance(op, DimShuffle):
+        return op.order[0] == 0
+    if isinstance(op, Alloc):
+        return x.ndim == out.ndim
+    if isinstance(op, Reshape):
+        m, n = in_normal_form(*(as_variable(extents_of(v)[0]) for v in (x, out)))
+        return m is n
+    return isinstance(op, SpecifyShape)
 
-    Other inputs in which it is linear, too, count as zero.  The step is taken with variables that
-    nothing has made, so that all that is walked is the step itself.
-    """
-    alone = [v if isinstance(v, Constant) else Variable(v.type) for v in inputs]
-    alone[i], tangent = Variable(values.type), Variable(values.type)
-    out = step(alone)
-    (found,) = [None] if out is None else pushforward([out], [alone[i]], [tangent])
-    if not isinstance(found, Variable):
-        raise Unstructured
-    # The tangent of what is linear mentions the input by its shape alone.
-    given = {**dict(zip(alone, inputs, strict=True)), alone[i]: values, tangent: values}
-    (result,) = substitute([found], given)
-    return result
+
+def _are_slices(entries: Sequence[object]) -> bool:
+    return all(isinstance(entry, Slice) for entry in entries)
 
 
 def _part(v: Variable, front: int, back: int) -> Variable:
@@ -301,55 +425,3 @@ def _slice_of(node: Apply) -> tuple[int, int]:
     if (start or 0) < 0 or (stop is not None and stop >= 0):
         raise Unstructured
     return start or 0, -(stop or 0)
-
-
-# as a tensor ------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Banded:
-    """A matrix that no loop over its rows computes.
-
-    dense_steps : how many steps of the map are taken for all unit vectors.
-    """
-
-    tensor: Variable
-    dense_steps: int
-
-    @property
-    def is_cheap(self) -> bool:
-        """Whether no other way takes much less."""
-        return self.dense_steps <= FEW_STEPS
-
-
-def banded(rows: LinearRows) -> Banded | None:
-    """Return a matrix as a tensor that no loop over its rows computes; None: it takes one."""
-    matrices = _matrices(rows)
-    if matrices is None:
-        return None
-    matrix = matrices[rows.row]
-    m, *shape = rows.shape()
-    found = matrix.dense
-    if found is None:
-        found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), m, product(tuple(shape)))
-    if matrix.bands:
-        starts = [(place.front + place.shift, place.front) for place in matrix.bands]
-        vectors = [LANGUAGE["flatten"](values) for values in matrix.bands.values()]
-        flat = found if found.ndim == 2 else LANGUAGE["reshape"](found, (m, product(tuple(shape))))
-        found = inc_diagonals(flat, starts, vectors)
-    if found.ndim != len(shape) + 1:
-        found = LANGUAGE["reshape"](found, (m, *shape))
-    dense = sum(each.dense is not None for each in matrices.values())
-    return Banded(rows.outside(found), dense)
-
-
-def diagonal(rows: LinearRows) -> Variable | None:
-    """Return the main diagonal of a matrix that has bands only; None: it is not known to have."""
-    matrices = _matrices(rows)
-    if matrices is None or matrices[rows.row].dense is not None:
-        return None
-    m, n = rows.shape()
-    found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), smaller(m, n))
-    for place, values in matrices[rows.row].bands.items():
-        if not place.shift:
-            into = found[place.front : extents_of(values)[0] + place.front]
-            found = LANGUAGE["inc_subtensor"](into, values)
-    return rows.outside(found)

@@ -29,7 +29,17 @@ from typing import Protocol
 
 import numpy as np
 
-from gradcore.graph import Apply, Extent, Operand, Shape, TensorType, Variable, as_variable
+from gradcore.graph import (
+    Apply,
+    Extent,
+    FunctionGraph,
+    Operand,
+    Shape,
+    TensorType,
+    Variable,
+    as_variable,
+    free_inputs,
+)
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, extents_of, symbolic_operand
 from gradcore.language import LANGUAGE
@@ -41,7 +51,7 @@ from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import eq, maximum, mul
 from gradcore.ops.shape import DimShuffle, Join, Reshape
-from gradcore.rewrite.canonical.stage import inputs_of, is_made_by, is_zero
+from gradcore.rewrite.canonical.stage import canonicalize, inputs_of, is_made_by, is_zero
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 
 WHOLE = Slice(None, None, None)
@@ -192,7 +202,7 @@ def _rows_of_order(op: DimShuffle, ndim: int, r: int) -> int | None:
 
 
 def _rows_of_shape(node: Apply, r: int) -> int | None:
-    """Return the number of rows' axes after a reshape, if it leaves rows and columns apart."""
+    """Return the number of rows' axes after a reshape, if it mixes no rows with columns."""
     x = node.inputs[0]
     before, after = extents_of(x), node.shapes[0]
     if r == len(before):
@@ -322,7 +332,9 @@ class Expressions:
         """Return an expression as a linear map of a vector."""
         (m, _), like = self.shape(matrix), matrix.type
         unit = Variable(TensorType(like.dtype, like.shape[:1]))
-        return LinearRows(unit, as_variable(m), self.times(matrix, unit, True), {})
+        row = self.times(matrix, unit, True)
+        simpler = canonicalize.run(FunctionGraph(tuple(free_inputs([row])), (row,)), [])
+        return LinearRows(unit, as_variable(m), simpler.outputs[0], {})
 
     def value(self, node: Apply, r: int) -> Variable:
         """Return an expression without rows, ``r`` being 0, or without columns.  Raises Whole."""

@@ -10,13 +10,16 @@ from collections.abc import Container, Mapping, Sequence
 from typing import TypeAlias
 
 from gradcore.graph import Apply, FunctionGraph, Variable, on_behalf_of
+from gradcore.ops.factors import Solve, SolveLower
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slot
 from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.reduce import Reduce
+from gradcore.ops.scalars import mul
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import DimShuffle
 from gradcore.rewrite.engine import fitting
-from gradcore.rewrite.jacobians.bands import diagonal
+from gradcore.rewrite.jacobians.batches import OnDiagonal, blocks_on_diagonal, on_diagonal
 from gradcore.rewrite.jacobians.expressions import (
     Diagonal,
     Expressions,
@@ -25,6 +28,8 @@ from gradcore.rewrite.jacobians.expressions import (
     rows_of,
 )
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, linear_rows
+from gradcore.rewrite.jacobians.solves import solved, solved_lower
+from gradcore.rewrite.jacobians.sparsity import contracted, diagonal
 from gradcore.scan import scan
 
 DEEPEST = 100
@@ -36,18 +41,29 @@ Rows: TypeAlias = dict[Variable, int]
 
 def products_replaced(graph: FunctionGraph) -> dict[Variable, Variable]:
     """Return what the products with a Jacobian are instead, of one that only products read."""
+    stacks = stacked_rows(graph)
+    if not stacks:
+        return {}
     diagonals = diagonal_matrices(graph)
-    for node in graph.nodes:
-        if not isinstance(node.op, Scan):
+    matrices = {v: rows for v, rows in stacks.items() if rows.is_matrix}
+    of_all = Expressions({**diagonals, **matrices}, expressions(graph, {*matrices, *diagonals}))
+    for stack, rows in stacks.items():
+        if stack in graph.outputs or stack not in graph.readers:
             continue
-        for stack in node.outputs:
-            found = _products(graph, stack, diagonals)
-            if found:
-                return {
-                    product.out: fitting(new, product.out, product, "jacobians")
-                    for product, new in found.items()
-                }
+        found = _products(graph, stack, rows, diagonals, of_all)
+        if found:
+            return {
+                product.out: fitting(new, product.out, product, "jacobians")
+                for product, new in found.items()
+            }
     return {}
+
+
+def stacked_rows(graph: FunctionGraph) -> dict[Variable, LinearRows]:
+    """Return the Jacobians of a graph, and their maps."""
+    loops = (node for node in graph.nodes if isinstance(node.op, Scan))
+    made = {v: linear_rows(v) for node in loops for v in node.outputs}
+    return {v: rows for v, rows in made.items() if rows is not None}
 
 
 def diagonal_matrices(graph: FunctionGraph) -> dict[Variable, Diagonal]:
@@ -57,15 +73,15 @@ def diagonal_matrices(graph: FunctionGraph) -> dict[Variable, Diagonal]:
 
 
 def _products(
-    graph: FunctionGraph, stack: Variable, diagonals: Mapping[Variable, Diagonal]
+    graph: FunctionGraph,
+    stack: Variable,
+    rows: LinearRows,
+    diagonals: Mapping[Variable, Diagonal],
+    of_all: Expressions,
 ) -> dict[Apply, Variable]:
     """Return the products that read ``stack`` and what they are instead; none, if all is read."""
-    rows = linear_rows(stack) if stack in graph.readers and stack not in graph.outputs else None
-    if rows is None:
-        return {}
-    known = expressions(graph, {stack, *diagonals})
-    inner, products = _readers(graph, stack, known)
-    of = Products(stack, rows, inner, diagonals)
+    known, products = _readers(graph, stack, expressions(graph, {stack, *diagonals}))
+    of = Products(stack, rows, Expressions({**diagonals, stack: rows}, known), of_all)
     found: dict[Apply, Variable] = {}
     try:
         for node in products:
@@ -105,28 +121,52 @@ def _readers(graph: FunctionGraph, stack: Variable, known: Rows) -> tuple[Rows, 
     inner = {v for v in known if v not in of_stack} | {stack}
     outputs = set(graph.outputs)
     for v in reversed(known):
-        if v in of_stack and v not in outputs and _all_multiply(graph.readers[v], inner, known):
+        if v in of_stack and v not in outputs and _all_multiply(graph, v, inner, known):
             inner.add(v)
     products: list[Apply] = []
     for v in known:
         if v in of_stack and v in inner:
-            products += (node for node in graph.readers[v] if inner.isdisjoint(node.outputs))
+            for node in graph.readers[v]:
+                if inner.isdisjoint(node.outputs):
+                    products += _ends(graph, node, known) or [node]
     return {v: r for v, r in known.items() if v in inner}, list(dict.fromkeys(products))
 
 
-def _all_multiply(readers: Sequence[Apply], inner: set[Variable], known: Rows) -> bool:
+def _all_multiply(graph: FunctionGraph, v: Variable, inner: set[Variable], known: Rows) -> bool:
     """Return whether all readers of an expression are products, or such expressions themselves."""
-    return all(not inner.isdisjoint(n.outputs) or _is_product(n, known) for n in readers)
+    return all(
+        not inner.isdisjoint(node.outputs) or _is_product(node, known) or _ends(graph, node, known)
+        for node in graph.readers[v]
+    )
+
+
+def _ends(graph: FunctionGraph, node: Apply, known: Rows) -> Sequence[Apply]:
+    """Return what reads ``node``, which is no expression, if all of it are products.
+
+    These are sums over an expression times a matrix, and diagonals of a tensor's axes in order.
+    """
+    out = node.outputs[0]
+    readers = graph.readers.get(out, ())
+    if out in graph.outputs or not readers:
+        return ()
+    if isinstance(node.op, DimShuffle):
+        return readers if all(on_diagonal(reader) for reader in readers) else ()
+    whole = all(v.type.dtype == out.type.dtype for v in node.inputs)
+    whole = whole and all(v.broadcastable == out.broadcastable for v in node.inputs)
+    if node.op is not mul or out.ndim != 2 or not whole:
+        return ()
+    sums = all(isinstance(r.op, Reduce) and r.op.kind == "sum" and not r.out.ndim for r in readers)
+    return readers if sums and sum(v in known for v in node.inputs) == 1 else ()
 
 
 def _is_product(node: Apply, known: Rows) -> bool:
     """Return whether what a node reads may be multiplied instead of built."""
-    if isinstance(node.op, (Dot, MatMul)) or _is_diagonal(node):
+    if isinstance(node.op, (Dot, MatMul, Solve, SolveLower)) or on_diagonal(node):
         return True
     return _rows_of_value(node, known) is not None
 
 
-def _rows_of_value(node: Apply, known: Rows) -> int | None:
+def _rows_of_value(node: Apply, known: Mapping[Variable, int]) -> int | None:
     """Return 0 if a node leaves no rows of an expression, its rank if no columns; None: neither."""
     r = rows_of(node, known)
     return r if r is not None and r in (0, node.out.ndim) else None
@@ -136,18 +176,18 @@ class Products:
     """What products with a Jacobian, and with the expressions that it is in, are.
 
     stack, rows : the Jacobian, and its map.
-    known : those expressions, itself among them, and those of ``diagonals``.
+    expressions : those expressions, of diagonal matrices among them.
+    of_all : the same of all Jacobians: what is read for its structure may be of several.
     """
 
     def __init__(
-        self,
-        stack: Variable,
-        rows: LinearRows,
-        known: Rows,
-        diagonals: Mapping[Variable, Diagonal],
+        self, stack: Variable, rows: LinearRows, expressions: Expressions, of_all: Expressions
     ) -> None:
-        self.known = known
-        self.expressions = Expressions({stack: rows, **diagonals}, known)
+        self.stack = stack
+        self.rows = rows
+        self.expressions = expressions
+        self.known = expressions.rows
+        self.all = of_all
 
     def product(self, node: Apply) -> Variable:
         """Return what a node that reads an expression is instead.
@@ -158,12 +198,17 @@ class Products:
             return self._dot(node)
         if isinstance(node.op, MatMul):
             return self._matmul(node)
-        if _is_diagonal(node):
-            return self._diagonal(*node.inputs[:2])
+        if isinstance(node.op, (Solve, SolveLower)):
+            return self._solution(node, node.op)
+        taken = on_diagonal(node)
+        if taken is not None:
+            return self._diagonal(node, taken)
         r = _rows_of_value(node, self.known)
-        if r is None:
-            raise Whole
-        return self.expressions.value(node, r)
+        if r is not None:
+            return self.expressions.value(node, r)
+        if isinstance(node.op, Reduce):
+            return self._contraction(node)
+        raise Whole
 
     def _dot(self, node: Apply) -> Variable:
         """Return the product of an expression with a vector, or with a matrix, by its vectors."""
@@ -202,24 +247,43 @@ class Products:
         found, _ = scan(of_one, vectors)
         return found
 
-    def _diagonal(self, matrix: Variable, places: Variable) -> Variable:
-        """Return elements of the diagonal."""
-        found = diagonal(self.expressions.as_rows(matrix))
+    def _solution(self, node: Apply, op: Solve | SolveLower) -> Variable:
+        """Return the solution of equations with an expression that has bands."""
+        matrix, b = node.inputs
+        if matrix not in self.known or matrix.ndim != 2 or b in self.known:
+            raise Whole
+        rows = self.all.as_rows(matrix)
+        found = solved(rows, b) if isinstance(op, Solve) else solved_lower(rows, b, op.transposed)
         if found is None:
             raise Whole
-        return Subtensor((Slot.ARRAY,))(found, places)
+        return found
+
+    def _contraction(self, node: Apply) -> Variable:
+        """Return the sum of the elements of an expression, each times one of another matrix."""
+        made = node.inputs[0].owner
+        if made is None or made.op is not mul:
+            raise Whole
+        x, other = sorted(made.inputs, key=lambda v: v not in self.known)
+        found = contracted(self.all.as_rows(x), other) if x in self.known else None
+        if found is None:
+            raise Whole
+        return found
+
+    def _diagonal(self, node: Apply, taken: OnDiagonal) -> Variable:
+        """Return elements of the diagonal, or the blocks there."""
+        matrix = node.inputs[0]
+        if matrix in self.known and matrix.ndim == 2:
+            found = diagonal(self.all.as_rows(matrix))
+            found = None if found is None else Subtensor((Slot.ARRAY,))(found, node.inputs[1])
+        else:
+            r = self.known.get(taken.tensor)
+            found = None if r is None else blocks_on_diagonal(taken, self.stack, self.rows, r)
+        if not isinstance(found, Variable):
+            raise Whole
+        return found
 
 
 def _is_larger(factor: Variable, matrix: Variable, axis: int) -> bool:
     """Return whether ``factor`` has more vectors than there are rows, or columns, to build."""
     count, (m, n) = factor.type.shape[axis], matrix.type.shape
     return count is not None and m is not None and n is not None and count > min(m, n)
-
-
-def _is_diagonal(node: Apply) -> bool:
-    """Return whether a node takes elements whose row and column are the same."""
-    op = node.op
-    if not isinstance(op, Subtensor) or op.pattern != (Slot.ARRAY, Slot.ARRAY):
-        return False
-    matrix, row, column = node.inputs
-    return row is column and row.ndim == 1 and matrix.ndim == 2

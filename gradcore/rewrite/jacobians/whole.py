@@ -16,13 +16,17 @@ from gradcore.graph import (
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import IfElse
 from gradcore.ops.create import Arange
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.linalg import Dot
 from gradcore.ops.scalars import maximum, mul
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc
 from gradcore.rewrite.canonical.stage import is_made_by, is_zero
 from gradcore.rewrite.engine import fitting
-from gradcore.rewrite.jacobians.bands import banded
+from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form, linear_rows
+from gradcore.rewrite.jacobians.products import diagonal_matrices, expressions, stacked_rows
+from gradcore.rewrite.jacobians.sparsity import structured
 from gradcore.rewrite.loops.parts import LoopParts
 
 
@@ -41,6 +45,40 @@ def whole_ones(graph: FunctionGraph) -> dict[Variable, Variable]:
     return replaced
 
 
+def sparse_expressions(graph: FunctionGraph) -> dict[Variable, Variable]:
+    """Return products and sums of Jacobians that are needed, where they are sparse, as such."""
+    stacks = {v: rows for v, rows in stacked_rows(graph).items() if rows.is_matrix}
+    if not stacks:
+        return {}
+    maps = {**diagonal_matrices(graph), **stacks}
+    known = expressions(graph, maps)
+    of_stacks = set(stacks)
+    replaced: dict[Variable, Variable] = {}
+    for v in known:
+        node = v.owner
+        if v in maps or node is None or of_stacks.isdisjoint(node.inputs):
+            continue
+        of_stacks.add(v)
+        readers = graph.readers.get(v, ())
+        part = v not in graph.outputs and all(n.outputs[0] in known for n in readers)
+        if part or v.ndim != 2 or not isinstance(node.op, (Dot, Elementwise)):
+            continue
+        with on_behalf_of(node.where):
+            found = _sparse(Expressions(maps, known), v)
+        if found is not None:
+            replaced[v] = fitting(found, v, node, "jacobians")
+    return replaced
+
+
+def _sparse(of: Expressions, matrix: Variable) -> Variable | None:
+    """Return an expression of matrices by its bands and entries, if it has no more."""
+    try:
+        found = structured(of.as_rows(matrix))
+    except Whole:
+        return None
+    return None if found is None or found.dense_steps else found.tensor
+
+
 def _is_branch(graph: FunctionGraph, v: Variable) -> bool:
     """Return whether ``v`` is what a choice takes: it has been decided upon."""
     return any(isinstance(node.op, IfElse) for node in graph.readers.get(v, ()))
@@ -53,13 +91,13 @@ def _whole(stack: Variable, rows: LinearRows) -> Variable | None:
     """
     if rows.row.ndim == 0:
         return rows.from_right(as_variable(np.ones((), rows.row.dtype)))
-    by_rows = banded(rows)
+    by_rows = structured(rows)
     if not rows.is_matrix or (by_rows is not None and by_rows.is_cheap):
         return by_rows and by_rows.tensor
     columns = rows.columns()
     if columns is None:
         return by_rows and by_rows.tensor
-    by_columns = banded(columns)
+    by_columns = structured(columns)
     m, n = in_normal_form(*map(as_variable, rows.shape()))
     if m is n:
         return by_rows.tensor if by_rows else by_columns and by_columns.tensor.T
