@@ -26,7 +26,7 @@ ORDER = [
     {"ops"},
     # The modules of the tensor language; what ``import gradcore.tensor`` gives comes later.
     {"tensor.control", "tensor.constructors", "tensor.creation", "tensor.elementwise",
-     "tensor.indexing", "tensor.products", "tensor.reductions", "tensor.shapes"},
+     "tensor.indexing", "tensor.linalg", "tensor.products", "tensor.reductions", "tensor.shapes"},
     {"printing", "scan"},
     {"gradient"},
     {"tensor"},

@@ -2,9 +2,13 @@
 
 ``grad``, ``Lop`` and ``Rop`` put a user's arguments in order, call the sweeps of
 `gradcore.derive`, and say in words what cannot be.  ``jacobian`` and ``hessian`` are loops over
-them.  All can be applied to their own results.
+them.  All can be applied to their own results.  ``root``, ``minimize`` and ``fixed_point`` solve
+equations in a graph, with the derivatives of their solutions.
 """
 
+from gradcore.gradient.implicit import fixed_point as fixed_point
+from gradcore.gradient.implicit import minimize as minimize
+from gradcore.gradient.implicit import root as root
 from gradcore.gradient.marks import DisconnectedType as DisconnectedType
 from gradcore.gradient.marks import consider_constant as consider_constant
 from gradcore.gradient.marks import disconnected_grad as disconnected_grad

@@ -24,6 +24,7 @@ from gradcore.gradient.elements import Operand, UnknownIndexError, elements_read
 from gradcore.graph import Apply, Op
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.gathers import has_element
+from gradcore.ops.implicit import ImplicitSolution
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Cumulative, Recurrence, Reduce
@@ -108,8 +109,7 @@ def local_patterns(local: Local, wanted: Sequence[int]) -> Mapping[int, Pattern]
             return found
     elif op.extern is not None:
         return {i: _stacked(local, i, op.extern.core) for i in wanted}
-    size = math.prod(local.result)
-    return {i: dense(size, math.prod(local.shapes[i])) for i in wanted}
+    return _anywhere(local, wanted)
 
 
 def _by_element(local: Local, wanted: Sequence[int]) -> dict[int, Pattern] | None:
@@ -275,6 +275,13 @@ def _product(local: Local, wanted: Sequence[int]) -> dict[int, Pattern]:
 
 Rule: TypeAlias = Callable[[Local, Sequence[int]], "dict[int, Pattern] | None"]
 
+
+def _anywhere(local: Local, wanted: Sequence[int]) -> dict[int, Pattern]:
+    """Each element of the result may read each of an operand."""
+    size = math.prod(local.result)
+    return {i: dense(size, math.prod(local.shapes[i])) for i in wanted}
+
+
 RULES: Mapping[type[Op], Rule] = {
     Elementwise: _elementwise,
     Reshape: _by_numbers,
@@ -287,5 +294,6 @@ RULES: Mapping[type[Op], Rule] = {
     Sort: _sorted,
     Dot: _product,
     MatMul: _product,
+    ImplicitSolution: _anywhere,
 }
 """Rules by classes of ops; None: the pattern depends on values that are not known."""

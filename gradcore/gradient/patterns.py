@@ -36,6 +36,7 @@ from gradcore.gradient.local_patterns import (
 from gradcore.graph import UNKNOWN, Apply, Constant, Operand, Variable, Zero, toposort
 from gradcore.ops.control import IfElse, PassingOn
 from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.implicit import ImplicitSolution
 from gradcore.ops.loop import Loop
 from gradcore.ops.shape import Repeat
 from gradcore.ops.shape_values import Extent, ShapeOf
@@ -73,6 +74,9 @@ def jacobian_pattern(y: Variable, wrt: Sequence[Variable]) -> list[Pattern]:
     for v, start, size in zip(wrt, ends, sizes, strict=False):
         place = sparse.eye_array(size, total, k=int(start), dtype=bool, format="csr")
         facts[v] = Fact(_static(v), None, place)
+    for node in toposort([y], stop=frozenset(facts)):
+        if isinstance(node.op, ImplicitSolution):  # how it was found does not matter
+            facts.setdefault(node.inputs[0], Fact(_static(node.inputs[0])))
     (found,) = Reader(facts, total).read([y], toposort([y], stop=frozenset(facts)))
     whole = found.pattern
     if whole is None:

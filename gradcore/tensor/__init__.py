@@ -11,6 +11,7 @@ from gradcore.gradient import Lop as Lop
 from gradcore.gradient import Rop as Rop
 from gradcore.gradient import consider_constant as consider_constant
 from gradcore.gradient import disconnected_grad as disconnected_grad
+from gradcore.gradient import fixed_point as fixed_point
 from gradcore.gradient import grad as grad
 from gradcore.gradient import grad_clip as grad_clip
 from gradcore.gradient import grad_not_implemented as grad_not_implemented
@@ -19,7 +20,9 @@ from gradcore.gradient import grad_undefined as grad_undefined
 from gradcore.gradient import hessian as hessian
 from gradcore.gradient import hessian_vector_product as hessian_vector_product
 from gradcore.gradient import jacobian as jacobian
+from gradcore.gradient import minimize as minimize
 from gradcore.gradient import numeric_grad as numeric_grad
+from gradcore.gradient import root as root
 from gradcore.gradient import sparse_hessian as sparse_hessian
 from gradcore.gradient import sparse_jacobian as sparse_jacobian
 from gradcore.gradient import subgraph_grad as subgraph_grad

@@ -7,6 +7,7 @@ from gradcore.graph.types import FLOATS, UNSIGNED, holds
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import GradientMark
 from gradcore.ops.elementwise import Elementwise, Trait
+from gradcore.ops.implicit import ImplicitSolution
 from gradcore.ops.scalars import (
     CAST_DTYPES,
     CASTS,
@@ -317,7 +318,7 @@ def no_identity(node: Apply) -> Variable:
     return node.inputs[0]
 
 
-@rule(op=GradientMark, examples=[lambda x: LANGUAGE["logsumexp"](x)])
+@rule(op=(GradientMark, ImplicitSolution), examples=[lambda x: LANGUAGE["logsumexp"](x)])
 def no_mark(node: Apply) -> Variable:
     """zero_grad(x) = x: derivatives have been taken"""
     return node.inputs[0]
