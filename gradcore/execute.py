@@ -85,12 +85,12 @@ def straight_line(
                 step(store)
         except Exception as error:
             node = graph.nodes[len(steps) - length_hint(rest) - 1]
-            values = [store[slots[v]] for v in node.inputs]
+            operands = [store[slots[v]] for v in node.inputs]
             if isinstance(error, ValueError) and not isinstance(error, GradcoreError):
-                error = _too_large(node, values) or error
+                error = _too_large(node, operands) or error
             if lacks_memory(error) and not isinstance(error, GradcoreError):
                 raise out_of_memory(error, node) from error
-            explain(error, node, values)
+            explain(error, node, operands)
             raise error  # noqa: TRY201 - it may be another one
         return tuple([store[k] for k in results])
 

@@ -17,7 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,21 +25,22 @@ from numpy.typing import NDArray
 from gradcore.derive import ByOperand, Flat
 from gradcore.errors import ShapeError
 from gradcore.gradient.local_patterns import (
-    Local,
     Pattern,
-    Shape,
     dense,
     local_patterns,
     reads_by_itself,
     sparse,
 )
-from gradcore.graph import UNKNOWN, Apply, Constant, Operand, Variable, Zero, toposort
+from gradcore.graph import UNKNOWN, Apply, Constant, Op, Operand, Variable, Zero, toposort
+from gradcore.graph.reads import Local
 from gradcore.ops.control import IfElse, PassingOn
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.implicit import ImplicitSolution
 from gradcore.ops.loop import Loop
 from gradcore.ops.shape import Repeat
 from gradcore.ops.shape_values import Extent, ShapeOf
+
+Shape: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -281,6 +282,16 @@ class Reader:
                 found.append(Fact(self.shapes(node, given)[op.states + k]))
         assert len(found) == len(results)
         return found
+
+
+def is_exact(op: Op) -> bool:
+    """Return whether patterns of an op have no element that is zero for all values.
+
+    As it declares, unless it says nothing of what its elements read, and so is dense.
+    """
+    walked = isinstance(op, (Loop, IfElse, PassingOn))
+    written = op.expansion is not None or type(op).expanded is not Op.expanded
+    return op.exact_pattern and (walked or written or reads_by_itself(op))
 
 
 def goes_through(node: Apply, i: int, o: int) -> bool:

@@ -24,6 +24,7 @@ from gradcore.graph.costs import Cost, size_in_bytes, total
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape, product
 from gradcore.graph.externs import Extern
 from gradcore.graph.location import here
+from gradcore.graph.reads import Local, Reads
 from gradcore.graph.types import COMPLEX, Array, ArrayType, upcast
 from gradcore.language import listed
 
@@ -181,6 +182,12 @@ class Declaration(Generic[V, N]):
     extern: Extern | None = None
     """The function of a library that computes it, where generated code has that."""
 
+    exact_pattern: ClassVar[bool] = True
+    """Whether all that its pattern (`reads`) says is read, is read, for some values.
+
+    False: it says more, which is as right, and costs sparse Jacobians products.
+    """
+
     expansion: Callable[..., Any] | None = None
     """The op written with others: a function of its operands that returns its output or outputs.
 
@@ -298,6 +305,18 @@ class Declaration(Generic[V, N]):
         of a loop, those with arrays as gathers (`gradcore.ops.gathers`).
         """
         raise NotImplementedError
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
+        """Return which elements of operands each element of the only output reads.
+
+        wanted : the numbers of the operands that matter.  Those that are missing read nothing.
+
+        It is the pattern of the Jacobian.  An op whose elements are functions of many others, and
+        so has no element form, says it here; None: it depends on values that are not known, and
+        each element may read all others.  So it is for ops that neither declare this nor have an
+        element form, an `extern` or an expansion, off which it is read, otherwise.
+        """
+        return None
 
     def batch(self, node: N, inputs: Sequence[V], stacked: Sequence[bool]) -> V | None:
         """Return the outputs of ``node`` for many operands at once, stacked along a first axis.

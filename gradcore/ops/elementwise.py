@@ -40,6 +40,7 @@ from gradcore.graph import (
 from gradcore.graph.declaration import refuse_complex
 from gradcore.graph.extents import UNKNOWN, Extent, broadcast, clash
 from gradcore.graph.nodes import as_variable
+from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import NONE_NEGATIVE
 from gradcore.graph.types import StaticShape, upcast
 from gradcore.language import LANGUAGE, Function, define
@@ -348,6 +349,35 @@ class Elementwise(Op):
     def reference(self, *arrays: Any) -> Any:
         """Return the function mapped over ``arrays``."""
         return self.numpy(*arrays)
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Each element reads those that broadcast to it, where its coefficient is not zero."""
+        found: dict[int, Pairs] = {}
+        for i in wanted:
+            at = np.broadcast_to(numbers(local.shapes[i]), local.result)
+            coefficient = self._coefficient(local, i)
+            found[i] = Pairs(at if coefficient is None else np.where(coefficient != 0, at, -1))
+        return found
+
+    def _coefficient(self, local: Local, i: int) -> Any:
+        """Return what operand ``i`` is multiplied by, where values that are known say it.
+
+        An op that is linear in some operands together is, of 1 and zeros for these, the
+        coefficient.
+        """
+        node, values = local.node, local.values
+        others = set(range(len(values)))
+        for together in self.derivative.linear_in(node):
+            rest = others - set(together)
+            if i not in together or not rest or any(values[k] is None for k in rest):
+                continue
+            given = [
+                values[k] if k in rest else np.asarray(k == i, v.dtype)
+                for k, v in enumerate(node.inputs)
+            ]
+            with np.errstate(all="ignore"):
+                return self.reference(*given)
+        return None
 
     def kernel(self, node: Apply) -> Kernel:
         """Return the function for the dtypes of ``node``, with its run-time check of extents."""

@@ -107,6 +107,7 @@ class SolveLower(Op):
     derivative = Reverse((_factor_back, _solve_back))
     ulp = 16
     by_norm = compounds = True
+    exact_pattern = False  # columns are solved each by itself, and from the top down
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -190,6 +191,7 @@ class Solve(Op):
     derivative = Reverse((_general_factor_back, _general_solve_back))
     ulp = 16
     by_norm = compounds = True
+    exact_pattern = False  # columns are solved each by itself
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -272,6 +274,7 @@ class Cholesky(Op):
     derivative = Reverse((_symmetric_back,))
     ulp = 16
     by_norm = compounds = True
+    exact_pattern = False  # a factor is a triangle
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

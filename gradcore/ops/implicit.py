@@ -19,6 +19,7 @@ from typing import Any, final
 from gradcore.derive import direction_dtype, moving_with, pullback, pushforward
 from gradcore.graph import Apply, Derivative, FunctionGraph, TensorType, Variable, substitute
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Reads
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import PassingOn
 
@@ -107,6 +108,10 @@ class ImplicitSolution(PassingOn):
     def outside(self, node: Apply) -> dict[Variable, Variable]:
         """Return what the inputs of the equations stand for, the solution by the mark."""
         return dict(zip(self.equations.inputs, (node.out, *node.inputs[1:]), strict=True))
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
+        """Any element of a solution may depend on all that the equations read."""
+        return None
 
     def residual(self, node: Apply) -> Variable:
         """Return the residual of a node, in terms of its solution."""

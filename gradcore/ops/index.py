@@ -34,6 +34,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.nodes import as_variable, extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import all_equal
 from gradcore.graph.types import StaticShape
 from gradcore.language import LANGUAGE, is_several
@@ -274,6 +275,23 @@ class IncSubtensor(Op):
             missing = len(indexed_shape(self.pattern, operand, others)) - node.inputs[1].ndim
             y = y.dimshuffle(0, *["x"] * missing, *range(1, y.ndim))
         return IncSubtensor((Slice(), *self.pattern), self.overwrite)(x, y, *indices)
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
+        """What is written reads the part; the rest, and what is added to, reads the tensor."""
+        x, y = map(numbers, local.shapes[:2])
+        indices = local.values[2:]
+        if any(value is None for value in indices):
+            return None
+        if self.overwrite:
+            at = self.reference(x, y + x.size, *indices)
+            found = (
+                Pairs(np.where(at < x.size, at, -1)),
+                Pairs(np.where(at < x.size, -1, at - x.size)),
+            )
+        else:
+            there = Subtensor(self.pattern).reference(x, *indices)
+            found = (Pairs(x), Pairs(np.broadcast_to(y, np.shape(there)), there))
+        return {i: found[i] for i in wanted}
 
     def reference(self, *arrays: Any) -> Any:
         """Return a changed copy."""

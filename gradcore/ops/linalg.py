@@ -14,6 +14,7 @@ from gradcore.graph import Apply, Extent, Kernel, Op, Operand, Requirement, Shap
 from gradcore.graph.extents import broadcast, clash, product
 from gradcore.graph.nodes import extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
 from gradcore.ops.broadcasting import aligned, extent_check, with_check
@@ -47,6 +48,28 @@ class Product(Op):
         if all(stacked) and a.ndim == b.ndim == 2:
             return MatMul()(x, y)
         return None
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Each element reads a row of the first and a column of the second.
+
+        Where an operand is known, its zeros read nothing of the other.
+        """
+        x, y = map(numbers, local.shapes)
+        vectors = x.ndim == 1, y.ndim == 1
+        x = x[None] if vectors[0] else x
+        y = y[:, None] if vectors[1] else y
+        stack = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
+        whole = (*stack, m, k, n)
+        rows = np.broadcast_to(numbers((*stack, m, 1, n)), whole)
+        at = np.broadcast_to(x[..., None], whole), np.broadcast_to(y[..., None, :, :], whole)
+        found: dict[int, Pairs] = {}
+        for i in wanted:
+            other, columns = local.values[1 - i], at[i]
+            if other is not None:
+                columns = np.where(np.reshape(other, -1)[at[1 - i]] != 0, columns, -1)
+            found[i] = Pairs(columns, rows)
+        return found
 
 
 def _outer(x: Variable, y: Variable) -> Variable:

@@ -30,6 +30,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.extents import UNKNOWN, product
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Pairs, Reads, along, numbers
 from gradcore.graph.requirements import AGREE, REACHES
 from gradcore.graph.types import FLOATS, upcast
 from gradcore.language import LANGUAGE
@@ -281,6 +282,13 @@ class Reduce(Op):
             return ()
         return [_something(node, operands[0].shape[axis]) for axis in self.axes]
 
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Each result reads all that it is reduced from."""
+        (shape,) = local.shapes
+        extents = [1 if axis in self.axes else n for axis, n in enumerate(shape)]
+        there = np.broadcast_to(numbers(local.result).reshape(extents), shape)
+        return {0: Pairs(numbers(shape), there)}
+
     def reference(self, *arrays: Any) -> Any:
         """Return the reduction."""
         (x,) = arrays
@@ -395,6 +403,11 @@ class Cumulative(Op):
         """Return the shape of the operand."""
         return operands[0].shape
 
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Each element reads those before it, and itself."""
+        before = np.tri(local.result[self.axis], dtype=bool)
+        return {0: along(local.result, self.axis, before)}
+
     def reference(self, *arrays: Any) -> Any:
         """Return the cumulative sums or products."""
         (x,) = arrays
@@ -456,6 +469,13 @@ class Recurrence(Op):
         message = f"{node.op}: the shapes of {node.inputs[0]} and {node.inputs[1]} must be equal"
         pairs = zip(*(x.shape for x in operands), strict=True)
         return [Requirement(AGREE, pair, message) for pair in pairs]
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Each element reads those before it, and itself; the first factor is of nothing."""
+        n = local.result[self.axis]
+        before = np.tri(n, dtype=bool)
+        factors = before & (np.arange(n) > 0)
+        return {i: along(local.result, self.axis, before if i else factors) for i in wanted}
 
     def reference(self, *arrays: Any) -> Any:
         """Return y, a step at a time."""

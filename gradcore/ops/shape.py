@@ -19,6 +19,7 @@ from gradcore.graph import Extent as ExtentValue
 from gradcore.graph.extents import UNKNOWN, agreed, check_size, product
 from gradcore.graph.nodes import constant_extent, extents_of, static_operand, symbolic_operand
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Reads, moved
 from gradcore.graph.requirements import AGREE, HAS_SIZE, NONE_NEGATIVE, REACHES, all_equal, possible
 from gradcore.language import LANGUAGE
 from gradcore.ops.shape_values import Extent as Extent  # plugins may import these four from here
@@ -183,6 +184,10 @@ class Reshape(Op):
         count, *shape = extents_of(x)
         wanted = self.shape(Operand(tuple(shape)), *map(symbolic_operand, extents))
         return Reshape()(x, count, *wanted)
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
+        """Elements stay in order."""
+        return moved(local, wanted, 1)
 
     def reference(self, *arrays: Any) -> Any:
         """Return a view, or a copy."""
@@ -396,6 +401,10 @@ class Join(Op):
                 found += all_equal([x.shape[axis] for x in operands], message)
         return found
 
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
+        """Elements are moved."""
+        return moved(local, wanted, len(local.shapes))
+
     def reference(self, *arrays: Any) -> Any:
         """Return the joined array."""
         try:
@@ -457,6 +466,10 @@ class Repeat(Op):
         counts : a vector of NumPy, or of a library like it.
         """
         check_size((*shape[: self.axis], sum(counts.tolist()), *shape[self.axis + 1 :]))
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
+        """Elements are moved."""
+        return moved(local, wanted, 1)
 
     def reference(self, *arrays: Any) -> Any:
         """Return the repeated elements."""

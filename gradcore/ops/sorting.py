@@ -23,6 +23,7 @@ import numpy as np
 from gradcore.derive import Flat, Forward
 from gradcore.graph import Op, Operand, Shape
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Reads, along
 from gradcore.language import LANGUAGE
 
 
@@ -44,6 +45,11 @@ class Sort(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape of the tensor."""
         return operands[0].shape
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Any element may come to any place along the axis."""
+        n = local.result[self.axis]
+        return {0: along(local.result, self.axis, np.ones((n, n), bool))}
 
     def reference(self, *arrays: Any) -> Any:
         """Return the sorted elements."""
