@@ -20,6 +20,7 @@ from gradcore import tensor as tensor
 # isort: split
 from gradcore import gradient as gradient
 from gradcore import printing as printing
+from gradcore.batching import vectorize_graph as vectorize_graph
 from gradcore.compile import Function as Function
 from gradcore.compile import In as In
 from gradcore.compile import Out as Out

@@ -20,7 +20,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "on_unused_input": ("raise", "warn", "ignore"),
 }
 
-WHOLE = ("threads", "compile_timeout", "scan_memory_budget")
+WHOLE = ("threads", "compile_timeout", "scan_memory_budget", "jacobian_memory_budget")
 """The settings that are whole numbers, from 0."""
 
 
@@ -35,6 +35,9 @@ class Config:
     compile_timeout : after how many seconds a C compiler is stopped; 0: never.
     scan_memory_budget : how many bytes the gradient of a ``scan`` made from now on may store of its
         steps, unless its ``checkpoint`` says otherwise; 0: no limit.
+    jacobian_memory_budget : how many bytes a ``jacobian`` or ``hessian`` made from now on may take
+        for what it computes of rows (or columns) at once, unless its ``chunk_size`` says otherwise;
+        0: no limit.
 
     >>> from gradcore import config
     >>> with config.change_flags(floatX="float32"):
@@ -50,6 +53,7 @@ class Config:
     threads: int
     compile_timeout: int
     scan_memory_budget: int
+    jacobian_memory_budget: int
 
     def __init__(self, flags: str = "") -> None:
         self.floatX = "float64"
@@ -58,6 +62,7 @@ class Config:
         self.threads = 0
         self.compile_timeout = 1800
         self.scan_memory_budget = 0
+        self.jacobian_memory_budget = 0
         for flag in filter(None, (part.strip() for part in flags.split(","))):
             name, _, value = flag.partition("=")
             setattr(self, name.strip(), value.strip())

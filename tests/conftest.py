@@ -10,6 +10,7 @@ import gradcore.tensor as T
 from gradcore.errors import UnavailableError
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import ENTRIES, elementwise
+from gradcore.rewrite.jacobians import bands
 
 pytest_plugins = ["pytester", "fake_cuda", "fake_plugins"]
 
@@ -83,3 +84,13 @@ def torch_state():
     before = state()
     yield
     assert before == state()
+
+
+@pytest.fixture
+def rows_as_loops(monkeypatch):
+    """Return a mode in which a Jacobian that is built is seen: as a loop over its rows.
+
+    Nothing is computed of all rows at once.
+    """
+    monkeypatch.setattr(bands, "batched", lambda *_: None)
+    return gradcore.Mode("numpy").excluding("push_out_seeds")

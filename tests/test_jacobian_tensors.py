@@ -103,11 +103,11 @@ def assert_close(found, wanted):
 
 
 @pytest.mark.parametrize("name", [*SEEN, *BUILT])
-def test_products_are_those_of_the_tensor(name, rng):
+def test_products_are_those_of_the_tensor(name, rng, rows_as_loops):
     output = (SEEN | BUILT)[name]
     outputs = output if isinstance(output, list) else [output]
     given = values(rng)
-    f = compiled(outputs, "numpy")
+    f = compiled(outputs, rows_as_loops)
     assert_close(f(*given), compiled(outputs, PLAIN)(*given))
     over_vectors = name == "by a vector, several"
     assert (loops(f.maker.fgraph) > over_vectors) is (name in BUILT)

@@ -328,7 +328,7 @@ class Subject:
 
     def later(self, check: str) -> Iterator[list[Array]]:
         """Yield the values of further calls of the graph of a check."""
-        for draws in self.further(LOOP if check == "scanned" else 1):
+        for draws in self.further(LOOP if check in ("scanned", "vectorized") else 1):
             other = replace(self, draws=draws)
             yield other.given() if check == "value" else other.built(check).values
 

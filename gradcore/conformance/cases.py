@@ -297,13 +297,15 @@ def _same_shapes(subject: Subject) -> bool:
 
 
 def _looped_cases(subject: Subject, name: str, level: Level) -> Iterator[Case]:
-    """Yield a loop with the op in its body; it should be what it is written out."""
-    case = _case("scanned", name, level, subject)
+    """Yield a loop with the op in its body, and the op on stacks: what either is written out."""
 
     def written_out(_: Built) -> list[Expected]:
         return by_reference(subject.built("unrolled"))
 
-    yield replace(case, judge=written_out, again=by_reference)
+    levels = {"scanned": level, "vectorized": Level.FULL}
+    for check in levels if not all(subject.constant) else ("scanned",):
+        case = _case(check, name, levels[check], subject)
+        yield replace(case, judge=written_out, again=by_reference)
 
 
 def _staged_cases(subject: Subject, name: str) -> Iterator[Case]:

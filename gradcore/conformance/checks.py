@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.batching import vectorize_graph
 from gradcore.conformance.precision import computed
 from gradcore.derive import Direction, pullback, pushforward
 from gradcore.graph import Apply, Array, Constant, Op, TensorType, Undefined, Variable, as_variable
+from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.scan import scan
 from gradcore.tensor import stack, tanh
@@ -106,6 +108,19 @@ def scanned(op: Op, draws: Sequence[Sequence[Array]], constant: Sequence[bool]) 
     steps = None if sequences else len(draws)
     stacks, _ = scan(step, sequences=sequences, n_steps=steps, return_list=True)
     return Built(sequences, values, list(stacks))
+
+
+def vectorized(op: Op, draws: Sequence[Sequence[Array]], constant: Sequence[bool]) -> Built:
+    """The op on stacks of its operands; what depends on their shapes alone is the same for all."""
+    node, variables, _ = applied(op, draws[0], constant)
+    looped = scanned(op, draws, constant)
+    replace = dict(zip(variables, looped.inputs, strict=True))
+    size = extents_of(looped.inputs[0])[0]
+    outputs = [
+        found if found.ndim > v.ndim else LANGUAGE["alloc"](found, size, *extents_of(found))
+        for v, found in zip(node.outputs, vectorize_graph(node.outputs, replace), strict=True)
+    ]
+    return Built(looped.inputs, looped.values, outputs)
 
 
 def unrolled(op: Op, draws: Sequence[Sequence[Array]], constant: Sequence[bool]) -> Built:

@@ -205,9 +205,10 @@ def pushforward(
     outputs: Sequence[Variable],
     wrt: Sequence[Variable],
     tangents: Sequence[Variable],
+    constants: Collection[Variable] = (),
 ) -> list[Direction]:
     """Return the tangents of ``outputs``, given those of ``wrt``; see `pullback` for the words."""
-    forms = Forms(wrt)
+    forms = Forms({*wrt, *constants})
     order = forms.order(outputs)
     found: dict[Variable, Direction] = {}
     for variable, tangent in zip(wrt, tangents, strict=True):
@@ -215,7 +216,8 @@ def pushforward(
     for node in order:
         form = forms.of(node)
         if form is not None:
-            found[node.out] = total([found.get(node.out), found.get(form)])
+            if node.out not in constants:
+                found[node.out] = total([found.get(node.out), found.get(form)])
             continue
         given = [found.get(v) for v in node.inputs]
         if all(t is None for t in given):
@@ -223,7 +225,8 @@ def pushforward(
         with on_behalf_of(node.where):
             for output, tangent in zip(node.outputs, _moved(node, given), strict=True):
                 # A tangent of a variable that is itself computed adds to the one that it is given.
-                found[output] = total([found.get(output), tangent])
+                if output not in constants:
+                    found[output] = total([found.get(output), tangent])
     return [found.get(output) for output in outputs]
 
 

@@ -11,16 +11,11 @@ from gradcore.gradient.arguments import (
     like,
     points_for,
     present,
-    require_connection,
     variables_of,
 )
 from gradcore.gradient.modes import grad
+from gradcore.gradient.seeded import by_columns, by_rows, seeds_of
 from gradcore.graph import Variable, as_variable
-from gradcore.graph.nodes import extents_of
-from gradcore.language import listed
-from gradcore.scan import scan
-from gradcore.tensor.creation import arange
-from gradcore.tensor.shapes import flatten, reshape
 
 
 def jacobian(
@@ -28,31 +23,48 @@ def jacobian(
     wrt: Variables,
     consider_constant: Sequence[Variable] | None = None,
     disconnected_inputs: str = "raise",
+    *,
+    mode: str = "auto",
+    chunk_size: int | None = None,
+    vectorize: bool = True,
 ) -> Any:
     """Return all first derivatives of a tensor, of shape ``expression.shape + wrt.shape``.
+
+    expression : of any rank.
+    wrt : one variable, or a list or tuple of them; the result is one, a list or a tuple alike, each
+        of the dtype of its variable (``config.floatX`` for an integer one).
+    consider_constant : variables through which nothing is differentiated.
+    disconnected_inputs : what to do about a variable that the expression does not depend on:
+        "raise", "warn" or "ignore".
+    mode : "reverse", a row for each element of the expression, as `Lop`; "forward", a column for
+        each element of a variable, as `Rop`; or "auto", whichever are fewer.
+    chunk_size : how many rows (or columns) are computed at once, which bounds the memory that they
+        take beside the result; None: as many as fit ``config.jacobian_memory_budget`` bytes, all if
+        that is 0.
+    vectorize : False for one row (or column) after the other, in a loop.
+
+    What is said in the last three is of how it is computed where it is needed as a whole; products
+    with it are `Rop` and `Lop` in any case.
+
+    Raises DisconnectedInputError, NotDifferentiableError; GraphValueError: a mode that there is
+    not, a ``chunk_size`` below 1, or another than 1 with ``vectorize=False``.
 
     >>> import gradcore.tensor as T
     >>> x = T.dvector("x")
     >>> T.jacobian(x ** 2, x).eval({x: [1, 2]}).tolist()
     [[2.0, 0.0], [0.0, 4.0]]
+    >>> T.jacobian(T.sum(x ** 2), x, mode="forward", chunk_size=2).eval({x: [1, 2, 3]}).tolist()
+    [2.0, 4.0, 6.0]
     """
     y = as_variable(expression)
     variables = variables_of(wrt, "wrt")
     constants = list(consider_constant or ())
+    seeds = seeds_of(mode, chunk_size, vectorize)
+    if mode == "forward":
+        return like(wrt, by_columns(y, variables, constants, disconnected_inputs, seeds))
     if not y.ndim:
         return grad(y, wrt, constants, disconnected_inputs)
-    elements = flatten(y)
-    require_connection(disconnected_inputs, y, variables, constants)
-
-    def row(i: Variable, *_used: Variable) -> list[Variable]:
-        return grad(elements[i], variables, constants, disconnected_inputs)
-
-    rows, _ = scan(row, arange(extents_of(elements)[0]), non_sequences=[elements, *variables])
-    found = listed(rows)
-    if y.ndim > 1:
-        pairs = zip(found, variables, strict=True)
-        found = [reshape(stack, (*extents_of(y), *extents_of(v))) for stack, v in pairs]
-    return like(wrt, found)
+    return like(wrt, by_rows(y, variables, constants, disconnected_inputs, seeds))
 
 
 def hessian(
@@ -60,22 +72,46 @@ def hessian(
     wrt: Variables,
     consider_constant: Sequence[Variable] | None = None,
     disconnected_inputs: str = "raise",
+    *,
+    blocks: bool = False,
+    mode: str = "auto",
+    chunk_size: int | None = None,
+    vectorize: bool = True,
 ) -> Any:
     """Return all second derivatives of a scalar, of shape ``wrt.shape + wrt.shape``.
 
-    For a list of variables: the list of their own blocks (of no mixed ones).
+    For a list of variables: the list of their own blocks, of no mixed ones.
+
+    blocks : whether to return the mixed ones, too: for a list of variables, a list for each of
+        them, as `jax.hessian` does; the second derivatives by x, then y, are at the places of x and
+        y, of shape ``x.shape + y.shape``.
+    mode : how the gradient is differentiated: "forward", "reverse", or "auto".
+    consider_constant, disconnected_inputs, chunk_size, vectorize : as those of `jacobian`.
+
+    Raises as `jacobian`, and NotScalarError.
 
     >>> import gradcore.tensor as T
-    >>> x = T.dvector("x")
+    >>> x, y = T.dvector("x"), T.dscalar("y")
     >>> T.hessian((x ** 3).sum(), x).eval({x: [1, 2]}).tolist()
     [[6.0, 0.0], [0.0, 12.0]]
+    >>> (xx, xy), (yx, yy) = T.hessian((x ** 2).sum() * y, [x, y], blocks=True)
+    >>> xy.eval({x: [1, 2], y: 1}).tolist()
+    [2.0, 4.0]
     """
     variables = variables_of(wrt, "wrt")
     constants = list(consider_constant or ())
     gradients = grad(cost, variables, constants, disconnected_inputs)
     # A constant gradient does not depend on the variable: its Hessian is zero, and that is fine.
     results = [
-        jacobian(gradient, variable, constants, "ignore")
+        jacobian(
+            gradient,
+            wrt if blocks else variable,
+            constants,
+            "ignore",
+            mode=mode,
+            chunk_size=chunk_size,
+            vectorize=vectorize,
+        )
         for gradient, variable in zip(gradients, variables, strict=True)
     ]
     return like(wrt, results)

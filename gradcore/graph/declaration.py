@@ -318,13 +318,18 @@ class Declaration(Generic[V, N]):
         """
         return None
 
-    def batch(self, node: N, inputs: Sequence[V], stacked: Sequence[bool]) -> V | None:
+    def batch(
+        self, node: N, inputs: Sequence[V], stacked: Sequence[bool]
+    ) -> V | Sequence[V] | None:
         """Return the outputs of ``node`` for many operands at once, stacked along a first axis.
 
         inputs : in place of those of ``node``.
         stacked : which of them have that axis, one at least.
 
-        None: the op says nothing of its own; `gradcore.ops.gathers.batched` reads its element form.
+        An output that is the same for all may be without that axis.
+
+        None: the op says nothing of its own, or not for these operands; its element form, its
+        expansion or a loop takes the place (`gradcore.batching`).
         """
         return None
 

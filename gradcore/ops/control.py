@@ -31,7 +31,8 @@ from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.nodes import TensorType, as_variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import ALL_HOLD
-from gradcore.language import LANGUAGE
+from gradcore.language import LANGUAGE, listed
+from gradcore.ops.stacks import repeated, size_of
 
 
 # choice -----------------------------------------------------------------------------------------
@@ -89,6 +90,26 @@ class IfElse(Op):
         """An extent is known if it is the same in both branches."""
         return [
             tuple(UNKNOWN if n is None else n for n in output.type.shape) for output in node.outputs
+        ]
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Sequence[Variable]:
+        """Choose between stacks, by one condition; by many, element by element.
+
+        Then both branches are computed.  In either case they are of one shape.
+        """
+        condition, *branches = inputs
+        size, n = size_of(inputs, stacked), self.outputs
+        both = [x if s else repeated(x, size) for x, s in zip(branches, stacked[1:], strict=True)]
+        if not stacked[0]:
+            return listed(self(condition, *both))
+        why = "branches of an ifelse whose condition differs within a batch have one shape"
+        return [
+            LANGUAGE["switch"](
+                condition.dimshuffle(0, *["x"] * (a.ndim - 1)), a, LANGUAGE["shaped_as"](b, a, why)
+            )
+            for a, b in zip(both[:n], both[n:], strict=True)
         ]
 
     def reference(self, *arrays: Any) -> Any:
@@ -205,6 +226,12 @@ class PassingOn(Op):
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape of the operand."""
         return operands[0].shape
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Pass on the stack."""
+        return self(*inputs)
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read the operand."""

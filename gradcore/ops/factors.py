@@ -22,6 +22,7 @@ from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
+from gradcore.ops.stacks import all_stacked
 
 TAKEN = ("float32", "float64")
 """The dtypes that LAPACK computes in."""
@@ -82,6 +83,16 @@ def _dominated(a: Array) -> Array:
     return np.asarray(a / 4 + 4 * np.eye(*a.shape[-2:]), a.dtype)
 
 
+class OfStacks(Op):
+    """An op of matrices, or of stacks of them with any axes in front (abstract)."""
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Take another axis in front."""
+        return self(*all_stacked(inputs, stacked))
+
+
 # equations --------------------------------------------------------------------------------------
 def _solve_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """The transpose of the inverse."""
@@ -97,7 +108,7 @@ def _factor_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Vari
 
 @final
 @dataclass(frozen=True, repr=False)
-class SolveLower(Op):
+class SolveLower(OfStacks):
     """``SolveLower()(L, b)``: x of ``L @ x = b``, for lower triangles L; what is above is not read.
 
     transposed : whether it is x of ``L.T @ x = b``.
@@ -184,7 +195,7 @@ def _elimination_workspace(n: Any, m: Any) -> Any:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Solve(Op):
+class Solve(OfStacks):
     """``Solve()(M, b)``: x of ``M @ x = b``, for square matrices; NaN for a singular one."""
 
     extern = Extern("solve", TAKEN, workspace=_elimination_workspace)
@@ -264,7 +275,7 @@ def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Vari
 
 @final
 @dataclass(frozen=True, repr=False)
-class Cholesky(Op):
+class Cholesky(OfStacks):
     """The lower triangle L of ``x = L @ L.T``, for symmetric x: of x, what is above is not read.
 
     NaN from the diagonal down where x is not positive definite, and 0 above.

@@ -20,9 +20,10 @@ import numpy as np
 from gradcore.graph import UNKNOWN, Apply, Constant, Extent, Op, Operand, Shape, Variable
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import as_variable, extents_of, symbolic_operand
-from gradcore.language import LANGUAGE
+from gradcore.language import LANGUAGE, listed
 from gradcore.ops.create import Arange
 from gradcore.ops.shape import DimShuffle, Join
+from gradcore.ops.stacks import repeated, size_of
 
 
 class Gathered:
@@ -95,21 +96,36 @@ def batched(node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]) ->
 
     None: neither is declared, or the shapes within the stack differ.
     """
-    found = node.op.batch(node, inputs, stacked)
-    if found is not None or not has_element(type(node.op)):
-        return found
-    each = [
-        Operand(extents_of(x)[1:]) if s else symbolic_operand(x)
-        for x, s in zip(inputs, stacked, strict=True)
-    ]
+    declared = node.op.batch(node, inputs, stacked)
+    if declared is None:
+        return batched_elements(node, inputs, stacked)
+    (found,) = listed(declared)
+    return found if found.ndim > node.out.ndim else repeated(found, size_of(inputs, stacked))
+
+
+def batched_elements(
+    node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+) -> Variable | None:
+    """Return the same by the element form; None: there is none, or the shapes differ."""
+    if not has_element(type(node.op)):
+        return None
+    each = operands_within(inputs, stacked)
     (shape,) = node.op.symbolic_shapes(node, each)
     if UNKNOWN in shape:
         return None
-    count = next(extents_of(x)[0] for x, s in zip(inputs, stacked, strict=True) if s)
-    first, *at = indices((count, *shape))
+    size = size_of(inputs, stacked)
+    first, *at = indices((size, *shape))
     operands = [Gathered(x, (first,) if s else ()) for x, s in zip(inputs, stacked, strict=True)]
     found = as_variable(node.op.element(node, at, *operands))
-    return LANGUAGE["alloc"](LANGUAGE["cast"](found, node.out.dtype), count, *shape)
+    return LANGUAGE["alloc"](LANGUAGE["cast"](found, node.out.dtype), size, *shape)
+
+
+def operands_within(inputs: Sequence[Variable], stacked: Sequence[bool]) -> list[Operand]:
+    """Return what is known of each operand: of an element of a stack, its shape alone."""
+    return [
+        Operand(extents_of(x)[1:]) if s else symbolic_operand(x)
+        for x, s in zip(inputs, stacked, strict=True)
+    ]
 
 
 def gathered(node: Apply) -> Any:

@@ -32,7 +32,7 @@ from gradcore.graph import (
     here,
     upcast,
 )
-from gradcore.graph.nodes import as_variable, extents_of, static_operand
+from gradcore.graph.nodes import as_variable, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import all_equal
@@ -41,7 +41,6 @@ from gradcore.language import LANGUAGE, is_several
 from gradcore.ops.broadcasting import with_check
 from gradcore.ops.index_patterns import (
     Pattern,
-    Slice,
     Slot,
     bounds_required,
     check_pattern,
@@ -54,8 +53,11 @@ from gradcore.ops.index_patterns import (
     signed,
     slots,
 )
+from gradcore.ops.index_patterns import Slice as Slice  # plugins may import it from here
+from gradcore.ops.index_stacks import stacked_pattern
 from gradcore.ops.sorting import ArgSort as ArgSort  # plugins may import the orders from here
 from gradcore.ops.sorting import Sort as Sort
+from gradcore.ops.stacks import repeated, size_of
 
 
 # reading ----------------------------------------------------------------------------------------
@@ -114,10 +116,11 @@ class Subtensor(Op):
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
     ) -> Variable | None:
-        """Take all of the first axis, where the indices are the same for all."""
-        if not stacked[0] or any(stacked[1:]) or is_advanced(self.pattern):
-            return None
-        return Subtensor((Slice(), *self.pattern))(*inputs)
+        """Take the part of each, where it has one shape for all."""
+        x, *indices = inputs
+        ndim, size = node.inputs[0].ndim, size_of(inputs, stacked)
+        of = stacked_pattern(self.pattern, ndim, indices, stacked, size)
+        return of and of.part(Subtensor(of.pattern)(x, *of.indices))
 
     def read_in_place(self, i: int) -> float:
         """What is not read need not be computed."""
@@ -264,17 +267,15 @@ class IncSubtensor(Op):
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
     ) -> Variable | None:
-        """Write into all of the first axis, where the indices are the same for all."""
+        """Write into the part of each, where it has one shape for all."""
         x, y, *indices = inputs
-        if any(stacked[2:]) or is_advanced(self.pattern):
+        ndim, size = node.inputs[0].ndim, size_of(inputs, stacked)
+        of = stacked_pattern(self.pattern, ndim, indices, (True, *stacked[2:]), size)
+        if of is None:
             return None
-        if not stacked[0]:
-            x = LANGUAGE["alloc"](x, extents_of(y)[0], *extents_of(x))
-        if stacked[1]:
-            operand, _, *others = map(static_operand, node.inputs)
-            missing = len(indexed_shape(self.pattern, operand, others)) - node.inputs[1].ndim
-            y = y.dimshuffle(0, *["x"] * missing, *range(1, y.ndim))
-        return IncSubtensor((Slice(), *self.pattern), self.overwrite)(x, y, *indices)
+        x = x if stacked[0] else repeated(x, size)
+        written = of.placed(y, stacked[1]) if y.ndim else y
+        return IncSubtensor(of.pattern, self.overwrite)(x, written, *of.indices)
 
     def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
         """What is written reads the part; the rest, and what is added to, reads the tensor."""

@@ -18,6 +18,7 @@ from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
 from gradcore.ops.broadcasting import aligned, extent_check, with_check
+from gradcore.ops.stacks import raised
 
 
 class Product(Op):
@@ -33,21 +34,33 @@ class Product(Op):
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
     ) -> Variable | None:
-        """Return one product of matrices, or products of a stack of them."""
+        """Return one product of matrices where that is enough, or products of a stack of them."""
         (x, y), (a, b) = inputs, node.inputs
-        if list(stacked) == [True, False] and b.ndim <= 2:
+        if not stacked[1] and a.ndim <= 2 and b.ndim <= 2:
             if a.ndim == 1:
                 return Dot()(x, y)
-            if a.ndim != 2:
-                return None
             n, m, k = extents_of(x)
             rows = LANGUAGE["reshape"](x, (product((n, m)), k))
             return LANGUAGE["reshape"](Dot()(rows, y), (n, m, *extents_of(y)[1:]))
-        if list(stacked) == [False, True] and a.ndim == 2 and b.ndim == 1:
+        if not stacked[0] and a.ndim <= 2 and b.ndim == 1:
             return Dot()(y, x.T)
-        if all(stacked) and a.ndim == b.ndim == 2:
-            return MatMul()(x, y)
-        return None
+        if a.ndim == b.ndim == 1:
+            return LANGUAGE["sum"](x * y, 1)
+        return self._of_stacks(inputs, stacked, (a.ndim, b.ndim))
+
+    def _of_stacks(
+        self, inputs: Sequence[Variable], stacked: Sequence[bool], ranks: tuple[int, int]
+    ) -> Variable:
+        """Return products of a stack of matrices; a vector is a row, or a column."""
+        m, n = ranks
+        x, y = inputs
+        x = x.dimshuffle(*range(x.ndim - 1), "x", x.ndim - 1) if m == 1 else x
+        y = y.dimshuffle(*range(y.ndim), "x") if n == 1 else y
+        rank = max(m, n, 2)
+        found = MatMul()(raised(x, rank, stacked[0]), raised(y, rank, stacked[1]))
+        axes = [*range(found.ndim - 2), *([found.ndim - 2] if m > 1 else [])]
+        axes += [found.ndim - 1] if n > 1 else []
+        return found if len(axes) == found.ndim else found.dimshuffle(*axes)
 
     def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
         """Each element reads a row of the first and a column of the second.

@@ -66,6 +66,25 @@ class Checkpoint:
     budget: int = 0
 
 
+@dataclass(frozen=True)
+class Seeds:
+    """How a loop over unit vectors, the seeds of a derivative, is computed: of many at once.
+
+    at_once : of how many, as little as possible being stored; 0: of all.
+    budget : how many bytes what is computed of the seeds at once may take; 0: any number.
+    in_order : whether by its rows in any case; else by rows or columns, whichever are fewer.
+    """
+
+    at_once: int = 0
+    budget: int = 0
+    in_order: bool = False
+
+    @property
+    def bounded(self) -> bool:
+        """Whether not all seeds may be computed at once."""
+        return bool(self.at_once or self.budget)
+
+
 def placeholders(variables: Sequence[Variable], prefix: str) -> list[Variable]:
     """Return new variables like ``variables``, with ``prefix`` in front of their names."""
     return [v.type(f"{prefix}{v.name}" if v.name else None) for v in variables]
@@ -108,6 +127,7 @@ class Loop(Op):
         adds up over the steps.
     checkpoint : what a gradient stores of the steps; None: all that it reads.
     replayed : whether a gradient takes each step again, storing the states at its start alone.
+    seeds : of how many unit vectors a loop over them is computed at once; None: it is no such loop.
 
     The outputs are ``(*last states, *stacks)`` and, with ``until``, how many steps were taken.
     A sequence has at least ``steps`` elements along its first axis; the shape of a state is the
@@ -123,6 +143,7 @@ class Loop(Op):
     sums: frozenset[int] = frozenset()
     checkpoint: Checkpoint | None = None
     replayed: bool = False
+    seeds: Seeds | None = None
     foldable = False
     ulp = 64  # of whatever its body does
 
@@ -136,6 +157,11 @@ class Loop(Op):
         """Return the same loop with another body."""
         (body,) = graphs
         return dataclasses.replace(self, body=body)
+
+    @property
+    def stays(self) -> bool:
+        """Whether nothing is computed for all steps at once, so that little is stored."""
+        return self.replayed or (self.seeds is not None and self.seeds.bounded)
 
     def parameters(self) -> dict[str, Any]:
         """Return the name; the body is shown on its own."""

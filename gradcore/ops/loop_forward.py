@@ -97,6 +97,7 @@ class ForwardLoop:
             sums=op.sums.union(sums),
             checkpoint=op.checkpoint,
             replayed=op.replayed,
+            seeds=op.seeds,
         )
         starts = dict(zip(inner.states, outer.states, strict=True))
         given = self.given

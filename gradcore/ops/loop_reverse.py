@@ -161,6 +161,7 @@ class ReverseLoop:
             name=op.name_of("grad"),
             sums=frozenset(range(states, states + len(carried.sums))),
             replayed=op.replayed,
+            seeds=op.seeds,
         )
         starts = dict(zip(op.body.inputs, node.inputs[1:], strict=True))
         back = loop.make_node(

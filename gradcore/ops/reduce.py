@@ -34,6 +34,7 @@ from gradcore.graph.reads import Local, Pairs, Reads, along, numbers
 from gradcore.graph.requirements import AGREE, REACHES
 from gradcore.graph.types import FLOATS, upcast
 from gradcore.language import LANGUAGE
+from gradcore.ops.stacks import AlongAxis
 
 Axes: TypeAlias = tuple[int, ...]
 
@@ -304,7 +305,7 @@ class Reduce(Op):
 
 @final
 @dataclass(frozen=True, repr=False)
-class ArgReduce(Op):
+class ArgReduce(AlongAxis):
     """The index of the first extreme along ``axis``: ``kind`` is max or min.
 
     The first NaN is the extreme where there is one; along nothing it is a ValueError.
@@ -359,7 +360,7 @@ def _reversed_sum(op: Cumulative, ct: Variable, x: Variable) -> Variable:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Cumulative(Op):
+class Cumulative(AlongAxis):
     """The cumulative ``kind`` (sum or prod) along ``axis``; integers are in 64 bits, and wrap."""
 
     kind: str
@@ -424,7 +425,7 @@ def _back(op: Recurrence, ct: Variable, a: Variable) -> Variable:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Recurrence(Op):
+class Recurrence(AlongAxis):
     """y[k] = a[k] * y[k - 1] + b[k] along ``axis``, from y[-1] = 0.
 
     The linear recurrence of first order.  Its derivatives are recurrences of the same kind, which

@@ -24,6 +24,7 @@ from gradcore.execute import straight_line
 from gradcore.graph import (
     UNKNOWN,
     Apply,
+    Extent,
     FunctionGraph,
     Kernel,
     Operand,
@@ -37,6 +38,7 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.index import Subtensor
 from gradcore.ops.loop import TOO_FEW, Loop
 from gradcore.ops.loop_derivative import LoopDerivative
+from gradcore.ops.stacks import repeated, size_of
 
 FEW = 1
 """Operations that are computed where a step reads them: vectors of a step do not hide more."""
@@ -65,6 +67,58 @@ class Scan(Loop):
     def read_in_place(self, i: int) -> float:
         """Each step reads its elements of a sequence once; more than arithmetic is stored."""
         return FEW if 0 < i <= self.sequences else 0
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Sequence[Variable] | None:
+        """Take each step for the whole stack, where all stop at the same.
+
+        A state is stacked from the start if it is so after any step.
+        """
+        if stacked[0]:
+            return None
+        steps, outer = inputs[0], self.parts(inputs[1:])
+        size = size_of(inputs, stacked)
+        inner = self.parts(self.body.inputs)
+        moving = {v for v, s in zip(inner.all, stacked[1:], strict=True) if s}
+        while True:
+            stacks = {v: _stack_of(v, size) for v in inner.all if v in moving}
+            found = self.results(LANGUAGE["stacked_graph"](self.body.outputs, stacks))
+            late = {
+                v
+                for v, new in zip(inner.states, found.states, strict=True)
+                if new.ndim > v.ndim and v not in moving
+            }
+            if not late:
+                break
+            moving |= late
+        condition = () if found.condition is None else (found.condition,)
+        if any(v.ndim for v in condition):
+            return None
+        within = size_of(list(stacks.values()), [True] * len(stacks))
+        news = [
+            repeated(new, within) if v in moving and new.ndim == v.ndim else new
+            for v, new in zip(inner.states, found.states, strict=True)
+        ]
+        initial = [
+            repeated(x, size) if v in moving and x.ndim == v.ndim else x
+            for v, x in zip(inner.states, outer.states, strict=True)
+        ]
+        sequences = [
+            x.swapaxes(0, 1) if v in moving else x
+            for v, x in zip(inner.sequences, outer.sequences, strict=True)
+        ]
+        body = FunctionGraph(
+            tuple(stacks.get(v, v) for v in inner.all), (*news, *found.stacks, *condition)
+        )
+        loop = self.with_graphs(body)
+        given = loop.make_node(steps, *sequences, *initial, *outer.constants)
+        results = loop.results(given.outputs)
+        each = zip(
+            results.stacks, found.stacks, self.results(self.body.outputs).stacks, strict=True
+        )
+        batched = [x.swapaxes(0, 1) if new.ndim > old.ndim else x for x, new, old in each]
+        return [*results.states, *batched, *([] if not condition else [given.outputs[-1]])]
 
     # running ------------------------------------------------------------------------------------
     def kernel(self, node: Apply) -> Kernel:
@@ -156,6 +210,12 @@ def last_element(node: Apply, maker: Maker) -> Variable | None:
     """
     (stack,) = node.inputs
     return last_state(stack, maker(stack))
+
+
+def _stack_of(v: Variable, size: Extent) -> Variable:
+    """Return a variable that stands for ``size`` of ``v``, a variable of the body."""
+    first = size if isinstance(size, int) else None
+    return Variable(TensorType(v.dtype, (first, *v.type.shape)), v.name)
 
 
 def _stack(shape: Shape, dtype: Any) -> Any:

@@ -27,6 +27,7 @@ from gradcore.ops.shape_values import MakeVector as MakeVector
 from gradcore.ops.shape_values import ShapeOf as ShapeOf
 from gradcore.ops.shape_values import SpecifyShape as SpecifyShape
 from gradcore.ops.shape_values import check_extents
+from gradcore.ops.stacks import AlongAxis, raised
 
 
 # axes and extents of the same elements ----------------------------------------------------------
@@ -92,9 +93,7 @@ class DimShuffle(Op):
             if axis not in self.order
         ]
 
-    def batch(
-        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
-    ) -> Variable | None:
+    def batch(self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]) -> Variable:
         """Leave the first axis in its place."""
         return DimShuffle((0, *("x" if a == "x" else int(a) + 1 for a in self.order)))(inputs[0])
 
@@ -181,9 +180,8 @@ class Reshape(Op):
         x, *extents = inputs
         if any(stacked[1:]):
             return None
-        count, *shape = extents_of(x)
-        wanted = self.shape(Operand(tuple(shape)), *map(symbolic_operand, extents))
-        return Reshape()(x, count, *wanted)
+        count, *own = extents_of(x)
+        return self(x, count, *self.shape(Operand(tuple(own)), *map(symbolic_operand, extents)))
 
     def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
         """Elements stay in order."""
@@ -304,6 +302,15 @@ class Alloc(Op):
                 found += all_equal(met, f"cannot broadcast {given} at axis {axis}: extents differ")
         return found
 
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Broadcast behind the first axis, where the shape is one for all."""
+        value, *extents = inputs
+        if any(stacked[1:]):
+            return None
+        return Alloc()(raised(value, len(extents), True), extents_of(value)[0], *extents)
+
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Read at 0 along the axes that stretch."""
         value = operands[0]
@@ -349,7 +356,7 @@ def _split_back(op: Join, i: int, ct: Variable, *tensors: Variable) -> Variable:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Join(Op):
+class Join(AlongAxis):
     """Tensors one after the other along ``axis``."""
 
     axis: int
@@ -458,6 +465,12 @@ class Repeat(Op):
                 ValueError,
             ),
         ]
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Go along the axis behind, where the counts are the same for all."""
+        return None if stacked[1] else Repeat(self.axis + 1)(*inputs)
 
     def check_size(self, shape: Sequence[int], counts: Any) -> None:
         """Raise ArraySizeError if there would be too many elements.

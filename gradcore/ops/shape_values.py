@@ -21,6 +21,7 @@ from gradcore.graph.nodes import extents_of, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import AGREE
 from gradcore.language import LANGUAGE, define
+from gradcore.ops.stacks import all_stacked
 
 
 # reading ----------------------------------------------------------------------------------------
@@ -162,6 +163,12 @@ class MakeVector(Op):
         """Return the values of the scalars, as far as they are known."""
         return tuple(operand.value for operand in operands)
 
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Return a matrix whose columns are the stacks of the scalars."""
+        return LANGUAGE["stack"](all_stacked(inputs, stacked), axis=1)
+
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Choose among the scalars."""
         return _chosen(at[0], [x() for x in operands])
@@ -248,6 +255,13 @@ class SpecifyShape(Op):
             for axis, (m, n) in enumerate(zip(x.shape, extents, strict=True))
             if not self.optional
         ]
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Check the axes behind the first, where the extents are the same for all."""
+        x, *extents = inputs
+        return None if any(stacked[1:]) else self(x, extents_of(x)[0], *extents)
 
     def element(self, node: Apply, at: Sequence[Any], *operands: Any) -> Any:
         """Return the element of the tensor at the same place."""

@@ -21,15 +21,16 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.derive import Flat, Forward
-from gradcore.graph import Op, Operand, Shape
+from gradcore.graph import Operand, Shape
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.reads import Local, Reads, along
 from gradcore.language import LANGUAGE
+from gradcore.ops.stacks import AlongAxis
 
 
 @final
 @dataclass(frozen=True, repr=False)
-class Sort(Op):
+class Sort(AlongAxis):
     """The elements in ascending order along ``axis``; NaN comes last."""
 
     axis: int
@@ -58,7 +59,7 @@ class Sort(Op):
 
 @final
 @dataclass(frozen=True, repr=False)
-class ArgSort(Op):
+class ArgSort(AlongAxis):
     """The indices that sort the elements along ``axis``, equal ones in their order."""
 
     axis: int

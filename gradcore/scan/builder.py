@@ -25,7 +25,7 @@ from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import constant_extent
 from gradcore.graph.traverse import depends_on, free_inputs
 from gradcore.language import listed
-from gradcore.ops.loop import TOO_FEW
+from gradcore.ops.loop import TOO_FEW, Seeds
 from gradcore.ops.scan import Scan
 from gradcore.scan.arguments import OutputInfo, as_checkpoint, as_output_info, as_sequence
 from gradcore.scan.step_results import step_results
@@ -213,7 +213,10 @@ class LoopBuilder:
 
     # the node -----------------------------------------------------------------------------------
     def build(
-        self, truncate_gradient: int, checkpoint: int | str | None = "auto"
+        self,
+        truncate_gradient: int,
+        checkpoint: int | str | None = "auto",
+        seeds: Seeds | None = None,
     ) -> list[Variable]:
         """Make the node; return its last states and stacks."""
         conditions = [] if self.condition is None else [self.condition]
@@ -230,6 +233,7 @@ class LoopBuilder:
             int(truncate_gradient),
             self.name,
             checkpoint=as_checkpoint(checkpoint),
+            seeds=seeds,
         )
         initial = [s.initial for s in self.states]
         return list(op.make_node(self.steps, *self.slices, *initial, *captured).outputs)

@@ -6,6 +6,8 @@ derivatives of `gradcore.gradient` are here too, as tutorials write them: ``T.gr
 
 # ruff: noqa: F403, F405 - the rows, which are found rather than listed
 
+from gradcore.batching import vectorize as vectorize
+from gradcore.batching import vectorize_graph as vectorize_graph
 from gradcore.gradient import DisconnectedType as DisconnectedType
 from gradcore.gradient import Lop as Lop
 from gradcore.gradient import Rop as Rop

@@ -110,10 +110,10 @@ def diagonal_matrix(v: Variable) -> Diagonal | None:
     op = node.op
     if isinstance(op, IncSubtensor) and op.pattern == (Slot.ARRAY, Slot.ARRAY):
         zeros, vector, row, column = node.inputs
-        (n, m), places = extents_of(zeros), as_variable(extents_of(vector)[0])
         on_all = is_made_by(row, Arange) and vector.ndim == 1 and vector.dtype == v.dtype
         if row is not column or not on_all or not is_zero(zeros):
             return None
+        (n, m), places = extents_of(zeros), as_variable(extents_of(vector)[0])
         n, m, places, count = in_normal_form(n, m, places, inputs_of(row)[0])
         return Diagonal(n, vector) if n is m is places is count else None
     inner = node.inputs[0].owner

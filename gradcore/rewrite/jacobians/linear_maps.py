@@ -19,7 +19,7 @@ operand: an affine map passes, and so does the remainder of a division.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -44,6 +44,7 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
 from gradcore.ops.index import IncSubtensor
 from gradcore.ops.index_patterns import Slot
+from gradcore.ops.loop import Seeds
 from gradcore.ops.scalars import maximum
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape_values import SpecifyShape
@@ -56,7 +57,7 @@ from gradcore.rewrite.canonical.stage import (
     same_extent,
 )
 from gradcore.rewrite.loops.parts import LoopParts
-from gradcore.scan import scan
+from gradcore.scan.builder import LoopBuilder
 
 
 class Dependence(Enum):
@@ -81,6 +82,16 @@ class LinearRows:
     row: Variable
     captured: Mapping[Variable, Variable]
 
+    def __post_init__(self) -> None:
+        """Know the number of unit vectors, where it is one, in int64, where products of it fit."""
+        known = constant_extent(self.steps)
+        if known is not None:
+            object.__setattr__(self, "steps", Constant(known, "int64"))
+
+    def flat(self) -> LinearRows:
+        """Return the same with rows that are vectors."""
+        return self if self.is_matrix else replace(self, row=LANGUAGE["flatten"](self.row))
+
     @property
     def is_matrix(self) -> bool:
         """Whether a row is a vector, so that there is a transpose."""
@@ -89,7 +100,9 @@ class LinearRows:
     def shape(self) -> tuple[Extent, ...]:
         """Return the number of unit vectors, and the shape of a row."""
         (of_row,) = infer_shapes([self.row])
-        return self.steps, *(self.outside(as_variable(n)) for n in of_row)
+        found = self.steps, *(self.outside(as_variable(n)) for n in of_row)
+        known = map(constant_extent, found)
+        return tuple(v if n is None else n for v, n in zip(found, known, strict=True))
 
     def columns(self) -> LinearRows | None:
         """Return the transpose, whose rows are the columns; None: that cannot be written."""
@@ -99,15 +112,21 @@ class LinearRows:
             return None
         return LinearRows(unit, as_variable(self.shape()[1]), column, {})
 
-    def looped(self) -> Variable:
-        """Return the matrix as a tensor that a loop over the unit vectors stacks."""
+    def looped(self, seeds: Seeds | None = None) -> Variable:
+        """Return the matrix as a tensor that a loop over the unit vectors stacks.
+
+        seeds : how that loop may be computed.
+        """
 
         def step(i: Variable) -> Variable:
             one = LANGUAGE["inc_subtensor"](self._zero()[i], 1)
             (row,) = substitute([self.row], {**self.captured, self.unit: one})
             return row
 
-        stack, _ = scan(step, LANGUAGE["arange"](self.steps))
+        loop = LoopBuilder(
+            step, LANGUAGE["arange"](self.steps), None, None, None, False, False, None
+        )
+        (stack,) = loop.build(-1, seeds=seeds)
         return stack
 
     def outside(self, v: Variable) -> Variable:

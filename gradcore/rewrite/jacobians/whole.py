@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -18,6 +19,7 @@ from gradcore.ops.control import IfElse
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.linalg import Dot
+from gradcore.ops.loop import Seeds
 from gradcore.ops.scalars import maximum, mul
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc
@@ -26,7 +28,7 @@ from gradcore.rewrite.engine import fitting
 from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form, linear_rows
 from gradcore.rewrite.jacobians.products import diagonal_matrices, expressions, stacked_rows
-from gradcore.rewrite.jacobians.sparsity import structured
+from gradcore.rewrite.jacobians.sparsity import Structured, structured
 from gradcore.rewrite.loops.parts import LoopParts
 
 
@@ -38,8 +40,9 @@ def whole_ones(graph: FunctionGraph) -> dict[Variable, Variable]:
             rows = linear_rows(stack)
             if rows is None or _is_branch(graph, stack):
                 continue
+            assert isinstance(node.op, Scan)
             with on_behalf_of(node.where):
-                found = _whole(stack, rows)
+                found = _whole(stack, rows, node.op.seeds)
             if found not in (None, stack):
                 replaced[stack] = fitting(found, stack, node, "jacobians")
     return replaced
@@ -84,28 +87,57 @@ def _is_branch(graph: FunctionGraph, v: Variable) -> bool:
     return any(isinstance(node.op, IfElse) for node in graph.readers.get(v, ()))
 
 
-def _whole(stack: Variable, rows: LinearRows) -> Variable | None:
+def _whole(stack: Variable, rows: LinearRows, seeds: Seeds | None) -> Variable | None:
     """Return a matrix by its structure, or by whichever are fewer, its rows or its columns.
+
+    seeds : what the user says of it.
 
     None: by its rows, as it is.
     """
+    by_rows = _at_once(rows, seeds)
+    if seeds is not None and seeds.in_order:
+        return by_rows and by_rows.tensor
     if rows.row.ndim == 0:
         return rows.from_right(as_variable(np.ones((), rows.row.dtype)))
-    by_rows = structured(rows)
-    if not rows.is_matrix or (by_rows is not None and by_rows.is_cheap):
+    if by_rows is not None and by_rows.is_cheap:
         return by_rows and by_rows.tensor
-    columns = rows.columns()
+    columns = rows.flat().columns()
     if columns is None:
         return by_rows and by_rows.tensor
-    by_columns = structured(columns)
-    m, n = in_normal_form(*map(as_variable, rows.shape()))
-    if m is n:
-        return by_rows.tensor if by_rows else by_columns and by_columns.tensor.T
-    few_columns = (by_columns.tensor if by_columns else columns.looped()).T
+    by_columns = _at_once(columns, seeds)
+    m, n = in_normal_form(*map(as_variable, rows.flat().shape()))
+    if _factors(m) == _factors(n):
+        return by_rows.tensor if by_rows else by_columns and _transposed(by_columns.tensor, rows)
+    few_columns = _transposed(by_columns.tensor if by_columns else columns.looped(seeds), rows)
     few_rows = by_rows.tensor if by_rows else stack
     if isinstance(m, Constant) and isinstance(n, Constant):
         return few_columns if m.data > n.data else few_rows
     return LANGUAGE["ifelse"](LANGUAGE["gt"](m, n), few_columns, few_rows)
+
+
+def _factors(n: Variable) -> Counter[Variable]:
+    """Return the factors of an extent, which may be written as ``max(n, 0)``."""
+    made = n.owner
+    if made is not None and made.op is maximum and any(map(is_zero, made.inputs)):
+        return _factors(next(v for v in made.inputs if not is_zero(v)))
+    if made is None or made.op is not mul:
+        return Counter([n])
+    left, right = made.inputs
+    return _factors(left) + _factors(right)
+
+
+def _at_once(rows: LinearRows, seeds: Seeds | None) -> Structured | None:
+    """Return a matrix that is computed at once; None: it is not, or it is not to be."""
+    if seeds is not None and seeds.at_once == 1:
+        return None
+    found = structured(rows)
+    carries_all = found is not None and found.dense_steps > 0
+    return None if carries_all and seeds is not None and seeds.bounded else found
+
+
+def _transposed(columns: Variable, rows: LinearRows) -> Variable:
+    """Return rows, of their own shape, given the columns."""
+    return columns.T if rows.is_matrix else LANGUAGE["reshape"](columns.T, rows.shape())
 
 
 # in loops of loops ------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Rewrites of loops: hoisting what need not be in them, and removing what nobody reads.
 
 ``parts`` splits a scan into its parts and rebuilds it; ``idle`` and ``push_out`` have the rules
-(by ``costs`` and ``contractions``), ``merge``, ``segments`` and ``unused`` the passes that need to
-see who reads a loop.
+(by ``costs`` and ``contractions``; ``chunks`` has that for loops that are to store little), and
+``merge``, ``segments`` and ``unused`` the passes that need to see who reads a loop.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.engine import Group, Stage
+from gradcore.rewrite.loops import chunks as chunks
 from gradcore.rewrite.loops import idle as idle
 from gradcore.rewrite.loops.merge import merge_scans as merge_scans
 from gradcore.rewrite.loops.push_out import push_out as push_out

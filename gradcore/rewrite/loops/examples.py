@@ -7,7 +7,9 @@ from gradcore.graph import (
     Variable,
 )
 from gradcore.language import LANGUAGE
+from gradcore.ops.loop import Seeds
 from gradcore.scan import scan
+from gradcore.scan.builder import LoopBuilder
 
 
 def stacks(x: Variable) -> list[Variable]:
@@ -148,3 +150,21 @@ def segments(x: Variable) -> Variable:
 
     found, _ = scan(step, x, x[0], checkpoint=2)
     return found[-1] * grad(found.sum(), x)[0]
+
+
+def seeds(x: Variable) -> Variable:
+    """Return what a loop stacks whose steps may all be taken at once."""
+    return _seeded(x, Seeds())
+
+
+def chunks(x: Variable) -> Variable:
+    """Return what a loop stacks of which two steps may be taken at once."""
+    return _seeded(x, Seeds(at_once=2))
+
+
+def _seeded(x: Variable, seeds: Seeds) -> Variable:
+    def step(i: Variable) -> Variable:
+        return LANGUAGE["tanh"](x[i] * x[0])
+
+    loop = LoopBuilder(step, LANGUAGE["arange"](x.shape[0]), None, None, None, False, False, None)
+    return loop.build(-1, seeds=seeds)[0]

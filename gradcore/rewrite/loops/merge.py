@@ -44,6 +44,8 @@ def _fit(a: Apply, b: Apply) -> bool:
     left, right = LoopParts.of(a), LoopParts.of(b)
     if left.steps is not right.steps or left.op.replayed != right.op.replayed:
         return False
+    if left.op.seeds != right.op.seeds:
+        return False
     if left.condition is None and right.condition is None:
         return bool(set(a.inputs[1:]) & set(b.inputs[1:]))
     if left.condition is None or right.condition is None:

@@ -111,6 +111,7 @@ class LoopParts:
             sums=frozenset(k for k, state in enumerate(self.states) if state.is_sum),
             checkpoint=self.op.checkpoint,
             replayed=self.op.replayed,
+            seeds=self.op.seeds,
         )
         node = op.make_node(
             self.steps,

@@ -13,12 +13,16 @@ from typing import TypeAlias
 from gradcore.graph import (
     Apply,
     Constant,
+    Op,
     TensorType,
     Variable,
     substitute,
     toposort,
 )
+from gradcore.language import listed
+from gradcore.ops.control import IfElse, PassingOn
 from gradcore.ops.guards import lazy_nodes
+from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.scalars import add
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical.stage import is_zero
@@ -31,6 +35,9 @@ from gradcore.rewrite.loops.parts import Input, LoopParts, State, first_of
 from gradcore.rewrite.signs import never_negative
 
 push_out = Stage("push_out")
+
+STEPWISE = (Scan, IfElse, PassingOn)
+"""What stays in its step: loops, of which many would store much; choices, checks and messages."""
 
 Stacks: TypeAlias = Mapping[Variable, Variable]
 """What a loop stacks, for each variable of its body."""
@@ -69,7 +76,7 @@ class Batch:
             else:
                 return False
             stacked.append(v in self.outer)
-        found = node.op.batch(node, inputs, stacked) if any(stacked) else None
+        found = _for_all_steps(node, inputs, stacked) if any(stacked) else None
         if found is None:
             return False
         self.outer[node.outputs[0]] = found
@@ -78,8 +85,29 @@ class Batch:
         return True
 
 
+def _for_all_steps(
+    node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+) -> Variable | None:
+    """Return the output of ``node`` for all steps, where it is worth to be stored for them."""
+    op = node.op
+    again = op.cheap and not (op.view or op.elementwise)
+    if again or len(node.outputs) > 1 or isinstance(op, STEPWISE) or _moves(op, stacked):
+        return None
+    found = listed(op.batch(node, inputs, stacked))
+    return found[0] if found else None
+
+
+def _moves(op: Op, stacked: Sequence[bool]) -> bool:
+    """Return whether each step reads or writes at a place of its own.
+
+    Of a tensor that is the same for all, as many copies would be stored.
+    """
+    first = {Subtensor: 1, IncSubtensor: 2}.get(type(op), len(stacked))
+    return any(stacked[first:])
+
+
 def _batched_view(node: Apply, x: Variable) -> Variable:
-    found = node.op.batch(node, [x], [True])
+    found = _for_all_steps(node, [x], [True])
     assert found is not None
     return found
 
@@ -88,7 +116,7 @@ def _batched_view(node: Apply, x: Variable) -> Variable:
 def push_out_sequences(node: Apply) -> list[Variable] | None:
     """What depends on the sequences alone is computed for all steps at once"""
     loop = LoopParts.of(node)
-    if loop.condition is not None or loop.op.replayed or not loop.sequences:
+    if loop.condition is not None or loop.op.stays or not loop.sequences:
         return None
     batch = Batch(loop)
     body = loop.body()
@@ -133,7 +161,7 @@ def _without_a_sum(node: Apply, may: Callable[[State, Variable], bool]) -> list[
     may : whether a state that collects a term may be.
     """
     loop = LoopParts.of(node)
-    if loop.condition is not None or loop.op.replayed:
+    if loop.condition is not None or loop.op.stays:
         return None
     sequences = {each.inner: each.outer for each in loop.sequences}
     reading = loop.op.body.readers
@@ -240,7 +268,7 @@ def _summed_outside(loop: LoopParts, k: int, term: Variable, known: Batch) -> li
 def push_out_products(node: Apply) -> list[Variable] | None:
     """A stack of products of what is stacked anyway is one product, after the loop"""
     loop = LoopParts.of(node)
-    if loop.condition is not None or loop.op.replayed:
+    if loop.condition is not None or loop.op.stays:
         return None
     batch = Batch(loop)
     for k, v in enumerate(loop.stacks):
