@@ -78,6 +78,8 @@ def test_optimizers_find_the_same_chain(example):
 def test_benchmarks_run(example):
     growth = example("benchmarks/growth.py")["main"](shortest=20, doublings=1, repeats=1)
     assert list(growth) == [20, 40] and min(growth[40].values()) > 0
+    sparse = example("benchmarks/sparse.py")["main"](0.0, "x**2, n = 1000", peers=())
+    assert [found[2] for found in sparse.values()] == [1000]
     startup = example("benchmarks/startup.py")["main"](repeats=1)
     assert len(startup["gradcore"]) == 2 and len(startup["numpy"]) == 1
 

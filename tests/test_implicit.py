@@ -198,13 +198,15 @@ def test_everywhere(everywhere):
         near(by_b, by_y - np.sum(2 * w / (bent + 1.6)))
 
 
-@pytest.mark.parametrize("solver", ["cg", "gmres"])
-def test_products_everywhere(everywhere, solver):
-    A, b, matrix, x = solution(solver)
-    outputs = [x, T.grad(T.sum(x**2), b), matrix]
-    found, slope, whole = gradcore.function([A, b], outputs, mode=everywhere)(MATRIX, RIGHT)
-    near(whole @ found + found**3, RIGHT)
-    near(slope, np.linalg.solve((whole + np.diag(3 * found**2)).T, 2 * found))
+def test_products_everywhere(everywhere):
+    """Without Jacobians: the same loops for GMRES are compiled once, for C."""
+    solvers = ["cg", "gmres"] if everywhere.backend == "c" else ["cg"]
+    for solver in solvers:
+        A, b, matrix, x = solution(solver)
+        outputs = [x, T.grad(T.sum(x**2), b), matrix]
+        found, slope, whole = gradcore.function([A, b], outputs, mode=everywhere)(MATRIX, RIGHT)
+        near(whole @ found + found**3, RIGHT)
+        near(slope, np.linalg.solve((whole + np.diag(3 * found**2)).T, 2 * found))
 
 
 # convergence ------------------------------------------------------------------------------------
