@@ -170,6 +170,10 @@ def test_what_two_conditions_need_of_each_other_is_computed():
         assert np.allclose(f(condition, np.ones(6)), wanted, rtol=1e-14)
     with pytest.raises(IndexError):
         f(0, np.ones(3))
+    e = T.bscalar("e")
+    chosen = T.ifelse(e, z, R * 2)
+    f = gradcore.function([d, e, R], [chosen, T.grad(chosen.sum(), R)], mode="numpy")
+    assert all((found == 2).all() for found in f(0, 0, np.ones(3)))
 
 
 def test_more_cases_than_are_distinguished():

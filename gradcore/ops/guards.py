@@ -17,7 +17,7 @@ at each step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TypeAlias
 
 from gradcore.graph import Apply, FunctionGraph, Variable
@@ -45,27 +45,30 @@ def lazy_nodes(graph: FunctionGraph) -> set[Apply]:
     return {node for node in graph.nodes if all(cases_of_node(node, found))}
 
 
-def guards_of_nodes(graph: FunctionGraph, always: Sequence[Variable] = ()) -> dict[Apply, Guards]:
+def guards_of_nodes(
+    graph: FunctionGraph, always: Sequence[Variable] = (), joined: Collection[Apply] = ()
+) -> dict[Apply, Guards]:
     """Return the guards of each node, which all of its cases have in common.
 
-    always : what is needed always, as outputs are.
+    always, joined : as those of `cases_of_variables`.
     """
     if not _chooses(graph):
         return {node: {} for node in graph.nodes}
-    found = cases_of_variables(graph, always)
+    found = cases_of_variables(graph, always, joined)
     return {node: common(cases_of_node(node, found)) for node in graph.nodes}
 
 
 def cases_of_variables(
-    graph: FunctionGraph, always: Sequence[Variable] = ()
+    graph: FunctionGraph, always: Sequence[Variable] = (), joined: Collection[Apply] = ()
 ) -> dict[Variable, Cases]:
     """Return the cases in which each variable that is read is needed, inputs among them.
 
     always : what is needed always, as outputs are.
+    joined : nodes that are needed wherever the guards hold that their cases have in common.
     """
     found: dict[Variable, Cases] = {v: [{}] for v in (*graph.outputs, *always)}
     for node in reversed(graph.nodes):
-        cases = cases_of_node(node, found)
+        cases = cases_of_node(node, found, joined)
         inner = dict(_reading(node))
         for i, v in enumerate(node.inputs):
             read = both(cases, inner[i]) if i in inner else cases
@@ -73,7 +76,9 @@ def cases_of_variables(
     return found
 
 
-def cases_of_node(node: Apply, found: dict[Variable, Cases]) -> Cases:
+def cases_of_node(
+    node: Apply, found: dict[Variable, Cases], joined: Collection[Apply] = ()
+) -> Cases:
     """Return the cases in which a node is needed, given those of its outputs.
 
     A node that computes a condition is not guarded by it: the choice reads it outside of branches.
@@ -84,7 +89,7 @@ def cases_of_node(node: Apply, found: dict[Variable, Cases]) -> Cases:
     own = isinstance(node.op, Conditional) and all(
         c is node.inputs[0] for case in cases for c, _ in case
     )
-    return [{}] if own else cases
+    return [{}] if own else [common(cases)] if node in joined else cases
 
 
 def common(cases: Cases) -> Guards:

@@ -23,7 +23,7 @@ derivative as much again as the branch.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -216,26 +216,34 @@ def _unread(v: Variable, other: Variable | None = None) -> Variable:
 def _guarded_by_one(graph: FunctionGraph) -> tuple[FunctionGraph, dict[Apply, Guards]]:
     """Return the guards of nodes, and the graph with those conditions that are not in it.
 
-    What is needed in several cases gets a guard on a condition that holds in any of them; but it
-    is computed always, if it takes it itself, by whatever way, to know that condition.
+    What is needed in several cases gets a guard on a condition that holds in any of them.  If it
+    takes it itself, by whatever way, to know that condition, it is needed wherever the guards hold
+    that its cases have in common.
     """
     always: list[Variable] = []
+    joined: set[Apply] = set()
     while True:
-        found = cases_of_variables(graph, always)
-        cases = {node: cases_of_node(node, found) for node in graph.nodes}
+        found = cases_of_variables(graph, always, joined)
+        cases = {node: cases_of_node(node, found, joined) for node in graph.nodes}
         several = {node: those for node, those in cases.items() if len(those) > 1}
+        cyclic = _cyclic(graph, several)
+        if cyclic:
+            joined.update(cyclic)
+            continue
         extended, guards = graph, {node: common(those) for node, those in cases.items()}
-        failed = _cyclic(graph, several)
-        if several and not failed:
-            extended, guards = _with_conditions(graph, several, always)
-            failed = _stuck(guards)
-        if not failed:
+        if several:
+            extended, guards = _with_conditions(graph, several, always, joined)
+        stuck = _stuck(guards)
+        if not stuck:
             return extended, guards
-        always += [node.outputs[0] for node in failed]
+        always += [node.outputs[0] for node in stuck]
 
 
 def _with_conditions(
-    graph: FunctionGraph, several: Mapping[Apply, Cases], always: Sequence[Variable]
+    graph: FunctionGraph,
+    several: Mapping[Apply, Cases],
+    always: Sequence[Variable],
+    joined: Collection[Apply],
 ) -> tuple[FunctionGraph, dict[Apply, Guards]]:
     """Return the graph with a condition for each set of cases, and the guards of its nodes."""
     made: dict[Hashable, Variable] = {}
@@ -245,7 +253,7 @@ def _with_conditions(
             with on_behalf_of(node.where):
                 made[key] = any_case(several[node])
     extended = FunctionGraph(graph.inputs, (*graph.outputs, *made.values()))
-    guards = guards_of_nodes(extended, always)
+    guards = guards_of_nodes(extended, always, joined)
     for node, key in keys.items():
         guards[node][made[key], True] = None
     return extended, guards
