@@ -43,7 +43,14 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Reshape
 from gradcore.ops.shape_values import SpecifyShape
-from gradcore.rewrite.jacobians.entries import Entries, Unstructured, linear, moved, positions
+from gradcore.rewrite.jacobians.entries import (
+    Entries,
+    Unstructured,
+    linear,
+    moved,
+    positions,
+    stacked,
+)
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 
 MOST_BANDS = 16
@@ -88,6 +95,7 @@ class LinearInUnit:
     blocks : set where each row of the value is known to depend on the unit vectors of that row
         alone; what is dense then is stacked for those of one row, for all rows at once.
     as_long : whether the value is known to have as many elements as the unit vector.
+    at_once : all of it as what is dense, once something has needed that.
     """
 
     bands: Bands = field(default_factory=dict[Place, Variable])
@@ -95,6 +103,7 @@ class LinearInUnit:
     dense: Variable | None = None
     blocks: Blocks | None = None
     as_long: bool = False
+    at_once: Variable | None = None
 
     def add(self, place: Place, values: Variable) -> None:
         """Add a band."""
@@ -110,7 +119,7 @@ class LinearInUnit:
         if self.blocks is None:
             return self
         dense = None if self.dense is None else of_all_rows(self.dense, self.blocks)
-        return replace(self, dense=dense, blocks=None)
+        return replace(self, dense=dense, blocks=None, at_once=None)
 
 
 def of_all_rows(stack: Variable, blocks: Blocks) -> Variable:
@@ -170,15 +179,14 @@ class _Step:
         for i, matrix in enumerate(self.given):
             if matrix is None:
                 continue
-            for place, values in matrix.bands.items():
-                try:
-                    self._band(i, place, values)
-                except Unstructured:
-                    self._entries(i, self._as_entries(i, place, values))
-            for entries in matrix.entries:
-                self._entries(i, entries)
-            if matrix.dense is not None:
-                self._dense(i, matrix.dense)
+            before = replace(
+                self.found, bands=dict(self.found.bands), entries=list(self.found.entries)
+            )
+            try:
+                self._in_parts(i, matrix)
+            except Unstructured:
+                self.found = before
+                self._dense(i, self._at_once(i, matrix))
         if len(self.found.bands) + len(self.found.entries) > MOST_BANDS:
             raise Unstructured
         return self.found
@@ -250,22 +258,33 @@ class _Step:
         self.found.add_dense(linear(step, node.inputs, i, dense))
 
     # entries --------------------------------------------------------------------------------
-    def _entries(self, i: int, entries: Entries) -> None:
-        """Add what operand ``i`` contributes by entries, or by what is dense where it must."""
-        try:
-            self.found.entries.append(moved(self.node, i, entries))
-        except Unstructured:
-            given = self.given[i]
-            blocks = given and given.blocks
-            shape = extents_of(self.node.inputs[i])
-            if blocks is None:
-                dense = entries.stacked(self.rows.steps, entries.units, shape)
-            else:
-                dense = entries.stacked(blocks.each, entries.units % blocks.each, shape)
-            self._dense(i, dense)
+    def _in_parts(self, i: int, matrix: LinearInUnit) -> None:
+        """Add what operand ``i`` contributes by each part of it."""
+        for place, values in matrix.bands.items():
+            try:
+                self._band(i, place, values)
+            except Unstructured:
+                entries = self._as_entries(place, values)
+                self.found.entries.append(moved(self.node, i, entries))
+        self.found.entries += [moved(self.node, i, entries) for entries in matrix.entries]
+        if matrix.dense is not None:
+            self._dense(i, matrix.dense)
 
-    def _as_entries(self, i: int, place: Place, values: Variable) -> Entries:
-        """Return a band of operand ``i`` as entries."""
+    def _at_once(self, i: int, matrix: LinearInUnit) -> Variable:
+        """Return all of operand ``i`` as what is dense; whatever else reads it reads the same."""
+        if matrix.at_once is None:
+            bands = [self._as_entries(*band) for band in matrix.bands.items()]
+            count = self.rows.steps if matrix.blocks is None else matrix.blocks.each
+            found = matrix.dense
+            if bands or matrix.entries:
+                shape = extents_of(self.node.inputs[i])
+                found = stacked([*bands, *matrix.entries], count, shape, found)
+            assert found is not None
+            matrix.at_once = found
+        return matrix.at_once
+
+    def _as_entries(self, place: Place, values: Variable) -> Entries:
+        """Return a band as entries."""
         units = positions(extents_of(values))
         elements = units + place.front if place.front else units
         units = elements + place.shift if place.shift else elements

@@ -52,16 +52,24 @@ class Entries:
         """Return which element of the value each entry is added to."""
         return positions(extents_of(self.values)) if self.elements is None else self.elements
 
-    def stacked(self, count: Extent, units: Variable, shape: Sequence[Extent]) -> Variable:
-        """Return the values for ``count`` unit vectors, whose numbers are ``units``, stacked.
 
-        shape : that of the value.
-        """
-        size = product(tuple(shape))
-        zeros = LANGUAGE["alloc"](LANGUAGE["cast"](0, self.values.dtype), count * size)
-        at = LANGUAGE["flatten"](units * size + self.where())
-        flat = IncSubtensor((Slot.ARRAY,), False)(zeros, LANGUAGE["flatten"](self.values), at)
-        return LANGUAGE["reshape"](flat, (count, *shape))
+def stacked(
+    parts: Sequence[Entries], count: Extent, shape: Sequence[Extent], dense: Variable | None = None
+) -> Variable:
+    """Return what entries, and what is dense, are for unit vectors, stacked along a first axis.
+
+    count : for how many; where there are more, for those of each row, whose numbers go on.
+    shape : that of the value.
+    """
+    size = product(tuple(shape))
+    if dense is None:
+        flat = LANGUAGE["alloc"](LANGUAGE["cast"](0, parts[0].values.dtype), count * size)
+    else:
+        flat = LANGUAGE["flatten"](dense)
+    for each in parts:
+        at = LANGUAGE["flatten"](each.units % count * size + each.where())
+        flat = IncSubtensor((Slot.ARRAY,), False)(flat, LANGUAGE["flatten"](each.values), at)
+    return LANGUAGE["reshape"](flat, (count, *shape))
 
 
 def positions(shape: Sequence[Extent]) -> Variable:

@@ -15,7 +15,7 @@ from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slot
 from gradcore.ops.linalg import Dot
 from gradcore.rewrite.jacobians.bands import Blocks, matrices_of, of_all_rows
-from gradcore.rewrite.jacobians.entries import Entries, positions
+from gradcore.rewrite.jacobians.entries import Entries, positions, stacked
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
 
 FEW_STEPS = 2
@@ -95,12 +95,11 @@ def blocks_of_rows(rows: LinearRows) -> tuple[Blocks, Variable] | None:
     if matrix is None or matrix.blocks is None:
         return None
     _, *shape = rows.shape()
-    each = matrix.blocks.each
     bands = [Entries(positions(shape), values) for values in matrix.bands.values()]
-    parts = [e.stacked(each, e.units % each, shape) for e in (*bands, *matrix.entries)]
-    if matrix.dense is not None:
-        parts.append(matrix.dense)
-    return matrix.blocks, rows.outside(functools.reduce(operator.add, parts))
+    parts, found = [*bands, *matrix.entries], matrix.dense
+    if parts:
+        found = stacked(parts, matrix.blocks.each, shape, found)
+    return None if found is None else (matrix.blocks, rows.outside(found))
 
 
 def diagonal(rows: LinearRows) -> Variable | None:
