@@ -34,6 +34,8 @@ def compiled(case):
     x, *constants = inputs
     if case.kind == "rows":
         output = per_row(case.function, x, *constants)
+    elif case.kind == "batch":
+        output = T.einsum("bnbm->bnm", T.jacobian(case.function(T, x, *constants), x))
     elif case.kind == "hessian":
         output = T.hessian(case.function(T, x, *constants), x)
     else:

@@ -399,3 +399,18 @@ def test_rule_is_data():
     assert isinstance(rule, Rule) and rule.name == "plus_zero" and rule.doc == "x + 0 = x"
     assert str(rule.changes) == "Changes(the sign of zero)" and rule.changes.by_choice
     assert repr(stage) == "canonicalize"
+
+
+def test_parts_of_increments():
+    """Whatever slices are written and read: the same, disjoint, or overlapping."""
+    bounds = (None, -1, 1, 2)
+    x, k = T.dvector("x"), T.lscalar("k")
+    slices = [slice(a, b) for a in bounds for b in bounds]
+    slices += [slice(None, k), slice(k, None), slice(k, k + 1)]
+    parts = [T.inc_subtensor(x[a], 10.0)[b] for a in slices for b in slices]
+    f = gradcore.function([x, k], parts, "numpy")
+    plain = gradcore.function([x, k], parts, gradcore.Mode("numpy", optimizer=False))
+    assert "part_beside_what_was_written" in {firing.rule for firing in f.maker.trace}
+    for n, index in ((4, 1), (4, -3), (1, 0), (0, 2), (3, 7)):
+        value = np.arange(n, dtype=float)
+        assert all(map(np.array_equal, f(value, index), plain(value, index)))

@@ -189,6 +189,7 @@ def test_in_loops(everywhere, rng):
 CHAIN = T.jacobian(X[1:] - X[:-1] ** 2, X)
 SPRINGS = T.jacobian(T.sin(X[TO]) - X[AT], X)
 EXP = T.jacobian(T.exp(X), X)
+JOINED = T.jacobian(T.concatenate([X[1:] - X[:-1] ** 2, T.sin(X)]), X)
 LAYER = T.jacobian(T.tanh(M.T @ M @ X[:4]), X)
 D = T.outer(T.cos(X), X + 1)
 
@@ -198,6 +199,7 @@ SPARSE = {
     "J.T @ (w * J)": CHAIN.T @ (X[1:, None] * CHAIN),
     "J.T @ diag(w) @ J": CHAIN.T @ T.diag(X[1:]) @ CHAIN,
     "J.T @ J + l eye": CHAIN.T @ CHAIN + X[0] * T.eye(X.shape[0]),
+    "J.T @ J of joined": JOINED.T @ JOINED + T.eye(X.shape[0]),
     "a J + K": 2 * EXP + EXP * X - T.hessian((X**4).sum(), X),
     "J @ K": EXP @ EXP,
     "J.T @ J of entries": SPRINGS.T @ SPRINGS,

@@ -16,8 +16,14 @@ def programs(case):
 
     if case.kind == "hessian":
         function = jax.grad(function)
+    if case.kind == "batch":
+        whole = function
+
+        def function(row):
+            return whole(row[None])[0]
+
     derivatives = [jax.jacfwd(function), jax.jacrev(function)]
-    if case.kind == "rows":
+    if case.kind in ("rows", "batch"):
         axes = (0, *(None,) * (len(case.shapes) - 1))
         derivatives = [jax.vmap(each, axes) for each in derivatives]
     return [_program(jax.jit(each)) for each in derivatives]

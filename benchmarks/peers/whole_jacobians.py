@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.random import default_rng
+
 
 @dataclass(frozen=True)
 class Case:
     """A function of arrays, and their shapes; its derivative is by the first.
 
-    kind : "jacobian", "hessian" (of a scalar), or "rows" (a Jacobian for each row).
+    kind : "jacobian", "hessian" (of a scalar), "rows" (a Jacobian for each row), or "batch" (that
+        of all rows, of which the blocks on the diagonal are taken).
     """
 
     function: Callable[..., Any]
@@ -56,6 +59,21 @@ def layer(np, x, A):
     return np.tanh(np.dot(A, x))
 
 
+ENDS = default_rng(0).integers(0, 500, (2, 1000))
+"""Which of 500 points 1000 springs join."""
+
+
+def springs(np, x):
+    """The energy of springs between points."""
+    return ((x[ENDS[0]] - x[ENDS[1]]) ** 4).sum() + (x**4).sum()
+
+
+def softmax(np, x):
+    """A softmax of each row."""
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
 CASES = {
     "x**2, 1000": Case(lambda np, x: x**2, ((1000,),)),
     "Rosenbrock, Hessian, 500": Case(rosenbrock, ((500,),), "hessian"),
@@ -66,6 +84,9 @@ CASES = {
         lambda np, x, A, B: layer(np, layer(np, x, A), B), ((300,), (200, 300), (100, 200))
     ),
     "layer of each of 1000 rows, 10 -> 10": Case(layer, ((1000, 10), (10, 10)), "rows"),
+    "springs, Hessian, 500": Case(springs, ((500,),), "hessian"),
+    "softmax of 50 rows of 20, whole": Case(softmax, ((50, 20),)),
+    "softmax of 1000 rows of 20, blocks": Case(softmax, ((1000, 20),), "batch"),
     "Runge-Kutta, 400 x 6": Case(runge_kutta, ((6,), (6, 6), (400, 6))),
     "rotations, 3000 x 26": Case(rotations, ((26,), (1000, 3))),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gradcore.graph import UNKNOWN, Apply, Variable
@@ -9,7 +10,7 @@ from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
 from gradcore.ops.index import IncSubtensor, Subtensor
-from gradcore.ops.index_patterns import Slice, Slot, filled, is_advanced
+from gradcore.ops.index_patterns import Pattern, Slice, Slot, filled, is_advanced
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import add, fill
@@ -196,6 +197,46 @@ def part_just_written(node: Apply) -> Variable | None:
     ):
         return None
     return y if written.overwrite else op(base, *indices) + y
+
+
+@rule(
+    op=Subtensor,
+    examples=[
+        lambda x: LANGUAGE["inc_subtensor"](x[:1], x[1:2])[1:],
+        lambda x: LANGUAGE["set_subtensor"](x[-1:], x[:1])[:-1],
+    ],
+)
+def part_beside_what_was_written(node: Apply) -> Variable | None:
+    """inc_subtensor(x[a:b], y)[b:c] = x[b:c], and so before it"""
+    x, *indices = node.inputs
+    made, op = x.owner, node.op
+    if made is None or not isinstance(made.op, IncSubtensor) or not isinstance(op, Subtensor):
+        return None
+    base, _, *others = made.inputs
+    taken, written = _bounds(op.pattern, indices), _bounds(made.op.pattern, others)
+    if taken is None or written is None:
+        return None
+    disjoint = _ends_before(taken[1], written[0]) or _ends_before(written[1], taken[0])
+    return op(base, *indices) if disjoint else None
+
+
+def _bounds(pattern: Pattern, indices: Sequence[Variable]) -> tuple[Any, Any] | None:
+    """Return the bounds of a slice of the first axis, as they are given; None: it is none."""
+    if len(pattern) != 1 or not isinstance(pattern[0], Slice):
+        return None
+    start, stop, step = pattern[0].bounds
+    if step not in (None, 1):
+        return None
+    given = iter(indices)
+    first, last = (next(given) if isinstance(b, Slot) else b for b in (start, stop))
+    return first, last
+
+
+def _ends_before(stop: Any, start: Any) -> bool:
+    """Return whether a slice that stops there has no element of one that starts there."""
+    if isinstance(stop, int) and isinstance(start, int):
+        return (stop < 0) == (start < 0) and stop <= start
+    return stop is not None and stop is start
 
 
 @rule(
