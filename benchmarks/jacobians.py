@@ -35,6 +35,9 @@ def rows(y, x):
 
 
 J, H, S = T.jacobian(Y, X), T.hessian(COST, X), rows(Y, X)
+ROWS, ALONG = X.reshape((8, -1)), V.reshape((8, -1))
+OF_ROWS = T.tanh(T.dot(ROWS, W[: ROWS.shape[1], : ROWS.shape[1]]))
+J4 = T.jacobian(OF_ROWS, ROWS)
 FEW = W[:, :8]
 UNIT = T.set_subtensor(T.zeros_like(X)[3], 1.0)
 CASES = {
@@ -45,6 +48,9 @@ CASES = {
     "(2 * J + W) @ v": (T.dot(2 * J + W, V), 2 * T.Rop(Y, X, V) + T.dot(W, V)),
     "(J * v).sum(1)": ((J * V).sum(1), T.Rop(Y, X, V)),
     "J[3]": (J[3], T.Lop(Y, X, UNIT)),
+    "J[3] @ v": (T.dot(J[3], V), T.dot(T.Lop(Y, X, UNIT), V)),
+    "J * outer, sum": ((J * T.outer(V, X)).sum(), T.dot(T.Lop(Y, X, V), X)),
+    "J4, tensordot": (T.tensordot(J4, ALONG, 2), T.Rop(OF_ROWS, ROWS, ALONG)),
     "J[:, 3]": (J[:, 3], T.Rop(Y, X, UNIT)),
     "J.sum(0)": (J.sum(0), T.Lop(Y, X, T.ones_like(X))),
     "H @ v": (T.dot(H, V), T.hessian_vector_product(COST, X, V)),
