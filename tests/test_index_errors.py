@@ -1,6 +1,7 @@
 """Indices that do not fit: the same error on every backend, whatever rules have made of the graph.
 
 The judge is the plain graph on NumPy: its class, its message, and the op and the line it names.
+Each program has one index that is wrong; of several, backends may name different ones.
 """
 
 import re

@@ -377,5 +377,13 @@ def test_colourings_of_hessians_show_each_element(seed):
     assert found.products <= max(separate.products, 2 * dense.sum(1).max(initial=0))
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_patterns_along_axes_of_nothing(shape, axis):
+    x = T.tensor("x", "float64", shape)
+    for y in (T.cumsum(x, axis), T.sort(x, axis), T.concatenate([x, x], axis), x.sum(axis)):
+        assert gradcore.sparse_jacobian(y, x).nnz == 0
+
+
 def test_a_pattern_of_nothing():
     assert moved(np.array([], int), 3).shape == (0, 3)

@@ -78,6 +78,7 @@ def moved(local: Local, wanted: Sequence[int], count: int) -> Reads | None:
 
 def along(shape: Sequence[int], axis: int, reads: Any) -> Pairs:
     """Return the pairs along ``axis``: ``reads[k, j]`` says whether element k reads element j."""
-    lines = np.moveaxis(numbers(shape), axis, -1).reshape(-1, shape[axis])
+    lines = np.moveaxis(numbers(shape), axis, -1)
+    lines = lines.reshape(math.prod(lines.shape[:-1]), shape[axis])
     k, j = np.nonzero(reads)
     return Pairs(lines[:, j], lines[:, k])

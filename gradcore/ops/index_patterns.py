@@ -326,12 +326,13 @@ def unlike_arrays(*extents: int) -> str:
 
 
 def check_bounds(key: Sequence[Any], shape: Sequence[int]) -> None:
-    """Raise IndexError if an int or an array of a key of NumPy's is out of bounds; None is not."""
-    axes = (entry for entry in key if entry is not None)
-    for axis, (entry, n) in enumerate(zip(axes, shape, strict=False)):
-        if isinstance(entry, slice):
-            continue
-        index = np.asarray(entry)
+    """Raise IndexError if an int or an array of a key of NumPy's is out of bounds, as NumPy does.
+
+    It looks at the ints first.
+    """
+    axes = enumerate(zip((entry for entry in key if entry is not None), shape, strict=False))
+    indices = [(axis, np.asarray(e), n) for axis, (e, n) in axes if not isinstance(e, slice)]
+    for axis, index, n in sorted(indices, key=lambda given: given[1].ndim > 0):
         outside = index[(index < -n) | (index >= n)]
         if outside.size:
             raise IndexError(out_of_bounds(axis, outside.flat[0], n))
