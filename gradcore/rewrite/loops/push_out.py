@@ -102,8 +102,9 @@ def _moves(op: Op, stacked: Sequence[bool]) -> bool:
 
     Of a tensor that is the same for all, as many copies would be stored.
     """
-    first = {Subtensor: 1, IncSubtensor: 2}.get(type(op), len(stacked))
-    return any(stacked[first:])
+    if isinstance(op, Subtensor):
+        return any(stacked[1:])
+    return isinstance(op, IncSubtensor) and any(stacked[2:])
 
 
 def _batched_view(node: Apply, x: Variable) -> Variable:
