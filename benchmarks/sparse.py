@@ -67,7 +67,7 @@ def by_casadi(case):
 def by_asdex(case):
     """Return a case in JAX, by asdex's colours."""
     import asdex  # noqa: PLC0415 - where they are installed
-    import jax  # noqa: PLC0415
+    import jax  # noqa: PLC0415 - and here
 
     jax.config.update("jax_enable_x64", True)
     make = asdex.hessian if case.hessian else asdex.jacobian

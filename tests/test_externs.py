@@ -109,6 +109,13 @@ def test_derivatives_of_equations():
     T.verify_grad(lambda m: T.linalg.solve(m, right[:, 0]), [MATRIX], rng=np.random.default_rng(0))
 
 
+def test_many_right_sides_of_one_matrix_are_solved_at_once():
+    m, v = T.dmatrix("m"), T.dvector("v")
+    f = gradcore.function([m, v], T.jacobian(T.linalg.solve(m, v), v), mode="numpy")
+    assert "scan" not in gradcore.pp(f)
+    np.testing.assert_allclose(f(MATRIX, np.ones(3)), np.linalg.inv(MATRIX), 1e-12, 1e-14)
+
+
 def test_what_does_not_fit_is_refused(everywhere):
     x, y = T.dmatrices("x", "y")
     h = gradcore.function([x, y], T.linalg.solve(x, y), mode=everywhere)

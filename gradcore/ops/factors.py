@@ -18,6 +18,7 @@ from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import Extent, product
 from gradcore.graph.externs import Extern
+from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
@@ -94,6 +95,24 @@ class OfStacks(Op):
 
 
 # equations --------------------------------------------------------------------------------------
+class OfEquations(OfStacks):
+    """An op of a stack of matrices and one of right sides (abstract)."""
+
+    def batch(
+        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
+    ) -> Variable | None:
+        """Put the columns of many right sides of one matrix side by side: it has factors once."""
+        matrix, right = inputs
+        if stacked[0]:
+            return super().batch(node, inputs, stacked)
+        order = (*range(1, right.ndim - 1), 0, right.ndim - 1)
+        *outer, many, columns = extents_of(right.dimshuffle(*order))
+        joined = LANGUAGE["reshape"](right.dimshuffle(*order), (*outer, many * columns))
+        found = LANGUAGE["reshape"](self(matrix, joined), (*outer, many, columns))
+        back = (right.ndim - 2, *range(right.ndim - 2), right.ndim - 1)
+        return found.dimshuffle(*back)
+
+
 def _solve_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """The transpose of the inverse."""
     return SolveLower(not op.transposed)(m, ct)
@@ -108,7 +127,7 @@ def _factor_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Vari
 
 @final
 @dataclass(frozen=True, repr=False)
-class SolveLower(OfStacks):
+class SolveLower(OfEquations):
     """``SolveLower()(L, b)``: x of ``L @ x = b``, for lower triangles L; what is above is not read.
 
     transposed : whether it is x of ``L.T @ x = b``.
@@ -195,7 +214,7 @@ def _elimination_workspace(n: Any, m: Any) -> Any:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Solve(OfStacks):
+class Solve(OfEquations):
     """``Solve()(M, b)``: x of ``M @ x = b``, for square matrices; NaN for a singular one."""
 
     extern = Extern("solve", TAKEN, workspace=_elimination_workspace)
