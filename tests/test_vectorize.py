@@ -5,6 +5,7 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
+from gradcore.conformance.fuzz.graphs import graph
 from gradcore.conformance.samples import draw, op_classes, row_samples, rows, sample_id
 from gradcore.ops.control import IfElse
 
@@ -176,6 +177,30 @@ def test_graphs(name, rng):
     each = [g(*(a[k] for a in arrays)) for k in range(SIZE)]
     for found, *expected in zip(f(*arrays), *each, strict=True):
         np.testing.assert_allclose(found, np.stack(expected), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_graphs(seed, rng):
+    """Floats are stacked, the other inputs are the same for all; each kind of op meets others."""
+    drawn = graph(seed)
+    inner, outputs = list(drawn.inputs), list(drawn.outputs)
+    floats = [v.type.is_float for v in inner]
+    moved = [
+        (a * rng.uniform(1, 1.1, a.shape)).astype(a.dtype) if free else a
+        for a, free in zip(drawn.values, floats, strict=True)
+    ]
+    outer = [stack_of(v) if free else v for v, free in zip(inner, floats, strict=True)]
+    replace = {v: x for v, x in zip(inner, outer, strict=True) if v is not x}
+    f = compiled(outer, gradcore.vectorize_graph(outputs, replace))
+    pairs = zip(drawn.values, moved, floats, strict=True)
+    with np.errstate(all="ignore"):
+        found = f(*(np.stack([a, b]) if free else a for a, b, free in pairs))
+        expected = [compiled(inner, outputs)(*values) for values in (drawn.values, moved)]
+    for result, *each in zip(found, *expected, strict=True):
+        want = np.stack(each)
+        result = result if result.ndim == want.ndim else np.broadcast_to(result, want.shape)
+        close = 1e-8 if want.dtype.itemsize == 8 else 1e-3
+        np.testing.assert_allclose(result, want, rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("name", ["outer", "loop", "until", "gradient", "gathered"])
