@@ -220,6 +220,12 @@ def test_extents_are_needed():
     assert matrix.eval({x: np.ones(4)}).sum() == 6
     with pytest.raises(ShapeError, match="extents="):
         matrix.eval({x: np.ones(5)})
+    other = T.dvector("other")
+    sizes = {x: (3,), other: (2,)}
+    found = T.sparse_jacobian(T.concatenate([x, other]) ** 2 * other.sum(), x, extents=sizes)
+    assert found.shape == (5, 3) and found.nnz == 3
+    assert found.eval({x: np.ones(3), other: np.ones(2)}).sum() == 12
+    assert T.sparse_hessian(T.sum(x**3) * other.sum(), x, extents=sizes).nnz == 3
     known = vector(4)
     with pytest.raises(ShapeError, match="has 1 axes"):
         T.sparse_jacobian(x, x, extents={x: (4, 1)})
