@@ -64,6 +64,8 @@ PROGRAMS = {
     "reshape_rest": lambda k: x.reshape((-1, k))[0],
     "reshape_square": lambda k: x.reshape((k, k))[0],
     "reshape_nothing": lambda k: x[:0].reshape((k, k)).sum(axis=0),
+    "reshape_constants": lambda k: x.reshape((-1, 2**40, 2**40)) * k,
+    "reshape_beside_constants": lambda k: x.reshape((2**62, 2**62, k)),
     "arange": lambda k: T.arange(k)[:2],
     "arange_sorted": lambda k: T.sort(T.arange(k))[:2],
     "eye": lambda k: T.eye(3, 3, k),

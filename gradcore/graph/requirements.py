@@ -32,6 +32,8 @@ def _within(index: Any, n: Any) -> Any:
 def _has_size(size: Any, *extents: Any) -> Any:
     """Reshaping: -1 stands for what is left, which must be whole."""
     known = [n for n in extents if not (isinstance(n, int) and n == -1)]
+    if not addressable(tuple(n for n in known if isinstance(n, int))):
+        return as_variable(False)  # whatever the others are; their product has no dtype
     count: Any = 1
     for n in known:
         count = count * n

@@ -16,7 +16,7 @@ from gradcore.derive import Linear, LinearInEach
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Apply, Kernel, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph import Extent as ExtentValue
-from gradcore.graph.extents import UNKNOWN, agreed, check_size, product
+from gradcore.graph.extents import MOST, UNKNOWN, agreed, check_size, product
 from gradcore.graph.nodes import constant_extent, extents_of, static_operand, symbolic_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.reads import Local, Reads, moved
@@ -219,6 +219,8 @@ def _quotient(shape: Shape, rest: ExtentValue) -> ExtentValue:
     if isinstance(rest, int):
         if rest == 1:
             return size
+        if rest > MOST:
+            return 0  # a size is at most that
         if isinstance(size, int):
             return size // rest if rest else 0
     return size // rest
