@@ -141,3 +141,11 @@ def test_vectors_of_other_shapes_raise(everywhere, rng):
         wrong = given | {v: np.ones([n + 1 for n in given[v].shape])}
         with pytest.raises(ValueError, match="shape|extent|size|reshape|elements"):
             f(*wrong.values())
+
+
+def test_diagonals_of_matrices_of_known_extents():
+    places = T.arange(X.shape[0])
+    scaled = T.inc_subtensor(T.constant(np.zeros((4, 4)))[places, places], X)
+    product = T.dot(T.jacobian(T.sin(V), V), scaled)
+    found = gradcore.function([X, V], product, "numpy")(np.arange(4.0), np.ones(4))
+    assert np.allclose(found, np.diag(np.cos(1) * np.arange(4)), rtol=1e-14)

@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from gradcore.graph import Apply, Extent, Variable, as_variable, toposort
+from gradcore.graph import Apply, Extent, Variable, toposort
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
@@ -412,7 +412,7 @@ def _is_by_rows(node: Apply, i: int) -> bool:
     if isinstance(op, Alloc):
         return x.ndim == out.ndim
     if isinstance(op, Reshape):
-        m, n = in_normal_form(*(as_variable(extents_of(v)[0]) for v in (x, out)))
+        m, n = in_normal_form(*(extents_of(v)[0] for v in (x, out)))
         return m is n
     return isinstance(op, SpecifyShape)
 

@@ -113,8 +113,8 @@ def diagonal_matrix(v: Variable) -> Diagonal | None:
         on_all = is_made_by(row, Arange) and vector.ndim == 1 and vector.dtype == v.dtype
         if row is not column or not on_all or not is_zero(zeros):
             return None
-        (n, m), places = extents_of(zeros), as_variable(extents_of(vector)[0])
-        n, m, places, count = in_normal_form(n, m, places, inputs_of(row)[0])
+        own = *extents_of(zeros), extents_of(vector)[0], inputs_of(row)[0]
+        n, m, places, count = in_normal_form(*own)
         return Diagonal(n, vector) if n is m is places is count else None
     inner = node.inputs[0].owner
     if not (isinstance(op, Elementwise) and op.name.startswith("cast_") and inner):
@@ -215,7 +215,7 @@ def _rows_of_shape(node: Apply, r: int) -> int | None:
 
 def _same_product(left: Sequence[Extent], right: Sequence[Extent]) -> bool:
     """Return whether products of extents are known to be the same."""
-    found = in_normal_form(*map(as_variable, (*left, *right)))
+    found = in_normal_form(*left, *right)
     return _factors_of(found[: len(left)]) == _factors_of(found[len(left) :])
 
 

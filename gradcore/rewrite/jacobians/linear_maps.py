@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -174,9 +175,10 @@ def _fitting(v: Variable, like: Variable) -> Variable | None:
     return SpecifyShape("a Jacobian says so")(v, *extents)
 
 
-def in_normal_form(*extents: Variable) -> tuple[Variable, ...]:
-    """Return extents so that those that are known to be equal are one variable."""
-    return canonicalize.run(FunctionGraph(tuple(free_inputs(extents)), extents), []).outputs
+def in_normal_form(*extents: Any) -> tuple[Variable, ...]:
+    """Return extents, ints or variables, so that those known to be equal are one variable."""
+    given = tuple(map(as_variable, extents))
+    return canonicalize.run(FunctionGraph(tuple(free_inputs(given)), given), []).outputs
 
 
 def linear_rows(stack: Variable) -> LinearRows | None:

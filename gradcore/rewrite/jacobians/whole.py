@@ -105,7 +105,7 @@ def _whole(stack: Variable, rows: LinearRows, seeds: Seeds | None) -> Variable |
     if columns is None:
         return by_rows and by_rows.tensor
     by_columns = _at_once(columns, seeds)
-    m, n = in_normal_form(*map(as_variable, rows.flat().shape()))
+    m, n = in_normal_form(*rows.flat().shape())
     if _factors(m) == _factors(n):
         return by_rows.tensor if by_rows else by_columns and _transposed(by_columns.tensor, rows)
     few_columns = _transposed(by_columns.tensor if by_columns else columns.looped(seeds), rows)
