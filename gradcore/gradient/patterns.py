@@ -78,9 +78,10 @@ def jacobian_pattern(y: Variable, wrt: Sequence[Variable]) -> list[Pattern]:
     for node in toposort([y], stop=frozenset(facts)):
         if isinstance(node.op, ImplicitSolution):  # how it was found does not matter
             facts.setdefault(node.inputs[0], Fact(_static(node.inputs[0])))
-        given = isinstance(node.op, SpecifyShape) and node.inputs[0].owner is None
-        if given and None not in node.out.type.shape:  # an input that declares no shape itself
-            facts.setdefault(node.out, Fact(_static(node.out)))
+        if isinstance(node.op, SpecifyShape) and None not in node.out.type.shape:
+            x = node.inputs[0]
+            if x.owner is None and x not in facts:  # an input that declares no shape itself
+                facts.setdefault(node.out, Fact(_static(node.out)))
     (found,) = Reader(facts, total).read([y], toposort([y], stop=frozenset(facts)))
     whole = found.pattern
     if whole is None:

@@ -170,7 +170,7 @@ def _scaled(node: Apply, i: int, entries: Entries) -> Entries:
     if x.broadcastable != out.broadcastable:
         raise Unstructured
     shape, at = extents_of(x), entries.elements
-    parts = [v if v is x else _at(v, shape, at) for v in node.inputs]
+    parts = [v if k == i else _at(v, shape, at) for k, v in enumerate(node.inputs)]
     values = linear(lambda inputs: node.op(*inputs), parts, i, entries.values)
     return replace(entries, values=values)
 
