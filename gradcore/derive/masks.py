@@ -175,7 +175,19 @@ def _whole(
     if guards:
         return guarded(guards, x, _whole(x, inside))
     summed = Masked(None, True, _known(total([applied(x, c) for c in inside])))
+    if any(of_cases(c) for guards in lazy for c, _ in guards):
+        return summed
     return Guarded(((any_case(lazy), True),), summed)
+
+
+def of_cases(condition: Variable) -> bool:
+    """Return whether a condition may be what `any_case` returns, as in a derivative.
+
+    Cases of such conditions and of those that they are made of multiply: a second derivative of
+    ``ifelse(c, h(x), x) * ifelse(d, h(x), x)`` would have a hundred times the nodes.
+    """
+    op = None if condition.owner is None else condition.owner.op
+    return op is not None and op.label() == "or_"
 
 
 def any_case(cases: Iterable[Iterable[tuple[Variable, bool]]]) -> Variable:
