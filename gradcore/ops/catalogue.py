@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcore.graph import Op
 from gradcore.ops import (
+    axes,
     control,
     create,
     diagonals,
@@ -31,6 +32,7 @@ FAMILIES = (
     linalg,
     reduce,
     scan,
+    axes,
     shape,
     shape_values,
 )
