@@ -24,6 +24,7 @@ from gradcore.graph import Apply, Array, Constant, FunctionGraph, Variable, ance
 from gradcore.graph.nodes import as_variable, symbolic_operand
 from gradcore.mode import Mode
 from gradcore.ops.control import GradientMark
+from gradcore.ops.implicit import ImplicitSolution
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.changes import Changes
 
@@ -339,9 +340,12 @@ def _piecewise_constant(outputs: Sequence[Variable]) -> list[Variable]:
 
 
 def _marked(graph: Graph) -> bool:
-    """Return whether the graph asks for something else than derivatives: clipped ones, or none."""
-    nodes = [v.owner for v in ancestors(graph.outputs)]
-    return any(node is not None and isinstance(node.op, GradientMark) for node in nodes)
+    """Return whether the graph asks for other derivatives than those of its values.
+
+    Clipped ones, none, or those of a solution, where what is drawn solves no equations.
+    """
+    nodes, other = [v.owner for v in ancestors(graph.outputs)], GradientMark | ImplicitSolution
+    return any(node is not None and isinstance(node.op, other) for node in nodes)
 
 
 # all of it --------------------------------------------------------------------------------------
