@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.gradient.krylov import cg, gmres, last
+from gradcore.gradient.krylov import cg, gmres, last, norm
 from gradcore.gradient.matrices import jacobian
 from gradcore.gradient.modes import Lop, Rop
 from gradcore.graph import Constant, Variable
@@ -45,11 +45,6 @@ def largest(x: Variable) -> Variable:
 def is_small(change: Variable, x: Variable, tol: float) -> Variable:
     """Return whether a change of ``x`` is within a tolerance, absolute and relative."""
     return le(largest(change), tol * (1 + largest(x)))
-
-
-def norm(x: Variable) -> Variable:
-    """Return the Euclidean norm of a vector."""
-    return LANGUAGE["sqrt"](dot(x, x))
 
 
 def linear_solution(

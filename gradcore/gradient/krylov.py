@@ -33,6 +33,11 @@ def tolerance(dtype: str) -> float:
     return float(np.finfo(dtype).eps ** (3 / 4))
 
 
+def norm(x: Variable) -> Variable:
+    """Return the Euclidean norm of a vector."""
+    return sqrt(dot(x, x))
+
+
 def ratio(a: Any, b: Any) -> Any:
     """Return a / b, or 0 where b is 0."""
     return switch(eq(b, 0), zeros_like(b), a / switch(eq(b, 0), b + 1, b))
@@ -81,10 +86,7 @@ def gmres(product: Product, b: Variable) -> Variable:
     that the residual is known at each step, and no small equations are left to solve.
     """
     n = extents_of(b)[0]
-    close = tolerance(b.dtype) * sqrt(dot(b, b))
-
-    def norm(v: Variable) -> Variable:
-        return sqrt(dot(v, v))
+    close = tolerance(b.dtype) * norm(b)
 
     def step(
         k: Variable, x: Variable, r: Variable, z: Variable, ways: Variable, images: Variable

@@ -98,6 +98,18 @@ class OfStacks(Op):
 class OfEquations(OfStacks):
     """An op of a stack of matrices and one of right sides (abstract)."""
 
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices, of which as many on both sides."""
+        _refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of the right side."""
+        return operands[1].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square, as many as right sides, and as long."""
+        return _equations(node, operands)
+
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
     ) -> Variable | None:
@@ -152,18 +164,6 @@ class SolveLower(OfEquations):
     def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by direction
         """A product with the inverse of a triangle: BLAS calls it trsm."""
         return Extern("solve_lower_transposed" if self.transposed else "solve_lower", TAKEN)
-
-    def check(self, *inputs: Variable) -> None:
-        """Take matrices, of which as many on both sides."""
-        _refuse_others(self, *inputs)
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return the shape of the right side."""
-        return operands[1].shape
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square, as many as right sides, and as long."""
-        return _equations(node, operands)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return one for each element of a triangle and column."""
@@ -230,18 +230,6 @@ class Solve(OfEquations):
             Sample(cls(), (Arg((*stack, n, n), made=_well_conditioned), Arg((*stack, n, 2))))
             for stack, n in (((), 3), ((), 1), ((2,), 3))
         ]
-
-    def check(self, *inputs: Variable) -> None:
-        """Take matrices, of which as many on both sides."""
-        _refuse_others(self, *inputs)
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return the shape of the right side."""
-        return operands[1].shape
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square, as many as right sides, and as long."""
-        return _equations(node, operands)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return two thirds of the cube for the factors, and their products with the columns."""
