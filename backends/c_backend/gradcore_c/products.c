@@ -67,9 +67,13 @@
 #ifndef GC_PART
 #define GC_PART 30000
 #endif
-/* Multiplications from which BLAS is faster. */
+/* Multiplications from which BLAS is faster.  With vectors of 64 bytes ours are as fast as those of
+ * OpenBLAS of that kind, and twice as fast as the narrower ones that it takes on machines that it
+ * does not know. */
 #ifndef GC_BOUND
-#ifdef __AVX2__
+#ifdef __AVX512F__
+#define GC_BOUND 3e10
+#elif defined(__AVX2__)
 #define GC_BOUND 5e8
 #else
 #define GC_BOUND 1e6
