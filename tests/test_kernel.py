@@ -15,13 +15,23 @@ from gradcore.conformance.case import DERIVED, Level, Mismatch
 from gradcore.conformance.cases import cases
 from gradcore.conformance.programs import PROGRAMS
 from gradcore.graph import free_inputs
+from gradcore.kernel import uses
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.ir import (
     Allocate,
+    Buffer,
     For,
+    Let,
+    Load,
+    Program,
+    Store,
+    Symbol,
+    integer,
+    loads,
 )
 from gradcore.kernel.passes import passed
 from gradcore.kernel.pipeline import program
+from gradcore.kernel.registers import elements_in_registers
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.target import CPU, CpuTarget, Target
 from gradcore_c.printing import PASSES
@@ -340,3 +350,62 @@ def test_sums_in_blocks(name, rows):
     f = compiled([long_sums.x], output, "numpy")
     g = interpret(passed(program(f.maker.fgraph), PASSES, small))
     same(lambda *a: [f(*a)], g, [np.random.default_rng(2).random((rows, 3), dtype="f")])
+
+
+def test_loops_read_no_element_that_a_step_has_stored():
+    """They read a register, and give the same."""
+    x, w = T.dvector("x"), T.dmatrix("w")
+    y = T.exp(x)
+    given = [np.arange(2.0), np.arange(6.0).reshape(2, 3)]
+    f = compiled([x, w], [y, w * y.dimshuffle(0, "x")], "numpy")
+    before = program(f.maker.fgraph)
+    after = elements_in_registers(before, CPU)
+    reads = [
+        [x.buffer.name for s in p.body if isinstance(s, For) for x in loop_loads(s)]
+        for p in (before, after)
+    ]
+    assert "exp" in reads[0]
+    assert "exp" not in reads[1]
+    same(f, interpret(after), given)
+
+
+def loop_loads(s):
+    """Return what the loops in a loop load."""
+    return [x for inner in s.body if isinstance(inner, For) for x in read_elements(inner.body)]
+
+
+def read_elements(body):
+    return [x for s in uses.inside(body) for e in s.expressions() for x in loads(e)]
+
+
+STEP, K = Symbol("i"), Symbol("k")
+ONE_ROW, SQUARES, POINTED = (
+    Buffer(name, "float64", (integer(3),), role)
+    for name, role in (("a", "work"), ("b", "work"), ("p", "pointer"))
+)
+HALF = Buffer("h", "float16", (integer(3),))
+
+
+@pytest.mark.parametrize(
+    "step",
+    {
+        "stored again": [Store(ONE_ROW, (STEP,), Load(SQUARES, (STEP,)))],
+        "stored in the loop": [For(K, integer(3), [Store(ONE_ROW, (K,), Load(ONE_ROW, (STEP,)))])],
+        "through a pointer": [Store(POINTED, (STEP,), Load(SQUARES, (STEP,)))],
+        "moved": [Let(K, STEP + 1, fresh=False)],
+    }.items(),
+    ids=lambda pair: pair[0],
+)
+def test_elements_that_may_change_are_read(step):
+    where = K if step[0] == "moved" else STEP
+    read = For(Symbol("j"), integer(3), [Store(SQUARES, (STEP,), Load(ONE_ROW, (where,)))])
+    body = [Store(ONE_ROW, (where,), Load(HALF, (STEP,))), *step[1], read]
+    before = Program([], [], [], [For(STEP, integer(3), body, True)], [], [], "")
+    assert str(elements_in_registers(before, CPU)) == str(before)
+
+
+def test_elements_that_are_stored_in_less_precision_are_read():
+    read = For(Symbol("j"), integer(3), [Store(SQUARES, (STEP,), Load(HALF, (STEP,)))])
+    body = [Store(HALF, (STEP,), Load(ONE_ROW, (STEP,))), read]
+    before = Program([], [], [], [For(STEP, integer(3), body)], [], [], "")
+    assert str(elements_in_registers(before, CPU)) == str(before)

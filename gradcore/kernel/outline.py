@@ -122,7 +122,7 @@ class OutlinePrinter(LoopPrinter):
 
         asks = self.asks_every(s, outermost=True) is not None
         self._in_chunks(chunks, *self._share(s), call_steps, asks)
-        self._function(name, around, s, "cold")
+        self._function(name, around, s, "noinline")
 
     def _saved(self, used: Used, s: For) -> dict[Symbol | Buffer, str]:
         """Return the registers that a loop sets, and where in the frame they are from then on."""
@@ -136,8 +136,9 @@ class OutlinePrinter(LoopPrinter):
     def _function(self, name: str, used: Used, s: For, attribute: str = "") -> None:
         """Finish the text of a function of a loop.
 
-        attribute : "cold" for one that does little, and is not worth the time that a compiler takes
-            to make it fast; "noinline, hot" for what such a function calls.
+        attribute : "noinline" for one that does little itself (if it were "cold", all that is run
+            before and after its call would be taken to be so, too, and made small, not fast);
+            "noinline, hot" for what such a function calls.
         """
         kind = f"static __attribute__(({attribute})) " if attribute else "static "
         self.unit.add(*(f"{there} = {self.name(x)};" for x, there in self._saved(used, s).items()))
@@ -261,7 +262,7 @@ class OutlinePrinter(LoopPrinter):
                 add("for (int32_t p = 0; p < parts; p++)", f"    f->{own} = {text};")
         self.nests.append(
             [
-                f"static __attribute__((cold)) void {name}(frame *f, int32_t parts) {{",
+                f"static __attribute__((noinline)) void {name}(frame *f, int32_t parts) {{",
                 *self.unit.lines,
                 "}",
             ]

@@ -1,12 +1,28 @@
-"""Pass: a register whose first value nobody reads starts from the next one."""
+"""Passes on registers: no first value that nobody reads, and no memory read where they will do."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradcore.kernel.ir import Allocate, Expr, Let, Literal, Program, Statement, Symbol
+from gradcore.dtypes import computed
+from gradcore.kernel.ir import (
+    Allocate,
+    Expr,
+    For,
+    Let,
+    Literal,
+    Load,
+    Program,
+    Statement,
+    Store,
+    Symbol,
+    loads,
+    parts,
+)
 from gradcore.kernel.target import Target
+from gradcore.kernel.uses import inside, replaced
 
 
 def registers_set_once(program: Program, target: Target) -> Program:
@@ -43,3 +59,60 @@ def _set_once(statements: Sequence[Statement]) -> list[Statement]:
                 waiting.clear()
         found.append(s)
     return found
+
+
+def elements_in_registers(program: Program, target: Target) -> Program:
+    """Return a program in which a step of a loop keeps what it stores for the loops in it.
+
+    A compiler of C knows such a value where the inner loop begins, and not that nothing there
+    changes it: GCC reads it again at the end of each step, and then finds no vectors for the loop.
+    """
+    return replace(program, body=_with_kept(program.body))
+
+
+def _with_kept(body: Sequence[Statement]) -> list[Statement]:
+    return [s.rebuilt(_same, _kept) if s.blocks() else s for s in body]
+
+
+def _kept(body: Sequence[Statement]) -> list[Statement]:
+    """Return the statements of a step with registers for what is stored once and loops read."""
+    body = _with_kept(body)
+    stores = _stored_once(body)
+    if not stores.keys() & {x for s in body if isinstance(s, For) for x in _loads(s)}:
+        return body
+    found: list[Statement] = []
+    kept: dict[Load, Expr] = {}
+    for s in body:
+        element = Load(s.buffer, s.index) if isinstance(s, Store) else None
+        if isinstance(s, Store) and element is not None and stores.get(element) is s:
+            x = Symbol(s.buffer.name, s.buffer.dtype)
+            found += [Let(x, s.value), Store(s.buffer, s.index, x)]
+            kept[element] = x
+        else:
+            found.append(replaced(s, kept) if kept and isinstance(s, For) else s)
+    return found
+
+
+def _loads(loop: For) -> set[Load]:
+    """Return the elements that the steps of a loop load."""
+    return {x for s in inside(loop.body) for e in s.expressions() for x in loads(e)}
+
+
+def _stored_once(body: Sequence[Statement]) -> dict[Load, Store]:
+    """Return the elements that a block stores itself, of buffers that it stores to once.
+
+    None of what pointers may point to, and none whose place or precision is another later on.
+    """
+    written = Counter(b.root for s in inside(body) for b, _ in s.writes())
+    changed = {what for s in inside(body) for what in s.changes()}
+    if any(buffer.role == "pointer" for buffer in written):
+        return {}
+    return {
+        Load(s.buffer, s.index): s
+        for s in body
+        if isinstance(s, Store)
+        and written[s.buffer.root] == 1
+        and s.buffer.root not in changed
+        and computed(s.buffer.dtype) == s.buffer.dtype
+        and changed.isdisjoint(x for i in s.index for x in parts(i) if isinstance(x, Symbol))
+    }

@@ -34,7 +34,7 @@ static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context
     return 0;
 }
 
-static __attribute__((cold)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
@@ -65,7 +65,7 @@ static __attribute__((noinline, hot)) int32_t steps_2(gc_call *call, void *conte
     return 0;
 }
 
-static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
@@ -96,7 +96,7 @@ static __attribute__((noinline, hot)) int32_t steps_3(gc_call *call, void *conte
     return 0;
 }
 
-static __attribute__((cold)) int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline)) int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t conditional_n0 = f->conditional_n0;

@@ -39,7 +39,7 @@ static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context
     return 0;
 }
 
-static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
@@ -60,7 +60,7 @@ static __attribute__((cold)) int32_t nest_2(gc_call *call, void *context, int64_
     return 0;
 }
 
-static __attribute__((cold)) void combine(frame *f, int32_t parts) {
+static __attribute__((noinline)) void combine(frame *f, int32_t parts) {
     for (int32_t p = 0; p < parts - 1; p++) {
         const int64_t n = f->M_n1;
         double *restrict into = f->sum;
