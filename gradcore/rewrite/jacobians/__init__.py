@@ -15,11 +15,11 @@ as written                           as it runs
 ===================================  ===============================================
 
 ``J`` is what a loop over unit vectors stacks (`linear_maps`): `gradcore.gradient.jacobian` or
-`hessian`, or a scan of the user's.  What is made of it by the algebra of matrices counts as well:
+`hessian`, or a scan of the user's. What is made of it by the algebra of matrices counts as well:
 ``(a * J + b * K) @ v``, ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v``
-(`expressions`, `products`); Jacobians of tensors count as matrices.  Where one is read otherwise,
-too, it is built once, and all that reads it reads that: by its structure (`bands`, `entries`,
-`sparsity`), or by rows or columns (`whole`).
+(`expression_rows`, `expressions`, `products`); Jacobians of tensors count as matrices. Where one is
+read otherwise, too, it is built once, and all that reads it reads that: by its structure (`bands`,
+`entries`, `sparsity`), or by rows or columns (`whole`).
 
 The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole; and
 loops as the only form of a matrix of a linear map, so that one that the user wrote is as good as
@@ -32,6 +32,7 @@ from gradcore.gradient import jacobian
 from gradcore.graph import FunctionGraph, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.linalg import Dot
+from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.jacobians.products import products_replaced
@@ -44,7 +45,7 @@ DOT = Dot()
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
     graph = with_replaced(graph, loops_of_loops(graph, _rewrite))
     while replaced := products_replaced(graph):
-        graph = with_replaced(graph, replaced)
+        graph = canonicalize.run(with_replaced(graph, replaced), [])
     graph = with_replaced(graph, sparse_expressions(graph))
     return with_replaced(graph, whole_ones(graph))
 

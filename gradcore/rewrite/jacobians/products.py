@@ -17,19 +17,22 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import mul
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import DimShuffle
+from gradcore.ops.shape import DimShuffle, Reshape
 from gradcore.rewrite.engine import fitting
 from gradcore.rewrite.jacobians.batches import OnDiagonal, blocks_on_diagonal, on_diagonal
-from gradcore.rewrite.jacobians.expressions import (
-    Diagonal,
-    Expressions,
-    Whole,
-    diagonal_matrix,
-    rows_of,
-)
+from gradcore.rewrite.jacobians.diagonals import Diagonal, diagonal_matrix
+from gradcore.rewrite.jacobians.expression_rows import rows_of
+from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, linear_rows
+from gradcore.rewrite.jacobians.smaller import (
+    contracted_in_part,
+    contraction,
+    is_alone,
+    is_smaller,
+    smaller,
+)
 from gradcore.rewrite.jacobians.solves import solved, solved_lower
-from gradcore.rewrite.jacobians.sparsity import contracted, diagonal
+from gradcore.rewrite.jacobians.sparsity import contracted, diagonal, structured
 from gradcore.scan import scan
 
 DEEPEST = 100
@@ -81,6 +84,11 @@ def _products(
 ) -> dict[Apply, Variable]:
     """Return the products that read ``stack`` and what they are instead; none, if all is read."""
     known, products = _readers(graph, stack, expressions(graph, {stack, *diagonals}))
+    if (
+        sum(is_smaller(node, known) or contraction(node, known) is not None for node in products)
+        > 1
+    ):
+        return {}
     of = Products(stack, rows, Expressions({**diagonals, stack: rows}, known), of_all)
     found: dict[Apply, Variable] = {}
     try:
@@ -143,14 +151,15 @@ def _all_multiply(graph: FunctionGraph, v: Variable, inner: set[Variable], known
 def _ends(graph: FunctionGraph, node: Apply, known: Rows) -> Sequence[Apply]:
     """Return what reads ``node``, which is no expression, if all of it are products.
 
-    These are sums over an expression times a matrix, and diagonals of a tensor's axes in order.
+    These are sums over an expression times a matrix, and diagonals and contractions of a tensor's
+    axes in another order, or joined.
     """
     out = node.outputs[0]
     readers = graph.readers.get(out, ())
     if out in graph.outputs or not readers:
         return ()
-    if isinstance(node.op, DimShuffle):
-        return readers if all(on_diagonal(reader) for reader in readers) else ()
+    if isinstance(node.op, (DimShuffle, Reshape)):
+        return _of_other_axes(graph, readers, known)
     whole = all(v.type.dtype == out.type.dtype for v in node.inputs)
     whole = whole and all(v.broadcastable == out.broadcastable for v in node.inputs)
     if node.op is not mul or out.ndim != 2 or not whole:
@@ -159,9 +168,25 @@ def _ends(graph: FunctionGraph, node: Apply, known: Rows) -> Sequence[Apply]:
     return readers if sums and sum(v in known for v in node.inputs) == 1 else ()
 
 
+def _of_other_axes(graph: FunctionGraph, readers: Sequence[Apply], known: Rows) -> Sequence[Apply]:
+    """Return the products that read a tensor whose axes are others; none, if it is read else."""
+    found: list[Apply] = []
+    for reader in readers:
+        if on_diagonal(reader) or contraction(reader, known):
+            found.append(reader)
+            continue
+        joined = _ends(graph, reader, known) if isinstance(reader.op, Reshape) else ()
+        if not joined:
+            return ()
+        found += joined
+    return found
+
+
 def _is_product(node: Apply, known: Rows) -> bool:
     """Return whether what a node reads may be multiplied instead of built."""
     if isinstance(node.op, (Dot, MatMul, Solve, SolveLower)) or on_diagonal(node):
+        return True
+    if is_smaller(node, known):
         return True
     return _rows_of_value(node, known) is not None
 
@@ -188,12 +213,22 @@ class Products:
         self.expressions = expressions
         self.known = expressions.rows
         self.all = of_all
+        assert stack.owner is not None
+        assert isinstance(stack.owner.op, Scan)
+        self.seeds = stack.owner.op.seeds
 
     def product(self, node: Apply) -> Variable:
         """Return what a node that reads an expression is instead.
 
         Raises Whole: it needs the expression as a whole.
         """
+        part = contraction(node, self.known)
+        if part is not None:
+            self._require_few_rows(part.tensor)
+            return contracted_in_part(part, self.expressions, self.seeds)
+        if is_smaller(node, self.known):
+            self._require_few_rows(node.inputs[0])
+            return smaller(node, self.expressions, self.seeds)
         if isinstance(node.op, Dot):
             return self._dot(node)
         if isinstance(node.op, MatMul):
@@ -209,6 +244,15 @@ class Products:
         if isinstance(node.op, Reduce):
             return self._contraction(node)
         raise Whole
+
+    def _require_few_rows(self, x: Variable) -> None:
+        """Raise Whole unless a part of an expression takes less than the Jacobian that it is of."""
+        says = self.seeds is not None and self.seeds.in_order
+        if says or not is_alone(x, self.stack, self.known):
+            raise Whole
+        found = structured(self.rows)
+        if found is not None and found.is_cheap:
+            raise Whole
 
     def _dot(self, node: Apply) -> Variable:
         """Return the product of an expression with a vector, or with a matrix, by its vectors."""

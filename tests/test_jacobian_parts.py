@@ -1,0 +1,107 @@
+"""Parts of Jacobians that are needed: as many products as the part has rows, or columns."""
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.graph import substitute
+from gradcore.graph.nodes import constant_extent
+from gradcore.ops.scan import Scan
+
+EXTENTS = {"X": (5, 3), "A": (3, 4), "B": (5, 4), "W": (4,), "U": (5,), "V": (3,)}
+INPUTS = X, A, B, W, U, V = [T.tensor(k, "float64", shape) for k, shape in EXTENTS.items()]
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+
+MIXED = T.dot(T.tanh(T.dot(X, A)), W).cumsum()
+BY_MATRIX = T.jacobian(T.concatenate([MIXED, MIXED**2, T.sin(MIXED)]), X)
+"""Of 15 elements by (5, 3)."""
+SPREAD = T.outer(T.sin(U).cumsum(), T.cumsum(W)) * T.exp(W).cumsum().sum()
+OF_MATRIX = T.jacobian(T.concatenate([SPREAD, SPREAD**2], axis=1), W)
+"""Of (5, 8) elements by 4."""
+WIDE = T.jacobian(T.cumsum(SPREAD, axis=1)[:, 2:], U)
+"""Of (5, 2) elements by 5."""
+TALL = T.jacobian(T.cumsum(T.tanh(T.dot(A, W * T.cumsum(W))).cumsum()), W)
+"""Of 3 elements by 4."""
+
+ORDERED = T.jacobian(T.cumsum(T.cumsum(T.tanh(T.dot(A, W)))), W, mode="forward")
+F = T.cast(V, "float32")
+
+FEWER = {
+    "einsum, last axis": (T.einsum("iab,b->ia", BY_MATRIX, V), 5),
+    "einsum, inner axis": (T.einsum("iab,a->ib", BY_MATRIX, U), 3),
+    "einsum, another order": (T.einsum("iab,a->bi", BY_MATRIX, U), 3),
+    "einsum, operands the other way": (T.einsum("b,iab->ia", V, BY_MATRIX), 5),
+    "einsum, first axis of the result": (T.einsum("ija,i->ja", WIDE, U), 2),
+    "einsum, last axis of the result": (T.einsum("ija,j->ai", WIDE, W[:2]), 5),
+    "tensordot": (T.tensordot(BY_MATRIX, V, 1), 5),
+    "tensordot, left": (T.tensordot(U, WIDE, 1), 2),
+    "matmul": (BY_MATRIX @ V, 5),
+    "matmul, left": (U @ BY_MATRIX, 3),
+    "column": (T.dot(BY_MATRIX, V[:, None]), 5),
+    "sum of products": ((BY_MATRIX * V).sum(2), 5),
+    "sum of scaled products": ((3 * BY_MATRIX * U[:, None]).sum(1), 3),
+    "sum": (BY_MATRIX.sum(2), 5),
+    "sum, transposed": (BY_MATRIX.transpose(2, 1, 0).sum(0) ** 2, 5),
+    "one of the columns' axes": (BY_MATRIX[:, :, 1], 5),
+    "some columns": (BY_MATRIX[:, 1:3, ::2], 4),
+    "some rows": (TALL[1:], 2),
+    "one row's": (WIDE[1], 2),
+    "rows of rows": (TALL[1:][:1] * 2, 1),
+    "beside products": ([BY_MATRIX.sum(2), T.tensordot(BY_MATRIX, X, 2)], 5),
+}
+"""Outputs, and in how many products they are computed."""
+
+AS_MANY = {
+    "with a matrix": (T.einsum("iab,bc->iac", BY_MATRIX, A), 15),
+    "over rows and columns": (T.einsum("iab,ib->a", BY_MATRIX[:5] + 1, X), 5),
+    "two parts": ([BY_MATRIX.sum(2), T.einsum("iab,a->ib", BY_MATRIX, U)], 15),
+    "part and whole": ([BY_MATRIX.sum(2), BY_MATRIX], 15),
+    "squared": ((BY_MATRIX**2).sum(2), 15),
+    "of another dtype": (T.einsum("iab,b->ia", T.cast(BY_MATRIX, "float32"), F), 15),
+    "of a product": ((T.dot(T.outer(W, V), TALL) + 1)[1:], 3),
+    "some rows of a sum": ((TALL + T.outer(V, W))[1:], 3),
+    "in the order asked for": (ORDERED[1:], 4),
+}
+"""Outputs of which the Jacobian is built, and its products."""
+
+
+def compiled(output, mode):
+    return gradcore.function(INPUTS, output, mode, on_unused_input="ignore")
+
+
+def steps(f):
+    """Return how many products there are: the steps of loops over unit vectors."""
+    loops = [node for node in f.maker.fgraph.nodes if isinstance(node.op, Scan)]
+    return [constant_extent(node.inputs[0]) for node in loops]
+
+
+def assert_close(found, wanted, rtol=1e-12):
+    for a, b in zip(found, wanted, strict=True):
+        assert a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=rtol / 10)
+
+
+@pytest.mark.parametrize("name", [*FEWER, *AS_MANY])
+def test_as_many_products_as_are_needed(name, rng, rows_as_loops):
+    output, products = (FEWER | AS_MANY)[name]
+    outputs = output if isinstance(output, list) else [output]
+    given = [rng.uniform(0.5, 1.5, shape) for shape in EXTENTS.values()]
+    f = compiled(outputs, rows_as_loops)
+    narrow = any(v.dtype == "float32" for v in outputs)
+    assert_close(f(*given), compiled(outputs, PLAIN)(*given), 1e-5 if narrow else 1e-12)
+    assert steps(f) == [products]
+
+
+def test_everywhere(everywhere, rng):
+    given = [rng.uniform(0.5, 1.5, shape) for shape in EXTENTS.values()]
+    outputs = [FEWER[name][0] for name in ("einsum, inner axis", "tensordot, left", "some columns")]
+    assert_close(compiled(outputs, everywhere)(*given), compiled(outputs, PLAIN)(*given))
+
+
+@pytest.mark.parametrize("name", ["einsum, another order", "tensordot, left", "some columns"])
+def test_extents_that_are_not_known(name, rng):
+    given = [rng.uniform(0.5, 1.5, shape) for shape in EXTENTS.values()]
+    unknown = [T.tensor(v.name, v.dtype, (None,) * v.ndim) for v in INPUTS]
+    (output,) = substitute([FEWER[name][0]], dict(zip(INPUTS, unknown, strict=True)))
+    f = gradcore.function(unknown, [output], "numpy", on_unused_input="ignore")
+    assert_close(f(*given), compiled([FEWER[name][0]], PLAIN)(*given))
