@@ -31,7 +31,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.passes import passed
 from gradcore.kernel.pipeline import program
-from gradcore.kernel.registers import elements_in_registers
+from gradcore.kernel.registers import stores_forwarded
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.target import CPU, CpuTarget, Target
 from gradcore_c.printing import PASSES
@@ -359,7 +359,7 @@ def test_loops_read_no_element_that_a_step_has_stored():
     given = [np.arange(2.0), np.arange(6.0).reshape(2, 3)]
     f = compiled([x, w], [y, w * y.dimshuffle(0, "x")], "numpy")
     before = program(f.maker.fgraph)
-    after = elements_in_registers(before, CPU)
+    after = stores_forwarded(before, CPU)
     reads = [
         [x.buffer.name for s in p.body if isinstance(s, For) for x in loop_loads(s)]
         for p in (before, after)
@@ -387,25 +387,25 @@ HALF = Buffer("h", "float16", (integer(3),))
 
 
 @pytest.mark.parametrize(
-    "step",
+    ("where", "step", "read"),
     {
-        "stored again": [Store(ONE_ROW, (STEP,), Load(SQUARES, (STEP,)))],
-        "stored in the loop": [For(K, integer(3), [Store(ONE_ROW, (K,), Load(ONE_ROW, (STEP,)))])],
-        "through a pointer": [Store(POINTED, (STEP,), Load(SQUARES, (STEP,)))],
-        "moved": [Let(K, STEP + 1, fresh=False)],
-    }.items(),
-    ids=lambda pair: pair[0],
+        "as it is": (STEP, [], False),
+        "stored again": (STEP, [Store(ONE_ROW, (STEP,), Load(SQUARES, (STEP,)))], True),
+        "stored in the loop": (STEP, [For(K, integer(3), [Store(ONE_ROW, (K,), STEP)])], True),
+        "through a pointer": (STEP, [Store(POINTED, (STEP,), STEP)], True),
+        "its index is set": (K, [Let(K, STEP + 1, fresh=False)], True),
+        "its index is stored": (Load(SQUARES, (STEP,)), [Store(SQUARES, (STEP,), STEP)], True),
+    }.values(),
 )
-def test_elements_that_may_change_are_read(step):
-    where = K if step[0] == "moved" else STEP
-    read = For(Symbol("j"), integer(3), [Store(SQUARES, (STEP,), Load(ONE_ROW, (where,)))])
-    body = [Store(ONE_ROW, (where,), Load(HALF, (STEP,))), *step[1], read]
+def test_elements_that_may_change_are_read(where, step, read):
+    loop = For(Symbol("j"), integer(3), [Store(SQUARES, (STEP,), Load(ONE_ROW, (where,)))])
+    body = [Store(ONE_ROW, (where,), Load(HALF, (STEP,))), *step, loop]
     before = Program([], [], [], [For(STEP, integer(3), body, True)], [], [], "")
-    assert str(elements_in_registers(before, CPU)) == str(before)
+    assert (str(stores_forwarded(before, CPU)) == str(before)) is read
 
 
 def test_elements_that_are_stored_in_less_precision_are_read():
     read = For(Symbol("j"), integer(3), [Store(SQUARES, (STEP,), Load(HALF, (STEP,)))])
     body = [Store(HALF, (STEP,), Load(ONE_ROW, (STEP,))), read]
     before = Program([], [], [], [For(STEP, integer(3), body)], [], [], "")
-    assert str(elements_in_registers(before, CPU)) == str(before)
+    assert str(stores_forwarded(before, CPU)) == str(before)

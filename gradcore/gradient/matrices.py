@@ -37,7 +37,7 @@ def jacobian(
     disconnected_inputs : what to do about a variable that the expression does not depend on:
         "raise", "warn" or "ignore".
     mode : "reverse", a row for each element of the expression, as `Lop`; "forward", a column for
-        each element of a variable, as `Rop`; or "auto", whichever are fewer.
+        each element of a variable, as `Rop`; or "auto", whichever take less.
     chunk_size : how many rows (or columns) are computed at once, which bounds the memory that they
         take beside the result; None: as many as fit ``config.jacobian_memory_budget`` bytes, all if
         that is 0.

@@ -61,35 +61,34 @@ def _set_once(statements: Sequence[Statement]) -> list[Statement]:
     return found
 
 
-def elements_in_registers(program: Program, target: Target) -> Program:
+def stores_forwarded(program: Program, target: Target) -> Program:
     """Return a program in which a step of a loop keeps what it stores for the loops in it.
 
     A compiler of C knows such a value where the inner loop begins, and not that nothing there
     changes it: GCC reads it again at the end of each step, and then finds no vectors for the loop.
     """
-    return replace(program, body=_with_kept(program.body))
+    return replace(program, body=_blocks_forwarded(program.body))
 
 
-def _with_kept(body: Sequence[Statement]) -> list[Statement]:
-    return [s.rebuilt(_same, _kept) if s.blocks() else s for s in body]
+def _blocks_forwarded(body: Sequence[Statement]) -> list[Statement]:
+    return [s.rebuilt(_same, _forwarded) if s.blocks() else s for s in body]
 
 
-def _kept(body: Sequence[Statement]) -> list[Statement]:
+def _forwarded(body: Sequence[Statement]) -> list[Statement]:
     """Return the statements of a step with registers for what is stored once and loops read."""
-    body = _with_kept(body)
+    body = _blocks_forwarded(body)
     stores = _stored_once(body)
-    if not stores.keys() & {x for s in body if isinstance(s, For) for x in _loads(s)}:
-        return body
+    wanted = (
+        stores & {x for s in body if isinstance(s, For) for x in _loads(s)} if stores else stores
+    )
     found: list[Statement] = []
-    kept: dict[Load, Expr] = {}
+    saved: dict[Load, Expr] = {}
     for s in body:
-        element = Load(s.buffer, s.index) if isinstance(s, Store) else None
-        if isinstance(s, Store) and element is not None and stores.get(element) is s:
-            x = Symbol(s.buffer.name, s.buffer.dtype)
+        if isinstance(s, Store) and (element := Load(s.buffer, s.index)) in wanted:
+            x = saved[element] = Symbol(s.buffer.name, s.buffer.dtype)
             found += [Let(x, s.value), Store(s.buffer, s.index, x)]
-            kept[element] = x
         else:
-            found.append(replaced(s, kept) if kept and isinstance(s, For) else s)
+            found.append(replaced(s, saved) if saved and isinstance(s, For) else s)
     return found
 
 
@@ -98,7 +97,7 @@ def _loads(loop: For) -> set[Load]:
     return {x for s in inside(loop.body) for e in s.expressions() for x in loads(e)}
 
 
-def _stored_once(body: Sequence[Statement]) -> dict[Load, Store]:
+def _stored_once(body: Sequence[Statement]) -> set[Load]:
     """Return the elements that a block stores itself, of buffers that it stores to once.
 
     None of what pointers may point to, and none whose place or precision is another later on.
@@ -106,13 +105,13 @@ def _stored_once(body: Sequence[Statement]) -> dict[Load, Store]:
     written = Counter(b.root for s in inside(body) for b, _ in s.writes())
     changed = {what for s in inside(body) for what in s.changes()}
     if any(buffer.role == "pointer" for buffer in written):
-        return {}
+        return set()
     return {
-        Load(s.buffer, s.index): s
+        Load(s.buffer, s.index)
         for s in body
         if isinstance(s, Store)
         and written[s.buffer.root] == 1
         and s.buffer.root not in changed
         and computed(s.buffer.dtype) == s.buffer.dtype
-        and changed.isdisjoint(x for i in s.index for x in parts(i) if isinstance(x, Symbol))
+        and not any(isinstance(x, Load) or x in changed for i in s.index for x in parts(i))
     }

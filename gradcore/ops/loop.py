@@ -72,7 +72,7 @@ class Seeds:
 
     at_once : of how many, as little as possible being stored; 0: of all.
     budget : how many bytes what is computed of the seeds at once may take; 0: any number.
-    in_order : whether by its rows in any case; else by rows or columns, whichever are fewer.
+    in_order : whether by its rows in any case; else by rows or columns, whichever take less.
     """
 
     at_once: int = 0

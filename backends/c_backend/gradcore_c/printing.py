@@ -21,7 +21,7 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.passes import Pass
-from gradcore.kernel.registers import elements_in_registers
+from gradcore.kernel.registers import stores_forwarded
 from gradcore.kernel.render import Renderer
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.sums import in_blocks
@@ -44,7 +44,7 @@ SCANS = """
 PASSES: tuple[Pass[CpuTarget], ...] = (
     in_strips,
     in_blocks,
-    elements_in_registers,
+    stores_forwarded,
 )
 """What a program goes through before it is printed as C."""
 

@@ -128,7 +128,7 @@ def _of_axes(
     if x not in known or x.ndim < 3:
         return None
     remaining = [a for a in range(x.ndim) if a != axis]
-    return _apart(Contraction(x, known[x], remaining, [axis], vector, False, one))
+    return _on_one_side(Contraction(x, known[x], remaining, [axis], vector, False, one))
 
 
 def _ofreshaped(
@@ -151,7 +151,7 @@ def _ofreshaped(
     if k is None or not len(axes) == len(before) == tensor.ndim:
         return None
     remaining, over = (axes[k:], axes[:k]) if side else (axes[:k], axes[k:])
-    return _apart(Contraction(tensor, known[tensor], remaining, over, vector, True, one))
+    return _on_one_side(Contraction(tensor, known[tensor], remaining, over, vector, True, one))
 
 
 def _of_split(
@@ -170,7 +170,7 @@ def _of_split(
     return Contraction(whole, r, range(r + 1), [r + 1], vector, True, one)
 
 
-def _apart(found: Contraction) -> Contraction | None:
+def _on_one_side(found: Contraction) -> Contraction | None:
     """Return a contraction if it is over rows or over columns, some of which remain."""
     of_rows = {axis < found.rows for axis in found.over}
     remain = any({axis < found.rows} == of_rows for axis in found.remaining)

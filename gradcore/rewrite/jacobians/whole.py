@@ -25,11 +25,15 @@ from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc
 from gradcore.rewrite.canonical.stage import is_made_by, is_zero
 from gradcore.rewrite.engine import fitting
+from gradcore.rewrite.jacobians.costs import takes_less
 from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form, linear_rows
 from gradcore.rewrite.jacobians.products import diagonal_matrices, expressions, stacked_rows
 from gradcore.rewrite.jacobians.sparsity import Structured, structured
 from gradcore.rewrite.loops.parts import LoopParts
+
+TWICE = 2
+"""How much less columns must take where they are as many as rows, and these are known."""
 
 
 def whole_ones(graph: FunctionGraph) -> dict[Variable, Variable]:
@@ -88,7 +92,7 @@ def _is_branch(graph: FunctionGraph, v: Variable) -> bool:
 
 
 def _whole(stack: Variable, rows: LinearRows, seeds: Seeds | None) -> Variable | None:
-    """Return a matrix by its structure, or by whichever are fewer, its rows or its columns.
+    """Return a matrix by its structure, or by its rows or its columns, whichever take less.
 
     seeds : what the user says of it.
 
@@ -106,13 +110,13 @@ def _whole(stack: Variable, rows: LinearRows, seeds: Seeds | None) -> Variable |
         return by_rows and by_rows.tensor
     by_columns = _at_once(columns, seeds)
     m, n = in_normal_form(*rows.flat().shape())
-    if _factors(m) == _factors(n):
-        return by_rows.tensor if by_rows else by_columns and _transposed(by_columns.tensor, rows)
-    few_columns = _transposed(by_columns.tensor if by_columns else columns.looped(seeds), rows)
-    few_rows = by_rows.tensor if by_rows else stack
-    if isinstance(m, Constant) and isinstance(n, Constant):
-        return few_columns if m.data > n.data else few_rows
-    return LANGUAGE["ifelse"](LANGUAGE["gt"](m, n), few_columns, few_rows)
+    as_many = _factors(m) == _factors(n)
+    of_rows = by_rows.tensor if by_rows else stack
+    of_columns = _transposed(by_columns.tensor if by_columns else columns.looped(seeds), rows)
+    less = takes_less(of_columns, of_rows, TWICE if as_many else 1)
+    if isinstance(less, bool):
+        return of_columns if less else of_rows
+    return LANGUAGE["ifelse"](less, of_columns, of_rows)
 
 
 def _factors(n: Variable) -> Counter[Variable]:

@@ -1,0 +1,154 @@
+"""Which of two ways to compute a matrix takes less: by what ops declare (`Op.operations_of`).
+
+A way takes the operations of its nodes, an element that is written being one more; those of a loop
+as often as it steps.  Where extents are known, that is a number; else it is a sum of products of
+extents, of which one may be less whatever they are, or is found to be when a function runs.
+
+The decision: what both ways need is not counted, and neither is what no extent changes, so that the
+comparison is of few terms, most of which are known to be less.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from gradcore.graph import (
+    UNKNOWN,
+    Apply,
+    Extent,
+    FunctionGraph,
+    Operand,
+    Shape,
+    Variable,
+    ancestors,
+    as_variable,
+    toposort,
+)
+from gradcore.graph.costs import total
+from gradcore.graph.extents import product
+from gradcore.graph.nodes import constant_extent, symbolic_operand
+from gradcore.graph.traverse import depends_on, infer_shapes
+from gradcore.language import LANGUAGE
+from gradcore.ops.scalars import add, maximum, mul
+from gradcore.ops.scan import Scan
+from gradcore.rewrite.canonical.stage import is_zero
+from gradcore.rewrite.jacobians.linear_maps import in_normal_form
+from gradcore.rewrite.loops.costs import TYPICAL
+
+Work: TypeAlias = "Counter[tuple[Variable, ...]]"
+"""A sum of products of extents: how often each is there."""
+
+MOST_TERMS = 4
+"""Of how many products of extents on each side a function compares sums when it runs."""
+
+
+def takes_less(this: Variable, other: Variable, margin: int = 1) -> bool | Variable:
+    """Return whether to compute ``this`` takes less than ``other``, so many times less at least.
+
+    A variable: that is known when the function runs.
+    """
+    common = set(ancestors([this])) & set(ancestors([other]))
+    mine, others = _polynomials([list(_amounts(v, common)) for v in (this, other)])
+    for factors in mine:
+        mine[factors] *= margin
+    more, less = mine - others, others - mine  # of each what is positive
+    if not more or not less:
+        return bool(less)
+    return LANGUAGE["lt"](_written(more), _written(less))
+
+
+# what it takes ----------------------------------------------------------------------------------
+def _amounts(v: Variable, common: Collection[Variable]) -> Iterator[Extent]:
+    """Yield what the nodes take that compute ``v`` from what is in common."""
+    nodes = [n for n in toposort([v]) if n.outputs[0] not in common and not _is_extent(n)]
+    variables = list(dict.fromkeys(v for n in nodes for v in (*n.inputs, *n.outputs)))
+    shapes = dict(zip(variables, infer_shapes(variables), strict=True))
+    for node in nodes:
+        if isinstance(node.op, Scan):
+            given = list(map(symbolic_operand, node.inputs))
+            yield given[0].extent * _of_steps(node.op, node.inputs[1:], given[1:])
+        else:
+            yield _amount(node, shapes)
+
+
+def _is_extent(node: Apply) -> bool:
+    return all(not v.ndim and v.type.is_discrete for v in node.outputs)
+
+
+def _amount(node: Apply, shapes: Mapping[Variable, Shape]) -> Extent:
+    made = [_known(shapes[v]) for v in node.outputs]
+    operands = [Operand(_known(shapes[v])) for v in node.inputs]
+    return node.op.operations_of(operands, made) + total(map(product, made))
+
+
+def _known(shape: Shape) -> Shape:
+    return tuple(TYPICAL if n is UNKNOWN else n for n in shape)
+
+
+def _of_steps(op: Scan, inputs: Sequence[Variable] | None, operands: Sequence[Operand]) -> Extent:
+    """Return what a step of a loop takes, but for what is the same in all of them."""
+    inner, results = op.parts(op.body.inputs), op.results(op.body.outputs)
+    moving = depends_on(op.body.outputs, [*inner.sequences, *inner.states])
+    nodes = [n for n in op.body.nodes if n.outputs[0] in moving]
+    variables = tuple(dict.fromkeys(v for n in nodes for v in (*n.inputs, *n.outputs)))
+    whole = FunctionGraph(op.body.inputs, (*results.states, *variables))
+    found = op.with_graphs(whole).step_shapes(inputs, operands)
+    shapes = dict(zip(variables, found, strict=True))
+    return total(_of_step(n, shapes) for n in nodes)
+
+
+def _of_step(node: Apply, shapes: Mapping[Variable, Shape]) -> Extent:
+    if not isinstance(node.op, Scan):
+        return _amount(node, shapes)
+    steps, *given = node.inputs
+    known = constant_extent(steps)
+    operands = [Operand(_known(shapes[v])) for v in given]
+    return (TYPICAL if known is None else known) * _of_steps(node.op, None, operands)
+
+
+# sums of products -------------------------------------------------------------------------------
+def _polynomials(amounts: Sequence[Sequence[Extent]]) -> list[Work]:
+    """Return sums of extents, in which the same extent is the same variable."""
+    found: list[Work] = [Counter({(): sum(n for n in a if isinstance(n, int))}) for a in amounts]
+    open_ones = [[n for n in a if isinstance(n, Variable)] for a in amounts]
+    normal = iter(in_normal_form(*(n for several in open_ones for n in several)))
+    for work, several in zip(found, open_ones, strict=True):
+        for _ in several:
+            work.update(_terms(next(normal)))
+    return found
+
+
+def _terms(n: Variable) -> Work:
+    """Return an extent as a sum of products."""
+    made = n.owner
+    known = constant_extent(n)
+    if known is not None:
+        return Counter({(): known})
+    if made is not None and made.op is add:
+        found: Work = Counter()
+        for x in made.inputs:
+            found.update(_terms(x))
+        return found
+    if made is not None and made.op is mul:
+        left, right = map(_terms, made.inputs)
+        return _product(left, right)
+    if made is not None and made.op is maximum and any(map(is_zero, made.inputs)):
+        return _terms(next(x for x in made.inputs if not is_zero(x)))
+    return Counter({(n,): 1})
+
+
+def _product(left: Work, right: Work) -> Work:
+    found: Work = Counter()
+    for some, n in left.items():
+        for others, m in right.items():
+            found[tuple(sorted((*some, *others), key=id))] += n * m
+    return found
+
+
+def _written(work: Work) -> Variable:
+    """Return the largest of a sum of products, as a number that does not overflow."""
+    number = LANGUAGE["cast_float64"]
+    by_size = sorted(work.items(), key=lambda term: (-len(term[0]), -term[1]))
+    return as_variable(total(n * product(tuple(map(number, k))) for k, n in by_size[:MOST_TERMS]))
