@@ -1,0 +1,36 @@
+"""Networks: activations, losses and layers as functions of the tensor language, ``T.nn``.
+
+There is no class of layers and none of models: a layer is a function of its operands, among them
+its parameters, which are shared variables or inputs like any other.
+"""
+
+# What is here for the sake of `T.nn` though it has its place in ``T``, too.
+from gradcore.ops.scalars import sigmoid as sigmoid
+from gradcore.ops.scalars import softplus as softplus
+from gradcore.ops.scalars import tanh as tanh
+from gradcore.tensor.elementwise import relu as relu
+from gradcore.tensor.nn.activations import celu as celu
+from gradcore.tensor.nn.activations import elu as elu
+from gradcore.tensor.nn.activations import gelu as gelu
+from gradcore.tensor.nn.activations import glu as glu
+from gradcore.tensor.nn.activations import hard_sigmoid as hard_sigmoid
+from gradcore.tensor.nn.activations import hard_tanh as hard_tanh
+from gradcore.tensor.nn.activations import leaky_relu as leaky_relu
+from gradcore.tensor.nn.activations import log_sigmoid as log_sigmoid
+from gradcore.tensor.nn.activations import mish as mish
+from gradcore.tensor.nn.activations import selu as selu
+from gradcore.tensor.nn.activations import silu as silu
+from gradcore.tensor.nn.activations import softsign as softsign
+from gradcore.tensor.nn.losses import binary_crossentropy as binary_crossentropy
+from gradcore.tensor.nn.losses import categorical_crossentropy as categorical_crossentropy
+from gradcore.tensor.nn.losses import dropout as dropout
+from gradcore.tensor.nn.losses import embedding as embedding
+from gradcore.tensor.nn.losses import huber as huber
+from gradcore.tensor.nn.losses import one_hot as one_hot
+from gradcore.tensor.nn.losses import sigmoid_cross_entropy as sigmoid_cross_entropy
+from gradcore.tensor.nn.losses import softmax_cross_entropy as softmax_cross_entropy
+from gradcore.tensor.nn.losses import squared_error as squared_error
+from gradcore.tensor.reductions import log_softmax as log_softmax
+from gradcore.tensor.reductions import softmax as softmax
+
+swish = silu

@@ -1,0 +1,257 @@
+"""Activations and losses: against their formulas, against torch, and for large operands."""
+
+import numpy as np
+import pytest
+from scipy import special
+
+import gradcore
+import gradcore.tensor as T
+
+nn = T.nn
+POINTS = np.array([[-2.9, -0.7, 0.4], [0.6, 1.5, 4.2]])
+
+ACTIVATIONS = {
+    "relu": (nn.relu, lambda x: np.maximum(x, 0)),
+    "leaky_relu": (nn.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x)),
+    "elu": (nn.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1)),
+    "selu": (
+        nn.selu,
+        lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1)),
+    ),
+    "celu": (lambda x: nn.celu(x, 2.0), lambda x: np.where(x > 0, x, 2 * (np.exp(x / 2) - 1))),
+    "gelu": (nn.gelu, lambda x: x * special.ndtr(x)),
+    "gelu_tanh": (
+        lambda x: nn.gelu(x, approximate=True),
+        lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    ),
+    "silu": (nn.silu, lambda x: x / (1 + np.exp(-x))),
+    "softsign": (nn.softsign, lambda x: x / (1 + np.abs(x))),
+    "hardsigmoid": (nn.hard_sigmoid, lambda x: np.clip(x / 6 + 0.5, 0, 1)),
+    "hardtanh": (nn.hard_tanh, lambda x: np.clip(x, -1, 1)),
+    "mish": (nn.mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    "logsigmoid": (nn.log_sigmoid, lambda x: -np.log1p(np.exp(-x))),
+    "softplus": (nn.softplus, lambda x: np.log1p(np.exp(x))),
+    "glu": (lambda x: nn.glu(x, 0), lambda x: x[:1] / (1 + np.exp(-x[1:]))),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_are_their_formulas(name):
+    function, formula = ACTIVATIONS[name]
+    np.testing.assert_allclose(function(POINTS).eval(), formula(POINTS), rtol=1e-13)
+    assert function(T.fmatrix()).dtype == "float32"
+    T.verify_grad(function, [POINTS], mode="numpy")
+
+
+TORCH = {
+    "gelu_tanh": ("gelu", {"approximate": "tanh"}),
+    "celu": ("celu", {"alpha": 2.0}),
+    "glu": ("glu", {"dim": 0}),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_are_those_of_torch(name):
+    functional = pytest.importorskip("torch.nn.functional")
+    torch = pytest.importorskip("torch")
+    called, options = TORCH.get(name, (name, {}))
+    expected = getattr(functional, called)(torch.tensor(POINTS), **options).numpy()
+    np.testing.assert_allclose(ACTIVATIONS[name][0](POINTS).eval(), expected, rtol=1e-12)
+
+
+def derivatives(function, x):
+    """Return the values, and two derivatives in both modes, of an elementwise function."""
+    v = T.dvector("v")
+    y = function(v)
+    first = T.grad(T.sum(y), v)
+    t = T.ones_like(v)
+    forward = T.Rop(T.Rop(y, v, t), v, t)
+    return gradcore.function([v], [y, first, T.grad(T.sum(first), v), forward])(x)
+
+
+LARGE = np.array([-1000.0, -40.0, 40.0, 1000.0])
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "glu"])
+def test_activations_of_large_operands(name):
+    """They have become straight lines: the formula in long doubles, and what its slopes are."""
+    function, formula = ACTIVATIONS[name]
+    value, first, second, forward = derivatives(function, LARGE)
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = formula(np.array([-40.0, 40.0]))
+    np.testing.assert_allclose(value[1:3], exact, rtol=1e-12, atol=1e-12)
+    assert np.isfinite(value).all() and np.isfinite(first).all()
+    np.testing.assert_allclose(first[[0, 3]], (value[[0, 3]] / LARGE[[0, 3]]), atol=2e-3)
+    np.testing.assert_allclose(second, forward, atol=1e-15)
+    assert (abs(second) < 1e-4).all()
+
+
+# losses -----------------------------------------------------------------------------------------
+RNG = np.random.default_rng(1)
+LOGITS = RNG.normal(size=(3, 4))
+LABELS = np.array([2, 0, 3])
+SOFT = special.softmax(RNG.normal(size=(3, 4)), axis=1)
+EXPECTED = -special.log_softmax(LOGITS, axis=1)
+
+
+def both(loss, probabilities):
+    """Return the two forms of a loss, as functions of logits."""
+    return {
+        "logits": loss[0],
+        "probabilities": lambda x, t: loss[1](probabilities(x), t),
+    }
+
+
+CATEGORICAL = both((nn.softmax_cross_entropy, nn.categorical_crossentropy), nn.softmax)
+BINARY = both((nn.sigmoid_cross_entropy, nn.binary_crossentropy), nn.sigmoid)
+
+
+@pytest.mark.parametrize("form", CATEGORICAL)
+def test_categorical_losses(form):
+    loss = CATEGORICAL[form]
+    by_label = EXPECTED[np.arange(3), LABELS]
+    np.testing.assert_allclose(loss(LOGITS, LABELS).eval(), by_label, rtol=1e-12)
+    hot = T.nn.one_hot(LABELS, 4)
+    np.testing.assert_allclose(loss(LOGITS, hot).eval(), by_label, rtol=1e-12)
+    np.testing.assert_allclose(loss(LOGITS, SOFT).eval(), (EXPECTED * SOFT).sum(1), rtol=1e-12)
+    for targets in (LABELS, SOFT):
+        T.verify_grad(lambda x, t=targets: loss(x, t), [LOGITS], mode="numpy")
+
+
+def test_the_axis_of_classes():
+    x = RNG.normal(size=(2, 4, 3))
+    labels = RNG.integers(4, size=(2, 3))
+    found = nn.softmax_cross_entropy(x, labels, axis=1).eval()
+    expected = nn.softmax_cross_entropy(x.transpose(0, 2, 1), labels).eval()
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    assert nn.softmax_cross_entropy(x[0, :, 0], 1).eval().shape == ()
+
+
+@pytest.mark.parametrize("form", CATEGORICAL)
+def test_categorical_losses_of_large_logits(form):
+    """The values, the gradients softmax - target, and second derivatives of 0."""
+    x, v = T.dmatrices("x", "v")
+    labels = T.lvector("labels")
+    logits = np.array([[1000.0, 0.0, -1000.0]] * 3)
+    for targets in (labels, nn.one_hot(labels, 3)):
+        loss = CATEGORICAL[form](x, targets)
+        gradient = T.grad(T.sum(loss), x)
+        f = gradcore.function([x, v, labels], [loss, gradient, T.Rop(gradient, x, v)])
+        value, slope, curvature = f(logits, np.ones_like(logits), [0, 1, 2])
+        np.testing.assert_allclose(value, [0, 1000, 2000])
+        np.testing.assert_allclose(slope, np.array([[1, 0, 0]] * 3) - np.eye(3), atol=1e-300)
+        assert (curvature == 0).all()
+
+
+@pytest.mark.parametrize("form", BINARY)
+def test_binary_losses(form):
+    loss = BINARY[form]
+    t = np.array([0.0, 1.0, 0.3, 0.8])
+    x = np.array([-2.0, 0.5, 1.0, 3.0])
+    p = special.expit(x)
+    expected = -(t * np.log(p) + (1 - t) * np.log(1 - p))
+    np.testing.assert_allclose(loss(x, t).eval(), expected, rtol=1e-12)
+    T.verify_grad(lambda x: loss(x, t), [x], mode="numpy")
+    large = np.array([-1000.0, 1000.0, -1000.0, 1000.0])
+    targets = np.array([0, 0, 1, 1])
+    value, first, second, forward = derivatives(lambda x: loss(x, targets), large)
+    np.testing.assert_array_equal(value, [0, 1000, 1000, 0])
+    np.testing.assert_array_equal(first, [0, 1, -1, 0])
+    assert not second.any() and not forward.any()
+
+
+def test_nothing_times_the_logarithm_of_nothing():
+    p = T.dvector("p")
+    loss = nn.binary_crossentropy(p, np.array([0.0, 1.0]))
+    value, slope = gradcore.function([p], [loss, T.grad(T.sum(loss), p)])([0.0, 1.0])
+    assert not value.any() and (abs(slope) == 1).all()
+    loss = nn.categorical_crossentropy(p, np.array([0.0, 1.0]))
+    value, slope = gradcore.function([p], [loss, T.grad(loss, p)])([0.0, 1.0])
+    assert value == 0 and slope.tolist() == [0, -1]
+
+
+def test_losses_of_numbers():
+    x, t = np.array([0.0, 0.5, 3.0, -1000.0]), np.array([0.0, 0.0, 1.0, 1000.0])
+    assert nn.squared_error(x, t).eval().tolist() == [0, 0.25, 4, 4e6]
+    value, first, second, forward = derivatives(lambda x: nn.huber(x, t, 2.0), x)
+    assert value.tolist() == [0, 0.125, 2, 2 * 1999]
+    assert first.tolist() == [0, 0.5, 2, -2]
+    assert second.tolist() == forward.tolist() == [1, 1, 1, 0]
+
+
+def test_losses_are_those_of_torch():
+    functional = pytest.importorskip("torch.nn.functional")
+    torch = pytest.importorskip("torch")
+    x, t = torch.tensor(LOGITS), torch.tensor(SOFT)
+    pairs = [
+        (nn.softmax_cross_entropy(LOGITS, LABELS),
+         functional.cross_entropy(x, torch.tensor(LABELS), reduction="none")),
+        (nn.softmax_cross_entropy(LOGITS, SOFT), functional.cross_entropy(x, t, reduction="none")),
+        (nn.sigmoid_cross_entropy(LOGITS, SOFT),
+         functional.binary_cross_entropy_with_logits(x, t, reduction="none")),
+        (nn.huber(LOGITS, SOFT, 0.7), functional.huber_loss(x, t, delta=0.7, reduction="none")),
+    ]  # fmt: skip
+    for found, expected in pairs:
+        np.testing.assert_allclose(found.eval(), expected.numpy(), rtol=1e-12)
+
+
+def test_dropout_and_embedding():
+    x = T.dvector("x")
+    left = nn.dropout(x, np.array([True, False, True]), 0.75)
+    assert left.eval({x: [1, np.inf, 3]}).tolist() == [4, 0, 12]
+    assert T.grad(left.sum(), x).eval({x: [1, np.inf, 3]}).tolist() == [4, 0, 4]
+    table = np.arange(6.0).reshape(3, 2)
+    T.verify_grad(lambda w: nn.embedding([[0, 2], [2, 2]], w), [table], mode="numpy")
+    assert nn.embedding([[0, 2], [2, 2]], table).eval().shape == (2, 2, 2)
+
+
+WRONG = {
+    "an odd extent": (lambda: nn.glu(np.ones(3)), ValueError, "odd"),
+    "labels that are floats": (
+        lambda: nn.softmax_cross_entropy(LOGITS, np.ones(3)),
+        TypeError,
+        "int",
+    ),
+    "a rank": (lambda: nn.softmax_cross_entropy(LOGITS, 1), TypeError, "axes"),
+    "masks as indices": (lambda: nn.embedding([True], LOGITS), TypeError, "integers"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_an_error(name):
+    call, kind, message = WRONG[name]
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_labels_of_another_extent():
+    x, labels = T.dmatrix("x"), T.lvector("labels")
+    f = gradcore.function([x, labels], nn.softmax_cross_entropy(x, labels))
+    for wrong in [0, 1], [0, 1, 4]:
+        with pytest.raises(IndexError):
+            f(LOGITS, wrong)
+
+
+# backends ---------------------------------------------------------------------------------------
+BACKENDS = {
+    "numpy": gradcore.Mode("numpy"),
+    "cuda": gradcore.Mode("cuda", runtime="host"),
+    "jax": gradcore.Mode("jax"),
+    "torch": gradcore.Mode("torch"),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_agrees(backend):
+    """One function of all, its gradient, and a product with its Hessian."""
+    if backend in ("jax", "torch"):
+        pytest.importorskip(backend)
+    x, v = T.dmatrices("x", "v")
+    y = sum(T.sum(function(x) ** 2) for function, _ in ACTIVATIONS.values())
+    y += T.sum(nn.softmax_cross_entropy(x, np.array([1, 0]))) + T.sum(nn.huber(x, v))
+    gradient = T.grad(y, x)
+    outputs = [y, gradient, T.Rop(gradient, x, v)]
+    expected = gradcore.function([x, v], outputs, mode="c")(POINTS, POINTS[::-1])
+    found = gradcore.function([x, v], outputs, mode=BACKENDS[backend])(POINTS, POINTS[::-1])
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
