@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +14,9 @@ from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Pattern, Slice, Slot, filled, is_advanced
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import add, fill
+from gradcore.ops.scalars import add, fill, maximum
 from gradcore.ops.shape import Alloc
-from gradcore.ops.shape_values import MakeVector
+from gradcore.ops.shape_values import Extent, MakeVector
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
     inputs_of,
@@ -204,6 +205,7 @@ def part_just_written(node: Apply) -> Variable | None:
     examples=[
         lambda x: LANGUAGE["inc_subtensor"](x[:1], x[1:2])[1:],
         lambda x: LANGUAGE["set_subtensor"](x[-1:], x[:1])[:-1],
+        lambda x, y: LANGUAGE["inc_subtensor"](x[: y.shape[0]], 1)[y.shape[0] + x.shape[0] :],
     ],
 )
 def part_beside_what_was_written(node: Apply) -> Variable | None:
@@ -236,7 +238,24 @@ def _ends_before(stop: Any, start: Any) -> bool:
     """Return whether a slice that stops there has no element of one that starts there."""
     if isinstance(stop, int) and isinstance(start, int):
         return (stop < 0) == (start < 0) and stop <= start
-    return stop is not None and stop is start
+    if stop is None or start is None or stop is start:
+        return stop is not None and stop is start
+    some, all_of_them = _extents_in(stop), _extents_in(start)
+    return some is not None and all_of_them is not None and not some - all_of_them
+
+
+def _extents_in(bound: Any) -> Counter[Variable | None] | None:
+    """Return how often a sum of extents has each, and None a number; None: it is no such sum."""
+    if isinstance(bound, int):
+        return Counter({None: bound}) if bound >= 0 else None
+    known, made = constant_extent(bound), bound.owner
+    if known is not None:
+        return _extents_in(known)
+    if made is not None and made.op is add:
+        left, right = map(_extents_in, made.inputs)
+        return None if left is None or right is None else left + right
+    never_less = made is not None and made.op is maximum and any(map(is_zero, made.inputs))
+    return Counter({bound: 1}) if never_less or is_made_by(bound, Extent) else None
 
 
 @rule(

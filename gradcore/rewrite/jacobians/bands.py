@@ -46,6 +46,7 @@ from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.jacobians.entries import (
     Entries,
     Unstructured,
+    joined,
     linear,
     moved,
     positions,
@@ -54,7 +55,7 @@ from gradcore.rewrite.jacobians.entries import (
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 
 MOST_BANDS = 16
-"""How many bands are worth their own code; a map with more of them runs row by row."""
+"""How many bands, or arrays of entries, have code of their own; more of them are joined."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,9 @@ class _Step:
                 self.found = before
                 self._dense(i, self._at_once(i, matrix))
         if len(self.found.bands) + len(self.found.entries) > MOST_BANDS:
-            raise Unstructured
+            bands = [self._as_entries(*band) for band in self.found.bands.items()]
+            self.found.entries = [joined([*bands, *self.found.entries])]
+            self.found.bands = {}
         return self.found
 
     def _blocks(self) -> Blocks | None:
@@ -272,16 +275,17 @@ class _Step:
 
     def _at_once(self, i: int, matrix: LinearInUnit) -> Variable:
         """Return all of operand ``i`` as what is dense; whatever else reads it reads the same."""
-        if matrix.at_once is None:
-            bands = [self._as_entries(*band) for band in matrix.bands.items()]
-            count = self.rows.steps if matrix.blocks is None else matrix.blocks.each
-            found = matrix.dense
-            if bands or matrix.entries:
-                shape = extents_of(self.node.inputs[i])
-                found = stacked([*bands, *matrix.entries], count, shape, found)
-            assert found is not None
-            matrix.at_once = found
-        return matrix.at_once
+        if matrix.at_once is not None:
+            return matrix.at_once
+        bands = [self._as_entries(*band) for band in matrix.bands.items()]
+        count = self.rows.steps if matrix.blocks is None else matrix.blocks.each
+        found, shape = matrix.dense, extents_of(self.node.inputs[i])
+        if bands or matrix.entries:
+            found = stacked([*bands, *matrix.entries], count, shape, found)
+        if found is None:
+            found = LANGUAGE["alloc"](LANGUAGE["cast"](0, self.rows.unit.dtype), count, *shape)
+        matrix.at_once = found
+        return found
 
     def _as_entries(self, place: Place, values: Variable) -> Entries:
         """Return a band as entries."""
@@ -349,6 +353,9 @@ class _Step:
         """A slice: what it takes of the band."""
         front, back = _slice_of(self.node)
         taken = Place(max(place.front - front, 0), max(place.back - back, 0), place.shift + front)
+        (left,) = self.node.out.type.shape
+        if left is not None and taken.front + taken.back >= left:
+            return
         dropped = max(front - place.front, 0), max(back - place.back, 0)
         self.found.add(taken, _part(values, *dropped))
 

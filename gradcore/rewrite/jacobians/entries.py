@@ -5,14 +5,17 @@ what it is.  As long as each element of the value reads one unit vector, an op t
 moves the entries: a gather, a reversal or a transposition is applied to them as it is.  Where
 elements are added up, by a scatter or a sum, entries note which element they are added to.
 
-An op on what is added up that does not go on adding is none for entries: it takes all unit vectors
-at once, as what is dense does.
+Of what is added up, a slice takes the entries that are added to its elements.  Another op that does
+not go on adding, such as a gather, is none for entries: it takes all unit vectors at once, as what
+is dense does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from gradcore.derive import pushforward
 from gradcore.graph import Apply, Constant, Extent, Variable, substitute
@@ -72,6 +75,13 @@ def stacked(
     return LANGUAGE["reshape"](flat, (count, *shape))
 
 
+def joined(parts: Sequence[Entries]) -> Entries:
+    """Return all entries of several as one."""
+    of_each = [(each.units, each.values, each.where()) for each in parts]
+    flat = ([LANGUAGE["flatten"](v) for v in several] for several in zip(*of_each, strict=True))
+    return Entries(*map(LANGUAGE["concatenate"], flat))
+
+
 def positions(shape: Sequence[Extent]) -> Variable:
     """Return a tensor of its elements' places in C order."""
     places = LANGUAGE["arange"](product(tuple(shape)))
@@ -103,6 +113,8 @@ def moved(node: Apply, i: int, entries: Entries) -> Entries:
         return entries
     if isinstance(op, DimShuffle):
         return _added(entries, _undone(node, op))
+    if isinstance(op, Subtensor) and not is_advanced(op.pattern):
+        return _taken(node, op, entries)
     raise Unstructured
 
 
@@ -157,6 +169,19 @@ def _written(node: Apply, op: IncSubtensor, i: int, entries: Entries) -> Entries
     elif node.inputs[1].broadcastable != into.broadcastable:
         raise Unstructured
     return _added(entries, into)
+
+
+def _taken(node: Apply, op: Subtensor, entries: Entries) -> Entries:
+    """Entries of a part, which has each element once at most: those of others become zeros."""
+    x, *indices = node.inputs
+    taken = LANGUAGE["flatten"](op(positions(extents_of(x)), *indices))
+    nowhere = LANGUAGE["alloc"](np.int64(-1), product(extents_of(x)))
+    places = LANGUAGE["set_subtensor"](nowhere[taken], LANGUAGE["arange"](extents_of(taken)[0]))
+    at = places[entries.elements]
+    own = LANGUAGE["ge"](at, 0)
+    zero = LANGUAGE["cast"](0, entries.values.dtype)
+    values = LANGUAGE["switch"](own, entries.values, zero)
+    return Entries(entries.units, values, LANGUAGE["maximum"](at, 0))
 
 
 def _scaled(node: Apply, i: int, entries: Entries) -> Entries:

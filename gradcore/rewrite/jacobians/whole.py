@@ -11,6 +11,7 @@ from gradcore.graph import (
     Constant,
     FunctionGraph,
     Variable,
+    ancestors,
     as_variable,
     on_behalf_of,
 )
@@ -70,20 +71,32 @@ def sparse_expressions(graph: FunctionGraph) -> dict[Variable, Variable]:
         part = v not in graph.outputs and all(n.outputs[0] in known for n in readers)
         if part or v.ndim != 2 or not isinstance(node.op, (Dot, Elementwise)):
             continue
+        of_others = any(
+            stack in graph.outputs or any(n.outputs[0] not in known for n in graph.readers[stack])
+            for stack in stacks.keys() & set(ancestors([v]))
+        )
         with on_behalf_of(node.where):
-            found = _sparse(Expressions(maps, known), v)
+            found = _sparse(Expressions(maps, known), v, of_others)
         if found is not None:
             replaced[v] = fitting(found, v, node, "jacobians")
     return replaced
 
 
-def _sparse(of: Expressions, matrix: Variable) -> Variable | None:
-    """Return an expression of matrices by its bands and entries, if it has no more."""
+def _sparse(of: Expressions, matrix: Variable, of_others: bool) -> Variable | None:
+    """Return an expression of matrices by its structure, if it has no more or that takes less.
+
+    of_others : whether its Jacobians are built for others, too.
+    """
     try:
         found = structured(of.as_rows(matrix))
     except Whole:
         return None
-    return None if found is None or found.dense_steps else found.tensor
+    if found is None or not found.dense_steps:
+        return None if found is None else found.tensor
+    less = False if of_others else takes_less(found.tensor, matrix)
+    if isinstance(less, bool):
+        return found.tensor if less else None
+    return LANGUAGE["ifelse"](less, found.tensor, matrix)
 
 
 def _is_branch(graph: FunctionGraph, v: Variable) -> bool:
