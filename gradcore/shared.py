@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.errors import ArgumentError, GraphTypeError
-from gradcore.graph import Array, TensorType, Variable, here
+from gradcore.graph import Array, TensorType, Variable, as_variable, here, substitute, upcast
 from gradcore.graph.literals import smallest_integer_dtype
 from gradcore.graph.types import array_of
 
@@ -102,8 +102,24 @@ class SharedVariable(Variable):
             super().__setattr__(key, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with the value."""
-        return _restored, (self.type, np.asarray(self.storage[0]), self.name)
+        """Pickle with the value, and with the default update, which may be of the variable."""
+        value = np.asarray(self.storage[0])
+        return _restored, (self.type, value, self.name), self.default_update
+
+    def __setstate__(self, default_update: Variable) -> None:
+        """Take the default update."""
+        self.default_update = default_update
+
+    def clone(self, name: str | None = None) -> SharedVariable:
+        """Return another shared variable, with a copy of the value.
+
+        Its default update is that of this one, with it in the place of this one.
+        """
+        found = SharedVariable(self.type, self.get_value(), name or self.name)
+        if self.default_update is not None:
+            update = fitting(self.default_update, self, "the shared variable")
+            (found.default_update,) = substitute([update], {self: found})
+        return found
 
     def get_value(self, borrow: bool = False) -> Array:
         """Return the value: a copy, or with ``borrow`` the array that is stored.
@@ -135,6 +151,26 @@ class SharedVariable(Variable):
         except TypeError as error:
             raise ArgumentError(f"the shared variable {self} {error}", here()) from None
         return array if borrow else _owned(array, value)
+
+
+def fitting(value: Any, variable: Variable, what: str) -> Variable:
+    """Return ``value`` as an expression of the type of ``variable``."""
+    new = as_variable(value, (variable.type.dtype,))
+    if new.type.dtype != variable.type.dtype:
+        if upcast(new.type.dtype, variable.type.dtype) != variable.type.dtype:
+            raise GraphTypeError(
+                f"{what} {variable} is {variable.type.dtype}, its new value {new} is "
+                f"{new.type.dtype}, which it cannot hold without loss",
+                here(),
+                f"cast it: .astype({variable.type.dtype!r})",
+            )
+        new = new.astype(variable.type.dtype)
+    shapes = zip(new.type.shape, variable.type.shape, strict=False)
+    if new.ndim != variable.ndim or any(None not in (m, n) and m != n for m, n in shapes):
+        raise GraphTypeError(
+            f"{what} {variable} is {variable.type}, its new value {new} is {new.type}", here()
+        )
+    return new
 
 
 def _owned(array: Array, value: Any) -> Array:

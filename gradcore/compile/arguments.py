@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradcore.errors import ArgumentError, GraphTypeError, UnusedInputError
-from gradcore.graph import Array, Constant, Variable, as_variable, free_inputs, here, upcast
+from gradcore.graph import Array, Constant, Variable, as_variable, here
 from gradcore.language import listed
-from gradcore.shared import SharedVariable
+from gradcore.shared import SharedVariable, fitting
 
 Pairs = Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None
 
@@ -122,26 +122,6 @@ def pairs(given: Any, what: str) -> dict[Variable, Any]:
     return found
 
 
-def fitting(value: Any, variable: Variable, what: str) -> Variable:
-    """Return ``value`` as an expression of the type of ``variable``."""
-    new = as_variable(value, (variable.type.dtype,))
-    if new.type.dtype != variable.type.dtype:
-        if upcast(new.type.dtype, variable.type.dtype) != variable.type.dtype:
-            raise GraphTypeError(
-                f"{what} {variable} is {variable.type.dtype}, its new value {new} is "
-                f"{new.type.dtype}, which it cannot hold without loss",
-                here(),
-                f"cast it: .astype({variable.type.dtype!r})",
-            )
-        new = new.astype(variable.type.dtype)
-    shapes = zip(new.type.shape, variable.type.shape, strict=False)
-    if new.ndim != variable.ndim or any(None not in (m, n) and m != n for m, n in shapes):
-        raise GraphTypeError(
-            f"{what} {variable} is {variable.type}, its new value {new} is {new.type}", here()
-        )
-    return new
-
-
 def checked_updates(given: Pairs) -> dict[SharedVariable, Variable]:
     """Return the new values of shared variables; refuse those that would not fit."""
     found: dict[SharedVariable, Variable] = {}
@@ -152,21 +132,3 @@ def checked_updates(given: Pairs) -> dict[SharedVariable, Variable]:
             )
         found[variable] = fitting(value, variable, "the shared variable")
     return found
-
-
-def add_default_updates(
-    outputs: Sequence[Variable], updates: dict[SharedVariable, Variable], refused: Any
-) -> None:
-    """Add the updates that shared variables bring along."""
-    if refused is True:
-        return
-    skipped: set[Variable] = set(refused or ())
-    pending = [*outputs, *updates.values()]
-    while pending:
-        fresh: list[Variable] = []
-        for v in free_inputs(pending):
-            if isinstance(v, SharedVariable) and v not in updates and v not in skipped:
-                if v.default_update is not None:
-                    updates[v] = fitting(v.default_update, v, "the shared variable")
-                    fresh.append(updates[v])
-        pending = fresh

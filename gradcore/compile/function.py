@@ -15,11 +15,9 @@ from gradcore.backend import Executable, Profile
 from gradcore.compile.arguments import (
     In,
     Pairs,
-    add_default_updates,
     checked_inputs,
     checked_outputs,
     checked_updates,
-    fitting,
     pairs,
 )
 from gradcore.compile.call import Call
@@ -29,7 +27,8 @@ from gradcore.errors import MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
-from gradcore.shared import SharedVariable
+from gradcore.scan.default_updates import add_default_updates
+from gradcore.shared import SharedVariable, fitting
 
 _SIGNATURE = Signature(
     [Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)]
@@ -223,7 +222,10 @@ def function(
             entry if entry.update is None else replace(entry, update=next(found))
             for entry in entries
         ]
-    add_default_updates(wanted, changes, no_default_updates)
+    if no_default_updates is not True:
+        saved = [entry.update for entry in entries if entry.update is not None]
+        omitted = set(no_default_updates or ())
+        add_default_updates([*wanted, *saved], changes, omitted, replaced)
     policy = config.on_unused_input if on_unused_input is None else on_unused_input
     maker = make(entries, wanted, changes, get_mode(mode), policy)
     return Function(maker, outputs, name, profile)

@@ -87,6 +87,8 @@ def legalized(
     if not any(replacement(lack.node) for lack in lacks):
         return graph, lacks
     rule = Rule(NAME, "What a backend lacks is written with others", (Op,), replacement)
-    found = Rewriter(Stage(NAME, [rule]), trace).run(graph)
-    found = keep_requirements(graph, found, stages)
+    stage = Stage(NAME, [rule])
+    found = Rewriter(stage, trace).run(graph)
+    # What is required of values is written with others too, before and after it is brought to form.
+    found = keep_requirements(graph, found, (stage, *stages, stage))
     return found, lacked(backend, found)

@@ -43,9 +43,10 @@ def ratio(a: Any, b: Any) -> Any:
     return switch(eq(b, 0), zeros_like(b), a / switch(eq(b, 0), b + 1, b))
 
 
-def last(results: Any) -> list[Variable]:
-    """Return the values after the last step of a scan of several states."""
-    return [stack[-1] for stack in results[0]]
+def last_states(step: Callable[..., Any], **arguments: Any) -> list[Variable]:
+    """Return the states after a scan of several, in which shared variables stay as they are."""
+    stacks, _ = scan(step, no_default_updates=True, **arguments)
+    return [stack[-1] for stack in stacks]
 
 
 def cg(product: Product, b: Variable, indefinite: bool = False) -> Variable:
@@ -74,7 +75,7 @@ def cg(product: Product, b: Variable, indefinite: bool = False) -> Variable:
         return [new, rest, rest + ratio(left, rr) * p, left], until(done)
 
     starts = [zeros_like(b), b, b, size]
-    x, _, _, left = last(scan(step, outputs_info=starts, n_steps=10 * extents_of(b)[0] + 10))
+    x, _, _, left = last_states(step, outputs_info=starts, n_steps=10 * extents_of(b)[0] + 10)
     return switch(le(left, small * size), x, np.nan)
 
 
@@ -108,10 +109,10 @@ def gmres(product: Product, b: Variable) -> Variable:
     def begun(x: Variable, r: Variable) -> Any:
         basis = zeros((RESTART, n), b.dtype)
         starts = [x, r, ratio(r, norm(r)), basis, basis]
-        found, *_ = last(scan(step, sequences=arange(RESTART), outputs_info=starts))
+        found, *_ = last_states(step, sequences=arange(RESTART), outputs_info=starts)
         rest = b - product(found)
         return [found, rest], until(le(norm(rest), close))
 
     rounds = 10 * n // RESTART + 10
-    x, rest = last(scan(begun, outputs_info=[zeros_like(b), b], n_steps=rounds))
+    x, rest = last_states(begun, outputs_info=[zeros_like(b), b], n_steps=rounds)
     return switch(le(norm(rest), close), x, np.nan)

@@ -124,5 +124,5 @@ def _looped(
 
     used : what it is computed from.
     """
-    loop = LoopBuilder(step, arange(count), None, list(used), None, False, False, None)
+    loop = LoopBuilder(step, arange(count), None, list(used), None, False, False, None, True)
     return loop.build(-1, seeds=seeds)

@@ -256,7 +256,7 @@ def _products(
 
     if count <= FEW:
         return [flatten(of_seed(Constant(seed))) for seed in stack.data]
-    found, _ = scan(of_seed, sequences=stack)
+    found, _ = scan(of_seed, sequences=stack, no_default_updates=True)
     return [flatten(found)]
 
 

@@ -17,6 +17,7 @@ hash-consing at construction, which changes what a derivative means.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from types import SimpleNamespace
@@ -218,19 +219,29 @@ def bare(constant: Constant) -> Constant:
     return found
 
 
+_serials = itertools.count()
+
+
+def next_serial() -> int:
+    """Return a number above the `Apply.serial` of all nodes so far, and below that of others."""
+    return next(_serials)
+
+
 class Apply:
     """An op applied to inputs.
 
     op, inputs, outputs : as given; the outputs must be new variables.
     where : the user's line that built it.
+    serial : how many nodes were built before it.
     """
 
-    __slots__ = ("__weakref__", "_shapes", "inputs", "op", "outputs", "where")
+    __slots__ = ("__weakref__", "_shapes", "inputs", "op", "outputs", "serial", "where")
 
     op: Op
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     where: Location | None
+    serial: int
     _shapes: Sequence[Shape] | None
 
     def __init__(
@@ -244,6 +255,7 @@ class Apply:
         _set(self, "inputs", tuple(inputs))
         _set(self, "outputs", tuple(outputs))
         _set(self, "where", where or here())
+        _set(self, "serial", next(_serials))
         _set(self, "_shapes", None)
         for index, output in enumerate(outputs):
             if output.owner is not None or isinstance(output, Constant):

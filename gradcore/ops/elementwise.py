@@ -111,6 +111,13 @@ def integral(*dtypes: str) -> str:
     return upcast(*dtypes)
 
 
+def words(*dtypes: str) -> str:
+    """Return int64, the dtype in which operands of 64 bits are taken, and no other."""
+    if set(dtypes) != {"int64"}:
+        raise TypeError("takes int64")
+    return "int64"
+
+
 def second(_first: str, dtype: str) -> str:
     """Return the dtype of the second operand."""
     return dtype

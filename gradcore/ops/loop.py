@@ -128,6 +128,8 @@ class Loop(Op):
     checkpoint : what a gradient stores of the steps; None: all that it reads.
     replayed : whether a gradient takes each step again, storing the states at its start alone.
     seeds : of how many unit vectors a loop over them is computed at once; None: it is no such loop.
+    by_default : the states that start from shared variables whose default updates the steps apply,
+        said of the loop that a user writes (`gradcore.scan.default_updates`).
 
     The outputs are ``(*last states, *stacks)`` and, with ``until``, how many steps were taken.
     A sequence has at least ``steps`` elements along its first axis; the shape of a state is the
@@ -144,6 +146,7 @@ class Loop(Op):
     checkpoint: Checkpoint | None = None
     replayed: bool = False
     seeds: Seeds | None = None
+    by_default: frozenset[int] = field(default=frozenset(), compare=False)
     foldable = False
     ulp = 64  # of whatever its body does
 

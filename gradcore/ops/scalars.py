@@ -20,6 +20,7 @@ from gradcore.derive import Branch, StrongZeros
 from gradcore.graph import Constant, Undefined, Variable
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.ops import functions
+from gradcore.ops import threefry as random_bits
 from gradcore.ops.control import ZeroGrad
 from gradcore.ops.elementwise import (
     Elementwise,
@@ -36,6 +37,7 @@ from gradcore.ops.elementwise import (
     promoted_but_first,
     second,
     signed,
+    words,
 )
 from gradcore.ops.functions import Special, keeping_integers
 
@@ -413,6 +415,10 @@ left_shift = elementwise("left_shift", np.left_shift, "the bits of x moved up by
 right_shift = elementwise("right_shift", np.right_shift, "the bits of x moved down by y places",
     operands=2, result=integral, infix=">>", domain=((-100, 100), (0, 7)),
     code="@right_shift({0}, {1})")
+threefry = elementwise("threefry", random_bits.computed,
+    "64 random bits: Threefry-2x32 in 20 rounds of the counter y under the key x",
+    operands=2, result=words,
+    code="@threefry({0}, {1})", expansion=random_bits.written)
 
 isnan = elementwise("isnan", np.isnan, "whether x is not a number", result=boolean,
     code={"int": "0", "float": "@is_nan({0})"})

@@ -34,6 +34,7 @@ def scan(
     name: str | None = None,
     return_list: bool = False,
     checkpoint: int | str | None = "auto",
+    no_default_updates: bool = False,
 ) -> tuple[Any, Updates]:
     """Return what ``fn`` gives when it is applied step by step, stacked over the steps.
 
@@ -56,9 +57,13 @@ def scan(
         the states before each so many, from which it takes these steps again.  ``"auto"``: as much
         as ``config.scan_memory_budget`` bytes allow, all if that is 0 or enough.  The gradient is
         the same in any case.
+    no_default_updates : whether the steps read shared variables as they are before the loop, also
+        those with a default update.
 
     Returns the outputs (a list of them if there are several, None for none), stacked along a new
-    first axis, and the updates of shared variables, to hand to ``function(..., updates=)``.
+    first axis, and the updates of shared variables, to hand to ``function(..., updates=)``.  A
+    shared variable that the step reads, and that has a default update (such as that of a draw of
+    `T.random`), is updated in each step, and after the loop without being handed on.
 
     Raises ScanError: arguments that do not fit one another, a ``checkpoint`` of less than one step;
     when it runs: a negative number of steps, a sequence that is too short, a state that changes its
@@ -71,13 +76,20 @@ def scan(
     [1.0, 3.0, 6.0]
     """
     loop = LoopBuilder(
-        fn, sequences, outputs_info, non_sequences, n_steps, go_backwards, strict, name
+        fn,
+        sequences,
+        outputs_info,
+        non_sequences,
+        n_steps,
+        go_backwards,
+        strict,
+        name,
+        no_default_updates,
     )
     results = loop.build(truncate_gradient, checkpoint)
     first = len(loop.states)
     stacks = results[first : first + len(loop.outputs)]
-    last = dict(zip((s.initial for s in loop.states), results, strict=False))
-    updates: Updates = {v: last[v] for v in loop.returned.updates}
+    updates = loop.updates(results)
     if return_list or len(stacks) > 1:
         return stacks, updates
     return stacks[0] if stacks else None, updates
@@ -110,6 +122,8 @@ def reduce(
     non_sequences: Any = None,
     go_backwards: bool = False,
     name: str | None = None,
+    *,
+    no_default_updates: bool = False,
 ) -> tuple[Any, Updates]:
     """Return the last value of each output of a scan; without elements, the initial value.
 
@@ -118,15 +132,23 @@ def reduce(
     >>> product.eval().tolist()
     120
     """
-    loop = LoopBuilder(fn, sequences, outputs_info, non_sequences, None, go_backwards, False, name)
+    loop = LoopBuilder(
+        fn,
+        sequences,
+        outputs_info,
+        non_sequences,
+        None,
+        go_backwards,
+        False,
+        name,
+        no_default_updates,
+    )
     results = loop.build(-1)
     for k, place in enumerate(loop.places):
         if place is None:
             raise ScanError(f"reduce needs an initial value for output {k}", here())
     found = [results[place] for place in loop.places if place is not None]
-    last = dict(zip((s.initial for s in loop.states), results, strict=False))
-    updates: Updates = {v: last[v] for v in loop.returned.updates}
-    return (found if len(found) > 1 else found[0]), updates
+    return (found if len(found) > 1 else found[0]), loop.updates(results)
 
 
 def foldl(

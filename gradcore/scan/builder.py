@@ -22,13 +22,15 @@ from gradcore.graph import (
     toposort,
 )
 from gradcore.graph.extents import smaller
-from gradcore.graph.nodes import constant_extent
+from gradcore.graph.nodes import constant_extent, next_serial
 from gradcore.graph.traverse import depends_on, free_inputs
 from gradcore.language import listed
 from gradcore.ops.loop import TOO_FEW, Seeds
 from gradcore.ops.scan import Scan
 from gradcore.scan.arguments import OutputInfo, as_checkpoint, as_output_info, as_sequence
-from gradcore.scan.step_results import step_results
+from gradcore.scan.default_updates import add_default_updates
+from gradcore.scan.step_results import Updates, step_results
+from gradcore.shared import SharedVariable
 
 
 @dataclass
@@ -53,6 +55,7 @@ class LoopBuilder:
         go_backwards: bool,
         strict: bool,
         name: str | None,
+        no_default_updates: bool = False,
     ) -> None:
         self.name = name
         self.where: Location | None = here()
@@ -77,7 +80,11 @@ class LoopBuilder:
             if register
             for tap in info.taps
         ]
+        first = next_serial()
         self.returned = step_results(fn(*self.elements, *seen, *self.constants))
+        self.by_default: set[Variable] = set()
+        if not no_default_updates:
+            self._add_default_updates(first)
         if infos is None:
             infos = [OutputInfo(None)] * len(self.returned.outputs)
             starts: list[list[Variable]] = [[] for _ in infos]
@@ -190,14 +197,35 @@ class LoopBuilder:
         new_values = rest[len(self.outputs) + len(conditions) :]
         self.returned.updates.update(zip(shared, new_values, strict=True))
 
+    def _add_default_updates(self, first: int) -> None:
+        """Add those of the shared variables that nodes of the step read, the ``first`` and on."""
+        returned = self.returned
+        stop = [] if returned.condition is None else [returned.condition]
+        given = {v: value for v, value in returned.updates.items() if isinstance(v, SharedVariable)}
+        updates = dict(given)
+        add_default_updates([*returned.outputs, *stop], updates, since=first)
+        self.by_default |= updates.keys() - given.keys()
+        returned.updates.update(updates.items())
+
     def _add_updates(self) -> None:
         """Make a state of each shared variable that the step updates."""
         placeholders = {v: v.type(v.name) for v in self.returned.updates}
         self._substitute(placeholders)
+        first = len(self.states)
+        updated = enumerate(self.returned.updates, first)
+        self.stepwise = frozenset(k for k, v in updated if v in self.by_default)
         for variable, value in self.returned.updates.items():
             state = CarriedState(variable, placeholders[variable], value)
             self._check_state(len(self.states), state)
             self.states.append(state)
+
+    def updates(self, results: Sequence[Variable]) -> Updates:
+        """Return the last values of the shared variables that the step updates.
+
+        results : what `build` returned.
+        """
+        first = len(self.states) - len(self.returned.updates)
+        return dict(zip(self.returned.updates, results[first:], strict=False))
 
     def _refuse_captured(self) -> None:
         allowed = {*self.elements, *self.constants, *(s.placeholder for s in self.states)}
@@ -234,6 +262,7 @@ class LoopBuilder:
             self.name,
             checkpoint=as_checkpoint(checkpoint),
             seeds=seeds,
+            by_default=self.stepwise,
         )
         initial = [s.initial for s in self.states]
         return list(op.make_node(self.steps, *self.slices, *initial, *captured).outputs)

@@ -40,6 +40,8 @@ from gradcore.ops.scalars import *
 from gradcore.tensor import linalg as linalg
 from gradcore.tensor import nn as nn
 from gradcore.tensor import nnet as nnet
+from gradcore.tensor import random as random
+from gradcore.tensor import shared_randomstreams as shared_randomstreams
 from gradcore.tensor.constructors import *
 from gradcore.tensor.constructors import as_tensor as as_tensor
 from gradcore.tensor.constructors import as_tensor_variable as as_tensor_variable

@@ -15,11 +15,12 @@ import numpy as np
 
 from gradcore.backend import Kernels
 from gradcore.dtypes import computed
-from gradcore.errors import GraphValueError
+from gradcore.errors import GraphValueError, UnsupportedError
 from gradcore.graph.types import FLOATS
 from gradcore.ops import scalars
 from gradcore_jax.tracing import concrete, is_known, jnp, lax, strong
 
+random: Any = importlib.import_module("jax.extend.random")
 special: Any = importlib.import_module("jax.scipy.special")
 
 
@@ -142,6 +143,25 @@ def _polygamma(n: Any, x: Any) -> Any:
     return jnp.where(n == jnp.floor(n), special.polygamma(strong(n, "int64"), x), jnp.nan)
 
 
+def _threefry(key: Any, counter: Any) -> Any:
+    """Return random bits by JAX's own generator, which XLA compiles in no time.
+
+    Raises UnsupportedError: JAX's integers have 32 bits here.
+    """
+    if key.dtype != "int64" or counter.dtype != "int64":
+        raise UnsupportedError(
+            "random draws need integers of 64 bits, which are switched off",
+            fix="set jax_enable_x64 where the function is called",
+        )
+    rank = max(key.ndim, counter.ndim)
+    words: list[Any] = []
+    for x in (key, counter):
+        aligned = x.reshape((1,) * (rank - x.ndim) + x.shape) if x.ndim else x
+        words += [strong(aligned >> 32, "uint32"), strong(aligned, "uint32")]
+    x, y = random.threefry2x32_p.bind(*words)
+    return strong(x, "int64") << 32 | strong(y, "int64")
+
+
 # casts ------------------------------------------------------------------------------------------
 def _cast(dtype: str) -> Callable[[Any], Any]:
     """Return the cast to ``dtype``; a float that fits into no integer of it wraps around."""
@@ -177,5 +197,6 @@ ENTRIES: Kernels = {
     scalars.round_half_away_from_zero: integers_alone(_round_half_away),
     scalars.clip: _clip,
     scalars.switch: jnp.where,
+    scalars.threefry: _threefry,
     **{op: _cast(dtype) for dtype, op in scalars.CASTS.items()},
 }

@@ -1,0 +1,88 @@
+"""Orders drawn at random, and choices among given things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.errors import GraphTypeError, GraphValueError
+from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.extents import Extent, product
+from gradcore.graph.nodes import constant_extent, extents_of
+from gradcore.ops.scalars import log
+from gradcore.tensor.elementwise import cast
+from gradcore.tensor.indexing import argsort, take
+from gradcore.tensor.random.continuous import gumbel, uniform
+from gradcore.tensor.random.discrete import integers
+from gradcore.tensor.random.keys import bits, extents
+from gradcore.tensor.reductions import cumsum
+from gradcore.tensor.reductions import sum as total
+from gradcore.tensor.shapes import expand_dims, reshape
+
+
+def permutation(key: Any, x: Any, axis: int = 0) -> Variable:
+    """Return the numbers 0 ... x - 1 in a random order, or an array in one along ``axis``.
+
+    x : an integer (a number or a scalar of the graph), or an array.
+
+    It sorts random bits: two of them are alike, and stay in their order, with a probability of
+    less than x**2 * 2**-65.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.permutation(T.random.key(3), 5).eval().tolist()
+    [0, 3, 2, 4, 1]
+    """
+    given = as_variable(x)
+    if given.ndim:
+        return take(given, permutation(key, extents_of(given)[axis]), axis)
+    if not given.type.is_discrete:
+        raise GraphTypeError(f"a permutation is of integers, not of {given} ({given.type})", here())
+    known = constant_extent(given)
+    return argsort(bits(key, cast(given, "int64") if known is None else known))
+
+
+def shuffle(key: Any, x: Any, axis: int = 0) -> Variable:
+    """Return an array with its elements along ``axis`` in a random order, the same for all."""
+    return permutation(key, as_variable(x), axis)
+
+
+def choice(
+    key: Any, shape: Any = None, a: Any = 2, replace: bool = True, p: Any = None
+) -> Variable:
+    """Return elements of ``a`` along its first axis, drawn at random.
+
+    shape : that of the draw, to which the other axes of ``a`` are added; None: one element.
+    a : an array, or an integer n, which stands for the numbers 0 ... n - 1.
+    replace : whether an element may be drawn again.
+    p : the probability of each element, a vector whose sum is 1; None: they are equal.
+
+    Raises GraphValueError: more elements than there are, without replacement; ShapeError, when it
+    runs, where that is not known before.
+    """
+    items = as_variable(a)
+    n: Any = extents_of(items)[0] if items.ndim else items
+    if isinstance(n, Variable):
+        known = constant_extent(n)
+        n = cast(n, "int64") if known is None else known
+    drawn = (_with_replacement if replace else _distinct)(key, extents(shape), n, p)
+    return take(items, drawn, 0) if items.ndim else drawn
+
+
+def _with_replacement(key: Any, shape: tuple[Extent, ...], n: Extent, p: Any) -> Variable:
+    if p is None:
+        return integers(key, shape, n)
+    sums = cumsum(cast(as_variable(p, ("float64",)), "float64"))
+    u = uniform(key, shape, dtype="float64") * sums[-1]
+    return total(expand_dims(u, len(shape)) >= sums[:-1], -1)
+
+
+def _distinct(key: Any, shape: tuple[Extent, ...], n: Extent, p: Any) -> Variable:
+    count = product(shape)
+    if isinstance(count, int) and isinstance(n, int) and count > n:
+        raise GraphValueError(f"cannot draw {count} of {n} elements without replacement", here())
+    if p is None:
+        order = permutation(key, n)
+    else:
+        # The largest of log(p) and of Gumbel noise: the first is drawn as p says, the others too.
+        weights = log(cast(as_variable(p, ("float64",)), "float64"))
+        order = argsort(-(weights + gumbel(key, extents_of(weights), dtype="float64")))
+    return reshape(order[:count], shape, ndim=len(shape))

@@ -1,0 +1,105 @@
+"""Draws of directions and of vectors: von Mises, and the normal one of several dimensions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph import Constant, Variable, as_variable
+from gradcore.graph.nodes import extents_of
+from gradcore.language import word
+from gradcore.ops.draws import ImplicitDraw
+from gradcore.ops.scalars import arccos, clip, cos, exp, log, minimum, sin, sqr, sqrt, switch
+from gradcore.tensor.elementwise import cast
+from gradcore.tensor.linalg import cholesky
+from gradcore.tensor.products import matmul
+from gradcore.tensor.random.continuous import normal
+from gradcore.tensor.random.discrete import in_double
+from gradcore.tensor.random.keys import centered, extents, float_dtype, fold_in
+from gradcore.tensor.random.rejection import first_accepted, fixed
+from gradcore.tensor.reductions import sum as total
+from gradcore.tensor.shapes import broadcast_to, expand_dims
+
+EVEN = 1e-8
+"""The concentration below which directions are evenly distributed, to rounding."""
+
+SHARP = 1e6
+"""The concentration from which on a direction is a normal number, to rounding."""
+
+PLACES, WEIGHTS = (x / 2 for x in np.polynomial.legendre.leggauss(48))
+"""Of Gauss's integration over an interval of length 1."""
+
+
+def multivariate_normal(
+    key: Any, shape: Any = None, mean: Any = 0.0, cov: Any = ((1.0,),), dtype: str | None = None
+) -> Variable:
+    """Return normal vectors of a mean and a covariance matrix, by its Cholesky factor.
+
+    shape : that of the draw without its last axis, along which a vector lies; None: one vector.
+    mean : a vector; cov : a matrix, positive definite: else the draw is NaN.
+    dtype : as of `uniform`.
+    """
+    wanted = float_dtype(dtype, (mean, cov))
+    factor = cholesky(cast(as_variable(cov, (wanted,)), wanted))
+    z = normal(key, (*extents(shape), extents_of(factor)[-1], 1), dtype=wanted)
+    return cast(as_variable(mean, (wanted,)), wanted) + matmul(factor, z)[..., 0]
+
+
+def vonmises(
+    key: Any, shape: Any = None, mu: Any = 0.0, kappa: Any = 1.0, dtype: str | None = None
+) -> Variable:
+    """Return angles from -pi to pi of density exp(kappa * cos(x - mu)), up to a factor.
+
+    shape, dtype : as of `uniform`.
+
+    By the method of Best and Fisher ("Efficient simulation of the von Mises distribution", 1979).
+    It moves with ``mu`` as it is written, with ``kappa`` by implicit reparameterization.
+    """
+    wanted = float_dtype(dtype, (mu, kappa))
+    at, sharpness = in_double(mu), in_double(kappa)
+    found = extents(shape, at, sharpness)
+    concentration = broadcast_to(sharpness, found)
+    (known,) = fixed(concentration)
+    k = clip(known, EVEN, SHARP)
+    r = 1 + sqrt(1 + 4 * k * k)
+    rho = (r - sqrt(2 * r)) / (2 * k)
+    s = switch(k < 1e-3, 1 / k + k, (1 + rho * rho) / (2 * rho))
+
+    def propose(key: Variable, _: Variable) -> tuple[Variable, Variable]:
+        z = cos(2 * math.pi * centered(fold_in(key, 0), found, "float64"))
+        u = 0.5 + centered(fold_in(key, 1), found, "float64")
+        f = (1 + s * z) / (s + z)
+        c = k * (s - f)
+        return clip(f, -1, 1), (c * (2 - c) > u) | (log(c / u) + 1 - c >= 0)
+
+    cosine = first_accepted(fold_in(key, 0), found, "float64", propose)
+    half = centered(fold_in(key, 1), found, "float64")
+    angle = switch(half < 0, -1, 1) * arccos(cosine)
+    near = normal(fold_in(key, 2), found, dtype="float64") / sqrt(k)
+    drawn = ImplicitDraw("vonmises_slope")(switch(known > SHARP, near, angle), concentration)
+    return cast((drawn + at + math.pi) % (2 * math.pi) - math.pi, wanted)
+
+
+@word
+def vonmises_slope(x: Variable, kappa: Variable) -> Variable:
+    """Return how an angle ``x`` of mean 0 moves with its concentration.
+
+    By integrals of the density over the angles below ``x``, and over all those that count.
+    """
+    end = minimum(math.pi, 9 / sqrt(clip(kappa, EVEN, math.inf)))
+    weights = Constant(WEIGHTS)
+    lacking, density = _integrand(end, kappa, end)
+    mean = total(weights * lacking * density, -1) / total(weights * density, -1)  # of 1 - cos
+    below, ratio = _integrand(x, kappa, x)
+    return -x * total(weights * (expand_dims(mean, mean.ndim) - below) * ratio, -1)
+
+
+def _integrand(end: Variable, kappa: Variable, at: Variable) -> tuple[Variable, Variable]:
+    """Return 1 - cos(t), and the density there over that at ``at``, for t from 0 to ``end``."""
+    t = expand_dims(end, end.ndim) * (Constant(PLACES) + 0.5)
+    lacking = 2 * sqr(sin(t / 2))
+    own = 2 * sqr(sin(at / 2))
+    k, limit = expand_dims(kappa, kappa.ndim), expand_dims(own, own.ndim)
+    return lacking, exp(k * (limit - lacking))
