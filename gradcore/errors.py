@@ -9,8 +9,9 @@ class also is the builtin exception that a NumPy or Theano user would catch (``T
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any, NamedTuple, NoReturn
 
 
 class Location(NamedTuple):
@@ -40,6 +41,29 @@ def choices(given: object, listed: Iterable[str], what: str, more: Iterable[str]
     near = difflib.get_close_matches(str(given).casefold(), alike, 1)
     listing = f"{what}: {', '.join(names) or 'none'}"
     return f"did you mean {alike[near[0]]!r}?  {listing}" if near else listing
+
+
+def no_attribute(module: str, names: Mapping[str, Any]) -> Callable[[str], NoReturn]:
+    """Return a ``__getattr__`` for a module, which says what is nearest to a name it has not.
+
+    names : what it has: its ``globals()``.  Modules among them with such a ``__getattr__`` are
+        looked into, too.
+
+    >>> no_attribute("here", {"solve": 1})("slove")
+    Traceback (most recent call last):
+    AttributeError: module 'here' has no attribute 'slove'; did you mean 'solve'?
+    """
+
+    def missing(name: str) -> NoReturn:
+        known = {public: public for public in names if not public.startswith("_")}
+        for place, found in list(names.items()):
+            if isinstance(found, ModuleType) and "__getattr__" in vars(found):
+                known = {inner: f"{place}.{inner}" for inner in vars(found)} | known
+        near = difflib.get_close_matches(name, known, 1)
+        fix = f"; did you mean {known[near[0]]!r}?" if near else ""
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{fix}")
+
+    return missing
 
 
 class GradcoreError(Exception):

@@ -11,6 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gradcore
+import gradcore.tensor as T
+from gradcore.ops.factors import Cholesky
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -64,6 +68,21 @@ def test_newton_solves_on_a_grid(example, tmp_path):
     if find_spec("matplotlib"):
         bratu["draw"](solution, tmp_path / "bratu.png")
         assert (tmp_path / "bratu.png").stat().st_size > 1000
+
+
+def test_a_gaussian_process_is_fitted_with_one_factor(example):
+    process = example("examples/gaussian_process.py")
+    x, y, scales = T.dvectors("x", "y", "scales")
+    cost = process["evidence"](x, y, scales)
+    outputs = [cost, T.grad(cost, scales), T.hessian(cost, scales)]
+    f = gradcore.function([x, y, scales], outputs, mode="numpy")
+    assert sum(isinstance(node.op, Cholesky) for node in f.maker.fgraph.nodes) == 1
+    found, history = process["main"]()
+    costs = np.array([before for before, _ in history])
+    assert (np.diff(costs) < 1e-9).all() and history[-1][1] < 1e-8 and len(history) < 12
+    places, values = process["observations"]()
+    mean, spread = process["predicted"](places, values, found, places)
+    assert (np.abs(mean - np.sin(places)) < 4 * spread).all()
 
 
 def test_optimizers_find_the_same_chain(example):

@@ -78,8 +78,7 @@ def expected(
     values = computed(node, operands)
     with np.errstate(all="ignore"):
         exact = _exactly(node, operands) if values[0].dtype.kind == "f" else None
-        if exact is not None:
-            values = [exact]
+        values = exact or values
         scales = values
         if node.op.accumulates and values[0].dtype.kind == "f":
             scales = [np.asarray(node.op.reference(*map(_magnitude, operands)))]
@@ -104,8 +103,8 @@ def _largest(a: Array) -> Array:
     return np.broadcast_to(np.abs(a).max(axes, keepdims=True, initial=0), a.shape)
 
 
-def _exactly(node: Apply, operands: Sequence[Array]) -> Array | None:
-    """Return the result in higher precision, or None: the op is exact, or has none."""
+def _exactly(node: Apply, operands: Sequence[Array]) -> list[Array] | None:
+    """Return the results in higher precision, or None: the op is exact, or has none."""
     op = node.op
     dtypes = [v.dtype for v in node.inputs]
     if isinstance(op, Elementwise):
@@ -123,10 +122,11 @@ def _exactly(node: Apply, operands: Sequence[Array]) -> Array | None:
         for a, dtype in zip(operands, taken, strict=True)
     ]
     try:
-        found = np.asarray(function(*raised))
+        found = function(*raised)
     except TypeError:  # SciPy has no long double for most functions
         return None
-    return found if found.dtype.kind == "f" else None
+    results = [np.asarray(v) for v in (found if len(node.outputs) > 1 else (found,))]
+    return results if results[0].dtype.kind == "f" else None
 
 
 def _units(value: Array, dtype: str) -> Array:

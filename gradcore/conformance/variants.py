@@ -23,6 +23,9 @@ LENGTHS = (33, 65, 1025, 100_003)
 LARGEST = 1_100_000
 """How many elements the operands of a call may have together."""
 
+LARGEST_BY_NORM = 10_000
+"""The same of ops ``by_norm``, which take many operations an element."""
+
 FAR = 100
 """Out of the bounds of every sample."""
 
@@ -146,7 +149,8 @@ def long(
                 continue
             longer = changed(sample, group, n)
             size = sum(int(np.prod(arg.shape)) for arg in longer.operands)
-            if size <= LARGEST and reference.accepts(longer):
+            most = LARGEST_BY_NORM if sample.op.by_norm else LARGEST
+            if size <= most and reference.accepts(longer):
                 yield longer
 
 

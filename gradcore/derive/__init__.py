@@ -11,6 +11,7 @@ kind           says                                  forward                    
 `Linear`       linear in its operands together       the op, on the tangents     the transpose
 `Multilinear`  linear in each operand apart          the op, one tangent a time  the transpose
 `Forward`      the tangent map, written out          the rule                    pulled back
+`Tangents`     the same, for several outputs         the rule                    pulled back
 `Reverse`      the cotangent map, written out        pulled back twice           the rule
 `Flat`         piecewise constant                    zero                        zero
 `Disconnected` dependent on shapes only              none                        none
@@ -46,6 +47,7 @@ from gradcore.derive.kinds import Multilinear as Multilinear
 from gradcore.derive.kinds import NotDifferentiable as NotDifferentiable
 from gradcore.derive.kinds import Reverse as Reverse
 from gradcore.derive.kinds import StrongZeros as StrongZeros
+from gradcore.derive.kinds import Tangents as Tangents
 from gradcore.derive.masks import Contribution as Contribution
 from gradcore.derive.masks import Masked as Masked
 from gradcore.derive.masks import Part as Part

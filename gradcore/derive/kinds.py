@@ -329,6 +329,28 @@ class Reverse(ByOperand):
 
 
 @dataclass(frozen=True)
+class Tangents(Derivative):
+    """The tangent maps of all outputs of an op of one operand, written out together.
+
+    rule : ``rule(op, t, x, *outputs)``, linear in ``t``, returns a tangent for each output; `ZERO`
+        for one that is discrete.
+    """
+
+    rule: Callable[..., Sequence[Direction]]
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Every output depends on the operand."""
+        return True
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> None:
+        """Leave it to the sweep: transpose the tangent maps."""
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the rule applied."""
+        return list(self.rule(node.op, *tangents, *node.inputs, *node.outputs))
+
+
+@dataclass(frozen=True)
 class Flat(Derivative):
     """The derivative of a piecewise constant op: zero wherever it exists, and zero elsewhere."""
 

@@ -20,7 +20,8 @@ class Extern:
     axes before, of the same extents in all of them, make a stack of ``stack`` such arrays.
 
     name : what backends know it by.
-    dtypes : those in which it computes; all operands and outputs have one.
+    dtypes : those in which it computes; all operands and the first output have one, and so the
+        other outputs, unless they are of a dtype that is always the same, such as an order.
     core : how many last axes belong to one call; their ``extents`` are those of the last operand.
     workspace : from these extents, how many more elements a call needs; None: none.
     """

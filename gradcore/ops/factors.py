@@ -29,7 +29,7 @@ TAKEN = ("float32", "float64")
 """The dtypes that LAPACK computes in."""
 
 
-def _refuse_others(op: Op, *inputs: Variable) -> None:
+def refuse_others(op: Op, *inputs: Variable) -> None:
     """Raise for what is no matrix, or stack of them, of a dtype that LAPACK has, one for all."""
     for x in inputs:
         if x.ndim < 2 or x.ndim != inputs[0].ndim:
@@ -41,7 +41,8 @@ def _refuse_others(op: Op, *inputs: Variable) -> None:
             )
 
 
-def _square(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
+def square(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
+    """Return the requirement that the first operand is a square matrix."""
     x = operands[0]
     message = f"{node.op} takes square matrices: {node.inputs[0]} is none"
     return all_equal(x.shape[-2:], message)
@@ -51,7 +52,7 @@ def _equations(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
     m, b = operands
     message = f"{node.op}: the extents of {node.inputs[0]} and {node.inputs[1]} differ"
     pairs = zip(m.shape[:-1], b.shape[:-1], strict=True)
-    return [*_square(node, operands), *(r for n in pairs for r in all_equal(list(n), message))]
+    return [*square(node, operands), *(r for n in pairs for r in all_equal(list(n), message))]
 
 
 def check_square(x: Any) -> None:
@@ -67,11 +68,12 @@ def check_equations(m: Any, b: Any) -> None:
         raise ShapeError(f"the shapes {tuple(m.shape)} and {tuple(b.shape)} do not fit")
 
 
-def _turned(x: Variable) -> Variable:
+def turned(x: Variable) -> Variable:
+    """Return the transposes of matrices."""
     return LANGUAGE["swapaxes"](x, -1, -2)
 
 
-def _below(x: Variable, diagonal: float) -> Variable:
+def below(x: Variable, diagonal: float) -> Variable:
     """Return the lower triangle of square matrices, its diagonal times a number."""
     i = Arange()(LANGUAGE["extent"](x, x.ndim - 1))
     row, column = i.dimshuffle(0, "x"), i.dimshuffle("x", 0)
@@ -79,7 +81,7 @@ def _below(x: Variable, diagonal: float) -> Variable:
     return LANGUAGE["switch"](LANGUAGE["gt"](row, column), x, on)
 
 
-def _dominated(a: Array) -> Array:
+def dominated(a: Array) -> Array:
     """Return matrices with a large diagonal: the triangles of positive definite ones."""
     return np.asarray(a / 4 + 4 * np.eye(*a.shape[-2:]), a.dtype)
 
@@ -100,7 +102,7 @@ class OfEquations(OfStacks):
 
     def check(self, *inputs: Variable) -> None:
         """Take matrices, of which as many on both sides."""
-        _refuse_others(self, *inputs)
+        refuse_others(self, *inputs)
 
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape of the right side."""
@@ -134,7 +136,7 @@ def _factor_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Vari
     """d(inv(L) b) = -inv(L) dL x."""
     back = SolveLower(not op.transposed)(m, ct)
     left, right = (x, back) if op.transposed else (back, x)
-    return _below(-LANGUAGE["matmul"](left, _turned(right)), 1)
+    return below(-LANGUAGE["matmul"](left, turned(right)), 1)
 
 
 @final
@@ -155,7 +157,7 @@ class SolveLower(OfEquations):
     def samples(cls) -> Sequence[Sample]:
         """Return both directions, matrices and a stack."""
         return [
-            Sample(cls(turned), (Arg((*stack, 3, 3), made=_dominated), Arg((*stack, 3, 2))))
+            Sample(cls(turned), (Arg((*stack, 3, 3), made=dominated), Arg((*stack, 3, 2))))
             for turned in (False, True)
             for stack in ((), (2,))
         ]
@@ -194,15 +196,15 @@ def substituted(xp: Any, m: Any, b: Any, transposed: bool = False) -> Any:
 
 def _general_factor_back(op: Op, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """d(inv(M) b) = -inv(M) dM x."""
-    return -LANGUAGE["matmul"](Solve()(_turned(m), ct), _turned(x))
+    return -LANGUAGE["matmul"](Solve()(turned(m), ct), turned(x))
 
 
 def _general_solve_back(op: Op, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """The transpose of the inverse."""
-    return Solve()(_turned(m), ct)
+    return Solve()(turned(m), ct)
 
 
-def _well_conditioned(a: Array) -> Array:
+def well_conditioned(a: Array) -> Array:
     """Return matrices with a large element in each row, not on the diagonal."""
     return np.asarray(a / max(a.shape[-1], 1) + 4 * np.eye(*a.shape[-2:])[::-1], a.dtype)
 
@@ -227,7 +229,7 @@ class Solve(OfEquations):
     def samples(cls) -> Sequence[Sample]:
         """Return equations whose rows must change places, and a stack."""
         return [
-            Sample(cls(), (Arg((*stack, n, n), made=_well_conditioned), Arg((*stack, n, 2))))
+            Sample(cls(), (Arg((*stack, n, n), made=well_conditioned), Arg((*stack, n, 2))))
             for stack, n in (((), 3), ((), 1), ((2,), 3))
         ]
 
@@ -245,27 +247,40 @@ class Solve(OfEquations):
             return eliminated(np, m, b)
 
 
+def lu_factors(xp: Any, x: Any) -> tuple[Any, Any]:
+    """Return the factors and the order of rows of `LU`.
+
+    xp : the module that the array is of: NumPy, or one like it.
+    """
+    n = x.shape[-1]
+    stack = math.prod(x.shape[:-2])
+    rows = xp.array(x).reshape(stack, n, n)
+    order = xp.zeros((stack, n), "int64") + xp.arange(n)
+    each = xp.arange(stack)
+    for k in range(n):
+        rows[:, k:, k] -= (rows[:, k:, :k] @ rows[:, :k, k : k + 1])[..., 0]
+        largest = k + xp.abs(rows[:, k:, k]).argmax(-1)
+        for moved in (rows, order):
+            pivot = moved[each, largest]
+            moved[each, largest] = moved[:, k]
+            moved[:, k] = pivot
+        rows[:, k, k + 1 :] -= (rows[:, k : k + 1, :k] @ rows[:, :k, k + 1 :])[:, 0]
+        pivot = rows[:, k : k + 1, k]
+        rows[:, k + 1 :, k] /= xp.where(pivot == 0, 1, pivot)
+    return rows.reshape(x.shape), order.reshape(x.shape[:-1])
+
+
 def eliminated(xp: Any, m: Any, b: Any) -> Any:
     """Return x of ``m @ x = b`` by elimination, rows changing places; NaN for singular matrices.
 
     xp : the module that the arrays are of: NumPy, or one like it.
     """
-    n = m.shape[-1]
-    stack = math.prod(m.shape[:-2])
-    rows = xp.concatenate([m, b], axis=-1).reshape(stack, n, n + b.shape[-1])
-    each = xp.arange(stack)
-    singular = xp.zeros((stack, 1, 1), bool)
-    for k in range(n):
-        rows[:, k:, k] -= (rows[:, k:, :k] @ rows[:, :k, k : k + 1])[..., 0]
-        largest = k + xp.abs(rows[:, k:, k]).argmax(-1)
-        pivot = rows[each, largest]
-        rows[each, largest] = rows[:, k]
-        rows[:, k] = pivot
-        rows[:, k, k + 1 :] -= (rows[:, k : k + 1, :k] @ rows[:, :k, k + 1 :])[:, 0]
-        rows[:, k + 1 :, k] /= rows[:, k : k + 1, k]
-        singular |= pivot[:, k, None, None] == 0
-    x = substituted(xp, rows[..., :n].swapaxes(-1, -2), rows[..., n:], transposed=True)
-    return xp.where(singular, xp.nan, x).astype(b.dtype).reshape(b.shape)
+    factors, order = lu_factors(xp, m)
+    lower = xp.tril(factors, -1) + xp.eye(m.shape[-1], dtype=factors.dtype)
+    inner = substituted(xp, lower, xp.take_along_axis(b, order[..., None], -2))
+    x = substituted(xp, factors.swapaxes(-1, -2), inner, transposed=True)
+    singular = (xp.einsum("...ii->...i", factors) == 0).any(-1)[..., None, None]
+    return xp.where(singular, xp.nan, x).astype(b.dtype)
 
 
 # Cholesky's factor ------------------------------------------------------------------------------
@@ -274,10 +289,10 @@ def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Vari
 
     An element below the diagonal stands for that above it, too.
     """
-    inner = _below(LANGUAGE["matmul"](_turned(factor), ct), 0.5)
+    inner = below(LANGUAGE["matmul"](turned(factor), ct), 0.5)
     solve = SolveLower(transposed=True)
-    both = _turned(solve(factor, _turned(solve(factor, inner))))
-    return _below(both + _turned(both), 0.5)
+    both = turned(solve(factor, turned(solve(factor, inner))))
+    return below(both + turned(both), 0.5)
 
 
 @final
@@ -298,11 +313,11 @@ class Cholesky(OfStacks):
     def samples(cls) -> Sequence[Sample]:
         """Return matrices and a stack that have factors."""
         shapes = ((3, 3), (1, 1), (2, 3, 3))
-        return [Sample(cls(), (Arg(shape, made=_dominated),)) for shape in shapes]
+        return [Sample(cls(), (Arg(shape, made=dominated),)) for shape in shapes]
 
     def check(self, *inputs: Variable) -> None:
         """Take matrices."""
-        _refuse_others(self, *inputs)
+        refuse_others(self, *inputs)
 
     def shape(self, *operands: Operand) -> Shape:
         """Return that of the matrix."""
@@ -310,7 +325,7 @@ class Cholesky(OfStacks):
 
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """The matrices are square."""
-        return _square(node, operands)
+        return square(node, operands)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return a third of the cube."""

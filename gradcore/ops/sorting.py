@@ -5,11 +5,11 @@ and back (`gradcore.kernel.rules.index.sort`).
 
 The decision: neither op is an `Extern`.  That is a function of whole operands in C order, all of
 one dtype with the outputs, whose last axes are its own; it needs no rule, as any op that fits may
-be declared one by a plugin.  What sorts is called on any axis, gives indices of another dtype, and
-exists for all of the dtypes of generated code, float16 where the compiler has it: it is part of the
-runtime, as the products are, and no library that a backend may lack.  Rejected: an axis, the dtype
-of each output, and dtypes that depend on the compiler in `Extern`, three fields for these two ops;
-ops of last axes only, with transpositions around them, which array libraries need not have.
+be declared one by a plugin.  What sorts is called on any axis, and exists for all of the
+dtypes of generated code, float16 where the compiler has it: it is part of the runtime, as the
+products are, and no library that a backend may lack.  Rejected: an axis, and dtypes that depend on
+the compiler in `Extern`, two fields for these two ops; ops of last axes only, with transpositions
+around them, which array libraries need not have.
 """
 
 from __future__ import annotations

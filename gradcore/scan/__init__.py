@@ -16,6 +16,7 @@ from typing import Any
 
 from gradcore.errors import ScanError
 from gradcore.graph import here
+from gradcore.language import word
 from gradcore.scan.builder import LoopBuilder
 from gradcore.scan.step_results import Updates
 from gradcore.scan.step_results import until as until
@@ -151,6 +152,7 @@ def reduce(
     return (found if len(found) > 1 else found[0]), loop.updates(results)
 
 
+@word
 def foldl(
     fn: Callable[..., Any],
     sequences: Any,

@@ -8,6 +8,7 @@ derivatives of `gradcore.gradient` are here too, as tutorials write them: ``T.gr
 
 from gradcore.batching import vectorize as vectorize
 from gradcore.batching import vectorize_graph as vectorize_graph
+from gradcore.errors import no_attribute
 from gradcore.gradient import DisconnectedType as DisconnectedType
 from gradcore.gradient import Lop as Lop
 from gradcore.gradient import Rop as Rop
@@ -38,10 +39,12 @@ from gradcore.graph import Variable as Variable
 from gradcore.ops.control import Print as Print
 from gradcore.ops.scalars import *
 from gradcore.tensor import linalg as linalg
+from gradcore.tensor import nlinalg as nlinalg
 from gradcore.tensor import nn as nn
 from gradcore.tensor import nnet as nnet
 from gradcore.tensor import random as random
 from gradcore.tensor import shared_randomstreams as shared_randomstreams
+from gradcore.tensor import slinalg as slinalg
 from gradcore.tensor.constructors import *
 from gradcore.tensor.constructors import as_tensor as as_tensor
 from gradcore.tensor.constructors import as_tensor_variable as as_tensor_variable
@@ -67,6 +70,7 @@ from gradcore.tensor.creation import zeros_like as zeros_like
 from gradcore.tensor.elementwise import allclose as allclose
 from gradcore.tensor.elementwise import cast as cast
 from gradcore.tensor.elementwise import copy as copy
+from gradcore.tensor.elementwise import inv as inv
 from gradcore.tensor.elementwise import isclose as isclose
 from gradcore.tensor.elementwise import relu as relu
 from gradcore.tensor.elementwise import round as round
@@ -145,7 +149,6 @@ TensorConstant = Constant
 abs_ = abs
 sgn = sign
 square = sqr
-inv = reciprocal
 second = fill
 psi = digamma
 expit = sigmoid
@@ -161,3 +164,5 @@ equal, not_equal = eq, neq
 less, less_equal, greater, greater_equal = lt, le, gt, ge
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
 logical_not = invert
+
+__getattr__ = no_attribute(__name__, globals())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcore.errors import UnsupportedError
+from gradcore.errors import GraphTypeError, UnsupportedError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.types import COMPLEX, FLOATS, canonical_dtype
 from gradcore.language import word
@@ -42,6 +42,21 @@ def round(x: Any, decimals: int = 0) -> Variable:
         return scalars.round_half_to_even(variable)
     scale = 10.0**decimals
     return scalars.round_half_to_even(variable * scale) / scale
+
+
+def inv(x: Any) -> Variable:
+    """Return ``reciprocal(x)``, of a scalar or a vector, by Theano's name for it.
+
+    Raises GraphTypeError: ``x`` is a matrix, of which an inverse is something else.
+    """
+    variable = as_variable(x)
+    if variable.ndim > 1:
+        raise GraphTypeError(
+            f"inv of {variable} ({variable.type}): the inverse of a matrix, or of each element?",
+            here(),
+            "take T.linalg.inv, or T.reciprocal",
+        )
+    return scalars.reciprocal(variable)
 
 
 def where(condition: Any, *branches: Any) -> Any:

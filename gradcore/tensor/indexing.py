@@ -80,13 +80,16 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
 
 @word
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Variable:
-    """Return, at each place, the element of ``x`` along ``axis`` that ``indices`` names there."""
+    """Return, at each place, the element of ``x`` along ``axis`` that ``indices`` names there.
+
+    Along the other axes the two broadcast.
+    """
     variable, index = as_variable(x), as_variable(indices)
     if variable.ndim != index.ndim:
         raise GraphTypeError(f"indices have {index.ndim} axes, {variable} {variable.ndim}", here())
     a = normalized_axis(axis, variable.ndim)
     key: list[Any] = []
-    for other, n in enumerate(extents_of(index)):
+    for other, n in enumerate(extents_of(variable)):
         rest = tuple(b for b in range(index.ndim) if b != other)
         key.append(index if other == a else expand_dims(Arange()(n), rest))
     return variable[tuple(key)]

@@ -39,11 +39,27 @@ SOLVE = Source(
     ("lapack:dgetrf", "lapack:sgetrf", "lapack:dgetrs", "lapack:sgetrs"),
 )
 
+LU = Source('#include "lu.c"\n', ("lapack:dgetrf", "lapack:sgetrf"))
+
+QR = Source(
+    '#include "qr.c"\n',
+    ("lapack:dgeqrf", "lapack:sgeqrf", "lapack:dorgqr", "lapack:sorgqr"),
+)
+
+SPECTRA = Source(
+    '#include "spectra.c"\n',
+    ("lapack:dsyevd", "lapack:ssyevd", "lapack:dgesdd", "lapack:sgesdd"),
+)
+
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
+    "eigh": SPECTRA,
+    "lu": LU,
+    "qr": QR,
     "solve": SOLVE,
     "solve_lower": FACTORS,
     "solve_lower_transposed": FACTORS,
+    "svd": SPECTRA,
 }
 """What C has, by the names that ops give."""
 

@@ -34,6 +34,15 @@ from gradcore.ops.control import (
     ZeroGrad,
 )
 from gradcore.ops.create import Arange
+from gradcore.ops.decompositions import (
+    LU,
+    QR,
+    SVD,
+    Eigh,
+    eigenvectors,
+    orthonormal_factors,
+    singular_vectors,
+)
 from gradcore.ops.factors import Cholesky, Solve, SolveLower, check_equations, check_square
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
@@ -259,6 +268,12 @@ def _solve(m: Any, b: Any) -> Any:
     return jnp.where(singular, jnp.nan, x)
 
 
+def _lu(x: Any) -> tuple[Any, Any]:
+    check_square(x)
+    factors, _, order = lax.linalg.lu(x)
+    return factors, order.astype("int64")
+
+
 # orders -----------------------------------------------------------------------------------------
 def _nonzero(node: Apply) -> Kernel:
     def run(x: Any) -> Any:
@@ -394,6 +409,10 @@ KERNELS: Kernels = {
     Dot: _dot,
     MatMul: _matmul,
     Cholesky(): _cholesky,
+    LU(): _lu,
+    QR(): functools.partial(orthonormal_factors, jnp),
+    Eigh(): functools.partial(eigenvectors, jnp),
+    SVD(): functools.partial(singular_vectors, jnp),
     Solve(): _solve,
     SolveLower(): _solve_lower,
     SolveLower(transposed=True): functools.partial(_solve_lower, transposed=True),

@@ -29,6 +29,15 @@ from gradcore.ops.control import (
     ZeroGrad,
 )
 from gradcore.ops.create import Arange
+from gradcore.ops.decompositions import (
+    LU,
+    QR,
+    SVD,
+    Eigh,
+    eigenvectors,
+    orthonormal_factors,
+    singular_vectors,
+)
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Cholesky, Solve, SolveLower, check_equations, check_square
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
@@ -409,6 +418,14 @@ def _solve(m: Any, b: Any) -> Any:
     return torch.where((failed != 0)[..., None, None], math.nan, x)
 
 
+def _lu(x: Any) -> tuple[Any, Any]:
+    check_square(x)
+    factors, pivots, _ = torch.linalg.lu_factor_ex(x)
+    places, _, _ = torch.lu_unpack(factors, pivots, unpack_data=False)
+    numbers = torch.arange(x.shape[-1], dtype=x.dtype, device=x.device)
+    return factors, (places.mT @ numbers).to(torch.int64)
+
+
 CLASSES: dict[Any, Function] = {
     Reduce: _make_reduce,
     ArgReduce: _make_arg_reduce,
@@ -428,6 +445,10 @@ CLASSES: dict[Any, Function] = {
     Nonzero: _make_nonzero,
     Sort: _make_sort,
     Cholesky(): _cholesky,
+    LU(): _lu,
+    QR(): functools.partial(orthonormal_factors, torch),
+    Eigh(): functools.partial(eigenvectors, torch),
+    SVD(): functools.partial(singular_vectors, torch),
     Solve(): _solve,
     SolveLower(): _solve_lower,
     SolveLower(transposed=True): _solve_lower_transposed,
@@ -453,6 +474,7 @@ KERNELS: Kernels = {**ENTRIES, **CLASSES}
 FRESH = (
     *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
     *(IncSubtensor, Sort, ArgSort, Arange, Dot, MatMul, Cholesky, Solve, SolveLower),
+    *(LU, QR, Eigh, SVD),
 )
 """Ops whose kernels return memory that nothing else refers to."""
 

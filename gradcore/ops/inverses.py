@@ -1,0 +1,308 @@
+"""Inverses and determinants of matrices, on stacks.
+
+Each is written with equations or decompositions, and is an op for the sake of its derivative, which
+is simpler, or more, than that of what it is written with: a determinant has one where the matrix is
+singular, a pseudoinverse where singular values are equal.
+
+A singular matrix has an inverse of NaN; for the reason see `gradcore.ops.factors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from gradcore.derive import Forward, Maker, Reverse, form
+from gradcore.graph import Apply, Op, Operand, Requirement, Shape, Variable
+from gradcore.graph.extents import Extent, larger, product
+from gradcore.graph.nodes import extents_of
+from gradcore.graph.op import Arg, Sample
+from gradcore.language import LANGUAGE
+from gradcore.ops.create import Arange
+from gradcore.ops.decompositions import (
+    LU,
+    SVD,
+    along_columns,
+    along_rows,
+    diagonal,
+    identity,
+    of_gaps,
+    reciprocal,
+    singular_vectors,
+)
+from gradcore.ops.factors import (
+    OfStacks,
+    Solve,
+    check_square,
+    eliminated,
+    lu_factors,
+    refuse_others,
+    square,
+    turned,
+    well_conditioned,
+)
+from gradcore.ops.scalars import abs as abs_
+from gradcore.ops.scalars import log
+
+
+class OfSquares(OfStacks):
+    """An op of square matrices (abstract)."""
+
+    by_norm = compounds = True
+    ulp = 32
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return a matrix and a stack of them, whose rows must change places."""
+        shapes = ((3, 3), (2, 2, 2))
+        return [Sample(cls(), (Arg(shape, made=well_conditioned),)) for shape in shapes]
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices."""
+        refuse_others(self, *inputs)
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square."""
+        return square(node, operands)
+
+
+def _matrices(x: Variable) -> Variable:
+    """Return numbers for matrices as factors of these."""
+    return x.dimshuffle(*range(x.ndim), "x", "x")
+
+
+# inverses ---------------------------------------------------------------------------------------
+def _inverse(x: Variable) -> Variable:
+    return Solve()(x, LANGUAGE["alloc"](identity(x), *extents_of(x)))
+
+
+def _inverse_back(op: Op, ct: Variable, x: Variable, inverse: Variable) -> Variable:
+    """d inv(A) = -inv(A) dA inv(A)."""
+    back = turned(inverse)
+    return -LANGUAGE["matmul"](back, LANGUAGE["matmul"](ct, back))
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Inverse(OfSquares):
+    """The inverses of square matrices; NaN for a singular one."""
+
+    derivative = Reverse((_inverse_back,))
+    expansion = staticmethod(_inverse)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of the matrix."""
+        return operands[0].shape
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return twice the cube."""
+        return 2 * product(operands[0].shape) * operands[0].shape[-1]
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the inverse by elimination, in the dtype of the matrix."""
+        (x,) = arrays
+        check_square(x)
+        with np.errstate(all="ignore"):
+            return eliminated(np, x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape))
+
+
+# determinants -----------------------------------------------------------------------------------
+def parity(order: Variable) -> Variable:
+    """Return 1 for orders of an even number of exchanges, -1 for those of an odd one, as int64."""
+    i = Arange()(extents_of(order)[-1])
+    exchanged = LANGUAGE["and_"](
+        LANGUAGE["gt"](along_columns(order), along_rows(order)),
+        LANGUAGE["lt"](i.dimshuffle(0, "x"), i.dimshuffle("x", 0)),
+    )
+    return 1 - 2 * (LANGUAGE["sum"](exchanged, (-2, -1)) % 2)
+
+
+def _determinant(x: Variable) -> Variable:
+    factors, order = LU()(x)
+    sign = LANGUAGE["cast"](parity(order), x.type.dtype)
+    return LANGUAGE["prod"](diagonal(factors), -1) * sign
+
+
+def _cofactors(x: Variable, determinant: Variable) -> Variable:
+    """Return the derivatives of determinants: by inverses, unless a matrix is singular.
+
+    Of U diag(s) V.T they are det(U) det(V) U diag(products of all s but one) V.T.
+    """
+    regular = _matrices(determinant) * turned(Inverse()(x))
+    u, s, vh = SVD()(x)
+    others = LANGUAGE["switch"](LANGUAGE["eq"](identity(x), 1), 1, along_rows(s))
+    sign = LANGUAGE["sign"](Determinant()(u) * Determinant()(vh))
+    scales = LANGUAGE["prod"](others, -1) * along_columns(sign)
+    singular = LANGUAGE["matmul"](u * along_rows(scales), vh)
+    return LANGUAGE["ifelse"](LANGUAGE["all"](LANGUAGE["neq"](determinant, 0)), regular, singular)
+
+
+def _determinant_back(op: Op, ct: Variable, x: Variable, determinant: Variable) -> Variable:
+    return _matrices(ct) * _cofactors(x, determinant)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Determinant(OfSquares):
+    """The determinants of square matrices."""
+
+    derivative = Reverse((_determinant_back,))
+    expansion = staticmethod(_determinant)
+
+    def label(self) -> str:
+        """Return det."""
+        return "det"
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of the stack."""
+        return operands[0].shape[:-2]
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return two thirds of the cube."""
+        return 2 * product(operands[0].shape) * operands[0].shape[-1] // 3
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the product of the diagonal of factors, in the dtype of the matrix."""
+        check_square(*arrays)
+        with np.errstate(all="ignore"):
+            return determinants(np, *arrays)
+
+
+def determinants(xp: Any, x: Any) -> Any:
+    """Return the determinants of square matrices, as products of the diagonals of factors.
+
+    xp : the module that the array is of: NumPy, or one like it.
+    """
+    factors, order = lu_factors(xp, x)
+    i = xp.arange(order.shape[-1])
+    exchanged = (order[..., :, None] > order[..., None, :]) & (i[:, None] < i)
+    found = xp.einsum("...ii->...i", factors).prod(-1, dtype=factors.dtype)
+    return xp.where(exchanged.sum((-2, -1)) % 2 == 1, -found, found)
+
+
+def _log_determinant(x: Variable) -> Variable:
+    factors, _ = LU()(x)
+    return LANGUAGE["sum"](log(abs_(diagonal(factors))), -1)
+
+
+def _log_determinant_back(op: Op, ct: Variable, x: Variable, found: Variable) -> Variable:
+    return _matrices(ct) * turned(Inverse()(x))
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class LogAbsDeterminant(OfSquares):
+    """The logarithms of the magnitudes of determinants of square matrices; -inf for a singular one.
+
+    It does not overflow where the determinant does.
+    """
+
+    derivative = Reverse((_log_determinant_back,))
+    expansion = staticmethod(_log_determinant)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of the stack."""
+        return operands[0].shape[:-2]
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return two thirds of the cube."""
+        return 2 * product(operands[0].shape) * operands[0].shape[-1] // 3
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the sum of the logarithms of the diagonal of factors."""
+        check_square(*arrays)
+        with np.errstate(all="ignore"):
+            factors, _ = lu_factors(np, *arrays)
+            return np.asarray(np.log(np.abs(np.einsum("...ii->...i", factors))).sum(-1))
+
+
+@form(log)
+def log_of_determinant(node: Apply, made: Maker) -> Variable | None:
+    """log(det(A)) and log(abs(det(A))) move as the logarithm that does not overflow"""
+    inner = made(node.inputs[0])
+    if inner is not None and inner.op is abs_:
+        inner = made(inner.inputs[0])
+    if inner is None or not isinstance(inner.op, Determinant):
+        return None
+    return LogAbsDeterminant()(*inner.inputs)
+
+
+# pseudoinverses ---------------------------------------------------------------------------------
+def _pseudoinverse_moved(op: Op, t: Variable, x: Variable, p: Variable) -> Variable:
+    """dP = -P dA P + P P.T dA.T (1 - A P) + (1 - P A) dA.T P.T P, for a rank that stays.
+
+    G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
+    problems whose variables separate" (1973).
+    """
+    matmul = LANGUAGE["matmul"]
+    back, p_back = turned(t), turned(p)
+    right = matmul(matmul(p, p_back), back - matmul(matmul(back, x), p))
+    left = matmul(back - matmul(p, matmul(x, back)), matmul(p_back, p))
+    return right + left - matmul(p, matmul(t, p))
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class PseudoInverse(OfStacks):
+    """The pseudoinverses of matrices, by Moore and Penrose.
+
+    cutoff : singular values of at most this part of the largest count as 0; None: the larger extent
+        times the distance from 1 to the next number of the dtype.
+    """
+
+    cutoff: float | None = None
+    derivative = Forward((_pseudoinverse_moved,))
+    by_norm = compounds = True
+    ulp = 32
+    exact_pattern = False
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return a higher matrix, a wider one, and a stack, by a bound that some values miss."""
+        return [
+            Sample(cls(), (Arg((3, 2), made=of_gaps),)),
+            Sample(cls(0.5), (Arg((2, 2, 3), made=of_gaps),)),
+        ]
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices."""
+        refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of the transpose."""
+        *stack, m, n = operands[0].shape
+        return (*stack, n, m)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return twenty-two for each element and singular value."""
+        m, n = operands[0].shape[-2:]
+        return 22 * product(operands[0].shape) * larger(m, n)
+
+    def expanded(self, node: Apply) -> Sequence[Any]:
+        """Return the output by singular vectors."""
+        (x,) = node.inputs
+        u, s, vh = SVD()(x)
+        dtype = x.type.dtype
+        cutoff = self.cutoff
+        if cutoff is None:
+            longer = LANGUAGE["cast"](larger(*extents_of(x)[-2:]), dtype)
+            cutoff = longer * float(np.finfo(dtype).eps)
+        first = LANGUAGE["eq"](Arange()(extents_of(s)[-1]), 0)
+        largest = LANGUAGE["sum"](LANGUAGE["switch"](first, s, 0), -1, keepdims=True)
+        large = LANGUAGE["gt"](s, cutoff * largest)
+        inverse = reciprocal(LANGUAGE["switch"](large, s, 0))
+        return [LANGUAGE["matmul"](turned(vh) * along_rows(inverse), turned(u))]
+
+    def reference(self, *arrays: Any) -> Any:
+        """Return the pseudoinverse by singular vectors."""
+        (x,) = arrays
+        cutoff = self.cutoff
+        if cutoff is None:
+            cutoff = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
+        u, s, vh = singular_vectors(np, x)
+        large = s > cutoff * s[..., :1]
+        inverse = np.divide(1, s, out=np.zeros_like(s), where=large)
+        return (vh.swapaxes(-1, -2) * inverse[..., None, :]) @ u.swapaxes(-1, -2)

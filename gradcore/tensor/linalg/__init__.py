@@ -1,0 +1,58 @@
+"""Linear algebra beyond products, under NumPy's and SciPy's names: ``T.linalg``.
+
+All functions take matrices, or stacks of them with any axes in front; floats are computed in
+float32 or float64, integers in ``config.floatX``.  All have derivatives of any order, in both
+modes.
+
+Singular matrices raise nothing: they have an inverse, or a solution, of NaN, as matrices that are
+not positive definite have a factor of NaN.  (NumPy raises ``LinAlgError``.)  JAX, torch on a device
+and CUDA cannot raise without waiting for the device, an error on some backends would be worse than
+on none, and one matrix of a stack, or of a loop, would take all others with it.  ``assert_op`` on
+``isfinite`` says where a program must not go on.
+
+Not here yet: ``eig`` of matrices that are not symmetric, whose eigenvalues are complex (complex
+numbers cannot be computed with); ``full_matrices`` of ``svd`` and the mode ``"complete"`` of
+``qr``, whose further columns are any basis of what is left; ``logm``, ``sqrtm``, ``schur``.
+"""
+
+from gradcore.errors import no_attribute
+from gradcore.tensor.creation import diagonal as diagonal
+from gradcore.tensor.linalg.decompositions import cho_factor as cho_factor
+from gradcore.tensor.linalg.decompositions import cholesky as cholesky
+from gradcore.tensor.linalg.decompositions import eigh as eigh
+from gradcore.tensor.linalg.decompositions import eigvalsh as eigvalsh
+from gradcore.tensor.linalg.decompositions import lu as lu
+from gradcore.tensor.linalg.decompositions import lu_factor as lu_factor
+from gradcore.tensor.linalg.decompositions import qr as qr
+from gradcore.tensor.linalg.decompositions import svd as svd
+from gradcore.tensor.linalg.decompositions import svdvals as svdvals
+from gradcore.tensor.linalg.equations import cho_solve as cho_solve
+from gradcore.tensor.linalg.equations import lstsq as lstsq
+from gradcore.tensor.linalg.equations import lu_solve as lu_solve
+from gradcore.tensor.linalg.equations import solve as solve
+from gradcore.tensor.linalg.equations import (
+    solve_continuous_lyapunov as solve_continuous_lyapunov,
+)
+from gradcore.tensor.linalg.equations import solve_discrete_lyapunov as solve_discrete_lyapunov
+from gradcore.tensor.linalg.equations import solve_lyapunov as solve_lyapunov
+from gradcore.tensor.linalg.equations import solve_sylvester as solve_sylvester
+from gradcore.tensor.linalg.equations import solve_triangular as solve_triangular
+from gradcore.tensor.linalg.equations import tensorsolve as tensorsolve
+from gradcore.tensor.linalg.functions import det as det
+from gradcore.tensor.linalg.functions import expm as expm
+from gradcore.tensor.linalg.functions import inv as inv
+from gradcore.tensor.linalg.functions import matrix_power as matrix_power
+from gradcore.tensor.linalg.functions import norm as norm
+from gradcore.tensor.linalg.functions import pinv as pinv
+from gradcore.tensor.linalg.functions import slogdet as slogdet
+from gradcore.tensor.linalg.functions import tensorinv as tensorinv
+from gradcore.tensor.linalg.functions import trace as trace
+from gradcore.tensor.linalg.structured import block_diag as block_diag
+from gradcore.tensor.linalg.structured import khatri_rao as khatri_rao
+from gradcore.tensor.linalg.structured import kron as kron
+from gradcore.tensor.linalg.structured import multi_dot as multi_dot
+from gradcore.tensor.products import matmul as matmul
+from gradcore.tensor.products import outer as outer
+from gradcore.tensor.products import tensordot as tensordot
+
+__getattr__ = no_attribute(__name__, globals())

@@ -1,0 +1,145 @@
+"""Decompositions of matrices; what they leave open, and how they move, is said by their ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.errors import GraphValueError, UnsupportedError
+from gradcore.graph import Variable, here
+from gradcore.graph.extents import smaller
+from gradcore.graph.nodes import extents_of
+from gradcore.ops.decompositions import LU, QR, SVD, Eigh, along_columns, along_rows, identity
+from gradcore.ops.factors import Cholesky, below
+from gradcore.ops.scalars import eq
+from gradcore.tensor.creation import arange, triu
+from gradcore.tensor.elementwise import cast
+from gradcore.tensor.linalg.operands import matrices
+from gradcore.tensor.products import matmul
+from gradcore.tensor.shapes import concatenate, swapaxes
+
+
+def cholesky(x: Any) -> Variable:
+    """Return the lower triangle L of ``x = L @ L.T``, for a symmetric matrix or a stack of them.
+
+    Only the lower triangle of ``x`` is read.  Where ``x`` is not positive definite, L is NaN.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.cholesky([[4.0, 0.0], [2.0, 5.0]]).eval().tolist()
+    [[2.0, 0.0], [1.0, 2.0]]
+    """
+    (matrix,), dtype = matrices("cholesky", x)
+    return cast(Cholesky()(matrix), dtype)
+
+
+def cho_factor(a: Any) -> tuple[Variable, bool]:
+    """Return ``(cholesky(a), True)``, for `cho_solve`: the factor is a lower triangle."""
+    return cholesky(a), True
+
+
+def lu_factor(a: Any) -> tuple[Variable, Variable]:
+    """Return both triangles of ``a[order] = L @ U`` in one matrix, and the order of the rows.
+
+    Of L, which has ones on its diagonal, the part below it is in the matrix.  The order is that of
+    all rows, in int64, as JAX's; SciPy's are the exchanges that make it.
+
+    >>> import gradcore.tensor as T
+    >>> factors, order = T.linalg.lu_factor([[2.0, 3.0], [4.0, 4.0]])
+    >>> factors.eval().tolist(), order.eval().tolist()
+    ([[4.0, 4.0], [0.5, 1.0]], [1, 0])
+    """
+    (matrix,), dtype = matrices("lu_factor", a)
+    factors, order = LU()(matrix)
+    return cast(factors, dtype), order
+
+
+def lu(a: Any) -> tuple[Variable, Variable, Variable]:
+    """Return P, L and U of ``a = P @ L @ U``: a permutation, a lower triangle, an upper triangle.
+
+    L has ones on its diagonal.  Matrices are square.
+    """
+    factors, order = lu_factor(a)
+    places = arange(extents_of(order)[-1])
+    permutation = cast(eq(along_rows(order), along_columns(places)), factors.type.dtype)
+    return permutation, below(factors, 0) + identity(factors), triu(factors)
+
+
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Return Q with orthonormal columns and the upper triangle R of ``a = Q @ R``.
+
+    mode : "reduced": as many columns of Q as the shorter side is long; "r": R alone.
+
+    R has no negative number on its diagonal.  Derivatives are not finite where the first columns
+    of ``a``, as many as there are of Q, depend on each other.
+
+    Raises UnsupportedError: the mode "complete"; its further columns are any basis.
+
+    >>> import gradcore.tensor as T
+    >>> [x.eval().round(12).tolist() for x in T.linalg.qr([[3.0, 1.0], [4.0, 3.0]])]
+    [[[0.6, -0.8], [0.8, 0.6]], [[5.0, 3.0], [0.0, 1.0]]]
+    """
+    if mode not in ("reduced", "r"):
+        raise UnsupportedError(
+            f"qr has no mode {mode!r}", here(), 'take "reduced", which is NumPy\'s default, or "r"'
+        )
+    (matrix,), dtype = matrices("qr", a)
+    m, n = extents_of(matrix)[-2:]
+    if isinstance(m, int) and isinstance(n, int) and m >= n:
+        q, r = QR()(matrix)
+    else:
+        k = smaller(m, n)
+        q, r = QR()(matrix[..., :k])
+        r = concatenate([r, matmul(swapaxes(q, -1, -2), matrix[..., k:])], -1)
+    return cast(r, dtype) if mode == "r" else (cast(q, dtype), cast(r, dtype))
+
+
+def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:  # noqa: N803 - NumPy's name
+    """Return the eigenvalues of a symmetric matrix, in ascending order, and its eigenvectors.
+
+    UPLO : which triangle is read: "L", the lower one, or "U".
+
+    Eigenvectors are columns.  Of each, the first element that is larger than a thousandth of the
+    largest is positive.  Those of equal eigenvalues are any basis; derivatives are right for what
+    does not depend on it, see `gradcore.ops.decompositions`.
+
+    >>> import gradcore.tensor as T
+    >>> w, v = T.linalg.eigh([[2.0, 1.0], [1.0, 2.0]])
+    >>> w.eval().round(12).tolist(), (v * v).eval().round(12).tolist()
+    ([1.0, 3.0], [[0.5, 0.5], [0.5, 0.5]])
+    """
+    if UPLO not in ("L", "U"):
+        raise GraphValueError(f'eigh takes UPLO="L" or "U", not {UPLO!r}', here())
+    (matrix,), dtype = matrices("eigh", a)
+    w, v = Eigh()(matrix if UPLO == "L" else swapaxes(matrix, -1, -2))
+    return cast(w, dtype), cast(v, dtype)
+
+
+def eigvalsh(a: Any, UPLO: str = "L") -> Variable:  # noqa: N803 - NumPy's name
+    """Return the eigenvalues of a symmetric matrix, in ascending order; see `eigh`."""
+    return eigh(a, UPLO)[0]
+
+
+def svd(a: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
+    """Return U, s and Vh of ``a = U @ diag(s) @ Vh``; without ``compute_uv`` s alone.
+
+    There are as many singular values as the shorter side is long, in descending order.  The
+    columns of U and the rows of Vh are orthonormal; of each column of U, the first element that is
+    larger than a thousandth of the largest is positive.  Vectors of equal values are any basis;
+    derivatives are right for what does not depend on it, see `gradcore.ops.decompositions`.
+
+    Raises UnsupportedError: ``full_matrices``, which has further columns that are any basis.
+
+    >>> import gradcore.tensor as T
+    >>> u, s, vh = T.linalg.svd([[0.0, 3.0], [4.0, 0.0], [0.0, 0.0]])
+    >>> u.type.shape, s.eval().tolist(), ((u * s) @ vh).eval().round(12).tolist()
+    ((3, 2), [4.0, 3.0], [[0.0, 3.0], [4.0, 0.0], [0.0, 0.0]])
+    """
+    if full_matrices:
+        raise UnsupportedError("svd has no full matrices", here(), "leave full_matrices=False")
+    (matrix,), dtype = matrices("svd", a)
+    u, s, vh = (cast(x, dtype) for x in SVD()(matrix))
+    return (u, s, vh) if compute_uv else s
+
+
+def svdvals(a: Any) -> Variable:
+    """Return the singular values, in descending order."""
+    return svd(a, compute_uv=False)

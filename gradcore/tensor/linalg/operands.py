@@ -1,0 +1,28 @@
+"""What functions of matrices take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.dtypes import computed
+from gradcore.errors import GraphTypeError
+from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.types import upcast
+from gradcore.ops.elementwise import floating
+from gradcore.tensor.elementwise import cast
+
+
+def matrices(name: str, *given: Any) -> tuple[list[Variable], str]:
+    """Return matrices, or stacks of them, as variables of a dtype that LAPACK computes in.
+
+    name : the function that takes them, for messages.
+
+    Returns also the dtype of what is computed from them.  Raises GraphTypeError: one has fewer
+    than two axes.
+    """
+    variables = [as_variable(x) for x in given]
+    for x in variables:
+        if x.ndim < 2:
+            raise GraphTypeError(f"{name} takes matrices, not {x} ({x.type})", here())
+    dtype = floating(upcast(*(x.type.dtype for x in variables)))
+    return [cast(x, computed(dtype)) for x in variables], dtype
