@@ -5,6 +5,7 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
+from gradcore.compile.legalize import legalized
 from gradcore.conformance.samples import all_samples, draw, sample_id
 from gradcore.graph import FunctionGraph, TensorType
 from gradcore.kernel.ir import Break, For, Let, Literal, Program, Statement, Symbol
@@ -18,7 +19,8 @@ def test_a_line_is_a_statement(sample, rng):
     values = [draw(arg, rng) for arg in sample.operands]
     x = [TensorType(v.dtype.name, (None,) * v.ndim)(f"x{i}") for i, v in enumerate(values)]
     graph = FunctionGraph(tuple(x), tuple(sample.op.make_node(*x).outputs))
-    made = gradcore.Mode("c").resolved_backend().lowered(graph)
+    backend = gradcore.Mode("c").resolved_backend()
+    made = backend.lowered(legalized(graph, backend, (), [])[0])
     title, *lines = str(made).splitlines()
     assert title == f"# {made.title}"
     branches = sum(line.strip() == "else:" for line in lines)

