@@ -248,7 +248,7 @@ def _eigh_tangents(op: Op, t: Variable, x: Variable, w: Variable, v: Variable) -
 def of_gaps(a: Array) -> Array:
     """Return matrices whose singular values and, if square, eigenvalues lie far from each other."""
     m, n = a.shape[-2:]
-    return np.asarray(a / max(m, n, 1) + np.eye(m, n) * np.linspace(4, 4 * n, n), a.dtype)
+    return np.asarray(a / max(m, n, 1) + np.eye(m, n) * np.full(n, 4.0).cumsum(), a.dtype)
 
 
 def _eigh_workspace(n: Any, m: Any) -> Any:
