@@ -57,7 +57,8 @@ def row(draw: Draw) -> Any:
 def row_in_its_domain(draw: Draw) -> Any:
     """Apply an elementwise op to operands in the domain that it declares."""
     op = draw.one(samples.rows())
-    dtypes = FLOATS if samples.accepted(op, ["float64"] * op.operands) else DISCRETE
+    taken = [d for d in (*FLOATS, *DISCRETE) if samples.accepted(op, [d] * op.operands)]
+    dtypes = [d for d in FLOATS if d in taken] or taken
     shape, dtype = draw.shape(), draw.one(dtypes)
     args = [Arg(shape, dtype, low, high) for low, high in op.domain]
     variables, values = samples.operands(Sample(op, tuple(args)), draw.rng)
