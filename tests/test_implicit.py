@@ -256,6 +256,71 @@ def test_equations_by_products(n):
     np.testing.assert_allclose(matrix @ found, 1, 1e-9)
 
 
+# several unknowns -------------------------------------------------------------------------------
+def circle_and_line(x, y):
+    """Where a circle of radius ``a`` meets a line of slope ``b``, and how far a vector is."""
+    return [x**2 + y[0] ** 2 + y[1] - a**2, T.stack([y[0] - b * x, y[1] - y[0] * v[0]])]
+
+
+@pytest.mark.parametrize("solver", ["dense", "gmres"])
+def test_several_unknowns_are_solved_for_as_one_vector(solver):
+    starts = [T.constant(1.0), T.ones_like(v[:2])]
+    x, y = T.root(circle_and_line, starts, linear_solver=solver)
+    one = T.root(
+        lambda z: T.concatenate([T.flatten(r) for r in circle_and_line(z[0], z[1:])]),
+        np.ones(3),
+        linear_solver=solver,
+    )
+    found = T.concatenate([x.reshape((1,)), y])
+    outputs = []
+    for z in (found, one):
+        first = T.grad((z**3).sum(), [a, b, v])
+        forward = T.Rop(z, a, T.ones_like(a))
+        outputs += [z, *first, forward, T.grad(first[0], b)]
+    values = gradcore.function([a, b, v], outputs, mode=MODE)(3.0, 0.5, [0.2, 0.0])
+    assert x.ndim == 0 and y.ndim == 1
+    half = len(outputs) // 2
+    for p, q in zip(values[:half], values[half:], strict=True):
+        near(p, q)
+
+
+def test_several_unknowns_come_as_they_begin(everywhere):
+    """A tuple, or expressions in variables; a list of numbers is one vector."""
+    p, M = T.dvector("p"), T.dmatrix("M")
+
+    def cost_of(p, M):
+        return T.sum((T.outer(v, v) - M) ** 2) + T.sum((M.sum(0) - p) ** 2) + p.sum() ** 2
+
+    starts = (T.zeros_like(v), T.zeros((2, 2)))
+    low = T.minimize(cost_of(p, M), starts, wrt=(p, M))
+    again = T.minimize(lambda M, p: cost_of(p, M), starts[::-1])
+    assert isinstance(low, tuple)
+    fixed = T.fixed_point(lambda x, y: [T.cos(y) * a, T.sin(x) * b], [a, b])
+    line = T.root(lambda z: z**2 - a, [1.0, 2.0])
+    assert line.ndim == 1
+    outputs = [*low, *again[::-1], *fixed, T.grad(fixed[0], b)]
+    f = gradcore.function([a, b, v], outputs, mode=everywhere)
+    *found, x, y, slope = f(0.5, 0.25, [1.0, 2.0])
+    near(found[0], found[2])
+    near(found[1], found[3])
+    near([np.cos(y) / 2, np.sin(x) / 4], [x, y])
+    near(slope, -np.sin(y) / 2 * np.sin(x) / (1 + np.sin(y) / 2 * np.cos(x) / 4))
+
+
+def test_what_several_unknowns_cannot_be():
+    starts = [v, A]
+    for message, build in {
+        "must be of one dtype": lambda: T.root(lambda x, y: [x, y], [v, T.fscalar()]),
+        "1 equations for 2 unknowns": lambda: T.root(lambda x, y: x, starts),
+        "an equation is .*alike": lambda: T.root(lambda x, y: [y, x], starts),
+        "wrt has 1 variables, x0 2": lambda: T.root([v, A], starts, wrt=[v]),
+    }.items():
+        with pytest.raises(GraphTypeError, match=message):
+            build()
+    with pytest.raises(NotScalarError):
+        T.minimize(lambda x, y: x, starts)
+
+
 # errors -----------------------------------------------------------------------------------------
 def test_what_cannot_be_solved():
     x = T.dvector("x")

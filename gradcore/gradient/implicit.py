@@ -12,16 +12,17 @@ the other steps of a loop, and a flag as a second result, which nobody reads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradcore.config import config
 from gradcore.errors import GraphTypeError, GraphValueError, NotScalarError
-from gradcore.gradient.arguments import require_connection
+from gradcore.gradient.arguments import like, require_connection
 from gradcore.gradient.iterations import descent, iterated, linear_solution, newton, product_with
 from gradcore.gradient.modes import grad
+from gradcore.gradient.unknowns import Unknowns, are_several, as_start, require_like
 from gradcore.graph import (
     Apply,
     Constant,
@@ -36,7 +37,6 @@ from gradcore.graph.nodes import extents_of
 from gradcore.graph.traverse import depends_on
 from gradcore.language import define
 from gradcore.ops.implicit import ImplicitSolution
-from gradcore.tensor.elementwise import cast
 from gradcore.tensor.shapes import flatten, reshape
 
 SOLVERS = ("dense", "cg", "gmres")
@@ -45,17 +45,19 @@ SOLVERS = ("dense", "cg", "gmres")
 def root(
     f: Any,
     x0: Any,
-    wrt: Variable | None = None,
+    wrt: Any = None,
     *,
     linear_solver: str = "dense",
     tol: float | None = None,
     maxiter: int = 100,
-) -> Variable:
+) -> Any:
     """Return x of ``f(x) = 0``, of the shape and dtype of ``x0``, differentiable in what f uses.
 
     f : a function of a variable that returns a residual of its shape and dtype; it may use any
         variables around it.  Or the residual itself, an expression in the variable ``wrt``.
-    x0 : where Newton's method begins.  The solution does not depend on it.
+    x0 : where Newton's method begins.  The solution does not depend on it.  A list or tuple of
+        tensors begins several unknowns, of one dtype: f takes as many arguments and returns as many
+        residuals, ``wrt`` has as many variables, and the result is a list or tuple alike.
     linear_solver : how linear equations with the Jacobian J are solved, in the steps and in
         derivatives: "dense", which builds J; "gmres", which multiplies vectors with it, for large
         x; "cg" likewise, where J is symmetric and definite.
@@ -76,8 +78,11 @@ def root(
     >>> round(float(x.eval({a: 9.0})), 12), round(float(T.grad(x, a).eval({a: 9.0})), 12)
     (3.0, 0.166666666667)
     """
+    if are_several(x0):
+        how = {"linear_solver": linear_solver, "tol": tol, "maxiter": maxiter}
+        return _several(root, f, x0, wrt, how)
     start, x, residual = _traced(f, x0, wrt, linear_solver)
-    _require_like("the residual", residual, x)
+    require_like("the residual", residual, x)
     problem = _Problem(x, residual, start, linear_solver)
     found = newton(
         problem.equations, flatten(start), linear_solver, _tolerance(tol, x, 1 / 2), maxiter
@@ -88,12 +93,12 @@ def root(
 def minimize(
     f: Any,
     x0: Any,
-    wrt: Variable | None = None,
+    wrt: Any = None,
     *,
     linear_solver: str = "dense",
     tol: float | None = None,
     maxiter: int = 200,
-) -> Variable:
+) -> Any:
     """Return x at which the scalar ``f(x)`` has a local minimum, differentiable in what f uses.
 
     It goes downhill from ``x0`` by Newton's method: the steps come from the Hessian, made positive
@@ -111,6 +116,9 @@ def minimize(
     >>> x.eval({a: [0.0, 1.5]}).round(6).tolist()
     [0.0, 0.771918]
     """
+    if are_several(x0):
+        how = {"linear_solver": linear_solver, "tol": tol, "maxiter": maxiter}
+        return _several(minimize, f, x0, wrt, how)
     start, x, cost = _traced(f, x0, wrt, linear_solver)
     if cost.ndim:
         raise NotScalarError(
@@ -131,12 +139,12 @@ def minimize(
 def fixed_point(
     g: Any,
     x0: Any,
-    wrt: Variable | None = None,
+    wrt: Any = None,
     *,
     linear_solver: str = "dense",
     tol: float | None = None,
     maxiter: int = 1000,
-) -> Variable:
+) -> Any:
     """Return x of ``x = g(x)``, by applying g again and again, differentiable in what g uses.
 
     tol : how large the last change may be, relative to ``1 + max(abs(x))``; by default
@@ -150,8 +158,11 @@ def fixed_point(
     >>> round(float(x.eval({a: 9.0})), 12), round(float(T.grad(x, a).eval({a: 9.0})), 12)
     (3.0, 0.166666666667)
     """
+    if are_several(x0):
+        how = {"linear_solver": linear_solver, "tol": tol, "maxiter": maxiter}
+        return _several(fixed_point, g, x0, wrt, how)
     start, x, new = _traced(g, x0, wrt, linear_solver)
-    _require_like("the function", new, x)
+    require_like("the function", new, x)
     problem = _Problem(x, new - x, start, linear_solver)
 
     def image(vector: Variable) -> Variable:
@@ -197,6 +208,13 @@ def marked(x: Variable, residual: Variable, found: Variable, linear_solver: str)
     return ImplicitSolution(equations, linear_solver)(found, *captured)
 
 
+def _several(solve: Callable[..., Variable], f: Any, x0: Any, wrt: Any, how: dict[str, Any]) -> Any:
+    """Return several unknowns, as the parts of a vector that is solved for."""
+    unknowns = Unknowns(x0, wrt)
+    function = unknowns.function(f) if solve is minimize else unknowns.equations(f)
+    return like(x0, unknowns.parts(solve(function, unknowns.start, **how)))
+
+
 def _traced(
     f: Any, x0: Any, wrt: Variable | None, linear_solver: str
 ) -> tuple[Variable, Variable, Variable]:
@@ -205,9 +223,7 @@ def _traced(
         raise GraphValueError(
             f"a linear solver is one of {', '.join(SOLVERS)}, not {linear_solver!r}", here()
         )
-    start = as_variable(x0)
-    if start.type.is_discrete:
-        start = cast(start, config.floatX)
+    start = as_start(x0)
     x = start.type("x" if wrt is None else wrt.name)
     if wrt is not None:
         if not isinstance(f, Variable):
@@ -221,17 +237,6 @@ def _traced(
             f"{f} is no function of a variable", here(), "or say wrt=, which variable it is for"
         )
     return start, x, as_variable(f(x))
-
-
-def _require_like(what: str, found: Variable, x: Variable) -> None:
-    pairs = zip(found.type.shape, x.type.shape, strict=False)
-    same = found.ndim == x.ndim and all(m is None or n is None or m == n for m, n in pairs)
-    if not same or found.dtype != x.dtype:
-        raise GraphTypeError(
-            f"{what} is {found.type}, but begins with x as {x.type}: they must be alike",
-            here(),
-            "cast x0, or start from a tensor of that shape",
-        )
 
 
 def _tolerance(given: float | None, x: Variable, power: float) -> float:
