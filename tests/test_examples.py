@@ -94,6 +94,15 @@ def test_optimizers_find_the_same_chain(example):
         assert stretch < 1e-6 and heights.min() > chain["TABLE"] - 1e-8
 
 
+def test_a_sampler_finds_the_population(example, capsys):
+    hmc = example("examples/hierarchical_hmc.py")
+    table, rate = hmc["main"](draws=1000)
+    assert 0.6 < rate < 0.99
+    for name, (mean, deviation, ratio) in table.items():
+        assert abs(mean - hmc["TRUTH"][name]) < 3 * deviation and ratio < 1.05
+    assert capsys.readouterr().out.splitlines()[0].startswith("4 chains of 1000 draws")
+
+
 def test_benchmarks_run(example):
     growth = example("benchmarks/growth.py")["main"](shortest=20, doublings=1, repeats=1)
     assert list(growth) == [20, 40] and min(growth[40].values()) > 0
