@@ -113,15 +113,17 @@ def _polynomials(amounts: Sequence[Sequence[Extent]]) -> list[Work]:
     """Return sums of extents, in which the same extent is the same variable."""
     found: list[Work] = [Counter({(): sum(n for n in a if isinstance(n, int))}) for a in amounts]
     open_ones = [[n for n in a if isinstance(n, Variable)] for a in amounts]
-    normal = iter(in_normal_form(*(n for several in open_ones for n in several)))
+    normal = in_normal_form(*(n for several in open_ones for n in several))
+    places = {v: i for i, v in enumerate(ancestors(normal))}
+    terms = iter([_terms(n, places) for n in normal])
     for work, several in zip(found, open_ones, strict=True):
         for _ in several:
-            work.update(_terms(next(normal)))
+            work.update(next(terms))
     return found
 
 
-def _terms(n: Variable) -> Work:
-    """Return an extent as a sum of products."""
+def _terms(n: Variable, places: Mapping[Variable, int]) -> Work:
+    """Return an extent as a sum of products, each in the order of these places."""
     made = n.owner
     known = constant_extent(n)
     if known is not None:
@@ -129,22 +131,19 @@ def _terms(n: Variable) -> Work:
     if made is not None and made.op is add:
         found: Work = Counter()
         for x in made.inputs:
-            found.update(_terms(x))
+            found.update(_terms(x, places))
         return found
     if made is not None and made.op is mul:
-        left, right = map(_terms, made.inputs)
-        return _product(left, right)
+        left, right = (_terms(x, places) for x in made.inputs)
+        products: Work = Counter()
+        for some, n_left in left.items():
+            for others, n_right in right.items():
+                factors = sorted((*some, *others), key=places.__getitem__)
+                products[tuple(factors)] += n_left * n_right
+        return products
     if made is not None and made.op is maximum and any(map(is_zero, made.inputs)):
-        return _terms(next(x for x in made.inputs if not is_zero(x)))
+        return _terms(next(x for x in made.inputs if not is_zero(x)), places)
     return Counter({(n,): 1})
-
-
-def _product(left: Work, right: Work) -> Work:
-    found: Work = Counter()
-    for some, n in left.items():
-        for others, m in right.items():
-            found[tuple(sorted((*some, *others), key=id))] += n * m
-    return found
 
 
 def _written(work: Work) -> Variable:
