@@ -15,6 +15,7 @@ from gradcore.ops.scalars import abs as magnitude
 from gradcore.ops.scalars import clip, erfc, erfcinv, erfinv, exp, log, log1p, sign, switch, tan
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.keys import centered, extents, float_dtype
+from gradcore.tensor.random.parameters import refuse_outside
 
 
 class Draw(NamedTuple):
@@ -65,6 +66,7 @@ def normal(
     By the inverse of the distribution function: those of float64 reach 8.2 standard deviations,
     those of float32 and float16 5.4.
     """
+    refuse_outside(scale=scale)
     c, (loc, scale), wanted = draw(key, shape, dtype, loc, scale)
     return cast(loc + scale * _standard(c), wanted)
 
@@ -78,6 +80,7 @@ def lognormal(
     key: Any, shape: Any = None, mean: Any = 0.0, sigma: Any = 1.0, dtype: str | None = None
 ) -> Variable:
     """Return numbers whose logarithms are normal, of this mean and standard deviation."""
+    refuse_outside(sigma=sigma)
     c, (mean, sigma), wanted = draw(key, shape, dtype, mean, sigma)
     return cast(exp(mean + sigma * _standard(c)), wanted)
 
@@ -86,6 +89,7 @@ def exponential(
     key: Any, shape: Any = None, scale: Any = 1.0, dtype: str | None = None
 ) -> Variable:
     """Return exponentially distributed numbers of mean ``scale``; none is 0."""
+    refuse_outside(scale=scale)
     c, (scale,), wanted = draw(key, shape, dtype, scale)
     return cast(-scale * log(0.5 + c), wanted)
 
@@ -94,6 +98,7 @@ def laplace(
     key: Any, shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: str | None = None
 ) -> Variable:
     """Return numbers of density exp(-abs(x - loc) / scale) / (2 * scale)."""
+    refuse_outside(scale=scale)
     c, (loc, scale), wanted = draw(key, shape, dtype, loc, scale)
     return cast(loc - scale * sign(c) * log1p(-2 * magnitude(c)), wanted)
 
@@ -102,6 +107,7 @@ def logistic(
     key: Any, shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: str | None = None
 ) -> Variable:
     """Return numbers distributed as sigmoid((x - loc) / scale) says."""
+    refuse_outside(scale=scale)
     c, (loc, scale), wanted = draw(key, shape, dtype, loc, scale)
     return cast(loc + scale * (log(0.5 + c) - log(0.5 - c)), wanted)
 
@@ -113,6 +119,7 @@ def gumbel(
 
     The index of the largest of them is distributed as ``softmax(loc)``, if all scales are 1.
     """
+    refuse_outside(scale=scale)
     c, (loc, scale), wanted = draw(key, shape, dtype, loc, scale)
     return cast(loc - scale * log(-log(0.5 + c)), wanted)
 
@@ -121,6 +128,7 @@ def cauchy(
     key: Any, shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: str | None = None
 ) -> Variable:
     """Return numbers of density 1 / (pi * scale * (1 + ((x - loc) / scale) ** 2))."""
+    refuse_outside(scale=scale)
     c, (loc, scale), wanted = draw(key, shape, dtype, loc, scale)
     return cast(loc + scale * tan(math.pi * c), wanted)
 
@@ -141,6 +149,7 @@ def truncated_normal(
     Bounds may be infinite.  Where both are on one side, the distribution function is taken from
     the other end, so that far tails keep their digits.
     """
+    refuse_outside(scale=scale)
     c, (low, high, loc, scale), wanted = draw(key, shape, dtype, low, high, loc, scale)
     a, b = (low - loc) / scale, (high - loc) / scale
     right = a > 0

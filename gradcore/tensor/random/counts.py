@@ -23,6 +23,7 @@ from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.discrete import in_double, whole_dtype
 from gradcore.tensor.random.gammas import gamma
 from gradcore.tensor.random.keys import as_key, centered, extents, fold_in, split
+from gradcore.tensor.random.parameters import refuse_outside
 from gradcore.tensor.random.rejection import ROUNDS, first_accepted, last_states
 from gradcore.tensor.reductions import any as any_of
 from gradcore.tensor.reductions import cumsum
@@ -37,6 +38,7 @@ def poisson(key: Any, shape: Any = None, lam: Any = 1.0, dtype: str = "int64") -
 
     shape, dtype : as of `integers`.
     """
+    refuse_outside(lam=lam)
     rate = in_double(lam)
     wanted = extents(shape, rate)
     below, few, many = rate < FEW, minimum(rate, FEW), maximum(rate, FEW)
@@ -63,6 +65,7 @@ def binomial(
 
     shape, dtype : as of `integers`.
     """
+    refuse_outside(n=n, p=p)
     trials, chance = in_double(n), in_double(p)
     found = _successes(as_key(key), extents(shape, trials, chance), trials, chance)
     return cast(found, whole_dtype(dtype))
@@ -107,6 +110,7 @@ def negative_binomial(
     shape, dtype : as of `integers`.
     n : a positive number; it need not be whole.
     """
+    refuse_outside(n=n, p=p)
     successes, chance = in_double(n), in_double(p)
     rate = gamma(
         fold_in(key, 0), extents(shape, successes, chance), successes, (1 - chance) / chance
@@ -123,6 +127,7 @@ def multinomial(
         and the other axes of ``p`` stretch to.
     p : their probabilities along its last axis; what the last one has is what is left of 1.
     """
+    refuse_outside(n=n, p=p)
     trials, chances = in_double(n), in_double(p)
     outcomes = extents_of(chances)[-1]
     wanted = extents(shape, trials, chances[..., 0])

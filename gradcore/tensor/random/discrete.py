@@ -13,6 +13,7 @@ from gradcore.ops.scalars import ceil, log, log1p, maximum
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.continuous import gumbel
 from gradcore.tensor.random.keys import bits, centered, extents
+from gradcore.tensor.random.parameters import refuse_outside
 from gradcore.tensor.reductions import argmax
 from gradcore.tensor.shapes import moveaxis
 
@@ -70,6 +71,7 @@ def _share(drawn: Variable, n: Variable) -> Variable:
 
 def bernoulli(key: Any, shape: Any = None, p: Any = 0.5) -> Variable:
     """Return booleans that are true with probability ``p``."""
+    refuse_outside(p=p)
     chance = in_double(p)
     # Compared as integers of 53 bits: each p is exact within 2**-53, and 0 and 1 are exact.
     limit = cast(ceil(chance * 2.0**53) - 2.0**52, "int64")
@@ -95,6 +97,8 @@ def categorical(
     """
     if (logits is None) == (p is None):
         raise GraphTypeError("a categorical draw takes either logits or p", here())
+    if p is not None:
+        refuse_outside(p=p)
     weights = moveaxis(log(in_double(p)) if logits is None else as_variable(logits), axis, -1)
     *rest, n = extents_of(weights)
     noise = gumbel(key, (*(rest if shape is None else extents(shape)), n), dtype="float64")
@@ -103,6 +107,7 @@ def categorical(
 
 def geometric(key: Any, shape: Any = None, p: Any = 0.5, dtype: str = "int64") -> Variable:
     """Return how many trials there are, each a success with probability ``p``, up to one."""
+    refuse_outside(p=p)
     chance = in_double(p)
     u = 0.5 + centered(key, extents(shape, chance), "float64")
     return cast(maximum(ceil(log(u) / log1p(-chance)), 1), whole_dtype(dtype))

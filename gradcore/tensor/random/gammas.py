@@ -8,6 +8,7 @@ as it is written.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gradcore.dtypes import computed
@@ -22,6 +23,7 @@ from gradcore.scan import until
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.continuous import normal
 from gradcore.tensor.random.keys import centered, extents, float_dtype, fold_in
+from gradcore.tensor.random.parameters import refuse_outside
 from gradcore.tensor.random.rejection import first_accepted, fixed, last_states
 from gradcore.tensor.reductions import any as any_of
 from gradcore.tensor.reductions import softmax
@@ -43,6 +45,7 @@ def gamma(
 
     It moves with ``a`` by implicit reparameterization, with ``scale`` in proportion.
     """
+    refuse_outside(a=a, scale=scale)
     wanted, (rate, factor) = _given(dtype, a, scale)
     g, boost = _gamma(key, extents(shape, rate, factor), rate)
     return cast(factor * g * exp(boost), wanted)
@@ -55,6 +58,7 @@ def beta(
 
     shape, dtype : as of `uniform`.
     """
+    refuse_outside(a=a, b=b)
     wanted, (first, second) = _given(dtype, a, b)
     found = extents(shape, first, second)
     logs = [_log_gamma(fold_in(key, k), found, each) for k, each in enumerate((first, second))]
@@ -69,6 +73,7 @@ def dirichlet(
     shape : that of the draw without its last axis; None: that of ``alpha``.
     dtype : as of `uniform`.
     """
+    refuse_outside(alpha=alpha)
     wanted, (rates,) = _given(dtype, alpha)
     n = extents_of(rates)[-1]
     found = extents_of(rates) if shape is None else (*extents(shape), n)
@@ -80,6 +85,7 @@ def chisquare(key: Any, shape: Any = None, df: Any = 1.0, dtype: str | None = No
 
     shape, dtype : as of `uniform`.
     """
+    refuse_outside(df=df)
     wanted, (degrees,) = _given(dtype, df)
     return gamma(key, shape, degrees / 2, 2, wanted)
 
@@ -97,6 +103,7 @@ def standard_t(
     shape, dtype : as of `uniform`.
     loc, scale : what is added to the numbers, after what they are multiplied by.
     """
+    refuse_outside(df=df, scale=scale)
     wanted, (degrees, at, factor) = _given(dtype, df, loc, scale)
     found = extents(shape, degrees, at, factor)
     z = normal(fold_in(key, 0), found, dtype=degrees.dtype)
@@ -138,6 +145,7 @@ def _gamma(key: Any, shape: tuple[Extent, ...], a: Variable) -> tuple[Variable, 
     drawn = first_accepted(fold_in(key, 0), shape, a.dtype, propose)
     u = 0.5 + centered(fold_in(key, 1), shape, a.dtype)
     boost = switch(small, log(u) / switch(small, a, 1), 0)
+    boost = switch(a < 0, math.nan, boost)
     return ImplicitDraw("gamma_slope")(drawn, whole), boost
 
 

@@ -14,6 +14,7 @@ from gradcore.tensor.indexing import argsort, take
 from gradcore.tensor.random.continuous import gumbel, uniform
 from gradcore.tensor.random.discrete import integers
 from gradcore.tensor.random.keys import bits, extents
+from gradcore.tensor.random.parameters import refuse_outside
 from gradcore.tensor.reductions import cumsum
 from gradcore.tensor.reductions import sum as total
 from gradcore.tensor.shapes import expand_dims, reshape
@@ -58,6 +59,8 @@ def choice(
     Raises GraphValueError: more elements than there are, without replacement; ShapeError, when it
     runs, where that is not known before.
     """
+    if p is not None:
+        refuse_outside(p=p)
     items = as_variable(a)
     n: Any = extents_of(items)[0] if items.ndim else items
     if isinstance(n, Variable):

@@ -18,6 +18,7 @@ from gradcore.tensor.products import matmul
 from gradcore.tensor.random.continuous import normal
 from gradcore.tensor.random.discrete import in_double
 from gradcore.tensor.random.keys import centered, extents, float_dtype, fold_in
+from gradcore.tensor.random.parameters import refuse_outside
 from gradcore.tensor.random.rejection import first_accepted, fixed
 from gradcore.tensor.reductions import sum as total
 from gradcore.tensor.shapes import broadcast_to, expand_dims
@@ -57,6 +58,7 @@ def vonmises(
     By the method of Best and Fisher ("Efficient simulation of the von Mises distribution", 1979).
     It moves with ``mu`` as it is written, with ``kappa`` by implicit reparameterization.
     """
+    refuse_outside(kappa=kappa)
     wanted = float_dtype(dtype, (mu, kappa))
     at, sharpness = in_double(mu), in_double(kappa)
     found = extents(shape, at, sharpness)
