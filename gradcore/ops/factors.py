@@ -82,8 +82,8 @@ def below(x: Variable, diagonal: float) -> Variable:
 
 
 def dominated(a: Array) -> Array:
-    """Return matrices with a large diagonal: the triangles of positive definite ones."""
-    return np.asarray(a / 4 + 4 * np.eye(*a.shape[-2:]), a.dtype)
+    """Return matrices whose diagonal outweighs their rows: triangles of positive definite ones."""
+    return np.asarray(a / max(a.shape[-1], 1) + 4 * np.eye(*a.shape[-2:]), a.dtype)
 
 
 class OfStacks(Op):
@@ -346,7 +346,7 @@ def cholesky_factor(xp: Any, x: Any) -> Any:
     """
     factor = xp.zeros_like(x)
     for k in range(x.shape[-1]):
-        rest = x[..., k:, k] - (factor[..., k:, :k] * factor[..., k, None, :k]).sum(-1)
+        rest = x[..., k:, k] - (factor[..., k:, :k] @ factor[..., k, :k, None])[..., 0]
         factor[..., k:, k] = rest / xp.sqrt(rest[..., :1])
     failed = xp.isnan(factor).any(axis=(-1, -2), keepdims=True)
     below = xp.tri(x.shape[-1], dtype=bool)
