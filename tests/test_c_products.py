@@ -1,6 +1,8 @@
 """The products of the C backend, compiled alone: every dtype, shape and layout against NumPy."""
 
 import ctypes
+import functools
+import itertools
 import os
 import shutil
 import subprocess
@@ -12,9 +14,18 @@ import scipy.linalg.cython_blas
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcore_c import runtime
+
 SOURCES = Path(__file__).parents[1] / "backends" / "c_backend" / "gradcore_c"
 COMPILER = next(filter(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang")), None)
 FLAGS = ("-std=gnu11", "-O2", "-march=native", "-fopenmp-simd", "-fno-math-errno")
+FAR = 1e300
+SOURCE = f"""
+double bound = {FAR}, part = {FAR};
+#define GC_BOUND bound
+#define GC_PART part
+#include "{SOURCES / "products.c"}"
+"""
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
 
@@ -99,16 +110,24 @@ class Call(ctypes.Structure):
 
 
 class Products:
-    """The functions of one build; of those that take a call, if there is one."""
+    """The functions; those that take a call, if there is one.
 
-    def __init__(self, library, blas, call=None):
-        self.found = library.gc_products_start(blas)
-        self.call = call
-        self.addresses = {}
-        for row in (Export * 100).in_dll(library, "gc_products"):
-            if row.name is None:
-                break
-            self.addresses[row.name.decode()] = row.address
+    build : returns the library of a type of numbers.
+    blas : finds functions of BLAS, or none.
+    bound : from how many multiplications on BLAS is called.
+    part : how many cycles of work are worth a thread.
+    """
+
+    def __init__(self, build, blas, call=None, bound=FAR, part=FAR):
+        self.build, self.blas, self.call = build, blas, call
+        self.limits = {"bound": bound, "part": part}
+
+    def started(self, name):
+        """Return the library of a type, as it is to be, and how much of BLAS it has found."""
+        library = self.build(runtime.KINDS[name.replace("u", "i")])
+        for limit, value in self.limits.items():
+            ctypes.c_double.in_dll(library, limit).value = value
+        return library, library.gc_products_start(self.blas)
 
     def __call__(self, name, a, b, beta, c):
         """c[...] = beta * c + a @ b; with three axes, for each along the first."""
@@ -126,34 +145,54 @@ class Products:
             row += "parallel_"
             types.insert(0, POINTER)
             values.insert(0, ctypes.addressof(self.call))
-        ctypes.CFUNCTYPE(None, *types)(self.addresses[row + name])(*values)
+        library, _ = self.started(name)
+        ctypes.CFUNCTYPE(None, *types)(exported(library)[row + name])(*values)
 
 
-def built(folder, *flags):
-    library = folder / "products.so"
-    command = [COMPILER, *FLAGS, *flags, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    subprocess.run([*command, "-o", library, SOURCES / "products.c"], check=True)
-    return ctypes.CDLL(str(library))
+@functools.cache
+def exported(library):
+    """Return the addresses of functions by name."""
+    rows = itertools.takewhile(lambda row: row.name, (Export * 100).in_dll(library, "gc_products"))
+    return {row.name.decode(): row.address for row in rows}
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def build(tmp_path_factory):
+    """Return what compiles a type when it is first needed: what differs below are variables."""
+    folder = tmp_path_factory.mktemp("products")
+
+    @functools.cache
+    def built(kind):
+        library = folder / f"{kind}.so"
+        command = [COMPILER, *FLAGS, f"-DGC_ONLY={kind}", "-Wall", "-Wextra", "-Werror"]
+        command += ["-shared", "-fPIC", "-x", "c", "-", "-o", library]
+        subprocess.run(command, input=SOURCE, text=True, check=True)
+        return ctypes.CDLL(str(library))
+
+    return built
+
+
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)
+def nothing(name):
+    return None
+
+
+@pytest.fixture(scope="module")
+def own(build):
     """No BLAS at all."""
-    nothing = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(lambda name: None)
-    return Products(built(tmp_path_factory.mktemp("own")), nothing)
+    return Products(build, nothing)
 
 
 @pytest.fixture(scope="module")
-def by_blas(tmp_path_factory):
+def by_blas(build):
     """Everything that BLAS can do."""
-    return Products(built(tmp_path_factory.mktemp("blas"), "-DGC_BOUND=0"), blas)
+    return Products(build, blas, bound=0)
 
 
 @pytest.fixture(scope="module")
-def threaded(tmp_path_factory):
+def threaded(build):
     """Three threads, however little there is to do."""
-    nothing = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(lambda name: None)
-    return Products(built(tmp_path_factory.mktemp("threaded"), "-DGC_PART=1"), nothing, Call(3))
+    return Products(build, nothing, Call(3), part=1)
 
 
 @pytest.fixture(params=["own", "by_blas", "threaded"])
@@ -396,5 +435,5 @@ def test_truth_is_any_of_all(own):
 
 
 def test_blas_is_counted(own, by_blas):
-    assert own.found == 0
-    assert by_blas.found == 2
+    assert own.started("f64")[1] == 0
+    assert by_blas.started("f64")[1] == 2
