@@ -1,5 +1,8 @@
 """Every op, by its own declaration: types, shapes, rewriting; values are the suite's affair."""
 
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 
@@ -10,9 +13,10 @@ from gradcore.conformance.samples import (
     operands,
     sample_id,
 )
-from gradcore.graph import Constant, Variable
+from gradcore.graph import Constant, Op, Variable
 from gradcore.graph.traverse import infer_shapes
-from gradcore.ops.elementwise import ENTRIES
+from gradcore.ops.catalogue import catalogue
+from gradcore.ops.elementwise import ENTRIES, Elementwise
 
 SAMPLES = list(all_samples())
 PLAIN = gradcore.Mode("numpy", optimizer=False)
@@ -28,6 +32,21 @@ def test_every_op_has_samples():
     assert [cls for cls in op_classes() if not cls.samples()] == []
     assert len(op_classes()) >= 30
     assert len(ENTRIES) > 75
+
+
+def test_no_op_is_missing_from_the_catalogue():
+    """Every entry and every class of ops that no other is made from, in whichever module."""
+    values = {
+        value
+        for module in pkgutil.walk_packages(gradcore.ops.__path__, "gradcore.ops.")
+        for value in vars(importlib.import_module(module.name)).values()
+        if isinstance(value, Op)
+        or (isinstance(value, type) and issubclass(value, Op) and value.__module__ == module.name)
+    }
+    classes = {value for value in values if isinstance(value, type)}
+    bases = {base for cls in classes for base in cls.__mro__[1:]}
+    assert len(classes - bases) >= 30
+    assert values - bases - {Elementwise} <= set(catalogue())
 
 
 @pytest.mark.parametrize("static", [False, True], ids=["unknown", "static"])
