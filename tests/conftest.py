@@ -1,4 +1,6 @@
+import os
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 import gradcore
 import gradcore.tensor as T
+from gradcore.conformance import whole_graphs
 from gradcore.errors import UnavailableError
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import ENTRIES, elementwise
@@ -22,6 +25,17 @@ UNTIMED = settings(
 settings.register_profile("some", UNTIMED, max_examples=150)
 settings.register_profile("many", UNTIMED, max_examples=5000)
 settings.load_profile("some")
+
+
+OPTIMIZED = ("test_c.py", "test_c_*.py", "test_random_graphs.py", "test_exponentials.py")
+"""What is about generated C, or holds much of it to the reference: compiled as for users."""
+
+
+@pytest.fixture(autouse=True)
+def compiled_quickly(request, monkeypatch):
+    """C that a test is not about is compiled without optimization, in half of the time."""
+    if not any(fnmatch(request.path.name, pattern) for pattern in OPTIMIZED):
+        monkeypatch.setenv("GRADCORE_CFLAGS", os.environ.get("GRADCORE_CFLAGS", "-O0"))
 
 
 @pytest.fixture
@@ -71,6 +85,15 @@ def declare():
     yield declared
     for name in names:
         del ENTRIES[name], LANGUAGE[name]
+
+
+@pytest.fixture
+def little_longer(monkeypatch):
+    """Whole graphs are called again on arrays that are but little longer.
+
+    That is enough for programs that Python interprets: it has no vectors that they could fill.
+    """
+    monkeypatch.setattr(whole_graphs, "LONGER", 3)
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def test_doctor(lacking, capsys):
 @pytest.mark.parametrize(("kind", "passed", "unsupported"), [
     ("array", 5, 100), ("loop", 300, 0), ("minimal", 300, 0),
 ])  # fmt: skip
+@pytest.mark.usefixtures("little_longer")
 def test_new_backend(kind, passed, unsupported, tmp_path, capsys, monkeypatch):
     """What the command writes works at once, and the suite says what is missing."""
     name = f"fresh_{kind}"
@@ -71,8 +72,6 @@ def test_new_backend(kind, passed, unsupported, tmp_path, capsys, monkeypatch):
     try:
         outcomes = {"passed": 0, "unsupported": 0}
         for case in cases(Level.SMOKE):
-            if case.op in ("recurrent", "rnn"):
-                continue  # interpreted, they take a minute
             try:
                 case.run(Mode(name))
                 outcomes["passed"] += 1

@@ -38,11 +38,9 @@ from gradcore_c.printing import PASSES
 
 LARGE = ("called", "long")
 """Checks of 1,025 to 100,003 elements: Python takes minutes for them."""
-SLOW = ("recurrent", "lstm", "rnn backwards", "truncated", "nested over a constant")
-"""Loops of many statements: Python takes minutes; ``rnn`` and ``nested`` have the same kinds."""
 CASES = {}
 for case in cases(Level.CORE):
-    if case.check not in LARGE and case.op not in SLOW:
+    if case.check not in LARGE:
         CASES.setdefault(case.op, []).append(case)
 
 
@@ -64,6 +62,7 @@ def mode():
 
 
 @pytest.mark.parametrize("op", CASES)
+@pytest.mark.usefixtures("little_longer")
 def test_conformance(op, mode):
     """Every op, loop and program, with its derivatives, gives what the reference gives."""
     found = {}
