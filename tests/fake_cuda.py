@@ -215,7 +215,7 @@ class FakeDriver(Driver):
             arguments = ", ".join(f"*({t.strip()} *)a[{k}]" for k, t in enumerate(types))
             lines.append(f"void {name}_called(void **a) {{ {name}({arguments}); }}")
         source = "\n".join([host._file("shim.h"), text, *lines, ""])
-        module = load_source(source, "kernels", host._library, host.FLAGS, host.LIBRARIES)
+        module = load_source(source, "kernels", host._library, host.FLAGS)
         module.gc_bind(ctypes.c_void_p(host._engine().gc_shim_engine()))
         return module, counts
 

@@ -58,8 +58,8 @@ CHECK = "GRADCORE_CUDA_CHECK"
 PRODUCT_DEPTH = 4096
 """How deep the products of matrices are that are added up in their own dtype."""
 
-FLAGS = ("-O1", "-w", "-DGC_HOST")
-LIBRARIES = ("-lm",)
+FLAGS = ("-O0", "-w", "-DGC_HOST")
+"""Kernels are compiled for a few calls on few elements: to optimize them takes longer."""
 
 NUMBERS: dict[str, Any] = {
     "pointer": ctypes.c_uint64, "bool": ctypes.c_uint8, "int32": ctypes.c_int32,
@@ -137,7 +137,7 @@ class HostFunction:
         if found is None:
             flags = (*FLAGS, "-DGC_WIDE") if wide else FLAGS
             name = self.program.title[:60]
-            found = load_source(self.text(), name, _library, flags, LIBRARIES)
+            found = load_source(self.text(), name, _library, flags)
             found.gc_bind(ctypes.c_void_p(_engine().gc_shim_engine()))
             self.libraries[wide] = found
         return found
