@@ -40,7 +40,7 @@ n = T.lscalar("n")
 
 def lowered(inputs, outputs):
     """Return the program of a graph as CUDA's backend gets it, and the inputs that it takes."""
-    graph = function(inputs, outputs, mode="c", on_unused_input="ignore").maker.fgraph
+    graph = function(inputs, outputs, mode="numpy", on_unused_input="ignore").maker.fgraph
     return program(graph, GPU)
 
 
