@@ -20,14 +20,14 @@ LOWEST = ["numpy==2.0.*", "scipy==1.13.*", "pluggy==1.5.*", "rich==13.*", "platf
 def tests(session: nox.Session) -> None:
     """Run all tests."""
     session.install("-e", ".[test]")
-    session.run("pytest", "--numprocesses", "auto", *session.posargs)
+    session.run("pytest", "--numprocesses", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
 def minimums(session: nox.Session) -> None:
     """Run all tests with the lowest versions of what gradcore needs."""
     session.install("-e", ".[test]", *LOWEST)
-    session.run("pytest", "--numprocesses", "auto", *session.posargs)
+    session.run("pytest", "--numprocesses", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
