@@ -10,7 +10,6 @@ from test_random_graphs import SHAPED, compiled, graphs
 import gradcore
 import gradcore.tensor as T
 from gradcore import plugins
-from gradcore.backend import Backend
 from gradcore.conformance.case import DERIVED, Level, Mismatch
 from gradcore.conformance.cases import cases
 from gradcore.conformance.programs import PROGRAMS
@@ -34,6 +33,7 @@ from gradcore.kernel.pipeline import program
 from gradcore.kernel.registers import stores_forwarded
 from gradcore.kernel.strips import in_strips
 from gradcore.kernel.target import CPU, CpuTarget, Target
+from gradcore_c.backend import CBackend
 from gradcore_c.printing import PASSES
 
 LARGE = ("called", "long")
@@ -44,13 +44,13 @@ for case in cases(Level.CORE):
         CASES.setdefault(case.op, []).append(case)
 
 
-class Interpreted(Backend):
-    """The programs of graphs, interpreted; functions of libraries are those that C calls."""
+class Interpreted(CBackend):
+    """C's programs of graphs, interpreted; functions of libraries are those that C calls."""
 
     name = "interpreted"
 
     def compile(self, graph, profile=None, fallback=()):
-        return interpret(gradcore.Mode("c").resolved_backend().lowered(graph, fallback))
+        return interpret(self.lowered(graph, fallback))
 
 
 @pytest.fixture(scope="module")
