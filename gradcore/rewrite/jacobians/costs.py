@@ -31,7 +31,7 @@ from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, symbolic_operand
 from gradcore.graph.traverse import depends_on, infer_shapes
 from gradcore.language import LANGUAGE
-from gradcore.ops.scalars import add, maximum, mul
+from gradcore.ops.scalars import add, fill, maximum, mul
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.jacobians.linear_maps import in_normal_form
@@ -62,7 +62,7 @@ def takes_less(this: Variable, other: Variable, margin: int = 1) -> bool | Varia
 # what it takes ----------------------------------------------------------------------------------
 def _amounts(v: Variable, common: Collection[Variable]) -> Iterator[Extent]:
     """Yield what the nodes take that compute ``v`` from what is in common."""
-    nodes = [n for n in toposort([v]) if n.outputs[0] not in common and not _is_extent(n)]
+    nodes = [n for n in toposort([v]) if n.outputs[0] not in common and not _is_free(n)]
     variables = list(dict.fromkeys(v for n in nodes for v in (*n.inputs, *n.outputs)))
     shapes = dict(zip(variables, infer_shapes(variables), strict=True))
     for node in nodes:
@@ -73,8 +73,11 @@ def _amounts(v: Variable, common: Collection[Variable]) -> Iterator[Extent]:
             yield _amount(node, shapes)
 
 
-def _is_extent(node: Apply) -> bool:
-    return all(not v.ndim and v.type.is_discrete for v in node.outputs)
+def _is_free(node: Apply) -> bool:
+    """Return whether a node makes an extent, or what is read where it is: a view, equal numbers."""
+    op = node.op
+    extent = all(not v.ndim and v.type.is_discrete for v in node.outputs)
+    return extent or op.view or op is fill or (op.cheap and not op.elementwise)
 
 
 def _amount(node: Apply, shapes: Mapping[Variable, Shape]) -> Extent:
@@ -96,7 +99,7 @@ def _of_steps(op: Scan, inputs: Sequence[Variable] | None, operands: Sequence[Op
     whole = FunctionGraph(op.body.inputs, (*results.states, *variables))
     found = op.with_graphs(whole).step_shapes(inputs, operands)
     shapes = dict(zip(variables, found, strict=True))
-    return total(_of_step(n, shapes) for n in nodes)
+    return total(_of_step(n, shapes) for n in nodes if not _is_free(n))
 
 
 def _of_step(node: Apply, shapes: Mapping[Variable, Shape]) -> Extent:

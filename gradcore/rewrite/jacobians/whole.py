@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc
 from gradcore.rewrite.canonical.stage import is_made_by, is_zero
 from gradcore.rewrite.engine import fitting
+from gradcore.rewrite.jacobians.chains import in_best_order
 from gradcore.rewrite.jacobians.costs import takes_less
 from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form, linear_rows
@@ -148,8 +150,11 @@ def _at_once(rows: LinearRows, seeds: Seeds | None) -> Structured | None:
     if seeds is not None and seeds.at_once == 1:
         return None
     found = structured(rows)
-    carries_all = found is not None and found.dense_steps > 0
-    return None if carries_all and seeds is not None and seeds.bounded else found
+    if found is None or not found.dense_steps:
+        return found
+    if seeds is not None and seeds.bounded:
+        return None
+    return replace(found, tensor=in_best_order(found.tensor))
 
 
 def _transposed(columns: Variable, rows: LinearRows) -> Variable:
