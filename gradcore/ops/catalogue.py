@@ -21,6 +21,7 @@ from gradcore.ops import (
     shape,
     shape_values,
     sorting,
+    windows,
 )
 from gradcore.ops.elementwise import Elementwise
 
@@ -41,6 +42,7 @@ FAMILIES = (
     axes,
     shape,
     shape_values,
+    windows,
 )
 
 

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from gradcore.graph import Op
 from gradcore.graph.externs import Extern
 from gradcore.kernel.lowering import Rule
-from gradcore.kernel.rules import control, elementwise, externs, index, linalg, reduce, scan, shape
+from gradcore.kernel.rules import (
+    control,
+    elementwise,
+    externs,
+    index,
+    linalg,
+    reduce,
+    scan,
+    shape,
+    windows,
+)
 from gradcore.ops.control import Assert, Conditional, IfElse, Print
 from gradcore.ops.diagonals import IncDiagonals
 from gradcore.ops.elementwise import Elementwise
@@ -22,6 +32,7 @@ from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
+from gradcore.ops.windows import OverlapAdd
 
 __all__ = ["RULES"]
 
@@ -56,6 +67,8 @@ RULES: Mapping[type[Op | Extern], Rule] = {
     IncSubtensor: index.inc_subtensor,
     IncDiagonals: index.inc_diagonals,
     Nonzero: index.nonzero,
+    # windows
+    OverlapAdd: windows.overlap_add,
     # control flow
     Assert: control.check,
     Conditional: control.conditional,

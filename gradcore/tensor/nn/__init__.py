@@ -21,6 +21,11 @@ from gradcore.tensor.nn.activations import mish as mish
 from gradcore.tensor.nn.activations import selu as selu
 from gradcore.tensor.nn.activations import silu as silu
 from gradcore.tensor.nn.activations import softsign as softsign
+from gradcore.tensor.nn.convolution import conv as conv
+from gradcore.tensor.nn.convolution import conv1d as conv1d
+from gradcore.tensor.nn.convolution import conv2d as conv2d
+from gradcore.tensor.nn.convolution import conv3d as conv3d
+from gradcore.tensor.nn.convolution import conv_transpose as conv_transpose
 from gradcore.tensor.nn.losses import binary_crossentropy as binary_crossentropy
 from gradcore.tensor.nn.losses import categorical_crossentropy as categorical_crossentropy
 from gradcore.tensor.nn.losses import dropout as dropout
@@ -30,6 +35,13 @@ from gradcore.tensor.nn.losses import one_hot as one_hot
 from gradcore.tensor.nn.losses import sigmoid_cross_entropy as sigmoid_cross_entropy
 from gradcore.tensor.nn.losses import softmax_cross_entropy as softmax_cross_entropy
 from gradcore.tensor.nn.losses import squared_error as squared_error
+from gradcore.tensor.nn.pooling import adaptive_average_pool as adaptive_average_pool
+from gradcore.tensor.nn.pooling import adaptive_max_pool as adaptive_max_pool
+from gradcore.tensor.nn.pooling import average_pool as average_pool
+from gradcore.tensor.nn.pooling import global_average_pool as global_average_pool
+from gradcore.tensor.nn.pooling import global_max_pool as global_max_pool
+from gradcore.tensor.nn.pooling import max_pool as max_pool
+from gradcore.tensor.nn.pooling import sum_pool as sum_pool
 from gradcore.tensor.reductions import log_softmax as log_softmax
 from gradcore.tensor.reductions import softmax as softmax
 
