@@ -10,6 +10,8 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError, UnsupportedError
 from gradcore.ops.decompositions import LU
+from gradcore.ops.factors import Solve
+from gradcore.ops.inverses import Inverse
 
 L = T.linalg
 
@@ -284,3 +286,23 @@ def test_what_is_refused():
     f = gradcore.function([x], [L.det(x), L.qr(x.T)[0]], mode="numpy")
     with pytest.raises(ShapeError):
         f(np.ones((2, 3)))
+
+
+# rewriting --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_products_with_inverses_are_solved_by_choice(backend):
+    a, b, t = T.dmatrix("a"), T.dmatrix("b"), T.dtensor3("t")
+    outputs = [L.inv(a) @ b, L.inv(a + 1).T @ b[:, 0], b.T @ L.inv(2 * a), L.inv(t) @ (t + 1)]
+    inverse = L.inv(3 * a)
+    twice = [inverse @ b, b.T @ inverse]
+    inputs, given = [a, b, t], (SQUARE, HIGH, np.stack([SQUARE, POSITIVE]))
+    plain = gradcore.function(inputs, [*outputs, *twice], mode=gradcore.Mode(backend))
+    chosen = gradcore.function(
+        inputs, [*outputs, *twice], mode=gradcore.Mode(backend, reassociate=True)
+    )
+    for found, expected in zip(chosen(*given), plain(*given), strict=True):
+        np.testing.assert_allclose(found, expected, 1e-12, 1e-13)
+    if backend == "numpy":
+        for f, inverses, solutions in ((plain, 5, 0), (chosen, 1, 4)):
+            ops = [type(node.op) for node in f.maker.fgraph.nodes]
+            assert (ops.count(Inverse), ops.count(Solve)) == (inverses, solutions)

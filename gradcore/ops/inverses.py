@@ -130,6 +130,13 @@ def parity(order: Variable) -> Variable:
     return 1 - 2 * (LANGUAGE["sum"](exchanged, (-2, -1)) % 2)
 
 
+def sign_of_determinant(x: Variable) -> Variable:
+    """Return the signs of determinants, which do not underflow: 0 for a singular matrix."""
+    factors, order = LU()(x)
+    signs = LANGUAGE["prod"](LANGUAGE["sign"](diagonal(factors)), -1)
+    return signs * LANGUAGE["cast"](parity(order), x.type.dtype)
+
+
 def _determinant(x: Variable) -> Variable:
     factors, order = LU()(x)
     sign = LANGUAGE["cast"](parity(order), x.type.dtype)

@@ -15,6 +15,7 @@ from gradcore.rewrite.loops import drop_unused, merge_scans, push_out, steps_onc
 from gradcore.rewrite.rules import Firing as Firing
 from gradcore.rewrite.rules import Rule as Rule
 from gradcore.rewrite.rules import Trace as Trace
+from gradcore.rewrite.solutions import solve_for_inverses
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
 
@@ -39,6 +40,7 @@ STAGES: tuple[Stage | Pass | Group, ...] = (
     loop_stages,
     stabilize,
     canonicalize,
+    solve_for_inverses,
     specialize,
 )
 """The table of contents of the optimizer: one step of the way (`gradcore.compile.pipeline`)."""

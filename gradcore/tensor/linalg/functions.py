@@ -10,18 +10,23 @@ from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE, listed
-from gradcore.ops.decompositions import LU, identity
+from gradcore.ops.decompositions import identity
 from gradcore.ops.factors import Solve
-from gradcore.ops.inverses import Determinant, Inverse, LogAbsDeterminant, PseudoInverse, parity
+from gradcore.ops.inverses import (
+    Determinant,
+    Inverse,
+    LogAbsDeterminant,
+    PseudoInverse,
+    sign_of_determinant,
+)
 from gradcore.ops.scalars import abs as abs_
-from gradcore.ops.scalars import ceil, isfinite, log2, lt, maximum, sign, switch
+from gradcore.ops.scalars import ceil, isfinite, log2, lt, maximum, switch
 from gradcore.tensor import creation, reductions
 from gradcore.tensor.creation import arange
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.linalg.decompositions import svdvals
 from gradcore.tensor.linalg.operands import matrices
 from gradcore.tensor.products import matmul
-from gradcore.tensor.reductions import prod
 from gradcore.tensor.shapes import alloc, concatenate, moveaxis, reshape
 
 
@@ -64,10 +69,7 @@ def slogdet(a: Any) -> tuple[Variable, Variable]:
     [-1.0, 0.0]
     """
     (matrix,), dtype = matrices("slogdet", a)
-    factors, order = LU()(matrix)
-    signs = prod(sign(creation.diagonal(factors, 0, -2, -1)), -1)
-    whole = signs * cast(parity(order), signs.type.dtype)
-    return cast(whole, dtype), cast(LogAbsDeterminant()(matrix), dtype)
+    return cast(sign_of_determinant(matrix), dtype), cast(LogAbsDeterminant()(matrix), dtype)
 
 
 def pinv(a: Any, rcond: float | None = None) -> Variable:
