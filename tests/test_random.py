@@ -7,7 +7,7 @@ import scipy.stats
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError, UnsupportedError
 from gradcore.ops import threefry
 
 R = T.random
@@ -52,6 +52,15 @@ def test_bits_are_those_of_jax():
         expected = np.asarray(jax.random.bits(key, (3, 5), "uint64"))
     found = R.bits(R.key(2**40 + 7), (3, 5)).eval(mode="numpy")
     assert (found.view("uint64") == expected).all()
+
+
+def test_draws_in_programs_of_jax_need_integers_of_64_bits():
+    jax = pytest.importorskip("jax")
+    draw = gradcore.as_jax(R.uniform(KEY, 3), [KEY])
+    with pytest.raises(UnsupportedError, match="jax_enable_x64"):
+        draw(7)
+    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
+        assert draw(7).tolist() == R.uniform(7, 3).eval(mode="numpy").tolist()
 
 
 def test_a_place_has_its_bits_whatever_the_shape():

@@ -33,7 +33,7 @@ BLOCK = 1 << 14
 """How many elements are computed at a time in NumPy: what fits into a cache."""
 
 
-def _groups() -> Iterator[tuple[int, tuple[int, ...]]]:
+def groups() -> Iterator[tuple[int, tuple[int, ...]]]:
     """Yield the number of each group of rounds, from 1 on, and its rotations."""
     return ((k + 1, ROTATIONS[k % 2]) for k in range(GROUPS))
 
@@ -45,7 +45,7 @@ def written(key: Any, counter: Any) -> Any:
     keys = (*words, words[0] ^ words[1] ^ PARITY)
     x = (((counter >> 32) & WORD) + keys[0]) & WORD
     y = (counter + keys[1]) & WORD
-    for k, rotations in _groups():
+    for k, rotations in groups():
         for r in rotations:
             x = (x + y) & WORD
             y = (((y << r) | (y >> (32 - r))) & WORD) ^ x
@@ -73,7 +73,7 @@ def _block(key: Any, counter: Any) -> Any:
     x = (counter >> 32).astype("uint32") + keys[0]
     y = counter.astype("uint32") + keys[1]
     left = np.empty_like(y)
-    for k, rotations in _groups():
+    for k, rotations in groups():
         for r in rotations:
             x += y
             np.left_shift(y, r, out=left)

@@ -16,6 +16,7 @@ from typing import Any
 from gradcore.errors import GraphValueError
 from gradcore.ops import scalars
 from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.threefry import PARITY, WORD, groups
 from gradcore_torch.library import DTYPES, torch
 
 
@@ -189,6 +190,24 @@ def _polygamma(n: Any, x: Any) -> Any:
     return torch.where(order == 0, torch.special.digamma(x), found)
 
 
+def _threefry(key: Any, counter: Any) -> Any:
+    """Return random bits, in integers of 32 bits with a sign, which wrap as those without do."""
+    first, second = (key >> 32).int(), key.int()
+    keys = (first, second, first ^ second ^ PARITY)
+    x, y = (counter >> 32).int() + first, counter.int() + second
+    for k, rotations in groups():
+        for r in rotations:
+            x += y
+            left = y << r
+            y >>= 32 - r
+            y &= (1 << r) - 1  # the sign moves along
+            y |= left
+            y ^= x
+        x += keys[k % 3]
+        y += keys[(k + 1) % 3] + k
+    return x.long() << 32 | y.long() & WORD
+
+
 # casts ------------------------------------------------------------------------------------------
 def _cast(dtype: str) -> Callable[..., Any]:
     wanted = DTYPES[dtype]
@@ -222,6 +241,7 @@ ENTRIES: dict[Elementwise, Callable[..., Any]] = {
     scalars.invert: torch.bitwise_not,
     scalars.left_shift: torch.bitwise_left_shift,
     scalars.right_shift: torch.bitwise_right_shift,
+    scalars.threefry: _threefry,
     **{op: _cast(dtype) for dtype, op in scalars.CASTS.items()},
 }
 """The functions of tensors that are not found in torch under the name of the row."""
