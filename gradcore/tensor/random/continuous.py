@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gradcore.dtypes import computed
-from gradcore.graph import Variable, as_variable
+from gradcore.graph import Variable
 from gradcore.ops.scalars import abs as magnitude
 from gradcore.ops.scalars import clip, erfc, erfcinv, erfinv, exp, log, log1p, sign, switch, tan
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.random.keys import centered, extents, float_dtype
-from gradcore.tensor.random.parameters import refuse_outside
+from gradcore.tensor.random.keys import centered, extents
+from gradcore.tensor.random.parameters import refuse_outside, taken
 
 
 class Draw(NamedTuple):
@@ -33,10 +33,8 @@ class Draw(NamedTuple):
 
 def draw(key: Any, shape: Any, dtype: str | None, *parameters: Any) -> Draw:
     """Return what a draw of floats is computed from."""
-    wanted = float_dtype(dtype, parameters)
-    wide = computed(wanted)
-    given = [cast(as_variable(p, (wide,)), wide) for p in parameters]
-    return Draw(centered(key, extents(shape, *given), wide), given, wanted)
+    wanted, given = taken(dtype, *parameters)
+    return Draw(centered(key, extents(shape, *given), computed(wanted)), given, wanted)
 
 
 def uniform(

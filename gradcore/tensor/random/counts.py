@@ -187,7 +187,7 @@ def _proposed(
     """
     a, b, c = hat
 
-    def propose(key: Variable, _: Variable) -> tuple[Variable, Variable]:
+    def propose(key: Variable) -> tuple[Variable, Variable]:
         u = centered(fold_in(key, 0), shape, "float64")
         v = 0.5 + centered(fold_in(key, 1), shape, "float64")
         us = 0.5 - magnitude(u)

@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradcore.dtypes import computed
-from gradcore.graph import Variable, as_variable
+from gradcore.graph import Variable
 from gradcore.graph.extents import Extent
 from gradcore.graph.nodes import extents_of
 from gradcore.language import word
@@ -22,8 +21,8 @@ from gradcore.ops.scalars import digamma, exp, log, sigmoid, sqrt, switch
 from gradcore.scan import until
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.continuous import normal
-from gradcore.tensor.random.keys import centered, extents, float_dtype, fold_in
-from gradcore.tensor.random.parameters import refuse_outside
+from gradcore.tensor.random.keys import centered, extents, fold_in
+from gradcore.tensor.random.parameters import refuse_outside, taken
 from gradcore.tensor.random.rejection import first_accepted, fixed, last_states
 from gradcore.tensor.reductions import any as any_of
 from gradcore.tensor.reductions import softmax
@@ -46,7 +45,7 @@ def gamma(
     It moves with ``a`` by implicit reparameterization, with ``scale`` in proportion.
     """
     refuse_outside(a=a, scale=scale)
-    wanted, (rate, factor) = _given(dtype, a, scale)
+    wanted, (rate, factor) = taken(dtype, a, scale)
     g, boost = _gamma(key, extents(shape, rate, factor), rate)
     return cast(factor * g * exp(boost), wanted)
 
@@ -59,7 +58,7 @@ def beta(
     shape, dtype : as of `uniform`.
     """
     refuse_outside(a=a, b=b)
-    wanted, (first, second) = _given(dtype, a, b)
+    wanted, (first, second) = taken(dtype, a, b)
     found = extents(shape, first, second)
     logs = [_log_gamma(fold_in(key, k), found, each) for k, each in enumerate((first, second))]
     return cast(sigmoid(logs[0] - logs[1]), wanted)
@@ -74,7 +73,7 @@ def dirichlet(
     dtype : as of `uniform`.
     """
     refuse_outside(alpha=alpha)
-    wanted, (rates,) = _given(dtype, alpha)
+    wanted, (rates,) = taken(dtype, alpha)
     n = extents_of(rates)[-1]
     found = extents_of(rates) if shape is None else (*extents(shape), n)
     return cast(softmax(_log_gamma(key, found, rates), -1), wanted)
@@ -86,7 +85,7 @@ def chisquare(key: Any, shape: Any = None, df: Any = 1.0, dtype: str | None = No
     shape, dtype : as of `uniform`.
     """
     refuse_outside(df=df)
-    wanted, (degrees,) = _given(dtype, df)
+    wanted, (degrees,) = taken(dtype, df)
     return gamma(key, shape, degrees / 2, 2, wanted)
 
 
@@ -104,7 +103,7 @@ def standard_t(
     loc, scale : what is added to the numbers, after what they are multiplied by.
     """
     refuse_outside(df=df, scale=scale)
-    wanted, (degrees, at, factor) = _given(dtype, df, loc, scale)
+    wanted, (degrees, at, factor) = taken(dtype, df, loc, scale)
     found = extents(shape, degrees, at, factor)
     z = normal(fold_in(key, 0), found, dtype=degrees.dtype)
     half = degrees / 2
@@ -112,14 +111,7 @@ def standard_t(
     return cast(at + factor * z * exp(-log_mean / 2), wanted)
 
 
-# how ----------------------------------------------------------------------------------------------
-def _given(dtype: str | None, *parameters: Any) -> tuple[str, list[Variable]]:
-    """Return the dtype of a draw, and its parameters in the one that it is computed in."""
-    wanted = float_dtype(dtype, parameters)
-    wide = computed(wanted)
-    return wanted, [cast(as_variable(p, (wide,)), wide) for p in parameters]
-
-
+# by rejection -----------------------------------------------------------------------------------
 def _log_gamma(key: Any, shape: tuple[Extent, ...], a: Variable) -> Variable:
     """Return logarithms of gamma numbers: those of a small parameter would be 0."""
     g, boost = _gamma(key, shape, a)
@@ -134,7 +126,7 @@ def _gamma(key: Any, shape: tuple[Extent, ...], a: Variable) -> tuple[Variable, 
     d = known - 1 / 3
     c = 1 / sqrt(9 * d)
 
-    def propose(key: Variable, _: Variable) -> tuple[Variable, Variable]:
+    def propose(key: Variable) -> tuple[Variable, Variable]:
         x = normal(fold_in(key, 0), shape, dtype=a.dtype)
         u = 0.5 + centered(fold_in(key, 1), shape, a.dtype)
         root = 1 + c * x

@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradcore.config import config
 from gradcore.dtypes import computed
 from gradcore.errors import GraphTypeError, ShapeError
-from gradcore.graph import Constant, Variable, as_variable, here, upcast
+from gradcore.graph import Constant, Variable, as_variable, here
 from gradcore.graph.extents import Extent, broadcast, product
 from gradcore.graph.nodes import constant_extent, extents_of
-from gradcore.graph.types import FLOATS, canonical_dtype
 from gradcore.ops.create import Arange
 from gradcore.ops.scalars import threefry
 from gradcore.tensor.elementwise import cast
@@ -117,22 +115,6 @@ def bits(key: Any, shape: Any = None) -> Variable:
 
 
 # floats -----------------------------------------------------------------------------------------
-def float_dtype(dtype: str | None, parameters: Sequence[Any]) -> str:
-    """Return the dtype of a draw of floats: as given, else what holds its parameters.
-
-    Plain numbers hold nothing; without others, it is ``config.floatX``.
-
-    Raises GraphTypeError: it is given, and no float dtype.
-    """
-    if dtype is not None:
-        wanted = canonical_dtype(dtype)
-        if wanted not in FLOATS:
-            raise GraphTypeError(f"a draw of floats cannot be {wanted}", here(), "cast the draw")
-        return wanted
-    floats = [p.dtype for p in parameters if hasattr(p, "dtype") and str(p.dtype) in FLOATS]
-    return upcast(*map(str, floats)) if floats else config.floatX
-
-
 def centered(key: Any, shape: Sequence[Extent], dtype: str) -> Variable:
     """Return numbers evenly distributed in the open interval from -1/2 to 1/2; see `from_bits`."""
     return from_bits(bits(key, tuple(shape)), dtype)

@@ -1,14 +1,19 @@
-"""The parameters of distributions, as far as their values are known while a graph is built."""
+"""The parameters of distributions: their dtype, and their bounds."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gradcore.errors import GraphValueError
-from gradcore.graph import Constant, Variable, here
+from gradcore.config import config
+from gradcore.dtypes import computed
+from gradcore.errors import GraphTypeError, GraphValueError
+from gradcore.graph import Constant, Variable, as_variable, here, upcast
+from gradcore.graph.types import FLOATS, canonical_dtype
+from gradcore.tensor.elementwise import cast
 
 POSITIVE = (0.0, math.inf)
 
@@ -17,6 +22,32 @@ BOUNDS = {
     "df": POSITIVE, "kappa": POSITIVE, "lam": POSITIVE, "n": POSITIVE, "p": (0.0, 1.0),
 }  # fmt: skip
 """Between which numbers a parameter of a name is, both included."""
+
+
+def float_dtype(dtype: str | None, parameters: Sequence[Any]) -> str:
+    """Return the dtype of a draw of floats: as given, else what holds its parameters.
+
+    Plain numbers hold nothing; without others, it is ``config.floatX``.
+
+    Raises GraphTypeError: it is given, and no float dtype.
+    """
+    if dtype is not None:
+        wanted = canonical_dtype(dtype)
+        if wanted not in FLOATS:
+            raise GraphTypeError(f"a draw of floats cannot be {wanted}", here(), "cast the draw")
+        return wanted
+    floats = [p.dtype for p in parameters if hasattr(p, "dtype") and str(p.dtype) in FLOATS]
+    return upcast(*map(str, floats)) if floats else config.floatX
+
+
+def taken(dtype: str | None, *parameters: Any) -> tuple[str, list[Variable]]:
+    """Return the dtype of a draw of floats, and its parameters in the one that it is computed in.
+
+    dtype : as of `float_dtype`.
+    """
+    wanted = float_dtype(dtype, parameters)
+    wide = computed(wanted)
+    return wanted, [cast(as_variable(p, (wide,)), wide) for p in parameters]
 
 
 def refuse_outside(**parameters: Any) -> None:

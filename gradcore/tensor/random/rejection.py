@@ -23,7 +23,7 @@ ROUNDS = 128
 """How many proposals there are at most; of those that are accepted half of the time, one element in
 10**38 needs more, and gets the last."""
 
-Proposal = Callable[[Variable, Variable], tuple[Variable, Variable]]
+Proposal = Callable[[Variable], tuple[Variable, Variable]]
 
 
 def first_accepted(
@@ -31,12 +31,12 @@ def first_accepted(
 ) -> Variable:
     """Return the first proposal that is accepted, element by element.
 
-    propose : returns values and where they are accepted, of a key and the number of the round.
-    start : where nothing is proposed; there the result is 0.
+    propose : returns values and where they are accepted, of a key.
+    start : where nothing is waited for; there the result is 0.
     """
 
     def again(k: Variable, value: Variable, waiting: Variable) -> Any:
-        new, accepted = propose(fold_in(key, k), k)
+        new, accepted = propose(fold_in(key, k))
         still = waiting & ~accepted
         return [switch(waiting, new, value), still], until(~any_of(still))
 

@@ -17,8 +17,8 @@ from gradcore.tensor.linalg import cholesky
 from gradcore.tensor.products import matmul
 from gradcore.tensor.random.continuous import normal
 from gradcore.tensor.random.discrete import in_double
-from gradcore.tensor.random.keys import centered, extents, float_dtype, fold_in
-from gradcore.tensor.random.parameters import refuse_outside
+from gradcore.tensor.random.keys import centered, extents, fold_in
+from gradcore.tensor.random.parameters import float_dtype, refuse_outside
 from gradcore.tensor.random.rejection import first_accepted, fixed
 from gradcore.tensor.reductions import sum as total
 from gradcore.tensor.shapes import broadcast_to, expand_dims
@@ -69,7 +69,7 @@ def vonmises(
     rho = (r - sqrt(2 * r)) / (2 * k)
     s = switch(k < 1e-3, 1 / k + k, (1 + rho * rho) / (2 * rho))
 
-    def propose(key: Variable, _: Variable) -> tuple[Variable, Variable]:
+    def propose(key: Variable) -> tuple[Variable, Variable]:
         z = cos(2 * math.pi * centered(fold_in(key, 0), found, "float64"))
         u = 0.5 + centered(fold_in(key, 1), found, "float64")
         f = (1 + s * z) / (s + z)
