@@ -51,7 +51,9 @@ def test_tutorial_prints_what_the_tutorial_prints():
 
 
 @pytest.mark.parametrize(
-    ("name", "reached"), [("digits_logistic", 0.85), ("digits_rnn", 0.8)], ids=["logistic", "rnn"]
+    ("name", "reached"),
+    [("digits_logistic", 0.85), ("digits_rnn", 0.8), ("digits_convnet", 0.9)],
+    ids=["logistic", "rnn", "convnet"],
 )
 def test_training_lowers_the_loss(example, name, reached):
     losses, accuracy = example(f"examples/{name}.py")["main"](rounds=4)

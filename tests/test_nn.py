@@ -197,7 +197,7 @@ def test_losses_are_those_of_torch():
 
 def test_dropout_and_embedding():
     x = T.dvector("x")
-    left = nn.dropout(x, np.array([True, False, True]), 0.75)
+    left = nn.dropout(x, 0.75, np.array([True, False, True]))
     assert left.eval({x: [1, np.inf, 3]}).tolist() == [4, 0, 12]
     assert T.grad(left.sum(), x).eval({x: [1, np.inf, 3]}).tolist() == [4, 0, 4]
     table = np.arange(6.0).reshape(3, 2)

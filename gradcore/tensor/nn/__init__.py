@@ -4,7 +4,6 @@ There is no class of layers and none of models: a layer is a function of its ope
 its parameters, which are shared variables or inputs like any other.
 """
 
-# What is here for the sake of `T.nn` though it has its place in ``T``, too.
 from gradcore.ops.scalars import sigmoid as sigmoid
 from gradcore.ops.scalars import softplus as softplus
 from gradcore.ops.scalars import tanh as tanh
@@ -21,6 +20,7 @@ from gradcore.tensor.nn.activations import mish as mish
 from gradcore.tensor.nn.activations import selu as selu
 from gradcore.tensor.nn.activations import silu as silu
 from gradcore.tensor.nn.activations import softsign as softsign
+from gradcore.tensor.nn.attention import attention as attention
 from gradcore.tensor.nn.convolution import conv as conv
 from gradcore.tensor.nn.convolution import conv1d as conv1d
 from gradcore.tensor.nn.convolution import conv2d as conv2d
@@ -35,6 +35,18 @@ from gradcore.tensor.nn.losses import one_hot as one_hot
 from gradcore.tensor.nn.losses import sigmoid_cross_entropy as sigmoid_cross_entropy
 from gradcore.tensor.nn.losses import softmax_cross_entropy as softmax_cross_entropy
 from gradcore.tensor.nn.losses import squared_error as squared_error
+from gradcore.tensor.nn.normalization import batch_norm as batch_norm
+from gradcore.tensor.nn.normalization import batch_norm_inference as batch_norm_inference
+from gradcore.tensor.nn.normalization import group_norm as group_norm
+from gradcore.tensor.nn.normalization import layer_norm as layer_norm
+from gradcore.tensor.nn.normalization import rms_norm as rms_norm
+from gradcore.tensor.nn.optimizers import adagrad as adagrad
+from gradcore.tensor.nn.optimizers import adam as adam
+from gradcore.tensor.nn.optimizers import adamw as adamw
+from gradcore.tensor.nn.optimizers import momentum as momentum
+from gradcore.tensor.nn.optimizers import nesterov as nesterov
+from gradcore.tensor.nn.optimizers import rmsprop as rmsprop
+from gradcore.tensor.nn.optimizers import sgd as sgd
 from gradcore.tensor.nn.pooling import adaptive_average_pool as adaptive_average_pool
 from gradcore.tensor.nn.pooling import adaptive_max_pool as adaptive_max_pool
 from gradcore.tensor.nn.pooling import average_pool as average_pool
@@ -42,6 +54,10 @@ from gradcore.tensor.nn.pooling import global_average_pool as global_average_poo
 from gradcore.tensor.nn.pooling import global_max_pool as global_max_pool
 from gradcore.tensor.nn.pooling import max_pool as max_pool
 from gradcore.tensor.nn.pooling import sum_pool as sum_pool
+from gradcore.tensor.nn.recurrent import gru as gru
+from gradcore.tensor.nn.recurrent import gru_step as gru_step
+from gradcore.tensor.nn.recurrent import lstm as lstm
+from gradcore.tensor.nn.recurrent import lstm_step as lstm_step
 from gradcore.tensor.reductions import log_softmax as log_softmax
 from gradcore.tensor.reductions import softmax as softmax
 

@@ -19,6 +19,7 @@ from gradcore.ops.gathers import indices
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import eq, isinf, log, log1p, softplus, sqr, switch
 from gradcore.tensor.elementwise import cast
+from gradcore.tensor.random import bernoulli
 from gradcore.tensor.reductions import log_softmax
 from gradcore.tensor.reductions import sum as sum_
 from gradcore.tensor.shapes import expand_dims, normalized_axis
@@ -56,19 +57,27 @@ def embedding(indices: Any, table: Any) -> Variable:
     return as_variable(table)[_integers("embedding", indices)]
 
 
-def dropout(x: Any, keep: Any, rate: Any) -> Variable:
-    """Return ``x / (1 - rate)`` where ``keep`` holds, else 0.
+def dropout(x: Any, rate: Any, source: Any) -> Variable:
+    """Return ``x / (1 - rate)`` where an element is left, else 0.
 
-    keep : a mask that broadcasts with ``x``, true with probability ``1 - rate``.
     rate : the probability that an element is dropped, less than 1.
+    source : what says which: a key of `T.random`, an integer, from which the draw is made; or a
+        mask of booleans, true where an element is left, that broadcasts with ``x``.
 
     The expectation is that of ``x``, so that a network is used without it as it is.
 
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting"
+    (2014).
+
     >>> import gradcore.tensor as T
-    >>> T.nn.dropout([1.0, 2.0], [True, False], 0.5).eval().tolist()
+    >>> T.nn.dropout([1.0, 2.0], 0.5, [True, False]).eval().tolist()
     [2.0, 0.0]
+    >>> sorted(set(T.nn.dropout(T.ones(100), 0.75, T.random.key(1)).eval().tolist()))
+    [0.0, 4.0]
     """
-    return switch(keep, as_variable(x) / (1 - rate), 0)
+    variable, given = as_variable(x), as_variable(source)
+    left = given if given.type.dtype == "bool" else bernoulli(given, variable.shape, 1 - rate)
+    return switch(left, variable / (1 - rate), 0)
 
 
 def _integers(name: str, labels: Any) -> Variable:
