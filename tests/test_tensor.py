@@ -231,6 +231,11 @@ SAME = {
         lambda m: np.sort(m, 1),
         [M],
     ),
+    "take_along_axis of rows": (
+        lambda m: T.take_along_axis(m, T.argsort(m[:, 0])[:, None], 0),
+        lambda m: m[np.argsort(m[:, 0])],
+        [M],
+    ),
     "set": (
         lambda m, v: T.set_subtensor(m[1], v),
         lambda m, v: np.vstack([m[:1], v[None], m[2:]]),

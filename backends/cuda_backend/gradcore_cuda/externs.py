@@ -3,7 +3,8 @@
 The decision: triangular factors are found column by column with CuPy's arithmetic, as the reference
 finds them with NumPy's: a matrix without a factor gets NaN, as everywhere, and nothing waits for
 the device.  Rejected, until a device can measure it: cuSOLVER, whose status must be read by the
-host.  QR, eigenvectors and singular vectors are functions of CuPy, and so cuSOLVER's.
+host.  QR, eigenvectors and singular vectors are functions of CuPy, and so cuSOLVER's; they have
+run with NumPy in CuPy's place only.
 """
 
 from __future__ import annotations
