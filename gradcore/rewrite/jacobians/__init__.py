@@ -11,7 +11,9 @@ as written                           as it runs
 ``diag(J)``, ``(J * C).sum()``       the values of its entries, if it is sparse
 ``einsum("bnbm->bnm", J)``           blocks, of a function of rows (`batches`)
 ``solve(J, b)``                      along its bands (`solves`)
+``J[a:b]``, ``(J * v).sum(2)``       a matrix of fewer rows or columns (`smaller`)
 ``J``, ``J.T @ J``                   by bands, entries or blocks, by rows, or by columns
+gradient of ``u @ J @ v``            the gradient of `Rop` (`sums`)
 ===================================  ===============================================
 
 ``J`` is what a loop over unit vectors stacks (`linear_maps`): `gradcore.gradient.jacobian` or
@@ -19,7 +21,7 @@ as written                           as it runs
 ``(a * J + b * K) @ v``, ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v``
 (`expression_rows`, `expressions`, `products`); Jacobians of tensors count as matrices. Where one is
 read otherwise, too, it is built once, and all that reads it reads that: by its structure (`bands`,
-`entries`, `sparsity`), or by rows or columns (`whole`).
+`entries`, `sparsity`), or by rows or columns (`whole`, by `costs` and `chains`).
 
 The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole; and
 loops as the only form of a matrix of a linear map, so that one that the user wrote is as good as
@@ -36,6 +38,7 @@ from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.jacobians.products import products_replaced
+from gradcore.rewrite.jacobians.sums import sums_over_units
 from gradcore.rewrite.jacobians.whole import loops_of_loops, sparse_expressions, whole_ones
 from gradcore.rewrite.loops.parts import with_replaced
 
@@ -44,6 +47,7 @@ DOT = Dot()
 
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
     graph = with_replaced(graph, loops_of_loops(graph, _rewrite))
+    graph = with_replaced(graph, sums_over_units(graph))
     while replaced := products_replaced(graph):
         graph = canonicalize.run(with_replaced(graph, replaced), [])
     graph = with_replaced(graph, sparse_expressions(graph))

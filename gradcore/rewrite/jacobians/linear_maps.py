@@ -203,7 +203,7 @@ def linear_rows(stack: Variable) -> LinearRows | None:
     if unit.type.is_discrete or unit.type.dtype != row.type.dtype:
         return None  # sums of integers wrap, or do not, by their dtype, as floats are rounded
     (of_unit,) = substitute([row], dict.fromkeys(units, unit))
-    if index in ancestors([of_unit]) or not _is_linear(of_unit, unit, captured):
+    if index in ancestors([of_unit]) or not is_linear(of_unit, unit, captured):
         return None
     return LinearRows(unit, loop.steps, of_unit, captured)
 
@@ -231,9 +231,9 @@ def _are_zeros(v: Variable, steps: Variable, captured: Mapping[Variable, Variabl
     if v.ndim != 1 or not is_zero(v):
         return False
     if isinstance(v, Constant):
-        return _are_steps(steps, Constant(np.int64(v.data.size)))
+        return are_steps(steps, Constant(np.int64(v.data.size)))
     n = inputs_of(v)[1]
-    return _are_steps(steps, captured.get(n, n))
+    return are_steps(steps, captured.get(n, n))
 
 
 def _counts(v: Variable) -> bool:
@@ -243,7 +243,7 @@ def _counts(v: Variable) -> bool:
     return is_made_by(v, Arange)
 
 
-def _are_steps(steps: Variable, n: Variable) -> bool:
+def are_steps(steps: Variable, n: Variable) -> bool:
     """Return whether a loop takes ``n`` steps, an extent, which may be written ``max(n, 0)``."""
     made = steps.owner
     known = constant_extent(n)
@@ -254,7 +254,7 @@ def _are_steps(steps: Variable, n: Variable) -> bool:
 
 
 # linearity --------------------------------------------------------------------------------------
-def _is_linear(row: Variable, unit: Variable, captured: Mapping[Variable, Variable]) -> bool:
+def is_linear(row: Variable, unit: Variable, captured: Mapping[Variable, Variable]) -> bool:
     """Return whether ``row`` is linear in ``unit``, as far as declarations say."""
     known = {v: _of_constant(x) for v, x in captured.items()}
     return _dependences([row], {**known, unit: Dependence.LINEAR}) == [Dependence.LINEAR]
