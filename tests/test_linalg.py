@@ -156,6 +156,8 @@ def test_dtypes():
         x = T.matrix("x", given)
         outputs = [L.inv(x), L.det(x), *L.svd(x), *L.eigh(x), *L.qr(x), L.pinv(x), L.expm(x)]
         assert {v.dtype for v in (*outputs, *L.slogdet(x), L.norm(x, "nuc"))} == {wanted}
+    half = T.matrix("half", "float16")
+    assert {L.solve(half, half, assumed).dtype for assumed in ("gen", "diagonal")} == {"float16"}
     assert L.matrix_power(T.lmatrix(), 3).dtype == "int64"
     assert L.lu_factor(T.fmatrix())[1].dtype == "int64"
 

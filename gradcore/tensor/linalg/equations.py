@@ -11,7 +11,7 @@ from gradcore.graph import Op, Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import upcast
-from gradcore.ops.decompositions import diagonal, identity
+from gradcore.ops.decompositions import along_columns, diagonal, identity
 from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Solve, SolveLower, below
 from gradcore.tensor.elementwise import cast
@@ -35,9 +35,9 @@ def solve(a: Any, b: Any, assume_a: str = "gen") -> Variable:
         made; "pos", it is positive definite, and its lower triangle is read; "diagonal";
         "lower triangular" or "upper triangular".
 
-    A singular matrix has a solution of NaN, or of infinities if it is triangular.  Raises
-    GraphTypeError: other ranks than these; ShapeError: the matrix is not square, or the extents do
-    not fit.
+    A singular matrix has a solution of NaN, or of infinities if it is a triangle or diagonal.
+    Raises GraphTypeError: other ranks than these; ShapeError: the matrix is not square, or the
+    extents do not fit.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve([[0.0, 2.0], [1.0, 3.0]], [2.0, 4.0]).eval().tolist()
@@ -49,11 +49,9 @@ def solve(a: Any, b: Any, assume_a: str = "gen") -> Variable:
     if assume_a == "pos":
         return cho_solve((cholesky(left), True), right)
     if assume_a == "diagonal":
-        (matrix,), _ = matrices("solve", left)
-        numbers = diagonal(matrix)
-        return right / (
-            numbers if right.ndim == 1 else numbers.dimshuffle(*range(left.ndim - 1), "x")
-        )
+        (matrix,), dtype = matrices("solve", left)
+        numbers = cast(diagonal(matrix), dtype)
+        return right / (numbers if right.ndim == 1 else along_columns(numbers))
     if assume_a in ("lower triangular", "upper triangular"):
         return solve_triangular(left, right, lower=assume_a == "lower triangular")
     return _solved("solve", Solve(), left, right)
