@@ -442,3 +442,10 @@ def test_weights_that_are_no_mask_are_weights():
     at, weights = np.array([[0.5, 1.0], [2.0, -1.0]]), np.array([[2.0, 0.25], [0.0, 3.0]])
     p = np.exp(at) / np.exp(at).sum(1, keepdims=True)
     np.testing.assert_allclose(f(at, weights), np.log((p * weights).sum(1)), rtol=1e-14)
+
+
+def test_logarithms_of_choices_of_integers():
+    """They have no infinity to stand for the logarithm of 0."""
+    c, n = T.bvector("c"), T.ivector("n")
+    f = gradcore.function([c, n], T.log(T.switch(c, n, 0)), mode="numpy")
+    np.testing.assert_array_equal(f([1, 0], [3, 4]), [np.log(3), -INF])

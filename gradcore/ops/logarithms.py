@@ -111,7 +111,9 @@ def _of_sum_along(v: Variable, made: Maker, depth: int) -> Variable | None:
 def _of_choice(v: Variable, made: Maker, depth: int) -> Variable | None:
     """Return the logarithm of what is chosen, where 0 or a positive number may stand for one."""
     choice = inputs_of(v, switch, made)
-    if choice is None or all(isinstance(branch, Constant) for branch in choice[1:]):
+    if choice is None or v.type.is_discrete:
+        return None
+    if all(isinstance(branch, Constant) for branch in choice[1:]):
         return None
     condition, *branches = choice
     x, y = (_of_branch(branch, v.type.dtype, made, depth) for branch in branches)
