@@ -146,7 +146,7 @@ def agree(reference, found, like):
     return bool({*reference} & {*found})
 
 
-def apart(program):
+def in_a_child(program):
     """Run a program in a child of this process, and print how that ended."""
     if not os.fork():
         outcomes(program)
@@ -165,7 +165,7 @@ def called(*names):
 
 @functools.cache
 def ran(programs):
-    """Return how each program ended, and what it printed; and what any told on stderr."""
+    """Return how each program ended, and what it printed; and what any printed on stderr."""
     done, found, lines = called(*programs), {}, []
     for line in map(json.loads, done.stdout.splitlines()):
         if line[0] == "ended":
@@ -178,9 +178,9 @@ def ran(programs):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_what_no_array_has(program):
     """Every number gives what the reference gives, or an error of its kind; nothing crashes."""
-    ended, told = ran(next(group for group in GROUPS if program in group))
+    ended, printed = ran(next(group for group in GROUPS if program in group))
     status, lines = ended[program]
-    assert status == 0, (lines[-1:], told[-2000:])
+    assert status == 0, (lines[-1:], printed[-2000:])
     found = {(d, mode, n): result for d, mode, n, result in lines}
     wrong = {}
     for (dtype, mode, n), result in found.items():
@@ -484,7 +484,7 @@ def test_empty_arrays_of_huge_extents(name):
 
 @pytest.mark.parametrize("name", MODES)
 def test_an_error_tells_the_line(name):
-    """Too large a size is told with the shape and the user's own line."""
+    """A size that is too large is an error with the shape and the user's own line."""
     n = T.lscalar("n")
     f = gradcore.function([n], T.sort(T.alloc(1.0, n, 3) * 2), mode=MODES[name])
     with pytest.raises(gradcore.errors.ArraySizeError) as caught:
@@ -497,4 +497,4 @@ if __name__ == "__main__":
     limit = MEMORY if sys.argv[1] in PROGRAMS else resource.RLIM_INFINITY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for name in sys.argv[1:]:
-        (apart if name in PROGRAMS else sizes)(name)
+        (in_a_child if name in PROGRAMS else sizes)(name)
