@@ -50,7 +50,13 @@ LAST_FIRST, _ = gradcore.scan(
     non_sequences=[Y, X],
     go_backwards=True,
 )
+MORE, _ = gradcore.scan(
+    lambda i, r, y, x: (T.grad(y[i], x) * r).sum(),
+    sequences=[T.arange(Y.shape[0]), T.outer(C, V)],
+    non_sequences=[Y, X],
+)
 OTHERS = {
+    "of some of the vectors": MORE.sum(),
     "any weights": (JACOBIAN * T.sin(W)).sum(),
     "squares": (JACOBIAN**2).sum(),
     "rows, weighted": (WEIGHTED @ V).sum(),

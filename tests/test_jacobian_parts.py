@@ -55,6 +55,7 @@ FEWER = {
 AS_MANY = {
     "with a matrix": (T.einsum("iab,bc->iac", BY_MATRIX, A), 15),
     "over rows and columns": (T.einsum("iab,ib->a", BY_MATRIX[:5] + 1, X), 5),
+    "of rows and of columns": (T.einsum("iab,ib->a", BY_MATRIX, T.concatenate([X, X, X])), 15),
     "two parts": ([BY_MATRIX.sum(2), T.einsum("iab,a->ib", BY_MATRIX, U)], 15),
     "part and whole": ([BY_MATRIX.sum(2), BY_MATRIX], 15),
     "squared": ((BY_MATRIX**2).sum(2), 15),
