@@ -13,7 +13,8 @@ index arrays (`Subtensor`), which are checked, gathered from and added to one by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -292,20 +293,37 @@ class OverlapAdd(Sliding):
         nothing = LANGUAGE["alloc"](np.zeros((), x.dtype), *shape[:lead], *extents)
         return [LANGUAGE["inc_subtensor"](nothing[tuple(key)], x)]
 
+    def check_arrays(self, shape: Sequence[int], extents: Sequence[int]) -> None:
+        """Raise ShapeError unless an array of ``shape`` is windows of a tensor of ``extents``."""
+        k, lead = self.rank, len(shape) - 2 * self.rank
+        for axis, n in enumerate(extents):
+            self.check_fit(axis, n, shape[lead + axis], shape[lead + k + axis], "the result")
+
+    def parts(self, shape: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+        """Yield each place within the windows of an array of ``shape``, and where it lies.
+
+        The latter are slices along the last axes of the result.
+        """
+        k, lead = self.rank, len(shape) - 2 * self.rank
+        for within in itertools.product(*map(range, shape[lead : lead + k])):
+            yield (
+                within,
+                tuple(
+                    slice(p * dilation, p * dilation + (count - 1) * stride + 1, stride)
+                    for p, dilation, count, stride in zip(
+                        within, self.dilations, shape[lead + k :], self.strides, strict=True
+                    )
+                ),
+            )
+
     def reference(self, *arrays: Any) -> Any:
         """Return the sums, an element of all windows after the other."""
         x, *extents = arrays
-        k, lead = self.rank, x.ndim - 2 * self.rank
-        sizes, counts = x.shape[lead : lead + k], x.shape[lead + k :]
-        for axis, n in enumerate(extents):
-            self.check_fit(axis, int(n), sizes[axis], counts[axis], "the result")
-        out = np.zeros((*x.shape[:lead], *map(int, extents)), x.dtype)
-        for within in np.ndindex(*sizes):
-            places = tuple(
-                slice(p * dilation, p * dilation + (count - 1) * stride + 1, stride)
-                for p, dilation, count, stride in zip(
-                    within, self.dilations, counts, self.strides, strict=True
-                )
-            )
-            out[(..., *places)] += x[(..., *within, *[slice(None)] * k)]
+        last = tuple(map(int, extents))
+        self.check_arrays(x.shape, last)
+        shape = (*x.shape[: x.ndim - 2 * self.rank], *last)
+        check_size(shape)
+        out = np.zeros(shape, x.dtype)
+        for within, places in self.parts(x.shape):
+            out[(..., *places)] += x[(..., *within, *[slice(None)] * self.rank)]
         return out

@@ -51,6 +51,7 @@ from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
+from gradcore.ops.windows import OverlapAdd
 from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan
 from gradcore_jax.scalars import ENTRIES, same, special
@@ -387,6 +388,29 @@ def _passed_on(node: Apply) -> Kernel:
 
 
 # the table --------------------------------------------------------------------------------------
+def _overlap_add(node: Apply) -> Kernel:
+    """Add up the elements of windows, each spread out over zeros, which XLA fuses."""
+    op = _op(node, OverlapAdd)
+
+    def run(x: Any, *extents: Any) -> Any:
+        last = [int(concrete(n, op)) for n in extents]
+        op.check_arrays(x.shape, last)
+        lead = x.ndim - 2 * op.rank
+        check_size((*x.shape[:lead], *last))
+        zero, rest = jnp.zeros((), x.dtype), [(0, 0, 0)] * lead
+        total: Any = None
+        for within, places in op.parts(x.shape):
+            around = (
+                (part.start, n - part.stop, part.step - 1)
+                for part, n in zip(places, last, strict=True)
+            )
+            one = lax.pad(x[(..., *within, *[slice(None)] * op.rank)], zero, [*rest, *around])
+            total = one if total is None else total + one
+        return total
+
+    return run
+
+
 KERNELS: Kernels = {
     **ENTRIES,
     # reductions
@@ -404,6 +428,7 @@ KERNELS: Kernels = {
     Join: _join,
     SpecifyShape: _specify_shape,
     Repeat: _repeat,
+    OverlapAdd: _overlap_add,
     Arange: _arange,
     # products and factors
     Dot: _dot,

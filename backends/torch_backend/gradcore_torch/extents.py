@@ -22,6 +22,7 @@ from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc, Reshape
 from gradcore.ops.shape_values import Extent as ExtentOp
 from gradcore.ops.shape_values import MakeVector, SpecifyShape
+from gradcore.ops.windows import OverlapAdd, Windows
 
 
 def whole(n: Any) -> int:
@@ -69,6 +70,8 @@ TAKING: Mapping[type, slice] = {
     Scan: slice(1),
     SpecifyShape: slice(1, None),
     Subtensor: slice(1, None),
+    Windows: slice(1, None),
+    OverlapAdd: slice(1, None),
 }
 """Ops whose kernels must know integer scalars, and take them as Python integers: which operands."""
 

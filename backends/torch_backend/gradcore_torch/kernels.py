@@ -54,6 +54,7 @@ from gradcore_torch.indexing import make_inc_subtensor, make_subtensor
 from gradcore_torch.library import DTYPES, torch
 from gradcore_torch.loops import make_recurrence, make_scan
 from gradcore_torch.scalars import ENTRIES, SHARING
+from gradcore_torch.windows import WINDOWS
 
 Function: TypeAlias = Callable[..., Any]
 Unary: TypeAlias = Callable[[Any], Any]
@@ -468,7 +469,7 @@ CLASSES: dict[Any, Function] = {
 }
 """What makes the function for a node, by the class of its op."""
 
-KERNELS: Kernels = {**ENTRIES, **CLASSES}
+KERNELS: Kernels = {**ENTRIES, **CLASSES, **WINDOWS}
 """The table."""
 
 FRESH = (
