@@ -129,6 +129,9 @@ def test_benchmarks_run(example):
     assert list(growth) == [20, 40] and min(growth[40].values()) > 0
     sparse = example("benchmarks/sparse.py")["main"](0.0, "x**2, n = 1000", peers=())
     assert [found[2] for found in sparse.values()] == [1000]
+    models = example("benchmarks/models.py")["main"]("equations", quick=True, peers=("NumPy",))
+    ((times, setups, wrong),) = models.values()
+    assert set(times) == set(setups) == {"gradcore c", "NumPy"} and not wrong
     startup = example("benchmarks/startup.py")["main"](repeats=1)
     assert len(startup["gradcore"]) == 2 and len(startup["numpy"]) == 1
 
