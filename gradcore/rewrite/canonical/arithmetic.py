@@ -130,6 +130,8 @@ def minus_negative(x: Variable, y: Variable) -> Variable:
         lambda x, y: x / (-y),
         lambda x, y: (-x) / y,
         lambda x: -(3.0 * x),
+        lambda x: -(Constant(3, "uint8") * x),
+        lambda x: -(Constant(-128, "int8") * x),
         lambda x: 3.0 * (-x),
         lambda x: 3.0 / (-x),
     ],
@@ -149,11 +151,14 @@ def sign_in_front(node: Apply) -> Variable | None:
 
 
 def _negated_product(product: Variable) -> Variable | None:
-    """Return ``-product`` if it is one with a constant in front, which takes the sign."""
+    """Return ``-product`` if it is one with a constant in front, which takes the sign.
+
+    It takes it as a float: the negative of an integer may be none of its dtype.
+    """
     node = product.owner
     if node is None or node.op is not mul or scalar_value(node.inputs[0]) is None:
         return None
-    return -node.inputs[0] * node.inputs[1]
+    return -node.inputs[0].astype(product.type.dtype) * node.inputs[1]
 
 
 @rule(
