@@ -34,9 +34,8 @@ def minimums(session: nox.Session) -> None:
 def random(session: nox.Session) -> None:
     """Run the tests on random graphs, many more of them."""
     session.install("-e", ".[test]")
-    session.run(
-        "pytest", "tests/test_random_graphs.py", "--hypothesis-profile", "many", *session.posargs
-    )
+    files = "tests/test_random_graphs.py", "tests/test_random_jacobians.py"
+    session.run("pytest", *files, "--hypothesis-profile", "many", *session.posargs)
 
 
 @nox.session
@@ -167,7 +166,6 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/startup.py")
     session.run("python", "benchmarks/growth.py")
     session.run("python", "benchmarks/compare.py")
-    session.run("python", "benchmarks/models.py")
 
 
 @nox.session

@@ -17,14 +17,15 @@ gradient of ``u @ J @ v``            the gradient of `Rop` (`sums`)
 ===================================  ===============================================
 
 ``J`` is what a loop over unit vectors stacks (`linear_maps`): `gradcore.gradient.jacobian` or
-`hessian`, or a scan of the user's. What is made of it by the algebra of matrices counts as well:
-``(a * J + b * K) @ v``, ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v``
-(`expression_rows`, `expressions`, `products`); Jacobians of tensors count as matrices. Where one is
-read otherwise, too, it is built once, and all that reads it reads that: by its structure (`bands`,
-`entries`, `sparsity`), or by rows or columns (`whole`, by `costs` and `chains`).
+`hessian`, or a scan of the user's, over some of the rows, too. What is
+made of it by the algebra of matrices counts as well: ``(a * J + b * K) @ v``,
+``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v`` (`expression_rows`,
+`expressions`, `products`); Jacobians of tensors count as matrices. Where one is read otherwise,
+too, it is built once, and all that reads it reads that: by its structure (`bands`, `entries`,
+`sparsity`), or by rows or columns (`whole`, by `costs` and `chains`).
 
 The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole; and
-loops as the only form of a matrix of a linear map, so that one that the user wrote is as good as
+loops as the form of a matrix of a linear map, so that one that the user wrote is as good as
 `jacobian`'s.  Rejected: an op of its own for it, which every rewrite of loops would have to learn.
 """
 

@@ -201,7 +201,7 @@ class _Step:
             n, *others = extents_of(node.out)
             return Blocks(n, product(tuple(others)))
         if isinstance(node.op, DimShuffle) and self._is_one_band() and node.inputs[0].ndim == 1:
-            return Blocks(extents_of(node.inputs[0])[0], 1) if node.op.order[0] == 0 else None
+            return Blocks(extents_of(node.inputs[0])[0], 1) if node.op.order[:1] == (0,) else None
         given = [(i, m) for i, m in enumerate(self.given) if m is not None]
         (found, *others) = {m.blocks for _, m in given}
         separate = all(_is_by_rows(node, i) for i, _ in given)

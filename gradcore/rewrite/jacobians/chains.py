@@ -1,8 +1,10 @@
 """Products of several matrices, as the matrices of layers are, in the order that takes least.
 
-What scales the rows or the columns of a product scales those of its first or last factor, so it is
-no bound between factors.  The order is that of dynamic programming (Cormen, Leiserson, Rivest,
-Stein, "Introduction to Algorithms", 4th ed. (2022), section 14.2), for extents that are known.
+Factors of another dtype than the product are not among them: in another order, products of these
+would be rounded to theirs.  What scales the rows or the columns of a product scales those of its
+first or last factor, so it is no bound between factors.  The order is that of dynamic programming
+(Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", 4th ed. (2022), section 14.2), for
+extents that are known.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def _factors(v: Variable, readers: Mapping[Variable, int], whole: bool = False) 
     node = v.owner
     if node is None or v.ndim != 2 or not (whole or readers[v] == 1):
         return [v]
-    if isinstance(node.op, Dot) and all(x.ndim == 2 for x in node.inputs):
+    if isinstance(node.op, Dot) and all(x.ndim == 2 and x.dtype == v.dtype for x in node.inputs):
         return [f for x in node.inputs for f in _factors(x, readers)]
     if node.op == AS_IT_IS:
         return _factors(node.inputs[0], readers)
@@ -66,7 +68,7 @@ def _scaled(node: Apply, readers: Mapping[Variable, int]) -> list[Variable]:
     assert isinstance(op, Elementwise)
     for x, scale in (node.inputs, node.inputs[::-1]):
         factors = _factors(x, readers)
-        if len(factors) == 1 or x.type != node.out.type or scale.dtype != x.dtype:
+        if len(factors) == 1:
             continue
         if scale.ndim < x.ndim or scale.broadcastable[0]:
             return [*factors[:-1], op(factors[-1], scale)]

@@ -19,7 +19,7 @@ import numpy as np
 
 from gradcore.derive import pushforward
 from gradcore.graph import Apply, Constant, Extent, Variable, substitute
-from gradcore.graph.extents import product
+from gradcore.graph.extents import product, smaller
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import Elementwise
@@ -172,25 +172,27 @@ def _written(node: Apply, op: IncSubtensor, i: int, entries: Entries) -> Entries
 
 
 def _taken(node: Apply, op: Subtensor, entries: Entries) -> Entries:
-    """Entries of a part, which has each element once at most: those of others become zeros.
-
-    A part without elements has no entries: there is nothing that a zero could be added to.
-    """
+    """Entries of a part, which has each element once at most: those of others become zeros."""
     x, *indices = node.inputs
     taken = LANGUAGE["flatten"](op(positions(extents_of(x)), *indices))
+    entries = _unless_empty(entries, extents_of(taken)[0])
     nowhere = LANGUAGE["alloc"](np.int64(-1), product(extents_of(x)))
-    (size,) = extents_of(taken)
-    places = LANGUAGE["set_subtensor"](nowhere[taken], LANGUAGE["arange"](size))
+    places = LANGUAGE["set_subtensor"](nowhere[taken], LANGUAGE["arange"](extents_of(taken)[0]))
     at = places[entries.elements]
     own = LANGUAGE["ge"](at, 0)
     zero = LANGUAGE["cast"](0, entries.values.dtype)
     values = LANGUAGE["switch"](own, entries.values, zero)
-    found = entries.units, values, LANGUAGE["maximum"](at, 0)
+    return Entries(entries.units, values, LANGUAGE["maximum"](at, 0))
+
+
+def _unless_empty(entries: Entries, size: Extent) -> Entries:
+    """Return entries that are in a part of that size: none of one without elements."""
+    assert entries.elements is not None
     if isinstance(size, int) and size:
-        return Entries(*found)
-    units, *others = map(LANGUAGE["flatten"], found)
-    count = extents_of(units)[0] * LANGUAGE["minimum"](size, 1)
-    return Entries(*(v[:count] for v in (units, *others)))
+        return entries
+    flat = [*map(LANGUAGE["flatten"], (entries.units, entries.values, entries.elements))]
+    left = smaller(size, 1) * extents_of(flat[1])[0]
+    return Entries(*(v[:left] for v in flat))
 
 
 def _scaled(node: Apply, i: int, entries: Entries) -> Entries:

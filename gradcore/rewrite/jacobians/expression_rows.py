@@ -103,10 +103,12 @@ def same_product(left: Sequence[Extent], right: Sequence[Extent]) -> bool:
 def quotient(extents: Sequence[Extent], divisors: Sequence[Extent]) -> Extent | None:
     """Return the product of extents, divided by that of others; None: no extent is known to be.
 
+    Without elements, products are the same whatever their other extents are: that says nothing.
+
     >>> import gradcore.tensor as T
     >>> n = T.lscalar("n")
-    >>> quotient((6, n), (n, 3)), quotient((6, n), (4,)), quotient((6,), (n,))
-    (2, None, None)
+    >>> quotient((6, n), (n, 3)), quotient((6, n), (4,)), quotient((6,), (n,)), quotient((0,), (0,))
+    (2, None, None, None)
     """
     found = in_normal_form(*extents, *divisors)
     number, factors = _factors_of(found[: len(extents)])
@@ -116,9 +118,7 @@ def quotient(extents: Sequence[Extent], divisors: Sequence[Extent]) -> Extent | 
         if k is None:
             return None
         del factors[k]
-    if not by:
-        return None if number or factors else 1
-    return None if number % by else product((number // by, *factors))
+    return None if not by or number % by else product((number // by, *factors))
 
 
 def _factors_of(extents: Sequence[Variable]) -> tuple[int, list[Variable]]:

@@ -9,6 +9,9 @@ So is a Jacobian, row by row: step i pulls back the unit vector i::
     stack:      the matrix whose row i is M(unit vector i); times a vector from the left it is M,
                 from the right M transposed
 
+A loop of fewer steps than the vectors have elements stacks the first rows: M, of vectors of as many
+elements as it takes steps, and of zeros after them.
+
 The decision: the map is read off the loop, so that one that the user wrote is as good as
 `gradcore.gradient.jacobian`; that it is linear is read off the derivatives that ops declare
 (`gradcore.graph.Derivative.linear_in`).
@@ -196,39 +199,56 @@ def linear_rows(stack: Variable) -> LinearRows | None:
     if len(sequences) != 1 or not _counts(sequences[0].outer):
         return None
     index = sequences[0].inner
-    units = _unit_vectors([row], index, captured, loop.steps)
-    if not units:
+    units, steps = _unit_vectors([row], index, captured), constant_extent(loop.steps)
+    lengths = [n for v in units if (n := v.type.shape[0]) is not None]
+    if not units or (steps is not None and steps > min(lengths, default=steps)):
         return None
-    unit = Variable(units[0].type)
+    unit = Variable(TensorType(next(iter(units)).dtype, (steps,)))
     if unit.type.is_discrete or unit.type.dtype != row.type.dtype:
         return None  # sums of integers wrap, or do not, by their dtype, as floats are rounded
-    (of_unit,) = substitute([row], dict.fromkeys(units, unit))
+    count = Variable(loop.steps.type)
+    captured[count] = loop.steps
+    given = {v: _of_steps(unit, zeros, count, captured) for v, zeros in units.items()}
+    (of_unit,) = substitute([row], given)
     if index in ancestors([of_unit]) or not is_linear(of_unit, unit, captured):
         return None
     return LinearRows(unit, loop.steps, of_unit, captured)
 
 
 def _unit_vectors(
-    outputs: Sequence[Variable],
-    index: Variable,
-    captured: Mapping[Variable, Variable],
-    steps: Variable,
-) -> list[Variable]:
-    """Return the variables that are the unit vector number ``index``, ``steps`` elements long."""
-    found: list[Variable] = []
+    outputs: Sequence[Variable], index: Variable, captured: Mapping[Variable, Variable]
+) -> dict[Variable, Variable]:
+    """Return the variables that are the unit vector number ``index``, and the zeros of each."""
+    found: dict[Variable, Variable] = {}
     for node in toposort(outputs):
         if not (isinstance(node.op, IncSubtensor) and node.op.pattern == (Slot.SCALAR,)):
             continue
         base, one, at = node.inputs
-        if at is index and is_constant(one, 1) and _are_zeros(base, steps, captured):
-            found.append(node.outputs[0])
+        if at is index and is_constant(one, 1) and _is_zero_vector(captured.get(base, base)):
+            found[node.out] = base
     return found
+
+
+def _of_steps(
+    unit: Variable, zeros: Variable, count: Variable, captured: Mapping[Variable, Variable]
+) -> Variable:
+    """Return a unit vector with an element for each step, as one as long as ``zeros``.
+
+    Where these are not known to be as many, a loop of fewer steps has the first rows.
+    """
+    if _are_zeros(zeros, captured[count], captured):
+        return unit
+    return LANGUAGE["inc_subtensor"](zeros[:count], unit)
+
+
+def _is_zero_vector(v: Variable) -> bool:
+    return v.ndim == 1 and is_zero(v)
 
 
 def _are_zeros(v: Variable, steps: Variable, captured: Mapping[Variable, Variable]) -> bool:
     """Return whether ``v``, a variable of a loop, is a vector of zeros, one for each step."""
     v = captured.get(v, v)
-    if v.ndim != 1 or not is_zero(v):
+    if not _is_zero_vector(v):
         return False
     if isinstance(v, Constant):
         return are_steps(steps, Constant(np.int64(v.data.size)))

@@ -115,7 +115,8 @@ def _along(v: Variable, axis: int) -> Variable | None:
     if v.ndim == 1 and axis == 1:
         return v
     made = v.owner
-    return made.inputs[0] if made is not None and made.op == ALONG[axis] else None
+    along = made is not None and made.op == ALONG[axis] and made.inputs[0].ndim == 1
+    return made.inputs[0] if made is not None and along else None
 
 
 def _repeated(v: Variable, like: Variable) -> list[tuple[Variable, Variable]]:
