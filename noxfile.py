@@ -166,6 +166,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/startup.py")
     session.run("python", "benchmarks/growth.py")
     session.run("python", "benchmarks/compare.py")
+    session.run("python", "benchmarks/models.py")
 
 
 @nox.session

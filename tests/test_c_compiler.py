@@ -12,9 +12,11 @@ import pytest
 from c_entries import F8, CheckError, array, executable
 from new_process import in_a_new_process
 
+import gradcore
+import gradcore.tensor as T
 from gradcore import config
 from gradcore.errors import CompileError, UnavailableError, UnsupportedError
-from gradcore_c import compiler, runtime
+from gradcore_c import backend, compiler, runtime
 
 pytestmark = pytest.mark.skipif(
     compiler.unavailable() is not None, reason=str(compiler.unavailable())
@@ -71,7 +73,7 @@ def test_an_address_is_needed():
 # the compiler -----------------------------------------------------------------------------------
 WARM = """
 import json, subprocess
-from gradcore_c import compiler, runtime
+from gradcore_c import backend, compiler, runtime
 started = []
 original = subprocess.Popen.__init__
 def counted(self, *args, **kwargs):
@@ -110,6 +112,21 @@ def test_the_key_holds_what_the_code_depends_on(tmp_path, monkeypatch):
     monkeypatch.setattr(compiler, "cpu", lambda: "another machine")
     others.append(compiler.compile_source(source, "answer"))
     assert path not in others and len(set(others)) == 4
+
+
+def test_flags_of_the_user_come_after_those_of_long_texts(monkeypatch):
+    monkeypatch.setenv("GRADCORE_CFLAGS", "-O0 -DMINE")
+    monkeypatch.setattr(backend, "FLAGS_BY_LENGTH", ((0, ("-O2",)),))
+    given = []
+    load = runtime.load_entry
+
+    def spied(source, name, flags=(), library=()):
+        given.append(flags)
+        return load(source, name, flags, library)
+
+    monkeypatch.setattr(runtime, "load_entry", spied)
+    gradcore.function([], T.constant(2.0) + 1, mode="c")()
+    assert given == [("-O2", "-O0", "-DMINE")]
 
 
 def test_the_key_holds_the_headers(tmp_path, monkeypatch):

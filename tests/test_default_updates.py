@@ -222,6 +222,20 @@ def test_a_categorical_draw_of_probabilities():
     assert found.eval(mode="numpy").tolist() == [1] * 4
 
 
+def test_defaults_of_theano_and_arguments_that_a_draw_does_not_take():
+    rng = T.shared_randomstreams.RandomStreams(1)
+    sized = [rng.binomial(3), rng.poisson(3), rng.choice(3), rng.multinomial(3)]
+    assert [x.type.shape for x in sized] == [(3,), (3,), (3,), (3, 2)]
+    for make, text in (
+        (lambda: rng.normal(3, 0, 1, None, 2), "normal: too many .* it takes loc, scale, dtype"),
+        (lambda: rng.gamma(3, 1, a=2), "gamma: multiple values for argument 'a'"),
+        (lambda: rng.gamma(3, rate=2), "gamma: got an unexpected keyword argument 'rate'"),
+        (lambda: rng.gamma(3), "missing 1 required positional argument: 'a'"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            make()
+
+
 def test_other_names_of_theano():
     rng = T.shared_randomstreams.RandomStreams(1)
     n = T.lvector("n")

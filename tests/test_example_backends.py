@@ -34,7 +34,7 @@ def test_the_backend_on_the_array_api_fails_nothing(array_api):
             reasons.append(str(error))
         else:
             reasons.append("passed")
-    assert reasons.count("passed") > 0.8 * len(reasons)
+    assert reasons.count("passed") >= 280
     said = ("has no kernel for", "has no float16", "the standard does not")
     assert all(r == "passed" or any(s in r for s in said) for r in reasons)
 

@@ -52,9 +52,12 @@ def test_tutorial_prints_what_the_tutorial_prints():
 
 @pytest.mark.parametrize(
     ("name", "reached"),
-    [("digits_logistic", 0.85), ("digits_rnn", 0.8), ("digits_convnet", 0.9)],
-    ids=["logistic", "rnn", "convnet"],
-)
+    [
+        ("digits_logistic", 0.85), ("digits_rnn", 0.8), ("digits_convnet", 0.9),
+        ("digits_transformer", 0.85),
+    ],
+    ids=["logistic", "rnn", "convnet", "transformer"],
+)  # fmt: skip
 def test_training_lowers_the_loss(example, name, reached):
     losses, accuracy = example(f"examples/{name}.py")["main"](rounds=4)
     assert all(after < before for before, after in pairwise(losses))
@@ -87,6 +90,22 @@ def test_a_gaussian_process_is_fitted_with_one_factor(example):
     assert (np.abs(mean - np.sin(places)) < 4 * spread).all()
 
 
+def test_a_filter_learns_its_noise(example):
+    kalman = example("examples/kalman_filter.py")
+    scales, deviations, history, (seen, filtered) = kalman["main"]()
+    assert (np.diff(history) <= 0).all() and len(history) > 5
+    off = np.abs(scales - np.log(list(kalman["TRUTH"].values())))
+    assert (off < 3 * deviations).all() and (deviations < 0.2).all()
+    assert filtered < 0.6 * seen
+
+
+def test_an_autoencoder_learns_to_draw(example, capsys):
+    costs, drawn = example("examples/digits_vae.py")["main"](rounds=4)
+    assert all(after < before for before, after in pairwise(costs))
+    assert drawn.shape == (6, 64) and ((drawn > 0) & (drawn < 1)).all()
+    assert capsys.readouterr().out.splitlines()[-8].count("  ") >= 5
+
+
 def test_optimizers_find_the_same_chain(example):
     chain = example("examples/hanging_chain.py")
     found = chain["main"](links=6)
@@ -110,6 +129,9 @@ def test_benchmarks_run(example):
     assert list(growth) == [20, 40] and min(growth[40].values()) > 0
     sparse = example("benchmarks/sparse.py")["main"](0.0, "x**2, n = 1000", peers=())
     assert [found[2] for found in sparse.values()] == [1000]
+    models = example("benchmarks/models.py")["main"]("equations", quick=True, peers=("NumPy",))
+    ((times, setups, wrong),) = models.values()
+    assert set(times) == set(setups) == {"gradcore c", "NumPy"} and not wrong
     startup = example("benchmarks/startup.py")["main"](repeats=1)
     assert len(startup["gradcore"]) == 2 and len(startup["numpy"]) == 1
 

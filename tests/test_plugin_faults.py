@@ -404,7 +404,11 @@ def test_a_plugin_that_hangs_while_it_is_imported_is_named_by_ctrl_c(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: a-hanging-plugin\nVersion: 1.5\n")
     (info / "entry_points.txt").write_text("[gradcore]\nhanging = a_hanging_plugin\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    asks = [sys.executable, "-c", "import gradcore; print(gradcore.plugins.registry().disabled)"]
+    asks = [sys.executable, "-c", (
+        # a shell lets what it runs in the background, such as these tests, ignore Ctrl-C
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "import gradcore; print(gradcore.plugins.registry().disabled)"
+    )]  # fmt: skip
     with subprocess.Popen(
         asks, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -1,5 +1,7 @@
 """Random draws: known answers, the same numbers on each backend, and their distributions."""
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.special
@@ -92,6 +94,52 @@ def test_keys_derived_from_one_key_are_independent():
     assert len(np.unique(R.split(1, 5000).eval(mode="numpy"))) == 5000
 
 
+# signatures -------------------------------------------------------------------------------------
+DRAWS = {
+    name: list(inspect.signature(getattr(R, name)).parameters.values())
+    for name in dir(R)
+    if inspect.isfunction(getattr(R, name)) and name not in ("key", "split", "fold_in")
+}
+ANYWHERE = inspect.Parameter.POSITIONAL_OR_KEYWORD
+JAX_NAMES = {"integers": "randint", "standard_t": "t", "low": "lower", "high": "upper"}
+"""What ``jax.random`` calls functions and parameters before the shape that have another name."""
+
+
+def before_shape(parameters):
+    """Return the names of the parameters between the key and the shape, or all without one."""
+    names = [p.name for p in parameters]
+    return names[1 : names.index("shape") if "shape" in names else None]
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_the_shape_is_behind_what_has_no_default(name):
+    key, *parameters = DRAWS[name]
+    assert key.name == "key" and key.kind is ANYWHERE
+    if name == "categorical":  # as in JAX
+        assert before_shape(DRAWS[name]) == ["logits", "axis"]
+    elif name in ("permutation", "shuffle"):
+        assert [p.name for p in parameters] == ["x", "axis"]
+    else:
+        needed = [p.name for p in parameters if p.default is p.empty]
+        shape = parameters[len(needed)]
+        assert before_shape(DRAWS[name]) == needed
+        assert shape.name == "shape" and shape.default is None and shape.kind is ANYWHERE
+        assert "dtype" not in [p.name for p in parameters[:-1]]
+
+
+def test_parameters_are_those_of_jax_as_far_as_the_shape():
+    random = pytest.importorskip("jax").random
+    found, expected = {}, {}
+    for name, parameters in DRAWS.items():
+        theirs = getattr(random, JAX_NAMES.get(name, name), None)
+        if theirs is not None:
+            found[name] = [JAX_NAMES.get(n, n) for n in before_shape(parameters)]
+            expected[name] = before_shape(inspect.signature(theirs).parameters.values())
+    assert expected.pop("lognormal") == ["sigma"] and found.pop("lognormal") == []
+    expected["permutation"] = expected["permutation"][:2]  # no shape, but what is ours is the same
+    assert found == expected and {"gamma", "choice", "integers", "standard_t"} <= set(found)
+
+
 # distributions ----------------------------------------------------------------------------------
 FLOATS = {
     "uniform": (lambda k, n: R.uniform(k, n, -1, 3), scipy.stats.uniform(-1, 4)),
@@ -103,46 +151,46 @@ FLOATS = {
     "gumbel": (lambda k, n: R.gumbel(k, n, 1, 2), scipy.stats.gumbel_r(1, 2)),
     "cauchy": (lambda k, n: R.cauchy(k, n, 1, 2), scipy.stats.cauchy(1, 2)),
     "truncated_normal": (
-        lambda k, n: R.truncated_normal(k, n, 1, 4, 0, 2), scipy.stats.truncnorm(0.5, 2, 0, 2),
+        lambda k, n: R.truncated_normal(k, 1, 4, n, 0, 2), scipy.stats.truncnorm(0.5, 2, 0, 2),
     ),
     "far_tail": (
-        lambda k, n: R.truncated_normal(k, n, 20, np.inf), scipy.stats.truncnorm(20, np.inf),
+        lambda k, n: R.truncated_normal(k, 20, np.inf, n), scipy.stats.truncnorm(20, np.inf),
     ),
-    "gamma": (lambda k, n: R.gamma(k, n, 3.5, 2), scipy.stats.gamma(3.5, 0, 2)),
-    "small_gamma": (lambda k, n: R.gamma(k, n, 0.2), scipy.stats.gamma(0.2)),
-    "beta": (lambda k, n: R.beta(k, n, 0.5, 2), scipy.stats.beta(0.5, 2)),
-    "dirichlet": (lambda k, n: R.dirichlet(k, n, [1, 2, 3.0])[:, 1], scipy.stats.beta(2, 4)),
-    "chisquare": (lambda k, n: R.chisquare(k, n, 3), scipy.stats.chi2(3)),
-    "standard_t": (lambda k, n: R.standard_t(k, n, 3, 1, 2), scipy.stats.t(3, 1, 2)),
-    "vonmises": (lambda k, n: R.vonmises(k, n, 0, 2), scipy.stats.vonmises(2)),
-    "sharp_vonmises": (lambda k, n: R.vonmises(k, n, 0, 1e4), scipy.stats.norm(0, 1e-2)),
-    "flat_vonmises": (lambda k, n: R.vonmises(k, n, 0, 0), scipy.stats.uniform(-np.pi, 2 * np.pi)),
+    "gamma": (lambda k, n: R.gamma(k, 3.5, n, 2), scipy.stats.gamma(3.5, 0, 2)),
+    "small_gamma": (lambda k, n: R.gamma(k, 0.2, n), scipy.stats.gamma(0.2)),
+    "beta": (lambda k, n: R.beta(k, 0.5, 2, n), scipy.stats.beta(0.5, 2)),
+    "dirichlet": (lambda k, n: R.dirichlet(k, [1, 2, 3.0], n)[:, 1], scipy.stats.beta(2, 4)),
+    "chisquare": (lambda k, n: R.chisquare(k, 3, n), scipy.stats.chi2(3)),
+    "standard_t": (lambda k, n: R.standard_t(k, 3, n, 1, 2), scipy.stats.t(3, 1, 2)),
+    "vonmises": (lambda k, n: R.vonmises(k, 0, 2, n), scipy.stats.vonmises(2)),
+    "sharp_vonmises": (lambda k, n: R.vonmises(k, 0, 1e4, n), scipy.stats.norm(0, 1e-2)),
+    "flat_vonmises": (lambda k, n: R.vonmises(k, 0, 0, n), scipy.stats.uniform(-np.pi, 2 * np.pi)),
     "multivariate_normal": (
-        lambda k, n: R.multivariate_normal(k, n, [1.0, 2.0], [[1, 0.5], [0.5, 2.0]]).sum(-1),
+        lambda k, n: R.multivariate_normal(k, [1.0, 2.0], [[1, 0.5], [0.5, 2.0]], n).sum(-1),
         scipy.stats.norm(3, 2),
     ),
 }  # fmt: skip
 
 WHOLE = {
     "integers": (lambda k, n: R.integers(k, n, -2, 5), scipy.stats.randint(-2, 5)),
-    "bernoulli": (lambda k, n: R.bernoulli(k, n, 0.3), scipy.stats.bernoulli(0.3)),
-    "geometric": (lambda k, n: R.geometric(k, n, 0.3), scipy.stats.geom(0.3)),
-    "poisson": (lambda k, n: R.poisson(k, n, 3), scipy.stats.poisson(3)),
-    "large_poisson": (lambda k, n: R.poisson(k, n, 40), scipy.stats.poisson(40)),
-    "binomial": (lambda k, n: R.binomial(k, n, 9, 0.7), scipy.stats.binom(9, 0.7)),
-    "large_binomial": (lambda k, n: R.binomial(k, n, 90, 0.7), scipy.stats.binom(90, 0.7)),
+    "bernoulli": (lambda k, n: R.bernoulli(k, 0.3, n), scipy.stats.bernoulli(0.3)),
+    "geometric": (lambda k, n: R.geometric(k, 0.3, n), scipy.stats.geom(0.3)),
+    "poisson": (lambda k, n: R.poisson(k, 3, n), scipy.stats.poisson(3)),
+    "large_poisson": (lambda k, n: R.poisson(k, 40, n), scipy.stats.poisson(40)),
+    "binomial": (lambda k, n: R.binomial(k, 9, 0.7, n), scipy.stats.binom(9, 0.7)),
+    "large_binomial": (lambda k, n: R.binomial(k, 90, 0.7, n), scipy.stats.binom(90, 0.7)),
     "negative_binomial": (
-        lambda k, n: R.negative_binomial(k, n, 3, 0.4), scipy.stats.nbinom(3, 0.4),
+        lambda k, n: R.negative_binomial(k, 3, 0.4, n), scipy.stats.nbinom(3, 0.4),
     ),
     "multinomial": (
-        lambda k, n: R.multinomial(k, n, 9, [0.5, 0.3, 0.2])[:, 1], scipy.stats.binom(9, 0.3),
+        lambda k, n: R.multinomial(k, 9, [0.5, 0.3, 0.2], n)[:, 1], scipy.stats.binom(9, 0.3),
     ),
     "categorical": (
-        lambda k, n: R.categorical(k, n, np.log([0.2, 0.5, 0.3])),
+        lambda k, n: R.categorical(k, np.log([0.2, 0.5, 0.3]), -1, n),
         scipy.stats.rv_discrete(values=([0, 1, 2], [0.2, 0.5, 0.3])),
     ),
     "choice": (
-        lambda k, n: R.choice(k, n, np.array([5, 1, 3]), p=[0.2, 0.5, 0.3]),
+        lambda k, n: R.choice(k, np.array([5, 1, 3]), n, p=[0.2, 0.5, 0.3]),
         scipy.stats.rv_discrete(values=([1, 3, 5], [0.5, 0.3, 0.2])),
     ),
 }  # fmt: skip
@@ -200,17 +248,30 @@ def test_draws_are_the_same_everywhere(optimized):
 
 
 # shapes, dtypes, bounds -------------------------------------------------------------------------
+def test_vectors_of_stretched_parameters_have_bits_of_their_own():
+    zeros, eye = np.zeros((2, 1, 2)), np.broadcast_to(np.eye(2), (3, 2, 2))
+    draws = [
+        R.multivariate_normal(KEY, zeros, eye),
+        R.multivariate_normal(KEY, [0, 0], np.eye(2), (2, 3)),
+        R.dirichlet(KEY, zeros + 1),
+        R.categorical(KEY, zeros),
+    ]
+    stretched, given, shares, indices = gradcore.function([KEY], draws, mode="numpy")(1)
+    assert stretched.tolist() == given.tolist() and len(np.unique(given)) == 2 * 3 * 2
+    assert shares.shape == (2, 1, 2) and len(np.unique(shares)) == 4 and indices.shape == (2, 1)
+
+
 def test_parameters_stretch_and_shapes_may_be_symbolic():
     a, n = T.dvector("a"), T.lscalar("n")
     draws = [
         R.normal(KEY, None, a, [[1.0], [2.0]]),
-        R.gamma(KEY, (n, 3), a),
-        R.poisson(KEY, (n, 3)),
+        R.gamma(KEY, a, (n, 3)),
+        R.poisson(KEY, 1, (n, 3)),
     ]
     found = gradcore.function([KEY, a, n], draws)(1, [1, 2, 3], 2)
     assert [x.shape for x in found] == [(2, 3)] * 3
     assert R.uniform(KEY, (2, 0)).eval({KEY: 1}).shape == (2, 0)
-    assert R.gamma(KEY, 0).eval({KEY: 1}).shape == (0,)
+    assert R.gamma(KEY, 1, 0).eval({KEY: 1}).shape == (0,)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -218,7 +279,7 @@ def test_dtypes_of_floats(dtype):
     draws = [
         R.uniform(KEY, MANY, dtype=dtype),
         R.normal(KEY, 50, T.constant(0, dtype=dtype)),
-        R.beta(KEY, 50, dtype=dtype),
+        R.beta(KEY, 1, 1, 50, dtype),
     ]
     found = gradcore.function([KEY], draws, mode="numpy")(2)
     assert [x.dtype for x in found] == [dtype] * 3
@@ -236,10 +297,10 @@ def test_extreme_bits_are_inside():
 
 
 def test_probabilities_of_0_and_1_are_exact():
-    assert not R.bernoulli(1, MANY, 0).eval().any() and R.bernoulli(1, MANY, 1).eval().all()
-    assert (R.binomial(1, (2, 50), 20, [[0], [1]]).eval() == [[0], [20]]).all()
-    assert (R.geometric(1, 50, 1).eval() == 1).all()
-    assert (R.poisson(1, 50, 0).eval() == 0).all()
+    assert not R.bernoulli(1, 0, MANY).eval().any() and R.bernoulli(1, 1, MANY).eval().all()
+    assert (R.binomial(1, 20, [[0], [1]], (2, 50)).eval() == [[0], [20]]).all()
+    assert (R.geometric(1, 1, 50).eval() == 1).all()
+    assert (R.poisson(1, 0, 50).eval() == 0).all()
 
 
 def test_wide_ranges_of_integers():
@@ -253,12 +314,12 @@ def test_orders():
     outputs = [
         R.permutation(KEY, x, axis=1),
         R.shuffle(KEY, x),
-        R.choice(KEY, (2, 2), 4, replace=False),
+        R.choice(KEY, 4, (2, 2), replace=False),
     ]
     a, b, c = gradcore.function([KEY, x], outputs)(5, np.arange(12).reshape(3, 4))
     assert (np.sort(a, 1) == np.arange(12).reshape(3, 4)).all() and (a[1] - a[0] == 4).all()
     assert sorted(b[:, 0]) == [0, 4, 8] and sorted(c.ravel()) == [0, 1, 2, 3]
-    likely = R.choice(KEY, 2, 4, replace=False, p=[0, 0.5, 0, 0.5]).eval({KEY: 1})
+    likely = R.choice(KEY, 4, 2, replace=False, p=[0, 0.5, 0, 0.5]).eval({KEY: 1})
     assert sorted(likely) == [1, 3]
     firsts = T.vectorize(lambda k: R.permutation(k, 3), signature="()->(n)")(
         R.split(KEY, 3000)
@@ -273,7 +334,7 @@ def test_what_is_refused():
         (lambda: R.uniform(T.lvector("keys")), "T.vectorize"),
         (lambda: R.uniform(1, 2, dtype="int64"), "cannot be int64"),
         (lambda: R.integers(1, 2, 3, dtype="float32"), "cannot be float32"),
-        (lambda: R.categorical(1, 2), "either logits or p"),
+        (lambda: R.categorical(1), "either logits or p"),
         (lambda: R.permutation(1, T.dscalar()), "a permutation is of integers"),
     ):
         with pytest.raises(GraphTypeError, match=text):
@@ -284,18 +345,35 @@ def test_what_is_refused():
     for low, high in ((3, 3), (0, 0), (-(2**62), 2**62)):
         with pytest.raises(GraphValueError, match="are no"):
             R.integers(1, 3, low, high)
+    for make in (
+        lambda: R.categorical(1, np.zeros((2, 3)), -1, ()),
+        lambda: R.dirichlet(1, np.ones((2, 3)), 1),
+        lambda: R.multinomial(1, 5, np.full((2, 2), 0.5), (1,)),
+        lambda: R.multivariate_normal(1, np.zeros((2, 3)), np.eye(3), ()),
+    ):
+        with pytest.raises(ShapeError, match="cannot have parameters"):
+            make()
+    for make, error in (
+        (lambda: R.normal(1, T.dvector()), GraphTypeError),
+        (lambda: R.gamma(1, 2, [1.0, 2.0]), GraphTypeError),
+        (lambda: R.dirichlet(1, [1, 2], T.constant([3.0])), GraphTypeError),
+        (lambda: R.uniform(1, (3, -2)), ShapeError),
+        (lambda: T.random.RandomStream(1).gamma(2, size=-1), ShapeError),
+    ):
+        with pytest.raises(error, match="the argument shape of a draw"):
+            make()
     for make, text in (
         (lambda: R.normal(1, 3, 0, -1), "scale of a draw is between 0 and inf, got -1"),
-        (lambda: R.binomial(1, 3, 5, [0.5, 1.5, 2]), "p of a draw is between 0 and 1, got 1.5"),
-        (lambda: R.gamma(1, None, T.constant([1.0, -2.0])), "a of a draw"),
+        (lambda: R.binomial(1, 5, [0.5, 1.5, 2], 3), "p of a draw is between 0 and 1, got 1.5"),
+        (lambda: R.gamma(1, T.constant([1.0, -2.0])), "a of a draw"),
         (lambda: T.random.RandomStream(1).poisson(-3), "lam of a draw"),
     ):
         with pytest.raises(GraphValueError, match=text):
             make()
     a = T.dscalar()
-    assert np.isnan(R.gamma(1, 3, a).eval({a: -0.5})).all()
+    assert np.isnan(R.gamma(1, a, 3).eval({a: -0.5})).all()
     with pytest.raises(GraphValueError, match="cannot draw 5 of 3"):
-        R.choice(1, 5, 3, replace=False)
+        R.choice(1, 3, 5, replace=False)
 
 
 # derivatives ------------------------------------------------------------------------------------
@@ -323,9 +401,9 @@ def moved(draw, parameter, values, x):
 @pytest.mark.parametrize(
     ("make", "quantile", "values"),
     [
-        (lambda a: R.gamma(KEY, None, a), scipy.special.gammaincinv, [1.0, 1.7, 5, 40, 900]),
+        (lambda a: R.gamma(KEY, a), scipy.special.gammaincinv, [1.0, 1.7, 5, 40, 900]),
         (
-            lambda a: R.chisquare(KEY, None, a),
+            lambda a: R.chisquare(KEY, a),
             lambda a, q: 2 * scipy.special.gammaincinv(a / 2, q),
             [2.5, 7],
         ),
@@ -347,7 +425,7 @@ def test_gamma_numbers_move_as_their_distribution_says(make, quantile, values):
 
 def test_angles_move_as_their_distribution_says():
     kappa, values = T.dvector("kappa"), np.array([0.1, 1, 5, 30, 800])
-    x, forward, reverse, second = moved(R.vonmises(KEY, None, 0.0, kappa), kappa, values, 2)
+    x, forward, reverse, second = moved(R.vonmises(KEY, 0.0, kappa), kappa, values, 2)
     step = 1e-3 * values
     near = [scipy.stats.vonmises.cdf(x, values + k * step) for k in (-2, -1, 1, 2)]
     slope = (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * step)
@@ -358,12 +436,12 @@ def test_angles_move_as_their_distribution_says():
 
 
 EXPECTED = {
-    "beta": (lambda a: R.beta(KEY, MANY, a, 1.7), 2.3, 1.7 / 4.0**2),
-    "small_beta": (lambda a: R.beta(KEY, MANY, a, 0.3), 0.2, 0.3 / 0.5**2),
-    "small_gamma": (lambda a: T.log(R.gamma(KEY, MANY, a)), 0.3, scipy.special.polygamma(1, 0.3)),
-    "dirichlet": (lambda a: R.dirichlet(KEY, MANY, T.stack([a, 1.7, 1.0]))[:, 0], 2.3, 2.7 / 25),
-    "standard_t": (lambda a: T.sqr(R.standard_t(KEY, MANY, a)), 12.0, -2 / 10.0**2),
-    "truncated_normal": (lambda a: R.truncated_normal(KEY, MANY, -1, 1, a), 0.0, 0.291125),
+    "beta": (lambda a: R.beta(KEY, a, 1.7, MANY), 2.3, 1.7 / 4.0**2),
+    "small_beta": (lambda a: R.beta(KEY, a, 0.3, MANY), 0.2, 0.3 / 0.5**2),
+    "small_gamma": (lambda a: T.log(R.gamma(KEY, a, MANY)), 0.3, scipy.special.polygamma(1, 0.3)),
+    "dirichlet": (lambda a: R.dirichlet(KEY, T.stack([a, 1.7, 1.0]), MANY)[:, 0], 2.3, 2.7 / 25),
+    "standard_t": (lambda a: T.sqr(R.standard_t(KEY, a, MANY)), 12.0, -2 / 10.0**2),
+    "truncated_normal": (lambda a: R.truncated_normal(KEY, -1, 1, MANY, a), 0.0, 0.291125),
 }
 """Functions of draws and of a parameter, its value, and how their expectation moves with it."""
 

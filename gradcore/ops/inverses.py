@@ -58,8 +58,8 @@ class OfSquares(OfStacks):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return a matrix whose rows must change places."""
-        return [Sample(cls(), (Arg((3, 3), made=well_conditioned),))]
+        """Return a stack of matrices whose rows must change places."""
+        return [Sample(cls(), (Arg((2, 3, 3), made=well_conditioned),))]
 
     def check(self, *inputs: Variable) -> None:
         """Take matrices."""

@@ -23,7 +23,7 @@ from gradcore_c.externs import EXTERNS, PREFIX, Source, address
 from gradcore_c.printing import CRenderer
 
 FLAGS_BY_LENGTH = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2",)))
-"""Flags for long texts, from so many characters on: of tens of thousands of ops.
+"""Flags for long texts, from so many characters on; only the user's come after them.
 
 To optimize these takes minutes, and they are long because arrays are small and ops many.
 """
@@ -88,6 +88,7 @@ class CBackend(LoopBackend):
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a native function."""
         flags = next((flags for size, flags in FLAGS_BY_LENGTH if len(rendered.text) >= size), ())
+        flags = (*flags, *compiler.find_compiler().added) if flags else ()
         address, library = runtime.load_entry(
             rendered.text, program.title[:60], flags, rendered.library
         )

@@ -17,7 +17,6 @@ from gradcore.errors import ShapeError
 from gradcore.execute import Runner
 from gradcore.graph import Apply, FunctionGraph, Variable
 from gradcore.graph.extents import check_size
-from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.control import (
     Assert,
     Conditional,
@@ -29,17 +28,9 @@ from gradcore.ops.control import (
     ZeroGrad,
 )
 from gradcore.ops.create import Arange
-from gradcore.ops.decompositions import (
-    LU,
-    QR,
-    SVD,
-    Eigh,
-    eigenvectors,
-    orthonormal_factors,
-    singular_vectors,
-)
+from gradcore.ops.decompositions import LU, QR, SVD, Eigh
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.factors import Cholesky, Solve, SolveLower, check_equations, check_square
+from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
@@ -53,6 +44,7 @@ from gradcore_torch.extents import Extent
 from gradcore_torch.indexing import make_inc_subtensor, make_subtensor
 from gradcore_torch.library import DTYPES, torch
 from gradcore_torch.loops import make_recurrence, make_scan
+from gradcore_torch.matrices import MATRICES
 from gradcore_torch.scalars import ENTRIES, SHARING
 from gradcore_torch.windows import WINDOWS
 
@@ -302,50 +294,6 @@ def _make_arg_sort(node: Apply) -> Unary:
     return lambda x: torch.sort(x, dim=op.axis, stable=True).indices
 
 
-# products ---------------------------------------------------------------------------------------
-def _matmul_of(dtype: str) -> Callable[[Any, Any], Any]:
-    """Return the product of operands of ``dtype``: torch has none of booleans."""
-    wanted = DTYPES[dtype]
-    if dtype == "bool":
-        return lambda x, y: torch.matmul(x.int(), y.int()) != 0
-    if not dtype.startswith("float"):
-        return lambda x, y: _integer_matmul(x.to(wanted), y.to(wanted))
-    return lambda x, y: torch.matmul(x.to(wanted), y.to(wanted))
-
-
-def _integer_matmul(x: Any, y: Any) -> Any:
-    """Return a product of integers, which torch has on a CPU only."""
-    if x.device.type == "cpu":
-        return torch.matmul(x, y)
-    left = x.unsqueeze(-1) if y.ndim > 1 else x
-    right = y.unsqueeze(-3) if y.ndim > 1 and x.ndim > 1 else y
-    return torch.sum(left * right, dim=-2 if y.ndim > 1 else -1, dtype=x.dtype)
-
-
-def _make_dot(node: Apply) -> Function:
-    product = _matmul_of(node.out.dtype)
-
-    def dot(x: Any, y: Any) -> Any:
-        if x.shape[-1] != y.shape[0]:
-            raise ShapeError(
-                f"dot of shapes {tuple(x.shape)} and {tuple(y.shape)}: the inner extents differ"
-            )
-        return product(x, y)
-
-    return dot
-
-
-def _make_matmul(node: Apply) -> Function:
-    product = _matmul_of(node.out.dtype)
-
-    def matmul(x: Any, y: Any) -> Any:
-        if x.shape[-1] != y.shape[-2]:
-            raise ShapeError(f"matmul of shapes {tuple(x.shape)} and {tuple(y.shape)}")
-        return product(x, y)
-
-    return with_check(extent_check(node, core=2), matmul)
-
-
 # choice, checks and messages --------------------------------------------------------------------
 def _make_ifelse(node: Apply) -> Function:
     op = node.op
@@ -395,38 +343,6 @@ def _make_mark(node: Apply) -> Unary:
     return lambda x: x
 
 
-def _cholesky(x: Any) -> Any:
-    check_square(x)
-    factor, failed = torch.linalg.cholesky_ex(x)
-    below = torch.ones_like(factor, dtype=torch.bool).tril()
-    failed = (failed != 0)[..., None, None] | factor.isnan().any(-1, keepdim=True).any(-2, True)
-    return torch.where(below, torch.where(failed, math.nan, factor), 0)
-
-
-def _solve_lower(m: Any, b: Any) -> Any:
-    check_equations(m, b)
-    return torch.linalg.solve_triangular(m, b, upper=False)
-
-
-def _solve_lower_transposed(m: Any, b: Any) -> Any:
-    check_equations(m, b)
-    return torch.linalg.solve_triangular(m.mT, b, upper=True)
-
-
-def _solve(m: Any, b: Any) -> Any:
-    check_equations(m, b)
-    x, failed = torch.linalg.solve_ex(m, b)
-    return torch.where((failed != 0)[..., None, None], math.nan, x)
-
-
-def _lu(x: Any) -> tuple[Any, Any]:
-    check_square(x)
-    factors, pivots, _ = torch.linalg.lu_factor_ex(x)
-    places, _, _ = torch.lu_unpack(factors, pivots, unpack_data=False)
-    numbers = torch.arange(x.shape[-1], dtype=x.dtype, device=x.device)
-    return factors, (places.mT @ numbers).to(torch.int64)
-
-
 CLASSES: dict[Any, Function] = {
     Reduce: _make_reduce,
     ArgReduce: _make_arg_reduce,
@@ -445,18 +361,8 @@ CLASSES: dict[Any, Function] = {
     IncSubtensor: make_inc_subtensor,
     Nonzero: _make_nonzero,
     Sort: _make_sort,
-    Cholesky(): _cholesky,
-    LU(): _lu,
-    QR(): functools.partial(orthonormal_factors, torch),
-    Eigh(): functools.partial(eigenvectors, torch),
-    SVD(): functools.partial(singular_vectors, torch),
-    Solve(): _solve,
-    SolveLower(): _solve_lower,
-    SolveLower(transposed=True): _solve_lower_transposed,
     ArgSort: _make_arg_sort,
     Arange: _make_arange,
-    Dot: _make_dot,
-    MatMul: _make_matmul,
     IfElse: _make_ifelse,
     Conditional: _make_conditional,
     Assert: _make_assert,
@@ -469,7 +375,7 @@ CLASSES: dict[Any, Function] = {
 }
 """What makes the function for a node, by the class of its op."""
 
-KERNELS: Kernels = {**ENTRIES, **CLASSES, **WINDOWS}
+KERNELS: Kernels = {**ENTRIES, **CLASSES, **MATRICES, **WINDOWS}
 """The table."""
 
 FRESH = (

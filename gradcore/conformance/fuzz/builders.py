@@ -18,7 +18,7 @@ from gradcore.conformance import samples
 from gradcore.conformance.fuzz.draw import Draw
 from gradcore.graph import Constant, Variable
 from gradcore.graph.op import Arg, Sample
-from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.graph.types import DISCRETE, FLOATS, SIGNED, UNSIGNED
 from gradcore.language import listed
 from gradcore.ops import scalars
 from gradcore.rewrite import STAGES, Group, Rule, Stage
@@ -97,10 +97,13 @@ RULES = _rules()
 
 @builder(weight=3)
 def with_constant(draw: Draw) -> Any:
-    """Apply arithmetic with a constant at an extreme."""
+    """Apply arithmetic with a constant at an extreme, now and then of an integer dtype."""
     x = draw.operand()
     c: Any = draw.one(EXTREMES) if x.type.is_float else int(draw.one((0, 1, 2, -1, 7, 100)))
-    if x.type.is_float:
+    if draw.chance(0.3):
+        dtype = draw.one((*SIGNED, *UNSIGNED))
+        c = Constant(draw.one((0, 1, 2, 3, np.iinfo(dtype).min, np.iinfo(dtype).max)), dtype)
+    elif x.type.is_float:
         with np.errstate(over="ignore"):
             c = Constant(np.asarray(c, x.dtype))
     op = draw.one((scalars.add, scalars.sub, scalars.mul, scalars.true_div))

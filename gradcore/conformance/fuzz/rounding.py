@@ -98,7 +98,8 @@ _run = _Run(np.random.default_rng(0))
 def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
     """Return ``graph`` with all float results moved, in the graphs of its ops too.
 
-    wide : whether what adds up does so in float64, and is another value where it could overflow.
+    wide : whether what adds up, or multiplies many, does so in float64; and what adds up is another
+        value where it could overflow.
     """
     new: dict[Variable, Variable] = {}
     graph = merged(graph)
@@ -109,9 +110,10 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
         inputs = [new.get(v, v) for v in node.inputs]
         if op.accumulates or op.ulp > LEAST_ULP:  # the right result for operands close by will do
             inputs = [_moved(v, 1.0) for v in inputs]
-        if op.accumulates and wide:
+        wider = wide and (op.accumulates or op.compounds)
+        if wider:
             inputs = [cast(v, "float64") if v.type.is_float else v for v in inputs]
-        unchanged = op is node.op and not (op.accumulates and wide)
+        unchanged = op is node.op and not wider
         fresh = node.with_inputs(inputs) if unchanged else op.make_node(*inputs)
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
             several = op.accumulates and wide and output.type.is_float

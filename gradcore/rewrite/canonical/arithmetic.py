@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradcore.dtypes import DTYPES
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS, UNSIGNED, holds
 from gradcore.language import LANGUAGE
@@ -130,6 +131,8 @@ def minus_negative(x: Variable, y: Variable) -> Variable:
         lambda x, y: x / (-y),
         lambda x, y: (-x) / y,
         lambda x: -(3.0 * x),
+        lambda x: -(Constant(3, "uint8") * x),
+        lambda x: -(Constant(-128, "int8") * x),
         lambda x: 3.0 * (-x),
         lambda x: 3.0 / (-x),
     ],
@@ -149,11 +152,17 @@ def sign_in_front(node: Apply) -> Variable | None:
 
 
 def _negated_product(product: Variable) -> Variable | None:
-    """Return ``-product`` if it is one with a constant in front, which takes the sign."""
+    """Return ``-product`` if it is one with a constant in front, which takes the sign.
+
+    It takes it as a float, if no integer of its dtype is the negative of this one.
+    """
     node = product.owner
-    if node is None or node.op is not mul or scalar_value(node.inputs[0]) is None:
+    value = None if node is None or node.op is not mul else scalar_value(node.inputs[0])
+    if node is None or value is None:
         return None
-    return -node.inputs[0] * node.inputs[1]
+    c, x = node.inputs
+    low, high = DTYPES[c.type.dtype].limits if c.type.is_discrete else (-value, -value)
+    return (-c if low <= -value <= high else -c.astype(product.type.dtype)) * x
 
 
 @rule(

@@ -172,17 +172,26 @@ def _written(node: Apply, op: IncSubtensor, i: int, entries: Entries) -> Entries
 
 
 def _taken(node: Apply, op: Subtensor, entries: Entries) -> Entries:
-    """Entries of a part, which has each element once at most: those of others become zeros."""
+    """Entries of a part, which has each element once at most: those of others become zeros.
+
+    A part without elements has no entries: there is nothing that a zero could be added to.
+    """
     x, *indices = node.inputs
     taken = LANGUAGE["flatten"](op(positions(extents_of(x)), *indices))
     entries = _unless_empty(entries, extents_of(taken)[0])
     nowhere = LANGUAGE["alloc"](np.int64(-1), product(extents_of(x)))
-    places = LANGUAGE["set_subtensor"](nowhere[taken], LANGUAGE["arange"](extents_of(taken)[0]))
+    (size,) = extents_of(taken)
+    places = LANGUAGE["set_subtensor"](nowhere[taken], LANGUAGE["arange"](size))
     at = places[entries.elements]
     own = LANGUAGE["ge"](at, 0)
     zero = LANGUAGE["cast"](0, entries.values.dtype)
     values = LANGUAGE["switch"](own, entries.values, zero)
-    return Entries(entries.units, values, LANGUAGE["maximum"](at, 0))
+    found = entries.units, values, LANGUAGE["maximum"](at, 0)
+    if isinstance(size, int) and size:
+        return Entries(*found)
+    units, *others = map(LANGUAGE["flatten"], found)
+    count = extents_of(units)[0] * LANGUAGE["minimum"](size, 1)
+    return Entries(*(v[:count] for v in (units, *others)))
 
 
 def _unless_empty(entries: Entries, size: Extent) -> Entries:

@@ -76,7 +76,7 @@ def dropout(x: Any, rate: Any, source: Any) -> Variable:
     [0.0, 4.0]
     """
     variable, given = as_variable(x), as_variable(source)
-    left = given if given.type.dtype == "bool" else bernoulli(given, variable.shape, 1 - rate)
+    left = given if given.type.dtype == "bool" else bernoulli(given, 1 - rate, variable.shape)
     return switch(left, variable / (1 - rate), 0)
 
 

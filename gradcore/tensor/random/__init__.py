@@ -1,4 +1,13 @@
-"""Random draws, as functions of keys, and streams that draw anew in each call: ``T.random``."""
+"""Random draws, as functions of keys, and streams that draw anew in each call: ``T.random``.
+
+A draw takes a key, the parameters without a default, the shape, the parameters with one, and the
+dtype: ``gamma(key, a, shape, scale)``, ``choice(key, a, shape, replace, p)``, and, as all of its
+parameters have a default, ``uniform(key, shape, low, high)``.  Parameters are in NumPy's order.
+
+As far as the shape, that is the order of ``jax.random``, where it has the function; only its
+``lognormal`` takes ``sigma`` before the shape.  As there, ``categorical(key, logits, axis, shape)``
+has the shape behind the axis.
+"""
 
 from gradcore.tensor.random.continuous import cauchy as cauchy
 from gradcore.tensor.random.continuous import exponential as exponential

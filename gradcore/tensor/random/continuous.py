@@ -48,6 +48,9 @@ def uniform(
 
     Between 0 and 1, neither end is drawn: logarithms of the draw and of 1 less it are finite.
 
+    Raises GraphTypeError: the shape is not of integers; ShapeError: it is negative, or the
+    parameters do not stretch to it.  So in all functions here.
+
     >>> import gradcore.tensor as T
     >>> T.random.uniform(T.random.key(7), (2, 2), -1, 1).eval().round(3).tolist()
     [[-0.312, 0.091], [0.45, 0.129]]
@@ -133,9 +136,9 @@ def cauchy(
 
 def truncated_normal(
     key: Any,
+    low: Any,
+    high: Any,
     shape: Any = None,
-    low: Any = -2.0,
-    high: Any = 2.0,
     loc: Any = 0.0,
     scale: Any = 1.0,
     dtype: str | None = None,

@@ -33,7 +33,7 @@ FEW = 10
 """The mean from which on counts are proposed, not searched for."""
 
 
-def poisson(key: Any, shape: Any = None, lam: Any = 1.0, dtype: str = "int64") -> Variable:
+def poisson(key: Any, lam: Any, shape: Any = None, dtype: str = "int64") -> Variable:
     """Return how many events there are where ``lam`` are expected, a number not below 0.
 
     shape, dtype : as of `integers`.
@@ -58,9 +58,7 @@ def poisson(key: Any, shape: Any = None, lam: Any = 1.0, dtype: str = "int64") -
     return cast(switch(below, small, large), whole_dtype(dtype))
 
 
-def binomial(
-    key: Any, shape: Any = None, n: Any = 1, p: Any = 0.5, dtype: str = "int64"
-) -> Variable:
+def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: str = "int64") -> Variable:
     """Return how many of ``n`` trials are successes, each with probability ``p``.
 
     shape, dtype : as of `integers`.
@@ -103,7 +101,7 @@ def _successes(
 
 
 def negative_binomial(
-    key: Any, shape: Any = None, n: Any = 1.0, p: Any = 0.5, dtype: str = "int64"
+    key: Any, n: Any, p: Any, shape: Any = None, dtype: str = "int64"
 ) -> Variable:
     """Return how many failures there are before ``n`` successes, each with probability ``p``.
 
@@ -113,19 +111,18 @@ def negative_binomial(
     refuse_outside(n=n, p=p)
     successes, chance = in_double(n), in_double(p)
     rate = gamma(
-        fold_in(key, 0), extents(shape, successes, chance), successes, (1 - chance) / chance
+        fold_in(key, 0), successes, extents(shape, successes, chance), (1 - chance) / chance
     )
-    return poisson(fold_in(key, 1), None, rate, dtype)
+    return poisson(fold_in(key, 1), rate, dtype=dtype)
 
 
-def multinomial(
-    key: Any, shape: Any = None, n: Any = 1, p: Any = (0.5, 0.5), dtype: str = "int64"
-) -> Variable:
+def multinomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: str = "int64") -> Variable:
     """Return how many of ``n`` trials have each of several outcomes.
 
-    shape : that of the draw without its last axis, along which the outcomes are; None: what ``n``
-        and the other axes of ``p`` stretch to.
     p : their probabilities along its last axis; what the last one has is what is left of 1.
+    shape : that of the draw without its last axis, along which the outcomes are, as in NumPy (that
+        of ``jax.random.multinomial`` has it); None: what ``n`` and the other axes of ``p`` stretch
+        to.
     """
     refuse_outside(n=n, p=p)
     trials, chances = in_double(n), in_double(p)

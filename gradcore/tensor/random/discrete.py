@@ -69,7 +69,7 @@ def _share(drawn: Variable, n: Variable) -> Variable:
     return high * above + ((first >> 32) & WORD) + ((second >> 32) & WORD)
 
 
-def bernoulli(key: Any, shape: Any = None, p: Any = 0.5) -> Variable:
+def bernoulli(key: Any, p: Any, shape: Any = None) -> Variable:
     """Return booleans that are true with probability ``p``."""
     refuse_outside(p=p)
     chance = in_double(p)
@@ -80,9 +80,10 @@ def bernoulli(key: Any, shape: Any = None, p: Any = 0.5) -> Variable:
 
 def categorical(
     key: Any,
-    shape: Any = None,
     logits: Any = None,
     axis: int = -1,
+    shape: Any = None,
+    *,
     p: Any = None,
     dtype: str = "int64",
 ) -> Variable:
@@ -100,12 +101,12 @@ def categorical(
     if p is not None:
         refuse_outside(p=p)
     weights = moveaxis(log(in_double(p)) if logits is None else as_variable(logits), axis, -1)
-    *rest, n = extents_of(weights)
-    noise = gumbel(key, (*(rest if shape is None else extents(shape)), n), dtype="float64")
+    wanted = extents(shape, weights[..., 0])
+    noise = gumbel(key, (*wanted, extents_of(weights)[-1]), dtype="float64")
     return cast(argmax(weights + noise, -1), whole_dtype(dtype))
 
 
-def geometric(key: Any, shape: Any = None, p: Any = 0.5, dtype: str = "int64") -> Variable:
+def geometric(key: Any, p: Any, shape: Any = None, dtype: str = "int64") -> Variable:
     """Return how many trials there are, each a success with probability ``p``, up to one."""
     refuse_outside(p=p)
     chance = in_double(p)

@@ -36,7 +36,7 @@ LARGE = 1e5
 
 
 def gamma(
-    key: Any, shape: Any = None, a: Any = 1.0, scale: Any = 1.0, dtype: str | None = None
+    key: Any, a: Any, shape: Any = None, scale: Any = 1.0, dtype: str | None = None
 ) -> Variable:
     """Return gamma numbers of shape parameter ``a``: of density x**(a - 1) * exp(-x / scale).
 
@@ -50,9 +50,7 @@ def gamma(
     return cast(factor * g * exp(boost), wanted)
 
 
-def beta(
-    key: Any, shape: Any = None, a: Any = 1.0, b: Any = 1.0, dtype: str | None = None
-) -> Variable:
+def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: str | None = None) -> Variable:
     """Return numbers between 0 and 1 of density x**(a - 1) * (1 - x)**(b - 1).
 
     shape, dtype : as of `uniform`.
@@ -64,35 +62,33 @@ def beta(
     return cast(sigmoid(logs[0] - logs[1]), wanted)
 
 
-def dirichlet(
-    key: Any, shape: Any = None, alpha: Any = (1.0, 1.0), dtype: str | None = None
-) -> Variable:
+def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: str | None = None) -> Variable:
     """Return vectors of positive numbers whose sum is 1, of density prod(x**(alpha - 1)).
 
+    alpha : positive numbers along the last axis.
     shape : that of the draw without its last axis; None: that of ``alpha``.
     dtype : as of `uniform`.
     """
     refuse_outside(alpha=alpha)
     wanted, (rates,) = taken(dtype, alpha)
-    n = extents_of(rates)[-1]
-    found = extents_of(rates) if shape is None else (*extents(shape), n)
+    found = (*extents(shape, rates[..., 0]), extents_of(rates)[-1])
     return cast(softmax(_log_gamma(key, found, rates), -1), wanted)
 
 
-def chisquare(key: Any, shape: Any = None, df: Any = 1.0, dtype: str | None = None) -> Variable:
+def chisquare(key: Any, df: Any, shape: Any = None, dtype: str | None = None) -> Variable:
     """Return sums of the squares of ``df`` standard normal numbers; ``df`` need not be whole.
 
     shape, dtype : as of `uniform`.
     """
     refuse_outside(df=df)
     wanted, (degrees,) = taken(dtype, df)
-    return gamma(key, shape, degrees / 2, 2, wanted)
+    return gamma(key, degrees / 2, shape, 2, wanted)
 
 
 def standard_t(
     key: Any,
+    df: Any,
     shape: Any = None,
-    df: Any = 1.0,
     loc: Any = 0.0,
     scale: Any = 1.0,
     dtype: str | None = None,

@@ -17,6 +17,7 @@ from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Constant, Variable, as_variable, here
 from gradcore.graph.extents import Extent, broadcast, product
 from gradcore.graph.nodes import constant_extent, extents_of
+from gradcore.language import listed
 from gradcore.ops.create import Arange
 from gradcore.ops.scalars import threefry
 from gradcore.tensor.elementwise import cast
@@ -81,13 +82,13 @@ def split(key: Any, n: Any = 2) -> Variable:
 def extents(shape: Any, *parameters: Variable) -> tuple[Extent, ...]:
     """Return the extents of a draw: those given, else those that its parameters stretch to.
 
-    Raises ShapeError: parameters stretch a shape that is given, so that elements would be alike.
+    Raises GraphTypeError: the shape is not of integers; ShapeError: one of them is negative, or
+    parameters stretch a shape that is given, so that elements would be alike.
     """
     stretched = broadcast(*map(extents_of, parameters))
     if shape is None:
         return stretched
-    given = (as_variable(n) for n in extent_list(shape))
-    found = tuple(n if (known := constant_extent(n)) is None else known for n in given)
+    found = _given_extents(shape)
     pairs = zip(reversed(found), reversed(stretched), strict=False)
     ones = [m for n, m in pairs if isinstance(n, int) and n == 1]
     if len(stretched) > len(found) or not all(isinstance(m, int) and m == 1 for m in ones):
@@ -96,6 +97,25 @@ def extents(shape: Any, *parameters: Variable) -> tuple[Extent, ...]:
             f"a draw of shape ({', '.join(map(str, found))}) cannot have parameters {named}",
             here(),
             "give the shape that they stretch to, or none",
+        )
+    return found
+
+
+def _given_extents(shape: Any) -> tuple[Extent, ...]:
+    """Return the extents of the shape that is given for a draw, numbers where they are known."""
+    for part in map(as_variable, listed(shape)):
+        if not part.type.is_discrete:
+            raise GraphTypeError(
+                f"the argument shape of a draw takes integers, not {part} ({part.type})",
+                here(),
+                "the parameters that a distribution needs come before the shape: help(T.random)",
+            )
+    given = tuple(map(as_variable, extent_list(shape)))
+    found = tuple(n if (known := constant_extent(n)) is None else known for n in given)
+    if any(isinstance(n, int) and n < 0 for n in found):
+        raise ShapeError(
+            f"the argument shape of a draw has a negative extent: ({', '.join(map(str, found))})",
+            here(),
         )
     return found
 

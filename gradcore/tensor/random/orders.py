@@ -46,13 +46,11 @@ def shuffle(key: Any, x: Any, axis: int = 0) -> Variable:
     return permutation(key, as_variable(x), axis)
 
 
-def choice(
-    key: Any, shape: Any = None, a: Any = 2, replace: bool = True, p: Any = None
-) -> Variable:
+def choice(key: Any, a: Any, shape: Any = None, replace: bool = True, p: Any = None) -> Variable:
     """Return elements of ``a`` along its first axis, drawn at random.
 
-    shape : that of the draw, to which the other axes of ``a`` are added; None: one element.
     a : an array, or an integer n, which stands for the numbers 0 ... n - 1.
+    shape : that of the draw, to which the other axes of ``a`` are added; None: one element.
     replace : whether an element may be drawn again.
     p : the probability of each element, a vector whose sum is 1; None: they are equal.
 

@@ -30,14 +30,25 @@ SYNONYMS = {
 Draw = Callable[..., Variable]
 
 
-def _renamed(draw: Draw, named: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments under the names that a draw has for them."""
-    known = set(inspect.signature(draw).parameters) - {"key", "shape"}
-    return {name if name in known else SYNONYMS.get(name, name): x for name, x in named.items()}
+def _arguments(draw: Draw, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a draw but for key and shape, by the names that it has for them.
+
+    Raises TypeError: one has another name, there are too many, or one is given twice.
+    """
+    parameters = inspect.signature(draw).parameters
+    known = {name: p for name, p in parameters.items() if name not in ("key", "shape")}
+    renamed = {n if n in known else SYNONYMS.get(n, n): value for n, value in named.items()}
+    try:
+        return inspect.Signature([*known.values()]).bind_partial(*given, **renamed).arguments
+    except TypeError as error:
+        raise TypeError(f"{draw.__name__}: {error}; it takes {', '.join(known)}") from None
 
 
-def _sized(draw: Draw) -> Callable[..., Variable]:
-    """Return the method that makes a draw of a size."""
+def _sized(draw: Draw, **defaults: Any) -> Callable[..., Variable]:
+    """Return the method that makes a draw of a size.
+
+    defaults : what Theano has for parameters without a default.
+    """
 
     def method(
         self: RandomStream,
@@ -49,7 +60,8 @@ def _sized(draw: Draw) -> Callable[..., Variable]:
         if self.size_first and parameters and size is None:
             size, parameters = parameters[0], parameters[1:]
         extents = None if size is None else extent_list(size, ndim)
-        return draw(self.next_key(), extents, *parameters, **_renamed(draw, named))
+        arguments = _arguments(draw, parameters, named)
+        return draw(self.next_key(), shape=extents, **(defaults | arguments))
 
     return _documented(method, draw)
 
@@ -58,7 +70,7 @@ def _unsized(draw: Draw) -> Callable[..., Variable]:
     """Return the method that makes a draw of the size of its argument."""
 
     def method(self: RandomStream, *parameters: Any, **named: Any) -> Variable:
-        return draw(self.next_key(), *parameters, **_renamed(draw, named))
+        return draw(self.next_key(), **_arguments(draw, parameters, named))
 
     return _documented(method, draw)
 
@@ -130,11 +142,11 @@ class RandomStream:
 
     bernoulli = _sized(discrete.bernoulli)
     beta = _sized(gammas.beta)
-    binomial = _sized(counts.binomial)
+    binomial = _sized(counts.binomial, n=1, p=0.5)
     categorical = _sized(discrete.categorical)
     cauchy = _sized(continuous.cauchy)
     chisquare = _sized(gammas.chisquare)
-    choice = _sized(orders.choice)
+    choice = _sized(orders.choice, a=2)
     dirichlet = _sized(gammas.dirichlet)
     exponential = _sized(continuous.exponential)
     gamma = _sized(gammas.gamma)
@@ -144,12 +156,12 @@ class RandomStream:
     laplace = _sized(continuous.laplace)
     logistic = _sized(continuous.logistic)
     lognormal = _sized(continuous.lognormal)
-    multinomial = _sized(counts.multinomial)
+    multinomial = _sized(counts.multinomial, n=1, p=(0.5, 0.5))
     multivariate_normal = _sized(vectors.multivariate_normal)
     negative_binomial = _sized(counts.negative_binomial)
     normal = _sized(continuous.normal)
     permutation = _unsized(orders.permutation)
-    poisson = _sized(counts.poisson)
+    poisson = _sized(counts.poisson, lam=1.0)
     random_integers = _sized(random_integers)
     shuffle = _unsized(orders.shuffle)
     t = standard_t = _sized(gammas.standard_t)

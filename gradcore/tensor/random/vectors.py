@@ -34,22 +34,26 @@ PLACES, WEIGHTS = (x / 2 for x in np.polynomial.legendre.leggauss(48))
 
 
 def multivariate_normal(
-    key: Any, shape: Any = None, mean: Any = 0.0, cov: Any = ((1.0,),), dtype: str | None = None
+    key: Any, mean: Any, cov: Any, shape: Any = None, dtype: str | None = None
 ) -> Variable:
     """Return normal vectors of a mean and a covariance matrix, by its Cholesky factor.
 
-    shape : that of the draw without its last axis, along which a vector lies; None: one vector.
-    mean : a vector; cov : a matrix, positive definite: else the draw is NaN.
+    mean : vectors along the last axis; cov : matrices along the last two axes, positive definite:
+        else the draw is NaN.
+    shape : that of the draw without its last axis, along which a vector lies; None: what the other
+        axes of ``mean`` and ``cov`` stretch to.
     dtype : as of `uniform`.
     """
     wanted = float_dtype(dtype, (mean, cov))
     factor = cholesky(cast(as_variable(cov, (wanted,)), wanted))
-    z = normal(key, (*extents(shape), extents_of(factor)[-1], 1), dtype=wanted)
-    return cast(as_variable(mean, (wanted,)), wanted) + matmul(factor, z)[..., 0]
+    centre = cast(as_variable(mean, (wanted,)), wanted)
+    found = extents(shape, centre[..., 0], factor[..., 0, 0])
+    z = normal(key, (*found, extents_of(factor)[-1], 1), dtype=wanted)
+    return centre + matmul(factor, z)[..., 0]
 
 
 def vonmises(
-    key: Any, shape: Any = None, mu: Any = 0.0, kappa: Any = 1.0, dtype: str | None = None
+    key: Any, mu: Any, kappa: Any, shape: Any = None, dtype: str | None = None
 ) -> Variable:
     """Return angles from -pi to pi of density exp(kappa * cos(x - mu)), up to a factor.
 
