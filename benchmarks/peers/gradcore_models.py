@@ -20,10 +20,16 @@ def variable(array):
     return T.tensor(None, str(array.dtype), (None, *array.shape[1:]) if array.ndim else ())
 
 
+def parameter(array, trained):
+    """Return a variable for arrays of the shape of this one, shared if it is trained."""
+    if trained:
+        return gradcore.shared(array, shape=array.shape)
+    return T.tensor(None, str(array.dtype), array.shape)
+
+
 def build(case, inputs, mode):
     """Return a case compiled in a mode."""
-    made = gradcore.shared if case.trained else lambda a: T.tensor(None, str(a.dtype), a.shape)
-    known = {i: made(inputs[i]) for i in case.wrt}
+    known = {i: parameter(inputs[i], case.trained) for i in case.wrt}
     variables = [known[i] if i in known else variable(a) for i, a in enumerate(inputs)]
     data = [x for i, x in enumerate(variables) if not (case.trained and i in known)]
     wrt = list(known.values())
