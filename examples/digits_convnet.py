@@ -25,7 +25,7 @@ def build(rate, seed):
         """Return weights (of filters or of a matrix), or the zeros of a bias."""
         inputs = np.prod(shape[1:]) if len(shape) > 2 else shape[0]
         value = draw.normal(0, (2 / inputs) ** 0.5, shape) if len(shape) > 1 else np.zeros(shape)
-        parameters.append(gradcore.shared(value.astype("float32")))
+        parameters.append(gradcore.shared(value.astype("float32"), shape=shape))
         return parameters[-1]
 
     def convolution(x, channels, results):

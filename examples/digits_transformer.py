@@ -25,7 +25,7 @@ def build(width, heads, blocks, rate, seed):
     def parameter(*shape, value=None):
         """Return weights, drawn if no value is given."""
         drawn = draw.normal(0, shape[0] ** -0.5, shape) if value is None else np.full(shape, value)
-        parameters.append(gradcore.shared(drawn.astype("float32")))
+        parameters.append(gradcore.shared(drawn.astype("float32"), shape=shape))
         return parameters[-1]
 
     def normalized(x):

@@ -32,7 +32,7 @@ def build(codes, hidden, rate, seed):
     def layer(inputs, outputs):
         """Return a linear map with parameters of its own."""
         values = draw.normal(0, inputs**-0.5, (inputs, outputs)), np.zeros(outputs)
-        W, b = (gradcore.shared(value.astype("float32")) for value in values)
+        W, b = (gradcore.shared(v.astype("float32"), shape=v.shape) for v in values)
         parameters.extend([W, b])
         return lambda x: x @ W + b
 

@@ -154,6 +154,15 @@ def macros():
     return [name for name in re.findall(r"#define (\w+)", seen.stdout) if name[0] != "_"]
 
 
+def test_choices_read_before_they_choose():
+    """A loop that reads only where a mask says so is one of branches, not of vectors."""
+    mask, x, y = T.vector("mask", "bool"), T.fvector("x"), T.fvector("y")
+    text = function([mask, x, y], T.switch(mask, x, y), mode="c").source
+    chosen = re.findall(r"\? (.*);", text)
+    assert any(line.startswith("x_") for line in chosen)
+    assert not any(re.search(r"\b[xy]\[", line) for line in chosen)
+
+
 def test_names_of_the_language_are_names():
     """Whatever a variable is called, also as something in the text around it."""
     more = T.dscalars(20)

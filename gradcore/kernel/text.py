@@ -176,12 +176,13 @@ class Printer(ABC):
                 raise TypeError(x)
 
     def called(self, x: Call, atom: bool) -> str:
-        """Return an entry of operands; what is no index is computed before, with a name."""
+        """Return an entry of operands; some are computed before, with a name."""
         texts: list[str] = []
         for operand in x.operands:
             text = self.expr(operand, atom=True)
-            if isinstance(operand, Call) and operand.dtype not in ("int64", "bool"):
-                text = self.named(operand.op.name, operand.dtype, text)
+            name = self.name_before(x, operand)
+            if name is not None and operand.dtype not in ("int64", "bool"):
+                text = self.named(name, operand.dtype, text)
             texts.append(text)
         given = [operand.dtype for operand in x.operands]
         if x.op.name in INDEX and given == ["int64", "int64"]:
@@ -189,6 +190,10 @@ class Printer(ABC):
         else:
             text = self.scalar(x.op, given, x.dtype, texts)
         return f"({text})" if atom else text
+
+    def name_before(self, x: Call, operand: Expr) -> str | None:
+        """Return the name under which an operand that is no index is computed before, or None."""
+        return operand.op.name if isinstance(operand, Call) else None
 
     def scalar(
         self, op: Elementwise, given: Sequence[str], result: str, operands: Sequence[str]

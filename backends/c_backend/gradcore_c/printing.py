@@ -14,6 +14,7 @@ from gradcore.kernel.ir import (
     Let,
     Library,
     Literal,
+    Load,
     Matmul,
     Store,
     Symbol,
@@ -111,6 +112,12 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
                 how = self.combiner(reduction.op, reduction.target.dtype)
                 clauses.append(f" reduction({how}:{self.name(reduction.target)})")
         return [f"#pragma omp simd{''.join(clauses)}"]
+
+    def name_before(self, x: Call, operand: Expr) -> str | None:
+        """Name what a choice reads, too: a loop that reads on a condition has branches."""
+        if x.op.name == "switch" and isinstance(operand, Load) and operand.buffer.shape:
+            return operand.buffer.name
+        return super().name_before(x, operand)
 
     def step(self, s: For) -> None:
         """Print a step; where a prefix sum has what it adds, vectors take their own sums over."""
