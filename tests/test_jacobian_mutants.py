@@ -160,7 +160,6 @@ TALL = T.jacobian(T.concatenate([MIXED, MIXED**2, T.sin(MIXED)]).cumsum(), M)
 BOTH = T.einsum("iab,ib->a", TALL, T.concatenate([M, M, M]))
 STRETCHED = T.inc_subtensor(T.zeros(7)[[1, 1, 4, 6]], X**2)
 TAKEN = T.jacobian(STRETCHED[1:5] ** 2, X, mode="forward")
-EMPTY = T.jacobian(T.concatenate([STRETCHED[X.shape[0] + 3 :], X]) * X, X, mode="forward")
 
 
 def looped(count):
@@ -200,7 +199,6 @@ MUTANTS = {
         ),
         lambda: value(TAKEN),
     ),
-    "some of an empty part": ("entries", "_unless_empty", lambda e, _: e, lambda: value(EMPTY)),
     "as many rows as there are elements": (
         "linear_maps", "_of_steps", lambda unit, *_: unit, lambda: value(looped(2) @ V)
     ),

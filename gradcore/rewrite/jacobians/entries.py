@@ -19,7 +19,7 @@ import numpy as np
 
 from gradcore.derive import pushforward
 from gradcore.graph import Apply, Constant, Extent, Variable, substitute
-from gradcore.graph.extents import product, smaller
+from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.elementwise import Elementwise
@@ -178,7 +178,6 @@ def _taken(node: Apply, op: Subtensor, entries: Entries) -> Entries:
     """
     x, *indices = node.inputs
     taken = LANGUAGE["flatten"](op(positions(extents_of(x)), *indices))
-    entries = _unless_empty(entries, extents_of(taken)[0])
     nowhere = LANGUAGE["alloc"](np.int64(-1), product(extents_of(x)))
     (size,) = extents_of(taken)
     places = LANGUAGE["set_subtensor"](nowhere[taken], LANGUAGE["arange"](size))
@@ -192,16 +191,6 @@ def _taken(node: Apply, op: Subtensor, entries: Entries) -> Entries:
     units, *others = map(LANGUAGE["flatten"], found)
     count = extents_of(units)[0] * LANGUAGE["minimum"](size, 1)
     return Entries(*(v[:count] for v in (units, *others)))
-
-
-def _unless_empty(entries: Entries, size: Extent) -> Entries:
-    """Return entries that are in a part of that size: none of one without elements."""
-    assert entries.elements is not None
-    if isinstance(size, int) and size:
-        return entries
-    flat = [*map(LANGUAGE["flatten"], (entries.units, entries.values, entries.elements))]
-    left = smaller(size, 1) * extents_of(flat[1])[0]
-    return Entries(*(v[:left] for v in flat))
 
 
 def _scaled(node: Apply, i: int, entries: Entries) -> Entries:
