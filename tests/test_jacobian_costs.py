@@ -1,6 +1,7 @@
 """A Jacobian is computed by rows or by columns, whichever take less, as ops declare."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -163,3 +164,21 @@ def test_products_that_are_read_twice_or_added_are_right(rng):
     found, wanted = (gradcore.function(given, outputs, mode)(*values) for mode in ("numpy", PLAIN))
     for a, b in zip(found, wanted, strict=True):
         assert np.allclose(a, b, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("mode", ["auto", "forward"])
+def test_parts_that_are_added_up_again_and_again_do_not_grow(mode, rng):
+    """Each step takes all columns of what the one before has made, and adds them up."""
+    angles, points = T.tensor("a", "float64", (18,)), T.tensor("p", "float64", (4, 3))
+    p = points
+    for k in range(6):
+        x, y, z = (p[:, axis] * angles[3 * k + axis] for axis in range(3))
+        p = T.stack([x + T.sin(y), T.cos(x) * y, z * x], axis=1)
+    jacobian = T.jacobian(p.flatten(), angles, mode=mode)
+    f = gradcore.function([angles, points], jacobian, "numpy")
+    shapes = [v.type.shape for node in f.maker.fgraph.nodes for v in node.outputs]
+    sizes = [math.prod(shape) for shape in shapes if None not in shape]
+    assert max(sizes) <= 4 * 12 * 18
+    given = [rng.uniform(0.5, 1.5, v.type.shape) for v in (angles, points)]
+    wanted = gradcore.function([angles, points], jacobian, PLAIN)(*given)
+    assert np.allclose(f(*given), wanted, rtol=1e-11, atol=1e-14)

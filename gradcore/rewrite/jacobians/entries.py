@@ -45,11 +45,13 @@ class Entries:
     values : what it is.
     elements : the element of the value that it is added to, in C order; None: the arrays are of the
         shape of the value, and each is for the element where it stands.
+    of_part : whether some are zeros, in place of those that a part of the value does not have.
     """
 
     units: Variable
     values: Variable
     elements: Variable | None = None
+    of_part: bool = False
 
     def where(self) -> Variable:
         """Return which element of the value each entry is added to."""
@@ -79,7 +81,7 @@ def joined(parts: Sequence[Entries]) -> Entries:
     """Return all entries of several as one."""
     of_each = [(each.units, each.values, each.where()) for each in parts]
     flat = ([LANGUAGE["flatten"](v) for v in several] for several in zip(*of_each, strict=True))
-    return Entries(*map(LANGUAGE["concatenate"], flat))
+    return Entries(*map(LANGUAGE["concatenate"], flat), any(each.of_part for each in parts))
 
 
 def positions(shape: Sequence[Extent]) -> Variable:
@@ -174,8 +176,11 @@ def _written(node: Apply, op: IncSubtensor, i: int, entries: Entries) -> Entries
 def _taken(node: Apply, op: Subtensor, entries: Entries) -> Entries:
     """Entries of a part, which has each element once at most: those of others become zeros.
 
-    A part without elements has no entries: there is nothing that a zero could be added to.
+    A part without elements has no entries: there is nothing that a zero could be added to.  Of a
+    part of what parts were added up to, each would have the zeros of all: that is none for entries.
     """
+    if entries.of_part:
+        raise Unstructured
     x, *indices = node.inputs
     taken = LANGUAGE["flatten"](op(positions(extents_of(x)), *indices))
     nowhere = LANGUAGE["alloc"](np.int64(-1), product(extents_of(x)))
@@ -187,10 +192,10 @@ def _taken(node: Apply, op: Subtensor, entries: Entries) -> Entries:
     values = LANGUAGE["switch"](own, entries.values, zero)
     found = entries.units, values, LANGUAGE["maximum"](at, 0)
     if isinstance(size, int) and size:
-        return Entries(*found)
+        return Entries(*found, of_part=True)
     units, *others = map(LANGUAGE["flatten"], found)
     count = extents_of(units)[0] * LANGUAGE["minimum"](size, 1)
-    return Entries(*(v[:count] for v in (units, *others)))
+    return Entries(*(v[:count] for v in (units, *others)), of_part=True)
 
 
 def _scaled(node: Apply, i: int, entries: Entries) -> Entries:
