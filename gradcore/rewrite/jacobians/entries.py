@@ -81,7 +81,8 @@ def joined(parts: Sequence[Entries]) -> Entries:
     """Return all entries of several as one."""
     of_each = [(each.units, each.values, each.where()) for each in parts]
     flat = ([LANGUAGE["flatten"](v) for v in several] for several in zip(*of_each, strict=True))
-    return Entries(*map(LANGUAGE["concatenate"], flat), any(each.of_part for each in parts))
+    of_part = any(each.of_part for each in parts)
+    return Entries(*map(LANGUAGE["concatenate"], flat), of_part=of_part)
 
 
 def positions(shape: Sequence[Extent]) -> Variable:
