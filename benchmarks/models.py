@@ -100,7 +100,7 @@ def main(only="", quick=False, peers=None):
     """
     asked = [s for s in SYSTEMS if peers is None or s.kind == "gradcore" or s.name in peers]
     here = [s for s in asked if s.version() is not None and not (quick and s.slow)]
-    amount = (2, 0.02, 0.3) if quick else (10, 0.1, 2.0)
+    amount = (2, 0.02, 0.3) if quick else (8, 0.08, 1.0)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         caches = {name: text.format(folder) for name, text in CACHES.items()}
