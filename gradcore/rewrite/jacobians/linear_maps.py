@@ -45,6 +45,7 @@ from gradcore.graph import (
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
+from gradcore.ops.control import Assert
 from gradcore.ops.create import Arange
 from gradcore.ops.index import IncSubtensor
 from gradcore.ops.index_patterns import Slot
@@ -234,10 +235,13 @@ def _of_steps(
 ) -> Variable:
     """Return a unit vector with an element for each step, as one as long as ``zeros``.
 
-    Where these are not known to be as many, a loop of fewer steps has the first rows.
+    Where these are not known to be as many, a loop of fewer steps has the first rows; one of more
+    steps fails, as the step does that has no element to write to.
     """
     if _are_zeros(zeros, captured[count], captured):
         return unit
+    exists = LANGUAGE["le"](count, extents_of(zeros)[0])
+    count = Assert("a step has an index that is out of bounds", IndexError)(count, exists)
     return LANGUAGE["inc_subtensor"](zeros[:count], unit)
 
 
