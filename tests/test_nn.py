@@ -234,25 +234,14 @@ def test_labels_of_another_extent():
 
 
 # backends ---------------------------------------------------------------------------------------
-BACKENDS = {
-    "c": gradcore.Mode("c"),
-    "cuda": gradcore.Mode("cuda", runtime="host"),
-    "jax": gradcore.Mode("jax"),
-    "torch": gradcore.Mode("torch"),
-}
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_every_backend_agrees(backend):
+def test_every_backend_agrees(everywhere):
     """One function of all, its gradient, and a product with its Hessian."""
-    if backend in ("jax", "torch"):
-        pytest.importorskip(backend)
     x, v = T.dmatrices("x", "v")
     y = sum(T.sum(function(x) ** 2) for function, _ in ACTIVATIONS.values())
     y += T.sum(nn.softmax_cross_entropy(x, np.array([1, 0]))) + T.sum(nn.huber(x, v))
     gradient = T.grad(y, x)
     outputs = [y, gradient, T.Rop(gradient, x, v)]
     expected = gradcore.function([x, v], outputs, mode="numpy")(POINTS, POINTS[::-1])
-    found = gradcore.function([x, v], outputs, mode=BACKENDS[backend])(POINTS, POINTS[::-1])
+    found = gradcore.function([x, v], outputs, mode=everywhere)(POINTS, POINTS[::-1])
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10)

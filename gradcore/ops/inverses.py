@@ -160,17 +160,8 @@ def _determinant_back(op: Op, ct: Variable, x: Variable, determinant: Variable) 
     return _matrices(ct) * _cofactors(x, determinant)
 
 
-@final
-@dataclass(frozen=True, repr=False)
-class Determinant(OfSquares):
-    """The determinants of square matrices."""
-
-    derivative = Reverse((_determinant_back,))
-    expansion = staticmethod(_determinant)
-
-    def label(self) -> str:
-        """Return det."""
-        return "det"
+class OfDeterminants(OfSquares):
+    """An op of the determinants of square matrices (abstract)."""
 
     def shape(self, *operands: Operand) -> Shape:
         """Return that of the stack."""
@@ -179,6 +170,19 @@ class Determinant(OfSquares):
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return two thirds of the cube."""
         return 2 * product(operands[0].shape) * operands[0].shape[-1] // 3
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Determinant(OfDeterminants):
+    """The determinants of square matrices."""
+
+    derivative = Reverse((_determinant_back,))
+    expansion = staticmethod(_determinant)
+
+    def label(self) -> str:
+        """Return det."""
+        return "det"
 
     def reference(self, *arrays: Any) -> Any:
         """Return the product of the diagonal of factors, in the dtype of the matrix."""
@@ -210,7 +214,7 @@ def _log_determinant_back(op: Op, ct: Variable, x: Variable, found: Variable) ->
 
 @final
 @dataclass(frozen=True, repr=False)
-class LogAbsDeterminant(OfSquares):
+class LogAbsDeterminant(OfDeterminants):
     """The logarithms of the magnitudes of determinants of square matrices; -inf for a singular one.
 
     It does not overflow where the determinant does.
@@ -218,14 +222,6 @@ class LogAbsDeterminant(OfSquares):
 
     derivative = Reverse((_log_determinant_back,))
     expansion = staticmethod(_log_determinant)
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return that of the stack."""
-        return operands[0].shape[:-2]
-
-    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
-        """Return two thirds of the cube."""
-        return 2 * product(operands[0].shape) * operands[0].shape[-1] // 3
 
     def reference(self, *arrays: Any) -> Any:
         """Return the sum of the logarithms of the diagonal of factors."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,8 +28,9 @@ from gradcore.rewrite.canonical.stage import is_made_by, is_zero
 from gradcore.rewrite.engine import fitting
 from gradcore.rewrite.jacobians.chains import in_best_order
 from gradcore.rewrite.jacobians.costs import takes_less
+from gradcore.rewrite.jacobians.expression_rows import same_product
 from gradcore.rewrite.jacobians.expressions import Expressions, Whole
-from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form, linear_rows
+from gradcore.rewrite.jacobians.linear_maps import LinearRows, linear_rows
 from gradcore.rewrite.jacobians.products import diagonal_matrices, expressions, stacked_rows
 from gradcore.rewrite.jacobians.sparsity import Structured, structured
 from gradcore.rewrite.loops.parts import LoopParts
@@ -124,25 +124,14 @@ def _whole(stack: Variable, rows: LinearRows, seeds: Seeds | None) -> Variable |
     if columns is None:
         return by_rows and by_rows.tensor
     by_columns = _at_once(columns, seeds)
-    m, n = in_normal_form(*rows.flat().shape())
-    as_many = _factors(m) == _factors(n)
+    m, n = rows.flat().shape()
+    as_many = same_product([m], [n])
     of_rows = by_rows.tensor if by_rows else stack
     of_columns = _transposed(by_columns.tensor if by_columns else columns.looped(seeds), rows)
     less = takes_less(of_columns, of_rows, TWICE if as_many else 1)
     if isinstance(less, bool):
         return of_columns if less else of_rows
     return LANGUAGE["ifelse"](less, of_columns, of_rows)
-
-
-def _factors(n: Variable) -> Counter[Variable]:
-    """Return the factors of an extent, which may be written as ``max(n, 0)``."""
-    made = n.owner
-    if made is not None and made.op is maximum and any(map(is_zero, made.inputs)):
-        return _factors(next(v for v in made.inputs if not is_zero(v)))
-    if made is None or made.op is not mul:
-        return Counter([n])
-    left, right = made.inputs
-    return _factors(left) + _factors(right)
 
 
 def _at_once(rows: LinearRows, seeds: Seeds | None) -> Structured | None:
