@@ -11,7 +11,7 @@ from gradcore.graph import Constant, Variable, as_variable
 from gradcore.graph.nodes import extents_of
 from gradcore.language import word
 from gradcore.ops.draws import ImplicitDraw
-from gradcore.ops.scalars import arccos, clip, cos, exp, log, minimum, sin, sqr, sqrt, switch
+from gradcore.ops.scalars import arcsin, clip, exp, log, minimum, sin, sqr, sqrt, switch
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.linalg import cholesky
 from gradcore.tensor.products import matmul
@@ -71,18 +71,18 @@ def vonmises(
     k = clip(known, EVEN, SHARP)
     r = 1 + sqrt(1 + 4 * k * k)
     rho = (r - sqrt(2 * r)) / (2 * k)
-    s = switch(k < 1e-3, 1 / k + k, (1 + rho * rho) / (2 * rho))
+    above = switch(k < 1e-3, 1 / k + k - 1, sqr(1 - rho) / (2 * rho))  # s - 1 of the paper
 
     def propose(key: Variable) -> tuple[Variable, Variable]:
-        z = cos(2 * math.pi * centered(fold_in(key, 0), found, "float64"))
+        half = sqr(sin(math.pi * centered(fold_in(key, 0), found, "float64")))  # of 1 - z
         u = 0.5 + centered(fold_in(key, 1), found, "float64")
-        f = (1 + s * z) / (s + z)
-        c = k * (s - f)
-        return clip(f, -1, 1), (c * (2 - c) > u) | (log(c / u) + 1 - c >= 0)
+        lacking = above * half / (1 + above / 2 - half)  # 1 - f, where 1 - cos(x) keeps its digits
+        c = k * (above + lacking)
+        return clip(lacking, 0, 2), (c * (2 - c) > u) | (log(c / u) + 1 - c >= 0)
 
-    cosine = first_accepted(fold_in(key, 0), found, "float64", propose)
-    half = centered(fold_in(key, 1), found, "float64")
-    angle = switch(half < 0, -1, 1) * arccos(cosine)
+    lacking = first_accepted(fold_in(key, 0), found, "float64", propose)
+    side = centered(fold_in(key, 1), found, "float64")
+    angle = switch(side < 0, -2, 2) * arcsin(sqrt(lacking / 2))
     near = normal(fold_in(key, 2), found, dtype="float64") / sqrt(k)
     drawn = ImplicitDraw("vonmises_slope")(switch(known > SHARP, near, angle), concentration)
     return cast((drawn + at + math.pi) % (2 * math.pi) - math.pi, wanted)
