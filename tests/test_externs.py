@@ -1,5 +1,6 @@
 """Functions of libraries that ops name, and what plugins bring to backends that generate code."""
 
+import ctypes
 import warnings
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from gradcore.kernel.ir import Literal
 from gradcore.kernel.lowering import Lowerings
 from gradcore.kernel.pipeline import program
 from gradcore.kernel.rules import RULES
+from gradcore.ops.factors import SolveLower
+from gradcore_c import externs, runtime
 from gradcore_c.externs import Source
 
 GENERATED = {
@@ -60,6 +63,64 @@ def test_a_stack_of_which_one_has_no_factor(everywhere):
     for factor in (good[1], bad[0]):
         np.testing.assert_array_equal(np.isnan(factor), np.tri(3, dtype=bool))
     assert empty.shape == (2, 0, 0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", range(1, 10))
+def test_small_matrices_on_c(n, dtype, rng):
+    """Up to eight rows, loops of known length; columns several at a time, and what is left."""
+    x, b = T.tensor3("x", dtype), T.tensor3("b", dtype)
+    factor = T.linalg.cholesky(x)
+    outputs = [factor, *(SolveLower(turned)(factor, b) for turned in (False, True))]
+    f = gradcore.function([x, b], outputs, mode="c")
+    root = rng.normal(size=(3, n, n))
+    given = (root @ root.swapaxes(1, 2) + n * np.eye(n)).astype(dtype)
+    given[1, -1, -1] = -1
+    near = 1e-12 if dtype == "float64" else 1e-4
+    for columns in (1, 4, 6):
+        right = rng.normal(size=(3, n, columns)).astype(dtype)
+        found, forward, back = f(given, right)
+        assert np.isnan(found[1]).sum() == n * (n + 1) // 2 and not np.triu(found[2], 1).any()
+        for k in (0, 2):
+            np.testing.assert_allclose(found[k] @ found[k].T, given[k], near, near)
+            np.testing.assert_allclose(found[k] @ forward[k], right[k], near, near)
+            np.testing.assert_allclose(found[k].T @ back[k], right[k], near, near)
+
+
+@pytest.fixture
+def _called(monkeypatch):
+    """Record the calls of LAPACK and BLAS for factors, which do nothing meanwhile."""
+    calls = []
+    recorder = ctypes.CFUNCTYPE(None)(lambda: calls.append(1))
+    place = ctypes.cast(recorder, ctypes.c_void_p).value
+    names = ("cholesky_float64", "solve_lower_float64", "solve_lower_transposed_float64")
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime, "library_address", lambda _: place)
+        for name in names:
+            externs.address.__wrapped__(externs.FACTORS, name)
+    yield calls
+    for name in names:
+        externs.address.__wrapped__(externs.FACTORS, name)
+
+
+@pytest.mark.parametrize(("states", "seen"), [(2, 1), (8, 4), (9, 9)])
+def test_a_small_filter_calls_no_library(states, seen, rng, _called):
+    x, scales = T.tensor("x", "float64", (None, seen)), T.dvector("scales")
+    look = rng.normal(size=(seen, states))
+    errors = T.exp(scales[0]) * np.eye(seen)
+
+    def step(y, covariance):
+        factor = T.linalg.cholesky(look @ covariance @ look.T + errors)
+        half = T.linalg.solve_triangular(factor, look @ covariance, lower=True)
+        white = T.linalg.solve_triangular(factor, y, lower=True)
+        return covariance - half.T @ half, (white**2).sum()
+
+    _, costs = gradcore.scan(step, x, [T.constant(np.eye(states)), None])[0]
+    cost = costs.sum()
+    gradcore.function([x, scales], [cost, T.grad(cost, scales)], mode="c")(
+        np.ones((3, seen)), [0.0]
+    )
+    assert bool(_called) == (seen > 8)
 
 
 @pytest.mark.parametrize("lower", [False, True])

@@ -1,12 +1,31 @@
 /* Factors of matrices: "cholesky_float64(stack, n, m, x, out)" and
  * "solve_lower_float64(stack, n, m, l, b, out)", and the same for float32.
  *
- * Arrays are in C order, so LAPACK sees their transposes: its upper triangle is ours below the
- * diagonal.  gc_needs holds its functions, in the order in which Python names them.
+ * Up to SMALL rows are computed here, as a call of a library costs more than that, in loops of
+ * known length that the compiler unrolls.  BLAS and LAPACK see arrays in C order as their
+ * transposes: their upper triangle is ours below the diagonal.  gc_needs holds their functions, in
+ * the order in which Python names them.
  */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#define SMALL 8
+#define TOGETHER 4
+#define INLINED static inline __attribute__((always_inline))
+
+/* statements for an extent from 1 to SMALL, which they see as a constant N */
+#define GC_EACH_SMALL(extent, ...)                                                                 \
+    switch (extent) {                                                                              \
+    case 1: { enum { N = 1 }; __VA_ARGS__; } break;                                                \
+    case 2: { enum { N = 2 }; __VA_ARGS__; } break;                                                \
+    case 3: { enum { N = 3 }; __VA_ARGS__; } break;                                                \
+    case 4: { enum { N = 4 }; __VA_ARGS__; } break;                                                \
+    case 5: { enum { N = 5 }; __VA_ARGS__; } break;                                                \
+    case 6: { enum { N = 6 }; __VA_ARGS__; } break;                                                \
+    case 7: { enum { N = 7 }; __VA_ARGS__; } break;                                                \
+    default: { enum { N = SMALL }; __VA_ARGS__; }                                                  \
+    }
 
 void *gc_needs[4];
 
@@ -15,48 +34,102 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
                         int *m, int *n, const void *alpha, const void *a, int *lda, void *b,
                         int *ldb);
 
-#define GC_FACTORS(name, type, place)                                                              \
-    int32_t cholesky_##name(int64_t stack, int64_t n, int64_t m, const void *x, void *out)         \
+#define GC_CHOLESKY(name, type, root, place)                                                       \
+    INLINED int small_cholesky_##name(int n, const type *restrict x, type *restrict l)             \
     {                                                                                              \
-        int order = (int)n, info;                                                                  \
-        if (order != n) return -1;                                                                 \
+        int failed = 0;                                                                            \
+        for (int j = 0; j < n; j++) {                                                              \
+            type pivot = x[j * n + j];                                                             \
+            for (int k = 0; k < j; k++) pivot -= l[j * n + k] * l[j * n + k];                      \
+            failed |= !(pivot > 0);                                                                \
+            l[j * n + j] = root(pivot);                                                            \
+            for (int i = j + 1; i < n; i++) {                                                      \
+                type rest = x[i * n + j];                                                          \
+                for (int k = 0; k < j; k++) rest -= l[i * n + k] * l[j * n + k];                   \
+                l[i * n + j] = rest / l[j * n + j];                                                \
+                l[j * n + i] = 0;                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        return failed;                                                                             \
+    }                                                                                              \
+    static int large_cholesky_##name(int n, const type *restrict x, type *restrict l)              \
+    {                                                                                              \
+        int info;                                                                                  \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            for (int64_t j = 0; j < n; j++) l[i * n + j] = j <= i ? x[i * n + j] : 0;              \
+        ((gc_potrf)gc_needs[place])("U", &n, l, &n, &info);                                        \
+        return info != 0;                                                                          \
+    }                                                                                              \
+    int32_t cholesky_##name(int64_t stack, int64_t n, int64_t m, const void *matrix, void *factor) \
+    {                                                                                              \
+        if ((int)n != n) return -1;                                                                \
         for (int64_t s = 0; n && s < stack; s++) {                                                 \
-            const type *from = (const type *)x + s * n * m;                                        \
-            type *to = (type *)out + s * n * m;                                                    \
+            const type *x = (const type *)matrix + s * n * n;                                      \
+            type *l = (type *)factor + s * n * n;                                                  \
+            int failed;                                                                            \
+            if (n > SMALL) failed = large_cholesky_##name(n, x, l);                                \
+            else GC_EACH_SMALL(n, failed = small_cholesky_##name(N, x, l))                         \
             for (int64_t i = 0; i < n; i++)                                                        \
-                for (int64_t j = 0; j < n; j++) to[i * n + j] = j <= i ? from[i * n + j] : 0;      \
-            ((gc_potrf)gc_needs[place])("U", &order, to, &order, &info);                           \
-            int failed = info != 0;                                                                \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                for (int64_t j = 0; j <= i; j++) failed |= isnan(to[i * n + j]);                   \
+                for (int64_t j = 0; j <= i; j++) failed |= isnan(l[i * n + j]);                    \
             for (int64_t i = 0; failed && i < n; i++)                                              \
-                for (int64_t j = 0; j <= i; j++) to[i * n + j] = NAN;                              \
+                for (int64_t j = 0; j <= i; j++) l[i * n + j] = NAN;                               \
         }                                                                                          \
         return 0;                                                                                  \
+    }
+
+/* x holds the right sides, of which some columns are solved; transposed: from the last row on */
+#define GC_SOLVE_LOWER(name, type, place)                                                          \
+    INLINED void columns_##name(int transposed, int n, int columns, int64_t m,                     \
+                                const type *restrict l, type *restrict x)                          \
+    {                                                                                              \
+        for (int step = 0; step < n; step++) {                                                     \
+            int i = transposed ? n - 1 - step : step;                                              \
+            type rest[TOGETHER];                                                                   \
+            for (int c = 0; c < columns; c++) rest[c] = x[i * m + c];                              \
+            for (int k = 0; k < step; k++) {                                                       \
+                int j = transposed ? n - 1 - k : k;                                                \
+                type factor = transposed ? l[j * n + i] : l[i * n + j];                            \
+                for (int c = 0; c < columns; c++) rest[c] -= factor * x[j * m + c];                \
+            }                                                                                      \
+            for (int c = 0; c < columns; c++) x[i * m + c] = rest[c] / l[i * n + i];               \
+        }                                                                                          \
     }                                                                                              \
-    static int32_t solve_##name(const char *transposed, int64_t stack, int64_t n, int64_t m,       \
-                                const void *l, const void *b, void *out)                           \
+    INLINED void small_##name(int transposed, int n, int64_t m, const type *l, type *x)            \
+    {                                                                                              \
+        int64_t c = 0;                                                                             \
+        for (; c + TOGETHER <= m; c += TOGETHER)                                                   \
+            columns_##name(transposed, n, TOGETHER, m, l, x + c);                                  \
+        for (; c < m; c++) columns_##name(transposed, n, 1, m, l, x + c);                          \
+    }                                                                                              \
+    INLINED int32_t solve_##name(int transposed, int64_t stack, int64_t n, int64_t m,              \
+                                 const void *triangle, const void *b, void *out)                   \
     {                                                                                              \
         int order = (int)n, columns = (int)m;                                                      \
         const type one = 1;                                                                        \
         if (order != n || columns != m) return -1;                                                 \
         memcpy(out, b, stack * n * m * sizeof(type));                                              \
-        for (int64_t s = 0; n && m && s < stack; s++)                                              \
-            ((gc_trsm)gc_needs[2 + place])("R", "U", transposed, "N", &columns, &order, &one,      \
-                                           (const type *)l + s * n * n, &order,                    \
-                                           (type *)out + s * n * m, &columns);                     \
+        for (int64_t s = 0; n && m && s < stack; s++) {                                            \
+            const type *l = (const type *)triangle + s * n * n;                                    \
+            type *x = (type *)out + s * n * m;                                                     \
+            if (n > SMALL)                                                                         \
+                ((gc_trsm)gc_needs[place])("R", "U", transposed ? "T" : "N", "N", &columns,        \
+                                           &order, &one, l, &order, x, &columns);                  \
+            else GC_EACH_SMALL(n, small_##name(transposed, N, m, l, x))                            \
+        }                                                                                          \
         return 0;                                                                                  \
     }                                                                                              \
     int32_t solve_lower_##name(int64_t stack, int64_t n, int64_t m, const void *l, const void *b,  \
                                void *out)                                                          \
     {                                                                                              \
-        return solve_##name("N", stack, n, m, l, b, out);                                          \
+        return solve_##name(0, stack, n, m, l, b, out);                                            \
     }                                                                                              \
     int32_t solve_lower_transposed_##name(int64_t stack, int64_t n, int64_t m, const void *l,      \
                                           const void *b, void *out)                                \
     {                                                                                              \
-        return solve_##name("T", stack, n, m, l, b, out);                                          \
+        return solve_##name(1, stack, n, m, l, b, out);                                            \
     }
 
-GC_FACTORS(float64, double, 0)
-GC_FACTORS(float32, float, 1)
+GC_CHOLESKY(float64, double, sqrt, 0)
+GC_CHOLESKY(float32, float, sqrtf, 1)
+GC_SOLVE_LOWER(float64, double, 2)
+GC_SOLVE_LOWER(float32, float, 3)
