@@ -35,6 +35,8 @@ def rows(y, x):
 
 
 J, H, S = T.jacobian(Y, X), T.hessian(COST, X), rows(Y, X)
+STACKED = 100
+STACK = T.stack([T.grad(Y[i], X) for i in range(STACKED)])
 ROWS, ALONG = X.reshape((8, -1)), V.reshape((8, -1))
 OF_ROWS = T.tanh(T.dot(ROWS, W[: ROWS.shape[1], : ROWS.shape[1]]))
 J4 = T.jacobian(OF_ROWS, ROWS)
@@ -56,6 +58,7 @@ CASES = {
     "H @ v": (T.dot(H, V), T.hessian_vector_product(COST, X, V)),
     "v @ H @ v": (V @ H @ V, T.dot(V, T.hessian_vector_product(COST, X, V))),
     "scan @ v": (T.dot(S, V), T.Rop(Y, X, V)),
+    "stack @ v": (T.dot(STACK, V), T.Rop(Y, X, V)[:STACKED]),
 }
 """Products as one writes them, and by hand."""
 

@@ -21,7 +21,7 @@ from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
-from gradcore.rewrite import EXACT, STAGES, Changes, Stage
+from gradcore.rewrite import EXACT, STAGES, Changes, Stage, loop_stages
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.loops import push_out
 from gradcore.rewrite.specialize import specialize
@@ -340,7 +340,7 @@ def departures_of(allowed, where, variables, expression, values, after):
 
 def with_loops(stage):
     """Return the stages that rewrite loops: what leaves a loop leaves it once nobody reads it."""
-    *before, loops = STAGES[:3]
+    *before, loops = STAGES[: STAGES.index(loop_stages) + 1]
     parts = tuple(stage if part.name == stage.name else part for part in loops.stages)
     return [*before, dataclasses.replace(loops, stages=parts)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradcore.ops.scan import Scan
+from gradcore.ops.shape import Join
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.changes import EXACT as EXACT
 from gradcore.rewrite.changes import REASSOCIATES as REASSOCIATES
@@ -10,7 +11,7 @@ from gradcore.rewrite.changes import Changes as Changes
 from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
 from gradcore.rewrite.engine import Stage as Stage
-from gradcore.rewrite.jacobians import jacobians
+from gradcore.rewrite.jacobians import jacobians, stacked_gradients
 from gradcore.rewrite.loops import drop_unused, merge_scans, push_out, steps_once
 from gradcore.rewrite.rules import Firing as Firing
 from gradcore.rewrite.rules import Rule as Rule
@@ -34,9 +35,12 @@ loop_stages = Group(
     ),
 )
 
+stacks = Group("stacks", Join, (stacked_gradients,))
+
 STAGES: tuple[Stage | Pass | Group, ...] = (
     steps_once,
     canonicalize,
+    stacks,
     loop_stages,
     stabilize,
     canonicalize,

@@ -17,7 +17,8 @@ gradient of ``u @ J @ v``            the gradient of `Rop` (`sums`)
 ===================================  ===============================================
 
 ``J`` is what a loop over unit vectors stacks (`linear_maps`): `gradcore.gradient.jacobian` or
-`hessian`, or a scan of the user's, over some of the rows, too. What is
+`hessian`, or a scan of the user's, over some of the rows, too, or gradients that are stacked one by
+one (`stacked`). What is
 made of it by the algebra of matrices counts as well: ``(a * J + b * K) @ v``,
 ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v`` (`expression_rows`,
 `expressions`, `products`); Jacobians of tensors count as matrices. Where one is read otherwise,
@@ -39,6 +40,7 @@ from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.jacobians.products import products_replaced
+from gradcore.rewrite.jacobians.stacked import stacked_gradients as stacked_gradients
 from gradcore.rewrite.jacobians.sums import sums_over_units
 from gradcore.rewrite.jacobians.whole import loops_of_loops, sparse_expressions, whole_ones
 from gradcore.rewrite.loops.parts import with_replaced
