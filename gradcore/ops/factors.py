@@ -6,8 +6,9 @@ not take the others with it, and work may leave a loop that would not have come 
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -23,7 +24,10 @@ from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
+from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.scalars import add, neg
 from gradcore.ops.stacks import all_stacked
+from gradcore.ops.triangles import ABOVE, VANISHING, is_diagonal, lower_part
 
 TAKEN = ("float32", "float64")
 """The dtypes that LAPACK computes in."""
@@ -284,12 +288,56 @@ def eliminated(xp: Any, m: Any, b: Any) -> Any:
 
 
 # Cholesky's factor ------------------------------------------------------------------------------
+def _from_left(factor: Variable, ct: Variable) -> Variable:
+    """Return what has the lower part of ``factor.T @ ct``; of ``ct`` the lower part counts."""
+    found: list[Variable] = []
+    rest: list[Variable] = []
+    for term, negative in _addends(ct):
+        part = _without_product(factor, term)
+        which, v = (rest, term) if part is None else (found, part)
+        which.append(-v if negative else v)
+    if rest:
+        found.append(LANGUAGE["matmul"](turned(factor), functools.reduce(add, rest)))
+    return functools.reduce(add, found)
+
+
+def _without_product(factor: Variable, term: Variable) -> Variable | None:
+    """Return the lower part of ``factor.T @ term`` if that needs no product, or one of few columns.
+
+    ``factor.T @ inv(factor.T) @ b @ y = b @ y``, as derivatives of equations with the factor are.
+    """
+    if is_diagonal(term):
+        return factor * term
+    if term.owner is None or not isinstance(term.owner.op, (Dot, MatMul)):
+        return None
+    solution, right = term.owner.inputs
+    node = solution.owner
+    if node is None or node.op != SolveLower(transposed=True) or node.inputs[0] is not factor:
+        return None
+    return LANGUAGE["matmul"](node.inputs[1], right)
+
+
+def _addends(ct: Variable) -> Iterator[tuple[Variable, bool]]:
+    """Yield what has the lower part of ``ct`` as its sum, and whether it is to be subtracted."""
+    stack = [(ct, False)]
+    while stack:
+        v, negative = stack.pop()
+        v = lower_part(v)
+        node = v.owner
+        if node is not None and node.op is neg:
+            stack.append((node.inputs[0], not negative))
+        elif node is not None and node.op is add and all(x.type == v.type for x in node.inputs):
+            stack += [(x, negative) for x in reversed(node.inputs)]
+        else:
+            yield v, negative
+
+
 def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Variable:
     """Cotangent of the lower triangle of x: Murray, arXiv:1602.07527, equation 9.
 
     An element below the diagonal stands for that above it, too.
     """
-    inner = below(LANGUAGE["matmul"](turned(factor), ct), 0.5)
+    inner = below(_from_left(factor, ct), 0.5)
     solve = SolveLower(transposed=True)
     both = turned(solve(factor, turned(solve(factor, inner))))
     return below(both + turned(both), 0.5)
@@ -337,6 +385,9 @@ class Cholesky(OfStacks):
         check_square(x)
         with np.errstate(all="ignore"):
             return cholesky_factor(np, x)
+
+
+VANISHING[Cholesky] = lambda node, side: side == ABOVE
 
 
 def cholesky_factor(xp: Any, x: Any) -> Any:
