@@ -20,6 +20,7 @@ from gradcore.tensor.nn.activations import mish as mish
 from gradcore.tensor.nn.activations import selu as selu
 from gradcore.tensor.nn.activations import silu as silu
 from gradcore.tensor.nn.activations import softsign as softsign
+from gradcore.tensor.nn.alignment import ctc_loss as ctc_loss
 from gradcore.tensor.nn.attention import attention as attention
 from gradcore.tensor.nn.convolution import conv as conv
 from gradcore.tensor.nn.convolution import conv1d as conv1d

@@ -39,7 +39,7 @@ def one_hot(labels: Any, classes: Any, dtype: str | None = None) -> Variable:
     >>> T.nn.one_hot([2, 0], 3).eval().tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    index = _integers("one_hot", labels)
+    index = integers("one_hot", labels)
     places = Arange()(as_variable(classes))
     return cast(eq(expand_dims(index, -1), places), dtype or config.floatX)
 
@@ -54,7 +54,7 @@ def embedding(indices: Any, table: Any) -> Variable:
     >>> T.nn.embedding([1, 1, 0], [[1.0, 2.0], [3.0, 4.0]]).eval().tolist()
     [[3.0, 4.0], [3.0, 4.0], [1.0, 2.0]]
     """
-    return as_variable(table)[_integers("embedding", indices)]
+    return as_variable(table)[integers("embedding", indices)]
 
 
 def dropout(x: Any, rate: Any, source: Any) -> Variable:
@@ -80,7 +80,8 @@ def dropout(x: Any, rate: Any, source: Any) -> Variable:
     return switch(left, variable / (1 - rate), 0)
 
 
-def _integers(name: str, labels: Any) -> Variable:
+def integers(name: str, labels: Any) -> Variable:
+    """Return labels, for the function ``name``; raise GraphTypeError if they are no integers."""
     index = as_variable(labels)
     if not index.type.is_discrete or index.type.dtype == "bool":
         raise GraphTypeError(
@@ -98,7 +99,7 @@ def _expected(log_p: Variable, targets: Variable, axis: int, name: str) -> Varia
     if targets.ndim == log_p.ndim - 1:
         others = [n for b, n in enumerate(extents_of(log_p)) if b != a]
         key = indices(tuple(others))
-        key.insert(a, _integers(name, targets))
+        key.insert(a, integers(name, targets))
         return log_p[tuple(key)]
     if targets.ndim != log_p.ndim:
         raise GraphTypeError(
