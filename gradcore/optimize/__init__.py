@@ -13,9 +13,12 @@ SciPy's arguments; `IpoptProblem` is what cyipopt takes.
 >>> found.x.round(3).tolist()
 [1.0, 1.0, 1.0]
 
+`lbfgs` trains shared variables by one of SciPy's optimizers.
+
 This package is not imported with gradcore: it imports ``scipy.optimize``.
 """
 
 from gradcore.optimize.functions import ScalarFunction as ScalarFunction
 from gradcore.optimize.functions import VectorFunction as VectorFunction
 from gradcore.optimize.ipopt import IpoptProblem as IpoptProblem
+from gradcore.optimize.lbfgs import lbfgs as lbfgs
