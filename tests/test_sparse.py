@@ -246,6 +246,34 @@ def test_errors():
         T.sparse_jacobian(x, x, mode="backward")
 
 
+def test_by_argument(rng):
+    x, z = vector(5), vector(2, "z")
+    y = T.concatenate([x[1:] * x[:-1], z])
+    for found, wanted in [
+        (T.jacobian(y, x, sparse=True), T.sparse_jacobian(y, x)),
+        (T.jacobian(y, x, mode="reverse", sparse=True), T.sparse_jacobian(y, x, mode="reverse")),
+        (T.jacobian(y, [x, z], sparse=True)[1], T.sparse_jacobian(y, [x, z])[1]),
+        (T.hessian((y**3).sum(), x, sparse=True), T.sparse_hessian((y**3).sum(), x)),
+        (T.hessian((y**3).sum(), (x, z), sparse=True)[1], T.sparse_hessian((y**3).sum(), z)),
+    ]:
+        assert found.products == wanted.products
+        given = {x: rng.normal(size=5), z: rng.normal(size=2)}
+        assert (found.eval(given) != wanted.eval(given)).nnz == 0
+    constant = T.jacobian(x * x, x, [x], "ignore", sparse=True)
+    assert constant.nnz == 0
+    for way in ({"chunk_size": 2}, {"vectorize": False}, {"mode": "sideways"}):
+        with pytest.raises(GraphValueError):
+            T.jacobian(y, x, sparse=True, **way)
+    for way in ({"chunk_size": 2}, {"vectorize": False}, {"mode": "forward"}, {"blocks": True}):
+        with pytest.raises(GraphValueError):
+            T.hessian(y.sum(), x, sparse=True, **way)
+    v = T.dvector("v")
+    with pytest.raises(ShapeError, match="declare the shapes"):
+        T.jacobian(v**2, v, sparse=True)
+    with pytest.raises(NotScalarError):
+        T.hessian(y, x, sparse=True)
+
+
 def test_indices_that_are_not_known_are_dense():
     x, i = vector(5), T.tensor("i", "int64", (2,))
     assert T.sparse_jacobian(x[i], x).nnz == 10

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.derive import pushforward
+from gradcore.errors import GraphValueError
 from gradcore.gradient.arguments import (
     Variables,
     like,
@@ -15,7 +16,8 @@ from gradcore.gradient.arguments import (
 )
 from gradcore.gradient.modes import grad
 from gradcore.gradient.seeded import by_columns, by_rows, seeds_of
-from gradcore.graph import Variable, as_variable
+from gradcore.gradient.sparse import sparse_hessian, sparse_jacobian
+from gradcore.graph import Variable, as_variable, here
 
 
 def jacobian(
@@ -27,6 +29,7 @@ def jacobian(
     mode: str = "auto",
     chunk_size: int | None = None,
     vectorize: bool = True,
+    sparse: bool = False,
 ) -> Any:
     """Return all first derivatives of a tensor, of shape ``expression.shape + wrt.shape``.
 
@@ -42,12 +45,15 @@ def jacobian(
         take beside the result; None: as many as fit ``config.jacobian_memory_budget`` bytes, all if
         that is 0.
     vectorize : False for one row (or column) after the other, in a loop.
+    sparse : whether to return a `SparseMatrix`, as `sparse_jacobian` does, which takes known
+        extents: a matrix of the elements of the expression by those of the variable.
 
-    What is said in the last three is of how it is computed where it is needed as a whole; products
-    with it are `Rop` and `Lop` in any case.
+    What is said in ``mode``, ``chunk_size`` and ``vectorize`` is of how it is computed where it is
+    needed as a whole; products with it are `Rop` and `Lop` in any case.
 
     Raises DisconnectedInputError, NotDifferentiableError; GraphValueError: a mode that there is
-    not, a ``chunk_size`` below 1, or another than 1 with ``vectorize=False``.
+    not, a ``chunk_size`` below 1, another than 1 with ``vectorize=False``, or either of them with
+    ``sparse=True``; ShapeError: ``sparse=True``, and an extent is not known.
 
     >>> import gradcore.tensor as T
     >>> x = T.dvector("x")
@@ -55,7 +61,13 @@ def jacobian(
     [[2.0, 0.0], [0.0, 4.0]]
     >>> T.jacobian(T.sum(x ** 2), x, mode="forward", chunk_size=2).eval({x: [1, 2, 3]}).tolist()
     [2.0, 4.0, 6.0]
+    >>> z = T.tensor("z", "float64", (2,))
+    >>> T.jacobian(z ** 2, z, sparse=True).eval({z: [1, 2]}).toarray().tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
     """
+    if sparse:
+        _require_products_of_colours("jacobian", chunk_size, vectorize)
+        return sparse_jacobian(expression, wrt, consider_constant, disconnected_inputs, mode)
     y = as_variable(expression)
     variables = variables_of(wrt, "wrt")
     constants = list(consider_constant or ())
@@ -77,6 +89,7 @@ def hessian(
     mode: str = "auto",
     chunk_size: int | None = None,
     vectorize: bool = True,
+    sparse: bool = False,
 ) -> Any:
     """Return all second derivatives of a scalar, of shape ``wrt.shape + wrt.shape``.
 
@@ -87,6 +100,8 @@ def hessian(
         y, of shape ``x.shape + y.shape``.
     mode : how the gradient is differentiated: "forward", "reverse", or "auto".
     consider_constant, disconnected_inputs, chunk_size, vectorize : as those of `jacobian`.
+    sparse : whether to return a `SparseMatrix`, as `sparse_hessian` does, which takes known
+        extents; without ``blocks``, and in the mode "auto".
 
     Raises as `jacobian`, and NotScalarError.
 
@@ -98,6 +113,16 @@ def hessian(
     >>> xy.eval({x: [1, 2], y: 1}).tolist()
     [2.0, 4.0]
     """
+    if sparse:
+        _require_products_of_colours("hessian", chunk_size, vectorize)
+        if blocks or mode != "auto":
+            raise GraphValueError(
+                f"hessian(..., sparse=True) has no blocks={blocks}, mode={mode!r}: it is of own "
+                "blocks, by products from both sides",
+                here(),
+                "take jacobian(grad(cost, x), wrt, sparse=True, mode=...)",
+            )
+        return sparse_hessian(cost, wrt, consider_constant, disconnected_inputs)
     variables = variables_of(wrt, "wrt")
     constants = list(consider_constant or ())
     gradients = grad(cost, variables, constants, disconnected_inputs)
@@ -115,6 +140,17 @@ def hessian(
         for gradient, variable in zip(gradients, variables, strict=True)
     ]
     return like(wrt, results)
+
+
+def _require_products_of_colours(name: str, chunk_size: int | None, vectorize: bool) -> None:
+    """Raise GraphValueError if it is said how products are computed that a sparse one has not."""
+    if chunk_size is not None or not vectorize:
+        raise GraphValueError(
+            f"{name}(..., sparse=True) takes a product for each colour, all at once: there are no "
+            f"rows for chunk_size={chunk_size}, vectorize={vectorize}",
+            here(),
+            "omit chunk_size and vectorize",
+        )
 
 
 def hessian_vector_product(cost: Variable, wrt: Variables, p: Any) -> Any:
