@@ -77,6 +77,7 @@ def test_programs_agree(mode):
         "rolled": [rng.normal(size=7)],
         "trimmed": [rng.normal(size=40)],
         "pointers": [np.array([3, -1, 0, 1]), np.array(2)],
+        "rows_written": [-np.zeros((2, 4)), np.array([[0, -1], [1, 2], [0, 3]]), -np.ones(2)],
         "reads": [rng.normal(size=(20, 20))],
         "reads_hessian": [rng.normal(size=(20, 20))],
         "reads_in_loop": [rng.normal(size=(20, 20)) / 9, rng.normal(size=4)],
@@ -89,6 +90,7 @@ def test_programs_agree(mode):
         found = gradcore.function(inputs, outputs, mode=mode)(*values)
         for a, b in zip(plain(*values), found, strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
+            np.testing.assert_array_equal(np.signbit(b), np.signbit(a))
 
 
 def test_minors():

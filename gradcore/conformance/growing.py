@@ -63,6 +63,15 @@ def pointers(count: int) -> Program:
     return [table, start], [place]
 
 
+def rows_written(count: int) -> Program:
+    """Return a matrix to which an element of each row is added ``count`` times."""
+    A, columns, v = T.dmatrix("A"), T.lmatrix("columns"), T.dvector("v")
+    B = A
+    for k in range(count):
+        B = T.inc_subtensor(B[T.arange(A.shape[0]), columns[k]], v * k)
+    return [A, columns, v], [B]
+
+
 def lstm(
     layers: int, steps: int | None = None, rows: int | None = None, width: int | None = None
 ) -> Program:
@@ -158,8 +167,8 @@ def minors(size: int) -> Program:
 PROGRAMS: dict[str, Callable[[int], Program]] = {
     f.__name__: f
     for f in (
-        halves, halves_gradient, rolled, trimmed, pointers, lstm, reads, reads_hessian,
-        reads_in_loop,
+        halves, halves_gradient, rolled, trimmed, pointers, rows_written, lstm, reads,
+        reads_hessian, reads_in_loop,
     )
 }  # fmt: skip
 """Those whose nodes are proportional to their size."""

@@ -189,7 +189,8 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
 def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence[Value]) -> bool:
     """Let ``x[arange(m), columns] += y`` be read in place, where each row is written once.
 
-    That is how the gradient of a cross-entropy comes: rows of zeros, with one element each.
+    That is how the gradient of a cross-entropy comes: rows of zeros, with one element each.  What
+    is added to is read at one place, so that the text of a chain of them is as long as the chain.
     """
     op, (output,) = node.op, node.outputs
     assert isinstance(op, IncSubtensor)
@@ -206,10 +207,9 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
         Store(at, (i,), column),
         Store(value, (i,), cast(y.stretched((i,)), output.dtype)),
     ]
-    other: list[Statement] = [
-        Store(at, (i,), integer(-1)),
-        Store(value, (i,), Literal(np.dtype(output.dtype).type(0).item(), output.dtype)),
-    ]
+    zero = Literal(np.dtype(output.dtype).type(0).item(), output.dtype)
+    other: list[Statement] = [Store(at, (i,), integer(-1)), Store(value, (i,), zero)]
+    nothing = Literal(-0.0, output.dtype) if output.type.is_float else zero
     whole = low.layout.extents.equal(m, n)
     body = written if whole else [If(call(LT, (i, m), "bool"), [*written], other)]
     low.place(Nest([Range(i, n)], [*body]))
@@ -217,10 +217,17 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
     def element(index: Index) -> Expr:
         row_, column_ = index
         new, old = Load(value, (row_,)), x.read(index)
-        if not op.overwrite:
-            new = call(entry("or_" if output.dtype == "bool" else "add"), (old, new), output.dtype)
         hit = call(entry("eq"), (column_, Load(at, (row_,))), "bool")
-        return call(entry("switch"), (hit, new, old), output.dtype)
+
+        def chosen(new: Expr, old: Expr) -> Expr:
+            return call(entry("switch"), (hit, new, old), output.dtype)
+
+        if op.overwrite:
+            return chosen(new, old)
+        plus = entry("or_" if output.dtype == "bool" else "add")
+        if isinstance(old, Literal):
+            return chosen(call(plus, (old, new), output.dtype), old)
+        return call(plus, (old, chosen(new, nothing)), output.dtype)
 
     low.viewed(output, x.shape, element, [x])
     if x.read((i, i)) == Literal(0, x.dtype) or x.read((i, i)) == Literal(0.0, x.dtype):
