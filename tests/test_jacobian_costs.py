@@ -147,6 +147,35 @@ def test_chains_of_layers_are_multiplied_in_the_best_order(sizes, rng):
     assert np.allclose(f(*given), wanted, rtol=1e-11, atol=1e-14)
 
 
+@pytest.fixture
+def products(monkeypatch):
+    """The multiplications of each product of matrices that functions compute."""
+    found, reference = [], Dot.reference
+
+    def counted(self, x, y):
+        if x.ndim == y.ndim == 2:
+            found.append(x.size * y.shape[1])
+        return reference(self, x, y)
+
+    monkeypatch.setattr(Dot, "reference", counted)
+    return found
+
+
+ONE_NARROW = [(20, 20, 1, 20, 20), (20, 3, 20, 20, 20), (3, 9, 9, 9), (9, 9, 9, 3), (9, 5, 1, 9, 9)]
+
+
+def test_orders_of_unknown_extents_are_chosen_when_it_runs(rng, products):
+    """Outwards from the narrowest layer, by one compiled function for all."""
+    fs = {layers: compiled((None,) * layers, False, "auto")[0] for layers in (4, 5)}
+    for sizes in ONE_NARROW:
+        g, shapes = compiled(sizes, True, "auto")
+        given = [rng.normal(size=shape) for shape in shapes]
+        wanted = g(*given)
+        products.clear()
+        assert np.allclose(fs[len(sizes)](*given), wanted, rtol=1e-11, atol=1e-14)
+        assert sum(products) == fewest(sizes)
+
+
 def test_products_that_are_read_twice_or_added_are_right(rng):
     """Products in sums have orders of their own; one that two read is multiplied once."""
     shapes = [(6,), (2, 6), (6, 2), (6, 6), (1, 6), (6, 1)]

@@ -143,7 +143,8 @@ def _at_once(rows: LinearRows, seeds: Seeds | None) -> Structured | None:
         return found
     if seeds is not None and seeds.bounded:
         return None
-    return replace(found, tensor=in_best_order(found.tensor))
+    ordered, chosen = in_best_order(found.tensor)
+    return replace(found, tensor=ordered, dense_steps=0 if chosen else found.dense_steps)
 
 
 def _transposed(columns: Variable, rows: LinearRows) -> Variable:
