@@ -1,4 +1,4 @@
-"""Convolutions and pooling: against loops over windows, against torch, and their derivatives."""
+"""Convolutions and pooling: against loops over windows, and their derivatives."""
 
 import itertools
 
@@ -222,29 +222,6 @@ def test_adaptive_pooling(places):
 def test_global_pooling():
     np.testing.assert_array_equal(nn.global_max_pool(POOLED).eval(), POOLED.max((2, 3)))
     np.testing.assert_allclose(nn.global_average_pool(POOLED).eval(), POOLED.mean((2, 3)))
-
-
-def test_they_are_those_of_torch():
-    functional = pytest.importorskip("torch.nn.functional")
-    torch = pytest.importorskip("torch")
-    x, w = drawn(2, 4, 7, 6), drawn(6, 2, 3, 3)
-    a, b = torch.tensor(x), torch.tensor(w)
-    transposed = drawn(4, 3, 3, 2)
-    options = {"padding": 1, "dilation": 2, "groups": 2}
-    more = {"padding": 1, "output_padding": 1, "groups": 2}
-    pairs = [
-        (nn.conv(x, w, strides=2, **options), functional.conv2d(a, b, stride=2, **options)),
-        (nn.conv(x, w, "same", groups=2), functional.conv2d(a, b, padding="same", groups=2)),
-        (nn.conv_transpose(x, transposed, strides=2, **more),
-         functional.conv_transpose2d(a, torch.tensor(transposed), stride=2, **more)),
-        (nn.max_pool(x, 3, 2, 1), functional.max_pool2d(a, 3, 2, 1)),
-        (nn.average_pool(x, 3, 2, 1, include_padding=False),
-         functional.avg_pool2d(a, 3, 2, 1, count_include_pad=False)),
-        (nn.adaptive_max_pool(x, (3, 5)), functional.adaptive_max_pool2d(a, (3, 5))),
-        (nn.adaptive_average_pool(x, (3, 5)), functional.adaptive_avg_pool2d(a, (3, 5))),
-    ]  # fmt: skip
-    for found, expected in pairs:
-        np.testing.assert_allclose(found.eval(), expected.numpy(), atol=1e-12)
 
 
 def test_theano_flips_filters():

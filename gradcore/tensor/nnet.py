@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcore.errors import no_attribute
 from gradcore.graph import Variable, as_variable
 from gradcore.tensor.nn import activations, convolution
 from gradcore.tensor.nn import binary_crossentropy as binary_crossentropy
@@ -105,3 +106,6 @@ def conv3d(
 
 def _of_shape(x: Any, shape: Any) -> Variable:
     return as_variable(x) if shape is None else specify_shape(x, shape)
+
+
+__getattr__ = no_attribute(__name__, globals())

@@ -4,6 +4,7 @@ There is no class of layers and none of models: a layer is a function of its ope
 its parameters, which are shared variables or inputs like any other.
 """
 
+from gradcore.errors import no_attribute
 from gradcore.ops.scalars import sigmoid as sigmoid
 from gradcore.ops.scalars import softplus as softplus
 from gradcore.ops.scalars import tanh as tanh
@@ -63,3 +64,5 @@ from gradcore.tensor.reductions import log_softmax as log_softmax
 from gradcore.tensor.reductions import softmax as softmax
 
 swish = silu
+
+__getattr__ = no_attribute(__name__, globals())

@@ -15,6 +15,7 @@ from gradcore.errors import GraphTypeError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.create import Arange
+from gradcore.ops.elementwise import floating
 from gradcore.ops.gathers import indices
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import eq, isinf, log, log1p, softplus, sqr, switch
@@ -77,7 +78,8 @@ def dropout(x: Any, rate: Any, source: Any) -> Variable:
     """
     variable, given = as_variable(x), as_variable(source)
     left = given if given.type.dtype == "bool" else bernoulli(given, 1 - rate, variable.shape)
-    return switch(left, variable / (1 - rate), 0)
+    scale = cast(as_variable(1 - rate), floating(variable.type.dtype))
+    return switch(left, variable / scale, 0)
 
 
 def integers(name: str, labels: Any) -> Variable:
@@ -152,21 +154,29 @@ def categorical_crossentropy(probabilities: Any, targets: Any, axis: int = -1) -
 def sigmoid_cross_entropy(logits: Any, targets: Any) -> Variable:
     """Return ``-t * log(p) - (1 - t) * log(1 - p)`` for ``p = sigmoid(logits)``, elementwise.
 
-    targets : probabilities t, 0 ... 1, that broadcast with the logits.
+    targets : probabilities t, 0 ... 1, that broadcast with the logits; or labels, integers 0 and 1
+        or booleans, which are taken in the dtype of the logits.
 
     >>> import gradcore.tensor as T
     >>> T.nn.sigmoid_cross_entropy([1000.0, 1000.0], [1, 0]).eval().tolist()
     [0.0, 1000.0]
     """
-    x, t = as_variable(logits), as_variable(targets)
+    x = as_variable(logits)
+    t = _chances(targets, x)
     return t * softplus(-x) + (1 - t) * softplus(x)
+
+
+def _chances(targets: Any, like: Variable) -> Variable:
+    """Return targets as probabilities: labels in the float dtype of what they are compared with."""
+    t = as_variable(targets)
+    return t if t.type.is_float else cast(t, floating(like.type.dtype))
 
 
 def binary_crossentropy(probabilities: Any, targets: Any) -> Variable:
     """Return ``-t * log(p) - (1 - t) * log(1 - p)``, elementwise.
 
     probabilities : p, 0 ... 1.
-    targets : t, 0 ... 1, that broadcast with p.
+    targets : t, as of `sigmoid_cross_entropy`.
 
     ``0 * log(0)`` counts as 0.
 
@@ -174,7 +184,8 @@ def binary_crossentropy(probabilities: Any, targets: Any) -> Variable:
     >>> T.nn.binary_crossentropy([1.0, 0.5], [1, 0]).eval().round(6).tolist()
     [-0.0, 0.693147]
     """
-    p, t = as_variable(probabilities), as_variable(targets)
+    p = as_variable(probabilities)
+    t = _chances(targets, p)
     return -(_weighted(t, log(p)) + _weighted(1 - t, log1p(-p)))
 
 

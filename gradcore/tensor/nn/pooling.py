@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import Extent, Variable, as_variable
-from gradcore.graph.extents import product
+from gradcore.graph.extents import larger, product, smaller
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import floating
@@ -27,7 +27,12 @@ from gradcore.tensor.shapes import expand_dims, moveaxis
 
 
 def max_pool(
-    x: Any, window: Any, strides: Any = None, padding: Any = "valid", dilation: Any = 1
+    x: Any,
+    window: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+    dilation: Any = 1,
+    ceil: bool = False,
 ) -> Variable:
     """Return the largest element of each window.
 
@@ -36,9 +41,12 @@ def max_pool(
     strides : how far windows are from each other; by default as far as they are long.
     padding : as of `conv`; what is added is in no window the largest.
     dilation : how far the places of a window are from each other.
+    ceil : whether the last window of an axis may reach over its end, if it begins before that or in
+        the padding before: Theano's ``ignore_border=False``.
 
     Returns a tensor of shape (examples, channels, ``(n + padding - span) // stride + 1`` along each
-    axis).  NaN wins; of equal elements, all share the derivative.
+    axis), with ``ceil`` the quotient rounded up.  NaN wins; of equal elements, all share the
+    derivative.
 
     Raises what `conv` raises.
 
@@ -47,21 +55,29 @@ def max_pool(
     [[[5.0, 3.0]]]
     """
     variable = as_variable(x)
-    shown, slide = _shown("max_pool", variable, window, strides, padding, dilation, _least(x))
-    return max_(shown, _within(slide))
+    slide, pads = _slid("max_pool", variable, window, strides, padding, dilation, ceil)
+    return max_(windows(padded(variable, pads, _least(x)), slide), _within(slide))
 
 
 def sum_pool(
-    x: Any, window: Any, strides: Any = None, padding: Any = "valid", dilation: Any = 1
+    x: Any,
+    window: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+    dilation: Any = 1,
+    ceil: bool = False,
 ) -> Variable:
     """Return the sum of each window; arguments and result are those of `max_pool`.
 
     >>> import gradcore.tensor as T
     >>> T.nn.sum_pool([[[1.0, 5.0, 3.0, 2.0, 9.0]]], 3, strides=1).eval().tolist()
     [[[9.0, 10.0, 14.0]]]
+    >>> T.nn.sum_pool([[[1.0, 5.0, 3.0, 2.0, 9.0]]], 3, ceil=True).eval().tolist()
+    [[[9.0, 11.0]]]
     """
-    shown, slide = _shown("sum_pool", as_variable(x), window, strides, padding, dilation, 0)
-    return sum_(shown, _within(slide))
+    variable = as_variable(x)
+    slide, pads = _slid("sum_pool", variable, window, strides, padding, dilation, ceil)
+    return sum_(windows(padded(variable, pads), slide), _within(slide))
 
 
 def average_pool(
@@ -71,37 +87,42 @@ def average_pool(
     padding: Any = "valid",
     dilation: Any = 1,
     include_padding: bool = True,
+    ceil: bool = False,
 ) -> Variable:
     """Return the mean of each window, a float.
 
     include_padding : whether what is added counts, as zeros; else means are of what was there.
+    ceil : as of `max_pool`; what a window reaches over behind the padding does not count.
 
     The other arguments and the result are those of `max_pool`.
 
     >>> import gradcore.tensor as T
     >>> T.nn.average_pool([[[1.0, 5.0, 3.0, 2.0]]], 2, padding=((1, 1),)).eval().tolist()
     [[[0.5, 4.0, 1.0]]]
+    >>> T.nn.average_pool([[[1.0, 5.0, 3.0]]], 2, ceil=True).eval().tolist()
+    [[[3.0, 3.0]]]
     """
     variable = as_variable(x)
     variable = cast(variable, floating(variable.type.dtype))
-    shown, slide = _shown("average_pool", variable, window, strides, padding, dilation, 0)
-    total = sum_(shown, _within(slide))
-    if include_padding:
+    slide, pads = _slid("average_pool", variable, window, strides, padding, dilation, ceil)
+    total = sum_(windows(padded(variable, pads), slide), _within(slide))
+    if include_padding and not ceil:
         return total / cast(as_variable(product(slide.sizes)), total.dtype)
     places = extents_of(variable)[2:]
-    pads = paddings(padding, places, slide)
-    for axis, (n, pair) in enumerate(zip(places, pads, strict=True)):
+    counted = paddings(padding, places, slide) if include_padding else [(0, 0)] * len(places)
+    for axis, (n, pair, (low, high)) in enumerate(zip(places, pads, counted, strict=True)):
         own = Slide(*((part[axis],) for part in slide))
-        there = padded(ones((n,), total.dtype), [pair])
+        around = (pair[0] - low, pair[1] - high)
+        there = padded(ones((low + n + high,), total.dtype), [around])
         count = sum_(windows(there, own), 0)
         total = total / expand_dims(count, tuple(range(1, len(places) - axis)))
     return total
 
 
-def _shown(
-    name: str, x: Variable, window: Any, strides: Any, padding: Any, dilation: Any, value: Any
-) -> tuple[Variable, Slide]:
-    """Return the windows of ``x``, padded with ``value``, and how they slide."""
+def _slid(
+    name: str, x: Variable, window: Any, strides: Any, padding: Any, dilation: Any, ceil: bool
+) -> tuple[Slide, list[tuple[Extent, Extent]]]:
+    """Return how windows slide, and the places before and behind ``x`` that they reach over."""
     rank = spatial(x, name)
     sizes = steps(window, rank, "window")
     slide = Slide(
@@ -109,8 +130,16 @@ def _shown(
         sizes if strides is None else steps(strides, rank, "strides"),
         steps(dilation, rank, "dilation"),
     )
-    pads = paddings(padding, extents_of(x)[2:], slide)
-    return windows(padded(x, pads, value), slide), slide
+    extents = extents_of(x)[2:]
+    pads = paddings(padding, extents, slide)
+    if not ceil:
+        return slide, pads
+    reached: list[tuple[Extent, Extent]] = []
+    for n, (low, high), stride, span in zip(extents, pads, slide.strides, slide.spans, strict=True):
+        behind = low + n + high - span
+        last = smaller((behind + stride - 1) // stride, (low + n - 1) // stride)
+        reached.append((low, high + larger(last * stride - behind, 0)))
+    return slide, reached
 
 
 def _within(slide: Slide) -> tuple[int, ...]:

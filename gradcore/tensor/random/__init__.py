@@ -9,6 +9,7 @@ As far as the shape, that is the order of ``jax.random``, where it has the funct
 has the shape behind the axis.
 """
 
+from gradcore.errors import no_attribute
 from gradcore.tensor.random.continuous import cauchy as cauchy
 from gradcore.tensor.random.continuous import exponential as exponential
 from gradcore.tensor.random.continuous import gumbel as gumbel
@@ -41,3 +42,5 @@ from gradcore.tensor.random.orders import shuffle as shuffle
 from gradcore.tensor.random.streams import RandomStream as RandomStream
 from gradcore.tensor.random.vectors import multivariate_normal as multivariate_normal
 from gradcore.tensor.random.vectors import vonmises as vonmises
+
+__getattr__ = no_attribute(__name__, globals())
