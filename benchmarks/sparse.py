@@ -3,13 +3,17 @@
 Run it: ``OMP_NUM_THREADS=1 python benchmarks/sparse.py [--seconds 0.5] [--only bundle]``.  For each
 function and system: the seconds of the set-up, which ends with the first value, and the best of
 many calls in turns, in microseconds, from a vector to the nonzeros of a sparse matrix: SciPy's CSR
-for gradcore, CasADi's DM, JAX's BCOO for asdex.  Peers that are not installed are left out.  The
-matrices are compared.  At the end stands the most memory that the process had.
+for gradcore, CasADi's DM, JAX's BCOO for asdex.  Peers that are not installed are left out, and the
+largest case stops those that take longer than its limit.  The matrices are compared.  At the end
+stands the most memory that the process had, and the table in Markdown.
 """
 
 import argparse
 import itertools
+import json
 import resource
+import subprocess
+import sys
 from importlib.util import find_spec
 from time import perf_counter
 
@@ -97,7 +101,7 @@ SYSTEMS = {"casadi": by_casadi, "asdex": by_asdex}
 def measured(case, seconds, peers):
     """Return for each system the seconds of its set-up and of a call, and the nonzeros."""
     builds = {"gradcore": by_gradcore, "methods": by_methods}
-    builds |= {k: v for k, v in SYSTEMS.items() if k in case.peers and k in peers}
+    builds |= {k: v for k, v in SYSTEMS.items() if k in peers}
     setups, programs, wanted = {}, {}, None
     for name, build in builds.items():
         start = perf_counter()
@@ -113,21 +117,40 @@ def measured(case, seconds, peers):
     return setups, run(programs, ROUNDS, seconds / ROUNDS, 20), wanted.nnz
 
 
+def alone(title, seconds, peer, limit):
+    """Return the seconds of a peer's set-up and of its call, in a process; None: past the limit."""
+    command = [sys.executable, __file__, "--seconds", str(seconds), "--only", title, "--of", peer]
+    try:
+        found = subprocess.run(command, capture_output=True, check=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return None
+    return json.loads(found.stdout)
+
+
 def main(seconds=0.5, only="", peers=tuple(SYSTEMS)):
     """Print a line a case; return what was measured."""
     here = [k for k in peers if find_spec(k)]
     names = ["gradcore", "methods", *here]
     print(f"{'set-up in s, call in us':40}{'nonzeros':>10}" + "".join(f"{k:>19}" for k in names))
-    results = {}
+    results, rows = {}, []
     for title, case in sparse.CASES.items():
-        if only in title:
-            setups, times, nonzeros = results[title] = measured(case, seconds, here)
-            cells = [
-                f"{setups[k]:8.2f} {1e6 * times[k]:10.1f}" if k in times else "" for k in names
-            ]
-            print(f"{title:40}{nonzeros:10,}" + "".join(f"{cell:>19}" for cell in cells))
+        if only not in title:
+            continue
+        together = [] if case.limit else [k for k in here if k in case.peers]
+        setups, times, nonzeros = results[title] = measured(case, seconds, together)
+        cells = {k: (f"{setups[k]:.2f}", f"{1e6 * times[k]:.1f}") for k in times}
+        for peer in here if case.limit else ():
+            found = alone(title, seconds, peer, case.limit)
+            cells[peer] = ("", f"> {case.limit:.0f} s") if found is None else tuple(found)
+        shown = [cells.get(k, ("", "")) for k in names]
+        columns = "".join(f"{setup:>8} {time:>10}" for setup, time in shown)
+        print(f"{title:40}{nonzeros:10,}{columns}", flush=True)
+        rows.append([title, f"{nonzeros:,}", *(" / ".join(filter(None, cell)) for cell in shown)])
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"the process had {most:.2f} GiB at most")
+    print(f"the process had {most:.2f} GiB at most\n")
+    heads = ["set-up in s / call in us", "nonzeros", *names]
+    for row in (heads, ["---"] * len(heads), *rows):
+        print("| " + " | ".join(row) + " |")
     return results
 
 
@@ -135,5 +158,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=0.5, help="a program of a case")
     parser.add_argument("--only", default="", help="a part of the titles of cases to run")
+    parser.add_argument(
+        "--of", choices=SYSTEMS, help="one peer, as JSON, of the case of this title"
+    )
     given = parser.parse_args()
-    main(given.seconds, given.only)
+    if given.of is None:
+        main(given.seconds, given.only)
+    else:
+        setups, times, _ = measured(sparse.CASES[given.only], given.seconds, [given.of])
+        print(json.dumps([f"{setups[given.of]:.2f}", f"{1e6 * times[given.of]:.1f}"]))
