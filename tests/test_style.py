@@ -23,7 +23,6 @@ LONGEST = 500
 
 LONG = {
     "gradcore/kernel/mathematics.h": "a table of scalar functions, looked up by name",
-    "tests/mutants.py": "a table of faulty backends",
 }
 """Files that are longer, and what is in them; one that is cut leaves this table."""
 

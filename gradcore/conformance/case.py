@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from gradcore.conformance.precision import Expected, expected
 from gradcore.errors import GradcoreError, ShapeError, UnsupportedError
 from gradcore.graph import Array, Constant, Op, Variable
 from gradcore.mode import Mode
+
+T = TypeVar("T")
 
 DERIVED = 2.0**-36
 """How far a result of a whole graph may be off, relative to its largest element (float64)."""
@@ -141,27 +145,34 @@ class Case:
             raise Unsupported("; ".join(error.reasons)) from error
         except Exception as error:  # whatever a backend raises, it is what the reference does not
             raise Mismatch(f"raised {_described(error)}") from error
-        calls = [_Call(0, built, self.judge(built))]
+        calls = [_Call(0, built, *_printing(lambda: self.judge(built)))]
         for k, values in enumerate(self.later(), 1):
-            other = replace(built, values=list(values))
-            calls.append(_Call(k, other, _judged(self.again, other)))
-        results = [call.run(f) for call in calls]
+            calls.append(self._again(k, replace(built, values=list(values))))
+        results = [call.printing(f) for call in calls]
         copied = [[np.array(a) for a in result] for result in results[:-1]]
-        results.append(calls[0].run(f))
+        results.append(calls[0].printing(f))
         _unchanged(results, copied)
         if threads:
             _at_once(f, calls)
         for values in overwritten(built.values):
-            other = replace(built, values=values)
-            _Call(OVERWRITTEN, other, _judged(self.again, other)).run(f)
+            self._again(OVERWRITTEN, replace(built, values=values)).printing(f)
+
+    def _again(self, number: int, built: Built) -> _Call:
+        """Return a further call, with what the outputs should be, or what should be raised."""
+
+        def judged() -> list[Expected] | Exception:
+            try:
+                return self.again(built)
+            except Exception as error:  # noqa: BLE001 - a refusal is what should come out
+                return error
+
+        return _Call(number, built, *_printing(judged))
 
 
-def _judged(judge: Judge, built: Built) -> list[Expected] | Exception:
-    """Return what the outputs should be, or what should be raised."""
-    try:
-        return judge(built)
-    except Exception as error:  # noqa: BLE001 - a refusal is what should come out
-        return error
+def _printing(compute: Callable[[], T]) -> tuple[T, str]:
+    """Return what a function returns, and what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        return compute(), printed.getvalue()
 
 
 @dataclass(frozen=True)
@@ -171,11 +182,20 @@ class _Call:
     number : which of the calls of its case it is.
     built : the graph, with the values of this call.
     wanted : what it should return, or raise.
+    printed : what it should print.
     """
 
     number: int
     built: Built
     wanted: list[Expected] | Exception
+    printed: str
+
+    def printing(self, f: Callable[..., Sequence[Array]]) -> Sequence[Array]:
+        """Return the same as `run`; raise Mismatch, too, for what is printed."""
+        results, printed = _printing(lambda: self.run(f))
+        if not isinstance(self.wanted, Exception) and printed != self.printed:
+            raise Mismatch(f"printed {printed!r}, not {self.printed!r}")
+        return results
 
     def run(self, f: Callable[..., Sequence[Array]]) -> Sequence[Array]:
         """Return the results of ``f``; raise Mismatch if they, or what it raises, are wrong."""

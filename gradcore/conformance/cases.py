@@ -351,10 +351,20 @@ def _class_cases(cls: type[Op]) -> Iterator[Case]:
             ):
                 level = Level.CORE
             yield _case("value", name, level, subject)
+    yield from _edge_cases(cls)
     first = _subject(samples[0], "float64")
     if not all(first.constant):
         yield from _layout_cases(first, "float64")
     yield from _derived_cases(samples, "float64")
+
+
+def _edge_cases(cls: type[Op]) -> Iterator[Case]:
+    """Yield a class of ops at the edges of what they take."""
+    for k, sample in enumerate(cls.edges()):
+        for dtype in FLOATS:
+            subject = _subject(sample, dtype)
+            if _takes(subject):
+                yield _case("value", f"{dtype}-edge-{k}", _common(dtype), subject)
 
 
 def _free_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterator[Case]:

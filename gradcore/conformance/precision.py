@@ -98,9 +98,10 @@ def _magnitude(a: Array) -> Array:
 
 
 def _largest(a: Array) -> Array:
-    """Return the largest magnitude of each matrix, in place of its elements."""
+    """Return the largest finite magnitude of each matrix, in place of its elements."""
     axes = tuple(range(-min(2, a.ndim), 0))
-    return np.broadcast_to(np.abs(a).max(axes, keepdims=True, initial=0), a.shape)
+    largest = np.abs(a).max(axes, keepdims=True, initial=0, where=np.isfinite(a))
+    return np.broadcast_to(largest, a.shape)
 
 
 def _exactly(node: Apply, operands: Sequence[Array]) -> list[Array] | None:

@@ -7,6 +7,8 @@ operand itself, if it is an integer, a truth value or a vector of indices.  Whic
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -108,7 +110,11 @@ class Reference:
 def refusal(run: Callable[..., object], arrays: Sequence[Array]) -> Exception | None:
     """Return what a function raises for these arrays, or None."""
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
+        with (
+            np.errstate(all="ignore"),
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             run(*arrays)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer

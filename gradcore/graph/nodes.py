@@ -484,3 +484,11 @@ class Op(Declaration[Variable, Apply]):
     def samples(cls) -> Sequence[Sample]:
         """Return ops of this class with operands to test them on, enough to reach every line."""
         return ()
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return more of them on which the values alone are tested, at the edges of what it takes.
+
+        So it is with matrices that are singular: derivatives there are not finite.
+        """
+        return ()

@@ -287,6 +287,11 @@ class Print(PassingOn):
         """Return a print of a matrix, without attributes."""
         return [Sample(cls("x", ()), (Arg((2, 3)),))]
 
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return one with attributes."""
+        return [Sample(cls("x", ("shape", "__str__")), (Arg((2, 3)),))]
+
     def reference(self, *arrays: Any) -> Any:
         """Print and return the operand."""
         (x,) = arrays

@@ -47,6 +47,7 @@ from gradcore.graph.requirements import REACHES
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
 from gradcore.ops.factors import (
+    STACK,
     TAKEN,
     OfStacks,
     SolveLower,
@@ -54,9 +55,11 @@ from gradcore.ops.factors import (
     check_square,
     lu_factors,
     refuse_others,
+    singular,
     square,
     turned,
     well_conditioned,
+    with_nan,
 )
 
 
@@ -122,6 +125,11 @@ class LU(Decomposition):
             for stack, n in (((), 3), ((2,), 2))
         ]
 
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices of which one is singular."""
+        return [Sample(cls(), (Arg(STACK, made=singular(well_conditioned)),))]
+
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return the dtype of the matrix, and int64."""
         return (*dtypes, "int64")
@@ -179,6 +187,11 @@ class QR(Decomposition):
     def samples(cls) -> Sequence[Sample]:
         """Return a square matrix, and a stack of higher ones."""
         return [Sample(cls(), (Arg(n, made=well_conditioned),)) for n in ((3, 3), (2, 3, 2))]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices of which one has a NaN."""
+        return [Sample(cls(), (Arg(STACK, made=with_nan(well_conditioned)),))]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, twice."""
@@ -272,6 +285,11 @@ class Eigh(Decomposition):
     def samples(cls) -> Sequence[Sample]:
         """Return a matrix and a stack whose eigenvalues lie far from each other."""
         return [Sample(cls(), (Arg(shape, made=of_gaps),)) for shape in ((3, 3), (2, 2, 2))]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices of which one has an eigenvalue of 0, and one a NaN."""
+        return [Sample(cls(), (Arg(STACK, made=with_nan(singular(of_gaps))),))]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, twice."""
@@ -368,13 +386,18 @@ class SVD(Decomposition):
 
     extern = Extern("svd", TAKEN, workspace=_svd_workspace)
     derivative = Tangents(_svd_tangents)
-    ulp = 32
+    ulp = 64  # of vectors: a rounding of the largest value, by how far off the next value is
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
         """Return a square matrix, a higher one, and a stack of wider ones."""
         shapes = ((3, 3), (3, 2), (2, 2, 3))
         return [Sample(cls(), (Arg(shape, made=of_gaps),)) for shape in shapes]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices of which one has a NaN."""
+        return [Sample(cls(), (Arg(STACK, made=with_nan(of_gaps)),))]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, three times."""

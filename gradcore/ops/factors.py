@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
@@ -31,6 +31,12 @@ from gradcore.ops.triangles import ABOVE, VANISHING, is_diagonal, lower_part
 
 TAKEN = ("float32", "float64")
 """The dtypes that LAPACK computes in."""
+
+Made: TypeAlias = Callable[[Array], Array]
+"""Makes matrices, or a stack of them, of numbers that are drawn."""
+
+STACK = (3, 3, 3)
+"""A stack in which some matrices have no factor."""
 
 
 def refuse_others(op: Op, *inputs: Variable) -> None:
@@ -88,6 +94,35 @@ def below(x: Variable, diagonal: float) -> Variable:
 def dominated(a: Array) -> Array:
     """Return matrices whose diagonal outweighs their rows: triangles of positive definite ones."""
     return np.asarray(a / max(a.shape[-1], 1) + 4 * np.eye(*a.shape[-2:]), a.dtype)
+
+
+def singular(made: Made) -> Made:
+    """Return what makes the same matrices, but for the first: its last row and column are zero."""
+
+    def changed(a: Array) -> Array:
+        found = made(a).copy()
+        found[:1, -1:, :] = found[:1, :, -1:] = 0
+        return found
+
+    return changed
+
+
+def with_nan(made: Made) -> Made:
+    """Return what makes the same matrices, but for the last: it has a NaN below its diagonal."""
+
+    def changed(a: Array) -> Array:
+        found = made(a).copy()
+        found[-1:, -1:, :1] = np.nan
+        return found
+
+    return changed
+
+
+def with_infinity(a: Array) -> Array:
+    """Return matrices with an infinity first on their diagonal."""
+    found = dominated(a)
+    found[..., :1, :1] = np.inf
+    return found
 
 
 class OfStacks(Op):
@@ -166,6 +201,14 @@ class SolveLower(OfEquations):
             for stack in ((), (2,))
         ]
 
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return triangles with a zero on the diagonal, and with a NaN, among others."""
+        made = with_nan(singular(dominated))
+        return [
+            Sample(cls(turned), (Arg(STACK, made=made), Arg((3, 3, 2)))) for turned in (False, True)
+        ]
+
     @property
     def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by direction
         """A product with the inverse of a triangle: BLAS calls it trsm."""
@@ -209,8 +252,12 @@ def _general_solve_back(op: Op, ct: Variable, m: Variable, b: Variable, x: Varia
 
 
 def well_conditioned(a: Array) -> Array:
-    """Return matrices with a large element in each row, not on the diagonal."""
-    return np.asarray(a / max(a.shape[-1], 1) + 4 * np.eye(*a.shape[-2:])[::-1], a.dtype)
+    """Return matrices with a large element in each row, beside the diagonal.
+
+    The order in which their rows are eliminated is not its own inverse.
+    """
+    large = np.roll(np.eye(*a.shape[-2:]), 1, axis=1)
+    return np.asarray(a / max(a.shape[-1], 1) + 4 * large, a.dtype)
 
 
 def _elimination_workspace(n: Any, m: Any) -> Any:
@@ -236,6 +283,12 @@ class Solve(OfEquations):
             Sample(cls(), (Arg((*stack, n, n), made=well_conditioned), Arg((*stack, n, 2))))
             for stack, n in (((), 3), ((), 1), ((2,), 3))
         ]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return equations of which one is singular, and one has a NaN."""
+        made = with_nan(singular(well_conditioned))
+        return [Sample(cls(), (Arg(STACK, made=made), Arg((3, 3, 2))))]
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return two thirds of the cube for the factors, and their products with the columns."""
@@ -348,7 +401,7 @@ def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Vari
 class Cholesky(OfStacks):
     """The lower triangle L of ``x = L @ L.T``, for symmetric x: of x, what is above is not read.
 
-    NaN from the diagonal down where x is not positive definite, and 0 above.
+    NaN from the diagonal down where x is not positive definite, or not finite; and 0 above.
     """
 
     extern = Extern("cholesky", TAKEN)
@@ -362,6 +415,12 @@ class Cholesky(OfStacks):
         """Return matrices and a stack that have factors."""
         shapes = ((3, 3), (1, 1), (2, 3, 3))
         return [Sample(cls(), (Arg(shape, made=dominated),)) for shape in shapes]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices that are not positive definite, have a NaN, or an infinity."""
+        mades = (with_nan(singular(dominated)), with_infinity, np.negative)
+        return [Sample(cls(), (Arg(STACK, made=made),)) for made in mades]
 
     def check(self, *inputs: Variable) -> None:
         """Take matrices."""
@@ -398,7 +457,16 @@ def cholesky_factor(xp: Any, x: Any) -> Any:
     factor = xp.zeros_like(x)
     for k in range(x.shape[-1]):
         rest = x[..., k:, k] - (factor[..., k:, :k] @ factor[..., k, :k, None])[..., 0]
-        factor[..., k:, k] = rest / xp.sqrt(rest[..., :1])
-    failed = xp.isnan(factor).any(axis=(-1, -2), keepdims=True)
-    below = xp.tri(x.shape[-1], dtype=bool)
-    return xp.where(failed & below, xp.nan, factor).astype(x.dtype)
+        factor[..., k, k] = xp.sqrt(rest[..., 0])
+        factor[..., k + 1 :, k] = rest[..., 1:] / factor[..., k, k, None]
+    return nan_unless_positive(xp, factor).astype(x.dtype)
+
+
+def nan_unless_positive(xp: Any, factor: Any) -> Any:
+    """Return factors of `Cholesky`, of NaN where a diagonal is not positive and finite.
+
+    factor : lower triangles; what is above is not read.
+    """
+    diagonal = xp.einsum("...ii->...i", factor)
+    failed = ~((diagonal > 0) & (diagonal < xp.inf)).all(-1)
+    return xp.tril(xp.where(failed[..., None, None], xp.nan, factor))

@@ -17,7 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.derive import Forward, Maker, Reverse, form
-from gradcore.graph import Apply, Op, Operand, Requirement, Shape, Variable
+from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable
 from gradcore.graph.extents import Extent, larger, product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
@@ -36,15 +36,18 @@ from gradcore.ops.decompositions import (
     singular_vectors,
 )
 from gradcore.ops.factors import (
+    STACK,
     OfStacks,
     Solve,
     check_square,
     eliminated,
     lu_factors,
     refuse_others,
+    singular,
     square,
     turned,
     well_conditioned,
+    with_nan,
 )
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import log
@@ -58,8 +61,14 @@ class OfSquares(OfStacks):
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return a stack of matrices whose rows must change places."""
-        return [Sample(cls(), (Arg((2, 3, 3), made=well_conditioned),))]
+        """Return a stack of matrices whose rows must change places, an odd number of times."""
+        return [Sample(cls(), (Arg((3, 2, 2), made=well_conditioned),))]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices of which one is singular, and one has a NaN; and very large ones."""
+        mades = (with_nan(singular(well_conditioned)), _large)
+        return [Sample(cls(), (Arg(STACK, made=made),)) for made in mades]
 
     def check(self, *inputs: Variable) -> None:
         """Take matrices."""
@@ -76,6 +85,11 @@ class OfSquares(OfStacks):
         rows = numbers(local.result).reshape(count, math.prod(local.result[len(shape) - 2 :]), 1)
         columns = numbers(shape).reshape(count, 1, math.prod(shape[-2:]))
         return {0: Pairs(*np.broadcast_arrays(columns, rows))}
+
+
+def _large(a: Array) -> Array:
+    """Return matrices whose determinants overflow."""
+    return well_conditioned(a) * np.sqrt(np.finfo(a.dtype).max)
 
 
 def _matrices(x: Variable) -> Variable:
@@ -256,6 +270,12 @@ def _pseudoinverse_moved(op: Op, t: Variable, x: Variable, p: Variable) -> Varia
     return right + left - matmul(p, matmul(t, p))
 
 
+def _of_rank_one(a: Array) -> Array:
+    """Return the products of first columns and rows, of integers: float64 finds one rank, too."""
+    large = 4 + np.rint(a)
+    return large[..., :, :1] * large[..., :1, :]
+
+
 @final
 @dataclass(frozen=True, repr=False)
 class PseudoInverse(OfStacks):
@@ -279,6 +299,14 @@ class PseudoInverse(OfStacks):
         return [
             Sample(cls(), (Arg((3, 2), made=of_gaps),)),
             Sample(cls(1e-6), (Arg((2, 2, 3), made=of_gaps),)),
+        ]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices of rank one, or nearly; one has a NaN."""
+        return [
+            Sample(cls(), (Arg((3, 4, 3), made=with_nan(_of_rank_one)),)),
+            Sample(cls(1e-2), (Arg((4, 3), made=lambda a: _of_rank_one(a) + a / 10_000),)),
         ]
 
     def check(self, *inputs: Variable) -> None:

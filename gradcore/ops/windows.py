@@ -230,6 +230,14 @@ class OverlapAdd(Sliding):
             Sample(cls((2, 1), (1, 2)), (Arg((3, 2, 2, 3)), Arg(value=6), Arg(value=5))),
         ]
 
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return many windows: all extents must be as they are, so that none can be made longer."""
+        return [
+            Sample(cls((1,), (1,)), (Arg((3, 1025)), Arg(value=1027))),
+            Sample(cls((3,), (2,)), (Arg((65, 33)), Arg(value=225))),
+        ]
+
     @property
     def own_rank(self) -> int:
         """The axes within windows and those of windows."""

@@ -70,7 +70,7 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
             if (n > SMALL) failed = large_cholesky_##name(n, x, l);                                \
             else GC_EACH_SMALL(n, failed = small_cholesky_##name(N, x, l))                         \
             for (int64_t i = 0; i < n; i++)                                                        \
-                for (int64_t j = 0; j <= i; j++) failed |= isnan(l[i * n + j]);                    \
+                failed |= !(l[i * n + i] > 0 && isfinite(l[i * n + i]));                           \
             for (int64_t i = 0; failed && i < n; i++)                                              \
                 for (int64_t j = 0; j <= i; j++) l[i * n + j] = NAN;                               \
         }                                                                                          \

@@ -43,7 +43,14 @@ from gradcore.ops.decompositions import (
     orthonormal_factors,
     singular_vectors,
 )
-from gradcore.ops.factors import Cholesky, Solve, SolveLower, check_equations, check_square
+from gradcore.ops.factors import (
+    Cholesky,
+    Solve,
+    SolveLower,
+    check_equations,
+    check_square,
+    nan_unless_positive,
+)
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
@@ -249,7 +256,7 @@ def _matmul(node: Apply) -> Kernel:
 
 def _cholesky(x: Any) -> Any:
     check_square(x)
-    return jnp.tril(lax.linalg.cholesky(x, symmetrize_input=False))
+    return nan_unless_positive(jnp, lax.linalg.cholesky(x, symmetrize_input=False))
 
 
 def _solve_lower(m: Any, b: Any, transposed: bool = False) -> Any:

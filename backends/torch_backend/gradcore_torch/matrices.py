@@ -20,7 +20,14 @@ from gradcore.ops.decompositions import (
     orthonormal_factors,
     singular_vectors,
 )
-from gradcore.ops.factors import Cholesky, Solve, SolveLower, check_equations, check_square
+from gradcore.ops.factors import (
+    Cholesky,
+    Solve,
+    SolveLower,
+    check_equations,
+    check_square,
+    nan_unless_positive,
+)
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore_torch.library import DTYPES, torch
 
@@ -73,9 +80,8 @@ def _make_matmul(node: Apply) -> Callable[..., Any]:
 def _cholesky(x: Any) -> Any:
     check_square(x)
     factor, failed = torch.linalg.cholesky_ex(x)
-    below = torch.ones_like(factor, dtype=torch.bool).tril()
-    failed = (failed != 0)[..., None, None] | factor.isnan().any(-1, keepdim=True).any(-2, True)
-    return torch.where(below, torch.where(failed, math.nan, factor), 0)
+    found = torch.where((failed != 0)[..., None, None], math.nan, factor)
+    return nan_unless_positive(torch, found)
 
 
 def _solve_lower(m: Any, b: Any) -> Any:
