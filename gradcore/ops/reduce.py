@@ -189,8 +189,8 @@ class Reduce(Op):
 
     @classmethod
     def edges(cls) -> Sequence[Sample]:
-        """Return a long sum of numbers that are all positive, where errors would add up."""
-        return [Sample(cls("sum", (0,)), (Arg((20_000,), low=0.5, high=1.5),))]
+        """Return a long sum of positive float32, where errors would add up."""
+        return [Sample(cls("sum", (0,)), (Arg((20_000,), "float32", low=0.5, high=1.5),))]
 
     @property
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
