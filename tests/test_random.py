@@ -382,6 +382,24 @@ def test_what_is_refused():
     assert np.isnan(R.gamma(1, a, 3).eval({a: -0.5})).all()
     with pytest.raises(GraphValueError, match="cannot draw 5 of 3"):
         R.choice(1, 3, 5, replace=False)
+    for seed in (1.5, "1", True):
+        with pytest.raises(GraphValueError, match="a seed is an integer"):
+            R.RandomStream(seed)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_probabilities_of_choices_that_do_not_fit(replace):
+    p = T.dvector("p")
+    with pytest.raises(ShapeError, match="probability for each element"):
+        R.choice(1, 3, 2, replace, [0.5, 0.5])
+    f = gradcore.function([p], R.choice(1, 3, 2, replace, p))
+    with pytest.raises(ShapeError, match="probability for each element"):
+        f([0.5, 0.5])
+    if replace:
+        assert f([0, 1, 0]).tolist() == [1, 1]
+    else:
+        with pytest.raises(AssertionError, match="than have a probability"):
+            f([0, 1, 0])
 
 
 # derivatives ------------------------------------------------------------------------------------

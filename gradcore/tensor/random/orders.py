@@ -9,6 +9,8 @@ from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import Extent, product
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.ops.scalars import log
+from gradcore.ops.shape_values import SpecifyShape
+from gradcore.tensor.control import assert_op
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take
 from gradcore.tensor.random.continuous import gumbel, uniform
@@ -55,15 +57,18 @@ def choice(key: Any, a: Any, shape: Any = None, replace: bool = True, p: Any = N
     p : the probability of each element, a vector whose sum is 1; None: they are equal.
 
     Raises GraphValueError: more elements than there are, without replacement; ShapeError, when it
-    runs, where that is not known before.
+    runs, where that is not known before; ShapeError: others are in p than in a; when it runs,
+    AssertionFailedError: more elements than have a probability, without replacement.
     """
-    if p is not None:
-        refuse_outside(p=p)
     items = as_variable(a)
     n: Any = extents_of(items)[0] if items.ndim else items
     if isinstance(n, Variable):
         known = constant_extent(n)
         n = cast(n, "int64") if known is None else known
+    if p is not None:
+        refuse_outside(p=p)
+        why = "a choice takes a probability for each element"
+        p = SpecifyShape(why)(cast(as_variable(p, ("float64",)), "float64"), n)
     drawn = (_with_replacement if replace else _distinct)(key, extents(shape), n, p)
     return take(items, drawn, 0) if items.ndim else drawn
 
@@ -71,7 +76,7 @@ def choice(key: Any, a: Any, shape: Any = None, replace: bool = True, p: Any = N
 def _with_replacement(key: Any, shape: tuple[Extent, ...], n: Extent, p: Any) -> Variable:
     if p is None:
         return integers(key, shape, n)
-    sums = cumsum(cast(as_variable(p, ("float64",)), "float64"))
+    sums = cumsum(p)
     u = uniform(key, shape, dtype="float64") * sums[-1]
     return total(expand_dims(u, len(shape)) >= sums[:-1], -1)
 
@@ -84,6 +89,7 @@ def _distinct(key: Any, shape: tuple[Extent, ...], n: Extent, p: Any) -> Variabl
         order = permutation(key, n)
     else:
         # The largest of log(p) and of Gumbel noise: the first is drawn as p says, the others too.
-        weights = log(cast(as_variable(p, ("float64",)), "float64"))
-        order = argsort(-(weights + gumbel(key, extents_of(weights), dtype="float64")))
+        order = argsort(-(log(p) + gumbel(key, extents_of(p), dtype="float64")))
+        message = "without replacement, more elements are drawn than have a probability"
+        order = assert_op(order, total(p > 0) >= count, message=message)
     return reshape(order[:count], shape, ndim=len(shape))

@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gradcore.graph import Variable, as_variable
+from gradcore.errors import GraphValueError
+from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.types import whole_number
 from gradcore.ops.threefry import computed
 from gradcore.shared import SharedVariable, shared
 from gradcore.tensor.random import continuous, counts, discrete, gammas, orders, vectors
@@ -112,8 +114,13 @@ class RandomStream:
         self.seed(seed)
 
     def seed(self, seed: int | None = None) -> None:
-        """Start all draws, those made before too, from another seed."""
-        number = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # pyright: ignore[reportArgumentType] - an int
+        """Start all draws, those made before too, from another seed.
+
+        Raises GraphValueError: it is no integer.
+        """
+        number = whole_number(np.random.SeedSequence().entropy if seed is None else seed)
+        if number is None:
+            raise GraphValueError(f"a seed is an integer, or None, not {seed!r}", here())
         self._key = np.array([(number - DERIVED) % 2**64 + DERIVED])
         for k, state in enumerate(self.states):
             state.set_value(self._start(k))
