@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +90,8 @@ MALFORMED = [
     ({"gradcore_backends": lambda: hang_up()}, "gradcore_backends failed: HangUp: bye"),
     ({"gradcore_backends": lambda: (hang_up() for _ in "a")}, "failed: HangUp: bye"),
     ({"gradcore_ops": lambda: [Exiting]}, "SystemExit: 4"),
+    ({"gradcore_ops": lambda: [NoNode]}, "NoNode.make_node returned 3, which is no node"),
+    ({"gradcore_ops": lambda: [BadEdges]}, "has among its edges 3, which is no sample"),
     ({"gradcore_rules": lambda stage: fail(Mute())}, "Mute: it cannot say what"),
     ({"gradcore_kernels": lambda backend: {"mul": np.multiply}}, "with 'mul', which is no op"),
     ({"gradcore_kernels": lambda backend: 3}, "no table"),
@@ -185,6 +188,21 @@ class Exiting(Other):
         return sys.exit(4)
 
 
+class NoNode(Other):
+    """An op whose nodes are none."""
+
+    def make_node(self, a):
+        return 3
+
+
+class BadEdges(Other):
+    """An op whose edges are no samples."""
+
+    @classmethod
+    def edges(cls):
+        return [3]
+
+
 class Unnamed(Backend):
     """A backend without a name."""
 
@@ -223,6 +241,9 @@ def test_malformed_plugins_disable_themselves(install, found, message):
         (SimpleNamespace(gradcore_backend=gradcore_backends), "did you mean 'gradcore_backends'"),
         (SimpleNamespace(gradcore_helper=gradcore_backends), "no hook gradcore_helper"),
         (type("C", (), {"gradcore_backends": lambda self: []})(), "is not marked as a hook"),
+        (SimpleNamespace(gradcore_backends=partial(list)), "no function; write @"),
+        (SimpleNamespace(gradcore_backends=[Plain("a")]), "no function; write @gradcore.plugins"),
+        (hooks(gradcor_ops=lambda: [Exotic]), "no hook gradcor_ops; did you mean 'gradcore_ops'"),
         (3, "3 has no hooks"),
         (SimpleNamespace(GRADCORE_API="1"), "GRADCORE_API is '1', not a whole number"),
         (SimpleNamespace(GRADCORE_API=True), "GRADCORE_API is True, not a whole number"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from gradcore.backend import ArrayBackend, Backend
 from gradcore.errors import GraphTypeError, PluginError, choices
-from gradcore.graph import Op, TensorType, Variable
+from gradcore.graph import Apply, Op, TensorType, Variable
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
@@ -63,13 +63,20 @@ def _takes(op: Elementwise, dtype: str) -> bool:
 
 def _check_samples(op: type[Op]) -> None:
     """Refuse a class of ops whose samples are none: the suite could not run on any backend."""
-    with faults(f"{op.__name__} cannot return its samples"):
-        samples = list(op.samples())
-    for sample in samples:
-        if not isinstance(sample, Sample):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's
-            raise PluginError(f"{op.__name__} has among its samples {sample!r}, which is none")
-        with faults(f"{op.__name__} cannot be applied to its samples"):
-            sample.op.make_node(*map(_drawn, sample.operands))
+    for what, declared in (("samples", op.samples), ("edges", op.edges)):
+        with faults(f"{op.__name__} cannot return its {what}"):
+            samples = list(declared())
+        for sample in samples:
+            _check_sample(op, sample, what)
+
+
+def _check_sample(op: type[Op], sample: Any, what: str) -> None:
+    if not isinstance(sample, Sample):
+        raise PluginError(f"{op.__name__} has among its {what} {sample!r}, which is no sample")
+    with faults(f"{op.__name__} cannot be applied to its {what}"):
+        node: Any = sample.op.make_node(*map(_drawn, sample.operands))
+    if not isinstance(node, Apply):
+        raise PluginError(f"{op.__name__}.make_node returned {node!r}, which is no node")
 
 
 def _drawn(arg: Arg) -> Variable:

@@ -171,8 +171,7 @@ def read(source: Source) -> Plugin:
         plugin = source.loaded()
     _check_version(plugin)
     for name in dir(plugin):
-        if name.startswith(f"{GROUP}_"):
-            _check_mark(name, inspect.getattr_static(plugin, name), getattr(plugin, name, None))
+        _check_mark(name, inspect.getattr_static(plugin, name), getattr(plugin, name, None))
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(Hooks)
     try:
@@ -208,19 +207,23 @@ def _check_version(plugin: Any) -> None:
 
 
 def _check_mark(name: str, static: Any, attribute: Any) -> None:
-    """Refuse a function that is called like a hook and is none."""
-    if not inspect.isroutine(attribute):
-        return
-    if name not in HOOKS:
+    """Refuse what is called like a hook and is none, or marked as one and called otherwise."""
+    routine = inspect.isroutine(attribute)
+    marked = routine and any(getattr(found, MARK, None) for found in (static, attribute))
+    if name not in HOOKS and (marked or (routine and name.startswith(f"{GROUP}_"))):
         raise PluginError(
-            f"there is no hook {name}: names that start with {GROUP}_ are those of hooks",
+            f"there is no hook {name}"
+            + ("" if marked else f": names that start with {GROUP}_ are those of hooks"),
             fix=choices(name, HOOKS, "the hooks"),
         )
-    if getattr(attribute, MARK, None) is None and getattr(static, MARK, None) is None:
-        raise PluginError(
-            f"its function {name} is not marked as a hook",
-            fix="write @gradcore.plugins.hookimpl above it",
-        )
+    if name not in HOOKS or marked:
+        return
+    if not routine:
+        raise PluginError(f"its {name} is {attribute!r}, no function", fix=_MARKED)
+    raise PluginError(f"its function {name} is not marked as a hook", fix=_MARKED)
+
+
+_MARKED = f"write @{GROUP}.plugins.hookimpl above a function"
 
 
 def _first_line(error: Exception) -> str:
