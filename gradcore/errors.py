@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+
 
 class Location(NamedTuple):
     """A line of a user's program."""
@@ -127,6 +129,10 @@ class NotDifferentiableError(GradcoreError, TypeError):
 
 class EvaluationPointError(GradcoreError, ValueError):
     """A point of evaluation of ``Lop`` or ``Rop`` does not have the shape it must have."""
+
+
+class LinAlgError(GradcoreError, np.linalg.LinAlgError):
+    """A matrix has no inverse, factor or decomposition of the kind that is asked for."""
 
 
 class ScanError(GradcoreError, ValueError):

@@ -310,7 +310,7 @@ def _extent(extent: Any) -> str:
 
 def _source(op: Any) -> str:
     """Return the code of the reference of a class of ops, without its docstring."""
-    method = op.__dict__.get("reference")
+    method = op.__dict__.get("reference") or op.__dict__.get("attempted")
     if method is None:
         return ""
     source = textwrap.dedent(inspect.getsource(method))

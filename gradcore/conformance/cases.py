@@ -38,6 +38,7 @@ from gradcore.conformance.variants import (
     grown,
     long,
     other_extents,
+    other_matrices,
     other_values,
     short,
 )
@@ -122,10 +123,13 @@ def _called_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterat
 
 
 def _error_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterator[Case]:
-    """Yield an op on operands that must be refused: extents that disagree, values out of bounds."""
+    """Yield an op on operands that must be refused: extents that disagree, values out of bounds,
+    matrices without an inverse or factor.
+    """  # noqa: D205 - the sentence is long
     subject = Subject(sample.op, several(sample, dtype, 1), (False,) * len(sample.operands))
     reference = _reference(subject, dtype)
-    for kind, others in (("extents", other_extents), ("values", other_values)):
+    kinds = {"extents": other_extents, "values": other_values, "matrices": other_matrices}
+    for kind, others in kinds.items():
         refused = [other for other in others(sample) if not reference.accepts(other)]
         if refused and reference.accepts(sample):
             yield _varying("error", f"{name}-{kind}", level, subject, dtype, refused.copy)

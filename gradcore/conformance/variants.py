@@ -12,6 +12,7 @@ import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -193,6 +194,21 @@ def other_values(sample: Sample) -> Iterator[Sample]:
             continue
         for value in _other(np.asarray(arg.value), sorted(ends)):
             yield _with(sample, i, replace(arg, value=value))
+
+
+def other_matrices(sample: Sample) -> Iterator[Sample]:
+    """Yield samples in which the last matrix of those that are made is 0, or not finite."""
+    for i, arg in enumerate(sample.operands):
+        if arg.made is not np.asarray:
+            for number in (0, np.nan, np.inf):
+                spoiled = partial(_spoiled, arg.made, number)
+                yield _with(sample, i, replace(arg, made=spoiled))
+
+
+def _spoiled(made: Callable[[Array], Array], number: float, drawn: Array) -> Array:
+    found = made(drawn).copy()
+    found.reshape(-1, *found.shape[-2:])[-1:] = number
+    return found
 
 
 def _with(sample: Sample, i: int, arg: Arg) -> Sample:

@@ -369,6 +369,13 @@ class Declaration(Generic[V, N]):
         """Return the output (or a tuple of outputs) for NumPy arrays; inputs are left alone."""
         raise NotImplementedError(f"{self} declares no reference")
 
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the outputs for NumPy arrays, and which arrays of the stack have none, as bools.
+
+        Of these the outputs are NaN.  An op says so if its `extern` has a ``failure``.
+        """
+        raise NotImplementedError(f"{self} declares no failures")
+
     def kernel(self, node: N) -> Kernel:
         """Return the reference for ``node``, prepared once for many calls."""
         if type(self).perform is not UNDECLARED.perform:

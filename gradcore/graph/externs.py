@@ -11,6 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 
+def successes(xp: Any, failed: Any) -> Any:
+    """Return how many arrays of a stack come before the first that failed, as an int64.
+
+    xp : the module that the array is of: NumPy, or one like it.
+    failed : a bool for each array of the stack.
+    """
+    ended = xp.concatenate([failed.reshape(-1), xp.ones(1, dtype=bool)])
+    return xp.argmax(ended).astype("int64")
+
+
 @dataclass(frozen=True)
 class Extern:
     """A function of a library.
@@ -24,9 +34,16 @@ class Extern:
         other outputs, unless they are of a dtype that is always the same, such as an order.
     core : how many last axes belong to one call; their ``extents`` are those of the last operand.
     workspace : from these extents, how many more elements a call needs; None: none.
+    failure : of what need not exist (a factor, an inverse), what makes the exception where it does
+        not: a function of two ints, for how many arrays of the stack it did, up to the first, and
+        how many there are.  Such a function of a library has a further output, after the others:
+        the first of these numbers, an int64.  `Declaration.attempted` says what it means.
+    raises : whether the exception is raised; else what does not exist is NaN.
     """
 
     name: str
     dtypes: tuple[str, ...] = ("float32", "float64")
     core: int = 2
     workspace: Callable[..., Any] | None = None
+    failure: Callable[[int, int], Exception] | None = None
+    raises: bool = True

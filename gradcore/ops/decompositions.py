@@ -5,8 +5,8 @@ negative number on its diagonal, and of each eigenvector and left singular vecto
 that is larger than a thousandth of the largest is positive, so that all backends agree.  (The
 largest itself would not do: in ``[1, -1]`` there are two, and rounding chooses.)
 
-A matrix that is not finite has eigenvectors and singular vectors of NaN; for the reason see
-`gradcore.ops.factors`.
+A matrix that is not finite has no eigenvectors and singular vectors, nor has one for which LAPACK's
+iterations do not converge: it is `LinAlgError`, or NaN, as `gradcore.ops.matrices` says.
 
 Vectors of equal eigenvalues are any basis of a space, and move in no certain way: derivatives take
 it that they do not turn into each other, and so are never NaN because two eigenvalues are equal.
@@ -22,7 +22,7 @@ singular value decomposition" (2016); S. Walter and L. Lehmann, arXiv:1001.1654,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -46,19 +46,19 @@ from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import REACHES
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
-from gradcore.ops.factors import (
+from gradcore.ops.factors import SolveLower, lu_factors, well_conditioned
+from gradcore.ops.matrices import (
     STACK,
     TAKEN,
+    Attempt,
     OfStacks,
-    SolveLower,
     below,
     check_square,
-    lu_factors,
+    failure,
     refuse_others,
     singular,
     square,
     turned,
-    well_conditioned,
     with_nan,
 )
 
@@ -93,8 +93,8 @@ def _lu_tangents(op: Op, t: Variable, x: Variable, lu: Variable, order: Variable
     """  # noqa: D205 - an equation
     low, high = below(lu, 0) + identity(lu), upper(lu)
     moved = LANGUAGE["take_along_axis"](t, along_columns(order), -2)
-    solved = SolveLower()(low, moved)
-    inner = turned(SolveLower()(turned(high), turned(solved)))
+    solved = SolveLower(raises=False)(low, moved)
+    inner = turned(SolveLower(raises=False)(turned(high), turned(solved)))
     left = LANGUAGE["matmul"](low, below(inner, 0))
     return [left + LANGUAGE["matmul"](upper(inner), high), ZERO]
 
@@ -158,7 +158,7 @@ class LU(Decomposition):
 # QR ---------------------------------------------------------------------------------------------
 def _qr_tangents(op: Op, t: Variable, x: Variable, q: Variable, r: Variable) -> list[Variable]:
     """dA inv(R) = dQ + Q dR inv(R), where Q.T dQ is antisymmetric and dR inv(R) a triangle."""
-    right = turned(SolveLower()(turned(r), turned(t)))
+    right = turned(SolveLower(raises=False)(turned(r), turned(t)))
     inner = LANGUAGE["matmul"](turned(q), right)
     low = below(inner, 0)
     triangle = inner - low + turned(low)
@@ -271,13 +271,16 @@ def _eigh_workspace(n: Any, m: Any) -> Any:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Eigh(Decomposition):
+class Eigh(Attempt, Decomposition):
     """Eigenvalues of symmetric matrices, in ascending order, and eigenvectors, as columns.
+
+    raises : whether it is LinAlgError if there are none; else they are NaN.
 
     What is above the diagonal is not read.
     """
 
-    extern = Extern("eigh", TAKEN, workspace=_eigh_workspace)
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(failure("Eigenvalues did not converge"))
     derivative = Tangents(_eigh_tangents)
     ulp = 256  # vectors of neighbours among n even values are off by more than n roundings
 
@@ -289,7 +292,8 @@ class Eigh(Decomposition):
     @classmethod
     def edges(cls) -> Sequence[Sample]:
         """Return matrices of which one has an eigenvalue of 0, and one a NaN."""
-        return [Sample(cls(), (Arg(STACK, made=with_nan(singular(of_gaps))),))]
+        made = with_nan(singular(of_gaps))
+        return [Sample(cls(raises=False), (Arg(STACK, made=made),))]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, twice."""
@@ -304,19 +308,24 @@ class Eigh(Decomposition):
         """The matrices are square."""
         return square(node, operands)
 
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """Divide and conquer: LAPACK calls it syevd."""
+        return Extern("eigh", TAKEN, 2, _eigh_workspace, self.failure, self.raises)
+
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return nine times the cube."""
         return 9 * product(operands[0].shape) * operands[0].shape[-1]
 
-    def reference(self, *arrays: Any) -> Any:
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return what NumPy returns, with other signs."""
         return eigenvectors(np, *arrays)
 
 
 def finite_or_zero(xp: Any, x: Any) -> tuple[Any, Any]:
     """Return which matrices of a stack are finite, and a stack of these, with zeros for others."""
-    finite = xp.isfinite(x).all(-1).all(-1)[..., None, None]
-    return finite, xp.where(finite, x, 0)
+    finite = xp.isfinite(x).all(-1).all(-1)
+    return finite, xp.where(finite[..., None, None], x, 0)
 
 
 def point_down(xp: Any, v: Any) -> Any:
@@ -327,19 +336,20 @@ def point_down(xp: Any, v: Any) -> Any:
     return (first & (v < 0)).any(-2)[..., None, :]
 
 
-def eigenvectors(xp: Any, x: Any) -> tuple[Any, Any]:
-    """Return the eigenvalues and eigenvectors of `Eigh`.
+def eigenvectors(xp: Any, x: Any) -> tuple[Any, Any, Any]:
+    """Return the eigenvalues and eigenvectors of `Eigh`, and which matrices have none.
 
     xp : the module that the array is of: NumPy, or one like it.
     """
     check_square(x)
     if x.shape[-1] == 0:
-        return x[..., 0], x
+        return x.reshape(x.shape[:-1]), x, xp.zeros(x.shape[:-2], dtype=bool)
     low = xp.tril(x)
     finite, whole = finite_or_zero(xp, low + xp.tril(x, -1).swapaxes(-1, -2))
     w, v = xp.linalg.eigh(whole)
     v = xp.where(point_down(xp, v), -v, v)
-    return xp.where(finite[..., 0], w, xp.nan), xp.where(finite, v, xp.nan)
+    values = xp.where(finite[..., None], w, xp.nan)
+    return values, xp.where(finite[..., None, None], v, xp.nan), ~finite
 
 
 # singular vectors -------------------------------------------------------------------------------
@@ -378,13 +388,16 @@ def _svd_workspace(m: Any, n: Any) -> Any:
 
 @final
 @dataclass(frozen=True, repr=False)
-class SVD(Decomposition):
+class SVD(Attempt, Decomposition):
     """U, s and Vh of ``A = U @ diag(s) @ Vh``: as many singular values as the shorter side is long.
+
+    raises : whether it is LinAlgError if there are none; else they are NaN.
 
     s is in descending order; the columns of U and the rows of Vh are orthonormal.
     """
 
-    extern = Extern("svd", TAKEN, workspace=_svd_workspace)
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(failure("SVD did not converge"))
     derivative = Tangents(_svd_tangents)
     ulp = 64  # of vectors: a rounding of the largest value, by how far off the next value is
 
@@ -397,7 +410,7 @@ class SVD(Decomposition):
     @classmethod
     def edges(cls) -> Sequence[Sample]:
         """Return matrices of which one has a NaN."""
-        return [Sample(cls(), (Arg(STACK, made=with_nan(of_gaps)),))]
+        return [Sample(cls(raises=False), (Arg(STACK, made=with_nan(of_gaps)),))]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, three times."""
@@ -409,28 +422,34 @@ class SVD(Decomposition):
         k = smaller(m, n)
         return (*stack, m, k), (*stack, k), (*stack, k, n)
 
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """Divide and conquer: LAPACK calls it gesdd."""
+        return Extern("svd", TAKEN, 2, _svd_workspace, self.failure, self.raises)
+
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return twenty for each element and singular value."""
         return 20 * product(operands[0].shape) * shapes[1][-1]
 
-    def reference(self, *arrays: Any) -> Any:
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return what NumPy returns, with other signs."""
         return singular_vectors(np, *arrays)
 
 
-def singular_vectors(xp: Any, x: Any) -> tuple[Any, Any, Any]:
-    """Return U, s and Vh of `SVD`.
+def singular_vectors(xp: Any, x: Any) -> tuple[Any, ...]:
+    """Return U, s and Vh of `SVD`, and which matrices have none.
 
     xp : the module that the array is of: NumPy, or one like it.
     """
     *stack, m, n = x.shape
     if 0 in (m, n):
-        return x.reshape(*stack, m, 0), x.reshape(*stack, 0), x.reshape(*stack, 0, n)
+        empty = x.reshape(*stack, m, 0), x.reshape(*stack, 0), x.reshape(*stack, 0, n)
+        return (*empty, xp.zeros(x.shape[:-2], dtype=bool))
     finite, given = finite_or_zero(xp, x)
     u, s, vh = xp.linalg.svd(given, full_matrices=False)
     down = point_down(xp, u)
     u = xp.where(down, -u, u)
     vh = xp.where(down.swapaxes(-1, -2), -vh, vh)
-    return tuple(
-        xp.where(f, a, xp.nan) for f, a in ((finite, u), (finite[..., 0], s), (finite, vh))
-    )
+    matrix, row = finite[..., None, None], finite[..., None]
+    found = (xp.where(f, a, xp.nan) for f, a in ((matrix, u), (row, s), (matrix, vh)))
+    return (*found, ~finite)

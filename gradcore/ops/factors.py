@@ -1,74 +1,50 @@
-"""Factors of matrices and equations with them: functions of LAPACK and BLAS, on stacks.
-
-A matrix that has no factor has one of NaN: nothing is raised, so that one matrix of a stack does
-not take the others with it, and work may leave a loop that would not have come to it.
-"""
+"""Factors of matrices and equations with them: functions of LAPACK and BLAS, on stacks."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
 
 import numpy as np
 
 from gradcore.derive import Reverse
-from gradcore.errors import GraphTypeError, ShapeError
-from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable, here
+from gradcore.errors import ShapeError
+from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable
 from gradcore.graph.extents import Extent, product
 from gradcore.graph.externs import Extern
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
-from gradcore.ops.create import Arange
 from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.matrices import (
+    NOT_POSITIVE,
+    STACK,
+    TAKEN,
+    Attempt,
+    below,
+    check_square,
+    dominated,
+    refuse_others,
+    singular,
+    square,
+    turned,
+    with_infinity,
+    with_nan,
+)
 from gradcore.ops.scalars import add, neg
-from gradcore.ops.stacks import all_stacked
 from gradcore.ops.triangles import ABOVE, VANISHING, is_diagonal, lower_part
 
-TAKEN = ("float32", "float64")
-"""The dtypes that LAPACK computes in."""
 
-Made: TypeAlias = Callable[[Array], Array]
-"""Makes matrices, or a stack of them, of numbers that are drawn."""
-
-STACK = (3, 3, 3)
-"""A stack in which some matrices have no factor."""
-
-
-def refuse_others(op: Op, *inputs: Variable) -> None:
-    """Raise for what is no matrix, or stack of them, of a dtype that LAPACK has, one for all."""
-    for x in inputs:
-        if x.ndim < 2 or x.ndim != inputs[0].ndim:
-            message = f"{op} takes matrices or stacks of them, not {x} ({x.type})"
-            raise GraphTypeError(message, here())
-        if x.type.dtype not in TAKEN or x.type.dtype != inputs[0].type.dtype:
-            raise GraphTypeError(
-                f"{op} takes float32 or float64, not {x} ({x.type})", here(), "cast it first"
-            )
-
-
-def square(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
-    """Return the requirement that the first operand is a square matrix."""
-    x = operands[0]
-    message = f"{node.op} takes square matrices: {node.inputs[0]} is none"
-    return all_equal(x.shape[-2:], message)
-
-
+# equations --------------------------------------------------------------------------------------
 def _equations(node: Apply, operands: Sequence[Operand]) -> list[Requirement]:
     m, b = operands
     message = f"{node.op}: the extents of {node.inputs[0]} and {node.inputs[1]} differ"
     pairs = zip(m.shape[:-1], b.shape[:-1], strict=True)
     return [*square(node, operands), *(r for n in pairs for r in all_equal(list(n), message))]
-
-
-def check_square(x: Any) -> None:
-    """Raise ShapeError for arrays of any library that are no square matrices."""
-    if x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"got shape {tuple(x.shape)}, which is of no square matrix")
 
 
 def check_equations(m: Any, b: Any) -> None:
@@ -78,65 +54,7 @@ def check_equations(m: Any, b: Any) -> None:
         raise ShapeError(f"the shapes {tuple(m.shape)} and {tuple(b.shape)} do not fit")
 
 
-def turned(x: Variable) -> Variable:
-    """Return the transposes of matrices."""
-    return LANGUAGE["swapaxes"](x, -1, -2)
-
-
-def below(x: Variable, diagonal: float) -> Variable:
-    """Return the lower triangle of square matrices, its diagonal times a number."""
-    i = Arange()(LANGUAGE["extent"](x, x.ndim - 1))
-    row, column = i.dimshuffle(0, "x"), i.dimshuffle("x", 0)
-    on = LANGUAGE["switch"](LANGUAGE["eq"](row, column), x * diagonal, LANGUAGE["zeros_like"](x))
-    return LANGUAGE["switch"](LANGUAGE["gt"](row, column), x, on)
-
-
-def dominated(a: Array) -> Array:
-    """Return matrices whose diagonal outweighs their rows: triangles of positive definite ones."""
-    return np.asarray(a / max(a.shape[-1], 1) + 4 * np.eye(*a.shape[-2:]), a.dtype)
-
-
-def singular(made: Made) -> Made:
-    """Return what makes the same matrices, but for the first: its last row and column are zero."""
-
-    def changed(a: Array) -> Array:
-        found = made(a).copy()
-        found[:1, -1:, :] = found[:1, :, -1:] = 0
-        return found
-
-    return changed
-
-
-def with_nan(made: Made) -> Made:
-    """Return what makes the same matrices, but for the last: it has a NaN below its diagonal."""
-
-    def changed(a: Array) -> Array:
-        found = made(a).copy()
-        found[-1:, -1:, :1] = np.nan
-        return found
-
-    return changed
-
-
-def with_infinity(a: Array) -> Array:
-    """Return matrices with an infinity first on their diagonal."""
-    found = dominated(a)
-    found[..., :1, :1] = np.inf
-    return found
-
-
-class OfStacks(Op):
-    """An op of matrices, or of stacks of them with any axes in front (abstract)."""
-
-    def batch(
-        self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]
-    ) -> Variable | None:
-        """Take another axis in front."""
-        return self(*all_stacked(inputs, stacked))
-
-
-# equations --------------------------------------------------------------------------------------
-class OfEquations(OfStacks):
+class OfEquations(Attempt):
     """An op of a stack of matrices and one of right sides (abstract)."""
 
     def check(self, *inputs: Variable) -> None:
@@ -168,12 +86,12 @@ class OfEquations(OfStacks):
 
 def _solve_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """The transpose of the inverse."""
-    return SolveLower(not op.transposed)(m, ct)
+    return SolveLower(not op.transposed, op.raises)(m, ct)
 
 
 def _factor_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """d(inv(L) b) = -inv(L) dL x."""
-    back = SolveLower(not op.transposed)(m, ct)
+    back = SolveLower(not op.transposed, op.raises)(m, ct)
     left, right = (x, back) if op.transposed else (back, x)
     return below(-LANGUAGE["matmul"](left, turned(right)), 1)
 
@@ -184,9 +102,11 @@ class SolveLower(OfEquations):
     """``SolveLower()(L, b)``: x of ``L @ x = b``, for lower triangles L; what is above is not read.
 
     transposed : whether it is x of ``L.T @ x = b``.
+    raises : whether a zero on the diagonal is LinAlgError; else it gives infinities and NaN.
     """
 
     transposed: bool = False
+    raises: bool = field(default=True, repr=False)
     derivative = Reverse((_factor_back, _solve_back))
     ulp = 16
     by_norm = compounds = True
@@ -206,24 +126,25 @@ class SolveLower(OfEquations):
         """Return triangles with a zero on the diagonal, and with a NaN, among others."""
         made = with_nan(singular(dominated))
         return [
-            Sample(cls(turned), (Arg(STACK, made=made), Arg((3, 3, 2)))) for turned in (False, True)
+            Sample(cls(turned, raises=False), (Arg(STACK, made=made), Arg((3, 3, 2))))
+            for turned in (False, True)
         ]
 
     @property
     def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by direction
         """A product with the inverse of a triangle: BLAS calls it trsm."""
-        return Extern("solve_lower_transposed" if self.transposed else "solve_lower", TAKEN)
+        name = "solve_lower_transposed" if self.transposed else "solve_lower"
+        return Extern(name, TAKEN, failure=self.failure, raises=self.raises)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return one for each element of a triangle and column."""
         return super().operations_of(operands, shapes) * operands[0].shape[-1]
 
-    def reference(self, *arrays: Any) -> Any:
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return the solution by substitution, in the dtype of the operands."""
         m, b = arrays
         check_equations(m, b)
-        with np.errstate(all="ignore"):
-            return substituted(np, m, b, self.transposed)
+        return substituted(np, m, b, self.transposed), no_pivots(np, m)
 
 
 def substituted(xp: Any, m: Any, b: Any, transposed: bool = False) -> Any:
@@ -241,14 +162,21 @@ def substituted(xp: Any, m: Any, b: Any, transposed: bool = False) -> Any:
     return x
 
 
-def _general_factor_back(op: Op, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
+def no_pivots(xp: Any, m: Any) -> Any:
+    """Return which matrices have a zero on their diagonal."""
+    return (xp.einsum("...ii->...i", m) == 0).any(-1)
+
+
+def _general_factor_back(
+    op: Solve, ct: Variable, m: Variable, b: Variable, x: Variable
+) -> Variable:
     """d(inv(M) b) = -inv(M) dM x."""
-    return -LANGUAGE["matmul"](Solve()(turned(m), ct), turned(x))
+    return -LANGUAGE["matmul"](Solve(op.raises)(turned(m), ct), turned(x))
 
 
-def _general_solve_back(op: Op, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
+def _general_solve_back(op: Solve, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """The transpose of the inverse."""
-    return Solve()(turned(m), ct)
+    return Solve(op.raises)(turned(m), ct)
 
 
 def well_conditioned(a: Array) -> Array:
@@ -268,9 +196,12 @@ def _elimination_workspace(n: Any, m: Any) -> Any:
 @final
 @dataclass(frozen=True, repr=False)
 class Solve(OfEquations):
-    """``Solve()(M, b)``: x of ``M @ x = b``, for square matrices; NaN for a singular one."""
+    """``Solve()(M, b)``: x of ``M @ x = b``, for square matrices.
 
-    extern = Extern("solve", TAKEN, workspace=_elimination_workspace)
+    raises : whether a singular one is LinAlgError; else its solution is NaN.
+    """
+
+    raises: bool = field(default=True, repr=False)
     derivative = Reverse((_general_factor_back, _general_solve_back))
     ulp = 16
     by_norm = compounds = True
@@ -288,7 +219,12 @@ class Solve(OfEquations):
     def edges(cls) -> Sequence[Sample]:
         """Return equations of which one is singular, and one has a NaN."""
         made = with_nan(singular(well_conditioned))
-        return [Sample(cls(), (Arg(STACK, made=made), Arg((3, 3, 2))))]
+        return [Sample(cls(raises=False), (Arg(STACK, made=made), Arg((3, 3, 2))))]
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """Elimination: LAPACK calls it gesv."""
+        return Extern("solve", TAKEN, 2, _elimination_workspace, self.failure, self.raises)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return two thirds of the cube for the factors, and their products with the columns."""
@@ -296,12 +232,11 @@ class Solve(OfEquations):
         stack = product(m[:-2])
         return stack * m[-1] * m[-1] * (2 * m[-1] // 3 + 2 * b[-1])
 
-    def reference(self, *arrays: Any) -> Any:
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return the solution by elimination, in the dtype of the operands."""
         m, b = arrays
         check_equations(m, b)
-        with np.errstate(all="ignore"):
-            return eliminated(np, m, b)
+        return eliminated(np, m, b)
 
 
 def lu_factors(xp: Any, x: Any) -> tuple[Any, Any]:
@@ -327,8 +262,8 @@ def lu_factors(xp: Any, x: Any) -> tuple[Any, Any]:
     return rows.reshape(x.shape), order.reshape(x.shape[:-1])
 
 
-def eliminated(xp: Any, m: Any, b: Any) -> Any:
-    """Return x of ``m @ x = b`` by elimination, rows changing places; NaN for singular matrices.
+def eliminated(xp: Any, m: Any, b: Any) -> tuple[Any, Any]:
+    """Return x of ``m @ x = b`` by elimination, rows changing places, and which are singular.
 
     xp : the module that the arrays are of: NumPy, or one like it.
     """
@@ -336,8 +271,8 @@ def eliminated(xp: Any, m: Any, b: Any) -> Any:
     lower = xp.tril(factors, -1) + xp.eye(m.shape[-1], dtype=factors.dtype)
     inner = substituted(xp, lower, xp.take_along_axis(b, order[..., None], -2))
     x = substituted(xp, factors.swapaxes(-1, -2), inner, transposed=True)
-    singular = (xp.einsum("...ii->...i", factors) == 0).any(-1)[..., None, None]
-    return xp.where(singular, xp.nan, x).astype(b.dtype)
+    singular = no_pivots(xp, factors)
+    return xp.where(singular[..., None, None], xp.nan, x).astype(b.dtype), singular
 
 
 # Cholesky's factor ------------------------------------------------------------------------------
@@ -391,20 +326,22 @@ def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Vari
     An element below the diagonal stands for that above it, too.
     """
     inner = below(_from_left(factor, ct), 0.5)
-    solve = SolveLower(transposed=True)
+    solve = SolveLower(transposed=True, raises=False)  # a factor has no zero on its diagonal
     both = turned(solve(factor, turned(solve(factor, inner))))
     return below(both + turned(both), 0.5)
 
 
 @final
 @dataclass(frozen=True, repr=False)
-class Cholesky(OfStacks):
+class Cholesky(Attempt):
     """The lower triangle L of ``x = L @ L.T``, for symmetric x: of x, what is above is not read.
 
-    NaN from the diagonal down where x is not positive definite, or not finite; and 0 above.
+    raises : whether it is LinAlgError if x is not positive definite; else L is NaN from the
+        diagonal down, and 0 above.  So it is in either case if x is not finite.
     """
 
-    extern = Extern("cholesky", TAKEN)
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(NOT_POSITIVE)
     derivative = Reverse((_symmetric_back,))
     ulp = 16
     by_norm = compounds = True
@@ -420,7 +357,12 @@ class Cholesky(OfStacks):
     def edges(cls) -> Sequence[Sample]:
         """Return matrices that are not positive definite, have a NaN, or an infinity."""
         mades = (with_nan(singular(dominated)), with_infinity, np.negative)
-        return [Sample(cls(), (Arg(STACK, made=made),)) for made in mades]
+        return [Sample(cls(raises=False), (Arg(STACK, made=made),)) for made in mades]
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """A factor by columns: LAPACK calls it potrf."""
+        return Extern("cholesky", TAKEN, failure=self.failure, raises=self.raises)
 
     def check(self, *inputs: Variable) -> None:
         """Take matrices."""
@@ -438,28 +380,29 @@ class Cholesky(OfStacks):
         """Return a third of the cube."""
         return super().operations_of(operands, shapes) * operands[0].shape[-1] // 3
 
-    def reference(self, *arrays: Any) -> Any:
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return the factor, column by column, in the dtype of the matrix."""
         (x,) = arrays
         check_square(x)
-        with np.errstate(all="ignore"):
-            return cholesky_factor(np, x)
+        return cholesky_factor(np, x)
 
 
 VANISHING[Cholesky] = lambda node, side: side == ABOVE
 
 
-def cholesky_factor(xp: Any, x: Any) -> Any:
-    """Return the factor of `Cholesky`, column by column.
+def cholesky_factor(xp: Any, x: Any) -> tuple[Any, Any]:
+    """Return the factor of `Cholesky`, column by column, and which matrices have none.
 
     xp : the module that the array is of: NumPy, or one like it.
     """
     factor = xp.zeros_like(x)
+    failed = xp.zeros(x.shape[:-2], bool)
     for k in range(x.shape[-1]):
         rest = x[..., k:, k] - (factor[..., k:, :k] @ factor[..., k, :k, None])[..., 0]
+        failed |= rest[..., 0] <= 0
         factor[..., k, k] = xp.sqrt(rest[..., 0])
         factor[..., k + 1 :, k] = rest[..., 1:] / factor[..., k, k, None]
-    return nan_unless_positive(xp, factor).astype(x.dtype)
+    return nan_unless_positive(xp, factor).astype(x.dtype), failed
 
 
 def nan_unless_positive(xp: Any, factor: Any) -> Any:

@@ -4,14 +4,14 @@ Each is written with equations or decompositions, and is an op for the sake of i
 is simpler, or more, than that of what it is written with: a determinant has one where the matrix is
 singular, a pseudoinverse where singular values are equal.
 
-A singular matrix has an inverse of NaN; for the reason see `gradcore.ops.factors`.
+A singular matrix has no inverse: it is `LinAlgError`, or NaN, as `gradcore.ops.matrices` says.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -33,20 +33,17 @@ from gradcore.ops.decompositions import (
     identity,
     of_gaps,
     reciprocal,
-    singular_vectors,
 )
-from gradcore.ops.factors import (
+from gradcore.ops.factors import Solve, eliminated, lu_factors, well_conditioned
+from gradcore.ops.matrices import (
     STACK,
+    Attempt,
     OfStacks,
-    Solve,
     check_square,
-    eliminated,
-    lu_factors,
     refuse_others,
     singular,
     square,
     turned,
-    well_conditioned,
     with_nan,
 )
 from gradcore.ops.scalars import abs as abs_
@@ -98,10 +95,6 @@ def _matrices(x: Variable) -> Variable:
 
 
 # inverses ---------------------------------------------------------------------------------------
-def _inverse(x: Variable) -> Variable:
-    return Solve()(x, LANGUAGE["alloc"](identity(x), *extents_of(x)))
-
-
 def _inverse_back(op: Op, ct: Variable, x: Variable, inverse: Variable) -> Variable:
     """d inv(A) = -inv(A) dA inv(A)."""
     back = turned(inverse)
@@ -110,11 +103,14 @@ def _inverse_back(op: Op, ct: Variable, x: Variable, inverse: Variable) -> Varia
 
 @final
 @dataclass(frozen=True, repr=False)
-class Inverse(OfSquares):
-    """The inverses of square matrices; NaN for a singular one."""
+class Inverse(Attempt, OfSquares):
+    """The inverses of square matrices.
 
+    raises : whether a singular one is LinAlgError; else its inverse is NaN.
+    """
+
+    raises: bool = field(default=True, repr=False)
     derivative = Reverse((_inverse_back,))
-    expansion = staticmethod(_inverse)
 
     def shape(self, *operands: Operand) -> Shape:
         """Return that of the matrix."""
@@ -124,12 +120,21 @@ class Inverse(OfSquares):
         """Return twice the cube."""
         return 2 * product(operands[0].shape) * operands[0].shape[-1]
 
-    def reference(self, *arrays: Any) -> Any:
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return those of all square matrices, with NaN where one is singular."""
+        return [Sample(cls(raises=False), edge.operands) for edge in super().edges()]
+
+    def expanded(self, node: Apply) -> Sequence[Any]:
+        """Return the output as the solution for an identity."""
+        (x,) = node.inputs
+        return [Solve(self.raises)(x, LANGUAGE["alloc"](identity(x), *extents_of(x)))]
+
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return the inverse by elimination, in the dtype of the matrix."""
         (x,) = arrays
         check_square(x)
-        with np.errstate(all="ignore"):
-            return eliminated(np, x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape))
+        return eliminated(np, x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape))
 
 
 # determinants -----------------------------------------------------------------------------------
@@ -161,8 +166,8 @@ def _cofactors(x: Variable, determinant: Variable) -> Variable:
 
     Of U diag(s) V.T they are det(U V.T) U diag(products of all s but one) V.T.
     """
-    regular = _matrices(determinant) * turned(Inverse()(x))
-    u, s, vh = SVD()(x)
+    regular = _matrices(determinant) * turned(Inverse(raises=False)(x))
+    u, s, vh = SVD(raises=False)(x)
     others = LANGUAGE["switch"](LANGUAGE["eq"](identity(x), 1), 1, along_rows(s))
     sign = LANGUAGE["sign"](Determinant()(LANGUAGE["matmul"](u, vh)))
     scales = LANGUAGE["prod"](others, -1) * along_columns(sign)
@@ -223,7 +228,7 @@ def _log_determinant(x: Variable) -> Variable:
 
 
 def _log_determinant_back(op: Op, ct: Variable, x: Variable, found: Variable) -> Variable:
-    return _matrices(ct) * turned(Inverse()(x))
+    return _matrices(ct) * turned(Inverse(raises=False)(x))
 
 
 @final
@@ -303,9 +308,9 @@ class PseudoInverse(OfStacks):
 
     @classmethod
     def edges(cls) -> Sequence[Sample]:
-        """Return matrices of rank one, or nearly; one has a NaN."""
+        """Return matrices of rank one, or nearly."""
         return [
-            Sample(cls(), (Arg((3, 4, 3), made=with_nan(_of_rank_one)),)),
+            Sample(cls(), (Arg((3, 4, 3), made=_of_rank_one),)),
             Sample(cls(1e-2), (Arg((4, 3), made=lambda a: _of_rank_one(a) + a / 10_000),)),
         ]
 
@@ -344,7 +349,7 @@ class PseudoInverse(OfStacks):
         cutoff = self.cutoff
         if cutoff is None:
             cutoff = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
-        u, s, vh = singular_vectors(np, x)
+        u, s, vh = SVD().reference(x)
         large = s > cutoff * s[..., :1]
         inverse = np.divide(1, s, out=np.zeros_like(s), where=large)
         return (vh.swapaxes(-1, -2) * inverse[..., None, :]) @ u.swapaxes(-1, -2)

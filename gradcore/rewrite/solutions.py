@@ -41,38 +41,44 @@ def _solution(node: Apply, graph: FunctionGraph, new: dict[Variable, Variable]) 
     if not isinstance(node.op, (Dot, MatMul)):
         return None
     left, right = node.inputs
-    matrix = _inverted(left, graph, new)
-    if matrix is not None:
-        return _solved(matrix, new.get(right, right))
-    matrix = _inverted(right, graph, new)
-    if matrix is None:
+    inverted = _inverted(left, graph, new)
+    if inverted is not None:
+        return _solved(*inverted, new.get(right, right))
+    inverted = _inverted(right, graph, new)
+    if inverted is None:
         return None
+    solve, matrix = inverted
     given = new.get(left, left)
-    found = _solved(turned(matrix), turned(given) if given.ndim > 1 else given)
+    found = _solved(solve, turned(matrix), turned(given) if given.ndim > 1 else given)
     return turned(found) if found is not None and found.ndim > 1 else found
 
 
-def _inverted(v: Variable, graph: FunctionGraph, new: dict[Variable, Variable]) -> Variable | None:
-    """Return the matrix of which ``v`` is the inverse, if it is one that is read once."""
+def _inverted(
+    v: Variable, graph: FunctionGraph, new: dict[Variable, Variable]
+) -> tuple[Solve, Variable] | None:
+    """Return the matrix of which ``v`` is the inverse, if it is one that is read once.
+
+    Before it is the op that solves with it, which raises if the inverse does.
+    """
     if v.owner is None or v in graph.outputs or len(graph.readers[v]) != 1:
         return None
     (inner,) = v.owner.inputs[:1]
     if isinstance(v.owner.op, Inverse):
-        return new.get(inner, inner)
+        return Solve(v.owner.op.raises), new.get(inner, inner)
     axes = (*range(v.ndim - 2), v.ndim - 1, v.ndim - 2)
     if isinstance(v.owner.op, DimShuffle) and v.owner.op.order == axes:
         found = _inverted(inner, graph, new)
-        return None if found is None else turned(found)
+        return None if found is None else (found[0], turned(found[1]))
     return None
 
 
-def _solved(matrix: Variable, right: Variable) -> Variable | None:
+def _solved(solve: Solve, matrix: Variable, right: Variable) -> Variable | None:
     """Return the solution, where both sides have the same axes in front; None: they broadcast."""
     if matrix.ndim == 2 and right.ndim == 1:
-        return Solve()(matrix, right.dimshuffle(0, "x")).dimshuffle(0)
+        return solve(matrix, right.dimshuffle(0, "x")).dimshuffle(0)
     if matrix.ndim != right.ndim or matrix.broadcastable[:-2] != right.broadcastable[:-2]:
         return None
-    return Solve()(matrix, right)
+    return solve(matrix, right)
 
 
 def _columns(x: Variable) -> Variable:

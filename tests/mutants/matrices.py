@@ -1,6 +1,7 @@
 """Lies about matrices: their factors, equations and decompositions."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def takes_infinity_for_a_number(node, right):
 def solves_with_the_whole(node, right):
     """reads what is above a triangle"""
     turned = node.op.transposed
-    return lambda m, b: eliminated(np, transposed(m) if turned else m, b)
+    return lambda m, b: eliminated(np, transposed(m) if turned else m, b)[0]
 
 
 @lies("solvelower")
@@ -127,6 +128,12 @@ def raises_for_what_is_singular(node, right):
     return solved
 
 
+@lies("cholesky", "solve", "solvelower", "inverse", "eigh", "svd")
+def raises_nothing(node, right):
+    """has NaN where it must raise"""
+    return replace(node.op, raises=False).kernel(node)
+
+
 @lies(*ALL)
 def uses_the_first_of_a_stack(node, right):
     """takes the first matrix of a stack for all"""
@@ -164,7 +171,7 @@ def joins_no_blocks(node, right):
     return computed
 
 
-@lies("qr", "eigh", "svd", "pseudoinverse")
+@lies("qr", "eigh", "svd")
 def raises_for_nans(node, right):
     """raises an error where a matrix is not finite"""
 
@@ -240,7 +247,7 @@ def inverts_what_is_rounding(node, right):
     """inverts every singular value that is not 0"""
 
     def computed(x):
-        u, s, vh = singular_vectors(np, x)
+        u, s, vh, _ = singular_vectors(np, x)
         inverse = np.divide(1, s, out=np.zeros_like(s), where=s > 0)
         return (transposed(vh) * inverse[..., None, :]) @ transposed(u)
 

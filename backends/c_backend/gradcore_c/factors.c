@@ -1,5 +1,6 @@
-/* Factors of matrices: "cholesky_float64(stack, n, m, x, out)" and
- * "solve_lower_float64(stack, n, m, l, b, out)", and the same for float32.
+/* Factors of matrices: "cholesky_float64(stack, n, m, x, out, found)" and
+ * "solve_lower_float64(stack, n, m, l, b, out, found)", and the same for float32.  Found is how many
+ * matrices come before the first that is not positive definite, or has a zero on its diagonal.
  *
  * Up to SMALL rows are computed here, as a call of a library costs more than that, in loops of
  * known length that the compiler unrolls.  BLAS and LAPACK see arrays in C order as their
@@ -41,7 +42,7 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
         for (int j = 0; j < n; j++) {                                                              \
             type pivot = x[j * n + j];                                                             \
             for (int k = 0; k < j; k++) pivot -= l[j * n + k] * l[j * n + k];                      \
-            failed |= !(pivot > 0);                                                                \
+            failed |= pivot <= 0;                                                                  \
             l[j * n + j] = root(pivot);                                                            \
             for (int i = j + 1; i < n; i++) {                                                      \
                 type rest = x[i * n + j];                                                          \
@@ -54,21 +55,24 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
     }                                                                                              \
     static int large_cholesky_##name(int n, const type *restrict x, type *restrict l)              \
     {                                                                                              \
-        int info;                                                                                  \
+        int info = 0;                                                                              \
         for (int64_t i = 0; i < n; i++)                                                            \
             for (int64_t j = 0; j < n; j++) l[i * n + j] = j <= i ? x[i * n + j] : 0;              \
         ((gc_potrf)gc_needs[place])("U", &n, l, &n, &info);                                        \
-        return info != 0;                                                                          \
+        return info > 0 && !isnan(l[(info - 1) * (int64_t)(n + 1)]);                               \
     }                                                                                              \
-    int32_t cholesky_##name(int64_t stack, int64_t n, int64_t m, const void *matrix, void *factor) \
+    int32_t cholesky_##name(int64_t stack, int64_t n, int64_t m, const void *matrix, void *factor, \
+                            int64_t *found)                                                        \
     {                                                                                              \
         if ((int)n != n) return -1;                                                                \
+        *found = stack;                                                                            \
         for (int64_t s = 0; n && s < stack; s++) {                                                 \
             const type *x = (const type *)matrix + s * n * n;                                      \
             type *l = (type *)factor + s * n * n;                                                  \
             int failed;                                                                            \
             if (n > SMALL) failed = large_cholesky_##name(n, x, l);                                \
             else GC_EACH_SMALL(n, failed = small_cholesky_##name(N, x, l))                         \
+            if (failed && *found > s) *found = s;                                                  \
             for (int64_t i = 0; i < n; i++)                                                        \
                 failed |= !(l[i * n + i] > 0 && isfinite(l[i * n + i]));                           \
             for (int64_t i = 0; failed && i < n; i++)                                              \
@@ -102,11 +106,15 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
         for (; c < m; c++) columns_##name(transposed, n, 1, m, l, x + c);                          \
     }                                                                                              \
     INLINED int32_t solve_##name(int transposed, int64_t stack, int64_t n, int64_t m,              \
-                                 const void *triangle, const void *b, void *out)                   \
+                                 const void *triangle, const void *b, void *out, int64_t *found)   \
     {                                                                                              \
         int order = (int)n, columns = (int)m;                                                      \
-        const type one = 1;                                                                        \
+        const type one = 1, *diagonal = triangle;                                                  \
         if (order != n || columns != m) return -1;                                                 \
+        *found = stack;                                                                            \
+        for (int64_t s = 0; *found == stack && s < stack; s++, diagonal += n * n)                  \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                if (diagonal[i * (n + 1)] == 0) *found = s;                                        \
         memcpy(out, b, stack * n * m * sizeof(type));                                              \
         for (int64_t s = 0; n && m && s < stack; s++) {                                            \
             const type *l = (const type *)triangle + s * n * n;                                    \
@@ -119,14 +127,14 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
         return 0;                                                                                  \
     }                                                                                              \
     int32_t solve_lower_##name(int64_t stack, int64_t n, int64_t m, const void *l, const void *b,  \
-                               void *out)                                                          \
+                               void *out, int64_t *found)                                          \
     {                                                                                              \
-        return solve_##name(0, stack, n, m, l, b, out);                                            \
+        return solve_##name(0, stack, n, m, l, b, out, found);                                     \
     }                                                                                              \
     int32_t solve_lower_transposed_##name(int64_t stack, int64_t n, int64_t m, const void *l,      \
-                                          const void *b, void *out)                                \
+                                          const void *b, void *out, int64_t *found)                \
     {                                                                                              \
-        return solve_##name(1, stack, n, m, l, b, out);                                            \
+        return solve_##name(1, stack, n, m, l, b, out, found);                                     \
     }
 
 GC_CHOLESKY(float64, double, sqrt, 0)

@@ -1,5 +1,6 @@
-/* Equations with square matrices: "solve_float64(stack, n, m, matrix, b, out, workspace)", and the
- * same for float32; a matrix that has a pivot of zero gets NaN.
+/* Equations with square matrices: "solve_float64(stack, n, m, matrix, b, out, found, workspace)",
+ * and the same for float32; a matrix that has a pivot of zero gets NaN, and found is how many come
+ * before the first such.
  *
  * Up to SMALL rows are eliminated here, as a call of LAPACK costs more than that.  It sees arrays
  * in C order as their transposes, so it solves with the transpose of what it has factors of, on
@@ -65,16 +66,19 @@ typedef void (*gc_getrs)(const char *trans, int *n, int *columns, const void *a,
         return info;                                                                               \
     }                                                                                              \
     int32_t solve_##name(int64_t stack, int64_t n, int64_t m, const void *matrix, const void *b,   \
-                         void *out, void *workspace)                                               \
+                         void *out, int64_t *found, void *workspace)                               \
     {                                                                                              \
         if ((int)n != n || (int)m != m) return -1;                                                 \
+        *found = stack;                                                                            \
         memcpy(out, b, stack * n * m * sizeof(type));                                              \
-        for (int64_t s = 0; n && m && s < stack; s++) {                                            \
+        for (int64_t s = 0; n && s < stack; s++) {                                                 \
             const type *from = (const type *)matrix + s * n * n;                                   \
             type *to = (type *)out + s * n * m;                                                    \
             if (n <= SMALL ? eliminate_##name(n, m, from, to)                                      \
-                           : factorize_##name(n, m, from, to, workspace))                          \
+                           : factorize_##name(n, m, from, to, workspace)) {                        \
                 for (int64_t i = 0; i < n * m; i++) to[i] = NAN;                                   \
+                if (*found > s) *found = s;                                                        \
+            }                                                                                      \
         }                                                                                          \
         return 0;                                                                                  \
     }

@@ -1,6 +1,7 @@
-/* Eigenvalues and singular values, with their vectors: "eigh_float64(stack, n, m, x, w, v,
+/* Eigenvalues and singular values, with their vectors: "eigh_float64(stack, n, m, x, w, v, found,
  * workspace)", which reads the lower triangle of x, and "svd_float64(stack, m, n, x, u, s, vh,
- * workspace)", and the same for float32.  What is not finite, or does not converge, gets NaN.
+ * found, workspace)", and the same for float32.  What is not finite, or does not converge, gets NaN,
+ * and found is how many come before the first such.
  *
  * The first element of each vector (of u, for singular values) that is larger than a thousandth of
  * the largest is positive: see gradcore/ops/decompositions.py.
@@ -46,13 +47,14 @@ typedef void (*gc_gesdd)(const char *job, int *m, int *n, void *a, int *lda, voi
         for (int64_t i = 0; i < size; i++) x[i] = NAN;                                             \
     }                                                                                              \
     int32_t eigh_##name(int64_t stack, int64_t n, int64_t m, const void *x, void *w, void *v,      \
-                        void *workspace)                                                           \
+                        int64_t *found, void *workspace)                                           \
     {                                                                                              \
         int64_t needed = 2 * n * n + 6 * n + 1;                                                    \
         type *work = workspace;                                                                    \
         int *iwork = (int *)(work + needed), isize = 5 * (int)n + 3;                               \
         int order = (int)n, size = (int)needed, info;                                              \
         if (order != n || size != needed) return -1;                                               \
+        *found = stack;                                                                            \
         for (int64_t s = 0; n && s < stack; s++) {                                                 \
             const type *from = (const type *)x + s * n * n;                                        \
             type *values = (type *)w + s * n, *rows = (type *)v + s * n * n;                       \
@@ -65,6 +67,7 @@ typedef void (*gc_gesdd)(const char *job, int *m, int *n, void *a, int *lda, voi
             if (info) {                                                                            \
                 spoil_##name(n, values);                                                           \
                 spoil_##name(n * n, rows);                                                         \
+                if (*found > s) *found = s;                                                        \
                 continue;                                                                          \
             }                                                                                      \
             for (int64_t i = 0; i < n; i++)                                                        \
@@ -78,13 +81,14 @@ typedef void (*gc_gesdd)(const char *job, int *m, int *n, void *a, int *lda, voi
         return 0;                                                                                  \
     }                                                                                              \
     int32_t svd_##name(int64_t stack, int64_t m, int64_t n, const void *x, void *u, void *s,       \
-                       void *vh, void *workspace)                                                  \
+                       void *vh, int64_t *found, void *workspace)                                  \
     {                                                                                              \
         int64_t k = m < n ? m : n, needed = 4 * k * k + 7 * k + 64 * (m + n);                      \
         type *copy = workspace, *work = copy + m * n;                                              \
         int *iwork = (int *)(work + needed);                                                       \
         int rows = (int)m, columns = (int)n, count = (int)k, size = (int)needed, info;             \
         if (rows != m || columns != n || size != needed) return -1;                                \
+        *found = stack;                                                                            \
         for (int64_t i = 0; k && i < stack; i++) {                                                 \
             type *left = (type *)u + i * m * k, *right = (type *)vh + i * k * n;                   \
             type *values = (type *)s + i * k;                                                      \
@@ -98,6 +102,7 @@ typedef void (*gc_gesdd)(const char *job, int *m, int *n, void *a, int *lda, voi
                 spoil_##name(m * k, left);                                                         \
                 spoil_##name(k, values);                                                           \
                 spoil_##name(k * n, right);                                                        \
+                if (*found > i) *found = i;                                                        \
                 continue;                                                                          \
             }                                                                                      \
             for (int64_t j = 0; j < k; j++)                                                        \

@@ -1,10 +1,10 @@
 """Functions of libraries that ops name (`gradcore.graph.externs.Extern`), on arrays of the device.
 
 The decision: triangular factors are found column by column with CuPy's arithmetic, as the reference
-finds them with NumPy's: a matrix without a factor gets NaN, as everywhere, and nothing waits for
-the device.  Rejected, until a device can measure it: cuSOLVER, whose status must be read by the
-host.  QR, eigenvectors and singular vectors are functions of CuPy, and so cuSOLVER's; they have
-run with NumPy in CuPy's place only.
+finds them with NumPy's.  How many matrices of a stack have a factor is found on the device, too,
+and looked at with the other checks, so nothing waits for it.  Rejected, until a device can measure
+it: cuSOLVER, whose status must be read by the host.  QR, eigenvectors and singular vectors are
+functions of CuPy, and so cuSOLVER's; they have run with NumPy in CuPy's place only.
 """
 
 from __future__ import annotations
@@ -12,39 +12,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gradcore.graph.externs import successes
 from gradcore.ops.decompositions import (
     eigenvectors,
     orthonormal_factors,
     singular_vectors,
 )
-from gradcore.ops.factors import cholesky_factor, eliminated, lu_factors, substituted
+from gradcore.ops.factors import cholesky_factor, eliminated, lu_factors, no_pivots, substituted
 from gradcore_cuda.driver import Extern
 
 
-def _cholesky(xp: Any, x: Any) -> list[Any]:
-    return [cholesky_factor(xp, x)]
+def _counted(attempted: Extern) -> Extern:
+    """Return a function with what `attempted` returns, but how many did not fail for which did."""
+
+    def counted(xp: Any, *arrays: Any) -> list[Any]:
+        *found, failed = attempted(xp, *arrays)
+        return [*found, successes(xp, failed)]
+
+    return counted
 
 
 def _solve_lower(xp: Any, m: Any, b: Any) -> list[Any]:
-    return [substituted(xp, m, b)]
+    return [substituted(xp, m, b), no_pivots(xp, m)]
 
 
 def _solve_lower_transposed(xp: Any, m: Any, b: Any) -> list[Any]:
-    return [substituted(xp, m, b, transposed=True)]
-
-
-def _solve(xp: Any, m: Any, b: Any) -> list[Any]:
-    return [eliminated(xp, m, b)]
+    return [substituted(xp, m, b, transposed=True), no_pivots(xp, m)]
 
 
 EXTERNS: Mapping[str, Extern] = {
-    "cholesky": _cholesky,
-    "eigh": eigenvectors,
+    "cholesky": _counted(cholesky_factor),
+    "eigh": _counted(eigenvectors),
     "lu": lu_factors,
     "qr": orthonormal_factors,
-    "solve": _solve,
-    "solve_lower": _solve_lower,
-    "solve_lower_transposed": _solve_lower_transposed,
-    "svd": singular_vectors,
+    "solve": _counted(eliminated),
+    "solve_lower": _counted(_solve_lower),
+    "solve_lower_transposed": _counted(_solve_lower_transposed),
+    "svd": _counted(singular_vectors),
 }
 """What CUDA has, by the names that ops give."""

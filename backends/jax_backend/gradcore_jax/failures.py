@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gradcore.ops.decompositions import SVD, Eigh
+from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import is_advanced
+from gradcore.ops.inverses import Inverse, PseudoInverse
 from gradcore.plugins import KnownFailure
 
 FLUSH = "XLA on a CPU takes subnormal numbers for zero"
@@ -18,6 +21,8 @@ WIDE = "float[36]*"
 
 BOUNDS = "a program of XLA cannot raise: it fills, or drops, where an array of indices is wrong"
 
+NAN = "a program of XLA cannot raise: what does not exist, such as an inverse, is NaN"
+
 INDEXED = [
     (sample.op.label(), k)
     for cls in (Subtensor, IncSubtensor)
@@ -25,6 +30,9 @@ INDEXED = [
     if isinstance(op := sample.op, Subtensor | IncSubtensor) and is_advanced(op.pattern)
 ]
 """The samples that are indexed by arrays, of each op."""
+
+ATTEMPTS = (Cholesky, Eigh, Inverse, PseudoInverse, Solve, SolveLower, SVD)
+"""The ops of matrices whose result need not exist."""
 
 INDEXING = ("softmax_regression", "captured expression", "gathered by index", "writing within")
 """The programs and loops that read, or write, where an input says."""
@@ -92,5 +100,6 @@ KNOWN_FAILURES = (
     KnownFailure("quotients", "*", "XLA computes (a / b) / c as a / (b * c)"),
     *(KnownFailure(op, "error", BOUNDS, f"*-{k}-*") for op, k in INDEXED),
     *(KnownFailure(name, "error", BOUNDS) for name in INDEXING),
+    *(KnownFailure(cls().label(), "error", NAN, "*-matrices") for cls in ATTEMPTS),
 )  # fmt: skip
 """What the backend is known to fail."""

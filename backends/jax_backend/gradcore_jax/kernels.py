@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.backend import Kernels
-from gradcore.errors import OutOfMemoryError, ShapeError
+from gradcore.errors import LinAlgError, OutOfMemoryError, ShapeError
 from gradcore.execute import MEMORY_FIX, Runner
 from gradcore.graph import Apply, Array, Kernel
 from gradcore.graph.extents import MOST, check_size
@@ -48,11 +48,11 @@ from gradcore.ops.factors import (
     Solve,
     SolveLower,
     check_equations,
-    check_square,
     nan_unless_positive,
 )
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.matrices import check_square
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
@@ -259,9 +259,28 @@ def _cholesky(x: Any) -> Any:
     return nan_unless_positive(jnp, lax.linalg.cholesky(x, symmetrize_input=False))
 
 
-def _solve_lower(m: Any, b: Any, transposed: bool = False) -> Any:
-    check_equations(m, b)
-    return lax.linalg.triangular_solve(m, b, left_side=True, lower=True, transpose_a=transposed)
+def _solve_lower(node: Apply) -> Kernel:
+    transposed = _op(node, SolveLower).transposed
+
+    def run(m: Any, b: Any) -> Any:
+        check_equations(m, b)
+        return lax.linalg.triangular_solve(m, b, left_side=True, lower=True, transpose_a=transposed)
+
+    return run
+
+
+def _vectors(of: Callable[..., tuple[Any, ...]]) -> Callable[[Apply], Kernel]:
+    """Return what makes kernels that return vectors, and not which matrices have none."""
+
+    def run(x: Any) -> tuple[Any, ...]:
+        return of(jnp, x)[:-1]
+
+    return _always(run)
+
+
+def _always(kernel: Kernel) -> Callable[[Apply], Kernel]:
+    """Return what makes the same kernel for all nodes of a class of ops."""
+    return lambda node: kernel
 
 
 def _solve(m: Any, b: Any) -> Any:
@@ -390,6 +409,15 @@ def _on_concrete(node: Apply) -> Kernel:
     return run
 
 
+def _assert(node: Apply) -> Kernel:
+    """Check on the host, and do without a program of XLA: but for matrices, of which it has NaN."""
+
+    def unchecked(x: Any, *conditions: Any) -> Any:
+        return x
+
+    return unchecked if issubclass(_op(node, Assert).error, LinAlgError) else _on_concrete(node)
+
+
 def _passed_on(node: Apply) -> Kernel:
     return same
 
@@ -440,14 +468,13 @@ KERNELS: Kernels = {
     # products and factors
     Dot: _dot,
     MatMul: _matmul,
-    Cholesky(): _cholesky,
+    Cholesky: _always(_cholesky),
     LU(): _lu,
     QR(): functools.partial(orthonormal_factors, jnp),
-    Eigh(): functools.partial(eigenvectors, jnp),
-    SVD(): functools.partial(singular_vectors, jnp),
-    Solve(): _solve,
-    SolveLower(): _solve_lower,
-    SolveLower(transposed=True): functools.partial(_solve_lower, transposed=True),
+    Eigh: _vectors(eigenvectors),
+    SVD: _vectors(singular_vectors),
+    Solve: _always(_solve),
+    SolveLower: _solve_lower,
     # indexing and orders
     Subtensor: subtensor,
     IncSubtensor: inc_subtensor,
@@ -457,7 +484,7 @@ KERNELS: Kernels = {
     # choice, checks, marks
     IfElse: _if_else,
     Conditional: _conditional,
-    Assert: _on_concrete,
+    Assert: _assert,
     Print: _on_concrete,
     ZeroGrad: _passed_on,
     DisconnectedGrad: _passed_on,

@@ -18,13 +18,14 @@ from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Variable
 from gradcore.ops.control import Assert, Conditional, IfElse, Print
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.index_patterns import is_advanced
+from gradcore.ops.matrices import Attempt
 from gradcore.ops.reduce import Recurrence
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import Repeat
 from gradcore_torch.library import torch
 
 UNTRACED = (Assert, Conditional, IfElse, Nonzero, Print, Recurrence, Repeat, Scan)
-"""Ops that look at values, print, or loop: torch.compile stops before them."""
+"""Ops that look at values, print, or loop: torch.compile stops before them, as before `Attempt`."""
 
 
 def compiled(
@@ -64,7 +65,7 @@ def _is_opaque(node: Apply) -> bool:
     op = node.op
     if isinstance(op, Subtensor | IncSubtensor):  # out of bounds is no IndexError in compiled code
         return is_advanced(op.pattern)
-    return isinstance(op, UNTRACED) or performs(op)
+    return isinstance(op, UNTRACED) or performs(op) or (isinstance(op, Attempt) and op.raises)
 
 
 def _named(function: Kernel, node: Apply) -> Kernel:

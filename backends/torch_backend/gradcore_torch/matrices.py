@@ -1,11 +1,15 @@
-"""Products of matrices, their factors, and equations with them.  What has no factor is NaN."""
+"""Products of matrices, their factors, and equations with them.
+
+What does not exist raises on a CPU, if its op says so; a device would have to be waited for, so
+there it is NaN.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from gradcore.backend import Kernels
 from gradcore.errors import ShapeError
@@ -25,10 +29,10 @@ from gradcore.ops.factors import (
     Solve,
     SolveLower,
     check_equations,
-    check_square,
     nan_unless_positive,
 )
 from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.matrices import Attempt, check_square, raise_for_failed
 from gradcore_torch.library import DTYPES, torch
 
 
@@ -77,27 +81,54 @@ def _make_matmul(node: Apply) -> Callable[..., Any]:
 
 
 # factors and equations ----------------------------------------------------------------------------
-def _cholesky(x: Any) -> Any:
+Attempted: TypeAlias = Callable[..., Sequence[Any]]
+"""A function that returns outputs, and then which matrices of a stack have none."""
+
+
+def _raising(attempted: Callable[[Any], Attempted]) -> Callable[[Apply], Callable[..., Any]]:
+    """Return what makes the kernel of a node, given what makes its function from its op."""
+
+    def make(node: Apply) -> Callable[..., Any]:
+        op = node.op
+        assert isinstance(op, Attempt)
+        function, one = attempted(op), len(node.outputs) == 1
+
+        def run(*arrays: Any) -> Any:
+            *found, failed = function(*arrays)
+            if op.raises and failed.device.type == "cpu":
+                raise_for_failed(failed, op.failure)
+            return found[0] if one else tuple(found)
+
+        return run
+
+    return make
+
+
+def _cholesky(x: Any) -> tuple[Any, Any]:
     check_square(x)
     factor, failed = torch.linalg.cholesky_ex(x)
     found = torch.where((failed != 0)[..., None, None], math.nan, factor)
-    return nan_unless_positive(torch, found)
+    pivots = factor.diagonal(dim1=-2, dim2=-1)
+    before = torch.arange(x.shape[-1], device=x.device) < failed[..., None]
+    unknown = (pivots.isnan() & before).any(-1)
+    return nan_unless_positive(torch, found), (failed != 0) & ~unknown
 
 
-def _solve_lower(m: Any, b: Any) -> Any:
-    check_equations(m, b)
-    return torch.linalg.solve_triangular(m, b, upper=False)
+def _solve_lower(op: Any) -> Attempted:
+    def attempted(m: Any, b: Any) -> tuple[Any, Any]:
+        check_equations(m, b)
+        turned = m.mT if op.transposed else m
+        found = torch.linalg.solve_triangular(turned, b, upper=op.transposed)
+        return found, (m.diagonal(dim1=-2, dim2=-1) == 0).any(-1)
+
+    return attempted
 
 
-def _solve_lower_transposed(m: Any, b: Any) -> Any:
-    check_equations(m, b)
-    return torch.linalg.solve_triangular(m.mT, b, upper=True)
-
-
-def _solve(m: Any, b: Any) -> Any:
+def _solve(m: Any, b: Any) -> tuple[Any, Any]:
     check_equations(m, b)
     x, failed = torch.linalg.solve_ex(m, b)
-    return torch.where((failed != 0)[..., None, None], math.nan, x)
+    failed = failed != 0
+    return torch.where(failed[..., None, None], math.nan, x), failed
 
 
 def _lu(x: Any) -> tuple[Any, Any]:
@@ -111,12 +142,11 @@ def _lu(x: Any) -> tuple[Any, Any]:
 MATRICES: Kernels = {
     Dot: _make_dot,
     MatMul: _make_matmul,
-    Cholesky(): _cholesky,
+    Cholesky: _raising(lambda _: _cholesky),
     LU(): _lu,
     QR(): functools.partial(orthonormal_factors, torch),
-    Eigh(): functools.partial(eigenvectors, torch),
-    SVD(): functools.partial(singular_vectors, torch),
-    Solve(): _solve,
-    SolveLower(): _solve_lower,
-    SolveLower(transposed=True): _solve_lower_transposed,
+    Eigh: _raising(lambda _: functools.partial(eigenvectors, torch)),
+    SVD: _raising(lambda _: functools.partial(singular_vectors, torch)),
+    Solve: _raising(lambda _: _solve),
+    SolveLower: _raising(_solve_lower),
 }

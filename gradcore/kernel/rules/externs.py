@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradcore.graph import Apply
-from gradcore.kernel.ir import Buffer, Library, as_expr, product
+import numpy as np
+
+from gradcore.graph import Apply, Op
+from gradcore.graph.externs import Extern, successes
+from gradcore.kernel.failures import Failure
+from gradcore.kernel.ir import Buffer, Expr, Library, Load, as_expr, call, product
 from gradcore.kernel.lowering import Lowering, check_required, named
 from gradcore.kernel.values import stored_value
+from gradcore.ops.elementwise import entry
 
 
 def library_call(low: Lowering, node: Apply) -> None:
@@ -23,6 +28,7 @@ def library_call(low: Lowering, node: Apply) -> None:
     writes = [low.new(named(v), v.dtype, n) for v, n in zip(node.outputs, shapes, strict=True)]
     split = operands[-1].ndim - extern.core
     extents = operands[-1].shape[split:]
+    found: list[Buffer] = [] if extern.failure is None else [low.new("found", "int64", ())]
     work: list[Buffer] = []
     if extern.workspace is not None:
         work = [low.new("workspace", dtype, [low.extent(as_expr(extern.workspace(*extents)))])]
@@ -32,15 +38,42 @@ def library_call(low: Lowering, node: Apply) -> None:
             f"extern:{extern.name}_{dtype}",
             (stack, *extents),
             tuple(reads),
-            (*writes, *work),
+            (*writes, *found, *work),
             _meaning(node),
         )
     )
+    if found and extern.raises:
+        _check_found(low, extern, Load(found[0], ()), stack)
     for v, out in zip(node.outputs, writes, strict=True):
         low.values[v] = stored_value(out)
 
 
+def _check_found(low: Lowering, extern: Extern, found: Expr, stack: Expr) -> None:
+    """Check that there are results for all arrays of a stack."""
+    low.check(call(entry("eq"), (found, stack), "bool"), [found, stack], _failure(extern))
+
+
+def _failure(extern: Extern) -> Failure:
+    def failed(values: Sequence[int]) -> Exception:
+        assert extern.failure is not None
+        return extern.failure(*values)
+
+    return failed
+
+
 def _meaning(node: Apply) -> Callable[..., tuple[Any, ...]]:
     """Return the reference of ``node``, returning a tuple."""
+    if node.op.extern is not None and node.op.extern.failure is not None:
+        return _attempting(node.op)
     kernel = node.op.kernel(node)
     return kernel if len(node.outputs) > 1 else lambda *arrays: (kernel(*arrays),)
+
+
+def _attempting(op: Op) -> Callable[..., tuple[Any, ...]]:
+    """Return what attempts all arrays of a stack, and also returns how many it found, up to one."""
+
+    def attempt(*arrays: Any) -> tuple[Any, ...]:
+        *outputs, failed = op.attempted(*arrays)
+        return (*outputs, successes(np, failed))
+
+    return attempt

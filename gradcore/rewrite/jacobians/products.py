@@ -297,7 +297,7 @@ class Products:
         if matrix not in self.known or matrix.ndim != 2 or b in self.known:
             raise Whole
         rows = self.all.as_rows(matrix)
-        found = solved(rows, b) if isinstance(op, Solve) else solved_lower(rows, b, op.transposed)
+        found = solved(op, rows, b) if isinstance(op, Solve) else solved_lower(op, rows, b)
         if found is None:
             raise Whole
         return found

@@ -16,30 +16,35 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.errors import LinAlgError
 from gradcore.graph import Extent, Variable
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
+from gradcore.ops.control import Assert
+from gradcore.ops.factors import Solve, SolveLower
 from gradcore.rewrite.jacobians.bands import matrices_of
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
 from gradcore.scan import scan
 
 
-def solved_lower(rows: LinearRows, b: Variable, transposed: bool) -> Variable | None:
-    """Return x of ``L @ x = b``, or ``L.T @ x = b``, for the lower triangle L of a matrix.
+def solved_lower(op: SolveLower, rows: LinearRows, b: Variable) -> Variable | None:
+    """Return what ``op`` makes of a matrix and of ``b``, which is one, too.
 
-    None: it is not known to have bands only.  ``b`` is a matrix.
+    None: the matrix is not known to have bands only.
     """
     bands = _bands(rows)
     if bands is None:
         return None
     below = [(s, first, values) for s, first, values in bands if s >= 0]
-    return _substituted(_aligned(below, b, transposed), b, transposed)
+    aligned = _aligned(below, b, op.transposed)
+    found = _substituted(aligned, b, op.transposed)
+    return found if found is None or not op.raises else _checked(found, aligned[0])
 
 
-def solved(rows: LinearRows, b: Variable) -> Variable | None:
-    """Return x of ``matrix @ x = b``: NaN for a singular matrix.
+def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
+    """Return what ``op`` makes of a matrix and of ``b``, which is one, too.
 
-    None: it is not known to have bands only, on one side of the diagonal.  ``b`` is a matrix.
+    None: the matrix is not known to have bands only, on one side of the diagonal.
     """
     bands = _bands(rows)
     if bands is None:
@@ -53,8 +58,15 @@ def solved(rows: LinearRows, b: Variable) -> Variable | None:
     found = _substituted(aligned, b, upper)
     if found is None:
         return None
+    if op.raises:
+        return _checked(found, aligned[0])
     singular = LANGUAGE["eq"](aligned[0], 0).any()
     return LANGUAGE["switch"](singular, LANGUAGE["cast"](np.nan, b.dtype), found)
+
+
+def _checked(found: Variable, diagonal: Variable) -> Variable:
+    """Return a solution, if no number on a diagonal is 0; else it raises."""
+    return Assert("Singular matrix", LinAlgError)(found, LANGUAGE["neq"](diagonal, 0))
 
 
 def _bands(rows: LinearRows) -> list[tuple[int, int, Variable]] | None:

@@ -4,17 +4,19 @@ All functions take matrices, or stacks of them with any axes in front; floats ar
 float32 or float64, integers in ``config.floatX``.  All have derivatives of any order, in both
 modes.
 
-Singular matrices raise nothing: they have an inverse, or a solution, of NaN, as matrices that are
-not positive definite have a factor of NaN.  (NumPy raises ``LinAlgError``.)  JAX, torch on a device
-and CUDA cannot raise without waiting for the device, an error on some backends would be worse than
-on none, and one matrix of a stack, or of a loop, would take all others with it.  ``assert_op`` on
-``isfinite`` says where a program must not go on.
+What does not exist (the inverse of a singular matrix, the factor of one that is not positive
+definite, singular vectors of one that is not finite) is `LinAlgError`, which NumPy's catches, with
+the line that built it; shared variables are what they were.  ``on_error="nan"`` has NaN in its
+place, for one matrix of a stack by itself.  JAX, and torch on a device, have NaN in any case: they
+cannot raise without waiting for the device.  What nothing reads is not computed, and raises
+nothing.
 
 Not here yet: ``eig`` of matrices that are not symmetric, whose eigenvalues are complex (complex
 numbers cannot be computed with); ``full_matrices`` of ``svd`` and the mode ``"complete"`` of
 ``qr``, whose further columns are any basis of what is left; ``logm``, ``sqrtm``, ``schur``.
 """
 
+from gradcore.errors import LinAlgError as LinAlgError
 from gradcore.errors import no_attribute
 from gradcore.tensor.creation import diagonal as diagonal
 from gradcore.tensor.linalg.decompositions import cho_factor as cho_factor

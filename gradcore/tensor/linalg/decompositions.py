@@ -13,22 +13,24 @@ from gradcore.ops.factors import Cholesky, below
 from gradcore.ops.scalars import eq
 from gradcore.tensor.creation import arange, triu
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.linalg.operands import matrices
+from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.products import matmul
 from gradcore.tensor.shapes import concatenate, swapaxes
 
 
-def cholesky(x: Any) -> Variable:
+def cholesky(x: Any, *, on_error: str = "raise") -> Variable:
     """Return the lower triangle L of ``x = L @ L.T``, for a symmetric matrix or a stack of them.
 
-    Only the lower triangle of ``x`` is read.  Where ``x`` is not positive definite, L is NaN.
+    on_error : "raise": LinAlgError if ``x`` is not positive definite; "nan": L is NaN then.
+
+    Only the lower triangle of ``x`` is read.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.cholesky([[4.0, 0.0], [2.0, 5.0]]).eval().tolist()
     [[2.0, 0.0], [1.0, 2.0]]
     """
     (matrix,), dtype = matrices("cholesky", x)
-    return cast(Cholesky()(matrix), dtype)
+    return cast(Cholesky(raises("cholesky", on_error))(matrix), dtype)
 
 
 def cho_factor(a: Any) -> tuple[Variable, bool]:
@@ -97,6 +99,8 @@ def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:  # noqa: N803 - 
 
     UPLO : which triangle is read: "L", the lower one, or "U".
 
+    Raises LinAlgError when it runs: the matrix is not finite.
+
     Eigenvectors are columns.  Of each, the first element that is larger than a thousandth of the
     largest is positive.  Those of equal eigenvalues are any basis; derivatives are right for what
     does not depend on it, see `gradcore.ops.decompositions`.
@@ -126,7 +130,8 @@ def svd(a: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
     larger than a thousandth of the largest is positive.  Vectors of equal values are any basis;
     derivatives are right for what does not depend on it, see `gradcore.ops.decompositions`.
 
-    Raises UnsupportedError: ``full_matrices``, which has further columns that are any basis.
+    Raises UnsupportedError: ``full_matrices``, which has further columns that are any basis;
+    LinAlgError when it runs: the matrix is not finite.
 
     >>> import gradcore.tensor as T
     >>> u, s, vh = T.linalg.svd([[0.0, 3.0], [4.0, 0.0], [0.0, 0.0]])

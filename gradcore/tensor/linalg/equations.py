@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.dtypes import computed
-from gradcore.errors import GraphTypeError, GraphValueError
+from gradcore.errors import GraphTypeError, GraphValueError, LinAlgError
 from gradcore.graph import Op, Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import upcast
+from gradcore.ops.control import Assert
 from gradcore.ops.decompositions import along_columns, diagonal, identity
 from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Solve, SolveLower, below
+from gradcore.ops.scalars import neq
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take_along_axis
 from gradcore.tensor.linalg.decompositions import cholesky
 from gradcore.tensor.linalg.functions import pinv
-from gradcore.tensor.linalg.operands import matrices
+from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.linalg.structured import kron_of_matrices
 from gradcore.tensor.products import matmul
 from gradcore.tensor.shapes import moveaxis, reshape, swapaxes
@@ -27,15 +29,17 @@ ASSUMED = ("gen", "sym", "pos", "diagonal", "lower triangular", "upper triangula
 """What `solve` may be told of a matrix."""
 
 
-def solve(a: Any, b: Any, assume_a: str = "gen") -> Variable:
+def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> Variable:
     """Return x of ``a @ x = b``, for a square matrix or a stack of them.
 
     b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
     assume_a : what is known of ``a``: "gen", nothing; "sym", it is symmetric, of which no use is
         made; "pos", it is positive definite, and its lower triangle is read; "diagonal";
         "lower triangular" or "upper triangular".
+    on_error : "raise": LinAlgError for a singular matrix, or one that is not positive definite
+        though it is said to be; "nan": it has a solution of NaN, or with infinities if it is a
+        triangle or diagonal.
 
-    A singular matrix has a solution of NaN, or of infinities if it is a triangle or diagonal.
     Raises GraphTypeError: other ranks than these; ShapeError: the matrix is not square, or the
     extents do not fit.
 
@@ -46,15 +50,19 @@ def solve(a: Any, b: Any, assume_a: str = "gen") -> Variable:
     if assume_a not in ASSUMED:
         raise GraphValueError(f"solve knows no assume_a={assume_a!r}", here(), f"one of {ASSUMED}")
     left, right = as_variable(a), as_variable(b)
+    raising = raises("solve", on_error)
     if assume_a == "pos":
-        return cho_solve((cholesky(left), True), right)
+        return cho_solve((cholesky(left, on_error=on_error), True), right)
     if assume_a == "diagonal":
         (matrix,), dtype = matrices("solve", left)
         numbers = cast(diagonal(matrix), dtype)
-        return right / (numbers if right.ndim == 1 else along_columns(numbers))
+        found = right / (numbers if right.ndim == 1 else along_columns(numbers))
+        return Assert("Singular matrix", LinAlgError)(found, neq(numbers, 0)) if raising else found
     if assume_a in ("lower triangular", "upper triangular"):
-        return solve_triangular(left, right, lower=assume_a == "lower triangular")
-    return _solved("solve", Solve(), left, right)
+        return _by_substitution(
+            "solve", left, right, assume_a == "lower triangular", False, raising
+        )
+    return _solved("solve", Solve(raising), left, right)
 
 
 def solve_triangular(a: Any, b: Any, lower: bool = False, trans: bool = False) -> Variable:
@@ -63,16 +71,23 @@ def solve_triangular(a: Any, b: Any, lower: bool = False, trans: bool = False) -
     b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
     lower : which triangle of ``a`` is read: the lower one, or by default the upper.
 
-    A diagonal with a zero gives infinities and NaN.
+    Raises LinAlgError when it runs: a zero on the diagonal.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve_triangular([[2.0, 0.0], [1.0, 4.0]], [2.0, 9.0], lower=True).eval().tolist()
     [1.0, 2.0]
     """
-    triangle = as_variable(a)
-    if not lower and triangle.ndim > 1:
-        triangle = swapaxes(triangle, -1, -2)
-    return _solved("solve_triangular", SolveLower(trans == lower), triangle, as_variable(b))
+    left, right = as_variable(a), as_variable(b)
+    return _by_substitution("solve_triangular", left, right, lower, trans, raising=True)
+
+
+def _by_substitution(
+    name: str, left: Variable, right: Variable, lower: bool, trans: bool, raising: bool
+) -> Variable:
+    """Return the solution for triangles; what functions take is said by `solve_triangular`."""
+    if not lower and left.ndim > 1:
+        left = swapaxes(left, -1, -2)
+    return _solved(name, SolveLower(trans == lower, raising), left, right)
 
 
 def _solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
@@ -111,6 +126,8 @@ def lu_solve(lu_and_order: tuple[Any, Any], b: Any, trans: bool = False) -> Vari
 
     b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
     trans : whether it is x of ``a.T @ x = b``.
+
+    Raises LinAlgError when it runs: ``a`` is singular.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.lu_solve(T.linalg.lu_factor([[0.0, 2.0], [1.0, 3.0]]), [2.0, 4.0]).eval().tolist()
@@ -151,6 +168,8 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Variable:
 
     It is solved as one system of as many equations as ``q`` has elements, which for matrices of
     n rows takes n ** 6 operations: for matrices of tens of rows, not hundreds.
+
+    Raises LinAlgError when it runs: eigenvalues of ``a`` and ``-b`` are equal.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve_sylvester([[1.0, 0.0], [0.0, 3.0]], [[1.0]], [[2.0], [8.0]]).eval().tolist()

@@ -25,14 +25,16 @@ from gradcore.tensor import creation, reductions
 from gradcore.tensor.creation import arange
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.linalg.decompositions import svdvals
-from gradcore.tensor.linalg.operands import matrices
+from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.products import matmul
 from gradcore.tensor.shapes import alloc, concatenate, moveaxis, reshape
 
 
 # inverses and determinants ----------------------------------------------------------------------
-def inv(a: Any) -> Variable:
-    """Return the inverse of a square matrix, or of a stack of them; NaN for a singular one.
+def inv(a: Any, *, on_error: str = "raise") -> Variable:
+    """Return the inverse of a square matrix, or of a stack of them.
+
+    on_error : "raise": LinAlgError for a singular matrix; "nan": it has an inverse of NaN.
 
     ``solve(a, b)`` takes fewer operations than ``inv(a) @ b``, with less error.
 
@@ -41,7 +43,7 @@ def inv(a: Any) -> Variable:
     [[0.0, 0.25], [0.5, 0.0]]
     """
     (matrix,), dtype = matrices("inv", a)
-    return cast(Inverse()(matrix), dtype)
+    return cast(Inverse(raises("inv", on_error))(matrix), dtype)
 
 
 def det(a: Any) -> Variable:
@@ -172,7 +174,7 @@ def _approximated(x: Variable) -> Variable:
     odd = matmul(x6, b[13] * x6 + b[11] * x4 + b[9] * x2) + b[7] * x6 + b[5] * x4 + b[3] * x2
     even = matmul(x6, b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2
     u, v = matmul(x, odd + b[1] * one), even + b[0] * one
-    return Solve()(v - u, v + u)
+    return Solve(raises=False)(v - u, v + u)
 
 
 # norms ------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def multivariate_normal(
     """Return normal vectors of a mean and a covariance matrix, by its Cholesky factor.
 
     mean : vectors along the last axis; cov : matrices along the last two axes, positive definite:
-        else the draw is NaN.
+        else it is LinAlgError, as of `T.linalg.cholesky`.
     shape : that of the draw without its last axis, along which a vector lies; None: what the other
         axes of ``mean`` and ``cov`` stretch to.
     dtype : as of `uniform`.
