@@ -19,10 +19,11 @@ from gradcore.errors import GradcoreError
 from gradcore.graph import Constant, FunctionGraph, TensorType, Variable, toposort
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.ops.elementwise import Elementwise
-from gradcore.ops.linalg import Dot
+from gradcore.ops.inverses import Determinant, LogAbsDeterminant
 from gradcore.ops.reduce import Reduce
 from gradcore.rewrite import EXACT, STAGES, Changes, Stage, loop_stages
 from gradcore.rewrite.canonical import canonicalize
+from gradcore.rewrite.equations import equations
 from gradcore.rewrite.loops import push_out
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
@@ -30,7 +31,7 @@ from gradcore.rewrite.stabilize import stabilize
 PLAIN = gradcore.Mode("numpy", optimizer=False)
 RULES = [
     (stage, rule)
-    for stage in (canonicalize, stabilize, specialize, push_out)
+    for stage in (canonicalize, stabilize, equations, specialize, push_out)
     for rule in stage.rules
 ]
 IDS = [f"{stage.name}-{rule.name}" for stage, rule in RULES]
@@ -140,6 +141,7 @@ FORMULAS = {
     "pow": lambda x, y: x**y,
     "exp": mpmath.exp,
     "log": mpmath.log,
+    "log2": lambda x: mpmath.log(x, 2),
     "log1p": lambda x: mpmath.log(1 + x),
     "expm1": lambda x: mpmath.exp(x) - 1,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
@@ -148,6 +150,7 @@ FORMULAS = {
     "erfc": lambda x: mpmath.erfc(_clipped(x)),
     "logaddexp": _logaddexp,
     "switch": lambda c, x, y: x if c else y,
+    "fill": lambda _, y: y,
     "isfinite": lambda _: mpmath.mpf(1),
 }
 FORMULAS |= {f"cast_{dtype}": lambda x: x for dtype in FLOATS}
@@ -182,9 +185,9 @@ def _wrapped(node, given):
 def formula(variables, expression, values, places):
     """Return what ``expression`` says at some places, in numbers of 1200 bits.
 
-    None: it has an op of which there is no formula here.
+    None: it has an op of which there is no formula here, or a singular matrix.
     """
-    if any(node.op.graphs or isinstance(node.op, Dot) for node in toposort([expression])):
+    if any(node.op.graphs for node in toposort([expression])):
         return None
     elementwise = all(a.shape == places.shape for a in values) and all(
         isinstance(node.op, Elementwise) for node in toposort([expression])
@@ -205,8 +208,14 @@ def formula(variables, expression, values, places):
         elif isinstance(node.op, Reduce):
             reduction = {"sum": np.add, "max": np.maximum}[node.op.kind]
             found[node.out] = reduction.reduce(given[0], axis=node.op.axes)
+        elif isinstance(node.op, LogAbsDeterminant):
+            function = np.frompyfunc(_number(lambda x: mpmath.log(abs(x))), 1, 1)
+            found[node.out] = function(Determinant().reference(*given))
         else:
-            found[node.out] = node.op.kernel(node)(*given)
+            try:
+                found[node.out] = node.op.kernel(node)(*given)
+            except ZeroDivisionError:  # a pivot of elimination
+                return None
     return np.atleast_1d(np.asarray(found[expression], object))[places]
 
 
@@ -325,7 +334,12 @@ def departures(rule, stage, only=None):
 
 
 def departures_of(allowed, where, variables, expression, values, after):
-    """Yield where ``after`` is not what ``expression`` may become."""
+    """Yield where ``after`` is not what ``expression`` may become.
+
+    A zero that elimination comes to has the sign of its rounding, which is nobody's.
+    """
+    if any(node.op.by_norm for node in toposort([expression])):
+        allowed = dataclasses.replace(allowed, signed_zeros=True)
     before = computed(variables, expression, values)
     units = units_of_the_result
     if allowed.of == "terms":

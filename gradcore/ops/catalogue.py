@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcore.graph import Op
 from gradcore.ops import (
+    assumptions,
     axes,
     control,
     create,
@@ -27,6 +28,7 @@ from gradcore.ops import (
 from gradcore.ops.elementwise import Elementwise
 
 FAMILIES = (
+    assumptions,
     control,
     create,
     decompositions,

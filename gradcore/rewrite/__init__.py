@@ -11,6 +11,7 @@ from gradcore.rewrite.changes import Changes as Changes
 from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
 from gradcore.rewrite.engine import Stage as Stage
+from gradcore.rewrite.equations import equations
 from gradcore.rewrite.jacobians import jacobians, stacked_gradients
 from gradcore.rewrite.loops import drop_unused, merge_scans, push_out, steps_once
 from gradcore.rewrite.rules import Firing as Firing
@@ -45,6 +46,7 @@ STAGES: tuple[Stage | Pass | Group, ...] = (
     stabilize,
     canonicalize,
     solve_for_inverses,
+    equations,
     specialize,
 )
 """The table of contents of the optimizer: one step of the way (`gradcore.compile.pipeline`)."""

@@ -51,6 +51,7 @@ from gradcore.tensor.constructors import as_tensor_variable as as_tensor_variabl
 from gradcore.tensor.constructors import constant as constant
 from gradcore.tensor.constructors import tensor as tensor
 from gradcore.tensor.control import assert_op as assert_op
+from gradcore.tensor.control import assume as assume
 from gradcore.tensor.control import ifelse as ifelse
 from gradcore.tensor.creation import arange as arange
 from gradcore.tensor.creation import diag as diag

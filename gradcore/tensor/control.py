@@ -1,13 +1,14 @@
-"""Functions that choose between whole tensors and that check values."""
+"""Functions that choose between whole tensors, and that check values or claim what they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from gradcore.errors import GraphTypeError
+from gradcore.errors import GraphTypeError, GraphValueError, choices
 from gradcore.graph import Variable, as_variable, here
 from gradcore.language import is_several, listed, word
+from gradcore.ops.assumptions import PROPERTIES, Assume
 from gradcore.ops.control import Assert, IfElse
 
 
@@ -54,3 +55,30 @@ def assert_op(value: Any, *conditions: Any, message: str = "a condition is false
     Raises AssertionFailedError, when it runs: one does not.
     """
     return Assert(message)(value, *conditions)
+
+
+def assume(x: Any, claim: str) -> Variable:
+    """Return ``x``, square matrices of which ``claim`` is known to be true.
+
+    claim : "positive_definite" (and symmetric), "symmetric", "diagonal", "lower_triangular" or
+        "upper_triangular".
+
+    Nothing is computed or checked; equations, inverses and determinants take the way that is
+    cheapest for such matrices, and the transpose of a symmetric matrix is the matrix.  Where the
+    claim is false, results are undefined; `Mode` with ``debug=True`` compares them with those of
+    the graph as it was written.  Derivatives pass, as of ``x``.
+
+    Raises GraphTypeError: ``x`` has fewer than two axes; GraphValueError: there is no such claim.
+
+    >>> import gradcore
+    >>> import gradcore.tensor as T
+    >>> a, b = T.dmatrix("a"), T.dvector("b")
+    >>> f = gradcore.function([a, b], T.linalg.solve(T.assume(a, "diagonal"), b))
+    >>> f([[2.0, 0.0], [0.0, 4.0]], [1.0, 1.0])
+    array([0.5 , 0.25])
+    """
+    if claim not in PROPERTIES:
+        raise GraphValueError(
+            f"assume knows no claim {claim!r}", here(), choices(claim, PROPERTIES, "claims")
+        )
+    return Assume(claim)(as_variable(x))

@@ -37,7 +37,10 @@ from gradcore.rewrite.signs import never_negative
 push_out = Stage("push_out")
 
 STEPWISE = (Scan, IfElse, PassingOn)
-"""What stays in its step: loops, of which many would store much; choices, checks and messages."""
+"""What stays in its step: loops, of which many would store much; choices, checks and messages.
+
+(Views do not: claims are passed on to all steps.)
+"""
 
 Stacks: TypeAlias = Mapping[Variable, Variable]
 """What a loop stacks, for each variable of its body."""
@@ -91,7 +94,8 @@ def _for_all_steps(
     """Return the output of ``node`` for all steps, where it is worth to be stored for them."""
     op = node.op
     again = op.cheap and not (op.view or op.elementwise)
-    if again or len(node.outputs) > 1 or isinstance(op, STEPWISE) or _moves(op, stacked):
+    stays = isinstance(op, STEPWISE) and not op.view
+    if again or len(node.outputs) > 1 or stays or _moves(op, stacked):
         return None
     found = listed(op.batch(node, inputs, stacked))
     return found[0] if found else None

@@ -50,8 +50,8 @@ def det(a: Any) -> Variable:
     """Return the determinant of a square matrix, or those of a stack.
 
     It has a derivative where the matrix is singular, too; its second derivative there is right if
-    singular values differ.  The derivative of ``log(det(a))`` does not overflow where the
-    determinant does; its value does, and that of `slogdet` does not.
+    singular values differ.  ``log(det(a))`` and its derivative do not overflow where the
+    determinant does.
 
     >>> import gradcore.tensor as T
     >>> x = T.dmatrix("x")

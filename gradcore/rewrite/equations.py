@@ -1,0 +1,317 @@
+"""Equations and determinants of matrices that are known to be special, the way that is cheap.
+
+===================================================  =======================================
+matrix                                               equations, inverses, determinants
+===================================================  =======================================
+``T.eye(n)``                                         the right side; 1
+diagonal: by its zeros, or `assume`                  quotients; a product
+a triangle: by its zeros, or `assume`                substitution; the product of the diagonal
+positive definite: by `assume`                       by Cholesky's factor
+``A.T @ A + c * T.eye(n)``, c > 0 (by choice)        by Cholesky's factor
+``L @ L.T``, of a triangle                           (determinants) by the diagonal
+===================================================  =======================================
+
+A matrix and its transpose, if it is symmetric, have one factor, and so value, gradient and Hessian
+have.  That ``A.T @ A + c I`` is positive definite is true of real numbers; of floats it need not
+be, where c is small: so it is by choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from gradcore.graph import Apply, Constant, Variable
+from gradcore.graph.nodes import extents_of
+from gradcore.language import LANGUAGE
+from gradcore.ops import logarithms
+from gradcore.ops.assumptions import Assume
+from gradcore.ops.axes import DimShuffle
+from gradcore.ops.decompositions import along_columns, diagonal, identity, upper
+from gradcore.ops.factors import Cholesky, Solve, SolveLower, below, turned
+from gradcore.ops.index import IncSubtensor
+from gradcore.ops.inverses import (
+    Determinant,
+    Inverse,
+    LogAbsDeterminant,
+    sign_of_determinant,
+)
+from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.logarithms import in_base
+from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, sqr, sqrt, switch, true_div
+from gradcore.ops.scalars import abs as abs_
+from gradcore.ops.triangles import ABOVE, BELOW, ON, holds, is_diagonal, vanishes
+from gradcore.rewrite.algebra import scalar_value
+from gradcore.rewrite.changes import REASSOCIATES, Changes
+from gradcore.rewrite.engine import Stage
+from gradcore.rewrite.signs import never_negative
+
+equations = Stage("equations")
+
+LOGARITHMS = tuple(logarithms.BASES)
+
+ROUNDS = Changes(rounding=64, of="terms", more_exact=True, nonfinite=True)
+"""What another way of elimination changes."""
+
+
+# what is known ----------------------------------------------------------------------------------
+def transpose_of(v: Variable) -> Variable:
+    """Return the transposes of matrices; of transposes, the matrices."""
+    axes = (*range(v.ndim - 2), v.ndim - 1, v.ndim - 2)
+    made = v.owner
+    is_turned = made is not None and isinstance(made.op, DimShuffle) and made.op.order == axes
+    return made.inputs[0] if is_turned and made is not None else turned(v)
+
+
+def are_transposes(x: Variable, y: Variable) -> bool:
+    """Return whether one is made as the transposes of the other."""
+    return x.ndim == y.ndim > 1 and (x is transpose_of(y) or y is transpose_of(x))
+
+
+def claimed_positive(v: Variable) -> Variable | None:
+    """Return ``v``, or its transposes, without claims, if one says that it is positive definite."""
+    claims: set[str] = set()
+    while v.owner is not None:
+        op = v.owner.op
+        if isinstance(op, Assume):
+            claims.add(op.claim)
+        elif transpose_of(v) is not v.owner.inputs[0]:
+            break
+        (v,) = v.owner.inputs
+    return v if "positive_definite" in claims else None
+
+
+def is_identity(v: Variable) -> bool:
+    """Return whether matrices are known to have ones on the diagonal and zeros elsewhere."""
+    if isinstance(v, Constant):
+        data = v.data
+        return data.ndim > 1 and bool((data == np.eye(*data.shape[-2:])).all())
+    made = v.owner
+    places = made is not None and made.op in CASTS.values() and made.inputs[0].type.dtype == "bool"
+    return places and made is not None and _is_equality(made.inputs[0])
+
+
+def _is_equality(v: Variable) -> bool:
+    return v.owner is not None and v.owner.op is eq and holds(v, ON) is True
+
+
+def factor_with(v: Variable) -> tuple[Variable, int] | None:
+    """Return triangles, and which power of their determinant is that of ``v``."""
+    if vanishes(v, ABOVE) or vanishes(v, BELOW):
+        return v, 1
+    positive = claimed_positive(v)
+    if positive is not None:
+        return Cholesky()(positive), 2
+    if v.owner is not None and isinstance(v.owner.op, (Dot, MatMul)):
+        x, y = v.owner.inputs
+        if are_transposes(x, y) and (vanishes(x, ABOVE) or vanishes(x, BELOW)):
+            return x, 2
+    return None
+
+
+# equations --------------------------------------------------------------------------------------
+def solved(matrix: Variable, right: Variable) -> Variable | None:
+    """Return the solution of equations with a matrix that is known to be special, or None."""
+    if is_identity(matrix):
+        return right
+    if is_diagonal(matrix):
+        return _unless_singular(matrix, right / along_columns(diagonal(matrix)))
+    if vanishes(matrix, ABOVE):
+        return _unless_singular(matrix, SolveLower()(matrix, right))
+    if vanishes(matrix, BELOW):
+        return _unless_singular(matrix, SolveLower(transposed=True)(transpose_of(matrix), right))
+    positive = claimed_positive(matrix)
+    return None if positive is None else _by_factor(Cholesky()(positive), right)
+
+
+def _unless_singular(triangle: Variable, found: Variable) -> Variable:
+    """Return NaN for matrices with a zero on the diagonal, as elimination does."""
+    singular = LANGUAGE["any"](eq(along_columns(diagonal(triangle)), 0), (-2, -1), keepdims=True)
+    return switch(singular, LANGUAGE["cast"](np.nan, found.dtype), found)
+
+
+def _by_factor(factor: Variable, right: Variable) -> Variable:
+    return SolveLower(transposed=True)(factor, SolveLower()(factor, right))
+
+
+def _claimed(x: Variable, claim: str) -> Variable:
+    """Return matrices of which a claim is true."""
+    gram = Dot()(x.T, x) + identity(x)
+    made = {"diagonal": x * identity(x), "positive_definite": gram}
+    return Assume(claim)(made[claim])
+
+
+@equations.rule(
+    op=Solve,
+    examples=[
+        lambda x: Solve()(below(x, 1), x + 1),
+        lambda x: Solve()(upper(x), x + 1),
+        lambda x: Solve()(_claimed(x, "diagonal"), x + 1),
+        lambda x: Solve()(_claimed(x, "positive_definite"), x + 1),
+        lambda x: Solve()(identity(below(x, 1)), x),
+    ],
+    changes=ROUNDS,
+)
+def solve_special(node: Apply) -> Variable | None:
+    """solve(diag(d), b) = b / d; of triangles, and positive definite matrices, by substitution"""
+    return solved(*node.inputs)
+
+
+@equations.rule(
+    op=Inverse,
+    examples=[
+        lambda x: Inverse()(below(x, 1)),
+        lambda x: Inverse()(_claimed(x, "positive_definite")),
+    ],
+    changes=ROUNDS,
+)
+def inverse_of_special(node: Apply) -> Variable | None:
+    """inv(A) = solve(A, eye(n)), where A is known to be special"""
+    (matrix,) = node.inputs
+    return solved(matrix, LANGUAGE["alloc"](identity(matrix), *extents_of(matrix)))
+
+
+@equations.rule(
+    op=Solve,
+    examples=[lambda x: Solve()(Dot()(x.T, x) + 0.5 * identity(x), x)],
+    changes=REASSOCIATES,
+)
+def solve_with_gram(node: Apply) -> Variable | None:
+    """solve(A.T @ A + c * eye(n), b), c > 0, by Cholesky's factor"""
+    matrix, right = node.inputs
+    return _by_factor(Cholesky()(matrix), right) if is_positive(matrix) else None
+
+
+def is_positive(v: Variable) -> bool:
+    """Return whether ``v`` is a sum of products ``A.T @ A`` and of a diagonal that is positive."""
+    terms = [_scaled(term) for term in _terms(v)]
+    strict = [_is_positive_diagonal(term) for term in terms]
+    return any(strict) and all(s or _is_gram(t) for s, t in zip(strict, terms, strict=True))
+
+
+def _terms(v: Variable) -> Iterator[Variable]:
+    """Yield the terms of a sum of matrices."""
+    stack = [v]
+    while stack:
+        term = stack.pop()
+        if term.owner is not None and term.owner.op is add and _are_alike(term, term.owner.inputs):
+            stack += term.owner.inputs
+        else:
+            yield term
+
+
+def _are_alike(v: Variable, operands: Sequence[Variable]) -> bool:
+    return all(x.ndim == v.ndim and x.dtype == v.dtype for x in operands)
+
+
+def _scaled(v: Variable) -> Variable:
+    """Return matrices without positive numbers that they are multiplied with."""
+    while v.owner is not None and v.owner.op is mul:
+        x, y = v.owner.inputs
+        if is_positive_number(x):
+            v = y
+        elif is_positive_number(y):
+            v = x
+        else:
+            break
+    return v
+
+
+def _is_gram(v: Variable) -> bool:
+    """Return whether ``v`` is a product of matrices with their transposes."""
+    if v.owner is None or not isinstance(v.owner.op, (Dot, MatMul)):
+        return False
+    return are_transposes(*v.owner.inputs)
+
+
+def _is_positive_diagonal(v: Variable) -> bool:
+    """Return whether ``v`` is the identity, or a diagonal of numbers that are known positive."""
+    written = v.owner is not None and isinstance(v.owner.op, IncSubtensor) and is_diagonal(v)
+    return is_identity(v) or (
+        written and v.owner is not None and is_positive_number(v.owner.inputs[1])
+    )
+
+
+def is_positive_number(v: Variable) -> bool:
+    """Return whether numbers are known to be positive; those of a matrix are not."""
+    value = scalar_value(v)
+    if value is not None or v.owner is None:
+        return value is not None and value > 0
+    op, operands = v.owner.op, v.owner.inputs
+    if op is add:
+        return all(map(never_negative, operands)) and any(map(is_positive_number, operands))
+    remains = op in (mul, true_div, sqr, sqrt) or isinstance(op, DimShuffle)
+    return op is exp or (remains and all(map(is_positive_number, operands)))
+
+
+# determinants -----------------------------------------------------------------------------------
+@equations.rule(
+    op=Determinant,
+    examples=[
+        lambda x: Determinant()(below(x, 1)),
+        lambda x: Determinant()(Dot()(upper(x), upper(x).T)),
+        lambda x: Determinant()(_claimed(x, "positive_definite")),
+    ],
+    changes=ROUNDS,
+)
+def determinant_of_special(node: Apply) -> Variable | None:
+    """det(L @ L.T) = prod(diagonal(L)) ** 2, and for one triangle prod(diagonal(L))"""
+    found = factor_with(node.inputs[0])
+    if found is None:
+        return None
+    product = LANGUAGE["prod"](diagonal(found[0]), -1)
+    return product if found[1] == 1 else sqr(product)
+
+
+@equations.rule(
+    op=LogAbsDeterminant,
+    examples=[
+        lambda x: LogAbsDeterminant()(below(x, 1)),
+        lambda x: LogAbsDeterminant()(Dot()(upper(x), upper(x).T)),
+        lambda x: LogAbsDeterminant()(_claimed(x, "positive_definite")),
+    ],
+    changes=ROUNDS,
+)
+def log_determinant_of_special(node: Apply) -> Variable | None:
+    """log(det(L @ L.T)) = 2 * sum(log(abs(diagonal(L))))"""
+    found = factor_with(node.inputs[0])
+    if found is None:
+        return None
+    logs = LANGUAGE["sum"](log(abs_(diagonal(found[0]))), -1)
+    return logs if found[1] == 1 else 2 * logs
+
+
+@equations.rule(
+    op=LOGARITHMS,
+    examples=[
+        lambda x: log(Determinant()(x)),
+        lambda x: log(abs_(Determinant()(x))),
+        lambda x: LOGARITHMS[1](Determinant()(x)),
+    ],
+    changes=ROUNDS,
+)
+def log_of_determinant(node: Apply) -> Variable | None:
+    """log(abs(det(A))) = slogdet(A)[1], which does not overflow; log(det(A)), where det(A) >= 0"""
+    made = node.inputs[0].owner
+    signed = made is not None and made.op is not abs_
+    if made is not None and not signed:
+        made = made.inputs[0].owner
+    if made is None or not isinstance(made.op, Determinant):
+        return None
+    (matrix,) = made.inputs
+    found = LogAbsDeterminant()(matrix)
+    if signed and claimed_positive(matrix) is None:
+        negative = lt(sign_of_determinant(matrix), 0)
+        found = switch(negative, LANGUAGE["cast"](np.nan, found.dtype), found)
+    return in_base(node.op, found)
+
+
+# claims -----------------------------------------------------------------------------------------
+@equations.rule(op=DimShuffle, examples=[lambda x: turned(Assume("symmetric")(x + x.T)) + 1])
+def transpose_of_symmetric(node: Apply) -> Variable | None:
+    """A.T = A, where A is claimed to be symmetric"""
+    made = node.inputs[0].owner
+    if made is None or not isinstance(made.op, Assume) or transpose_of(node.out) is not made.out:
+        return None
+    return made.out if made.op.claim in ("symmetric", "positive_definite", "diagonal") else None
