@@ -308,3 +308,33 @@ def test_a_negative_power_names_the_line():
     for mode in ("numpy", "c"):
         with pytest.raises(ValueError, match="test_tensor_values.py"):
             gradcore.function([x], x**-1, mode=mode)([1])
+
+
+# vectors whose elements are known ---------------------------------------------------------------
+X, N = T.bmatrix("X"), T.lscalar("n")
+KNOWN = {
+    "the shape of an input": (X.shape, [2, 3]),
+    "stacked scalars": (T.stack([N, N + 1, N * 2]), [7, 8, 14]),
+    "a constant": (T.constant([4, 5, 6]), [4, 5, 6]),
+}
+KEYS = (
+    1, -1, (1, None), (None, -1), (None, 1, None), (slice(0, 2), None), slice(1, 2), (..., 1),
+    (None, slice(None, None, -1)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("of", KNOWN)
+def test_parts_of_vectors_whose_elements_are_known(of, everywhere):
+    """Also of what a part of them is written to."""
+    vector, elements = KNOWN[of]
+    parts = [vector[key] for key in KEYS]
+    written = [T.set_subtensor(part, part * 2) for part in parts]
+    found = gradcore.function([X, N], parts + written, mode=everywhere, on_unused_input="ignore")(
+        np.ones((2, 3), "int8"), 7
+    )
+    for k, key in enumerate(KEYS):
+        wanted = np.array(elements)
+        part = wanted[key] + 0
+        assert found[k].shape == np.shape(part) and (found[k] == part).all(), key
+        wanted[key] *= 2
+        assert found[len(KEYS) + k].tolist() == wanted.tolist(), key

@@ -139,7 +139,7 @@ def subtensor(low: Lowering, node: Apply) -> None:
     if is_advanced(op.pattern):
         low.computed(output, shape, element)
         return
-    if x.elements is not None and op.pattern and isinstance(op.pattern[0], int):
+    if not shape and x.elements is not None and isinstance(op.pattern[0], int):
         low.named(output, cast(x.elements[op.pattern[0]], output.dtype))
     elif not shape and output.type.is_discrete:
         low.named(output, element(()))
