@@ -61,7 +61,7 @@ def linear_solution(
         matrix = reshape(jacobian(rows, x), (n, n))
         if matrix.type.shape == (1, 1):
             return right / matrix[0]
-        return solve(swapaxes(matrix, 0, 1) if transposed else matrix, right)
+        return solve(swapaxes(matrix, 0, 1) if transposed else matrix, right, on_error="nan")
 
     def product(v: Variable) -> Variable:
         return product_with(r, x, v, transposed)
@@ -147,7 +147,7 @@ def _downhill(matrix: Variable, slope: Variable) -> Variable:
     least = 1e-3 * LANGUAGE["max"](abs(matrix)) + float(np.finfo(slope.dtype).tiny)
 
     def shifted(shift: Variable, _factor: Variable) -> Any:
-        factor = cholesky(matrix + shift * eye(n, dtype=slope.dtype))
+        factor = cholesky(matrix + shift * eye(n, dtype=slope.dtype), on_error="nan")
         return [maximum(2 * shift, least), factor], until(~isnan(factor[-1, -1]))
 
     starts = [Constant(0, slope.dtype), zeros((n, n), slope.dtype)]
