@@ -64,6 +64,17 @@ def test_the_spread_is_what_rounding_makes():
     assert not edge.settled
 
 
+def test_factors_of_matrices_are_moved_by_their_largest_elements():
+    """As the declaration ``by_norm`` says: small elements have no digits of their own."""
+    x = T.fmatrix("x")
+    rotation = np.array([[1, 1e-4], [-1e-4, 1]], "f") * [[3], [2]]
+    found = spreads(FunctionGraph((x,), tuple(T.linalg.svd(x))), [rotation.astype("f")], 0).outputs
+    for vectors in (found[0], found[2]):
+        small = abs(vectors.value) < 1e-2
+        assert small.any() and (vectors.tolerance[small] > 2e-7).all()
+    assert (found[1].tolerance < 1e-3).all()
+
+
 def test_what_is_exact_is_not_moved():
     """Else no operand equals the maximum, and what a derivative in float32 may be is not seen."""
     x, y = T.fvectors("x", "y")

@@ -83,7 +83,7 @@ def expected(
         if node.op.accumulates and values[0].dtype.kind == "f":
             scales = [np.asarray(node.op.reference(*map(_magnitude, operands)))]
         if node.op.by_norm:
-            scales = list(map(_largest, values))
+            scales = list(map(largest, values))
         ulp = node.op.ulp
         if node.op.compounds:
             ulp = max(ulp, *(n for a in operands for n in a.shape), 0)
@@ -97,7 +97,7 @@ def _magnitude(a: Array) -> Array:
     return np.abs(a) if a.dtype.kind == "f" else a
 
 
-def _largest(a: Array) -> Array:
+def largest(a: Array) -> Array:
     """Return the largest finite magnitude of each matrix, in place of its elements."""
     axes = tuple(range(-min(2, a.ndim), 0))
     largest = np.abs(a).max(axes, keepdims=True, initial=0, where=np.isfinite(a))

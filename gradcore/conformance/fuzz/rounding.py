@@ -15,6 +15,7 @@ from typing import Any, final
 
 import numpy as np
 
+from gradcore.conformance.precision import largest
 from gradcore.execute import straight_line
 from gradcore.graph import Apply, Array, Constant, FunctionGraph, Op, Variable, inner_graphs
 from gradcore.ops.control import PassingOn
@@ -36,9 +37,13 @@ MARGIN = 16.0
 @final
 @dataclass(frozen=True, repr=False)
 class Jitter(PassingOn):
-    """The operand, each element moved by up to ``units`` units in the last place, at random."""
+    """The operand, each element moved by up to ``units`` units in the last place, at random.
+
+    by_norm : whether the units are those of the largest element of each matrix.
+    """
 
     units: float
+    by_norm: bool = False
     foldable = False
 
     def reference(self, *arrays: Any) -> Any:
@@ -48,7 +53,8 @@ class Jitter(PassingOn):
         _run.met |= met_by(x)
         noise = _run.generator.uniform(-self.units, self.units, x.shape)
         most = np.finfo(x.dtype).max
-        moved = np.clip(x + noise * np.spacing(np.abs(x)), -most, most)
+        unit = np.spacing(largest(x) if self.by_norm else np.abs(x))
+        moved = np.clip(x + noise * unit, -most, most)
         return np.asarray(np.where(finite, moved, x), x.dtype)
 
 
@@ -109,7 +115,7 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
             op = op.with_graphs(*(jittered(inner, wide) for inner in inner_graphs(op)))
         inputs = [new.get(v, v) for v in node.inputs]
         if op.accumulates or op.ulp > LEAST_ULP:  # the right result for operands close by will do
-            inputs = [_moved(v, 1.0) for v in inputs]
+            inputs = [_moved(v, 1.0, op.by_norm) for v in inputs]
         wider = wide and (op.accumulates or op.compounds)
         if wider:
             inputs = [cast(v, "float64") if v.type.is_float else v for v in inputs]
@@ -118,7 +124,8 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
             several = op.accumulates and wide and output.type.is_float
             same = cast(PartialSums(op)(output, *inputs) if several else output, old.dtype)
-            new[old] = _moved(same, max(op.ulp, LEAST_ULP)) if _rounds(op) else same
+            units = max(op.ulp, LEAST_ULP)
+            new[old] = _moved(same, units, op.by_norm) if _rounds(op) else same
     return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
 
 
@@ -145,8 +152,8 @@ def _rounds(op: Op) -> bool:
     return bool(op.ulp)
 
 
-def _moved(v: Variable, units: float) -> Variable:
-    return Jitter(units)(v) if v.type.is_float else v
+def _moved(v: Variable, units: float, by_norm: bool) -> Variable:
+    return Jitter(units, by_norm)(v) if v.type.is_float else v
 
 
 @dataclass(frozen=True)
