@@ -44,6 +44,26 @@ def test_no_steps_by_a_symbolic_count(mode):
     assert f(2, 0).tolist() == []
 
 
+EXTENTS = {
+    "a number": lambda i, Y, k: T.zeros(2 * k + 1) * i,
+    "a slice": lambda i, Y, k: Y[0, : 2 * k] * i,
+    "a reshape": lambda i, Y, k: Y.reshape((k, -1)) * i,
+    "sums of elements": lambda i, Y, k: T.zeros((Y.astype("int64").sum(), k)) * i,
+    "a loop": lambda i, Y, k: gradcore.scan(lambda r: T.concatenate([r, r * i]), Y)[0],
+    "rows of a Jacobian": lambda i, Y, k: T.jacobian(Y[:, 0] ** 2 * i, Y),
+}
+
+
+@pytest.mark.parametrize("extents", EXTENTS)
+def test_no_steps_have_the_extents_of_one(extents, everywhere):
+    """Where these follow from what the loop captures, its elements too."""
+    Y, k = T.dmatrix("Y"), T.lscalar("k")
+    found, _ = gradcore.scan(EXTENTS[extents], T.arange(n), non_sequences=[Y, k])
+    f = gradcore.function([Y, k, n], found, mode=everywhere, on_unused_input="ignore")
+    one, none = (f(np.ones((2, 6)), 2, steps).shape for steps in (1, 0))
+    assert none == (0, *one[1:]) and one[0] == 1
+
+
 def test_no_steps_of_something_whose_shape_depends_on_values():
     picked, _ = gradcore.scan(lambda r: r[(r > 0).nonzero()[0][:1]], X)
     assert picked.eval({X: np.ones((2, 3))}).shape == (2, 1)
