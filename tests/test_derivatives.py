@@ -7,7 +7,7 @@ import pytest
 
 import gradcore
 from gradcore.conformance.samples import all_samples, draw, op_classes, operands, sample_id
-from gradcore.derive import pullback, pushforward
+from gradcore.derive import Reverse, pullback, pushforward
 from gradcore.errors import GraphTypeError
 from gradcore.graph import ZERO, Constant, TensorType, Undefined, Variable
 from gradcore.graph.nodes import TheanoMethods
@@ -218,6 +218,21 @@ def test_what_is_declared_linear_is(sample, rng):
     for group in sample.op.derivative.linear_in(node):
         if all(variables[i].type.is_float for i in group) and group:
             assert is_linear(sample.op, node, group, (values, others)), group
+
+
+OF_COTANGENTS = [sample for sample in SAMPLES if isinstance(sample.op.derivative, Reverse)]
+
+
+@pytest.mark.parametrize("sample", OF_COTANGENTS, ids=sample_id)
+def test_operands_of_which_a_cotangent_is_written_are_linear_if_declared(sample, rng):
+    """Equations are linear in their right sides: Jacobians of solutions are products, too."""
+    variables, values = operands(sample, rng)
+    others = [draw(arg, rng) for arg in sample.operands]
+    node = sample.op.make_node(*variables)
+    declared = {i for group in sample.op.derivative.linear_in(node) for i in group}
+    for i, v in enumerate(variables):
+        if v.type.is_float and sample.op.derivative.connects(node, i, 0):
+            assert is_linear(sample.op, node, (i,), (values, others)) is (i in declared)
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=str)

@@ -11,6 +11,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.errors import GradcoreError
 from gradcore.graph.nodes import extents_of
+from gradcore.ops.cumulative import Recurrence
 from gradcore.ops.factors import Solve, SolveLower
 from gradcore.ops.index import IncSubtensor
 from gradcore.ops.linalg import Dot
@@ -290,6 +291,8 @@ def solve(a, b, **given):
 
 LOWER = T.jacobian(X**3 + T.inc_subtensor(T.zeros_like(X)[1:], T.sin(X[:-1]) * X[1:]), X)
 SECOND = T.jacobian(X**2 + T.inc_subtensor(T.zeros_like(X)[2:], T.exp(X[:-2])), X) + LOWER
+SUMS = T.jacobian(T.cumsum(T.sin(X)), X)
+RECURRENT, DECAY = Recurrence(0), 1 + T.cos(T.arange(X.shape[0]))
 SOLVED = {
     "diagonal": [solve(EXP, X, lower=True), solve(EXP, D), solve(2 * EXP, D, trans=True)],
     "lower": [solve(LOWER, X, lower=True), solve(LOWER, D, lower=True, trans=True)],
@@ -300,6 +303,14 @@ SOLVED = {
     "not a triangle, transposed": [T.linalg.solve(LOWER.T, D), T.linalg.solve(SECOND.T, X)],
     "singular": [
         T.linalg.solve(T.jacobian(T.switch(X.min() < X, X**2, 1.0), X), X, on_error="nan")
+    ],
+    "sums of all before": [T.linalg.solve(SUMS, X), T.linalg.solve(SUMS.T, D)],
+    "sums of sums": [T.linalg.solve(T.jacobian(-T.cumsum(T.exp(T.cumsum(X**2)[::-1]) / 3), X), D)],
+    "recurrence": [
+        T.linalg.solve(T.jacobian(RECURRENT(DECAY, X**2) / DECAY, X), v) for v in (X, D)
+    ],
+    "singular sums": [
+        T.linalg.solve(T.jacobian(T.cumsum(T.switch(X > 1, X**2, 1.0)), X), D, on_error="nan")
     ],
     "of a product": [solve(LOWER @ LOWER, X, lower=True), solve(EXP + X[0] * EXP, X)],
 }

@@ -316,7 +316,16 @@ class Forward(ByOperand):
 
 @dataclass(frozen=True)
 class Reverse(ByOperand):
-    """The cotangent map, written out: ``rule(op, ct, *inputs, output)`` is linear in ``ct``."""
+    """The cotangent map, written out: ``rule(op, ct, *inputs, output)`` is linear in ``ct``.
+
+    linear : the sets of operands in which the op is linear, all of a set together.
+    """
+
+    linear: tuple[tuple[int, ...], ...] = ()
+
+    def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
+        """Return what is declared."""
+        return self.linear
 
     def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
         """Return the rules applied."""

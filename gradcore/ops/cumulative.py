@@ -150,7 +150,8 @@ class Recurrence(AlongAxis):
         (
             lambda op, ct, a, b, y: _back(op, ct, a) * shifted(y, op.axis, 0),
             lambda op, ct, a, b, y: _back(op, ct, a),
-        )
+        ),
+        linear=((1,),),
     )
 
     @classmethod

@@ -107,7 +107,7 @@ class SolveLower(OfEquations):
 
     transposed: bool = False
     raises: bool = field(default=True, repr=False)
-    derivative = Reverse((_factor_back, _solve_back))
+    derivative = Reverse((_factor_back, _solve_back), linear=((1,),))
     ulp = 16
     by_norm = compounds = True
     exact_pattern = False  # columns are solved each by itself, and from the top down
@@ -202,7 +202,7 @@ class Solve(OfEquations):
     """
 
     raises: bool = field(default=True, repr=False)
-    derivative = Reverse((_general_factor_back, _general_solve_back))
+    derivative = Reverse((_general_factor_back, _general_solve_back), linear=((1,),))
     ulp = 16
     by_norm = compounds = True
     exact_pattern = False  # columns are solved each by itself

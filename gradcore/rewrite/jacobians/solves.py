@@ -1,9 +1,13 @@
-"""Equations with a Jacobian that has bands: solved along them, not by a factor.
+"""Equations with a Jacobian that has bands, or undoes step by step: not solved by a factor.
 
 Of a diagonal, a solution is a quotient; of a triangle of bands, each row of it is what a step of a
 loop makes of those before, as many as a band is below the diagonal::
 
     x[i] = (b[i] - sum over shifts s of L[i, i - s] * x[i - s]) / L[i, i]
+
+A map of one operation after the other, each with an inverse, is undone in their order: scalings,
+reversals, sums of all elements before (``cumsum``), and linear recurrences.  Its matrix, a dense
+triangle, is forward substitution in as many operations as the map itself takes.
 
 The decision: a matrix with bands on both sides of its diagonal is left to elimination, which
 changes the places of rows; without that it would not be stable.
@@ -17,14 +21,21 @@ from typing import Any
 import numpy as np
 
 from gradcore.errors import LinAlgError
-from gradcore.graph import Extent, Variable
+from gradcore.graph import Extent, Op, Variable, ancestors, toposort
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert
+from gradcore.ops.cumulative import Cumulative, Recurrence, shifted
+from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Solve, SolveLower
+from gradcore.ops.index import IncSubtensor, Subtensor
+from gradcore.ops.index_patterns import Slice
+from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.jacobians.bands import matrices_of
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
 from gradcore.scan import scan
+
+BACKWARDS = Subtensor((Slice(None, None, -1),))
 
 
 def solved_lower(op: SolveLower, rows: LinearRows, b: Variable) -> Variable | None:
@@ -44,11 +55,12 @@ def solved_lower(op: SolveLower, rows: LinearRows, b: Variable) -> Variable | No
 def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
     """Return what ``op`` makes of a matrix and of ``b``, which is one, too.
 
-    None: the matrix is not known to have bands only, on one side of the diagonal.
+    None: the matrix is not known to have bands only, on one side of the diagonal, or to be of
+    operations that can be undone.
     """
     bands = _bands(rows)
     if bands is None:
-        return None
+        return _undone(op, rows, b)
     upper = any(s < 0 for s, _, _ in bands)
     if upper:
         bands = [(-s, first + s, values) for s, first, values in bands]
@@ -58,10 +70,18 @@ def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
     found = _substituted(aligned, b, upper)
     if found is None:
         return None
-    if op.raises:
-        return _checked(found, aligned[0])
-    singular = LANGUAGE["eq"](aligned[0], 0).any()
-    return LANGUAGE["switch"](singular, LANGUAGE["cast"](np.nan, b.dtype), found)
+    return _judged(op, found, [aligned[0]])
+
+
+def _judged(op: Solve, found: Variable, divisors: Sequence[Variable]) -> Variable:
+    """Return a solution; if something that it was divided by is 0, NaN, or it raises."""
+    for by in divisors:
+        if op.raises:
+            found = _checked(found, by)
+        else:
+            singular = LANGUAGE["eq"](by, 0).any()
+            found = LANGUAGE["switch"](singular, LANGUAGE["cast"](np.nan, found.dtype), found)
+    return found
 
 
 def _checked(found: Variable, diagonal: Variable) -> Variable:
@@ -122,3 +142,56 @@ def _substituted(bands: dict[int, Variable], b: Variable, transposed: bool) -> V
         initial = {"initial": rows, "taps": [-s for s in shifts]}
     found, _ = scan(step, sequences, initial)
     return found[::-1] if transposed else found
+
+
+# undone, one operation after the other ----------------------------------------------------------
+def _undone(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
+    """Return x of ``matrix @ x = b``, given the map of vectors from the left, ``v @ matrix``.
+
+    So the matrix is the transposes of the map's operations, the first of them outermost, and is
+    undone by their inverses, the first one first.
+    """
+    scales: list[Variable] = []
+    found, at = b, rows.unit
+    for node in toposort([rows.row], {rows.unit}):
+        if rows.unit not in ancestors(node.outputs, {rows.unit}):
+            continue
+        if node.inputs.count(at) != 1:
+            return None
+        i = node.inputs.index(at)
+        if isinstance(node.op, Elementwise):
+            if at.broadcastable != node.out.broadcastable:
+                return None
+            one = LANGUAGE["cast"](1, at.dtype)
+            scale = rows.outside(node.op(*(one if v is at else v for v in node.inputs)))
+            step: Variable | None = found / (scale.dimshuffle(0, "x") if scale.ndim else scale)
+            scales.append(scale)
+        else:
+            others = [rows.outside(v) for v in node.inputs if v is not at]
+            step = _inverse_of_transpose(node.op, i, others, found)
+        if step is None:
+            return None
+        found, at = step, node.out
+    return _judged(op, found, scales) if at is rows.row else None
+
+
+def _inverse_of_transpose(
+    op: Op, i: int, others: Sequence[Variable], x: Variable
+) -> Variable | None:
+    """Return what the inverse of the transpose of an op, linear in operand ``i``, makes of ``x``.
+
+    None: none is known.
+    """
+    written = isinstance(op, IncSubtensor) and op.pattern == BACKWARDS.pattern
+    if op == BACKWARDS or (written and i == 1 and is_zero(others[0])):
+        return x[::-1]
+    if op == Cumulative("sum", 0):
+        return x - _following(x)
+    if op == Recurrence(0) and i == 1:
+        return x - _following(others[0].dimshuffle(0, "x") * x)
+    return None
+
+
+def _following(x: Variable) -> Variable:
+    """Return for each row the next one, and zeros for the last."""
+    return shifted(x[::-1], 0, 0)[::-1]
