@@ -163,7 +163,7 @@ def machine(systems):
 
 
 def threads():
-    """Return how many threads the libraries say they use; none is told how many."""
+    """Return how many threads the libraries say they use; none is given a number."""
     own = getattr(gradcore.config, "threads", None)
     found = {} if own is None else {"gradcore c": own or "all"}
     for name, ask in (("torch", "get_num_threads"), ("numexpr", "get_num_threads")):

@@ -20,7 +20,7 @@ SHADES = " .:-=+*#%@"
 
 
 def build(codes, hidden, rate, seed):
-    """Return two functions: a step of training, and what draws as many new images as it is told.
+    """Return two functions: a step of training, and what draws as many new images as are asked for.
 
     A step returns the two parts of the cost of an image: the bits of it that are missing, and those
     that its code takes, both in nats.

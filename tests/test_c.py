@@ -222,10 +222,10 @@ def test_text_that_does_not_compile_is_a_bug_report(monkeypatch):
 
     monkeypatch.setattr(CRenderer, "render", broken)
     with pytest.raises(
-        CompileError, match=r"(?s)nonsense.*source is kept in.*it is a bug"
+        CompileError, match=r"(?s)nonsense.*source is saved in.*it is a bug"
     ) as reported:
         function([x], x * 2, mode="c")
-    saved = Path(re.search(r"kept in (\S+\.c)", str(reported.value))[1])
+    saved = Path(re.search(r"saved in (\S+\.c)", str(reported.value))[1])
     assert "nonsense" in saved.read_text()
     saved.unlink()
 

@@ -19,7 +19,7 @@ from gradcore.conformance.cases import cases
 from gradcore.errors import ArgumentError, CompileError, DeviceError, ModeError, OutOfMemoryError
 from gradcore_c import compiler
 from gradcore_cuda import arrays, blas, code, cupy_driver, driver, nvrtc, staging, tape
-from gradcore_cuda.runtime import Array, Memory
+from gradcore_cuda.runtime import Array, DeviceMemory
 from gradcore_cuda.target import GPU
 
 pytestmark = pytest.mark.skipif(
@@ -299,7 +299,7 @@ def test_dtypes_that_do_not_fit(fake):
 
 def test_a_refused_text_is_retained(tmp_path):
     error = nvrtc.refused("NVRTC_ERROR", "k.cu(1): error", "the text", ("--fmad=false",), "f")
-    saved = str(error).split("kept in ")[1].split(";")[0]
+    saved = str(error).split("saved in ")[1].split(";")[0]
     assert isinstance(error, CompileError) and "k.cu(1)" in str(error)
     assert Path(saved).read_text() == "the text"
     Path(saved).unlink()
@@ -324,14 +324,15 @@ def test_a_profile_tells_kernels_and_their_share_of_the_peak(fake):
 # BLAS -------------------------------------------------------------------------------------------
 def test_products_that_blas_cannot_address(fake):
     recorder = tape.Recorder(fake, types.SimpleNamespace(), [], None, False, 64, GPU, inputs=2)
-    out = Array(Memory(0), "float64", (2, 2))
-    odd = Array(Memory(0), "float64", (2, 2), (4, 2))
-    flipped = Array(Memory(8), "float64", (2, 2), (2, -1))
+    out = Array(DeviceMemory(0), "float64", (2, 2))
+    odd = Array(DeviceMemory(0), "float64", (2, 2), (4, 2))
+    flipped = Array(DeviceMemory(8), "float64", (2, 2), (2, -1))
     assert not blas.addressable(odd) and not blas.addressable(flipped)
     recorder.matmul(out, odd, flipped, accumulate=False)
     recorder.matmul(odd, out, out, accumulate=True)
     kinds = [type(step).__name__ for step in recorder.steps]
-    assert kinds == ["Spread", "Spread", "Product", "Spread", "Product", "Spread"]
+    copy, product = "StridedCopy", "MatmulStep"
+    assert kinds == [copy, copy, product, copy, product, copy]
     assert recorder.work == 2 * 256
 
 
@@ -353,7 +354,7 @@ def test_gemm_and_gemv_arguments(fake, seed):
 
     a, b, c = made((*lead, m, k)), made((*lead, k, n)), made((*lead, m, n))
     seen = [
-        Array(Memory(v.ctypes.data), "float64", v.shape, tuple(s // 8 for s in v.strides))
+        Array(DeviceMemory(v.ctypes.data), "float64", v.shape, tuple(s // 8 for s in v.strides))
         for v in (a, b, c)
     ]
     assert all(map(blas.addressable, seen))

@@ -64,6 +64,22 @@ def test_names_use_the_words_of_the_field(word):
                 assert word not in words(name), f"{path}, {name}: say {WORDS[word]}"
 
 
+ROOMS_OF_KERNELS = ("gradcore/kernel", "gradcore/backend", "backends/c_", "backends/cuda_")
+
+
+def test_a_class_has_a_name_of_its_own():
+    """Within a room, where generated code and its backends are one."""
+    found = {}
+    for path in CODE:
+        name = str(path.relative_to(ROOT))
+        if path.suffix == ".py" and name.startswith(("gradcore", "backends")):
+            kernels = name.startswith(ROOMS_OF_KERNELS)
+            room = "kernels" if kernels else "/".join(name.split("/")[:2])
+            for kind in re.findall(r"^class ([A-Z]\w*)", path.read_text(), re.MULTILINE):
+                found.setdefault((room, kind), []).append(name)
+    assert not {key: names for key, names in found.items() if len(names) > 1}
+
+
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_exceptions_have_their_reason_and_nothing_is_open(path):
     """A line that a linter or a checker of types passes over says why."""

@@ -66,10 +66,10 @@ def pointers(count: int) -> Program:
 def rows_written(count: int) -> Program:
     """Return a matrix to which an element of each row is added ``count`` times."""
     A, columns, v = T.dmatrix("A"), T.lmatrix("columns"), T.dvector("v")
-    B = A
+    written = A
     for k in range(count):
-        B = T.inc_subtensor(B[T.arange(A.shape[0]), columns[k]], v * k)
-    return [A, columns, v], [B]
+        written = T.inc_subtensor(written[T.arange(A.shape[0]), columns[k]], v * k)
+    return [A, columns, v], [written]
 
 
 def lstm(

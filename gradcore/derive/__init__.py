@@ -9,7 +9,7 @@ kind           says                                  forward                    
 `StrongZeros`  a product: 0 times infinity is 0      the rules, likewise         likewise, masked
 `Branch`       one operand or another is taken       the branch                  the branch, masked
 `Linear`       linear in its operands together       the op, on the tangents     the transpose
-`Multilinear`  linear in each operand apart          the op, one tangent a time  the transpose
+`Multilinear`  linear in each operand by itself      the op, one tangent a time  the transpose
 `Forward`      the tangent map, written out          the rule                    pulled back
 `Tangents`     the same, for several outputs         the rule                    pulled back
 `Reverse`      the cotangent map, written out        pulled back twice           the rule
@@ -50,7 +50,7 @@ from gradcore.derive.kinds import StrongZeros as StrongZeros
 from gradcore.derive.kinds import Tangents as Tangents
 from gradcore.derive.masks import Contribution as Contribution
 from gradcore.derive.masks import Masked as Masked
-from gradcore.derive.masks import Part as Part
+from gradcore.derive.masks import PartialCotangent as PartialCotangent
 from gradcore.derive.masks import accumulated as accumulated
 from gradcore.derive.masks import applied as applied
 from gradcore.derive.masks import combined as combined

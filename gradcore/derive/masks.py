@@ -92,7 +92,7 @@ def guarded(guards: Guards, x: Variable, ct: Contribution) -> Direction | Masked
     """Return a cotangent of ``x`` that is computed inside of branches."""
     if isinstance(ct, Guarded):
         return Guarded((*guards, *ct.guards), ct.value)
-    if isinstance(ct, Part):
+    if isinstance(ct, PartialCotangent):
         whole = ct.applied(x)
         return Guarded(guards, Masked(None, True, whole) if ct.masked else whole)
     return Guarded(guards, ct) if isinstance(ct, Variable | Masked) else ct
@@ -109,7 +109,7 @@ def common_guards(several: Iterable[Guards]) -> Guards:
 
 
 @dataclass(frozen=True)
-class Part:
+class PartialCotangent:
     """A cotangent that is zero but for a part of its tensor.
 
     onto : returns a tensor with it added to its part.
@@ -124,7 +124,7 @@ class Part:
         return self.onto(zeros(x))
 
 
-Contribution: TypeAlias = Direction | Masked | Guarded | Part
+Contribution: TypeAlias = Direction | Masked | Guarded | PartialCotangent
 
 
 def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution:
@@ -133,8 +133,8 @@ def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution
     Parts are added to one tensor, one after the other: a tensor for each of a hundred elements
     that are read would be a hundred times the work.
     """
-    parts = [c for c in contributions if isinstance(c, Part)]
-    rest = _whole(x, [c for c in contributions if not isinstance(c, Part)])
+    parts = [c for c in contributions if isinstance(c, PartialCotangent)]
+    rest = _whole(x, [c for c in contributions if not isinstance(c, PartialCotangent)])
     if not parts or isinstance(rest, Undefined):
         return rest
     masked = all(part.masked for part in parts) and not isinstance(rest, Variable)
@@ -143,7 +143,7 @@ def combined(x: Variable, contributions: Sequence[Contribution]) -> Contribution
     return Masked(None, True, whole) if masked else whole
 
 
-def added_to(whole: Variable, parts: Sequence[Part]) -> Variable:
+def added_to(whole: Variable, parts: Sequence[PartialCotangent]) -> Variable:
     """Return a tensor with parts added to it."""
     for part in parts:
         whole = part.onto(whole)
@@ -152,10 +152,10 @@ def added_to(whole: Variable, parts: Sequence[Part]) -> Variable:
 
 def accumulated(x: Variable, total: Variable, contributions: Sequence[Contribution]) -> Variable:
     """Return ``total`` with cotangents of ``x`` added."""
-    whole = applied(x, _whole(x, [c for c in contributions if not isinstance(c, Part)]))
+    whole = applied(x, _whole(x, [c for c in contributions if not isinstance(c, PartialCotangent)]))
     if isinstance(whole, Variable):
         total = total + whole
-    return added_to(total, [c for c in contributions if isinstance(c, Part)])
+    return added_to(total, [c for c in contributions if isinstance(c, PartialCotangent)])
 
 
 def _whole(
@@ -269,5 +269,5 @@ def _eager(x: Variable, contributions: Sequence[Direction | Masked]) -> Directio
 
 def applied(x: Variable, contribution: Contribution) -> Direction:
     """Return a cotangent of ``x`` with its mask, if any, applied, or in its place among zeros."""
-    masked = isinstance(contribution, Masked | Guarded | Part)
+    masked = isinstance(contribution, Masked | Guarded | PartialCotangent)
     return contribution.applied(x) if masked else contribution

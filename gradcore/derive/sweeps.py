@@ -16,7 +16,7 @@ from gradcore.derive.masks import (
     Guarded,
     Guards,
     Masked,
-    Part,
+    PartialCotangent,
     applied,
     combined,
     common_guards,
@@ -155,7 +155,7 @@ def _through(
     found = _pulled_back(node, bare, connected)
     return [
         Masked(None, True, ct) if isinstance(ct, Variable)
-        else replace(ct, masked=True) if isinstance(ct, Part)
+        else replace(ct, masked=True) if isinstance(ct, PartialCotangent)
         else ct
         for ct in found
     ]  # fmt: skip

@@ -8,7 +8,7 @@ variables, so these are one module (`gradcore.graph.nodes`).  What an op declare
 says of a node only that it has inputs and outputs, and of these that they have types: so it stands
 here, below, with two type parameters that ``nodes`` binds, once, in the definition of `Op`.
 Rejected: imports for types alone in both directions, which made six modules one; a protocol of
-an op beside the op, two lists of methods that drift apart.
+an op beside the op, two lists of methods, which diverge.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 An op says once, in `Op.shapes`, what shapes its outputs have, as arithmetic on extents.  The rule
 is read twice: *statically*, when a node is made (extents are ints, or `UNKNOWN`, which absorbs
 all arithmetic), and *symbolically*, when a graph is rewritten (extents are ints or int64 scalars
-of the graph).  Rejected: a static rule in ``make_node`` beside an ``infer_shape``, which drift
-apart.
+of the graph).  Rejected: a static rule in ``make_node`` beside an ``infer_shape``, which
+diverge.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Range:
 
 Access: TypeAlias = tuple[Buffer, Index]
 
-Path: TypeAlias = "tuple[Level | Region, ...]"
+Path: TypeAlias = "tuple[LoopLevel | Region, ...]"
 """What is around a place in the program, from the outermost."""
 
 
@@ -209,7 +209,7 @@ class Block:
 
     def __init__(self, path: Path = ()) -> None:
         self.path = path
-        self.items: list[Straight | Level | Opaque] = []
+        self.items: list[Straight | LoopLevel | Opaque] = []
         self.first: dict[Buffer, int] = {}
         self.written: dict[Buffer, int] = {}
         self.read: dict[Buffer, int] = {}
@@ -242,7 +242,7 @@ class Block:
 
 
 @dataclass(eq=False)
-class Level:
+class LoopLevel:
     """A loop in the program, of one nest or of several fused ones.
 
     axes : for each buffer, the axes along which the loop moves, and it alone, in all accesses.
@@ -269,7 +269,7 @@ class Level:
     @property
     def is_outer(self) -> bool:
         """Whether there are loops inside."""
-        return any(isinstance(item, Level) for item in self.block.items)
+        return any(isinstance(item, LoopLevel) for item in self.block.items)
 
     def admits(self, nest: Nest, depth: int, most: int) -> bool:
         """Return whether the loop of ``nest`` at ``depth`` may join this one.
@@ -367,7 +367,7 @@ class Layout:
         block.note(number, nest.reads, nest.writes)
         self._use(block.path, nest.reads, nest.writes)
 
-    def _level(self, block: Block, nest: Nest, depth: int) -> Level:
+    def _level(self, block: Block, nest: Nest, depth: int) -> LoopLevel:
         """Return the loop in ``block`` that ``nest`` joins, or a new one."""
         loop = nest.loops[depth]
         at = block.earliest(nest.reads, nest.writes)
@@ -376,7 +376,9 @@ class Layout:
         start = max(at, block.barrier, len(block.items) - self.target.fusion_candidates, 0)
         for number in range(start, len(block.items)):
             level = block.items[number]
-            if not isinstance(level, Level) or not self.extents.equal(level.extent, loop.extent):
+            if not isinstance(level, LoopLevel) or not self.extents.equal(
+                level.extent, loop.extent
+            ):
                 continue
             outer = depth + 1 < len(nest.loops) or level.is_outer
             related = number == at or outer or not reads.isdisjoint(level.block.read)
@@ -387,13 +389,13 @@ class Layout:
                     break
         if found is None:
             found = len(block.items)
-            block.items.append(Level(Symbol(loop.symbol.name), loop.extent, block.path))
+            block.items.append(LoopLevel(Symbol(loop.symbol.name), loop.extent, block.path))
         block.note(found, nest.reads, nest.writes)
         level = block.items[found]
-        assert isinstance(level, Level)
+        assert isinstance(level, LoopLevel)
         return level
 
-    def _start(self, level: Level, nest: Nest, depth: int) -> None:
+    def _start(self, level: LoopLevel, nest: Nest, depth: int) -> None:
         """Set the targets of the reductions of ``nest`` before ``level``, which is at ``depth``."""
         inner = [loop for loop in nest.loops[depth:] if loop.kind is Kind.MAP]
         for init in nest.inits:

@@ -34,7 +34,7 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.lowering import Lowering, named
-from gradcore.kernel.nests import Block, Choice, Iteration, Level, Opaque, Path, Plain, Straight
+from gradcore.kernel.nests import Block, Choice, Iteration, LoopLevel, Opaque, Path, Plain, Straight
 from gradcore.kernel.uses import inside
 from gradcore.printing import pp
 
@@ -85,9 +85,9 @@ def _size(buffer: Buffer) -> tuple[Expr, str]:
     return product(buffer.shape), buffer.dtype
 
 
-def _in_turn(item: Straight | Level | Opaque, row: Buffer, host: Buffer) -> bool:
+def _in_turn(item: Straight | LoopLevel | Opaque, row: Buffer, host: Buffer) -> bool:
     """Return whether a step reads an element of ``row`` before it writes that of ``host``."""
-    if not isinstance(item, Level) or not item.axes[row] & item.axes[host]:
+    if not isinstance(item, LoopLevel) or not item.axes[row] & item.axes[host]:
         return False
     written = False
     for straight in item.block.items:
@@ -179,7 +179,7 @@ class _Planner:
             for buffer in self.shrunk
             for use in self.low.layout.uses[buffer]
             for level in use.path
-            if isinstance(level, Level) and buffer in level.carried
+            if isinstance(level, LoopLevel) and buffer in level.carried
         }
         for buffer in [b for b in self.shrunk if self.home[b] and b not in summed]:
             same = hosts.get((buffer.shape, buffer.dtype), [])
@@ -196,7 +196,7 @@ class _Planner:
         for level in self.home[row]:
             if host not in block.first or block.items[block.first[host]] is not level:
                 return False
-            if not isinstance(level, Level) or not level.axes[row] & level.axes[host]:
+            if not isinstance(level, LoopLevel) or not level.axes[row] & level.axes[host]:
                 return False
             block = level.block
         last, first = block.last(row), block.first[host]
@@ -281,7 +281,7 @@ class _Planner:
                     found += self.statements(statements)
                 case Plain(statement):
                     found += self.statements([statement])
-                case Level():
+                case LoopLevel():
                     found += self.level(item)
                 case Iteration(index, extent, region):
                     body = self.block(region.block, region.block.path)
@@ -310,7 +310,7 @@ class _Planner:
         memory.keep(buffer, pointed=buffer in self.low.layout.pointed)
         return [Allocate(smaller, reused)]
 
-    def level(self, level: Level) -> list[Statement]:
+    def level(self, level: LoopLevel) -> list[Statement]:
         """Return a loop with its body laid out, behind the statements that must come before it."""
         body = self.block(level.block, level.block.path)
         before = self.block(level.before)

@@ -16,7 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
-from gradcore.derive import Flat, Linear, Part, sum_to
+from gradcore.derive import Flat, Linear, PartialCotangent, sum_to
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import (
     UNKNOWN,
@@ -61,8 +61,8 @@ from gradcore.ops.stacks import repeated, size_of
 
 
 # reading ----------------------------------------------------------------------------------------
-def _scatter(op: Subtensor, ct: Variable, x: Variable, *indices: Variable) -> Part:
-    return Part(lambda whole: IncSubtensor(op.pattern, False)(whole, ct, *indices))
+def _scatter(op: Subtensor, ct: Variable, x: Variable, *indices: Variable) -> PartialCotangent:
+    return PartialCotangent(lambda whole: IncSubtensor(op.pattern, False)(whole, ct, *indices))
 
 
 @final

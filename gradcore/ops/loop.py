@@ -9,7 +9,7 @@ A loop is represented in three ways, and in a fourth where code is generated::
       v
     op      op(steps, *sequences, *initial states, *constants)          Loop, gradcore.ops.scan
       ^         body: (*elements, *states, *constants) -> (*new states, *stacked, stop)
-      |     taken apart by role, changed, and put together again
+      |     split by role, changed, and put together again
       v
     parts   sequences, states, constants, stacks: each with what it     LoopParts, in
             is inside of the body and outside                           gradcore.rewrite.loops

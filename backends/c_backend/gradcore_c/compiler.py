@@ -440,7 +440,7 @@ def _refused(
     ended = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
     return CompileError(
         f"the C compiler failed ({ended}) on the code of {name}:\n{done.stderr.strip()}",
-        fix=f"the source is kept in {saved}; to see it fail again:\n  {shlex.join(command)}\n"
+        fix=f"the source is saved in {saved}; to see it fail again:\n  {shlex.join(command)}\n"
         "  please report this with the source: it is a bug of gradcore",
     )
 

@@ -73,7 +73,7 @@ def address(source: Source, name: str) -> int:
 
     Raises CompileError; OSError: it defines no such function.
     """
-    part = runtime.Part(source.text, f"the function {name}", FLAGS, None)
+    part = runtime.TranslationUnit(source.text, f"the function {name}", FLAGS, None)
     found, library = _symbol(part, name)
     if source.needs:
         place, also = _symbol(part, "gc_needs")
@@ -84,5 +84,5 @@ def address(source: Source, name: str) -> int:
     return found
 
 
-def _symbol(part: runtime.Part, name: str) -> tuple[int, Any]:
+def _symbol(part: runtime.TranslationUnit, name: str) -> tuple[int, Any]:
     return part.loaded(lambda path: runtime.opened(str(path), name))

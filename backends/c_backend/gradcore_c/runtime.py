@@ -46,7 +46,7 @@ LIBRARIES = ("-lm", "-lpthread", "-ldl") if sys.platform.startswith("linux") els
 
 
 @dataclass(frozen=True)
-class Part:
+class TranslationUnit:
     """C that becomes a library of its own.
 
     source : the text.
@@ -125,13 +125,13 @@ class Executable(Protocol):
 
 
 @functools.cache
-def _runtime() -> Part:
+def _runtime() -> TranslationUnit:
     """Return the runtime's module."""
     include = [sysconfig.get_path("include"), sysconfig.get_path("platinclude"), np.get_include()]
     made_for = f'"{sys.implementation.cache_tag} {sys.version_info[:3]} numpy {np.__version__}"'
     folders = (f"-I{folder}" for folder in dict.fromkeys(include))
     flags = (*FLAGS, *folders, f"-DGRADCORE_MADE_FOR={made_for}")
-    return Part('#include "native.c"\n', "the runtime", flags)
+    return TranslationUnit('#include "native.c"\n', "the runtime", flags)
 
 
 @functools.cache
@@ -163,18 +163,18 @@ def load_entry(
 
     Raises CompileError, UnavailableError, CacheError.
     """
-    unit = Part(source, name, tuple(flags), None)
+    unit = TranslationUnit(source, name, tuple(flags), None)
     beside = [_runtime(), *map(_part_of, filter(_is_own, library))]
     missing = [part for part in dict.fromkeys(beside) if part not in _made]
     if missing:  # the first functions of a process: what the store lacks is compiled all at once
         with ThreadPoolExecutor(len(missing) + 1) as pool:
-            list(pool.map(Part.made, (*missing, unit)))
+            list(pool.map(TranslationUnit.made, (*missing, unit)))
         _made.update(missing)
     native = _native()
     return unit.loaded(lambda path: native.open(str(path), "gc_entry"))
 
 
-_made: set[Part] = set()
+_made: set[TranslationUnit] = set()
 """What is known to be in the store, beside generated code."""
 
 
@@ -283,7 +283,7 @@ KINDS = {"f64": 1, "f32": 2, "f16": 2, "b1": 2, "i64": 4, "i32": 8, "i16": 16, "
 """The bit of ``GC_ONLY`` (products.c) that asks for a type; unsigned ones come with the others."""
 
 
-_ORDERS = Part('#include "ordering.c"\n', "the orders", ("-w",))
+_ORDERS = TranslationUnit('#include "ordering.c"\n', "the orders", ("-w",))
 
 
 def _is_own(name: str) -> bool:
@@ -292,7 +292,7 @@ def _is_own(name: str) -> bool:
 
 
 @functools.cache
-def _part_of(name: str) -> Part:
+def _part_of(name: str) -> TranslationUnit:
     """Return what has a function of our own: products have a library for each type.
 
     They are sums of products, and nothing else, so these may be contracted.
@@ -303,7 +303,7 @@ def _part_of(name: str) -> Part:
         return _runtime()
     kind = KINDS.get(name.rpartition("_")[2].replace("u", "i"), 1)
     flags = ("-O2", "-w", "-ffp-contract=fast", f"-DGC_ONLY={kind}")
-    return Part('#include "products.c"\n', "the products", flags)
+    return TranslationUnit('#include "products.c"\n', "the products", flags)
 
 
 _keeping: list[Any] = []
@@ -311,7 +311,7 @@ _keeping: list[Any] = []
 
 
 @functools.cache
-def _exported(part: Part) -> dict[str, int]:
+def _exported(part: TranslationUnit) -> dict[str, int]:
     """Return the addresses of our own functions in a library, which may use BLAS."""
     native = _native()
     tables = {_ORDERS: "gc_ordering", _runtime(): "gc_sums"}

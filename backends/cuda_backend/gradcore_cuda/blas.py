@@ -37,7 +37,7 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class Gemm:
     """``c = a @ b`` or ``c += a @ b`` for a stack of ``count`` matrices: gemm's arguments."""
 
     dtype: str
@@ -82,7 +82,7 @@ def _leading(rows: int, columns: int, down: int, right: int) -> int | None:
     return right if max(rows, 1) <= right <= MOST_BLAS_EXTENT else None
 
 
-def products(out: Array, x: Array, y: Array, accumulate: bool, size: int) -> Iterator[Product]:
+def products(out: Array, x: Array, y: Array, accumulate: bool, size: int) -> Iterator[Gemm]:
     """Yield the calls that let ``out`` be ``x @ y``, or that much more.
 
     All three must be `addressable`, and ``out`` have no stride that is 0 or negative.
@@ -101,7 +101,7 @@ def products(out: Array, x: Array, y: Array, accumulate: bool, size: int) -> Ite
     for (at_out, at_x, at_y), (step_out, step_x, step_y), count in _stacks(out, x, y):
         at_first, at_second = (at_y, at_x) if flipped else (at_x, at_y)
         step_first, step_second = (step_y, step_x) if flipped else (step_x, step_y)
-        yield Product(
+        yield Gemm(
             out.dtype,
             m,
             n,
@@ -172,7 +172,7 @@ class VectorProduct:
     accumulate: bool
 
 
-def vector_product(p: Product) -> VectorProduct | None:
+def vector_product(p: Gemm) -> VectorProduct | None:
     """Return a product with a vector as such, or None if it is none."""
     if p.count != 1 or (p.m != 1 and p.n != 1) or p.k == 0:  # an empty sum would set nothing
         return None

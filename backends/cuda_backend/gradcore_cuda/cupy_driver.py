@@ -14,7 +14,7 @@ import numpy as np
 from gradcore.errors import UnavailableError
 from gradcore.graph import here
 from gradcore_cuda import library
-from gradcore_cuda.blas import Product, vector_product
+from gradcore_cuda.blas import Gemm, vector_product
 from gradcore_cuda.driver import Card, Driver, DriverError, Extern, NoMemoryError
 from gradcore_cuda.nvrtc import compiled
 
@@ -238,7 +238,7 @@ class CupyDriver(Driver):
     def _blas(self) -> Any:
         return library.backends("libs.cublas")
 
-    def multiply(self, product: Product, tf32: bool, stream: int) -> None:
+    def multiply(self, product: Gemm, tf32: bool, stream: int) -> None:
         """Call cuBLAS, on the thread's current stream."""
         blas, runtime = self._blas, self.runtime
         handle = self.cupy.cuda.Device().cublas_handle

@@ -28,9 +28,9 @@ from gradcore_cuda.code import CompiledCode
 from gradcore_cuda.driver import Driver, DriverError, Extern
 from gradcore_cuda.live import Live
 from gradcore_cuda.plan import Plan, allocated, retained
-from gradcore_cuda.runtime import STATUS_BYTES, Array, Compiled, Memory
+from gradcore_cuda.runtime import STATUS_BYTES, Array, Compiled, DeviceMemory
 from gradcore_cuda.staging import Piece, aligned, laid_out
-from gradcore_cuda.tape import FIRST, FIXED, Place, Recorder, Step, place_of
+from gradcore_cuda.tape import FIRST, FIXED, Recorder, Reservation, Step, place_of
 from gradcore_cuda.target import GPU, GpuTarget
 
 
@@ -109,7 +109,7 @@ class CudaFunction:
         self._target = target
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._values = list(constants)
-        self._constants: list[Memory] | None = None
+        self._constants: list[DeviceMemory] | None = None
         self._constant_block: Any = None
         self._status_block: Any = None
         finalizer = weakref.finalize(self, _release, driver, self._plans)
@@ -232,7 +232,7 @@ class CudaFunction:
             found[position] = value.item()
         return tuple(found)
 
-    def _fixed(self, stream: int) -> list[Memory]:
+    def _fixed(self, stream: int) -> list[DeviceMemory]:
         """Return the memory of constants, which are uploaded at the first call."""
         if self._constants is None:
             pieces, count = laid_out(self._values)
@@ -240,7 +240,9 @@ class CudaFunction:
             self.driver.staging.upload(int(block.ptr), pieces, count, stream)
             self.driver.synchronize(stream)  # later calls may be on other streams
             self._constants = [
-                Memory(int(block.ptr) + p.offset, Place(FIXED, p.offset, p.array.nbytes))
+                DeviceMemory(
+                    int(block.ptr) + p.offset, Reservation(FIXED, p.offset, p.array.nbytes)
+                )
                 for p in pieces
             ]
             self._constant_block = block
@@ -329,7 +331,8 @@ class CudaFunction:
             inputs=count,
         )
         inputs = [
-            Memory(0, Place(FIRST + k, 0, array.nbytes)) for k, array in enumerate(given.arrays)
+            DeviceMemory(0, Reservation(FIRST + k, 0, array.nbytes))
+            for k, array in enumerate(given.arrays)
         ]
         host_numbers = numbers or (None,) * count
         found = self.compiled.start(recorder, inputs, tuple(given.shapes), host_numbers)
@@ -354,7 +357,7 @@ class CudaFunction:
         driver = self.driver
         numbers = self._numbers(given, stream) if self.compiled.reads else None
         blocks: list[Any] = []
-        inputs: list[Memory] = []
+        inputs: list[DeviceMemory] = []
         for position, array in enumerate(given.arrays):
             count = array.nbytes
             if position in given.hosts:
@@ -365,7 +368,7 @@ class CudaFunction:
                 address = int(block.ptr)
             else:
                 address = array.data.ptr
-            inputs.append(Memory(address, Place(FIXED, address, count)))
+            inputs.append(DeviceMemory(address, Reservation(FIXED, address, count)))
         if self._status_block is None:
             self._status_block = allocated(driver, STATUS_BYTES, self.title, "for its status")
             driver.clear(int(self._status_block.ptr), STATUS_BYTES, stream)
@@ -380,7 +383,7 @@ class CudaFunction:
         live = Live(
             driver, self.code, self._fixed(stream), self._raised, self._tf32, self._threads,
             self._target, stream=stream, title=self.title, callbacks=self._callbacks,
-            externs=self._externs, status=Memory(at),
+            externs=self._externs, status=DeviceMemory(at),
             look=look, after=self._after(stream),
         )  # fmt: skip
         found = self.compiled.start(

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore_cuda.blas import Product
+from gradcore_cuda.blas import Gemm
 from gradcore_cuda.staging import Staging
 
 Extern: TypeAlias = Callable[..., Sequence[Any]]
@@ -181,7 +181,7 @@ class Driver(ABC):
 
     # libraries and arrays -----------------------------------------------------------------------
     @abstractmethod
-    def multiply(self, product: Product, tf32: bool, stream: int) -> None:
+    def multiply(self, product: Gemm, tf32: bool, stream: int) -> None:
         """Compute a product of matrices in float32 or float64, by cuBLAS, in the stream's order."""
 
     @abstractmethod

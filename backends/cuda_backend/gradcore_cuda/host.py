@@ -39,8 +39,8 @@ from gradcore_cuda.runtime import (
     Array,
     Compiled,
     Device,
-    Grid,
-    Memory,
+    DeviceMemory,
+    LaunchShape,
 )
 
 ORDERS = ("forward", "backward", "mixed")
@@ -175,8 +175,8 @@ class HostFunction:
             return [seen(array).copy() for array in found]
 
 
-def _memory(array: Any) -> Memory:
-    return Memory(array.ctypes.data, array)
+def _memory(array: Any) -> DeviceMemory:
+    return DeviceMemory(array.ctypes.data, array)
 
 
 class _Seen:
@@ -207,7 +207,7 @@ class HostDevice(Device):
         self.alive: list[Any] = []
         self._status = self._fresh(STATUS_BYTES, 0)
 
-    def _fresh(self, count: int, value: int = 0xFF) -> Memory:
+    def _fresh(self, count: int, value: int = 0xFF) -> DeviceMemory:
         try:
             array = np.full(min(max(count, 1), MOST_BYTES) + 16, value, np.uint8)
         except MemoryError:
@@ -217,7 +217,7 @@ class HostDevice(Device):
         return _memory(array)
 
     # what there is ------------------------------------------------------------------------------
-    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> Grid:
+    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> LaunchShape:
         """Return few threads, so that they go through several steps in turn."""
         most = self.function.threads
         steps = max(steps, 1)
@@ -231,7 +231,9 @@ class HostDevice(Device):
             groups, wide = most, 1
         if blocks == 1:
             groups = 1
-        return Grid(min(-(-steps // groups), HOST_BLOCKS, blocks or HOST_BLOCKS), groups, wide)
+        return LaunchShape(
+            min(-(-steps // groups), HOST_BLOCKS, blocks or HOST_BLOCKS), groups, wide
+        )
 
     @property
     def shared(self) -> int:
@@ -239,7 +241,7 @@ class HostDevice(Device):
         return 1024
 
     # memory -------------------------------------------------------------------------------------
-    def allocate(self, count: int) -> Memory:
+    def allocate(self, count: int) -> DeviceMemory:
         """Return memory filled with NaN, so that what is read unwritten shows."""
         return self._fresh(count)
 
@@ -250,33 +252,33 @@ class HostDevice(Device):
     def release(self, mark: Any) -> None:
         """Do nothing: all memory lives until the end of the call."""
 
-    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> DeviceMemory:
         """Return memory for an output."""
         return self._fresh(math.prod(shape) * np.dtype(dtype).itemsize)
 
-    def constant(self, position: int) -> Memory:
+    def constant(self, position: int) -> DeviceMemory:
         """Return the memory of a constant."""
         return _memory(self.function.constants[position])
 
-    def zeros(self, count: int) -> Memory:
+    def zeros(self, count: int) -> DeviceMemory:
         """Return memory filled with zeros."""
         return self._fresh(count, 0)
 
     @property
-    def status(self) -> Memory:
+    def status(self) -> DeviceMemory:
         """Return the memory of the status, in which kernels report failed checks."""
         return self._status
 
     # work ---------------------------------------------------------------------------------------
     def launch(
-        self, name: str, grid: Grid, shared: int, largest: int, *arguments: Argument
+        self, name: str, grid: LaunchShape, shared: int, largest: int, *arguments: Argument
     ) -> None:
         """Run all blocks of a kernel, at once and in the order that was asked for."""
         kinds = self.function.compiled.kernels[name].kinds
         cells: list[Any] = []
         wide = largest > MOST_INDEX32_ELEMENTS
         for kind, value in zip(kinds, arguments, strict=True):
-            if isinstance(value, Memory):
+            if isinstance(value, DeviceMemory):
                 cells.append(ctypes.c_uint64(value.address))
             elif kind == "index":
                 cells.append((ctypes.c_int64 if wide else ctypes.c_int32)(value))
@@ -306,7 +308,7 @@ class HostDevice(Device):
             target = seen(out)
             target[...] = target + product if accumulate else product
 
-    def copy(self, target: Memory, source: Memory, count: int) -> None:
+    def copy(self, target: DeviceMemory, source: DeviceMemory, count: int) -> None:
         """Copy bytes."""
         ctypes.memmove(target.address, source.address, count)
 
@@ -335,7 +337,7 @@ class HostDevice(Device):
             values = seen(Array(self._status + 8, "int64", (MOST_CHECK_VALUES,))).tolist()
             raise self.failed(number - 1, tuple(values[:count]))
 
-    def read(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: DeviceMemory, dtype: str) -> Any:
         """Return the number at ``memory``, after checks have been looked at."""
         self.look()
         return seen(Array(memory, dtype, ())).item()

@@ -12,9 +12,9 @@ import numpy as np
 
 from gradcore_cuda.driver import Extern
 from gradcore_cuda.plan import allocated
-from gradcore_cuda.runtime import Array, Memory
+from gradcore_cuda.runtime import Array, DeviceMemory
 from gradcore_cuda.staging import Piece
-from gradcore_cuda.tape import FIXED, Common, Place, Step
+from gradcore_cuda.tape import FIXED, Common, Reservation, Step
 
 
 class Live(Common):
@@ -36,7 +36,7 @@ class Live(Common):
         title: str,
         callbacks: Sequence[Callable[..., tuple[Any, ...]]],
         externs: Mapping[str, Extern],
-        status: Memory,
+        status: DeviceMemory,
         look: Callable[[], None],
         after: Callable[[Step], None],
     ) -> None:
@@ -52,13 +52,13 @@ class Live(Common):
         self._blocks: list[tuple[Any, int]] = []
         self.outputs: dict[int, tuple[Any, str, tuple[int, ...]]] = {}
 
-    def allocate(self, count: int) -> Memory:
+    def allocate(self, count: int) -> DeviceMemory:
         """Return bytes of the device, of the pool; they go back when nobody has them any more."""
         block = allocated(self.driver, count, self.title, "of workspace")
         self._blocks.append((block, count))
         self._live += count
         self.peak = max(self.peak, self._live)
-        return Memory(int(block.ptr), Place(FIXED, int(block.ptr), count))
+        return DeviceMemory(int(block.ptr), Reservation(FIXED, int(block.ptr), count))
 
     def mark(self) -> int:
         """Return how many blocks of memory there are, for a release of those that come later."""
@@ -70,21 +70,21 @@ class Live(Common):
             self._live -= count
         del self._blocks[mark:]
 
-    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> DeviceMemory:
         """Return memory for an output."""
         count = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         block = allocated(self.driver, count, self.title, f"for output {position}")
         self.outputs[position] = block, dtype, shape
-        return Memory(int(block.ptr), Place(FIXED, int(block.ptr), count))
+        return DeviceMemory(int(block.ptr), Reservation(FIXED, int(block.ptr), count))
 
-    def zeros(self, count: int) -> Memory:
+    def zeros(self, count: int) -> DeviceMemory:
         """Return ``count`` bytes of zeros."""
         memory = self.allocate(count)
         self.driver.clear(memory.address, count, self.stream)
         return memory
 
     @property
-    def status(self) -> Memory:
+    def status(self) -> DeviceMemory:
         """The memory in which kernels report the check that failed."""
         return self._status
 
@@ -137,7 +137,7 @@ class Live(Common):
         staging.download(array.memory.address, [Piece(0, found)], found.nbytes, self.stream)
         return found
 
-    def read(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: DeviceMemory, dtype: str) -> Any:
         """Wait for the device, and return a number that a kernel has computed."""
         self.look()
         return self._downloaded(Array(memory, dtype, ())).item()

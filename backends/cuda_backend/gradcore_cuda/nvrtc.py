@@ -50,7 +50,7 @@ def refused(what: str, log: str, text: str, flags: Sequence[str], name: str) -> 
         file.write(text)
     return CompileError(
         f"NVRTC failed ({what}) on the kernels of {name}:\n{log.strip()}",
-        fix=f"the source is kept in {saved}; it was compiled with {' '.join(flags)}\n"
+        fix=f"the source is saved in {saved}; it was compiled with {' '.join(flags)}\n"
         "  please report this with the source: it is a bug of gradcore",
     )
 

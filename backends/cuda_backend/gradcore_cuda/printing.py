@@ -29,13 +29,13 @@ from gradcore.kernel.device import (
     Ends,
     Fail,
     Fits,
+    LabeledBlock,
     LabeledBreak,
     LastBlock,
     LoadVector,
     Owned,
     Prefix,
     Private,
-    Region,
     Reload,
     Rounds,
     Shared,
@@ -62,7 +62,7 @@ from gradcore.kernel.text import INDEX, Printer, Unit, comment
 from gradcore.ops.elementwise import Elementwise
 from gradcore_cuda.analyses.aliases import Aliases
 from gradcore_cuda.functions import LIBRARY, Functions
-from gradcore_cuda.passes.arguments import Kernel, Parameter
+from gradcore_cuda.passes.arguments import KernelLaunch, Parameter
 from gradcore_cuda.target import GpuTarget
 
 # fmt: off
@@ -129,7 +129,7 @@ class CudaPrinter(Printer):
         Point: "point",
         Prefix: "prefix",
         Private: "private",
-        Region: "region",
+        LabeledBlock: "region",
         Reload: "reload",
         Rounds: "rounds",
         Shared: "shared",
@@ -149,7 +149,7 @@ class CudaPrinter(Printer):
         self.indices: frozenset[Symbol] = frozenset()
 
     # kernels ------------------------------------------------------------------------------------
-    def kernel(self, kernel: Kernel, name: str) -> list[str]:
+    def kernel(self, kernel: KernelLaunch, name: str) -> list[str]:
         """Return the lines of a kernel."""
         self.indices, self.unit = kernel.indices, Unit()
         given = [self.parameter(p, what) for p, what in kernel.parameters.items()]
@@ -339,7 +339,7 @@ class CudaPrinter(Printer):
         """Print that others end."""
         self.unit.add(f"if ({OTHERS[s.level]}) return;")
 
-    def region(self, s: Region) -> None:
+    def region(self, s: LabeledBlock) -> None:
         """Print statements that may be left."""
         self.within("{", s.body)
         self.unit.add(f"{self.name(s.label)}:;")

@@ -406,7 +406,7 @@ class _HostPrinter:
         self.add(f"return [{', '.join(outputs)}]")
         source = "\n".join(["def run(d, inputs, shapes, numbers):", *self.lines, ""])
         names: dict[str, Any] = {
-            "Array": runtime.Array, "Memory": runtime.Memory, "computed": computed,
+            "Array": runtime.Array, "Memory": runtime.DeviceMemory, "computed": computed,
         }  # fmt: skip
         exec(compile(source, "<host program>", "exec"), names)  # noqa: S102 - our own text
         return Compiled(
@@ -461,7 +461,7 @@ def _factors(x: Expr) -> Iterator[Expr]:
         yield x
 
 
-def _kind(p: Parameter, what: Symbol | Buffer | None, kernel: arguments.Kernel) -> str:
+def _kind(p: Parameter, what: Symbol | Buffer | None, kernel: arguments.KernelLaunch) -> str:
     """Return the kind of a parameter, as the runtime calls it."""
     if p.kind == "own":
         return "int32"

@@ -38,7 +38,7 @@ int32), how many values there are (an int32), and these (each an int64)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class DeviceMemory:
     """Memory of a device.
 
     address : of the first byte.
@@ -48,9 +48,9 @@ class Memory:
     address: int
     owner: Any = field(default=None, repr=False)
 
-    def __add__(self, count: int) -> Memory:
+    def __add__(self, count: int) -> DeviceMemory:
         """Return the memory from ``count`` bytes on."""
-        return Memory(self.address + count, self.owner) if count else self
+        return DeviceMemory(self.address + count, self.owner) if count else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ class Array:
     strides : by how many elements an index moves along each axis; None: they are in C order.
     """
 
-    memory: Memory
+    memory: DeviceMemory
     dtype: str
     shape: tuple[int, ...]
     strides: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class LaunchShape:
     """The threads of a launch: ``blocks`` blocks of ``groups`` groups of ``lanes`` threads.
 
     A group works on one step of a loop at a time: it is a block (``groups`` is 1), or part of a
@@ -112,7 +112,7 @@ class Compiled(Rendered):
     source : the host program.
     kernels : by name.
     run : the host program: ``run(device, inputs, shapes, numbers)`` returns an `Array` for each
-        output.  ``inputs`` are `Memory`, in C order; ``shapes`` their shapes; ``numbers`` the
+        output.  ``inputs`` are `DeviceMemory`, in C order; ``shapes`` their shapes; ``numbers`` the
         values of the inputs in ``reads`` (by position; None for the others).
     reads : the positions of the inputs of rank 0 whose values the host program needs.  These belong
         to the signature of a call, beside the shapes.
@@ -131,7 +131,7 @@ class Compiled(Rendered):
     def start(
         self,
         device: Device,
-        inputs: Sequence[Memory],
+        inputs: Sequence[DeviceMemory],
         shapes: Sequence[tuple[int, ...]],
         numbers: Sequence[Any],
     ) -> list[Array]:
@@ -144,7 +144,7 @@ class Compiled(Rendered):
         return self.run(device, inputs, shapes, numbers)
 
 
-Argument: TypeAlias = "Memory | int | bool"
+Argument: TypeAlias = "DeviceMemory | int | bool"
 
 
 class Device(ABC):
@@ -156,7 +156,7 @@ class Device(ABC):
 
     # what there is ------------------------------------------------------------------------------
     @abstractmethod
-    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> Grid:
+    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> LaunchShape:
         """Return the threads for ``steps`` steps, each of which ``lanes`` threads could share.
 
         lanes : 1: a step is the work of a thread, and ``groups`` threads make a block.
@@ -172,7 +172,7 @@ class Device(ABC):
 
     # memory -------------------------------------------------------------------------------------
     @abstractmethod
-    def allocate(self, count: int) -> Memory:
+    def allocate(self, count: int) -> DeviceMemory:
         """Return ``count`` bytes, aligned for any type, until `release` of an older mark.
 
         Raises OutOfMemoryError or the like: what was needed and what there is.
@@ -187,32 +187,34 @@ class Device(ABC):
         """Give back what was allocated since ``mark``; kernels that were launched still use it."""
 
     @abstractmethod
-    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> DeviceMemory:
         """Return memory for an output, the caller's own after the call."""
 
     @abstractmethod
-    def constant(self, position: int) -> Memory:
+    def constant(self, position: int) -> DeviceMemory:
         """Return the memory of a constant of the program, which is uploaded once."""
 
     @abstractmethod
-    def zeros(self, count: int) -> Memory:
+    def zeros(self, count: int) -> DeviceMemory:
         """Return ``count`` bytes of zeros, for counters: every kernel resets those it has used."""
 
     @property
     @abstractmethod
-    def status(self) -> Memory:
+    def status(self) -> DeviceMemory:
         """Where kernels report the check that failed first (`STATUS_BYTES`); zero before."""
 
-    def temporary(self, lacking: int, count: int) -> Memory:
+    def temporary(self, lacking: int, count: int) -> DeviceMemory:
         """Return what `allocate` does; its exception has the line of the check ``lacking``."""
         return self._had(lacking, count, lambda: self.allocate(count))
 
-    def result(self, lacking: int, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+    def result(
+        self, lacking: int, position: int, dtype: str, shape: tuple[int, ...]
+    ) -> DeviceMemory:
         """Return what `output` does; its exception has the line of the check ``lacking``."""
         count = math.prod(shape) * np.dtype(dtype).itemsize
         return self._had(lacking, count, lambda: self.output(position, dtype, shape))
 
-    def _had(self, lacking: int, count: int, make: Callable[[], Memory]) -> Memory:
+    def _had(self, lacking: int, count: int, make: Callable[[], DeviceMemory]) -> DeviceMemory:
         if count > MOST_BYTES:
             raise self.failed(lacking, (count,))
         try:
@@ -225,7 +227,7 @@ class Device(ABC):
     # work ---------------------------------------------------------------------------------------
     @abstractmethod
     def launch(
-        self, name: str, grid: Grid, shared: int, largest: int, *arguments: Argument
+        self, name: str, grid: LaunchShape, shared: int, largest: int, *arguments: Argument
     ) -> None:
         """Run a kernel, after all that came before.
 
@@ -244,7 +246,7 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def copy(self, target: Memory, source: Memory, count: int) -> None:
+    def copy(self, target: DeviceMemory, source: DeviceMemory, count: int) -> None:
         """Copy ``count`` bytes on the device."""
 
     @abstractmethod
@@ -262,7 +264,7 @@ class Device(ABC):
 
     # what the host must know --------------------------------------------------------------------
     @abstractmethod
-    def read(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: DeviceMemory, dtype: str) -> Any:
         """Wait for the device, and return a number of Python's; raise if a check failed."""
 
     @abstractmethod

@@ -30,9 +30,9 @@ from gradcore_cuda.runtime import (
     Argument,
     Array,
     Device,
-    Grid,
+    DeviceMemory,
     Kernel,
-    Memory,
+    LaunchShape,
 )
 from gradcore_cuda.staging import aligned
 from gradcore_cuda.target import GpuTarget
@@ -56,7 +56,7 @@ def threads_for(
     lanes: int,
     blocks: int | None = None,
     threads: int | None = None,
-) -> Grid:
+) -> LaunchShape:
     """Return the threads for ``steps`` steps that ``lanes`` threads each could share.
 
     blocks : how many there are at most; 1: of one group.
@@ -74,18 +74,18 @@ def threads_for(
         groups = max(min(usual, -(-steps // warp) * warp), min(warp, threads))
         if blocks == 1:
             groups = 1
-        return Grid(max(1, min(-(-steps // groups), most)), groups, 1)
+        return LaunchShape(max(1, min(-(-steps // groups), most)), groups, 1)
     share = 4 if steps >= card.processors * 8 else 1  # elements, or vectors of them, a thread
     if lanes <= share * warp:
         wide = min(warp, 1 << (lanes - 1).bit_length(), 1 << (threads.bit_length() - 1))
         groups = max(usual // wide, 1) if blocks != 1 else 1
         while groups > 1 and steps < groups * card.processors:
             groups //= 2  # rather more blocks than fuller ones
-        return Grid(max(1, min(-(-steps // groups), most)), groups, wide)
+        return LaunchShape(max(1, min(-(-steps // groups), most)), groups, wide)
     wide = min(warp, threads)
     while 2 * wide <= threads and wide * share < lanes:
         wide *= 2
-    return Grid(max(1, min(steps, most)), 1, wide)
+    return LaunchShape(max(1, min(steps, most)), 1, wide)
 
 
 class Code(ABC):
@@ -99,7 +99,7 @@ class Code(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Reservation:
     """The owner of memory that is not there yet: a piece of a region.
 
     region : which.
@@ -135,7 +135,7 @@ class Step(ABC):
         """Give it to a stream."""
 
 
-class Launch(Step):
+class LaunchStep(Step):
     """A kernel with its arguments."""
 
     __slots__ = (
@@ -153,7 +153,7 @@ class Launch(Step):
         self,
         kernel: Kernel,
         function: int,
-        grid: Grid,
+        grid: LaunchShape,
         shared: int,
         wide: bool,
         arguments: Sequence[Argument],
@@ -167,7 +167,7 @@ class Launch(Step):
         self.places: list[tuple[Any, int, int]] = []
         touched: dict[Any, int] = {}
         for kind, value in zip(kernel.kinds, arguments, strict=True):
-            if isinstance(value, Memory):
+            if isinstance(value, DeviceMemory):
                 slot = ctypes.c_uint64(value.address)
                 place = place_of(value)
                 self.places.append((slot, place.region, value.address))
@@ -197,7 +197,7 @@ class Launch(Step):
         driver.launch(self.function, self.blocks, self.threads, self.shared, stream, self.where)
 
 
-class Product(Step):
+class MatmulStep(Step):
     """A product of matrices."""
 
     __slots__ = ("accumulate", "arrays", "calls", "tf32")
@@ -230,7 +230,7 @@ class CopyBytes(Step):
 
     __slots__ = ("addresses", "source", "target")
 
-    def __init__(self, target: Memory, source: Memory, count: int) -> None:
+    def __init__(self, target: DeviceMemory, source: DeviceMemory, count: int) -> None:
         self.name = "copy"
         self.moved = 2 * count
         self.target, self.source = target, source
@@ -246,7 +246,7 @@ class CopyBytes(Step):
         driver.copy(*self.addresses, self.moved // 2, stream)
 
 
-class Spread(Step):
+class StridedCopy(Step):
     """A copy of an array to one of other strides."""
 
     __slots__ = ("source", "target", "there")
@@ -269,22 +269,24 @@ class Spread(Step):
         driver.assign(target, source)
 
 
-def place_of(memory: Memory) -> Place:
+def place_of(memory: DeviceMemory) -> Reservation:
     """Return the place of memory; that of which nothing is known never moves."""
-    return memory.owner if isinstance(memory.owner, Place) else NOWHERE
+    return memory.owner if isinstance(memory.owner, Reservation) else NOWHERE
 
 
-NOWHERE = Place(FIXED, 0, 0)
+NOWHERE = Reservation(FIXED, 0, 0)
 
 
-def address(memory: Memory, bases: Sequence[int]) -> int:
+def address(memory: DeviceMemory, bases: Sequence[int]) -> int:
     """Return where memory is."""
     return bases[place_of(memory).region] + memory.address
 
 
 def bound(array: Array, bases: Sequence[int]) -> Array:
     """Return an array at its address."""
-    return Array(Memory(address(array.memory, bases)), array.dtype, array.shape, array.strides)
+    return Array(
+        DeviceMemory(address(array.memory, bases)), array.dtype, array.shape, array.strides
+    )
 
 
 def seen(driver: Driver, array: Array) -> Any:
@@ -310,7 +312,7 @@ class Common(Device):
         self,
         driver: Driver,
         code: Code,
-        constants: Sequence[Memory],
+        constants: Sequence[DeviceMemory],
         raised: Callable[[int, tuple[int, ...]], BaseException],
         tf32: bool,
         threads: int,
@@ -324,7 +326,7 @@ class Common(Device):
         self.raised = raised
         self.tf32 = tf32
 
-    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> Grid:
+    def grid(self, steps: int, lanes: int, blocks: int | None = None) -> LaunchShape:
         """Return the threads for ``steps`` steps."""
         return threads_for(self.driver.card, self.target, steps, lanes, blocks, self.threads)
 
@@ -333,7 +335,7 @@ class Common(Device):
         """What a block may have, some left for variables that kernels declare."""
         return self.driver.card.shared - 2048
 
-    def constant(self, position: int) -> Memory:
+    def constant(self, position: int) -> DeviceMemory:
         """Return the memory of a constant."""
         return self.constants[position]
 
@@ -346,23 +348,23 @@ class Common(Device):
         """Do a step, or note it."""
 
     def launch(
-        self, name: str, grid: Grid, shared: int, largest: int, *arguments: Argument
+        self, name: str, grid: LaunchShape, shared: int, largest: int, *arguments: Argument
     ) -> None:
         """Run a kernel."""
         wide = largest > MOST_INDEX32_ELEMENTS
         function = self.code.function(name, wide)
         if shared > self.target.free_shared_bytes:
             self.driver.allow(function, shared)
-        self.do(Launch(self.code.kernels[name], function, grid, shared, wide, arguments))
+        self.do(LaunchStep(self.code.kernels[name], function, grid, shared, wide, arguments))
 
     def matmul(self, out: Array, x: Array, y: Array, accumulate: bool) -> None:
         """Have a product computed; what BLAS cannot address is copied first."""
         mark = self.mark()
         x, y = (a if addressable(a) else self._consecutive(a, filled=True) for a in (x, y))
         target = out if addressable(out) else self._consecutive(out, filled=accumulate)
-        self.do(Product((target, x, y), accumulate, self.tf32))
+        self.do(MatmulStep((target, x, y), accumulate, self.tf32))
         if target is not out:
-            self.do(Spread(out, target))
+            self.do(StridedCopy(out, target))
         self.release(mark)
 
     def _consecutive(self, array: Array, filled: bool) -> Array:
@@ -370,10 +372,10 @@ class Common(Device):
         count = int(np.prod(array.shape, dtype=np.int64)) * np.dtype(array.dtype).itemsize
         copied = Array(self.allocate(count), array.dtype, array.shape)
         if filled:
-            self.do(Spread(copied, array))
+            self.do(StridedCopy(copied, array))
         return copied
 
-    def copy(self, target: Memory, source: Memory, count: int) -> None:
+    def copy(self, target: DeviceMemory, source: DeviceMemory, count: int) -> None:
         """Copy bytes on the device."""
         self.do(CopyBytes(target, source, count))
 
@@ -394,12 +396,12 @@ class Recorder(Common):
         self._inputs = inputs
         self._top = 0
 
-    def allocate(self, count: int) -> Memory:
+    def allocate(self, count: int) -> DeviceMemory:
         """Return memory of the workspace, which ends and shrinks like a stack."""
         start = self._top
         self._top += aligned(count)
         self.work = max(self.work, self._top)
-        return Memory(start, Place(WORK, start, count))
+        return DeviceMemory(start, Reservation(WORK, start, count))
 
     def mark(self) -> int:
         """Return where the workspace ends."""
@@ -409,22 +411,22 @@ class Recorder(Common):
         """Let the workspace end where it did."""
         self._top = mark
 
-    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> Memory:
+    def output(self, position: int, dtype: str, shape: tuple[int, ...]) -> DeviceMemory:
         """Return an output's region."""
         self.outputs[position] = dtype, shape
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        return Memory(0, Place(FIRST + self._inputs + position, 0, size))
+        return DeviceMemory(0, Reservation(FIRST + self._inputs + position, 0, size))
 
-    def zeros(self, count: int) -> Memory:
+    def zeros(self, count: int) -> DeviceMemory:
         """Return bytes of the counters."""
         start = self.counters
         self.counters += aligned(count)
-        return Memory(start, Place(ZEROS, start, count))
+        return DeviceMemory(start, Reservation(ZEROS, start, count))
 
     @property
-    def status(self) -> Memory:
+    def status(self) -> DeviceMemory:
         """The memory in which kernels report the check that failed."""
-        return Memory(0, Place(STATUS, 0, 0))
+        return DeviceMemory(0, Reservation(STATUS, 0, 0))
 
     def do(self, step: Step) -> None:
         """Note a step."""
@@ -440,7 +442,7 @@ class Recorder(Common):
         """Raise: Python needs values."""
         self._waits("Python")
 
-    def read(self, memory: Memory, dtype: str) -> Any:
+    def read(self, memory: DeviceMemory, dtype: str) -> Any:
         """Raise: there are no values yet."""
         self._waits("a value")
 

@@ -132,7 +132,7 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
 def merged(graph: FunctionGraph) -> FunctionGraph:
     """Return ``graph`` with equal nodes as one, since what is computed twice is rounded alike.
 
-    A derivative compares results with operands: moved apart, a maximum has no slope at all.
+    A derivative compares results with operands: moved by themselves, a maximum has no slope at all.
     """
     constants: dict[Hashable, Constant] = {}
     nodes: dict[Hashable, Apply] = {}

@@ -14,10 +14,10 @@ seen nor tested without the text.
 from gradcore.kernel.device.control import (
     Ends,
     Fail,
+    LabeledBlock,
     LabeledBreak,
     LastBlock,
     Owned,
-    Region,
     Single,
     Stop,
 )
@@ -69,6 +69,7 @@ __all__ = (
     "Fit",
     "Fits",
     "Grid",
+    "LabeledBlock",
     "LabeledBreak",
     "LastBlock",
     "Launch",
@@ -79,7 +80,6 @@ __all__ = (
     "Partial",
     "Prefix",
     "Private",
-    "Region",
     "Register",
     "Reload",
     "Rounds",

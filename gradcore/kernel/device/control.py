@@ -126,7 +126,7 @@ class Ends(Statement):
 
 
 @dataclass(eq=False, slots=True)
-class Region(Statement):
+class LabeledBlock(Statement):
     """Statements that a `LabeledBreak` may leave."""
 
     body: list[Statement]
@@ -136,9 +136,9 @@ class Region(Statement):
         """Return the blocks of statements in it: the body."""
         return (self.body,)
 
-    def rebuilt(self, expr: Change, block: Inner) -> Region:
+    def rebuilt(self, expr: Change, block: Inner) -> LabeledBlock:
         """Return a copy with other statements."""
-        return Region(block(self.body), self.label)
+        return LabeledBlock(block(self.body), self.label)
 
     def run(self, machine: Any) -> Waits:
         """Run the statements up to where one leaves them."""
@@ -151,7 +151,7 @@ class Region(Statement):
 
 @dataclass(eq=False, slots=True)
 class LabeledBreak(Statement):
-    """Leave the `Region` of this label: go on behind it."""
+    """Leave the `LabeledBlock` of this label: go on behind it."""
 
     jumps: ClassVar[bool] = True
 

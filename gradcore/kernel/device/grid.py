@@ -123,7 +123,7 @@ class Fit(Statement):
             yield from buffer.shape
 
     def run(self, machine: Any) -> None:
-        """Do nothing: what is simulated is told whether memory fits."""
+        """Do nothing: a simulation is given whether memory fits."""
 
     def lines(self, show: Show) -> tuple[str, ...]:
         """Return its text: a line, or one before each of its blocks."""

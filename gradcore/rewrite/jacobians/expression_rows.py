@@ -2,7 +2,7 @@
 
 A Jacobian of tensors is a matrix: its first axes, those of what is differentiated, are its *rows*,
 the others, those of what it is differentiated by, its *columns*.  What is made of it is a matrix
-still where rows and columns are kept apart (`rows_of`), and where each element is linear in the
+still where rows and columns are separate (`rows_of`), and where each element is linear in the
 elements at its place (`linear_form`).
 """
 

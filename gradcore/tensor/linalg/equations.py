@@ -26,7 +26,7 @@ from gradcore.tensor.products import matmul
 from gradcore.tensor.shapes import moveaxis, reshape, swapaxes
 
 ASSUMED = ("gen", "sym", "pos", "diagonal", "lower triangular", "upper triangular")
-"""What `solve` may be told of a matrix."""
+"""What `solve` may assume of a matrix."""
 
 
 def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> Variable:

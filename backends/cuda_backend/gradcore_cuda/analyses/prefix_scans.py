@@ -27,7 +27,7 @@ ASSOCIATIVE = frozenset(("add", "mul", "minimum", "maximum", "and_", "or_"))
 
 
 @dataclass(eq=False)
-class Carried:
+class CarriedRegister:
     """``symbol = op(symbol, brought)``, once in each step of a loop.
 
     before : the statements since the last such one.
@@ -45,7 +45,7 @@ class Carried:
 
 
 @dataclass(eq=False)
-class Chunks:
+class ChunkedLoop:
     """How groups share a loop that carries registers along, each going through a part of it.
 
     carried, rest : what a step carries that steps read, and the statements after that.
@@ -53,7 +53,7 @@ class Chunks:
     totals : a step that combines what is carried, and stores nothing.
     """
 
-    carried: list[Carried]
+    carried: list[CarriedRegister]
     rest: list[Statement]
     ends: list[Reduction]
     totals: list[Statement]
@@ -70,7 +70,7 @@ class PrefixScans:
         self.dependence = dependence
         self.target = target
 
-    def along_rows(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+    def along_rows(self, s: For) -> tuple[list[CarriedRegister], list[Statement]] | None:
         """Return what the steps of a loop along the last axis carry, and the statements after that.
 
         None: they carry more than registers that elementwise ops combine, or neighbours are in
@@ -81,7 +81,7 @@ class PrefixScans:
             return None
         return self.carried(s)
 
-    def carried(self, s: For) -> tuple[list[Carried], list[Statement]] | None:
+    def carried(self, s: For) -> tuple[list[CarriedRegister], list[Statement]] | None:
         """Return what the steps of a loop carry, and the statements after that.
 
         None: a step needs more of the one before than registers that elementwise ops combine.
@@ -92,7 +92,7 @@ class PrefixScans:
         made = declared(s.body)
         waiting = {x.symbol.final for x in s.body if isinstance(x, Let) and not x.fresh} - made
         changed = [y for x in body for y in registers_set([x])]
-        found: list[Carried] = []
+        found: list[CarriedRegister] = []
         rest: list[Statement] = []
         for x in s.body:
             if isinstance(x, Let) and x.symbol.final in waiting:
@@ -101,7 +101,7 @@ class PrefixScans:
                     return None
                 waiting.discard(x.symbol.final)
                 made.add(x.symbol.final)
-                found.append(Carried(rest, x.symbol.final, *made_of))
+                found.append(CarriedRegister(rest, x.symbol.final, *made_of))
                 needed, rest = [made_of[1]], []
             else:
                 needed = [e for y in inside([x]) for e in expressions(y)]
@@ -112,7 +112,7 @@ class PrefixScans:
             return None
         return (found, rest) if self.dependence.separate([s.index.final], s.body) else None
 
-    def chunks(self, s: For) -> Chunks | None:
+    def chunks(self, s: For) -> ChunkedLoop | None:
         """Return how groups share a loop that carries registers along; None: they cannot."""
         found = self.carried(s)
         if found is None:
@@ -121,7 +121,7 @@ class PrefixScans:
         places = self.dependence.places(s)
         changed = set(stored(s.body))
         step = totals(carried, places) if changed == set(places) else None
-        return Chunks(carried, rest, ends, step) if carried and step is not None else None
+        return ChunkedLoop(carried, rest, ends, step) if carried and step is not None else None
 
 
 def carried_by(s: Let) -> tuple[Elementwise, Expr] | None:
@@ -138,8 +138,8 @@ def carried_by(s: Let) -> tuple[Elementwise, Expr] | None:
 
 
 def without_ends(
-    carried: Sequence[Carried], rest: Sequence[Statement]
-) -> tuple[list[Carried], list[Statement], list[Reduction]]:
+    carried: Sequence[CarriedRegister], rest: Sequence[Statement]
+) -> tuple[list[CarriedRegister], list[Statement], list[Reduction]]:
     """Return what a step carries that steps read, the statements after that, and what none reads.
 
     A register that no step reads is combined like any other statement's.
@@ -147,12 +147,12 @@ def without_ends(
     own = [s for c in carried for s in c.before] + list(rest)
     read = [e for s in inside(own) for e in expressions(s)] + [c.brought for c in carried]
     symbols = {y.final for x in read for y in parts(x) if isinstance(y, Symbol)}
-    found: list[Carried] = []
+    found: list[CarriedRegister] = []
     waiting: list[Statement] = []
     for c in carried:
         waiting += c.before
         if c.symbol in symbols:
-            found.append(Carried(waiting, c.symbol, c.op, c.brought))
+            found.append(CarriedRegister(waiting, c.symbol, c.op, c.brought))
             waiting = []
         else:
             waiting.append(c.combined())
@@ -160,7 +160,9 @@ def without_ends(
     return found, [*waiting, *rest], ends
 
 
-def totals(carried: Sequence[Carried], places: Mapping[Load, Symbol]) -> list[Statement] | None:
+def totals(
+    carried: Sequence[CarriedRegister], places: Mapping[Load, Symbol]
+) -> list[Statement] | None:
     """Return a step of a loop that combines what registers are brought, and stores nothing.
 
     places : registers for the elements that a step stores.

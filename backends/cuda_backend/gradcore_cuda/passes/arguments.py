@@ -61,7 +61,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, eq=False)
-class Kernel:
+class KernelLaunch:
     """A launch whose kernel has only to be printed.
 
     parameters : what the kernel is given; the indices among them with their names.
@@ -75,7 +75,7 @@ class Kernel:
     sizes: list[Expr]
 
 
-def with_arguments(launch: Launch, facts: Facts) -> Kernel:
+def with_arguments(launch: Launch, facts: Facts) -> KernelLaunch:
     """Return a launch with what its kernel is given."""
     work = _Arguments(facts, launch)
     body = work.block(launch.body)
@@ -97,7 +97,7 @@ def with_arguments(launch: Launch, facts: Facts) -> Kernel:
             kind = "register" if isinstance(source, Symbol) else "pointer"
             parameters[Parameter(kind, source)] = source
     indices = frozenset(work.indices | set(work.computed))
-    return Kernel(made, parameters, indices, list(work.sizes))
+    return KernelLaunch(made, parameters, indices, list(work.sizes))
 
 
 class _Arguments:

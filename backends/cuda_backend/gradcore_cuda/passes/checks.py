@@ -16,10 +16,10 @@ from gradcore.kernel.device import (
     Combine,
     Distributed,
     Fail,
+    LabeledBlock,
     LabeledBreak,
     LastBlock,
     Launch,
-    Region,
     Stop,
 )
 from gradcore.kernel.ir import Buffer, Call, Check, If, Let, Literal, Program, Statement, Symbol
@@ -35,7 +35,7 @@ def checks_noted(launch: Launch, facts: Facts) -> Launch:
     """Return a launch in which a thread whose check fails notes why, and exits its step."""
     if not _checked(launch.body):
         return launch
-    region = Region([], Symbol("end"))
+    region = LabeledBlock([], Symbol("end"))
     return replace(launch, body=_within(region, _Breaking(region).block(launch.body)))
 
 
@@ -46,7 +46,7 @@ class _Breaking:
     flag : the register that notes it, if others must know.
     """
 
-    region: Region
+    region: LabeledBlock
     flag: Symbol | None = None
 
     def block(self, body: Sequence[Statement]) -> list[Statement]:
@@ -72,7 +72,7 @@ class _Breaking:
 
         Lanes exit this one together, after the loop in which one of them has failed.
         """
-        step = Region([])
+        step = LabeledBlock([])
         if s.level is not LANES:
             return [replace(s, body=_within(step, _Breaking(step).block(s.body)))]
         flag = Symbol("failed", "bool")
@@ -84,7 +84,7 @@ class _Breaking:
         ]
 
 
-def _within(region: Region, body: list[Statement]) -> list[Statement]:
+def _within(region: LabeledBlock, body: list[Statement]) -> list[Statement]:
     """Return statements as a region, if one of them exits it."""
     left = any(isinstance(s, LabeledBreak) and s.label is region.label for s in inside(body))
     return [replace(region, body=body)] if left else body

@@ -30,7 +30,7 @@ from gradcore.kernel.ir import (
 )
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import Elementwise, entry
-from gradcore_cuda.analyses.prefix_scans import Carried, PrefixScans
+from gradcore_cuda.analyses.prefix_scans import CarriedRegister, PrefixScans
 from gradcore_cuda.loops import collapsed, shareable, tiny
 from gradcore_cuda.target import GpuTarget
 
@@ -142,7 +142,7 @@ def _shared(
 
 def rounds(
     s: For,
-    carried: Sequence[Carried],
+    carried: Sequence[CarriedRegister],
     rest: Sequence[Statement],
     chunk: tuple[Symbol, Symbol] | None = None,
     width: Expr | None = None,

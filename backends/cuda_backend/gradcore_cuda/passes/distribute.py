@@ -57,7 +57,7 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.uses import inside, replaced, rewritten
 from gradcore.ops.elementwise import ENTRIES, entry
 from gradcore_cuda.analyses import Facts
-from gradcore_cuda.analyses.prefix_scans import Carried
+from gradcore_cuda.analyses.prefix_scans import CarriedRegister
 from gradcore_cuda.loops import collapsed, pieces, shareable
 from gradcore_cuda.passes.collective import Collective, combined, contributions, rounds, started
 from gradcore_cuda.passes.schedule import Form, Work, chunks
@@ -407,7 +407,7 @@ class _Forms:
     def totals(
         self,
         loop: For,
-        carried: Sequence[Carried],
+        carried: Sequence[CarriedRegister],
         step: list[Statement],
         carries: Mapping[Symbol, Buffer],
         starts: Mapping[Symbol, Literal],

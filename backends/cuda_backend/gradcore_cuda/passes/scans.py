@@ -205,7 +205,7 @@ def _step(
 ) -> list[Statement]:
     """Return a step of a thread.
 
-    kept : the loads that became registers.
+    registers : for each load that is made once, the register that has it.
     passing : the buffers that only the next step would read, which need not be stored.
     """
     found: list[Statement] = [*scan.scalars]

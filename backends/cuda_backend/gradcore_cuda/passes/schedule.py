@@ -45,7 +45,7 @@ from gradcore.kernel.uses import Used, expressions, inside, registers_set
 from gradcore.ops.elementwise import entry
 from gradcore_cuda.analyses import Facts
 from gradcore_cuda.analyses.placement import chosen_by_host, hosted
-from gradcore_cuda.analyses.prefix_scans import Chunks
+from gradcore_cuda.analyses.prefix_scans import ChunkedLoop
 from gradcore_cuda.loops import (
     collapsed,
     in_registers,
@@ -265,7 +265,7 @@ class _Scheduler:
         else:
             made.found.append(If(few, [one], [steps]))
 
-    def chunked(self, s: For) -> Chunks | None:
+    def chunked(self, s: For) -> ChunkedLoop | None:
         """Return how many groups share a loop that carries registers along, if it may be long."""
         short = isinstance(s.extent, Literal) and s.extent.value <= self.target.prefix_steps
         return None if short else self.facts.prefix_scans.chunks(s)
@@ -308,7 +308,7 @@ class _Steps:
 
     def scalar(self, s: Statement) -> None:
         """Add a scalar statement of the device, which waits for others to be launched with it."""
-        read_back = self.fetches([s])
+        read_back = self.reloads([s])
         self.waiting.append(s)
         if self.last is not None:
             block = self.last.form is Form.BLOCK
@@ -344,7 +344,7 @@ class _Steps:
                 isinstance(r.target, Symbol) for r in loop.reductions
             ):
                 self.last = launch
-        read_back = self.fetches(launch.statements)
+        read_back = self.reloads(launch.statements)
         if read_back:
             self.close()
             self.found += read_back
@@ -399,7 +399,7 @@ class _Steps:
                 launch.starts[symbol] = lets[-1].value
                 self.waiting = others
 
-    def fetches(self, statements: Sequence[Statement]) -> list[Statement]:
+    def reloads(self, statements: Sequence[Statement]) -> list[Statement]:
         """Return the statements by which the host reads registers that ``statements`` set."""
         values = self.facts.values
         changed = registers_set(statements)
