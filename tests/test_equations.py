@@ -93,15 +93,31 @@ def test_determinants_of_products_of_factors(everywhere, rng):
 
 @pytest.mark.parametrize("make", [T.tril, T.triu, lambda x: x * T.eye(3)])
 def test_singular_ones_are_as_elimination_has_them(make):
+    """NaN, but for the others of a stack; or an error."""
     s = T.dtensor3("s")
-    outputs = [L.solve(make(X), B), L.solve(T.tril(s), s)]
+    outputs = [
+        L.solve(make(X), B, on_error="nan"), L.inv(make(X), on_error="nan"),
+        L.solve(T.tril(s), s, on_error="nan"),
+    ]  # fmt: skip
     modes = [gradcore.Mode("numpy", optimizer=optimizer) for optimizer in (True, False)]
     x = np.arange(9.0).reshape(3, 3)
     given = x, x[:, :2] + 1, np.stack([x + 1, x, x - 9])
     quick, plain = (gradcore.function([X, B, s], outputs, mode=mode)(*given) for mode in modes)
     for found, expected in zip(quick, plain, strict=True):
         np.testing.assert_allclose(found, expected, 1e-12)
-    assert np.isnan(quick[0]).all() and not np.isnan(quick[1][0]).any()
+    assert np.isnan(quick[0]).all() and not np.isnan(quick[2][0]).any()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("make", [T.tril, T.triu, lambda x: x * T.eye(3)])
+def test_singular_ones_raise(make, backend):
+    """With the user's line, as elimination does."""
+    for outputs in (L.solve(make(X), X), L.inv(make(X))):
+        f = gradcore.function([X], outputs, mode=backend)
+        assert not has_general(counted([X], outputs))
+        with pytest.raises(np.linalg.LinAlgError, match=r"Singular matrix[^$]*test_equations.py"):
+            f(np.arange(9.0).reshape(3, 3))
+        assert np.isfinite(f(np.arange(9.0).reshape(3, 3) + 1)).all()
 
 
 # one factor for all -----------------------------------------------------------------------------

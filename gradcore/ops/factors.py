@@ -300,7 +300,9 @@ def _without_product(factor: Variable, term: Variable) -> Variable | None:
         return None
     solution, right = term.owner.inputs
     node = solution.owner
-    if node is None or node.op != SolveLower(transposed=True) or node.inputs[0] is not factor:
+    if node is None or not isinstance(node.op, SolveLower) or node.inputs[0] is not factor:
+        return None
+    if not node.op.transposed:
         return None
     return LANGUAGE["matmul"](node.inputs[1], right)
 

@@ -22,12 +22,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from gradcore.errors import LinAlgError
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops import logarithms
 from gradcore.ops.assumptions import Assume
 from gradcore.ops.axes import DimShuffle
+from gradcore.ops.control import Assert
 from gradcore.ops.decompositions import along_columns, diagonal, identity, upper
 from gradcore.ops.factors import Cholesky, Solve, SolveLower, below, turned
 from gradcore.ops.index import IncSubtensor
@@ -39,7 +41,7 @@ from gradcore.ops.inverses import (
 )
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.logarithms import in_base
-from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, sqr, sqrt, switch, true_div
+from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, neq, sqr, sqrt, switch, true_div
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.triangles import ABOVE, BELOW, ON, holds, is_diagonal, vanishes
 from gradcore.rewrite.algebra import scalar_value
@@ -111,28 +113,37 @@ def factor_with(v: Variable) -> tuple[Variable, int] | None:
 
 
 # equations --------------------------------------------------------------------------------------
-def solved(matrix: Variable, right: Variable) -> Variable | None:
-    """Return the solution of equations with a matrix that is known to be special, or None."""
+def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
+    """Return the solution of equations with a matrix that is known to be special, or None.
+
+    raises : whether it is LinAlgError if the matrix is singular; else the solution is NaN.
+    """
     if is_identity(matrix):
         return right
     if is_diagonal(matrix):
-        return _unless_singular(matrix, right / along_columns(diagonal(matrix)))
-    if vanishes(matrix, ABOVE):
-        return _unless_singular(matrix, SolveLower()(matrix, right))
-    if vanishes(matrix, BELOW):
-        return _unless_singular(matrix, SolveLower(transposed=True)(transpose_of(matrix), right))
+        numbers = along_columns(diagonal(matrix))
+        return _unless_singular(numbers, right / numbers, raises)
+    lower, upper = vanishes(matrix, ABOVE), vanishes(matrix, BELOW)
+    if lower or upper:
+        triangle = matrix if lower else transpose_of(matrix)
+        found = SolveLower(transposed=upper, raises=raises)(triangle, right)
+        return found if raises else _unless_singular(along_columns(diagonal(matrix)), found, raises)
     positive = claimed_positive(matrix)
     return None if positive is None else _by_factor(Cholesky()(positive), right)
 
 
-def _unless_singular(triangle: Variable, found: Variable) -> Variable:
-    """Return NaN for matrices with a zero on the diagonal, as elimination does."""
-    singular = LANGUAGE["any"](eq(along_columns(diagonal(triangle)), 0), (-2, -1), keepdims=True)
+def _unless_singular(numbers: Variable, found: Variable, raises: bool) -> Variable:
+    """Return a solution, unless there is a zero on the diagonal: then it raises, or is NaN."""
+    if raises:
+        return Assert("Singular matrix", LinAlgError)(found, neq(numbers, 0))
+    singular = LANGUAGE["any"](eq(numbers, 0), (-2, -1), keepdims=True)
     return switch(singular, LANGUAGE["cast"](np.nan, found.dtype), found)
 
 
 def _by_factor(factor: Variable, right: Variable) -> Variable:
-    return SolveLower(transposed=True)(factor, SolveLower()(factor, right))
+    """Return the solution by Cholesky's factor, which has no zero on its diagonal."""
+    inner = SolveLower(raises=False)(factor, right)
+    return SolveLower(transposed=True, raises=False)(factor, inner)
 
 
 def _claimed(x: Variable, claim: str) -> Variable:
@@ -155,7 +166,9 @@ def _claimed(x: Variable, claim: str) -> Variable:
 )
 def solve_special(node: Apply) -> Variable | None:
     """solve(diag(d), b) = b / d; of triangles, and positive definite matrices, by substitution"""
-    return solved(*node.inputs)
+    assert isinstance(node.op, Solve)
+    matrix, right = node.inputs
+    return solved(matrix, right, node.op.raises)
 
 
 @equations.rule(
@@ -168,8 +181,10 @@ def solve_special(node: Apply) -> Variable | None:
 )
 def inverse_of_special(node: Apply) -> Variable | None:
     """inv(A) = solve(A, eye(n)), where A is known to be special"""
+    assert isinstance(node.op, Inverse)
     (matrix,) = node.inputs
-    return solved(matrix, LANGUAGE["alloc"](identity(matrix), *extents_of(matrix)))
+    right = LANGUAGE["alloc"](identity(matrix), *extents_of(matrix))
+    return solved(matrix, right, node.op.raises)
 
 
 @equations.rule(
@@ -179,8 +194,11 @@ def inverse_of_special(node: Apply) -> Variable | None:
 )
 def solve_with_gram(node: Apply) -> Variable | None:
     """solve(A.T @ A + c * eye(n), b), c > 0, by Cholesky's factor"""
+    assert isinstance(node.op, Solve)
     matrix, right = node.inputs
-    return _by_factor(Cholesky()(matrix), right) if is_positive(matrix) else None
+    if not is_positive(matrix):
+        return None
+    return _by_factor(Cholesky(node.op.raises)(matrix), right)
 
 
 def is_positive(v: Variable) -> bool:
