@@ -150,4 +150,4 @@ def test_nvrtc_compiles_and_refuses():
     assert b".version" in (ptx if isinstance(ptx, bytes) else ptx.encode())
     with pytest.raises(CompileError, match="identifier") as error:
         nvrtc.compiled(found, "nonsense here;", flags, "k")
-    Path(str(error.value).split("kept in ")[1].split(";")[0]).unlink()
+    Path(str(error.value).split("saved in ")[1].split(";")[0]).unlink()
