@@ -15,6 +15,7 @@ from gradcore.conformance.cases import cases
 from gradcore.conformance.programs import PROGRAMS
 from gradcore.graph import free_inputs
 from gradcore.kernel import uses
+from gradcore.kernel.collapse import collapsed
 from gradcore.kernel.interpret import interpret
 from gradcore.kernel.ir import (
     Allocate,
@@ -280,6 +281,45 @@ def test_where_strips_pay():
     assert not stripped(T.sum(x, axis=1) * y)
     assert not stripped(T.exp(x) * y)
     assert not stripped(T.log(y) * x)
+
+
+COLLAPSED = {
+    "elements": (lambda x, v: T.exp(x) * x, 2),
+    "a choice": (lambda x, v: T.switch(x > 0, x, T.sum(x, axis=(1, 2), keepdims=True)), 2),
+    "sums over all": (lambda x, v: T.sum(x * x), 2),
+    "sums over the last": (lambda x, v: T.sum(x * x, axis=(1, 2)), 2),
+    "sums over the first": (lambda x, v: T.sum(x * x, axis=0), 3),
+    "sums in between": (lambda x, v: T.max(x, axis=1), 3),
+    "a vector along the last axis": (lambda x, v: x + v, 3),
+    "a transpose": (lambda x, v: x.dimshuffle(0, 2, 1) * 2, 3),
+    "a part": (lambda x, v: x[:, 1:, 1:] * 2, 3),
+    "indices": (lambda x, v: T.argmax(x, axis=2), 3),
+    "a running total": (lambda x, v: T.cumsum(x, axis=2), 3),
+}
+
+
+def depth(body):
+    """Return how many loops are around each other."""
+    return max(
+        (isinstance(s, For) + max(map(depth, s.blocks()), default=0) for s in body), default=0
+    )
+
+
+@pytest.mark.parametrize("name", COLLAPSED)
+def test_loops_over_neighbouring_axes_are_one(name):
+    """Where elements lie one after the other; all give the same."""
+    x, v = T.dtensor3("x"), T.dvector("v")
+    expression, loops = COLLAPSED[name]
+    y = expression(x, v)
+    f = compiled([x, v], [y, T.grad(T.sum(T.sin(y)), x)] if y.dtype == "float64" else [y], "numpy")
+    made = collapsed(program(f.maker.fgraph), CPU)
+    alone = program(
+        gradcore.function([x, v], y, mode="numpy", on_unused_input="ignore").maker.fgraph
+    )
+    assert depth(collapsed(alone, CPU).body) == loops
+    for shape in ((2, 3, 4), (1, 1, 5), (0, 2, 3), (3, 2, 1)):
+        values = np.random.default_rng(0).normal(size=shape), np.arange(float(shape[2]))
+        same(f, interpret(made), values)
 
 
 def outer_loops(inputs, outputs):

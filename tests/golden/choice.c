@@ -8,9 +8,7 @@ typedef struct {
     int64_t conditional_n0;
     int64_t conditional_n1;
     uint8_t gt;
-    int64_t i0;
     int64_t i1;
-    int64_t i0_2;
     int64_t i1_2;
     double *conditional;
     double *sin;
@@ -18,79 +16,49 @@ typedef struct {
     double *conditional_2;
 } frame;
 
-static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict sin = f->sin;
-    for (int64_t i0 = begin; i0 < end; i0++) {
+    for (int64_t first = 0; first < (M_n0 * M_n1); first += 4096) {
+        if (first && call->poll(call)) return 2;
+        const int64_t last = (M_n0 * M_n1) - first < 4096 ? (M_n0 * M_n1) : first + 4096;
         #pragma omp simd
-        for (int64_t i1 = 0; i1 < M_n1; i1++) {
-            sin[(i0 * M_n1) + i1] = gc_sin_f64(M[(i0 * M_n1) + i1]);
+        for (int64_t i1 = first; i1 < last; i1++) {
+            sin[i1] = gc_sin_f64(M[i1]);
         }
     }
     return 0;
 }
 
-static __attribute__((noinline)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
-    frame *f = context;
-    (void)call, (void)begin, (void)end, (void)part;
-    const int64_t M_n0 = f->M_n0;
-    for (int64_t first = 0, last = M_n0 > 256 ? 256 : M_n0;;) {
-        const int32_t failed = steps(call, f, first, last, part);
-        if (failed) return failed;
-        if (__builtin_expect(last == M_n0, 1)) break;
-        if (call->poll(call)) return 2;
-        first = last;
-        last = M_n0 - last > 256 ? last + 256 : M_n0;
-    }
-    return 0;
-}
-
-static __attribute__((noinline, hot)) int32_t steps_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
-    for (int64_t i0_2 = begin; i0_2 < end; i0_2++) {
-        #pragma omp simd
-        for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
-            mul[(i0_2 * M_n1) + i1_2] = (double)2 * M[(i0_2 * M_n1) + i1_2];
-        }
+    #pragma omp simd
+    for (int64_t i1_2 = 0; i1_2 < M_n0 * M_n1; i1_2++) {
+        mul[i1_2] = (double)2 * M[i1_2];
     }
     return 0;
 }
 
-static __attribute__((noinline)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
-    frame *f = context;
-    (void)call, (void)begin, (void)end, (void)part;
-    const int64_t M_n0 = f->M_n0;
-    for (int64_t first_2 = 0, last_2 = M_n0 > 256 ? 256 : M_n0;;) {
-        const int32_t failed = steps_2(call, f, first_2, last_2, part);
-        if (failed) return failed;
-        if (__builtin_expect(last_2 == M_n0, 1)) break;
-        if (call->poll(call)) return 2;
-        first_2 = last_2;
-        last_2 = M_n0 - last_2 > 256 ? last_2 + 256 : M_n0;
-    }
-    return 0;
-}
-
-static __attribute__((noinline, hot)) int32_t steps_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t conditional_n0 = f->conditional_n0;
     const int64_t conditional_n1 = f->conditional_n1;
     double *conditional = f->conditional;
     double *restrict conditional_2 = f->conditional_2;
-    for (int64_t i0_3 = begin; i0_3 < end; i0_3++) {
+    for (int64_t i0 = begin; i0 < end; i0++) {
         #pragma omp simd
         for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {
-            conditional_2[(i0_3 * conditional_n1) + i1_3] = conditional[(i0_3 * conditional_n1) + i1_3];
+            conditional_2[(i0 * conditional_n1) + i1_3] = conditional[(i0 * conditional_n1) + i1_3];
         }
     }
     return 0;
@@ -100,13 +68,13 @@ static __attribute__((noinline)) int32_t nest_3(gc_call *call, void *context, in
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t conditional_n0 = f->conditional_n0;
-    for (int64_t first_3 = begin, last_3 = end - begin > 256 ? begin + 256 : end;;) {
-        const int32_t failed = steps_3(call, f, first_3, last_3, part);
+    for (int64_t first_2 = begin, last_2 = end - begin > 256 ? begin + 256 : end;;) {
+        const int32_t failed = steps(call, f, first_2, last_2, part);
         if (failed) return failed;
-        if (__builtin_expect(last_3 == end, 1)) break;
+        if (__builtin_expect(last_2 == end, 1)) break;
         if (call->poll(call)) return 2;
-        first_3 = last_3;
-        last_3 = end - last_3 > 256 ? last_3 + 256 : end;
+        first_2 = last_2;
+        last_2 = end - last_2 > 256 ? last_2 + 256 : end;
     }
     return 0;
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gradcore.dtypes import DTYPES, computed
 from gradcore.kernel import scalar
+from gradcore.kernel.collapse import collapsed
 from gradcore.kernel.ir import (
     Call,
     Callback,
@@ -43,6 +44,7 @@ SCANS = """
 """
 
 PASSES: tuple[Pass[CpuTarget], ...] = (
+    collapsed,
     in_strips,
     in_blocks,
     stores_forwarded,
