@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcore.gradient.krylov import cg, gmres, last_states, norm
+from gradcore.gradient.krylov import cg, gmres, norm
 from gradcore.gradient.matrices import jacobian
 from gradcore.gradient.modes import Lop, Rop
 from gradcore.graph import Constant, Variable
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops.scalars import isnan, le, maximum, or_, switch
-from gradcore.scan import until
+from gradcore.scan import last_states, until
 from gradcore.tensor.creation import eye, zeros
 from gradcore.tensor.linalg import cholesky, solve, solve_triangular
 from gradcore.tensor.products import dot
@@ -90,7 +90,7 @@ def backtracked(
         found = value(new)
         return [part / 2, new, found], until(good(part, found))
 
-    _, new, found = last_states(halved, outputs_info=[whole, x, value(x)], n_steps=HALVINGS)
+    _, new, found = last_states(halved, [whole, x, value(x)], n_steps=HALVINGS)
     return new, found
 
 
@@ -108,7 +108,7 @@ def newton(residual: Equations, start: Variable, solver: str, tol: float, maxite
         return [new, found, done], until(or_(done, isnan(largest(way))))
 
     starts = [start, residual(start), Constant(False)]
-    x, _, done = last_states(step, outputs_info=starts, n_steps=maxiter)
+    x, _, done = last_states(step, starts, n_steps=maxiter)
     return switch(done, x, np.nan)
 
 
@@ -137,7 +137,7 @@ def descent(
         return [new, found, done], until(or_(done, isnan(largest(way))))
 
     starts = [start, cost(start), Constant(False)]
-    x, _, done = last_states(step, outputs_info=starts, n_steps=maxiter)
+    x, _, done = last_states(step, starts, n_steps=maxiter)
     return switch(done, x, np.nan)
 
 
@@ -151,7 +151,7 @@ def _downhill(matrix: Variable, slope: Variable) -> Variable:
         return [maximum(2 * shift, least), factor], until(~isnan(factor[-1, -1]))
 
     starts = [Constant(0, slope.dtype), zeros((n, n), slope.dtype)]
-    _, factor = last_states(shifted, outputs_info=starts, n_steps=SHIFTS)
+    _, factor = last_states(shifted, starts, n_steps=SHIFTS)
     half = solve_triangular(factor, -slope, lower=True)
     return solve_triangular(factor, half, lower=True, trans=True)
 
@@ -164,5 +164,5 @@ def iterated(function: Equations, start: Variable, tol: float, maxiter: int) -> 
         done = is_small(new - x, new, tol)
         return [new, done], until(or_(done, isnan(largest(new))))
 
-    x, done = last_states(step, outputs_info=[start, Constant(False)], n_steps=maxiter)
+    x, done = last_states(step, [start, Constant(False)], n_steps=maxiter)
     return switch(done, x, np.nan)

@@ -13,7 +13,7 @@ import numpy as np
 from gradcore.graph import Variable
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.scalars import eq, le, or_, sqrt, switch
-from gradcore.scan import scan, until
+from gradcore.scan import last_states, until
 from gradcore.tensor.creation import arange, zeros, zeros_like
 from gradcore.tensor.indexing import set_subtensor
 from gradcore.tensor.products import dot
@@ -43,12 +43,6 @@ def ratio(a: Any, b: Any) -> Any:
     return switch(eq(b, 0), zeros_like(b), a / switch(eq(b, 0), b + 1, b))
 
 
-def last_states(step: Callable[..., Any], **arguments: Any) -> list[Variable]:
-    """Return the states after a scan of several, in which shared variables stay as they are."""
-    stacks, _ = scan(step, no_default_updates=True, **arguments)
-    return [stack[-1] for stack in stacks]
-
-
 def cg(product: Product, b: Variable, indefinite: bool = False) -> Variable:
     """Return x of ``A @ x = b`` by conjugate gradients, for symmetric definite matrices.
 
@@ -75,7 +69,7 @@ def cg(product: Product, b: Variable, indefinite: bool = False) -> Variable:
         return [new, rest, rest + ratio(left, rr) * p, left], until(done)
 
     starts = [zeros_like(b), b, b, size]
-    x, _, _, left = last_states(step, outputs_info=starts, n_steps=10 * extents_of(b)[0] + 10)
+    x, _, _, left = last_states(step, starts, n_steps=10 * extents_of(b)[0] + 10)
     return switch(le(left, small * size), x, np.nan)
 
 
@@ -109,10 +103,10 @@ def gmres(product: Product, b: Variable) -> Variable:
     def begun(x: Variable, r: Variable) -> Any:
         basis = zeros((RESTART, n), b.dtype)
         starts = [x, r, ratio(r, norm(r)), basis, basis]
-        found, *_ = last_states(step, sequences=arange(RESTART), outputs_info=starts)
+        found, *_ = last_states(step, starts, arange(RESTART))
         rest = b - product(found)
         return [found, rest], until(le(norm(rest), close))
 
     rounds = 10 * n // RESTART + 10
-    x, rest = last_states(begun, outputs_info=[zeros_like(b), b], n_steps=rounds)
+    x, rest = last_states(begun, [zeros_like(b), b], n_steps=rounds)
     return switch(le(norm(rest), close), x, np.nan)

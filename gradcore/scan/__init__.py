@@ -11,11 +11,11 @@ together.  `gradcore.ops.loop` shows this representation of a loop beside the tw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcore.errors import ScanError
-from gradcore.graph import here
+from gradcore.graph import Variable, here
 from gradcore.language import word
 from gradcore.scan.builder import LoopBuilder
 from gradcore.scan.step_results import Updates
@@ -145,11 +145,32 @@ def reduce(
         no_default_updates,
     )
     results = loop.build(-1)
+    found = _last(loop, results)
+    return (found if len(found) > 1 else found[0]), loop.updates(results)
+
+
+def last_states(
+    fn: Callable[..., Any], starts: Sequence[Variable], sequences: Any = None, n_steps: Any = None
+) -> list[Variable]:
+    """Return the values of the outputs of a scan after its last step; without steps, ``starts``.
+
+    Shared variables stay as they are, also those with a default update.
+
+    >>> import gradcore.tensor as T
+    >>> start = [T.constant(1), T.constant(1)]
+    >>> [v.eval().tolist() for v in last_states(lambda a, b: [b, a + b], start, n_steps=5)]
+    [8, 13]
+    """
+    loop = LoopBuilder(fn, sequences, list(starts), None, n_steps, False, False, None, True)
+    return _last(loop, loop.build(-1))
+
+
+def _last(loop: LoopBuilder, results: Sequence[Variable]) -> list[Variable]:
+    """Return, of the results of a loop, the value of each output after the last step."""
     for k, place in enumerate(loop.places):
         if place is None:
             raise ScanError(f"reduce needs an initial value for output {k}", here())
-    found = [results[place] for place in loop.places if place is not None]
-    return (found if len(found) > 1 else found[0]), loop.updates(results)
+    return [results[place] for place in loop.places if place is not None]
 
 
 @word

@@ -17,14 +17,14 @@ from gradcore.graph.nodes import extents_of
 from gradcore.ops.create import Arange
 from gradcore.ops.scalars import abs as magnitude
 from gradcore.ops.scalars import exp, floor, gammaln, log, log1p, maximum, minimum, sqrt, switch
-from gradcore.scan import scan, until
+from gradcore.scan import last_states, scan, until
 from gradcore.tensor.creation import full
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.discrete import in_double, whole_dtype
 from gradcore.tensor.random.gammas import gamma
 from gradcore.tensor.random.keys import as_key, centered, extents, fold_in, split
 from gradcore.tensor.random.parameters import refuse_outside
-from gradcore.tensor.random.rejection import ROUNDS, first_accepted, last_states
+from gradcore.tensor.random.rejection import ROUNDS, first_accepted
 from gradcore.tensor.reductions import any as any_of
 from gradcore.tensor.reductions import cumsum
 from gradcore.tensor.shapes import broadcast_to, moveaxis
@@ -163,7 +163,7 @@ def _searched(
         return [count + cast(waiting, "float64"), next_p, rest], until(~any_of(rest > 0))
 
     u = 0.5 + centered(key, shape, "float64")
-    return last_states(again, ROUNDS, [start, start + none, u - none])[0]
+    return last_states(again, [start, start + none, u - none], Arange()(ROUNDS))[0]
 
 
 def _proposed(

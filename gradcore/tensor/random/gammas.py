@@ -15,15 +15,16 @@ from gradcore.graph import Variable
 from gradcore.graph.extents import Extent
 from gradcore.graph.nodes import extents_of
 from gradcore.language import word
+from gradcore.ops.create import Arange
 from gradcore.ops.draws import ImplicitDraw
 from gradcore.ops.scalars import abs as magnitude
 from gradcore.ops.scalars import digamma, exp, log, sigmoid, sqrt, switch
-from gradcore.scan import until
+from gradcore.scan import last_states, until
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.continuous import normal
 from gradcore.tensor.random.keys import centered, extents, fold_in
 from gradcore.tensor.random.parameters import refuse_outside, taken
-from gradcore.tensor.random.rejection import first_accepted, fixed, last_states
+from gradcore.tensor.random.rejection import first_accepted, fixed
 from gradcore.tensor.reductions import any as any_of
 from gradcore.tensor.reductions import softmax
 from gradcore.tensor.shapes import broadcast_to
@@ -158,7 +159,7 @@ def gamma_slope(x: Variable, a: Variable) -> Variable:
         return [next_term, next_gap, total + more], until(~any_of(going))
 
     gap = log(at) - digamma(near + 1)
-    _, _, total = last_states(again, TERMS, [start, gap, start * gap])
+    _, _, total = last_states(again, [start, gap, start * gap], Arange()(TERMS))
     d = switch(rate < LARGE, LARGE, rate) - 1 / 3
     root = switch(rate < LARGE, 1, (z / d) ** (1 / 3))
     # z = d * (1 + y / (3 * sqrt(d))) ** 3, and y does not move

@@ -14,7 +14,7 @@ from gradcore.graph.extents import Extent
 from gradcore.ops.control import DisconnectedGrad
 from gradcore.ops.create import Arange
 from gradcore.ops.scalars import switch
-from gradcore.scan import reduce, until
+from gradcore.scan import last_states, until
 from gradcore.tensor.creation import full
 from gradcore.tensor.random.keys import fold_in
 from gradcore.tensor.reductions import any as any_of
@@ -41,15 +41,7 @@ def first_accepted(
         return [switch(waiting, new, value), still], until(~any_of(still))
 
     waiting = ~(full(shape, False, "bool") | start)
-    return last_states(again, ROUNDS, [full(shape, 0, dtype), waiting])[0]
-
-
-def last_states(step: Callable[..., Any], steps: int, starts: Sequence[Variable]) -> list[Variable]:
-    """Return the states after a loop over 0 ... steps - 1, until the step says to stop.
-
-    Shared variables stay as they are, also those with a default update.
-    """
-    return reduce(step, Arange()(steps), list(starts), no_default_updates=True)[0]
+    return last_states(again, [full(shape, 0, dtype), waiting], Arange()(ROUNDS))[0]
 
 
 def fixed(*parameters: Variable) -> list[Variable]:
