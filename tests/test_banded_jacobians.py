@@ -35,6 +35,9 @@ MAPS = {
     "rosenbrock": lambda x: T.hessian(rosenbrock(x), x),
     "tridiagonal": lambda x: T.hessian(((x[1:] * x[:-1]) ** 2).sum() + (x**4).sum(), x),
     "five points": lambda x: T.hessian(T.sin(x[2:] - 2 * x[1:-1] + x[:-2]).sum(), x),
+    "nine diagonals of thirty parts": lambda x: T.hessian(
+        sum(T.sin(x[k:] - 2 * x[:-k]).sum() for k in range(1, 5)), x
+    ),
     "linear": lambda x: T.hessian(x.sum(), x),
     "layer": lambda x: T.jacobian(T.tanh(T.dot(A, x)), x),
     "layer from the right": lambda x: T.jacobian(T.tanh(T.dot(x, A.T)) ** 2, x),

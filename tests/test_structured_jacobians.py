@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.errors import GradcoreError
+from gradcore.errors import GradcoreError, LinAlgError
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.cumulative import Recurrence
 from gradcore.ops.factors import Solve, SolveLower
@@ -289,10 +289,19 @@ def solve(a, b, **given):
     return T.linalg.solve_triangular(a, b, **given)
 
 
+def neighbours(x):
+    """Each element with both of its neighbours."""
+    inner = x[1:-1] ** 2 + x[2:] * x[:-2]
+    return T.concatenate([x[:1] ** 3 + x[1:2], inner, x[-1:] ** 3 - x[-2:-1]])
+
+
 LOWER = T.jacobian(X**3 + T.inc_subtensor(T.zeros_like(X)[1:], T.sin(X[:-1]) * X[1:]), X)
 SECOND = T.jacobian(X**2 + T.inc_subtensor(T.zeros_like(X)[2:], T.exp(X[:-2])), X) + LOWER
 SUMS = T.jacobian(T.cumsum(T.sin(X)), X)
 RECURRENT, DECAY = Recurrence(0), 1 + T.cos(T.arange(X.shape[0]))
+BOTH = LOWER + 2 * LOWER.T
+WIDE = T.jacobian(T.inc_subtensor(T.zeros_like(X)[3:], X[:-3] ** 2), X) + BOTH
+SHORT, LONG = (T.specify_shape(T.arange(1.0, n + 1), (n,)) for n in (5, 6))
 SOLVED = {
     "diagonal": [solve(EXP, X, lower=True), solve(EXP, D), solve(2 * EXP, D, trans=True)],
     "lower": [solve(LOWER, X, lower=True), solve(LOWER, D, lower=True, trans=True)],
@@ -312,13 +321,15 @@ SOLVED = {
     "singular sums": [
         T.linalg.solve(T.jacobian(T.cumsum(T.switch(X > 1, X**2, 1.0)), X), D, on_error="nan")
     ],
+    "bands on both sides": [T.linalg.solve(J, v) for J in (BOTH, BOTH.T, WIDE) for v in (X, D)],
+    "of known extents": [T.linalg.solve(T.jacobian(neighbours(LONG) * X[0], LONG), LONG)],
     "of a product": [solve(LOWER @ LOWER, X, lower=True), solve(EXP + X[0] * EXP, X)],
 }
 """Solutions along bands, without a matrix."""
 
 NOT_SOLVED = {
     "dense": solve(T.jacobian(T.tanh(T.outer(X, X) @ X) + X, X), X, lower=True),
-    "bands on both sides": T.linalg.solve(LOWER + LOWER.T, X),
+    "too few rows": T.linalg.solve(T.jacobian(neighbours(SHORT) + X[0], SHORT), SHORT),
     "no diagonal": SolveLower(raises=False)(
         T.jacobian(T.inc_subtensor(T.zeros_like(X)[1:], X[:-1]), X), X.dimshuffle(0, "x")
     ),
@@ -337,6 +348,36 @@ def test_equations(name, rng):
                 assert a.shape == b.shape and np.allclose(a, b, rtol=1e-10, equal_nan=True)
     ops = {type(node.op) for node in f.maker.fgraph.apply_nodes}
     assert bool({Solve, SolveLower} & ops) is (name in NOT_SOLVED)
+
+
+@pytest.mark.parametrize("below", [1, 2])
+@pytest.mark.parametrize("above", [1, 3])
+def test_equations_with_bands_change_the_places_of_rows(above, below, everywhere, rng):
+    """Without that, they could not be solved: there are zeros on the diagonal."""
+    a, c = T.dvectors("a", "c")
+    y = T.inc_subtensor(T.zeros_like(X)[below:], a[below:] * X[:-below])
+    y = T.inc_subtensor(y[:-above], c[:-above] * X[above:]) + T.switch(a > 0, 0.0, X)
+    J, n = T.jacobian(y, X), 12
+    f = gradcore.function([X, a, c, W], [T.linalg.solve(J, W), J], mode=everywhere)
+    given = [rng.normal(size=n) for _ in range(3)]
+    right = rng.normal(size=(n, 2))
+    x, matrix = f(*given, right)
+    assert np.allclose(x, np.linalg.solve(matrix, right), rtol=1e-9)
+
+
+def test_singular_equations_with_bands(rng):
+    for found, on_error in ((np.nan, "nan"), (None, "raise")):
+        f = gradcore.function(
+            [X], T.linalg.solve(T.jacobian(neighbours(X), X), X, on_error=on_error)
+        )
+        operand = rng.uniform(0.5, 1.5, 9)
+        assert np.isfinite(f(operand)).all()
+        operand[[2, 3, 4]] = 0  # so row 3 is one of zeros
+        if found is None:
+            with pytest.raises(LinAlgError):
+                f(operand)
+        else:
+            assert np.isnan(f(operand)).all()
 
 
 CONSTANT = {

@@ -189,10 +189,31 @@ class _Step:
                 self.found = before
                 self._dense(i, self._at_once(i, matrix))
         if len(self.found.bands) + len(self.found.entries) > MOST_BANDS:
+            self.found.bands = self._by_shift(self.found.bands)
+        if len(self.found.bands) + len(self.found.entries) > MOST_BANDS:
             bands = [self._as_entries(*band) for band in self.found.bands.items()]
             self.found.entries = [joined([*bands, *self.found.entries])]
             self.found.bands = {}
         return self.found
+
+    def _by_shift(self, bands: Bands) -> Bands:
+        """Return bands of which each shift has one, as long as all of that shift together."""
+        found: Bands = {}
+        for shift in dict.fromkeys(place.shift for place in bands):
+            own = {place: values for place, values in bands.items() if place.shift == shift}
+            front, back = (
+                min(ends) for ends in zip(*((p.front, p.back) for p in own), strict=True)
+            )
+            place = Place(front, back, shift)
+            if len(own) > 1:
+                size = LANGUAGE["maximum"](extents_of(self.node.out)[0] - front - back, 0)
+                whole = LANGUAGE["alloc"](LANGUAGE["cast"](0, self.node.out.dtype), size)
+                for p, values in own.items():
+                    part = Slice(p.front - front or None, back - p.back or None, None)
+                    whole = IncSubtensor((part,), False)(whole, values)
+                own = {place: whole}
+            found[place] = own[place]
+        return found
 
     def _blocks(self) -> Blocks | None:
         """Return how rows of the output depend on the unit vectors of their own alone, if so."""
@@ -365,7 +386,8 @@ class _Step:
             self.found.add(place, values)
             return
         front, back = _slice_of(self.node)
-        if self.node.inputs[1].broadcastable != self.node.inputs[0].broadcastable:
+        (n,), (size,) = (v.type.shape for v in self.node.inputs[:2])
+        if size == 1 != (n if n is None else n - front - back):
             raise Unstructured
         self.found.add(Place(place.front + front, place.back + back, place.shift - front), values)
 

@@ -5,12 +5,18 @@ loop makes of those before, as many as a band is below the diagonal::
 
     x[i] = (b[i] - sum over shifts s of L[i, i - s] * x[i - s]) / L[i, i]
 
+With bands on both sides, rows change their places: step j of elimination sees the rows j to j + l,
+l being the bands below the diagonal, takes that with the largest element in column j, and the
+others less multiples of it; then x is substituted from the end, along as many bands as there are
+(G. Golub, C. Van Loan, "Matrix Computations", 4th ed. (2013), section 4.3).
+
 A map of one operation after the other, each with an inverse, is undone in their order: scalings,
 reversals, sums of all elements before (``cumsum``), and linear recurrences.  Its matrix, a dense
 triangle, is forward substitution in as many operations as the map itself takes.
 
-The decision: a matrix with bands on both sides of its diagonal is left to elimination, which
-changes the places of rows; without that it would not be stable.
+The decision: loops of steps as all others, on every backend; of n rows, they take n times the
+product of the numbers of bands below the diagonal, and of all.  Rejected: elimination of bands on
+both sides without other places for rows, which would not be stable.
 """
 
 from __future__ import annotations
@@ -30,6 +36,7 @@ from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice
+from gradcore.ops.linalg import Dot
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.jacobians.bands import matrices_of
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
@@ -55,17 +62,17 @@ def solved_lower(op: SolveLower, rows: LinearRows, b: Variable) -> Variable | No
 def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
     """Return what ``op`` makes of a matrix and of ``b``, which is one, too.
 
-    None: the matrix is not known to have bands only, on one side of the diagonal, or to be of
-    operations that can be undone.
+    None: the matrix is not known to have bands only, or to be of operations that can be undone.
     """
     bands = _bands(rows)
     if bands is None:
         return _undone(op, rows, b)
-    upper = any(s < 0 for s, _, _ in bands)
+    shifts = [s for s, _, _ in bands]
+    upper = any(s < 0 for s in shifts)
+    if upper and any(s > 0 for s in shifts):
+        return _eliminated(op, bands, b)
     if upper:
         bands = [(-s, first + s, values) for s, first, values in bands]
-    if any(s < 0 for s, _, _ in bands):
-        return None
     aligned = _aligned(bands, b, upper)
     found = _substituted(aligned, b, upper)
     if found is None:
@@ -142,6 +149,55 @@ def _substituted(bands: dict[int, Variable], b: Variable, transposed: bool) -> V
         initial = {"initial": rows, "taps": [-s for s in shifts]}
     found, _ = scan(step, sequences, initial)
     return found[::-1] if transposed else found
+
+
+# eliminated -------------------------------------------------------------------------------------
+def _eliminated(
+    op: Solve, bands: Sequence[tuple[int, int, Variable]], b: Variable
+) -> Variable | None:
+    """Return the solution of equations with bands on both sides, by elimination along them.
+
+    None: it is known that there are too few rows for the bands: that takes less as a whole.
+    """
+    aligned = _aligned(bands, b, False)
+    below, above = max(aligned), -min(aligned)
+    width, (n, columns) = below + above + 1, extents_of(b)
+    if isinstance(n, int) and n < 2 * width:
+        return None
+    zero = LANGUAGE["cast"](0, b.dtype)
+    none = LANGUAGE["alloc"](zero, n)
+    rows = LANGUAGE["stack"]([aligned.get(s, none) for s in range(below, -above - 1, -1)], 1)
+    rows = LANGUAGE["concatenate"]([rows, LANGUAGE["alloc"](zero, below, width)])
+    right = LANGUAGE["concatenate"]([b, LANGUAGE["alloc"](zero, below, columns)])
+    shifted_first = [
+        LANGUAGE["concatenate"]([rows[i, below - i :], LANGUAGE["alloc"](zero, below - i)])
+        for i in range(below)
+    ]
+    others = LANGUAGE["arange"](1, below + 1).dimshuffle(0, "x")
+
+    def eliminate(row: Variable, known: Variable, left: Variable, sides: Variable) -> Any:
+        left = LANGUAGE["concatenate"]([left, row.dimshuffle("x", 0)])
+        sides = LANGUAGE["concatenate"]([sides, known.dimshuffle("x", 0)])
+        at = LANGUAGE["argmax"](abs(left[:, 0]))
+        pivot, side = left[at], sides[at]
+        left = LANGUAGE["switch"](LANGUAGE["eq"](others, at), left[0], left[1:])
+        sides = LANGUAGE["switch"](LANGUAGE["eq"](others, at), sides[0], sides[1:])
+        factors = left[:, :1] / pivot[0]
+        left = LANGUAGE["concatenate"](
+            [left[:, 1:] - factors * pivot[1:], LANGUAGE["alloc"](zero, below, 1)], 1
+        )
+        return left, sides - factors * side, pivot, side
+
+    initial = [LANGUAGE["stack"](shifted_first), right[:below], None, None]
+    (_, _, pivots, sides), _ = scan(eliminate, [rows[below:], right[below:]], initial)
+
+    def substitute(pivot: Variable, side: Variable, after: Variable) -> Variable:
+        x = (side - Dot()(pivot[1:], after)) / pivot[0]
+        return LANGUAGE["concatenate"]([x.dimshuffle("x", 0), after[:-1]])
+
+    start = LANGUAGE["alloc"](zero, width - 1, columns)
+    found, _ = scan(substitute, [pivots[::-1], sides[::-1]], start)
+    return _judged(op, found[::-1, 0], [pivots[:, 0]])
 
 
 # undone, one operation after the other ----------------------------------------------------------
