@@ -41,6 +41,7 @@ from gradcore_cuda.runtime import (
     Device,
     DeviceMemory,
     LaunchShape,
+    as_argument,
 )
 
 ORDERS = ("forward", "backward", "mixed")
@@ -60,11 +61,6 @@ PRODUCT_DEPTH = 4096
 
 FLAGS = ("-O0", "-w", "-DGC_HOST")
 """Kernels are compiled for a few calls on few elements: to optimize them takes longer."""
-
-NUMBERS: dict[str, Any] = {
-    "pointer": ctypes.c_uint64, "bool": ctypes.c_uint8, "int32": ctypes.c_int32,
-    "int64": ctypes.c_int64,
-}  # fmt: skip
 
 _one_at_a_time = threading.RLock()
 
@@ -278,12 +274,8 @@ class HostDevice(Device):
         cells: list[Any] = []
         wide = largest > MOST_INDEX32_ELEMENTS
         for kind, value in zip(kinds, arguments, strict=True):
-            if isinstance(value, DeviceMemory):
-                cells.append(ctypes.c_uint64(value.address))
-            elif kind == "index":
-                cells.append((ctypes.c_int64 if wide else ctypes.c_int32)(value))
-            else:
-                cells.append(NUMBERS[kind](value))
+            given = value.address if isinstance(value, DeviceMemory) else value
+            cells.append(as_argument(kind, given, wide))
         places = (ctypes.c_void_p * max(len(cells), 1))(*(ctypes.addressof(c) for c in cells))
         called = getattr(self.function.library(wide), f"{name}_called")
         kernel = ctypes.cast(called, ctypes.c_void_p)

@@ -12,6 +12,7 @@ would need a compiler for the host wherever there is a GPU, to save time that a 
 
 from __future__ import annotations
 
+import ctypes
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -67,6 +68,17 @@ class Array:
     dtype: str
     shape: tuple[int, ...]
     strides: tuple[int, ...] | None = None
+
+
+def as_argument(kind: str, value: Any, wide: bool) -> Any:
+    """Return a number in memory, as a kernel takes it.
+
+    kind : one of `Kernel.kinds`.
+    wide : whether indices have 64 bits.
+    """
+    known = {"pointer": "uint64", "index": "int64" if wide else "int32"}
+    data = np.asarray(value, known.get(kind, kind)).tobytes()
+    return (ctypes.c_char * len(data)).from_buffer_copy(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,20 +33,13 @@ from gradcore_cuda.runtime import (
     DeviceMemory,
     Kernel,
     LaunchShape,
+    as_argument,
 )
 from gradcore_cuda.staging import aligned
 from gradcore_cuda.target import GpuTarget
 
 FIXED, STATUS, ZEROS, WORK, FIRST = range(5)
 """Regions: what never moves, the status, counters, the workspace; then inputs, then outputs."""
-
-ctype = {
-    "bool": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16,
-    "int32": ctypes.c_int32, "int64": ctypes.c_int64, "uint8": ctypes.c_uint8,
-    "uint16": ctypes.c_uint16, "uint32": ctypes.c_uint32, "uint64": ctypes.c_uint64,
-    "float32": ctypes.c_float, "float64": ctypes.c_double,
-}  # fmt: skip
-"""The types of C, by dtype."""
 
 
 def threads_for(
@@ -172,14 +165,8 @@ class LaunchStep(Step):
                 place = place_of(value)
                 self.places.append((slot, place.region, value.address))
                 touched[place] = place.size
-            elif kind == "index":
-                slot = (ctypes.c_int64 if wide else ctypes.c_int32)(value)
-            elif kind == "pointer":
-                slot = ctypes.c_uint64(value)
-            elif kind == "float16":
-                slot = ctypes.c_uint16(int(np.float16(value).view(np.uint16)))
             else:
-                slot = ctype[kind](value)
+                slot = as_argument(kind, value, wide)
             self.values.append(slot)
         where = [ctypes.addressof(value) for value in self.values]
         self.parameters = (ctypes.c_void_p * max(len(where), 1))(*where)
