@@ -142,6 +142,7 @@ FORMULAS = {
     "exp": mpmath.exp,
     "log": mpmath.log,
     "log2": lambda x: mpmath.log(x, 2),
+    "log10": mpmath.log10,
     "log1p": lambda x: mpmath.log(1 + x),
     "expm1": lambda x: mpmath.exp(x) - 1,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),

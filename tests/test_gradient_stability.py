@@ -211,6 +211,40 @@ STABLE = {
         lambda x: T.log(T.exp(x) + T.exp(2 * x)).sum(),
         lambda x: 1 + _logistic(x),
     ),
+    "log(ones + exp)": (
+        lambda x: T.log(T.ones_like(x) + T.exp(x)).sum(),
+        lambda x: _logistic(x),
+    ),
+    "log(1 + 1 / exp)": (lambda x: T.log(1 + 1 / T.exp(x)).sum(), lambda x: -_logistic(-x)),
+    "log(2 + 2 * exp)": (lambda x: T.log(2 + 2 * T.exp(x)).sum(), lambda x: _logistic(x)),
+    "log(1 + exp), reversed": (
+        lambda x: T.log(1 + T.exp(x)[:, ::-1]).sum(),
+        lambda x: _logistic(x),
+    ),
+    "log(exp + exp + exp), of columns": (
+        lambda x: T.log(sum(T.exp(x)[:, k] for k in range(4))).sum(),
+        _softmax,
+    ),
+    "log(sigmoid), stacked": (
+        lambda x: T.log(T.stack([T.sigmoid(x), 1 - T.sigmoid(x)])).sum(),
+        lambda x: _logistic(-x) - _logistic(x),
+    ),
+    "log(softmax), joined": (
+        lambda x: T.log(T.concatenate([T.softmax(x), T.softmax(x)[:, :1]], axis=1))[0, -1],
+        lambda x: [1, 0, 0, 0] - _softmax(x),
+    ),
+    "log(softmax), picked in a loop": (
+        lambda x: gradcore.map(lambda row, k: T.log(T.softmax(row)[k]), [x, T.arange(1, 2)])[0][0],
+        lambda x: [0, 1, 0, 0] - _softmax(x),
+    ),
+    "log(exp - 1)": (
+        lambda x: T.log(T.exp(abs(x) + 1) - 1).sum(),
+        lambda x: np.sign(x) / -np.expm1(-abs(x) - 1),
+    ),
+    "log(exp - exp)": (
+        lambda x: T.log(T.exp(abs(x) + 1) - T.exp(x)).sum(),
+        lambda x: (np.sign(x) - np.exp(x - abs(x) - 1)) / -np.expm1(x - abs(x) - 1),
+    ),
 }
 """Scalars of a row, and their gradients."""
 
@@ -234,7 +268,23 @@ def test_logarithms_of_exponentials_are_stable(name, everywhere):
     assert all(np.isfinite(value).all() for value in found)
 
 
-@pytest.mark.parametrize("build", [lambda x: T.log(1 - T.exp(x)), lambda x: T.log1p(-T.exp(x))])
+ONE_MINUS_EXP = {
+    "log(1 - exp)": lambda x: T.log(1 - T.exp(x)),
+    "log1p(-exp)": lambda x: T.log1p(-T.exp(x)),
+    "log1p(0 - exp)": lambda x: T.log1p(0 - T.exp(x)),
+    "log1p(-1 * exp)": lambda x: T.log1p(-1 * T.exp(x)),
+    "log1p(exp / -1)": lambda x: T.log1p(T.exp(x) / -1),
+    "log(-1 * expm1)": lambda x: T.log(T.expm1(x) * -1.0),
+    "in bits": lambda x: T.log2(1 - T.exp(x)) * np.log(2),
+    "of a reciprocal": lambda x: T.log(1 - 1 / T.exp(-x)),
+    "of a square": lambda x: T.log(1 - T.sqr(T.exp(x / 2))),
+    "of a product": lambda x: T.log(1 - T.exp(x / 4) * T.exp(x * 0.75)),
+    "reversed": lambda x: T.log(1 - T.exp(x)[::-1])[::-1],
+    "of a column": lambda x: T.log1p(-T.exp(x[:, None]))[:, 0],
+}
+
+
+@pytest.mark.parametrize("build", ONE_MINUS_EXP.values(), ids=ONE_MINUS_EXP)
 def test_log_of_one_minus_exp_is_exact_on_both_sides(build, optimized):
     x = T.dvector("x")
     y = build(x)

@@ -171,7 +171,7 @@ def test_stages_read_as_a_table_of_contents():
     ]  # fmt: skip
     (loops,) = (stage for stage in STAGES if stage.name == "loops")
     assert str(loops.stages) == (
-        "(merge_scans, jacobians, canonicalize, merge_scans, drop_unused, push_out, "
+        "(merge_scans, jacobians, canonicalize, merge_scans, drop_unused, stabilize, push_out, "
         "canonicalize, drop_unused)"
     )
     names = [rule.name for _, rule in RULES]

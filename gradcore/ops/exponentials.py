@@ -23,8 +23,22 @@ from gradcore.ops.create import Arange
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import add, exp, isfinite, log, neg, sub, switch, true_div
-from gradcore.ops.shape import DimShuffle
+from gradcore.ops.scalars import (
+    add,
+    exp,
+    fill,
+    isfinite,
+    log,
+    mul,
+    neg,
+    reciprocal,
+    sqr,
+    sqrt,
+    sub,
+    switch,
+    true_div,
+)
+from gradcore.ops.shape import DimShuffle, Reshape
 
 Axis: TypeAlias = int | str
 
@@ -190,13 +204,67 @@ def softmax_parts(v: Variable, made: Maker) -> tuple[Total, Variable] | None:
     return total, parts[1]
 
 
+# powers -----------------------------------------------------------------------------------------
+def exponent(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
+    """Return x if ``v`` is exp(x): of parts, squares, roots, reciprocals and quotients, too.
+
+    And of one product, as a sum of three terms may lose what they cancel to.
+    """
+    node = made(v)
+    if node is None or not depth:
+        return None
+    if node.op is exp:
+        return LANGUAGE["cast"](node.inputs[0], v.type.dtype)
+    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+        inner = exponent(node.inputs[0], made, depth - 1)
+        return None if inner is None else node.op(inner, *node.inputs[1:])
+    if node.op is true_div and is_one(node.inputs[0], made):
+        return _negated(exponent(node.inputs[1], made, depth - 1))
+    if node.op not in (sqr, sqrt, reciprocal, mul, true_div) or v.type.is_discrete:
+        return None
+    found = [_single_exponent(x, v.type.dtype, made) for x in node.inputs]
+    (x, *_), y = found, found[-1]
+    if x is None or y is None:
+        return None
+    if node.op is reciprocal:
+        return _negated(x)
+    if node.op in (sqr, sqrt):
+        return x * (2 if node.op is sqr else 0.5)
+    return x + y if node.op is mul else x - y
+
+
+def _single_exponent(v: Variable, dtype: str, made: Maker) -> Variable | None:
+    node = made(v)
+    if node is None or v.type.dtype != dtype or node.op in (mul, true_div):
+        return None
+    return exponent(v, made, 2)
+
+
+def _negated(x: Variable | None) -> Variable | None:
+    return None if x is None else neg(x)
+
+
+def is_one(v: Variable, made: Maker) -> bool:
+    """Return whether ``v`` is the number 1, as a tensor of ones is, too."""
+    ones = inputs_of(v, fill, made)
+    number = v if ones is None else ones[1]
+    return isinstance(number, Constant) and number.data.size == 1 and number.data.item() == 1
+
+
+@form(reciprocal)
+def power_of(node: Apply, made: Maker) -> Variable | None:
+    """1 / exp(x) = exp(-x); exp(x) / exp(y) = exp(x - y)"""
+    found = exponent(node.out, made)
+    return None if found is None else exp(found)
+
+
 # sums -------------------------------------------------------------------------------------------
 @form(true_div)
 def softmax_of(node: Apply, made: Maker) -> Variable | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""
     found = softmax_parts(node.out, made)
     if found is None:
-        return None
+        return power_of(node, made)
     total, _ = found
     if not is_steady(total, made):
         return LANGUAGE["softmax"](without_top(total, made), total.axes)

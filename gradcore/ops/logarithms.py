@@ -29,6 +29,7 @@ from gradcore.ops.exponentials import (
     Total,
     exponents,
     inputs_of,
+    is_one,
     is_steady,
     laid_out,
     same,
@@ -62,8 +63,8 @@ from gradcore.ops.scalars import (
     switch,
     true_div,
 )
-from gradcore.ops.shape import DimShuffle, Reshape
-from gradcore.ops.unit_interval import holds, is_one, logistic, minus, one_minus
+from gradcore.ops.shape import DimShuffle, Join, Reshape
+from gradcore.ops.unit_interval import holds, logistic, minus, one_minus
 
 BASES: dict[Op, float] = {log: 1.0, log2: math.log(2), log10: math.log(10)}
 """The natural logarithm of the base of each logarithm."""
@@ -121,7 +122,7 @@ def _of_choice(v: Variable, made: Maker, depth: int) -> Variable | None:
 
 
 def _of_branch(v: Variable, dtype: str, made: Maker, depth: int) -> Variable | None:
-    if isinstance(v, Constant) and v.data.size == 1 and not v.data.any():
+    if _is_zero(v):
         return Constant(-math.inf, dtype)
     if is_positive(v):
         return _log_of_number(v, dtype)
@@ -141,10 +142,15 @@ def _of_logistic(v: Variable, made: Maker, depth: int) -> Variable | None:
 def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
     """Return log(exp(x) + exp(y)), where sums and positive numbers may stand for one of them."""
     terms = inputs_of(v, add, made)
-    if terms is None or not any(_may_overflow(term, made) for term in terms):
+    if terms is None:
+        return None
+    for zero, other in (terms, terms[::-1]):
+        if _is_zero(zero):
+            return log_of(other, made, depth)
+    if not any(_may_overflow(term, made) for term in terms):
         return None
     for one, other in (terms, terms[::-1]):
-        if is_one(one):
+        if is_one(one, made):
             found = log_of(other, made, depth)
             return None if found is None else softplus(found)
     x, y = (
@@ -154,13 +160,25 @@ def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
     return None if x is None or y is None else logaddexp(x, y)
 
 
-def _may_overflow(v: Variable, made: Maker) -> bool:
-    """Return whether ``v`` is an exponential, or a sum of them, with no maximum taken out."""
-    inner, _ = laid_out(v, made)
-    total = total_of(inner, made)
-    if total is not None:
-        return not is_steady(total, made)
-    return inputs_of(inner, exp, made) is not None
+def _is_zero(v: Variable) -> bool:
+    return isinstance(v, Constant) and v.data.size == 1 and not v.data.any()
+
+
+def _may_overflow(v: Variable, made: Maker, depth: int = DEEPEST) -> bool:
+    """Return whether ``v`` is made of exponentials, or sums of them, with no maximum taken out.
+
+    Of parts of them and products, too, but for the products that are probabilities.
+    """
+    node = made(v)
+    if node is None or not depth:
+        return False
+    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+        return _may_overflow(node.inputs[0], made, depth - 1)
+    if node.op in FACTORS:
+        factors = (_may_overflow(x, made, depth - 1) for x in node.inputs)
+        return softmax_total(v, made) is None and logistic(v, made) is None and any(factors)
+    total = total_of(v, made)
+    return node.op is exp if total is None else not is_steady(total, made)
 
 
 def _of_view(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -171,6 +189,20 @@ def _of_view(v: Variable, made: Maker, depth: int) -> Variable | None:
     if inner is None:
         return None
     return node.op(_unsigned(inner, node.inputs[0], made), *node.inputs[1:])
+
+
+def _of_joined(v: Variable, made: Maker, depth: int) -> Variable | None:
+    """Return the logarithms of parts that are joined, or stacked."""
+    node = made(v)
+    if node is None or not isinstance(node.op, Join):
+        return None
+    found = [log_of(part, made, depth) for part in node.inputs]
+    parts = [
+        _unsigned(each, part, made)
+        for each, part in zip(found, node.inputs, strict=True)
+        if each is not None
+    ]
+    return node.op(*parts) if len(parts) == len(found) else None
 
 
 def _unsigned(found: Variable, v: Variable, made: Maker) -> Variable:
@@ -219,6 +251,7 @@ READINGS: tuple[Reading, ...] = (
     _of_complement,
     _of_sum,
     _of_view,
+    _of_joined,
     _of_power,
     _of_product,
 )
@@ -250,14 +283,16 @@ def factored(v: Variable, made: Maker, depth: int = DEEPEST) -> Factored | None:
     rest: list[Signed] = []
     for power, factor in left:
         found = log_of(factor, made, depth)
-        if found is None:
-            rest.append((power, LANGUAGE["cast"](factor, v.type.dtype)))
-        else:
+        if found is not None:
             logs.append((power, _unsigned(found, factor, made)))
+        elif is_positive(factor):
+            rest.append((power, factor))
+        else:
+            rest.append((power, LANGUAGE["cast"](factor, v.type.dtype)))
     if not logs:
         return None
     for power, factor in rest:
-        if is_positive(factor) and not is_one(factor):
+        if is_positive(factor) and not is_one(factor, made):
             logs.append((power, _log_of_number(factor, v.type.dtype)))
     return Factored(logs, [part for part in rest if not is_positive(part[1])])
 
@@ -359,9 +394,11 @@ def log_of_one_minus_softmax(
 
     subtracted : takes what is small from 1: by `neg`, or from 0, for the sign of a zero.
     """
-    node = made(p)
+    inside = inputs_of(p, exp, made)
+    node = made(p) if inside is None else made(inside[0])
     if node is not None and depth and isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
-        inner = log_of_one_minus_softmax(node.inputs[0], made, subtracted, depth - 1)
+        viewed = node.inputs[0] if inside is None else exp(node.inputs[0])
+        inner = log_of_one_minus_softmax(viewed, made, subtracted, depth - 1)
         return None if inner is None else node.op(inner, *node.inputs[1:])
     total = softmax_total(p, made)
     if total is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gradcore.derive import Maker
 from gradcore.graph import Constant, Variable
-from gradcore.ops.exponentials import DEEPEST, inputs_of, same, signed_terms
+from gradcore.ops.exponentials import DEEPEST, inputs_of, is_one, same, signed_terms
 from gradcore.ops.index import Subtensor
 from gradcore.ops.scalars import (
     CAST_DTYPES,
@@ -22,11 +22,6 @@ from gradcore.ops.scalars import (
     true_div,
 )
 from gradcore.ops.shape import DimShuffle, Reshape
-
-
-def is_one(v: Variable) -> bool:
-    """Return whether ``v`` is the number 1."""
-    return isinstance(v, Constant) and v.data.size == 1 and bool(v.data.item() == 1)
 
 
 def minus(v: Variable, made: Maker) -> Variable | None:
@@ -44,7 +39,7 @@ def one_minus(v: Variable, made: Maker) -> Variable | None:
     if inside is not None:
         return exp(inside[0])
     terms = signed_terms(v, made)
-    ones = [term for sign, term in terms if sign == 1 and is_one(term)]
+    ones = [term for sign, term in terms if sign == 1 and is_one(term, made)]
     others = [term for sign, term in terms if sign == -1]
     return others[0] if len(terms) == 2 and ones and others else None
 
@@ -54,7 +49,7 @@ def one_plus_exp(v: Variable, made: Maker) -> Variable | None:
     terms = inputs_of(v, add, made)
     for one, power in (terms, terms[::-1]) if terms is not None else ():
         inside = inputs_of(power, exp, made)
-        if is_one(one) and inside is not None:
+        if is_one(one, made) and inside is not None:
             return inside[0]
     return None
 
@@ -69,7 +64,7 @@ def logistic(v: Variable, made: Maker) -> Variable | None:
     x = None if below is None else one_plus_exp(below, made)
     if x is None:
         return None
-    if parts is None or is_one(parts[0]):
+    if parts is None or is_one(parts[0], made):
         negated = inputs_of(x, neg, made)
         return -x if negated is None else negated[0]
     power = inputs_of(parts[0], exp, made)

@@ -30,6 +30,7 @@ loop_stages = Group(
         canonicalize,
         merge_scans,
         drop_unused,
+        stabilize,
         push_out,
         canonicalize,
         drop_unused,

@@ -8,7 +8,19 @@ from gradcore.graph import Constant, Variable
 from gradcore.graph.types import UNSIGNED
 from gradcore.ops.index import Subtensor
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import abs, add, exp, mul, pow, sigmoid, softplus, sqr, sub, true_div
+from gradcore.ops.scalars import (
+    CAST_DTYPES,
+    abs,
+    add,
+    exp,
+    mul,
+    pow,
+    sigmoid,
+    softplus,
+    sqr,
+    sub,
+    true_div,
+)
 from gradcore.ops.shape import DimShuffle, Reshape
 from gradcore.rewrite.algebra import scalar_value
 
@@ -44,6 +56,8 @@ def never_negative_zero(v: Variable) -> bool:
     """Return whether ``v`` is known not to be -0, as sums are only of -0 and -0."""
     if v.type.is_discrete or never_negative(v):
         return True
+    if v.owner is not None and v.owner.op in CAST_DTYPES:
+        return never_negative_zero(v.owner.inputs[0])
     if v.owner is None or v.owner.op not in (add, sub):
         return False
     terms = v.owner.inputs if v.owner.op is add else v.owner.inputs[:1]

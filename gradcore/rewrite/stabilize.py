@@ -12,17 +12,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradcore.graph import Apply, Variable
+from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
-from gradcore.ops import exponentials, logarithms
+from gradcore.ops import differences, exponentials, logarithms
 from gradcore.ops.scalars import (
+    add,
+    eq,
     erf,
     erfc,
     exp,
     expm1,
     log,
     log1p,
+    log2,
+    log10,
     logaddexp,
     maximum,
     minimum,
@@ -31,10 +35,12 @@ from gradcore.ops.scalars import (
     sigmoid,
     softplus,
     sqr,
+    sqrt,
     sub,
     switch,
     true_div,
 )
+from gradcore.ops.unit_interval import minus
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.pattern import is_constant, matches, pattern_of
@@ -99,6 +105,31 @@ def expm1_of(x: Variable) -> Variable:
 def minus_expm1_of(x: Variable) -> Variable:
     """1 - exp(x) = 0 - expm1(x)"""
     return 0 - expm1(x)
+
+
+@rule(
+    op=(sub, add),
+    examples=[
+        lambda x: 1 - sqr(exp(x)),
+        lambda x: 1 - exp(x)[::-1],
+        lambda x, y: 1 - exp(x) * exp(y),
+        lambda x: 1 / exp(x) - 1,
+        lambda x: -1 + sqrt(exp(x)),
+    ],
+    changes=AT_INFINITIES,
+)
+def expm1_of_power(node: Apply) -> Variable | None:
+    """1 - exp(x) * exp(y) = 0 - expm1(x + y); of parts, squares, roots and reciprocals, too"""
+    terms = exponentials.signed_terms(node.out, made_by, 1)
+    numbers = [(sign, v) for sign, v in terms if isinstance(v, Constant)]
+    (sign, power), *others = [term for term in terms if term not in numbers] or terms
+    if others or len(numbers) != 1 or node.out.type.is_discrete:
+        return None
+    found = exponentials.exponent(power, made_by)
+    if found is None or not is_constant(numbers[0][1], -sign * numbers[0][0]):
+        return None
+    x = LANGUAGE["cast"](found, node.out.type.dtype)
+    return 0 - expm1(x) if sign == -1 else expm1(without_negative_zero(x))
 
 
 @rule(lambda x: -1 + exp(x))
@@ -351,3 +382,40 @@ def log_of_minus_expm1(x: Variable) -> Variable | None:
 def log_of_difference_from_expm1(x: Variable) -> Variable | None:
     """log(0 - expm1(x)) = log1p(0 - exp(x)) where x <= -log(2)"""
     return log_of_one_minus_exp(x, _from_zero)
+
+
+@rule(
+    op=(log2, log10),
+    examples=[lambda x: log2(1 - exp(x)), lambda x: log10(-expm1(x))],
+    changes=AT_INFINITIES,
+)
+def log_of_one_minus_exp_in_base(node: Apply) -> Variable | None:
+    """log2(-expm1(x)) = log(-expm1(x)) / log(2)"""
+    complement = minus(node.inputs[0], made_by)
+    inside = None if complement is None else exponentials.inputs_of(complement, expm1, made_by)
+    found = None if inside is None else log_of_one_minus_exp(inside[0], _from_zero)
+    return logarithms.in_base(node.op, found)
+
+
+# differences of exponentials --------------------------------------------------------------------
+@rule(
+    op=LOGARITHMS,
+    examples=[lambda x: log(exp(x) - 1), lambda x: log10(expm1(x))],
+    changes=AT_INFINITIES,
+)
+def log_of_exp_minus_one(node: Apply) -> Variable | None:
+    """log(expm1(x)) = x + log1p(-exp(-x)) where x > 1"""
+    found = differences.log_of_exp_minus_one(node.inputs[0], made_by)
+    return logarithms.in_base(node.op, found)
+
+
+@rule(op=LOGARITHMS, examples=[lambda x, y: log(exp(x) - exp(y))], changes=OF_TERMS)
+def log_of_difference(node: Apply) -> Variable | None:
+    """log(exp(x) - exp(y)) = x + log(1 - exp(y - x))"""
+    powers = differences.exponents_of_difference(node.inputs[0], made_by)
+    if powers is None:
+        return None
+    x, y = powers
+    difference = switch(eq(x, y), Constant(0, node.out.type.dtype), y - x)  # -inf - -inf is NaN
+    found = log_of_one_minus_exp(difference, neg)
+    return None if found is None else logarithms.in_base(node.op, without_negative_zero(x) + found)

@@ -29,7 +29,7 @@ from gradcore.ops.scalars import (
 from gradcore.rewrite.algebra import Product, Sum, is_normal, scalar_value
 from gradcore.rewrite.canonical.stage import canonicalize
 from gradcore.rewrite.changes import REASSOCIATES, Changes
-from gradcore.rewrite.signs import without_negative_zero
+from gradcore.rewrite.signs import never_negative_zero, without_negative_zero
 
 rule = canonicalize.rule
 
@@ -62,6 +62,18 @@ def times_one(x: Variable) -> Variable:
 def times_zero(x: Variable) -> Variable:
     """x * 0 = 0"""
     return Constant(0, x.type.dtype)
+
+
+@rule(lambda x: x * -1)
+def times_minus_one(x: Variable) -> Variable | None:
+    """x * -1 = -x"""
+    return -x if x.type.is_float else None
+
+
+@rule(lambda x: x / -1)
+def over_minus_one(x: Variable) -> Variable | None:
+    """x / -1 = -x"""
+    return -x if x.type.is_float else None
 
 
 @rule(lambda x: x / 1)
@@ -116,6 +128,12 @@ def minus_difference(x: Variable, y: Variable) -> Variable:
 def plus_minus(x: Variable, y: Variable) -> Variable:
     """x + (-y) = x - y"""
     return x - y
+
+
+@rule(lambda x, y: x + (0 - y))
+def plus_difference_from_zero(x: Variable, y: Variable) -> Variable | None:
+    """x + (0 - y) = x - y"""
+    return x - y if y.type.is_float and never_negative_zero(x) else None
 
 
 @rule(lambda x, y: x - (-y))
