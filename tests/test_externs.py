@@ -87,6 +87,23 @@ def test_small_matrices_on_c(n, dtype, rng):
             np.testing.assert_allclose(found[k].T @ back[k], right[k], near, near)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", range(1, 10))
+def test_small_equations_on_c(n, dtype, rng):
+    """Rows change places in any order; a zero pivot and a NaN are as the reference has them."""
+    x, b = T.tensor3("x", dtype), T.tensor3("b", dtype)
+    solution = T.linalg.solve(x, b, on_error="nan")
+    f, plain = (gradcore.function([x, b], solution, mode=mode) for mode in ("c", "numpy"))
+    given = rng.normal(size=(12, n, n)) + 3 * np.eye(n)[rng.permutation(n)]
+    given[1, :, -1] = given[2, 0] = 0
+    given[3, -1, 0] = np.nan
+    for columns in (0, 1, 3):
+        right = rng.normal(size=(12, n, columns)).astype(dtype)
+        found, expected = (g(given.astype(dtype), right) for g in (f, plain))
+        near = 1e-10 if dtype == "float64" else 1e-3
+        np.testing.assert_allclose(found, expected, near, near)
+
+
 @pytest.fixture
 def _called(monkeypatch):
     """Record the calls of LAPACK and BLAS for factors, which do nothing meanwhile."""

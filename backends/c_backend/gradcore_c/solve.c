@@ -2,15 +2,22 @@
  * and the same for float32; a matrix that has a pivot of zero gets NaN, and found is how many come
  * before the first such.
  *
- * Up to SMALL rows are eliminated here, as a call of LAPACK costs more than that.  It sees arrays
- * in C order as their transposes, so it solves with the transpose of what it has factors of, on
- * columns that are copied.  gc_needs holds its functions, in the order in which Python names them.
+ * Up to SMALL rows are eliminated here, as a call of LAPACK costs more than that: without branches,
+ * as the places of pivots cannot be predicted.  LAPACK sees arrays in C order as their transposes,
+ * so it solves with the transpose of what it has factors of, on columns that are copied.  gc_needs holds its functions, in the order in which Python names them.
  */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#define SMALL 8
+#include "small.h"
+
+/* exchange two numbers on a condition, without a branch */
+#define CHOOSE(type, condition, x, y)                                                              \
+    do {                                                                                           \
+        type first = x;                                                                            \
+        x = (condition) ? y : first, y = (condition) ? first : y;                                  \
+    } while (0)
 
 void *gc_needs[4];
 
@@ -19,37 +26,38 @@ typedef void (*gc_getrs)(const char *trans, int *n, int *columns, const void *a,
                          const int *pivots, void *b, int *ldb, int *info);
 
 #define GC_SOLVE(name, type, place)                                                                \
-    static int eliminate_##name(int n, int m, const type *matrix, type *x)                         \
+    INLINED int eliminate_##name(int n, int64_t m, const type *restrict matrix, type *restrict x)  \
     {                                                                                              \
-        type a[SMALL][SMALL];                                                                      \
-        for (int i = 0; i < n; i++)                                                                \
-            for (int j = 0; j < n; j++) a[i][j] = matrix[i * n + j];                               \
-        for (int k = 0; k < n; k++) {                                                              \
-            int largest = k;                                                                       \
-            for (int i = k; i < n && !isnan(a[largest][k]); i++)                                   \
-                if (!(fabs(a[i][k]) <= fabs(a[largest][k]))) largest = i;                          \
-            if (a[largest][k] == 0) return 1;                                                      \
-            for (int j = k; j < n && largest != k; j++) {                                          \
-                type moved = a[k][j];                                                              \
-                a[k][j] = a[largest][j], a[largest][j] = moved;                                    \
+        type a[SMALL][SMALL], y[SMALL];                                                            \
+        int order[SMALL], singular = 0;                                                            \
+        UNROLLED for (int i = 0; i < n; i++) {                                                     \
+            order[i] = i;                                                                          \
+            UNROLLED for (int j = 0; j < n; j++) a[i][j] = matrix[i * n + j];                      \
+        }                                                                                          \
+        UNROLLED for (int k = 0; k < n; k++) {                                                     \
+            UNROLLED for (int i = k + 1; i < n; i++) {                                             \
+                int larger = !(fabs(a[i][k]) <= fabs(a[k][k])) & !isnan(a[k][k]);                  \
+                CHOOSE(int, larger, order[k], order[i]);                                           \
+                UNROLLED for (int j = 0; j < n; j++) CHOOSE(type, larger, a[k][j], a[i][j]);       \
             }                                                                                      \
-            for (int j = 0; j < m && largest != k; j++) {                                          \
-                type moved = x[k * m + j];                                                         \
-                x[k * m + j] = x[largest * m + j], x[largest * m + j] = moved;                     \
-            }                                                                                      \
-            for (int i = k + 1; i < n; i++) {                                                      \
-                type factor = a[i][k] / a[k][k];                                                   \
-                for (int j = k + 1; j < n; j++) a[i][j] -= factor * a[k][j];                       \
-                for (int j = 0; j < m; j++) x[i * m + j] -= factor * x[k * m + j];                 \
+            singular |= a[k][k] == 0;                                                              \
+            UNROLLED for (int i = k + 1; i < n; i++) {                                             \
+                a[i][k] /= a[k][k];                                                                \
+                UNROLLED for (int j = k + 1; j < n; j++) a[i][j] -= a[i][k] * a[k][j];             \
             }                                                                                      \
         }                                                                                          \
-        for (int i = n - 1; i >= 0; i--)                                                           \
-            for (int j = 0; j < m; j++) {                                                          \
-                type rest = x[i * m + j];                                                          \
-                for (int k = i + 1; k < n; k++) rest -= a[i][k] * x[k * m + j];                    \
-                x[i * m + j] = rest / a[i][i];                                                     \
+        for (int64_t c = 0; c < m; c++) {                                                          \
+            UNROLLED for (int i = 0; i < n; i++) {                                                 \
+                y[i] = x[order[i] * m + c];                                                        \
+                UNROLLED for (int k = 0; k < i; k++) y[i] -= a[i][k] * y[k];                       \
             }                                                                                      \
-        return 0;                                                                                  \
+            UNROLLED for (int i = n - 1; i >= 0; i--) {                                            \
+                UNROLLED for (int k = i + 1; k < n; k++) y[i] -= a[i][k] * y[k];                   \
+                y[i] /= a[i][i];                                                                   \
+            }                                                                                      \
+            UNROLLED for (int i = 0; i < n; i++) x[i * m + c] = y[i];                              \
+        }                                                                                          \
+        return singular;                                                                           \
     }                                                                                              \
     static int factorize_##name(int n, int m, const type *matrix, type *x, type *work)             \
     {                                                                                              \
@@ -74,8 +82,10 @@ typedef void (*gc_getrs)(const char *trans, int *n, int *columns, const void *a,
         for (int64_t s = 0; n && s < stack; s++) {                                                 \
             const type *from = (const type *)matrix + s * n * n;                                   \
             type *to = (type *)out + s * n * m;                                                    \
-            if (n <= SMALL ? eliminate_##name(n, m, from, to)                                      \
-                           : factorize_##name(n, m, from, to, workspace)) {                        \
+            int failed;                                                                            \
+            if (n > SMALL) failed = factorize_##name(n, m, from, to, workspace);                   \
+            else GC_EACH_SMALL(n, failed = eliminate_##name(N, m, from, to))                       \
+            if (failed) {                                                                          \
                 for (int64_t i = 0; i < n * m; i++) to[i] = NAN;                                   \
                 if (*found > s) *found = s;                                                        \
             }                                                                                      \
