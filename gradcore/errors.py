@@ -45,11 +45,14 @@ def choices(given: object, listed: Iterable[str], what: str, more: Iterable[str]
     return f"did you mean {alike[near[0]]!r}?  {listing}" if near else listing
 
 
-def no_attribute(module: str, names: Mapping[str, Any]) -> Callable[[str], NoReturn]:
+def no_attribute(
+    module: str, names: Mapping[str, Any], absent: Mapping[str, str] | None = None
+) -> Callable[[str], NoReturn]:
     """Return a ``__getattr__`` for a module, which says what is nearest to a name it has not.
 
     names : what it has: its ``globals()``.  Modules among them with such a ``__getattr__`` are
         looked into, too.
+    absent : why it has not names that might be expected, and what to take instead.
 
     >>> no_attribute("here", {"solve": 1})("slove")
     Traceback (most recent call last):
@@ -57,6 +60,8 @@ def no_attribute(module: str, names: Mapping[str, Any]) -> Callable[[str], NoRet
     """
 
     def missing(name: str) -> NoReturn:
+        if absent and name in absent:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}: {absent[name]}")
         known = {public: public for public in names if not public.startswith("_")}
         for place, found in list(names.items()):
             if isinstance(found, ModuleType) and "__getattr__" in vars(found):

@@ -50,6 +50,9 @@ TENSOR = np.cos(np.arange(36.0) ** 2).reshape(2, 3, 6)
         (L.block_diag, scipy.linalg.block_diag, [SQUARE, HIGH, HIGH[0]]),
         (lambda *x: L.multi_dot(x), lambda *x: np.linalg.multi_dot(x), [HIGH[:, 0], SQUARE, HIGH]),
         (L.solve_sylvester, scipy.linalg.solve_sylvester, [SQUARE, HIGH[:3], HIGH]),
+        (L.sqrtm, scipy.linalg.sqrtm, [POSITIVE]),
+        (L.sqrtm, scipy.linalg.sqrtm, [np.stack([HIGH[:3] @ HIGH[:3], np.diag([0.5, 1, 4])])]),
+        (L.sqrtm, np.sqrt, [np.diag([0.0, 1, 4])]),
         (L.solve_lyapunov, scipy.linalg.solve_continuous_lyapunov, [POSITIVE, SQUARE]),
         (L.solve_discrete_lyapunov, scipy.linalg.solve_discrete_lyapunov, [SQUARE, POSITIVE]),
         (L.tensorinv, np.linalg.tensorinv, [TENSOR]),
@@ -138,6 +141,20 @@ def test_the_exponential_of_matrices_of_other_norms(everywhere):
     np.testing.assert_allclose(f(given), scipy.linalg.expm(given), 1e-12)
 
 
+def test_square_roots(everywhere):
+    """Of a turn, too, and of large numbers; not of a negative one."""
+    x = T.dtensor3("x")
+    f = gradcore.function([x], L.sqrtm(x, on_error="nan"), mode=everywhere)
+    turn = np.array([[np.cos(2.5), -np.sin(2.5)], [np.sin(2.5), np.cos(2.5)]])
+    given = np.stack(
+        [turn, 1e6 * turn @ np.diag([1, 2]), np.diag([-1.0, 2]), np.full((2, 2), np.nan)]
+    )
+    found = f(given)
+    for k in (0, 1):
+        np.testing.assert_allclose(found[k], scipy.linalg.sqrtm(given[k]), 1e-10)
+    assert np.isnan(found[2:]).all() and f(np.empty((2, 0, 0))).shape == (2, 0, 0)
+
+
 def test_what_is_not_finite_or_singular_does_not_take_others_with_it(everywhere):
     x = T.dtensor3("x")
     outputs = [L.inv(x, on_error="nan"), Eigh(False)(x)[1], SVD(False)(x)[0], L.det(x)]
@@ -176,6 +193,7 @@ def test_dtypes():
         (lambda x: L.qr(x)[0] ** 2, [HIGH.T]),
         (lambda x: L.eigh(x)[1], [POSITIVE]),
         (L.solve_sylvester, [SQUARE, HIGH[:3], HIGH]),
+        (L.sqrtm, [np.stack([POSITIVE, POSITIVE @ POSITIVE])]),
     ],
 )
 def test_derivatives(function, operands):
@@ -245,6 +263,9 @@ def test_names_that_are_not_known():
         with pytest.raises(AttributeError, match=f"did you mean {near}"):
             getattr(module, name)
     assert not hasattr(T, "nothing_like_this_at_all")
+    with pytest.raises(AttributeError, match=r"has no attribute 'eig': .* complex .* take eigh"):
+        _ = L.eig
+    assert not hasattr(L, "logm")
 
 
 def test_names_of_theano():

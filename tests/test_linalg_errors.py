@@ -34,6 +34,7 @@ RAISING = {
         (L.cholesky, -np.eye(12)),
         (lambda x: L.solve(x, x, "pos"), -np.eye(2)),
     ],
+    "Matrix has no real square root": [(L.sqrtm, -np.eye(2)), (L.sqrtm, np.eye(2, k=1))],
     "Eigenvalues did not converge": [(L.eigvalsh, NAN), (lambda x: L.eigh(x)[1], NAN)],
     "SVD did not converge": [
         (L.svdvals, NAN),

@@ -25,9 +25,9 @@ def successes(xp: Any, failed: Any) -> Any:
 class Extern:
     """A function of a library.
 
-    It is called ``name(stack, *extents, *operands, *outputs, *workspace)``.  Operands and outputs
-    are whole arrays in C order; their last ``core`` axes are what the library knows of, and the
-    axes before, of the same extents in all of them, make a stack of ``stack`` such arrays.
+    It is called ``name(stack, *extents, *numbers, *operands, *outputs, *workspace)``.  Operands and
+    outputs are whole arrays in C order; their last ``core`` axes are what the library knows of, and
+    the axes before, of the same extents in all of them, make a stack of ``stack`` such arrays.
 
     name : what backends know it by.
     dtypes : those in which it computes; all operands and the first output have one, and so the
@@ -39,6 +39,7 @@ class Extern:
         how many there are.  Such a function of a library has a further output, after the others:
         the first of these numbers, an int64.  `Declaration.attempted` says what it means.
     raises : whether the exception is raised; else what does not exist is NaN.
+    numbers : further ints that the function takes, after the extents, and ``workspace`` too.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Extern:
     workspace: Callable[..., Any] | None = None
     failure: Callable[[int, int], Exception] | None = None
     raises: bool = True
+    numbers: tuple[int, ...] = ()

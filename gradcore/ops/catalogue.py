@@ -6,6 +6,7 @@ from gradcore.graph import Op
 from gradcore.ops import (
     assumptions,
     axes,
+    banded,
     control,
     create,
     cumulative,
@@ -20,6 +21,7 @@ from gradcore.ops import (
     reduce,
     scalars,
     scan,
+    schur,
     shape,
     shape_values,
     sorting,
@@ -29,6 +31,8 @@ from gradcore.ops.elementwise import Elementwise
 
 FAMILIES = (
     assumptions,
+    banded,
+    schur,
     control,
     create,
     decompositions,

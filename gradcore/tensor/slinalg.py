@@ -9,6 +9,7 @@ from gradcore.tensor.linalg import expm as expm
 from gradcore.tensor.linalg import kron as kron
 from gradcore.tensor.linalg import solve as solve
 from gradcore.tensor.linalg import solve_triangular
+from gradcore.tensor.linalg import sqrtm as sqrtm
 
 solve_lower_triangular = partial(solve_triangular, lower=True)
 solve_upper_triangular = partial(solve_triangular, lower=False)

@@ -39,6 +39,11 @@ SOLVE = Source(
     ("lapack:dgetrf", "lapack:sgetrf", "lapack:dgetrs", "lapack:sgetrs"),
 )
 
+BANDED = Source(
+    '#include "banded.c"\n',
+    ("lapack:dgbtrf", "lapack:sgbtrf", "lapack:dgbtrs", "lapack:sgbtrs"),
+)
+
 LU = Source('#include "lu.c"\n', ("lapack:dgetrf", "lapack:sgetrf"))
 
 QR = Source(
@@ -57,6 +62,8 @@ EXTERNS: Mapping[str, Source] = {
     "lu": LU,
     "qr": QR,
     "solve": SOLVE,
+    "solve_banded": BANDED,
+    "solve_banded_transposed": BANDED,
     "solve_lower": FACTORS,
     "solve_lower_transposed": FACTORS,
     "svd": SPECTRA,

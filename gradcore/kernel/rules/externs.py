@@ -31,12 +31,13 @@ def library_call(low: Lowering, node: Apply) -> None:
     found: list[Buffer] = [] if extern.failure is None else [low.new("found", "int64", ())]
     work: list[Buffer] = []
     if extern.workspace is not None:
-        work = [low.new("workspace", dtype, [low.extent(as_expr(extern.workspace(*extents)))])]
+        size = extern.workspace(*extents, *extern.numbers)
+        work = [low.new("workspace", dtype, [low.extent(as_expr(size))])]
     stack = product(operands[-1].shape[:split])
     low.put(
         Library(
             f"extern:{extern.name}_{dtype}",
-            (stack, *extents),
+            (stack, *extents, *map(as_expr, extern.numbers)),
             tuple(reads),
             (*writes, *found, *work),
             _meaning(node),

@@ -11,9 +11,9 @@ place, for one matrix of a stack by itself.  JAX, and torch on a device, have Na
 cannot raise without waiting for the device.  What nothing reads is not computed, and raises
 nothing.
 
-Not here yet: ``eig`` of matrices that are not symmetric, whose eigenvalues are complex (complex
-numbers cannot be computed with); ``full_matrices`` of ``svd`` and the mode ``"complete"`` of
-``qr``, whose further columns are any basis of what is left; ``logm``, ``sqrtm``, ``schur``.
+Not here yet: ``eig``, ``schur`` and ``logm`` of matrices that are not symmetric, whose eigenvalues
+may be complex (complex numbers cannot be computed with); ``full_matrices`` of ``svd`` and the mode
+``"complete"`` of ``qr``, whose further columns are any basis of what is left.
 """
 
 from gradcore.errors import LinAlgError as LinAlgError
@@ -32,6 +32,7 @@ from gradcore.tensor.linalg.equations import cho_solve as cho_solve
 from gradcore.tensor.linalg.equations import lstsq as lstsq
 from gradcore.tensor.linalg.equations import lu_solve as lu_solve
 from gradcore.tensor.linalg.equations import solve as solve
+from gradcore.tensor.linalg.equations import solve_banded as solve_banded
 from gradcore.tensor.linalg.equations import (
     solve_continuous_lyapunov as solve_continuous_lyapunov,
 )
@@ -39,6 +40,7 @@ from gradcore.tensor.linalg.equations import solve_discrete_lyapunov as solve_di
 from gradcore.tensor.linalg.equations import solve_lyapunov as solve_lyapunov
 from gradcore.tensor.linalg.equations import solve_sylvester as solve_sylvester
 from gradcore.tensor.linalg.equations import solve_triangular as solve_triangular
+from gradcore.tensor.linalg.equations import solveh_banded as solveh_banded
 from gradcore.tensor.linalg.equations import tensorsolve as tensorsolve
 from gradcore.tensor.linalg.functions import det as det
 from gradcore.tensor.linalg.functions import expm as expm
@@ -47,6 +49,7 @@ from gradcore.tensor.linalg.functions import matrix_power as matrix_power
 from gradcore.tensor.linalg.functions import norm as norm
 from gradcore.tensor.linalg.functions import pinv as pinv
 from gradcore.tensor.linalg.functions import slogdet as slogdet
+from gradcore.tensor.linalg.functions import sqrtm as sqrtm
 from gradcore.tensor.linalg.functions import tensorinv as tensorinv
 from gradcore.tensor.linalg.functions import trace as trace
 from gradcore.tensor.linalg.structured import block_diag as block_diag
@@ -57,4 +60,18 @@ from gradcore.tensor.products import matmul as matmul
 from gradcore.tensor.products import outer as outer
 from gradcore.tensor.products import tensordot as tensordot
 
-__getattr__ = no_attribute(__name__, globals())
+_COMPLEX = "eigenvalues may be complex, and nothing is computed with complex numbers yet"
+_FACTOR = "take solve_banded, which factors among the bands itself"
+
+__getattr__ = no_attribute(
+    __name__,
+    globals(),
+    {
+        "eig": f"{_COMPLEX}; of a symmetric matrix, take eigh",
+        "eigvals": f"{_COMPLEX}; of a symmetric matrix, take eigvalsh",
+        "schur": f"{_COMPLEX}; of a symmetric matrix, take eigh",
+        "logm": f"{_COMPLEX}; of a symmetric matrix, take w, v = eigh(a), (v * log(w)) @ v.T",
+        "cholesky_banded": _FACTOR,
+        "cho_solve_banded": _FACTOR,
+    },
+)

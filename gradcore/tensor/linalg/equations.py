@@ -6,24 +6,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.dtypes import computed
-from gradcore.errors import GraphTypeError, GraphValueError, LinAlgError
+from gradcore.errors import GraphTypeError, GraphValueError, LinAlgError, ShapeError
 from gradcore.graph import Op, Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import upcast
+from gradcore.ops.banded import SolveBanded
 from gradcore.ops.control import Assert
 from gradcore.ops.decompositions import along_columns, diagonal, identity
 from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Solve, SolveLower, below
-from gradcore.ops.scalars import neq
+from gradcore.ops.scalars import maximum, neq
+from gradcore.ops.schur import Sylvester
+from gradcore.tensor.creation import arange
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.indexing import argsort, take_along_axis
+from gradcore.tensor.indexing import argsort, take, take_along_axis
 from gradcore.tensor.linalg.decompositions import cholesky
 from gradcore.tensor.linalg.functions import pinv
 from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.linalg.structured import kron_of_matrices
 from gradcore.tensor.products import matmul
-from gradcore.tensor.shapes import moveaxis, reshape, swapaxes
+from gradcore.tensor.shapes import moveaxis, reshape, stack, swapaxes
 
 ASSUMED = ("gen", "sym", "pos", "diagonal", "lower triangular", "upper triangular")
 """What `solve` may assume of a matrix."""
@@ -105,6 +108,66 @@ def _solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
     return cast(op(cast(left, wide), cast(right, wide)), dtype)
 
 
+# with bands -------------------------------------------------------------------------------------
+def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, *, on_error: str = "raise") -> Variable:
+    """Return x of ``a @ x = b``, for a square matrix of which the bands are stored, as SciPy's.
+
+    l_and_u : how many bands ``a`` has below its diagonal, and above.
+    ab : the bands, ``ab[u + i - j, j] = a[i, j]``, in as many rows; what stands for no element of
+        ``a`` is not read.
+    b : a matrix, or a vector; for stacks, a stack of matrices.
+    on_error : as of `solve`.
+
+    Raises GraphValueError: a number of bands is negative; ShapeError: the extents do not fit.
+    On C it takes O(n) operations, by LAPACK's functions; on JAX, torch and CUDA those of a dense
+    matrix.
+
+    >>> import gradcore.tensor as T
+    >>> ab = [[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
+    >>> T.linalg.solve_banded((0, 1), ab, [3.0, 3.0, 2.0]).eval().tolist()
+    [1.0, 1.0, 1.0]
+    """
+    lower, upper = map(int, l_and_u)
+    if lower < 0 or upper < 0:
+        raise GraphValueError(f"solve_banded takes numbers of bands, not {l_and_u!r}", here())
+    op = SolveBanded(lower, upper, raises=raises("solve_banded", on_error))
+    bands = as_variable(ab)
+    if bands.ndim > 1 and bands.type.shape[-2] not in (None, lower + upper + 1):
+        raise ShapeError(
+            f"solve_banded takes {lower + upper + 1} rows of bands, not {bands} ({bands.type})",
+            here(),
+        )
+    return _solved("solve_banded", op, bands, as_variable(b))
+
+
+def solveh_banded(ab: Any, b: Any, lower: bool = False, *, on_error: str = "raise") -> Variable:
+    """Return x of ``a @ x = b``, for a symmetric matrix of which half of the bands are stored.
+
+    ab : the diagonal and the bands above it, as of `solve_banded`, or with ``lower`` those below
+        it, ``ab[i - j, j] = a[i, j]``.  A matrix that is not positive definite is solved, too.
+    b, on_error : as of `solve_banded`, which does it.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.solveh_banded([[0.0, 1.0], [2.0, 2.0]], [3.0, 3.0]).eval().tolist()
+    [1.0, 1.0]
+    """
+    half = as_variable(ab)
+    count = half.type.shape[-2] if half.ndim > 1 else None
+    if count is None:
+        raise GraphTypeError(
+            f"solveh_banded takes bands of a known number, not {half} ({half.type})",
+            here(),
+            "say it by T.specify_shape",
+        )
+    above = [half[..., k if lower else count - 1 - k, :] for k in range(count)]
+    j, n = arange(extents_of(half)[-1]), extents_of(half)[-1]
+    shifts = range(1, count)
+    moved = {k: take(above[k], (j + (-k if lower else k)) % maximum(n, 1), -1) for k in shifts}
+    up, down = (moved, above) if lower else (above, moved)
+    bands = [*(up[k] for k in reversed(shifts)), above[0], *(down[k] for k in shifts)]
+    return solve_banded((count - 1, count - 1), stack(bands, -2), b, on_error=on_error)
+
+
 # with factors -----------------------------------------------------------------------------------
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Variable:
     """Return x of ``a @ x = b``, given a Cholesky factor of ``a`` and whether it is the lower one.
@@ -164,28 +227,19 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Variable:
 
 # of matrices ------------------------------------------------------------------------------------
 def solve_sylvester(a: Any, b: Any, q: Any) -> Variable:
-    """Return x of ``a @ x + x @ b = q``.
+    """Return x of ``a @ x + x @ b = q``, for matrices or stacks of them.
 
-    It is solved as one system of as many equations as ``q`` has elements, which for matrices of
-    n rows takes n ** 6 operations: for matrices of tens of rows, not hundreds.
+    On JAX and torch it is solved as one system of as many equations as ``q`` has elements, which
+    for matrices of n rows takes n ** 6 operations: for tens of rows, not hundreds.
 
-    Raises LinAlgError when it runs: eigenvalues of ``a`` and ``-b`` are equal.
+    Raises LinAlgError when it runs: ``a`` and ``-b`` have an eigenvalue in common.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve_sylvester([[1.0, 0.0], [0.0, 3.0]], [[1.0]], [[2.0], [8.0]]).eval().tolist()
     [[1.0], [2.0]]
     """
-    (left, right, given), dtype = matrices("solve_sylvester", a, b, q)
-    by_left = kron_of_matrices(left, identity(right))
-    by_right = kron_of_matrices(identity(left), swapaxes(right, -1, -2))
-    return cast(_of_flat(by_left + by_right, given), dtype)
-
-
-def _of_flat(system: Variable, q: Variable) -> Variable:
-    """Return matrices as solutions of a system of equations of all their elements."""
-    *stack, m, n = extents_of(q)
-    flat = reshape(q, (*stack, m * n, 1))
-    return reshape(_solved("solve_sylvester", Solve(), system, flat), (*stack, m, n))
+    operands, dtype = matrices("solve_sylvester", a, b, q)
+    return cast(Sylvester()(*operands), dtype)
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Variable:
@@ -198,7 +252,10 @@ solve_lyapunov = solve_continuous_lyapunov
 
 
 def solve_discrete_lyapunov(a: Any, q: Any) -> Variable:
-    """Return x of ``a @ x @ a.T - x + q = 0``, as `solve_sylvester` does.
+    """Return x of ``a @ x @ a.T - x + q = 0``, as one system of equations of all its elements.
+
+    For matrices of n rows it takes n ** 6 operations: for tens of rows, not hundreds.  Raises
+    LinAlgError when it runs: the product of two eigenvalues of ``a`` is 1.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve_discrete_lyapunov([[0.5]], [[3.0]]).eval().tolist()
@@ -206,7 +263,9 @@ def solve_discrete_lyapunov(a: Any, q: Any) -> Variable:
     """
     (matrix, given), dtype = matrices("solve_discrete_lyapunov", a, q)
     system = kron_of_matrices(matrix, matrix)
-    return cast(_of_flat(identity(system) - system, given), dtype)
+    *stack, m, n = extents_of(given)
+    flat = reshape(given, (*stack, m * n, 1))
+    return cast(reshape(Solve()(identity(system) - system, flat), (*stack, m, n)), dtype)
 
 
 def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Variable:

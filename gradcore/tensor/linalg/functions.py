@@ -21,6 +21,7 @@ from gradcore.ops.inverses import (
 )
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import ceil, isfinite, log2, lt, maximum, switch
+from gradcore.ops.schur import SquareRoot
 from gradcore.tensor import creation, reductions
 from gradcore.tensor.creation import arange
 from gradcore.tensor.elementwise import cast
@@ -175,6 +176,22 @@ def _approximated(x: Variable) -> Variable:
     even = matmul(x6, b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2
     u, v = matmul(x, odd + b[1] * one), even + b[0] * one
     return Solve(raises=False)(v - u, v + u)
+
+
+def sqrtm(a: Any, *, on_error: str = "raise") -> Variable:
+    """Return the principal square root of a square matrix: x of ``x @ x = a``, real.
+
+    on_error : "raise": LinAlgError if there is no real one, as of ``[[-1.0]]``; "nan": it is NaN.
+
+    SciPy's is complex then.  The derivative is not finite where eigenvalues of x add up to zero, as
+    those of a singular matrix do.  On JAX and torch a singular matrix has no root.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.sqrtm([[4.0, 1.0], [0.0, 4.0]]).eval().round(12).tolist()
+    [[2.0, 0.25], [0.0, 2.0]]
+    """
+    (matrix,), dtype = matrices("sqrtm", a)
+    return cast(SquareRoot(raises("sqrtm", on_error))(matrix), dtype)
 
 
 # norms ------------------------------------------------------------------------------------------

@@ -1,0 +1,260 @@
+"""Sylvester's equations and square roots of matrices: functions by Schur's form.
+
+On C and CUDA they run in Python, by SciPy.  JAX and torch have no Schur form: there Sylvester's
+equations are those of all elements at once, and a square root is that of an iteration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+import scipy.linalg  # pyright: ignore[reportMissingTypeStubs] - it ships none
+
+from gradcore.derive import Reverse
+from gradcore.errors import LinAlgError, ShapeError
+from gradcore.graph import Apply, Array, Operand, Requirement, Shape, Variable
+from gradcore.graph.extents import Extent, product
+from gradcore.graph.nodes import extents_of
+from gradcore.graph.op import Arg, Sample
+from gradcore.graph.requirements import all_equal
+from gradcore.language import LANGUAGE
+from gradcore.ops.control import Assert
+from gradcore.ops.create import Arange
+from gradcore.ops.decompositions import identity
+from gradcore.ops.factors import Solve
+from gradcore.ops.inverses import Inverse
+from gradcore.ops.matrices import (
+    Attempt,
+    check_square,
+    dominated,
+    failure,
+    refuse_others,
+    square,
+    turned,
+)
+
+linalg: Any = scipy.linalg
+
+
+# Sylvester's equations --------------------------------------------------------------------------
+def kronecker(x: Variable, y: Variable) -> Variable:
+    """Return the Kronecker products of the square matrices of two stacks."""
+    axes = range(x.ndim - 2)
+    m, n = x.ndim - 2, x.ndim - 1
+    left, right = x.dimshuffle(*axes, m, "x", n, "x"), y.dimshuffle(*axes, "x", m, "x", n)
+    *stack, p, q, _, _ = extents_of(left * right)
+    return LANGUAGE["reshape"](left * right, (*stack, p * q, p * q))
+
+
+def _back(op: Sylvester, ct: Variable, a: Variable, b: Variable) -> Variable:
+    """The transpose of the linear map from Q to X."""
+    return Sylvester(op.raises)(turned(a), turned(b), ct)
+
+
+def _by_left(op: Sylvester, ct: Variable, *given: Variable) -> Variable:
+    """A dX + dX B = -dA X."""
+    a, b, _, x = given
+    return -LANGUAGE["matmul"](_back(op, ct, a, b), turned(x))
+
+
+def _by_right(op: Sylvester, ct: Variable, *given: Variable) -> Variable:
+    """A dX + dX B = -X dB."""
+    a, b, _, x = given
+    return -LANGUAGE["matmul"](turned(x), _back(op, ct, a, b))
+
+
+def _by_sum(op: Sylvester, ct: Variable, *given: Variable) -> Variable:
+    """A dX + dX B = dQ."""
+    return _back(op, ct, *given[:2])
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Sylvester(Attempt):
+    """``Sylvester()(A, B, Q)``: X of ``A @ X + X @ B = Q``, for square A and B.
+
+    raises : whether it is LinAlgError if A and -B have an eigenvalue in common; else X is NaN.
+
+    By R. Bartels and G. Stewart, "Solution of the matrix equation AX + XB = C" (1972).
+    """
+
+    raises: bool = field(default=True, repr=False)
+    derivative = Reverse((_by_left, _by_right, _by_sum))
+    ulp = 64
+    by_norm = compounds = True
+    exact_pattern = False
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return matrices of two extents, and a stack."""
+        return [
+            Sample(
+                cls(),
+                (
+                    Arg((*stack, 3, 3), made=dominated),
+                    Arg((*stack, 2, 2), made=dominated),
+                    Arg((*stack, 3, 2)),
+                ),
+            )
+            for stack in ((), (2,))
+        ]
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices."""
+        refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of Q."""
+        return operands[2].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """A and B are square, and fit the rows and the columns of Q."""
+        a, b, q = (x.shape for x in operands)
+        message = f"{node.op}: the extents of {', '.join(map(str, node.inputs))} do not fit"
+        groups = [(*a[-2:], q[-2]), (*b[-2:], q[-1]), *zip(a[:-2], b[:-2], q[:-2], strict=True)]
+        return [r for group in groups for r in all_equal(list(group), message)]
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return those of two Schur forms, and of products with them."""
+        a, b, q = (x.shape for x in operands)
+        return 25 * (product(a) * a[-1] + product(b) * b[-1]) + 5 * product(q) * (q[-1] + q[-2])
+
+    def expanded(self, node: Apply) -> Sequence[Any]:
+        """Return the output as the solution of equations of all elements."""
+        a, b, q = node.inputs
+        by_left = kronecker(a, LANGUAGE["alloc"](identity(b), *extents_of(b)))
+        by_right = kronecker(LANGUAGE["alloc"](identity(a), *extents_of(a)), turned(b))
+        *stack, m, n = extents_of(q)
+        flat = LANGUAGE["reshape"](q, (*stack, m * n, 1))
+        found = Solve(self.raises)(by_left + by_right, flat)
+        return [LANGUAGE["reshape"](found, (*stack, m, n))]
+
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the solution by LAPACK's trsyl, in the dtype of the operands."""
+        a, b, q = arrays
+        check_square(a)
+        check_square(b)
+        if (*a.shape[:-1], b.shape[-1]) != q.shape or a.shape[:-2] != b.shape[:-2]:
+            raise ShapeError(f"the shapes {a.shape}, {b.shape} and {q.shape} do not fit")
+        x = np.full_like(q, np.nan)
+        failed = np.zeros(q.shape[:-2], dtype=bool)
+        for k in np.ndindex(failed.shape) if 0 not in q.shape[-2:] else ():
+            if all(np.isfinite(y[k]).all() for y in arrays):
+                x[k], failed[k] = _solved(a[k], b[k], q[k])
+        return x, failed
+
+
+def _solved(a: Array, b: Array, q: Array) -> tuple[Array, bool]:
+    """Return the solution of Sylvester's equation, or NaN, and whether it has none, or many."""
+    (trsyl,) = linalg.get_lapack_funcs(("trsyl",), (a, b, q))
+    (r, u), (s, v) = linalg.schur(a), linalg.schur(b.T)
+    inner, scale, info = trsyl(r, s, u.T @ q @ v, tranb="T")
+    if info:
+        return np.full_like(q, np.nan), True
+    return u @ (scale * inner) @ v.T, False
+
+
+# square roots -----------------------------------------------------------------------------------
+def _root_back(op: SquareRoot, ct: Variable, a: Variable, x: Variable) -> Variable:
+    """X dX + dX X = dA."""
+    return Sylvester(raises=False)(turned(x), turned(x), ct)
+
+
+MESSAGE = "Matrix has no real square root"
+
+STEPS = 40
+"""Of an iteration that doubles digits, once it has halved what is too large by a number."""
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class SquareRoot(Attempt):
+    """The principal square roots of square matrices: X of ``X @ X = A``, real.
+
+    raises : whether it is LinAlgError if there is no real one; else it is NaN.
+
+    By A. Bjoerck and S. Hammarling, "A Schur method for the square root of a matrix" (1983).  Its
+    derivative is not finite where eigenvalues of X add up to zero.
+    """
+
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(failure(MESSAGE))
+    derivative = Reverse((_root_back,))
+    ulp = 128  # where there is no Schur form, inverses add up their errors
+    by_norm = compounds = True
+    exact_pattern = False
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return a matrix and a stack whose eigenvalues are positive."""
+        return [Sample(cls(), (Arg(shape, made=dominated),)) for shape in ((3, 3), (2, 2, 2))]
+
+    def label(self) -> str:
+        """Return sqrtm."""
+        return "sqrtm"
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices."""
+        refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of the matrix."""
+        return operands[0].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square."""
+        return square(node, operands)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return those of a Schur form and of its root."""
+        return 28 * product(operands[0].shape) * operands[0].shape[-1]
+
+    def expanded(self, node: Apply) -> Sequence[Any]:
+        """Return the output by the iteration of Denman and Beavers (1976).
+
+        A singular matrix has none by it.
+        """
+        (a,) = node.inputs
+        invert = Inverse(raises=False)
+
+        def step(_: Variable, x: Variable, y: Variable) -> list[Variable]:
+            return [(x + invert(y)) / 2, (y + invert(x)) / 2]
+
+        start = [a, LANGUAGE["alloc"](identity(a), *extents_of(a))]
+        (found, _), _ = LANGUAGE["foldl"](step, Arange()(STEPS), start)
+        error = LANGUAGE["sum"]((LANGUAGE["matmul"](found, found) - a) ** 2, (-2, -1))
+        most = LANGUAGE["sum"](found**2, (-2, -1)) ** 2 * float(np.finfo(a.dtype).eps)
+        good = LANGUAGE["le"](error, most)
+        finite = LANGUAGE["all"](LANGUAGE["isfinite"](a), (-2, -1))
+        found = LANGUAGE["switch"](good.dimshuffle(*range(good.ndim), "x", "x"), found, np.nan)
+        if self.raises:
+            found = Assert(MESSAGE, LinAlgError)(found, good | ~finite)
+        return [LANGUAGE["cast"](found, a.dtype)]
+
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the root by Schur's complex form, in the dtype of the matrix, where it is real."""
+        (a,) = arrays
+        check_square(a)
+        x = np.full_like(a, np.nan)
+        failed = np.zeros(a.shape[:-2], dtype=bool)
+        for k in np.ndindex(failed.shape) if a.shape[-1] else ():
+            if np.isfinite(a[k]).all():
+                found = _root(a[k].astype("float64"))
+                size = np.abs(found).max()
+                failed[k] = not np.abs(found.imag).max() <= size * np.finfo("float64").eps ** 0.5
+                x[k] = np.nan if failed[k] else found.real
+        return x, failed
+
+
+def _root(a: Array) -> Array:
+    """Return a square root, complex, of which infinities and NaN say that there is none."""
+    triangle, unitary = linalg.schur(a, output="complex")
+    root = np.diag(np.sqrt(np.diagonal(triangle)))
+    for j in range(1, len(a)):
+        for i in reversed(range(j)):
+            rest = triangle[i, j] - root[i, i + 1 : j] @ root[i + 1 : j, j]
+            root[i, j] = rest and rest / (root[i, i] + root[j, j])
+    return unitary @ root @ unitary.conj().T
