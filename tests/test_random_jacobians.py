@@ -113,7 +113,9 @@ ON_AXES = [
     lambda v, g: T.dot(v, g.tensor(g.shape[-1], g.k + 1)), lambda v, g: v[..., g.k - 1 : g.k] * v,
     lambda v, g: T.tanh(T.dot(v, g.tensor(g.shape[-1], 3))), lambda v, g: v * g.tensor(*g.shape),
     lambda v, g: T.dot(v, g.tensor(g.shape[-1])), lambda v, g: v[T.arange(v.shape[0])[::-1]],
-    lambda v, g: v.dimshuffle(*range(1, v.ndim), 0), lambda v, g: v[g.k - 1 : g.k + 1] * g.x.sum(),
+    lambda v, g: T.linalg.solve(3 * T.eye(v.shape[0]) + g.tensor(*2 * g.shape[:1]), v),
+    lambda v, g: T.cumprod(v, g.axis), lambda v, g: v.dimshuffle(*range(1, v.ndim), 0),
+    lambda v, g: v[g.k - 1 : g.k + 1] * g.x.sum(),
 ]  # fmt: skip
 """Operations on tensors that have axes."""
 
@@ -198,7 +200,7 @@ def by_hand(y, x, count):
 def derivative(g, y, shape):
     """Return a Jacobian or a Hessian, and the shape of its rows."""
     g.size = y.size
-    kind = g.one_of(["", "", "", "Hessian", "by hand", "first rows", *WAYS])
+    kind = g.one_of(["", "", "", "Hessian", "by hand", "first rows", "stacked", *WAYS])
     if kind == "Hessian":
         g.size, cost = g.x.size, (y * y * g.one_of([1.0, y])).sum()
         return T.hessian(cost, g.x, disconnected_inputs="ignore"), g.values[g.x].shape
@@ -207,6 +209,11 @@ def derivative(g, y, shape):
     if kind == "first rows" and len(shape) == 1:
         g.size = g.integer(0, shape[0])
         return by_hand(y, g.x, g.size), (g.size,)
+    if kind == "stacked" and len(shape) == 1 and shape[0]:
+        places = [g.integer(-shape[0], shape[0] - 1) for _ in range(g.integer(1, 4))]
+        g.size = len(places)
+        found = [T.grad(y[i], g.x, disconnected_inputs="ignore") for i in places]
+        return T.stack(found), (g.size,)
     return T.jacobian(y, g.x, disconnected_inputs="ignore", **WAYS.get(kind, {})), shape
 
 
