@@ -37,10 +37,10 @@ from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.gathers import has_element
 from gradcore.printing import pp
 
-LONGEST = 160
+MOST_CHARACTERS = 160
 """How many characters of an expression are printed."""
 
-FEW = 6
+MOST_SAMPLES = 6
 """How many samples of a class of ops are shown, at most one of each kind of operands."""
 
 FAMILIES: Mapping[str, Sequence[str]] = {
@@ -263,7 +263,7 @@ def _shown(samples: Sequence[Sample]) -> list[Sample]:
     for sample in samples:
         kinds = tuple((len(a.shape), a.dtype, a.value is None) for a in sample.operands)
         found.setdefault((sample.op.label(), kinds), sample)
-    return list(found.values())[:FEW]
+    return list(found.values())[:MOST_SAMPLES]
 
 
 def _sample(sample: Sample) -> str:
@@ -394,4 +394,4 @@ def _printed(variable: Variable) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} ..."

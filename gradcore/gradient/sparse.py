@@ -46,7 +46,7 @@ from gradcore.tensor.creation import zeros
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.shapes import concatenate, flatten, reshape
 
-FEW = 8
+MOST_PRODUCTS_SIDE_BY_SIDE = 8
 """Up to so many products stand side by side in the graph; more are a loop."""
 
 
@@ -254,7 +254,7 @@ def _products(
     def of_seed(seed: Variable) -> Variable:
         return product(seed if model.ndim == 1 else reshape(seed, extents_of(model)))
 
-    if count <= FEW:
+    if count <= MOST_PRODUCTS_SIDE_BY_SIDE:
         return [flatten(of_seed(Constant(seed))) for seed in stack.data]
     found, _ = scan(of_seed, sequences=stack, no_default_updates=True)
     return [flatten(found)]

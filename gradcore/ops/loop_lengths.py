@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from gradcore.graph.extents import Extent, choose, larger, product
 from gradcore.language import LANGUAGE
 
-LEVELS = 3
+SEGMENT_LEVELS = 3
 """Levels where the number of steps, or a shape, is not known: 64 MiB are enough for 10**8 steps of
 states of 1000 doubles."""
 
@@ -77,7 +77,7 @@ def within(n: Extent, budget: int, start: Extent, step: Extent) -> list[Part]:
     half = budget // 2
     start, step = larger(start, 1), larger(step, 1)
     known = all(isinstance(m, int) for m in (n, start, step))
-    levels = MOST_LEVELS if known else LEVELS
+    levels = MOST_LEVELS if known else SEGMENT_LEVELS
     least, depth = _least(n, start, step, levels), levels
     for level in reversed(range(2, levels)):
         found = _least(n, start, step, level)

@@ -40,7 +40,7 @@ from gradcore.ops.loop import TOO_FEW, Loop
 from gradcore.ops.loop_derivative import LoopDerivative
 from gradcore.ops.stacks import repeated, size_of
 
-FEW = 1
+MOST_OPERATIONS_READ = 1
 """Operations that are computed where a step reads them: vectors of a step do not hide more."""
 
 
@@ -66,7 +66,7 @@ class Scan(Loop):
 
     def read_in_place(self, i: int) -> float:
         """Each step reads its elements of a sequence once; more than arithmetic is stored."""
-        return FEW if 0 < i <= self.sequences else 0
+        return MOST_OPERATIONS_READ if 0 < i <= self.sequences else 0
 
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]

@@ -1,8 +1,8 @@
 """Products and sums seen as a whole: constants merged, equal factors cancelled, like terms added.
 
-A product is looked at down to ``MOST_FACTORS`` factors, a sum down to ``MOST_TERMS`` terms, so
-that a chain of n of them takes time linear in n; they are rebuilt only if that makes them simpler,
-so that shared parts stay shared.
+A product is looked at down to ``MOST_PRODUCT_FACTORS`` factors, a sum down to ``MOST_SUM_TERMS``
+terms, so that a chain of n of them takes time linear in n; they are rebuilt only if that makes them
+simpler, so that shared parts stay shared.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from gradcore.graph import Constant, Variable
 from gradcore.ops.scalars import add, mul, neg, reciprocal, sub, true_div
 
-MOST_FACTORS = 24
-MOST_TERMS = 6
+MOST_PRODUCT_FACTORS = 24
+MOST_SUM_TERMS = 6
 
 
 def scalar_value(v: Variable) -> float | None:
@@ -55,7 +55,7 @@ class Product:
             v, below = stack.pop()
             node = v.owner
             value = scalar_value(v)
-            room = len(found.over) + len(found.under) + len(stack) < MOST_FACTORS
+            room = len(found.over) + len(found.under) + len(stack) < MOST_PRODUCT_FACTORS
             if value is not None and not (below and value == 0):
                 found.constant = found.constant / value if below else found.constant * value
             elif node is None or v.type.dtype != root.type.dtype or not room:
@@ -135,7 +135,7 @@ class Sum:
                 constants += 1
                 continue
             if node is not None and v.type.dtype == root.type.dtype:
-                room = len(found.terms) + len(stack) < MOST_TERMS
+                room = len(found.terms) + len(stack) < MOST_SUM_TERMS
                 if node.op in (add, sub) and room:
                     sign = 1 if node.op is add else -1
                     stack += [(node.inputs[1], sign * coefficient), (node.inputs[0], coefficient)]

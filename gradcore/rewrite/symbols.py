@@ -184,7 +184,7 @@ def _least(op: Elementwise, arguments: tuple[Any, ...]) -> int | None:
     return 0 if op is int_div else sum(known) if op is add else prod(known)
 
 
-LONGEST = 16
+MOST_ORDERED_OPERANDS = 16
 """Up to how many operands a sum or product is seen as one, whatever its order."""
 
 
@@ -194,7 +194,7 @@ def _flat(op: Elementwise, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     for x in arguments:
         formula = x.formula if isinstance(x, Symbol) else ()
         found += formula[1] if formula and formula[0] is op else [x]
-    return tuple(found) if len(found) <= LONGEST else arguments
+    return tuple(found) if len(found) <= MOST_ORDERED_OPERANDS else arguments
 
 
 def _in_order(numbers: tuple[Any, ...]) -> list[Any]:

@@ -13,6 +13,7 @@ from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.errors import ModeError
 from gradcore.graph import Apply, FunctionGraph, here
 from gradcore.kernel.ir import Buffer, Library, Literal, Program
+from gradcore.kernel.team import ORDERS
 from gradcore.kernel.text import Rendered
 from gradcore.kernel.uses import inside
 from gradcore_c import compiler
@@ -20,7 +21,7 @@ from gradcore_cuda import arrays, cupy_driver, library
 from gradcore_cuda.device import CudaFunction
 from gradcore_cuda.driver import Extern
 from gradcore_cuda.externs import EXTERNS
-from gradcore_cuda.host import HOST_BLOCK_THREADS, ORDERS, HostFunction
+from gradcore_cuda.host import HOST_BLOCK_THREADS, HostFunction
 from gradcore_cuda.program import CudaRenderer
 from gradcore_cuda.runtime import Compiled
 from gradcore_cuda.target import GPU, GpuTarget

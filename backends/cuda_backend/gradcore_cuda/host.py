@@ -27,6 +27,7 @@ from gradcore.backend.loops import called_back
 from gradcore.dtypes import DTYPES
 from gradcore.errors import OutOfMemoryError
 from gradcore.kernel.ir import MOST_CHECK_VALUES, Library, Program
+from gradcore.kernel.team import ORDERS
 from gradcore.kernel.uses import inside
 from gradcore_c.compiler import load_source
 from gradcore_cuda.checking import check
@@ -43,9 +44,6 @@ from gradcore_cuda.runtime import (
     LaunchShape,
     as_argument,
 )
-
-ORDERS = ("forward", "backward", "mixed")
-"""In which order threads run: from the first, from the last, or drawn."""
 
 HOST_BLOCK_THREADS = 32
 """How many threads a block has at most, if nobody says."""

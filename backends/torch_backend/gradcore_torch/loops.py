@@ -19,7 +19,7 @@ from gradcore.ops.scan import Scan
 from gradcore_torch.extents import Extent, whole
 from gradcore_torch.library import DTYPES, torch
 
-LARGE = 1 << 20
+IN_PLACE_BYTES = 1 << 20
 """Bytes of a stack from which on it is written in place."""
 
 
@@ -30,7 +30,7 @@ class Stack:
         self.op = op
         self.shape = first.shape
         self.parts: list[Any] = []
-        large = n * first.numel() * first.element_size() > LARGE
+        large = n * first.numel() * first.element_size() > IN_PLACE_BYTES
         self.whole: Any = None
         check_size((n, *first.shape))
         if large and not torch.is_grad_enabled():

@@ -22,7 +22,7 @@ from gradcore.ops import scalars
 
 Item = TypeVar("Item")
 
-LARGEST = 300
+MOST_ELEMENTS_DRAWN = 300
 """How many elements an expression may have."""
 
 REFUSALS = (GradcoreError, IndexError, ValueError, TypeError)
@@ -220,7 +220,7 @@ class Draw:
                 results = node.op.kernel(node)(*operands)
             several = results if len(node.outputs) > 1 else (results,)
             found.update(zip(node.outputs, map(np.asarray, several), strict=True))
-            if max(found[x].size for x in node.outputs) > LARGEST:
+            if max(found[x].size for x in node.outputs) > MOST_ELEMENTS_DRAWN:
                 return False
         self.known.update(found)
         return v.owner is not None

@@ -309,7 +309,7 @@ def parts_of_one_tensor(node: Apply) -> Variable | None:
         if made is None or not _increments(part) or not is_zero(made.inputs[0]):
             continue
         base = total
-        for _ in range(DEEPEST):
+        for _ in range(MOST_INCREMENTS):
             if base.owner is None or not _increments(base):
                 break
             base = base.owner.inputs[0]
@@ -318,7 +318,7 @@ def parts_of_one_tensor(node: Apply) -> Variable | None:
     return None
 
 
-DEEPEST = 64
+MOST_INCREMENTS = 64
 """How many increments of one tensor are looked through."""
 
 

@@ -30,7 +30,7 @@ from gradcore.ops.shape import DimShuffle
 AS_IT_IS = DimShuffle((0, 1))
 DOT = Dot()
 
-MOST_FACTORS = 6
+MOST_ORDERED_FACTORS = 6
 """Of how many factors of unknown extents code is made for each order."""
 
 
@@ -62,7 +62,7 @@ def _ordered(v: Variable, readers: Mapping[Variable, int]) -> tuple[Variable, bo
     known = [n for n in extents if isinstance(n, int)]
     if len(known) == len(extents):
         return _best(factors, known), True
-    few = len(factors) <= MOST_FACTORS
+    few = len(factors) <= MOST_ORDERED_FACTORS
     return _chosen(factors, extents) if few else v, few
 
 

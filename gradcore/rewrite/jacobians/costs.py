@@ -40,7 +40,7 @@ from gradcore.rewrite.loops.costs import TYPICAL
 Work: TypeAlias = "Counter[tuple[Variable, ...]]"
 """A sum of products of extents: how often each is there."""
 
-MOST_TERMS = 4
+MOST_COMPARED_PRODUCTS = 4
 """Of how many products of extents on each side a function compares sums when it runs."""
 
 
@@ -153,4 +153,5 @@ def _written(work: Work) -> Variable:
     """Return the largest of a sum of products, as a number that does not overflow."""
     number = LANGUAGE["cast_float64"]
     by_size = sorted(work.items(), key=lambda term: (-len(term[0]), -term[1]))
-    return as_variable(total(n * product(tuple(map(number, k))) for k, n in by_size[:MOST_TERMS]))
+    compared = by_size[:MOST_COMPARED_PRODUCTS]
+    return as_variable(total(n * product(tuple(map(number, k))) for k, n in compared))

@@ -29,7 +29,7 @@ from gradcore.tensor.reductions import any as any_of
 from gradcore.tensor.reductions import cumsum
 from gradcore.tensor.shapes import broadcast_to, moveaxis
 
-FEW = 10
+SMALL_MEAN = 10
 """The mean from which on counts are proposed, not searched for."""
 
 
@@ -41,7 +41,7 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: str = "int64") -> Vari
     refuse_outside(lam=lam)
     rate = in_double(lam)
     wanted = extents(shape, rate)
-    below, few, many = rate < FEW, minimum(rate, FEW), maximum(rate, FEW)
+    below, few, many = rate < SMALL_MEAN, minimum(rate, SMALL_MEAN), maximum(rate, SMALL_MEAN)
     small = _searched(fold_in(key, 0), wanted, exp(-few), lambda k: few / k)
     root = sqrt(many)
     b = 0.931 + 2.53 * root
@@ -75,13 +75,13 @@ def _successes(
     """Return a binomial draw, as float64."""
     turned = chance > 0.5
     q = switch(turned, 1 - chance, chance)
-    below = trials * q < FEW
+    below = trials * q < SMALL_MEAN
     some = switch(below, q, 0)
     small = _searched(
         fold_in(key, 0), wanted, exp(trials * log1p(-some)),
         lambda k: (trials - k + 1) / k * (some / (1 - some)),
     )  # fmt: skip
-    m, r = switch(below, 4 * FEW, trials), switch(below, 0.5, q)
+    m, r = switch(below, 4 * SMALL_MEAN, trials), switch(below, 0.5, q)
     root = sqrt(m * r * (1 - r))
     b = 1.15 + 2.53 * root
     a = -0.0873 + 0.0248 * b + 0.01 * r

@@ -10,14 +10,13 @@ from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.graph.types import canonical_dtype
 from gradcore.ops.scalars import ceil, log, log1p, maximum
+from gradcore.ops.threefry import WORD
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.continuous import gumbel
 from gradcore.tensor.random.keys import bits, centered, extents
 from gradcore.tensor.random.parameters import refuse_outside
 from gradcore.tensor.reductions import argmax
 from gradcore.tensor.shapes import moveaxis
-
-WORD = 0xFFFFFFFF
 
 
 def whole_dtype(dtype: str) -> str:

@@ -29,10 +29,10 @@ from gradcore.tensor.reductions import any as any_of
 from gradcore.tensor.reductions import softmax
 from gradcore.tensor.shapes import broadcast_to
 
-TERMS = 4000
-"""How many terms the series of a derivative has at most; below `LARGE` they are enough."""
+MOST_SERIES_TERMS = 4000
+"""How many terms the series of a derivative has at most: enough below `LARGE_PARAMETER`."""
 
-LARGE = 1e5
+LARGE_PARAMETER = 1e5
 """The parameter from which on a gamma number moves as the cube of a normal one, to 6 digits."""
 
 
@@ -147,8 +147,8 @@ def gamma_slope(x: Variable, a: Variable) -> Variable:
     1e5 on, as the cube of a normal number moves, which it nearly is.
     """
     z, rate = cast(x, "float64"), cast(a, "float64")
-    near = switch(rate < LARGE, rate, 1)
-    at = switch(rate < LARGE, z, 1)
+    near = switch(rate < LARGE_PARAMETER, rate, 1)
+    at = switch(rate < LARGE_PARAMETER, z, 1)
     start = 1 / near
 
     def again(n: Variable, term: Variable, gap: Variable, total: Variable) -> Any:
@@ -159,9 +159,9 @@ def gamma_slope(x: Variable, a: Variable) -> Variable:
         return [next_term, next_gap, total + more], until(~any_of(going))
 
     gap = log(at) - digamma(near + 1)
-    _, _, total = last_states(again, [start, gap, start * gap], Arange()(TERMS))
-    d = switch(rate < LARGE, LARGE, rate) - 1 / 3
-    root = switch(rate < LARGE, 1, (z / d) ** (1 / 3))
+    _, _, total = last_states(again, [start, gap, start * gap], Arange()(MOST_SERIES_TERMS))
+    d = switch(rate < LARGE_PARAMETER, LARGE_PARAMETER, rate) - 1 / 3
+    root = switch(rate < LARGE_PARAMETER, 1, (z / d) ** (1 / 3))
     # z = d * (1 + y / (3 * sqrt(d))) ** 3, and y does not move
     far = root**3 - root**2 * (root - 1) * 1.5
-    return cast(switch(rate < LARGE, -at * total, far), x.dtype)
+    return cast(switch(rate < LARGE_PARAMETER, -at * total, far), x.dtype)
