@@ -64,19 +64,35 @@ def has_general(counts):
     return any(counts[op] for op in (LU, Solve, Inverse, Determinant, LogAbsDeterminant))
 
 
-@pytest.mark.parametrize("name", SPECIAL)
-def test_special_matrices(name, everywhere, rng):
-    """As NumPy has it of any matrix; without elimination, where that is known to be needless."""
-    matrix = SPECIAL[name](X)
+def results(matrix):
+    """Return what is computed of a special matrix: the way depends on what is known."""
     det = L.det(matrix)
-    outputs = [matrix, L.solve(matrix, B), L.inv(matrix), L.slogdet(matrix)[1], T.log(abs(det))]
-    f = gradcore.function([X, B], outputs, mode=everywhere)
+    return [L.solve(matrix, B), L.inv(matrix), L.slogdet(matrix)[1], T.log(abs(det))]
+
+
+def test_special_matrices(everywhere, rng):
+    """As NumPy has it of any matrix."""
+    outputs = [v for make in SPECIAL.values() for v in (make(X), *results(make(X)))]
     x, b = rng.normal(size=(3, 3)) + 2 * np.eye(3), rng.normal(size=(3, 2))
-    value, solution, inverse, *logs = f(x, b)
-    np.testing.assert_allclose(solution, np.linalg.solve(value, b), 1e-9, 1e-9)
-    np.testing.assert_allclose(inverse, np.linalg.inv(value), 1e-9, 1e-9)
-    np.testing.assert_allclose(logs, [np.linalg.slogdet(value)[1]] * 2, 1e-9, 1e-9)
-    assert has_general(counted([X, B], outputs)) == (name == "symmetric")
+    found = iter(gradcore.function([X, B], outputs, mode=everywhere)(x, b))
+    for value, solution, inverse, *logs in zip(*[found] * 5, strict=True):
+        np.testing.assert_allclose(solution, np.linalg.solve(value, b), 1e-9, 1e-9)
+        np.testing.assert_allclose(inverse, np.linalg.inv(value), 1e-9, 1e-9)
+        np.testing.assert_allclose(logs, [np.linalg.slogdet(value)[1]] * 2, 1e-9, 1e-9)
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special_matrices_need_no_elimination(name):
+    assert has_general(counted([X, B], results(SPECIAL[name](X)))) == (name == "symmetric")
+
+
+def test_in_the_steps_of_a_loop():
+    """The rules look at steps, which this one cannot leave."""
+    claimed, _ = gradcore.scan(
+        lambda x: L.solve(T.assume(x @ x.T + T.eye(3), "positive_definite"), x), [], X, n_steps=3
+    )
+    counts = counted([X], claimed)
+    assert counts[Cholesky] == 1 and not has_general(counts)
 
 
 def test_determinants_of_products_of_factors(everywhere, rng):
