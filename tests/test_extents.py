@@ -121,10 +121,7 @@ def outcomes(program):
     given = np.arange(8.0), np.arange(6.0).reshape(2, 3)
     for dtype, numbers in NUMBERS.items():
         k = T.scalar("k", dtype)
-        try:
-            y = PROGRAMS[program](k)
-        except gradcore.errors.GraphTypeError:
-            continue  # uint64 and int64 make a float
+        y = PROGRAMS[program](k)
         for name in MODES if dtype == "int64" else ("numpy-plain", "c"):
             f = gradcore.function([x, A, k], y, MODES[name], on_unused_input="ignore")
             for number in numbers:

@@ -340,6 +340,17 @@ def test_norms_have_slope_0_at_0(ord, axis, everywhere):
             assert (value == 0).all()
 
 
+@pytest.mark.parametrize("ord", ["fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf], ids=str)
+def test_norms_of_matrices_have_slope_0_at_0(ord, everywhere):
+    x = T.dtensor3("x")
+    y = T.linalg.norm(x, ord, axis=(1, 2))
+    slope = T.grad(y.sum(), x)
+    given = np.stack([np.zeros((2, 2)), np.diag([3.0, 2.0])])
+    with np.errstate(all="ignore"):
+        at_0, other = gradcore.function([x], slope, mode=everywhere)(given)
+    assert (at_0 == 0).all() and (other != 0).any()
+
+
 def test_deviations_have_slope_0_at_0(everywhere):
     x = T.dmatrix("x")
     slope = T.grad(T.std(x, axis=1).sum(), x)

@@ -9,7 +9,7 @@ from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, extents_of
-from gradcore.language import is_several, word
+from gradcore.language import LANGUAGE, is_several, word
 from gradcore.ops.control import Assert
 from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.scalars import eq
@@ -228,7 +228,18 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     order = tuple(axis for a in range(variable.ndim) for axis in ("x", a))
     pairs = [n for pair in zip(counts, extents, strict=True) for n in pair]
     tiled = Alloc()(DimShuffle(order)(variable), *pairs)
-    return Reshape()(tiled, *(product(pair) for pair in zip(counts, extents, strict=True)))
+    signed = map(_signed, counts)
+    return Reshape()(tiled, *(product(pair) for pair in zip(signed, extents, strict=True)))
+
+
+def _signed(count: Any) -> Any:
+    """Return a count as int64 if it is of uint64, whose product with an extent is a float.
+
+    What is stretched by the count itself raises where it does not fit.
+    """
+    if isinstance(count, Variable) and count.type.dtype == "uint64":
+        return LANGUAGE["cast"](count, "int64")
+    return count
 
 
 @word
@@ -244,7 +255,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
         return Repeat(a)(variable, counts)
     extents = list(extents_of(variable))
     stretched = Alloc()(expand_dims(variable, a + 1), *extents[: a + 1], repeats, *extents[a + 1 :])
-    extents[a] = extents[a] * (constant_extent(counts) or counts)
+    extents[a] = extents[a] * (constant_extent(counts) or _signed(counts))
     return Reshape()(stretched, *extents)
 
 
@@ -274,7 +285,10 @@ def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Variabl
         if isinstance(n, int) and isinstance(by, int):
             cut: Any = n - by % n if n else 0
         else:
-            cut = n - as_variable(by) % n
+            shift = as_variable(by)
+            if shift.type.dtype == "uint64":
+                shift = _signed(shift % LANGUAGE["cast"](n, "uint64"))
+            cut = n - shift % n
         before = (slice(None),) * a
         variable = Join(a)(
             variable[(*before, slice(cut, None))], variable[(*before, slice(None, cut))]

@@ -20,7 +20,7 @@ from gradcore.ops.inverses import (
     sign_of_determinant,
 )
 from gradcore.ops.scalars import abs as abs_
-from gradcore.ops.scalars import ceil, isfinite, log2, lt, maximum, switch
+from gradcore.ops.scalars import ceil, eq, isfinite, log2, lt, maximum, switch
 from gradcore.ops.schur import SquareRoot
 from gradcore.tensor import creation, reductions
 from gradcore.tensor.creation import arange
@@ -240,10 +240,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> V
 
 def _of_matrices(x: Variable, ord: Any) -> Variable:
     largest = reductions.max if ord not in (-1, -2, -math.inf) else reductions.min
-    if ord in (2, -2):
-        return largest(svdvals(x), -1)
-    if ord == "nuc":
-        return svdvals(x).sum(-1)
+    if ord in (2, -2, "nuc"):
+        is_zero = reductions.all(eq(x, 0), (-2, -1), keepdims=True)
+        values = svdvals(switch(is_zero, 0, x))  # their slopes at 0 are those of some direction
+        return values.sum(-1) if ord == "nuc" else largest(values, -1)
     if ord in (1, -1, math.inf, -math.inf):
         return largest(abs_(x).sum(-2 if ord in (1, -1) else -1), -1)
     raise GraphValueError(f"there is no norm {ord!r} of matrices", here())
