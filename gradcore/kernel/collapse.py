@@ -8,8 +8,7 @@ lie one after the other:
         for j < n:                          y'[k] = 2 * x'[k]
             y[i, j] = 2 * x[i, j]
 
-``x'`` and ``y'`` are the same memory, seen with one axis in the place of two.  Loops that share
-their steps among threads stay, so that a thread has whole rows.
+``x'`` and ``y'`` are the same memory, seen with one axis in the place of two.
 
 The decision: it is done where each element that is read or written by one index is found by both,
 in their order; so no quotient or remainder is computed.  Rejected: a rule on graphs that reshapes
@@ -23,6 +22,8 @@ from dataclasses import dataclass, field, replace
 
 from gradcore.kernel.ir import (
     Buffer,
+    Call,
+    Check,
     Expr,
     For,
     Let,
@@ -40,10 +41,48 @@ from gradcore.kernel.uses import rewritten
 
 def collapsed(program: Program, _target: CpuTarget) -> Program:
     """Return a program whose innermost loops go over as many neighbouring axes as they can."""
-    return replace(program, body=_collapsed(program.body, frozenset()))
+    equal = _Equal()
+    body: list[Statement] = []
+    for s in program.body:
+        if isinstance(s, Check):
+            equal.note(s.condition)
+        body += _collapsed([s], equal, frozenset())
+    return replace(program, body=body)
 
 
-def _collapsed(body: Sequence[Statement], totals: frozenset[Buffer]) -> list[Statement]:
+class _Equal:
+    """Which extents are equal, as checks that have passed tell.
+
+    others : for an extent, one that it equals and that is asked for in its place.
+    """
+
+    def __init__(self) -> None:
+        self.others: dict[Expr, Expr] = {}
+
+    def note(self, condition: Expr) -> None:
+        """Note what a condition says that holds."""
+        if isinstance(condition, Call) and condition.op.name == "and_":
+            for x in condition.operands:
+                self.note(x)
+        elif isinstance(condition, Call) and condition.op.name == "eq":
+            x, y = map(self._first, condition.operands)
+            if x != y:
+                self.others[x] = y
+
+    def _first(self, x: Expr) -> Expr:
+        """Return what stands for all that equal an extent."""
+        while x in self.others:
+            x = self.others[x]
+        return x
+
+    def are(self, x: Expr, y: Expr) -> bool:
+        """Return whether two extents are known to be equal."""
+        return self._first(x) == self._first(y)
+
+
+def _collapsed(
+    body: Sequence[Statement], equal: _Equal, totals: frozenset[Buffer]
+) -> list[Statement]:
     """Return statements with their loops collapsed.
 
     totals : the memory that loops around them contribute to; how, other passes see in its indices.
@@ -53,9 +92,9 @@ def _collapsed(body: Sequence[Statement], totals: frozenset[Buffer]) -> list[Sta
         if not isinstance(s, For):
             return None
         around = totals.union(r.target.root for r in s.reductions if isinstance(r.target, Buffer))
-        inner = _collapsed(s.body, around)
+        inner = _collapsed(s.body, equal, around)
         found = s if inner == s.body else replace(s, body=inner)
-        return [_as_one(found, around) or found]
+        return [_as_one(found, equal, around) or found]
 
     return rewritten(body, change)
 
@@ -65,7 +104,8 @@ class _Axes:
     """Two axes that become one.
 
     first, second : their indices.
-    extent : of the second.
+    rows, row : their extents.
+    equal : what equals it.
     totals : memory that stays as it is.
     index : of both.
     views : buffers with one axis in the place of the two.
@@ -73,7 +113,9 @@ class _Axes:
 
     first: Symbol
     second: Symbol
-    extent: Expr
+    rows: Expr
+    row: Expr
+    equal: _Equal
     totals: frozenset[Buffer]
     index: Symbol
     views: dict[tuple[Buffer, int], Buffer] = field(
@@ -93,12 +135,14 @@ class _Axes:
         if (
             x.index[k : k + 2] != (self.first, self.second)
             or len(at) != 2
-            or buffer.shape[k + 1] != self.extent
+            or not self.equal.are(buffer.shape[k + 1], self.row)
             or buffer.root in self.totals
         ):
             return None
         if (buffer, k) not in self.views:
-            shape = (*buffer.shape[:k], buffer.shape[k] * self.extent, *buffer.shape[k + 2 :])
+            whole = self.equal.are(buffer.shape[k], self.rows)
+            rows = self.rows if whole else buffer.shape[k]
+            shape = (*buffer.shape[:k], rows * self.row, *buffer.shape[k + 2 :])
             self.views[buffer, k] = Buffer(
                 buffer.name, buffer.dtype, shape, buffer.role, buffer.position, buffer
             )
@@ -127,12 +171,11 @@ class _Axes:
         return None if there is None else Store(there.buffer, there.index, value)
 
 
-def _as_one(outer: For, totals: frozenset[Buffer]) -> For | None:
+def _as_one(outer: For, equal: _Equal, totals: frozenset[Buffer]) -> For | None:
     """Return a loop around a loop as one loop; None: it is not."""
     inner = outer.body[0] if len(outer.body) == 1 else None
     if (
         not isinstance(inner, For)
-        or outer.parallel
         or any(s.ordered or s.chunks is not None for s in (outer, inner))
         or any(r.cumulative for r in outer.reductions)
         or {r.target for r in outer.reductions} != {r.target for r in inner.reductions}
@@ -140,10 +183,11 @@ def _as_one(outer: For, totals: frozenset[Buffer]) -> For | None:
     ):
         return None
     index = Symbol(inner.index.name)
-    axes = _Axes(outer.index, inner.index, inner.extent, totals, index)
+    axes = _Axes(outer.index, inner.index, outer.extent, inner.extent, equal, totals, index)
     body = [axes.statement(s) for s in inner.body]
     made = [s for s in body if s is not None]
     # An array of so many elements is in memory, so their number does not overflow.
     if len(made) < len(body) or not axes.views:
         return None
-    return replace(inner, index=index, extent=outer.extent * inner.extent, body=made)
+    extent = outer.extent * inner.extent
+    return replace(outer, index=index, extent=extent, body=made)

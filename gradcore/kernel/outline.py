@@ -69,7 +69,7 @@ class OutlinePrinter(LoopPrinter):
         if steps is None:
             self.unit = self._start(used, s)
             self.plain_loop(s, *self._share(s), outermost=True)
-            self._function(name, used, s)
+            self._function(name, used, s, "noinline, hot" if s.parallel else "")
         else:
             self._in_two(name, used, s, s.chunks or Chunks(steps, [], [], []))
         self.unit = outer
@@ -138,7 +138,9 @@ class OutlinePrinter(LoopPrinter):
 
         attribute : "noinline" for one that does little itself (if it were "cold", all that is run
             before and after its call would be taken to be so, too, and made small, not fast);
-            "noinline, hot" for what such a function calls.
+            "noinline, hot" for what such a function calls, and for a loop that threads may share:
+            they call it by its address, and a copy in the entry point would be compiled as well,
+            with the registers that all else there leaves.
         """
         kind = f"static __attribute__(({attribute})) " if attribute else "static "
         self.unit.add(*(f"{there} = {self.name(x)};" for x, there in self._saved(used, s).items()))

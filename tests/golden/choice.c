@@ -48,33 +48,16 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     return 0;
 }
 
-static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t conditional_n0 = f->conditional_n0;
     const int64_t conditional_n1 = f->conditional_n1;
     double *conditional = f->conditional;
     double *restrict conditional_2 = f->conditional_2;
-    for (int64_t i0 = begin; i0 < end; i0++) {
-        #pragma omp simd
-        for (int64_t i1_3 = 0; i1_3 < conditional_n1; i1_3++) {
-            conditional_2[(i0 * conditional_n1) + i1_3] = conditional[(i0 * conditional_n1) + i1_3];
-        }
-    }
-    return 0;
-}
-
-static __attribute__((noinline)) int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
-    frame *f = context;
-    (void)call, (void)begin, (void)end, (void)part;
-    const int64_t conditional_n0 = f->conditional_n0;
-    for (int64_t first_2 = begin, last_2 = end - begin > 256 ? begin + 256 : end;;) {
-        const int32_t failed = steps(call, f, first_2, last_2, part);
-        if (failed) return failed;
-        if (__builtin_expect(last_2 == end, 1)) break;
-        if (call->poll(call)) return 2;
-        first_2 = last_2;
-        last_2 = end - last_2 > 256 ? last_2 + 256 : end;
+    #pragma omp simd
+    for (int64_t i1_3 = begin; i1_3 < end; i1_3++) {
+        conditional_2[i1_3] = conditional[i1_3];
     }
     return 0;
 }
@@ -109,9 +92,9 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->conditional_2 = call->output(call, 0, (int64_t[]){f->conditional_n0, f->conditional_n1});
     if (!f->conditional_2) return call->lacks(call, 0);
     {
-        const int32_t parts = gc_parts(call, f->conditional_n0, f->conditional_n1);
-        const int32_t failed = parts > 1 ? call->parallel(call, nest_3, f, f->conditional_n0, parts)
-                                         : nest_3(call, f, 0, f->conditional_n0, 0);
+        const int32_t parts = gc_parts(call, (f->conditional_n0 * f->conditional_n1), 1);
+        const int32_t failed = parts > 1 ? call->parallel(call, nest_3, f, (f->conditional_n0 * f->conditional_n1), parts)
+                                         : nest_3(call, f, 0, (f->conditional_n0 * f->conditional_n1), 0);
         if (failed) return failed;
     }
     return 0;

@@ -13,7 +13,7 @@ typedef struct {
     int64_t highest_parts[64];
 } frame;
 
-static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t at_n0 = f->at_n0;
@@ -41,7 +41,7 @@ static __attribute__((noinline)) void combine(frame *f, int32_t parts) {
         f->highest = (int64_t)(f->highest > f->highest_parts[p] ? f->highest : f->highest_parts[p]);
 }
 
-static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t at_n0 = f->at_n0;
@@ -57,7 +57,7 @@ static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, 
     return 0;
 }
 
-static int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t nest_3(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t v_n0 = f->v_n0;

@@ -7,36 +7,23 @@ typedef struct {
     double *mul;
 } frame;
 
-static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;
     const int64_t M_n1 = f->M_n1;
     const double *restrict M = f->M;
     double *restrict mul = f->mul;
-    for (int64_t i0 = begin; i0 < end; i0++) {
+    for (int64_t first = begin; first < end; first += 4096) {
+        if (first && call->poll(call)) return 2;
+        const int64_t last = end - first < 4096 ? end : first + 4096;
         #pragma omp simd
-        for (int64_t i1 = 0; i1 < M_n1; i1++) {
-            double sigmoid = gc_sigmoid_f64(M[(i0 * M_n1) + i1]);
-            double neg = -M[(i0 * M_n1) + i1];
+        for (int64_t i1 = first; i1 < last; i1++) {
+            double sigmoid = gc_sigmoid_f64(M[i1]);
+            double neg = -M[i1];
             double sigmoid_2 = gc_sigmoid_f64(neg);
-            mul[(i0 * M_n1) + i1] = sigmoid * sigmoid_2;
+            mul[i1] = sigmoid * sigmoid_2;
         }
-    }
-    return 0;
-}
-
-static __attribute__((noinline)) int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
-    frame *f = context;
-    (void)call, (void)begin, (void)end, (void)part;
-    const int64_t M_n0 = f->M_n0;
-    for (int64_t first = begin, last = end - begin > 256 ? begin + 256 : end;;) {
-        const int32_t failed = steps(call, f, first, last, part);
-        if (failed) return failed;
-        if (__builtin_expect(last == end, 1)) break;
-        if (call->poll(call)) return 2;
-        first = last;
-        last = end - last > 256 ? last + 256 : end;
     }
     return 0;
 }
@@ -50,9 +37,9 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->mul = call->output(call, 0, (int64_t[]){f->M_n0, f->M_n1});
     if (!f->mul) return call->lacks(call, 0);
     {
-        const int32_t parts = gc_parts(call, f->M_n0, (f->M_n1 * 4));
-        const int32_t failed = parts > 1 ? call->parallel(call, nest, f, f->M_n0, parts)
-                                         : nest(call, f, 0, f->M_n0, 0);
+        const int32_t parts = gc_parts(call, (f->M_n0 * f->M_n1), 4);
+        const int32_t failed = parts > 1 ? call->parallel(call, nest, f, (f->M_n0 * f->M_n1), parts)
+                                         : nest(call, f, 0, (f->M_n0 * f->M_n1), 0);
         if (failed) return failed;
     }
     return 0;

@@ -67,7 +67,7 @@ static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, in
     return 0;
 }
 
-static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static __attribute__((noinline, hot)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t taken = f->taken;
@@ -75,26 +75,9 @@ static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context
     const int64_t M_n0 = f->M_n0;
     double *restrict scan = f->scan;
     double *restrict scan_2 = f->scan_2;
-    for (int64_t i0_4 = begin; i0_4 < end; i0_4++) {
-        #pragma omp simd
-        for (int64_t i1_2 = 0; i1_2 < M_n1; i1_2++) {
-            scan_2[(i0_4 * M_n1) + i1_2] = scan[(i0_4 * M_n1) + i1_2];
-        }
-    }
-    return 0;
-}
-
-static __attribute__((noinline)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
-    frame *f = context;
-    (void)call, (void)begin, (void)end, (void)part;
-    const int64_t taken = f->taken;
-    for (int64_t first = begin, last = end - begin > 256 ? begin + 256 : end;;) {
-        const int32_t failed = steps(call, f, first, last, part);
-        if (failed) return failed;
-        if (__builtin_expect(last == end, 1)) break;
-        if (call->poll(call)) return 2;
-        first = last;
-        last = end - last > 256 ? last + 256 : end;
+    #pragma omp simd
+    for (int64_t i1_2 = begin; i1_2 < end; i1_2++) {
+        scan_2[i1_2] = scan[i1_2];
     }
     return 0;
 }
@@ -125,9 +108,9 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     f->scan_2 = call->output(call, 0, (int64_t[]){f->taken, f->M_n1});
     if (!f->scan_2) return call->lacks(call, 4);
     {
-        const int32_t parts = gc_parts(call, f->taken, f->M_n1);
-        const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->taken, parts)
-                                         : nest_2(call, f, 0, f->taken, 0);
+        const int32_t parts = gc_parts(call, (f->taken * f->M_n1), 1);
+        const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, (f->taken * f->M_n1), parts)
+                                         : nest_2(call, f, 0, (f->taken * f->M_n1), 0);
         if (failed) return failed;
     }
     return 0;
