@@ -31,7 +31,22 @@ FUNCTIONS = {
 }
 """Functions of X, of 4 or 5 elements."""
 
+
+def by_rows_of_identity(y):
+    return gradcore.scan(lambda e: T.Lop(y, X, e), T.eye(y.shape[0]))[0]
+
+
+def by_units(unit):
+    """A scan over unit vectors that are written as ``unit`` does."""
+    return lambda y: gradcore.scan(
+        lambda i: T.Lop(y, X, unit(i, y.shape[0])), T.arange(y.shape[0])
+    )[0]
+
+
 MADE = {
+    "rows of an identity": by_rows_of_identity,
+    "a row of an identity": by_units(lambda i, n: T.eye(n)[i]),
+    "a comparison": by_units(lambda i, n: T.cast(T.eq(T.arange(n), i), "float64")),
     "as many as a variable has": lambda y: looped(y, X.shape[0]),
     "the first three": lambda y: looped(y, 3),
     "the first, when it runs": lambda y: looped(y, K),

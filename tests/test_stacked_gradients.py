@@ -35,6 +35,7 @@ STACKS = {
     "of known extents": T.stack(gradients(T.tanh(T.dot(W, Q)), Q)),
     "some": T.stack(gradients(LAYER, X, (2, 0))),
     "from the end": T.stack(gradients(LAYER, X, (-1, 1))),
+    "Lop of constants": T.stack([T.Lop(LAYER, X, np.eye(3)[i]) for i in (2, 0, 1)]),
     "twice the same": T.stack(gradients(LAYER, X, (1, 2, 1))),
     "columns": T.stack(gradients(LAYER, X), axis=1).T,
     "of a tensor": T.stack([T.grad(POWERS[i, 3 - i], Q) for i in range(4)]),

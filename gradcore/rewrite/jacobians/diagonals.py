@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradcore.graph import Apply, Extent, Shape, Variable
+from gradcore.graph import Extent, Shape, Variable
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.create import Arange
-from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor
 from gradcore.ops.index_patterns import Slot
-from gradcore.ops.scalars import eq
-from gradcore.ops.shape import DimShuffle
 from gradcore.rewrite.canonical.stage import inputs_of, is_made_by, is_zero
 from gradcore.rewrite.jacobians.linear_maps import in_normal_form
+from gradcore.rewrite.jacobians.units import side_of_identity
 
 
 @dataclass(frozen=True)
@@ -54,28 +52,5 @@ def diagonal_matrix(v: Variable) -> Diagonal | None:
         own = *extents_of(zeros), extents_of(vector)[0], inputs_of(row)[0]
         n, m, places, count = in_normal_form(*own)
         return Diagonal(n, vector) if n is m is places is count else None
-    inner = node.inputs[0].owner
-    if not (isinstance(op, Elementwise) and op.name.startswith("cast_") and inner):
-        return None
-    side = _side_of_identity(inner)
+    side = side_of_identity(v)
     return None if side is None else Diagonal(side, None)
-
-
-def _side_of_identity(node: Apply) -> Variable | None:
-    """Return the number of rows, if a node compares their numbers with those of as many columns."""
-    if node.op is not eq or node.out.ndim != 2:
-        return None
-    found: list[tuple[int, Variable]] = []
-    for given in node.inputs:
-        made, axis, v = given.owner, 1, given
-        if made is not None and isinstance(made.op, DimShuffle) and made.op.order in AXES:
-            axis, (v,) = AXES[made.op.order], made.inputs
-        if not is_made_by(v, Arange) or v.ndim != 1:
-            return None
-        found.append((axis, inputs_of(v)[0]))
-    (i, n), (j, m) = found
-    return n if i != j and n is m else None
-
-
-AXES: dict[tuple[int | str, ...], int] = {(0, "x"): 0, ("x", 0): 1}
-"""The axis of a matrix that a vector is along, by how it has been made one."""

@@ -4,7 +4,7 @@ So is a Jacobian, row by row: step i pulls back the unit vector i::
 
     scan(lambda i, y, x: grad(y[i], x), arange(n), non_sequences=[y, x])
 
-    step i:     u = inc_subtensor(zeros(n)[i], 1)       the unit vector
+    step i:     u = inc_subtensor(zeros(n)[i], 1)       the unit vector, as `units` reads it
                 row = M(u)                              linear in u
     stack:      the matrix whose row i is M(unit vector i); times a vector from the left it is M,
                 from the right M transposed
@@ -47,8 +47,6 @@ from gradcore.graph.traverse import infer_shapes
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert
 from gradcore.ops.create import Arange
-from gradcore.ops.index import IncSubtensor
-from gradcore.ops.index_patterns import Slot
 from gradcore.ops.loop import Seeds
 from gradcore.ops.scalars import maximum
 from gradcore.ops.scan import Scan
@@ -56,10 +54,16 @@ from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
     inputs_of,
-    is_constant,
     is_made_by,
     is_zero,
     same_extent,
+)
+from gradcore.rewrite.jacobians.units import (
+    compared_with,
+    is_zero_vector,
+    side_of_identity,
+    unit_vectors,
+    zeros_of_length,
 )
 from gradcore.rewrite.loops.parts import LoopParts
 from gradcore.scan.builder import LoopBuilder
@@ -197,10 +201,19 @@ def linear_rows(stack: Variable) -> LinearRows | None:
     captured = {each.inner: each.outer for each in loop.constants}
     read = set(ancestors([row]))
     sequences = [each for each in loop.sequences if each.inner in read]
-    if len(sequences) != 1 or not _counts(sequences[0].outer):
+    if len(sequences) != 1:
         return None
-    index = sequences[0].inner
-    units, steps = _unit_vectors([row], index, captured), constant_extent(loop.steps)
+    (each,), steps = sequences, constant_extent(loop.steps)
+    index, side = each.inner, side_of_identity(each.outer)
+    if side is not None:
+        units = {index: zeros_of_length(side, index.dtype)}
+    else:
+        units = unit_vectors([row], index, captured) if _counts(each.outer) else {}
+        compared = [
+            v for v in units if compared_with(v, index) is not None
+        ]  # beyond its elements, of zeros
+        if any(not _are_zeros(units[v], loop.steps, captured) for v in compared):
+            return None
     lengths = [n for v in units if (n := v.type.shape[0]) is not None]
     if not units or (steps is not None and steps > min(lengths, default=steps)):
         return None
@@ -214,20 +227,6 @@ def linear_rows(stack: Variable) -> LinearRows | None:
     if index in ancestors([of_unit]) or not is_linear(of_unit, unit, captured):
         return None
     return LinearRows(unit, loop.steps, of_unit, captured)
-
-
-def _unit_vectors(
-    outputs: Sequence[Variable], index: Variable, captured: Mapping[Variable, Variable]
-) -> dict[Variable, Variable]:
-    """Return the variables that are the unit vector number ``index``, and the zeros of each."""
-    found: dict[Variable, Variable] = {}
-    for node in toposort(outputs):
-        if not (isinstance(node.op, IncSubtensor) and node.op.pattern == (Slot.SCALAR,)):
-            continue
-        base, one, at = node.inputs
-        if at is index and is_constant(one, 1) and _is_zero_vector(captured.get(base, base)):
-            found[node.out] = base
-    return found
 
 
 def _of_steps(
@@ -245,14 +244,10 @@ def _of_steps(
     return LANGUAGE["inc_subtensor"](zeros[:count], unit)
 
 
-def _is_zero_vector(v: Variable) -> bool:
-    return v.ndim == 1 and is_zero(v)
-
-
 def _are_zeros(v: Variable, steps: Variable, captured: Mapping[Variable, Variable]) -> bool:
     """Return whether ``v``, a variable of a loop, is a vector of zeros, one for each step."""
     v = captured.get(v, v)
-    if not _is_zero_vector(v):
+    if not is_zero_vector(v):
         return False
     if isinstance(v, Constant):
         return are_steps(steps, Constant(np.int64(v.data.size)))

@@ -120,7 +120,7 @@ def _difference(first: Variable, other: Variable) -> tuple[Variable, Variable] |
         known[a] = b
         seeds = _seed(a), _seed(b)
         if seeds[0] is not None and seeds[1] is not None:
-            if seeds[0].zeros is not seeds[1].zeros or found not in (None, pair):
+            if not _same_zeros(seeds[0].zeros, seeds[1].zeros) or found not in (None, pair):
                 return None
             found = pair
             continue
@@ -130,17 +130,27 @@ def _difference(first: Variable, other: Variable) -> tuple[Variable, Variable] |
     return found
 
 
+def _same_zeros(a: Variable, b: Variable) -> bool:
+    """Return whether zeros are known to be of one shape and dtype."""
+    return a is b or (isinstance(a, Constant) and isinstance(b, Constant) and a.type == b.type)
+
+
 def _seed(v: Variable) -> _Seed | None:
     """Return ``v`` as a tensor of zeros but for a one, at a place that is known."""
     node = v.owner
+    if isinstance(v, Constant):
+        places = np.argwhere(v.data)
+        if not v.ndim or len(places) != 1 or v.data.sum() != 1:
+            return None
+        return _Seed(Constant(np.zeros_like(v.data)), tuple(map(int, places[0])))
     if node is None or not isinstance(node.op, IncSubtensor):
         return None
-    places = tuple(at for at in node.op.pattern if isinstance(at, int))
+    place = tuple(at for at in node.op.pattern if isinstance(at, int))
     zeros, one = node.inputs[:2]
-    if len(places) < len(node.op.pattern) or len(places) != v.ndim:
+    if len(place) < len(node.op.pattern) or len(place) != v.ndim:
         return None
-    exists = all(n is None or -n <= at < n for at, n in zip(places, v.type.shape, strict=True))
-    return _Seed(zeros, places) if exists and is_constant(one, 1) and is_zero(zeros) else None
+    exists = all(n is None or -n <= at < n for at, n in zip(place, v.type.shape, strict=True))
+    return _Seed(zeros, place) if exists and is_constant(one, 1) and is_zero(zeros) else None
 
 
 def _placed(unit: Variable, zeros: Variable, places: Sequence[tuple[int, ...]]) -> Variable:
