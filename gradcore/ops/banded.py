@@ -76,7 +76,7 @@ class SolveBanded(OfEquations):
     upper: int
     transposed: bool = False
     raises: bool = field(default=True, repr=False)
-    derivative = Reverse((_bands_back, _transposed_back))
+    derivative = Reverse((_bands_back, _transposed_back), linear=((1,),))
     ulp = 16
     by_norm = compounds = True
     exact_pattern = False

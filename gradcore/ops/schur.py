@@ -82,7 +82,7 @@ class Sylvester(Attempt):
     """
 
     raises: bool = field(default=True, repr=False)
-    derivative = Reverse((_by_left, _by_right, _by_sum))
+    derivative = Reverse((_by_left, _by_right, _by_sum), linear=((2,),))
     ulp = 64
     by_norm = compounds = True
     exact_pattern = False
