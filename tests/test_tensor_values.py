@@ -150,6 +150,17 @@ def test_stable_forms():
 
 
 # dtypes -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_a_sigmoid_is_as_small_as_it_is(mode):
+    """Not 0 where ``exp(-x)`` is infinite already."""
+    x, y = T.fvector("x"), T.dvector("y")
+    single, double = gradcore.function([x, y], [T.sigmoid(x), T.sigmoid(y)], mode=mode)(
+        [-96, -100, 100], [-740, -700, 800]
+    )
+    assert np.allclose(single, [2.03048e-42, 3.78351e-44, 1], rtol=1e-3, atol=0)
+    assert np.allclose(double, [np.exp(-740.0), np.exp(-700.0), 1], rtol=1e-12, atol=0)
+
+
 def test_dtypes_of_reductions():
     for dtype, summed in [
         ("bool", "int64"),

@@ -52,6 +52,16 @@ def copied(x: Any) -> Any:
     return x.copy()
 
 
+def sigmoid(x: Any) -> Any:
+    """Return ``1 / (1 + exp(-x))``; SciPy's is 0 where it is subnormal, as ``exp(-x)`` is infinite.
+
+    There it is ``exp(x)``.
+    """
+    found = scipy.special.expit(x)
+    lost = found < np.finfo(found.dtype).smallest_normal
+    return where(lost, np.exp(np.minimum(x, 0)), found) if lost.any() else found
+
+
 def softplus(x: Any) -> Any:
     """Return ``log(1 + exp(x))`` without overflow."""
     return np.logaddexp(x.dtype.type(0), x)

@@ -199,7 +199,7 @@ logaddexp = elementwise("logaddexp", np.logaddexp, "log(exp(x) + exp(y)), withou
     operands=2, traits=SYMMETRIC, domain=((0, 4), (0, 4)),
     code="@logaddexp({0}, {1})")
 
-sigmoid = elementwise("sigmoid", Special("expit"), "1 / (1 + exp(-x)), the logistic function",
+sigmoid = elementwise("sigmoid", functions.sigmoid, "1 / (1 + exp(-x)), the logistic function",
     lambda t, x, z: t * z * (1 - z),
     code="@sigmoid({0})")
 
