@@ -81,6 +81,40 @@ def test_norms_of_matrices(ord):
     np.testing.assert_allclose(found[1], np.linalg.norm(TENSOR, ord, (-1, 0), True), 1e-13)
 
 
+def test_stacks_of_equations_broadcast(everywhere):
+    a, b, t = T.dmatrix("a"), T.dvector("b"), T.dtensor3("t")
+    one = T.tensor("one", "float64", (1, None, None))
+    sides = T.stack([one[0], 2 * one[0]])
+    outputs = [L.solve(a, t), L.solve(t, b), L.solve(t, a), L.solve(one, t), L.solve(t, sides[:1])]
+    given, stack = HIGH[:3] + 4 * np.eye(3), np.stack([SQUARE, POSITIVE])[:, :3, :3]
+    found = gradcore.function([a, b, t, one], outputs, mode=everywhere)(
+        given, HIGH[0], stack, given[None]
+    )
+    wanted = [(given, stack), (stack, HIGH[0]), (stack, given), (given, stack), (stack, given)]
+    for x, (left, right) in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(x, np.linalg.solve(left, right), 1e-12, 1e-12)
+
+
+def test_arguments_of_numpy_and_scipy():
+    a, b = T.dmatrix("a"), T.dvector("b")
+    outputs = [L.cholesky(a, upper=True), *L.lu(a, permute_l=True), *L.lu(a, p_indices=True)]
+    outputs += [L.solve_triangular(a, b, "T", True), L.solve_triangular(a, b, 1)]
+    outputs += [L.solve_triangular(a, b, 0, low, unit_diagonal=True) for low in (False, True)]
+    outputs += [L.solve(a, b, assume_a="positive definite")]
+    theirs, vector = scipy.linalg, HIGH[:, 0]
+    expected = [theirs.cholesky(POSITIVE), *theirs.lu(POSITIVE, permute_l=True)]
+    expected += theirs.lu(POSITIVE, p_indices=True)
+    substituted = theirs.solve_triangular
+    expected += [substituted(POSITIVE, vector, "T", True), substituted(POSITIVE, vector, 1)]
+    expected += [substituted(POSITIVE, vector, 0, low, unit_diagonal=True) for low in (False, True)]
+    expected += [np.linalg.solve(POSITIVE, vector)]
+    found = gradcore.function([a, b], outputs, mode="numpy")(POSITIVE, vector)
+    for x, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(x, wanted, 1e-12, 1e-12)
+    with pytest.raises(GraphValueError, match="takes trans=0, 1 or 2"):
+        L.solve_triangular(a, b, 3)
+
+
 def test_what_is_known_of_a_matrix():
     a, b = T.dmatrix("a"), T.dmatrix("b")
     triangle = np.tril(POSITIVE)

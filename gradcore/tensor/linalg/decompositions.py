@@ -13,23 +13,27 @@ from gradcore.ops.factors import Cholesky, below
 from gradcore.ops.scalars import eq
 from gradcore.tensor.creation import arange, triu
 from gradcore.tensor.elementwise import cast
+from gradcore.tensor.indexing import argsort, take_along_axis
 from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.products import matmul
 from gradcore.tensor.shapes import concatenate, swapaxes
 
 
-def cholesky(x: Any, *, on_error: str = "raise") -> Variable:
+def cholesky(x: Any, *, upper: bool = False, on_error: str = "raise") -> Variable:
     """Return the lower triangle L of ``x = L @ L.T``, for a symmetric matrix or a stack of them.
 
+    upper : whether to return the upper triangle U of ``x = U.T @ U``, and read the upper one of x.
     on_error : "raise": LinAlgError if ``x`` is not positive definite; "nan": L is NaN then.
 
-    Only the lower triangle of ``x`` is read.
+    Else only the lower triangle of ``x`` is read.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.cholesky([[4.0, 0.0], [2.0, 5.0]]).eval().tolist()
     [[2.0, 0.0], [1.0, 2.0]]
     """
     (matrix,), dtype = matrices("cholesky", x)
+    if upper:
+        return swapaxes(cholesky(swapaxes(matrix, -1, -2), on_error=on_error), -1, -2).astype(dtype)
     return cast(Cholesky(raises("cholesky", on_error))(matrix), dtype)
 
 
@@ -54,15 +58,24 @@ def lu_factor(a: Any) -> tuple[Variable, Variable]:
     return cast(factors, dtype), order
 
 
-def lu(a: Any) -> tuple[Variable, Variable, Variable]:
+def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Variable, ...]:
     """Return P, L and U of ``a = P @ L @ U``: a permutation, a lower triangle, an upper triangle.
+
+    permute_l : whether to return ``P @ L`` and U.
+    p_indices : whether P is the order of rows p of ``a = L[p] @ U``.
 
     L has ones on its diagonal.  Matrices are square.
     """
     factors, order = lu_factor(a)
+    low, high = below(factors, 0) + identity(factors), triu(factors)
+    place = argsort(order, -1)
+    if permute_l:
+        return take_along_axis(low, along_columns(place), -2), high
+    if p_indices:
+        return place, low, high
     places = arange(extents_of(order)[-1])
     permutation = cast(eq(along_rows(order), along_columns(places)), factors.type.dtype)
-    return permutation, below(factors, 0) + identity(factors), triu(factors)
+    return permutation, low, high
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:

@@ -18,7 +18,7 @@ from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Solve, SolveLower, below
 from gradcore.ops.scalars import maximum, neq
 from gradcore.ops.schur import Sylvester
-from gradcore.tensor.creation import arange
+from gradcore.tensor.creation import arange, triu
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take, take_along_axis
 from gradcore.tensor.linalg.decompositions import cholesky
@@ -26,19 +26,27 @@ from gradcore.tensor.linalg.functions import pinv
 from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.linalg.structured import kron_of_matrices
 from gradcore.tensor.products import matmul
-from gradcore.tensor.shapes import moveaxis, reshape, stack, swapaxes
+from gradcore.tensor.shapes import alloc, moveaxis, reshape, stack, swapaxes
 
-ASSUMED = ("gen", "sym", "pos", "diagonal", "lower triangular", "upper triangular")
-"""What `solve` may assume of a matrix."""
+ASSUMED = ("gen", "sym", "her", "pos", "diagonal", "lower triangular", "upper triangular")
+"""What `solve` may be told of a matrix."""
+
+LONG = {
+    "general": "gen",
+    "symmetric": "sym",
+    "hermitian": "her",
+    "positive definite": "pos",
+}
+"""SciPy's other names for these."""
 
 
 def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> Variable:
     """Return x of ``a @ x = b``, for a square matrix or a stack of them.
 
-    b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
-    assume_a : what is known of ``a``: "gen", nothing; "sym", it is symmetric, of which no use is
-        made; "pos", it is positive definite, and its lower triangle is read; "diagonal";
-        "lower triangular" or "upper triangular".
+    b : a matrix, or a vector; stacks broadcast, as NumPy's.
+    assume_a : what is known of ``a``: "gen", nothing; "sym" or "her", it is symmetric, of which no
+        use is made; "pos", it is positive definite, and its lower triangle is read; "diagonal";
+        "lower triangular" or "upper triangular"; or one of SciPy's longer names of these.
     on_error : "raise": LinAlgError for a singular matrix, or one that is not positive definite
         though it is said to be; "nan": it has a solution of NaN, or with infinities if it is a
         triangle or diagonal.
@@ -50,6 +58,7 @@ def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> 
     >>> T.linalg.solve([[0.0, 2.0], [1.0, 3.0]], [2.0, 4.0]).eval().tolist()
     [1.0, 1.0]
     """
+    assume_a = LONG.get(assume_a, assume_a)
     if assume_a not in ASSUMED:
         raise GraphValueError(f"solve knows no assume_a={assume_a!r}", here(), f"one of {ASSUMED}")
     left, right = as_variable(a), as_variable(b)
@@ -68,20 +77,34 @@ def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> 
     return _solved("solve", Solve(raising), left, right)
 
 
-def solve_triangular(a: Any, b: Any, lower: bool = False, trans: bool = False) -> Variable:
-    """Return x of ``a @ x = b`` (``a.T @ x = b`` if ``trans``), for a triangle or a stack of them.
+def solve_triangular(
+    a: Any,
+    b: Any,
+    trans: int | str = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+) -> Variable:
+    """Return x of ``a @ x = b`` for a triangle, or a stack of them, as SciPy's.
 
-    b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
+    b : a matrix, or a vector; stacks broadcast.
+    trans : whether it is x of ``a.T @ x = b``: 0 or "N": it is not; 1, 2, "T" or "C": it is.
     lower : which triangle of ``a`` is read: the lower one, or by default the upper.
+    unit_diagonal : whether the diagonal is taken for ones, and not read.
 
-    Raises LinAlgError when it runs: a zero on the diagonal.
+    Raises GraphValueError: another ``trans``; LinAlgError when it runs: a zero on the diagonal.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve_triangular([[2.0, 0.0], [1.0, 4.0]], [2.0, 9.0], lower=True).eval().tolist()
     [1.0, 2.0]
     """
     left, right = as_variable(a), as_variable(b)
-    return _by_substitution("solve_triangular", left, right, lower, trans, raising=True)
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise GraphValueError(f"solve_triangular takes trans=0, 1 or 2, not {trans!r}", here())
+    if unit_diagonal:
+        (left,), _ = matrices("solve_triangular", left)
+        left = (below(left, 0) if lower else triu(left, 1)) + identity(left)
+    turned = trans not in (0, "N")
+    return _by_substitution("solve_triangular", left, right, lower, turned, raising=True)
 
 
 def _by_substitution(
@@ -95,17 +118,46 @@ def _by_substitution(
 
 def _solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
     """Return what an op makes of the two sides of equations, in a dtype that LAPACK has."""
-    if right.ndim == 1 and left.ndim == 2:
-        return _solved(name, op, left, right.dimshuffle(0, "x")).dimshuffle(0)
-    if right.ndim != left.ndim:
+    if left.ndim < 2 or not right.ndim:
         raise GraphTypeError(
-            f"{name} takes as many axes on both sides, got {left} ({left.type}) and "
+            f"{name} takes matrices, and matrices or a vector, not {left} ({left.type}) and "
             f"{right} ({right.type})",
             here(),
         )
+    if right.ndim == 1:
+        return _solved(name, op, left, right.dimshuffle(0, "x"))[..., 0]
+    if left.ndim == 2 < right.ndim:
+        return _with_one_matrix(name, op, left, right)
+    left, right = _broadcast(left, right)
     dtype = floating(upcast(left.type.dtype, right.type.dtype))
     wide = computed(dtype)
     return cast(op(cast(left, wide), cast(right, wide)), dtype)
+
+
+def _with_one_matrix(name: str, op: Op, left: Variable, right: Variable) -> Variable:
+    """Return the solutions of a stack of equations with one matrix, which has factors once."""
+    rank = right.ndim
+    side_by_side = right.dimshuffle(rank - 2, *range(rank - 2), rank - 1)
+    n, *others = extents_of(side_by_side)
+    found = _solved(name, op, left, reshape(side_by_side, (n, product(others))))
+    n, *_ = extents_of(found)
+    back = (*range(1, rank - 1), 0, rank - 1)
+    return reshape(found, (n, *others)).dimshuffle(*back)
+
+
+def _broadcast(left: Variable, right: Variable) -> list[Variable]:
+    """Return stacks of matrices with the same axes in front: what has one matrix, repeated."""
+    rank = max(left.ndim, right.ndim)
+    both = [v.dimshuffle(*["x"] * (rank - v.ndim), *range(v.ndim)) for v in (left, right)]
+    ones = [v.broadcastable[:-2] for v in both]
+    outer = [
+        n if one else m
+        for m, n, one in zip(extents_of(both[0]), extents_of(both[1]), ones[0], strict=False)
+    ]
+    pairs = zip(both, (left, right), strict=True)
+    if ones[0] == ones[1]:
+        return [v if v.ndim > old.ndim else old for v, old in pairs]
+    return [alloc(v, *outer, *extents_of(v)[-2:]) for v in both]
 
 
 # with bands -------------------------------------------------------------------------------------
@@ -180,8 +232,8 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Variable:
     [1.0, 1.0]
     """
     factor, lower = c_and_lower
-    inner = solve_triangular(factor, b, lower, trans=not lower)
-    return solve_triangular(factor, inner, lower, trans=lower)
+    inner = solve_triangular(factor, b, int(not lower), lower)
+    return solve_triangular(factor, inner, int(lower), lower)
 
 
 def lu_solve(lu_and_order: tuple[Any, Any], b: Any, trans: bool = False) -> Variable:
@@ -203,8 +255,8 @@ def lu_solve(lu_and_order: tuple[Any, Any], b: Any, trans: bool = False) -> Vari
         order = order.dimshuffle(*range(order.ndim), "x")
     axis = max(right.ndim - 2, 0)
     if trans:
-        inner = solve_triangular(factors, right, trans=True)
-        permuted = solve_triangular(lower, inner, lower=True, trans=True)
+        inner = solve_triangular(factors, right, trans=1)
+        permuted = solve_triangular(lower, inner, trans=1, lower=True)
         return take_along_axis(permuted, argsort(order, axis), axis)
     inner = solve_triangular(lower, take_along_axis(right, order, axis), lower=True)
     return solve_triangular(factors, inner)
