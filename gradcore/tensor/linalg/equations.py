@@ -125,7 +125,8 @@ def _solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
             here(),
         )
     if right.ndim == 1:
-        return _solved(name, op, left, right.dimshuffle(0, "x"))[..., 0]
+        found = _solved(name, op, left, right.dimshuffle(0, "x"))
+        return found.dimshuffle(*range(found.ndim - 1))
     if left.ndim == 2 < right.ndim:
         return _with_one_matrix(name, op, left, right)
     left, right = _broadcast(left, right)
@@ -139,8 +140,7 @@ def _with_one_matrix(name: str, op: Op, left: Variable, right: Variable) -> Vari
     rank = right.ndim
     side_by_side = right.dimshuffle(rank - 2, *range(rank - 2), rank - 1)
     n, *others = extents_of(side_by_side)
-    found = _solved(name, op, left, reshape(side_by_side, (n, product(others))))
-    n, *_ = extents_of(found)
+    found = _solved(name, op, left, reshape(side_by_side, (n, product(tuple(others)))))
     back = (*range(1, rank - 1), 0, rank - 1)
     return reshape(found, (n, *others)).dimshuffle(*back)
 
