@@ -41,12 +41,14 @@ def straight_line(
     kernel: Callable[[Apply], Kernel],
     constant: Callable[[Constant], Any] = lambda c: c.data,
     lacks_memory: Callable[[Exception], bool] = is_memory_error,
+    refusal: Callable[[Apply, Sequence[Any], Exception], Exception] = lambda n, v, error: error,
 ) -> Runner:
     """Return a function that runs ``graph``; many threads may call it at once.
 
     kernel : what computes a node.
     constant : the value of a constant, in the arrays that the kernels take.
     lacks_memory : whether an exception of a kernel says that memory is lacking.
+    refusal : what to raise for an exception of the kernel of a node, for these operands.
 
     An exception of a kernel leaves with a note that names the node, its operands, and the user's
     line that built it; lack of memory, as OutOfMemoryError.
@@ -90,6 +92,8 @@ def straight_line(
                 error = _too_large(node, operands) or error
             if lacks_memory(error) and not isinstance(error, GradcoreError):
                 raise out_of_memory(error, node) from error
+            if not isinstance(error, GradcoreError) and not hasattr(error, NODE):
+                error = refusal(node, operands, error)
             explain(error, node, operands)
             raise error  # noqa: TRY201 - it may be another one
         return tuple([store[k] for k in results])

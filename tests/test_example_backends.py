@@ -27,14 +27,16 @@ def array_api(monkeypatch):
 
 def test_the_backend_on_the_array_api_fails_nothing(array_api):
     reasons = []
-    for case in cases(Level.SMOKE):
+    for case in cases(Level.CORE):
+        if case.level > Level.SMOKE and case.check != "error":
+            continue
         try:
             case.run(Mode("array_api"))
         except Unsupported as error:
             reasons.append(str(error))
         else:
             reasons.append("passed")
-    assert reasons.count("passed") >= 280
+    assert reasons.count("passed") >= 440
     said = ("has no kernel for", "has no float16", "the standard does not")
     assert all(r == "passed" or any(s in r for s in said) for r in reasons)
 

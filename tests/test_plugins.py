@@ -19,10 +19,12 @@ from gradcore.errors import (
     ModeError,
     PluginError,
     PluginWarning,
+    ShapeError,
     UnavailableError,
     UnsupportedError,
 )
 from gradcore.execute import straight_line
+from gradcore.ops.linalg import Dot
 from gradcore.rewrite import Stage
 
 x = T.dscalar("x")
@@ -271,6 +273,28 @@ class Loops(LoopBackend):
 
     def loaded_program(self, program, rendered):
         raise AssertionError
+
+
+@pytest.mark.parametrize("raised", [TypeError("no"), ValueError("no"), RuntimeError("no")])
+def test_what_a_kernel_refuses_is_raised_as_the_reference_does(install, raised):
+    def refusing(node):
+        def run(a, b):
+            if a.shape[1] == len(b):
+                return a @ b
+            raise raised
+
+        return run
+
+    table = {Dot: refusing}
+    install(
+        poor=hooks(gradcore_backends=lambda: [Poor()], gradcore_kernels=lambda: {"poor": table})
+    )
+    A, b = T.dmatrix("A"), T.dvector("b")
+    f = gradcore.function([A, b], T.dot(A, b), mode="poor")
+    assert f([[1, 2]], [3, 4]) == [11]
+    with pytest.raises(ShapeError, match="dot") as caught:
+        f([[1, 2]], [3, 4, 5])
+    assert caught.value.__cause__ is raised
 
 
 def test_an_error_while_running_names_the_node_and_the_line(install):

@@ -180,7 +180,26 @@ class ArrayBackend(Backend):
             found = self.kernel(node, fallback)
             return found if profile is None else profile.timed(node, found)
 
-        return straight_line(graph, kernel, self.constant, self.lacks_memory)
+        return straight_line(graph, kernel, self.constant, self.lacks_memory, self.refusal)
+
+    def refusal(self, node: Apply, operands: Sequence[Any], error: Exception) -> Exception:
+        """Return what the reference raises where a kernel has raised ``error``, if it does.
+
+        So what catches an error with one backend catches it with all.
+        """
+        if performs(node.op):
+            return error
+        try:
+            values = [np.asarray(self.numpy(a)) for a in operands]
+        except Exception:  # noqa: BLE001 - it has no values while the library traces a graph
+            return error
+        try:
+            with np.errstate(all="ignore"):
+                node.op.kernel(node)(*values)
+        except Exception as refused:  # noqa: BLE001 - whatever it is, it is the answer
+            refused.__cause__ = error
+            return refused
+        return error
 
     def constant(self, constant: Constant) -> Any:
         """Return a constant of a graph as an array of the library."""

@@ -30,6 +30,7 @@ from gradcore.graph import (
 from gradcore.graph.extents import UNKNOWN
 from gradcore.graph.nodes import TensorType, as_variable
 from gradcore.graph.op import Arg, Sample
+from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import ALL_HOLD
 from gradcore.language import LANGUAGE, listed
 from gradcore.ops.stacks import repeated, size_of
@@ -281,6 +282,7 @@ class Print(PassingOn):
     message: str = ""
     attributes: tuple[str, ...] = ("__str__",)
     foldable = False
+    element = Op.element  # what reads the operand element by element prints nothing
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -291,6 +293,10 @@ class Print(PassingOn):
     def edges(cls) -> Sequence[Sample]:
         """Return one with attributes."""
         return [Sample(cls("x", ("shape", "__str__")), (Arg((2, 3)),))]
+
+    def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
+        """Each element reads that at its place."""
+        return {0: Pairs(numbers(local.result).reshape(-1))}
 
     def reference(self, *arrays: Any) -> Any:
         """Print and return the operand."""

@@ -40,6 +40,18 @@ def unwritable(node: Apply) -> str | None:
     return None
 
 
+def check_stretch(node: Apply, place: int, array: Any, shape: Sequence[int]) -> None:
+    """Raise ValueError where operand ``place`` would stretch, to ``shape``, what may be longer.
+
+    An extent stretches if the type of the operand says that it is 1.  The backend then asks the
+    reference which error that is.
+    """
+    known = node.inputs[place].type.shape
+    for extent, n, wanted in zip(known[::-1], array.shape[::-1], shape[::-1], strict=False):
+        if n != wanted and extent != 1:
+            raise ValueError(f"extent {n} does not stretch to {wanted}: it is not known to be 1")
+
+
 def _within(index: int, extent: int, axis: int) -> int:
     if not -extent <= index < extent:
         raise IndexError(f"index {index} is out of bounds for axis {axis} of extent {extent}")
@@ -83,6 +95,8 @@ def subtensor(node: Apply) -> Kernel:
     def gathered(x: Any, *indices: Any) -> Any:
         lead, rest = x.shape[:count], x.shape[count:]
         place = xp.asarray(0, dtype=xp.int64)
+        for k, index in enumerate(indices, 1):
+            check_stretch(node, k, index, np.broadcast_shapes(*(i.shape for i in indices)))
         for axis, (index, extent) in enumerate(zip(indices, lead, strict=True)):
             at = np.asarray(index)
             for bad in at[(at < -extent) | (at >= extent)]:
@@ -103,6 +117,7 @@ def inc_subtensor(node: Apply) -> Kernel:
         out = xp.asarray(x, copy=True)
         key = _key(node, x.shape, indices)
         part = out[key]
+        check_stretch(node, 1, y, part.shape)
         value = xp.broadcast_to(xp.astype(y, x.dtype), part.shape)
         if node.op.overwrite:
             out[key] = value

@@ -9,10 +9,10 @@ import array_api_strict as xp
 import numpy as np
 
 from gradcore.errors import ShapeError
-from gradcore.graph import Apply
+from gradcore.graph import Apply, Constant
 from gradcore.ops import control, create, index, linalg, reduce, scan, shape
 from gradcore_array_api.elementwise import as_number, truth
-from gradcore_array_api.indexing import inc_subtensor, subtensor
+from gradcore_array_api.indexing import check_stretch, inc_subtensor, subtensor
 
 Kernel = Callable[..., Any]
 
@@ -43,11 +43,12 @@ def dimshuffle(node: Apply) -> Kernel:
 
 
 def reshape(node: Apply) -> Kernel:
-    """Return what gives the elements another shape."""
+    """Return what gives the elements another shape; an extent of -1, what is left, is constant."""
+    left = any(isinstance(v, Constant) and int(v.data) == -1 for v in node.inputs[1:])
 
     def run(x: Any, *extents: Any) -> Any:
         wanted = tuple(map(int, extents))
-        if any(n < -1 for n in wanted) or wanted.count(-1) > 1:
+        if any(n < -1 for n in wanted) or wanted.count(-1) > left:
             raise ShapeError(f"cannot reshape shape {x.shape} to {wanted}")
         return xp.reshape(x, wanted)
 
@@ -56,7 +57,13 @@ def reshape(node: Apply) -> Kernel:
 
 def alloc(node: Apply) -> Kernel:
     """Return what broadcasts a value to a shape."""
-    return lambda value, *extents: xp.broadcast_to(value, tuple(map(int, extents)))
+
+    def run(value: Any, *extents: Any) -> Any:
+        wanted = tuple(map(int, extents))
+        check_stretch(node, 0, value, wanted)
+        return xp.broadcast_to(value, wanted)
+
+    return run
 
 
 def join(node: Apply) -> Kernel:
@@ -136,6 +143,8 @@ def product(node: Apply) -> Kernel:
 
     def run(x: Any, y: Any) -> Any:
         found = xp.matmul(xp.astype(x, within), xp.astype(y, within))
+        for place, operand in enumerate((x, y) if x.ndim > 2 or y.ndim > 2 else ()):
+            check_stretch(node, place, operand, (*found.shape[:-2], *operand.shape[-2:]))
         return truth(found) if dtype == xp.bool else found
 
     return run
