@@ -30,6 +30,7 @@ from gradcore.ops import logarithms
 from gradcore.ops.assumptions import Assume
 from gradcore.ops.axes import DimShuffle
 from gradcore.ops.control import Assert
+from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import along_columns, diagonal, identity, upper
 from gradcore.ops.factors import Cholesky, Solve, SolveLower, below, turned
 from gradcore.ops.index import IncSubtensor
@@ -43,6 +44,7 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.logarithms import in_base
 from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, neq, sqr, sqrt, switch, true_div
 from gradcore.ops.scalars import abs as abs_
+from gradcore.ops.shape import Alloc
 from gradcore.ops.triangles import ABOVE, BELOW, ON, holds, is_diagonal, vanishes
 from gradcore.rewrite.algebra import scalar_value
 from gradcore.rewrite.changes import REASSOCIATES, Changes
@@ -107,9 +109,17 @@ def factor_with(v: Variable) -> tuple[Variable, int] | None:
         return Cholesky()(positive), 2
     if v.owner is not None and isinstance(v.owner.op, (Dot, MatMul)):
         x, y = v.owner.inputs
-        if are_transposes(x, y) and (vanishes(x, ABOVE) or vanishes(x, BELOW)):
+        triangular = vanishes(x, ABOVE) or vanishes(x, BELOW)
+        if are_transposes(x, y) and triangular and (is_square(x) or is_square(y)):
             return x, 2
     return None
+
+
+def is_square(v: Variable) -> bool:
+    """Return whether matrices are known to have as many rows as columns."""
+    m, n = v.type.shape[-2:]
+    made = v.owner is not None and isinstance(v.owner.op, (Assume, Cholesky))
+    return made or (m is not None and m == n)
 
 
 # equations --------------------------------------------------------------------------------------
@@ -123,10 +133,10 @@ def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
     if is_diagonal(matrix):
         numbers = along_columns(diagonal(matrix))
         return _unless_singular(numbers, right / numbers, raises)
-    lower, upper = vanishes(matrix, ABOVE), vanishes(matrix, BELOW)
-    if lower or upper:
-        triangle = matrix if lower else transpose_of(matrix)
-        found = SolveLower(transposed=upper, raises=raises)(triangle, right)
+    is_lower, is_upper = vanishes(matrix, ABOVE), vanishes(matrix, BELOW)
+    if is_lower or is_upper:
+        triangle = matrix if is_lower else transpose_of(matrix)
+        found = SolveLower(transposed=is_upper, raises=raises)(triangle, right)
         return found if raises else _unless_singular(along_columns(diagonal(matrix)), found, raises)
     positive = claimed_positive(matrix)
     return None if positive is None else _by_factor(Cholesky()(positive), right)
@@ -148,9 +158,17 @@ def _by_factor(factor: Variable, right: Variable) -> Variable:
 
 def _claimed(x: Variable, claim: str) -> Variable:
     """Return matrices of which a claim is true."""
-    gram = Dot()(x.T, x) + identity(x)
-    made = {"diagonal": x * identity(x), "positive_definite": gram}
+    gram = _gram(x)
+    made = {
+        "diagonal": x * identity(x),
+        "positive_definite": gram + identity(x),
+        "upper_triangular": upper(x),
+    }
     return Assume(claim)(made[claim])
+
+
+def _gram(x: Variable) -> Variable:
+    return Dot()(x, x.T)
 
 
 @equations.rule(
@@ -224,15 +242,12 @@ def _are_alike(v: Variable, operands: Sequence[Variable]) -> bool:
 
 
 def _scaled(v: Variable) -> Variable:
-    """Return matrices without positive numbers that they are multiplied with."""
+    """Return matrices without the positive numbers, one for all elements, that multiply them."""
     while v.owner is not None and v.owner.op is mul:
-        x, y = v.owner.inputs
-        if is_positive_number(x):
-            v = y
-        elif is_positive_number(y):
-            v = x
-        else:
+        number, rest = sorted(v.owner.inputs, key=lambda x: not all(x.broadcastable))
+        if not all(number.broadcastable) or not is_positive_number(number):
             break
+        v = rest
     return v
 
 
@@ -245,14 +260,18 @@ def _is_gram(v: Variable) -> bool:
 
 def _is_positive_diagonal(v: Variable) -> bool:
     """Return whether ``v`` is the identity, or a diagonal of numbers that are known positive."""
-    written = v.owner is not None and isinstance(v.owner.op, IncSubtensor) and is_diagonal(v)
-    return is_identity(v) or (
-        written and v.owner is not None and is_positive_number(v.owner.inputs[1])
-    )
+    if v.owner is None or not isinstance(v.owner.op, IncSubtensor) or not is_diagonal(v):
+        return is_identity(v)
+    zeros, numbers, *indices = v.owner.inputs
+    places, alloc = indices[0].owner, zeros.owner
+    if places is None or alloc is None or not isinstance(alloc.op, Alloc):
+        return False
+    whole = isinstance(places.op, Arange) and places.inputs[0] is alloc.inputs[-1]
+    return whole and is_positive_number(numbers)
 
 
 def is_positive_number(v: Variable) -> bool:
-    """Return whether numbers are known to be positive; those of a matrix are not."""
+    """Return whether all elements are known to be positive."""
     value = scalar_value(v)
     if value is not None or v.owner is None:
         return value is not None and value > 0
@@ -268,7 +287,7 @@ def is_positive_number(v: Variable) -> bool:
     op=Determinant,
     examples=[
         lambda x: Determinant()(below(x, 1)),
-        lambda x: Determinant()(Dot()(upper(x), upper(x).T)),
+        lambda x: Determinant()(_gram(_claimed(x, "upper_triangular"))),
         lambda x: Determinant()(_claimed(x, "positive_definite")),
     ],
     changes=ROUNDS,
@@ -286,7 +305,7 @@ def determinant_of_special(node: Apply) -> Variable | None:
     op=LogAbsDeterminant,
     examples=[
         lambda x: LogAbsDeterminant()(below(x, 1)),
-        lambda x: LogAbsDeterminant()(Dot()(upper(x), upper(x).T)),
+        lambda x: LogAbsDeterminant()(_gram(_claimed(x, "upper_triangular"))),
         lambda x: LogAbsDeterminant()(_claimed(x, "positive_definite")),
     ],
     changes=ROUNDS,
