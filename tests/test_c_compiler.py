@@ -146,7 +146,7 @@ def test_a_compile_error_is_a_bug_report(tmp_path, monkeypatch):
         compiler.compile_source(source, "../../bad name; rm")
     lines = str(reported.value).splitlines()
     assert "../../bad name; rm" in lines[0] and "error" in str(reported.value)
-    (saved,) = (line.split()[5].rstrip(";") for line in lines if "source is kept" in line)
+    (saved,) = (line.split()[5].rstrip(";") for line in lines if "source is saved" in line)
     assert Path(saved).read_text(encoding="utf-8") == source
     (command,) = (line for line in lines if saved in line and " -shared " in line)
     again = subprocess.run(command, shell=True, capture_output=True, check=False)
