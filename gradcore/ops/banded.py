@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, final
 
 import numpy as np
-import scipy.linalg  # pyright: ignore[reportMissingTypeStubs] - it ships none
+import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Reverse
 from gradcore.errors import ShapeError
@@ -24,7 +24,8 @@ from gradcore.ops.factors import OfEquations, Solve
 from gradcore.ops.matrices import TAKEN, turned
 from gradcore.ops.shape_values import SpecifyShape
 
-linalg: Any = scipy.linalg
+library: Any = scipy
+"""It loads its modules when they are first asked for."""
 
 
 def _transposed_back(
@@ -153,7 +154,7 @@ class SolveBanded(OfEquations):
             if self.transposed:
                 bands, counts = transposed_bands(bands, *counts), counts[::-1]
             try:
-                x[k] = linalg.solve_banded(counts, bands, b[k], check_finite=False)
+                x[k] = library.linalg.solve_banded(counts, bands, b[k], check_finite=False)
             except np.linalg.LinAlgError:
                 failed[k] = True
         return x, failed

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
-import scipy.linalg  # pyright: ignore[reportMissingTypeStubs] - it ships none
+import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Reverse
 from gradcore.errors import LinAlgError, ShapeError
@@ -36,7 +36,8 @@ from gradcore.ops.matrices import (
     turned,
 )
 
-linalg: Any = scipy.linalg
+library: Any = scipy
+"""It loads its modules when they are first asked for."""
 
 
 # Sylvester's equations --------------------------------------------------------------------------
@@ -149,8 +150,8 @@ class Sylvester(Attempt):
 
 def _solved(a: Array, b: Array, q: Array) -> tuple[Array, bool]:
     """Return the solution of Sylvester's equation, or NaN, and whether it has none, or many."""
-    (trsyl,) = linalg.get_lapack_funcs(("trsyl",), (a, b, q))
-    (r, u), (s, v) = linalg.schur(a), linalg.schur(b.T)
+    (trsyl,) = library.linalg.get_lapack_funcs(("trsyl",), (a, b, q))
+    (r, u), (s, v) = library.linalg.schur(a), library.linalg.schur(b.T)
     inner, scale, info = trsyl(r, s, u.T @ q @ v, tranb="T")
     if info:
         return np.full_like(q, np.nan), True
@@ -251,7 +252,7 @@ class SquareRoot(Attempt):
 
 def _root(a: Array) -> Array:
     """Return a square root, complex, of which infinities and NaN say that there is none."""
-    triangle, unitary = linalg.schur(a, output="complex")
+    triangle, unitary = library.linalg.schur(a, output="complex")
     root = np.diag(np.sqrt(np.diagonal(triangle)))
     for j in range(1, len(a)):
         for i in reversed(range(j)):
