@@ -1,7 +1,8 @@
 """Sylvester's equations and square roots of matrices: functions by Schur's form.
 
-On C and CUDA they run in Python, by SciPy.  JAX and torch have no Schur form: there Sylvester's
-equations are those of all elements at once, and a square root is that of an iteration.
+They are functions of LAPACK on NumPy and C; square roots run in Python on C and CUDA.  Elsewhere
+there is no Schur form: Sylvester's equations are those of all elements at once, and a square root
+is that of an iteration.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from gradcore.derive import Reverse
 from gradcore.errors import LinAlgError, ShapeError
 from gradcore.graph import Apply, Array, Operand, Requirement, Shape, Variable
 from gradcore.graph.extents import Extent, product
+from gradcore.graph.externs import Extern
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
@@ -27,6 +29,7 @@ from gradcore.ops.decompositions import identity
 from gradcore.ops.factors import Solve
 from gradcore.ops.inverses import Inverse
 from gradcore.ops.matrices import (
+    TAKEN,
     Attempt,
     check_square,
     dominated,
@@ -72,6 +75,11 @@ def _by_sum(op: Sylvester, ct: Variable, *given: Variable) -> Variable:
     return _back(op, ct, *given[:2])
 
 
+def _workspace(m: Any, n: Any) -> Any:
+    """Return the elements of Schur's forms, of two right sides, and those that LAPACK asks for."""
+    return 2 * (m * m + n * n + m * n) + 5 * (m + n)
+
+
 @final
 @dataclass(frozen=True, repr=False)
 class Sylvester(Attempt):
@@ -102,6 +110,11 @@ class Sylvester(Attempt):
             )
             for stack in ((), (2,))
         ]
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """Back substitution in Schur's forms: LAPACK calls it trsyl."""
+        return Extern("sylvester", TAKEN, 2, _workspace, self.failure, self.raises)
 
     def check(self, *inputs: Variable) -> None:
         """Take matrices."""
@@ -155,7 +168,7 @@ def _solved(a: Array, b: Array, q: Array) -> tuple[Array, bool]:
     inner, scale, info = trsyl(r, s, u.T @ q @ v, tranb="T")
     if info:
         return np.full_like(q, np.nan), True
-    return u @ (scale * inner) @ v.T, False
+    return u @ (inner / scale) @ v.T, False
 
 
 # square roots -----------------------------------------------------------------------------------

@@ -56,6 +56,14 @@ SPECTRA = Source(
     ("lapack:dsyevd", "lapack:ssyevd", "lapack:dgesdd", "lapack:sgesdd"),
 )
 
+SYLVESTER = Source(
+    '#include "sylvester.c"\n',
+    (
+        *("lapack:dgees", "lapack:sgees", "lapack:dtrsyl", "lapack:strsyl"),
+        *("blas:dgemm", "blas:sgemm"),
+    ),
+)
+
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
     "eigh": SPECTRA,
@@ -67,6 +75,7 @@ EXTERNS: Mapping[str, Source] = {
     "solve_lower": FACTORS,
     "solve_lower_transposed": FACTORS,
     "svd": SPECTRA,
+    "sylvester": SYLVESTER,
 }
 """What C has, by the names that ops give."""
 

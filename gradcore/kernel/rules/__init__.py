@@ -29,7 +29,7 @@ from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
 from gradcore.ops.scan import Scan
-from gradcore.ops.schur import SquareRoot, Sylvester
+from gradcore.ops.schur import SquareRoot
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
@@ -41,7 +41,6 @@ RULES: Mapping[type[Op | Extern], Rule] = {
     # in Python, and by libraries
     Op: control.in_python,
     Print: control.in_python,
-    Sylvester: control.in_python,
     SquareRoot: control.in_python,
     Extern: externs.library_call,
     # element by element

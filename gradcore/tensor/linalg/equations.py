@@ -281,8 +281,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Variable:
 def solve_sylvester(a: Any, b: Any, q: Any) -> Variable:
     """Return x of ``a @ x + x @ b = q``, for matrices or stacks of them.
 
-    On JAX and torch it is solved as one system of as many equations as ``q`` has elements, which
-    for matrices of n rows takes n ** 6 operations: for tens of rows, not hundreds.
+    On JAX, torch and CUDA it is solved as one system of as many equations as ``q`` has elements,
+    which for matrices of n rows takes n ** 6 operations: for tens of rows, not hundreds.
 
     Raises LinAlgError when it runs: ``a`` and ``-b`` have an eigenvalue in common.
 
