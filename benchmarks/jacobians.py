@@ -74,12 +74,13 @@ def compiled(output):
 
 
 def main(n, seconds):
-    """Print a line a product, and return the microseconds of each."""
+    """Print a line of a table in Markdown a product, and return the microseconds of each."""
     rng = np.random.default_rng(0)
     values = rng.normal(size=n), rng.normal(size=(n, n)) / n**0.5, rng.normal(size=n)
     peers = in_jax()
     heads = ["written", "by hand", *(["JAX written", "JAX by hand"] if peers else [])]
-    print(f"n = {n:<10}" + "".join(f"{head:>14}" for head in heads) + "   written / by hand")
+    print(f"| n = {n} | " + " | ".join([*heads, "written / by hand"]) + " |")
+    print("|---" + "|--:" * (len(heads) + 1) + "|")
     found = {}
     for name, pair in CASES.items():
         made = [*map(compiled, pair), *peers.get(name, ())]
@@ -89,8 +90,9 @@ def main(n, seconds):
             assert off is None, f"{name}, {heads[k]}: {off}"
         times = run(programs, ROUNDS, seconds / ROUNDS, float("inf"))
         found[name] = [1e6 * t for t in times.values()]
-        shown = "".join(f"{t:14.1f}" for t in found[name])
-        print(f"{name:14}{shown:{14 * len(heads)}}{found[name][0] / found[name][1]:20.2f}")
+        shown = [f"{t:,.1f}" for t in found[name]] + [""] * (len(heads) - len(found[name]))
+        ratio = f"{found[name][0] / found[name][1]:.2f}"
+        print(f"| {name} | " + " | ".join([*shown, ratio]) + " |", flush=True)
     return found
 
 

@@ -44,10 +44,11 @@ def compiled(case):
 
 
 def main(seconds):
-    """Print a line a case."""
+    """Print a line of a table in Markdown a case."""
     jax = import_module("peers.jax_whole") if find_spec("jax") else None
     heads = ["gradcore", *(["jacfwd", "jacrev"] if jax else [])]
-    print(f"{'':42}" + "".join(f"{head:>12}" for head in heads) + "   JAX / gradcore")
+    print("| us | " + " | ".join([*heads, "JAX / gradcore"]) + " |")
+    print("|---" + "|--:" * (len(heads) + 1) + "|")
     for title, case in whole_jacobians.CASES.items():
         rng = np.random.default_rng(0)
         values = [rng.normal(size=s) / max(s[-1], 1) ** (len(s) > 1) for s in case.shapes]
@@ -57,8 +58,9 @@ def main(seconds):
             off = difference(program.results, programs[0].results, TOLERANCE["float64"])
             assert off is None, f"{title}, {heads[k]}: {off}"
         times = [1e6 * t for t in run(programs, ROUNDS, seconds / ROUNDS, 10).values()]
-        ratio = f"{min(times[1:]) / times[0]:16.1f}" if jax else ""
-        print(f"{title:42}" + "".join(f"{t:12.1f}" for t in times) + ratio)
+        ratio = f"{min(times[1:]) / times[0]:.1f}" if jax else ""
+        cells = [f"{t:,.1f}" for t in times]
+        print(f"| {title} | " + " | ".join([*cells, ratio]) + " |", flush=True)
 
 
 if __name__ == "__main__":
