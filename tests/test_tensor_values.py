@@ -150,6 +150,17 @@ def test_stable_forms():
 
 
 # dtypes -----------------------------------------------------------------------------------------
+def test_a_softmax_of_equal_numbers():
+    """The logarithm of each factor is known, more deeply than that of the quotient is looked for."""
+    s = T.dscalar("s")
+    x = T.alloc(s, 2, 3)
+    e = T.exp(x - gradcore.gradient.disconnected_grad(x.max(1, keepdims=True)))
+    logs = T.log(e / e.sum(1, keepdims=True))
+    slope = T.grad((logs * np.arange(6.0).reshape(2, 3)).sum(), s)
+    found, moves = gradcore.function([s], [logs, slope], mode="numpy")(-0.5)
+    assert np.allclose(found, -np.log(3.0), rtol=1e-15) and abs(moves) < 1e-15
+
+
 @pytest.mark.parametrize("mode", ["numpy", "c"])
 def test_a_sigmoid_is_as_small_as_it_is(mode):
     """Not 0 where ``exp(-x)`` is infinite already."""

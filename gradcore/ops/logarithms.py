@@ -334,7 +334,7 @@ def sum_of(terms: Iterable[Signed]) -> Variable:
 
 def log_of_rest(rest: Sequence[Signed]) -> list[Signed]:
     """Return the terms of the logarithm of factors of which nothing is known, signs neither."""
-    if len(rest) == 1:
+    if len(rest) < 2:
         return [(power, log(v)) for power, v in rest]
     signs = functools.reduce(operator.mul, [sign(v) for _, v in rest])
     return [*((power, log(abs(v))) for power, v in rest), (1, log(signs))]
