@@ -151,7 +151,7 @@ def test_stable_forms():
 
 # dtypes -----------------------------------------------------------------------------------------
 def test_a_softmax_of_equal_numbers():
-    """The logarithm of each factor is known, more deeply than that of the quotient is looked for."""
+    """The logarithm of each factor is known, deeper than that of the quotient is looked for."""
     s = T.dscalar("s")
     x = T.alloc(s, 2, 3)
     e = T.exp(x - gradcore.gradient.disconnected_grad(x.max(1, keepdims=True)))
