@@ -345,7 +345,7 @@ def log_of_determinant(node: Apply) -> Variable | None:
 
 
 # claims -----------------------------------------------------------------------------------------
-@equations.rule(op=DimShuffle, examples=[lambda x: turned(Assume("symmetric")(x + x.T)) + 1])
+@equations.rule(op=DimShuffle, examples=[lambda x: turned(Assume("symmetric")(x + turned(x))) + 1])
 def transpose_of_symmetric(node: Apply) -> Variable | None:
     """A.T = A, where A is claimed to be symmetric"""
     made = node.inputs[0].owner
