@@ -7,7 +7,7 @@ import math
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.ops.assumptions import Assume
-from gradcore.ops.banded import turned
+from gradcore.ops.matrices import turned
 from gradcore.ops.scalars import mul, pow, reciprocal, sqr, sqrt, true_div
 from gradcore.rewrite.algebra import is_normal, scalar_value
 from gradcore.rewrite.changes import Changes
