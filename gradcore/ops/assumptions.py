@@ -12,7 +12,7 @@ from gradcore.errors import GraphTypeError
 from gradcore.graph import Apply, Array, Operand, Requirement, Variable, here
 from gradcore.graph.op import Arg, Sample
 from gradcore.ops.control import PassingOn
-from gradcore.ops.factors import check_square, square
+from gradcore.ops.matrices import check_square, square
 from gradcore.ops.triangles import ABOVE, BELOW, VANISHING
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, final
 
 import numpy as np
-import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Reverse
 from gradcore.errors import ShapeError
@@ -21,11 +20,8 @@ from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
 from gradcore.ops.factors import OfEquations, Solve
-from gradcore.ops.matrices import TAKEN, turned
+from gradcore.ops.matrices import TAKEN, library, turned
 from gradcore.ops.shape_values import SpecifyShape
-
-library: Any = scipy
-"""It loads its modules when they are first asked for."""
 
 
 def _transposed_back(

@@ -25,6 +25,7 @@ from gradcore.ops.matrices import (
     STACK,
     TAKEN,
     Attempt,
+    OfSquares,
     below,
     check_square,
     dominated,
@@ -335,7 +336,7 @@ def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Vari
 
 @final
 @dataclass(frozen=True, repr=False)
-class Cholesky(Attempt):
+class Cholesky(Attempt, OfSquares):
     """The lower triangle L of ``x = L @ L.T``, for symmetric x: of x, what is above is not read.
 
     raises : whether it is LinAlgError if x is not positive definite; else L is NaN from the
@@ -365,18 +366,6 @@ class Cholesky(Attempt):
     def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
         """A factor by columns: LAPACK calls it potrf."""
         return Extern("cholesky", TAKEN, failure=self.failure, raises=self.raises)
-
-    def check(self, *inputs: Variable) -> None:
-        """Take matrices."""
-        refuse_others(self, *inputs)
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return that of the matrix."""
-        return operands[0].shape
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square."""
-        return square(node, operands)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return a third of the cube."""

@@ -17,7 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.derive import Forward, Maker, Reverse, form
-from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable
+from gradcore.graph import Apply, Array, Op, Operand, Shape, Variable
 from gradcore.graph.extents import Extent, larger, product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
@@ -38,11 +38,11 @@ from gradcore.ops.factors import Solve, eliminated, lu_factors, well_conditioned
 from gradcore.ops.matrices import (
     STACK,
     Attempt,
+    OfSquares,
     OfStacks,
     check_square,
     refuse_others,
     singular,
-    square,
     turned,
     with_nan,
 )
@@ -50,8 +50,8 @@ from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import log
 
 
-class OfSquares(OfStacks):
-    """An op of square matrices (abstract)."""
+class OfElimination(OfSquares):
+    """An op of square matrices that elimination computes (abstract)."""
 
     by_norm = compounds = True
     ulp = 32
@@ -66,14 +66,6 @@ class OfSquares(OfStacks):
         """Return matrices of which one is singular, and one has a NaN; and very large ones."""
         mades = (with_nan(singular(well_conditioned)), _large)
         return [Sample(cls(), (Arg(STACK, made=made),)) for made in mades]
-
-    def check(self, *inputs: Variable) -> None:
-        """Take matrices."""
-        refuse_others(self, *inputs)
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square."""
-        return square(node, operands)
 
     def reads(self, local: Local, wanted: Sequence[int]) -> Reads:
         """Each element reads the matrix at its own place in the stack."""
@@ -103,7 +95,7 @@ def _inverse_back(op: Op, ct: Variable, x: Variable, inverse: Variable) -> Varia
 
 @final
 @dataclass(frozen=True, repr=False)
-class Inverse(Attempt, OfSquares):
+class Inverse(Attempt, OfElimination):
     """The inverses of square matrices.
 
     raises : whether a singular one is LinAlgError; else its inverse is NaN.
@@ -111,10 +103,6 @@ class Inverse(Attempt, OfSquares):
 
     raises: bool = field(default=True, repr=False)
     derivative = Reverse((_inverse_back,))
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return that of the matrix."""
-        return operands[0].shape
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return twice the cube."""
@@ -179,7 +167,7 @@ def _determinant_back(op: Op, ct: Variable, x: Variable, determinant: Variable) 
     return _matrices(ct) * _cofactors(x, determinant)
 
 
-class OfDeterminants(OfSquares):
+class OfDeterminants(OfElimination):
     """An op of the determinants of square matrices (abstract)."""
 
     def shape(self, *operands: Operand) -> Shape:

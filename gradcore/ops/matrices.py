@@ -13,14 +13,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.errors import GraphTypeError, LinAlgError, ShapeError
-from gradcore.graph import Apply, Array, Op, Operand, Requirement, Variable, here
+from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.externs import successes
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
+from gradcore.ops.axes import DimShuffle
+from gradcore.ops.control import Assert
 from gradcore.ops.create import Arange
 from gradcore.ops.stacks import all_stacked
+
+library: Any = scipy
+"""It loads its modules when they are first asked for."""
 
 TAKEN = ("float32", "float64")
 """The dtypes that LAPACK computes in."""
@@ -60,6 +66,21 @@ def check_square(x: Any) -> None:
 def turned(x: Variable) -> Variable:
     """Return the transposes of matrices."""
     return LANGUAGE["swapaxes"](x, -1, -2)
+
+
+def untransposed(v: Variable) -> Variable | None:
+    """Return the matrices of which ``v`` is made as the transposes; None: it is not made so.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dmatrix("x")
+    >>> untransposed(x.T) is x, untransposed(x)
+    (True, None)
+    """
+    axes = (*range(v.ndim - 2), v.ndim - 1, v.ndim - 2)
+    made = v.owner
+    if made is None or not isinstance(made.op, DimShuffle) or made.op.order != axes:
+        return None
+    return made.inputs[0]
 
 
 def below(x: Variable, diagonal: float) -> Variable:
@@ -114,6 +135,22 @@ class OfStacks(Op):
         return self(*all_stacked(inputs, stacked))
 
 
+class OfSquares(OfStacks):
+    """An op of square matrices, whose result is as they are unless it says otherwise (abstract)."""
+
+    def check(self, *inputs: Variable) -> None:
+        """Take matrices."""
+        refuse_others(self, *inputs)
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return that of the matrix."""
+        return operands[0].shape
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square."""
+        return square(node, operands)
+
+
 # what need not exist ----------------------------------------------------------------------------
 def failure(what: str) -> Callable[[int, int], LinAlgError]:
     """Return what makes an exception of how many matrices of a stack did not fail, and of all."""
@@ -124,9 +161,23 @@ def failure(what: str) -> Callable[[int, int], LinAlgError]:
     return failed
 
 
-SINGULAR = failure("Singular matrix")
+SINGULAR_MESSAGE = "Singular matrix"
+SINGULAR = failure(SINGULAR_MESSAGE)
 NOT_POSITIVE = failure("Matrix is not positive definite")
 """NumPy's messages."""
+
+
+def unless_singular(found: Variable, diagonal: Variable, raises: bool = True) -> Variable:
+    """Return solutions, if no number on the diagonal of their factors is 0.
+
+    found : a matrix, or a stack of them; if it raises, of any shape.
+    raises : whether it is LinAlgError where there is a 0; else the solution is NaN.
+    """
+    if raises:
+        return Assert(SINGULAR_MESSAGE, LinAlgError)(found, LANGUAGE["neq"](diagonal, 0))
+    singular = LANGUAGE["any"](LANGUAGE["eq"](diagonal, 0), -1)
+    singular = singular.dimshuffle(*range(singular.ndim), "x", "x")
+    return LANGUAGE["switch"](singular, LANGUAGE["cast"](np.nan, found.dtype), found)
 
 
 def raise_for_failed(failed: Any, exception: Callable[[int, int], Exception]) -> None:

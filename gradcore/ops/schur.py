@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
-import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Reverse
 from gradcore.errors import LinAlgError, ShapeError
@@ -31,16 +30,14 @@ from gradcore.ops.inverses import Inverse
 from gradcore.ops.matrices import (
     TAKEN,
     Attempt,
+    OfSquares,
     check_square,
     dominated,
     failure,
+    library,
     refuse_others,
-    square,
     turned,
 )
-
-library: Any = scipy
-"""It loads its modules when they are first asked for."""
 
 
 # Sylvester's equations --------------------------------------------------------------------------
@@ -185,7 +182,7 @@ STEPS = 40
 
 @final
 @dataclass(frozen=True, repr=False)
-class SquareRoot(Attempt):
+class SquareRoot(Attempt, OfSquares):
     """The principal square roots of square matrices: X of ``X @ X = A``, real.
 
     raises : whether it is LinAlgError if there is no real one; else it is NaN.
@@ -209,18 +206,6 @@ class SquareRoot(Attempt):
     def label(self) -> str:
         """Return sqrtm."""
         return "sqrtm"
-
-    def check(self, *inputs: Variable) -> None:
-        """Take matrices."""
-        refuse_others(self, *inputs)
-
-    def shape(self, *operands: Operand) -> Shape:
-        """Return that of the matrix."""
-        return operands[0].shape
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square."""
-        return square(node, operands)
 
     def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
         """Return those of a Schur form and of its root."""

@@ -146,9 +146,7 @@ def holds(condition: Variable, side: int) -> bool | None:
     (x, shift), (y, other) = map(_place, node.inputs)
     if {x, y} != {-1, -2}:
         return None
-    by = (
-        shift - other
-    )  # what is compared with 0: the row less the column (or its negative), and this
+    by = shift - other  # the row less the column, or its negative, and this is compared with 0
     sign = side if x == -2 else -side
     if node.op in (eq, neq):
         return (sign == 0) == (node.op is eq) if by == 0 else None

@@ -22,17 +22,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradcore.errors import LinAlgError
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
 from gradcore.ops import logarithms
 from gradcore.ops.assumptions import Assume
 from gradcore.ops.axes import DimShuffle
-from gradcore.ops.control import Assert
 from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import along_columns, diagonal, identity, upper
-from gradcore.ops.factors import Cholesky, Solve, SolveLower, below, turned
+from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor
 from gradcore.ops.inverses import (
     Determinant,
@@ -42,7 +40,8 @@ from gradcore.ops.inverses import (
 )
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.logarithms import in_base
-from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, neq, sqr, sqrt, switch, true_div
+from gradcore.ops.matrices import below, turned, unless_singular, untransposed
+from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, sqr, sqrt, switch, true_div
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.shape import Alloc
 from gradcore.ops.triangles import ABOVE, BELOW, ON, holds, is_diagonal, vanishes
@@ -60,17 +59,9 @@ ROUNDS = Changes(rounding=64, of="terms", more_exact=True, nonfinite=True)
 
 
 # what is known ----------------------------------------------------------------------------------
-def transpose_of(v: Variable) -> Variable:
-    """Return the transposes of matrices; of transposes, the matrices."""
-    axes = (*range(v.ndim - 2), v.ndim - 1, v.ndim - 2)
-    made = v.owner
-    is_turned = made is not None and isinstance(made.op, DimShuffle) and made.op.order == axes
-    return made.inputs[0] if is_turned and made is not None else turned(v)
-
-
 def are_transposes(x: Variable, y: Variable) -> bool:
     """Return whether one is made as the transposes of the other."""
-    return x.ndim == y.ndim > 1 and (x is transpose_of(y) or y is transpose_of(x))
+    return x.ndim == y.ndim > 1 and (x is untransposed(y) or y is untransposed(x))
 
 
 def claimed_positive(v: Variable) -> Variable | None:
@@ -80,7 +71,7 @@ def claimed_positive(v: Variable) -> Variable | None:
         op = v.owner.op
         if isinstance(op, Assume):
             claims.add(op.claim)
-        elif transpose_of(v) is not v.owner.inputs[0]:
+        elif untransposed(v) is None:
             break
         (v,) = v.owner.inputs
     return v if "positive_definite" in claims else None
@@ -92,12 +83,10 @@ def is_identity(v: Variable) -> bool:
         data = v.data
         return data.ndim > 1 and bool((data == np.eye(*data.shape[-2:])).all())
     made = v.owner
-    places = made is not None and made.op in CASTS.values() and made.inputs[0].type.dtype == "bool"
-    return places and made is not None and _is_equality(made.inputs[0])
-
-
-def _is_equality(v: Variable) -> bool:
-    return v.owner is not None and v.owner.op is eq and holds(v, ON) is True
+    if made is None or made.op not in CASTS.values():
+        return False
+    (places,) = made.inputs
+    return places.owner is not None and places.owner.op is eq and holds(places, ON) is True
 
 
 def factor_with(v: Variable) -> tuple[Variable, int] | None:
@@ -131,23 +120,21 @@ def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
     if is_identity(matrix):
         return right
     if is_diagonal(matrix):
-        numbers = along_columns(diagonal(matrix))
-        return _unless_singular(numbers, right / numbers, raises)
+        numbers = diagonal(matrix)
+        return unless_singular(right / along_columns(numbers), numbers, raises)
     is_lower, is_upper = vanishes(matrix, ABOVE), vanishes(matrix, BELOW)
     if is_lower or is_upper:
-        triangle = matrix if is_lower else transpose_of(matrix)
+        triangle = matrix if is_lower else _transposes(matrix)
         found = SolveLower(transposed=is_upper, raises=raises)(triangle, right)
-        return found if raises else _unless_singular(along_columns(diagonal(matrix)), found, raises)
+        return found if raises else unless_singular(found, diagonal(matrix), raises)
     positive = claimed_positive(matrix)
     return None if positive is None else _by_factor(Cholesky()(positive), right)
 
 
-def _unless_singular(numbers: Variable, found: Variable, raises: bool) -> Variable:
-    """Return a solution, unless there is a zero on the diagonal: then it raises, or is NaN."""
-    if raises:
-        return Assert("Singular matrix", LinAlgError)(found, neq(numbers, 0))
-    singular = LANGUAGE["any"](eq(numbers, 0), (-2, -1), keepdims=True)
-    return switch(singular, LANGUAGE["cast"](np.nan, found.dtype), found)
+def _transposes(v: Variable) -> Variable:
+    """Return the transposes of matrices, which need not be made if these are made as theirs."""
+    matrices = untransposed(v)
+    return turned(v) if matrices is None else matrices
 
 
 def _by_factor(factor: Variable, right: Variable) -> Variable:
@@ -348,7 +335,8 @@ def log_of_determinant(node: Apply) -> Variable | None:
 @equations.rule(op=DimShuffle, examples=[lambda x: turned(Assume("symmetric")(x + turned(x))) + 1])
 def transpose_of_symmetric(node: Apply) -> Variable | None:
     """A.T = A, where A is claimed to be symmetric"""
-    made = node.inputs[0].owner
-    if made is None or not isinstance(made.op, Assume) or transpose_of(node.out) is not made.out:
+    matrix = untransposed(node.out)
+    if matrix is None or matrix.owner is None or not isinstance(matrix.owner.op, Assume):
         return None
-    return made.out if made.op.claim in ("symmetric", "positive_definite", "diagonal") else None
+    symmetric = matrix.owner.op.claim in ("symmetric", "positive_definite", "diagonal")
+    return matrix if symmetric else None

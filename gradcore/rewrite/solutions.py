@@ -11,10 +11,10 @@ node and its operands, and would solve with one matrix many times.
 from __future__ import annotations
 
 from gradcore.graph import Apply, FunctionGraph, Variable
-from gradcore.ops.axes import DimShuffle
-from gradcore.ops.factors import Solve, turned
+from gradcore.ops.factors import Solve
 from gradcore.ops.inverses import Inverse
 from gradcore.ops.linalg import Dot, MatMul
+from gradcore.ops.matrices import turned, untransposed
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
 
@@ -65,8 +65,7 @@ def _inverted(
     (inner,) = v.owner.inputs[:1]
     if isinstance(v.owner.op, Inverse):
         return Solve(v.owner.op.raises), new.get(inner, inner)
-    axes = (*range(v.ndim - 2), v.ndim - 1, v.ndim - 2)
-    if isinstance(v.owner.op, DimShuffle) and v.owner.op.order == axes:
+    if untransposed(v) is inner:
         found = _inverted(inner, graph, new)
         return None if found is None else (found[0], turned(found[1]))
     return None

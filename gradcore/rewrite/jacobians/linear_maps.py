@@ -209,9 +209,8 @@ def linear_rows(stack: Variable) -> LinearRows | None:
         units = {index: zeros_of_length(side, index.dtype)}
     else:
         units = unit_vectors([row], index, captured) if _counts(each.outer) else {}
-        compared = [
-            v for v in units if compared_with(v, index) is not None
-        ]  # beyond its elements, of zeros
+        # A unit vector that a comparison makes is zeros, where the index is beyond its elements.
+        compared = [v for v in units if compared_with(v, index) is not None]
         if any(not _are_zeros(units[v], loop.steps, captured) for v in compared):
             return None
     lengths = [n for v in units if (n := v.type.shape[0]) is not None]

@@ -26,17 +26,16 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.errors import LinAlgError
 from gradcore.graph import Extent, Op, Variable, ancestors, toposort
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
-from gradcore.ops.control import Assert
 from gradcore.ops.cumulative import Cumulative, Recurrence, shifted
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice
 from gradcore.ops.linalg import Dot
+from gradcore.ops.matrices import unless_singular
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.jacobians.bands import matrices_of
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
@@ -56,7 +55,7 @@ def solved_lower(op: SolveLower, rows: LinearRows, b: Variable) -> Variable | No
     below = [(s, first, values) for s, first, values in bands if s >= 0]
     aligned = _aligned(below, b, op.transposed)
     found = _substituted(aligned, b, op.transposed)
-    return found if found is None or not op.raises else _checked(found, aligned[0])
+    return found if found is None or not op.raises else unless_singular(found, aligned[0])
 
 
 def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
@@ -75,25 +74,7 @@ def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
         bands = [(-s, first + s, values) for s, first, values in bands]
     aligned = _aligned(bands, b, upper)
     found = _substituted(aligned, b, upper)
-    if found is None:
-        return None
-    return _judged(op, found, [aligned[0]])
-
-
-def _judged(op: Solve, found: Variable, divisors: Sequence[Variable]) -> Variable:
-    """Return a solution; if something that it was divided by is 0, NaN, or it raises."""
-    for by in divisors:
-        if op.raises:
-            found = _checked(found, by)
-        else:
-            singular = LANGUAGE["eq"](by, 0).any()
-            found = LANGUAGE["switch"](singular, LANGUAGE["cast"](np.nan, found.dtype), found)
-    return found
-
-
-def _checked(found: Variable, diagonal: Variable) -> Variable:
-    """Return a solution, if no number on a diagonal is 0; else it raises."""
-    return Assert("Singular matrix", LinAlgError)(found, LANGUAGE["neq"](diagonal, 0))
+    return None if found is None else unless_singular(found, aligned[0], op.raises)
 
 
 def _bands(rows: LinearRows) -> list[tuple[int, int, Variable]] | None:
@@ -197,7 +178,7 @@ def _eliminated(
 
     start = LANGUAGE["alloc"](zero, width - 1, columns)
     found, _ = scan(substitute, [pivots[::-1], sides[::-1]], start)
-    return _judged(op, found[::-1, 0], [pivots[:, 0]])
+    return unless_singular(found[::-1, 0], pivots[:, 0], op.raises)
 
 
 # undone, one operation after the other ----------------------------------------------------------
@@ -220,7 +201,8 @@ def _undone(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
                 return None
             one = LANGUAGE["cast"](1, at.dtype)
             scale = rows.outside(node.op(*(one if v is at else v for v in node.inputs)))
-            step: Variable | None = found / (scale.dimshuffle(0, "x") if scale.ndim else scale)
+            scale = scale if scale.ndim else scale.dimshuffle("x")
+            step: Variable | None = found / scale.dimshuffle(0, "x")
             scales.append(scale)
         else:
             others = [rows.outside(v) for v in node.inputs if v is not at]
@@ -228,7 +210,11 @@ def _undone(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
         if step is None:
             return None
         found, at = step, node.out
-    return _judged(op, found, scales) if at is rows.row else None
+    if at is not rows.row:
+        return None
+    for scale in scales:
+        found = unless_singular(found, scale, op.raises)
+    return found
 
 
 def _inverse_of_transpose(

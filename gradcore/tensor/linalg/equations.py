@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.dtypes import computed
-from gradcore.errors import GraphTypeError, GraphValueError, LinAlgError, ShapeError
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Op, Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import upcast
 from gradcore.ops.banded import SolveBanded
-from gradcore.ops.control import Assert
 from gradcore.ops.decompositions import along_columns, diagonal, identity
 from gradcore.ops.elementwise import floating
-from gradcore.ops.factors import Solve, SolveLower, below
-from gradcore.ops.scalars import maximum, neq
+from gradcore.ops.factors import Solve, SolveLower
+from gradcore.ops.matrices import below, unless_singular
+from gradcore.ops.scalars import maximum
 from gradcore.ops.schur import Sylvester
 from gradcore.tensor.creation import arange, triu
 from gradcore.tensor.elementwise import cast
@@ -69,7 +69,7 @@ def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> 
         (matrix,), dtype = matrices("solve", left)
         numbers = cast(diagonal(matrix), dtype)
         found = right / (numbers if right.ndim == 1 else along_columns(numbers))
-        return Assert("Singular matrix", LinAlgError)(found, neq(numbers, 0)) if raising else found
+        return unless_singular(found, numbers) if raising else found
     if assume_a in ("lower triangular", "upper triangular"):
         return _by_substitution(
             "solve", left, right, assume_a == "lower triangular", False, raising
