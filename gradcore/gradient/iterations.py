@@ -153,7 +153,7 @@ def _downhill(matrix: Variable, slope: Variable) -> Variable:
     starts = [Constant(0, slope.dtype), zeros((n, n), slope.dtype)]
     _, factor = last_states(shifted, starts, n_steps=SHIFTS)
     half = solve_triangular(factor, -slope, lower=True)
-    return solve_triangular(factor, half, lower=True, trans=True)
+    return solve_triangular(factor, half, trans=1, lower=True)
 
 
 def iterated(function: Equations, start: Variable, tol: float, maxiter: int) -> Variable:

@@ -42,12 +42,12 @@ from gradcore.ops.matrices import (
 
 # Sylvester's equations --------------------------------------------------------------------------
 def kronecker(x: Variable, y: Variable) -> Variable:
-    """Return the Kronecker products of the square matrices of two stacks."""
+    """Return the Kronecker products of the matrices of two stacks of one rank."""
     axes = range(x.ndim - 2)
     m, n = x.ndim - 2, x.ndim - 1
     left, right = x.dimshuffle(*axes, m, "x", n, "x"), y.dimshuffle(*axes, "x", m, "x", n)
-    *stack, p, q, _, _ = extents_of(left * right)
-    return LANGUAGE["reshape"](left * right, (*stack, p * q, p * q))
+    *stack, p, q, r, s = extents_of(left * right)
+    return LANGUAGE["reshape"](left * right, (*stack, p * q, r * s))
 
 
 def _back(op: Sylvester, ct: Variable, a: Variable, b: Variable) -> Variable:

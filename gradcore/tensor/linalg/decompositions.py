@@ -38,7 +38,13 @@ def cholesky(x: Any, *, upper: bool = False, on_error: str = "raise") -> Variabl
 
 
 def cho_factor(a: Any) -> tuple[Variable, bool]:
-    """Return ``(cholesky(a), True)``, for `cho_solve`: the factor is a lower triangle."""
+    """Return ``(cholesky(a), True)``, for `cho_solve`: the factor is a lower triangle.
+
+    >>> import gradcore.tensor as T
+    >>> factor, lower = T.linalg.cho_factor([[4.0, 0.0], [2.0, 5.0]])
+    >>> factor.eval().tolist(), lower
+    ([[2.0, 0.0], [1.0, 2.0]], True)
+    """
     return cholesky(a), True
 
 
@@ -65,6 +71,11 @@ def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Var
     p_indices : whether P is the order of rows p of ``a = L[p] @ U``.
 
     L has ones on its diagonal.  Matrices are square.
+
+    >>> import gradcore.tensor as T
+    >>> p, low, high = T.linalg.lu([[2.0, 3.0], [4.0, 4.0]], p_indices=True)
+    >>> p.eval().tolist(), low.eval().tolist(), high.eval().tolist()
+    ([1, 0], [[1.0, 0.0], [0.5, 1.0]], [[4.0, 4.0], [0.0, 1.0]])
     """
     factors, order = lu_factor(a)
     low, high = below(factors, 0) + identity(factors), triu(factors)

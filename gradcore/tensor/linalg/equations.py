@@ -17,14 +17,13 @@ from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Solve, SolveLower
 from gradcore.ops.matrices import below, unless_singular
 from gradcore.ops.scalars import maximum
-from gradcore.ops.schur import Sylvester
+from gradcore.ops.schur import Sylvester, kronecker
 from gradcore.tensor.creation import arange, triu
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take, take_along_axis
 from gradcore.tensor.linalg.decompositions import cholesky
 from gradcore.tensor.linalg.functions import pinv
 from gradcore.tensor.linalg.operands import matrices, raises
-from gradcore.tensor.linalg.structured import kron_of_matrices
 from gradcore.tensor.products import matmul
 from gradcore.tensor.shapes import alloc, moveaxis, reshape, stack, swapaxes
 
@@ -51,8 +50,8 @@ def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> 
         though it is said to be; "nan": it has a solution of NaN, or with infinities if it is a
         triangle or diagonal.
 
-    Raises GraphTypeError: other ranks than these; ShapeError: the matrix is not square, or the
-    extents do not fit.
+    Raises GraphTypeError: other ranks than these; GraphValueError: another ``assume_a`` or
+    ``on_error``; ShapeError: the matrix is not square, or the extents do not fit.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve([[0.0, 2.0], [1.0, 3.0]], [2.0, 4.0]).eval().tolist()
@@ -170,7 +169,9 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, *, on_error: str = "
     b : a matrix, or a vector; for stacks, a stack of matrices.
     on_error : as of `solve`.
 
-    Raises GraphValueError: a number of bands is negative; ShapeError: the extents do not fit.
+    Raises GraphValueError: a number of bands is negative; ShapeError: the extents do not fit;
+    LinAlgError when it runs: the matrix is singular.
+
     On C it takes O(n) operations, by LAPACK's functions; on JAX, torch and CUDA those of a dense
     matrix.
 
@@ -199,6 +200,8 @@ def solveh_banded(ab: Any, b: Any, lower: bool = False, *, on_error: str = "rais
         it, ``ab[i - j, j] = a[i, j]``.  A matrix that is not positive definite is solved, too.
     b, on_error : as of `solve_banded`, which does it.
 
+    Raises GraphTypeError: the number of bands is not known; what `solve_banded` raises.
+
     >>> import gradcore.tensor as T
     >>> T.linalg.solveh_banded([[0.0, 1.0], [2.0, 2.0]], [3.0, 3.0]).eval().tolist()
     [1.0, 1.0]
@@ -225,6 +228,8 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Variable:
     """Return x of ``a @ x = b``, given a Cholesky factor of ``a`` and whether it is the lower one.
 
     b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
+
+    Raises LinAlgError when it runs: the factor has a zero on its diagonal.
 
     >>> import gradcore.tensor as T
     >>> a = [[4.0, 2.0], [2.0, 5.0]]
@@ -270,6 +275,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Variable:
     rcond : singular values of at most this part of the largest count as 0, as in `pinv`, where it
         is said what derivatives are where the rank is not full.
 
+    Raises LinAlgError when it runs: the matrix is not finite.
+
     >>> import gradcore.tensor as T
     >>> T.linalg.lstsq([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 2.0, 3.0]).eval().round(12)
     array([1., 1.])
@@ -295,7 +302,12 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Variable:
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Variable:
-    """Return x of ``a @ x + x @ a.T = q``, as `solve_sylvester` does."""
+    """Return x of ``a @ x + x @ a.T = q``, as `solve_sylvester` does.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.solve_continuous_lyapunov([[2.0]], [[4.0]]).eval().tolist()
+    [[1.0]]
+    """
     (matrix,), _ = matrices("solve_continuous_lyapunov", a)
     return solve_sylvester(matrix, swapaxes(matrix, -1, -2), q)
 
@@ -314,7 +326,7 @@ def solve_discrete_lyapunov(a: Any, q: Any) -> Variable:
     [[4.0]]
     """
     (matrix, given), dtype = matrices("solve_discrete_lyapunov", a, q)
-    system = kron_of_matrices(matrix, matrix)
+    system = kronecker(matrix, matrix)
     *stack, m, n = extents_of(given)
     flat = reshape(given, (*stack, m * n, 1))
     return cast(reshape(Solve()(identity(system) - system, flat), (*stack, m, n)), dtype)
@@ -325,6 +337,13 @@ def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Variable:
 
     a : its first axes are those of ``b``, the others those of ``x``, of as many elements.
     axes : axes of ``a`` that are moved to its end before.
+
+    Raises LinAlgError when it runs: the equations are singular.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.reshape(2.0 * T.eye(4), (2, 2, 2, 2))
+    >>> T.linalg.tensorsolve(a, [[2.0, 4.0], [6.0, 8.0]]).eval().tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
     """
     tensor, right = as_variable(a), as_variable(b)
     if axes is not None:

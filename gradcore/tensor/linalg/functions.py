@@ -85,6 +85,8 @@ def pinv(a: Any, rcond: float | None = None) -> Variable:
     Derivatives take it that the values that count as 0 are 0, and stay 0: they are right where the
     rank is full, and where it is not for what does not change it.
 
+    Raises LinAlgError when it runs: the matrix is not finite.
+
     >>> import gradcore.tensor as T
     >>> T.linalg.pinv([[2.0, 0.0], [0.0, 0.0]]).eval().tolist()
     [[0.5, 0.0], [0.0, 0.0]]
@@ -97,6 +99,10 @@ def tensorinv(a: Any, ind: int = 2) -> Variable:
     """Return the inverse of ``tensordot`` over the first ``ind`` axes, as NumPy's ``tensorinv``.
 
     a : its first ``ind`` axes have as many elements together as the others.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.tensorinv(T.reshape(2.0 * T.eye(2), (2, 1, 2))).eval().tolist()
+    [[[0.5], [0.0]], [[0.0], [0.5]]]
     """
     tensor = as_variable(a)
     if not 0 < ind < tensor.ndim:
@@ -185,6 +191,8 @@ def sqrtm(a: Any, *, on_error: str = "raise") -> Variable:
 
     SciPy's is complex then.  The derivative is not finite where eigenvalues of x add up to zero, as
     those of a singular matrix do.  On JAX and torch a singular matrix has no root.
+
+    A. Bjoerck and S. Hammarling, "A Schur method for the square root of a matrix" (1983).
 
     >>> import gradcore.tensor as T
     >>> T.linalg.sqrtm([[4.0, 1.0], [0.0, 4.0]]).eval().round(12).tolist()

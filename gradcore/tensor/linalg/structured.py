@@ -83,25 +83,11 @@ def kron(a: Any, b: Any) -> Variable:
     x, y = as_variable(a), as_variable(b)
     rank = max(x.ndim, y.ndim)
     x, y = (v.dimshuffle(*["x"] * (rank - v.ndim), *range(v.ndim)) for v in (x, y))
-    return _interleaved(x, y, 0)
-
-
-def kron_of_matrices(x: Variable, y: Variable) -> Variable:
-    """Return the Kronecker products of the matrices in the last two axes of two stacks."""
-    rank = max(x.ndim, y.ndim)
-    x, y = (v.dimshuffle(*["x"] * (rank - v.ndim), *range(v.ndim)) for v in (x, y))
-    return _interleaved(x, y, rank - 2)
-
-
-def _interleaved(x: Variable, y: Variable, first: int) -> Variable:
-    """Return the Kronecker product over the axes from ``first`` on; those before broadcast."""
-    axes = range(first, x.ndim)
-    left = x.dimshuffle(*range(first), *(a for axis in axes for a in (axis, "x")))
-    right = y.dimshuffle(*range(first), *(a for axis in axes for a in ("x", axis)))
-    whole = left * right
-    extents = extents_of(whole)
-    pairs = zip(extents[first::2], extents[first + 1 :: 2], strict=True)
-    return reshape(whole, (*extents[:first], *(m * n for m, n in pairs)))
+    left = x.dimshuffle(*(a for axis in range(rank) for a in (axis, "x")))
+    right = y.dimshuffle(*(a for axis in range(rank) for a in ("x", axis)))
+    extents = extents_of(left * right)
+    pairs = zip(extents[::2], extents[1::2], strict=True)
+    return reshape(left * right, [m * n for m, n in pairs])
 
 
 def khatri_rao(a: Any, b: Any) -> Variable:
