@@ -20,7 +20,7 @@ from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
 from gradcore.ops.create import Arange
 from gradcore.ops.factors import OfEquations, Solve
-from gradcore.ops.matrices import TAKEN, library, turned
+from gradcore.ops.matrices import TAKEN, library, transposed
 from gradcore.ops.shape_values import SpecifyShape
 
 
@@ -28,12 +28,12 @@ def _transposed_back(
     op: SolveBanded, ct: Variable, ab: Variable, b: Variable, x: Variable
 ) -> Variable:
     """The transpose of the inverse."""
-    return op.turned()(ab, ct)
+    return op.transpose()(ab, ct)
 
 
 def _bands_back(op: SolveBanded, ct: Variable, ab: Variable, b: Variable, x: Variable) -> Variable:
     """d(inv(A) b) = -inv(A) dA x, of which only the bands move."""
-    back = op.turned()(ab, ct)
+    back = op.transpose()(ab, ct)
     rows, columns = (x, back) if op.transposed else (back, x)
     n = extents_of(ab)[-1]
     j = Arange()(n)
@@ -83,20 +83,20 @@ class SolveBanded(OfEquations):
         """Return several numbers of bands, both directions, and a stack."""
         return [
             Sample(
-                cls(lower, upper, turned),
+                cls(lower, upper, transposed),
                 (
                     Arg((*stack, lower + upper + 1, 4), made=partial(_dominated, upper)),
                     Arg((*stack, 4, 2)),
                 ),
             )
-            for lower, upper, turned, stack in (
+            for lower, upper, transposed, stack in (
                 (1, 1, False, ()),
                 (2, 0, True, ()),
                 (1, 2, False, (2,)),
             )
         ]
 
-    def turned(self) -> SolveBanded:
+    def transpose(self) -> SolveBanded:
         """Return the op for the transposed equations."""
         return SolveBanded(self.lower, self.upper, not self.transposed, self.raises)
 
@@ -136,7 +136,7 @@ class SolveBanded(OfEquations):
         row = LANGUAGE["switch"](there, below + self.upper, 0)
         row = row.dimshuffle(*["x"] * (ab.ndim - 2), 0, 1)
         dense = LANGUAGE["switch"](there, LANGUAGE["take_along_axis"](ab, row, -2), 0)
-        return [Solve(self.raises)(turned(dense) if self.transposed else dense, b)]
+        return [Solve(self.raises)(transposed(dense) if self.transposed else dense, b)]
 
     def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return SciPy's solution, in the dtype of the operands."""

@@ -58,7 +58,7 @@ from gradcore.ops.matrices import (
     refuse_others,
     singular,
     square,
-    turned,
+    transposed,
     with_nan,
 )
 
@@ -84,7 +84,7 @@ def identity(x: Variable) -> Variable:
 
 def upper(x: Variable) -> Variable:
     """Return the upper triangle of square matrices, with the diagonal."""
-    return turned(below(turned(x), 1))
+    return transposed(below(transposed(x), 1))
 
 
 def _lu_tangents(op: Op, t: Variable, x: Variable, lu: Variable, order: Variable) -> list[Any]:
@@ -94,7 +94,7 @@ def _lu_tangents(op: Op, t: Variable, x: Variable, lu: Variable, order: Variable
     low, high = below(lu, 0) + identity(lu), upper(lu)
     moved = LANGUAGE["take_along_axis"](t, along_columns(order), -2)
     solved = SolveLower(raises=False)(low, moved)
-    inner = turned(SolveLower(raises=False)(turned(high), turned(solved)))
+    inner = transposed(SolveLower(raises=False)(transposed(high), transposed(solved)))
     left = LANGUAGE["matmul"](low, below(inner, 0))
     return [left + LANGUAGE["matmul"](upper(inner), high), ZERO]
 
@@ -158,10 +158,10 @@ class LU(Decomposition):
 # QR ---------------------------------------------------------------------------------------------
 def _qr_tangents(op: Op, t: Variable, x: Variable, q: Variable, r: Variable) -> list[Variable]:
     """dA inv(R) = dQ + Q dR inv(R), where Q.T dQ is antisymmetric and dR inv(R) a triangle."""
-    right = turned(SolveLower(raises=False)(turned(r), turned(t)))
-    inner = LANGUAGE["matmul"](turned(q), right)
+    right = transposed(SolveLower(raises=False)(transposed(r), transposed(t)))
+    inner = LANGUAGE["matmul"](transposed(q), right)
     low = below(inner, 0)
-    triangle = inner - low + turned(low)
+    triangle = inner - low + transposed(low)
     return [right - LANGUAGE["matmul"](q, triangle), LANGUAGE["matmul"](triangle, r)]
 
 
@@ -252,8 +252,8 @@ def diagonal(x: Variable) -> Variable:
 
 def _eigh_tangents(op: Op, t: Variable, x: Variable, w: Variable, v: Variable) -> list[Variable]:
     """dw = diag(V.T dA V), dV = V ((V.T dA V) / (w_j - w_i))."""
-    whole = below(t, 1) + turned(below(t, 0))
-    inner = LANGUAGE["matmul"](turned(v), LANGUAGE["matmul"](whole, v))
+    whole = below(t, 1) + transposed(below(t, 0))
+    inner = LANGUAGE["matmul"](transposed(v), LANGUAGE["matmul"](whole, v))
     turning = inner * reciprocal(along_rows(w) - along_columns(w))
     return [diagonal(inner), LANGUAGE["matmul"](v, turning)]
 
@@ -361,9 +361,9 @@ def _svd_tangents(
     """  # noqa: D205 - equations
     matmul = LANGUAGE["matmul"]
     m, n = extents_of(x)[-2:]
-    v = turned(vh)
-    by_v, by_u = matmul(t, v), matmul(turned(t), u)
-    inner = matmul(turned(u), by_v)
+    v = transposed(vh)
+    by_v, by_u = matmul(t, v), matmul(transposed(t), u)
+    inner = matmul(transposed(u), by_v)
     row, column = along_rows(s), along_columns(s)
     gaps = reciprocal(row - column) * reciprocal(row + column)
     inverse = reciprocal(row)
@@ -372,13 +372,13 @@ def _svd_tangents(
         """Return how one side moves: within the space of its columns, and, if that is not all
         there is, out of it.
         """  # noqa: D205 - the sentence is long
-        within = matmul(a, gaps * (k * row + turned(k) * column))
+        within = matmul(a, gaps * (k * row + transposed(k) * column))
         outside = (by - matmul(a, k)) * LANGUAGE["switch"](longer, inverse, 0)
         return within + outside
 
     du = moved(u, inner, by_v, LANGUAGE["gt"](m, n))
-    dv = moved(v, turned(inner), by_u, LANGUAGE["gt"](n, m))
-    return [du, diagonal(inner), turned(dv)]
+    dv = moved(v, transposed(inner), by_u, LANGUAGE["gt"](n, m))
+    return [du, diagonal(inner), transposed(dv)]
 
 
 def _svd_workspace(m: Any, n: Any) -> Any:

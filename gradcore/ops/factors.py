@@ -32,7 +32,7 @@ from gradcore.ops.matrices import (
     refuse_others,
     singular,
     square,
-    turned,
+    transposed,
     with_infinity,
     with_nan,
 )
@@ -94,7 +94,7 @@ def _factor_back(op: SolveLower, ct: Variable, m: Variable, b: Variable, x: Vari
     """d(inv(L) b) = -inv(L) dL x."""
     back = SolveLower(not op.transposed, op.raises)(m, ct)
     left, right = (x, back) if op.transposed else (back, x)
-    return below(-LANGUAGE["matmul"](left, turned(right)), 1)
+    return below(-LANGUAGE["matmul"](left, transposed(right)), 1)
 
 
 @final
@@ -117,8 +117,8 @@ class SolveLower(OfEquations):
     def samples(cls) -> Sequence[Sample]:
         """Return both directions, matrices and a stack."""
         return [
-            Sample(cls(turned), (Arg((*stack, 3, 3), made=dominated), Arg((*stack, 3, 2))))
-            for turned in (False, True)
+            Sample(cls(transposed), (Arg((*stack, 3, 3), made=dominated), Arg((*stack, 3, 2))))
+            for transposed in (False, True)
             for stack in ((), (2,))
         ]
 
@@ -127,8 +127,8 @@ class SolveLower(OfEquations):
         """Return triangles with a zero on the diagonal, and with a NaN, among others."""
         made = with_nan(singular(dominated))
         return [
-            Sample(cls(turned, raises=False), (Arg(STACK, made=made), Arg((3, 3, 2))))
-            for turned in (False, True)
+            Sample(cls(transposed, raises=False), (Arg(STACK, made=made), Arg((3, 3, 2))))
+            for transposed in (False, True)
         ]
 
     @property
@@ -172,12 +172,12 @@ def _general_factor_back(
     op: Solve, ct: Variable, m: Variable, b: Variable, x: Variable
 ) -> Variable:
     """d(inv(M) b) = -inv(M) dM x."""
-    return -LANGUAGE["matmul"](Solve(op.raises)(turned(m), ct), turned(x))
+    return -LANGUAGE["matmul"](Solve(op.raises)(transposed(m), ct), transposed(x))
 
 
 def _general_solve_back(op: Solve, ct: Variable, m: Variable, b: Variable, x: Variable) -> Variable:
     """The transpose of the inverse."""
-    return Solve(op.raises)(turned(m), ct)
+    return Solve(op.raises)(transposed(m), ct)
 
 
 def well_conditioned(a: Array) -> Array:
@@ -286,7 +286,7 @@ def _from_left(factor: Variable, ct: Variable) -> Variable:
         which, v = (rest, term) if part is None else (found, part)
         which.append(-v if negative else v)
     if rest:
-        found.append(LANGUAGE["matmul"](turned(factor), functools.reduce(add, rest)))
+        found.append(LANGUAGE["matmul"](transposed(factor), functools.reduce(add, rest)))
     return functools.reduce(add, found)
 
 
@@ -330,8 +330,8 @@ def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Vari
     """
     inner = below(_from_left(factor, ct), 0.5)
     solve = SolveLower(transposed=True, raises=False)  # a factor has no zero on its diagonal
-    both = turned(solve(factor, turned(solve(factor, inner))))
-    return below(both + turned(both), 0.5)
+    both = transposed(solve(factor, transposed(solve(factor, inner))))
+    return below(both + transposed(both), 0.5)
 
 
 @final

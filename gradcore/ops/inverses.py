@@ -43,7 +43,7 @@ from gradcore.ops.matrices import (
     check_square,
     refuse_others,
     singular,
-    turned,
+    transposed,
     with_nan,
 )
 from gradcore.ops.scalars import abs as abs_
@@ -89,7 +89,7 @@ def _matrices(x: Variable) -> Variable:
 # inverses ---------------------------------------------------------------------------------------
 def _inverse_back(op: Op, ct: Variable, x: Variable, inverse: Variable) -> Variable:
     """d inv(A) = -inv(A) dA inv(A)."""
-    back = turned(inverse)
+    back = transposed(inverse)
     return -LANGUAGE["matmul"](back, LANGUAGE["matmul"](ct, back))
 
 
@@ -154,7 +154,7 @@ def _cofactors(x: Variable, determinant: Variable) -> Variable:
 
     Of U diag(s) V.T they are det(U V.T) U diag(products of all s but one) V.T.
     """
-    regular = _matrices(determinant) * turned(Inverse(raises=False)(x))
+    regular = _matrices(determinant) * transposed(Inverse(raises=False)(x))
     u, s, vh = SVD(raises=False)(x)
     others = LANGUAGE["switch"](LANGUAGE["eq"](identity(x), 1), 1, along_rows(s))
     sign = LANGUAGE["sign"](Determinant()(LANGUAGE["matmul"](u, vh)))
@@ -216,7 +216,7 @@ def _log_determinant(x: Variable) -> Variable:
 
 
 def _log_determinant_back(op: Op, ct: Variable, x: Variable, found: Variable) -> Variable:
-    return _matrices(ct) * turned(Inverse(raises=False)(x))
+    return _matrices(ct) * transposed(Inverse(raises=False)(x))
 
 
 @final
@@ -257,7 +257,7 @@ def _pseudoinverse_moved(op: Op, t: Variable, x: Variable, p: Variable) -> Varia
     problems whose variables separate" (1973).
     """
     matmul = LANGUAGE["matmul"]
-    back, p_back = turned(t), turned(p)
+    back, p_back = transposed(t), transposed(p)
     right = matmul(matmul(p, p_back), back - matmul(matmul(back, x), p))
     left = matmul(back - matmul(p, matmul(x, back)), matmul(p_back, p))
     return right + left - matmul(p, matmul(t, p))
@@ -329,7 +329,7 @@ class PseudoInverse(OfStacks):
         largest = LANGUAGE["sum"](LANGUAGE["switch"](first, s, 0), -1, keepdims=True)
         large = LANGUAGE["gt"](s, cutoff * largest)
         inverse = reciprocal(LANGUAGE["switch"](large, s, 0))
-        return [LANGUAGE["matmul"](turned(vh) * along_rows(inverse), turned(u))]
+        return [LANGUAGE["matmul"](transposed(vh) * along_rows(inverse), transposed(u))]
 
     def reference(self, *arrays: Any) -> Any:
         """Return the pseudoinverse by singular vectors."""

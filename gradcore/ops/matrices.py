@@ -63,7 +63,7 @@ def check_square(x: Any) -> None:
         raise ShapeError(f"got shape {tuple(x.shape)}, which is of no square matrix")
 
 
-def turned(x: Variable) -> Variable:
+def transposed(x: Variable) -> Variable:
     """Return the transposes of matrices."""
     return LANGUAGE["swapaxes"](x, -1, -2)
 

@@ -36,7 +36,7 @@ from gradcore.ops.matrices import (
     failure,
     library,
     refuse_others,
-    turned,
+    transposed,
 )
 
 
@@ -52,19 +52,19 @@ def kronecker(x: Variable, y: Variable) -> Variable:
 
 def _back(op: Sylvester, ct: Variable, a: Variable, b: Variable) -> Variable:
     """The transpose of the linear map from Q to X."""
-    return Sylvester(op.raises)(turned(a), turned(b), ct)
+    return Sylvester(op.raises)(transposed(a), transposed(b), ct)
 
 
 def _by_left(op: Sylvester, ct: Variable, *given: Variable) -> Variable:
     """A dX + dX B = -dA X."""
     a, b, _, x = given
-    return -LANGUAGE["matmul"](_back(op, ct, a, b), turned(x))
+    return -LANGUAGE["matmul"](_back(op, ct, a, b), transposed(x))
 
 
 def _by_right(op: Sylvester, ct: Variable, *given: Variable) -> Variable:
     """A dX + dX B = -X dB."""
     a, b, _, x = given
-    return -LANGUAGE["matmul"](turned(x), _back(op, ct, a, b))
+    return -LANGUAGE["matmul"](transposed(x), _back(op, ct, a, b))
 
 
 def _by_sum(op: Sylvester, ct: Variable, *given: Variable) -> Variable:
@@ -137,7 +137,7 @@ class Sylvester(Attempt):
         """Return the output as the solution of equations of all elements."""
         a, b, q = node.inputs
         by_left = kronecker(a, LANGUAGE["alloc"](identity(b), *extents_of(b)))
-        by_right = kronecker(LANGUAGE["alloc"](identity(a), *extents_of(a)), turned(b))
+        by_right = kronecker(LANGUAGE["alloc"](identity(a), *extents_of(a)), transposed(b))
         *stack, m, n = extents_of(q)
         flat = LANGUAGE["reshape"](q, (*stack, m * n, 1))
         found = Solve(self.raises)(by_left + by_right, flat)
@@ -171,7 +171,7 @@ def _solved(a: Array, b: Array, q: Array) -> tuple[Array, bool]:
 # square roots -----------------------------------------------------------------------------------
 def _root_back(op: SquareRoot, ct: Variable, a: Variable, x: Variable) -> Variable:
     """X dX + dX X = dA."""
-    return Sylvester(raises=False)(turned(x), turned(x), ct)
+    return Sylvester(raises=False)(transposed(x), transposed(x), ct)
 
 
 MESSAGE = "Matrix has no real square root"

@@ -40,7 +40,7 @@ from gradcore.ops.inverses import (
 )
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.logarithms import in_base
-from gradcore.ops.matrices import below, turned, unless_singular, untransposed
+from gradcore.ops.matrices import below, transposed, unless_singular, untransposed
 from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, sqr, sqrt, switch, true_div
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.shape import Alloc
@@ -134,7 +134,7 @@ def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
 def _transposes(v: Variable) -> Variable:
     """Return the transposes of matrices, which need not be made if these are made as theirs."""
     matrices = untransposed(v)
-    return turned(v) if matrices is None else matrices
+    return transposed(v) if matrices is None else matrices
 
 
 def _by_factor(factor: Variable, right: Variable) -> Variable:
@@ -332,7 +332,9 @@ def log_of_determinant(node: Apply) -> Variable | None:
 
 
 # claims -----------------------------------------------------------------------------------------
-@equations.rule(op=DimShuffle, examples=[lambda x: turned(Assume("symmetric")(x + turned(x))) + 1])
+@equations.rule(
+    op=DimShuffle, examples=[lambda x: transposed(Assume("symmetric")(x + transposed(x))) + 1]
+)
 def transpose_of_symmetric(node: Apply) -> Variable | None:
     """A.T = A, where A is claimed to be symmetric"""
     matrix = untransposed(node.out)

@@ -14,7 +14,7 @@ from gradcore.graph import Apply, FunctionGraph, Variable
 from gradcore.ops.factors import Solve
 from gradcore.ops.inverses import Inverse
 from gradcore.ops.linalg import Dot, MatMul
-from gradcore.ops.matrices import turned, untransposed
+from gradcore.ops.matrices import transposed, untransposed
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
 
@@ -49,8 +49,8 @@ def _solution(node: Apply, graph: FunctionGraph, new: dict[Variable, Variable]) 
         return None
     solve, matrix = inverted
     given = new.get(left, left)
-    found = _solved(solve, turned(matrix), turned(given) if given.ndim > 1 else given)
-    return turned(found) if found is not None and found.ndim > 1 else found
+    found = _solved(solve, transposed(matrix), transposed(given) if given.ndim > 1 else given)
+    return transposed(found) if found is not None and found.ndim > 1 else found
 
 
 def _inverted(
@@ -67,7 +67,7 @@ def _inverted(
         return Solve(v.owner.op.raises), new.get(inner, inner)
     if untransposed(v) is inner:
         found = _inverted(inner, graph, new)
-        return None if found is None else (found[0], turned(found[1]))
+        return None if found is None else (found[0], transposed(found[1]))
     return None
 
 

@@ -7,7 +7,7 @@ import math
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.ops.assumptions import Assume
-from gradcore.ops.matrices import turned
+from gradcore.ops.matrices import transposed
 from gradcore.ops.scalars import mul, pow, reciprocal, sqr, sqrt, true_div
 from gradcore.rewrite.algebra import is_normal, scalar_value
 from gradcore.rewrite.changes import Changes
@@ -74,7 +74,7 @@ def division_by_power_of_two(node: Apply) -> Variable | None:
     return mul(Constant(1 / value, dtype), x)
 
 
-@rule(op=Assume, examples=[lambda x: Assume("symmetric")(x + turned(x))])
+@rule(op=Assume, examples=[lambda x: Assume("symmetric")(x + transposed(x))])
 def claim_is_done(node: Apply) -> Variable:
     """assume(x, claim) = x: no more rules ask for it"""
     return node.inputs[0]
