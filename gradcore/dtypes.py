@@ -136,9 +136,10 @@ NARROW_FLOATS = tuple(row.name for row in ROWS if row.multiplied != row.name)
 
 
 def computed(dtype: str) -> str:
-    """Return the dtype that arithmetic on ``dtype`` is done in.
+    """Return the dtype that arithmetic on ``dtype`` is done in; of one that has no row, itself.
 
     >>> computed("float16"), computed("int8")
     ('float32', 'int8')
     """
-    return DTYPES[dtype].computed
+    row = DTYPES.get(dtype)  # none for a long double, in which references are judged
+    return dtype if row is None else row.computed

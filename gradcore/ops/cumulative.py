@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.derive import Forward, Linear, Reverse
-from gradcore.dtypes import DTYPES
+from gradcore.dtypes import DTYPES, computed
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Apply, Derivative, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.extents import UNKNOWN
@@ -31,15 +31,6 @@ def accumulated(dtype: str) -> str:
     """Sums and products of small integers are computed in 64 bits, as in NumPy."""
     row = DTYPES.get(dtype)  # none for a long double, in which references are judged
     return dtype if row is None else row.accumulator
-
-
-def computed(dtype: str) -> str:
-    """Return the dtype in which sums and products of ``dtype`` are carried: rounded at the end.
-
-    A product of float16 is finite then where the factors before an inner one overflow.
-    """
-    row = DTYPES.get(dtype)
-    return dtype if row is None else row.computed
 
 
 def exclusive(x: Variable, axis: int) -> Variable:

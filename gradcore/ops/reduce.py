@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from gradcore.derive import Flat, Forward, Linear, Reverse
+from gradcore.dtypes import computed
 from gradcore.errors import GraphValueError
 from gradcore.graph import (
     Apply,
@@ -33,7 +34,7 @@ from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import REACHES
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
-from gradcore.ops.cumulative import FACTOR, accumulated, computed, exclusive
+from gradcore.ops.cumulative import FACTOR, accumulated, exclusive
 from gradcore.ops.cumulative import Cumulative as Cumulative
 from gradcore.ops.cumulative import Recurrence as Recurrence
 from gradcore.ops.stacks import AlongAxis

@@ -16,9 +16,9 @@ def run(d, inputs, shapes, numbers):
     shared = own * grid.groups
     if shared > d.shared:
         own = shared = 0
-    sub_all = Memory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
-    true_div_all = Memory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
-    add_all = Memory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
+    sub_all = DeviceMemory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
+    true_div_all = DeviceMemory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
+    add_all = DeviceMemory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
     d.launch("add_kernel", grid, shared, max(M_n1, M_n0, M_n0 * M_n1, v_n0, (grid.blocks * grid.groups) * M_n1), own, M_n1, sum_partials, sub_all, true_div_all, add_all, M, v, add, M_n0)
     d.launch("sum_combined", d.grid(M_n1, grid.blocks * grid.groups), 0, max(M_n1, grid.blocks * grid.groups, (grid.blocks * grid.groups) * M_n1), M_n1, grid.blocks * grid.groups, sum_partials, sum)
     d.release(mark_2)

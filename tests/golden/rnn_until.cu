@@ -24,7 +24,7 @@ def run(d, inputs, shapes, numbers):
     shared = own * grid.groups
     if shared > d.shared:
         own = shared = 0
-    dot_all = Memory(0) if own else d.allocate(((grid.blocks * grid.groups) * N_n1) * 8)
+    dot_all = DeviceMemory(0) if own else d.allocate(((grid.blocks * grid.groups) * N_n1) * 8)
     d.launch("taken_kernel_2", grid, shared, max(M_n0, N_n1, v_n0, N_n0 * N_n1, M_n0 * M_n1, M_n1), own, N_n1, dot_all, N, M_n1, M, scan, M_n0, v_n0, words, words + 8)
     d.release(mark_2)
     taken = d.read(words + 8, "int64")

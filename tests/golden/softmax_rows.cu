@@ -10,7 +10,7 @@ def run(d, inputs, shapes, numbers):
     shared = own * grid.groups
     if shared > d.shared:
         own = shared = 0
-    exp_all = Memory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
+    exp_all = DeviceMemory(0) if own else d.allocate(((grid.blocks * grid.groups) * M_n1) * 8)
     d.launch("true_div_kernel", grid, shared, max(M_n0, M_n0 * M_n1, M_n1), own, M_n1, exp_all, M, true_div, M_n0)
     d.release(mark_2)
     return [Array(true_div, "float64", (M_n0, M_n1))]

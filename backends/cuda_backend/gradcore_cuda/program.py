@@ -56,7 +56,7 @@ WORDS = frozenset(
     (
         *keyword.kwlist, "d", "inputs", "shapes", "numbers", "grid", "own", "shared", "max", "min",
         "abs", "int",
-        "range", "words", "Array", "Memory", "mark", "run", "found", "dtype", "raise_",
+        "range", "words", "Array", "DeviceMemory", "mark", "run", "found", "dtype", "raise_",
         "computed",
     )
 )  # fmt: skip
@@ -175,7 +175,7 @@ class _HostPrinter:
         """Return the memory of a buffer; a pointer that kernels move is read from the device."""
         if buffer.root in self.facts.values.moved:
             self.waits = True
-            return f'Memory(d.read({self.word(buffer.root)}, "uint64"))'
+            return f'DeviceMemory(d.read({self.word(buffer.root)}, "uint64"))'
         if buffer.root.role == "constant":
             return f"d.constant({buffer.root.position})"
         return self.name(buffer)
@@ -287,7 +287,7 @@ class _HostPrinter:
         elif s.reused is not None:
             self.add(f"{name} = {self.memory(s.reused)}")
         elif buffer.role == "spill":
-            self.add(f"{name} = Memory(0) if own else d.allocate({self.bytes(buffer)})")
+            self.add(f"{name} = DeviceMemory(0) if own else d.allocate({self.bytes(buffer)})")
         elif buffer.lacking is not None:
             self.add(f"{name} = d.temporary({buffer.lacking}, {self.bytes(buffer)})")
         else:
@@ -406,7 +406,7 @@ class _HostPrinter:
         self.add(f"return [{', '.join(outputs)}]")
         source = "\n".join(["def run(d, inputs, shapes, numbers):", *self.lines, ""])
         names: dict[str, Any] = {
-            "Array": runtime.Array, "Memory": runtime.DeviceMemory, "computed": computed,
+            "Array": runtime.Array, "DeviceMemory": runtime.DeviceMemory, "computed": computed,
         }  # fmt: skip
         exec(compile(source, "<host program>", "exec"), names)  # noqa: S102 - our own text
         return Compiled(
