@@ -74,10 +74,14 @@ def as_argument(kind: str, value: Any, wide: bool) -> Any:
     """Return a number in memory, as a kernel takes it.
 
     kind : one of `Kernel.kinds`.
-    wide : whether indices have 64 bits.
+    wide : whether indices have 64 bits.  In 32 they may wrap: a step that is larger than an array
+        is multiplied with the index 0 alone.
     """
-    known = {"pointer": "uint64", "index": "int64" if wide else "int32"}
-    data = np.asarray(value, known.get(kind, kind)).tobytes()
+    if kind == "index":
+        number = np.asarray(value, "int64").astype("int64" if wide else "int32")
+    else:
+        number = np.asarray(value, "uint64" if kind == "pointer" else kind)
+    data = number.tobytes()
     return (ctypes.c_char * len(data)).from_buffer_copy(data)
 
 
