@@ -123,9 +123,7 @@ def _called_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterat
 
 
 def _error_cases(sample: Sample, dtype: str, name: str, level: Level) -> Iterator[Case]:
-    """Yield an op on operands that must be refused: extents that disagree, values out of bounds,
-    matrices without an inverse or factor.
-    """  # noqa: D205 - the sentence is long
+    """Yield an op on what must be refused: wrong extents or values, matrices without a factor."""
     subject = Subject(sample.op, several(sample, dtype, 1), (False,) * len(sample.operands))
     reference = _reference(subject, dtype)
     kinds = {"extents": other_extents, "values": other_values, "matrices": other_matrices}

@@ -124,7 +124,7 @@ def _of_choice(v: Variable, made: Maker, depth: int) -> Variable | None:
 def _of_branch(v: Variable, dtype: str, made: Maker, depth: int) -> Variable | None:
     if _is_zero(v):
         return Constant(-math.inf, dtype)
-    if is_positive(v):
+    if is_positive_constant(v):
         return _log_of_number(v, dtype)
     found = log_of(v, made, depth)
     return None if found is None else _unsigned(found, v, made)
@@ -154,7 +154,9 @@ def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
             found = log_of(other, made, depth)
             return None if found is None else softplus(found)
     x, y = (
-        _log_of_number(term, v.type.dtype) if is_positive(term) else log_of(term, made, depth)
+        _log_of_number(term, v.type.dtype)
+        if is_positive_constant(term)
+        else log_of(term, made, depth)
         for term in terms
     )
     return None if x is None or y is None else logaddexp(x, y)
@@ -262,7 +264,7 @@ READINGS: tuple[Reading, ...] = (
 Signed: TypeAlias = tuple[int, Variable]
 
 
-def is_positive(v: Variable) -> TypeGuard[Constant]:
+def is_positive_constant(v: Variable) -> TypeGuard[Constant]:
     """Return whether ``v`` is one positive number."""
     return isinstance(v, Constant) and v.data.size == 1 and bool(0 < v.data.item() < math.inf)
 
@@ -285,16 +287,16 @@ def factored(v: Variable, made: Maker, depth: int = DEEPEST) -> Factored | None:
         found = log_of(factor, made, depth)
         if found is not None:
             logs.append((power, _unsigned(found, factor, made)))
-        elif is_positive(factor):
+        elif is_positive_constant(factor):
             rest.append((power, factor))
         else:
             rest.append((power, LANGUAGE["cast"](factor, v.type.dtype)))
     if not logs:
         return None
     for power, factor in rest:
-        if is_positive(factor) and not is_one(factor, made):
+        if is_positive_constant(factor) and not is_one(factor, made):
             logs.append((power, _log_of_number(factor, v.type.dtype)))
-    return Factored(logs, [part for part in rest if not is_positive(part[1])])
+    return Factored(logs, [part for part in rest if not is_positive_constant(part[1])])
 
 
 def _log_of_number(number: Constant, dtype: str) -> Variable:

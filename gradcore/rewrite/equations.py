@@ -41,14 +41,13 @@ from gradcore.ops.inverses import (
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.logarithms import in_base
 from gradcore.ops.matrices import below, transposed, unless_singular, untransposed
-from gradcore.ops.scalars import CASTS, add, eq, exp, log, lt, mul, sqr, sqrt, switch, true_div
+from gradcore.ops.scalars import CASTS, add, eq, log, lt, mul, sqr, switch
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.shape import Alloc
 from gradcore.ops.triangles import ABOVE, BELOW, ON, holds, is_diagonal, vanishes
-from gradcore.rewrite.algebra import scalar_value
 from gradcore.rewrite.changes import REASSOCIATES, Changes
 from gradcore.rewrite.engine import Stage
-from gradcore.rewrite.signs import never_negative
+from gradcore.rewrite.signs import always_positive
 
 equations = Stage("equations")
 
@@ -64,7 +63,7 @@ def are_transposes(x: Variable, y: Variable) -> bool:
     return x.ndim == y.ndim > 1 and (x is untransposed(y) or y is untransposed(x))
 
 
-def claimed_positive(v: Variable) -> Variable | None:
+def claimed_positive_definite(v: Variable) -> Variable | None:
     """Return ``v``, or its transposes, without claims, if one says that it is positive definite."""
     claims: set[str] = set()
     while v.owner is not None:
@@ -93,7 +92,7 @@ def factor_with(v: Variable) -> tuple[Variable, int] | None:
     """Return triangles, and which power of their determinant is that of ``v``."""
     if vanishes(v, ABOVE) or vanishes(v, BELOW):
         return v, 1
-    positive = claimed_positive(v)
+    positive = claimed_positive_definite(v)
     if positive is not None:
         return Cholesky()(positive), 2
     if v.owner is not None and isinstance(v.owner.op, (Dot, MatMul)):
@@ -127,7 +126,7 @@ def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
         triangle = matrix if is_lower else _transposes(matrix)
         found = SolveLower(transposed=is_upper, raises=raises)(triangle, right)
         return found if raises else unless_singular(found, diagonal(matrix), raises)
-    positive = claimed_positive(matrix)
+    positive = claimed_positive_definite(matrix)
     return None if positive is None else _by_factor(Cholesky()(positive), right)
 
 
@@ -201,12 +200,12 @@ def solve_with_gram(node: Apply) -> Variable | None:
     """solve(A.T @ A + c * eye(n), b), c > 0, by Cholesky's factor"""
     assert isinstance(node.op, Solve)
     matrix, right = node.inputs
-    if not is_positive(matrix):
+    if not is_positive_definite(matrix):
         return None
     return _by_factor(Cholesky(node.op.raises)(matrix), right)
 
 
-def is_positive(v: Variable) -> bool:
+def is_positive_definite(v: Variable) -> bool:
     """Return whether ``v`` is a sum of products ``A.T @ A`` and of a diagonal that is positive."""
     terms = [_scaled(term) for term in _terms(v)]
     strict = [_is_positive_diagonal(term) for term in terms]
@@ -232,7 +231,7 @@ def _scaled(v: Variable) -> Variable:
     """Return matrices without the positive numbers, one for all elements, that multiply them."""
     while v.owner is not None and v.owner.op is mul:
         number, rest = sorted(v.owner.inputs, key=lambda x: not all(x.broadcastable))
-        if not all(number.broadcastable) or not is_positive_number(number):
+        if not all(number.broadcastable) or not always_positive(number):
             break
         v = rest
     return v
@@ -254,19 +253,7 @@ def _is_positive_diagonal(v: Variable) -> bool:
     if places is None or alloc is None or not isinstance(alloc.op, Alloc):
         return False
     whole = isinstance(places.op, Arange) and places.inputs[0] is alloc.inputs[-1]
-    return whole and is_positive_number(numbers)
-
-
-def is_positive_number(v: Variable) -> bool:
-    """Return whether all elements are known to be positive."""
-    value = scalar_value(v)
-    if value is not None or v.owner is None:
-        return value is not None and value > 0
-    op, operands = v.owner.op, v.owner.inputs
-    if op is add:
-        return all(map(never_negative, operands)) and any(map(is_positive_number, operands))
-    remains = op in (mul, true_div, sqr, sqrt) or isinstance(op, DimShuffle)
-    return op is exp or (remains and all(map(is_positive_number, operands)))
+    return whole and always_positive(numbers)
 
 
 # determinants -----------------------------------------------------------------------------------
@@ -325,7 +312,7 @@ def log_of_determinant(node: Apply) -> Variable | None:
         return None
     (matrix,) = made.inputs
     found = LogAbsDeterminant()(matrix)
-    if signed and claimed_positive(matrix) is None:
+    if signed and claimed_positive_definite(matrix) is None:
         negative = lt(sign_of_determinant(matrix), 0)
         found = switch(negative, LANGUAGE["cast"](np.nan, found.dtype), found)
     return in_base(node.op, found)

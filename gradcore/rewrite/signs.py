@@ -18,6 +18,7 @@ from gradcore.ops.scalars import (
     sigmoid,
     softplus,
     sqr,
+    sqrt,
     sub,
     true_div,
 )
@@ -50,6 +51,24 @@ def never_negative(v: Variable) -> bool:
     if node.op is mul and node.inputs[0] is node.inputs[1]:
         return True
     return node.op in (add, mul, true_div) and all(map(never_negative, node.inputs))
+
+
+def always_positive(v: Variable) -> bool:
+    """Return whether all elements of ``v`` are known to be positive, as real numbers.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> always_positive(1 + T.sqr(x)), always_positive(T.exp(x) / 2), always_positive(T.sqr(x))
+    (True, True, False)
+    """
+    value = scalar_value(v)
+    if value is not None or v.owner is None:
+        return value is not None and value > 0
+    op, operands = v.owner.op, v.owner.inputs
+    if op is add:
+        return all(map(never_negative, operands)) and any(map(always_positive, operands))
+    remains = op in (mul, true_div, sqr, sqrt) or isinstance(op, DimShuffle)
+    return op is exp or (remains and all(map(always_positive, operands)))
 
 
 def never_negative_zero(v: Variable) -> bool:
