@@ -277,6 +277,29 @@ def test_integers_do_not_wrap_where_floats_come_of_them(dtype):
             np.testing.assert_allclose(found, wanted, rtol=1e-12, err_msg=name)
 
 
+def test_sums_with_the_least_and_largest_integers_wrap(everywhere):
+    n, least, most = T.lscalar("n"), np.iinfo("int64").min, np.iinfo("int64").max
+    written = [
+        n - T.constant(np.int64(least)), (n + 5) - T.constant(np.int64(least)),
+        (n - T.constant(np.int64(most))) - 7, (n + 7) + T.constant(np.int64(most)),
+        T.constant(np.int64(least)) - n, -(n * 3 - T.constant(np.int64(least))),
+    ]  # fmt: skip
+    with np.errstate(over="ignore"):
+        k = np.array(2)
+        wanted = [
+            k - least, k + 5 - least, k - most - 7, k + 7 + most, least - k, -(k * 3 - least),
+        ]  # fmt: skip
+    assert gradcore.function([n], written, mode=everywhere)(2) == wanted
+
+
+def test_an_extent_and_the_largest_integer_wrap(everywhere):
+    """What is proved of extents counts on sums that do not."""
+    x, most = T.dvector("x"), 2**63 - 1
+    n = x.shape[0]
+    written = [T.ge(n + most, n), T.maximum(n + most, n), T.eq(n + most - most, n)]
+    assert gradcore.function([x], written, mode=everywhere)(np.zeros(5)) == [False, 5, True]
+
+
 # powers -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("exponents", [(), (1,), (4,), (2, 4)])
 def test_a_power_of_a_half_is_no_root_of_minus_infinity(exponents, everywhere):

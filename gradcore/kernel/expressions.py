@@ -231,6 +231,11 @@ def _number(x: Expr) -> int | None:
     return x.value if isinstance(x, Literal) else None
 
 
+def _wrapped(value: int) -> Literal:
+    """Return a number as an int64, in which sums of numbers wrap."""
+    return integer((value + 2**63) % 2**64 - 2**63)
+
+
 def _sum(x: Expr, y: Expr) -> Expr | None:
     if isinstance(x, Literal):
         x, y = y, x
@@ -240,7 +245,7 @@ def _sum(x: Expr, y: Expr) -> Expr | None:
         if isinstance(x, Call) and x.op.name in ("add", "sub"):
             a, b = x.operands
             if isinstance(b, Literal):
-                return a + (y.value + (b.value if x.op.name == "add" else -b.value))
+                return a + _wrapped(y.value + (b.value if x.op.name == "add" else -b.value))
     if isinstance(x, Call) and x.op.name == "sub" and x.operands[1] == y:
         return x.operands[0]
     return None
@@ -248,7 +253,7 @@ def _sum(x: Expr, y: Expr) -> Expr | None:
 
 def _difference(x: Expr, y: Expr) -> Expr | None:
     if isinstance(y, Literal):
-        return x + -y.value if y.value else x
+        return x + _wrapped(-y.value) if y.value else x
     if x == y:
         return ZERO
     if isinstance(x, Call) and x.op.name == "add" and y in x.operands:

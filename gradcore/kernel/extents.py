@@ -42,6 +42,9 @@ ORDER: dict[str, tuple[int, int]] = {
 MOST_TERMS = 16
 """How many terms a sum has at most: what is longer is a term itself."""
 
+MOST_ADDED = 2**62
+"""Numbers beyond it are not added to other terms: in int64 their sum may wrap."""
+
 OPPOSITE = {"ge": "lt", "gt": "le", "le": "gt", "lt": "ge"}
 
 
@@ -191,7 +194,8 @@ class Extents:
                 found = _plus(found, {ONE: 1} if term == ONE else self._sum(term), k)
         else:
             found = self._called(x) if isinstance(x, Call) and x.dtype == "int64" else None
-        return {x: 1} if found is None or len(found) > MOST_TERMS else found
+        unknown = found is None or len(found) > MOST_TERMS or abs(found.get(ONE, 0)) > MOST_ADDED
+        return {x: 1} if unknown else found
 
     def _called(self, x: Call) -> Sum | None:
         """Return what adds or multiplies sums as one, if it is one."""

@@ -1,7 +1,7 @@
 """Extents, as Python integers.
 
-The decision: arithmetic on extents stays in Python, where it is exact and costs nothing; it never
-becomes a tensor, unless other arithmetic reads it.  So no kernel waits for a device to tell it a
+The decision: arithmetic on extents stays in Python, where it costs nothing (what a user's own wraps
+to is the reference's); it never becomes a tensor, unless other arithmetic reads it.  So no kernel waits for a device to tell it a
 shape, torch.compile sees symbolic extents instead of data, and vmap meets no number it must not
 read.
 """
@@ -127,6 +127,8 @@ def make_integer(node: Apply) -> Callable[..., int]:
     readers = [Extent(v) for v in node.inputs]
 
     def computed(*values: Any) -> int:
-        return function(*(read(value) for read, value in zip(readers, values, strict=True)))
+        n = function(*(read(value) for read, value in zip(readers, values, strict=True)))
+        fits = type(n) is not int or -(2**63) <= n < 2**63  # symbolic ones do
+        return n if fits else (n + 2**63) % 2**64 - 2**63
 
     return computed
