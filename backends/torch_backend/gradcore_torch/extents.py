@@ -1,9 +1,9 @@
 """Extents, as Python integers.
 
-The decision: arithmetic on extents stays in Python, where it costs nothing (what a user's own wraps
-to is the reference's); it never becomes a tensor, unless other arithmetic reads it.  So no kernel waits for a device to tell it a
-shape, torch.compile sees symbolic extents instead of data, and vmap meets no number it must not
-read.
+The decision: arithmetic on extents stays in Python, where it costs nothing, and wraps as int64
+does; it never becomes a tensor, unless other arithmetic reads it.  So no kernel waits for a device
+to tell it a shape, torch.compile sees symbolic extents instead of data, and vmap meets no number it
+must not read.
 """
 
 from __future__ import annotations
