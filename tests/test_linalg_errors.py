@@ -11,6 +11,15 @@ L = T.linalg
 ONES = np.ones((2, 2))
 NAN = np.full((3, 3), np.nan)
 
+
+@pytest.fixture
+def raising(everywhere):
+    """Each backend that works here and can raise."""
+    if everywhere.backend == "jax":
+        pytest.skip("JAX has NaN where others raise")
+    return everywhere
+
+
 RAISING = {
     "Singular matrix": [
         (L.inv, ONES),
@@ -77,11 +86,9 @@ def test_what_exists_does_not(everywhere):
     assert [float(found[0]) for found in h(singular)[:3]] == [0, 0, -np.inf]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c", "cuda", "torch"])
-def test_which_of_a_stack(backend):
-    mode = gradcore.Mode("cuda", runtime="host") if backend == "cuda" else backend
+def test_which_of_a_stack(raising):
     x = T.dtensor4("x")
-    f = gradcore.function([x], L.inv(x), mode=mode)
+    f = gradcore.function([x], L.inv(x), mode=raising)
     given = np.broadcast_to(np.eye(3), (2, 3, 3, 3)).copy()
     f(given)
     given[1, 1] = given[1, 2] = 0
@@ -89,12 +96,11 @@ def test_which_of_a_stack(backend):
         f(given)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
-def test_nothing_is_stored(backend):
+def test_nothing_is_stored(raising):
     x = T.dmatrix("x")
     count, total = gradcore.shared(0.0), gradcore.shared(np.eye(2))
     updates = {count: count + 1, total: total + L.inv(x)}
-    f = gradcore.function([x], total.sum(), updates=updates, mode=backend)
+    f = gradcore.function([x], total.sum(), updates=updates, mode=raising)
     f(np.eye(2))
     with pytest.raises(LinAlgError):
         f(ONES)
@@ -102,19 +108,22 @@ def test_nothing_is_stored(backend):
     np.testing.assert_array_equal(total.get_value(), 2 * np.eye(2))
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
-def test_only_what_runs_raises(backend):
-    """Not the branch that is not taken, nor a loop without steps, nor what nobody reads."""
+def test_only_what_runs_raises(raising):
+    """Not the branch that is not taken, nor a loop without steps."""
     x, n, c = T.dmatrix("x"), T.lscalar("n"), T.bscalar("c")
     chosen = T.ifelse(c, L.inv(x), x)
     looped, _ = gradcore.scan(lambda s: s + L.inv(s), None, x, n_steps=n)
-    f = gradcore.function([x, n, c], [chosen, looped], mode=backend)
+    f = gradcore.function([x, n, c], [chosen, looped], mode=raising)
     f(ONES, 0, 0)
     f(2 * np.eye(2), 2, 1)
     for steps, taken in ((1, 0), (0, 1)):
         with pytest.raises(LinAlgError):
             f(ONES, steps, taken)
-    assert gradcore.function([x], L.inv(x).shape[0], mode=backend)(ONES) == 2
+
+
+def test_what_nobody_reads_does_not_raise(optimized):
+    x = T.dmatrix("x")
+    assert gradcore.function([x], L.inv(x).shape[0], mode=optimized)(ONES) == 2
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])
