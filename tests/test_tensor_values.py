@@ -383,3 +383,13 @@ def test_parts_of_vectors_whose_elements_are_known(of, everywhere):
         assert found[k].shape == np.shape(part) and (found[k] == part).all(), key
         wanted[key] *= 2
         assert found[len(KEYS) + k].tolist() == wanted.tolist(), key
+
+
+def test_scalars_that_products_read_as_rows(everywhere):
+    """Each has memory of its own: they are computed before all loops, and read after the first."""
+    x, v, n, m = T.dscalar("x"), T.dvector("v"), T.lscalar("n"), T.lscalar("m")
+    matrix = T.alloc(v, m, 3)
+    products = [T.inner(T.alloc(scalar, n), matrix) for scalar in (T.exp(x), T.sin(x), T.sqrt(x))]
+    found = gradcore.function([x, v, n, m], products, mode=everywhere)(0.5, [1, 4, 2], 3, 2)
+    for product, scalar in zip(found, (np.exp(0.5), np.sin(0.5), np.sqrt(0.5)), strict=True):
+        np.testing.assert_allclose(product, [7 * scalar] * 2, rtol=1e-12)

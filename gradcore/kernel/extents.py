@@ -194,8 +194,9 @@ class Extents:
                 found = _plus(found, {ONE: 1} if term == ONE else self._sum(term), k)
         else:
             found = self._called(x) if isinstance(x, Call) and x.dtype == "int64" else None
-        unknown = found is None or len(found) > MOST_TERMS or abs(found.get(ONE, 0)) > MOST_ADDED
-        return {x: 1} if unknown else found
+        if found is None or len(found) > MOST_TERMS or abs(found.get(ONE, 0)) > MOST_ADDED:
+            return {x: 1}
+        return found
 
     def _called(self, x: Call) -> Sum | None:
         """Return what adds or multiplies sums as one, if it is one."""

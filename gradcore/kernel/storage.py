@@ -75,9 +75,9 @@ class _Memory:
                 return same.pop(k)
         return None
 
-    def keep(self, buffer: Buffer, pointed: bool) -> None:
-        """Note a buffer; what pointers point to is never free."""
-        if not pointed:
+    def keep(self, buffer: Buffer, used_elsewhere: bool) -> None:
+        """Note a buffer; what is used elsewhere than in the block is never free."""
+        if not used_elsewhere:
             self.known.setdefault(_size(buffer), []).append(buffer)
 
 
@@ -307,8 +307,13 @@ class _Planner:
         if smaller.role != "work" or smaller is not buffer:
             return [Allocate(smaller)]
         reused = memory.free(buffer)
-        memory.keep(buffer, pointed=buffer in self.low.layout.pointed)
+        memory.keep(buffer, self._is_used_elsewhere(buffer, memory.block))
         return [Allocate(smaller, reused)]
+
+    def _is_used_elsewhere(self, buffer: Buffer, block: Block) -> bool:
+        """Return whether pointers point to a buffer, or what comes after the entry reads it."""
+        layout = self.low.layout
+        return buffer in layout.pointed or (block is self.low.entry and buffer in layout.root.first)
 
     def level(self, level: LoopLevel) -> list[Statement]:
         """Return a loop with its body laid out, behind the statements that must come before it."""

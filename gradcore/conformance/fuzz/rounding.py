@@ -139,9 +139,9 @@ def _with_neighbours(node: Apply) -> Variable:
     Noise does not find that ``log(exp(x))`` may be ``x``.
     """
     x, y = node.inputs
-    difference = abs(x - y)
-    if not difference.type.is_float:
+    if not (x.type.is_float or y.type.is_float):
         return node.out
+    difference = abs(x - y)
     unit = MARGIN * LEAST_ULP * float(np.finfo(difference.dtype).eps)
     near = le(difference, maximum(abs(x), abs(y)) * unit)
     return or_(node.out, near) if node.op is eq else and_(node.out, invert(near))
