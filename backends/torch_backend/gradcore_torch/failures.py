@@ -6,10 +6,7 @@ from gradcore.plugins import KnownFailure
 
 FMOD = "torch's vectorized fmod gives NaN where the quotient overflows"
 
-HALF = "torch carries a product of float16 in float32, which overflows later"
-
 KNOWN_FAILURES = (
-    KnownFailure("cumprod", "called", HALF, "float16-*"),
     KnownFailure("mod", "value", FMOD, "float[36]*-special"),
     KnownFailure("mod", "value", FMOD, "float[36]*-subnormal"),
     KnownFailure(

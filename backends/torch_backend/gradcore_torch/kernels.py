@@ -66,9 +66,15 @@ def _extreme(kind: str, x: Any, axes: Sequence[int]) -> Any:
     return (torch.amax if kind == "max" else torch.amin)(x, dim=axes)
 
 
+def _product(x: Any, dtype: Any) -> Any:
+    """Return products along the last axis; of float16 in float32, as torch's sums are."""
+    carried = torch.float32 if dtype == torch.float16 else dtype
+    return torch.prod(x, dim=-1, dtype=carried).to(dtype)
+
+
 REDUCTIONS: dict[str, Callable[[Any, Sequence[int], Any], Any]] = {
     "sum": lambda x, axes, dtype: torch.sum(x, dim=axes, dtype=dtype),
-    "prod": lambda x, axes, dtype: torch.prod(_flattened(x, axes), dim=-1, dtype=dtype),
+    "prod": lambda x, axes, dtype: _product(_flattened(x, axes), dtype),
     "max": lambda x, axes, dtype: _extreme("max", x, axes),
     "min": lambda x, axes, dtype: _extreme("min", x, axes),
     "any": lambda x, axes, dtype: torch.any(x != 0, dim=axes),
