@@ -68,6 +68,7 @@ KNOWN_FAILURES = (
     ),
     *_values("bool-*2x[13]*", POLES, "polygamma"),
     *_values("bool-3,3", POLES, "polygamma"),
+    *_values("bool-0x2,2", POLES, "polygamma"),
     *(
         failure
         for layout in ("2x3", "fortran", "strided", "reversed", "offset", "readonly")
