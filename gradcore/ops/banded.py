@@ -74,9 +74,6 @@ class SolveBanded(OfEquations):
     transposed: bool = False
     raises: bool = field(default=True, repr=False)
     derivative = Reverse((_bands_back, _transposed_back), linear=((1,),))
-    ulp = 16
-    by_norm = compounds = True
-    exact_pattern = False
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

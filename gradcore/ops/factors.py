@@ -58,6 +58,10 @@ def check_equations(m: Any, b: Any) -> None:
 class OfEquations(Attempt):
     """An op of a stack of matrices and one of right sides (abstract)."""
 
+    ulp = 16
+    by_norm = compounds = True
+    exact_pattern = False  # columns are solved each by itself
+
     def check(self, *inputs: Variable) -> None:
         """Take matrices, of which as many on both sides."""
         refuse_others(self, *inputs)
@@ -109,9 +113,6 @@ class SolveLower(OfEquations):
     transposed: bool = False
     raises: bool = field(default=True, repr=False)
     derivative = Reverse((_factor_back, _solve_back), linear=((1,),))
-    ulp = 16
-    by_norm = compounds = True
-    exact_pattern = False  # columns are solved each by itself, and from the top down
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -204,9 +205,6 @@ class Solve(OfEquations):
 
     raises: bool = field(default=True, repr=False)
     derivative = Reverse((_general_factor_back, _general_solve_back), linear=((1,),))
-    ulp = 16
-    by_norm = compounds = True
-    exact_pattern = False  # columns are solved each by itself
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
