@@ -8,6 +8,9 @@ sixteen folders, and each is bounded by a sixteenth of the limit, so that making
 sixteenth of the store.  Rejected: a database (a lock, and a library cannot be loaded out of it); a
 checksum in a second file (two renames); a checksum at the end of the file (signed libraries do not
 take it).
+
+Beside what a process compiles there is what came with a package, compiled when it was installed: a
+`Shelf`, which has the same names and is only read.
 """
 
 from __future__ import annotations
@@ -59,6 +62,36 @@ class Info:
     limit: int
 
 
+class Shelf:
+    """Entries that were installed with a package: they are read, and never written or removed.
+
+    folder : where they are; there need not be any.
+
+    They are trusted as the package's code is, which whoever can write to them could change as well.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @functools.cached_property
+    def _entries(self) -> dict[tuple[str, str], list[Path]]:
+        """What may be entries by key and suffix, listed once in a process."""
+        found: dict[tuple[str, str], list[Path]] = {}
+        with contextlib.suppress(OSError):
+            for path in sorted(self.folder.iterdir()):
+                key, _, rest = path.name.partition("-")
+                found.setdefault((key, rest[DIGEST:]), []).append(path)
+        return found
+
+    def find(self, key: str, suffix: str) -> Path | None:
+        """Return the entry of ``key``, or None."""
+        for path in self._entries.get((key, suffix), ()):
+            with contextlib.suppress(OSError):
+                if _intact(path, key):
+                    return path
+        return None
+
+
 class Store:
     """Files by key, in a folder that belongs to the user alone.
 
@@ -88,7 +121,7 @@ class Store:
         """Return the entry of ``key``, which counts as used now, or None."""
         for path in self._named(key, suffix):
             try:
-                intact = _digest(path) == path.name[len(key) + 1 : len(key) + 1 + DIGEST]
+                intact = _intact(path, key)
             except OSError:
                 continue  # another process has removed it
             if intact:
@@ -104,14 +137,21 @@ class Store:
         suffix: str,
         make: Callable[[Path], None],
         load: Callable[[Path], Loaded],
+        shelf: Shelf | None = None,
     ) -> Loaded:
         """Return ``load(path)`` of the entry of ``key``, which ``make(path)`` writes if need be.
 
         An entry that does not load (``load`` raises OSError or ImportError) is made again, once.
 
+        shelf : where to look first; an entry there that does not load is passed over.
+
         Raises what ``make`` raises, and what ``load`` raises for an entry just made; CacheError:
         the entry cannot be written.
         """
+        ready = shelf.find(key, suffix) if shelf else None
+        if ready is not None:
+            with contextlib.suppress(OSError, ImportError):
+                return load(ready)
         path = self.find(key, suffix)
         made = path is None
         while True:
@@ -196,8 +236,12 @@ class Store:
 
     def clear(self) -> int:
         """Remove all entries; return how many."""
-        removed = [_remove(path) for path, _ in self._all()]
+        removed = [_remove(path) for path in self.paths()]
         return sum(removed)
+
+    def paths(self) -> list[Path]:
+        """Return all entries."""
+        return [path for path, _ in self._all()]
 
     def _all(self) -> Iterator[tuple[Path, os.stat_result]]:
         for digit in "0123456789abcdef":
@@ -243,6 +287,11 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
             with contextlib.suppress(FileNotFoundError):
                 found.append((Path(file.path), file.stat(follow_symlinks=False)))
     return found
+
+
+def _intact(path: Path, key: str) -> bool:
+    """Return whether the content of an entry of ``key`` is what its name says."""
+    return _digest(path) == path.name[len(key) + 1 : len(key) + 1 + DIGEST]
 
 
 def _digest(path: Path) -> str:

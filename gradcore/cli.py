@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from gradcore.cache import default_store
 from gradcore.conformance.tables import TABLES, read_reports, rewritten
-from gradcore.errors import CacheError, choices
+from gradcore.errors import CacheError, GradcoreError, choices
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.inventory import BackendInfo, backends, report
 from gradcore.plugins import registry
@@ -29,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "backends", help="list the backends: which work here, and why others do not"
     )
     commands.add_parser("doctor", help="print what a bug report needs")
-    cache = commands.add_parser("cache", help="the store of compiled code: what it holds; empty it")
-    cache.add_argument("action", choices=("info", "clear"))
+    cache = commands.add_parser(
+        "cache", help="the store of compiled code: what it holds; empty it; fill it ahead"
+    )
+    cache.add_argument("action", choices=("info", "clear", "warm"))
     ops = commands.add_parser("ops", help="print what ops declare, for who writes kernels for them")
     ops.add_argument("names", nargs="*", help="which ops; without any, the names of all")
     table = commands.add_parser("matrix", help="print reports of the conformance suite as tables")
@@ -140,6 +143,8 @@ def _cache(action: str) -> int:
     except CacheError as error:
         sys.stderr.write(f"gradcore cache: {error}\n")
         return 2
+    if action == "warm":
+        return _warm()
     if action == "clear":
         sys.stdout.write(f"removed {store.clear()} entries from {store.folder}\n")
         return 0
@@ -149,6 +154,26 @@ def _cache(action: str) -> int:
     table.add_row(str(info.folder), str(info.entries), *map(decimal, (info.size, info.limit)))
     Console(markup=False).print(table)
     return 0
+
+
+def _warm() -> int:
+    """Have each backend make what functions will need; return 1 if one of them fails."""
+    failed: list[str] = []
+    for name in sorted(registry().contributed):
+        backend = registry().backend(name)
+        if backend.unavailable() is not None:
+            continue
+        start = time.perf_counter()
+        try:
+            made = backend.warm()
+        except GradcoreError as error:
+            failed.append(f"gradcore cache: {name}: {error}\n")
+            continue
+        if made:
+            sys.stdout.write(f"{name}: ready in {time.perf_counter() - start:.1f} s\n")
+            sys.stdout.writelines(f"  {what}\n" for what in made)
+    sys.stderr.writelines(failed)
+    return int(bool(failed))
 
 
 def _write(name: str, folder: Path, kind: str) -> int:

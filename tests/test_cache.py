@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcore.cache import ABANDONED, RECENT, Store, default_store
+from gradcore.cache import ABANDONED, RECENT, Shelf, Store, default_store
 from gradcore.cli import main
 from gradcore.errors import CacheError
 
@@ -116,6 +116,46 @@ def test_a_failing_make_leaves_nothing(store):
     with pytest.raises(RuntimeError, match="no space"):
         store.put(key(1), ".so", fails)
     assert not entries(store) and store.info().entries == 0
+
+
+def shelf_of(store, folder):
+    """Return a shelf with what is in a store, which is empty then."""
+    folder.mkdir()
+    for path in store.paths():
+        path.rename(folder / path.name)
+    return Shelf(folder)
+
+
+def test_what_a_package_brought_comes_first(store, tmp_path):
+    store.put(key(1), ".so", writes(b"one"))
+    shelf = shelf_of(store, tmp_path / "shelf")
+    assert store.obtain(key(1), ".so", refuses, Path.read_bytes, shelf) == b"one"
+    assert not entries(store)
+    assert shelf.find(key(1), ".o") is None and shelf.find(key(2), ".so") is None
+    assert store.obtain(key(2), ".so", writes(b"two"), Path.read_bytes, shelf) == b"two"
+    assert len(entries(store)) == len(list(shelf.folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("wrong", ["torn", "gone", "not for this machine", "no folder"])
+def test_what_a_package_brought_and_does_not_serve_is_passed_over(store, tmp_path, wrong):
+    path = store.put(key(1), ".so", writes(b"theirs"))
+    shelf = shelf_of(store, tmp_path / "shelf")
+    path = shelf.folder / path.name
+    if wrong == "torn":
+        path.write_bytes(b"thei")
+    elif wrong == "gone":
+        assert shelf.find(key(1), ".so") == path
+        path.unlink()
+    elif wrong == "no folder":
+        shelf = Shelf(tmp_path / "nowhere")
+
+    def load(path):
+        if path.read_bytes() == b"theirs":
+            raise ImportError("not for this machine")
+        return path.read_bytes()
+
+    assert store.obtain(key(1), ".so", writes(b"mine"), load, shelf) == b"mine"
+    assert len(entries(store)) == 1 and path.exists() == (wrong != "gone")
 
 
 @pytest.mark.parametrize("content", [b"", b"on", b"onf", b"one and more"])

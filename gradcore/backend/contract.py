@@ -208,6 +208,13 @@ class Backend(ABC):
         """Return the backend itself: one that is not imported yet returns what it stands for."""
         return self
 
+    def warm(self) -> Sequence[str]:
+        """Make now what functions will need and no graph says; return what there is then, by name.
+
+        ``gradcore cache warm`` asks each backend that works for it.
+        """
+        return ()
+
     def numpy(self, array: Any) -> Any:
         """Return an array of its library as one of NumPy; it may share memory."""
         return np.asarray(array)

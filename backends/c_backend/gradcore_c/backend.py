@@ -21,6 +21,7 @@ from gradcore.kernel.uses import inside
 from gradcore_c import compiler, runtime
 from gradcore_c.externs import EXTERNS, PREFIX, Source, address
 from gradcore_c.printing import CRenderer
+from gradcore_c.warm import warm
 
 FLAGS_BY_LENGTH = ((8_000_000, ("-O0",)), (1_000_000, ("-O1",)), (100_000, ("-O2",)))
 """Flags for long texts, from so many characters on; only the user's come after them.
@@ -62,6 +63,10 @@ class CBackend(LoopBackend):
     def version(self) -> str:
         """Return the compiler and its version."""
         return "" if self.unavailable() else compiler.find_compiler().version
+
+    def warm(self) -> list[str]:
+        """Compile the runtime, and all else that is not generated."""
+        return warm()
 
     def lacks_dtype(self, dtype: str) -> str | None:
         """Return why there are no numbers of ``dtype``: not every compiler has 16-bit floats."""

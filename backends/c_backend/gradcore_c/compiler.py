@@ -2,7 +2,9 @@
 
 One decision shaped this module: what a compiler is and understands is a *value* saved in the store,
 under the compiler's path, size and date.  So a process whose code is all in the store never runs a
-compiler, not even to ask for its version.
+compiler, not even to ask for its version.  What the package itself needs is looked for first
+among what was compiled when it was installed, under the same keys: so that is taken for the very
+compiler, CPU, flags and sources it was made for, and else made again.
 
 Flags are chosen to keep every operation what IEEE 754 says it is: no ``-ffast-math``, and no
 contraction of ``a * b + c``, which would make ``a * b - a * b`` differ from zero and a fused graph
@@ -35,12 +37,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from gradcore.cache import default_store
+from gradcore.cache import Shelf, default_store
 from gradcore.config import config
 from gradcore.errors import CacheError, CompileError, UnavailableError
 
 FOLDER = Path(__file__).parent
 """Where the files are that generated code may include."""
+
+PREBUILT = (
+    Shelf(FOLDER / "prebuilt" / str(sys.implementation.cache_tag))
+    if os.environ.get("GRADCORE_PREBUILT") != "0"
+    else None
+)
+"""What was compiled when the package was installed (`gradcore_c.warm`), for this Python."""
 
 SHARED = ("-shared", "-fPIC")
 """What every compiler must understand."""
@@ -304,7 +313,7 @@ def _asked(command: tuple[str, ...], added: Sequence[str]) -> Compiler | str:
         return Compiler(command, identity, saved["version"], flags, libraries, tuple(added))
 
     try:
-        return default_store().obtain(key, ".json", ask, known)
+        return default_store().obtain(key, ".json", ask, known, PREBUILT)
     except (UnavailableError, CompileError) as error:
         return error.what
 
@@ -392,10 +401,12 @@ def load_source(
     load: Callable[[Path], Loaded],
     flags: Sequence[str] = (),
     libraries: Sequence[str] | None = None,
+    folders: Sequence[str] = (),
 ) -> Loaded:
     """Return ``load(path)`` of the shared library of a C file, which is made again if need be.
 
     libraries : what to link with, in the place of the quickest that does for generated code.
+    folders : where other files lie that it includes; what is in them is left to ``flags`` to say.
 
     Raises CompileError, UnavailableError, CacheError, and OSError or ImportError of ``load``.
     """
@@ -405,7 +416,7 @@ def load_source(
     given = (*compiler.flags, *flags)
     texts = (source, *_included(source))
     key = digest("library", compiler.identity, cpu(), *given, "", *compiler.libraries, "", *texts)
-    given = (*given, f"-I{FOLDER}")
+    given = (*given, *(f"-I{folder}" for folder in (FOLDER, *folders)))
 
     def make(into: Path) -> None:
         done = compiler.run(source, given, into)
@@ -421,7 +432,7 @@ def load_source(
                 f"{shlex.join(compiler.command)} ended well and wrote nothing for {name}", fix=_SET
             )
 
-    return default_store().obtain(key, ".so", make, load)
+    return default_store().obtain(key, ".so", make, load, PREBUILT)
 
 
 def _refused(

@@ -79,6 +79,15 @@ EXTERNS: Mapping[str, Source] = {
 }
 """What C has, by the names that ops give."""
 
+
+def units() -> list[runtime.TranslationUnit]:
+    """Return the sources above, each to become a library."""
+    named: dict[Source, list[str]] = {}
+    for name, source in EXTERNS.items():
+        named.setdefault(source, []).append(name)
+    return [_unit(source, ", ".join(names)) for source, names in named.items()]
+
+
 _loaded: list[Any] = []
 """What keeps libraries loaded."""
 
@@ -89,7 +98,7 @@ def address(source: Source, name: str) -> int:
 
     Raises CompileError; OSError: it defines no such function.
     """
-    part = runtime.TranslationUnit(source.text, f"the function {name}", FLAGS, None)
+    part = _unit(source, f"the function {name}")
     found, library = _symbol(part, name)
     if source.needs:
         place, also = _symbol(part, "gc_needs")
@@ -98,6 +107,10 @@ def address(source: Source, name: str) -> int:
         _loaded.append(also)
     _loaded.append(library)
     return found
+
+
+def _unit(source: Source, name: str) -> runtime.TranslationUnit:
+    return runtime.TranslationUnit(source.text, name, FLAGS, None)
 
 
 def _symbol(part: runtime.TranslationUnit, name: str) -> tuple[int, Any]:

@@ -1,8 +1,9 @@
 """The runtime: what calls generated code, compiled here when it is first needed.
 
-The decision: it is C that the compiler we need anyway compiles once for a machine and a Python, and
-that comes from the store ever after; so the package stays free of binaries.  Rejected: ctypes,
-which spends on one argument what a whole call may cost.
+The decision: it is C that the compiler we need anyway compiles once for a machine and a Python:
+when the package is installed, if a compiler is there (`gradcore_c.warm`), else when it is first
+needed.  It comes from the store ever after.  Rejected: ctypes, which spends on one argument what a
+whole call may cost; binaries for all machines in one wheel, which would not be for this CPU.
 
 BLAS and LAPACK are the ones that SciPy brings: its modules for Cython hold a pointer to each
 function.  They are loaded without their package, which would take longer than all else together.
@@ -53,12 +54,14 @@ class TranslationUnit:
     name : what it is, for messages.
     flags : more flags for the compiler.
     libraries : what to link with; None: as generated code.
+    folders : where headers lie that are not ours; ``flags`` say which version they are.
     """
 
     source: str
     name: str
     flags: tuple[str, ...] = ()
     libraries: tuple[str, ...] | None = LIBRARIES
+    folders: tuple[str, ...] = ()
 
     def made(self) -> Path:
         """Return the path of the library, which is compiled if need be; see `load_source`."""
@@ -66,7 +69,7 @@ class TranslationUnit:
 
     def loaded(self, load: Callable[[Path], Loaded]) -> Loaded:
         """Return ``load(path)`` of the library; see `load_source`."""
-        return load_source(self.source, self.name, load, self.flags, self.libraries)
+        return load_source(self.source, self.name, load, self.flags, self.libraries, self.folders)
 
 
 class Bound(Protocol):
@@ -126,12 +129,17 @@ class Executable(Protocol):
 
 @functools.cache
 def _runtime() -> TranslationUnit:
-    """Return the runtime's module."""
+    """Return the runtime's module: for this very Python, and for any NumPy of one major version.
+
+    It is compiled for the oldest NumPy that gradcore takes (``NPY_TARGET_VERSION``), so that what
+    was built beside one NumPy runs with another.
+    """
     include = [sysconfig.get_path("include"), sysconfig.get_path("platinclude"), np.get_include()]
-    made_for = f'"{sys.implementation.cache_tag} {sys.version_info[:3]} numpy {np.__version__}"'
-    folders = (f"-I{folder}" for folder in dict.fromkeys(include))
-    flags = (*FLAGS, *folders, f"-DGRADCORE_MADE_FOR={made_for}")
-    return TranslationUnit('#include "native.c"\n', "the runtime", flags)
+    python = f"{sysconfig.get_config_var('SOABI')} {sys.version_info[:3]}"
+    made_for = f'"{python} numpy {np.__version__.partition(".")[0]}"'
+    flags = (*FLAGS, f"-DGRADCORE_MADE_FOR={made_for}")
+    folders = tuple(dict.fromkeys(include))
+    return TranslationUnit('#include "native.c"\n', "the runtime", flags, folders=folders)
 
 
 @functools.cache
@@ -279,6 +287,12 @@ def _capsules(name: str) -> dict[str, Any]:
     return module.__pyx_capi__
 
 
+def units() -> list[TranslationUnit]:
+    """Return all that comes from here: the runtime, orders, and products of every dtype."""
+    products = (_part_of(f"matmul_{kind}") for kind in KINDS)
+    return list(dict.fromkeys((_runtime(), *products, _ORDERS)))
+
+
 KINDS = {"f64": 1, "f32": 2, "f16": 2, "b1": 2, "i64": 4, "i32": 8, "i16": 16, "i8": 32}
 """The bit of ``GC_ONLY`` (products.c) that asks for a type; unsigned ones come with the others."""
 
@@ -303,7 +317,8 @@ def _part_of(name: str) -> TranslationUnit:
         return _runtime()
     kind = KINDS.get(name.rpartition("_")[2].replace("u", "i"), 1)
     flags = ("-O2", "-w", "-ffp-contract=fast", f"-DGC_ONLY={kind}")
-    return TranslationUnit('#include "products.c"\n', "the products", flags)
+    of = ", ".join(name for name, bit in KINDS.items() if bit == kind)
+    return TranslationUnit('#include "products.c"\n', f"products of {of}", flags)
 
 
 _keeping: list[Any] = []
