@@ -159,6 +159,16 @@ static inline TYPE gc_smaller_TYPE(TYPE x, TYPE y) {
     return gc_is_nan_TYPE(y) ? y : smaller;
 }
 
+/* These combine the lanes of a vector one after the other, where a branch that is predicted is
+ * quicker than waiting for a choice. */
+static inline TYPE gc_lane_maximum_TYPE(TYPE x, TYPE y) {
+    return y <= x ? x : gc_is_nan_TYPE(x) ? x : y;
+}
+
+static inline TYPE gc_lane_minimum_TYPE(TYPE x, TYPE y) {
+    return y >= x ? x : gc_is_nan_TYPE(x) ? x : y;
+}
+
 static inline TYPE gc_round_half_away_TYPE(TYPE x) {
     const TYPE whole = trunc_TYPE(x);
     const TYPE up = fabs_TYPE(x - whole) >= (TYPE)0.5 ? 1 : 0;

@@ -18,8 +18,8 @@ A cumulative sum, which is read after each addition, is a float64 altogether in 
 terms are many.  One that is a row in memory is read as what the blocks before have added up to,
 rounded, plus what its own block has: a row of float32 beside the one of float64.
 
-The decision: a loop of one block is the loop that it was, and two comparisons; a loop around one
-sum, and little else, is there twice, for sums of one block and for longer ones.  Rows are taken
+The decision: a loop of one block is the loop that it was, and two comparisons; a loop around sums,
+and little else, is there twice, for sums of one block and for longer ones.  Rows are taken
 over by functions of a library, as what is done so seldom is not worth the compiler's time.  Sums in
 float64 stay one loop: in lanes of vectors, 2e7 terms lose 1e-13 of their sum as a rule and 1e-9 at
 worst, for which blocks of a few steps are too dear.  Rejected: a float64 in each lane, which halves
@@ -209,25 +209,31 @@ def _in_blocks(loop: For, plain: Sequence[Statement], outer: _Inside) -> For:
 
 
 def _unswitched(loop: For, outer: _Inside) -> Statement:
-    """Return a loop around a sum, which is a plain loop in it where it is one block.
+    """Return a loop around sums, which are plain loops in it where each is one block.
 
     A loop in blocks has a start and an end that change, from which the compiler makes the number of
     its vectors anew for each sum: 0.2 ns, which a sum of few terms shows.
     """
     sums = [s for s in loop.body if isinstance(s, For) and s.chunks is not None]
-    if len(sums) != 1 or loop.chunks is not None:
+    if not sums or loop.chunks is not None:
         return loop
-    (inner,) = sums
-    assert inner.chunks is not None
-    made, unblocked = outer.of(loop).made, replace(inner, chunks=None)
-    plain = [unblocked if s is inner else s for s in loop.body]
+    extent, chunks = sums[0].extent, sums[0].chunks
+    assert chunks is not None
+    made, steps = outer.of(loop).made, chunks.steps
+
+    def unblocked(s: Statement) -> Statement:
+        if isinstance(s, For) and s.extent == extent and s.chunks and s.chunks.steps == steps:
+            return replace(s, chunks=None)
+        return s
+
+    plain = list(map(unblocked, loop.body))
     if (
         _operations(plain) > outer.target.unswitched
-        or not all(isinstance(x, (For, Let, Store)) for x in inside(plain))
-        or any(isinstance(x, Load) or x in made for x in parts(inner.extent))
+        or not all(isinstance(x, (Allocate, For, Let, Store)) for x in inside(plain))
+        or any(isinstance(x, Load) or x in made for x in parts(extent))
     ):
         return loop
-    one = call(entry("le"), (inner.extent, integer(inner.chunks.steps)), "bool")
+    one = call(entry("le"), (extent, integer(steps)), "bool")
     return If(one, [replace(loop, body=plain)], [loop])
 
 

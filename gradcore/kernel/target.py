@@ -87,11 +87,12 @@ class CpuTarget(Target):
     """Those where a step is a loop itself, and terms are added one after the other, without
     lanes.  Columns of 1000 rows take 1.01 times as long as in one loop, with 32 steps 1.1."""
 
-    unswitched: int = 26
-    """Operations of a loop around a sum up to which it is printed twice, for sums of one block and
+    unswitched: int = 40
+    """Operations of a loop around sums up to which it is printed twice, for sums of one block and
     for longer ones.  Rows of 2 to 10 terms take 1.03 to 1.06 times as long without it; each copy is
     30 ms of the compiler's time.  A Gaussian mixture has such loops, of 24 and 26 operations, and
-    takes 1.10 times as long in float32 without it."""
+    takes 1.10 times as long in float32 without it; the gradient of a layer norm has two, of 19 and
+    37 operations, and takes 1.28 times as long for rows of 16."""
 
     prefix_terms: int = 128
     """Terms of a prefix sum that is one loop in float32; longer ones are accumulated in float64 or
