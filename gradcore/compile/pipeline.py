@@ -44,6 +44,7 @@ from gradcore.mode import Mode
 from gradcore.rewrite import Trace
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
+from gradcore.rewrite.engine import run_all
 from gradcore.rewrite.requirements import keep_requirements
 from gradcore.shared import SharedVariable
 
@@ -115,8 +116,7 @@ def closed(it: Compilation) -> None:
 
 def rewritten(it: Compilation) -> None:
     """Run the stages of the mode."""
-    for stage in it.mode.stages():
-        it.graph = stage.run(it.graph, it.trace, it.mode.reassociate)
+    it.graph = run_all(it.mode.stages(), it.graph, it.trace, it.mode.reassociate)
 
 
 def still_required(it: Compilation) -> None:

@@ -31,29 +31,24 @@ def toposort(
     """
     if isinstance(stop, Sequence):
         stop = frozenset(stop)
-    order: list[Apply] = []
-    done: set[Apply] = set()
+    done: dict[Apply, None] = {}
+    entered: set[Apply] = set()
     for output in outputs:
-        if output in stop:
+        if output in stop or output.owner is None:
             continue
         stack = [output.owner]
         while stack:
             node = stack[-1]
-            if node is None or node in done:
+            if node in entered:  # what it needs, which stood above it, is done
                 stack.pop()
+                done.setdefault(node)
                 continue
-            missing = [
-                v.owner
-                for v in operands(node)
-                if v.owner is not None and v.owner not in done and v not in stop
-            ]
-            if missing:
-                stack.extend(reversed(missing))
-            else:
-                stack.pop()
-                done.add(node)
-                order.append(node)
-    return order
+            entered.add(node)
+            for v in reversed(tuple(operands(node))):
+                owner = v.owner
+                if owner is not None and owner not in done and v not in stop:
+                    stack.append(owner)
+    return list(done)
 
 
 def ancestors(

@@ -39,7 +39,7 @@ MOST_CASES = 32
 
 def lazy_nodes(graph: FunctionGraph) -> set[Apply]:
     """Return the nodes that only branches of ``ifelse`` need: they may never run, nor raise."""
-    if not _chooses(graph):
+    if not chooses(graph):
         return set()
     found = cases_of_variables(graph)
     return {node for node in graph.nodes if all(cases_of_node(node, found))}
@@ -52,7 +52,7 @@ def guards_of_nodes(
 
     always, joined : as those of `cases_of_variables`.
     """
-    if not _chooses(graph):
+    if not chooses(graph):
         return {node: {} for node in graph.nodes}
     found = cases_of_variables(graph, always, joined)
     return {node: common(cases_of_node(node, found)) for node in graph.nodes}
@@ -156,7 +156,7 @@ def _reading(node: Apply) -> Iterator[tuple[int, Cases]]:
             then, orelse = map(_is_read, op.graphs, pair)
             if then != orelse:
                 yield i, [{(node.inputs[0], then): None}]
-    elif isinstance(op, Loop) and any(map(_chooses, op.graphs)):
+    elif isinstance(op, Loop) and any(map(chooses, op.graphs)):
         inside = cases_of_variables(op.body)
         constants = op.parts(op.body.inputs).constants
         outer = dict(zip(op.body.inputs, node.inputs[1:], strict=True))
@@ -172,9 +172,10 @@ def _is_read(graph: FunctionGraph, v: Variable) -> bool:
     return v in graph.readers or v in graph.outputs
 
 
-def _chooses(graph: FunctionGraph) -> bool:
+def chooses(graph: FunctionGraph) -> bool:
     """Return whether a graph, or one inside of it, has a choice."""
-    return any(
-        isinstance(node.op, (IfElse, Conditional)) or any(map(_chooses, node.op.graphs))
-        for node in graph.nodes
-    )
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, (IfElse, Conditional)) or any(map(chooses, op.graphs)):
+            return True
+    return False

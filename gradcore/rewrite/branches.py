@@ -46,6 +46,7 @@ from gradcore.ops.guards import (
     Guards,
     cases_of_node,
     cases_of_variables,
+    chooses,
     common,
     guards_of_nodes,
 )
@@ -57,6 +58,8 @@ Nodes: TypeAlias = dict[Apply, None]
 
 # the pass ---------------------------------------------------------------------------------------
 def _enclose(graph: FunctionGraph) -> FunctionGraph:
+    if not chooses(graph):
+        return graph
     graph = _merge(_decided(graph))
     enclosing = _Enclosing(graph)
     if not any(enclosing.guards.values()):

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -105,9 +105,23 @@ class Stage:
 
         return declare
 
-    def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
-        """Return ``graph`` in normal form; ``reassociate``: by the rules by choice, too."""
-        return Rewriter(self, trace, reassociate).run(graph)
+    def run(
+        self,
+        graph: FunctionGraph,
+        trace: Trace,
+        reassociate: bool = False,
+        drivers: Drivers | None = None,
+    ) -> FunctionGraph:
+        """Return ``graph`` in normal form.
+
+        reassociate : by the rules by choice, too.
+        drivers : what stages have found of the same graph so far; it is added to.
+        """
+        known = None if drivers is None else drivers.get(self)
+        driver = known or Rewriter(self, trace, reassociate)
+        if drivers is not None:
+            drivers[self] = driver
+        return driver.run(graph)
 
     def __repr__(self) -> str:
         """Return the name."""
@@ -127,7 +141,13 @@ class Pass:
     changes: Changes = EXACT
     examples: tuple[Callable[..., Any], ...] = ()
 
-    def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
+    def run(
+        self,
+        graph: FunctionGraph,
+        trace: Trace,
+        reassociate: bool = False,
+        drivers: Drivers | None = None,
+    ) -> FunctionGraph:
         """Return the graph rewritten; as it is, if that is by choice and not chosen."""
         if self.changes.by_choice and not reassociate:
             return graph
@@ -160,12 +180,18 @@ class Group:
     needs: type[Op]
     stages: tuple[Stage | Pass, ...]
 
-    def run(self, graph: FunctionGraph, trace: Trace, reassociate: bool = False) -> FunctionGraph:
+    def run(
+        self,
+        graph: FunctionGraph,
+        trace: Trace,
+        reassociate: bool = False,
+        drivers: Drivers | None = None,
+    ) -> FunctionGraph:
         """Return the graph rewritten by each stage in turn."""
         if not _has(graph, self.needs):
             return graph
         for stage in self.stages:
-            graph = stage.run(graph, trace, reassociate)
+            graph = stage.run(graph, trace, reassociate, drivers)
         return graph
 
     def __repr__(self) -> str:
@@ -173,12 +199,32 @@ class Group:
         return self.name
 
 
-def _has(graph: FunctionGraph, kind: type[Op]) -> bool:
-    return any(
-        isinstance(node.op, kind) or any(_has(inner, kind) for inner in inner_graphs(node.op))
-        for node in graph.nodes
-    )
+def run_all(
+    stages: Sequence[Stage | Pass | Group],
+    graph: FunctionGraph,
+    trace: Trace,
+    reassociate: bool = False,
+) -> FunctionGraph:
+    """Return ``graph`` rewritten by stages in turn; a stage that comes again looks at what is new.
 
+    What had its normal form then still has: a rule looks at a node and what that is computed of.
+    """
+    drivers: Drivers = {}
+    for stage in stages:
+        graph = stage.run(graph, trace, reassociate, drivers)
+    return graph
+
+
+def _has(graph: FunctionGraph, kind: type[Op]) -> bool:
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, kind) or any(_has(inner, kind) for inner in op.graphs):
+            return True
+    return False
+
+
+Drivers: TypeAlias = dict["Stage", "Rewriter"]
+"""What each stage has found of one graph."""
 
 _active: list[Rewriter] = []
 
@@ -208,7 +254,7 @@ class Rewriter:
         self.stage = stage
         self.trace = trace
         self.reassociate = reassociate
-        self.by_op: dict[tuple[Op, bool], list[Rule]] = outer.by_op if outer else {}
+        self.by_op: dict[Op, tuple[list[Rule], list[Rule]]] = outer.by_op if outer else {}
         self.normal: dict[Variable, Variable] = {}
         self.forwarded: dict[Variable, Variable] = {}
         self.nodes: dict[tuple[Op, tuple[Variable, ...]], Apply] = {}
@@ -223,10 +269,13 @@ class Rewriter:
         self.budget = len(self.trace) + FIRINGS_PER_NODE * (len(graph.nodes) + 100)
         _active.append(self)
         try:
+            for node in graph.nodes:  # those it needs come first, so that no walk is long
+                if node.outputs[0] not in self.normal:
+                    self._normalize(node.outputs[0])
             outputs = tuple(map(self.normal_form, graph.outputs))
         finally:
             _active.pop()
-        return FunctionGraph(graph.inputs, outputs)
+        return graph if outputs == graph.outputs else FunctionGraph(graph.inputs, outputs)
 
     def normal_form(self, v: Variable) -> Variable:
         """Return the normal form of ``v``."""
@@ -270,21 +319,32 @@ class Rewriter:
 
     def _settle(self, node: Apply) -> None:
         """Intern ``node``, whose inputs are normal, and apply the first rule that fires."""
-        inputs = tuple([self.normal[v] for v in node.inputs])
+        normal = self.normal
+        inputs = tuple([normal[v] for v in node.inputs])
         op = self._settled_op(node.op) if node.op.graphs else node.op
         key = (op, inputs)
         known = self.nodes.get(key)
         if known is None:
-            with on_behalf_of(node.where):
-                rebuilt = self._rebuilt(node, op, inputs)
-                known = self.nodes[key] = rebuilt or node
-                if rebuilt is not None:
-                    self._improve(rebuilt)
-                else:
-                    self.normal.update(zip(node.outputs, node.outputs, strict=True))
-        for old, new in zip(node.outputs, known.outputs, strict=True):
-            if old is not new:
-                self.forwarded[old] = new
+            known = self.nodes[key] = self._new(node, op, inputs)
+        if known is not node:
+            for old, new in zip(node.outputs, known.outputs, strict=True):
+                if old is not new:
+                    self.forwarded[old] = new
+
+    def _new(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply:
+        """Return what stands for ``node`` from now on, after the first rule that fires on it."""
+        same = op is node.op and inputs == node.inputs
+        if same and not self._rules_for(node) and not _may_fold(node):
+            for output in node.outputs:
+                self.normal[output] = output
+            return node
+        with on_behalf_of(node.where):
+            rebuilt = node if same else self._rebuilt(node, op, inputs)
+            if rebuilt is not None:
+                self._improve(rebuilt)
+            else:
+                self.normal.update(zip(node.outputs, node.outputs, strict=True))
+        return rebuilt or node
 
     def _settled_op(self, op: Op) -> Op:
         """Return ``op`` with the graphs inside it rewritten by this stage."""
@@ -301,9 +361,7 @@ class Rewriter:
     def _rebuilt(self, node: Apply, op: Op, inputs: tuple[Variable, ...]) -> Apply | None:
         """Return ``op`` of ``inputs`` in the place of ``node``, None if that cannot be."""
         try:
-            if op is node.op:
-                return node if inputs == node.inputs else node.with_inputs(inputs)
-            return op.make_node(*inputs)
+            return node.with_inputs(inputs) if op is node.op else op.make_node(*inputs)
         except UNFIT:
             return None
 
@@ -319,9 +377,12 @@ class Rewriter:
 
     def _replaced(self, node: Apply) -> list[Variable | None] | None:
         """Return what stands in for the outputs of ``node`` by the first rule that applies."""
+        rules = self._rules_for(node)
+        if not rules:
+            return None
         operands = {v.owner.op if v.owner else type(v) for v in node.inputs}
-        for rule in self._rules_for(node):
-            if not rule.needs <= operands:
+        for rule in rules:
+            if rule.needs and not rule.needs <= operands:
                 continue
             try:
                 found = rule.rewrite(node)
@@ -345,29 +406,28 @@ class Rewriter:
     def _rules_for(self, node: Apply) -> list[Rule]:
         """Return the rules that look at nodes like this, and may."""
         op = node.op
-        dtypes = {v.type.dtype for v in (*node.outputs, *node.inputs)}
-        all_may = self.reassociate or dtypes.issubset(DISCRETE)
-        key = (op, all_may)
-        if key not in self.by_op:
+        found = self.by_op.get(op)
+        if found is None:
             by_target = self.stage.by_target
             targets = (op, *type(op).__mro__)
             places = {k for target in targets if target in by_target for k in by_target[target]}
-            looking = [self.stage.rules[k] for k in sorted(places)]
-            self.by_op[key] = [rule for rule in looking if all_may or not rule.changes.by_choice]
-        return self.by_op[key]
+            every = [self.stage.rules[k] for k in sorted(places)]
+            found = self.by_op[op] = (
+                every,
+                [rule for rule in every if not rule.changes.by_choice],
+            )
+        every, exact = found
+        if len(every) == len(exact) or self.reassociate:
+            return every
+        discrete = all(v.type.dtype in DISCRETE for v in (*node.outputs, *node.inputs))
+        return every if discrete else exact
 
     def _folded(self, node: Apply) -> list[Variable | None] | None:
         """Return the outputs of a node of constants as constants."""
+        if not _may_fold(node):
+            return None
         op = node.op
-        if not op.foldable or not node.inputs:
-            return None
-        given: list[Array] = []
-        for v in node.inputs:
-            if not isinstance(v, Constant):
-                return None
-            given.append(v.data)
-        if op.graphs:
-            return None
+        given: list[Array] = [v.data for v in node.inputs if isinstance(v, Constant)]
         limit = max(FOLDED_ELEMENTS, sum(a.size for a in given))
         try:
             if any(size > limit for size in _sizes(node)):
@@ -382,6 +442,14 @@ class Rewriter:
             Constant(np.asarray(value, output.type.dtype), bare=True)
             for value, output in zip(results, node.outputs, strict=True)
         ]
+
+
+def _may_fold(node: Apply) -> bool:
+    """Return whether a node is one of constants that may be computed now."""
+    for v in node.inputs:
+        if not isinstance(v, Constant):
+            return False
+    return bool(node.inputs) and node.op.foldable and not node.op.graphs
 
 
 def _sizes(node: Apply) -> Iterator[int]:

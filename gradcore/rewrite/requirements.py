@@ -24,7 +24,7 @@ from gradcore.ops.control import Assert
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.claim_reader import ClaimReader
 from gradcore.rewrite.claims import Claim
-from gradcore.rewrite.engine import Group, Pass, Stage
+from gradcore.rewrite.engine import Group, Pass, Stage, run_all
 from gradcore.rewrite.loops import fuse_loops
 from gradcore.rewrite.rules import Trace
 
@@ -71,9 +71,7 @@ def _normal(
     """Return conditions rewritten by the stages, equal ones being one variable."""
     found = FunctionGraph(graph.inputs, tuple(conditions))
     trace: Trace = []
-    for stage in stages:
-        found = stage.run(found, trace)
-    return MERGE.run(found, trace).outputs
+    return run_all((*stages, MERGE), found, trace).outputs
 
 
 def _asserting(graph: FunctionGraph, lost: Mapping[Variable, Claim]) -> FunctionGraph:
