@@ -7,6 +7,7 @@ from typing import Any
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Assert, IfElse
+from gradcore.ops.create import Arange
 from gradcore.ops.scalars import (
     and_,
     eq,
@@ -15,12 +16,16 @@ from gradcore.ops.scalars import (
     invert,
     le,
     lt,
+    neg,
     neq,
     or_,
     switch,
 )
+from gradcore.ops.shape_values import Extent
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
+    inputs_of,
+    is_made_by,
 )
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.pattern import is_constant
@@ -110,6 +115,24 @@ def compared_with_itself(node: Apply) -> Variable | None:
     if x is y and x.type.is_discrete:
         return Constant(node.op in (eq, le, ge))
     return None
+
+
+@rule(
+    op=(lt, ge),
+    examples=[
+        lambda x: lt(LANGUAGE["arange"](x.shape[0]), x.shape[0]),
+        lambda x: ge(LANGUAGE["arange"](x.shape[0]), -x.shape[0]),
+    ],
+)
+def counted_within(node: Apply) -> Variable | None:
+    """(arange(n) < n) = True, and (arange(n) >= -m) = True for an extent m"""
+    counted, bound = node.inputs
+    if not is_made_by(counted, Arange):
+        return None
+    if node.op is lt:
+        return Constant(True) if bound is inputs_of(counted)[0] else None
+    negated = bound.owner is not None and bound.owner.op is neg
+    return Constant(True) if negated and is_made_by(inputs_of(bound)[0], Extent) else None
 
 
 @rule(op=Assert, examples=[lambda x: Assert("")(x, True)])

@@ -12,12 +12,16 @@ from gradcore.ops.scalars import (
     neg,
     true_div,
 )
-from gradcore.ops.shape import DimShuffle
+from gradcore.ops.shape import Alloc, DimShuffle
+from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
+    inputs_of,
+    is_made_by,
     is_zero,
 )
 from gradcore.rewrite.changes import REASSOCIATES, Changes
+from gradcore.rewrite.pattern import is_constant
 
 rule = canonicalize.rule
 
@@ -95,6 +99,27 @@ def merged_sums(node: Apply) -> Variable | None:
     op = node.op
     assert isinstance(op, Reduce)
     return _merged_reduction(node) if op.kind in SUMMED else None
+
+
+@rule(
+    op=Reduce,
+    examples=[
+        lambda x: LANGUAGE["all"](LANGUAGE["alloc"](True, x.shape[0])),
+        lambda x: LANGUAGE["any"](LANGUAGE["alloc"](False, x.shape[0])),
+    ],
+)
+def known_truths(node: Apply) -> Variable | None:
+    """all(alloc(True, n)) = True, any(alloc(False, n)) = False: of no elements, too"""
+    (x,) = node.inputs
+    op = node.op
+    assert isinstance(op, Reduce)
+    if op.kind not in ("all", "any"):
+        return None
+    truth = op.kind == "all"
+    while is_made_by(x, SpecifyShape):
+        x = inputs_of(x)[0]
+    known = is_made_by(x, Alloc) and is_constant(inputs_of(x)[0], truth)
+    return Constant(truth) if known else None
 
 
 @rule(op=Reduce, examples=[lambda x: LANGUAGE["sum"](-x), lambda x: LANGUAGE["sum"](-x, 0)])
