@@ -18,6 +18,7 @@ from gradcore.errors import choices
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "floatX": FLOATS[::-1],
     "on_unused_input": ("raise", "warn", "ignore"),
+    "progress": ("auto", "off"),
 }
 
 WHOLE = ("threads", "compile_timeout", "scan_memory_budget", "jacobian_memory_budget")
@@ -32,6 +33,8 @@ class Config:
     on_unused_input : what ``function`` does with an input that no output needs.
     threads : how many threads a function compiled from now on may use; 0: ``OMP_NUM_THREADS``, or
         as many as there are processors for this process.
+    progress : whether a compilation that takes more than two seconds shows a line on a terminal,
+        which says what it is at: "auto", or "off".
     compile_timeout : after how many seconds a C compiler is stopped; 0: never.
     scan_memory_budget : how many bytes the gradient of a ``scan`` made from now on may store of its
         steps, unless its ``checkpoint`` says otherwise; 0: no limit.
@@ -50,6 +53,7 @@ class Config:
     floatX: str  # noqa: N815 - Theano's name
     mode: str
     on_unused_input: str
+    progress: str
     threads: int
     compile_timeout: int
     scan_memory_budget: int
@@ -59,6 +63,7 @@ class Config:
         self.floatX = "float64"
         self.mode = ""
         self.on_unused_input = "raise"
+        self.progress = "auto"
         self.threads = 0
         self.compile_timeout = 1800
         self.scan_memory_budget = 0

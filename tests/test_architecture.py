@@ -19,7 +19,7 @@ BACKENDS = {
 
 # A module may import from those above it, and within its own line.
 ORDER = [
-    {"errors", "dtypes", "config", "language", "cache"},
+    {"errors", "dtypes", "config", "language", "cache", "progress"},
     {"graph"},
     {"shared"},
     {"derive", "execute"},

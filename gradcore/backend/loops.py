@@ -29,6 +29,7 @@ from gradcore.kernel.rules import RULES
 from gradcore.kernel.target import Target
 from gradcore.kernel.text import Rendered, Renders
 from gradcore.ops.elementwise import Elementwise
+from gradcore.progress import stage
 
 TARGET = Target()
 """What programs are made for where a backend does not say."""
@@ -136,8 +137,12 @@ class LoopBackend(Backend):
             without = self.lacks_dtype(v.dtype)
             if without is not None:
                 raise UnsupportedError(f"{without}: {v}", here())
+        stage("lowering", graph.nodes)
         made = self.lowered(graph, fallback)
-        return self.loaded_program(made, self.renderer().render(made))
+        stage("printing", graph.nodes)
+        rendered = self.renderer().render(made)
+        stage(f"{self.name}, {len(rendered.text) / 1e3:,.0f} KB of text")
+        return self.loaded_program(made, rendered)
 
     def lowered(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
         """Return the program of loops that ``graph`` becomes."""

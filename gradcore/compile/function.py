@@ -27,6 +27,7 @@ from gradcore.errors import MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
+from gradcore.progress import compiling
 from gradcore.scan.default_updates import add_default_updates
 from gradcore.shared import SharedVariable, fitting
 
@@ -227,8 +228,9 @@ def function(
         omitted = set(no_default_updates or ())
         add_default_updates([*wanted, *saved], changes, omitted, replaced)
     policy = config.on_unused_input if on_unused_input is None else on_unused_input
-    maker = make(entries, wanted, changes, get_mode(mode), policy)
-    return Function(maker, outputs, name, profile)
+    with compiling():
+        maker = make(entries, wanted, changes, get_mode(mode), policy)
+        return Function(maker, outputs, name, profile)
 
 
 @word

@@ -41,6 +41,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.nodes import bare
 from gradcore.mode import Mode
+from gradcore.progress import stage
 from gradcore.rewrite import Trace
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
@@ -88,6 +89,7 @@ class Compilation:
         """Take each step in turn, and return itself."""
         with _collection_paused():
             for step in steps:
+                stage(step.__name__.replace("_", " "))
                 step(self)
         return self
 

@@ -30,6 +30,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradcore import progress
 from gradcore.dtypes import DISCRETE
 from gradcore.errors import UNFIT, RewriteError
 from gradcore.graph import (
@@ -211,6 +212,7 @@ def run_all(
     """
     drivers: Drivers = {}
     for stage in stages:
+        progress.stage(stage.name, graph.nodes)
         graph = stage.run(graph, trace, reassociate, drivers)
     return graph
 

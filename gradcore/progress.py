@@ -1,0 +1,91 @@
+"""What a long compilation is at: a line on the terminal, from two seconds on.
+
+    gradcore compiles: canonicalize, 131,072 nodes, 4 s
+
+Those who take a graph further say so by `stage`; a thread, which does nothing for two seconds,
+shows the line by ``rich`` and takes it away at the end.  Where standard error is no terminal (a
+file, a pipe, a notebook) there is neither thread nor line, nor with ``config.progress = "off"``.
+
+The decision: the line is on standard error and vanishes, so that what a program prints is the same
+with it and without.  Rejected: a bar, for nobody knows how much is left to do.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from collections.abc import Sized
+from threading import Event, Thread, get_ident
+from time import perf_counter
+from typing import Any
+
+from gradcore.config import config
+
+AFTER = 2.0
+"""For how many seconds nothing is shown."""
+
+EVERY = 0.25
+"""How many seconds pass until the line is written anew."""
+
+
+class compiling:  # noqa: N801 - it reads as a word of the language
+    """Show what this thread compiles in a ``with`` block, if nothing is shown yet."""
+
+    __slots__ = ("line",)
+
+    def __enter__(self) -> None:
+        """Start to wait, where there is a terminal."""
+        self.line: _Line | None = None
+        if config.progress == "auto" and not _lines and sys.stderr and sys.stderr.isatty():
+            self.line = _lines[get_ident()] = _Line()
+
+    def __exit__(self, *error: object) -> None:
+        """Take the line away."""
+        if self.line is not None:
+            del _lines[get_ident()]
+            self.line.end()
+
+
+def stage(name: str, nodes: Sized | None = None) -> None:
+    """Say what this thread starts to do; ``nodes``: those of the graph that it does it to."""
+    line = _lines.get(get_ident())
+    if line is not None:
+        line.stage = name if nodes is None else f"{name}, {len(nodes):,} nodes"
+
+
+class _Line:
+    """A line that says what is being compiled."""
+
+    def __init__(self) -> None:
+        self.stage = "starts"
+        self._start = perf_counter()
+        self._ended = Event()
+        self._thread = Thread(target=self._shown, name="gradcore-progress", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Take it away, if it is there; return when it is gone."""
+        self._ended.set()
+        self._thread.join()
+
+    def _shown(self) -> None:
+        if self._ended.wait(AFTER):
+            return
+        # Most processes never come here, and to import this takes as long as a small function.
+        console = pkgutil.resolve_name("rich.console:Console")(stderr=True)
+        live = pkgutil.resolve_name("rich.live:Live")
+        with live(
+            get_renderable=self._text, console=console, transient=True,
+            auto_refresh=False, redirect_stdout=False, redirect_stderr=False,
+        ) as shown:  # fmt: skip
+            while not self._ended.wait(EVERY):
+                shown.refresh()
+
+    def _text(self) -> Any:
+        seconds = perf_counter() - self._start
+        text = f"gradcore compiles: {self.stage}, {seconds:.0f} s"
+        return pkgutil.resolve_name("rich.text:Text")(text, no_wrap=True, overflow="ellipsis")
+
+
+_lines: dict[int, _Line] = {}
+"""The line that may be shown, by the thread that it is about."""
