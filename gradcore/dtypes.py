@@ -135,6 +135,15 @@ COMPLEX = names("complex")
 NARROW_FLOATS = tuple(row.name for row in ROWS if row.multiplied != row.name)
 
 
+def wrapped(value: int) -> int:
+    """Return an integer as an int64 holds it, modulo 2**64.
+
+    >>> wrapped(2**63), wrapped(-1)
+    (-9223372036854775808, -1)
+    """
+    return (value + 2**63) % 2**64 - 2**63
+
+
 def computed(dtype: str) -> str:
     """Return the dtype that arithmetic on ``dtype`` is done in; of one that has no row, itself.
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradcore.dtypes import wrapped
 from gradcore.graph.extents import UNKNOWN, Unknown
 from gradcore.graph.literals import literal_dtype
 from gradcore.graph.types import FLOATS
@@ -233,7 +234,7 @@ def _number(x: Expr) -> int | None:
 
 def _wrapped(value: int) -> Literal:
     """Return a number as an int64, in which sums of numbers wrap."""
-    return integer((value + 2**63) % 2**64 - 2**63)
+    return integer(wrapped(value))
 
 
 def _sum(x: Expr, y: Expr) -> Expr | None:

@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from gradcore.dtypes import wrapped
 from gradcore.graph import Apply, FunctionGraph, Variable
 from gradcore.graph.nodes import constant_extent
 from gradcore.ops import scalars
@@ -128,7 +129,6 @@ def make_integer(node: Apply) -> Callable[..., int]:
 
     def computed(*values: Any) -> int:
         n = function(*(read(value) for read, value in zip(readers, values, strict=True)))
-        fits = type(n) is not int or -(2**63) <= n < 2**63  # symbolic ones do
-        return n if fits else (n + 2**63) % 2**64 - 2**63
+        return wrapped(n) if type(n) is int else n  # symbolic ones fit
 
     return computed

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradcore.dtypes import computed
+from gradcore.dtypes import computed, wrapped
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Constant, Variable, as_variable, here
 from gradcore.graph.extents import Extent, broadcast, product
@@ -52,7 +52,7 @@ def key(seed: Any) -> Variable:
     [0.9185, 0.7163, 0.4653]
     """
     if isinstance(seed, int):
-        return Constant((seed - DERIVED) % 2**64 + DERIVED, "int64")
+        return Constant(wrapped(seed), "int64")
     return as_key(seed)
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gradcore.dtypes import wrapped
 from gradcore.errors import GraphValueError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.types import whole_number
@@ -121,7 +122,7 @@ class RandomStream:
         number = whole_number(np.random.SeedSequence().entropy if seed is None else seed)
         if number is None:
             raise GraphValueError(f"a seed is an integer, or None, not {seed!r}", here())
-        self._key = np.array([(number - DERIVED) % 2**64 + DERIVED])
+        self._key = np.array([wrapped(number)])
         for k, state in enumerate(self.states):
             state.set_value(self._start(k))
 
