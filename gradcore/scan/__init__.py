@@ -50,7 +50,9 @@ def scan(
     non_sequences : what else the step is called with.  The step may also use any variable around
         it, unless ``strict``.
     n_steps : how many steps to take, a number or a scalar of the graph; by default as many as all
-        sequences have elements for.
+        sequences have elements for.  Without both, steps are taken until ``until`` says so, with
+        memory for those that are taken: these are counted first, and then, if more than the last
+        values are asked for, taken again.
     truncate_gradient : how many steps a gradient goes back; -1: all.
     go_backwards : whether to loop over the sequences from their end.
     return_list : whether to return a list even for one output.

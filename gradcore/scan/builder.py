@@ -3,11 +3,16 @@
 The step function is called on placeholders; what it returns is fitted to the states (dtypes of
 initial values that were plain numbers, states of updated shared variables), and what it reads from
 outside becomes inputs of the loop.
+
+A loop that nothing but ``until`` ends is two: one that stores nothing counts the steps, and where
+the outputs of all steps are asked for, or a gradient, another one takes as many, with memory for
+just these.  So no backend learns another form of loop.  Rejected: stacks that grow, which every
+backend would have to move while it runs, and XLA cannot have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +47,10 @@ class CarriedState:
     new: Variable
 
 
+ENDLESS = 2**62
+"""More steps than anybody waits for."""
+
+
 class LoopBuilder:
     """The loop while it is put together; `build` makes the node."""
 
@@ -66,7 +75,7 @@ class LoopBuilder:
             else [as_output_info(given) for given in listed(outputs_info)]
         )
         self.constants = [as_variable(given) for given in listed(non_sequences)]
-        self.steps = self._steps(n_steps)
+        bound = self._steps(n_steps)
         self.elements = [v for s in self.sequences for v in s.placeholders()]
         self.slices = [x for s in self.sequences for x in s.slices(go_backwards)]
         starts = [info.starts() for info in infos or ()]
@@ -106,12 +115,20 @@ class LoopBuilder:
             ]
         self.outputs = self.returned.outputs
         self.condition = self.returned.condition
+        if bound is None and self.condition is None:
+            raise ScanError(
+                "scan does not know how many steps to take", self.where,
+                "give sequences or n_steps, or return until(condition) from the step",
+            )  # fmt: skip
+        self.endless = bound is None
+        self.steps = as_variable(ENDLESS) if bound is None else bound
         self._settle_dtypes(infos)
         self._add_updates()
         if strict:
             self._refuse_captured()
 
-    def _steps(self, n_steps: Any) -> Variable:
+    def _steps(self, n_steps: Any) -> Variable | None:
+        """Return how many steps there are at most; None: nothing says so."""
         lengths = [s.steps() for s in self.sequences]
         if n_steps is not None:
             steps = as_variable(n_steps)
@@ -126,9 +143,7 @@ class LoopBuilder:
                 )
             return steps
         if not lengths:
-            raise ScanError(
-                "scan does not know how many steps to take", here(), "give sequences or n_steps"
-            )
+            return None
         steps = lengths[0]
         for n in lengths[1:]:
             steps = smaller(steps, n)
@@ -252,20 +267,29 @@ class LoopBuilder:
         results = [*(s.new for s in self.states), *self.outputs, *conditions]
         captured = self._captured(results, placeholders)
         inner = {v: Variable(v.type, v.name) for v in captured}
-        body = FunctionGraph((*placeholders, *inner.values()), tuple(substitute(results, inner)))
-        op = Scan(
-            body,
-            len(self.elements),
-            len(self.states),
-            bool(conditions),
-            int(truncate_gradient),
-            self.name,
-            checkpoint=as_checkpoint(checkpoint),
-            seeds=seeds,
-            by_default=self.stepwise,
-        )
-        initial = [s.initial for s in self.states]
-        return list(op.make_node(self.steps, *self.slices, *initial, *captured).outputs)
+        inputs = (*placeholders, *inner.values())
+        found = substitute(results, inner)
+        states, stacks, stop = _cut(found, len(self.states), len(self.outputs))
+        outer = [*self.slices, *(s.initial for s in self.states), *captured]
+
+        def taken(steps: Variable, results: Sequence[Variable], until: bool) -> list[Variable]:
+            op = Scan(
+                FunctionGraph(inputs, tuple(results)),
+                len(self.elements),
+                len(self.states),
+                until,
+                int(truncate_gradient),
+                self.name,
+                checkpoint=as_checkpoint(checkpoint),
+                seeds=seeds,
+                by_default=self.stepwise,
+            )
+            return list(op.make_node(steps, *outer).outputs)
+
+        if not self.endless:
+            return taken(self.steps, found, bool(conditions))
+        count = taken(self.steps, [*states, *stop], until=True)[-1]
+        return [*taken(count, [*states, *stacks], until=False), count]
 
     def _captured(
         self, results: Sequence[Variable], placeholders: Sequence[Variable]
@@ -278,3 +302,11 @@ class LoopBuilder:
                 found.update((v, None) for v in node.inputs if v not in inside)
         found.update((v, None) for v in results if v not in inside)
         return [v for v in found if not isinstance(v, Constant)]
+
+
+def _cut(values: Sequence[Variable], *lengths: int) -> Iterator[Sequence[Variable]]:
+    """Yield parts of some lengths, one after the other, and what is left."""
+    for length in lengths:
+        yield values[:length]
+        values = values[length:]
+    yield values

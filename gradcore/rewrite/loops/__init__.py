@@ -12,6 +12,7 @@ from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.engine import Group, Stage
 from gradcore.rewrite.loops import chunks as chunks
 from gradcore.rewrite.loops import idle as idle
+from gradcore.rewrite.loops.counted import states_counted
 from gradcore.rewrite.loops.merge import merge_scans as merge_scans
 from gradcore.rewrite.loops.push_out import push_out as push_out
 from gradcore.rewrite.loops.segments import share_segments as share_segments
@@ -33,7 +34,10 @@ steps_once = Group(
     Scan,
     (
         Stage("ends", [rule for rule in canonicalize.rules if rule.name == "last_of_stack"]),
+        states_counted,
         share_segments,
     ),
 )
-"""Steps that a gradient takes by segments are taken once; first, as loops are as they were then."""
+"""Steps that were counted, or that a gradient takes by segments, are taken once if that does.
+
+First of all, as loops are as they were then."""

@@ -8,7 +8,7 @@ from gradcore.graph import (
 )
 from gradcore.language import LANGUAGE
 from gradcore.ops.loop import Seeds
-from gradcore.scan import scan
+from gradcore.scan import scan, until
 from gradcore.scan.builder import LoopBuilder
 
 
@@ -20,6 +20,17 @@ def stacks(x: Variable) -> list[Variable]:
 
     found, _ = scan(step, x, [x, None])
     return found
+
+
+def endless(x: Variable) -> Variable:
+    """Return the last of as many states as it takes."""
+
+    def step(state: Variable) -> tuple[Variable, until]:
+        new = state + LANGUAGE["abs"](x) + 1
+        return new, until(new.sum() > 10)
+
+    found, _ = scan(step, None, LANGUAGE["zeros_like"](x))
+    return found[-1]
 
 
 def gradient(x: Variable) -> Variable:
