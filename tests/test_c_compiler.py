@@ -117,13 +117,13 @@ def test_the_key_holds_what_the_code_depends_on(tmp_path, monkeypatch):
 
 def test_flags_of_the_user_come_after_those_of_long_texts(monkeypatch):
     monkeypatch.setenv("GRADCORE_CFLAGS", "-O0 -DMINE")
-    monkeypatch.setattr(backend, "FLAGS_BY_LENGTH", ((0, ("-O2",)),))
+    monkeypatch.setattr(backend, "EFFORTS", ((0, ("-O2",)),))
     given = []
     load = runtime.load_entry
 
-    def spied(source, name, flags=(), library=()):
+    def spied(source, name, flags=(), *others):
         given.append(flags)
-        return load(source, name, flags, library)
+        return load(source, name, flags, *others)
 
     monkeypatch.setattr(runtime, "load_entry", spied)
     gradcore.function([], T.constant(2.0) + 1, mode="c")()

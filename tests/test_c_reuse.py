@@ -37,7 +37,7 @@ def test_a_hundred_shapes_are_compiled_once(monkeypatch, tmp_path, rng):
     monkeypatch.setattr(compiler.Compiler, "run", counted)
     loss = T.log(1 + T.exp(-T.dot(M, v))).mean()
     f = function([M, v], [loss, T.grad(loss, v)], mode="c")
-    assert compiled == [f.source]
+    assert len(compiled) == 1 and "gc_entry" in f.source
     for n in range(1, 101):
         given, weights = rng.standard_normal((n, 5)), rng.standard_normal(5)
         value, gradient = f(given, weights)

@@ -10,16 +10,18 @@ from test_cuda_targets import rows_of_threads
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.kernel import calls, statements
+from gradcore.kernel import calls, procedures, statements
 from gradcore.kernel.device import AtomicAdd, Meeting, control, exchange, grid, loops, memory
 from gradcore.kernel.ir import Buffer, Statement
+from gradcore.kernel.merging import merged
+from gradcore.kernel.target import CPU
 from gradcore.kernel.uses import inside
 
 M, v = T.dmatrix("M"), T.dvector("v")
 KINDS = sorted(
     {
         kind
-        for module in (statements, calls, control, exchange, grid, loops, memory)
+        for module in (statements, calls, procedures, control, exchange, grid, loops, memory)
         for kind in vars(module).values()
         if isinstance(kind, type)
         and issubclass(kind, Statement)
@@ -37,9 +39,16 @@ def until_small():
     return [M, v], [halves, T.dot(M, M), T.sort(v), T.Print("v")(v)]
 
 
+def twice():
+    """The same of two matrices."""
+    N = T.dmatrix("N")
+    return [M, N], [T.exp(M).sum(), T.exp(N).sum()]
+
+
 def found():
     """Return a statement of each kind, as programs have them before and after each pass."""
     programs = [lowered(*make()) for make in (*cuda_programs.PROGRAMS, until_small)]
+    programs.append(merged(lowered(*twice()), CPU))
     for make in (*cuda_programs.PROGRAMS, rows_of_threads):
         in_order = make is not cuda_programs.scatter_in_any_order
         programs += stages(*make(), deterministic=in_order)[1].values()

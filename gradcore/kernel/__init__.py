@@ -19,6 +19,7 @@ module           what it does
 ``parallel``     pass: which loops threads share
 ``strips``       pass: several steps of a loop at a time, where vectors have a part then
 ``sums``         pass: sums of many terms in blocks, so that rounding does not grow
+``merging``      pass: what repeats becomes a procedure, which is called
 ``uses``         what statements use, make and change
 ``text``         expressions and plain statements as text of any language like C
 ``render``       a program as C, by a renderer that is data and a few methods

@@ -1,4 +1,4 @@
-"""How much work a program is, as an expression: the threads that a loop is worth."""
+"""How much work a program is, as an expression: what threads and the compiler's time are worth."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gradcore.kernel.ir import (
     Expr,
     For,
     If,
+    Literal,
     Load,
     Statement,
     Symbol,
@@ -33,6 +34,12 @@ def work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
             branches = (work(s.then, inside), work(s.orelse, inside))
             total = total + call(entry("maximum"), branches, "int64")
     return total
+
+
+def is_brief(s: Statement, most: int) -> bool:
+    """Return whether it is known that no more than so many statements run in one."""
+    total = work([s], set())
+    return isinstance(total, Literal) and total.value <= most
 
 
 def _bound(extent: Expr, inside: set[Symbol]) -> Expr:

@@ -430,7 +430,8 @@ class Buffer:
     root : the buffer that has the memory: itself, or that of ``alias``.
     data : the value of a constant, an array.
     is_extent : whether it is a number that is never negative.
-    lacking : which of the program's checks tells that there is no memory for it, if any does.
+    lacking : which of the program's checks tells that there is no memory for it, if any does; in a
+        procedure, an expression.
     """
 
     __slots__ = (
@@ -458,7 +459,7 @@ class Buffer:
         self.root: Buffer = self if alias is None else alias.root
         self.data = data
         self.is_extent = False
-        self.lacking: int | None = None
+        self.lacking: int | Expr | None = None
         self.number = next(_numbers)
 
     @property

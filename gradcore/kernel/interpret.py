@@ -47,6 +47,7 @@ from gradcore.kernel.ir import (
     integer,
     parts,
 )
+from gradcore.kernel.procedures import Invoke
 from gradcore.kernel.state import Memory, Register, State, Steps, place_in
 from gradcore.ops.elementwise import Elementwise
 
@@ -211,6 +212,27 @@ class Run(State):
         memory, place, shape = self.opened(buffer, writing=False)
         position = place + place_in(shape, map(self.integer, index))
         self.register(pointer, writing=True).value = memory, position
+
+    def invoke(self, s: Invoke) -> None:
+        """Run a procedure, which knows its parameters alone."""
+        procedure, given = s.procedure, dict[Symbol | Buffer, Register]()
+        for parameter, operand in zip(procedure.parameters, s.operands, strict=True):
+            if isinstance(operand, Buffer):
+                given[parameter] = self.register(operand.root)
+            elif parameter in procedure.changed:
+                assert isinstance(operand, Symbol), s
+                given[parameter] = self.register(operand.final)
+            elif parameter not in procedure.declared:
+                given[parameter] = Register(parameter.name, self.value(operand))
+        outer, self.known = self.known, given
+        with self.block():
+            self.statements(procedure.body)
+            found = {x: self.known[x].value for x in procedure.declared}
+        self.known = outer
+        for parameter, operand in zip(procedure.parameters, s.operands, strict=True):
+            if parameter in found:
+                assert isinstance(operand, Symbol), s
+                self.declare(operand.final, found[parameter])
 
     # loops --------------------------------------------------------------------------------------
     def loop(self, s: For) -> Waits:

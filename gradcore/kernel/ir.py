@@ -41,6 +41,7 @@ from gradcore.kernel.expressions import (
     product,
 )
 from gradcore.kernel.notation import program_text
+from gradcore.kernel.procedures import Invoke, Procedure
 from gradcore.kernel.statements import (
     Access,
     Allocate,
@@ -85,6 +86,7 @@ __all__ = (
     "If",
     "Index",
     "Inner",
+    "Invoke",
     "Let",
     "Library",
     "Literal",
@@ -92,6 +94,7 @@ __all__ = (
     "Matmul",
     "Place",
     "Point",
+    "Procedure",
     "Program",
     "Reduction",
     "Rename",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gradcore.kernel.expressions import Buffer, Call, Expr, Load, Symbol
+from gradcore.kernel.procedures import procedures_in
 from gradcore.kernel.statements import Statement
 
 
@@ -63,7 +64,14 @@ def program_text(title: str, declared: Iterable[Buffer], body: Sequence[Statemen
     for buffer in declared:
         kind = f"{buffer.dtype}{notation.show(buffer.shape)}"
         lines.append(f"{buffer.role} {notation.name(buffer)}: {kind}")
-    return "\n".join((*lines, *_block(body, notation, "")))
+    lines += _block(body, notation, "")
+    for procedure in procedures_in(body):
+        given = ", ".join(map(notation.name, procedure.parameters))
+        lines += (
+            f"procedure {procedure.name}({given}):",
+            *_block(procedure.body, notation, "    "),
+        )
+    return "\n".join(lines)
 
 
 def _block(statements: Sequence[Statement], notation: Notation, margin: str) -> Iterator[str]:

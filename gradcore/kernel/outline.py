@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gradcore.dtypes import DTYPES
-from gradcore.kernel.cost import work
+from gradcore.kernel.cost import is_brief, work
 from gradcore.kernel.ir import (
     Buffer,
     Chunks,
@@ -21,9 +21,8 @@ from gradcore.kernel.ir import (
     identity_of,
 )
 from gradcore.kernel.loop_text import LoopPrinter
-from gradcore.kernel.services import lacking
 from gradcore.kernel.target import CPU, CpuTarget
-from gradcore.kernel.text import Unit
+from gradcore.kernel.text import Routine, Unit
 from gradcore.kernel.uses import Used, inside, made_in_loops
 
 ARGUMENTS = "gc_call *call, void *context, int64_t begin, int64_t end, int32_t part"
@@ -34,14 +33,14 @@ class OutlinePrinter(LoopPrinter):
     """Prints loops as functions (abstract).
 
     target : what a program is made for.
-    nests : the lines of each function.
+    routines : the functions so far.
     extra : lines of the frame beyond its fields.
     """
 
     def __init__(self, target: CpuTarget = CPU) -> None:
         super().__init__()
         self.target = target
-        self.nests: list[list[str]] = []
+        self.routines: list[Routine] = []
         self.extra: list[str] = []
 
     def outlined(self, s: For) -> None:
@@ -122,7 +121,7 @@ class OutlinePrinter(LoopPrinter):
 
         asks = self.asks_every(s, outermost=True) is not None
         self._in_chunks(chunks, *self._share(s), call_steps, asks)
-        self._function(name, around, s, "noinline")
+        self._function(name, around, s, "noinline", brief=True)
 
     def _saved(self, used: Used, s: For) -> dict[Symbol | Buffer, str]:
         """Return the registers that a loop sets, and where in the frame they are from then on."""
@@ -133,7 +132,9 @@ class OutlinePrinter(LoopPrinter):
             if x not in used.made
         }
 
-    def _function(self, name: str, used: Used, s: For, attribute: str = "") -> None:
+    def _function(
+        self, name: str, used: Used, s: For, attribute: str = "", brief: bool = False
+    ) -> None:
         """Finish the text of a function of a loop.
 
         attribute : "noinline" for one that does little itself (if it were "cold", all that is run
@@ -141,19 +142,17 @@ class OutlinePrinter(LoopPrinter):
             "noinline, hot" for what such a function calls, and for a loop that threads may share:
             they call it by its address, and a copy in the entry point would be compiled as well,
             with the registers that all else there leaves.
+        brief : whether another function does its work.
         """
-        kind = f"static __attribute__(({attribute})) " if attribute else "static "
         self.unit.add(*(f"{there} = {self.name(x)};" for x, there in self._saved(used, s).items()))
-        self.nests.append(
-            [
-                f"{kind}int32_t {name}({ARGUMENTS}) {{",
-                "    frame *f = context;",
-                "    (void)call, (void)begin, (void)end, (void)part;",
-                *self.unit.lines,
-                "    return 0;",
-                "}",
-            ]
-        )
+        lines = [
+            f"    {self.frame} *f = context;",
+            "    (void)call, (void)begin, (void)end, (void)part;",
+            *self.unit.lines,
+            "    return 0;",
+        ]
+        brief = brief or is_brief(s, self.target.brief_work)
+        self.routines.append(Routine(f"int32_t {name}({ARGUMENTS})", lines, attribute, brief))
 
     def _start(self, used: Used, s: For, resumed: bool = False) -> Unit:
         """Return the first lines of a function of a loop: what it takes from the frame.
@@ -227,7 +226,7 @@ class OutlinePrinter(LoopPrinter):
             add(
                 f"f->{own}_parts = call->allocate(call, (parts - 1) * {self.size(r.target)} * "
                 f"(int64_t)sizeof({ctype}));",
-                lacking(f"f->{own}_parts", r.target),
+                self.lacking(f"f->{own}_parts", r.target),
             )
         add(
             f"const int32_t failed = parts > 1 ? call->parallel(call, {name}, f, {extent}, parts)",
@@ -262,13 +261,9 @@ class OutlinePrinter(LoopPrinter):
                 )
             else:
                 add("for (int32_t p = 0; p < parts; p++)", f"    f->{own} = {text};")
-        self.nests.append(
-            [
-                f"static __attribute__((noinline)) void {name}(frame *f, int32_t parts) {{",
-                *self.unit.lines,
-                "}",
-            ]
-        )
+        signature = f"void {name}({self.frame} *f, int32_t parts)"
+        brief = not any(isinstance(r.target, Buffer) for r in partial)
+        self.routines.append(Routine(signature, self.unit.lines, "noinline", brief))
         self.unit = outer
         return name
 

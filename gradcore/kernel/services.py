@@ -28,12 +28,32 @@ from gradcore.kernel.ir import (
 from gradcore.kernel.text import Printer
 from gradcore.kernel.uses import inside
 
+MANY = 4
+"""Buffers of one size that are made by one call."""
+
+ALLOCATE = """
+/* Make `count` arrays of as many bytes: of each, where its address goes, and which check tells that
+ * there is no memory. */
+static int32_t gc_allocate(gc_call *call, void *frame, int64_t bytes, const int32_t (*rows)[2],
+                           int32_t count) {
+    for (int32_t k = 0; k < count; k++) {
+        void *found = call->allocate(call, bytes);
+        if (!found) return call->lacks(call, rows[k][1]);
+        memcpy((char *)frame + rows[k][0], &found, sizeof found);
+    }
+    return 0;
+}
+"""
+"""What tables are given to."""
+
 
 class ServicePrinter(Printer):
     """Prints what needs the runtime (abstract).
 
     library : the names of the functions that the unit calls, in order.
     fields : what is in the frame that all functions of a unit share.
+    frame : what that is called.
+    tables : whether tables say which buffers to make.
     local : whether this is in a function of a loop, whose registers are its own.
     shared_out : whether threads share that loop.
     """
@@ -51,7 +71,9 @@ class ServicePrinter(Printer):
         super().__init__()
         self.library: list[str] = []
         self.fields: dict[Symbol | Buffer, None] = {}
-        self.local = False
+        self.frame = "frame"
+        self.tables = False
+        self.local: bool = False
         self.shared_out = False
 
     def place(self, what: Symbol | Buffer) -> str:
@@ -95,6 +117,34 @@ class ServicePrinter(Printer):
         """Print what makes a buffer."""
         self.allocate(s.buffer, reused=s.reused)
 
+    def allocations(self, several: Sequence[Allocate]) -> None:
+        """Print what makes buffers; many of one size by one call, with a table."""
+        by_size: dict[str, list[Buffer]] = {}
+        for s in several:
+            if s.reused is None and s.buffer.role == "work" and isinstance(s.buffer.lacking, int):
+                by_size.setdefault(self._bytes(s.buffer), []).append(s.buffer)
+        in_tables: set[Buffer] = set()
+        for size, buffers in by_size.items():
+            if len(buffers) >= MANY and not self.local:
+                in_tables.update(buffers)
+                self._table(size, buffers)
+        for s in several:
+            if s.buffer not in in_tables:
+                self.statement(s)
+
+    def _table(self, size: str, buffers: Sequence[Buffer]) -> None:
+        rows = (f"{{offsetof({self.frame}, {self.name(b)}), {b.lacking}}}" for b in buffers)
+        table, error = self.fresh("table"), self.fresh("failed")
+        self.unit.add(
+            f"static const int32_t {table}[][2] = {{{', '.join(rows)}}};",
+            f"const int32_t {error} = gc_allocate(call, f, {size}, {table}, {len(buffers)});",
+            f"if ({error}) return {error};",
+        )
+        self.tables = True
+
+    def _bytes(self, buffer: Buffer) -> str:
+        return f"{self.size(buffer)} * (int64_t)sizeof({DTYPES[buffer.dtype].ctype})"
+
     def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
         """Print what makes a buffer."""
         ctype = DTYPES[buffer.dtype].ctype
@@ -112,7 +162,14 @@ class ServicePrinter(Printer):
         if reused is not None:
             self.unit.add(f"{declared}{place} = {self.place(reused)};")
             return
-        self.unit.add(f"{declared}{place} = {made};", lacking(place, buffer))
+        self.unit.add(f"{declared}{place} = {made};", self.lacking(place, buffer))
+
+    def lacking(self, place: str, buffer: Buffer) -> str:
+        """Return what ends a call if there is no memory for a buffer."""
+        number = buffer.lacking
+        check = self.expr(number) if isinstance(number, Expr) else number
+        status = "-1" if number is None else f"call->lacks(call, {check})"
+        return f"if (!{place}) return {status};"
 
     def scope(self, s: Scope) -> None:
         """Print statements, and around them, if they make memory, what gives it back."""
@@ -182,12 +239,6 @@ class ServicePrinter(Printer):
     def shape(self, buffer: Buffer) -> str:
         """Return an array in C of the extents of a buffer, as int64."""
         return f"(const int64_t[]){{{', '.join(self.expr(n) for n in buffer.shape) or '0'}}}"
-
-
-def lacking(place: str, buffer: Buffer) -> str:
-    """Return what ends a call if there is no memory for a buffer."""
-    status = "-1" if buffer.lacking is None else f"call->lacks(call, {buffer.lacking})"
-    return f"if (!{place}) return {status};"
 
 
 def stride(buffer: Buffer, steps: Sequence[Expr]) -> Expr:

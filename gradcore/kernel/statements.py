@@ -371,8 +371,9 @@ class Allocate(Statement):
     reused: Buffer | None = None
 
     def expressions(self) -> Iterable[Expr]:
-        """Return the expressions that it evaluates: the extents."""
-        return self.buffer.shape
+        """Return the expressions that it evaluates: the extents, and what tells of failure."""
+        check = self.buffer.lacking
+        return (*self.buffer.shape, check) if isinstance(check, Expr) else self.buffer.shape
 
     def buffers(self) -> Iterable[Buffer]:
         """Return the buffers that it names: the buffer, and the one whose memory it takes over."""

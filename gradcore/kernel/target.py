@@ -110,6 +110,18 @@ class CpuTarget(Target):
     """Lines of the entry point that make a function of their own.  1500 scalar statements take
     4.7 s to compile by 50 or 150, 7 s by 500 and 12 s as one; they run in 17 us, as one in 15."""
 
+    merged_extent: int = 64
+    """Extents from which on loops may share a function that is given theirs
+    (`gradcore.kernel.merging`): of fewer steps the compiler unrolls them.  Chosen."""
+
+    brief_work: int = 64
+    """Statements that a loop runs in all, up to which the compiler takes little trouble
+    (`gradcore.kernel.text.Routine.brief`).  Chosen."""
+
+    brief_lines: int = 60
+    """Lines of an entry point that the compiler takes little trouble with: of fewer, a call may
+    take as long as they do.  Those of an MLP take 130 ms to compile, and 70 then.  Chosen."""
+
     frame_fields: int = 1000
     """Registers and pointers of a frame that is on the stack, of which a thread may have little:
     8 kB.  Chosen."""

@@ -62,6 +62,33 @@ FUNCTIONS = frozenset(name + end for name in scalar.LIBRARY for end in ("", "f")
 """Functions that are called by these names, which no register may have."""
 
 
+@dataclass(frozen=True)
+class Routine:
+    """A function of a unit.
+
+    signature : its type, name and parameters.
+    lines : its body.
+    attribute : what the compiler is to know of it; None: that it is the entry point.
+    brief : whether it runs over few elements in each call: to compile it well is not worth while.
+    """
+
+    signature: str
+    lines: Sequence[str]
+    attribute: str | None = ""
+    brief: bool = False
+
+    def text(self, storage: str = "static ") -> str:
+        """Return it as text: a function that other units cannot see, or with other ``storage``."""
+        known = ("" if self.attribute is None else storage) + "GC_BRIEF " * self.brief
+        how = f"__attribute__(({self.attribute})) " if self.attribute else ""
+        return "\n".join((f"{known}{how}{self.signature} {{", *self.lines, "}\n"))
+
+    @property
+    def declaration(self) -> str:
+        """What makes it known in units that it is not in, of the same library."""
+        return f'{self.signature} __attribute__((visibility("hidden")));'
+
+
 @dataclass
 class Rendered:
     """A program as text.
@@ -69,11 +96,20 @@ class Rendered:
     text : the unit.
     library : the names of the functions of libraries that it calls, in order.
     data : the constants that it reads, behind these.
+    head : the part of the unit before its functions.
+    routines : these; the last one is the entry point.
     """
 
     text: str
     library: list[str]
     data: list[Buffer]
+    head: str = field(default="", kw_only=True)
+    routines: Sequence[Routine] = field(default=(), kw_only=True)
+
+    def unit(self, routines: Sequence[Routine]) -> str:
+        """Return a unit with some of the functions, which calls the others."""
+        known = (r.declaration for r in self.routines if r.attribute is not None)
+        return "\n".join((self.head, *known, "", *(r.text(storage="") for r in routines)))
 
 
 class Renders(Protocol):

@@ -39,7 +39,7 @@ static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context
     return 0;
 }
 
-static __attribute__((noinline)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static GC_BRIEF __attribute__((noinline)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     const int64_t M_n0 = f->M_n0;

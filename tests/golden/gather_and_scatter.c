@@ -34,7 +34,7 @@ static __attribute__((noinline, hot)) int32_t nest(gc_call *call, void *context,
     return 0;
 }
 
-static __attribute__((noinline)) void combine(frame *f, int32_t parts) {
+static GC_BRIEF __attribute__((noinline)) void combine(frame *f, int32_t parts) {
     for (int32_t p = 0; p < parts; p++)
         f->lowest = (int64_t)(f->lowest < f->lowest_parts[p] ? f->lowest : f->lowest_parts[p]);
     for (int32_t p = 0; p < parts; p++)

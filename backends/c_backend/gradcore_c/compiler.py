@@ -33,7 +33,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import TypeVar
 
@@ -118,6 +120,16 @@ class Compiler:
         """Compile ``source``, in C, into the shared library ``into``; see `_run`."""
         command = (*self.command, *flags, "-x", "c", "-", "-o", str(into), *self.libraries)
         return _run(command, source, limit)
+
+    def run_divided(self, units: Sequence[str], flags: Sequence[str], into: Path) -> bool:
+        """Compile the units of a shared library side by side; return whether all went well."""
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(units)) as pool:
+            objects = [Path(folder, f"{k}.o") for k in range(len(units))]
+            made = pool.map(self.run, units, repeat((*flags, "-c")), objects)
+            if any(done.returncode for done in made):
+                return False
+            command = (*self.command, *flags, *map(str, objects), "-o", str(into), *self.libraries)
+            return _run(command).returncode == 0
 
 
 def _run(
@@ -402,11 +414,13 @@ def load_source(
     flags: Sequence[str] = (),
     libraries: Sequence[str] | None = None,
     folders: Sequence[str] = (),
+    units: Sequence[str] = (),
 ) -> Loaded:
     """Return ``load(path)`` of the shared library of a C file, which is made again if need be.
 
     libraries : what to link with, in the place of the quickest that does for generated code.
     folders : where other files lie that it includes; what is in them is left to ``flags`` to say.
+    units : the same in several units, which are compiled side by side; none: it is one.
 
     Raises CompileError, UnavailableError, CacheError, and OSError or ImportError of ``load``.
     """
@@ -419,6 +433,8 @@ def load_source(
     given = (*given, *(f"-I{folder}" for folder in (FOLDER, *folders)))
 
     def make(into: Path) -> None:
+        if len(units) > 1 and compiler.run_divided(units, given, into):
+            return
         done = compiler.run(source, given, into)
         if "No space left on device" in done.stderr:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

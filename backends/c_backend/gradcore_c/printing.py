@@ -22,6 +22,7 @@ from gradcore.kernel.ir import (
     identity_of,
     parts,
 )
+from gradcore.kernel.merging import merged
 from gradcore.kernel.passes import Pass
 from gradcore.kernel.registers import stores_forwarded
 from gradcore.kernel.render import Renderer
@@ -48,6 +49,7 @@ PASSES: tuple[Pass[CpuTarget], ...] = (
     in_strips,
     in_blocks,
     stores_forwarded,
+    merged,
 )
 """What a program goes through before it is printed as C."""
 

@@ -55,6 +55,7 @@ class TranslationUnit:
     flags : more flags for the compiler.
     libraries : what to link with; None: as generated code.
     folders : where headers lie that are not ours; ``flags`` say which version they are.
+    units : the same text in several units; see `load_source`.
     """
 
     source: str
@@ -62,6 +63,7 @@ class TranslationUnit:
     flags: tuple[str, ...] = ()
     libraries: tuple[str, ...] | None = LIBRARIES
     folders: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     def made(self) -> Path:
         """Return the path of the library, which is compiled if need be; see `load_source`."""
@@ -69,7 +71,8 @@ class TranslationUnit:
 
     def loaded(self, load: Callable[[Path], Loaded]) -> Loaded:
         """Return ``load(path)`` of the library; see `load_source`."""
-        return load_source(self.source, self.name, load, self.flags, self.libraries, self.folders)
+        given = self.flags, self.libraries, self.folders, self.units
+        return load_source(self.source, self.name, load, *given)
 
 
 class Bound(Protocol):
@@ -161,17 +164,22 @@ def _extension(name: str, path: Path) -> ModuleType:
 
 # functions --------------------------------------------------------------------------------------
 def load_entry(
-    source: str, name: str, flags: Sequence[str] = (), library: Sequence[str] = ()
+    source: str,
+    name: str,
+    flags: Sequence[str] = (),
+    library: Sequence[str] = (),
+    units: Sequence[str] = (),
 ) -> tuple[int, Any]:
     """Return the address of ``gc_entry`` of a C file, and what keeps its library loaded.
 
     name : what it is, for messages.
     flags : more flags for the compiler.
     library : the functions of libraries that it will ask for: what they need is compiled beside.
+    units : the same text in several units; see `load_source`.
 
     Raises CompileError, UnavailableError, CacheError.
     """
-    unit = TranslationUnit(source, name, tuple(flags), None)
+    unit = TranslationUnit(source, name, tuple(flags), None, units=tuple(units))
     beside = [_runtime(), *map(_part_of, filter(_is_own, library))]
     missing = [part for part in dict.fromkeys(beside) if part not in _made]
     if missing:  # the first functions of a process: what the store lacks is compiled all at once
