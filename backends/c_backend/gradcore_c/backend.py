@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,9 @@ To optimize these takes minutes, and they are long because arrays are small and 
 half the time of -O3 for them, and has as good vectors in loops whose steps are independent.
 """
 
+
+LINE = 64
+"""Bytes that a block of a workspace is a multiple of."""
 
 BRIEF = 100
 """Statements without a loop that take less time than another thread waits for the GIL at most: to
@@ -99,6 +103,8 @@ class CBackend(LoopBackend):
         flags = next((flags for size, flags in EFFORTS if much >= size), ())
         flags = (*flags, *compiler.find_compiler().added) if flags else ()
         units = divided(rendered, processors())
+        workspace = sum(map(_bytes, workspace_of(program)))
+        runtime.prepare([*map(_bytes, program.outputs), workspace])
         address, library = runtime.load_entry(
             rendered.text, program.title[:60], flags, rendered.library, units
         )
@@ -121,6 +127,7 @@ class CBackend(LoopBackend):
             addresses,
             self.threads or None,
             is_brief(program),
+            workspace,
         )
         made.source = rendered.text
         return made
@@ -142,6 +149,20 @@ def is_brief(program: Program) -> bool:
 
 def _typed(variable: Variable) -> tuple[Any, int]:
     return np.dtype(variable.dtype), variable.ndim
+
+
+def workspace_of(program: Program) -> list[Buffer]:
+    """Return the buffers that each call has memory of its own for, until it ends."""
+    made = (s.buffer for s in program.body if isinstance(s, Allocate) and s.reused is None)
+    return [buffer for buffer in made if buffer.role not in ("output", "pointer")]
+
+
+def _bytes(buffer: Buffer) -> int:
+    """Return the bytes of a buffer, as the workspace rounds them; 0: its extents are not known."""
+    shape = _static(buffer)
+    if -1 in shape:
+        return 0
+    return -(-math.prod(shape) * np.dtype(buffer.dtype).itemsize // LINE) * LINE
 
 
 def _static(buffer: Buffer) -> list[int]:

@@ -271,8 +271,9 @@ static PyObject *runtime_make(PyObject *module, PyObject *args)
     (void)module;
     PyObject *address, *keep, *inputs, *outputs, *callbacks, *failed, *library;
     int threads, brief;
-    if (!PyArg_ParseTuple(args, "OOOOOOOip", &address, &keep, &inputs, &outputs, &callbacks, &failed,
-                          &library, &threads, &brief))
+    long long expected;
+    if (!PyArg_ParseTuple(args, "OOOOOOOipL", &address, &keep, &inputs, &outputs, &callbacks, &failed,
+                          &library, &threads, &brief, &expected))
         return NULL;
     void *entry = PyLong_AsVoidPtr(address);
     if (!entry) {
@@ -290,6 +291,7 @@ static PyObject *runtime_make(PyObject *module, PyObject *args)
     f->failed = Py_NewRef(failed);
     f->threads = threads > 0 ? threads : 1;
     f->brief = brief;
+    f->expected = expected;
     const int status = read_operands(&f->inputs, &f->n_in, inputs, 1) ||
                        read_operands(&f->outputs, &f->n_out, outputs, 0) ||
                        read_callbacks(f, callbacks) || read_library(f, library);

@@ -18,6 +18,7 @@
 #define ALIGNMENT 64                       /* of every block: a line of the cache */
 #define POOLED (INT64_C(1) << 17)          /* the smallest block that the pool takes */
 #define HUGE_PAGE (INT64_C(1) << 21)       /* from here on blocks are pages of this size */
+#define SMALL_PAGE 4096                    /* at most as much as any page */
 #define LEAST (INT64_C(1) << 26)           /* the pool's limit on a small machine */
 #define MOST (INT64_C(1) << 30)            /* and on a large one */
 #define SMALL_WORKSPACE (INT64_C(1) << 17) /* what a function retains for its next call */
@@ -92,30 +93,38 @@ static int64_t pool_limit(void)
     return pool.limit;
 }
 
+/* A block of the pool for so many bytes, or NULL. */
+static void *from_pool(int64_t bytes, int64_t *capacity)
+{
+    const int64_t need = block_size(bytes);
+    if (need < POOLED)
+        return NULL;
+    void *found = NULL;
+    pthread_mutex_lock(&pool.lock);
+    for (int32_t i = pool.count - 1; i >= 0; i--) {
+        const slot s = pool.slots[i];
+        if (s.capacity < need || s.capacity > need + need / 4)
+            continue;
+        pool.count--;
+        pool.idle -= s.capacity;
+        memmove(pool.slots + i, pool.slots + i + 1, (size_t)(pool.count - i) * sizeof(slot));
+        *capacity = s.capacity;
+        found = s.block;
+        break;
+    }
+    pthread_mutex_unlock(&pool.lock);
+    return found;
+}
+
 void *gc_take(int64_t bytes, int64_t *capacity)
 {
     if (bytes < 0 || bytes > LARGEST)
         return NULL;
+    void *found = from_pool(bytes, capacity);
+    if (found)
+        return found;
     const int64_t need = block_size(bytes);
     *capacity = need;
-    if (need >= POOLED) {
-        void *found = NULL;
-        pthread_mutex_lock(&pool.lock);
-        for (int32_t i = pool.count - 1; i >= 0; i--) {
-            const slot s = pool.slots[i];
-            if (s.capacity < need || s.capacity > need + need / 4)
-                continue;
-            pool.count--;
-            pool.idle -= s.capacity;
-            memmove(pool.slots + i, pool.slots + i + 1, (size_t)(pool.count - i) * sizeof(slot));
-            *capacity = s.capacity;
-            found = s.block;
-            break;
-        }
-        pthread_mutex_unlock(&pool.lock);
-        if (found)
-            return found;
-    }
     void *block = from_system(need);
     if (!block && gc_trim())
         block = from_system(need);
@@ -151,6 +160,20 @@ void gc_give(void *block, int64_t capacity)
     pthread_mutex_unlock(&pool.lock);
     while (n--)
         to_system(dropped[n].block, dropped[n].capacity);
+}
+
+void gc_prepare(int32_t n, const int64_t *bytes)
+{
+    slot taken[SLOTS];
+    n = n < SLOTS ? n : SLOTS;
+    for (int32_t i = 0; i < n; i++) {
+        taken[i].block = gc_take(bytes[i], &taken[i].capacity);
+        volatile char *page = taken[i].block;
+        for (int64_t k = 0; page && k < taken[i].capacity; k += SMALL_PAGE)
+            page[k] = 0;
+    }
+    while (n--)
+        gc_give(taken[n].block, taken[n].capacity);
 }
 
 int64_t gc_idle(void)
@@ -216,7 +239,12 @@ static gc_block *next_block(gc_workspace *space, int64_t need, int64_t expected)
         if (last && wanted > last->capacity + MOST / 4)
             wanted = last->capacity + MOST / 4;
         gc_block *made = &space->blocks[next];
-        made->data = gc_take(wanted > need ? wanted : need, &made->capacity);
+        wanted = wanted > need ? wanted : need;
+        made->data = from_pool(wanted, &made->capacity);
+        if (!made->data) /* pages that were there before cost nothing */
+            made->data = from_pool(need, &made->capacity);
+        if (!made->data)
+            made->data = gc_take(wanted, &made->capacity);
         if (!made->data && wanted > need)
             made->data = gc_take(need, &made->capacity);
         if (!made->data)

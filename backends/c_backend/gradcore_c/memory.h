@@ -8,6 +8,10 @@
 void *gc_take(int64_t bytes, int64_t *capacity);
 void gc_give(void *block, int64_t capacity);
 
+/* Have pages for blocks of these sizes in the pool before they are taken: the first pages that a
+ * virtual machine asks its host for may take longer than the arithmetic that fills them. */
+void gc_prepare(int32_t n, const int64_t *bytes);
+
 /* How many bytes are retained for coming calls; hand them back to the system. */
 int64_t gc_idle(void);
 int64_t gc_trim(void);

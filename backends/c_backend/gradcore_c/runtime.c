@@ -104,6 +104,21 @@ static PyObject *runtime_start(PyObject *module, PyObject *args)
 
 /* -- memory and threads -------------------------------------------------------------------- */
 
+static PyObject *runtime_prepare(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int64_t sizes[16];
+    const Py_ssize_t given = PyTuple_GET_SIZE(args);
+    const int32_t n = given < 16 ? (int32_t)given : 16;
+    for (int32_t i = 0; i < n; i++) {
+        sizes[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(args, i));
+        if (sizes[i] == -1 && PyErr_Occurred())
+            return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS gc_prepare(n, sizes);
+    Py_END_ALLOW_THREADS return Py_NewRef(Py_None);
+}
+
 static PyObject *runtime_idle(PyObject *module, PyObject *unused)
 {
     (void)module;
@@ -133,6 +148,7 @@ static PyMethodDef runtime_methods[] = {
     {"pointer", runtime_pointer, METH_O, "Return the address in a capsule."},
     {"exports", runtime_exports, METH_O, "Return the table at an address as a dict."},
     {"start", runtime_start, METH_VARARGS, "Call the function at an address with a dict's capsules."},
+    {"prepare", runtime_prepare, METH_VARARGS, "Have memory ready for blocks of these sizes."},
     {"idle", runtime_idle, METH_NOARGS, "Return how many bytes are retained for coming calls."},
     {"trim", runtime_trim, METH_NOARGS, "Free them; return how many there were."},
     {"workers", runtime_workers, METH_NOARGS, "Return how many threads there are."},

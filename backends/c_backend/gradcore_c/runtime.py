@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock, Thread
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
@@ -145,9 +146,17 @@ def _runtime() -> TranslationUnit:
     return TranslationUnit('#include "native.c"\n', "the runtime", flags, folders=folders)
 
 
-@functools.cache
 def _native() -> Any:
     """Return the runtime's module, loaded."""
+    with _loading:
+        return _loaded_once()
+
+
+_loading = Lock()
+
+
+@functools.cache
+def _loaded_once() -> Any:
     return _runtime().loaded(functools.partial(_extension, "gradcore_c.native"))
 
 
@@ -204,6 +213,7 @@ def make(
     library: Sequence[int] = (),
     threads: int | None = None,
     brief: bool = False,
+    workspace: int = 0,
 ) -> Executable:
     """Return generated code as a function of arrays.
 
@@ -213,9 +223,12 @@ def make(
     threads : how many threads it may use; None: `default_threads`.
     brief : whether it always takes less time than to give the GIL to others: a few operations on
         numbers.
+    workspace : how many bytes it is known to need beside arguments and results.
     """
     used = default_threads() if threads is None else threads
-    return _native().make(address, keep, inputs, outputs, callbacks, failed, library, used, brief)
+    return _native().make(
+        address, keep, inputs, outputs, callbacks, failed, library, used, brief, workspace
+    )
 
 
 def default_threads() -> int:
@@ -239,6 +252,23 @@ def opened(path: str, name: str) -> tuple[int, Any]:
 
 
 # memory and threads -----------------------------------------------------------------------------
+def prepare(sizes: Sequence[int]) -> None:
+    """Have memory ready for arrays of so many bytes, in the background; small ones need none.
+
+    That is done while a function is compiled, of which the first call then costs as much as others.
+    """
+    wanted = [size for size in sizes if size >= HUGE_PAGE]
+    if wanted and sum(wanted) <= PREPARED:
+        Thread(target=lambda: _native().prepare(*wanted), daemon=True).start()
+
+
+HUGE_PAGE = 2**21
+"""From how many bytes on an array has pages of its own, large ones."""
+
+PREPARED = 2**26
+"""For how many bytes at most: a function may never be called."""
+
+
 def idle() -> int:
     """Return how many bytes are retained for coming calls of any function."""
     return _native().idle()
