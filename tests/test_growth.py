@@ -1,6 +1,7 @@
 """Nothing grows faster than the graph: what rewriting does and leaves, what is printed of it."""
 
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -56,6 +57,33 @@ def test_rewriting_is_linear(name):
     """Twice the graph takes no more than twice the work, and a little."""
     size, build = SMALLEST.get(name, 3), getattr(growing, name)
     assert calls(build, 4 * size) < 2.6 * calls(build, 2 * size)
+
+
+def peaks(length):
+    """Return the nodes of a chain with its gradient, and the bytes that compiling took at most."""
+    x = T.dvector("x")
+    y = x
+    for k in range(length):
+        y = (T.sin, T.tanh, T.exp, lambda v: v * x, lambda v: v + 0.5)[k % 5](y)
+    outputs = [T.sum(y), T.grad(T.sum(y), x)]
+    tracemalloc.start()
+    try:
+        graph = gradcore.function([x], outputs, mode="numpy").maker.fgraph
+        rewriting = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        assert CRenderer().render(program(graph)).text
+        return len(graph.nodes), rewriting, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_of_compiling_is_linear():
+    """Of what Python allocates: some KB a node, however many there are."""
+    peaks(20)
+    (few, *small), (many, *large) = peaks(150), peaks(600)
+    for less, more in zip(small, large, strict=True):
+        assert more / many < 1.15 * less / few
+    assert max(large) < 8_000 * many
 
 
 def test_lstm_without_shapes():
