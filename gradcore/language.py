@@ -64,7 +64,7 @@ class Operators:
 
     # NumPy steps back, so that ``array + variable`` asks the variable.
     __array_priority__ = 1000
-    __array_ufunc__ = None
+    __array_ufunc__: Any = None
 
     def apply(self, op: Any, arguments: tuple[Any, ...]) -> Any:
         """Return what ``op(*arguments)`` means to this reader, ``self`` being an argument."""
@@ -123,10 +123,33 @@ class Operators:
         )
 
 
+def _method(name: str, doc: str) -> Callable[..., Any]:
+    """Return a method that calls the word ``name``."""
+
+    def method(self: Any, *arguments: Any, **options: Any) -> Any:
+        return LANGUAGE[name](self, *arguments, **options)
+
+    method.__name__, method.__doc__ = name, f"Return {doc}."
+    return method
+
+
 class ArrayMethods(Operators):
     """The methods of a NumPy array, on a variable."""
 
     __slots__ = ()
+
+    # what NumPy and array-API code ask -----------------------------------------------------------
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        """Return `gradcore.tensor`, the namespace of array-API code."""
+        return LANGUAGE["namespace"]()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Return what a ufunc of NumPy means on variables: the word of its name."""
+        return LANGUAGE["numpy_ufunc"](ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        """Return what a function of NumPy means on variables: the word of its name."""
+        return LANGUAGE["numpy_function"](function, arguments, options)
 
     # shape --------------------------------------------------------------------------------------
     @property
@@ -143,6 +166,11 @@ class ArrayMethods(Operators):
     def T(self) -> Self:  # noqa: N802 - NumPy's name
         """The array with its axes in reversed order."""
         return LANGUAGE["transpose"](self)
+
+    @property
+    def mT(self) -> Self:  # noqa: N802 - NumPy's name
+        """The matrices in the last two axes, transposed."""
+        return LANGUAGE["matrix_transpose"](self)
 
     def transpose(self, *axes: Any) -> Self:
         """Return the array with its axes in the order ``axes`` (reversed, if none are given)."""
@@ -286,6 +314,61 @@ class ArrayMethods(Operators):
     def argsort(self, axis: int | None = -1) -> Self:
         """Return the indices that sort the elements along ``axis``."""
         return LANGUAGE["argsort"](self, axis)
+
+    def set(self, value: Any) -> Self:
+        """Return the tensor of which this is a part, ``x[index]``, with ``value`` in its place."""
+        return LANGUAGE["set_subtensor"](self, value)
+
+    def inc(self, value: Any) -> Self:
+        """Return the tensor of which this is a part, ``x[index]``, with ``value`` added to it."""
+        return LANGUAGE["inc_subtensor"](self, value)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Self:
+        """Return the parts along ``axis`` where ``condition`` is true."""
+        return LANGUAGE["compress"](condition, self, axis)
+
+    # fmt: off
+    exp = _method("exp", "e to the power of each element")
+    exp2 = _method("exp2", "2 to the power of each element")
+    expm1 = _method("expm1", "exp(x) - 1 of each element")
+    log = _method("log", "the natural logarithm of each element")
+    log2 = _method("log2", "the logarithm to base 2 of each element")
+    log10 = _method("log10", "the logarithm to base 10 of each element")
+    log1p = _method("log1p", "log(1 + x) of each element")
+    sqrt = _method("sqrt", "the square root of each element")
+    sqr = _method("sqr", "the square of each element")
+    sin = _method("sin", "the sine of each element")
+    cos = _method("cos", "the cosine of each element")
+    tan = _method("tan", "the tangent of each element")
+    arcsin = _method("arcsin", "the inverse sine of each element")
+    arccos = _method("arccos", "the inverse cosine of each element")
+    arctan = _method("arctan", "the inverse tangent of each element")
+    sinh = _method("sinh", "the hyperbolic sine of each element")
+    cosh = _method("cosh", "the hyperbolic cosine of each element")
+    tanh = _method("tanh", "the hyperbolic tangent of each element")
+    arcsinh = _method("arcsinh", "the inverse hyperbolic sine of each element")
+    arccosh = _method("arccosh", "the inverse hyperbolic cosine of each element")
+    arctanh = _method("arctanh", "the inverse hyperbolic tangent of each element")
+    sigmoid = _method("sigmoid", "the logistic function of each element")
+    abs = _method("abs", "the absolute value of each element")
+    sign = _method("sign", "the sign of each element")
+    floor = _method("floor", "the largest integer not above each element")
+    ceil = _method("ceil", "the smallest integer not below each element")
+    trunc = _method("trunc", "the integer next to each element towards 0")
+    deg2rad = _method("deg2rad", "each element, in degrees, as radians")
+    rad2deg = _method("rad2deg", "each element, in radians, as degrees")
+    isnan = _method("isnan", "where elements are NaN")
+    isinf = _method("isinf", "where elements are infinite")
+    isfinite = _method("isfinite", "where elements are neither infinite nor NaN")
+    ptp = _method("ptp", "the largest minus the smallest element over ``axis``")
+    cummax = _method("cummax", "the largest element so far along ``axis``")
+    cummin = _method("cummin", "the smallest element so far along ``axis``")
+    choose = _method("choose", "at each place the element of the choice that this one names")
+    searchsorted = _method("searchsorted", "where to insert elements to keep the vector sorted")
+    partition = _method("partition", "the elements with that number ``kth`` where sorting puts it")
+    argpartition = _method("argpartition", "the indices that make a partition")
+    nonzero_values = _method("nonzero_values", "the elements that are not 0, a vector")
+    # fmt: on
 
     def nonzero(self) -> tuple[Self, ...]:
         """Return the indices of the elements that are not zero, a vector an axis."""

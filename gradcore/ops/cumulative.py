@@ -1,4 +1,6 @@
-"""Cumulative sums and products along an axis, and linear recurrences, which are how they move.
+"""Cumulative sums, products and extremes along an axis, and linear recurrences.
+
+Recurrences are how products move.
 
 Products are exact where factors are zero, to any order: their derivatives are recurrences.
 """
@@ -50,6 +52,20 @@ def _recurrence(op: Cumulative, t: Variable, x: Variable, z: Variable) -> Variab
     return Recurrence(op.axis)(x, t * shifted(z, op.axis, 1))
 
 
+def _element_of_record(op: Cumulative, t: Variable, x: Variable, z: Variable) -> Variable:
+    """An extreme moves as the element that first attained it: the last record so far."""
+    before = (slice(None),) * op.axis
+    new = LANGUAGE["neq"](z[(*before, slice(1, None))], z[(*before, slice(None, -1))])
+    if x.type.is_float:  # NaN differs from itself
+        new = LANGUAGE["and_"](new, LANGUAGE["eq"](z, z)[(*before, slice(None, -1))])
+    n = LANGUAGE["extent"](x, op.axis)
+    places = LANGUAGE["arange"](n).dimshuffle(*("x" if a != op.axis else 0 for a in range(x.ndim)))
+    later = LANGUAGE["switch"](new, places[(*before, slice(1, None))], 0)
+    first = LANGUAGE["fill"](x[(*before, slice(None, 1))], 0).astype("int64")
+    records = LANGUAGE["concatenate"]([first, later], op.axis)
+    return LANGUAGE["take_along_axis"](t, Cumulative("max", op.axis)(records), op.axis)
+
+
 def _reversed_sum(op: Cumulative, ct: Variable, x: Variable) -> Variable:
     back = (*(slice(None),) * op.axis, slice(None, None, -1))
     return op(ct[back])[back]
@@ -58,22 +74,34 @@ def _reversed_sum(op: Cumulative, ct: Variable, x: Variable) -> Variable:
 @final
 @dataclass(frozen=True, repr=False)
 class Cumulative(AlongAxis):
-    """The cumulative ``kind`` (sum or prod) along ``axis``; integers are in 64 bits, and wrap."""
+    """The cumulative ``kind`` along ``axis``: sum, prod, max or min.
+
+    Sums and products of integers are in 64 bits, and wrap; of extremes, NaN wins.
+    """
 
     kind: str
     axis: int
-    ulp = 16
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
-        """Return both kinds along either axis of a matrix."""
+        """Return all kinds along either axis of a matrix."""
         x = Arg((3, 4), low=-FACTOR, high=FACTOR)
-        return [Sample(cls(kind, axis), (x,)) for kind in ("sum", "prod") for axis in (0, 1)]
+        return [Sample(cls(kind, axis), (x,)) for kind in CUMULATIVE for axis in (0, 1)]
+
+    @property
+    def ulp(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
+        """Extremes are exact."""
+        return 0 if self.is_extreme else 16
+
+    @property
+    def is_extreme(self) -> bool:
+        """Whether each element of the result is one of the operand."""
+        return self.kind in ("max", "min")
 
     @property
     def derivative(self) -> Derivative:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
         """How it moves."""
-        return Linear((_reversed_sum,)) if self.kind == "sum" else Forward((_recurrence,))
+        return CUMULATIVE[self.kind].derivative
 
     @property
     def accumulates(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - of its kind
@@ -86,7 +114,7 @@ class Cumulative(AlongAxis):
         return self.kind == "prod"
 
     def label(self) -> str:
-        """Return cumsum or cumprod."""
+        """Return cumsum, cumprod, cummax or cummin."""
         return f"cum{self.kind}"
 
     def parameters(self) -> dict[str, Any]:
@@ -94,8 +122,8 @@ class Cumulative(AlongAxis):
         return {"axis": self.axis}
 
     def dtype(self, *dtypes: str) -> str:
-        """Return the dtype of the result."""
-        return accumulated(*dtypes)
+        """Return the dtype of the result: of an extreme, that of the elements."""
+        return dtypes[0] if self.is_extreme else accumulated(*dtypes)
 
     def shape(self, *operands: Operand) -> Shape:
         """Return the shape of the operand."""
@@ -107,11 +135,27 @@ class Cumulative(AlongAxis):
         return {0: along(local.result, self.axis, before)}
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the cumulative sums or products."""
+        """Return the cumulative sums, products or extremes."""
         (x,) = arrays
-        numpy = np.cumsum if self.kind == "sum" else np.cumprod
-        dtype = accumulated(x.dtype.name)
-        return numpy(x, axis=self.axis, dtype=computed(dtype)).astype(dtype)
+        ufunc, dtype = CUMULATIVE[self.kind].numpy, self.dtype(x.dtype.name)
+        return ufunc.accumulate(x, axis=self.axis, dtype=computed(dtype)).astype(dtype)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to accumulate: NumPy's function of two, and how it moves."""
+
+    numpy: np.ufunc
+    derivative: Derivative
+
+
+CUMULATIVE = {
+    "sum": Kind(np.add, Linear((_reversed_sum,))),
+    "prod": Kind(np.multiply, Forward((_recurrence,))),
+    "max": Kind(np.maximum, Forward((_element_of_record,))),
+    "min": Kind(np.minimum, Forward((_element_of_record,))),
+}
+"""The kinds of `Cumulative`, by name."""
 
 
 def _back(op: Recurrence, ct: Variable, a: Variable) -> Variable:

@@ -110,6 +110,7 @@ def flatnonzero(x: Any) -> Variable:
     return nonzero(flatten(x))[0]
 
 
+@word
 def nonzero_values(x: Any) -> Variable:
     """Return the elements that are not zero, as a vector."""
     return flatten(x)[flatnonzero(x)]

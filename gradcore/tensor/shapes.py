@@ -298,9 +298,13 @@ def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Variabl
 
 # joining ----------------------------------------------------------------------------------------
 @word
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
-    """Return ``tensors``, which differ at most in their extent at ``axis``, one after the other."""
-    variables = [as_variable(x) for x in tensors]
+def concatenate(tensors: Sequence[Any], axis: int | None = 0) -> Variable:
+    """Return ``tensors``, which differ at most in their extent at ``axis``, one after the other.
+
+    axis : None joins their flat forms.
+    """
+    variables = [as_variable(x) if axis is not None else flatten(x) for x in tensors]
+    axis = axis or 0
     if not variables:
         raise GraphValueError("there is nothing to concatenate", here())
     if variables[0].ndim == 0:

@@ -55,12 +55,14 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.matrices import check_square
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scan import Scan
+from gradcore.ops.search import SearchSorted
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
 from gradcore.ops.windows import OverlapAdd
 from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan
+from gradcore_jax.orders import arg_sort, search_sorted, sort
 from gradcore_jax.scalars import ENTRIES, same, special
 from gradcore_jax.tracing import (
     KNOWN_SIZE,
@@ -109,6 +111,9 @@ def _arg_reduce(node: Apply) -> Kernel:
 
 def _cumulative(node: Apply) -> Kernel:
     op = _op(node, Cumulative)
+    if op.is_extreme:
+        combine = jnp.maximum if op.kind == "max" else jnp.minimum
+        return partial(lax.associative_scan, combine, axis=op.axis)
     return partial(getattr(jnp, f"cum{op.kind}"), axis=op.axis, dtype=available(node.out.dtype))
 
 
@@ -309,40 +314,6 @@ def _nonzero(node: Apply) -> Kernel:
     return run
 
 
-def _ordering(x: Any) -> Any:
-    """Return integers in the order of the numbers ``x``, NaN last.
-
-    They distinguish subnormal numbers, which XLA compares as zeros.
-    """
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        return x
-    bits = lax.bitcast_convert_type(x, f"int{8 * x.dtype.itemsize}")
-    largest = jnp.iinfo(bits.dtype).max
-    infinity = lax.bitcast_convert_type(jnp.asarray(jnp.inf, x.dtype), bits.dtype)
-    magnitude = bits & largest
-    signed = jnp.where(bits < 0, -magnitude, magnitude)
-    return jnp.where(magnitude > infinity, largest, signed)
-
-
-def _sort(node: Apply) -> Kernel:
-    axis = _op(node, Sort).axis
-
-    def run(x: Any) -> Any:
-        x = jnp.asarray(x)
-        return lax.sort((_ordering(x), x), dimension=axis, is_stable=True, num_keys=1)[1]
-
-    return run
-
-
-def _arg_sort(node: Apply) -> Kernel:
-    axis = _op(node, ArgSort).axis
-
-    def run(x: Any) -> Any:
-        return jnp.argsort(_ordering(jnp.asarray(x)), axis=axis, stable=True)
-
-    return run
-
-
 # choice, checks, marks --------------------------------------------------------------------------
 def _if_else(node: Apply) -> Kernel:
     op = _op(node, IfElse)
@@ -479,8 +450,9 @@ KERNELS: Kernels = {
     Subtensor: subtensor,
     IncSubtensor: inc_subtensor,
     Nonzero: _nonzero,
-    Sort: _sort,
-    ArgSort: _arg_sort,
+    Sort: sort,
+    ArgSort: arg_sort,
+    SearchSorted: search_sorted,
     # choice, checks, marks
     IfElse: _if_else,
     Conditional: _conditional,

@@ -36,6 +36,7 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scalars import __all__ as core_rows
 from gradcore.ops.scan import Scan
+from gradcore.ops.search import SearchSorted, bisected
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent as ExtentOp
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
@@ -119,8 +120,21 @@ def _make_arg_reduce(node: Apply) -> Function:
 def _make_cumulative(node: Apply) -> Function:
     op = node.op
     assert isinstance(op, Cumulative)
+    if op.is_extreme:
+        return _make_extreme_so_far(op)
     function = torch.cumsum if op.kind == "sum" else torch.cumprod
     return functools.partial(function, dim=op.axis, dtype=DTYPES[node.out.dtype])
+
+
+def _make_extreme_so_far(op: Cumulative) -> Unary:
+    function = torch.cummax if op.kind == "max" else torch.cummin
+
+    def found(x: Any) -> Any:
+        if x.dtype == torch.bool:
+            return function(x.byte(), dim=op.axis).values.bool()
+        return function(x, dim=op.axis).values
+
+    return found
 
 
 # shapes -----------------------------------------------------------------------------------------
@@ -300,6 +314,16 @@ def _make_arg_sort(node: Apply) -> Unary:
     return lambda x: torch.sort(x, dim=op.axis, stable=True).indices
 
 
+def _make_search_sorted(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, SearchSorted)
+
+    def found(a: Any, v: Any) -> Any:
+        return bisected(torch, a, v, op.side)
+
+    return found
+
+
 # choice, checks and messages --------------------------------------------------------------------
 def _make_ifelse(node: Apply) -> Function:
     op = node.op
@@ -368,6 +392,7 @@ CLASSES: dict[Any, Function] = {
     Nonzero: _make_nonzero,
     Sort: _make_sort,
     ArgSort: _make_arg_sort,
+    SearchSorted: _make_search_sorted,
     Arange: _make_arange,
     IfElse: _make_ifelse,
     Conditional: _make_conditional,
@@ -386,7 +411,7 @@ KERNELS: Kernels = {**ENTRIES, **CLASSES, **MATRICES, **WINDOWS}
 
 FRESH = (
     *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
-    *(IncSubtensor, Sort, ArgSort, Arange, Dot, MatMul, Cholesky, Solve, SolveLower),
+    *(IncSubtensor, Sort, ArgSort, SearchSorted, Arange, Dot, MatMul, Cholesky, Solve, SolveLower),
     *(LU, QR, Eigh, SVD),
 )
 """Ops whose kernels return memory that nothing else refers to."""

@@ -19,6 +19,7 @@ from gradcore.kernel.rules import (
     linalg,
     reduce,
     scan,
+    search,
     shape,
     windows,
 )
@@ -30,6 +31,7 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
 from gradcore.ops.scan import Scan
 from gradcore.ops.schur import SquareRoot
+from gradcore.ops.search import SearchSorted
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
@@ -52,6 +54,7 @@ RULES: Mapping[type[Op | Extern], Rule] = {
     Recurrence: reduce.recurrence,
     Sort: index.sort,
     ArgSort: index.sort,
+    SearchSorted: search.search_sorted,
     # products
     Dot: linalg.dot,
     MatMul: linalg.matmul,

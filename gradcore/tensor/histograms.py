@@ -1,0 +1,153 @@
+"""Counts by place: `bincount` and histograms, each written by one scatter.
+
+Extents that depend on data, as those of `bincount`, are known when it runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcore.errors import GraphTypeError, GraphValueError, UnsupportedError
+from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.nodes import constant_extent, extents_of
+from gradcore.language import word
+from gradcore.ops import scalars
+from gradcore.ops.control import Assert
+from gradcore.ops.elementwise import floating
+from gradcore.tensor import reductions
+from gradcore.tensor.creation import linspace, zeros
+from gradcore.tensor.elementwise import cast
+from gradcore.tensor.indexing import inc_subtensor
+from gradcore.tensor.reductions import diff
+from gradcore.tensor.searching import searchsorted
+from gradcore.tensor.shapes import concatenate, flatten, reshape
+
+
+def natural(index: Variable, name: str) -> Variable:
+    """Return integers, none of which may be negative, as int64."""
+    if not index.type.is_discrete:
+        raise GraphTypeError(f"{name} takes integers, not {index} ({index.type})", here())
+    wide = cast(index, "int64")
+    if index.type.dtype == "bool" or index.type.dtype.startswith("uint"):
+        return wide
+    return Assert(f"{name}: a number is negative", GraphValueError)(wide, scalars.ge(wide, 0).all())
+
+
+def one_more(index: Variable, least: Any) -> Variable:
+    """Return the largest of integers plus 1, and ``least`` if that is more, or there are none."""
+    floor = reshape(cast(least, "int64") - 1, (1,))
+    return reductions.max(concatenate([flatten(index), floor])) + 1
+
+
+@word
+def bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Variable:
+    """Return how often each natural number comes in ``x``, from 0 to the largest; int64.
+
+    x : a vector of integers, none negative.
+    weights : what each counts for instead of 1; the result has their dtype then, as Theano's and
+        JAX's (NumPy's is float64).
+    minlength : how long the result is at least.
+
+    Raises GraphTypeError: no vector of integers; GraphValueError, when it runs: a negative
+    one.
+
+    >>> import gradcore.tensor as T
+    >>> T.bincount([0, 3, 3]).eval().tolist()
+    [1, 0, 0, 2]
+    """
+    index = as_variable(x)
+    if index.ndim != 1:
+        raise GraphTypeError(f"bincount takes a vector, not {index} ({index.type})", here())
+    if (known := constant_extent(as_variable(minlength))) is not None and known < 0:
+        raise GraphValueError(f"bincount: minlength={known} is negative", here())
+    index = natural(index, "bincount")
+    counted = _weights(weights)
+    counts = zeros((one_more(index, minlength),), counted.type.dtype)
+    return inc_subtensor(counts[index], counted)
+
+
+def _weights(given: Any) -> Variable:
+    """Return what elements count for: numbers, 1 as int64 by default."""
+    weights = as_variable(1 if given is None else given)
+    whole = given is None or weights.type.dtype == "bool"
+    return cast(weights, "int64") if whole else weights
+
+
+# histograms -------------------------------------------------------------------------------------
+def _range(x: Variable, given: Any) -> tuple[Variable, Variable]:
+    """Return the outer edges of the bins, as NumPy chooses them; floats."""
+    dtype = floating(x.type.dtype)
+    if given is not None:
+        first, last = (cast(as_variable(v, (dtype,)), dtype) for v in given)
+        fits = scalars.le(first, last)
+    else:
+        # of nothing, from 0 to 1
+        some = scalars.gt(as_variable(extents_of(x)[0]), 0)
+        wide = concatenate([cast(x, dtype), reshape(cast(0.0, dtype), (1,))])
+        places = scalars.switch(some, extents_of(x)[0], 1)
+        first, last = reductions.min(wide[:places]), reductions.max(wide[:places])
+        last = scalars.switch(some, last, 1)
+        fits = scalars.isfinite(last - first)
+    message = "histogram: the range is not finite, or its ends are exchanged"
+    first = Assert(message, GraphValueError)(first, fits)
+    same = scalars.eq(first, last)
+    return scalars.switch(same, first - 0.5, first), scalars.switch(same, last + 0.5, last)
+
+
+def histogram_bin_edges(x: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Variable:
+    """Return the edges of the bins of a `histogram`, a vector of one more than there are bins."""
+    flat = flatten(x)
+    if isinstance(bins, str):
+        raise UnsupportedError(
+            f"histogram: bins={bins!r}: bins that depend on data by a rule are not supported",
+            here(),
+            "give how many there are, or a vector of edges",
+        )
+    edges = as_variable(bins)
+    if edges.ndim == 1:
+        return edges
+    if edges.ndim or not edges.type.is_discrete:
+        raise GraphTypeError(f"bins are an integer or a vector, not {edges} ({edges.type})", here())
+    if (known := constant_extent(edges)) is not None and known < 1:
+        raise GraphValueError(f"histogram: bins={known} must be positive", here())
+    first, last = _range(flat, range)
+    return linspace(first, last, edges + 1)
+
+
+def histogram(
+    x: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None
+) -> tuple[Variable, Variable]:
+    """Return how many elements of ``x`` lie in each bin, and the edges of the bins.
+
+    bins : how many bins of equal width there are; or their edges, a vector in ascending order.
+    range : the outer edges; by default the smallest and the largest element.
+    density : return floats that integrate to 1.
+    weights : what each element counts for instead of 1; of the shape of ``x``.
+
+    A bin includes its left edge, the last one both.  Counts are int64, or of the dtype of the
+    weights.  Derivatives go to weights and edges, not through counts.
+
+    Raises GraphValueError, when it runs: a range that is not finite.
+
+    >>> import gradcore.tensor as T
+    >>> counts, edges = T.histogram([0.0, 1.0, 2.0, 2.0], 2)
+    >>> counts.eval().tolist(), edges.eval().tolist()
+    ([1, 3], [0.0, 1.0, 2.0])
+    """
+    flat = flatten(x)
+    edges = histogram_bin_edges(flat, bins, range)
+    n = extents_of(edges)[0] - 1
+    place = searchsorted(edges, flat, "right") - 1
+    place = scalars.switch(scalars.eq(flat, edges[-1]), n - 1, place)
+    inside = scalars.ge(flat, edges[0]) & scalars.le(flat, edges[-1])
+    counted = _weights(weights)
+    counted = scalars.switch(
+        inside, flatten(counted) if counted.ndim else counted, cast(0, counted.type.dtype)
+    )
+    counts = zeros((n,), counted.type.dtype)
+    found = inc_subtensor(counts[scalars.switch(inside, place, 0)], counted)
+    if density:
+        dtype = floating(found.type.dtype, edges.type.dtype)
+        found = cast(found, dtype)
+        found = found / diff(edges) / reductions.sum(found)
+    return found, edges
