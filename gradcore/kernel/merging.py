@@ -12,7 +12,8 @@ longest that was there before becomes a procedure.  Memory is made before the ca
 Then calls are statements like others, whose runs are compared again.
 
 A number may differ if it costs no speed to know it later: one that is added to an index, large
-extents, and terms and factors of floats.  Steps of short loops and strides stay numbers.
+extents, and terms and factors of floats.  Steps of short loops and strides stay numbers.  Numbers
+alone are not worth a call, which takes as long as a few operations on its operands.
 
 The decision: it is a pass, so that ``interpret`` can tell that nothing changes, and what is printed
 for a nest does not depend on how often it is called.  Rejected: comparing texts, in which names are
@@ -27,7 +28,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcore.kernel.forms import CanonicalForm, Copied
-from gradcore.kernel.ir import Allocate, Buffer, For, Literal, Program, Statement, Symbol
+from gradcore.kernel.ir import (
+    Allocate,
+    Buffer,
+    For,
+    Library,
+    Literal,
+    Matmul,
+    Program,
+    Statement,
+    Symbol,
+)
 from gradcore.kernel.procedures import Invoke, Operand, Parameter, Procedure
 from gradcore.kernel.target import CpuTarget
 from gradcore.kernel.uses import Used, inside
@@ -170,10 +181,13 @@ class _Merging:
         return made.isdisjoint(used.symbols) and all(b in used.made for b in used.buffers)
 
     def _pays(self, start: int, length: int) -> bool:
-        """Return whether a call is shorter than a run."""
+        """Return whether a call is shorter than a run, and takes little of its time."""
         forms = self.forms[start : start + length]
+        run = [self.body[self.places[start + k]] for k in range(length)]
+        if not any(isinstance(s, (For, Matmul, Library, Invoke)) for s in run):
+            return False
         size = sum(form.size for form in forms)
-        loops = sum(isinstance(self.body[self.places[start + k]], For) for k in range(length))
+        loops = sum(isinstance(s, For) for s in run)
         objects = {x for form in forms for x in form.objects}
         made = {x for form in forms for x in form.made}
         return size + LOOP_SIZE * loops >= 4 * len(objects - made) + 10
