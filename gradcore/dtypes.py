@@ -25,6 +25,7 @@ class DType:
     libm : what C's own functions of it end in; None: it has none.
     computed : the dtype that arithmetic on it is done in, rounded after every operation.
     accumulator : the dtype of sums and products of it, as in NumPy.
+    part : the dtype of the real and the imaginary part of complex numbers; of others, itself.
     multiplied : the dtype in which many of its numbers are multiplied, and added where lanes have
         no vectors.
     higher : the NumPy dtype that judges it in tests.
@@ -43,12 +44,17 @@ class DType:
     computed: str
     accumulator: str
     multiplied: str
+    part: str = ""
     higher: str = ""
     step: float = 0
     slope_tolerance: float = 0
     agreement: float = 1e-7
     exchanged: str = "i32"
     atomic: str = ""
+
+    def __post_init__(self) -> None:
+        """A number that is not complex is its own real part."""
+        object.__setattr__(self, "part", self.part or self.name)
 
     @property
     def is_whole(self) -> bool:
@@ -85,11 +91,39 @@ def _integer(kind: Literal["int", "uint"], bits: int) -> DType:
     )
 
 
-def _complex(bits: int) -> DType:
+def _complex(part: DType) -> DType:
+    """Return the row of the complex numbers whose parts are ``part``."""
+    bits = 2 * part.bits
     name = f"complex{bits}"
     return DType(
-        name=name, kind="complex", bits=bits, computed=name, accumulator=name, multiplied=name
+        name=name,
+        kind="complex",
+        bits=bits,
+        ctype=f"gc_c{bits}",
+        code=f"c{bits}",
+        computed=name,
+        accumulator=name,
+        multiplied=name,
+        part=part.name,
+        higher="clongdouble" if part.higher == "longdouble" else "complex128",
+        step=part.step,
+        slope_tolerance=part.slope_tolerance,
+        agreement=part.agreement,
     )
+
+
+_SINGLE, _DOUBLE = (
+    DType(
+        name="float32", kind="float", bits=32, ctype="float", code="f32", libm="f",
+        computed="float32", accumulator="float32", multiplied="float64", higher="float64",
+        step=1e-2, slope_tolerance=2e-2, agreement=1e-3, exchanged="f32",
+    ),
+    DType(
+        name="float64", kind="float", bits=64, ctype="double", code="f64", libm="",
+        computed="float64", accumulator="float64", multiplied="float64", higher="longdouble",
+        step=1e-6, slope_tolerance=1e-5, exchanged="f64",
+    ),
+)  # fmt: skip
 
 
 ROWS = (
@@ -104,17 +138,9 @@ ROWS = (
         computed="float32", accumulator="float16", multiplied="float64", higher="float64",
         step=5e-2, slope_tolerance=1e-1, agreement=1e-3, exchanged="f32",
     ),
-    DType(
-        name="float32", kind="float", bits=32, ctype="float", code="f32", libm="f",
-        computed="float32", accumulator="float32", multiplied="float64", higher="float64",
-        step=1e-2, slope_tolerance=2e-2, agreement=1e-3, exchanged="f32",
-    ),
-    DType(
-        name="float64", kind="float", bits=64, ctype="double", code="f64", libm="",
-        computed="float64", accumulator="float64", multiplied="float64", higher="longdouble",
-        step=1e-6, slope_tolerance=1e-5, exchanged="f64",
-    ),
-    *map(_complex, (64, 128)),
+    _SINGLE,
+    _DOUBLE,
+    *map(_complex, (_SINGLE, _DOUBLE)),
 )  # fmt: skip
 """The dtypes, those of a kind from the narrowest to the widest."""
 

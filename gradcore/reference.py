@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.derive import direction_dtype
 from gradcore.derive.masks import Guarded, Masked
 from gradcore.errors import GradcoreError
 from gradcore.graph import (
@@ -32,7 +33,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.nodes import constant_extent
 from gradcore.graph.op import Arg, Sample
-from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.gathers import has_element
 from gradcore.printing import pp
@@ -44,12 +45,14 @@ MOST_SAMPLES = 6
 """How many samples of a class of ops are shown, at most one of each kind of operands."""
 
 FAMILIES: Mapping[str, Sequence[str]] = {
-    "every dtype": (*DISCRETE, *FLOATS),
+    "every dtype": (*DISCRETE, *FLOATS, *COMPLEX),
+    "every real dtype": (*DISCRETE, *FLOATS),
     "integers and bool": DISCRETE,
     "integers": tuple(d for d in DISCRETE if d != "bool"),
     "signed integers": tuple(d for d in DISCRETE if d.startswith("int")),
     "unsigned integers": tuple(d for d in DISCRETE if d.startswith("uint")),
     "floats": FLOATS,
+    "complex": COMPLEX,
 }
 """Names of sets of dtypes."""
 
@@ -82,6 +85,8 @@ def _row(op: Elementwise) -> Iterator[str]:
     if op.traits:
         yield f"- laws: {', '.join(sorted(trait.name.lower() for trait in op.traits))}"
     yield f"- in generated code: {_code(op)}"
+    if op.by_parts is not None:
+        yield f"- of complex numbers: `{_function(op.by_parts)}`, on parts"
     pairs = zip(names, op.domain, strict=True)
     intervals = ", ".join(f"{name} in {low:g} ... {high:g}" for name, (low, high) in pairs)
     yield f"- tested on: {intervals}, special values, and all shapes that broadcast"
@@ -96,7 +101,8 @@ def _row_result(op: Elementwise, dtype: str) -> str | None:
 
 
 def _float_node(op: Elementwise, operands: int) -> Apply:
-    dtype = "float64" if _row_result(op, "float64") else "int64"
+    usual = ("float64", "int64", "complex128")
+    dtype = next(dtype for dtype in usual if _row_result(op, dtype))
     return op.make_node(*(TensorType(dtype, (None,))(name) for name in NAMES[:operands]))
 
 
@@ -325,7 +331,7 @@ def _source(op: Any) -> str:
 # dtypes and derivatives -------------------------------------------------------------------------
 def _dtypes(result: Callable[[str], str | None]) -> str:
     """Return what each dtype of the operands gives, sets of them by name."""
-    found = {dtype: result(dtype) for dtype in (*DISCRETE, *FLOATS)}
+    found = {dtype: result(dtype) for dtype in (*DISCRETE, *FLOATS, *COMPLEX)}
     constant = len(set(found.values())) == 1
     groups: dict[str, list[str]] = {}
     for dtype, given in found.items():
@@ -371,7 +377,7 @@ def _derivative(node: Apply) -> str:
 
 def _directions(variables: Sequence[Variable]) -> list[Variable]:
     """Return a direction for each variable, called t, t1, t2 ..."""
-    types = [TensorType("float64", v.type.shape) for v in variables]
+    types = [TensorType(direction_dtype(v), v.type.shape) for v in variables]
     return [kind(f"t{k or ''}") for k, kind in enumerate(types)]
 
 

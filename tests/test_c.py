@@ -329,12 +329,6 @@ def test_long_programs_are_functions_in_turn():
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_a_dtype_that_it_lacks():
-    z = T.zvector("z")
-    with pytest.raises(UnsupportedError, match="c has no complex128: z"):
-        function([z], z, mode="c")
-
-
 def test_nothing_is_read_before_its_index_is_checked():
     """What only inputs tell is computed early, but not before the check that guards it."""
     x, k = T.dvector("x"), T.lvector("k")

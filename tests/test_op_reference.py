@@ -51,7 +51,7 @@ def test_what_an_entry_says_of_dtypes_and_shapes_is_so():
         r"`sum\{axis=\(0,\)\}` \| x: float64\[\]\[\]\[\] .*`\(x.shape\[1\], x.", entry(op)
     )
     (op,) = (op for op in OPS if heading(op) == "true_div")
-    assert "integers and bool -> float64; floats -> the same" in entry(op)
+    assert "integers and bool -> float64; floats, complex -> the same" in entry(op)
     assert "cotangents x: `(t / y)`, y: " in entry(op)
     assert np.true_divide.__name__ == "divide" and "`numpy.divide`" in entry(op)
 

@@ -33,7 +33,7 @@ from gradcore.backend.profile import Profile
 from gradcore.errors import GradcoreError, ModeError, UnavailableError, UnsupportedError, choices
 from gradcore.execute import Runner, is_memory_error
 from gradcore.graph import Apply, FunctionGraph, here
-from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 
 Executable: TypeAlias = Callable[..., Sequence[Any]]
 """A function of the values of a graph's inputs that returns those of its outputs.
@@ -165,7 +165,7 @@ class Backend(ABC):
     """
 
     name: ClassVar[str]
-    dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS))
+    dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS, *COMPLEX))
     remedy: ClassVar[str] = "write them with other ops"
 
     def unavailable(self) -> str | None:

@@ -5,6 +5,7 @@ step                  what it does to the graph
 ====================  ==============================================================================
 `lifted`              shape checks are made on the arguments, where they can be (`rewrite.checks`)
 `closed`              shared variables become inputs; what is missing is an error
+`in_real_numbers`     complex tensors become two real ones (`compile.parts`)
 `rewritten`           the stages of the mode run, by default `gradcore.rewrite.STAGES`
 `still_required`      errors that rewriting lost come back as assertions (`rewrite.requirements`)
 `branches_enclosed`   what only one branch needs runs if it is taken (`rewrite.branches`)
@@ -29,6 +30,7 @@ from typing import TypeAlias
 
 from gradcore.backend import Backend, Lacking
 from gradcore.compile.legalize import legalized
+from gradcore.compile.parts import in_parts
 from gradcore.errors import MissingInputError
 from gradcore.graph import (
     Constant,
@@ -116,6 +118,11 @@ def closed(it: Compilation) -> None:
     it.written = it.graph = FunctionGraph(it.inputs, tuple(_bare(it.outputs)))
 
 
+def in_real_numbers(it: Compilation) -> None:
+    """Write complex arithmetic with real numbers."""
+    it.written = it.graph = in_parts(it.graph)
+
+
 def rewritten(it: Compilation) -> None:
     """Run the stages of the mode."""
     it.graph = run_all(it.mode.stages(), it.graph, it.trace, it.mode.reassociate)
@@ -137,13 +144,20 @@ def legal(it: Compilation) -> None:
 
 
 # the tables -------------------------------------------------------------------------------------
-CLOSED: tuple[Step, ...] = (closed, rewritten, still_required, branches_enclosed, legal)
+CLOSED: tuple[Step, ...] = (
+    closed,
+    in_real_numbers,
+    rewritten,
+    still_required,
+    branches_enclosed,
+    legal,
+)
 """For a graph whose arguments nobody checks: a function of another library."""
 
 FUNCTION: tuple[Step, ...] = (lifted, *CLOSED)
 """For ``function(...)``: all that happens between the user's graph and the backend."""
 
-AS_WRITTEN: tuple[Step, ...] = (closed, branches_enclosed)
+AS_WRITTEN: tuple[Step, ...] = (closed, in_real_numbers, branches_enclosed)
 """For what a compiled function is compared with: no rule has touched it."""
 
 

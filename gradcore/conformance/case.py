@@ -63,7 +63,7 @@ def plain(built: Built) -> Callable[..., Sequence[Array]]:
 
 def _derived(value: Array) -> Expected:
     """Return an expected value with the tolerance for results of whole graphs."""
-    if value.dtype.kind != "f":
+    if value.dtype.kind not in "fc":
         return Expected(value, np.zeros(value.shape))
     finite = np.abs(value[np.isfinite(value)])
     scale = max(1.0, float(finite.max(initial=0)))
@@ -283,7 +283,7 @@ def _at_once(f: Callable[..., Sequence[Array]], calls: Sequence[_Call]) -> None:
 
 
 def _identical(a: Array, b: Array) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
 
 
 def _ownership(result: Any, others: Sequence[Array], inputs: Sequence[Array]) -> str | None:

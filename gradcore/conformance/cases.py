@@ -31,7 +31,7 @@ from gradcore.conformance.layouts import LAYOUTS
 from gradcore.conformance.loops import LOOPS
 from gradcore.conformance.precision import Expected, computed
 from gradcore.conformance.programs import PROGRAMS
-from gradcore.conformance.samples import accepted, row_samples, several
+from gradcore.conformance.samples import accepted, row_samples, several, usual_dtype
 from gradcore.conformance.variants import (
     LENGTHS,
     Reference,
@@ -48,19 +48,26 @@ from gradcore.dtypes import DTYPES
 from gradcore.errors import GradcoreError
 from gradcore.graph import Array, Op
 from gradcore.graph.op import Arg, Sample
-from gradcore.graph.types import DISCRETE, FLOATS, SIGNED
+from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS, SIGNED
 from gradcore.ops.control import Conditional, GradientMark
 from gradcore.ops.elementwise import Elementwise
 from gradcore.plugins import registry
 from gradcore.rewrite import STAGES
 
-MIXED = (("float32", "int32"), ("float32", "float64"), ("int8", "uint8"), ("bool", "float64"))
+MIXED = (
+    ("float32", "int32"),
+    ("float32", "float64"),
+    ("int8", "uint8"),
+    ("bool", "float64"),
+    ("float64", "complex64"),
+    ("int8", "complex64"),
+)
 """Pairs of dtypes that meet in one op."""
 
 USUAL = ("float64", "int64")
 """The dtypes in which operands are very long."""
 
-COMMON = ("float64", "float32", "int64", "int8", "bool")
+COMMON = ("float64", "float32", "int64", "int8", "bool", "complex128")
 """The dtypes that stand for all others."""
 
 
@@ -154,7 +161,7 @@ def _varying(
 def _row_cases(op: Elementwise) -> Iterator[Case]:
     """Yield the cases of an elementwise op."""
     samples = list(row_samples(op))
-    usual = "float64" if accepted(op, ["float64"] * op.operands) else "int64"
+    usual = usual_dtype(op)
     for dtypes in _signatures(op):
         alike = set(dtypes) == {dtypes[0]}
         name = dtypes[0] if alike else "+".join(dtypes)
@@ -176,11 +183,13 @@ def _row_cases(op: Elementwise) -> Iterator[Case]:
         yield from _error_cases(sample, usual, f"{usual}-{_shapes(sample)}", level)
     yield from _layout_cases(_typed(samples[2], [usual] * op.operands), usual)
     yield from _derived_cases(samples, usual)
+    if usual not in COMPLEX and accepted(op, ["complex128"] * op.operands):
+        yield from _derived_cases(samples[:1], "complex128")
 
 
 def _signatures(op: Elementwise) -> Iterator[list[str]]:
     """Yield the dtypes of operands that an op takes."""
-    for dtype in (*FLOATS, *DISCRETE):
+    for dtype in (*FLOATS, *DISCRETE, *COMPLEX):
         if accepted(op, [dtype] * op.operands):
             yield [dtype] * op.operands
     for pair in MIXED if op.operands == 2 else ():
@@ -192,7 +201,7 @@ def _signatures(op: Elementwise) -> Iterator[list[str]]:
 def _typed(sample: Sample, dtypes: Sequence[str]) -> Subject:
     """Return a sample with operands of these dtypes."""
     args = [replace(arg, dtype=d) for arg, d in zip(sample.operands, dtypes, strict=True)]
-    if sample.op.label() == "pow" and not set(dtypes) & set(FLOATS):
+    if sample.op.label() == "pow" and set(dtypes) <= set(DISCRETE):
         args[1] = replace(args[1], low=0)
     return _subject(Sample(sample.op, tuple(args)), "float64")
 
@@ -289,7 +298,7 @@ def _derived_cases(samples: Sequence[Sample], usual: str) -> Iterator[Case]:
 
 
 def _has_derivatives(sample: Sample, usual: str) -> bool:
-    moves = any(_drawn_dtype(arg, usual) in FLOATS for arg in sample.operands)
+    moves = any(_drawn_dtype(arg, usual) in (*FLOATS, *COMPLEX) for arg in sample.operands)
     return moves and not isinstance(sample.op, Conditional | GradientMark)
 
 
@@ -334,7 +343,7 @@ def _class_cases(cls: type[Op]) -> Iterator[Case]:
     if not samples:
         return
     for k, sample in enumerate(samples):
-        for dtype in (*FLOATS, *DISCRETE):
+        for dtype in (*FLOATS, *DISCRETE, *COMPLEX):
             if dtype != "float64" and all(arg.dtype != "float" for arg in sample.operands):
                 continue
             subject = _subject(sample, dtype)
@@ -358,6 +367,8 @@ def _class_cases(cls: type[Op]) -> Iterator[Case]:
     if not all(first.constant):
         yield from _layout_cases(first, "float64")
     yield from _derived_cases(samples, "float64")
+    if not first.op.graphs and _takes(_subject(samples[0], "complex128")):
+        yield from _derived_cases(samples[:1], "complex128")
 
 
 def _edge_cases(cls: type[Op]) -> Iterator[Case]:

@@ -16,6 +16,7 @@ import numpy as np
 from gradcore.batching import vectorize_graph
 from gradcore.conformance.precision import computed
 from gradcore.derive import Direction, pullback, pushforward
+from gradcore.dtypes import COMPLEX, DTYPES
 from gradcore.graph import Apply, Array, Constant, Op, TensorType, Undefined, Variable, as_variable
 from gradcore.graph.nodes import extents_of
 from gradcore.language import LANGUAGE
@@ -87,7 +88,7 @@ def _in_two(a: Array) -> tuple[Array, Array]:
 
 def _followed(v: Variable) -> Variable:
     """Return ``v`` and something computed from it, together."""
-    if v.type.is_float:
+    if v.type.is_inexact:
         return tanh(v) * 2 + v
     if v.dtype == "bool":
         return v ^ (v & v)
@@ -155,8 +156,8 @@ class _Directions:
     def __init__(self, op: Op, operands: Sequence[Array], constant: Sequence[bool]) -> None:
         node, self.inputs, self.values = applied(op, operands, constant)
         shapes = [a.shape for a in computed(node, operands)]
-        self.moving = [v for v in node.outputs if v.type.is_float]
-        self.moved = [v for v in self.inputs if v.type.is_float and self._differentiable(v)]
+        self.moving = [v for v in node.outputs if v.type.is_inexact]
+        self.moved = [v for v in self.inputs if v.type.is_inexact and self._differentiable(v)]
         self.tangents = [v.type(f"t{k}") for k, v in enumerate(self.moved)]
         self.cotangents = [v.type(f"c{k}") for k, v in enumerate(self.moving)]
         self.points = [
@@ -168,7 +169,7 @@ class _Directions:
             *(
                 direction(shape, v.dtype, 2)
                 for v, shape in zip(node.outputs, shapes, strict=True)
-                if v.type.is_float
+                if v.type.is_inexact
             ),
         ]
 
@@ -209,6 +210,9 @@ def _present(directions: Sequence[Direction]) -> list[Variable]:
 def direction(shape: tuple[int, ...], dtype: str, seed: int) -> Array:
     """Return a direction that favours no element: no two alike, none zero."""
     size = int(np.prod(shape, dtype=int))
+    if dtype in COMPLEX:
+        parts = (direction(shape, DTYPES[dtype].part, seed + k) for k in (0, 3))
+        return (next(parts) + 1j * next(parts)).astype(dtype)
     return np.cos(np.arange(size) * 1.7 + seed).reshape(shape).astype(dtype)
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.dtypes import DTYPES, FLOATS
+from gradcore.derive import LinearInParts
+from gradcore.dtypes import COMPLEX, DTYPES, FLOATS
 from gradcore.graph import Apply, Array
+from gradcore.ops import scalars
 from gradcore.ops.elementwise import Elementwise
 
 
@@ -36,8 +38,7 @@ class Expected:
         """Return what is wrong with ``found``, or None."""
         if found.shape != self.value.shape:
             return f"has shape {found.shape}, expected {self.value.shape}"
-        with np.errstate(all="ignore"):
-            wrong = ~self._right(found)
+        wrong = self.wrong(found)
         if not wrong.any():
             return None
         at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
@@ -48,7 +49,14 @@ class Expected:
         allowed = float(self.tolerance[at])
         return f"{where} is {found[at]!r}, expected {self.value[at]!r} +- {allowed:.3g}{count}"
 
+    def wrong(self, found: Array) -> Array:
+        """Return which elements of ``found``, of the right shape, are wrong."""
+        with np.errstate(all="ignore"):
+            return ~self._right(found)
+
     def _right(self, found: Array) -> Array:
+        if self.value.dtype.kind == "c":
+            return self._complex_right(found)
         if self.value.dtype.kind != "f":
             return np.asarray(found == self.value)
         right = np.abs(found.astype(self.value.dtype) - self.value) <= self.tolerance
@@ -62,6 +70,15 @@ class Expected:
         if self.signed_zeros:
             right &= (self.value != 0) | (np.signbit(found) == np.signbit(self.value))
         return np.asarray(right)
+
+    def _complex_right(self, found: Array) -> Array:
+        """Return where numbers are near, or both parts are, if one is not finite."""
+        near = np.abs(found.astype(self.value.dtype) - self.value) <= self.tolerance
+        lost, alike = ~np.isfinite(self.value), np.ones(found.shape, bool)
+        for part, mine in ((self.value.real, found.real), (self.value.imag, found.imag)):
+            wrong = Expected(part, self.tolerance).wrong(mine)
+            alike &= ~wrong | (lost & np.isfinite(mine) & np.isfinite(part))
+        return np.asarray(near | alike)
 
 
 def computed(node: Apply, operands: Sequence[Array]) -> list[Array]:
@@ -77,14 +94,14 @@ def expected(
     """Return what the outputs of ``node`` should be for ``operands``."""
     values = computed(node, operands)
     with np.errstate(all="ignore"):
-        exact = _exactly(node, operands) if values[0].dtype.kind == "f" else None
+        exact = _exactly(node, operands) if values[0].dtype.kind in "fc" else None
         values = exact or values
         scales = values
-        if node.op.accumulates and values[0].dtype.kind == "f":
+        if node.op.accumulates and values[0].dtype.kind in "fc":
             scales = [np.asarray(node.op.reference(*map(_magnitude, operands)))]
         if node.op.by_norm:
             scales = list(map(largest, values))
-        ulp = node.op.ulp
+        ulp = _units_allowed(node)
         if node.op.compounds:
             ulp = max(ulp, *(n for a in operands for n in a.shape), 0)
         return [
@@ -93,8 +110,23 @@ def expected(
         ]
 
 
+COMPLEX_UNITS = 16
+"""How many units of its absolute value a function may be off that is written with parts."""
+
+POWER_UNITS = 64
+"""The same of powers: the error of a logarithm is multiplied by the exponent."""
+
+
+def _units_allowed(node: Apply) -> float:
+    """Return how many units in the last place the op may be off."""
+    written = node.op.by_parts is not None and not isinstance(node.op.derivative, LinearInParts)
+    moved = any(v.type.is_complex for v in node.inputs)
+    units = POWER_UNITS if node.op is scalars.pow else COMPLEX_UNITS
+    return max(node.op.ulp, units) if written and moved else node.op.ulp
+
+
 def _magnitude(a: Array) -> Array:
-    return np.abs(a) if a.dtype.kind == "f" else a
+    return np.abs(a) if a.dtype.kind in "fc" else a
 
 
 def largest(a: Array) -> Array:
@@ -116,7 +148,7 @@ def _exactly(node: Apply, operands: Sequence[Array]) -> list[Array] | None:
         function = op.reference
     else:
         return None
-    if not any(dtype in FLOATS for dtype in taken):
+    if not any(dtype in (*FLOATS, *COMPLEX) for dtype in taken):
         return None
     raised = [
         a.astype(dtype).astype(DTYPES[dtype].higher or dtype)
@@ -127,13 +159,15 @@ def _exactly(node: Apply, operands: Sequence[Array]) -> list[Array] | None:
     except TypeError:  # SciPy has no long double for most functions
         return None
     results = [np.asarray(v) for v in (found if len(node.outputs) > 1 else (found,))]
-    return results if results[0].dtype.kind == "f" else None
+    return results if results[0].dtype.kind in "fc" else None
 
 
 def _units(value: Array, dtype: str) -> Array:
     """Return the unit in the last place of ``dtype`` at ``value``; 0 where there is none."""
-    if value.dtype.kind != "f" or not dtype.startswith("float"):
+    row = DTYPES[dtype]
+    if value.dtype.kind not in "fc" or row.kind not in ("float", "complex"):
         return np.zeros(value.shape)
+    value, dtype = np.abs(value), row.part
     limits = np.finfo(dtype)
     known = np.where(np.isnan(value), 0, np.abs(value))
     near = np.minimum(known, limits.max).astype(dtype)

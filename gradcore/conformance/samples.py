@@ -38,9 +38,18 @@ def accepted(op: Elementwise, dtypes: Sequence[str]) -> Apply | None:
         return None
 
 
+def usual_dtype(op: Elementwise) -> str:
+    """Return the dtype that stands for all others: the first that an elementwise op takes of
+    float64, int64 and complex128.
+    """  # noqa: D205 - the sentence is long
+    taken = (d for d in ("float64", "int64") if accepted(op, [d] * op.operands))
+    return next(taken, "complex128")
+
+
 def row_samples(op: Elementwise) -> Iterator[Sample]:
     """Yield samples of an elementwise op, in every broadcasting shape."""
-    kind = "float" if accepted(op, ["float64"] * op.operands) else "int64"
+    usual = usual_dtype(op)
+    kind = "float" if usual == "float64" else usual
     for shapes in SHAPES[op.operands]:
         pairs = zip(shapes, op.domain, strict=True)
         yield Sample(op, tuple(Arg(shape, kind, low, high) for shape, (low, high) in pairs))
@@ -64,6 +73,9 @@ def draw(arg: Arg, rng: np.random.Generator, dtype: str = "float64") -> Array:
     if kind.kind in "iu":
         low = max(int(np.ceil(arg.low)), np.iinfo(kind).min)
         return np.asarray(rng.integers(low, max(int(arg.high), low) + 1, arg.shape)).astype(kind)
+    if kind.kind == "c":
+        parts = (rng.uniform(arg.low, arg.high, arg.shape) for _ in range(2))
+        return arg.made(np.asarray(next(parts) + 1j * next(parts)).astype(kind))
     return arg.made(np.asarray(rng.uniform(arg.low, arg.high, arg.shape)).astype(kind))
 
 

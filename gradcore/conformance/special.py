@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from gradcore.errors import GradcoreError
 from gradcore.graph import Array
-from gradcore.graph.types import FLOATS, UNSIGNED
-from gradcore.ops import scalars
+from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS, UNSIGNED
+from gradcore.ops import complexes, scalars
 from gradcore.ops.elementwise import Elementwise
 
 GROUPS = ("special", "zeros", "subnormal")
@@ -25,10 +27,19 @@ TIES = (scalars.maximum, scalars.minimum, scalars.clip)
 """Rows that choose among their operands: which of 0 and -0 is larger is not for them to say."""
 
 
+EVERYWHERE = (
+    scalars.true_div, scalars.sqrt, scalars.abs, scalars.log, scalars.eq, scalars.neq,
+    scalars.isnan, scalars.isinf, scalars.isfinite, complexes.real, complexes.imag, complexes.conj,
+)  # fmt: skip
+"""Rows of which NumPy, and C99, say what they make of complex numbers with infinities and NaN."""
+
+
 def floats(dtype: str, group: str) -> list[float]:
-    """Return the special numbers of a float dtype."""
+    """Return the special numbers of a float dtype; of a complex one those of its parts."""
     limits = np.finfo(dtype)
     tiny, largest = float(limits.tiny), float(limits.max)
+    if dtype in COMPLEX and group == "special":
+        return [math.inf, -math.inf, math.nan, 0.0, 1.0, -0.5, 2.5, -30.0]
     if group == "zeros":
         return [0.0, -0.0, 1.0, -1.0]
     if group == "subnormal":
@@ -98,9 +109,12 @@ def _as_signed(a: Array) -> Array:
     return a.view(a.dtype.name.removeprefix("u")) if a.dtype.name in UNSIGNED else a
 
 
-def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[float] | list[int]:
+def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[Any]:
     if dtype in FLOATS:
         return floats(dtype, group)
+    if dtype in COMPLEX:
+        numbers = floats(dtype, group)[:: op.operands]
+        return [complex(a, b) for a in numbers for b in numbers]
     if group != "special":
         return []
     if dtype == "bool":
@@ -111,14 +125,18 @@ def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[float] | li
     return integers(dtype)
 
 
-def _defined(op: Elementwise, row: Sequence[float], dtypes: Sequence[str]) -> bool:
+def _defined(op: Elementwise, row: Sequence[Any], dtypes: Sequence[str]) -> bool:
     """Return whether NumPy defines the result."""
+    if set(dtypes) & set(COMPLEX) and op not in EVERYWHERE and not np.isfinite(row).all():
+        return False
+    if dtypes[0] in COMPLEX and op in (scalars.log1p, scalars.pow):
+        return abs(row[0]) >= np.finfo(dtypes[0]).eps  # NumPy's are inexact there
     if op in scalars.CAST_DTYPES and dtypes[0] in FLOATS:
         to = scalars.CAST_DTYPES[op]
-        if to not in FLOATS and to != "bool":
+        if to not in (*FLOATS, *COMPLEX, "bool"):
             limits = np.iinfo(to)
             return bool(np.isfinite(row[0])) and limits.min <= row[0] <= min(limits.max, 2**53)
-    if op is scalars.pow and not set(dtypes) & set(FLOATS):
+    if op is scalars.pow and set(dtypes) <= set(DISCRETE):
         return row[1] >= 0
     if op is scalars.polygamma:
         return row[0] in (1, 2, 3) and row[1] > 0

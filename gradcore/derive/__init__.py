@@ -22,6 +22,11 @@ expression, so no second rule is ever written and no op lacks either mode.  Reje
 only, with forward mode by two pullbacks (graphs twice the size); forward rules only, with a
 separate transposition (the reverse graph no longer looks like what a person would write).
 
+Cotangents of complex variables are derivatives by real parts minus i times those by imaginary
+parts: so the transpose of a product with a complex number is the same product, no rule that holds
+of real functions needs a conjugate, and both modes come from one rule.  `gradcore.gradient` shows
+their conjugates, as torch does: the direction of steepest ascent.
+
 ``kinds`` holds the kinds, ``sweeps`` the sweeps, ``forms`` what is differentiated in the place of
 what would overflow, ``directions`` what travels, ``masks`` what keeps
 the infinities of a branch not taken out of a gradient, and what adds cotangents of parts to one
@@ -43,6 +48,8 @@ from gradcore.derive.kinds import Flat as Flat
 from gradcore.derive.kinds import Forward as Forward
 from gradcore.derive.kinds import Linear as Linear
 from gradcore.derive.kinds import LinearInEach as LinearInEach
+from gradcore.derive.kinds import LinearInParts as LinearInParts
+from gradcore.derive.kinds import Modulus as Modulus
 from gradcore.derive.kinds import Multilinear as Multilinear
 from gradcore.derive.kinds import NotDifferentiable as NotDifferentiable
 from gradcore.derive.kinds import Reverse as Reverse

@@ -24,7 +24,7 @@ def zeros(x: Variable) -> Variable:
 
 def direction_dtype(x: Variable) -> str:
     """Return the dtype of tangents and cotangents of ``x``."""
-    return x.type.dtype if x.type.is_float else config.floatX
+    return x.type.dtype if x.type.is_inexact else config.floatX
 
 
 def total(terms: Sequence[Direction]) -> Direction:

@@ -48,7 +48,7 @@ class Forms:
 
     def of(self, node: Apply) -> Variable | None:
         """Return what takes the place of the output of ``node``, or None."""
-        if node.op not in FORMS:
+        if node.op not in FORMS or node.outputs[0].type.is_complex:
             return None
         if node not in self.found:
             with on_behalf_of(node.where):

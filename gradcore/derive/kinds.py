@@ -130,6 +130,55 @@ class Diagonal(ByOperand):
 
 
 @dataclass(frozen=True)
+class Modulus(Diagonal):
+    """The derivative of the absolute value, also of complex numbers."""
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return the cotangent times the conjugate of the direction of a complex number."""
+        (ct,), (x,) = cotangents, node.inputs
+        if not x.type.is_complex:
+            return super().pullback(node, cotangents, wanted)
+        known = applied(node.out, ct)
+        assert isinstance(known, Variable)
+        found = known * _direction_of(x, node.out)
+        return [Masked(None, True, found) if isinstance(ct, Masked) else found]
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the part of the tangent that points in the direction of a complex number."""
+        (t,), (x,) = tangents, node.inputs
+        if not x.type.is_complex or not isinstance(t, Variable):
+            return super().pushforward(node, tangents)
+        return [LANGUAGE["real"](t * _direction_of(x, node.out))]
+
+
+def _direction_of(x: Variable, size: Variable) -> Variable:
+    """Return conj(x) / abs(x), and 0 for 0."""
+    some = LANGUAGE["neq"](size, 0)
+    return LANGUAGE["conj"](x) * LANGUAGE["switch"](some, 1 / LANGUAGE["switch"](some, size, 1), 0)
+
+
+@dataclass(frozen=True)
+class LinearInParts(ByOperand):
+    """Linear in real and imaginary parts, but not in complex numbers.
+
+    entries : the tangent maps, ``rule(t)``.
+    back : their transposes, ``rule(ct)``: the cotangent of a complex number is the derivative by
+        its real part minus i times that by its imaginary part (`gradcore.derive`).
+    """
+
+    back: tuple[Callable[[Variable], Variable], ...] = ()
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return the transposes applied."""
+        (ct,) = cotangents
+        return self.collected(wanted, lambda i: sum_to(self.back[i](ct), node.inputs[i]))
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the sum of the tangent maps applied."""
+        return self.sum_of_tangents(tangents, lambda i, t: self.rule(i)(t))
+
+
+@dataclass(frozen=True)
 class StrongZeros(Diagonal):
     """The derivative of a product that is 0 where the first operand is, whatever the other is.
 
@@ -259,7 +308,7 @@ class Linear(Transposed):
         def tangent(x: Variable, t: Direction) -> Variable:
             """Return no wider a tangent than the op takes: one of an integer is of floatX."""
             found = t if isinstance(t, Variable) else zeros(x)
-            fits = upcast(found.type.dtype, dtype) == dtype
+            fits = found.type.is_complex or upcast(found.type.dtype, dtype) == dtype
             return found if fits else LANGUAGE["cast"](found, dtype)
 
         arguments = [

@@ -14,6 +14,7 @@ from gradcore.errors import (
     NotDifferentiableError,
 )
 from gradcore.graph import Apply, Undefined, Variable, Zero, ancestors, as_variable, here, toposort
+from gradcore.graph.complexes import conjugated
 from gradcore.graph.nodes import extents_of
 from gradcore.language import is_several, listed
 from gradcore.ops.shape_values import SpecifyShape
@@ -39,6 +40,17 @@ def like(model: Any, results: list[Any]) -> Any:
     if isinstance(model, tuple):
         return tuple(results)
     return results if isinstance(model, list) else results[0]
+
+
+def real_alone(what: str, *given: Any) -> None:
+    """Raise GraphTypeError for complex variables: their derivative is no matrix of numbers."""
+    for variable in (v for some in given for v in listed(some)):
+        if isinstance(variable, Variable) and variable.type.is_complex:
+            raise GraphTypeError(
+                f"{what} of complex tensors: {variable} is {variable.type}",
+                here(),
+                "take that of T.real and T.imag, by real tensors; or products with it: Rop, Lop",
+            )
 
 
 def points_for(points: Any, model: Any, variables: Sequence[Variable], what: str) -> list[Variable]:
@@ -111,7 +123,7 @@ def presented(
     """Return the derivative in ``variable`` as the user gets it, or complain that there is none."""
     if direction is None:
         complain(disconnected_inputs, disconnection(outputs, [variable]))
-    return present(direction, variable, return_disconnected, null_gradients)
+    return present(conjugated(direction), variable, return_disconnected, null_gradients)
 
 
 def require_connection(

@@ -12,6 +12,7 @@ from gradcore.gradient.arguments import (
     like,
     points_for,
     present,
+    real_alone,
     variables_of,
 )
 from gradcore.gradient.modes import grad
@@ -65,6 +66,7 @@ def jacobian(
     >>> T.jacobian(z ** 2, z, sparse=True).eval({z: [1, 2]}).toarray().tolist()
     [[2.0, 0.0], [0.0, 4.0]]
     """
+    real_alone("jacobian", expression, wrt)
     if sparse:
         _require_products_of_colours("jacobian", chunk_size, vectorize)
         return sparse_jacobian(expression, wrt, consider_constant, disconnected_inputs, mode)
@@ -113,6 +115,7 @@ def hessian(
     >>> xy.eval({x: [1, 2], y: 1}).tolist()
     [2.0, 4.0]
     """
+    real_alone("hessian", wrt)
     if sparse:
         _require_products_of_colours("hessian", chunk_size, vectorize)
         if blocks or mode != "auto":

@@ -19,6 +19,7 @@ from gradcore.gradient.arguments import (
     variables_of,
 )
 from gradcore.graph import Constant, Variable, as_variable, here
+from gradcore.graph.complexes import conjugated
 from gradcore.ops.scalars import fill
 
 
@@ -47,7 +48,11 @@ def grad(
     null_gradients : what to do where an op on the path has no derivative: "raise", or "return"
         the `Undefined` that says why.
 
-    Raises NotScalarError, DisconnectedInputError, NotDifferentiableError.
+    The gradient in a complex variable is the derivative by its real part plus i times that by its
+    imaginary part, as torch has it: a step against it lowers the cost.
+
+    Raises NotScalarError, DisconnectedInputError, NotDifferentiableError; GraphTypeError: the cost
+    is complex.
 
     >>> import gradcore
     >>> import gradcore.tensor as T
@@ -65,11 +70,17 @@ def grad(
                 here(),
                 "reduce it (cost.sum()), or take jacobian(cost, wrt) or Lop(cost, wrt, v)",
             )
+        if cost.type.is_complex:
+            raise GraphTypeError(
+                f"the cost {cost} is complex ({cost.type})",
+                here(),
+                "take the gradient of a real number: T.real, T.imag, abs",
+            )
         starts[cost] = fill(cost, Constant(1, direction_dtype(cost)))
     elif not known_grads:
         raise GraphTypeError("grad needs a cost or known_grads", here())
     for variable, known in (known_grads or {}).items():
-        point = evaluation_point(known, variable, "known_grads")
+        point = conjugated(evaluation_point(known, variable, "known_grads"))
         starts[variable] = starts[variable] + point if variable in starts else point
     found = pullback(
         list(starts), list(starts.values()), variables, frozenset(consider_constant or ())
@@ -109,7 +120,8 @@ def Lop(  # noqa: N802 - Theano's name
     f : one tensor of any rank, or several.
     eval_points : for each of ``f`` a tensor of its shape.
 
-    The results have the shapes of ``wrt``.
+    The results have the shapes of ``wrt``.  Of complex tensors it is the conjugate of the Jacobian
+    that is multiplied, so that ``grad`` is this of a real cost.
 
     Raises EvaluationPointError, DisconnectedInputError, NotDifferentiableError.
 
@@ -119,7 +131,7 @@ def Lop(  # noqa: N802 - Theano's name
     [20.0, 40.0]
     """
     outputs, variables = variables_of(f, "f"), variables_of(wrt, "wrt")
-    points = points_for(eval_points, f, outputs, "Lop")
+    points = [conjugated(point) for point in points_for(eval_points, f, outputs, "Lop")]
     found = pullback(outputs, points, variables, frozenset(consider_constant or ()))
     results = [
         presented(direction, variable, outputs, disconnected_inputs, "zero", "raise")

@@ -24,6 +24,7 @@ from gradcore.errors import GraphValueError, NotScalarError, ShapeError
 from gradcore.gradient.arguments import (
     Variables,
     like,
+    real_alone,
     require_connection,
     variables_of,
 )
@@ -130,6 +131,7 @@ def sparse_jacobian(
         raise GraphValueError(f"a mode is auto, forward or reverse, not {mode!r}", here())
     variables = variables_of(wrt, "wrt")
     given = as_variable(expression)
+    real_alone("sparse_jacobian", given, wrt)
     y, moving = _prepared(given, variables, consider_constant, extents)
     require_connection(disconnected_inputs, given, variables, consider_constant or ())
     found = [
@@ -168,6 +170,7 @@ def sparse_hessian(
     """
     variables = variables_of(wrt, "wrt")
     given = as_variable(cost)
+    real_alone("sparse_hessian", wrt)
     if given.ndim:
         raise NotScalarError(
             f"the cost {given} is no scalar but a {given.type}",

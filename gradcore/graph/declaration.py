@@ -15,21 +15,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 
-from gradcore.errors import ShapeError, UnsupportedError
+from gradcore.errors import ShapeError
 from gradcore.graph.costs import Cost, size_in_bytes, total
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape, product
 from gradcore.graph.externs import Extern
-from gradcore.graph.location import here
 from gradcore.graph.reads import Local, Reads
-from gradcore.graph.types import COMPLEX, Array, ArrayType, upcast
+from gradcore.graph.types import Array, ArrayType, upcast
 from gradcore.language import listed
 
 Kernel: TypeAlias = Callable[..., Any]
 """A function of arrays that returns the array of one output, or a tuple of those of several."""
+
+OfComplex: TypeAlias = Literal["linear", "separate", "whole"]
+"""How an op takes complex operands, see `Declaration.of_complex`."""
 
 
 class Typed(Protocol):
@@ -193,6 +195,17 @@ class Declaration(Generic[V, N]):
 
     It stands in for the op where a backend has nothing of its own for it.
     """
+
+    of_complex: ClassVar[OfComplex] = "linear"
+    """What becomes of the parts of operands that are complex.
+
+    "linear": where the op is linear in them, together or each by itself, with real coefficients,
+    its parts are made of theirs; elsewhere it takes none.  "separate": its parts are the op of each
+    part, whatever its derivative says.  "whole": it takes complex numbers as such.
+    """
+
+    by_parts: Callable[..., Any] | None = None
+    """The op on complex numbers, written with real ones, as entries declare it."""
 
     by_norm: bool = False
     """Whether its error is measured by the largest element of each matrix of the result.
@@ -439,15 +452,3 @@ def _performing(op: Declaration[Any, N], node: N) -> Kernel:
         return tuple(results) if len(results) > 1 else results[0]
 
     return kernel
-
-
-def refuse_complex(op: object, variables: Sequence[Typed]) -> None:
-    """Raise for complex operands: they can be declared and passed on, but not computed with."""
-    for variable in variables:
-        if variable.type.dtype in COMPLEX:
-            raise UnsupportedError(
-                f"{op} does not take {variable}, which is {variable.type.dtype}: operations on "
-                "complex tensors are not supported yet",
-                here(),
-                "keep real and imaginary parts in two real tensors",
-            )

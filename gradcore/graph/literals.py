@@ -38,21 +38,24 @@ def smallest_integer_dtype(value: int, unsigned: bool = False) -> str:
 def literal_dtype(value: complex, others: Sequence[str] = ()) -> str:
     """Return the dtype of a Python number that meets operands of dtypes ``others``.
 
-    A float takes the float dtype of the others (``config.floatX`` where there is none).  An int
-    takes the smallest integer dtype that holds it, an unsigned one among unsigned others.
+    A float takes the float dtype of the others (``config.floatX`` where there is none), a complex
+    number the complex dtype of such parts.  An int takes the smallest integer dtype that holds it,
+    an unsigned one among unsigned others.
+
+    >>> literal_dtype(0.5, ["complex64"]), literal_dtype(1j, ["float32"])
+    ('float32', 'complex64')
     """
     if isinstance(value, bool):
         return "bool"
-    floats = [dtype for dtype in others if dtype in FLOATS]
+    floats = [part for part in (DTYPES[dtype].part for dtype in others) if part in FLOATS]
     if isinstance(value, int) and floats and not -(2**63) <= value < 2**64:
         return upcast(*floats)
     if isinstance(value, int):
         return smallest_integer_dtype(
             value, bool(others) and all(dtype in UNSIGNED for dtype in others)
         )
-    if isinstance(value, float):
-        return upcast(*floats) if floats else config.floatX
-    return "complex128"
+    real = upcast(*floats) if floats else config.floatX
+    return real if isinstance(value, float) else upcast(real, "complex64")
 
 
 def numbers(x: Any, others: Sequence[str] = ()) -> Array:

@@ -26,7 +26,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradcore.errors import GraphTypeError, GraphValueError, Location, ShapeError
-from gradcore.graph.declaration import Arg, Declaration, Undefined, refuse_complex
+from gradcore.graph.complexes import conjugated, refuse_complex
+from gradcore.graph.declaration import Arg, Declaration, Undefined
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.literals import literal_dtype, numbers
 from gradcore.graph.location import here, on_behalf_of
@@ -400,11 +401,11 @@ class TheanoMethods(Derivative):
         if type(op).grad is Op.grad and type(op).L_op is Op.L_op:
             return [Undefined(f"{op} has no grad") if want else None for want in wanted]
         given = [
-            ct if isinstance(ct, Variable) else LANGUAGE["zeros_like"](output)
+            conjugated(ct) if isinstance(ct, Variable) else LANGUAGE["zeros_like"](output)
             for ct, output in zip(cotangents, node.outputs, strict=True)
         ]
         found = op.L_op(list(node.inputs), list(node.outputs), given)
-        return [ct if want else None for ct, want in zip(found, wanted, strict=True)]
+        return [conjugated(ct) if want else None for ct, want in zip(found, wanted, strict=True)]
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any] | None:
         """Ask ``R_op``, if there is one."""
@@ -466,7 +467,6 @@ class Op(Declaration[Variable, Apply]):
     def make_node(self, *inputs: Any) -> Apply:
         """Return a node on ``inputs``, after checking them and typing the outputs."""
         variables = tuple(map(as_variable, inputs))
-        refuse_complex(self, variables)
         self.check(*variables)
         dtypes = self.dtypes(*(v.type.dtype for v in variables))
         shapes = self.shapes(*map(static_operand, variables))
@@ -477,7 +477,10 @@ class Op(Declaration[Variable, Apply]):
             Variable(TensorType(dtype, tuple(n if isinstance(n, int) else None for n in shape)))
             for dtype, shape in zip(dtypes, shapes, strict=True)
         ]
-        return Apply(self, variables, outputs)
+        node = Apply(self, variables, outputs)
+        if any(v.type.is_complex for v in variables):
+            refuse_complex(node)
+        return node
 
     # testing ------------------------------------------------------------------------------------
     @classmethod

@@ -60,7 +60,9 @@ def holds(dtype: str, source: str) -> bool:
     """
     if source == "bool" or dtype == source:
         return True
-    if dtype == "bool" or dtype in COMPLEX or source in COMPLEX:
+    if dtype in COMPLEX:
+        return holds(DTYPES[dtype].part, DTYPES[source].part)
+    if dtype == "bool" or source in COMPLEX:
         return False
     if source in FLOATS:
         return dtype in FLOATS and FLOATS.index(source) <= FLOATS.index(dtype)
@@ -120,6 +122,16 @@ class ArrayType:
     def is_float(self) -> bool:
         """Whether the elements are floating-point numbers."""
         return self.dtype in FLOATS
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
+        return self.dtype in COMPLEX
+
+    @property
+    def is_inexact(self) -> bool:
+        """Whether the elements are floating-point numbers, real or complex."""
+        return not self.is_discrete
 
     @property
     def is_discrete(self) -> bool:
@@ -214,6 +226,8 @@ class ArrayType:
         if allow_downcast is None and _is_python(value):
             if dtype.kind == "f" and array.dtype.kind in "iuf":
                 return array.astype(dtype)
+            if dtype.kind == "c":
+                return array.astype(dtype)
             if dtype.kind in "iu" and array.dtype.kind in "iu":
                 bounds = np.iinfo(dtype)
                 if array.size == 0 or bounds.min <= array.min() <= array.max() <= bounds.max:
@@ -288,7 +302,7 @@ def _as_array(value: Any) -> Array:
 
 def _is_python(value: Any) -> bool:
     """Return whether ``value`` is made of Python numbers: they have no precision of their own."""
-    return isinstance(value, (bool, int, float, list, tuple, range)) and not isinstance(
+    return isinstance(value, (bool, int, float, complex, list, tuple, range)) and not isinstance(
         value, np.generic
     )
 

@@ -13,6 +13,7 @@
  * Polynomials come from benchmarks/scalar_coefficients.py.
  *
  * The sections, in this order (search for "-- "):
+ *   complex numbers
  *   clipping, shifts, and division and powers of integers
  *   random bits
  *   division, extrema and rounding of floats
@@ -41,6 +42,22 @@
 #ifndef GC_VECTOR_FORMS
 #define GC_VECTOR_FORMS
 #endif
+
+/* -- complex numbers ------------------------------------------------------------------------ */
+
+typedef struct { float re, im; } gc_c64;
+
+typedef struct { double re, im; } gc_c128;
+
+static inline gc_c64 gc_complex_f32(float re, float im) {
+    const gc_c64 z = {re, im};
+    return z;
+}
+
+static inline gc_c128 gc_complex_f64(double re, double im) {
+    const gc_c128 z = {re, im};
+    return z;
+}
 
 /* -- clipping, shifts, and division and powers of integers --------------------------------- */
 

@@ -10,6 +10,7 @@ loop) and a few methods that a language with another way to run loops replaces.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from gradcore.dtypes import DTYPES
@@ -33,6 +34,10 @@ BRIEF = """
 #define GC_BRIEF
 #endif
 """
+
+
+COMPLEX_TYPE = re.compile(r"\bgc_c(?:64|128)\b")
+"""The types of complex numbers."""
 
 
 class Renderer(ProcedurePrinter):
@@ -73,7 +78,7 @@ class Renderer(ProcedurePrinter):
                 f"/* {comment(program.title)} */",
                 self.header(),
                 *([BRIEF] if any(r.brief for r in self.routines) else []),
-                scalar.preamble(sorted(self.functions | self._combining_functions())),
+                scalar.preamble(sorted(self._called())),
                 *self._combiners(),
                 *(["#include <stddef.h>", ALLOCATE] if self.tables else []),
                 *self.frames,
@@ -83,6 +88,12 @@ class Renderer(ProcedurePrinter):
         )
         text = "\n".join((head, *(routine.text() for routine in self.routines)))
         return Rendered(text, self.library, self.constants, head=head, routines=self.routines)
+
+    def _called(self) -> set[str]:
+        """Return the functions that are called, and the types of complex numbers."""
+        texts = (*self.frames, self.frame_type(), *(routine.text() for routine in self.routines))
+        types = {name for text in texts for name in COMPLEX_TYPE.findall(text)}
+        return self.functions | self._combining_functions() | types
 
     def _combining_functions(self) -> set[str]:
         return set()

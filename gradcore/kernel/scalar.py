@@ -28,17 +28,19 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.dtypes import DTYPES, FLOATS, computed
+from gradcore.dtypes import COMPLEX, DTYPES, FLOATS, computed
 from gradcore.kernel.ir import Call, Symbol, call, parts
 from gradcore.ops.elementwise import CALLED, Elementwise
 
 LIBRARY = frozenset({"ceil", "fabs", "floor", "rint", "sqrt", "trunc"})
 """Functions of C that are one instruction."""
 
-KINDS = ("bool", "uint", "int", "float")
+KINDS = ("bool", "uint", "int", "float", "complex")
 
 _NAME = re.compile(r"\b(?:gc|GC)_\w+")
-_DEFINED = re.compile(r"^static .*?\b(gc_\w+)\(|^#define (GC_\w+)", re.MULTILINE)
+_DEFINED = re.compile(
+    r"^static .*?\b(gc_\w+)\(|^#define (GC_\w+)|^typedef .*\b(gc_\w+);", re.MULTILINE
+)
 _SIMPLE = re.compile(r"\w+|\w+\([^()]*\)")
 _STORED = re.compile(r"\d+|\w+\[[^\[\]]*\]")
 """A literal or an element of an array: what no comparison has just made."""
@@ -128,7 +130,9 @@ def expression(
         return name
 
     text = CALLED.sub(called, code.format(*words))
-    if result == "bool":
+    if dtype in COMPLEX:
+        dtype = DTYPES[dtype].part
+    if result == "bool" or DTYPES[result].kind == "complex":
         return text, frozenset(names)
     if result in FLOATS:
         return converted(text, dtype, result, names), frozenset(names)
@@ -250,7 +254,7 @@ def _items() -> dict[str, str]:
             continue
         name = _DEFINED.search(item)
         assert name is not None, item
-        found[name[1] or name[2]] = item
+        found[name[1] or name[2] or name[3]] = item
     return found
 
 

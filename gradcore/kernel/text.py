@@ -38,7 +38,7 @@ from gradcore.kernel.ir import (
     position_of,
     product,
 )
-from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.elementwise import Elementwise, entry
 
 # fmt: off
 RESERVED = frozenset((
@@ -201,7 +201,7 @@ class Printer(ABC):
         """Return an expression; an ``atom`` may stand among others."""
         match x:
             case Literal():
-                return scalar.literal(x.value, x.dtype)
+                return self.literal(x)
             case Symbol():
                 return self.place(x.final)
             case Load(buffer, index):
@@ -210,6 +210,15 @@ class Printer(ABC):
                 return self.called(x, atom)
             case _:
                 raise TypeError(x)
+
+    def literal(self, x: Literal) -> str:
+        """Return a number; a complex one is put together of its parts."""
+        row = DTYPES[x.dtype]
+        if row.kind != "complex":
+            return scalar.literal(x.value, x.dtype)
+        number = complex(x.value)
+        texts = [scalar.literal(part, row.part) for part in (number.real, number.imag)]
+        return self.scalar(entry("complex"), [row.part, row.part], x.dtype, texts)
 
     def called(self, x: Call, atom: bool) -> str:
         """Return an entry of operands; some are computed before, with a name."""

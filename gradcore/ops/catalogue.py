@@ -7,6 +7,7 @@ from gradcore.ops import (
     assumptions,
     axes,
     banded,
+    complexes,
     control,
     create,
     cumulative,
@@ -14,6 +15,7 @@ from gradcore.ops import (
     diagonals,
     draws,
     factors,
+    fourier,
     implicit,
     index,
     inverses,
@@ -40,6 +42,7 @@ FAMILIES = (
     diagonals,
     draws,
     factors,
+    fourier,
     implicit,
     index,
     inverses,
@@ -58,7 +61,12 @@ FAMILIES = (
 
 def catalogue() -> tuple[Op | type[Op], ...]:
     """Return the elementwise entries, and the final classes of the other families."""
-    entries = [value for value in vars(scalars).values() if isinstance(value, Elementwise)]
+    entries = [
+        value
+        for module in (scalars, complexes)
+        for value in vars(module).values()
+        if isinstance(value, Elementwise)
+    ]
     classes = [
         value
         for family in FAMILIES

@@ -219,6 +219,7 @@ class PassingOn(Op):
     """An op that passes its first operand on (abstract)."""
 
     derivative = Linear((_same,))
+    of_complex = "separate"
 
     def dtype(self, *dtypes: str) -> str:
         """Return the dtype of the operand."""

@@ -23,7 +23,7 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.derive import Diagonal, Entry, Flat
-from gradcore.dtypes import DISCRETE, DTYPES, FLOATS, computed
+from gradcore.dtypes import DISCRETE, DTYPES, computed
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import (
     Apply,
@@ -37,7 +37,7 @@ from gradcore.graph import (
     Variable,
     here,
 )
-from gradcore.graph.declaration import refuse_complex
+from gradcore.graph.complexes import refuse_complex
 from gradcore.graph.extents import UNKNOWN, Extent, broadcast, clash
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.reads import Local, Pairs, Reads, numbers
@@ -88,7 +88,12 @@ def signed(*dtypes: str) -> str:
 def floating(*dtypes: str) -> str:
     """Return the float dtype that holds all operands; ``config.floatX`` at least for integers."""
     dtype = upcast(*dtypes)
-    return dtype if dtype in FLOATS else upcast(dtype, config.floatX)
+    return upcast(dtype, config.floatX) if dtype in DISCRETE else dtype
+
+
+def real(*dtypes: str) -> str:
+    """Return the dtype that holds all operands; of complex numbers that of their parts."""
+    return DTYPES[upcast(*dtypes)].part
 
 
 def boolean(*_dtypes: str) -> str:
@@ -188,6 +193,9 @@ class Elementwise(Op):
         part of that.
     expansion : the function written with other entries, which stands in for this one where a
         backend has nothing of its own for it.
+    by_parts : the function of complex numbers, written with real ones: it takes a
+        `gradcore.ops.parts.ComplexParts` for each operand, and returns one, or a real expression.
+        What is linear, in all operands or in each, needs none.
     nonnegative : the operand, if any, of which no element may be negative where the result is an
         integer, and the message then.
     """
@@ -206,6 +214,7 @@ class Elementwise(Op):
     code: Code | None = None
     expansion: Callable[..., Any] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - given by each entry
     nonnegative: tuple[int, str] | None = None
+    by_parts: Callable[..., Any] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - given by each entry
 
     cheap = True
     elementwise = True
@@ -248,7 +257,6 @@ class Elementwise(Op):
         others = [x.type.dtype for x in inputs if isinstance(x, Variable)]
         variables = [x if isinstance(x, Variable) else as_variable(x, others) for x in inputs]
         types = [v.type for v in variables]
-        refuse_complex(self, variables)
         try:
             dtype = self.result(*(t.dtype for t in types))
         except TypeError as error:
@@ -261,7 +269,10 @@ class Elementwise(Op):
                 self._refuse_shapes(variables)
             elif out.dtype != dtype or out.shape != shape:
                 out = TensorType(dtype, shape)
-        return Apply(self, variables, [Variable(out)])
+        node = Apply(self, variables, [Variable(out)])
+        if any(t.is_complex for t in types):
+            refuse_complex(node)
+        return node
 
     def _refuse_shapes(self, variables: Sequence[Variable]) -> NoReturn:
         given = ", ".join(f"{v} {v.type}" for v in variables)
@@ -448,6 +459,7 @@ def elementwise(
     code: Code | None = None,
     expansion: Function | None = None,
     nonnegative: tuple[int, str] | None = None,
+    by_parts: Function | None = None,
 ) -> Elementwise:
     """Declare an entry; see `Elementwise` for the fields.
 
@@ -472,4 +484,5 @@ def elementwise(
         code,
         cast("Any", expansion),
         nonnegative,
+        cast("Any", by_parts),
     )

@@ -78,3 +78,21 @@ def power(x: Any, y: Any) -> Any:
         if roots.any():
             found = where(roots, np.abs(x), found).astype(found.dtype)
     return found
+
+
+def real_part(z: Any) -> Any:
+    """Return a copy of the real part."""
+    return z.real.copy()
+
+
+def imaginary_part(z: Any) -> Any:
+    """Return a copy of the imaginary part."""
+    return z.imag.copy()
+
+
+def complex_of(x: Any, y: Any) -> Any:
+    """Return x + iy, which a product with i would not be: it makes NaN of infinities."""
+    x, y = np.broadcast_arrays(x, y)
+    found = np.empty(x.shape, np.result_type(x, y, np.complex64))
+    found.real, found.imag = x, y
+    return found

@@ -32,6 +32,7 @@ from gradcore.graph import (
     here,
     upcast,
 )
+from gradcore.graph.complexes import refuse_complex
 from gradcore.graph.nodes import as_variable, static_operand
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.reads import Local, Pairs, Reads, numbers
@@ -354,7 +355,9 @@ class Nonzero(Op):
         x = as_variable(inputs[0])
         self.check(x)
         outputs = [Variable(TensorType("int64", (None,))) for _ in range(x.ndim)]
-        return Apply(self, [x], outputs)
+        node = Apply(self, [x], outputs)
+        refuse_complex(node)
+        return node
 
     def shapes(self, *operands: Operand) -> Sequence[Shape]:
         """How many there are is not known."""

@@ -46,7 +46,7 @@ class ForwardLoop:
         return [
             state
             for o, state in enumerate(self.inner.states)
-            if state.type.is_float and any(o in reach[i] for i in moved)
+            if state.type.is_inexact and any(o in reach[i] for i in moved)
         ]
 
     def tangents(self) -> list[Direction]:

@@ -130,7 +130,7 @@ class ReverseLoop:
         outputs = (*self.given[: self.op.states], *self.of_stacks())
         seeded = {o for o, ct in enumerate(outputs) if isinstance(ct, Variable)}
         alive = {
-            v for i, v in enumerate(self.op.body.inputs) if reach[i] & seeded and v.type.is_float
+            v for i, v in enumerate(self.op.body.inputs) if reach[i] & seeded and v.type.is_inexact
         }
         wanted = {v for v, want in zip(self.op.body.inputs, self.wanted, strict=True) if want}
         return (

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.derive import Branch, StrongZeros
+from gradcore.derive import Branch, Modulus, StrongZeros
+from gradcore.dtypes import DTYPES
 from gradcore.graph import Constant, Undefined, Variable
-from gradcore.graph.types import DISCRETE, FLOATS
-from gradcore.ops import functions
+from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
+from gradcore.ops import functions, parts
 from gradcore.ops import threefry as random_bits
 from gradcore.ops.control import ZeroGrad
 from gradcore.ops.elementwise import (
@@ -35,6 +36,7 @@ from gradcore.ops.elementwise import (
     numeric,
     promoted,
     promoted_but_first,
+    real,
     second,
     signed,
     words,
@@ -77,7 +79,7 @@ true_div = elementwise("true_div", np.true_divide, "x / y",
     lambda t, x, y, z: t / y,
     lambda t, x, y, z: -(t * z) / y,
     operands=2, infix="/", linear=((0,),), domain=((-3, 3), POSITIVE),
-    code="{0} / {1}")
+    code="{0} / {1}", by_parts=parts.quotient)
 
 int_div = elementwise("int_div", np.floor_divide, "floor(x / y), as Python rounds",
     operands=2, result=numeric, infix="//", domain=((-5, 5), POSITIVE),
@@ -105,12 +107,17 @@ def _pow_by_base(t: Variable, x: Variable, y: Variable, z: Variable) -> Variable
     return slope if is_nonzero_constant(y) else switch(eq(y, 0), 0, slope)
 
 
+def _taken_as(x: Variable, z: Variable) -> Variable:
+    """Return a real number as a complex one, if ``z`` is: a negative one has a logarithm then."""
+    return CASTS[z.dtype](x) if z.type.is_complex and not x.type.is_complex else x
+
+
 pow = elementwise("pow", functions.power, "x ** y",
     _pow_by_base,
-    lambda t, x, y, z: t * switch(or_(eq(x, 0), eq(z, 0)), 0, z * log(x)),
+    lambda t, x, y, z: t * switch(or_(eq(x, 0), eq(z, 0)), 0, z * log(_taken_as(x, z))),
     operands=2, result=numeric, infix="**", domain=(POSITIVE, (-2, 3)),
     nonnegative=(1, "Integers to negative integer powers are not allowed."),
-    code="@pow({0}, {1})")
+    code="@pow({0}, {1})", by_parts=parts.power)
 
 neg = elementwise("neg", np.negative, "-x",
     lambda t, x, z: -t,
@@ -120,22 +127,23 @@ neg = elementwise("neg", np.negative, "-x",
 reciprocal = elementwise("reciprocal", np.reciprocal, "1 / x",
     lambda t, x, z: -t * sqr(z),
     domain=(POSITIVE,),
-    code="1 / {0}")
+    code="1 / {0}", by_parts=parts.inverse)
 
 sqr = elementwise("sqr", np.square, "x ** 2",
     lambda t, x, z: t * (2 * x),
     result=numeric,
-    code="{0:wrap} * {0:wrap}")
+    code="{0:wrap} * {0:wrap}", by_parts=parts.square)
 
 sqrt = elementwise("sqrt", np.sqrt, "the square root",
     lambda t, x, z: t / (2 * z),
     domain=(POSITIVE,),
-    code="@sqrt({0})")
+    code="@sqrt({0})", by_parts=parts.root)
 
 abs = elementwise("abs", np.abs, "the absolute value",
-    lambda t, x, z: t * sign(x),
-    result=promoted, ulp=0,
-    code={"uint": "{0}", "int": "{0} < 0 ? 0 - {0:wrap} : {0:wrap}", "float": "@fabs({0})"})
+    kind=Modulus((lambda t, x, z: t * sign(x),)),
+    result=real, ulp=0, takes=as_given,
+    code={"uint": "{0}", "int": "{0} < 0 ? 0 - {0:wrap} : {0:wrap}", "float": "@fabs({0})"},
+    by_parts=parts.modulus)
 
 sign = elementwise("sign", np.sign, "-1, 0 or 1: the sign",
     result=signed, ulp=0,
@@ -156,35 +164,35 @@ fill = elementwise("fill", lambda x, y: np.broadcast_arrays(x, y)[1], "y, in the
 # exponentials and logarithms --------------------------------------------------------------------
 exp = elementwise("exp", np.exp, "e ** x",
     lambda t, x, z: t * z,
-    code="@exp({0})")
+    code="@exp({0})", by_parts=parts.exp)
 
 exp2 = elementwise("exp2", np.exp2, "2 ** x",
     lambda t, x, z: t * z * math.log(2),
-    code="@exp2({0})")
+    code="@exp2({0})", by_parts=parts.exp2)
 
 expm1 = elementwise("expm1", np.expm1, "exp(x) - 1, exact for small x",
     lambda t, x, z: t * exp(x),
-    code="@expm1({0})")
+    code="@expm1({0})", by_parts=parts.expm1)
 
 log = elementwise("log", np.log, "the natural logarithm",
     lambda t, x, z: t / x,
     domain=(POSITIVE,),
-    code="@log({0})")
+    code="@log({0})", by_parts=parts.log)
 
 log2 = elementwise("log2", np.log2, "the logarithm to base 2",
     lambda t, x, z: t / (x * math.log(2)),
     domain=(POSITIVE,),
-    code="@log2({0})")
+    code="@log2({0})", by_parts=parts.log2)
 
 log10 = elementwise("log10", np.log10, "the logarithm to base 10",
     lambda t, x, z: t / (x * math.log(10)),
     domain=(POSITIVE,),
-    code="@log10({0})")
+    code="@log10({0})", by_parts=parts.log10)
 
 log1p = elementwise("log1p", np.log1p, "log(1 + x), exact for small x",
     lambda t, x, z: t / (1 + x),
     domain=((-0.9, 4.0),),
-    code="@log1p({0})")
+    code="@log1p({0})", by_parts=parts.log1p)
 
 
 def _share(x: Variable, y: Variable) -> Variable:
@@ -210,30 +218,30 @@ softplus = elementwise("softplus", functions.softplus, "log(1 + exp(x)), without
 # trigonometry -----------------------------------------------------------------------------------
 sin = elementwise("sin", np.sin, "the sine",
     lambda t, x, z: t * cos(x),
-    code="@sin({0})")
+    code="@sin({0})", by_parts=parts.sin)
 
 cos = elementwise("cos", np.cos, "the cosine",
     lambda t, x, z: -t * sin(x),
-    code="@cos({0})")
+    code="@cos({0})", by_parts=parts.cos)
 
 tan = elementwise("tan", np.tan, "the tangent",
     lambda t, x, z: t * (1 + sqr(z)),
     domain=((-1.2, 1.2),),
-    code="@tan({0})")
+    code="@tan({0})", by_parts=parts.tan)
 
 arcsin = elementwise("arcsin", np.arcsin, "the inverse of the sine",
     lambda t, x, z: t / sqrt((1 - x) * (1 + x)),
     domain=(UNIT,),
-    code="@arcsin({0})")
+    code="@arcsin({0})", by_parts=parts.arcsin)
 
 arccos = elementwise("arccos", np.arccos, "the inverse of the cosine",
     lambda t, x, z: -t / sqrt((1 - x) * (1 + x)),
     domain=(UNIT,),
-    code="@arccos({0})")
+    code="@arccos({0})", by_parts=parts.arccos)
 
 arctan = elementwise("arctan", np.arctan, "the inverse of the tangent",
     lambda t, x, z: t / (1 + sqr(x)),
-    code="@arctan({0})")
+    code="@arctan({0})", by_parts=parts.arctan)
 
 
 def _over_square(t: Variable, side: Variable, x: Variable, y: Variable) -> Variable:
@@ -256,15 +264,15 @@ arctan2 = elementwise("arctan2", np.arctan2, "the angle of the point (y, x), giv
 
 sinh = elementwise("sinh", np.sinh, "the hyperbolic sine",
     lambda t, x, z: t * cosh(x),
-    code="@sinh({0})")
+    code="@sinh({0})", by_parts=parts.sinh)
 
 cosh = elementwise("cosh", np.cosh, "the hyperbolic cosine",
     lambda t, x, z: t * sinh(x),
-    code="@cosh({0})")
+    code="@cosh({0})", by_parts=parts.cosh)
 
 tanh = elementwise("tanh", np.tanh, "the hyperbolic tangent",
     lambda t, x, z: t * (1 - sqr(z)),
-    code="@tanh({0})")
+    code="@tanh({0})", by_parts=parts.tanh)
 
 
 def _root_of_square_plus_1(x: Variable) -> Variable:
@@ -275,17 +283,17 @@ def _root_of_square_plus_1(x: Variable) -> Variable:
 
 arcsinh = elementwise("arcsinh", np.arcsinh, "the inverse of the hyperbolic sine",
     lambda t, x, z: t / _root_of_square_plus_1(x),
-    code="@arcsinh({0})")
+    code="@arcsinh({0})", by_parts=parts.arcsinh)
 
 arccosh = elementwise("arccosh", np.arccosh, "the inverse of the hyperbolic cosine",
     lambda t, x, z: t / (sqrt(x - 1) * sqrt(x + 1)),
     domain=((1.2, 4.0),),
-    code="@arccosh({0})")
+    code="@arccosh({0})", by_parts=parts.arccosh)
 
 arctanh = elementwise("arctanh", np.arctanh, "the inverse of the hyperbolic tangent",
     lambda t, x, z: t / ((1 - x) * (1 + x)),
     domain=(UNIT,),
-    code="@arctanh({0})")
+    code="@arctanh({0})", by_parts=parts.arctanh)
 
 # special functions ------------------------------------------------------------------------------
 erf = elementwise("erf", Special("erf"), "the error function",
@@ -380,10 +388,10 @@ switch = elementwise("switch", functions.where, "x where c holds, else y",
 # comparisons and logic --------------------------------------------------------------------------
 eq = elementwise("eq", np.equal, "whether x equals y",
     operands=2, result=boolean, infix="==", traits={Trait.COMMUTATIVE},
-    code="{0} == {1}")
+    code="{0} == {1}", by_parts=parts.equal)
 neq = elementwise("neq", np.not_equal, "whether x differs from y",
     operands=2, result=boolean, infix="!=", traits={Trait.COMMUTATIVE},
-    code="{0} != {1}")
+    code="{0} != {1}", by_parts=parts.unequal)
 lt = elementwise("lt", np.less, "whether x is less than y",
     operands=2, result=boolean, infix="<",
     code="{0} < {1}")
@@ -421,12 +429,12 @@ threefry = elementwise("threefry", random_bits.computed,
     code="@threefry({0}, {1})", expansion=random_bits.written)
 
 isnan = elementwise("isnan", np.isnan, "whether x is not a number", result=boolean,
-    code={"int": "0", "float": "@is_nan({0})"})
+    code={"int": "0", "float": "@is_nan({0})"}, by_parts=parts.either_nan)
 isinf = elementwise("isinf", np.isinf, "whether x is infinite", result=boolean,
-    code={"int": "0", "float": "@fabs({0}) == INFINITY"})
+    code={"int": "0", "float": "@fabs({0}) == INFINITY"}, by_parts=parts.either_infinite)
 isfinite = elementwise("isfinite", np.isfinite, "whether x is neither infinite nor NaN",
     result=boolean,
-    code={"int": "1", "float": "@fabs({0}) < INFINITY"})
+    code={"int": "1", "float": "@fabs({0}) < INFINITY"}, by_parts=parts.both_finite)
 # fmt: on
 
 
@@ -443,11 +451,12 @@ def _cast(dtype: str) -> Elementwise:
         result=lambda x: dtype,
         takes=as_given,
         linear=((0,),) if dtype in FLOATS else (),
-        code="{0} != 0" if dtype == "bool" else "{0}",
+        code="{0} != 0" if dtype == "bool" else None if dtype in COMPLEX else "{0}",
+        by_parts=parts.cast_to(DTYPES[dtype].part) if dtype in COMPLEX else None,
     )
 
 
-CASTS = {dtype: _cast(dtype) for dtype in (*DISCRETE, *FLOATS)}
+CASTS = {dtype: _cast(dtype) for dtype in (*DISCRETE, *FLOATS, *COMPLEX)}
 """The cast to each dtype."""
 CAST_DTYPES = {op: dtype for dtype, op in CASTS.items()}
 

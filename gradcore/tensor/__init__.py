@@ -39,8 +39,10 @@ from gradcore.graph import Op as Op
 from gradcore.graph import TensorType as TensorType
 from gradcore.graph import Variable as Variable
 from gradcore.language import define as _define
+from gradcore.ops.complexes import complex as complex
 from gradcore.ops.control import Print as Print
 from gradcore.ops.scalars import *
+from gradcore.tensor import fft as fft
 from gradcore.tensor import linalg as linalg
 from gradcore.tensor import nlinalg as nlinalg
 from gradcore.tensor import nn as nn
@@ -72,6 +74,11 @@ from gradcore.tensor.axes import matrix_transpose as matrix_transpose
 from gradcore.tensor.axes import permute_dims as permute_dims
 from gradcore.tensor.axes import rollaxis as rollaxis
 from gradcore.tensor.axes import rot90 as rot90
+from gradcore.tensor.complexes import angle as angle
+from gradcore.tensor.complexes import complex_from_polar as complex_from_polar
+from gradcore.tensor.complexes import conj as conj
+from gradcore.tensor.complexes import imag as imag
+from gradcore.tensor.complexes import real as real
 from gradcore.tensor.constructors import *
 from gradcore.tensor.constructors import as_tensor as as_tensor
 from gradcore.tensor.constructors import as_tensor_variable as as_tensor_variable

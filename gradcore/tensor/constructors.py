@@ -1,7 +1,7 @@
 """Variables and constants: ``T.dmatrix("x")``, ``T.tensor("x", "float32", (None, 3))`` ...
 
 The letters are Theano's: b, w, i, l for integers of 8, 16, 32, 64 bits, f and d for floats, c and
-z for complex numbers (which can be declared and passed on, not yet computed with).
+z for complex numbers.
 """
 
 from __future__ import annotations

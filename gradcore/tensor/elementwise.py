@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcore.errors import GraphTypeError, UnsupportedError
+from gradcore.errors import GraphTypeError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.types import COMPLEX, FLOATS, canonical_dtype
 from gradcore.language import word
-from gradcore.ops import scalars
+from gradcore.ops import complexes, scalars
 from gradcore.tensor.indexing import nonzero
 
 
 @word
 def cast(x: Any, dtype: str) -> Variable:
     """Return ``x`` as ``dtype``: itself, if it is that already.
+
+    Of complex numbers, what is real keeps the real part, as NumPy's ``astype``.
 
     >>> import gradcore.tensor as T
     >>> T.cast(T.dvector("x"), "int32").dtype
@@ -23,8 +25,10 @@ def cast(x: Any, dtype: str) -> Variable:
     variable, wanted = as_variable(x), canonical_dtype(dtype)
     if variable.type.dtype == wanted:
         return variable
-    if wanted in COMPLEX:
-        raise UnsupportedError(f"cannot cast {variable} to {wanted}: not supported yet", here())
+    if variable.type.is_complex and wanted == "bool":
+        return scalars.neq(variable, 0)
+    if variable.type.is_complex and wanted not in COMPLEX:
+        return cast(complexes.real(variable), wanted)
     return scalars.CASTS[wanted](variable)
 
 

@@ -11,7 +11,7 @@ from gradcore.language import LANGUAGE, word
 from gradcore.ops.create import Arange
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.index_keys import pattern_of
-from gradcore.ops.scalars import clip
+from gradcore.ops.scalars import clip, neq
 from gradcore.ops.sorting import ArgSort, Sort
 from gradcore.tensor.shapes import expand_dims, flatten, normalized_axis
 
@@ -101,7 +101,9 @@ def nonzero(x: Any, return_matrix: bool = False) -> Any:
 
     return_matrix : stack them as the rows of a matrix.
     """
-    vectors = Nonzero().make_node(x).outputs
+    variable = as_variable(x)
+    some = neq(variable, 0) if variable.type.is_complex else variable
+    vectors = Nonzero().make_node(some).outputs
     return LANGUAGE["stack"](vectors) if return_matrix else vectors
 
 

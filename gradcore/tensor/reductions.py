@@ -13,7 +13,7 @@ from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import FLOATS
 from gradcore.language import word
-from gradcore.ops import scalars
+from gradcore.ops import complexes, scalars
 from gradcore.ops.control import DisconnectedGrad
 from gradcore.ops.elementwise import floating
 from gradcore.ops.reduce import ArgReduce, Cumulative, Reduce, normalized_axes, restored
@@ -165,7 +165,7 @@ def var(
 ) -> Variable:
     """Return the variance over ``axis``: the sum of squared deviations over ``count - ddof``."""
     variable = as_variable(x)
-    deviations = scalars.sqr(variable - mean(variable, axis, dtype, keepdims=True))
+    deviations = _squares(variable - mean(variable, axis, dtype, keepdims=True))
     found = mean(deviations, axis, dtype, keepdims)
     if not ddof:
         return found
@@ -181,6 +181,13 @@ def std(
 ) -> Variable:
     """Return the standard deviation over ``axis``; its slope is 0 where it is 0."""
     return _root(var(x, axis, ddof, keepdims, dtype))
+
+
+def _squares(x: Variable) -> Variable:
+    """Return the squares, of complex numbers those of their absolute values."""
+    if not x.type.is_complex:
+        return scalars.sqr(x)
+    return scalars.sqr(complexes.real(x)) + scalars.sqr(complexes.imag(x))
 
 
 def _root(x: Variable) -> Variable:
@@ -205,7 +212,7 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Var
     """
     variable = _floats(x)
     if ord in (None, 2, "fro"):
-        return _root(sum(scalars.sqr(variable), axis, keepdims=keepdims))
+        return _root(sum(_squares(variable), axis, keepdims=keepdims))
     magnitudes = scalars.abs(variable)
     if ord == 1:
         return sum(magnitudes, axis, keepdims=keepdims)

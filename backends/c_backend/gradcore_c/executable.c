@@ -183,8 +183,8 @@ static int read_operand(operand *o, PyObject *row, int full)
                                        &shape, &contiguous)
                     : PyArg_ParseTuple(tuple, "O&i", PyArray_DescrConverter, &o->dtype, &rank);
     int status = read ? 0 : -1;
-    if (!status && (rank < 0 || rank > NPY_MAXDIMS || !strchr("biuf", o->dtype->kind) ||
-                    PyDataType_ELSIZE(o->dtype) > 8 || !PyArray_ISNBO(o->dtype->byteorder))) {
+    if (!status && (rank < 0 || rank > NPY_MAXDIMS || !strchr("biufc", o->dtype->kind) ||
+                    PyDataType_ELSIZE(o->dtype) > 16 || !PyArray_ISNBO(o->dtype->byteorder))) {
         PyErr_Format(PyExc_ValueError, "no operand is of %S with %d axes", o->dtype, rank);
         status = -1;
     }

@@ -94,6 +94,8 @@ class Functions:
         """Return the scalar functions that are called; they call CUDA's own where there are any."""
         found: list[str] = []
         for item in scalar.preamble(sorted(self._scalars), includes=False).split("\n\n"):
+            if item.startswith("typedef"):
+                continue
             text = re.sub(r"(?m)^GC_VECTOR_FORMS.*\n", "", item.strip())
             defined = re.search(r"(?m)^static inline .*?\b(gc_\w+)\(", text)
             if defined is not None and defined[1] in LIBRARY:

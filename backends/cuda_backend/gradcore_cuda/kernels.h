@@ -75,6 +75,10 @@ typedef int64_t gc_index;
 typedef int32_t gc_index;
 #endif
 
+/* Complex numbers. */
+typedef struct { float re, im; } gc_c64;
+typedef struct { double re, im; } gc_c128;
+
 /* How much of shared memory so many bytes take: what comes after is aligned for any type. */
 #define GC_ROUNDED(bytes) (((bytes) + 15) / 16 * 16)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gradcore.dtypes import DTYPES
 from gradcore.kernel.bounds import Bounds
 from gradcore.kernel.device import Count, Fail, Fit, Grid, Launch, Reload
 from gradcore.kernel.ir import (
@@ -112,6 +113,7 @@ class _HostPrinter:
         self.written: dict[tuple[Expr, bool], str] = {}
         self.depth = 1
         self.words: dict[Symbol | Buffer, int] = {}
+        self.words_bytes = 0
         self.waits = False
 
     def add(self, *lines: str) -> None:
@@ -182,8 +184,11 @@ class _HostPrinter:
 
     def word(self, what: Symbol | Buffer) -> str:
         """Return where a register or pointer of the device's is."""
-        number = self.words.setdefault(what, len(self.words))
-        return f"words + {number * WORD_BYTES}" if number else "words"
+        if what not in self.words:
+            self.words[what] = self.words_bytes
+            self.words_bytes += max(WORD_BYTES, DTYPES[what.dtype].bits // 8)
+        place = self.words[what]
+        return f"words + {place}" if place else "words"
 
     def shape(self, extents: Sequence[Expr]) -> str:
         """Return the text of a tuple of extents."""
@@ -400,7 +405,7 @@ class _HostPrinter:
                 if isinstance(n, Symbol):
                     self.add(f"{self.name(n)} = shapes[{k}][{axis}]")
         if self.words:
-            self.add(f"words = d.allocate({len(self.words) * WORD_BYTES})")
+            self.add(f"words = d.allocate({self.words_bytes})")
         outputs = [self.array(b) for b in program.outputs]
         self.lines += body
         self.add(f"return [{', '.join(outputs)}]")

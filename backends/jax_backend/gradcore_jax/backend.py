@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profile
 from gradcore.errors import ModeError, UnavailableError
 from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here
-from gradcore.graph.types import DISCRETE, FLOATS
+from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 from gradcore_jax import embedding
 from gradcore_jax.kernels import KERNELS, NAMESPACES
 from gradcore_jax.tracing import (
@@ -62,7 +62,7 @@ class JaxBackend(ArrayBackend):
     """
 
     name: ClassVar[str] = "jax"
-    dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS))
+    dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS, *COMPLEX))
     device: str | None = None
 
     # what it is ---------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ from gradcore_jax.tracing import (
     lax,
     strong,
 )
+from gradcore_jax.transforms import TRANSFORMS
 
 NAMESPACES = (jnp, special, jax.nn)
 """Where elementwise functions are looked for by name."""
@@ -446,6 +447,7 @@ KERNELS: Kernels = {
     SVD: _vectors(singular_vectors),
     Solve: _always(_solve),
     SolveLower: _solve_lower,
+    **TRANSFORMS,
     # indexing and orders
     Subtensor: subtensor,
     IncSubtensor: inc_subtensor,

@@ -17,7 +17,7 @@ from gradcore.backend import Kernels
 from gradcore.dtypes import computed
 from gradcore.errors import GraphValueError, UnsupportedError
 from gradcore.graph.types import FLOATS
-from gradcore.ops import scalars
+from gradcore.ops import complexes, scalars
 from gradcore_jax.tracing import concrete, is_known, jnp, lax, strong
 
 random: Any = importlib.import_module("jax.extend.random")
@@ -94,6 +94,11 @@ def _power(x: Any, y: Any) -> Any:
     start = jnp.ones(shape, x.dtype), jnp.broadcast_to(x, shape)
     bits = int(y.max()).bit_length() if is_known(y) and y.size else np.iinfo(y.dtype).bits
     return lax.fori_loop(0, bits, square, start)[0]
+
+
+def _complex(x: Any, y: Any) -> Any:
+    """Make complex numbers of parts, which XLA wants in one shape."""
+    return lax.complex(*jnp.broadcast_arrays(x, y))
 
 
 # functions of which XLA loses bits --------------------------------------------------------------
@@ -198,5 +203,6 @@ ENTRIES: Kernels = {
     scalars.clip: _clip,
     scalars.switch: jnp.where,
     scalars.threefry: _threefry,
+    complexes.complex: _complex,
     **{op: _cast(dtype) for dtype, op in scalars.CASTS.items()},
 }

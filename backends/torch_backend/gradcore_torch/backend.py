@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profile
-from gradcore.dtypes import FLOATS, SIGNED
+from gradcore.dtypes import COMPLEX, FLOATS, SIGNED
 from gradcore.errors import ModeError, UnavailableError, UnsupportedError
 from gradcore.execute import Runner, straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel, Variable, here
@@ -27,7 +27,7 @@ from gradcore_torch.library import DTYPES, NAMES, torch
 from gradcore_torch.scalars import NAMESPACES
 
 # torch stores unsigned integers of 16 to 64 bits, and computes nothing with them.
-COMPUTED = frozenset(("bool", *SIGNED, "uint8", *FLOATS))
+COMPUTED = frozenset(("bool", *SIGNED, "uint8", *FLOATS, *COMPLEX))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import LU, QR, SVD, Eigh
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
+from gradcore.ops.fourier import Fft, FromHalf, HalfFft, refuse_nothing
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
@@ -373,6 +374,52 @@ def _make_mark(node: Apply) -> Unary:
     return lambda x: x
 
 
+def _make_fft(node: Apply) -> Unary:
+    op = node.op
+    assert isinstance(op, Fft)
+    transform = torch.fft.ifftn if op.inverse else torch.fft.fftn
+    norm = "forward" if op.inverse else "backward"
+
+    def run(z: Any) -> Any:
+        refuse_nothing(op, [z.shape[axis] for axis in op.axes])
+        return transform(z, dim=op.axes, norm=norm) if z.numel() else z.clone()
+
+    return run
+
+
+def _make_half_fft(node: Apply) -> Unary:
+    op = node.op
+    assert isinstance(op, HalfFft)
+
+    def run(x: Any) -> Any:
+        refuse_nothing(op, [x.shape[op.axis]])
+        if x.numel():
+            return torch.fft.rfft(x, dim=op.axis)
+        shape = list(x.shape)
+        shape[op.axis] = shape[op.axis] // 2 + 1
+        return x.new_empty(shape, dtype=DTYPES[node.out.dtype])
+
+    return run
+
+
+def _make_from_half(node: Apply) -> Function:
+    op = node.op
+    assert isinstance(op, FromHalf)
+
+    def run(z: Any, n: Any) -> Any:
+        size = int(n)
+        if z.shape[op.axis] != size // 2 + 1:
+            raise ShapeError(f"{op}: {tuple(z.shape)} is not half a spectrum of {size} numbers")
+        refuse_nothing(op, [size])
+        if z.numel():
+            return torch.fft.irfft(z, size, dim=op.axis, norm="forward")
+        shape = list(z.shape)
+        shape[op.axis] = size
+        return z.new_empty(shape, dtype=DTYPES[node.out.dtype])
+
+    return run
+
+
 CLASSES: dict[Any, Function] = {
     Reduce: _make_reduce,
     ArgReduce: _make_arg_reduce,
@@ -403,6 +450,9 @@ CLASSES: dict[Any, Function] = {
     GradScale: _make_mark,
     GradClip: _make_mark,
     Scan: make_scan,
+    Fft: _make_fft,
+    HalfFft: _make_half_fft,
+    FromHalf: _make_from_half,
 }
 """What makes the function for a node, by the class of its op."""
 
@@ -412,7 +462,7 @@ KERNELS: Kernels = {**ENTRIES, **CLASSES, **MATRICES, **WINDOWS}
 FRESH = (
     *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
     *(IncSubtensor, Sort, ArgSort, SearchSorted, Arange, Dot, MatMul, Cholesky, Solve, SolveLower),
-    *(LU, QR, Eigh, SVD),
+    *(LU, QR, Eigh, SVD, Fft, HalfFft, FromHalf),
 )
 """Ops whose kernels return memory that nothing else refers to."""
 

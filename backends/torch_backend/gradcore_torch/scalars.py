@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcore.errors import GraphValueError
-from gradcore.ops import scalars
+from gradcore.ops import complexes, scalars
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.threefry import PARITY, WORD, groups
 from gradcore_torch.library import DTYPES, torch
@@ -249,5 +249,7 @@ ENTRIES: dict[Elementwise, Callable[..., Any]] = {
 NAMESPACES = (torch, torch.special)
 """Where the others are found by name."""
 
-SHARING = frozenset({scalars.identity, scalars.fill, *scalars.CASTS.values()})
+SHARING = frozenset(
+    {scalars.identity, scalars.fill, complexes.real, complexes.imag, *scalars.CASTS.values()}
+)
 """Rows whose result may share memory with an operand."""

@@ -7,6 +7,7 @@ loops.  A builder may raise what the language raises for operands that do not fi
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,11 +17,13 @@ import numpy as np
 import gradcore.tensor as T
 from gradcore.conformance import samples
 from gradcore.conformance.fuzz.draw import Draw
-from gradcore.graph import Constant, Variable
+from gradcore.graph import Constant, Op, Variable
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.types import DISCRETE, FLOATS, SIGNED, UNSIGNED
 from gradcore.language import listed
 from gradcore.ops import scalars
+from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.fourier import Transform
 from gradcore.rewrite import STAGES, Group, Rule, Stage
 from gradcore.scan import scan, until
 
@@ -45,18 +48,31 @@ def builder(weight: int = 1) -> Callable[[Builder], Builder]:
     return add
 
 
+@functools.cache
+def real_ops() -> tuple[tuple[Elementwise, ...], tuple[type[Op], ...]]:
+    """Return the elementwise ops and the classes of ops of real numbers: graphs have no others."""
+    rows = [
+        op
+        for op in samples.rows()
+        for node in [samples.accepted(op, [samples.usual_dtype(op)] * op.operands)]
+        if node and not any(v.type.is_complex for v in (*node.inputs, node.out))
+    ]
+    classes = [cls for cls in samples.op_classes() if not issubclass(cls, Transform)]
+    return tuple(rows), tuple(classes)
+
+
 # what is declared -------------------------------------------------------------------------------
 @builder(weight=12)
 def row(draw: Draw) -> Any:
     """Apply an elementwise op to what is there."""
-    op = draw.one(samples.rows())
+    op = draw.one(real_ops()[0])
     return op(*(draw.operand() for _ in range(op.operands)))
 
 
 @builder(weight=6)
 def row_in_its_domain(draw: Draw) -> Any:
     """Apply an elementwise op to operands in the domain that it declares."""
-    op = draw.one(samples.rows())
+    op = draw.one(real_ops()[0])
     taken = [d for d in (*FLOATS, *DISCRETE) if samples.accepted(op, [d] * op.operands)]
     dtypes = [d for d in FLOATS if d in taken] or taken
     shape, dtype = draw.shape(), draw.one(dtypes)
@@ -68,7 +84,7 @@ def row_in_its_domain(draw: Draw) -> Any:
 @builder(weight=4)
 def sample(draw: Draw) -> Any:
     """Apply another op to operands of its own, as its samples are."""
-    cls = draw.one([cls for cls in samples.op_classes() if cls.samples()])
+    cls = draw.one([cls for cls in real_ops()[1] if cls.samples()])
     found = draw.one(list(cls.samples()))
     dtype = draw.one(FLOATS)
     variables, values = samples.operands(found, draw.rng, dtype, static=draw.chance(0.3))

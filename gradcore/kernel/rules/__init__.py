@@ -26,6 +26,7 @@ from gradcore.kernel.rules import (
 from gradcore.ops.control import Assert, Conditional, IfElse, Print
 from gradcore.ops.diagonals import IncDiagonals
 from gradcore.ops.elementwise import Elementwise
+from gradcore.ops.fourier import Fft, FromHalf, HalfFft
 from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
@@ -44,6 +45,9 @@ RULES: Mapping[type[Op | Extern], Rule] = {
     Op: control.in_python,
     Print: control.in_python,
     SquareRoot: control.in_python,
+    Fft: control.in_python,
+    HalfFft: control.in_python,
+    FromHalf: control.in_python,
     Extern: externs.library_call,
     # element by element
     Elementwise: elementwise.elementwise,
