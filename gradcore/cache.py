@@ -66,12 +66,14 @@ class Shelf:
     """Entries that were installed with a package: they are read, and never written or removed.
 
     folder : where they are; there need not be any.
+    taken : those that were asked for.
 
     They are trusted as the package's code is, which whoever can write to them could change as well.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.taken: set[Path] = set()
 
     @functools.cached_property
     def _entries(self) -> dict[tuple[str, str], list[Path]]:
@@ -88,6 +90,7 @@ class Shelf:
         for path in self._entries.get((key, suffix), ()):
             with contextlib.suppress(OSError):
                 if _intact(path, key):
+                    self.taken.add(path)
                     return path
         return None
 

@@ -121,11 +121,14 @@ def test_an_editable_install_has_it_beside_its_sources(sources, site, counting, 
     stale = package / "gradcore_c/prebuilt" / sys.implementation.cache_tag / "stale"
     stale.parent.mkdir(parents=True)
     stale.write_text("")
-    for _ in range(2):
+    log = counting.with_name("log")
+    for again in (False, True):
+        log.write_text("")
         wheel = built(sources, tmp_path, "editable", CC=counting)
         assert wheel.name.endswith("-py3-none-any.whl")
         names = [path.name for path in prebuilt(package)]
         assert names == [path.name for path in prebuilt(site)]
+        assert bool(log.read_text()) != again
     assert all(path.stat().st_mode & 0o444 for path in prebuilt(package))
     plain = built(sources, tmp_path, GRADCORE_PREBUILT="0")
     assert not any("prebuilt" in name for name in zipfile.ZipFile(plain).namelist())

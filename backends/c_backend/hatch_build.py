@@ -33,9 +33,10 @@ for name, folder in ("gradcore", root), ("gradcore_c", root / "backends/c_backen
     package.__path__ = [str(folder / name)]
     sys.modules[name] = package
 from gradcore.cache import default_store
+from gradcore_c.compiler import PREBUILT
 from gradcore_c.warm import warm
 warm()
-for path in default_store().paths():
+for path in (*default_store().paths(), *PREBUILT.taken):  # what was built before, as far as it fits
     shutil.copyfile(path, into / path.name)
 """
 
@@ -54,7 +55,7 @@ def build(root: Path, into: Path) -> str | None:
         try:
             done = subprocess.run(  # noqa: S603 - this very Python
                 [sys.executable, "-c", PROGRAM, str(root), str(into)],
-                env={**os.environ, "GRADCORE_CACHE_DIR": store, "GRADCORE_PREBUILT": "0"},
+                env={**os.environ, "GRADCORE_CACHE_DIR": store},
                 capture_output=True, text=True, check=False, timeout=SECONDS,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:

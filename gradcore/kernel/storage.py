@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from heapq import heappop, heappush
 from typing import Any
 
 from gradcore.graph import FunctionGraph
@@ -60,25 +61,35 @@ def title(graph: FunctionGraph) -> str:
 
 
 class _Memory:
-    """The buffers of a block whose memory others may have after them."""
+    """The buffers of a block whose memory others may have after them.
+
+    It is asked for buffers in the order in which they are touched first.
+
+    used : those of each size, by the item that touches them last.
+    unused : those that none touches any more, by the order in which they were noted.
+    """
 
     def __init__(self, block: Block) -> None:
         self.block = block
-        self.known: dict[tuple[Expr, str], list[Buffer]] = {}
+        self.used: dict[tuple[Expr, str], list[tuple[int, int, Buffer]]] = {}
+        self.unused: dict[tuple[Expr, str], list[tuple[int, Buffer]]] = {}
+        self.noted = 0
 
     def free(self, buffer: Buffer) -> Buffer | None:
         """Return a buffer of the size of ``buffer`` that is not touched from there on."""
-        same = self.known.get(_size(buffer), [])
-        start = self.block.first[buffer]
-        for k, other in enumerate(same):
-            if self.block.last(other) < start:
-                return same.pop(k)
-        return None
+        size, start = _size(buffer), self.block.first[buffer]
+        used, unused = self.used.get(size, []), self.unused.setdefault(size, [])
+        while used and used[0][0] < start:
+            _, number, other = heappop(used)
+            heappush(unused, (number, other))
+        return heappop(unused)[1] if unused else None
 
     def keep(self, buffer: Buffer, used_elsewhere: bool) -> None:
         """Note a buffer; what is used elsewhere than in the block is never free."""
         if not used_elsewhere:
-            self.known.setdefault(_size(buffer), []).append(buffer)
+            self.noted += 1
+            entry = self.block.last(buffer), self.noted, buffer
+            heappush(self.used.setdefault(_size(buffer), []), entry)
 
 
 def _size(buffer: Buffer) -> tuple[Expr, str]:
