@@ -42,6 +42,7 @@ from gradcore.language import define as _define
 from gradcore.ops.complexes import complex as complex
 from gradcore.ops.control import Print as Print
 from gradcore.ops.scalars import *
+from gradcore.tensor import extra_ops as extra_ops
 from gradcore.tensor import fft as fft
 from gradcore.tensor import linalg as linalg
 from gradcore.tensor import nlinalg as nlinalg
@@ -103,9 +104,11 @@ from gradcore.tensor.creation import triu as triu
 from gradcore.tensor.creation import zeros as zeros
 from gradcore.tensor.creation import zeros_like as zeros_like
 from gradcore.tensor.editing import delete as delete
+from gradcore.tensor.editing import diagflat as diagflat
 from gradcore.tensor.editing import fill_diagonal as fill_diagonal
 from gradcore.tensor.editing import fill_diagonal_offset as fill_diagonal_offset
 from gradcore.tensor.editing import insert as insert
+from gradcore.tensor.editing import resize as resize
 from gradcore.tensor.elementwise import allclose as allclose
 from gradcore.tensor.elementwise import cast as cast
 from gradcore.tensor.elementwise import copy as copy
@@ -131,7 +134,9 @@ from gradcore.tensor.grids import triu_indices_from as triu_indices_from
 from gradcore.tensor.grids import unravel_index as unravel_index
 from gradcore.tensor.histograms import bincount as bincount
 from gradcore.tensor.histograms import histogram as histogram
+from gradcore.tensor.histograms import histogram2d as histogram2d
 from gradcore.tensor.histograms import histogram_bin_edges as histogram_bin_edges
+from gradcore.tensor.histograms import histogramdd as histogramdd
 from gradcore.tensor.indexing import argsort as argsort
 from gradcore.tensor.indexing import flatnonzero as flatnonzero
 from gradcore.tensor.indexing import inc_subtensor as inc_subtensor
@@ -225,6 +230,7 @@ from gradcore.tensor.searching import argwhere as argwhere
 from gradcore.tensor.searching import compress as compress
 from gradcore.tensor.searching import digitize as digitize
 from gradcore.tensor.searching import extract as extract
+from gradcore.tensor.searching import lexsort as lexsort
 from gradcore.tensor.searching import partition as partition
 from gradcore.tensor.searching import searchsorted as searchsorted
 from gradcore.tensor.searching import top_k as top_k
@@ -278,9 +284,11 @@ from gradcore.tensor.signals import correlate as correlate
 from gradcore.tensor.signals import cross as cross
 from gradcore.tensor.signals import ediff1d as ediff1d
 from gradcore.tensor.signals import gradient as gradient
+from gradcore.tensor.signals import matvec as matvec
 from gradcore.tensor.signals import trapezoid as trapezoid
 from gradcore.tensor.signals import vdot as vdot
 from gradcore.tensor.signals import vecdot as vecdot
+from gradcore.tensor.signals import vecmat as vecmat
 from gradcore.tensor.stacking import append as append
 from gradcore.tensor.stacking import array_split as array_split
 from gradcore.tensor.stacking import atleast_1d as atleast_1d
@@ -340,6 +348,8 @@ acos, acosh, asin, asinh, atan, atan2, atanh = (
 degrees, radians = rad2deg, deg2rad
 bitwise_invert, bitwise_left_shift, bitwise_right_shift = invert, left_shift, right_shift
 concat = concatenate
+extract_diag = diagonal
+promote_types = result_type
 row_stack = vstack
 cumulative_max, cumulative_min = cummax, cummin
 

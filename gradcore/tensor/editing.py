@@ -8,11 +8,12 @@ import numpy as np
 
 from gradcore.errors import GraphIndexError, GraphTypeError, UnsupportedError
 from gradcore.graph import Constant, Variable, as_variable, here
-from gradcore.graph.extents import larger, smaller
+from gradcore.graph.extents import larger, product, smaller
 from gradcore.graph.nodes import extents_of
+from gradcore.language import listed
 from gradcore.ops import scalars
 from gradcore.ops.control import Assert
-from gradcore.tensor.creation import arange, ones
+from gradcore.tensor.creation import arange, diag, ones
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, flatnonzero, set_subtensor
 from gradcore.tensor.shapes import (
@@ -151,3 +152,24 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Variable:
     places = Assert("insert: a place is out of bounds", GraphIndexError)(places, inside)
     order = argsort(concatenate([places, arange(n)]))
     return both[(*(slice(None),) * a, order)]
+
+
+def resize(x: Any, new_shape: Any) -> Variable:
+    """Return as many elements of ``x``, again and again in C order, as fill ``new_shape``.
+
+    new_shape : one extent or several, ints or scalars of the graph.
+
+    Raises IndexError, when it runs: there are no elements, and some are wanted.
+
+    >>> import gradcore.tensor as T
+    >>> T.resize([1, 2, 3], (2, 2)).eval().tolist()
+    [[1, 2], [3, 1]]
+    """
+    flat, shape = flatten(x), listed(new_shape)
+    places = arange(product(tuple(shape))) % larger(extents_of(flat)[0], 1)
+    return reshape(flat[places], shape)
+
+
+def diagflat(v: Any, k: int = 0) -> Variable:
+    """Return a matrix with the elements of the flat ``v`` on its ``k``-th diagonal."""
+    return diag(flatten(v), k)

@@ -5,12 +5,14 @@ Extents that depend on data, as those of `bincount`, are known when it runs.
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from gradcore.errors import GraphTypeError, GraphValueError, UnsupportedError
 from gradcore.graph import Variable, as_variable, here
+from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, extents_of
-from gradcore.language import word
+from gradcore.language import is_several, word
 from gradcore.ops import scalars
 from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import floating
@@ -20,7 +22,7 @@ from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import inc_subtensor
 from gradcore.tensor.reductions import diff
 from gradcore.tensor.searching import searchsorted
-from gradcore.tensor.shapes import concatenate, flatten, reshape
+from gradcore.tensor.shapes import concatenate, flatten, reshape, stack
 
 
 def natural(index: Variable, name: str) -> Variable:
@@ -114,6 +116,13 @@ def histogram_bin_edges(x: Any, bins: Any = 10, range: Any = None, weights: Any 
     return linspace(first, last, edges + 1)
 
 
+def _binned(x: Variable, edges: Variable) -> tuple[Variable, Variable]:
+    """Return the numbers of the bins of elements, and which lie in one."""
+    place = searchsorted(edges, x, "right") - 1
+    place = scalars.switch(scalars.eq(x, edges[-1]), extents_of(edges)[0] - 2, place)
+    return place, scalars.ge(x, edges[0]) & scalars.le(x, edges[-1])
+
+
 def histogram(
     x: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None
 ) -> tuple[Variable, Variable]:
@@ -137,9 +146,7 @@ def histogram(
     flat = flatten(x)
     edges = histogram_bin_edges(flat, bins, range)
     n = extents_of(edges)[0] - 1
-    place = searchsorted(edges, flat, "right") - 1
-    place = scalars.switch(scalars.eq(flat, edges[-1]), n - 1, place)
-    inside = scalars.ge(flat, edges[0]) & scalars.le(flat, edges[-1])
+    place, inside = _binned(flat, edges)
     counted = _weights(weights)
     counted = scalars.switch(
         inside, flatten(counted) if counted.ndim else counted, cast(0, counted.type.dtype)
@@ -151,3 +158,63 @@ def histogram(
         found = cast(found, dtype)
         found = found / diff(edges) / reductions.sum(found)
     return found, edges
+
+
+def histogramdd(
+    sample: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None
+) -> tuple[Variable, list[Variable]]:
+    """Return how many points lie in each cell of a grid, and the edges along each axis.
+
+    sample : points as the rows of a matrix, with a known number of columns.
+    bins : how many bins there are, or their edges: one for all axes, or one for each.
+    range : the outer edges along each axis, pairs.
+    density, weights : as those of `histogram`; counts are floats, as NumPy's.
+
+    Raises GraphTypeError: no such matrix.
+    """
+    points = as_variable(sample)
+    if points.ndim != 2 or points.type.shape[1] is None:
+        raise GraphTypeError(
+            f"histogramdd takes points, the rows of a matrix of known width, not {points.type}",
+            here(),
+        )
+    columns = [points[:, a] for a in builtins.range(points.type.shape[1])]
+    given = list(bins) if is_several(bins) else [bins] * len(columns)
+    spans = [None] * len(columns) if range is None else list(range)
+    edges = [
+        histogram_bin_edges(x, b, span) for x, b, span in zip(columns, given, spans, strict=True)
+    ]
+    flat: Any = 0
+    inside: Any = as_variable(True)
+    shape: list[Any] = []
+    for x, edge in zip(columns, edges, strict=True):
+        place, within = _binned(x, edge)
+        n = extents_of(edge)[0] - 1
+        flat, inside = flat * n + scalars.switch(within, place, 0), inside & within
+        shape.append(n)
+    dtype = floating(points.type.dtype)
+    counted = scalars.switch(inside, cast(1 if weights is None else weights, dtype), 0)
+    found = inc_subtensor(zeros((product(tuple(shape)),), dtype)[flat], counted)
+    found = reshape(found, shape)
+    if density:
+        for a, edge in enumerate(edges):
+            others = ("x" if i != a else 0 for i in builtins.range(len(edges)))
+            found = found / diff(edge).dimshuffle(*others)
+        found = found / reductions.sum(counted)
+    return found, edges
+
+
+def histogram2d(
+    x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None
+) -> tuple[Variable, Variable, Variable]:
+    """Return how many points lie in each cell, and the edges in ``x`` and in ``y``.
+
+    Arguments as those of `histogramdd`.
+
+    >>> import gradcore.tensor as T
+    >>> T.histogram2d([0.0, 1.0, 1.0], [0.0, 0.0, 1.0], 2)[0].eval().tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    both = stack([flatten(x), flatten(y)], 1)
+    counts, (first, second) = histogramdd(both, bins, range, density, weights)
+    return counts, first, second

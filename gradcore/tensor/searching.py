@@ -85,6 +85,25 @@ def _with_places(x: Any, kth: Any, axis: int | None) -> Variable:
     return variable
 
 
+def lexsort(keys: Any, axis: int = -1) -> Variable:
+    """Return the indices that sort along ``axis`` by several keys, the last of them first; int64.
+
+    keys : tensors of one shape, or a tensor of known first extent.
+
+    >>> import gradcore.tensor as T
+    >>> T.lexsort([[1, 0, 2], [1, 1, 0]]).eval().tolist()
+    [2, 1, 0]
+    """
+    given = [as_variable(key) for key in keys]
+    if not given:
+        raise GraphValueError("lexsort: there are no keys", here())
+    a = normalized_axis(axis, given[0].ndim)
+    order = argsort(given[0], a)
+    for key in given[1:]:
+        order = take_along_axis(order, argsort(take_along_axis(key, order, a), a), a)
+    return order
+
+
 def top_k(x: Any, k: Any, axis: int = -1) -> tuple[Variable, Variable]:
     """Return the ``k`` largest elements along ``axis``, the largest first, and their indices.
 

@@ -280,3 +280,15 @@ def vecdot(a: Any, b: Any, axis: int = -1) -> Variable:
     return (x.dimshuffle(*range(x.ndim - 1), "x", x.ndim - 1) @ y.dimshuffle(*range(y.ndim), "x"))[
         ..., 0, 0
     ]
+
+
+def matvec(a: Any, v: Any) -> Variable:
+    """Return the products of matrices with vectors: the last two axes, and the last one."""
+    y = as_variable(v)
+    return (as_variable(a) @ y.dimshuffle(*range(y.ndim), "x"))[..., 0]
+
+
+def vecmat(v: Any, a: Any) -> Variable:
+    """Return the products of vectors with matrices: the last axis, and the last two."""
+    x = as_variable(v)
+    return (x.dimshuffle(*range(x.ndim - 1), "x", x.ndim - 1) @ as_variable(a))[..., 0, :]
