@@ -11,9 +11,9 @@ place, for one matrix of a stack by itself.  JAX, and torch on a device, have Na
 cannot raise without waiting for the device.  What nothing reads is not computed, and raises
 nothing.
 
-Not here yet: ``eig``, ``schur`` and ``logm`` of matrices that are not symmetric, whose eigenvalues
-may be complex (complex numbers cannot be computed with); ``full_matrices`` of ``svd`` and the mode
-``"complete"`` of ``qr``, whose further columns are any basis of what is left.
+Not here yet: equations and decompositions of complex matrices; ``eig``, ``schur`` and ``logm`` of
+matrices that are not symmetric, whose eigenvalues may be complex; ``full_matrices`` of ``svd`` and
+the mode ``"complete"`` of ``qr``, whose further columns are any basis of what is left.
 """
 
 from gradcore.errors import LinAlgError as LinAlgError
@@ -60,7 +60,7 @@ from gradcore.tensor.products import matmul as matmul
 from gradcore.tensor.products import outer as outer
 from gradcore.tensor.products import tensordot as tensordot
 
-_COMPLEX = "eigenvalues may be complex, and nothing is computed with complex numbers yet"
+_COMPLEX = "eigenvalues may be complex, and there are no complex decompositions yet"
 _FACTOR = "take solve_banded, which factors among the bands itself"
 
 __getattr__ = no_attribute(
