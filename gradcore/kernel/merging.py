@@ -55,13 +55,35 @@ LOOP_SIZE = 60
 
 def merged(program: Program, target: CpuTarget) -> Program:
     """Return a program whose outermost statements are calls where they are there twice."""
-    body = program.body
+    body, kinds = program.body, _Kinds(target.merged_extent)
     for _ in range(ROUNDS):
-        found = _Merging(body, target.merged_extent).merged()
+        found = _Merging(body, kinds).merged()
         if found is None:
             break
         body = found
     return program if body is program.body else replace(program, body=body)
+
+
+@dataclass(eq=False)
+class _Kinds:
+    """The forms of statements, each found once, and their kinds: those of equal forms are of one.
+
+    large : from which extents on they may differ.
+    """
+
+    large: int
+    forms: dict[Statement, CanonicalForm] = field(
+        default_factory=dict["Statement", "CanonicalForm"]
+    )
+    kinds: dict[Statement, int] = field(default_factory=dict["Statement", int])
+    known: dict[Any, int] = field(default_factory=dict["Any", int])
+
+    def note(self, s: Statement) -> CanonicalForm:
+        """Return the form of a statement."""
+        if s not in self.forms:
+            form = self.forms[s] = CanonicalForm(s, self.large)
+            self.kinds[s] = self.known.setdefault(form.key, len(self.known))
+        return self.forms[s]
 
 
 @dataclass(eq=False)
@@ -81,17 +103,16 @@ class _Merging:
     """The search for runs in a block of statements."""
 
     body: Sequence[Statement]
-    large: int
+    noted: _Kinds
     places: list[int] = field(init=False)
     forms: list[CanonicalForm] = field(init=False)
     kinds: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Find the form of each statement; those of equal forms are of one kind."""
+        """Find the form of each statement, and its kind."""
         self.places = [k for k, s in enumerate(self.body) if not isinstance(s, Allocate)]
-        self.forms = [CanonicalForm(self.body[k], self.large) for k in self.places]
-        known: dict[Any, int] = {}
-        self.kinds = [known.setdefault(form.key, len(known)) for form in self.forms]
+        self.forms = [self.noted.note(self.body[k]) for k in self.places]
+        self.kinds = [self.noted.kinds[self.body[k]] for k in self.places]
 
     def merged(self) -> list[Statement] | None:
         """Return the statements with calls in place of runs; None: there are none."""
@@ -177,6 +198,8 @@ class _Merging:
     def _before(self, k: int, made: set[Symbol | Buffer]) -> bool:
         """Return whether memory made just before a statement can be made before others, too."""
         between = self.body[self.places[k - 1] + 1 : self.places[k]]
+        if not between:
+            return True
         used = Used().note(between)
         return made.isdisjoint(used.symbols) and all(b in used.made for b in used.buffers)
 
@@ -217,7 +240,7 @@ class _Merging:
         used = Used().note(statements)
         free = [x for x in objects[0] if _is_parameter(x) and x not in used.made]
         handed = self._handed_on(runs, objects, used, uses)
-        copied = Copied([*free, *handed], _differing(numbers), self.large)
+        copied = Copied([*free, *handed], _differing(numbers), self.noted.large)
         body = [copied.statement(s) for s in statements]
         changed = [x for x in free if x in used.changed]
         procedure = Procedure(
