@@ -27,8 +27,9 @@ from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.text import Rendered, Routine, comment
 
 BRIEF = """
-/* What runs over few elements in each call is compiled in little time, not well. */
-#if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__)
+/* What runs over few elements in each call is compiled in little time, not well.  Compilers before
+ * gcc 12 may forget flags then. */
+#if defined(__OPTIMIZE__) && __GNUC__ >= 12 && !defined(__clang__)
 #define GC_BRIEF __attribute__((optimize(1)))
 #else
 #define GC_BRIEF
