@@ -172,6 +172,16 @@ class ArrayMethods(Operators):
         """The matrices in the last two axes, transposed."""
         return LANGUAGE["matrix_transpose"](self)
 
+    @property
+    def real(self) -> Self:
+        """The real parts of the elements."""
+        return LANGUAGE["real_part"](self)
+
+    @property
+    def imag(self) -> Self:
+        """The imaginary parts of the elements."""
+        return LANGUAGE["imaginary_part"](self)
+
     def transpose(self, *axes: Any) -> Self:
         """Return the array with its axes in the order ``axes`` (reversed, if none are given)."""
         return LANGUAGE["transpose"](self, *axes)
@@ -357,6 +367,7 @@ class ArrayMethods(Operators):
     trunc = _method("trunc", "the integer next to each element towards 0")
     deg2rad = _method("deg2rad", "each element, in degrees, as radians")
     rad2deg = _method("rad2deg", "each element, in radians, as degrees")
+    conj = _method("conjugate", "the complex conjugate of each element")
     isnan = _method("isnan", "where elements are NaN")
     isinf = _method("isinf", "where elements are infinite")
     isfinite = _method("isfinite", "where elements are neither infinite nor NaN")

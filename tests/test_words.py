@@ -457,3 +457,27 @@ COVERAGE = runpy.run_path(str(Path(__file__).parents[1] / "docs/words.py"))
 def test_every_function_of_numpy_is_a_word_or_has_a_reason():
     names, here, reasons = COVERAGE["functions"](np), COVERAGE["here"](), COVERAGE["reasons"]()
     assert not names - here - set(reasons), "make it a word, or say in docs/words.py why not"
+
+
+COMPLEX = {
+    "vdot": lambda xp, z: xp.vdot(z, z[::-1]), "vecdot": lambda xp, z: xp.vecdot(z, z[::-1]),
+    "correlate": lambda xp, z: xp.correlate(z, z[1:4], "same"),
+    "parts": lambda xp, z: z.real - z.imag,
+    "convolve": lambda xp, z: xp.convolve(z, z[:3]), "conj": lambda xp, z: z.conj() * np.conj(z),
+    "diff": lambda xp, z: xp.diff(z, prepend=1j), "stack": lambda xp, z: xp.vstack([z, z[::-1]]),
+    "pad": lambda xp, z: xp.pad(z, 2, "wrap"), "where": lambda xp, z: xp.where(z.real > 0, z, 0),
+    "kron": lambda xp, z: xp.kron(z, z), "cumulative_sum": lambda xp, z: xp.cumulative_sum(z),
+    "rot90": lambda xp, z: xp.rot90(xp.atleast_2d(z)), "cov": lambda xp, z: xp.cov([z, z[::-1]]),
+    "polyval": lambda xp, z: xp.polyval([1, 2], z),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_words_of_complex_numbers(name):
+    rng = np.random.default_rng(5)
+    value = rng.normal(size=6) + 1j * rng.normal(size=6)
+    z = T.zvector("z")
+    found = COMPLEX[name](T, z).eval({z: value}, PLAIN)
+    wanted = COMPLEX[name](np, value)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)

@@ -348,6 +348,7 @@ acos, acosh, asin, asinh, atan, atan2, atanh = (
 degrees, radians = rad2deg, deg2rad
 bitwise_invert, bitwise_left_shift, bitwise_right_shift = invert, left_shift, right_shift
 concat = concatenate
+conjugate = conj
 extract_diag = diagonal
 promote_types = result_type
 row_stack = vstack
@@ -358,6 +359,7 @@ bool = "bool"
 int8, int16, int32, int64 = "int8", "int16", "int32", "int64"
 uint8, uint16, uint32, uint64 = "uint8", "uint16", "uint32", "uint64"
 float16, float32, float64 = "float16", "float32", "float64"
+complex64, complex128 = "complex64", "complex128"
 
 _define("namespace", lambda: sys.modules[__name__])
 

@@ -2,7 +2,7 @@
 
 ``x.__array_namespace__()`` is `gradcore.tensor`.  Dtypes are strings here, as everywhere in
 gradcore; functions of the standard take and return them.  What the standard needs values for
-(``bool(x)``, iteration over unknown extents) raises, as everywhere; complex numbers are not here.
+(``bool(x)``, iteration over unknown extents) raises, as everywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcore.graph import Variable, as_variable, upcast
 from gradcore.graph.extents import broadcast
-from gradcore.graph.types import DISCRETE, FLOATS, canonical_dtype
+from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS, canonical_dtype
 from gradcore.tensor.creation import zeros, zeros_like
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.shapes import atleast_nd
@@ -26,7 +26,8 @@ KINDS = {
     "unsigned integer": tuple(d for d in DISCRETE if d.startswith("uint")),
     "integral": tuple(d for d in DISCRETE if d != "bool"),
     "real floating": tuple(FLOATS),
-    "numeric": (*(d for d in DISCRETE if d != "bool"), *FLOATS),
+    "complex floating": tuple(COMPLEX),
+    "numeric": (*(d for d in DISCRETE if d != "bool"), *FLOATS, *COMPLEX),
 }
 """The kinds of dtypes that `isdtype` knows."""
 

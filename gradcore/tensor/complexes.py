@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcore.graph import Variable, as_variable
+from gradcore.language import define
 from gradcore.ops import complexes
 from gradcore.ops.scalars import arctan2, cos, identity, sin
 from gradcore.tensor.creation import zeros_like
@@ -56,3 +57,9 @@ def complex_from_polar(size: Any, angle: Any) -> Variable:
     (2+0j)
     """
     return complexes.complex(size * cos(angle), size * sin(angle))
+
+
+# As methods of variables; the entries themselves take complex numbers only.
+define("real_part", real)
+define("imaginary_part", imag)
+define("conjugate", conj)

@@ -13,6 +13,7 @@ from gradcore.language import is_several
 from gradcore.ops.elementwise import floating
 from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.shape_values import SpecifyShape
+from gradcore.tensor.complexes import conj
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.nn.convolution import conv1d
 from gradcore.tensor.reductions import diff
@@ -169,7 +170,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Variable:
 
 
 def correlate(a: Any, v: Any, mode: str = "valid") -> Variable:
-    """Return the correlation of two vectors: ``out[k] = sum(a[i + k] * v[i], over i)``.
+    """Return the correlation of two vectors: ``out[k] = sum(a[i + k] * conj(v[i]), over i)``.
 
     mode : as that of `convolve`.
 
@@ -178,7 +179,11 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Variable:
     [2, 3]
     """
     x, kernel = _vectors("correlate", a, v, mode)
-    return _part(_full(x, flip(kernel)), x, kernel, mode, reverse=True)
+    return _part(_full(x, flip(_conjugate(kernel))), x, kernel, mode, reverse=True)
+
+
+def _conjugate(x: Variable) -> Variable:
+    return conj(x) if x.type.is_complex else x
 
 
 def _vectors(name: str, a: Any, v: Any, mode: str) -> tuple[Variable, Variable]:
@@ -265,16 +270,16 @@ def _elements(x: Any, axis: int) -> Sequence[Variable]:
 
 
 def vdot(a: Any, b: Any) -> Variable:
-    """Return the dot product of the flat forms."""
-    return flatten(a).dot(flatten(b))
+    """Return the dot product of the flat forms, the first one conjugated."""
+    return _conjugate(flatten(a)).dot(flatten(b))
 
 
 def vecdot(a: Any, b: Any, axis: int = -1) -> Variable:
     """Return the dot products of the vectors along ``axis``; the other axes broadcast.
 
-    The axis is counted in ``a`` and in ``b``.
+    The axis is counted in ``a`` and in ``b``; ``a`` is conjugated.
     """
-    x, y = as_variable(a), as_variable(b)
+    x, y = _conjugate(as_variable(a)), as_variable(b)
     x = moveaxis(x, normalized_axis(axis, x.ndim), -1)
     y = moveaxis(y, normalized_axis(axis, y.ndim), -1)
     return (x.dimshuffle(*range(x.ndim - 1), "x", x.ndim - 1) @ y.dimshuffle(*range(y.ndim), "x"))[
@@ -289,6 +294,6 @@ def matvec(a: Any, v: Any) -> Variable:
 
 
 def vecmat(v: Any, a: Any) -> Variable:
-    """Return the products of vectors with matrices: the last axis, and the last two."""
-    x = as_variable(v)
+    """Return the products of vectors, conjugated, with matrices: the last axis, the last two."""
+    x = _conjugate(as_variable(v))
     return (x.dimshuffle(*range(x.ndim - 1), "x", x.ndim - 1) @ as_variable(a))[..., 0, :]

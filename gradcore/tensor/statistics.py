@@ -19,6 +19,7 @@ from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import floating
 from gradcore.ops.reduce import normalized_axes
 from gradcore.tensor import reductions
+from gradcore.tensor.complexes import conj, real
 from gradcore.tensor.creation import diagonal
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import sort, take_along_axis
@@ -336,8 +337,9 @@ def cov(
         rows = concatenate([rows, _variables(y, rowvar)], 0)
     wanted = dtype or floating(rows.type.dtype)
     rows = cast(rows, wanted)
-    weights = _weights(fweights, aweights, wanted)
-    n = cast(as_variable(extents_of(rows)[1]), wanted)
+    kind = real(rows).type.dtype
+    weights = _weights(fweights, aweights, kind)
+    n = cast(as_variable(extents_of(rows)[1]), kind)
     lost = (0 if bias else 1) if ddof is None else ddof
     if weights is None:
         mean, total, scale = reductions.mean(rows, 1, keepdims=True), n, n - lost
@@ -346,9 +348,10 @@ def cov(
         mean = reductions.sum(rows * weights, 1, keepdims=True) / total
         scale = total - lost
         if aweights is not None and lost:
-            scale = total - lost * reductions.sum(weights * cast(aweights, wanted)) / total
+            scale = total - lost * reductions.sum(weights * cast(aweights, kind)) / total
     deviations = rows - mean
-    found = dot(deviations if weights is None else deviations * weights, deviations.T)
+    other = conj(deviations) if deviations.type.is_complex else deviations
+    found = dot(deviations if weights is None else deviations * weights, other.T)
     # as NumPy does: with too few observations it is infinite or NaN, not negative
     found = found / scalars.maximum(scale, 0)
     return found[0, 0] if rows.type.shape[0] == 1 else found
