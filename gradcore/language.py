@@ -28,6 +28,7 @@ Function: TypeAlias = (
     | Callable[[Any, Any, Any], Any]
     | Callable[[Any, Any, Any, Any], Any]
     | Callable[[Any, Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any, Any], Any]
 )
 """A function of a few expressions, such as the left side of a rule or a derivative."""
 # fmt: on

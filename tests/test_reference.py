@@ -6,6 +6,7 @@ A row with an expansion is held to that, read in mpmath; so a new row needs noth
 import itertools
 import operator
 
+import exact_functions
 import mpmath
 import numpy as np
 import pytest
@@ -53,6 +54,7 @@ EXACT = {
     "gammaln": mpmath.loggamma,
     "digamma": mpmath.digamma,
     "polygamma": lambda n, x: mpmath.polygamma(int(n), x),
+    **{name: function for name, (function, *_) in exact_functions.EXACT.items()},
 }
 """What mpmath calls each row."""
 
@@ -154,6 +156,7 @@ SLOPES = {
     "gammaln": (mpmath.digamma,),
     "digamma": (lambda x: polygamma(1, x),),
     "polygamma": (None, lambda n, x: polygamma(int(n) + 1, x)),
+    **{name: tuple(slopes) for name, (_, *slopes) in exact_functions.EXACT.items()},
 }
 """The derivative of each row by each operand."""
 
@@ -230,6 +233,8 @@ def exact_slope(op, k, operands):
 
     if op.name == "pow" and np.isinf(operands[1]):
         return None  # the power jumps at 1
+    if op.name in ("xlogy", "xlog1py") and np.isinf(operands).all():
+        return None  # x / y depends on the way there
     if op.name == "pow" and operands[0] < 0 and operands[1] - 1 == operands[1]:
         return (
             None  # y - 1 rounds to y, and its parity is lost: the sign of a negative base's power

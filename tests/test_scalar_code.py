@@ -67,7 +67,7 @@ def name_of(node):
 def loop(node):
     """Return a C function that maps a row over vectors, and the functions that it calls."""
     given = [v.dtype for v in node.inputs]
-    names = "xyz"[: len(given)]
+    names = "xyzw"[: len(given)]
     text, functions = scalar.expression(node.op, given, node.out.dtype, list(names))
     result = DTYPES[node.out.dtype].ctype
     pointers = "".join(

@@ -61,6 +61,11 @@ class ArrayBackend(Backend):
         """Modules in which to look for elementwise functions by name."""
         return ()
 
+    @property
+    def expanded(self) -> Collection[Elementwise]:
+        """Rows whose expansions run, as the namespaces' functions of their names lose digits."""
+        return ()
+
     @abstractmethod
     def array(self, value: Any) -> Any:
         """Return a NumPy array (or an array of the library) as an array of the library.
@@ -99,7 +104,7 @@ class ArrayBackend(Backend):
 
     def _named(self, op: Any) -> Callable[..., Any] | None:
         """Return the function of a namespace that has the name of an elementwise op, or None."""
-        if isinstance(op, Elementwise):
+        if isinstance(op, Elementwise) and op not in self.expanded:
             for name in (getattr(op.numpy, "__name__", ""), op.name):
                 for namespace in self.namespaces:
                     found = getattr(namespace, name, None) if name.isidentifier() else None

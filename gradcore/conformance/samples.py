@@ -16,8 +16,9 @@ SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
     1: [((3,),), ((),), ((2, 3),), ((0,),), ((1, 3),)],
     2: [((3,), (3,)), ((), (2, 3)), ((2, 1), (1, 3)), ((2, 3), (3,)), ((0, 2), (2,))],
     3: [((3,), (3,), (3,)), ((), (2, 3), ()), ((2, 1), (1, 3), (2, 3))],
+    4: [((3,),) * 4, ((), (2, 3), (), (3,)), ((2, 1), (1, 3), (2, 3), ())],
 }
-"""Shapes of operands, for one, two and three of them: alike, scalars, empty, broadcasting."""
+"""Shapes of operands, for one to four of them: alike, scalars, empty, broadcasting."""
 
 
 def rows() -> list[Elementwise]:

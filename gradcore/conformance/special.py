@@ -140,4 +140,5 @@ def _defined(op: Elementwise, row: Sequence[Any], dtypes: Sequence[str]) -> bool
         return row[1] >= 0
     if op is scalars.polygamma:
         return row[0] in (1, 2, 3) and row[1] > 0
-    return True
+    within = zip(row, op.compared, strict=False)
+    return all(low <= x <= high for x, (low, high) in within if not np.isnan(x))

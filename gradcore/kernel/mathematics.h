@@ -25,7 +25,7 @@
  *   inverse trigonometric functions
  *   error functions and their inverses
  *   trigonometric functions
- *   powers
+ *   powers and roots
  *   gamma functions
  */
 
@@ -836,8 +836,9 @@ static inline TYPE gc_erf_TYPE(TYPE x) {
     return a < 1 ? x * gc_erf_near_TYPE(x * x) : far;
 }
 
-static inline double gc_erfc_f64(double x) {
-    const double a = fabs(x), b = a > 28 ? 28 : a, t = (b - 4) / (b + 4);
+/* exp(b ** 2) * erfc(b) for b >= 0, by a fit of it times 1 + 2 b. */
+static inline double gc_erfcx_positive_f64(double b) {
+    const double t = (b - 4) / (b + 4);
     double p;
     p = -2.764120233734578e-10;
     p = gc_fma_f64(p, t, 9.297625263709659e-10);
@@ -864,9 +865,18 @@ static inline double gc_erfc_f64(double x) {
     p = gc_fma_f64(p, t, 0.015379652102619974);
     p = gc_fma_f64(p, t, -0.13962111684056228);
     p = gc_fma_f64(p, t, 1.2329951186255526);
+    return p / gc_fma_f64(2, b, 1);
+}
+
+/* erfc(a) * 2^64 for a >= 0. */
+static inline double gc_scaled_erfc_f64(double a) {
+    const double b = a > 28 ? 28 : a, r = gc_erfcx_positive_f64(b);
     const double square = b * b, rest = gc_product_rest_f64(b, b, square);
-    const double r = p / gc_fma_f64(2, b, 1);
-    const double y = 0x1p-64 * (gc_scaled_exp_f64(-square, 64) * gc_fma_f64(-rest, r, r));
+    return gc_scaled_exp_f64(-square, 64) * gc_fma_f64(-rest, r, r);
+}
+
+static inline double gc_erfc_f64(double x) {
+    const double y = 0x1p-64 * gc_scaled_erfc_f64(fabs(x));
     return x < 0 ? 2 - y : y;
 }
 
@@ -892,7 +902,8 @@ static inline double gc_erfcinv_small_f64(double x) {
     double y = w * p;
     for (int k = 0; k < 2; ++k) {
         const double root = gc_exp_f64(0.5 * y * y);
-        const double u = (gc_erfc_f64(y) - x) * root * root * 0.886226925452758;
+        const double gap = gc_scaled_erfc_f64(y) - 0x1p64 * x;
+        const double u = gap * root * (0x1p-64 * root) * 0.886226925452758;
         y += u / gc_fma_f64(-y, u, 1);
     }
     return y;
@@ -1023,7 +1034,7 @@ static inline float gc_tan_f32(float x) {
     return tanf(x);
 }
 
-/* -- powers -------------------------------------------------------------------------------- */
+/* -- powers and roots ---------------------------------------------------------------------- */
 
 /* log(m) for sqrt(1/2) <= m < sqrt(2), as the sum of two numbers. */
 static inline double gc_log_pair_f64(double m, double *low) {
@@ -1116,6 +1127,14 @@ static inline float gc_pow_f32(float x, float y) {
     return gc_real_pow_f32(x, y);
 }
 
+static inline TYPE gc_cbrt_TYPE(TYPE x) {
+    return cbrt_TYPE(x);
+}
+
+static inline TYPE gc_hypot_TYPE(TYPE x, TYPE y) {
+    return hypot_TYPE(x, y);
+}
+
 /* -- gamma functions ----------------------------------------------------------------------- */
 
 static inline double gc_gamma_f64(double x) {
@@ -1198,6 +1217,7 @@ static inline double gc_zeta_f64(double s, double x) {
         -691.0 / 1307674368000.0, 1.0 / 74724249600.0, -3617.0 / 10670622842880000.0,
     };
     double sum = 0;
+    if (!(s > 1)) return s == 1 ? INFINITY : NAN;
     if (x <= 0) {
         if (x == floor(x)) return INFINITY;
         if (s != floor(s)) return NAN;

@@ -9,7 +9,8 @@ in float and rounded after every operation, as NumPy does.
 
 The decision: one declaration on the op serves every renderer of C-like text, and the functions
 behind it are C too (``mathematics.h``), branch-free, so that the compiler vectorizes the loops
-that they are inlined in.  A renderer with functions of its own (CUDA's ``exp``) prints those
+that they are inlined in; special functions branch (``special_*.h``), and those of floats round what
+those of doubles return.  A renderer with functions of its own (CUDA's ``exp``) prints those
 names instead.  Sine, cosine and tangent alone are libm's: huge arguments need more than a loop
 without branches can hold, and glibc has vector forms that know them; elsewhere they run element by
 element.  Rejected: that library for all, as it is one platform's, and a loop's last elements would
@@ -20,6 +21,7 @@ cost twice as much; a table of code a backend, where a new op would need an edit
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,12 @@ import numpy as np
 from gradcore.dtypes import COMPLEX, DTYPES, FLOATS, computed
 from gradcore.kernel.ir import Call, Symbol, call, parts
 from gradcore.ops.elementwise import CALLED, Elementwise
+
+HEADERS = (
+    "mathematics.h", "special_gamma.h", "special_beta.h", "special_normal.h", "special_bessel.h",
+    "special_other.h",
+)  # fmt: skip
+"""Where functions are defined, and what each function of another header may call."""
 
 LIBRARY = frozenset({"ceil", "fabs", "floor", "rint", "sqrt", "trunc"})
 """Functions of C that are one instruction."""
@@ -245,11 +253,12 @@ def _known(name: str, dtype: str) -> bool:
 
 @functools.cache
 def _items() -> dict[str, str]:
-    """Return the definitions of ``mathematics.h`` by name; "" is what they all need."""
-    text = resources.files("gradcore.kernel").joinpath("mathematics.h").read_text("utf-8")
-    _about, needed, *rest = re.split(r"\n\n+", text.strip())
+    """Return the definitions of the headers by name; "" is what they all need."""
+    folder = resources.files("gradcore.kernel")
+    texts = [folder.joinpath(name).read_text("utf-8") for name in HEADERS]
+    (_about, needed, *rest), *others = (re.split(r"\n\n+", text.strip()) for text in texts)
     found = {"": needed}
-    for item in rest:
+    for item in itertools.chain(rest, *(items[1:] for items in others)):
         if item.startswith("/* -- "):  # a heading
             continue
         name = _DEFINED.search(item)
@@ -264,6 +273,8 @@ def _source(name: str) -> str | None:
     if name in items:
         return items[name]
     stem, _, suffix = name.rpartition("_")
+    if suffix == "f32" and f"{stem}_f64" in items:
+        return _rounded(stem, items[f"{stem}_f64"])
     item = items.get(f"{stem}_TYPE")
     if item is None or suffix not in _CODES:
         return None
@@ -272,6 +283,24 @@ def _source(name: str) -> str | None:
     item = re.sub(r"\b(\w+)_TYPE\b", rf"\1{known.libm or ''}", item)
     item = re.sub(r"\bUTYPE\b", _wrapping(known.name) or known.ctype, item)
     return re.sub(r"\bTYPE\b", known.ctype, item)
+
+
+def _rounded(stem: str, item: str) -> str:
+    """Return the function of floats that rounds what the one of doubles, ``item``, returns.
+
+    >>> print(_rounded("gc_f", "static inline double gc_f_f64(double x, double y) {"))
+    static inline float gc_f_f32(float x, float y) {
+        return (float)gc_f_f64(x, y);
+    }
+    """
+    signature = re.search(rf"\b{stem}_f64\((.*?)\) {{", item, re.DOTALL)
+    assert signature is not None, item
+    operands = re.findall(r"double (\w+)", signature[1])
+    given = ", ".join(f"float {name}" for name in operands)
+    return (
+        f"static inline float {stem}_f32({given}) {{\n"
+        f"    return (float){stem}_f64({', '.join(operands)});\n}}"
+    )
 
 
 def preamble(names: Iterable[str], includes: bool = True) -> str:

@@ -28,9 +28,13 @@ from gradcore.ops import (
     shape,
     shape_values,
     sorting,
+    special,
+    special_bessel,
+    special_gamma,
+    special_normal,
+    special_other,
     windows,
 )
-from gradcore.ops.elementwise import Elementwise
 
 FAMILIES = (
     assumptions,
@@ -59,14 +63,13 @@ FAMILIES = (
 )
 
 
+ROWS = (scalars, complexes, special, special_gamma, special_normal, special_bessel, special_other)
+"""The modules of elementwise entries."""
+
+
 def catalogue() -> tuple[Op | type[Op], ...]:
     """Return the elementwise entries, and the final classes of the other families."""
-    entries = [
-        value
-        for module in (scalars, complexes)
-        for value in vars(module).values()
-        if isinstance(value, Elementwise)
-    ]
+    entries = dict.fromkeys(getattr(family, name) for family in ROWS for name in family.__all__)
     classes = [
         value
         for family in FAMILIES

@@ -198,6 +198,8 @@ class Elementwise(Op):
         What is linear, in all operands or in each, needs none.
     nonnegative : the operand, if any, of which no element may be negative where the result is an
         integer, and the message then.
+    compared : an interval for each operand within which special values are compared with the
+        reference, which has all digits there; none: everywhere.
     """
 
     name: str
@@ -215,6 +217,7 @@ class Elementwise(Op):
     expansion: Callable[..., Any] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - given by each entry
     nonnegative: tuple[int, str] | None = None
     by_parts: Callable[..., Any] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - given by each entry
+    compared: tuple[Interval, ...] = ()
 
     cheap = True
     elementwise = True
@@ -460,6 +463,7 @@ def elementwise(
     expansion: Function | None = None,
     nonnegative: tuple[int, str] | None = None,
     by_parts: Function | None = None,
+    compared: tuple[Interval, ...] = (),
 ) -> Elementwise:
     """Declare an entry; see `Elementwise` for the fields.
 
@@ -485,4 +489,5 @@ def elementwise(
         cast("Any", expansion),
         nonnegative,
         cast("Any", by_parts),
+        compared,
     )

@@ -42,6 +42,11 @@ from gradcore.language import define as _define
 from gradcore.ops.complexes import complex as complex
 from gradcore.ops.control import Print as Print
 from gradcore.ops.scalars import *
+from gradcore.ops.special import *
+from gradcore.ops.special_bessel import *
+from gradcore.ops.special_gamma import *
+from gradcore.ops.special_normal import *
+from gradcore.ops.special_other import *
 from gradcore.tensor import extra_ops as extra_ops
 from gradcore.tensor import fft as fft
 from gradcore.tensor import linalg as linalg
@@ -52,6 +57,7 @@ from gradcore.tensor import numpy_protocols as numpy_protocols
 from gradcore.tensor import random as random
 from gradcore.tensor import shared_randomstreams as shared_randomstreams
 from gradcore.tensor import slinalg as slinalg
+from gradcore.tensor import special as special
 from gradcore.tensor.array_api import array as array
 from gradcore.tensor.array_api import asarray as asarray
 from gradcore.tensor.array_api import astype as astype
@@ -289,6 +295,10 @@ from gradcore.tensor.signals import trapezoid as trapezoid
 from gradcore.tensor.signals import vdot as vdot
 from gradcore.tensor.signals import vecdot as vecdot
 from gradcore.tensor.signals import vecmat as vecmat
+from gradcore.tensor.special import chi2sf as chi2sf
+from gradcore.tensor.special import gammal as gammal
+from gradcore.tensor.special import gammau as gammau
+from gradcore.tensor.special import tri_gamma as tri_gamma
 from gradcore.tensor.stacking import append as append
 from gradcore.tensor.stacking import array_split as array_split
 from gradcore.tensor.stacking import atleast_1d as atleast_1d

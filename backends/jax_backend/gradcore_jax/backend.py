@@ -18,8 +18,10 @@ from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profi
 from gradcore.errors import ModeError, UnavailableError
 from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here
 from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
+from gradcore.ops.elementwise import Elementwise
 from gradcore_jax import embedding
 from gradcore_jax.kernels import KERNELS, NAMESPACES
+from gradcore_jax.scalars import EXPANDED
 from gradcore_jax.tracing import (
     ENABLE_X64,
     KNOWN_SIZE,
@@ -126,6 +128,11 @@ class JaxBackend(ArrayBackend):
     def namespaces(self) -> Sequence[Any]:
         """Where elementwise functions are looked for by name."""
         return NAMESPACES
+
+    @property
+    def expanded(self) -> Collection[Elementwise]:
+        """Rows whose expansions run."""
+        return EXPANDED
 
     def array(self, value: Any) -> Any:
         """Return ``value`` as an array of JAX; one of JAX as it is, but moved to the device."""

@@ -19,12 +19,13 @@ from gradcore.dtypes import COMPLEX, FLOATS, SIGNED
 from gradcore.errors import ModeError, UnavailableError, UnsupportedError
 from gradcore.execute import Runner, straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel, Variable, here
+from gradcore.ops.elementwise import Elementwise
 from gradcore_torch import extents
 from gradcore_torch.compiled import compiled
 from gradcore_torch.embedding import embedded
 from gradcore_torch.kernels import KERNELS, shared_outputs
 from gradcore_torch.library import DTYPES, NAMES, torch
-from gradcore_torch.scalars import NAMESPACES
+from gradcore_torch.scalars import EXPANDED, NAMESPACES
 
 # torch stores unsigned integers of 16 to 64 bits, and computes nothing with them.
 COMPUTED = frozenset(("bool", *SIGNED, "uint8", *FLOATS, *COMPLEX))
@@ -56,6 +57,11 @@ class TorchBackend(ArrayBackend):
     def namespaces(self) -> Sequence[Any]:
         """Where functions are found by name."""
         return NAMESPACES
+
+    @property
+    def expanded(self) -> Collection[Elementwise]:
+        """Rows whose expansions run."""
+        return EXPANDED
 
     def version(self) -> str:
         """Return the version of torch."""

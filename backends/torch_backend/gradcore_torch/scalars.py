@@ -13,8 +13,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from gradcore.errors import GraphValueError
-from gradcore.ops import complexes, scalars
+from gradcore.ops import (
+    complexes,
+    scalars,
+    special,
+    special_bessel,
+    special_gamma,
+    special_normal,
+    special_other,
+)
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.threefry import PARITY, WORD, groups
 from gradcore_torch.library import DTYPES, torch
@@ -208,6 +218,18 @@ def _threefry(key: Any, counter: Any) -> Any:
     return x.long() << 32 | y.long() & WORD
 
 
+def _on_host(op: Elementwise) -> Callable[..., Any]:
+    """Return the reference of a row that torch lacks, which computes on the CPU, by SciPy."""
+
+    @torch.compiler.disable
+    def computed(*arrays: Any) -> Any:
+        with np.errstate(all="ignore"):
+            found = op.numpy(*(a.cpu().numpy() for a in arrays))
+        return torch.as_tensor(np.asarray(found), device=arrays[-1].device)
+
+    return computed
+
+
 # casts ------------------------------------------------------------------------------------------
 def _cast(dtype: str) -> Callable[..., Any]:
     wanted = DTYPES[dtype]
@@ -217,6 +239,26 @@ def _cast(dtype: str) -> Callable[..., Any]:
 
     return converted
 
+
+LACKING = (
+    special_gamma.beta,
+    special_gamma.betainc,
+    special_gamma.betainc_slope_a,
+    special_gamma.betainc_slope_b,
+    special_gamma.betaincinv,
+    special_gamma.betaln,
+    special_gamma.gammainc_slope,
+    special_gamma.gammaincinv,
+    special_gamma.gammainccinv,
+    special_normal.dawsn,
+    special_normal.log_ndtr,
+    special_normal.ndtr,
+    special_other.hyp1f1,
+    special_other.hyp2f1,
+    special_other.lambertw,
+    special_other.owens_t,
+)
+"""Rows that torch has no function for, nor a short expression, or one that loses digits."""
 
 ENTRIES: dict[Elementwise, Callable[..., Any]] = {
     scalars.strong_zero_mul: _strong_zero_mul,
@@ -242,9 +284,24 @@ ENTRIES: dict[Elementwise, Callable[..., Any]] = {
     scalars.left_shift: torch.bitwise_left_shift,
     scalars.right_shift: torch.bitwise_right_shift,
     scalars.threefry: _threefry,
+    special_normal.erfcx: _in_single(torch.special.erfcx),
+    special_normal.ndtri: _in_single(torch.special.ndtri),
+    special_other.zeta: _in_single(torch.special.zeta),
+    special_bessel.j0: torch.special.bessel_j0,
+    special_bessel.j1: torch.special.bessel_j1,
+    special_bessel.y0: torch.special.bessel_y0,
+    special_bessel.y1: torch.special.bessel_y1,
+    special_bessel.k0: torch.special.modified_bessel_k0,
+    special_bessel.k1: torch.special.modified_bessel_k1,
+    special_bessel.k0e: torch.special.scaled_modified_bessel_k0,
+    special_bessel.k1e: torch.special.scaled_modified_bessel_k1,
+    **{op: _on_host(op) for op in LACKING},
     **{op: _cast(dtype) for dtype, op in scalars.CASTS.items()},
 }
 """The functions of tensors that are not found in torch under the name of the row."""
+
+EXPANDED = (special.logit, special.sinc, special.xlogy, special.xlog1py, special.entr)
+"""Rows of which torch's functions lose digits."""
 
 NAMESPACES = (torch, torch.special)
 """Where the others are found by name."""

@@ -1,0 +1,121 @@
+"""Bessel functions of orders 0 and 1, a row each (`gradcore.ops.scalars` says how).
+
+Derivatives are those of DLMF 10.6.2 and 10.29.3; where ``z / x`` is 0 / 0, at 0, they are limits.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gradcore.graph import Variable
+from gradcore.ops import special_values as values
+from gradcore.ops.elementwise import elementwise
+from gradcore.ops.functions import Special
+from gradcore.ops.scalars import abs, eq, gt, sign, sqrt, switch
+from gradcore.ops.special import polynomial
+
+FAR = 40.0
+"""From here on asymptotic series have all digits."""
+
+NORMAL = (1e-307, math.inf)
+"""Where SciPy's k0 is not infinite."""
+
+GAPS = [
+    second - first
+    for first, second in zip(values.hankel_terms(0, 13), values.hankel_terms(1, 13), strict=True)
+]
+"""Differences of the coefficients of orders 1 and 0: DLMF 10.40.1."""
+
+
+def _quotient(z: Variable, x: Variable) -> Variable:
+    """Return z / x, and 1/2 at 0: of functions of order 1."""
+    return switch(eq(x, 0), 0.5, z / switch(eq(x, 0), 1, x))
+
+
+def _far_gap(x: Variable, alternating: int) -> Variable:
+    """Return the series of the differences of order 1 and 0 over its factor."""
+    signed = [c * alternating**k for k, c in enumerate(GAPS)]
+    return polynomial(1 / x, signed[::-1])
+
+
+def _i_gap(x: Variable, z0: Variable, z1: Variable) -> Variable:
+    """Return abs(i1e(x)) - i0e(x)."""
+    size = abs(x)
+    far = gt(size, FAR)
+    large = switch(far, size, FAR)
+    series = _far_gap(large, -1) * 0.3989422804014327 / sqrt(large)
+    return switch(far, series, abs(z1) - z0)
+
+
+def _k_gap(x: Variable, z0: Variable, z1: Variable) -> Variable:
+    """Return k1e(x) - k0e(x)."""
+    far = gt(x, FAR)
+    large = switch(far, x, FAR)
+    return switch(far, _far_gap(large, 1) * 1.2533141373155003 / sqrt(large), z1 - z0)
+
+
+# fmt: off
+# Bessel functions -------------------------------------------------------------------------------
+j0 = elementwise("j0", values.j0, "the Bessel function of the first kind of order 0",
+    lambda t, x, z: -t * j1(x),
+    domain=((0.1, 2.0),), ulp=64,
+    code="@j0({0})")
+
+j1 = elementwise("j1", values.j1, "the Bessel function of the first kind of order 1",
+    lambda t, x, z: t * (j0(x) - _quotient(z, x)),
+    domain=((0.1, 3.0),), ulp=64,
+    code="@j1({0})")
+
+y0 = elementwise("y0", values.y0, "the Bessel function of the second kind of order 0",
+    lambda t, x, z: -t * y1(x),
+    domain=((1.2, 3.4),), ulp=64,
+    code="@y0({0})")
+
+y1 = elementwise("y1", values.y1, "the Bessel function of the second kind of order 1",
+    lambda t, x, z: t * (y0(x) - z / x),
+    domain=((0.1, 1.8),), ulp=64,
+    code="@y1({0})")
+
+# modified Bessel functions ----------------------------------------------------------------------
+i0 = elementwise("i0", values.i0, "the modified Bessel function of the first kind of order 0",
+    lambda t, x, z: t * i1(x),
+    ulp=16,
+    code="@i0({0})")
+
+i1 = elementwise("i1", values.i1, "the modified Bessel function of the first kind of order 1",
+    lambda t, x, z: t * (i0(x) - _quotient(z, x)),
+    ulp=16,
+    code="@i1({0})")
+
+i0e = elementwise("i0e", Special("i0e"), "exp(-abs(x)) * i0(x), without overflow",
+    lambda t, x, z: t * sign(x) * _i_gap(x, z, i1e(x)),
+    domain=((0.2, 3.0),), ulp=16,
+    code="@i0e({0})")
+
+i1e = elementwise("i1e", values.i1e, "exp(-abs(x)) * i1(x), without overflow",
+    lambda t, x, z: t * (-_i_gap(x, i0e(x), z) - _quotient(z, x)),
+    domain=((0.2, 3.0),), ulp=16,
+    code="@i1e({0})")
+
+k0 = elementwise("k0", Special("k0"), "the modified Bessel function of the second kind of order 0",
+    lambda t, x, z: -t * k1(x),
+    domain=((0.1, 4.0),), ulp=16, compared=(NORMAL,),
+    code="@k0({0})")
+
+k1 = elementwise("k1", Special("k1"), "the modified Bessel function of the second kind of order 1",
+    lambda t, x, z: -t * (k0(x) + z / x),
+    domain=((0.1, 4.0),), ulp=16, compared=(NORMAL,),
+    code="@k1({0})")
+
+k0e = elementwise("k0e", Special("k0e"), "exp(x) * k0(x), without underflow",
+    lambda t, x, z: -t * _k_gap(x, z, k1e(x)),
+    domain=((0.1, 4.0),), ulp=16, compared=(NORMAL,),
+    code="@k0e({0})")
+
+k1e = elementwise("k1e", Special("k1e"), "exp(x) * k1(x), without underflow",
+    lambda t, x, z: t * (_k_gap(x, k0e(x), z) - z / x),
+    domain=((0.1, 4.0),), ulp=16, compared=(NORMAL,),
+    code="@k1e({0})")
+# fmt: on
+
+__all__ = ["i0", "i0e", "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "y0", "y1"]

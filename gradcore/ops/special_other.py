@@ -1,0 +1,84 @@
+"""Zeta, Owen's T, Lambert's W and hypergeometric functions, a row each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
+
+from gradcore.graph import Undefined, Variable
+from gradcore.ops.elementwise import elementwise
+from gradcore.ops.functions import Special, where
+from gradcore.ops.scalars import erf, exp
+
+NO_PARAMETER = "{} has no derivative in its parameters here: only in its last operand"
+
+
+def real_lambertw(x: Any) -> Any:
+    """Return the principal branch of Lambert's W for real numbers, NaN below -1 / e."""
+    found = scipy.special.lambertw(x.astype(np.float64))
+    return where((found.imag == 0) & (x >= -0.36787944117144233), found.real, np.nan).astype(
+        x.dtype
+    )
+
+
+def kummer(a: Any, b: Any, x: Any) -> Any:
+    """Return hyp1f1, of negative numbers by DLMF 13.2.39: there SciPy's has 12 digits."""
+    below = np.exp(np.minimum(x, 0)) * scipy.special.hyp1f1(b - a, b, np.abs(x))
+    return where(x < 0, below, scipy.special.hyp1f1(a, b, x)).astype(x.dtype)
+
+
+def _owens_t_by_h(t: Variable, h: Variable, a: Variable, z: Variable) -> Variable:
+    density = exp(-h * h / 2) / math.sqrt(2 * math.pi)
+    return -t * density * erf(a * h / math.sqrt(2)) / 2
+
+
+def _owens_t_by_a(t: Variable, h: Variable, a: Variable, z: Variable) -> Variable:
+    square = 1 + a * a
+    return t * exp(-h * h * square / 2) / (2 * math.pi * square)
+
+
+# fmt: off
+zeta = elementwise("zeta", Special("zeta"),
+    "the Hurwitz zeta function: the sum of (q + k) ** -x over k >= 0",
+    Undefined("zeta has no derivative in its exponent here: only in q"),
+    lambda t, x, q, z: -t * x * zeta(x + 1, q),
+    operands=2, domain=((1.5, 9.0), (0.1, 9.0)), ulp=64, compared=((1.0, 30.0), (1e-3, 1e6)),
+    code="@zeta({0}, {1})")
+
+owens_t = elementwise("owens_t", Special("owens_t"),
+    "Owen's T: of two normal numbers, that one is above h and the other up to a times it",
+    _owens_t_by_h,
+    _owens_t_by_a,
+    operands=2, domain=((0.1, 3.0), (0.1, 3.0)), ulp=512, compared=((-5.0, 5.0), (-1e3, 1e3)),
+    code="@owens_t({0}, {1})")
+
+lambertw = elementwise("lambertw", real_lambertw,
+    "Lambert's W, the principal branch: where w * exp(w) is x, a real number",
+    lambda t, x, z: t * exp(-z) / (1 + z),
+    domain=((-0.2, 9.0),), ulp=32, compared=((-0.3, 1e300),),
+    code="@lambertw({0})")
+
+hyp1f1 = elementwise("hyp1f1", kummer,
+    "Kummer's confluent hypergeometric function M(a, b, x)",
+    Undefined(NO_PARAMETER.format("hyp1f1")),
+    Undefined(NO_PARAMETER.format("hyp1f1")),
+    lambda t, a, b, x, z: t * (a / b) * hyp1f1(a + 1, b + 1, x),
+    operands=3, domain=((0.5, 3.0), (3.5, 9.0), (-3.0, 3.0)), ulp=4096,
+    compared=((0.5, 3.0), (3.5, 9.0), (-20.0, 20.0)),
+    code="@hyp1f1({0}, {1}, {2})")
+
+hyp2f1 = elementwise("hyp2f1", Special("hyp2f1"),
+    "Gauss's hypergeometric function F(a, b; c; x), for x below 1",
+    Undefined(NO_PARAMETER.format("hyp2f1")),
+    Undefined(NO_PARAMETER.format("hyp2f1")),
+    Undefined(NO_PARAMETER.format("hyp2f1")),
+    lambda t, a, b, c, x, z: t * (a * b / c) * hyp2f1(a + 1, b + 1, c + 1, x),
+    operands=4, domain=((0.5, 3.0), (0.5, 3.0), (4.5, 9.0), (-2.0, 0.8)), ulp=4096,
+    compared=((0.5, 3.0), (0.5, 3.0), (4.5, 9.0), (-5.0, 0.9)),
+    code="@hyp2f1({0}, {1}, {2}, {3})")
+# fmt: on
+
+__all__ = ["hyp1f1", "hyp2f1", "lambertw", "owens_t", "zeta"]

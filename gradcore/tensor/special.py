@@ -1,0 +1,109 @@
+"""Special functions, by SciPy's and PyTensor's names: ``T.special``.
+
+What is a row of its own stands in `gradcore.ops.special` and its neighbours, and most are at ``T``
+too.  Here are these, and the functions that are short expressions of them.
+
+>>> import gradcore.tensor as T
+>>> T.special.logsubexp(2.0, 1.0).eval()
+array(1.54132485)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gradcore.errors import no_attribute
+from gradcore.graph import Variable, as_variable
+from gradcore.ops.scalars import abs, eq, gamma, polygamma, sigmoid, switch
+from gradcore.ops.scalars import digamma as digamma
+from gradcore.ops.scalars import erf as erf
+from gradcore.ops.scalars import erfc as erfc
+from gradcore.ops.scalars import erfcinv as erfcinv
+from gradcore.ops.scalars import erfinv as erfinv
+from gradcore.ops.scalars import expm1 as expm1
+from gradcore.ops.scalars import gammaln as gammaln
+from gradcore.ops.scalars import log1p as log1p
+from gradcore.ops.scalars import logaddexp as logaddexp
+from gradcore.ops.special import *  # noqa: F403 - the rows, which are found rather than listed
+from gradcore.ops.special import log1mexp
+from gradcore.ops.special_bessel import *  # noqa: F403 - as above
+from gradcore.ops.special_gamma import *  # noqa: F403 - as above
+from gradcore.ops.special_gamma import beta, gammainc, gammaincc
+from gradcore.ops.special_normal import *  # noqa: F403 - as above
+from gradcore.ops.special_other import hyp1f1 as hyp1f1
+from gradcore.ops.special_other import hyp2f1 as hyp2f1
+from gradcore.ops.special_other import lambertw as lambertw
+from gradcore.ops.special_other import owens_t as owens_t
+from gradcore.ops.special_other import zeta as hurwitz
+from gradcore.tensor.reductions import log_softmax as log_softmax
+from gradcore.tensor.reductions import logsumexp as logsumexp
+from gradcore.tensor.reductions import softmax as softmax
+
+expit = sigmoid
+psi = digamma
+loggamma = gammaln
+
+
+def logsubexp(x: Any, y: Any) -> Variable:
+    """Return log(exp(x) - exp(y)), without overflow; NaN where ``y`` is larger.
+
+    Where both are equal it is -inf, and its slopes are infinite.
+    """
+    a, b = as_variable(x), as_variable(y)
+    same = eq(a, b)
+    return switch(same, -math.inf, a + log1mexp(switch(same, -1, b - a)))
+
+
+def tri_gamma(x: Any) -> Variable:
+    """Return the derivative of ``digamma``: ``polygamma(1, x)``."""
+    return polygamma(1, x)
+
+
+def zeta(x: Any, q: Any = 1) -> Variable:
+    """Return the sum of (q + k) ** -x over k >= 0: Riemann's zeta function, or Hurwitz's."""
+    return hurwitz(x, q)
+
+
+def factorial(n: Any) -> Variable:
+    """Return ``gamma(n + 1)``, a float: NaN for negative integers."""
+    return gamma(as_variable(n) + 1)
+
+
+def poch(z: Any, m: Any) -> Variable:
+    """Return gamma(z + m) / gamma(z), Pochhammer's symbol; exact where both are above 0."""
+    a, n = as_variable(z), as_variable(m)
+    lower, size = switch(n > 0, a, a + n), abs(n)
+    usable = (lower > 0) & (size > 0)
+    ratio = gamma(switch(usable, size, 1)) / beta(switch(usable, lower, 1), switch(usable, size, 1))
+    other = switch(eq(n, 0), 1, gamma(switch(usable, 1, a + n)) / gamma(switch(usable, 1, a)))
+    return switch(usable, switch(n > 0, ratio, 1 / ratio), other)
+
+
+def comb(n: Any, k: Any) -> Variable:
+    """Return how many ways there are to choose ``k`` of ``n``; 0 where ``k`` is not in 0 ... n.
+
+    A float, of real operands too, as SciPy's.
+    """
+    a, b = as_variable(n), as_variable(k)
+    inside = (b >= 0) & (b <= a)
+    of, taken = switch(inside, a, 1), switch(inside, b, 1)
+    return switch(inside, 1 / ((of + 1) * beta(of - taken + 1, taken + 1)), 0)
+
+
+def gammau(k: Any, x: Any) -> Variable:
+    """Return the upper incomplete gamma function, ``gammaincc(k, x) * gamma(k)``."""
+    return gammaincc(k, x) * gamma(k)
+
+
+def gammal(k: Any, x: Any) -> Variable:
+    """Return the lower incomplete gamma function, ``gammainc(k, x) * gamma(k)``."""
+    return gammainc(k, x) * gamma(k)
+
+
+def chi2sf(x: Any, k: Any) -> Variable:
+    """Return the probability that chi square of ``k`` degrees of freedom is above ``x``."""
+    return gammaincc(as_variable(k) / 2, as_variable(x) / 2)
+
+
+__getattr__ = no_attribute(__name__, globals())
