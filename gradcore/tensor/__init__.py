@@ -10,6 +10,7 @@ import sys
 
 from gradcore.batching import vectorize as vectorize
 from gradcore.batching import vectorize_graph as vectorize_graph
+from gradcore.dtypes import COMPLEX, FLOATS
 from gradcore.errors import no_attribute
 from gradcore.gradient import DisconnectedType as DisconnectedType
 from gradcore.gradient import Lop as Lop
@@ -368,8 +369,8 @@ cumulative_max, cumulative_min = cummax, cummin
 bool = "bool"
 int8, int16, int32, int64 = "int8", "int16", "int32", "int64"
 uint8, uint16, uint32, uint64 = "uint8", "uint16", "uint32", "uint64"
-float16, float32, float64 = "float16", "float32", "float64"
-complex64, complex128 = "complex64", "complex128"
+float16, float32, float64 = FLOATS
+complex64, complex128 = COMPLEX
 
 _define("namespace", lambda: sys.modules[__name__])
 
