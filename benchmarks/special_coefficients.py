@@ -234,6 +234,27 @@ def trimmed(row, n):
     return row[: last + 1]
 
 
+def lambertw_branch():
+    """Return the coefficients of W in sqrt(2 (e x + 1)): Corless et al. (1996), (4.23)."""
+    mu, alpha = [mp.mpf(-1), mp.mpf(1)], [mp.mpf(2), mp.mpf(-1)]
+    for k in range(2, 28):
+        alpha.append(mp.fsum(mu[j] * mu[k + 1 - j] for j in range(2, k)))
+        first = mp.mpf(k - 1) / (k + 1) * (mu[k - 2] / 2 + alpha[k - 2] / 4)
+        mu.append(first - alpha[k] / 2 - mu[k - 1] / (k + 1))
+    return mu[::-1]
+
+
+def gauss(count=40):
+    """Return the nodes and weights of Gauss's rule on 0 ... 1, for Owen's T."""
+    starts = (-mp.cos(mp.pi * (k + mp.mpf("0.75")) / (count + 0.5)) for k in range(count))
+    roots = [mp.findroot(lambda t: mp.legendre(count, t), start) for start in starts]
+    slopes = [
+        count * (r * mp.legendre(count, r) - mp.legendre(count - 1, r)) / (r * r - 1) for r in roots
+    ]
+    weights = [1 / ((1 - r * r) * d * d) for r, d in zip(roots, slopes, strict=True)]
+    return [(r + 1) / 2 for r in roots], weights
+
+
 def table(coefficients):
     """Return coefficients as an array of C."""
     text = ""
@@ -248,7 +269,11 @@ def table(coefficients):
 
 def main():
     """Print the tables that are asked for, all of them else."""
-    for name in sys.argv[1:] or [*FITS, "temme"]:
+    for name in sys.argv[1:] or [*FITS, "temme", "lambertw", "gauss"]:
+        if name in ("lambertw", "gauss"):
+            rows = [lambertw_branch()] if name == "lambertw" else gauss()
+            print(f"/* {name} */", *map(table, rows), sep="\n", flush=True)
+            continue
         if name == "temme":
             for n, row in enumerate(temme()):
                 print(f"/* temme {n}: {len(row)} */")

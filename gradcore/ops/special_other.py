@@ -12,6 +12,7 @@ from gradcore.graph import Undefined, Variable
 from gradcore.ops.elementwise import elementwise
 from gradcore.ops.functions import Special, where
 from gradcore.ops.scalars import erf, exp
+from gradcore.ops.special_values import in_single
 
 NO_PARAMETER = "{} has no derivative in its parameters here: only in its last operand"
 
@@ -24,10 +25,21 @@ def real_lambertw(x: Any) -> Any:
     )
 
 
+@in_single
 def kummer(a: Any, b: Any, x: Any) -> Any:
-    """Return hyp1f1, of negative numbers by DLMF 13.2.39: there SciPy's has 12 digits."""
-    below = np.exp(np.minimum(x, 0)) * scipy.special.hyp1f1(b - a, b, np.abs(x))
-    return where(x < 0, below, scipy.special.hyp1f1(a, b, x)).astype(x.dtype)
+    """Return hyp1f1 by its series, of terms of one sign (DLMF 13.2.39); SciPy has 12 digits there.
+
+    Where numbers are large, or ``b`` is not above 0, it is SciPy's.
+    """
+    first, size = where(x < 0, b - a, a), np.minimum(np.abs(x), 30)
+    usable = (b > 0) & (np.abs(x) <= 30)
+    divisor = where(usable, b, 1)
+    term = total = np.ones_like(first * divisor * size)
+    for k in range(150):
+        term = term * ((first + k) / (divisor + k)) * (size / (k + 1))
+        total = total + term
+    found = where(x < 0, np.exp(np.minimum(x, 0)) * total, total)
+    return where(usable, found, scipy.special.hyp1f1(a, b, x)).astype(x.dtype)
 
 
 def _owens_t_by_h(t: Variable, h: Variable, a: Variable, z: Variable) -> Variable:
