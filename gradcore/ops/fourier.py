@@ -260,6 +260,8 @@ class FromHalf(Transform):
     def reference(self, *arrays: Any) -> Any:
         """Return the sums."""
         z, n = arrays
+        if n < 1:
+            raise ValueError(f"{self} of nothing")
         if z.shape[self.axis] != n // 2 + 1:
             raise ShapeError(f"half a spectrum of {n} numbers has {n // 2 + 1}, not {z.shape}")
         found = np.fft.irfft(z, int(n), axis=self.axis, norm="forward")

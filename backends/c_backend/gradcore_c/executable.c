@@ -184,7 +184,8 @@ static int read_operand(operand *o, PyObject *row, int full)
                     : PyArg_ParseTuple(tuple, "O&i", PyArray_DescrConverter, &o->dtype, &rank);
     int status = read ? 0 : -1;
     if (!status && (rank < 0 || rank > NPY_MAXDIMS || !strchr("biufc", o->dtype->kind) ||
-                    PyDataType_ELSIZE(o->dtype) > 16 || !PyArray_ISNBO(o->dtype->byteorder))) {
+                    PyDataType_ELSIZE(o->dtype) > (o->dtype->kind == 'c' ? 16 : 8) ||
+                    !PyArray_ISNBO(o->dtype->byteorder))) {
         PyErr_Format(PyExc_ValueError, "no operand is of %S with %d axes", o->dtype, rank);
         status = -1;
     }
