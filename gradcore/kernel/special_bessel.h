@@ -273,7 +273,7 @@ static inline double gc_j1_f64(double x) {
     if (a < 4) return gc_j1_near_f64(x);
     double minus;
     const double plus = gc_hankel1_f64(a, &minus);
-    return copysign(1, x) * gc_wave_f64(a, -minus, plus);
+    return copysign(1.0, x) * gc_wave_f64(a, -minus, plus);
 }
 
 static inline double gc_y0_near_f64(double x) {

@@ -70,13 +70,13 @@ log1mexp = elementwise("log1mexp", values.log1mexp, "log(1 - exp(x)), for x belo
 xlogy = elementwise("xlogy", values.xlogy, "x * log(y), and 0 where x is 0",
     lambda t, x, y, z: t * switch(and_(eq(x, 0), le(y, 0)), 0, log(y)),
     lambda t, x, y, z: t * switch(eq(x, 0), 0, x / y),
-    operands=2, domain=((-3, 3), POSITIVE),
+    operands=2, linear=((0,),), domain=((-3, 3), POSITIVE),
     expansion=lambda x, y: switch(eq(x, 0), switch(neq(y, y), y, 0), x * log(y)))
 
 xlog1py = elementwise("xlog1py", values.xlog1py, "x * log1p(y), and 0 where x is 0",
     lambda t, x, y, z: t * switch(and_(eq(x, 0), le(y, -1)), 0, log1p(y)),
     lambda t, x, y, z: t * switch(eq(x, 0), 0, x / (1 + y)),
-    operands=2, domain=((-3, 3), (-0.9, 4.0)),
+    operands=2, linear=((0,),), domain=((-3, 3), (-0.9, 4.0)),
     expansion=lambda x, y: switch(eq(x, 0), switch(neq(y, y), y, 0), x * log1p(y)))
 
 entr = elementwise("entr", values.entr, "-x * log(x), 0 at 0 and -inf below: an entropy's term",
