@@ -44,7 +44,12 @@ RAISING = {
         (lambda x: L.solve(x, x, "pos"), -np.eye(2)),
     ],
     "Matrix has no real square root": [(L.sqrtm, -np.eye(2)), (L.sqrtm, np.eye(2, k=1))],
-    "Eigenvalues did not converge": [(L.eigvalsh, NAN), (lambda x: L.eigh(x)[1], NAN)],
+    "Eigenvalues did not converge": [
+        (L.eigvalsh, NAN),
+        (lambda x: L.eigh(x)[1], NAN),
+        (lambda x: T.real(L.eigvals(x)), NAN),
+        (lambda x: L.eig(x)[1], NAN),
+    ],
     "SVD did not converge": [
         (L.svdvals, NAN),
         (lambda x: L.svd(x)[0], NAN / ONES[0, 0]),
@@ -73,7 +78,7 @@ def test_what_exists_does_not(everywhere):
     right = T.ones_like(x)
     outputs = [L.det(x), L.inv(x), L.cholesky(x), L.solve(x, right), L.solve(x, right, "diagonal")]
     outputs += [*L.lu_factor(x), *L.qr(x)]
-    f = gradcore.function([x], [*outputs, L.eigvalsh(x), L.svdvals(x)], mode=everywhere)
+    f = gradcore.function([x], [*outputs, L.eigvalsh(x), L.svdvals(x), *L.eig(x)], mode=everywhere)
     for shape in ((2, 0, 0), (0, 3, 3)):
         assert all(found.size == 0 or found.shape == (2,) for found in f(np.ones(shape)))
     g = gradcore.function([x], outputs, mode=everywhere)

@@ -3,6 +3,7 @@
 from gradcore.errors import no_attribute
 from gradcore.tensor.creation import diag as diag
 from gradcore.tensor.linalg import det as det
+from gradcore.tensor.linalg import eig as eig
 from gradcore.tensor.linalg import eigh as eigh
 from gradcore.tensor.linalg import inv
 from gradcore.tensor.linalg import lstsq as lstsq

@@ -11,7 +11,7 @@ from gradcore.ops.inverses import PseudoInverse
 from mutants.liars import Mutant, is_of, lies
 
 ALL = (
-    *("cholesky", "solve", "solvelower", "lu", "qr", "eigh", "svd"),
+    *("cholesky", "solve", "solvelower", "lu", "qr", "eig", "eigh", "svd"),
     *("det", "inverse", "logabsdeterminant", "pseudoinverse"),
 )
 """The ops of stacks of matrices."""
@@ -48,7 +48,7 @@ def goes_on_past_what_is_not_positive(node, right):
     return factor
 
 
-@lies("cholesky", "eigh")
+@lies("cholesky", "eig", "eigh")
 def takes_infinity_for_a_number(node, right):
     """has a result of numbers where there is an infinity on the diagonal"""
     return lambda x: right(np.where(np.isinf(x), x.dtype.type(1e4), x))
@@ -128,7 +128,7 @@ def raises_for_what_is_singular(node, right):
     return solved
 
 
-@lies("cholesky", "solve", "solvelower", "inverse", "eigh", "svd")
+@lies("cholesky", "solve", "solvelower", "inverse", "eig", "eigh", "svd")
 def raises_nothing(node, right):
     """has NaN where it must raise"""
     return replace(node.op, raises=False).kernel(node)
@@ -171,7 +171,7 @@ def joins_no_blocks(node, right):
     return computed
 
 
-@lies("qr", "eigh", "svd")
+@lies("qr", "eig", "eigh", "svd")
 def raises_for_nans(node, right):
     """raises an error where a matrix is not finite"""
 
@@ -183,7 +183,7 @@ def raises_for_nans(node, right):
     return computed
 
 
-@lies("eigh", "svd")
+@lies("eig", "eigh", "svd")
 def spreads_nans(node, right):
     """has NaN for all of a stack where one matrix is not finite"""
 
@@ -200,14 +200,31 @@ def leaves_the_signs_of_qr(node, right):
     return lambda x: tuple(-a for a in right(x))
 
 
-@lies("eigh", "svd")
+@lies("eig", "eigh", "svd")
 def leaves_the_signs_of_vectors(node, right):
     """has vectors that point down"""
-    values = 0 if node.op.label() == "eigh" else 1
-    return lambda x: tuple(a if k == values else -a for k, a in enumerate(right(x)))
+    values = {"eig": (0, 1), "eigh": (0,), "svd": (1,)}[node.op.label()]
+    return lambda x: tuple(a if k in values else -a for k, a in enumerate(right(x)))
 
 
-@lies("eigh")
+@lies("eig")
+def conjugates_values(node, right):
+    """has the conjugate of each eigenvalue, beside its vector"""
+    return lambda x: tuple(-a if k == 1 else a for k, a in enumerate(right(x)))
+
+
+@lies("eig")
+def leaves_the_phases_of_vectors(node, right):
+    """has vectors of an imaginary first element"""
+
+    def computed(x):
+        *values, re, im = right(x)
+        return (*values, -im, re)
+
+    return computed
+
+
+@lies("eig", "eigh")
 def orders_eigenvalues_downwards(node, right):
     """has the largest eigenvalue first"""
     return lambda x: tuple(a[..., ::-1].copy() for a in right(x))

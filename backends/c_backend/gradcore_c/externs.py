@@ -56,6 +56,8 @@ SPECTRA = Source(
     ("lapack:dsyevd", "lapack:ssyevd", "lapack:dgesdd", "lapack:sgesdd"),
 )
 
+EIG = Source('#include "eig.c"\n', ("lapack:dgeev", "lapack:sgeev"))
+
 SYLVESTER = Source(
     '#include "sylvester.c"\n',
     (
@@ -66,6 +68,7 @@ SYLVESTER = Source(
 
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
+    "eig": EIG,
     "eigh": SPECTRA,
     "lu": LU,
     "qr": QR,

@@ -4,7 +4,8 @@ The decision: triangular factors are found column by column with CuPy's arithmet
 finds them with NumPy's.  How many matrices of a stack have a factor is found on the device, too,
 and looked at with the other checks, so nothing waits for it.  Rejected, until a device can measure
 it: cuSOLVER, whose status must be read by the host.  QR, eigenvectors and singular vectors are
-functions of CuPy, and so cuSOLVER's; they have run with NumPy in CuPy's place only.
+functions of CuPy, and so cuSOLVER's; they have run with NumPy in CuPy's place only.  Eigenvalues of
+matrices that are not symmetric are found on the host, by NumPy: CuPy 13 has no function for them.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from gradcore.graph.externs import successes
 from gradcore.ops.decompositions import (
     eigenvectors,
     orthonormal_factors,
     singular_vectors,
 )
+from gradcore.ops.eigenvalues import general_eigenvectors
 from gradcore.ops.factors import cholesky_factor, eliminated, lu_factors, no_pivots, substituted
 from gradcore_cuda.driver import Extern
 
@@ -40,8 +44,14 @@ def _solve_lower_transposed(xp: Any, m: Any, b: Any) -> list[Any]:
     return [substituted(xp, m, b, transposed=True), no_pivots(xp, m)]
 
 
+def _eig(xp: Any, x: Any) -> list[Any]:
+    here = x if xp is np else xp.asnumpy(x)
+    return [xp.asarray(a) for a in _counted(general_eigenvectors)(np, here)]
+
+
 EXTERNS: Mapping[str, Extern] = {
     "cholesky": _counted(cholesky_factor),
+    "eig": _eig,
     "eigh": _counted(eigenvectors),
     "lu": lu_factors,
     "qr": orthonormal_factors,

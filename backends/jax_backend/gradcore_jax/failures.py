@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from gradcore.ops.banded import SolveBanded
 from gradcore.ops.decompositions import SVD, Eigh
+from gradcore.ops.eigenvalues import Eig
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import is_advanced
@@ -32,7 +33,7 @@ INDEXED = [
 ]
 """The samples that are indexed by arrays, of each op."""
 
-ATTEMPTS = (Cholesky, Eigh, Inverse, PseudoInverse, Solve, SolveBanded, SolveLower, SVD)
+ATTEMPTS = (Cholesky, Eig, Eigh, Inverse, PseudoInverse, Solve, SolveBanded, SolveLower, SVD)
 """The ops of matrices whose result need not exist."""
 
 INDEXING = ("softmax_regression", "captured expression", "gathered by index", "writing within")

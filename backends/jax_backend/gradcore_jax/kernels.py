@@ -43,6 +43,7 @@ from gradcore.ops.decompositions import (
     orthonormal_factors,
     singular_vectors,
 )
+from gradcore.ops.eigenvalues import Eig, general_eigenvectors
 from gradcore.ops.factors import (
     Cholesky,
     Solve,
@@ -443,6 +444,7 @@ KERNELS: Kernels = {
     Cholesky: _always(_cholesky),
     LU(): _lu,
     QR(): functools.partial(orthonormal_factors, jnp),
+    Eig: _vectors(general_eigenvectors),
     Eigh: _vectors(eigenvectors),
     SVD: _vectors(singular_vectors),
     Solve: _always(_solve),

@@ -29,6 +29,7 @@ from gradcore.ops.control import (
 )
 from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import LU, QR, SVD, Eigh
+from gradcore.ops.eigenvalues import Eig
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.fourier import Fft, FromHalf, HalfFft, refuse_nothing
@@ -462,7 +463,7 @@ KERNELS: Kernels = {**ENTRIES, **CLASSES, **MATRICES, **WINDOWS}
 FRESH = (
     *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
     *(IncSubtensor, Sort, ArgSort, SearchSorted, Arange, Dot, MatMul, Cholesky, Solve, SolveLower),
-    *(LU, QR, Eigh, SVD, Fft, HalfFft, FromHalf),
+    *(LU, QR, Eig, Eigh, SVD, Fft, HalfFft, FromHalf),
 )
 """Ops whose kernels return memory that nothing else refers to."""
 

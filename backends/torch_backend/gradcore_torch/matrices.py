@@ -24,6 +24,7 @@ from gradcore.ops.decompositions import (
     orthonormal_factors,
     singular_vectors,
 )
+from gradcore.ops.eigenvalues import Eig, general_eigenvectors
 from gradcore.ops.factors import (
     Cholesky,
     Solve,
@@ -145,6 +146,7 @@ MATRICES: Kernels = {
     Cholesky: _raising(lambda _: _cholesky),
     LU(): _lu,
     QR(): functools.partial(orthonormal_factors, torch),
+    Eig: _raising(lambda _: functools.partial(general_eigenvectors, torch)),
     Eigh: _raising(lambda _: functools.partial(eigenvectors, torch)),
     SVD: _raising(lambda _: functools.partial(singular_vectors, torch)),
     Solve: _raising(lambda _: _solve),

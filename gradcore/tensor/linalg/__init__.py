@@ -11,9 +11,11 @@ place, for one matrix of a stack by itself.  JAX, and torch on a device, have Na
 cannot raise without waiting for the device.  What nothing reads is not computed, and raises
 nothing.
 
-Not here yet: equations and decompositions of complex matrices; ``eig``, ``schur`` and ``logm`` of
-matrices that are not symmetric, whose eigenvalues may be complex; ``full_matrices`` of ``svd`` and
-the mode ``"complete"`` of ``qr``, whose further columns are any basis of what is left.
+``eig`` and ``eigvals`` take real matrices and return complex numbers, always.
+
+Not here yet: equations and decompositions of complex matrices; ``schur`` and ``logm`` of matrices
+that are not symmetric; ``full_matrices`` of ``svd`` and the mode ``"complete"`` of ``qr``, whose
+further columns are any basis of what is left.
 """
 
 from gradcore.errors import LinAlgError as LinAlgError
@@ -21,7 +23,9 @@ from gradcore.errors import no_attribute
 from gradcore.tensor.creation import diagonal as diagonal
 from gradcore.tensor.linalg.decompositions import cho_factor as cho_factor
 from gradcore.tensor.linalg.decompositions import cholesky as cholesky
+from gradcore.tensor.linalg.decompositions import eig as eig
 from gradcore.tensor.linalg.decompositions import eigh as eigh
+from gradcore.tensor.linalg.decompositions import eigvals as eigvals
 from gradcore.tensor.linalg.decompositions import eigvalsh as eigvalsh
 from gradcore.tensor.linalg.decompositions import lu as lu
 from gradcore.tensor.linalg.decompositions import lu_factor as lu_factor
@@ -60,15 +64,13 @@ from gradcore.tensor.products import matmul as matmul
 from gradcore.tensor.products import outer as outer
 from gradcore.tensor.products import tensordot as tensordot
 
-_COMPLEX = "eigenvalues may be complex, and there are no complex decompositions yet"
+_COMPLEX = "it may be complex, and is not there yet"
 _FACTOR = "take solve_banded, which factors among the bands itself"
 
 __getattr__ = no_attribute(
     __name__,
     globals(),
     {
-        "eig": f"{_COMPLEX}; of a symmetric matrix, take eigh",
-        "eigvals": f"{_COMPLEX}; of a symmetric matrix, take eigvalsh",
         "schur": f"{_COMPLEX}; of a symmetric matrix, take eigh",
         "logm": f"{_COMPLEX}; of a symmetric matrix, take w, v = eigh(a), (v * log(w)) @ v.T",
         "cholesky_banded": _FACTOR,

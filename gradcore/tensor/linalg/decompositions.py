@@ -8,7 +8,9 @@ from gradcore.errors import GraphValueError, UnsupportedError
 from gradcore.graph import Variable, here
 from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import extents_of
+from gradcore.ops.complexes import complex as complex_of
 from gradcore.ops.decompositions import LU, QR, SVD, Eigh, along_columns, along_rows, identity
+from gradcore.ops.eigenvalues import Eig
 from gradcore.ops.factors import Cholesky, below
 from gradcore.ops.scalars import eq
 from gradcore.tensor.creation import arange, triu
@@ -116,6 +118,40 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         q, r = QR()(matrix[..., :k])
         r = concatenate([r, matmul(swapaxes(q, -1, -2), matrix[..., k:])], -1)
     return cast(r, dtype) if mode == "r" else (cast(q, dtype), cast(r, dtype))
+
+
+def eig(a: Any) -> tuple[Variable, Variable]:
+    """Return the eigenvalues of a real square matrix, or of a stack of them, and its eigenvectors.
+
+    Both are complex, as JAX's, also where all imaginary parts are 0 (NumPy's are real then): a
+    dtype is known before there are values.  float16 and float32 make complex64.
+
+    Raises LinAlgError when it runs: the matrix is not finite; GraphTypeError: it is complex.
+
+    Eigenvalues are in ascending order of their real parts, and equal ones of their imaginary parts.
+    Eigenvectors are columns of norm 1; of each, the first element that is larger than 0.55 of the
+    largest is real and positive.  Derivatives are of vectors so normalized, and need a basis of
+    eigenvectors; those of equal eigenvalues are any basis, see `gradcore.ops.eigenvalues`.  Of a
+    symmetric matrix, take `eigh`.
+
+    >>> import gradcore.tensor as T
+    >>> w, v = T.linalg.eig([[0.0, -2.0], [2.0, 0.0]])
+    >>> w.eval().round(12).tolist(), (v * 2**0.5).eval().round(12).tolist()
+    ([-2j, 2j], [[(1+0j), (1+0j)], [1j, -1j]])
+    """
+    (matrix,), _ = matrices("eig", a)
+    values_re, values_im, re, im = Eig()(matrix)
+    return complex_of(values_re, values_im), complex_of(re, im)
+
+
+def eigvals(a: Any) -> Variable:
+    """Return the eigenvalues of a real square matrix, which are complex; see `eig`.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.eigvals([[1.0, 5.0], [0.0, -3.0]]).eval().tolist()
+    [(-3+0j), (1+0j)]
+    """
+    return eig(a)[0]
 
 
 def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:  # noqa: N803 - NumPy's name
