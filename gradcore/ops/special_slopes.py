@@ -90,24 +90,38 @@ def _numerator(a: Any, b: Any, x: Any, n: int) -> tuple[Any, Any, Any]:
 
 def _moved(a: Any, b: Any, x: Any, y: Any, by_b: Any) -> Any:
     """Return the derivative of betainc in ``a``, or in ``b``, where its fraction converges."""
-    c, d, h = np.ones_like(a), np.zeros_like(a), np.ones_like(a)
-    dc, dd, dh = np.zeros_like(a), np.zeros_like(a), np.zeros_like(a)
+    h, dh = np.ones(a.shape), np.zeros(a.shape)
+    left = np.arange(a.size)  # elements that still change
+    flat = [v.reshape(-1) for v in (a, b, x, by_b)]
+    ones, zeros = np.ones(a.size), np.zeros(a.size)
+    state = [ones, zeros, ones, zeros, zeros, zeros]
     for n in range(1, MOST_STEPS):
-        an, by_first, by_second = _numerator(a, b, x, n)
-        rate = where(by_b, by_second, by_first)
-        dd, d = rate * d + an * dd, 1 + an * d
-        dc, c = rate / c - an * dc / c**2, 1 + an / c
-        d, dd = 1 / d, -dd / d**2
-        step, moved = c * d, dc * d + c * dd
-        dh, h = dh * step + h * moved, h * step
-        done = (np.abs(step - 1) < 1e-15) & (np.abs(h * moved) <= 1e-15 * np.abs(dh))
-        if n > 1 and done.all():
+        some = [v[left] for v in flat]
+        state, done = _step(*some, state, n)
+        h.reshape(-1)[left], dh.reshape(-1)[left] = state[2], state[5]
+        if n > 1 and done.any():
+            left, state = left[~done], [v[~done] for v in state]
+        if not left.size:
             break
     psi = scipy.special.digamma
     log = where(by_b, np.log(y), np.log(x)) + psi(a + b) - where(by_b, psi(b), psi(a + 1))
     weight = np.exp(scipy.special.xlogy(a, x) + scipy.special.xlogy(b, y)
                     - scipy.special.betaln(a, b))  # fmt: skip
     return weight / a * (log - dh / h) / h
+
+
+def _step(a: Any, b: Any, x: Any, by_b: Any, state: list[Any], n: int) -> tuple[list[Any], Any]:
+    """Return c, d, h and their derivatives after the n-th step, and where that changed nothing."""
+    c, d, h, dc, dd, dh = state
+    an, by_first, by_second = _numerator(a, b, x, n)
+    rate = where(by_b, by_second, by_first)
+    dd, d = rate * d + an * dd, 1 + an * d
+    dc, c = rate / c - an * dc / c**2, 1 + an / c
+    d, dd = 1 / d, -dd / d**2
+    step, moved = c * d, dc * d + c * dd
+    dh, h = dh * step + h * moved, h * step
+    done = (np.abs(step - 1) < 1e-15) & (np.abs(h * moved) <= 1e-15 * np.abs(dh))
+    return [c, d, h, dc, dd, dh], done
 
 
 def _betainc_slope(a: Any, b: Any, x: Any, by_b: bool) -> Any:
