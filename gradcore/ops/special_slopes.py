@@ -91,13 +91,12 @@ def _numerator(a: Any, b: Any, x: Any, n: int) -> tuple[Any, Any, Any]:
 def _moved(a: Any, b: Any, x: Any, y: Any, by_b: Any) -> Any:
     """Return the derivative of betainc in ``a``, or in ``b``, where its fraction converges."""
     h, dh = np.ones(a.shape), np.zeros(a.shape)
-    left = np.arange(a.size)  # elements that still change
-    flat = [v.reshape(-1) for v in (a, b, x, by_b)]
+    flat: list[Any] = [v.reshape(-1) for v in (a, b, x, by_b)]
     ones, zeros = np.ones(a.size), np.zeros(a.size)
-    state = [ones, zeros, ones, zeros, zeros, zeros]
+    left = np.flatnonzero(ones)  # elements that still change
+    state: list[Any] = [ones, zeros, ones, zeros, zeros, zeros]
     for n in range(1, MOST_STEPS):
-        some = [v[left] for v in flat]
-        state, done = _step(*some, state, n)
+        state, done = _step([v[left] for v in flat], state, n)
         h.reshape(-1)[left], dh.reshape(-1)[left] = state[2], state[5]
         if n > 1 and done.any():
             left, state = left[~done], [v[~done] for v in state]
@@ -110,8 +109,9 @@ def _moved(a: Any, b: Any, x: Any, y: Any, by_b: Any) -> Any:
     return weight / a * (log - dh / h) / h
 
 
-def _step(a: Any, b: Any, x: Any, by_b: Any, state: list[Any], n: int) -> tuple[list[Any], Any]:
+def _step(operands: list[Any], state: list[Any], n: int) -> tuple[list[Any], Any]:
     """Return c, d, h and their derivatives after the n-th step, and where that changed nothing."""
+    a, b, x, by_b = operands
     c, d, h, dc, dd, dh = state
     an, by_first, by_second = _numerator(a, b, x, n)
     rate = where(by_b, by_second, by_first)
