@@ -152,6 +152,11 @@ class ArrayMethods(Operators):
         """Return what a function of NumPy means on variables: the word of its name."""
         return LANGUAGE["numpy_function"](function, arguments, options)
 
+    @property
+    def _mask(self) -> Any:
+        """What `numpy.ma` asks an operand for, whose masked array would come first."""
+        return LANGUAGE["numpy_mask"](self)
+
     # shape --------------------------------------------------------------------------------------
     @property
     def shape(self) -> Self:

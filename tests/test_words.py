@@ -112,6 +112,8 @@ def test_words_on_every_backend(group, dtype, optimized):
     """All of a group are one function, so that what is shared among them is."""
     if group not in DTYPES[dtype]:
         pytest.skip("not of this dtype")
+    if dtype != "float64" and optimized.backend in ("cuda", "jax"):
+        pytest.skip("compiles for long; of one dtype")
     arrays = drawn(dtype)
     variables = symbols(arrays)
     cases = {name: built(case, variables) for name, case in GROUPS[group].items()}

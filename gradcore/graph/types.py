@@ -240,13 +240,17 @@ class ArrayType:
         )
 
 
+MASKED = (
+    "cannot be a NumPy masked array, whose mask would be lost: fill it "
+    "(values.filled(0)), and give values.mask as a tensor of its own"
+)
+"""What is wrong with one, in words without a subject."""
+
+
 def refuse_masked(value: Any) -> None:
     """Raise TypeError, in words without a subject: a masked array, whose mask would be lost."""
     if _is_masked(value):
-        raise TypeError(
-            "cannot be a NumPy masked array, whose mask would be lost: fill it "
-            "(values.filled(0)), and give values.mask as a tensor of its own"
-        )
+        raise TypeError(MASKED)
 
 
 def array_of(value: Any) -> Array:

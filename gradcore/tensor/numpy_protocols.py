@@ -12,6 +12,7 @@ from typing import Any
 
 from gradcore.errors import GraphTypeError
 from gradcore.graph import here
+from gradcore.graph.types import MASKED
 from gradcore.language import LANGUAGE, word
 from gradcore.ops import scalars
 from gradcore.tensor import stacking
@@ -60,6 +61,12 @@ def numpy_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], options: Mapping
             f"use T.{name}",
         )
     return _named(LANGUAGE["namespace"](), name, f"np.{name}")(*inputs)
+
+
+@word
+def numpy_mask(x: Any) -> Any:
+    """Raise TypeError: a masked array meets a variable, and the mask would be lost."""
+    raise TypeError(f"an operand of {x} {MASKED}")
 
 
 @word
