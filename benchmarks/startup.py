@@ -99,7 +99,7 @@ def measured(program, built):
     return [float(line) for line in found.stdout.split()] if found.returncode == 0 else None
 
 
-def main(repeats, only):
+def main(repeats, only=()):
     """Print and return the best times of every library."""
     best = {}
     for _ in range(repeats):
