@@ -16,7 +16,8 @@ SUBJECTS = ERRORS["SUBJECTS"]
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_compiled_functions_keep_their_digits(name):
-    off, columns = ERRORS["errors"](name, "float64", 12, 5)
+    count = 1 if name == "betaincinv" else 12  # bisection with 60 digits takes a while
+    off, columns = ERRORS["errors"](name, "float64", count, 5)
     worst = int(np.argmax(off))
     assert off[worst] <= SUBJECTS[name].bound, (off[worst], [c[worst] for c in columns])
 
