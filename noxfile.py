@@ -20,7 +20,8 @@ LOWEST = ["numpy==2.0.*", "scipy==1.13.*", "pluggy==1.5.*", "rich==13.*", "platf
 def tests(session: nox.Session) -> None:
     """Run all tests."""
     session.install("-e", ".[test]")
-    session.run("pytest", "--numprocesses", "auto", "--dist", "worksteal", *session.posargs)
+    command = ("pytest", "--exhaustive", "--numprocesses", "auto", "--dist", "worksteal")
+    session.run(*command, *session.posargs)
 
 
 @nox.session

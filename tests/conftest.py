@@ -1,5 +1,7 @@
 import os
 import sys
+import zlib
+from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -29,6 +31,32 @@ settings.load_profile("some")
 
 OPTIMIZED = ("test_c.py", "test_c_*.py", "test_random_graphs.py", "test_exponentials.py")
 """What is about generated C, or holds much of it to the reference: compiled as for users."""
+
+
+MANY, PART = 300, 3
+"""Of tests with so many parameters, every third runs (which ones, their names decide)."""
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--exhaustive", action="store_true", help="run tests on all parameters, however many"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out two thirds of what is enumerated at length: `nox -s tests` has all of it."""
+    if config.getoption("--exhaustive"):
+        return
+    names = [item.nodeid.partition("[")[0] for item in items]
+    long = {name for name, n in Counter(names).items() if n > MANY and name.startswith("tests/")}
+    kept = [
+        item
+        for item, name in zip(items, names, strict=True)
+        if name not in long or zlib.crc32(item.nodeid.encode()) % PART == 0
+    ]
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = kept
 
 
 @pytest.fixture(autouse=True)
