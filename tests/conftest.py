@@ -49,14 +49,14 @@ def pytest_collection_modifyitems(config, items):
         return
     names = [item.nodeid.partition("[")[0] for item in items]
     long = {name for name, n in Counter(names).items() if n > MANY and name.startswith("tests/")}
-    kept = [
+    chosen = [
         item
         for item, name in zip(items, names, strict=True)
         if name not in long or zlib.crc32(item.nodeid.encode()) % PART == 0
     ]
-    chosen = set(kept)
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = kept
+    known = set(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item not in known])
+    items[:] = chosen
 
 
 @pytest.fixture(autouse=True)

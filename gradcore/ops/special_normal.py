@@ -49,7 +49,7 @@ erfcx = elementwise("erfcx", values.erfcx, "exp(x ** 2) * erfc(x), without under
 dawsn = elementwise("dawsn", Special("dawsn"),
     "Dawson's integral: exp(-x ** 2) times the integral of exp(t ** 2) from 0 to x",
     lambda t, x, z: t * _dawsn_slope(x, z),
-    ulp=16,
+    ulp=64,  # the reference, SciPy's, is off by 40
     code="@dawsn({0})")
 
 ndtr = elementwise("ndtr", values.ndtr, "the standard normal distribution function",
