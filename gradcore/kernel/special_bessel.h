@@ -166,7 +166,15 @@ static inline double gc_k1e_f64(double x) {
 
 /* -- Bessel functions ---------------------------------------------------------------------- */
 
-/* P + x Q / x and P - x Q / x of order 0, at u = 1 / x ** 2 for x >= 4 */
+/* P + x Q / x and P - x Q / x, at u = 1 / x ** 2 for x >= 4, by the series of P and of x Q */
+static inline double gc_hankel_f64(const double *cp, const double *cq, double x,
+                                   double *difference) {
+    const double t = 32 / x / x - 1;
+    const double p = gc_horner_f64(cp, 29, t), q = gc_horner_f64(cq, 29, t) / x;
+    *difference = p - q;
+    return p + q;
+}
+
 static inline double gc_hankel0_f64(double x, double *difference) {
     static const double cp[] = {
         6.752894195352585e-12, -9.097494440021094e-12, -3.661219555887923e-11,
@@ -192,10 +200,7 @@ static inline double gc_hankel0_f64(double x, double *difference) {
         -3.396092347158354e-06, 1.7509305123991965e-05, -0.00013272996483214855,
         0.0019503703650817843, -0.12289474867730815,
     };
-    const double t = 32 / x / x - 1;
-    const double p = gc_horner_f64(cp, 29, t), q = gc_horner_f64(cq, 29, t) / x;
-    *difference = p - q;
-    return p + q;
+    return gc_hankel_f64(cp, cq, x, difference);
 }
 
 static inline double gc_hankel1_f64(double x, double *difference) {
@@ -223,10 +228,7 @@ static inline double gc_hankel1_f64(double x, double *difference) {
         3.93257927975954e-06, -2.0863335983076718e-05, 0.00016669755371802355,
         -0.0027848666533319003, 0.37202223118492495,
     };
-    const double t = 32 / x / x - 1;
-    const double p = gc_horner_f64(cp, 29, t), q = gc_horner_f64(cq, 29, t) / x;
-    *difference = p - q;
-    return p + q;
+    return gc_hankel_f64(cp, cq, x, difference);
 }
 
 /* a cos(x) + b sin(x) over sqrt(pi x) */

@@ -257,12 +257,16 @@ class FromHalf(Transform):
         """Transform the axis behind the first, if the extent is one for all."""
         return None if stacked[1] else FromHalf(self.axis + 1)(*inputs)
 
+    def refuse(self, shape: Sequence[int], n: int) -> None:
+        """Raise ValueError where there are no numbers, ShapeError for another spectrum's half."""
+        if n < 1:
+            raise ValueError(f"{self} of nothing")
+        if shape[self.axis] != n // 2 + 1:
+            raise ShapeError(f"half a spectrum of {n} numbers has {n // 2 + 1}, not {tuple(shape)}")
+
     def reference(self, *arrays: Any) -> Any:
         """Return the sums."""
         z, n = arrays
-        if n < 1:
-            raise ValueError(f"{self} of nothing")
-        if z.shape[self.axis] != n // 2 + 1:
-            raise ShapeError(f"half a spectrum of {n} numbers has {n // 2 + 1}, not {z.shape}")
+        self.refuse(z.shape, int(n))
         found = np.fft.irfft(z, int(n), axis=self.axis, norm="forward")
         return found.astype(z.real.dtype, copy=False)
