@@ -8,7 +8,8 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.errors import GradcoreError
+from gradcore.conformance.samples import accepted, rows
+from gradcore.errors import GradcoreError, NotDifferentiableError
 
 ERRORS = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/special_errors.py"))
 SUBJECTS = ERRORS["SUBJECTS"]
@@ -161,3 +162,27 @@ def test_slopes_of_scaled_functions_far_out_keep_their_digits(name):
     """Differences of nearly equal numbers: about -1/2 of the function over x."""
     value, slope = value_and_slopes(getattr(T.special, name), 1e10)
     assert slope == pytest.approx(-value / 2e10, rel=1e-9)
+
+
+def test_second_derivatives_in_half_precision_have_finite_coefficients():
+    """What overflows there is warned of, an error in these tests, as the graph is built."""
+    for op in rows():
+        node = accepted(op, ["float16"] * op.operands)
+        if node is None or not node.out.type.is_inexact:
+            continue
+        cost = T.sum(T.real(node.out))
+        for _ in range(2):
+            try:
+                slopes = T.grad(cost, list(node.inputs), disconnected_inputs="ignore")
+            except NotDifferentiableError:
+                break
+            cost = T.sum(sum(slopes))
+
+
+def test_slopes_in_half_precision_far_out():
+    x = T.vector("x", "float16")
+    for f in (T.special.dawsn, T.special.erfcx):
+        slope = T.grad(T.sum(f(x)), x)
+        wide = T.dvector("wide")
+        exact = T.grad(T.sum(f(wide)), wide).eval({wide: [10, 20, 40]})
+        np.testing.assert_allclose(slope.eval({x: np.float16([10, 20, 40])}), exact, rtol=2e-2)

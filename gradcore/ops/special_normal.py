@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from gradcore.graph import Variable
 from gradcore.ops import special_values as values
 from gradcore.ops.elementwise import elementwise
 from gradcore.ops.functions import Special
 from gradcore.ops.scalars import abs, exp, gt, switch
-from gradcore.ops.special import polynomial
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2 = math.sqrt(2)
@@ -17,15 +17,20 @@ ROOT_2 = math.sqrt(2)
 FAR = 9.0
 """From here on asymptotic series have all digits."""
 
-TERMS = [math.prod(range(1, 2 * k, 2)) for k in range(24, 0, -1)]
-"""The coefficients of powers of 1 / (2 x ** 2): products of odd numbers."""
+TERMS = 24
+"""How many terms of the series there are taken."""
 
 
 def _far(x: Variable, sign: int) -> Variable:
-    """Return the sum over k > 0 of (2 k - 1)!! * (sign / (2 * x ** 2)) ** k."""
-    r = 1 / (2 * x) / x
-    signed = [c * sign**k for c, k in zip(TERMS, range(24, 0, -1), strict=True)]
-    return r * polynomial(r, signed)
+    """Return the sum over k > 0 of (2 k - 1)!! * (sign / (2 * x ** 2)) ** k.
+
+    Each term is the one before times an odd number: no coefficient overflows a short dtype.
+    """
+    r = sign / (2 * x) / x
+    value: Any = 1.0
+    for k in range(TERMS - 1, 0, -1):
+        value = 1 + (2 * k + 1) * r * value
+    return r * value
 
 
 def _dawsn_slope(x: Variable, z: Variable) -> Variable:

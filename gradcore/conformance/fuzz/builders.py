@@ -17,9 +17,9 @@ import numpy as np
 import gradcore.tensor as T
 from gradcore.conformance import samples
 from gradcore.conformance.fuzz.draw import Draw
+from gradcore.dtypes import COMPLEX, DISCRETE, FLOATS, SIGNED, UNSIGNED
 from gradcore.graph import Constant, Op, Variable
 from gradcore.graph.op import Arg, Sample
-from gradcore.graph.types import DISCRETE, FLOATS, SIGNED, UNSIGNED
 from gradcore.language import listed
 from gradcore.ops import scalars
 from gradcore.ops.elementwise import Elementwise
@@ -49,32 +49,38 @@ def builder(weight: int = 1) -> Callable[[Builder], Builder]:
 
 
 @functools.cache
-def real_ops() -> tuple[tuple[Elementwise, ...], tuple[type[Op], ...]]:
-    """Return the elementwise ops and the classes of ops of real numbers: graphs have no others."""
-    rows = [
-        op
-        for op in samples.rows()
-        for node in [samples.accepted(op, [samples.usual_dtype(op)] * op.operands)]
-        if node and not any(v.type.is_complex for v in (*node.inputs, node.out))
-    ]
-    classes = [cls for cls in samples.op_classes() if not issubclass(cls, Transform)]
+def ops(of_complex: bool = True) -> tuple[tuple[Elementwise, ...], tuple[type[Op], ...]]:
+    """Return the elementwise ops and the classes of other ops.
+
+    of_complex : whether those are among them that take, or return, complex numbers alone.
+    """
+    rows, classes = samples.rows(), samples.op_classes()
+    if not of_complex:
+        rows = [op for op in rows if _is_real(op)]
+        classes = [cls for cls in classes if not issubclass(cls, Transform)]
     return tuple(rows), tuple(classes)
+
+
+def _is_real(op: Elementwise) -> bool:
+    node = samples.accepted(op, [samples.usual_dtype(op)] * op.operands)
+    return node is not None and not any(v.type.is_complex for v in (*node.inputs, node.out))
 
 
 # what is declared -------------------------------------------------------------------------------
 @builder(weight=12)
 def row(draw: Draw) -> Any:
     """Apply an elementwise op to what is there."""
-    op = draw.one(real_ops()[0])
+    op = draw.by_turns(ops(draw.complex)[0])
     return op(*(draw.operand() for _ in range(op.operands)))
 
 
 @builder(weight=6)
 def row_in_its_domain(draw: Draw) -> Any:
     """Apply an elementwise op to operands in the domain that it declares."""
-    op = draw.one(real_ops()[0])
-    taken = [d for d in (*FLOATS, *DISCRETE) if samples.accepted(op, [d] * op.operands)]
-    dtypes = [d for d in FLOATS if d in taken] or taken
+    op = draw.by_turns(ops(draw.complex)[0])
+    dtypes = (*COMPLEX * draw.complex, *FLOATS, *DISCRETE)
+    taken = [d for d in dtypes if samples.accepted(op, [d] * op.operands)]
+    dtypes = [d for d in taken if d not in DISCRETE] or taken
     shape, dtype = draw.shape(), draw.one(dtypes)
     args = [Arg(shape, dtype, low, high) for low, high in op.domain]
     variables, values = samples.operands(Sample(op, tuple(args)), draw.rng)
@@ -84,9 +90,9 @@ def row_in_its_domain(draw: Draw) -> Any:
 @builder(weight=4)
 def sample(draw: Draw) -> Any:
     """Apply another op to operands of its own, as its samples are."""
-    cls = draw.one([cls for cls in real_ops()[1] if cls.samples()])
+    cls = draw.by_turns([cls for cls in ops(draw.complex)[1] if cls.samples()])
     found = draw.one(list(cls.samples()))
-    dtype = draw.one(FLOATS)
+    dtype = draw.one(FLOATS + COMPLEX * draw.complex)
     variables, values = samples.operands(found, draw.rng, dtype, static=draw.chance(0.3))
     return found.op(*map(draw.given, variables, values))
 
@@ -115,11 +121,15 @@ RULES = _rules()
 def with_constant(draw: Draw) -> Any:
     """Apply arithmetic with a constant at an extreme, now and then of an integer dtype."""
     x = draw.operand()
-    c: Any = draw.one(EXTREMES) if x.type.is_float else int(draw.one((0, 1, 2, -1, 7, 100)))
+    c: Any = int(draw.one((0, 1, 2, -1, 7, 100)))
+    if x.type.is_inexact:
+        c = draw.one(EXTREMES)
+    if x.type.is_complex and draw.chance(0.5):
+        c = draw.one((1j, -1j, 2j, 0.5 - 1j, complex(0, -0.0), complex(-0.0, 2), 1e200j))
     if draw.chance(0.3):
         dtype = draw.one((*SIGNED, *UNSIGNED))
         c = Constant(draw.one((0, 1, 2, 3, np.iinfo(dtype).min, np.iinfo(dtype).max)), dtype)
-    elif x.type.is_float:
+    elif x.type.is_inexact:
         with np.errstate(over="ignore"):
             c = Constant(np.asarray(c, x.dtype))
     op = draw.one((scalars.add, scalars.sub, scalars.mul, scalars.true_div))
@@ -129,7 +139,7 @@ def with_constant(draw: Draw) -> Any:
 @builder(weight=2)
 def cast(draw: Draw) -> Any:
     """Return another dtype."""
-    return T.cast(draw.operand(), draw.one((*FLOATS, *DISCRETE)))
+    return T.cast(draw.operand(), draw.one((*FLOATS, *DISCRETE, *COMPLEX * draw.complex)))
 
 
 # along axes -------------------------------------------------------------------------------------
@@ -177,6 +187,15 @@ def product(draw: Draw) -> Any:
     """Multiply as vectors and matrices."""
     x, y = draw.operand(), draw.operand()
     return draw.one((T.dot, T.matmul, T.outer, T.inner, T.tensordot))(x, y)
+
+
+@builder(weight=2)
+def transformed(draw: Draw) -> Any:
+    """Return a Fourier transform, in graphs of complex numbers."""
+    x = draw.tensor()
+    names = ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "fft2", "irfftn")
+    name = draw.one(names if draw.complex else ("fftshift", "ifftshift"))
+    return getattr(T.fft, name)(x)
 
 
 # shapes -----------------------------------------------------------------------------------------

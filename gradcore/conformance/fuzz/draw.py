@@ -14,9 +14,9 @@ import numpy as np
 
 from gradcore.conformance.fuzz.limits import limited
 from gradcore.conformance.special import floats
+from gradcore.dtypes import COMPLEX, DISCRETE, DTYPES, FLOATS
 from gradcore.errors import GradcoreError
 from gradcore.graph import Apply, Array, Constant, TensorType, Variable, toposort
-from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.language import listed
 from gradcore.ops import scalars
 
@@ -24,6 +24,9 @@ Item = TypeVar("Item")
 
 MOST_ELEMENTS_DRAWN = 300
 """How many elements an expression may have."""
+
+SCALARS = ("float64", "float32", "int64", "int8")
+"""The dtypes of scalars that are inputs, but for complex ones."""
 
 REFUSALS = (GradcoreError, IndexError, ValueError, TypeError)
 """What the language raises for operands that do not fit."""
@@ -42,6 +45,7 @@ class Draw:
     """What a graph is drawn from: chance, and what is there already."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.inputs: dict[Variable, Array] = {}
         self.pool: list[Variable] = []
@@ -51,11 +55,17 @@ class Draw:
         """Whether most inputs are moderate numbers in float64."""
         self.hostile = self.chance(0.2)
         """Whether some extents, counts, steps and indices are `HOSTILE`."""
+        self.complex = self.chance(0.2)
+        """Whether inputs may be complex, and ops those of complex numbers."""
 
     # chance -------------------------------------------------------------------------------------
     def one(self, items: Sequence[Item]) -> Item:
         """Return one of ``items``."""
         return items[int(self.rng.integers(len(items)))]
+
+    def by_turns(self, items: Sequence[Item]) -> Item:
+        """Return one of ``items``, half the time that of this seed: all have their turn."""
+        return items[self.seed % len(items)] if self.chance(0.5) else self.one(items)
 
     def chance(self, p: float) -> bool:
         """Return True with probability ``p``."""
@@ -102,6 +112,8 @@ class Draw:
         if dtype is None:
             usual = 0.7 if self.smooth else 0.3
             dtype = "float64" if self.chance(usual) else self.one((*FLOATS, *DISCRETE))
+            if self.complex and self.chance(0.5):
+                dtype = self.one(("complex128", "complex128", "complex64"))
         known = self.chance(0.3)
         extents = [n if n == 1 or known or self.chance(0.1) else None for n in shape]
         variable = Variable(TensorType(dtype, tuple(extents)), f"x{len(self.inputs)}")
@@ -125,6 +137,10 @@ class Draw:
             low, high = (max(-4, int(limits.min)), 5) if self.chance(0.8) else limits_of(limits)
             drawn = self.rng.integers(low, high, shape, endpoint=True, dtype=dtype)
             return np.asarray(drawn, dtype)
+        if dtype in COMPLEX:
+            drawn = np.empty(shape, dtype)
+            drawn.real, drawn.imag = (self.numbers(shape, DTYPES[dtype].part) for _ in range(2))
+            return drawn
         drawn = np.asarray(self.rng.uniform(-2, 2, shape))
         if not self.smooth and self.chance(0.4):
             limits = np.finfo(dtype)
@@ -146,7 +162,7 @@ class Draw:
         """Return a scalar: a number, or an input."""
         if self.chance(0.5):
             return float(self.rng.integers(-2, 3)) if self.chance(0.5) else self.small()
-        return self.input((), self.one(("float64", "float32", "int64", "int8")))
+        return self.input((), self.one(SCALARS + COMPLEX * self.complex))
 
     def integer(self, value: int) -> Any:
         """Return an integer: as a number, or as an input of some integer dtype."""

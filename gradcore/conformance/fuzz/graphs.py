@@ -80,21 +80,33 @@ def graph(seed: int) -> Graph:
     return Graph(seed, inputs, values, outputs, derivatives, draw.failed is not None)
 
 
+def _uniform(draw: Draw, low: float, high: float, like: Array) -> Array:
+    """Return random numbers of the shape and dtype of ``like``."""
+    drawn = draw.rng.uniform(low, high, like.shape)
+    if like.dtype.kind == "c":
+        drawn = drawn + 1j * draw.rng.uniform(low, high, like.shape)
+    return np.asarray(drawn, like.dtype)
+
+
+def _real(y: Variable) -> Variable:
+    """Return ``y``, or a real function of all of it."""
+    return T.real(y) - 0.5 * T.imag(y) if y.type.is_complex else y
+
+
 def _derivatives(
     draw: Draw, outputs: Sequence[Variable], first: int
 ) -> tuple[Derivatives | None, list[Variable]]:
     """Return the derivatives of a weighted sum of an output, if it moves with the inputs."""
-    moving = [v for v in outputs if v.type.is_float and draw.known[v].size]
+    moving = [v for v in outputs if v.type.is_inexact and draw.known[v].size]
     if not moving:
         return None, []
     y = draw.one(moving)
     reached = set(ancestors([y]))
-    wrt = [v for v in draw.inputs if v in reached and v.type.is_float]
+    wrt = [v for v in draw.inputs if v in reached and v.type.is_inexact]
     if not wrt:
         return None, []
-    weights = np.asarray(draw.rng.uniform(0.5, 1.5, draw.known[y].shape), y.dtype)
-    cost = T.sum(y * T.constant(weights))
-    directions = [np.asarray(draw.rng.uniform(-1, 1, draw.inputs[v].shape), v.dtype) for v in wrt]
+    cost = T.sum(_real(y) * T.constant(_uniform(draw, 0.5, 1.5, draw.known[y].real)))
+    directions = [_uniform(draw, -1, 1, draw.inputs[v]) for v in wrt]
     points = [T.constant(d) for d in directions]
     try:
         gradients = T.grad(cost, wrt, disconnected_inputs="ignore")

@@ -16,9 +16,8 @@ from gradcore.conformance.fuzz.builders import RULES
 from gradcore.conformance.fuzz.graphs import Derivatives, Graph, graph
 from gradcore.conformance.fuzz.known import cannot_raise, is_known
 from gradcore.conformance.fuzz.limits import TimedOutError, limited, timed
-from gradcore.conformance.fuzz.rounding import MANY_RUNS, Spread, run, spreads
+from gradcore.conformance.fuzz.rounding import MANY_RUNS, WIDE, Spread, run, spreads
 from gradcore.derive.kinds import Flat
-from gradcore.dtypes import FLOATS
 from gradcore.errors import ArraySizeError, UnsupportedError
 from gradcore.graph import Apply, Array, Constant, FunctionGraph, Variable, ancestors
 from gradcore.graph.nodes import as_variable, symbolic_operand
@@ -74,6 +73,11 @@ class Judged:
     errors: frozenset[type[Exception]] = frozenset()
 
     @cached_property
+    def complex(self) -> bool:
+        """Whether there are complex numbers on the way."""
+        return any(v.type.is_complex for v in self.closed.variables)
+
+    @cached_property
     def surer(self) -> list[Spread] | None:
         """The outputs, with what rounding makes of them in many runs; None: it may raise."""
         found = spreads(self.closed, self.graph.values, self.graph.seed, MANY_RUNS)
@@ -119,7 +123,7 @@ def _errors(
             continue
         several = results if len(node.outputs) > 1 else (results,)
         known.update(zip(node.outputs, map(np.asarray, several), strict=True))
-    finite = all(np.isfinite(a).all() for v, a in known.items() if v.dtype in FLOATS)
+    finite = all(np.isfinite(a).all() for v, a in known.items() if v.type.is_inexact)
     return frozenset(found), frozenset(() if finite else ("nonfinite",))
 
 
@@ -199,7 +203,8 @@ def _differences(j: Judged, mode: Mode, found: Ran | Exception) -> Iterator[Disa
             yield Disagreement(j.graph.seed, where, message + (f"; not {wanted}" if wanted else ""))
         return
     changed = any(changes.nonfinite or changes.more_exact for changes in found.changes)
-    free = changed and "nonfinite" in j.met  # rules may change what comes of infinities and NaN
+    # Rules may change what comes of infinities and NaN; of complex ones backends make what they do.
+    free = (changed or j.complex) and "nonfinite" in j.met
     if j.errors:
         asserted = free and j.errors.issubset({AssertionError})
         if not lacking and not asserted:
@@ -226,8 +231,9 @@ def complaint(spread: Spread, found: Array, dtype: str) -> str | None:
     if found.shape != value.shape:
         return f"has shape {found.shape}, not {value.shape}"
     with np.errstate(all="ignore"):
-        if value.dtype.kind == "f":
-            close = np.abs(found.astype(float) - value.astype(float)) <= spread.tolerance
+        if value.dtype.kind in "fc":
+            wide = WIDE[value.dtype.name]
+            close = np.abs(found.astype(wide) - value.astype(wide)) <= spread.tolerance
             right = close | (found == value) | (np.isnan(found) & np.isnan(value))
         else:
             right = found == value
@@ -278,9 +284,9 @@ def _along(j: Judged, places: range) -> tuple[float, float]:
     total = room = 0.0
     with np.errstate(all="ignore"):
         for k, direction in zip(places, j.graph.derivatives.directions, strict=True):
-            spread, t = j.spreads[k], direction.astype(np.float64)
-            value = spread.value.astype(np.float64)
-            total += float(np.vdot(value, t))
+            spread, t = j.spreads[k], direction.astype(WIDE[direction.dtype.name])
+            value = spread.value.astype(WIDE[spread.value.dtype.name])
+            total += float(np.vdot(value, t).real)
             room += float(np.vdot(spread.tolerance + 1e-12 * np.abs(value), np.abs(t)))
     return total, room
 
@@ -291,7 +297,7 @@ def _difference(j: Judged, d: Derivatives, places: range) -> float | None:
     None: it has no limit, or rounding hides it.
     """
     graph = j.graph
-    if any(v.type.is_float and v.dtype != "float64" for v in ancestors(graph.outputs)):
+    if any(v.dtype != WIDE.get(v.dtype, v.dtype) for v in ancestors(graph.outputs)):
         return None
     of_gradients = places == d.gradients
     room = _along(j, places)[1] if of_gradients else float(j.spreads[d.cost].tolerance)
@@ -309,7 +315,7 @@ def _difference(j: Judged, d: Derivatives, places: range) -> float | None:
         """Return what is differentiated, and what must not change."""
         moved = [a + h * moves[v] if v in moves else a for v, a in at.items()]
         results = run(closed, moved)
-        total = sum(float(np.sum(r * w)) for r, w in zip(results, weights, strict=False))
+        total = sum(float(np.vdot(r, w).real) for r, w in zip(results, weights, strict=False))
         return total, results[len(outputs) :]
 
     try:
@@ -334,7 +340,7 @@ def _piecewise_constant(outputs: Sequence[Variable]) -> list[Variable]:
         v
         for v in ancestors(outputs)
         if v.owner is not None
-        and any(x.type.is_float for x in v.owner.inputs)
+        and any(x.type.is_inexact for x in v.owner.inputs)
         and (v.type.is_discrete or isinstance(v.owner.op.derivative, Flat))
     ]
 

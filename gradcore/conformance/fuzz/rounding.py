@@ -16,6 +16,7 @@ from typing import Any, final
 import numpy as np
 
 from gradcore.conformance.precision import largest
+from gradcore.dtypes import COMPLEX, FLOATS
 from gradcore.execute import straight_line
 from gradcore.graph import Apply, Array, Constant, FunctionGraph, Op, Variable, inner_graphs
 from gradcore.ops.control import PassingOn
@@ -27,6 +28,9 @@ RUNS = 4
 
 MANY_RUNS = 64
 """How often before a disagreement is reported: of a jump, a few runs may see one side alone."""
+
+WIDE = {name: kind[-1] for kind in (FLOATS, COMPLEX) for name in kind}
+"""For each inexact dtype the widest one of its kind."""
 
 LEAST_ULP = 4.0
 """How many units in the last place each result is moved by, at most, if its op declares less."""
@@ -50,13 +54,19 @@ class Jitter(PassingOn):
     def reference(self, *arrays: Any) -> Any:
         """Return the operand, moved at random; finite elements remain finite."""
         x = np.asarray(arrays[0])
-        finite = np.isfinite(x)
         _run.met |= met_by(x)
+        unit = np.spacing(largest(x) if self.by_norm else np.abs(x))
+        if x.dtype.kind == "c":  # each part may be off by units of the absolute value
+            moved = np.empty(x.shape, x.dtype)
+            moved.real, moved.imag = self._moved(x.real, unit), self._moved(x.imag, unit)
+            return moved
+        return self._moved(x, unit)
+
+    def _moved(self, x: Array, unit: Array) -> Array:
         noise = _run.generator.uniform(-self.units, self.units, x.shape)
         most = np.finfo(x.dtype).max
-        unit = np.spacing(largest(x) if self.by_norm else np.abs(x))
         moved = np.clip(x + noise * unit, -most, most)
-        return np.asarray(np.where(finite, moved, x), x.dtype)
+        return np.asarray(np.where(np.isfinite(x) & np.isfinite(unit), moved, x), x.dtype)
 
 
 @final
@@ -79,11 +89,13 @@ class PartialSums(PassingOn):
 
 
 def _finite_magnitude(x: Array) -> Array:
-    return np.where(np.isfinite(x), np.abs(x), 0) if x.dtype.kind == "f" else x
+    return np.where(np.isfinite(x), np.abs(x), 0) if x.dtype.kind in "fc" else x
 
 
 def met_by(x: Array) -> frozenset[str]:
     """Return which numbers among ``x`` are special: subnormal ones, and what is not finite."""
+    if x.dtype.kind == "c":
+        return met_by(x.real) | met_by(x.imag)
     if x.dtype.kind != "f":
         return frozenset()
     subnormal = (x != 0) & (np.abs(x) < np.finfo(x.dtype).smallest_normal)
@@ -103,7 +115,7 @@ _run = _Run(np.random.default_rng(0))
 
 
 def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
-    """Return ``graph`` with all float results moved, in the graphs of its ops too.
+    """Return ``graph`` with all float and complex results moved, in the graphs of its ops too.
 
     wide : whether what adds up, or multiplies many, does so in float64; and what adds up is another
         value where it could overflow.
@@ -119,14 +131,14 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
             inputs = [_moved(v, 1.0, op.by_norm) for v in inputs]
         wider = wide and (op.accumulates or op.compounds)
         if wider:
-            inputs = [cast(v, "float64") if v.type.is_float else v for v in inputs]
+            inputs = [cast(v, WIDE.get(v.dtype, v.dtype)) for v in inputs]
         unchanged = op is node.op and not wider
         fresh = node.with_inputs(inputs) if unchanged else op.make_node(*inputs)
         if wide and op in (eq, neq) and any(v.owner is not None for v in node.inputs):
             new[node.out] = _with_neighbours(fresh)
             continue
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
-            several = op.accumulates and wide and output.type.is_float
+            several = op.accumulates and wide and output.type.is_inexact
             same = cast(PartialSums(op)(output, *inputs) if several else output, old.dtype)
             units = max(op.ulp, LEAST_ULP)
             new[old] = _moved(same, units, op.by_norm) if _rounds(op) else same
@@ -139,7 +151,7 @@ def _with_neighbours(node: Apply) -> Variable:
     Noise does not find that ``log(exp(x))`` may be ``x``.
     """
     x, y = node.inputs
-    if not (x.type.is_float or y.type.is_float):
+    if not (x.type.is_inexact or y.type.is_inexact):
         return node.out
     difference = abs(x - y)
     unit = MARGIN * LEAST_ULP * float(np.finfo(difference.dtype).eps)
@@ -171,7 +183,7 @@ def _rounds(op: Op) -> bool:
 
 
 def _moved(v: Variable, units: float, by_norm: bool) -> Variable:
-    return Jitter(units, by_norm)(v) if v.type.is_float else v
+    return Jitter(units, by_norm)(v) if v.type.is_inexact else v
 
 
 @dataclass(frozen=True)
@@ -238,12 +250,13 @@ def _spread(value: Array, runs: Sequence[Array]) -> Spread:
     if len(alike) < len(runs):
         nowhere = np.zeros(value.shape, bool)
         return Spread(value, np.zeros(value.shape), nowhere)
-    if value.dtype.kind != "f":
+    if value.dtype.kind not in "fc":
         same = np.all([run == value for run in alike], 0) if alike else np.ones(value.shape, bool)
         return Spread(value, np.zeros(value.shape), np.broadcast_to(same, value.shape))
     with np.errstate(all="ignore"):
-        exact = value.astype(np.float64)
-        off = np.max([np.abs(run.astype(np.float64) - exact) for run in alike], 0)
+        wide = WIDE[value.dtype.name]
+        exact = value.astype(wide)
+        off = np.max([np.abs(run.astype(wide) - exact) for run in alike], 0)
         unit = np.spacing(np.abs(value)).astype(np.float64)
         settled = np.all([_kind(run) == _kind(value) for run in alike], 0)
         tolerance = MARGIN * (np.where(np.isfinite(off), off, 0) + np.where(settled, unit, 0))
