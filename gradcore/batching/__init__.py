@@ -7,4 +7,5 @@ itself (`gradcore.graph.Op.batch`); `walk` asks.
 
 from gradcore.batching.functions import vectorize as vectorize
 from gradcore.batching.graphs import vectorize_graph as vectorize_graph
+from gradcore.batching.mapping import vmap as vmap
 from gradcore.batching.walk import stacked_graph as stacked_graph

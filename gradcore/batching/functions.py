@@ -90,7 +90,7 @@ def vectorize(fn: Callable[..., Any], signature: str | None = None) -> Callable[
         _check_results(outputs, results, signature)
         axes = LeadingAxes.of(fitted, [v.ndim for v in inner])
         found = [
-            _with_all_axes(_with_extents(y, dims, extents), axes.shape, len(dims))
+            with_all_axes(_with_extents(y, dims, extents), axes.shape, len(dims))
             for y, dims in zip(with_leading_axes(outputs, inner, axes), results, strict=True)
         ]
         if not is_several(returned):
@@ -147,7 +147,7 @@ def _with_extents(x: Variable, dims: Dims, extents: Mapping[str, Extent]) -> Var
     return SpecifyShape(why)(x, *have[:front], *wanted)
 
 
-def _with_all_axes(y: Variable, shape: Shape, core: int) -> Variable:
+def with_all_axes(y: Variable, shape: Shape, core: int) -> Variable:
     """Return a result with all axes in front, those that it does not depend on, too."""
     front = y.ndim - core
     lead = y.type.shape[:front]

@@ -3,9 +3,15 @@
 ``grad``, ``Lop`` and ``Rop`` put a user's arguments in order, call the sweeps of
 `gradcore.derive`, and say in words what cannot be.  ``jacobian`` and ``hessian`` are loops over
 them.  All can be applied to their own results.  ``root``, ``minimize`` and ``fixed_point`` solve
-equations in a graph, with the derivatives of their solutions.
+equations in a graph, with the derivatives of their solutions.  ``value_and_grad``, ``jvp``,
+``vjp``, ``jacfwd`` and ``jacrev`` are JAX's names for the same macros, of functions too.
 """
 
+from gradcore.gradient.functional import jacfwd as jacfwd
+from gradcore.gradient.functional import jacrev as jacrev
+from gradcore.gradient.functional import jvp as jvp
+from gradcore.gradient.functional import value_and_grad as value_and_grad
+from gradcore.gradient.functional import vjp as vjp
 from gradcore.gradient.implicit import fixed_point as fixed_point
 from gradcore.gradient.implicit import minimize as minimize
 from gradcore.gradient.implicit import root as root

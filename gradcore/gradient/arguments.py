@@ -42,6 +42,14 @@ def like(model: Any, results: list[Any]) -> Any:
     return results if isinstance(model, list) else results[0]
 
 
+def refuse_function(what: str, given: Any, instead: str) -> None:
+    """Raise GraphTypeError for a function where Theano's word takes an expression."""
+    if callable(given):
+        raise GraphTypeError(
+            f"{what} takes an expression, not a function {given!r}", here(), instead
+        )
+
+
 def real_alone(what: str, *given: Any) -> None:
     """Raise GraphTypeError for complex variables: their derivative is no matrix of numbers."""
     for variable in (v for some in given for v in listed(some)):

@@ -13,6 +13,7 @@ from gradcore.gradient.arguments import (
     points_for,
     present,
     real_alone,
+    refuse_function,
     variables_of,
 )
 from gradcore.gradient.modes import grad
@@ -66,6 +67,7 @@ def jacobian(
     >>> T.jacobian(z ** 2, z, sparse=True).eval({z: [1, 2]}).toarray().tolist()
     [[2.0, 0.0], [0.0, 4.0]]
     """
+    refuse_function("jacobian", expression, "call it: jacobian(f(x), x); or take jacrev(f)(x)")
     real_alone("jacobian", expression, wrt)
     if sparse:
         _require_products_of_colours("jacobian", chunk_size, vectorize)
@@ -115,6 +117,7 @@ def hessian(
     >>> xy.eval({x: [1, 2], y: 1}).tolist()
     [2.0, 4.0]
     """
+    refuse_function("hessian", cost, "call it: hessian(f(x), x); or take jacfwd(jacrev(f))(x)")
     real_alone("hessian", wrt)
     if sparse:
         _require_products_of_colours("hessian", chunk_size, vectorize)

@@ -16,6 +16,7 @@ from gradcore.gradient.arguments import (
     points_for,
     present,
     presented,
+    refuse_function,
     variables_of,
 )
 from gradcore.graph import Constant, Variable, as_variable, here
@@ -60,6 +61,7 @@ def grad(
     >>> gradcore.pp(gradcore.grad(T.sin(x), x))
     '(fill(sin(x), TensorConstant{1.0}) * cos(x))'
     """
+    refuse_function("grad", cost, "call it: grad(f(x), x); or take value_and_grad(f)(x)")
     variables = variables_of(wrt, "wrt")
     starts: dict[Variable, Variable] = {}
     if cost is not None:

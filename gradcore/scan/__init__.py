@@ -5,6 +5,9 @@ makes the graph that it returns the body of one `gradcore.ops.scan.Scan`.  What 
 outside becomes an input of the loop: whatever depends on nothing of the step is computed before
 the loop.  A state with several taps becomes a shift register of states with one.
 
+``cond``, ``while_loop`` and ``fori_loop`` are those of people who come from JAX (`structured`), and
+so is ``associative_scan`` (`associative`).
+
 `arguments` reads what the user gives, `step_results` what the step returns; `builder` puts the loop
 together.  `gradcore.ops.loop` shows this representation of a loop beside the two others.
 """
@@ -14,12 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradcore.errors import ScanError
-from gradcore.graph import Variable, here
+from gradcore.graph import Variable
 from gradcore.language import word
+from gradcore.scan.associative import associative_scan as associative_scan
 from gradcore.scan.builder import LoopBuilder
+from gradcore.scan.last import last_values
 from gradcore.scan.step_results import Updates
 from gradcore.scan.step_results import until as until
+from gradcore.scan.structured import cond as cond
+from gradcore.scan.structured import fori_loop as fori_loop
+from gradcore.scan.structured import while_loop as while_loop
 
 
 def scan(
@@ -147,7 +154,7 @@ def reduce(
         no_default_updates,
     )
     results = loop.build(-1)
-    found = _last(loop, results)
+    found = last_values(loop, results)
     return (found if len(found) > 1 else found[0]), loop.updates(results)
 
 
@@ -164,15 +171,7 @@ def last_states(
     [8, 13]
     """
     loop = LoopBuilder(fn, sequences, list(starts), None, n_steps, False, False, None, True)
-    return _last(loop, loop.build(-1))
-
-
-def _last(loop: LoopBuilder, results: Sequence[Variable]) -> list[Variable]:
-    """Return, of the results of a loop, the value of each output after the last step."""
-    for k, place in enumerate(loop.places):
-        if place is None:
-            raise ScanError(f"reduce needs an initial value for output {k}", here())
-    return [results[place] for place in loop.places if place is not None]
+    return last_values(loop, loop.build(-1))
 
 
 @word

@@ -140,8 +140,12 @@ def as_sequence(given: Any) -> TappedSequence:
 def as_output_info(given: Any) -> OutputInfo:
     """Return what a user says of an output: None, an initial value, or a dict with taps.
 
+    An `OutputInfo` is returned as it is.
+
     Raises ScanError: taps without an initial value, or not negative; an unknown key.
     """
+    if isinstance(given, OutputInfo):
+        return given
     options = _options(given, "initial")
     _refuse_unknown(options, {"initial", "taps"}, "outputs_info")
     initial = options.get("initial")

@@ -31,6 +31,7 @@ from gradcore.graph.nodes import constant_extent, next_serial
 from gradcore.graph.traverse import depends_on, free_inputs
 from gradcore.language import listed
 from gradcore.ops.loop import TOO_FEW, Seeds
+from gradcore.ops.scalars import switch
 from gradcore.ops.scan import Scan
 from gradcore.scan.arguments import OutputInfo, as_checkpoint, as_output_info, as_sequence
 from gradcore.scan.default_updates import add_default_updates
@@ -52,7 +53,10 @@ ENDLESS = 2**62
 
 
 class LoopBuilder:
-    """The loop while it is put together; `build` makes the node."""
+    """The loop while it is put together; `build` makes the node.
+
+    begins : of a loop that nothing but ``until`` ends, whether it takes a step at all.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class LoopBuilder:
         strict: bool,
         name: str | None,
         no_default_updates: bool = False,
+        begins: Variable | None = None,
     ) -> None:
         self.name = name
         self.where: Location | None = here()
@@ -121,7 +126,8 @@ class LoopBuilder:
                 "give sequences or n_steps, or return until(condition) from the step",
             )  # fmt: skip
         self.endless = bound is None
-        self.steps = as_variable(ENDLESS) if bound is None else bound
+        most = ENDLESS if begins is None else switch(begins, ENDLESS, 0)
+        self.steps = as_variable(most) if bound is None else bound
         self._settle_dtypes(infos)
         self._add_updates()
         if strict:

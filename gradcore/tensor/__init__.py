@@ -10,6 +10,7 @@ import sys
 
 from gradcore.batching import vectorize as vectorize
 from gradcore.batching import vectorize_graph as vectorize_graph
+from gradcore.batching import vmap as vmap
 from gradcore.dtypes import COMPLEX, FLOATS
 from gradcore.errors import no_attribute
 from gradcore.gradient import DisconnectedType as DisconnectedType
@@ -25,14 +26,19 @@ from gradcore.gradient import grad_scale as grad_scale
 from gradcore.gradient import grad_undefined as grad_undefined
 from gradcore.gradient import hessian as hessian
 from gradcore.gradient import hessian_vector_product as hessian_vector_product
+from gradcore.gradient import jacfwd as jacfwd
 from gradcore.gradient import jacobian as jacobian
+from gradcore.gradient import jacrev as jacrev
+from gradcore.gradient import jvp as jvp
 from gradcore.gradient import minimize as minimize
 from gradcore.gradient import numeric_grad as numeric_grad
 from gradcore.gradient import root as root
 from gradcore.gradient import sparse_hessian as sparse_hessian
 from gradcore.gradient import sparse_jacobian as sparse_jacobian
 from gradcore.gradient import subgraph_grad as subgraph_grad
+from gradcore.gradient import value_and_grad as value_and_grad
 from gradcore.gradient import verify_grad as verify_grad
+from gradcore.gradient import vjp as vjp
 from gradcore.gradient import zero_grad as zero_grad
 from gradcore.graph import Apply as Apply
 from gradcore.graph import Constant as Constant
