@@ -22,7 +22,8 @@ def ops(graph):
 
 def test_the_tables_name_every_step_once():
     assert [step.__name__ for step in FUNCTION] == [
-        "lifted", "closed", "rewritten", "still_required", "branches_enclosed", "legal"
+        "lifted", "closed", "in_real_numbers", "rewritten", "still_required", "branches_enclosed",
+        "legal",
     ]  # fmt: skip
     assert FUNCTION[1:] == CLOSED and set(AS_WRITTEN) < set(FUNCTION)
 
@@ -42,9 +43,9 @@ def test_steps_may_be_taken_one_by_one():
 
 def test_errors_that_rewriting_lost_come_back_in_their_step():
     x, y = T.dvectors("x", "y")
-    it = compiled([x, y], [(x + y).shape[0]], FUNCTION[:3], gradcore.Mode("numpy"))
+    it = compiled([x, y], [(x + y).shape[0]], FUNCTION[:4], gradcore.Mode("numpy"))
     assert Assert not in ops(it.graph)
-    assert Assert in ops(it.through(FUNCTION[3:4]).graph)
+    assert Assert in ops(it.through(FUNCTION[4:5]).graph)
 
 
 def test_checks_leave_the_graph_only_where_arguments_are_checked():
