@@ -19,6 +19,7 @@ from gradcore.errors import GradcoreError
 from gradcore.graph import Apply, Array, Constant, TensorType, Variable, toposort
 from gradcore.language import listed
 from gradcore.ops import scalars
+from gradcore.ops.elementwise import Elementwise
 
 Item = TypeVar("Item")
 
@@ -248,7 +249,7 @@ def limits_of(limits: Any) -> tuple[int, int]:
 
 
 def defined(node: Apply, operands: Sequence[Array]) -> bool:
-    """Return whether NumPy defines the result."""
+    """Return whether the result is defined: by NumPy, and in the ranges that a row declares."""
     op = node.op
     if op in scalars.CAST_DTYPES and operands[0].dtype.kind == "f":
         to = scalars.CAST_DTYPES[op]  # pyright: ignore[reportArgumentType] - it is elementwise
@@ -260,6 +261,10 @@ def defined(node: Apply, operands: Sequence[Array]) -> bool:
     if op in (scalars.left_shift, scalars.right_shift):
         width = np.iinfo(node.out.dtype).bits
         return bool(np.all((operands[1] >= 0) & (operands[1] < width)))
+    if isinstance(op, Elementwise) and op.compared:
+        wide = [x.astype(np.float64) for x in operands]
+        pairs = zip(wide, op.compared, strict=True)
+        return all(bool(np.all(np.isnan(x) | (low <= x) & (x <= high))) for x, (low, high) in pairs)
     if op is scalars.polygamma:
         return bool(np.all(np.isin(operands[0], (0, 1, 2, 3)) & (operands[1] > 0)))
     return True
