@@ -188,7 +188,7 @@ def _on_host(op: Elementwise) -> Callable[..., Any]:
         wide = dtype == np.float64
 
         def called(*values: Any) -> Any:
-            given = map(np.ascontiguousarray, values)
+            given = [np.asarray(a, order="C") for a in values]  # of no axes, too
             operands = [a.view(dtype)[..., 0] if wide else a for a in given]
             with np.errstate(all="ignore"):
                 found = np.broadcast_to(np.asarray(op.numpy(*operands), dtype), shape)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from gradcore.gradient import grad
-from gradcore.graph import (
-    Variable,
-)
+from gradcore.graph import Constant, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.loop import Seeds
+from gradcore.ops.scalars import gt, or_
 from gradcore.scan import scan, until
 from gradcore.scan.builder import LoopBuilder
 
@@ -23,14 +22,14 @@ def stacks(x: Variable) -> list[Variable]:
 
 
 def endless(x: Variable) -> Variable:
-    """Return the last of as many states as it takes."""
+    """Return the last of as many states as it takes: it ends for every ``x``, NaN or empty."""
 
-    def step(state: Variable) -> tuple[Variable, until]:
+    def step(state: Variable, taken: Variable) -> tuple[Variable, Variable, until]:
         new = state + LANGUAGE["abs"](x) + 1
-        return new, until(new.sum() > 10)
+        return new, taken + 1, until(or_(gt(new.sum(), 10), gt(taken, 2)))
 
-    found, _ = scan(step, None, LANGUAGE["zeros_like"](x))
-    return found[-1]
+    found, _ = scan(step, None, [LANGUAGE["zeros_like"](x), Constant(0)])
+    return found[0][-1]
 
 
 def gradient(x: Variable) -> Variable:
