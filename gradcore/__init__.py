@@ -33,7 +33,9 @@ from gradcore.gradient import DisconnectedType as DisconnectedType
 from gradcore.gradient import Lop as Lop
 from gradcore.gradient import Rop as Rop
 from gradcore.gradient import SparseMatrix as SparseMatrix
+from gradcore.gradient import checkpoint as checkpoint
 from gradcore.gradient import consider_constant as consider_constant
+from gradcore.gradient import custom_gradient as custom_gradient
 from gradcore.gradient import disconnected_grad as disconnected_grad
 from gradcore.gradient import grad as grad
 from gradcore.gradient import grad_clip as grad_clip

@@ -3,6 +3,7 @@
 ====================  ==============================================================================
 step                  what it does to the graph
 ====================  ==============================================================================
+`marks_dropped`       what derivatives alone see goes (`Op.mark`)
 `lifted`              shape checks are made on the arguments, where they can be (`rewrite.checks`)
 `closed`              shared variables become inputs; what is missing is an error
 `in_real_numbers`     complex tensors become two real ones (`compile.parts`)
@@ -42,6 +43,7 @@ from gradcore.graph import (
     substitute,
 )
 from gradcore.graph.nodes import bare
+from gradcore.graph.traverse import unmarked
 from gradcore.mode import Mode
 from gradcore.progress import stage
 from gradcore.rewrite import Trace
@@ -101,6 +103,11 @@ Step: TypeAlias = Callable[[Compilation], None]
 
 
 # the steps --------------------------------------------------------------------------------------
+def marks_dropped(it: Compilation) -> None:
+    """Drop what derivatives alone see: they have been taken."""
+    it.outputs = unmarked(it.outputs, set(it.inputs))
+
+
 def lifted(it: Compilation) -> None:
     """Move checks to the arguments."""
     shared = _shared(it.outputs)
@@ -145,6 +152,7 @@ def legal(it: Compilation) -> None:
 
 # the tables -------------------------------------------------------------------------------------
 CLOSED: tuple[Step, ...] = (
+    marks_dropped,
     closed,
     in_real_numbers,
     rewritten,
@@ -154,10 +162,10 @@ CLOSED: tuple[Step, ...] = (
 )
 """For a graph whose arguments nobody checks: a function of another library."""
 
-FUNCTION: tuple[Step, ...] = (lifted, *CLOSED)
+FUNCTION: tuple[Step, ...] = (marks_dropped, lifted, *CLOSED[1:])
 """For ``function(...)``: all that happens between the user's graph and the backend."""
 
-AS_WRITTEN: tuple[Step, ...] = (closed, in_real_numbers, branches_enclosed)
+AS_WRITTEN: tuple[Step, ...] = (marks_dropped, closed, in_real_numbers, branches_enclosed)
 """For what a compiled function is compared with: no rule has touched it."""
 
 

@@ -7,6 +7,8 @@ equations in a graph, with the derivatives of their solutions.  ``value_and_grad
 ``vjp``, ``jacfwd`` and ``jacrev`` are JAX's names for the same macros, of functions too.
 """
 
+from gradcore.gradient.custom import checkpoint as checkpoint
+from gradcore.gradient.custom import custom_gradient as custom_gradient
 from gradcore.gradient.functional import jacfwd as jacfwd
 from gradcore.gradient.functional import jacrev as jacrev
 from gradcore.gradient.functional import jvp as jvp

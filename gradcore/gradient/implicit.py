@@ -25,16 +25,14 @@ from gradcore.gradient.modes import grad
 from gradcore.gradient.unknowns import Unknowns, are_several, as_start, require_like
 from gradcore.graph import (
     Apply,
-    Constant,
     FunctionGraph,
     Variable,
     as_variable,
     here,
     substitute,
-    toposort,
 )
 from gradcore.graph.nodes import extents_of
-from gradcore.graph.traverse import depends_on
+from gradcore.graph.traverse import captured
 from gradcore.language import define
 from gradcore.ops.implicit import ImplicitSolution
 from gradcore.tensor.shapes import flatten, reshape
@@ -199,13 +197,10 @@ class _Problem:
 def marked(x: Variable, residual: Variable, found: Variable, linear_solver: str) -> Variable:
     """Return ``found``, which makes ``residual``, an expression in ``x``, zero, as its solution."""
     require_connection("raise", residual, [x])
-    inside = depends_on([residual], [x])
-    within = [n for n in toposort([residual], stop=[x]) if not inside.isdisjoint(n.outputs)]
-    used = dict.fromkeys(v for node in within for v in node.inputs if v not in inside)
-    captured = [v for v in used if not isinstance(v, Constant)]
-    inner = {v: v.type(v.name) for v in captured}
+    outside = captured([residual], [x])
+    inner = {v: v.type(v.name) for v in outside}
     equations = FunctionGraph((x, *inner.values()), tuple(substitute([residual], inner)))
-    return ImplicitSolution(equations, linear_solver)(found, *captured)
+    return ImplicitSolution(equations, linear_solver)(found, *outside)
 
 
 def _several(solve: Callable[..., Variable], f: Any, x0: Any, wrt: Any, how: dict[str, Any]) -> Any:

@@ -181,6 +181,12 @@ class Declaration(Generic[V, N]):
     view: ClassVar[bool] = False
     """Whether the output is elements of the first operand, as they are."""
 
+    mark: ClassVar[bool] = False
+    """Whether derivatives alone see it.
+
+    Before a graph is compiled, its first operands, one for each output, take its place.
+    """
+
     extern: Extern | None = None
     """The function of a library that computes it, where generated code has that."""
 

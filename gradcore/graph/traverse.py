@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from typing import Any
 
 from gradcore.errors import GraphTypeError
 from gradcore.graph.extents import UNKNOWN, Operand, Shape
@@ -129,6 +130,46 @@ def replace_ops(
             continue
         new.update(zip(node.outputs, fresh.outputs, strict=True))
     return [new.get(v, v) for v in outputs]
+
+
+def captured(results: Sequence[Variable], placeholders: Sequence[Variable]) -> list[Variable]:
+    """Return what ``results`` use and does not depend on ``placeholders``, no constants.
+
+    These are the largest expressions: what they are computed of is not among them.
+    """
+    inside = depends_on(results, placeholders)
+    found: dict[Variable, None] = {}
+    for node in toposort(results, stop=placeholders):
+        if any(output in inside for output in node.outputs):
+            found.update((v, None) for v in node.inputs if v not in inside)
+    found.update((v, None) for v in results if v not in inside)
+    return [v for v in found if not isinstance(v, Constant)]
+
+
+def unmarked(outputs: Sequence[Variable], stop: Collection[Variable] = ()) -> list[Variable]:
+    """Return ``outputs`` without what derivatives alone see (`Op.mark`), in graphs of ops too."""
+    new: dict[Variable, Variable] = {}
+    for node in toposort(outputs, stop):
+        inputs = [new.get(v, v) for v in node.inputs]
+        if node.op.mark:
+            new.update(zip(node.outputs, inputs, strict=False))
+            continue
+        graphs = tuple(map(_without_marks, node.op.graphs))
+        same = all(a is b for a, b in zip(graphs, node.op.graphs, strict=True))
+        if not same:
+            fresh = node.op.with_graphs(*graphs).make_node(*inputs)
+        elif any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+            fresh = node.with_inputs(inputs)
+        else:
+            continue
+        new.update(zip(node.outputs, fresh.outputs, strict=True))
+    return [new.get(v, v) for v in outputs]
+
+
+def _without_marks(graph: Any) -> Any:
+    found = unmarked(graph.outputs, graph.inputs)
+    same = all(a is b for a, b in zip(found, graph.outputs, strict=True))
+    return graph if same else type(graph)(graph.inputs, tuple(found))
 
 
 def graph_replace(

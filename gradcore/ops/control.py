@@ -312,6 +312,26 @@ class Print(PassingOn):
         return self.reference
 
 
+@final
+@dataclass(frozen=True, repr=False)
+class OptimizationBarrier(PassingOn):
+    """``OptimizationBarrier()(x, *after)``: x, where ``after`` have been computed.
+
+    No rewrite sees through it: what is computed of it is computed, though it is known already.
+    """
+
+    foldable = False
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return a matrix, with nothing and with a vector before it."""
+        return [Sample(cls(), (Arg((2, 3)),)), Sample(cls(), (Arg((2, 3)), Arg((4,))))]
+
+    def label(self) -> str:
+        """Return the name."""
+        return "optimization_barrier"
+
+
 # marks for derivatives --------------------------------------------------------------------------
 class GradientMark(PassingOn):
     """An identity whose derivative is another (abstract)."""

@@ -18,7 +18,6 @@ from typing import Any
 
 from gradcore.errors import Location, ScanError
 from gradcore.graph import (
-    Constant,
     FunctionGraph,
     Variable,
     as_variable,
@@ -28,7 +27,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import constant_extent, next_serial
-from gradcore.graph.traverse import depends_on, free_inputs
+from gradcore.graph.traverse import captured, free_inputs
 from gradcore.language import listed
 from gradcore.ops.loop import TOO_FEW, Seeds
 from gradcore.ops.scalars import switch
@@ -271,12 +270,12 @@ class LoopBuilder:
         conditions = [] if self.condition is None else [self.condition]
         placeholders = [*self.elements, *(s.placeholder for s in self.states)]
         results = [*(s.new for s in self.states), *self.outputs, *conditions]
-        captured = self._captured(results, placeholders)
-        inner = {v: Variable(v.type, v.name) for v in captured}
+        outside = captured(results, placeholders)
+        inner = {v: Variable(v.type, v.name) for v in outside}
         inputs = (*placeholders, *inner.values())
         found = substitute(results, inner)
         states, stacks, stop = _cut(found, len(self.states), len(self.outputs))
-        outer = [*self.slices, *(s.initial for s in self.states), *captured]
+        outer = [*self.slices, *(s.initial for s in self.states), *outside]
 
         def taken(steps: Variable, results: Sequence[Variable], until: bool) -> list[Variable]:
             op = Scan(
@@ -296,18 +295,6 @@ class LoopBuilder:
             return taken(self.steps, found, bool(conditions))
         count = taken(self.steps, [*states, *stop], until=True)[-1]
         return [*taken(count, [*states, *stacks], until=False), count]
-
-    def _captured(
-        self, results: Sequence[Variable], placeholders: Sequence[Variable]
-    ) -> list[Variable]:
-        """Return what the step uses and does not depend on it, in the largest expressions."""
-        inside = depends_on(results, placeholders)
-        found: dict[Variable, None] = {}
-        for node in toposort(results, stop=placeholders):
-            if any(output in inside for output in node.outputs):
-                found.update((v, None) for v in node.inputs if v not in inside)
-        found.update((v, None) for v in results if v not in inside)
-        return [v for v in found if not isinstance(v, Constant)]
 
 
 def _cut(values: Sequence[Variable], *lengths: int) -> Iterator[Sequence[Variable]]:

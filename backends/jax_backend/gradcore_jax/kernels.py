@@ -30,6 +30,7 @@ from gradcore.ops.control import (
     GradClip,
     GradScale,
     IfElse,
+    OptimizationBarrier,
     Print,
     ZeroGrad,
 )
@@ -395,6 +396,10 @@ def _passed_on(node: Apply) -> Kernel:
     return same
 
 
+def _barrier(*operands: Any) -> Any:
+    return lax.optimization_barrier(operands)[0]
+
+
 # the table --------------------------------------------------------------------------------------
 def _overlap_add(node: Apply) -> Kernel:
     """Add up the elements of windows, each spread out over zeros, which XLA fuses."""
@@ -466,6 +471,7 @@ KERNELS: Kernels = {
     DisconnectedGrad: _passed_on,
     GradScale: _passed_on,
     GradClip: _passed_on,
+    OptimizationBarrier: _always(_barrier),
     # loops
     Scan: scan,
 }

@@ -24,6 +24,7 @@ from gradcore.ops.control import (
     GradClip,
     GradScale,
     IfElse,
+    OptimizationBarrier,
     Print,
     ZeroGrad,
 )
@@ -371,8 +372,8 @@ def _make_print(node: Apply) -> Function:
     return printed
 
 
-def _make_mark(node: Apply) -> Unary:
-    return lambda x: x
+def _make_mark(node: Apply) -> Callable[..., Any]:
+    return lambda x, *others: x
 
 
 def _make_fft(node: Apply) -> Unary:
@@ -448,6 +449,7 @@ CLASSES: dict[Any, Function] = {
     DisconnectedGrad: _make_mark,
     GradScale: _make_mark,
     GradClip: _make_mark,
+    OptimizationBarrier: _make_mark,
     Scan: make_scan,
     Fft: _make_fft,
     HalfFft: _make_half_fft,
