@@ -6,8 +6,6 @@ from gradcore.plugins import KnownFailure
 
 FMOD = "torch's vectorized fmod gives NaN where the quotient overflows"
 
-IGAMMA = "torch's incomplete gamma functions have 9 digits at large parameters, and no NaN there"
-
 KNOWN_FAILURES = (
     KnownFailure("mod", "value", FMOD, "float[36]*-special"),
     KnownFailure("mod", "value", FMOD, "float[36]*-subnormal"),
@@ -34,15 +32,6 @@ KNOWN_FAILURES = (
         "value",
         "torch's zeta is 0 where it is subnormal, at the largest numbers",
         "float64-special",
-    ),
-    *(
-        KnownFailure(op, check, IGAMMA, case)
-        for op in ("gammainc", "gammaincc")
-        for check, case in (
-            ("value", "float[36]*-special"),
-            ("value", "*int8-special"),
-            ("fused", "*int8-special"),
-        )
     ),
 )
 """What the backend is known to fail."""
