@@ -36,6 +36,9 @@ OPTIMIZED = ("test_c.py", "test_c_*.py", "test_random_graphs.py", "test_exponent
 MANY, PART = 300, 3
 """Of tests with so many parameters, every third runs (which ones, their names decide)."""
 
+FEW = 30
+"""So many items of a list a test goes through, whatever its length."""
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -47,16 +50,28 @@ def pytest_collection_modifyitems(config, items):
     """Leave out two thirds of what is enumerated at length: `nox -s tests` has all of it."""
     if config.getoption("--exhaustive"):
         return
-    names = [item.nodeid.partition("[")[0] for item in items]
-    long = {name for name, n in Counter(names).items() if n > MANY and name.startswith("tests/")}
-    chosen = [
-        item
-        for item, name in zip(items, names, strict=True)
-        if name not in long or zlib.crc32(item.nodeid.encode()) % PART == 0
-    ]
-    known = set(chosen)
-    config.hook.pytest_deselected(items=[item for item in items if item not in known])
-    items[:] = chosen
+    names = Counter(map(_function, items))
+    kept = {True: [], False: []}
+    for item in items:
+        long = names[_function(item)] > MANY and item.nodeid.startswith("tests/")
+        kept[not long or zlib.crc32(item.nodeid.encode()) % PART == 0].append(item)
+    config.hook.pytest_deselected(items=kept[False])
+    items[:] = kept[True]
+
+
+def _function(item):
+    return item.nodeid.partition("[")[0]
+
+
+@pytest.fixture
+def part_of(request):
+    """Return a function of a list that a test goes through: a third of a long one, too."""
+
+    def part(items):
+        whole = len(items) <= FEW or request.config.getoption("--exhaustive")
+        return items if whole else items[::PART]
+
+    return part
 
 
 @pytest.fixture(autouse=True)
