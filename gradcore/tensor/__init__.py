@@ -92,6 +92,10 @@ from gradcore.tensor.complexes import angle as angle
 from gradcore.tensor.complexes import complex_from_polar as complex_from_polar
 from gradcore.tensor.complexes import conj as conj
 from gradcore.tensor.complexes import imag as imag
+from gradcore.tensor.complexes import iscomplex as iscomplex
+from gradcore.tensor.complexes import iscomplexobj as iscomplexobj
+from gradcore.tensor.complexes import isreal as isreal
+from gradcore.tensor.complexes import isrealobj as isrealobj
 from gradcore.tensor.complexes import real as real
 from gradcore.tensor.constructors import *
 from gradcore.tensor.constructors import as_tensor as as_tensor
@@ -175,10 +179,12 @@ from gradcore.tensor.logic import fmod as fmod
 from gradcore.tensor.logic import heaviside as heaviside
 from gradcore.tensor.logic import isneginf as isneginf
 from gradcore.tensor.logic import isposinf as isposinf
+from gradcore.tensor.logic import logaddexp2 as logaddexp2
 from gradcore.tensor.logic import logical_and as logical_and
 from gradcore.tensor.logic import logical_not as logical_not
 from gradcore.tensor.logic import logical_or as logical_or
 from gradcore.tensor.logic import logical_xor as logical_xor
+from gradcore.tensor.logic import modf as modf
 from gradcore.tensor.logic import nan_to_num as nan_to_num
 from gradcore.tensor.logic import piecewise as piecewise
 from gradcore.tensor.logic import rad2deg as rad2deg
@@ -226,6 +232,7 @@ from gradcore.tensor.reductions import cumulative_prod as cumulative_prod
 from gradcore.tensor.reductions import cumulative_sum as cumulative_sum
 from gradcore.tensor.reductions import diff as diff
 from gradcore.tensor.reductions import log_softmax as log_softmax
+from gradcore.tensor.reductions import logmeanexp as logmeanexp
 from gradcore.tensor.reductions import logsumexp as logsumexp
 from gradcore.tensor.reductions import max as max
 from gradcore.tensor.reductions import max_and_argmax as max_and_argmax
@@ -283,6 +290,7 @@ from gradcore.tensor.shapes import shape_padaxis as shape_padaxis
 from gradcore.tensor.shapes import shape_padleft as shape_padleft
 from gradcore.tensor.shapes import shape_padright as shape_padright
 from gradcore.tensor.shapes import size as size
+from gradcore.tensor.shapes import specify_broadcastable as specify_broadcastable
 from gradcore.tensor.shapes import specify_shape as specify_shape
 from gradcore.tensor.shapes import split as split
 from gradcore.tensor.shapes import squeeze as squeeze
@@ -299,6 +307,7 @@ from gradcore.tensor.signals import ediff1d as ediff1d
 from gradcore.tensor.signals import gradient as gradient
 from gradcore.tensor.signals import matvec as matvec
 from gradcore.tensor.signals import trapezoid as trapezoid
+from gradcore.tensor.signals import unwrap as unwrap
 from gradcore.tensor.signals import vdot as vdot
 from gradcore.tensor.signals import vecdot as vecdot
 from gradcore.tensor.signals import vecmat as vecmat
@@ -334,6 +343,7 @@ from gradcore.tensor.tapers import bartlett as bartlett
 from gradcore.tensor.tapers import blackman as blackman
 from gradcore.tensor.tapers import hamming as hamming
 from gradcore.tensor.tapers import hanning as hanning
+from gradcore.tensor.tapers import kaiser as kaiser
 
 TensorVariable = Variable
 TensorConstant = Constant

@@ -7,7 +7,7 @@ from typing import Any
 from gradcore.graph import Variable, as_variable
 from gradcore.language import define
 from gradcore.ops import complexes
-from gradcore.ops.scalars import arctan2, cos, identity, sin
+from gradcore.ops.scalars import arctan2, cos, eq, identity, neq, sin
 from gradcore.tensor.creation import zeros_like
 
 
@@ -63,3 +63,28 @@ def complex_from_polar(size: Any, angle: Any) -> Variable:
 define("real_part", real)
 define("imaginary_part", imag)
 define("conjugate", conj)
+
+
+def iscomplexobj(x: Any) -> bool:
+    """Return whether the dtype is complex: a Python bool, known while the graph is built."""
+    return as_variable(x).type.is_complex
+
+
+def isrealobj(x: Any) -> bool:
+    """Return whether the dtype is not complex: a Python bool."""
+    return not iscomplexobj(x)
+
+
+def isreal(x: Any) -> Variable:
+    """Return element by element whether the imaginary part is 0.
+
+    >>> import gradcore.tensor as T
+    >>> T.isreal(T.constant([1 + 0j, 2j])).eval().tolist()
+    [True, False]
+    """
+    return eq(imag(x), 0)
+
+
+def iscomplex(x: Any) -> Variable:
+    """Return element by element whether the imaginary part is not 0."""
+    return neq(imag(x), 0)

@@ -213,6 +213,26 @@ def fix(x: Any) -> Variable:
     return scalars.trunc(x)
 
 
+def modf(x: Any) -> tuple[Variable, Variable]:
+    """Return the fractional part and the whole part, both with the sign of ``x``, floats.
+
+    >>> import gradcore.tensor as T
+    >>> [part.eval().tolist() for part in T.modf([1.5, -2.25])]
+    [[0.5, -0.25], [1.0, -2.0]]
+    """
+    variable = as_variable(x)
+    at = cast(variable, floating(variable.type.dtype))
+    whole = scalars.trunc(at)
+    rest = scalars.switch(scalars.isinf(at), 0.0, at - whole)
+    return copysign(rest, at), whole
+
+
+def logaddexp2(x: Any, y: Any) -> Variable:
+    """Return ``log2(2 ** x + 2 ** y)``, without overflow."""
+    a, b = _pair(x, y)
+    return scalars.logaddexp(a * math.log(2), b * math.log(2)) / math.log(2)
+
+
 def fabs(x: Any) -> Variable:
     """Return the absolute value, a float."""
     variable = as_variable(x)

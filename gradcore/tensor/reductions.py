@@ -226,6 +226,18 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Var
 
 
 # exponentials -----------------------------------------------------------------------------------
+def logmeanexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return ``log(mean(exp(x)))`` over ``axis``, without overflow.
+
+    >>> import gradcore.tensor as T
+    >>> T.logmeanexp([1000.0, 1000.0]).eval().tolist()
+    1000.0
+    """
+    found = logsumexp(x, axis, keepdims)
+    ones = _floats(x).ones_like()
+    return found - scalars.log(sum(ones, axis, keepdims=keepdims))
+
+
 @word
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return ``log(sum(exp(x)))`` over ``axis``, without overflow."""

@@ -219,6 +219,18 @@ def specify_shape(x: Any, shape: Any) -> Variable:
     return SpecifyShape("it was specified")(variable, *wanted)
 
 
+def specify_broadcastable(x: Any, *axes: int) -> Variable:
+    """Return ``x``, declared to have the extent 1 at ``axes``, which so broadcast.
+
+    Raises ShapeError, when it runs: it has not.
+    """
+    variable = as_variable(x)
+    shape: list[int | None] = [None] * variable.ndim
+    for axis in axes:
+        shape[normalized_axis(axis, variable.ndim)] = 1
+    return specify_shape(variable, shape)
+
+
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     """Return ``x`` repeated as a whole, ``reps`` times along each axis."""
     counts = extent_list(reps, ndim)

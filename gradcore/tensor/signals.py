@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,13 @@ from gradcore.graph.nodes import extents_of
 from gradcore.language import is_several
 from gradcore.ops.elementwise import floating
 from gradcore.ops.reduce import normalized_axes
+from gradcore.ops.scalars import abs, eq, mod, switch
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.tensor.complexes import conj
 from gradcore.tensor.elementwise import cast
+from gradcore.tensor.indexing import take
 from gradcore.tensor.nn.convolution import conv1d
-from gradcore.tensor.reductions import diff
+from gradcore.tensor.reductions import cumsum, diff
 from gradcore.tensor.reductions import sum as sum_
 from gradcore.tensor.shapes import concatenate, flatten, flip, moveaxis, normalized_axis, stack
 
@@ -117,6 +120,28 @@ def _edge(y0: Variable, y1: Variable, y2: Variable, d1: Variable, d2: Variable) 
         + (d1 + d2) / (d1 * d2) * y1
         - d1 / (d2 * (d1 + d2)) * y2
     )
+
+
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Variable:
+    """Return angles with whole periods added, so that no step is larger than half of one.
+
+    discont : steps of at most so much, which is more than half a period, stay.
+
+    Angles are floats (NumPy takes integers with an integer period, too).
+
+    >>> import gradcore.tensor as T
+    >>> T.unwrap([0.0, 3.0, -3.0]).eval().round(4).tolist()
+    [0.0, 3.0, 3.2832]
+    """
+    angles = as_variable(p)
+    angles = cast(angles, floating(angles.type.dtype))
+    steps = diff(angles, axis=axis)
+    half = period / 2
+    short = mod(steps + half, period) - half
+    short = switch(eq(short, -half) & (steps > 0), half, short)
+    added = switch(abs(steps) < (half if discont is None else discont), 0, short - steps)
+    whole = concatenate([take(angles, [0], axis) * 0, cumsum(added, axis)], axis)
+    return angles + whole
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Variable:

@@ -39,6 +39,33 @@ from gradcore.ops.special_other import zeta as hurwitz
 from gradcore.tensor.reductions import log_softmax as log_softmax
 from gradcore.tensor.reductions import logsumexp as logsumexp
 from gradcore.tensor.reductions import softmax as softmax
+from gradcore.tensor.transforms import bdtr as bdtr
+from gradcore.tensor.transforms import bdtrc as bdtrc
+from gradcore.tensor.transforms import boxcox as boxcox
+from gradcore.tensor.transforms import boxcox1p as boxcox1p
+from gradcore.tensor.transforms import chdtr as chdtr
+from gradcore.tensor.transforms import chdtrc as chdtrc
+from gradcore.tensor.transforms import cosm1 as cosm1
+from gradcore.tensor.transforms import exp10 as exp10
+from gradcore.tensor.transforms import fdtr as fdtr
+from gradcore.tensor.transforms import fdtrc as fdtrc
+from gradcore.tensor.transforms import gdtr as gdtr
+from gradcore.tensor.transforms import gdtrc as gdtrc
+from gradcore.tensor.transforms import huber as huber
+from gradcore.tensor.transforms import inv_boxcox as inv_boxcox
+from gradcore.tensor.transforms import inv_boxcox1p as inv_boxcox1p
+from gradcore.tensor.transforms import kl_div as kl_div
+from gradcore.tensor.transforms import log_expit as log_expit
+from gradcore.tensor.transforms import multigammaln as multigammaln
+from gradcore.tensor.transforms import nbdtr as nbdtr
+from gradcore.tensor.transforms import nbdtrc as nbdtrc
+from gradcore.tensor.transforms import pdtr as pdtr
+from gradcore.tensor.transforms import pdtrc as pdtrc
+from gradcore.tensor.transforms import powm1 as powm1
+from gradcore.tensor.transforms import pseudo_huber as pseudo_huber
+from gradcore.tensor.transforms import rel_entr as rel_entr
+from gradcore.tensor.transforms import rgamma as rgamma
+from gradcore.tensor.transforms import stdtr as stdtr
 
 expit = sigmoid
 psi = digamma
@@ -89,6 +116,13 @@ def comb(n: Any, k: Any) -> Variable:
     inside = (b >= 0) & (b <= a)
     of, taken = switch(inside, a, 1), switch(inside, b, 1)
     return switch(inside, 1 / ((of + 1) * beta(of - taken + 1, taken + 1)), 0)
+
+
+def perm(n: Any, k: Any) -> Variable:
+    """Return how many ordered choices of ``k`` of ``n`` there are; 0 where k is not in 0 ... n."""
+    a, b = as_variable(n), as_variable(k)
+    inside = (b >= 0) & (b <= a)
+    return switch(inside, poch(switch(inside, a - b, 0) + 1, switch(inside, b, 0)), 0)
 
 
 def gammau(k: Any, x: Any) -> Variable:

@@ -9,6 +9,7 @@ from typing import Any
 from gradcore.config import config
 from gradcore.graph import Variable
 from gradcore.ops import scalars
+from gradcore.ops.special_bessel import i0e
 from gradcore.tensor.creation import arange
 from gradcore.tensor.elementwise import cast
 
@@ -48,3 +49,18 @@ def blackman(n: Any) -> Variable:
         n,
         lambda u: 0.42 + 0.5 * scalars.cos(math.pi * u) + 0.08 * scalars.cos(2 * math.pi * u),
     )
+
+
+def kaiser(n: Any, beta: Any) -> Variable:
+    """Return the ``n`` weights ``i0(beta * sqrt(1 - u ** 2)) / i0(beta)``, for u from -1 to 1.
+
+    ``beta`` may be large: i0 is divided by its exponential.
+    """
+    shape = cast(beta, config.floatX)
+
+    def weights(u: Variable) -> Variable:
+        at = shape * scalars.sqrt(scalars.maximum(1 - u * u, 0))
+        size, whole = scalars.abs(at), scalars.abs(shape)
+        return i0e(at) / i0e(shape) * scalars.exp(size - whole)
+
+    return _window(n, weights)

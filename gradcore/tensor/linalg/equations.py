@@ -241,11 +241,11 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Variable:
     return solve_triangular(factor, inner, int(lower), lower)
 
 
-def lu_solve(lu_and_order: tuple[Any, Any], b: Any, trans: bool = False) -> Variable:
+def lu_solve(lu_and_order: tuple[Any, Any], b: Any, trans: int | bool = 0) -> Variable:
     """Return x of ``a @ x = b``, given the factors and the order of ``lu_factor(a)``.
 
     b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
-    trans : whether it is x of ``a.T @ x = b``.
+    trans : 1 (or True) for x of ``a.T @ x = b``; 2, SciPy's for the conjugate, is the same here.
 
     Raises LinAlgError when it runs: ``a`` is singular.
 

@@ -15,7 +15,7 @@ from gradcore.errors import ShapeError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.scalars import abs as abs_
-from gradcore.ops.scalars import clip, erfc, expm1, sigmoid, softplus, switch, tanh
+from gradcore.ops.scalars import clip, erfc, expm1, sigmoid, softplus, sqrt, switch, tanh
 from gradcore.tensor.elementwise import relu
 from gradcore.tensor.shapes import normalized_axis
 
@@ -177,3 +177,50 @@ def glu(x: Any, axis: int = -1) -> Variable:
         )
     before, half = (slice(None),) * a, n // 2
     return variable[(*before, slice(None, half))] * sigmoid(variable[(*before, slice(half, None))])
+
+
+def relu6(x: Any) -> Variable:
+    """Return ``x`` within 0 and 6.
+
+    >>> import gradcore.tensor as T
+    >>> T.nn.relu6([-1.0, 3.0, 7.0]).eval().tolist()
+    [0.0, 3.0, 6.0]
+    """
+    return clip(as_variable(x), 0, 6)
+
+
+def hard_swish(x: Any) -> Variable:
+    """Return ``x * relu6(x + 3) / 6``.
+
+    A. Howard et al., "Searching for MobileNetV3" (2019).
+    """
+    variable = as_variable(x)
+    return variable * relu6(variable + 3) / 6
+
+
+def squareplus(x: Any, b: Any = 4.0) -> Variable:
+    """Return ``(x + sqrt(x ** 2 + b)) / 2``, a softplus without exponentials.
+
+    >>> import gradcore.tensor as T
+    >>> T.nn.squareplus([0.0, 1.5]).eval().tolist()
+    [1.0, 2.0]
+    """
+    variable = as_variable(x)
+    return (variable + sqrt(variable * variable + b)) / 2
+
+
+def sparse_plus(x: Any) -> Variable:
+    """Return 0 below -1, ``x`` above 1, and ``(x + 1) ** 2 / 4`` between: a softplus of two bends.
+
+    >>> import gradcore.tensor as T
+    >>> T.nn.sparse_plus([-2.0, 0.0, 3.0]).eval().tolist()
+    [0.0, 0.25, 3.0]
+    """
+    variable = as_variable(x)
+    inside = clip(variable, -1, 1) + 1
+    return switch(variable > 1, variable, inside * inside / 4)
+
+
+def sparse_sigmoid(x: Any) -> Variable:
+    """Return ``(x + 1) / 2`` within 0 and 1, the slope of `sparse_plus`."""
+    return clip((as_variable(x) + 1) / 2, 0, 1)
