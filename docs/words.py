@@ -24,7 +24,7 @@ from gradcore import tensor
 
 PAGE = Path(__file__).with_suffix(".md")
 
-LIBRARIES = {
+LIBRARIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "numpy": ("NumPy", ()),
     "numpy.linalg": ("NumPy", ("linalg",)),
     "numpy.fft": ("NumPy", ("fft",)),
@@ -75,7 +75,8 @@ class Coverage:
 
 def functions(library: ModuleType) -> set[str]:
     """Return the names of the public functions of a namespace."""
-    listed = set(getattr(library, "__all__", ())) if "scipy" in library.__name__ else None
+    exported: list[str] = getattr(library, "__all__", [])
+    listed = set(exported) if library.__name__.startswith("scipy") else None
     return {
         name
         for name in dir(library)
@@ -93,9 +94,10 @@ def names(module: str) -> set[str]:
 
 def here(module: str) -> set[str]:
     """Return the words that stand for the names of a namespace."""
-    _, rooms = LIBRARIES[module]
     found = {*vars(tensor), *vars(gradcore)}
-    return found.union(*(vars(getattr(tensor, room)) for room in rooms))
+    for room in LIBRARIES[module][1]:
+        found.update(vars(getattr(tensor, room)))
+    return found
 
 
 def others(module: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from gradcore.batching.functions import with_all_axes
 from gradcore.batching.graphs import with_leading_axes
@@ -73,7 +73,7 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
 
 
 def _as_tuple(axes: Any) -> Any:
-    return tuple(axes) if isinstance(axes, list) else axes
+    return tuple(axes) if is_several(axes) else axes
 
 
 def _front(x: Variable, axis: int) -> Variable:
@@ -108,8 +108,9 @@ def _axes(axes: Any, structure: Structure, what: str) -> Iterator[int | None]:
         yield from [axes] * len(structure)
         return
     parts: list[Any] = []
-    if isinstance(axes, dict) and structure.kind is dict and set(axes) == set(structure.keys):
-        parts = [axes[key] for key in structure.keys]
+    named = cast("dict[Any, Any]", axes) if isinstance(axes, dict) else {}
+    if named and structure.kind is dict and named.keys() == set(structure.keys):
+        parts = [named[key] for key in structure.keys]
     elif is_several(axes) and structure.kind is not object and not structure.keys:
         parts = list(axes)
     if not parts or len(parts) != len(structure.parts):

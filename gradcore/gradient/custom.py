@@ -80,7 +80,7 @@ class _Definition:
         self.ahead = self._rule("pushforward", push, self.tangents, self.values)
 
     def _parts(self, returned: Any) -> tuple[Any, Any, Any]:
-        parts = tuple(returned) if is_several(returned) else ()
+        parts: list[Any] = list(returned) if is_several(returned) else []
         rules = parts[1:]
         functions = all(rule is None or callable(rule) for rule in rules)
         if len(parts) not in (2, 3) or not functions or all(rule is None for rule in rules):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from gradcore.language import is_several
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,11 @@ def flattened(tree: Any) -> tuple[list[Any], Structure]:
     if tree is None:
         return [], Structure(type(None))
     if isinstance(tree, Mapping):
-        keys = _ordered(tree)
-        return _together(dict, keys, [tree[key] for key in keys])
-    if isinstance(tree, (tuple, list)):
-        return _together(type(tree), (), tree)
+        named = cast("Mapping[Any, Any]", tree)
+        keys = _ordered(named)
+        return _together(dict, keys, [named[key] for key in keys])
+    if is_several(tree):
+        return _together(cast("type", type(tree)), (), tree)
     return [tree], Structure(object)
 
 

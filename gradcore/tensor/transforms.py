@@ -173,7 +173,7 @@ def rgamma(x: Any) -> Variable:
     return switch(pole, 0.0, 1 / found)
 
 
-def multigammaln(a: Any, d: int) -> Variable:
+def multigammaln(a: Any, d: Any) -> Variable:
     """Return the logarithm of the gamma function of ``d`` variables, of ``a`` above (d - 1) / 2.
 
     Raises GraphTypeError: ``d`` is no int above 0.
