@@ -94,9 +94,10 @@ def names(module: str) -> set[str]:
 
 def here(module: str) -> set[str]:
     """Return the words that stand for the names of a namespace."""
-    found = {*vars(tensor), *vars(gradcore)}
+    found: set[str] = {*vars(tensor), *vars(gradcore)}
     for room in LIBRARIES[module][1]:
-        found.update(vars(getattr(tensor, room)))
+        namespace: ModuleType = getattr(tensor, room)
+        found.update(vars(namespace))
     return found
 
 
