@@ -17,6 +17,7 @@ from gradcore.errors import ArgumentError, GraphTypeError
 from gradcore.graph import Array, TensorType, Variable, as_variable, here, substitute, upcast
 from gradcore.graph.literals import smallest_integer_dtype
 from gradcore.graph.types import array_of
+from gradcore.language import LANGUAGE, is_sparse_matrix
 
 
 class StoredArray(ABC):
@@ -194,7 +195,8 @@ def shared(
 ) -> SharedVariable:
     """Return a shared variable that starts with ``value``.
 
-    value : an array or a number; a float takes ``config.floatX``, an int 64 bits.
+    value : an array or a number; a float takes ``config.floatX``, an int 64 bits.  A sparse matrix
+        of SciPy makes a shared sparse matrix (`gradcore.tensor.sparse.shared`).
     strict : whether ``value`` must be an array already.
     allow_downcast : whether ``value`` may lose precision when converted to ``dtype``.
     borrow : whether to store the array itself instead of a copy.
@@ -207,6 +209,8 @@ def shared(
     >>> step(), step(), counter.get_value()
     (array(0), array(1), array(2))
     """
+    if is_sparse_matrix(value):
+        return LANGUAGE["sparse_shared"](value, name, borrow)
     if isinstance(value, Variable):
         raise GraphTypeError(
             f"a shared variable starts with a value, not with the variable {value}",

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcore.errors import ArgumentError, GraphTypeError, UnusedInputError
 from gradcore.graph import Array, Constant, Variable, as_variable, here
+from gradcore.graph.composite import Composite
 from gradcore.language import listed
 from gradcore.shared import SharedVariable, fitting
 
@@ -110,15 +111,24 @@ def checked_outputs(given: Any) -> list[Variable]:
 
 
 def pairs(given: Any, what: str) -> dict[Variable, Any]:
-    """Return updates or givens as a dict; refuse a variable that is named twice."""
+    """Return updates or givens as a dict; refuse a variable that is named twice.
+
+    Of a composite there are its parts, but for those that stay as they are.
+    """
     found: dict[Variable, Any] = {}
     pairs: Any = getattr(given, "items", lambda: given or ())()
     for variable, value in pairs:
-        if not isinstance(variable, Variable):
+        if isinstance(variable, Composite):
+            moved = zip(variable.parts, variable.fitting(value, "the variable").parts, strict=True)
+            given_here = [(old, new) for old, new in moved if new is not old]
+        elif isinstance(variable, Variable):
+            given_here = [(variable, value)]
+        else:
             raise GraphTypeError(f"{what} map variables to values, not {variable!r}", here())
-        if variable in found:
-            raise GraphTypeError(f"{what} name {variable} twice", here())
-        found[variable] = value
+        for part, new in given_here:
+            if part in found:
+                raise GraphTypeError(f"{what} name {variable} twice", here())
+            found[part] = new
     return found
 
 

@@ -21,10 +21,12 @@ from gradcore.compile.arguments import (
     pairs,
 )
 from gradcore.compile.call import Call
+from gradcore.compile.composites import Arrangement, has_composites, taken_apart, without_unused
 from gradcore.compile.maker import FunctionMaker, make
 from gradcore.config import config
 from gradcore.errors import MissingInputError
 from gradcore.graph import Variable, ancestors, here, substitute
+from gradcore.graph.composite import Composite
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
 from gradcore.progress import compiling
@@ -52,11 +54,22 @@ class Function:
     """What makes a call.  It is in a slot, where Python finds it without running any of Python's
     own code: `function(...)` is a call of native code, if the backend has that."""
 
-    def __init__(self, maker: FunctionMaker, outputs: Any, name: str | None, profile: bool) -> None:
+    def __init__(
+        self,
+        maker: FunctionMaker,
+        outputs: Any,
+        name: str | None,
+        profile: bool,
+        arrangement: Arrangement | None = None,
+    ) -> None:
         self._call = Call(maker, outputs, name, profile)
+        self._arrangement = arrangement
         self.maker = self._call.maker
+        call = self._call.quickest()
+        if arrangement is not None:
+            call = arrangement.around(call, self._call.label)
         slot = vars(Function)["__call__"]  # a subclass may have a method of this name
-        slot.__set__(self, self._call.quickest())
+        slot.__set__(self, call)
         self.__signature__ = _SIGNATURE
 
     @property
@@ -128,7 +141,13 @@ class Function:
         n = len(self.maker.outputs)
         moved = {new.get(v, v): value for v, value in zip(updates, results[n:], strict=True)}
         maker = make(self.maker.inputs, results[:n], moved, self.maker.mode, "ignore")  # pyright: ignore[reportArgumentType] - shared variables
-        found = Function(maker, self._call.form, name or self.name, self.profile is not None)
+        found = Function(
+            maker,
+            self._call.form,
+            name or self.name,
+            self.profile is not None,
+            self._arrangement,
+        )
         found._call.defaults = list(self._call.defaults)
         return found
 
@@ -143,15 +162,17 @@ class Function:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what it is compiled from; unpickling compiles it again."""
         maker = self.maker
-        form = None if self._call.form is None else _skeleton(self._call.form)
+        form = _skeleton(self._call.form)
         return _unpickled, (
             maker.inputs, maker.outputs, dict(maker.updates), maker.mode, form, self.name,
-            self.profile is not None, self._call.defaults,
+            self.profile is not None, self._call.defaults, self._arrangement,
         )  # fmt: skip
 
 
 def _skeleton(form: Any) -> Any:
     """Return the form of outputs without the outputs."""
+    if form is None:
+        return None
     if isinstance(form, Mapping):
         return dict.fromkeys(form)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - of any keys
     return [] if is_several(form) else 0
@@ -166,8 +187,10 @@ def _unpickled(
     name: str | None,
     profile: bool,
     defaults: list[Any],
+    arrangement: Arrangement | None = None,
 ) -> Function:
-    found = Function(make(inputs, outputs, updates, mode, "ignore"), form, name, profile)
+    maker = make(inputs, outputs, updates, mode, "ignore")
+    found = Function(maker, form, name, profile, arrangement)
     found._call.defaults = defaults  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return found
 
@@ -186,9 +209,10 @@ def function(
 ) -> Function:
     """Return a function of ``inputs`` that computes ``outputs``.
 
-    inputs : variables, or ``In(variable, ...)`` with options.
+    inputs : variables, or ``In(variable, ...)`` with options.  For a sparse matrix
+        (`gradcore.tensor.sparse`) the function takes one of SciPy, in its format.
     outputs : None, one variable, a list (the function returns a list) or a dict (it returns a
-        dict).
+        dict).  A sparse matrix is returned as a sparse array of SciPy.
     mode : a backend by name ("numpy", ...), a `Mode`, or None: the best backend that works here.
     updates : new values of shared variables, as a dict or pairs; they are computed from the old
         values and stored together after a call, or not at all.
@@ -208,6 +232,9 @@ def function(
     >>> square(3)
     array(9.)
     """
+    form, results, arguments = outputs, (), ()
+    if has_composites(inputs, outputs):
+        inputs, outputs, arguments, results = taken_apart(inputs, outputs)
     entries = checked_inputs(inputs, allow_input_downcast)
     wanted = checked_outputs(outputs)
     changes = checked_updates(updates)
@@ -215,8 +242,7 @@ def function(
         v: fitting(value, v, "the variable") for v, value in pairs(givens, "givens").items()
     }
     if replaced:
-        stored = [entry.update for entry in entries if entry.update is not None]
-        found = iter(substitute([*wanted, *changes.values(), *stored], replaced))
+        found = iter(substitute([*wanted, *changes.values(), *_stored(entries)], replaced))
         wanted = [next(found) for _ in wanted]
         changes = {v: next(found) for v in changes}
         entries = [
@@ -224,26 +250,38 @@ def function(
             for entry in entries
         ]
     if no_default_updates is not True:
-        saved = [entry.update for entry in entries if entry.update is not None]
         omitted = set(no_default_updates or ())
-        add_default_updates([*wanted, *saved], changes, omitted, replaced)
+        add_default_updates([*wanted, *_stored(entries)], changes, omitted, replaced)
     policy = config.on_unused_input if on_unused_input is None else on_unused_input
+    arrangement = None
+    if arguments:
+        needed = [*wanted, *changes.values(), *_stored(entries)]
+        arranged, entries = without_unused(arguments, entries, needed, policy)
+        arrangement = Arrangement(arranged, results, _skeleton(form))
     with compiling():
         maker = make(entries, wanted, changes, get_mode(mode), policy)
-        return Function(maker, outputs, name, profile)
+        return Function(maker, outputs, name, profile, arrangement)
+
+
+def _stored(entries: Sequence[In]) -> list[Variable]:
+    """Return what becomes the value of inputs after a call."""
+    return [entry.update for entry in entries if entry.update is not None]
 
 
 @word
 def eval(
-    variable: Variable, inputs_to_values: Mapping[Any, Any] | None = None, mode: Any = None
+    variable: Variable | Composite,
+    inputs_to_values: Mapping[Any, Any] | None = None,
+    mode: Any = None,
 ) -> Any:
     """Return the value of ``variable``, given those of inputs it depends on, by variable or name.
 
     The function that is compiled for it is cached for the next call.
     """
     given = inputs_to_values or {}
-    by_name = {v.name: v for v in ancestors([variable]) if v.name is not None and v.owner is None}
-    inputs: list[Variable] = []
+    of = list(variable.parts) if isinstance(variable, Composite) else [variable]
+    by_name = {v.name: v for v in ancestors(of) if v.name is not None and v.owner is None}
+    inputs: list[Any] = []
     for key in given:
         found = by_name.get(key) if isinstance(key, str) else key
         if found is None:

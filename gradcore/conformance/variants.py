@@ -223,7 +223,7 @@ def _other(value: Array, ends: Sequence[int]) -> Iterator[Array]:
     for n in (FAR, -FAR, -2, -1, 0, *ends) if value.dtype.kind in "iu" else ():
         if not np.iinfo(value.dtype).min <= n <= np.iinfo(value.dtype).max:
             continue
-        for at in sorted({0, value.size - 1}):
+        for at in sorted({0, value.size - 1}) if value.size else ():
             out = value.copy()
             out.reshape(-1)[at] = n
             yield out

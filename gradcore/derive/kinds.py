@@ -338,11 +338,11 @@ class LinearInEach(Linear):
 
 @dataclass(frozen=True)
 class Multilinear(Transposed):
-    """Linear in each operand separately, like a product."""
+    """Linear in each operand that has an entry, separately, like a product."""
 
     def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
-        """Return each operand by itself."""
-        return [(i,) for i in range(len(node.inputs))]
+        """Return each of these operands by itself."""
+        return [(i,) for i in range(len(node.inputs)) if self.entry(i) is not None]
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
         """Return the sum of the op with one operand after the other replaced by its tangent."""

@@ -15,18 +15,19 @@ from gradcore.errors import (
 )
 from gradcore.graph import Apply, Undefined, Variable, Zero, ancestors, as_variable, here, toposort
 from gradcore.graph.complexes import conjugated
+from gradcore.graph.composite import Composite, moving_part
 from gradcore.graph.nodes import extents_of
 from gradcore.language import is_several, listed
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.tensor.elementwise import cast
 
-Variables: TypeAlias = Variable | Sequence[Variable]
-"""One variable, or a list or tuple of them."""
+Variables: TypeAlias = Variable | Composite | Sequence[Variable | Composite]
+"""One variable, or a list or tuple of them; or composites, which move by one of their parts."""
 
 
 def variables_of(given: Any, what: str) -> list[Variable]:
-    """Return one variable or several as a list."""
-    found = listed(given)
+    """Return one variable or several as a list; of a composite, the part that moves."""
+    found = [moving_part(one) for one in listed(given)]
     for variable in found:
         if not isinstance(variable, Variable):
             raise GraphTypeError(
@@ -36,7 +37,13 @@ def variables_of(given: Any, what: str) -> list[Variable]:
 
 
 def like(model: Any, results: list[Any]) -> Any:
-    """Return results as the argument came: one, a list, or a tuple."""
+    """Return results as the argument came: one, a list, or a tuple; composites as composites."""
+    results = [
+        one.with_moving(found)
+        if isinstance(one, Composite) and isinstance(found, Variable)
+        else found
+        for one, found in zip(listed(model), results, strict=True)
+    ]
     if isinstance(model, tuple):
         return tuple(results)
     return results if isinstance(model, list) else results[0]
@@ -48,6 +55,12 @@ def refuse_function(what: str, given: Any, instead: str) -> None:
         raise GraphTypeError(
             f"{what} takes an expression, not a function {given!r}", here(), instead
         )
+
+
+def _as(model: Any, found: Any) -> Any:
+    """Return a derivative as what it is taken in: of a composite, as a composite."""
+    composite = isinstance(model, Composite) and isinstance(found, Variable)
+    return model.with_moving(found) if composite else found
 
 
 def real_alone(what: str, *given: Any) -> None:
@@ -67,7 +80,9 @@ def points_for(points: Any, model: Any, variables: Sequence[Variable], what: str
     model : the variables as the user gave them: a list of them takes a list of points.
     """
     given = [points]
-    if is_several(points) and (is_several(model) or any(isinstance(p, Variable) for p in points)):
+    if is_several(points) and (
+        is_several(model) or any(isinstance(p, (Variable, Composite)) for p in points)
+    ):
         given = list(points)
     if len(given) != len(variables):
         raise EvaluationPointError(
@@ -83,7 +98,7 @@ def evaluation_point(point: Any, variable: Variable, what: str) -> Variable:
 
     The extents that are not known yet are checked when a function that has them runs.
     """
-    found = as_variable(point)
+    found = as_variable(moving_part(point))
     fits = found.ndim == variable.ndim and all(
         m is None or n is None or m == n
         for m, n in zip(found.type.shape, variable.type.shape, strict=True)

@@ -14,7 +14,7 @@ from gradcore.dtypes import DTYPES, FLOATS, SIGNED, UNSIGNED
 from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph.location import here
 from gradcore.graph.types import Array, array_of, in_floats, too_wide, upcast, widest
-from gradcore.language import is_several
+from gradcore.language import is_several, is_sparse_matrix
 
 
 def smallest_integer_dtype(value: int, unsigned: bool = False) -> str:
@@ -65,6 +65,12 @@ def numbers(x: Any, others: Sequence[str] = ()) -> Array:
 
     Raises GraphTypeError: no numbers, or none that a dtype holds.
     """
+    if is_sparse_matrix(x):
+        raise GraphTypeError(
+            f"{x!r} is a sparse matrix, no tensor",
+            here(),
+            "take a function of T.sparse, an operator, its elements (.data), or .toarray()",
+        )
     try:
         array = _wide(x, others)
     except TypeError as error:

@@ -64,6 +64,7 @@ from gradcore.tensor import numpy_protocols as numpy_protocols
 from gradcore.tensor import random as random
 from gradcore.tensor import shared_randomstreams as shared_randomstreams
 from gradcore.tensor import slinalg as slinalg
+from gradcore.tensor import sparse as sparse
 from gradcore.tensor import special as special
 from gradcore.tensor.array_api import array as array
 from gradcore.tensor.array_api import asarray as asarray

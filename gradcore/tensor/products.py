@@ -13,7 +13,7 @@ from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import whole_number
-from gradcore.language import word
+from gradcore.language import LANGUAGE, is_sparse_matrix, word
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.shape import DimShuffle
@@ -25,12 +25,15 @@ from gradcore.tensor.shapes import flatten, reshape, squeeze
 def dot(x: Any, y: Any) -> Variable:
     """Return the dot product, as NumPy's: over the last axis of x and the last but one of y.
 
-    A scalar multiplies; vectors and matrices of any rank go.
+    A scalar multiplies; vectors and matrices of any rank go, and sparse matrices
+    (`gradcore.tensor.sparse`).
 
     >>> import gradcore.tensor as T
     >>> T.dot([[1, 2], [3, 4]], [1, 1]).eval().tolist()
     [3, 7]
     """
+    if is_sparse_matrix(x) or is_sparse_matrix(y):
+        return LANGUAGE["sparse_matmul"](x, y)
     a, b = as_variable(x), as_variable(y)
     if not a.ndim or not b.ndim:
         return a * b
@@ -42,6 +45,8 @@ def dot(x: Any, y: Any) -> Variable:
 @word
 def matmul(x: Any, y: Any) -> Variable:
     """Return ``x @ y``: products of the matrices in the last two axes, the others broadcasting."""
+    if is_sparse_matrix(x) or is_sparse_matrix(y):
+        return LANGUAGE["sparse_matmul"](x, y)
     a, b = as_variable(x), as_variable(y)
     if not a.ndim or not b.ndim:
         raise GraphTypeError(f"matmul takes no scalars: {a} and {b}", here(), "use *")

@@ -21,6 +21,7 @@ from gradcore.kernel.rules import (
     scan,
     search,
     shape,
+    sparse,
     windows,
 )
 from gradcore.ops.control import Assert, Conditional, IfElse, Print
@@ -36,6 +37,8 @@ from gradcore.ops.search import SearchSorted
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
+from gradcore.ops.sparse import SampledDot, SparseDot, SparseTransposedDot
+from gradcore.ops.sparse_patterns import RowNumbers
 from gradcore.ops.windows import OverlapAdd
 
 __all__ = ["RULES"]
@@ -62,6 +65,10 @@ RULES: Mapping[type[Op | Extern], Rule] = {
     # products
     Dot: linalg.dot,
     MatMul: linalg.matmul,
+    RowNumbers: sparse.row_numbers,
+    SparseDot: sparse.sparse_dot,
+    SparseTransposedDot: sparse.sparse_transposed_dot,
+    SampledDot: sparse.sampled_dot,
     # shapes and views
     ShapeOf: shape.shape_of,
     MakeVector: shape.make_vector,
