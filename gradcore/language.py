@@ -65,8 +65,8 @@ def is_sparse_matrix(value: Any) -> bool:
 
 def binary(name: str, x: Any, y: Any) -> Any:
     """Return what an operator of two operands means: another word, if one is a sparse matrix."""
-    sparse = is_sparse_matrix(x) or is_sparse_matrix(y)
-    return LANGUAGE[f"sparse_{name}" if sparse else name](x, y)
+    meaning = f"sparse_{name}" if is_sparse_matrix(x) or is_sparse_matrix(y) else name
+    return LANGUAGE[meaning](x, y)
 
 
 class Operators:

@@ -169,7 +169,10 @@ def test_every_word_is_defined():
                 for constant in ast.walk(node.slice):
                     if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
                         used.add(constant.value)
-    assert {"mul", "sum", "getitem", "eval", "ifelse"} <= used
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "binary":
+                name = getattr(node.args[0], "value", None)
+                used.update((name, f"sparse_{name}") if isinstance(name, str) else ())
+    assert {"mul", "sum", "getitem", "eval", "ifelse", "sparse_matmul"} <= used
     assert used <= set(LANGUAGE)
     for cls in (Operators, ArrayMethods):
         for name, value in vars(cls).items():

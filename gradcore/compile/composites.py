@@ -91,7 +91,8 @@ class Arrangement:
                 continue
             if position < len(args):
                 raise ArgumentError(f"{label()}: argument {keyword!r} is given twice")
-            names = [_part_name(argument, i) for i in argument.kept]
+            parts = argument.composite.parts
+            names = [str(_part_name(keyword, parts[i], i)) for i in argument.kept]
             found.update(zip(names, _parts(argument, value, label, position), strict=True))
         return found
 
@@ -112,8 +113,12 @@ class Arrangement:
         return found if is_several(self.form) else found[0]
 
 
-def _part_name(argument: Argument, i: int) -> str:
-    return f"{argument.keyword}: part {i}"
+def _part_name(keyword: str | None, part: Variable, i: int) -> str | None:
+    """Return the keyword of a part of an argument: its name, where it has one of its own."""
+    own = part.name
+    if keyword is None or (own is not None and own.startswith(f"{keyword}.")):
+        return own
+    return f"{keyword}.{i}"
 
 
 def _parts(
@@ -197,7 +202,7 @@ def _entries(entry: In, composite: Composite) -> list[In]:
         updates = composite.fitting(entry.update, "the input").parts
     keyword = entry.name or composite.name
     return [
-        replace(entry, variable=v, name=keyword and f"{keyword}: part {i}", value=x, update=u)
+        replace(entry, variable=v, name=_part_name(keyword, v, i), value=x, update=u)
         for i, (v, x, u) in enumerate(zip(composite.parts, values, updates, strict=True))
     ]
 

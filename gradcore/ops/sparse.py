@@ -359,11 +359,8 @@ class SampledDot(Compressed):
     def reference(self, *arrays: Any) -> Any:
         """Return products of what is gathered, by NumPy."""
         x, indices, starts, y = arrays
+        check_sampled(x.shape, starts.shape, y.shape)
         check_pattern(indices, starts, y.shape[0])
-        if x.shape[0] != starts.size - 1 or x.shape[1:] != y.shape[1:]:
-            raise ShapeError(
-                f"shapes {x.shape} and {y.shape} do not fit {starts.size - 1} rows of a matrix"
-            )
         dtype = upcast(x.dtype.name, y.dtype.name)
         left, right = x[row_of(starts)], y[indices]
         if x.ndim == 1:
@@ -406,17 +403,42 @@ def _read(local: Local, wanted: Sequence[int], transposed: bool) -> Reads | None
     return {i: found[i] for i in wanted}
 
 
+def check_product(
+    data: Sequence[int],
+    indices: Sequence[int],
+    starts: Sequence[int],
+    columns: int,
+    x: Sequence[int],
+    transposed: bool,
+) -> None:
+    """Raise ShapeError for shapes of operands that a product does not take.
+
+    columns : how many the matrix has.
+    """
+    rows = starts[0] - 1
+    fits = x[0] == (rows if transposed else columns) and indices[0] == data[0]
+    if not fits or rows < 0 or columns < 0:
+        raise ShapeError(
+            f"{data[0]} elements, {indices[0]} indices, {rows} rows and {columns} columns of a "
+            f"sparse matrix do not fit an operand of {x[0]} rows"
+        )
+
+
+def check_sampled(x: Sequence[int], starts: Sequence[int], y: Sequence[int]) -> None:
+    """Raise ShapeError for shapes of operands that `SampledDot` does not take."""
+    if x[0] != starts[0] - 1 or tuple(x[1:]) != tuple(y[1:]):
+        raise ShapeError(
+            f"shapes {tuple(x)} and {tuple(y)} do not fit {starts[0] - 1} rows of a matrix"
+        )
+
+
 def _multiplied(
     data: Array, indices: Array, starts: Array, columns: int, x: Array, transposed: bool
 ) -> Array:
     """Return a product by SciPy, which does not check a pattern."""
+    check_product(data.shape, indices.shape, starts.shape, columns, x.shape, transposed)
     check_pattern(indices, starts, columns)
     rows = starts.size - 1
-    if indices.size != data.size or x.shape[0] != (rows if transposed else columns):
-        raise ShapeError(
-            f"{data.size} elements in a matrix of shape {(rows, columns)} do not fit an operand "
-            f"of shape {x.shape}"
-        )
     dtype = upcast(data.dtype.name, x.dtype.name)
     wide = computed(dtype)
     matrix = _sparse.csr_array((data.astype(wide), indices, starts), shape=(rows, columns))

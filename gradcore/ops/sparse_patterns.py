@@ -14,7 +14,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from gradcore.derive import Flat
-from gradcore.errors import GraphIndexError, GraphTypeError
+from gradcore.errors import GraphIndexError, GraphTypeError, ShapeError
 from gradcore.graph import Apply, Array, Extent, Op, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.declaration import Predicate
 from gradcore.graph.op import Arg, Sample
@@ -49,6 +49,8 @@ def check_pattern(indices: Array, starts: Array, columns: int | None) -> None:
         ...
     gradcore.errors.GraphIndexError: a column of a sparse matrix is out of bounds: 2 of 2
     """
+    if not starts.size:
+        raise ShapeError("where rows of a sparse matrix start must have an element")
     least = int(np.diff(starts).min(initial=0))
     if least < 0 or starts[0] or starts[-1] != indices.size:
         first, last = int(starts[0]), int(starts[-1])

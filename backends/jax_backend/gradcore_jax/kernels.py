@@ -66,6 +66,7 @@ from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan
 from gradcore_jax.orders import arg_sort, search_sorted, sort
 from gradcore_jax.scalars import ENTRIES, same, special
+from gradcore_jax.sparse import SPARSE
 from gradcore_jax.tracing import (
     KNOWN_SIZE,
     available,
@@ -455,6 +456,7 @@ KERNELS: Kernels = {
     Solve: _always(_solve),
     SolveLower: _solve_lower,
     **TRANSFORMS,
+    **SPARSE,
     # indexing and orders
     Subtensor: subtensor,
     IncSubtensor: inc_subtensor,

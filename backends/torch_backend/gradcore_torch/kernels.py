@@ -50,6 +50,7 @@ from gradcore_torch.library import DTYPES, torch
 from gradcore_torch.loops import make_recurrence, make_scan
 from gradcore_torch.matrices import MATRICES
 from gradcore_torch.scalars import ENTRIES, SHARING
+from gradcore_torch.sparse import SPARSE
 from gradcore_torch.windows import WINDOWS
 
 Function: TypeAlias = Callable[..., Any]
@@ -457,7 +458,7 @@ CLASSES: dict[Any, Function] = {
 }
 """What makes the function for a node, by the class of its op."""
 
-KERNELS: Kernels = {**ENTRIES, **CLASSES, **MATRICES, **WINDOWS}
+KERNELS: Kernels = {**ENTRIES, **CLASSES, **MATRICES, **WINDOWS, **SPARSE}
 """The table."""
 
 FRESH = (

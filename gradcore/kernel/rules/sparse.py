@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gradcore.dtypes import computed
 from gradcore.errors import GraphIndexError, ShapeError
-from gradcore.graph import Apply, Variable
+from gradcore.graph import Apply
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -48,38 +48,49 @@ def _all(first: Expr, *others: Expr) -> Expr:
 
 
 class _Rows:
-    """The rows of a pattern, checked: what the loops over it are made of."""
+    """The rows of a pattern: what the loops over it are made of.
 
-    def __init__(self, low: Lowering, node: Apply, columns: Expr | None) -> None:
-        self.low = low
+    count : how many there are.
+    """
+
+    def __init__(self, low: Lowering, node: Apply) -> None:
         assert isinstance(node.op, Compressed)
-        given = node.op.pattern_of(node.inputs)
-        indices, starts = map(low.value, given)
-        self.indices = stored_value(low.whole(indices))
-        self.starts = stored_value(low.whole(starts))
-        self._check_starts(node, given[1])
-        self.count = low.extent(starts.shape[0] - ONE)
+        self.low = low
+        self.node = node
+        self.given = node.op.pattern_of(node.inputs)
+        self.indices, self.starts = (stored_value(low.whole(low.value(v))) for v in self.given)
+        low.check(
+            call(GE, (self.starts.shape[0], ONE), "bool"),
+            [],
+            lambda ns: ShapeError(f"{node.op}: {self.given[1]} must have an element", node.where),
+        )
+        self.count = low.extent(self.starts.shape[0] - ONE)
+
+    def same(self, extents: Sequence[Expr], what: str) -> None:
+        """Check that extents are equal."""
+        self.low.equal(
+            extents,
+            lambda ns: ShapeError(f"{self.node.op}: {what}: {ns[0]} and {ns[1]}", self.node.where),
+        )
+
+    def check(self, columns: Expr | None) -> None:
+        """Check that it is a pattern, of a matrix with so many columns, or any number."""
+        self._check_starts()
         if columns is not None:
             self._check_indices(columns)
 
-    def _check_starts(self, node: Apply, given: Variable) -> None:
+    def _check_starts(self) -> None:
         """Check that rows begin at 0, end with the indices, and do not descend."""
         low, starts, stored = self.low, self.starts, self.indices.shape[0]
-        low.check(
-            call(GE, (starts.shape[0], ONE), "bool"),
-            [],
-            lambda ns: ShapeError(f"{node.op}: {given} must have an element", node.where),
-        )
         if not low.once(("starts", starts.buffer or starts, stored)):
             return
         with low.early([starts.read((ZERO,)), stored]):
             least = low.new("least", "int64", ())
-            rows = low.extent(starts.shape[0] - ONE)
-            loop = Range(Symbol("i"), rows)
+            loop = Range(Symbol("i"), self.count)
             step = self.start(loop.symbol + ONE) - self.start(loop.symbol)
             combined = call(MINIMUM, (Load(least, ()), step), "int64")
             low.place(reducing([loop], least, (), combined, MINIMUM, ZERO))
-            ends = self.start(ZERO), self.start(rows)
+            ends = self.start(ZERO), self.start(self.count)
             whole = call(EQ, (ends[0], ZERO), "bool"), call(EQ, (ends[1], stored), "bool")
             good = call(
                 AND, (call(AND, whole, "bool"), call(GE, (Load(least, ()), ZERO), "bool")), "bool"
@@ -87,7 +98,7 @@ class _Rows:
             low.check(
                 good,
                 [stored, *ends, Load(least, ())],
-                lambda ns: GraphIndexError(ill_formed(*ns), node.where),
+                lambda ns: GraphIndexError(ill_formed(*ns), self.node.where),
             )
 
     def _check_indices(self, columns: Expr) -> None:
@@ -110,7 +121,7 @@ class _Rows:
             low.check(
                 call(OR, (nothing, inside), "bool"),
                 [last, columns],
-                lambda ns: GraphIndexError(out_of_columns(*ns)),
+                lambda ns: GraphIndexError(out_of_columns(*ns), self.node.where),
             )
 
     def start(self, row: Expr) -> Expr:
@@ -149,7 +160,8 @@ def _plus(x: Expr, y: Expr, dtype: str) -> Expr:
 
 def row_numbers(low: Lowering, node: Apply) -> None:
     """Store the number of each row where its elements are."""
-    rows = _Rows(low, node, None)
+    rows = _Rows(low, node)
+    rows.check(None)
     result = low.new(named(node.out), node.out.dtype, rows.indices.shape)
     low.values[node.out] = stored_value(result)
     outer, inner, place = rows.loops()
@@ -157,18 +169,12 @@ def row_numbers(low: Lowering, node: Apply) -> None:
     low.place(Nest([outer, inner], [Store(result, (place,), cast(outer.symbol, result.dtype))]))
 
 
-def _same(low: Lowering, node: Apply, extents: Sequence[Expr], what: str) -> None:
-    low.equal(
-        extents,
-        lambda ns: ShapeError(f"{node.op}: {what}: {ns[0]} and {ns[1]}", node.where),
-    )
-
-
 def sparse_dot(low: Lowering, node: Apply) -> None:
     """Sum up products of the elements of a row with what stands in their columns."""
     data, x = low.value(node.inputs[0]), _dense(low, low.value(node.inputs[3]))
-    rows = _Rows(low, node, x.shape[0])
-    _same(low, node, [data.shape[0], rows.indices.shape[0]], "elements and indices")
+    rows = _Rows(low, node)
+    rows.same([data.shape[0], rows.indices.shape[0]], "elements and indices")
+    rows.check(x.shape[0])
     dtype = computed(node.out.dtype)
     outer, inner, place = rows.loops()
     more, columns = _columns(low, x)
@@ -193,9 +199,15 @@ def sparse_transposed_dot(low: Lowering, node: Apply) -> None:
     """Add the products of the elements of a row to what stands in their columns."""
     data, x = low.value(node.inputs[0]), low.value(node.inputs[3])
     columns_of = low.extent(low.value(node.inputs[4]).operand.extent)
-    rows = _Rows(low, node, columns_of)
-    _same(low, node, [data.shape[0], rows.indices.shape[0]], "elements and indices")
-    _same(low, node, [x.shape[0], rows.count], "rows of the matrix and of its operand")
+    rows = _Rows(low, node)
+    low.check(
+        call(GE, (columns_of, ZERO), "bool"),
+        [columns_of],
+        lambda ns: ShapeError(f"{node.op}: there cannot be {ns[0]} columns", node.where),
+    )
+    rows.same([data.shape[0], rows.indices.shape[0]], "elements and indices")
+    rows.same([x.shape[0], rows.count], "rows of the matrix and of its operand")
+    rows.check(columns_of)
     dtype = computed(node.out.dtype)
     result = low.new(named(node.out), dtype, (columns_of, *x.shape[1:]))
     zero = Literal(False if dtype == "bool" else 0, dtype)
@@ -214,8 +226,11 @@ def sparse_transposed_dot(low: Lowering, node: Apply) -> None:
 def sampled_dot(low: Lowering, node: Apply) -> None:
     """Sum up, for each element, products of a row of one operand with a row of the other."""
     x, y = low.value(node.inputs[0]), _dense(low, low.value(node.inputs[3]))
-    rows = _Rows(low, node, y.shape[0])
-    _same(low, node, [x.shape[0], rows.count], "rows of the matrix and of its operand")
+    rows = _Rows(low, node)
+    rows.same([x.shape[0], rows.count], "rows of the matrix and of its operand")
+    if y.ndim > 1:
+        rows.same([x.shape[1], y.shape[1]], "the inner extents")
+    rows.check(y.shape[0])
     dtype = computed(node.out.dtype)
     outer, inner, place = rows.loops()
     more, columns = _columns(low, y)
@@ -225,7 +240,6 @@ def sampled_dot(low: Lowering, node: Apply) -> None:
     if y.ndim == 1:
         low.place(Nest([outer, inner], [Store(result, (place,), term)]))
     else:
-        _same(low, node, [x.shape[1], y.shape[1]], "the inner extents")
         zero = Literal(False if dtype == "bool" else 0, dtype)
         low.fill(result, lambda index: zero)
         for loop in more:

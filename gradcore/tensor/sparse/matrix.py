@@ -375,7 +375,7 @@ def _same(new: Extent, old: Extent) -> Extent:
     """Return an extent of what takes the place of something: raise if it is known to be another."""
     if isinstance(new, int) and isinstance(old, int) and new != old:
         raise ShapeError(f"an extent of {new} cannot take the place of {old}", here())
-    return old if isinstance(old, int) else new
+    return old if isinstance(old, int) else LANGUAGE["cast"](as_variable(new), "int64")
 
 
 # what computations are written with -------------------------------------------------------------

@@ -99,9 +99,9 @@ def spsolve(a: Any, b: Any) -> Variable:
     >>> spsolve(A, b).eval({b: [2.0, 4.0]}).tolist()
     [1.0, 1.0]
     """
-    matrix, right = as_sparse(a), as_variable(b)
     if is_sparse(b):
         raise GraphTypeError(f"spsolve takes a dense right side, not {b}", here(), "b.toarray()")
+    matrix, right = as_sparse(a), as_variable(b)
     if matrix.format == "coo":
         matrix = patterns.compressed(matrix, "csr")
     dtype = upcast(matrix.dtype, right.type.dtype)
