@@ -40,11 +40,11 @@ def assembled(points, triangles):
     number = np.full(len(points), -1)
     number[inside] = np.arange(len(inside))
     row, col = np.broadcast_arrays(number[triangles][:, :, None], number[triangles][:, None, :])
-    kept = ((row >= 0) & (col >= 0)).ravel()
-    triangle = np.repeat(np.arange(len(triangles)), 9)[kept]
-    places, element = np.unique((row * len(inside) + col).ravel()[kept], return_inverse=True)
+    retained = ((row >= 0) & (col >= 0)).ravel()
+    triangle = np.repeat(np.arange(len(triangles)), 9)[retained]
+    places, element = np.unique((row * len(inside) + col).ravel()[retained], return_inverse=True)
     adds = scipy.sparse.csr_array(
-        (local.ravel()[kept], (element, triangle)), shape=(places.size, len(triangles))
+        (local.ravel()[retained], (element, triangle)), shape=(places.size, len(triangles))
     )
     starts = np.searchsorted(places // len(inside), np.arange(len(inside) + 1))
     load = np.bincount(triangles.ravel(), np.repeat(area / 3, 3))[inside]

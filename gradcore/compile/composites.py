@@ -25,12 +25,12 @@ class Argument:
 
     keyword : its name, or None.
     composite : what it is several tensors of; None: it is one tensor.
-    kept : which parts are inputs of what is compiled; the others are not needed.
+    needed : which parts are inputs of what is compiled; the others are not needed.
     """
 
     keyword: str | None
     composite: Composite | None
-    kept: tuple[int, ...] = (0,)
+    needed: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Arrangement:
             if position < len(args):
                 raise ArgumentError(f"{label()}: argument {keyword!r} is given twice")
             parts = argument.composite.parts
-            names = [str(_part_name(keyword, parts[i], i)) for i in argument.kept]
+            names = [str(_part_name(keyword, parts[i], i)) for i in argument.needed]
             found.update(zip(names, _parts(argument, value, label, position), strict=True))
         return found
 
@@ -133,7 +133,7 @@ def _parts(
     except TypeError as error:
         name = repr(argument.keyword) if argument.keyword else f"{position} ({composite})"
         raise ArgumentError(f"{label()}: argument {name} {error}") from None
-    return [parts[i] for i in argument.kept]
+    return [parts[i] for i in argument.needed]
 
 
 # what is asked for ------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def _bare(item: Any) -> Any:
     return item.variable if isinstance(item, (In, Out)) else item
 
 
-def taken_apart(
+def separated(
     inputs: Sequence[Any], outputs: Any
 ) -> tuple[list[Any], Any, list[tuple[Argument, Sequence[In]]], tuple[Composite | None, ...]]:
     """Return inputs and outputs with parts in place of composites.
@@ -168,8 +168,8 @@ def taken_apart(
         entries = _entries(item if isinstance(item, In) else In(composite), composite)
         flat += entries
         keyword = (item.name if isinstance(item, In) else None) or composite.name
-        kept = tuple(i for i, v in enumerate(composite.parts) if v.owner is None)
-        arguments.append((Argument(keyword, composite, kept), entries))
+        needed = tuple(i for i, v in enumerate(composite.parts) if v.owner is None)
+        arguments.append((Argument(keyword, composite, needed), entries))
     wanted = list(outputs.values()) if isinstance(outputs, Mapping) else listed(outputs)
     results = tuple(c if isinstance(c := _bare(item), Composite) else None for item in wanted)
     found: list[Any] = []
@@ -224,13 +224,13 @@ def without_unused(
         if argument.composite is None:
             found.append(argument)
             continue
-        kept = tuple(i for i, entry in enumerate(own) if entry.variable in used)
-        if not kept and policy == "raise":
+        needed = tuple(i for i, entry in enumerate(own) if entry.variable in used)
+        if not needed and policy == "raise":
             raise UnusedInputError(
                 f"input {position} ({argument.composite}) is not used by any output or update",
                 here(),
                 "leave it out, or pass on_unused_input='ignore'",
             )
-        dropped.update(entry.variable for i, entry in enumerate(own) if i not in kept)
-        found.append(replace(argument, kept=kept))
+        dropped.update(entry.variable for i, entry in enumerate(own) if i not in needed)
+        found.append(replace(argument, needed=needed))
     return tuple(found), [entry for entry in entries if entry.variable not in dropped]

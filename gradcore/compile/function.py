@@ -21,7 +21,7 @@ from gradcore.compile.arguments import (
     pairs,
 )
 from gradcore.compile.call import Call
-from gradcore.compile.composites import Arrangement, has_composites, taken_apart, without_unused
+from gradcore.compile.composites import Arrangement, has_composites, separated, without_unused
 from gradcore.compile.maker import FunctionMaker, make
 from gradcore.config import config
 from gradcore.errors import MissingInputError
@@ -234,7 +234,7 @@ def function(
     """
     form, results, arguments = outputs, (), ()
     if has_composites(inputs, outputs):
-        inputs, outputs, arguments, results = taken_apart(inputs, outputs)
+        inputs, outputs, arguments, results = separated(inputs, outputs)
     entries = checked_inputs(inputs, allow_input_downcast)
     wanted = checked_outputs(outputs)
     changes = checked_updates(updates)

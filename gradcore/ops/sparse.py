@@ -189,7 +189,7 @@ class SparseDot(CompressedProduct):
             return None
         data, indices, starts, x = inputs
         found = SparseDot()(data, indices, starts, _side_by_side(x))
-        return _apart(found, x)
+        return _stacked_again(found, x)
 
     def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
         """Each element reads a row of the matrix, and what that meets."""
@@ -265,7 +265,7 @@ class SparseTransposedDot(CompressedProduct):
             return None
         data, indices, starts, x, columns = inputs
         found = SparseTransposedDot()(data, indices, starts, _side_by_side(x), columns)
-        return _apart(found, x)
+        return _stacked_again(found, x)
 
     def reads(self, local: Local, wanted: Sequence[int]) -> Reads | None:
         """Each element reads a column of the matrix, and what that meets."""
@@ -378,7 +378,7 @@ def _side_by_side(x: Variable) -> Variable:
     return LANGUAGE["reshape"](x.dimshuffle(1, 0, 2), (m, product((n, k))))
 
 
-def _apart(found: Variable, x: Variable) -> Variable:
+def _stacked_again(found: Variable, x: Variable) -> Variable:
     """Return columns as the stack that ``x`` was."""
     if x.ndim == 2:
         return found.T

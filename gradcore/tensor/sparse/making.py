@@ -150,13 +150,15 @@ def shared(value: Any, name: str | None = None, borrow: bool = False) -> SharedS
     pattern = found.coords if coo else (found.indices, found.indptr)
 
     def stored(array: Any, what: str) -> SharedVariable:
-        kept = np.array(array, copy=None if borrow else True)
-        return SharedVariable(TensorType(kept.dtype.name, (None,) * kept.ndim), kept, of(what))
+        stored_array = np.array(array, copy=None if borrow else True)
+        return SharedVariable(
+            TensorType(stored_array.dtype.name, (None,) * stored_array.ndim), stored_array, of(what)
+        )
 
     first, second = (stored(a, what) for a, what in zip(pattern, names, strict=True))
-    told = {"csr": 0, "csc": 1}.get(found.format)
+    known = {"csr": 0, "csc": 1}.get(found.format)
     extents: list[Extent] = [
-        extents_of(second)[0] - 1 if axis == told else stored(np.int64(n), what)
+        extents_of(second)[0] - 1 if axis == known else stored(np.int64(n), what)
         for axis, (n, what) in enumerate(zip(found.shape, ("rows", "columns"), strict=True))
     ]
     data = stored(found.data, "data")

@@ -168,8 +168,8 @@ class SparseVariable(Composite):
     @property
     def parts(self) -> tuple[Variable, ...]:
         """The elements, the pattern, and the extents that these do not tell."""
-        told = {"csr": 0, "csc": 1}.get(self.format)
-        rest = (n for axis, n in enumerate(self.shape) if axis != told)
+        compressed = {"csr": 0, "csc": 1}.get(self.format)
+        rest = (n for axis, n in enumerate(self.shape) if axis != compressed)
         return (self.data, *self.pattern, *(n for n in rest if isinstance(n, Variable)))
 
     @property
@@ -207,11 +207,11 @@ class SparseVariable(Composite):
         else:
             pattern = (value.indices, value.indptr)
         extents = [np.asarray(n, "int64") for n in value.shape]
-        told = {"csr": 0, "csc": 1}.get(self.format)
+        compressed = {"csr": 0, "csc": 1}.get(self.format)
         rest = [
             n
             for axis, n in enumerate(extents)
-            if axis != told and isinstance(self.shape[axis], Variable)
+            if axis != compressed and isinstance(self.shape[axis], Variable)
         ]
         wanted = zip(pattern, self.pattern, strict=True)
         return [value.data, *(_integers(a, v.type.dtype) for a, v in wanted), *rest]
@@ -220,10 +220,10 @@ class SparseVariable(Composite):
         """Return the sparse array of SciPy that has these parts."""
         data, first, second, *extents = map(np.asarray, values)
         rest = iter(extents)
-        told = {"csr": 0, "csc": 1}.get(self.format)
+        compressed = {"csr": 0, "csc": 1}.get(self.format)
         shape: list[int] = []
         for axis, n in enumerate(self.shape):
-            if axis == told:
+            if axis == compressed:
                 shape.append(second.size - 1)
             else:
                 shape.append(n if isinstance(n, int) else int(next(rest)))

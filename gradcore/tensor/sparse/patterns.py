@@ -100,8 +100,8 @@ def without_zeros(a: SparseVariable) -> SparseVariable:
     """Return a matrix without the elements that are stored though they are zero."""
     if a.format == "csc":
         return without_zeros(a.T).T
-    kept = flatnonzero(scalars.neq(a.data, 0))
-    coo = SparseVariable("coo", a.data[kept], (a.row[kept], a.col[kept]), a.shape)
+    retained = flatnonzero(scalars.neq(a.data, 0))
+    coo = SparseVariable("coo", a.data[retained], (a.row[retained], a.col[retained]), a.shape)
     return coo if a.format == "coo" else compressed(coo, "csr")
 
 
@@ -246,9 +246,9 @@ def _rows(a: SparseVariable, key: Any) -> SparseVariable:
         raise GraphTypeError(f"{a}[{key}]: {NO_STEP}", here())
     counts = ends - begins
     starts = concatenate([zeros(1, "int64"), cumsum(counts)])
-    _, kept = _runs(begins, counts)
-    pattern = a.indices[kept], cast(starts, dtype)
-    return SparseVariable("csr", a.data[kept], pattern, (extents_of(begins)[0], a.shape[1]))
+    _, retained = _runs(begins, counts)
+    pattern = a.indices[retained], cast(starts, dtype)
+    return SparseVariable("csr", a.data[retained], pattern, (extents_of(begins)[0], a.shape[1]))
 
 
 # stacks -----------------------------------------------------------------------------------------
