@@ -16,9 +16,8 @@ from importlib import import_module
 from time import perf_counter
 from unittest.mock import patch
 
-from peers import System
+from peers import System, models, programs
 from peers.first import CACHES
-from peers.models import CASES
 from peers.program import NotHere, listed
 from peers.report import fastest, shown
 from peers.rounds import Timed, run
@@ -104,7 +103,7 @@ def main(only="", quick=False, peers=None):
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         caches = {name: text.format(folder) for name, text in CACHES.items()}
-        for case in CASES:
+        for case in (*models.CASES, *programs.CASES):
             if only in case.title:
                 with patch.dict(os.environ, caches):
                     found[case.title] = measured(case, here, *amount)

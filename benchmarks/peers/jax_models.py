@@ -1,12 +1,14 @@
 """JAX, for models, compiled by ``jit``; 64 bits as the inputs have them."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.linalg import solve_triangular
 
+from peers import programs
 from peers.models import DRAWN, HEADS, RATE, WIDTH
 from peers.program import Program
 
@@ -79,9 +81,27 @@ def normal(key, zero):
     return jax.random.normal(jax.random.key(key), (DRAWN,), zero.dtype)
 
 
+def fold(step, first, elements, *constants):
+    """Return the last state of a loop."""
+    counted = isinstance(elements, int)
+    xs, length = (None, elements) if counted else (elements, None)
+    return lax.scan(lambda s, x: (step(s, x, *constants), None), first, xs, length)[0]
+
+
+PROGRAMS = programs.Words(
+    fold=fold,
+    least=lambda x: jnp.min(x, axis=-1),
+    sort=jnp.sort,
+    logsumexp=jax.nn.logsumexp,
+    padded=lambda x: jnp.pad(x, 1),
+)
+
+
 def build(case, inputs):
     """Return a case; it is compiled when it is first called."""
-    cost, ready = globals()[case.name], jax.block_until_ready
+    cost, ready = globals().get(case.name), jax.block_until_ready
+    if cost is None:
+        cost = partial(getattr(programs, case.name), jnp, PROGRAMS)
     derived = jax.value_and_grad(cost, case.wrt) if case.wrt else cost
     if not case.trained:
         compiled = jax.jit(derived)

@@ -1,12 +1,14 @@
 """torch, for models, eager and compiled."""
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
 from torch.linalg import solve_triangular
 from torch.nn import functional as F
 
+from peers import programs
 from peers.models import DRAWN, HEADS, RATE, WIDTH
 from peers.program import NotHere, Program
 
@@ -68,11 +70,30 @@ def normal(key, zero):
     return torch.randn(DRAWN, dtype=zero.dtype)
 
 
+def fold(step, first, elements, *constants):
+    """Return the last state of a loop."""
+    state = first
+    for element in [None] * elements if isinstance(elements, int) else elements:
+        state = step(state, element, *constants)
+    return state
+
+
+PROGRAMS = programs.Words(
+    fold=fold,
+    least=lambda x: torch.amin(x, -1),
+    sort=lambda x: torch.sort(x)[0],
+    logsumexp=lambda x, axis: torch.logsumexp(x, axis),
+    padded=lambda x: F.pad(x, (1, 1, 1, 1)),
+)
+
+
 def build(case, inputs, kind):
     """Return a case, eager or compiled."""
-    if kind == "compile" and case.name in ("kalman", "solves", "normal"):
+    if kind == "compile" and case.name in ("kalman", "solves", "normal", "hmm", "heat"):
         raise NotHere  # a loop that it would unroll, and single functions
-    cost = globals()[case.name]
+    cost = globals().get(case.name)
+    if cost is None:
+        cost = partial(getattr(programs, case.name), torch, PROGRAMS)
     if kind == "compile":
         torch.compiler.reset()
         cost = torch.compile(cost)
