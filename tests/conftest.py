@@ -51,12 +51,12 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("--exhaustive"):
         return
     names = Counter(map(_function, items))
-    kept = {True: [], False: []}
+    chosen = {True: [], False: []}
     for item in items:
         long = names[_function(item)] > MANY and item.nodeid.startswith("tests/")
-        kept[not long or zlib.crc32(item.nodeid.encode()) % PART == 0].append(item)
-    config.hook.pytest_deselected(items=kept[False])
-    items[:] = kept[True]
+        chosen[not long or zlib.crc32(item.nodeid.encode()) % PART == 0].append(item)
+    config.hook.pytest_deselected(items=chosen[False])
+    items[:] = chosen[True]
 
 
 def _function(item):
