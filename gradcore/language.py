@@ -60,7 +60,7 @@ def listed(given: Any) -> list[Any]:
 
 def is_sparse_matrix(value: Any) -> bool:
     """Return whether a value is a sparse matrix, of a graph or of SciPy, which is no array."""
-    return hasattr(type(value), "tocsr")
+    return hasattr(value.__class__, "tocsr")
 
 
 def binary(name: str, x: Any, y: Any) -> Any:

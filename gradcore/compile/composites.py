@@ -109,7 +109,8 @@ class Arrangement:
         if self.form is None:
             return None
         if isinstance(self.form, Mapping):
-            return dict(zip(self.form, found, strict=True))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any keys
+            names: list[Any] = list(self.form)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - of any keys
+            return dict(zip(names, found, strict=True))
         return found if is_several(self.form) else found[0]
 
 
@@ -139,8 +140,15 @@ def _parts(
 # what is asked for ------------------------------------------------------------------------------
 def has_composites(inputs: Any, outputs: Any) -> bool:
     """Return whether there are composites among what a function is asked for."""
-    given = list(outputs.values()) if isinstance(outputs, Mapping) else listed(outputs)
-    return any(isinstance(_bare(item), Composite) for item in (*listed(inputs), *given))
+    given = (*listed(inputs), *_each(outputs))
+    return any(isinstance(_bare(item), Composite) for item in given)
+
+
+def _each(outputs: Any) -> list[Any]:
+    """Return the outputs that are asked for: none, one, several, or several by name."""
+    if isinstance(outputs, Mapping):
+        return list(outputs.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any keys
+    return listed(outputs)
 
 
 def _bare(item: Any) -> Any:
@@ -165,12 +173,12 @@ def separated(
             keyword = entry.keyword if entry is not None else getattr(item, "name", None)
             arguments.append((Argument(keyword, None), ()))
             continue
-        entries = _entries(item if isinstance(item, In) else In(composite), composite)
+        entries = _entries(item if isinstance(item, In) else In(composite.moving), composite)
         flat += entries
         keyword = (item.name if isinstance(item, In) else None) or composite.name
         needed = tuple(i for i, v in enumerate(composite.parts) if v.owner is None)
         arguments.append((Argument(keyword, composite, needed), entries))
-    wanted = list(outputs.values()) if isinstance(outputs, Mapping) else listed(outputs)
+    wanted = _each(outputs)
     results = tuple(c if isinstance(c := _bare(item), Composite) else None for item in wanted)
     found: list[Any] = []
     for item, composite in zip(wanted, results, strict=True):

@@ -287,7 +287,8 @@ def eval(
         if found is None:
             raise MissingInputError(f"{variable} depends on no variable named {key!r}", here())
         inputs.append(found)
-    compiled: dict[Any, Function] = variable.tag.__dict__.setdefault("compiled", {})
+    tag: Any = variable.tag
+    compiled: dict[Any, Function] = tag.__dict__.setdefault("compiled", {})
     key = (tuple(inputs), get_mode(mode))
     if key not in compiled:
         compiled[key] = function(inputs, variable, mode, on_unused_input="ignore")

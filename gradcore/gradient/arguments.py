@@ -57,12 +57,6 @@ def refuse_function(what: str, given: Any, instead: str) -> None:
         )
 
 
-def _as(model: Any, found: Any) -> Any:
-    """Return a derivative as what it is taken in: of a composite, as a composite."""
-    composite = isinstance(model, Composite) and isinstance(found, Variable)
-    return model.with_moving(found) if composite else found
-
-
 def real_alone(what: str, *given: Any) -> None:
     """Raise GraphTypeError for complex variables: their derivative is no matrix of numbers."""
     for variable in (v for some in given for v in listed(some)):

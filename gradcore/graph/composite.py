@@ -22,9 +22,11 @@ class Composite(ABC):
     """A value that is several tensors (abstract).
 
     name : what to call it in messages and as a keyword, or None.
+    tag : a place for what others remember of it, as a variable has one.
     """
 
     name: str | None
+    tag: Any
 
     @property
     @abstractmethod

@@ -76,7 +76,6 @@ IS_PATTERN = Predicate("a sparse pattern", _is_pattern)
 class Compressed(Op):
     """An op with ``indices`` and ``starts`` behind the elements, as operands 1 and 2 (abstract)."""
 
-    exact_pattern = False
     pattern_at: ClassVar[int] = 1
     """Which operand the indices are; the starts follow."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-import scipy.sparse.linalg  # pyright: ignore[reportMissingTypeStubs] - it ships none
+import scipy.sparse  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Reverse
 from gradcore.errors import GraphTypeError, LinAlgError, ShapeError
@@ -146,7 +146,7 @@ def _factors(*parts: Array) -> Any:
     n = starts.size - 1
     matrix = _sparse.csc_array((data, indices, starts), shape=(n, n), copy=True)
     try:
-        factors = scipy.sparse.linalg.splu(matrix)
+        factors = _sparse.linalg.splu(matrix)
     except RuntimeError as error:  # SuperLU says so of a singular matrix
         raise LinAlgError(f"Singular matrix: {error}") from None
     _last[:] = [(copies, factors)]

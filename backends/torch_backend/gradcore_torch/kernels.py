@@ -374,7 +374,10 @@ def _make_print(node: Apply) -> Function:
 
 
 def _make_mark(node: Apply) -> Callable[..., Any]:
-    return lambda x, *others: x
+    def passed_on(x: Any, *others: Any) -> Any:
+        return x
+
+    return passed_on
 
 
 def _make_fft(node: Apply) -> Unary:

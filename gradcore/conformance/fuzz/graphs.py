@@ -82,10 +82,11 @@ def graph(seed: int) -> Graph:
 
 def _uniform(draw: Draw, low: float, high: float, like: Array) -> Array:
     """Return random numbers of the shape and dtype of ``like``."""
-    drawn = draw.rng.uniform(low, high, like.shape)
+    shape: tuple[int, ...] = like.shape
+    drawn = np.asarray(draw.rng.uniform(low, high, shape), like.dtype)
     if like.dtype.kind == "c":
-        drawn = drawn + 1j * draw.rng.uniform(low, high, like.shape)
-    return np.asarray(drawn, like.dtype)
+        drawn.imag = draw.rng.uniform(low, high, shape)
+    return drawn
 
 
 def _real(y: Variable) -> Variable:

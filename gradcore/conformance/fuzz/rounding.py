@@ -58,15 +58,17 @@ class Jitter(PassingOn):
         unit = np.spacing(largest(x) if self.by_norm else np.abs(x))
         if x.dtype.kind == "c":  # each part may be off by units of the absolute value
             moved = np.empty(x.shape, x.dtype)
-            moved.real, moved.imag = self._moved(x.real, unit), self._moved(x.imag, unit)
+            moved.real, moved.imag = (self._moved(p, unit) for p in _parts(x))
             return moved
         return self._moved(x, unit)
 
     def _moved(self, x: Array, unit: Array) -> Array:
-        noise = _run.generator.uniform(-self.units, self.units, x.shape)
+        shape: tuple[int, ...] = x.shape
+        noise = np.asarray(_run.generator.uniform(-self.units, self.units, shape))
         most = np.finfo(x.dtype).max
         moved = np.clip(x + noise * unit, -most, most)
-        return np.asarray(np.where(np.isfinite(x) & np.isfinite(unit), moved, x), x.dtype)
+        finite = np.asarray(np.isfinite(x)) & np.asarray(np.isfinite(unit))
+        return np.asarray(np.where(finite, moved, x), x.dtype)
 
 
 @final
@@ -86,6 +88,10 @@ class PartialSums(PassingOn):
         together = self.op.reference(*map(_finite_magnitude, terms))
         another = np.where(np.isnan(total), np.inf, np.nan)
         return np.where(np.isfinite(together), total, another).astype(total.dtype)
+
+
+def _parts(x: Array) -> tuple[Array, Array]:
+    return np.asarray(np.real(x)), np.asarray(np.imag(x))
 
 
 def _finite_magnitude(x: Array) -> Array:

@@ -40,13 +40,6 @@ UNSIGNED = {"int32": "uint32", "int64": "uint64", "uint32": "uint32", "uint64": 
 """In which dtype indices are compared: negative ones are beyond all others in it."""
 
 
-def _all(first: Expr, *others: Expr) -> Expr:
-    """Return the condition that all hold."""
-    for other in others:
-        first = call(AND, (first, other), "bool")
-    return first
-
-
 class _Rows:
     """The rows of a pattern: what the loops over it are made of.
 

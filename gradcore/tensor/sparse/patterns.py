@@ -201,7 +201,11 @@ def part(a: SparseVariable, key: Any) -> Any:
     >>> A[1:].toarray().eval().tolist(), A[[2, 0]].data.eval().tolist(), A[1, 0].eval().tolist()
     ([[3.0, 0.0], [0.0, 4.0]], [4.0, 2.0], 3.0)
     """
-    rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (key, slice(None))
+    rows: Any = key
+    columns: Any = slice(None)
+    if isinstance(key, tuple):
+        keys: list[Any] = [*key]
+        rows, columns = keys if len(keys) == 2 else (rows, columns)
     if _is_scalar(rows) and _is_scalar(columns):
         return _element(a, rows, columns)
     if _is_all(columns) and not _is_scalar(rows):
