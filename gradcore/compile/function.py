@@ -233,7 +233,8 @@ def function(
     array(9.)
     """
     form, results, arguments = outputs, (), ()
-    if has_composites(inputs, outputs):
+    composed = has_composites(inputs, outputs)
+    if composed:
         inputs, outputs, arguments, results = separated(inputs, outputs)
     entries = checked_inputs(inputs, allow_input_downcast)
     wanted = checked_outputs(outputs)
@@ -254,7 +255,7 @@ def function(
         add_default_updates([*wanted, *_stored(entries)], changes, omitted, replaced)
     policy = config.on_unused_input if on_unused_input is None else on_unused_input
     arrangement = None
-    if arguments:
+    if composed:
         needed = [*wanted, *changes.values(), *_stored(entries)]
         arranged, entries = without_unused(arguments, entries, needed, policy)
         arrangement = Arrangement(arranged, results, _skeleton(form))

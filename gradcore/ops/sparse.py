@@ -154,6 +154,7 @@ class SparseDot(CompressedProduct):
     """``SparseDot()(data, indices, starts, x)``: the matrix times a vector, or a matrix of columns.
 
     >>> import gradcore.tensor as T
+    >>> from gradcore.ops.sparse import SparseDot
     >>> SparseDot()(T.as_tensor([5.0, 6.0]), [1, 0], [0, 1, 1, 2], T.as_tensor([1.0, 2.0])).eval()
     array([10.,  0.,  6.])
     """
@@ -216,6 +217,7 @@ class SparseTransposedDot(CompressedProduct):
     columns : how many the matrix has, and so how many rows the product has.
 
     >>> import gradcore.tensor as T
+    >>> from gradcore.ops.sparse import SparseTransposedDot
     >>> pattern = [1, 0], [0, 1, 1, 2]
     >>> SparseTransposedDot()(T.as_tensor([5.0, 6.0]), *pattern, T.as_tensor([1.0, 2, 3]), 2).eval()
     array([18.,  5.])
@@ -291,6 +293,7 @@ class SampledDot(Compressed):
     Of two vectors it is their outer product that has them.
 
     >>> import gradcore.tensor as T
+    >>> from gradcore.ops.sparse import SampledDot
     >>> x, y = T.as_tensor([1.0, 2.0, 3.0]), T.as_tensor([10.0, 20.0])
     >>> SampledDot()(x, [1, 0], [0, 1, 1, 2], y).eval()
     array([20., 30.])

@@ -120,6 +120,7 @@ class Compressed(Op):
 class RowNumbers(Compressed):
     """``RowNumbers()(indices, starts)``: the row of each element, in the dtype of the starts.
 
+    >>> from gradcore.ops.sparse_patterns import RowNumbers
     >>> RowNumbers()([1, 0, 1], [0, 2, 2, 3]).eval().tolist()
     [0, 0, 2]
     """

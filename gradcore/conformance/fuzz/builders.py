@@ -54,7 +54,8 @@ def ops(of_complex: bool = True) -> tuple[tuple[Elementwise, ...], tuple[type[Op
 
     of_complex : whether those are among them that take, or return, complex numbers alone.
     """
-    rows, classes = samples.rows(), samples.op_classes()
+    rows = samples.rows()
+    classes = [cls for cls in samples.op_classes() if cls.samples()]
     if not of_complex:
         rows = [op for op in rows if _is_real(op)]
         classes = [cls for cls in classes if not issubclass(cls, Transform)]
@@ -70,14 +71,33 @@ def _is_real(op: Elementwise) -> bool:
 @builder(weight=12)
 def row(draw: Draw) -> Any:
     """Apply an elementwise op to what is there."""
-    op = draw.by_turns(ops(draw.complex)[0])
+    op = draw.one(ops(draw.complex)[0])
     return op(*(draw.operand() for _ in range(op.operands)))
 
 
 @builder(weight=6)
 def row_in_its_domain(draw: Draw) -> Any:
     """Apply an elementwise op to operands in the domain that it declares."""
-    op = draw.by_turns(ops(draw.complex)[0])
+    return _in_domain(draw, draw.one(ops(draw.complex)[0]))
+
+
+@builder(weight=4)
+def sample(draw: Draw) -> Any:
+    """Apply another op to operands of its own, as its samples are."""
+    return _sampled(draw, draw.one(ops(draw.complex)[1]))
+
+
+def by_turns(draw: Draw) -> Any:
+    """Apply the op whose turn it is by the seed: all have theirs."""
+    rows, classes = ops()
+    every = (*rows, *classes)
+    op = every[draw.seed % len(every)]
+    rows, classes = ops(of_complex=False)
+    draw.complex |= op not in (*rows, *classes)
+    return _in_domain(draw, op) if isinstance(op, Elementwise) else _sampled(draw, op)
+
+
+def _in_domain(draw: Draw, op: Elementwise) -> Any:
     dtypes = (*COMPLEX * draw.complex, *FLOATS, *DISCRETE)
     taken = [d for d in dtypes if samples.accepted(op, [d] * op.operands)]
     dtypes = [d for d in taken if d not in DISCRETE] or taken
@@ -87,10 +107,7 @@ def row_in_its_domain(draw: Draw) -> Any:
     return op(*map(draw.given, variables, values))
 
 
-@builder(weight=4)
-def sample(draw: Draw) -> Any:
-    """Apply another op to operands of its own, as its samples are."""
-    cls = draw.by_turns([cls for cls in ops(draw.complex)[1] if cls.samples()])
+def _sampled(draw: Draw, cls: type[Op]) -> Any:
     found = draw.one(list(cls.samples()))
     dtype = draw.one(FLOATS + COMPLEX * draw.complex)
     variables, values = samples.operands(found, draw.rng, dtype, static=draw.chance(0.3))

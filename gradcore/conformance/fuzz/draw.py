@@ -64,10 +64,6 @@ class Draw:
         """Return one of ``items``."""
         return items[int(self.rng.integers(len(items)))]
 
-    def by_turns(self, items: Sequence[Item]) -> Item:
-        """Return one of ``items``, half the time that of this seed: all have their turn."""
-        return items[self.seed % len(items)] if self.chance(0.5) else self.one(items)
-
     def chance(self, p: float) -> bool:
         """Return True with probability ``p``."""
         return bool(self.rng.random() < p)

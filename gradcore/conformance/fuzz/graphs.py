@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import gradcore.tensor as T
-from gradcore.conformance.fuzz.builders import BUILDERS
+from gradcore.conformance.fuzz.builders import BUILDERS, by_turns
 from gradcore.conformance.fuzz.draw import Draw
 from gradcore.errors import GradcoreError
 from gradcore.graph import Array, Variable, ancestors
@@ -64,6 +64,8 @@ def graph(seed: int) -> Graph:
         draw.grow(draw.one(BUILDERS))
         if draw.failed is not None:
             break
+    else:
+        draw.grow(by_turns)
     grown = [v for v in draw.pool if v.owner is not None]
     outputs = grown[-3:] if draw.failed is None else [*grown[-1:], draw.failed]
     if not outputs:
