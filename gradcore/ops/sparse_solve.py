@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Reverse
-from gradcore.errors import GraphTypeError, LinAlgError, ShapeError
+from gradcore.errors import GraphIndexError, GraphTypeError, LinAlgError, ShapeError
 from gradcore.graph import Apply, Array, Operand, Requirement, Shape, Variable, here
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import all_equal
@@ -106,7 +106,7 @@ class SparseSolve(Compressed):
         message = f"{node.op}: {node.inputs[3]} has another number of rows than the matrix"
         stored = f"{node.op}: {node.inputs[0]} and {node.inputs[1]} have other extents"
         return [
-            *all_equal([data.shape[0], indices.shape[0]], stored),
+            *all_equal([data.shape[0], indices.shape[0]], stored, GraphIndexError),
             *all_equal([b.shape[0], starts.shape[0] - 1], message),
             *self.pattern_required(node, operands, b.shape[0]),
         ]
@@ -115,11 +115,11 @@ class SparseSolve(Compressed):
         """Return SuperLU's solution; NaN, where an element is not finite."""
         data, indices, starts, b = arrays
         n = starts.size - 1
-        if b.shape[0] != n or data.size != indices.size:
-            raise ShapeError(
-                f"{data.size} elements in {n} rows do not fit a right side of shape {b.shape}"
-            )
+        if b.shape[0] != n:
+            raise ShapeError(f"{n} equations do not fit a right side of shape {b.shape}")
         check_pattern(indices, starts, n)
+        if data.size != indices.size:
+            raise GraphIndexError(f"{data.size} elements do not fit {indices.size} column numbers")
         if not (n and b.size):
             return np.zeros_like(b)
         if not np.isfinite(data).all():

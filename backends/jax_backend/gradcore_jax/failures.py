@@ -92,7 +92,7 @@ KNOWN_FAILURES = (
     KnownFailure("xlog1py", "long", DIGITS, "float64-3,3"),
     *_values(f"{WIDE}-subnormal-*", FLUSH, "matmul", "inc_subtensor"),
     *_values(f"{WIDE}-subnormal-0", FLUSH, "overlapadd", "sparsedot", "sparsetransposeddot"),
-    *_values("float64-subnormal-0", FLUSH, "sampleddot"),
+    *_values(f"{WIDE}-subnormal-0", FLUSH, "sampleddot"),
     *_values("float64-subnormal-1", FLUSH, "overlapadd"),
     *_values(f"{WIDE}-subnormal-[01]", FLUSH, "sum"),
     *_values(f"{WIDE}-subnormal-[89]", FLUSH, "max"),
