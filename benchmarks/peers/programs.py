@@ -43,15 +43,15 @@ def hmm(xp, lib, seen, start, move, look):
 
 def bodies(xp, lib, x, mass):
     """The energy of masses that attract each other, softened."""
-    apart = x[:, None, :] - x[None, :, :]
-    squares = xp.sum(apart * apart, axis=2) + 1e-2
+    between = x[:, None, :] - x[None, :, :]
+    squares = xp.sum(between * between, axis=2) + 1e-2
     return -xp.sum(mass[:, None] * mass[None, :] / xp.sqrt(squares)) / 2
 
 
 def kmeans(xp, lib, points, centres):
     """The sum of squares of distances to the nearest centre."""
-    apart = points[:, None, :] - centres[None, :, :]
-    return xp.sum(lib.least(xp.sum(apart * apart, axis=2)))
+    between = points[:, None, :] - centres[None, :, :]
+    return xp.sum(lib.least(xp.sum(between * between, axis=2)))
 
 
 def heat(xp, lib, u, wanted):

@@ -76,7 +76,10 @@ ROWS = (scalars, complexes, special, special_gamma, special_normal, special_bess
 
 
 def catalogue() -> tuple[Op | type[Op], ...]:
-    """Return the elementwise entries, and the final classes of the other families."""
+    """Return the elementwise entries, and the final classes of the other families.
+
+    Marks are left out (`Op.mark`): no backend sees them.
+    """
     entries = dict.fromkeys(getattr(family, name) for family in ROWS for name in family.__all__)
     classes = [
         value
