@@ -156,12 +156,12 @@ class RowNumbers(Compressed):
         """Return each row as often as it has elements."""
         indices, starts = arrays
         check_pattern(indices, starts, None)
-        return np.repeat(np.arange(starts.size - 1, dtype=starts.dtype), np.diff(starts))
+        return row_of(starts)
 
 
 def row_of(starts: Array) -> Array:
-    """Return the row of each element, for arrays."""
-    return np.repeat(np.arange(starts.size - 1), np.diff(starts))
+    """Return the row of each element, for arrays, in the dtype of the starts."""
+    return np.repeat(np.arange(starts.size - 1, dtype=starts.dtype), np.diff(starts))
 
 
 # samples ----------------------------------------------------------------------------------------
