@@ -115,20 +115,27 @@ def substitute(
 
 
 def replace_ops(
-    outputs: Sequence[Variable], change: Callable[[Op], Op], stop: Collection[Variable] = ()
+    outputs: Sequence[Variable],
+    change: Callable[[Op], Op | None],
+    stop: Collection[Variable] = (),
 ) -> list[Variable]:
-    """Return ``outputs`` with each op replaced by what ``change`` returns for it."""
+    """Return ``outputs`` with each op replaced by what ``change`` returns for it.
+
+    None: the op goes, and its first operands take the place of its outputs.
+    """
     new: dict[Variable, Variable] = {}
     for node in toposort(outputs, stop):
         op = change(node.op)
         inputs = [new.get(v, v) for v in node.inputs]
-        if op is not node.op:
-            fresh = op.make_node(*inputs)
+        if op is None:
+            found = inputs[: len(node.outputs)]
+        elif op is not node.op:
+            found = op.make_node(*inputs).outputs
         elif any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
-            fresh = node.with_inputs(inputs)
+            found = node.with_inputs(inputs).outputs
         else:
             continue
-        new.update(zip(node.outputs, fresh.outputs, strict=True))
+        new.update(zip(node.outputs, found, strict=True))
     return [new.get(v, v) for v in outputs]
 
 
@@ -148,22 +155,15 @@ def captured(results: Sequence[Variable], placeholders: Sequence[Variable]) -> l
 
 def unmarked(outputs: Sequence[Variable], stop: Collection[Variable] = ()) -> list[Variable]:
     """Return ``outputs`` without what derivatives alone see (`Op.mark`), in graphs of ops too."""
-    new: dict[Variable, Variable] = {}
-    for node in toposort(outputs, stop):
-        inputs = [new.get(v, v) for v in node.inputs]
-        if node.op.mark:
-            new.update(zip(node.outputs, inputs, strict=False))
-            continue
-        graphs = tuple(map(_without_marks, node.op.graphs))
-        same = all(a is b for a, b in zip(graphs, node.op.graphs, strict=True))
-        if not same:
-            fresh = node.op.with_graphs(*graphs).make_node(*inputs)
-        elif any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
-            fresh = node.with_inputs(inputs)
-        else:
-            continue
-        new.update(zip(node.outputs, fresh.outputs, strict=True))
-    return [new.get(v, v) for v in outputs]
+    return replace_ops(outputs, _without_marks_inside, stop)
+
+
+def _without_marks_inside(op: Op) -> Op | None:
+    if op.mark:
+        return None
+    graphs = tuple(map(_without_marks, op.graphs))
+    same = all(a is b for a, b in zip(graphs, op.graphs, strict=True))
+    return op if same else op.with_graphs(*graphs)
 
 
 def _without_marks(graph: Any) -> Any:
