@@ -91,8 +91,10 @@ KNOWN_FAILURES = (
     KnownFailure("xlog1py", "called", DIGITS, "float64-3,3"),
     KnownFailure("xlog1py", "long", DIGITS, "float64-3,3"),
     *_values(f"{WIDE}-subnormal-*", FLUSH, "matmul", "inc_subtensor"),
-    *_values(f"{WIDE}-subnormal-0", FLUSH, "overlapadd", "sparsedot", "sparsetransposeddot"),
-    *_values(f"{WIDE}-subnormal-0", FLUSH, "sampleddot"),
+    *_values(
+        f"{WIDE}-subnormal-0", FLUSH,
+        "overlapadd", "sparsedot", "sparsetransposeddot", "sampleddot",
+    ),
     *_values("float64-subnormal-1", FLUSH, "overlapadd"),
     *_values(f"{WIDE}-subnormal-[01]", FLUSH, "sum"),
     *_values(f"{WIDE}-subnormal-[89]", FLUSH, "max"),
