@@ -4,32 +4,10 @@ from types import SimpleNamespace
 
 import gradcore
 import gradcore.tensor as T
-from peers import programs, theano_models
+from peers import theano_models
 from peers.models import RATE
 from peers.program import Program
 
-
-def fold(step, first, elements, *constants):
-    """Return the last state of a loop."""
-    counted = isinstance(elements, int)
-    order = step if counted else lambda element, state, *rest: step(state, element, *rest)
-    states, _ = gradcore.scan(
-        (lambda state, *rest: step(state, None, *rest)) if counted else order,
-        None if counted else elements,
-        first,
-        list(constants),
-        n_steps=elements if counted else None,
-    )
-    return states[-1]
-
-
-PROGRAMS = programs.Words(
-    fold=fold,
-    least=lambda x: T.min(x, axis=-1),
-    sort=T.sort,
-    logsumexp=T.logsumexp,
-    padded=lambda x: T.pad(x, 1),
-)
 WORDS = SimpleNamespace(
     scan=lambda *args, **options: gradcore.scan(*args, **options)[0],
     solve_lower=lambda a, b: T.linalg.solve_triangular(a, b, lower=True),
@@ -55,10 +33,7 @@ def build(case, inputs, mode):
     variables = [known[i] if i in known else variable(a) for i, a in enumerate(inputs)]
     data = [x for i, x in enumerate(variables) if not (case.trained and i in known)]
     wrt = list(known.values())
-    if hasattr(programs, case.name):
-        value = getattr(programs, case.name)(T, PROGRAMS, *variables)
-    else:
-        value = getattr(theano_models, case.name)(WORDS, T, *variables)
+    value = theano_models.expression(case, WORDS, T, variables)
     if case.trained:
         updates = T.nn.sgd(value, wrt, RATE)
         step = gradcore.function(data, value, updates=updates, mode=mode)

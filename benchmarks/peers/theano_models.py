@@ -5,6 +5,7 @@ A function takes the library and its tensor language, and variables.
 
 import math
 
+from peers import programs
 from peers.models import DRAWN, HEADS, WIDTH
 
 
@@ -73,3 +74,33 @@ def attention(lib, T, tokens, wanted, gain1, gain2, Wq, Wk, Wv, Wo, W1, b1, W2):
 def normal(lib, T, key, zero):
     """The numbers, of the dtype of a zero."""
     return lib.normal(key, (DRAWN,), zero.dtype)
+
+
+# programs in NumPy's words ----------------------------------------------------------------------
+def expression(case, lib, T, variables):
+    """Return what a case computes: a model of this file, or a program of `peers.programs`."""
+    if case.name in globals():
+        return globals()[case.name](lib, T, *variables)
+    words = programs.Words(
+        fold=lambda *given: fold(lib, *given),
+        least=lambda x: T.min(x, axis=-1),
+        sort=T.sort,
+        logsumexp=T.logsumexp,
+        padded=lambda x: T.pad(x, 1),
+    )
+    return getattr(programs, case.name)(T, words, *variables)
+
+
+def fold(lib, step, first, elements, *constants):
+    """Return the last state of a loop over elements, or of so many steps."""
+    counted = isinstance(elements, int)
+    states = lib.scan(
+        (lambda state, *rest: step(state, None, *rest))
+        if counted
+        else (lambda element, state, *rest: step(state, element, *rest)),
+        None if counted else elements,
+        first,
+        list(constants),
+        n_steps=elements if counted else None,
+    )
+    return states[-1]
