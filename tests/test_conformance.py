@@ -237,6 +237,20 @@ def test_what_is_missing_is_skipped_with_its_sentence(liar, pytester, tmp_path):
     assert {gap["why"] for gap in report["gaps"]} == {"liar has no sin"}
 
 
+def test_parts_of_a_level_are_shared_among_machines(liar, pytester):
+    listed = ("-k", "exp-float32", "--level", "smoke", "--collect-only", "-q")
+    whole, *parts = (
+        {line for line in run(pytester, *part, *listed).outlines if "::" in line}
+        for part in ([], ["--part", "1/2"], ["--part", "2/2"])
+    )
+    assert parts[0] and parts[1] and not parts[0] & parts[1]
+    assert whole == parts[0] | parts[1]
+    for wrong in ("0/3", "4/3", "1", "a/b"):
+        result = run(pytester, "--part", wrong)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"*{wrong!r} is no part of the cases*"])
+
+
 class Honest(gradcore_numpy.NumpyBackend):
     """Lacks sin, and neither knows of fallbacks nor of float16."""
 

@@ -1,6 +1,7 @@
 """The options of the conformance suite on pytest's command line, and the matrix at its end.
 
-    pytest --pyargs gradcore.conformance --gradcore-backend NAME [--level smoke|core|full] [-k OP]
+    pytest --pyargs gradcore.conformance --gradcore-backend NAME [--level smoke|core|full]
+           [--part K/N] [-k OP]
 
 This module is loaded by every pytest that runs where gradcore is installed: it does nothing until
 the suite is collected.
@@ -8,6 +9,7 @@ the suite is collected.
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,11 +40,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how much to run (core)",
     )
     group.addoption(
+        "--part",
+        "--gradcore-part",
+        dest="gradcore_part",
+        metavar="K/N",
+        type=_part,
+        help="run every Nth case of each backend, from the Kth one on, as 1/3, 2/3, 3/3",
+    )
+    group.addoption(
         "--gradcore-report",
         metavar="FILE",
         type=Path,
         help="where to write the results, as JSON",
     )
+
+
+def _part(text: str) -> slice:
+    """Return which cases of a list ``text`` means: ``2/3`` is the second one, the fifth, ..."""
+    first, slash, step = text.partition("/")
+    if not (slash and first.isdecimal() and step.isdecimal() and 1 <= int(first) <= int(step)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part of the cases: 1/3, 2/3, 3/3 are")
+    return slice(int(first) - 1, None, int(step))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -67,6 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" not in metafunc.fixturenames:
         return
     level = Level[str(metafunc.config.getoption("--level")).upper()]
+    part: slice | None = metafunc.config.getoption("gradcore_part")
     found: list[object] = []
     for text in metafunc.config.getoption("--gradcore-backend") or ["numpy"]:
         mode = mode_of(text)
@@ -79,7 +80,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             raise pytest.UsageError(
                 f"{backend.name} declares known failures that match no case: {listing}"
             )
-        for case in cases(level):
+        for case in tuple(cases(level))[part or slice(None)]:
             known = known_failure(case, backend.name)
             marks = [pytest.mark.xfail(reason=known.reason, strict=True)] if known else []
             found.append(pytest.param(case, mode, id=f"{case.id}-{text}", marks=marks))
