@@ -221,6 +221,14 @@ class PluginWarning(UserWarning):
     """A plugin is omitted, or a backend is, because a plugin breaks its contract."""
 
 
+class AbsentNameError(GradcoreError, AttributeError):
+    """A name of a package whose place gradcore takes is used, and has nothing behind it here."""
+
+
+class AlreadyImportedError(GradcoreError, ImportError):
+    """A package whose place gradcore is to take is imported already, and is the real one."""
+
+
 class RewriteError(GradcoreError, RuntimeError):
     """A rewrite rule breaks its contract: a bug of the rule."""
 

@@ -129,10 +129,16 @@ class Operators:
 
     def __bool__(self) -> bool:
         """Raise: a symbolic value is not known while the graph is built."""
-        raise TypeError(
-            "a symbolic variable has no truth value while the graph is built: "
-            "use T.switch or ifelse to choose by it, and T.eq(x, y) to compare"
-        )
+        return LANGUAGE["truth"](self)
+
+
+@word
+def truth(_expression: Any) -> bool:
+    """Raise: a symbolic value is not known while the graph is built."""
+    raise TypeError(
+        "a symbolic variable has no truth value while the graph is built: "
+        "use T.switch or ifelse to choose by it, and T.eq(x, y) to compare"
+    )
 
 
 def _method(name: str, doc: str) -> Callable[..., Any]:

@@ -114,7 +114,7 @@ class Mode:
         'log((1 + x))'
         """
         stages = self.stages()
-        known = {name for stage in stages for name in _names(stage)}
+        known = {name for stage in stages for name in names_in(stage)}
         for name in names:
             if not isinstance(name, str) or name not in known:  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
                 fix = choices(_name_in(name), (s.name for s in stages), "stages", known)
@@ -226,19 +226,19 @@ def _stages_meant(optimizer: Any) -> str:
     return choices(_name_in(wrong), known, "stages")
 
 
-def _names(stage: Stage | Pass | Group) -> Iterator[str]:
+def names_in(stage: Stage | Pass | Group) -> Iterator[str]:
     """Yield the name of a stage, and of what is in it."""
     yield stage.name
     if isinstance(stage, Stage):
         yield from (rule.name for rule in stage.rules)
     if isinstance(stage, Group):
         for part in stage.stages:
-            yield from _names(part)
+            yield from names_in(part)
 
 
 def _without(stage: Any, names: frozenset[str]) -> Any:
     """Return ``stage`` without what is in it of these names."""
-    if names.isdisjoint(_names(stage)):
+    if names.isdisjoint(names_in(stage)):
         return stage
     if isinstance(stage, Stage):
         return replace(stage, rules=[rule for rule in stage.rules if rule.name not in names])

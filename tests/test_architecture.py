@@ -38,6 +38,7 @@ ORDER = [
     {"conformance.samples", "inventory", "reference"},
     {"conformance", "skeleton", "cli", "optimize"},
     {""},
+    {"theano"},
 ]  # fmt: skip
 
 

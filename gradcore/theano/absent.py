@@ -1,0 +1,101 @@
+"""Names of Theano's that are not here, and why: they can be imported, and raise when used."""
+
+from __future__ import annotations
+
+_REWRITING = "rules of gradcore are written in the tensor language: see gradcore.rewrite"
+_OPS = "it is an op of Theano's own; apply the function of the tensor language instead"
+_MEMORY = "in which memory a result stands is decided when a graph is compiled"
+_GPU = "there are no arrays of a GPU in a graph: mode='cuda' runs a function there"
+_RAW = "draws have keys instead of states: T.random, or RandomStreams"
+_C = "generated code calls no C of Theano's ops; an op of a user's own has perform"
+
+_NAMES = {
+    "a list is no value of a graph": """
+        theano.typed_list.TypedListType theano.typed_list.append theano.typed_list.getitem
+        theano.typed_list.make_list theano.typed_list.length theano.typed_list.TypedListVariable
+    """,
+    "pictures of graphs are drawn by no library here: theano.printing.debugprint prints them": """
+        theano.d3viz.d3viz theano.d3viz.d3write
+    """,
+    "functions and variables are pickled by pickle itself": """
+        theano.misc.pkl_utils.dump theano.misc.pkl_utils.load theano.misc.pkl_utils.StripPickler
+        theano.misc.pkl_utils.CompatUnpickler
+    """,
+    _REWRITING: """
+        theano.gof.local_optimizer theano.gof.PatternSub theano.gof.OpSub theano.gof.EquilibriumDB
+        theano.gof.SequenceDB theano.gof.Query theano.gof.Optimizer theano.gof.opt.*
+        theano.gof.toolbox.* theano.tensor.opt.register_canonicalize
+        theano.tensor.opt.register_specialize theano.tensor.opt.register_stabilize
+        theano.tensor.opt.local_dimshuffle_lift theano.compile.optdb theano.compile.mode.optdb
+        theano.compile.mode.AddDestroyHandler
+    """,
+    _OPS: """
+        theano.tensor.Dot theano.tensor.Argmax theano.tensor.MaxAndArgmax theano.tensor.Rebroadcast
+        theano.tensor.AdvancedSubtensor theano.tensor.AdvancedSubtensor1
+        theano.tensor.AdvancedIncSubtensor theano.tensor.AdvancedIncSubtensor1
+        theano.tensor.subtensor.AdvancedSubtensor theano.tensor.subtensor.AdvancedSubtensor1
+        theano.tensor.subtensor.AdvancedIncSubtensor theano.tensor.subtensor.AdvancedIncSubtensor1
+        theano.tensor.elemwise.Sum theano.tensor.elemwise.Prod theano.tensor.elemwise.All
+        theano.tensor.elemwise.Any theano.tensor.elemwise.CAReduceDtype
+        theano.tensor.extra_ops.CumOp theano.tensor.extra_ops.DiffOp
+        theano.tensor.extra_ops.RepeatOp theano.tensor.extra_ops.BinCountOp
+        theano.tensor.nlinalg.MatrixInverse theano.tensor.nlinalg.Det theano.tensor.nlinalg.SVD
+        theano.tensor.slinalg.Cholesky theano.tensor.slinalg.Solve theano.tensor.slinalg.Expm
+        theano.tensor.nnet.nnet.Softmax theano.tensor.nnet.nnet.SoftmaxGrad
+        theano.tensor.nnet.conv.ConvOp theano.tensor.signal.pool.Pool
+        theano.tensor.signal.downsample.DownsampleFactorMax
+        theano.tensor.nnet.neighbours.Images2Neibs theano.tensor.blas.Gemm theano.tensor.blas.Gemv
+        theano.tensor.blas.Dot22 theano.tensor.blas.BatchedDot theano.tensor.fft.RFFTOp
+        theano.ifelse.IfElse theano.scan_module.scan_op theano.compile.ops.ViewOp
+        theano.compile.ops.DeepCopyOp theano.compile.ops.Shape theano.compile.ops.Shape_i
+        theano.compile.ops.SpecifyShape theano.compile.ops.Rebroadcast
+    """,
+    _MEMORY: """
+        theano.compile.io.Container theano.gof.Container theano.compile.mode.AddFeatureOptimizer
+        theano.gof.DestroyHandler
+    """,
+    _GPU: """
+        theano.sandbox.cuda.basic_ops.* theano.sandbox.cuda.dnn.* theano.sandbox.cuda.CudaNdarray
+        theano.sandbox.cuda.CudaNdarrayType theano.sandbox.cuda.CudaNdarraySharedVariable
+        theano.sandbox.cuda.rng_curand.* theano.gpuarray.GpuArrayType theano.gpuarray.basic_ops
+        theano.gpuarray.dnn.* theano.gpuarray.gpuarray_shared_constructor
+        theano.sandbox.cuda.float32_shared_constructor
+        theano.sandbox.cuda.gpu_from_host theano.sandbox.cuda.host_from_gpu
+    """,
+    _RAW: """
+        theano.tensor.raw_random.* theano.tensor.shared_randomstreams.RandomStateSharedVariable
+    """,
+    _C: """
+        theano.gof.COp theano.gof.op.COp theano.gof.CLinker theano.gof.OpenMPOp
+        theano.gof.op.OpenMPOp theano.gof.cc theano.gof.cmodule theano.gof.PerformLinker
+        theano.gof.vm theano.gof.link
+    """,
+    "scalar functions of a user's own are written in the tensor language": """
+        theano.scalar.Composite theano.scalar.ScalarOp theano.scalar.UnaryScalarOp
+        theano.scalar.BinaryScalarOp theano.scalar.basic.Composite theano.scalar.basic.ScalarOp
+        theano.scalar.basic.UnaryScalarOp theano.scalar.basic.BinaryScalarOp
+    """,
+    "a file is read by NumPy, before a function is called": """
+        theano.tensor.io.load theano.tensor.load theano.tensor.io.LoadFromDisk
+    """,
+    "values of a graph are tensors and sparse matrices": """
+        theano.gof.Type theano.gof.Generic theano.gof.generic theano.gof.type.Generic
+        theano.gof.type.generic theano.generic theano.tensor.basic.NoneConst
+    """,
+    "three-dimensional convolutions are those of theano.tensor.nnet.conv3d": """
+        theano.tensor.nnet.Conv3D.*
+    """,
+    "functions of blocks of matrices are not here": """
+        theano.tensor.nnet.blocksparse.sparse_block_dot
+    """,
+    "bilinear upsampling is no function here": """
+        theano.tensor.nnet.abstract_conv.bilinear_upsampling
+    """,
+    "gradients of a convolution are taken by T.grad": """
+        theano.tensor.nnet.abstract_conv.conv2d_grad_wrt_inputs
+        theano.tensor.nnet.abstract_conv.conv2d_grad_wrt_weights
+    """,
+}
+
+ABSENT: dict[str, str] = {name: why for why, names in _NAMES.items() for name in names.split()}
+"""Why a name is not here; ``module.*`` stands for all names of a module."""

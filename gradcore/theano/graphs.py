@@ -1,0 +1,39 @@
+"""Walks over graphs under the names of ``theano.gof.graph``, and what Theano had for Python 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gradcore import graph
+from gradcore.graph import Apply, Variable
+
+
+def inputs(variables: Sequence[Variable], blockers: Any = None) -> list[Variable]:
+    """Return the variables that nothing computes and that ``variables`` need."""
+    return list(graph.graph_inputs(variables, blockers or ()))
+
+
+def ancestors(variables: Sequence[Variable], blockers: Any = None) -> list[Variable]:
+    """Return ``variables`` and all that they are computed from."""
+    return list(graph.ancestors(variables, blockers or ()))
+
+
+def io_toposort(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[Apply]:
+    """Return the nodes between inputs and outputs, each after those it needs."""
+    return graph.toposort(outputs, frozenset(inputs))
+
+
+def variables(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[Variable]:
+    """Return the variables between inputs and outputs."""
+    return list(graph.ancestors(outputs, inputs))
+
+
+def no_gpu(*given: Any, **options: Any) -> bool:
+    """Return False: no device of Theano's is there."""
+    return False
+
+
+def cmp(a: Any, b: Any) -> int:
+    """Return -1, 0 or 1, as Python 2 compared."""
+    return int(a > b) - int(a < b)

@@ -1,0 +1,40 @@
+"""``theano.tests.unittest_tools``: what tests of programs take from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore.gradient import verify_grad as verified
+from gradcore.theano.flags import CONFIG
+
+
+def seed_of(pseed: Any = None) -> int:
+    """Return a seed: ``pseed``, or what ``config.unittests.rseed`` says."""
+    seed = CONFIG.get("unittests.rseed") if pseed is None else pseed
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed == "random" else int(seed)
+
+
+def seed_rng(pseed: Any = None) -> int:
+    """Seed NumPy's global source of random numbers, and return the seed."""
+    seed = seed_of(pseed)
+    np.random.seed(seed)  # noqa: NPY002 - the one that tests of Theano draw from
+    return seed
+
+
+def verify_grad(
+    op: Any, pt: Sequence[Any], n_tests: int = 2, rng: Any = None, *args: Any, **kwargs: Any
+) -> None:
+    """Compare derivatives with differences, along directions of ``rng``, or of the fixed seed."""
+    verified(op, pt, n_tests, rng or np.random.default_rng(seed_of()), *args, **kwargs)
+
+
+def assert_allclose(expected: Any, value: Any, rtol: Any = None, atol: Any = None) -> None:
+    """Raise AssertionError for arrays that differ, by the tolerances of the less precise."""
+    a, b = np.asarray(expected), np.asarray(value)
+    single = any(x.dtype.name in ("float32", "complex64") for x in (a, b))
+    np.testing.assert_allclose(
+        b, a, rtol=rtol or (1e-5 if single else 1e-7), atol=atol or (1e-5 if single else 1e-8)
+    )
