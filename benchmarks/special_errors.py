@@ -232,6 +232,28 @@ def envelope(x: Any) -> Any:
     return min(mp.mpf(1), mp.sqrt(2 / (mp.pi * abs(x)))) if x else mp.mpf(1)
 
 
+def order_envelope(v: Any, x: Any) -> Any:
+    """Return the size of the waves that Bessel functions of order v are above it, else 0."""
+    return mp.sqrt(2 / (mp.pi * mp.sqrt(x * x - v * v))) if x > v else mp.mpf(0)
+
+
+def orders(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
+    """Draw orders up to 2000, and numbers of all sizes, many near the order."""
+    v = np.where(rng.random(n) < 0.5, rng.uniform(0, 60, n), 10 ** rng.uniform(-2, 3.3, n))
+    near = v * rng.uniform(0.8, 1.3, n)
+    return v, np.where(rng.random(n) < 0.4, near, 10 ** rng.uniform(-3, 3.3, n))
+
+
+def with_digits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of mpmath, which loses digits for large orders, with many more of them."""
+
+    def exact(*operands: Any) -> Any:
+        with mp.workdps(400):
+            return function(*operands)
+
+    return exact
+
+
 def one(*_: Any) -> Any:
     """Return 1: the unit is that of 1, near roots."""
     return mp.mpf(1)
@@ -242,6 +264,9 @@ WAVES = mixed(between(-30, 30), sizes(-10, 4, both=True))
 POSITIVE_WAVES = mixed(between(0.01, 30), sizes(-10, 4))
 TAME = mixed(between(-20, 20), sizes(-10, 2.8, both=True))
 SCALED = mixed(between(-20, 20), sizes(-10, 6, both=True))
+
+ORDERS = "0 < v < 2000, 0.001 < x < 2000"
+ORDERS_WAVES = f"{ORDERS}; for x > v in units of the waves' size"
 
 SUBJECTS = {
     "logit": Subject(lambda x: mp.log(x / (1 - x)), between(0, 1), 4, "(0, 1)"),
@@ -356,6 +381,12 @@ SUBJECTS = {
     "k1e": Subject(
         lambda x: bessel_k1(x) * mp.exp(x), mixed(between(0, 20), sizes(-10, 3)), 6, "x > 0"
     ),
+    "jv": Subject(mp.besselj, orders, 64, ORDERS_WAVES, order_envelope),
+    "yv": Subject(mp.bessely, orders, 64, ORDERS_WAVES, order_envelope),
+    "iv": Subject(mp.besseli, orders, 24, ORDERS),
+    "ive": Subject(lambda v, x: mp.besseli(v, x) * mp.exp(-x), orders, 24, ORDERS),
+    "kv": Subject(with_digits(mp.besselk), orders, 24, ORDERS),
+    "kve": Subject(with_digits(lambda v, x: mp.besselk(v, x) * mp.exp(x)), orders, 24, ORDERS),
     "zeta": Subject(
         hurwitz,
         together(lambda r, n: (1 + sizes(-3, 1.5)(r, n)[0],), sizes(-2, 3)),

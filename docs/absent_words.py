@@ -122,7 +122,7 @@ NOT_EVERYDAY = {
         itstruve0 ivp jn_zeros jnjnp_zeros jnp_zeros jnyn_zeros jvp kei kei_zeros keip
         keip_zeros kelvin kelvin_zeros ker ker_zeros kerp kerp_zeros kvp lmbda modfresnelm
         modfresnelp modstruve riccati_jn riccati_yn struve wright_bessel wrightomega y0_zeros
-        y1_zeros y1p_zeros yn yn_zeros ynp_zeros yve yvp spherical_in spherical_kn
+        y1_zeros y1p_zeros yn_zeros ynp_zeros yvp spherical_in spherical_kn
     """,
     "wave equations in other coordinates": """
         ellip_harm ellip_harm_2 ellip_normal mathieu_a mathieu_b mathieu_cem mathieu_even_coef
@@ -162,9 +162,6 @@ NOT_EVERYDAY = {
 """Why names are outside of what is counted."""
 
 ABSENT = {
-    "Bessel functions of any order: those of order 0 and 1 are here": """
-        iv ive jv jve kv kve yv kn jn
-    """,
     "exponential, sine and cosine integrals: `T.special.gammaincc` has those of positive order": """
         exp1 expi expn sici
     """,

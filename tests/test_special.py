@@ -1,5 +1,6 @@
 """Special functions: digits against mpmath, edges, and derivatives that are no rows' own."""
 
+import math
 import runpy
 from pathlib import Path
 
@@ -55,6 +56,28 @@ EDGES = {
     "y0": [(0, -inf), (inf, 0), (-1, nan)],
     "i0": [(0, 1), (-inf, inf)],
     "k0": [(0, inf), (inf, 0), (-1, nan)],
+    "jv": [
+        (0, 0, 1),
+        (2, 0, 0),
+        (0.5, inf, 0),
+        (1, -inf, 0),
+        (1.5, -1, nan),
+        (inf, 1, nan),
+        (nan, 1, nan),
+        (300.5, 1, 0),
+    ],
+    "yv": [(0, 0, -inf), (2.5, 0, -inf), (0.5, inf, 0), (0.5, -1, nan), (300.5, 1, -inf)],
+    "iv": [(0, 0, 1), (2, 0, 0), (-0.5, 0, inf), (0.5, inf, inf), (1.5, -1, nan), (1, 800, inf)],
+    "ive": [(0, 0, 1), (2, 0, 0), (0.5, inf, 0), (1.5, -1, nan), (1, 1e12, 3.989422804012831e-07)],
+    "kv": [
+        (0, 0, inf),
+        (2.5, 0, inf),
+        (0.5, inf, 0),
+        (0.5, -1, nan),
+        (-300.5, 1, inf),
+        (1, 800, 0),
+    ],
+    "kve": [(0, 0, inf), (0.5, inf, 0), (0.5, -1, nan), (1, 1e12, 1.2533141373159702e-06)],
     "lambertw": [(0, 0), (-1, nan), (inf, inf)],
     "owens_t": [(0, 1, 0.125), (1, 0, 0), (50, 2, 0)],
     "hyp1f1": [(2, 3, 0, 1), (0, 3, 2, 1)],
@@ -124,12 +147,15 @@ SMOOTH = {
     "zeta": (2.5, 1.5), "owens_t": (0.7, 1.8), "lambertw": (2.5,), "hyp1f1": (1.5, 4.5, 0.7),
     "hyp2f1": (1.5, 0.5, 4.5, 0.7), "j0": (2.5,), "j1": (2.5,), "y0": (2.5,), "y1": (2.5,),
     "i0": (2.5,), "i1": (-2.5,), "i0e": (2.5,), "i1e": (2.5,), "k0": (2.5,), "k1": (2.5,),
-    "k0e": (2.5,), "k1e": (2.5,), "poch": (2.5, 1.5), "tri_gamma": (2.5,),
-    "factorial": (2.5,), "hypot": (3.0, -4.0),
+    "k0e": (2.5,), "k1e": (2.5,), "jv": (1.5, 2.5), "yv": (-0.7, 2.5), "iv": (1.5, 2.5),
+    "ive": (0.3, 2.5), "kv": (-1.5, 2.5), "kve": (1.5, 2.5), "poch": (2.5, 1.5),
+    "tri_gamma": (2.5,), "factorial": (2.5,), "hypot": (3.0, -4.0),
 }  # fmt: skip
 
 
-LAST_ONLY = ("zeta", "hyp1f1", "hyp2f1")
+OF_ORDER = ("jv", "yv", "iv", "ive", "kv", "kve")
+
+LAST_ONLY = ("zeta", "hyp1f1", "hyp2f1", *OF_ORDER)
 """Functions that are differentiated in their last operand alone."""
 
 
@@ -164,6 +190,34 @@ def test_slopes_of_scaled_functions_far_out_keep_their_digits(name):
     assert slope == pytest.approx(-value / 2e10, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", OF_ORDER)
+def test_an_order_has_no_derivative_and_says_so(name):
+    v, x = T.dscalars("v", "x")
+    with pytest.raises(NotDifferentiableError, match=f"{name} has no derivative in its order"):
+        T.grad(getattr(T.special, name)(v, x), v)
+
+
+@pytest.mark.parametrize("name", OF_ORDER)
+def test_negative_orders_follow_from_positive_ones(name):
+    """Half orders are elementary: DLMF 10.16.1, 10.39.1 and 10.39.2."""
+    x = T.dvector("x")
+    at = np.array([0.3, 1.0, 7.5, 33.0, 60.0, 500.0])
+    grown = 1 if name.endswith("e") else np.exp(at)
+    wanted = {"j": np.cos(at), "y": np.sin(at), "i": grown * (1 + np.exp(-2 * at)) / 2,
+              "k": math.pi / 2 / grown}[name[0]]  # fmt: skip
+    wanted = wanted * np.sqrt(2 / (math.pi * at))
+    found = gradcore.function([x], getattr(T.special, name)(-0.5, x))(at)
+    np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-16)
+
+
+@pytest.mark.parametrize("name", ["ive", "kve"])
+def test_slopes_of_scaled_functions_of_real_order_far_out_keep_their_digits(name):
+    x = T.dscalar("x")
+    out = getattr(T.special, name)(2.5, x)
+    value, slope = gradcore.function([x], [out, T.grad(out, x)])(1e10)
+    assert slope == pytest.approx(-value / 2e10, rel=1e-9)
+
+
 def test_second_derivatives_in_half_precision_have_finite_coefficients():
     """What overflows there is warned of, an error in these tests, as the graph is built."""
     for op in rows():
@@ -186,3 +240,16 @@ def test_slopes_in_half_precision_far_out():
         wide = T.dvector("wide")
         exact = T.grad(T.sum(f(wide)), wide).eval({wide: [10, 20, 40]})
         np.testing.assert_allclose(slope.eval({x: np.float16([10, 20, 40])}), exact, rtol=2e-2)
+
+
+def test_a_namespace_lists_its_words_and_not_what_it_imports():
+    for namespace in (T.special, T.fft):
+        listed = dir(namespace)
+        assert listed == sorted(namespace.__all__) and all(hasattr(namespace, n) for n in listed)
+        assert not {"Any", "Variable", "math", "switch", "eq", "no_attribute"} & set(listed)
+    assert {"jv", "kve", "gammainc", "comb", "xlogy", "zeta"} <= set(dir(T.special))
+
+
+def test_names_for_whole_orders():
+    v = T.special
+    assert (v.jn, v.yn, v.kn, v.jve, v.yve) == (v.jv, v.yv, v.kv, v.jv, v.yv)

@@ -36,7 +36,7 @@ from gradcore.ops.elementwise import CALLED, Elementwise
 
 HEADERS = (
     "mathematics.h", "special_gamma.h", "special_beta.h", "special_normal.h", "special_bessel.h",
-    "special_other.h",
+    "special_orders.h", "special_other.h",
 )  # fmt: skip
 """Where functions are defined, and what each function of another header may call."""
 

@@ -1,17 +1,19 @@
-"""Bessel functions of orders 0 and 1, a row each (`gradcore.ops.scalars` says how).
+"""Bessel functions, a row each (`gradcore.ops.scalars` says how).
 
-Derivatives are those of DLMF 10.6.2 and 10.29.3; where ``z / x`` is 0 / 0, at 0, they are limits.
+Derivatives are those of DLMF 10.6.2 and 10.29.3, and of real order of 10.6.1 and 10.29.1; where
+``z / x`` is 0 / 0, at 0, they are limits.  An order has no derivative here, as in SciPy and JAX.
 """
 
 from __future__ import annotations
 
 import math
+from typing import cast
 
-from gradcore.graph import Variable
+from gradcore.graph import Undefined, Variable
 from gradcore.ops import special_values as values
 from gradcore.ops.elementwise import elementwise
 from gradcore.ops.functions import Special
-from gradcore.ops.scalars import abs, eq, gt, sign, sqrt, switch
+from gradcore.ops.scalars import abs, eq, gt, maximum, sign, sqrt, switch
 from gradcore.ops.special import polynomial
 
 FAR = 40.0
@@ -19,6 +21,10 @@ FAR = 40.0
 
 NORMAL = (1e-307, math.inf)
 """Where SciPy's k0 is not infinite."""
+
+ORDER = (0.2, 5.0)
+ORDERS = (0.0, 50.0)
+"""Of which special values are compared: SciPy has edges of its own below."""
 
 GAPS = [
     second - first
@@ -52,6 +58,40 @@ def _k_gap(x: Variable, z0: Variable, z1: Variable) -> Variable:
     far = gt(x, FAR)
     large = switch(far, x, FAR)
     return switch(far, _far_gap(large, 1) * 1.2533141373155003 / sqrt(large), z1 - z0)
+
+
+def _no_order(name: str) -> Undefined:
+    """Return what is declared of the order."""
+    return Undefined(f"{name} has no derivative in its order here: only in its last operand")
+
+
+def _weighted_series(v: Variable, x: Variable, alternating: int) -> Variable:
+    """Return the sum of k * a_k(v) / x ** k of DLMF 10.17.1, which slopes far out are made of."""
+    square, total = 4 * v * v, 0.0
+    for k in range(14, 0, -1):
+        factor = alternating * (square - (2 * k - 1) ** 2) / (8 * k * x)
+        total = factor * (k * 1.0 + total)
+    return cast("Variable", total)
+
+
+def _far_order(v: Variable, x: Variable) -> tuple[Variable, Variable]:
+    """Return where x is so large that its series serves, and x there; above 0."""
+    far = gt(x, maximum(FAR, 2 * v * v))
+    return far, switch(far, x, 2 * v * v + FAR)
+
+
+def _ive_slope(v: Variable, x: Variable, z: Variable) -> Variable:
+    """Return the derivative of ive; far out without a difference of nearly equal numbers."""
+    far, large = _far_order(v, x)
+    series = -z / 2 - _weighted_series(v, large, -1) * 0.3989422804014327 / sqrt(large)
+    return switch(far, series / large, (ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * z)
+
+
+def _kve_slope(v: Variable, x: Variable, z: Variable) -> Variable:
+    """Return the derivative of kve; far out without a difference of nearly equal numbers."""
+    far, large = _far_order(v, x)
+    series = -z / 2 - _weighted_series(v, large, 1) * 1.2533141373155003 / sqrt(large)
+    return switch(far, series / large, z - (kve(v - 1, x) + kve(v + 1, x)) / 2)
 
 
 # fmt: off
@@ -116,6 +156,46 @@ k1e = elementwise("k1e", Special("k1e"), "exp(x) * k1(x), without underflow",
     lambda t, x, z: t * (_k_gap(x, k0e(x), z) - z / x),
     domain=((0.1, 4.0),), ulp=16, compared=(NORMAL,),
     code="@k1e({0})")
+
+# of real order: SciPy has 12 digits of kv near x = 2 ----------------------------------------------
+jv = elementwise("jv", values.jv, "the Bessel function of the first kind of real order v",
+    _no_order("jv"),
+    lambda t, v, x, z: t * (jv(v - 1, x) - jv(v + 1, x)) / 2,
+    operands=2, domain=(ORDER, (0.1, 2.2)), ulp=512, compared=(ORDERS, (1e-3, 1e5)),
+    code="@jv({0}, {1})")
+
+yv = elementwise("yv", values.yv, "the Bessel function of the second kind of real order v",
+    _no_order("yv"),
+    lambda t, v, x, z: t * (yv(v - 1, x) - yv(v + 1, x)) / 2,
+    operands=2, domain=((1.0, 5.0), (0.1, 1.8)), ulp=512, compared=(ORDERS, (1e-3, 1e5)),
+    code="@yv({0}, {1})")
+
+iv = elementwise("iv", values.iv, "the modified Bessel function of the first kind of real order v",
+    _no_order("iv"),
+    lambda t, v, x, z: t * (iv(v - 1, x) + iv(v + 1, x)) / 2,
+    operands=2, domain=(ORDER, (0.1, 4.0)), ulp=512, compared=(ORDERS, (1e-3, 1e5)),
+    code="@iv({0}, {1})")
+
+kv = elementwise("kv", values.kv, "the modified Bessel function of the second kind of real order v",
+    _no_order("kv"),
+    lambda t, v, x, z: -t * (kv(v - 1, x) + kv(v + 1, x)) / 2,
+    operands=2, domain=(ORDER, (0.1, 4.0)), ulp=4096, compared=(ORDERS, (1e-3, 1e5)),
+    code="@kv({0}, {1})")
+
+ive = elementwise("ive", values.ive, "exp(-abs(x)) * iv(v, x), without overflow",
+    _no_order("ive"),
+    lambda t, v, x, z: t * _ive_slope(v, x, z),
+    operands=2, domain=(ORDER, (0.1, 4.0)), ulp=512, compared=(ORDERS, (1e-3, 1e5)),
+    code="@ive({0}, {1})")
+
+kve = elementwise("kve", values.kve, "exp(x) * kv(v, x), without underflow",
+    _no_order("kve"),
+    lambda t, v, x, z: t * _kve_slope(v, x, z),
+    operands=2, domain=(ORDER, (0.1, 4.0)), ulp=4096, compared=(ORDERS, (1e-3, 1e5)),
+    code="@kve({0}, {1})")
 # fmt: on
 
-__all__ = ["i0", "i0e", "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "y0", "y1"]
+__all__ = [
+    "i0", "i0e", "i1", "i1e", "iv", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kv", "kve",
+    "y0", "y1", "yv",
+]  # fmt: skip

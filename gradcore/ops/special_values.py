@@ -233,3 +233,35 @@ def i1(x: Any) -> Any:
 def i1e(x: Any) -> Any:
     """Return i1e; SciPy's has no negative zero."""
     return where(x == 0, x, scipy.special.i1e(x)).astype(x.dtype)
+
+
+def _of_order(name: str, at_infinity: float) -> Callable[[Any, Any], Any]:
+    """Return a Bessel function of real order by SciPy's name.
+
+    SciPy's is NaN at infinity, for subnormal orders, and, if it is scaled, of large numbers, of
+    which two terms of DLMF 10.40.1 and 10.40.2 have all digits.
+    """
+
+    @in_single
+    def function(v: Any, x: Any) -> Any:
+        found = getattr(scipy.special, name)(where(np.abs(v) < 1e-30, 0, v), x)
+        if name in ("ive", "kve"):
+            large = (x > 1e8) & (x < np.inf) & (np.abs(v) < 1e4)
+            size = where(large, x, 1)
+            first = (4 * np.square(v) - 1) / (8 * size)
+            series = (
+                (1 - first) / np.sqrt(2 * math.pi)
+                if name == "ive"
+                else (1 + first) * math.sqrt(math.pi / 2)
+            )
+            found = where(large, series / np.sqrt(size), found)
+        infinite = (x == np.inf) & np.isfinite(v)
+        return where(infinite, at_infinity, found).astype(x.dtype)
+
+    function.__name__ = name
+    return function
+
+
+jv, yv, ive, kve = (_of_order(name, 0) for name in ("jv", "yv", "ive", "kve"))
+kv = _of_order("kv", 0)
+iv = _of_order("iv", math.inf)

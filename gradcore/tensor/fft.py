@@ -276,4 +276,15 @@ def _scaled(found: Variable, sizes: Sequence[Any], norm: str, *, inverse: bool) 
     return found / (sqrt(count) if norm == "ortho" else count)
 
 
+__all__ = [
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift",
+    "ihfft", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    """Return the words: not what the module is made of."""
+    return [*__all__]
+
+
 __getattr__ = no_attribute(__name__, globals())

@@ -8,6 +8,8 @@ too.  Here are these, and the functions that are short expressions of them.
 array(1.54132485)
 """
 
+# ruff: noqa: F405 - the rows are found rather than listed
+
 from __future__ import annotations
 
 import math
@@ -28,6 +30,7 @@ from gradcore.ops.scalars import logaddexp as logaddexp
 from gradcore.ops.special import *  # noqa: F403 - the rows, which are found rather than listed
 from gradcore.ops.special import log1mexp
 from gradcore.ops.special_bessel import *  # noqa: F403 - as above
+from gradcore.ops.special_bessel import jv, kv, yv
 from gradcore.ops.special_gamma import *  # noqa: F403 - as above
 from gradcore.ops.special_gamma import beta, gammainc, gammaincc
 from gradcore.ops.special_normal import *  # noqa: F403 - as above
@@ -69,6 +72,8 @@ from gradcore.tensor.transforms import stdtr as stdtr
 
 expit = sigmoid
 psi = digamma
+jn, yn, kn = jv, yv, kv
+jve, yve = jv, yv  # exp(-abs(imag(x))) times these: the same for real numbers
 loggamma = gammaln
 
 
@@ -138,6 +143,27 @@ def gammal(k: Any, x: Any) -> Variable:
 def chi2sf(x: Any, k: Any) -> Variable:
     """Return the probability that chi square of ``k`` degrees of freedom is above ``x``."""
     return gammaincc(as_variable(k) / 2, as_variable(x) / 2)
+
+
+__all__ = [
+    "bdtr", "bdtrc", "beta", "betainc", "betaincinv", "betaln", "boxcox", "boxcox1p", "cbrt",
+    "chdtr", "chdtrc", "chi2sf", "comb", "cosm1", "cospi", "dawsn", "digamma", "entr", "erf",
+    "erfc", "erfcinv", "erfcx", "erfinv", "exp10", "expit", "expm1", "exprel", "factorial",
+    "fdtr", "fdtrc", "gamma", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gammal",
+    "gammaln", "gammau", "gdtr", "gdtrc", "huber", "hyp1f1", "hyp2f1", "hypot", "i0", "i0e",
+    "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "iv", "ive", "j0", "j1", "jn", "jv", "jve", "k0",
+    "k0e", "k1", "k1e", "kl_div", "kn", "kv", "kve", "lambertw", "log1mexp", "log1p",
+    "log_expit", "log_ndtr", "log_softmax", "logaddexp", "loggamma", "logit", "logsubexp",
+    "logsumexp", "multigammaln", "nbdtr", "nbdtrc", "ndtr", "ndtri", "owens_t", "pdtr", "pdtrc",
+    "perm", "poch", "polygamma", "powm1", "pseudo_huber", "psi", "rel_entr", "rgamma", "sinc",
+    "sinpi", "softmax", "stdtr", "tri_gamma", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "yve",
+    "zeta",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    """Return the words: not what the module is made of."""
+    return [*__all__]
 
 
 __getattr__ = no_attribute(__name__, globals())
