@@ -255,8 +255,10 @@ def _of_order(name: str, at_infinity: float) -> Callable[[Any, Any], Any]:
                 else (1 + first) * math.sqrt(math.pi / 2)
             )
             found = where(large, series / np.sqrt(size), found)
-        infinite = (x == np.inf) & np.isfinite(v)
-        return where(infinite, at_infinity, found).astype(x.dtype)
+        below = (x == -np.inf) & (v == np.rint(v)) & (name in ("jv", "iv", "ive"))
+        infinite = ((x == np.inf) | below) & np.isfinite(v)
+        ends = where(below & (np.mod(v, 2) == 1), -at_infinity, at_infinity)
+        return where(infinite, ends, found).astype(x.dtype)
 
     function.__name__ = name
     return function
