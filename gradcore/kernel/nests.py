@@ -368,10 +368,15 @@ class Layout:
         self._use(block.path, nest.reads, nest.writes)
 
     def _level(self, block: Block, nest: Nest, depth: int) -> LoopLevel:
-        """Return the loop in ``block`` that ``nest`` joins, or a new one."""
+        """Return the loop in ``block`` that ``nest`` joins, or a new one.
+
+        The first choice is the loop that computes what the nest reads, which need not be stored
+        then; next come loops that read the same.  Of several it is the last one, since what reads
+        the nest, and other results, comes after it.
+        """
         loop = nest.loops[depth]
         at = block.earliest(nest.reads, nest.writes)
-        found: int | None = None
+        joins: dict[bool, int] = {}
         reads = {buffer.root for buffer, _ in nest.reads}
         start = max(at, block.barrier, len(block.items) - self.target.fusion_candidates, 0)
         for number in range(start, len(block.items)):
@@ -384,9 +389,10 @@ class Layout:
             related = number == at or outer or not reads.isdisjoint(level.block.read)
             free = not level.ordered and loop.kind is not Kind.ORDERED
             if (related or free) and level.admits(nest, depth, self.target.fused_statements):
-                found = number
-                if related:
+                joins[related] = number
+                if number == at:
                     break
+        found = joins.get(True, joins.get(False))
         if found is None:
             found = len(block.items)
             block.items.append(LoopLevel(Symbol(loop.symbol.name), loop.extent, block.path))
