@@ -144,6 +144,23 @@ def test_the_order_of_additions_may_be_another(terms, settled):
     assert spread.settled == settled
 
 
+@pytest.mark.parametrize(
+    ("factors", "settled"),
+    [
+        ([-1.1, 1e-308, 1.7e308], False),
+        ([-1.1, 1e-300, 1e308], True),
+        ([0.1, 1e-300, 1e300], True),
+        ([0.1, 1e-308, 1e300], False),
+        ([0.0, 1e-300, 1e300], True),
+        ([1e308, 10.0], True),
+    ],
+)
+def test_the_order_of_multiplications_may_be_another(factors, settled):
+    x = T.dvector("x")
+    (spread,) = spreads(FunctionGraph((x,), (x.prod(),)), [np.array(factors)], 0).outputs
+    assert spread.settled == settled
+
+
 def test_runs_in_loops_are_moved_too():
     x = T.dvector("x")
     out, _ = gradcore.scan(lambda e, s: T.sin(s * 40 + e), x, T.constant(0.0))

@@ -73,21 +73,30 @@ class Jitter(PassingOn):
 
 @final
 @dataclass(frozen=True, repr=False)
-class PartialSums(PassingOn):
-    """The first operand, what ``op`` adds up of the others; where some terms overflow, another one.
+class InAnyOrder(PassingOn):
+    """The first operand, the sums or products by ``op`` of the others, where any order gives it.
 
-    In another order of additions, the result there may be an infinity or NaN as well.
+    Where some of the terms overflow together, or some of the factors overflow or underflow, it is
+    another value: in another order the result may be an infinity, NaN or 0 as well.
     """
 
     op: Op
     foldable = False
 
     def reference(self, *arrays: Any) -> Any:
-        """Return the result, but where the magnitudes of finite terms are too large together."""
-        total, *terms = arrays
-        together = self.op.reference(*map(_finite_magnitude, terms))
-        another = np.where(np.isnan(total), np.inf, np.nan)
-        return np.where(np.isfinite(together), total, another).astype(total.dtype)
+        """Return the result, or inf for NaN and NaN for another one where the order decides."""
+        result, *parts = arrays
+        magnitudes = [_finite_magnitude(x) for x in parts]
+        if self.op.accumulates:
+            safe = np.isfinite(self.op.reference(*magnitudes))
+        else:
+            normal = np.finfo(result.dtype).smallest_normal
+            nonzero = [np.where(x < normal, 1, x) for x in magnitudes]  # noise moves 0, too
+            most = self.op.reference(*(np.maximum(x, 1) for x in nonzero))
+            least = self.op.reference(*(np.minimum(x, 1) for x in nonzero))
+            safe = np.isfinite(most) & (least >= normal)
+        another = np.where(np.isnan(result), np.inf, np.nan)
+        return np.where(safe, result, another).astype(result.dtype)
 
 
 def _parts(x: Array) -> tuple[Array, Array]:
@@ -123,8 +132,8 @@ _run = _Run(np.random.default_rng(0))
 def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
     """Return ``graph`` with all float and complex results moved, in the graphs of its ops too.
 
-    wide : whether what adds up, or multiplies many, does so in float64; and what adds up is another
-        value where it could overflow.
+    wide : whether what adds up, or multiplies many, does so in float64; and is another value where
+        it could overflow or underflow in another order.
     """
     new: dict[Variable, Variable] = {}
     graph = merged(graph)
@@ -144,8 +153,9 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
             new[node.out] = _with_neighbours(fresh)
             continue
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
-            several = op.accumulates and wide and output.type.is_inexact
-            same = cast(PartialSums(op)(output, *inputs) if several else output, old.dtype)
+            ordered = op.compounds and op.by_norm  # elimination
+            several = wider and not ordered and output.type.is_inexact
+            same = cast(InAnyOrder(op)(output, *inputs) if several else output, old.dtype)
             units = max(op.ulp, LEAST_ULP)
             new[old] = _moved(same, units, op.by_norm) if _rounds(op) else same
     return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
