@@ -19,6 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "floatX": FLOATS[::-1],
     "on_unused_input": ("raise", "warn", "ignore"),
     "progress": ("auto", "off"),
+    "compute_test_value": ("off", "ignore", "warn", "raise"),
 }
 
 WHOLE = ("threads", "compile_timeout", "scan_memory_budget", "jacobian_memory_budget")
@@ -41,6 +42,9 @@ class Config:
     jacobian_memory_budget : how many bytes a ``jacobian`` or ``hessian`` made from now on may take
         for what it computes of rows (or columns) at once, unless its ``chunk_size`` says otherwise;
         0: no limit.
+    compute_test_value : whether nodes are computed as they are built, of the test values of
+        variables (``x.tag.test_value = ...``), so that what does not fit raises at its line:
+        "off"; what is done where a variable has none: "ignore", "warn" or "raise".
 
     >>> from gradcore import config
     >>> with config.change_flags(floatX="float32"):
@@ -58,6 +62,7 @@ class Config:
     compile_timeout: int
     scan_memory_budget: int
     jacobian_memory_budget: int
+    compute_test_value: str
 
     def __init__(self, flags: str = "") -> None:
         self.floatX = "float64"
@@ -68,6 +73,7 @@ class Config:
         self.compile_timeout = 1800
         self.scan_memory_budget = 0
         self.jacobian_memory_budget = 0
+        self.compute_test_value = "off"
         for flag in filter(None, (part.strip() for part in flags.split(","))):
             name, _, value = flag.partition("=")
             setattr(self, name.strip(), value.strip())

@@ -102,6 +102,12 @@ class SharedVariable(Variable):
         else:
             super().__setattr__(key, value)
 
+    def __delattr__(self, key: str) -> None:
+        """Take the default update away."""
+        if key != "default_update":
+            raise AttributeError(f"cannot delete {key!r} of {self}")
+        self.default_update = None
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with the value, and with the default update, which may be of the variable."""
         value = np.asarray(self.storage[0])

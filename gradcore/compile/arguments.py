@@ -27,6 +27,7 @@ class In:
     update : an expression whose value becomes ``value`` after each call.
     strict : whether only arrays of the very dtype are taken.
     allow_downcast : whether an argument may lose precision; None: only plain Python numbers may.
+    mutable, borrow, implicit : accepted as in Theano; an argument is never written to.
     """
 
     variable: Variable
@@ -35,6 +36,9 @@ class In:
     update: Variable | None = None
     strict: bool = False
     allow_downcast: bool | None = None
+    mutable: bool = False
+    borrow: bool = False
+    implicit: bool = False
 
     @property
     def keyword(self) -> str | None:

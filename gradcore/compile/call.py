@@ -21,8 +21,11 @@ from gradcore.compile.maker import FunctionMaker, as_written, made_to_run
 from gradcore.compile.promises import check_results
 from gradcore.errors import ArgumentError
 from gradcore.execute import out_of_memory
-from gradcore.language import is_several
+from gradcore.language import is_several, listed
 from gradcore.shared import StoredArray, holding, in_order, new_lock
+
+SUBSET = "output_subset"
+"""The keyword by which a call asks for some of the outputs."""
 
 
 class Call:
@@ -141,6 +144,9 @@ class Call:
     ) -> Any:
         """Convert the arguments, compute, and store the updates."""
         start = perf_counter() if self.profile is not None else 0.0
+        chosen = None
+        if SUBSET in kwargs and SUBSET not in self._keywords:
+            chosen = self._chosen(kwargs.pop(SUBSET))
         if kwargs or len(args) != len(self._expected):
             args = self._in_order(args, kwargs)
         values: list[Any] = []
@@ -168,7 +174,35 @@ class Call:
             self.profile.calls += 1
             self.profile.seconds += perf_counter() - start
             self.profile.peak_bytes = getattr(self.executable, "peak", None)
+        if chosen is not None:
+            return self._parts(results, chosen)
         return self._formed(results[:n])
+
+    def _chosen(self, given: Any) -> list[Any] | None:
+        """Return which outputs are asked for, by their places, or by keys of a dict; None: all.
+
+        Raises ArgumentError: there are no such outputs.
+        """
+        if given is None:
+            return None
+        chosen = listed(given)
+        known: list[Any] = list(range(len(self.maker.outputs)))
+        if isinstance(self.form, Mapping):
+            known = list(self.form)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - of any keys
+        for key in chosen:
+            if key not in known:
+                raise ArgumentError(
+                    f"{self.label()}: {SUBSET} names {key!r}, of {', '.join(map(repr, known))}"
+                )
+        return chosen
+
+    def _parts(self, results: Sequence[Any], chosen: Sequence[Any]) -> Any:
+        """Return some of the results, in a dict if the outputs are one, else in a list."""
+        form: Any = self.form
+        if not isinstance(form, Mapping):
+            return [results[k] for k in chosen]
+        keys: list[Any] = list(form)  # pyright: ignore[reportUnknownArgumentType] - of any keys
+        return {key: results[keys.index(key)] for key in chosen}
 
     def _bound(self) -> Callable[..., Any] | None:
         """Return what runs calls that need no conversion, if the executable has such a thing."""
@@ -210,7 +244,7 @@ class Call:
         inputs = self.maker.inputs
         if len(args) > len(inputs):
             raise ArgumentError(
-                f"{self.label()} takes {len(inputs)} arguments ({self._names()}), got {len(args)}"
+                f"{self.label()} takes {len(inputs)} arguments ({self.names()}), got {len(args)}"
             )
         missing = object()
         values: list[Any] = [*args, *[missing] * (len(inputs) - len(args))]
@@ -218,7 +252,7 @@ class Call:
             if self._keywords.count(keyword) != 1:
                 several = "several arguments" if keyword in self._keywords else "no argument"
                 raise ArgumentError(
-                    f"{self.label()} has {several} {keyword!r}; it has {self._names()}"
+                    f"{self.label()} has {several} {keyword!r}; it has {self.names()}"
                 )
             position = self._keywords.index(keyword)
             if values[position] is not missing:
@@ -234,7 +268,8 @@ class Call:
                     raise ArgumentError(f"{self.label()}: argument {name!r} is missing")
         return tuple(values)
 
-    def _names(self) -> str:
+    def names(self) -> str:
+        """Return what its inputs are called, for messages."""
         return ", ".join(str(entry.keyword or entry.variable) for entry in self.maker.inputs)
 
     def _check_shapes(self, values: Sequence[Any]) -> None:

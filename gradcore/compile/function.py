@@ -22,6 +22,7 @@ from gradcore.compile.arguments import (
 )
 from gradcore.compile.call import Call
 from gradcore.compile.composites import Arrangement, has_composites, separated, without_unused
+from gradcore.compile.containers import Containers, Values
 from gradcore.compile.maker import FunctionMaker, make
 from gradcore.config import config
 from gradcore.errors import MissingInputError
@@ -44,8 +45,10 @@ class Function:
 
     maker : what it was compiled from and to; ``maker.fgraph`` is the graph that runs.
 
-    A call that updates waits for others that use the same shared variables.  It raises
-    ArgumentError for too many or too few arguments, an unknown keyword, or an argument that does
+    A call with ``output_subset=`` returns some of the outputs, by their places in the list or their
+    keys in the dict; all are computed.  A call that updates waits for others that use the same
+    shared variables.  It raises ArgumentError for too many or too few arguments, an unknown
+    keyword, or an argument that does
     not fit its variable; nothing has run then.
     """
 
@@ -102,6 +105,33 @@ class Function:
         fallback = [lack.node for lack in self.maker.fallback]
         return None if lowered is None else lowered(self.maker.fgraph, fallback)
 
+    # values of its own --------------------------------------------------------------------------
+    @property
+    def container(self) -> Containers:
+        """The values that it has of its own, in a `Container` each: ``f.container[x].value``."""
+        return Containers(self._call)
+
+    @property
+    def value(self) -> Values:
+        """The values that it has of its own: ``f.value[x]``, ``f.value[x] = 3``."""
+        return Values(self._call)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the value of an input that has one without being given, or of a shared variable.
+
+        key : the variable, its name, or the place of the input.
+
+        Raises ArgumentError: it has no such input.
+        """
+        return self.value[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Set such a value.
+
+        Raises ArgumentError: it has no such input, or the value does not fit it.
+        """
+        self.value[key] = value
+
     @property
     def input_storage(self) -> list[Any]:
         """The values of inputs that have one without being given."""
@@ -111,6 +141,19 @@ class Function:
         """Return the name and the inputs."""
         inputs = ", ".join(str(entry.variable) for entry in self.maker.inputs)
         return f"<{self._call.label()}({inputs})>"
+
+    # memory -------------------------------------------------------------------------------------
+    trust_input: bool = False
+    """Accepted as in Theano.  Arguments that need no conversion are looked at in no time."""
+
+    def free(self) -> None:
+        """Free the memory that its backend keeps for the next call; a call takes it again."""
+        release = getattr(self._executable, "release", None)
+        if release is not None:
+            release()
+
+    def sync_shared(self) -> None:
+        """Wait until the shared variables have their values: after a call they have."""
 
     # copies -------------------------------------------------------------------------------------
     def get_shared(self) -> list[SharedVariable]:

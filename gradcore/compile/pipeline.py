@@ -43,6 +43,7 @@ from gradcore.graph import (
     substitute,
 )
 from gradcore.graph.nodes import bare
+from gradcore.graph.tagged_values import without_test_values
 from gradcore.graph.traverse import unmarked
 from gradcore.mode import Mode
 from gradcore.progress import stage
@@ -91,7 +92,7 @@ class Compilation:
 
     def through(self, steps: Sequence[Step]) -> Compilation:
         """Take each step in turn, and return itself."""
-        with _collection_paused():
+        with _collection_paused(), without_test_values():
             for step in steps:
                 stage(step.__name__.replace("_", " "))
                 step(self)

@@ -9,6 +9,7 @@ equations in a graph, with the derivatives of their solutions.  ``value_and_grad
 
 from gradcore.gradient.custom import checkpoint as checkpoint
 from gradcore.gradient.custom import custom_gradient as custom_gradient
+from gradcore.gradient.from_graphs import OpFromGraph as OpFromGraph
 from gradcore.gradient.functional import jacfwd as jacfwd
 from gradcore.gradient.functional import jacrev as jacrev
 from gradcore.gradient.functional import jvp as jvp

@@ -31,6 +31,7 @@ from gradcore.graph.nodes import TensorType as TensorType
 from gradcore.graph.nodes import TensorVariable as TensorVariable
 from gradcore.graph.nodes import Variable as Variable
 from gradcore.graph.nodes import as_variable as as_variable
+from gradcore.graph.tagged_values import get_test_value as get_test_value
 from gradcore.graph.traverse import ancestors as ancestors
 from gradcore.graph.traverse import clone as clone
 from gradcore.graph.traverse import free_inputs as free_inputs

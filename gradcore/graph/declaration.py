@@ -19,10 +19,12 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, T
 
 import numpy as np
 
-from gradcore.errors import ShapeError
+from gradcore.config import config
+from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph.costs import Cost, size_in_bytes, total
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape, product
 from gradcore.graph.externs import Extern
+from gradcore.graph.location import here
 from gradcore.graph.reads import Local, Reads
 from gradcore.graph.types import Array, ArrayType, upcast
 from gradcore.language import listed
@@ -202,6 +204,12 @@ class Declaration(Generic[V, N]):
     It stands in for the op where a backend has nothing of its own for it.
     """
 
+    itypes: ClassVar[Sequence[Any] | None] = None
+    """Theano's way to say the types of the operands; with ``otypes``, they are its typing."""
+
+    otypes: ClassVar[Sequence[Any] | None] = None
+    """The types of the outputs, each something with a ``dtype`` and a ``shape``."""
+
     of_complex: ClassVar[OfComplex] = "linear"
     """What becomes of the parts of operands that are complex.
 
@@ -266,6 +274,15 @@ class Declaration(Generic[V, N]):
     # typing -------------------------------------------------------------------------------------
     def check(self, *inputs: V) -> None:
         """Raise `GraphTypeError` or `ShapeError` for operands that the op does not take."""
+        if self.itypes is None:
+            return
+        types = [_type(t) for t in self.itypes]
+        if len(types) != len(inputs):
+            raise GraphTypeError(f"{self} takes {len(types)} operands, not {len(inputs)}", here())
+        for k, (wanted, v) in enumerate(zip(types, inputs, strict=True)):
+            if not wanted.accepts(v.type):
+                what = f"operand {k} of {self} is {v.type}, it takes {wanted}"
+                raise GraphTypeError(what, here())
 
     def dtype(self, *dtypes: str) -> str:
         """Return the dtype of the output: by default that which holds all operands."""
@@ -273,6 +290,8 @@ class Declaration(Generic[V, N]):
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return the dtypes of the outputs."""
+        if self.otypes is not None:
+            return tuple(_type(t).dtype for t in self.otypes)
         return (self.dtype(*dtypes),)
 
     def shape(self, *operands: Operand) -> Shape:
@@ -281,6 +300,9 @@ class Declaration(Generic[V, N]):
 
     def shapes(self, *operands: Operand) -> Sequence[Shape]:
         """Return the shapes of the outputs."""
+        if self.otypes is not None:
+            known = (_type(t).shape for t in self.otypes)
+            return tuple(tuple(UNKNOWN if n is None else n for n in shape) for shape in known)
         return (self.shape(*operands),)
 
     def symbolic_shapes(self, node: N, operands: Sequence[Operand]) -> Sequence[Shape]:
@@ -435,6 +457,11 @@ class Declaration(Generic[V, N]):
     def connection_pattern(self, node: N) -> Sequence[Sequence[bool]]:
         """Return, for each input, for each output, whether the output moves with the input."""
         return [[True] * len(node.outputs) for _ in node.inputs]
+
+
+def _type(given: Any) -> ArrayType:
+    """Return what is given as a type: one, or what makes variables of one."""
+    return ArrayType(given.dtype or config.floatX, given.shape)
 
 
 UNDECLARED: type[Declaration[Any, Any]] = Declaration

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gradcore.config import config
 from gradcore.errors import GraphTypeError, GraphValueError, Location, ShapeError
 from gradcore.graph.complexes import conjugated, refuse_complex
 from gradcore.graph.declaration import Arg, Declaration, Undefined
@@ -263,6 +264,8 @@ class Apply:
                 raise GraphValueError(f"{output} is already computed by {output.owner}")
             _set(output, "owner", self)
             _set(output, "index", index)
+        if config.compute_test_value != "off":
+            LANGUAGE["compute_test_values"](self)
 
     def __setattr__(self, key: str, value: Any) -> None:
         """Refuse: graphs do not change."""

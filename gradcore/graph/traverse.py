@@ -207,15 +207,24 @@ def graph_replace(
 
 def clone(
     output: Variable | Sequence[Variable],
-    replace: Mapping[Variable, Variable] | None = None,
+    replace: Mapping[Variable, Variable] | Iterable[tuple[Variable, Variable]] | None = None,
     share_inputs: bool = True,
+    strict: bool = False,
 ) -> Variable | list[Variable]:
     """Return a copy of a graph, with replacements, on the same inputs or on new ones.
 
+    replace : new variables for old ones, as a dict or pairs.
     share_inputs : whether the copy is computed from the same inputs; if not, from clones of them.
+    strict : whether a replacement must be of a type that the type of what it replaces includes.
+
+    Raises GraphTypeError: it is not.
     """
     wanted = [output] if isinstance(output, Variable) else list(output)
-    new: dict[Variable, Variable] = dict(replace or {})
+    given: Any = replace or {}
+    new: dict[Variable, Variable] = dict(given)
+    for old, fresh in new.items() if strict else ():
+        if not old.type.includes(fresh.type):
+            raise GraphTypeError(f"{old} is {old.type}, its replacement {fresh} is {fresh.type}")
     if not share_inputs:
         for v in graph_inputs(wanted, blockers=new.keys()):
             if v not in new and not isinstance(v, Constant):

@@ -278,10 +278,10 @@ class Assert(PassingOn):
 @final
 @dataclass(frozen=True, repr=False)
 class Print(PassingOn):
-    """The operand; each time it is computed, ``message`` and some of its attributes are printed."""
+    """The operand; each time it is computed, ``message`` and ``attrs`` of it are printed."""
 
     message: str = ""
-    attributes: tuple[str, ...] = ("__str__",)
+    attrs: tuple[str, ...] = ("__str__",)
     foldable = False
     element = Op.element  # what reads the operand element by element prints nothing
 
@@ -302,7 +302,7 @@ class Print(PassingOn):
     def reference(self, *arrays: Any) -> Any:
         """Print and return the operand."""
         (x,) = arrays
-        for name in self.attributes:
+        for name in self.attrs:
             value = getattr(x, name)
             print(self.message, name, "=", value() if callable(value) else value)  # noqa: T201 - its purpose
         return x

@@ -21,6 +21,8 @@ from gradcore.ops.shape_values import SpecifyShape
 # from Python's index language -------------------------------------------------------------------
 def pattern_of(x: Variable, key: Any) -> tuple[Pattern, list[Variable]]:
     """Return ``key`` as a pattern for ``x`` and the indices that fill its slots."""
+    if isinstance(key, list) and any(map(_is_part, key)):  # pyright: ignore[reportUnknownArgumentType] - of any kind
+        key = tuple(key)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any kind
     keys: list[Any] = _expanded(x, key if isinstance(key, tuple) else (key,))  # pyright: ignore[reportUnknownArgumentType] - of any kind
     pattern: list[Entry] = []
     indices: list[Variable] = []
@@ -50,6 +52,11 @@ def pattern_of(x: Variable, key: Any) -> tuple[Pattern, list[Variable]]:
             pattern.append(Slot.ARRAY if index.ndim else Slot.SCALAR)
             indices.append(index)
     return tuple(pattern), indices
+
+
+def _is_part(item: Any) -> bool:
+    """Return whether a list with this item is a tuple of keys: it is no array of indices."""
+    return isinstance(item, slice) or item is None or item is Ellipsis
 
 
 def _bounds(key: slice) -> tuple[Any, Any, Any]:

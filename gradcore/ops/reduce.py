@@ -7,7 +7,7 @@ derivatives: the derivative of a product is a product of the *other* factors, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, final
 
@@ -42,15 +42,18 @@ from gradcore.ops.stacks import AlongAxis
 Axes: TypeAlias = tuple[int, ...]
 
 
-def normalized_axes(axis: int | Axes | list[int] | None, ndim: int) -> Axes:
+def normalized_axes(axis: Any, ndim: int) -> Axes:
     """Return ``axis`` as a sorted tuple of axes counted from the front (all, for None).
+
+    axis : None, an int, several of them, or an array of NumPy with one or several.
 
     Raises GraphValueError: an axis that does not exist or is named twice.
     """
     if axis is None:
         return tuple(range(ndim))
-    given = axis if isinstance(axis, (tuple, list)) else (axis,)
-    axes = tuple(sorted(a + ndim if a < 0 else a for a in map(int, given)))
+    given: Any = np.asarray(axis).tolist() if type(axis).__module__ == "numpy" else axis
+    listed: list[Any] = list(given) if isinstance(given, Iterable) else [given]  # pyright: ignore[reportUnknownArgumentType] - of any kind
+    axes = tuple(sorted(a + ndim if a < 0 else a for a in map(int, listed)))
     if len(set(axes)) < len(axes):
         raise GraphValueError(f"an axis is named twice in axis={axis}", here())
     if axes and not 0 <= axes[0] <= axes[-1] < ndim:

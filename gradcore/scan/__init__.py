@@ -54,6 +54,7 @@ def scan(
         elements than the one at the step's index, ``dict(input=x, taps=[-1, 0, 1])``.
     outputs_info : for each output None (it does not feed back), its value before the first step,
         or ``dict(initial=x, taps=[-2, -1])``, where x has the first values along its first axis.
+        None or an empty list: no output feeds back.
     non_sequences : what else the step is called with.  The step may also use any variable around
         it, unless ``strict``.
     n_steps : how many steps to take, a number or a scalar of the graph; by default as many as all

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradcore.config import config
 from gradcore.errors import Location, ScanError
 from gradcore.graph import (
     FunctionGraph,
@@ -27,6 +28,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import constant_extent, next_serial
+from gradcore.graph.tagged_values import tagged_value
 from gradcore.graph.traverse import captured, free_inputs
 from gradcore.language import listed
 from gradcore.ops.loop import TOO_FEW, Seeds
@@ -75,7 +77,7 @@ class LoopBuilder:
         self.sequences = [as_sequence(given) for given in listed(sequences)]
         infos = (
             None
-            if outputs_info is None
+            if not listed(outputs_info)
             else [as_output_info(given) for given in listed(outputs_info)]
         )
         self.constants = [as_variable(given) for given in listed(non_sequences)]
@@ -93,6 +95,7 @@ class LoopBuilder:
             if register
             for tap in info.taps
         ]
+        self._give_test_values([v for register in registers for v in register], starts)
         first = next_serial()
         self.returned = step_results(fn(*self.elements, *seen, *self.constants))
         self.by_default: set[Variable] = set()
@@ -158,6 +161,19 @@ class LoopBuilder:
         """Return the variables that stand for the earlier values of output ``k``, latest first."""
         label = info.initial.name if info.initial is not None and info.initial.name else f"state{k}"
         return [start.type(f"{label}[t-{lag}]") for lag, start in enumerate(starts, 1)]
+
+    def _give_test_values(
+        self, states: Sequence[Variable], starts: Sequence[Sequence[Variable]]
+    ) -> None:
+        """Give what stands for elements and states the test values of the first step."""
+        if config.compute_test_value == "off":
+            return
+        initial = [v for values in starts for v in values]
+        pairs = [*zip(self.elements, self.slices, strict=True), *zip(states, initial, strict=True)]
+        for k, (v, origin) in enumerate(pairs):
+            value = tagged_value(origin)
+            if value is not None and (k >= len(self.elements) or len(value)):
+                v.tag.test_value = value[0] if k < len(self.elements) else value
 
     # fitting states to what the step returns ----------------------------------------------------
     def _settle_dtypes(self, infos: Sequence[OutputInfo]) -> None:

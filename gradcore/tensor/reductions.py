@@ -31,7 +31,7 @@ def _reduced(kind: str, x: Any, axis: Axis, keepdims: bool) -> Variable:
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    return normalized_axes(axis if axis is None or isinstance(axis, int) else tuple(axis), ndim)
+    return normalized_axes(axis, ndim)
 
 
 @word

@@ -18,7 +18,7 @@ from gradcore.errors import choices
 
 LOG = logging.getLogger("gradcore.theano")
 
-FORWARDED = ("floatX", "on_unused_input")
+FORWARDED = ("floatX", "on_unused_input", "compute_test_value")
 """The settings that gradcore has under the same name."""
 
 MEANT = ("mode", "optimizer", "linker", "profile")
@@ -42,7 +42,6 @@ DEFAULTS: Mapping[str, Any] = {
     "openmp": False,
     "openmp_elemwise_minsize": 200000,
     "print_test_value": False,
-    "compute_test_value": "off",
     "compute_test_value_opt": "off",
     "profile_memory": False,
     "profile_optimizer": False,
@@ -140,7 +139,7 @@ class Flags:
         """
         default = self.get(name)
         if name in FORWARDED:
-            setattr(config, name, value)
+            setattr(config, name, "raise" if value == "pdb" else value)
             return
         if name not in MEANT and value != default:
             LOG.debug("theano.config.%s = %r changes nothing here", name, value)
