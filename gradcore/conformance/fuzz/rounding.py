@@ -91,10 +91,10 @@ class InAnyOrder(PassingOn):
             safe = np.isfinite(self.op.reference(*magnitudes))
         else:
             normal = np.finfo(result.dtype).smallest_normal
-            nonzero = [np.where(x < normal, 1, x) for x in magnitudes]  # noise moves 0, too
+            nonzero = [np.where(x == 0, 1, x) for x in magnitudes]
             most = self.op.reference(*(np.maximum(x, 1) for x in nonzero))
             least = self.op.reference(*(np.minimum(x, 1) for x in nonzero))
-            safe = np.isfinite(most) & (least >= normal)
+            safe = (np.isfinite(most) | (least == 1)) & ((least >= normal) | (most == 1))
         another = np.where(np.isnan(result), np.inf, np.nan)
         return np.where(safe, result, another).astype(result.dtype)
 
@@ -141,7 +141,7 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
         op = node.op
         if op.graphs:
             op = op.with_graphs(*(jittered(inner, wide) for inner in inner_graphs(op)))
-        inputs = [new.get(v, v) for v in node.inputs]
+        given = inputs = [new.get(v, v) for v in node.inputs]
         if op.accumulates or op.ulp > LEAST_ULP:  # the right result for operands close by will do
             inputs = [_moved(v, 1.0, op.by_norm) for v in inputs]
         wider = wide and (op.accumulates or op.compounds)
@@ -155,7 +155,7 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
             ordered = op.compounds and op.by_norm  # elimination
             several = wider and not ordered and output.type.is_inexact
-            same = cast(InAnyOrder(op)(output, *inputs) if several else output, old.dtype)
+            same = cast(InAnyOrder(op)(output, *given) if several else output, old.dtype)
             units = max(op.ulp, LEAST_ULP)
             new[old] = _moved(same, units, op.by_norm) if _rounds(op) else same
     return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
