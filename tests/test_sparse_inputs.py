@@ -27,6 +27,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.errors import (
     DisconnectedInputError,
+    GraphIndexError,
     GraphTypeError,
     LinAlgError,
     ShapeError,
@@ -238,6 +239,35 @@ def test_equations_that_have_no_solution():
         f(sp.csr_array(np.eye(2)), [1.0, 2.0, 3.0])
     with pytest.raises(GraphTypeError, match="dense right side"):
         S.spsolve(K, A)
+
+
+# columns that are not there -----------------------------------------------------------------------
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("column", [7, 2**31 - 1, -1, -(2**31)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_product_with_a_vector_fails_at_the_first_column_that_is_not_there(
+    turned, column, threads
+):
+    """Loops over rows look at each index before anything is read there."""
+    x = T.dvector("x")
+    product = A.T @ x if turned else A @ x
+    f = gradcore.function([A, x], product, mode=gradcore.Mode("c", threads=threads))
+    assert "highest" not in str(f.program)
+    rows = 50_000
+    indices = np.tile(np.arange(3, dtype="int32"), rows)
+    starts = np.arange(0, 3 * rows + 1, 3, dtype="int32")
+    matrix = sp.csr_array((np.ones(3 * rows), indices, starts), shape=(rows, 7))
+    given = np.ones(rows if turned else 7)
+    expected = (matrix.T if turned else matrix) @ given
+    np.testing.assert_array_equal(f(matrix, given), expected)
+    matrix.indices[[3000, 120_000]] = column, 8
+    with pytest.raises(GraphIndexError, match=f"out of bounds: {column} of 7"):
+        f(matrix, given)
+
+
+def test_columns_are_checked_once_where_a_product_with_a_matrix_does_it():
+    f = gradcore.function([A, v, d], [A @ d.T, A @ v], mode="c")
+    assert str(f.program).count("maximum into highest") == 1
 
 
 # what has no elements ----------------------------------------------------------------------------

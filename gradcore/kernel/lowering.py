@@ -296,10 +296,14 @@ class Lowering(Placement):
     # checks -------------------------------------------------------------------------------------
     def once(self, what: Hashable) -> bool:
         """Return whether ``what`` has not been asked before, here or around."""
-        if any(what in done for done in self._done):
+        if self.done(what):
             return False
         self._done[-1].add(what)
         return True
+
+    def done(self, what: Hashable) -> bool:
+        """Return whether ``what`` has been asked before, by `once`, here or around."""
+        return any(what in done for done in self._done)
 
     def check(self, condition: Expr, values: Sequence[Expr], failure: Failure) -> None:
         """Make the program fail unless ``condition`` holds.
@@ -317,6 +321,13 @@ class Lowering(Placement):
             self.layout.put(self.entry, Plain(statement, defines=True))
         else:
             self.put(statement, defines=True)
+
+    def checking(self, condition: Expr, values: Sequence[Expr], failure: Failure) -> Check:
+        """Return a check for the body of a loop, which fails at the first step where it must.
+
+        A target must let loops fail (`Target.loops_fail`).
+        """
+        return Check(self._failure(failure, self._node), condition, tuple(values))
 
     def _failure(self, failure: Failure, node: Apply | None) -> int:
         """Return the number of what makes an exception, which tells the line of ``node``."""

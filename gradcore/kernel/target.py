@@ -35,6 +35,9 @@ class Target:
     """Whether a row of temporaries may be where a result will: not where faster memory is for it.
     Softmax of long rows writes one row less then."""
 
+    loops_fail: bool = True
+    """Whether a loop may end where an element fails a check: not one that a device runs."""
+
     wide_sums: bool = False
     """Whether sums and products of narrower numbers are accumulated in float64: where a thread adds
     up many terms by itself (CUDA).  A target with vectors adds in blocks (`CpuTarget`)."""

@@ -114,7 +114,7 @@ def alloc(low: Lowering, node: Apply) -> None:
 
 
 def specify_shape(low: Lowering, node: Apply) -> None:
-    """Check the extents; the rest is a view."""
+    """Check the extents; the rest is a view, or what is stored where nothing writes to it."""
     op, x = node.op, low.value(node.inputs[0])
     assert isinstance(op, SpecifyShape)
     for axis, extent in enumerate(node.inputs[1:]):
@@ -123,7 +123,10 @@ def specify_shape(low: Lowering, node: Apply) -> None:
             [x.shape[axis], n],
             lambda ns, axis=axis: op.error(op.differs(axis, *ns)),
         )
-    element_form(low, node)
+    if x.buffer is not None and x.buffer.role in ("input", "constant"):
+        low.values[node.out] = x
+    else:
+        element_form(low, node)
 
 
 def reshape(low: Lowering, node: Apply) -> None:
