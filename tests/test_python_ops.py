@@ -8,7 +8,7 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore import OpFromGraph, as_op
-from gradcore.errors import ArgumentError, GraphTypeError
+from gradcore.errors import ArgumentError, GraphTypeError, NotDifferentiableError
 from gradcore.ops.python_functions import FromFunctionOp
 
 
@@ -115,6 +115,44 @@ def test_extents_of_types_are_those_of_outputs():
     assert Row()(x).type.shape == (1, 3)
     with pytest.raises((TypeError, ArgumentError), match="shape"):
         gradcore.function([x], Row()(x))(np.ones((2, 2)))
+
+
+class Slope(gradcore.Op):
+    """Twice the second operand; it has no derivative."""
+
+    __props__ = ()
+    itypes = (T.dvector, T.dvector)
+    otypes = (T.dvector,)
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = 2 * inputs[1]
+
+
+class Twice(gradcore.Op):
+    """Twice a vector, whose gradient is computed by an op that has none."""
+
+    __props__ = ()
+    itypes = (T.dvector,)
+    otypes = (T.dvector,)
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = 2 * inputs[0]
+
+    def grad(self, inputs, output_grads):
+        return [Slope()(inputs[0], output_grads[0])]
+
+
+@pytest.mark.parametrize("disconnected", ["raise", "ignore"])
+def test_a_tangent_through_a_gradient_without_derivative_is_no_zero(disconnected):
+    x = T.dvector("x")
+    y = Twice()(x)
+    assert T.grad(y.sum(), x).eval({x: [1.0]}).tolist() == [2]
+    for output in (y, y.sum()):
+        with pytest.raises(NotDifferentiableError, match="slope has no grad"):
+            T.Rop(output, x, T.ones_like(x), disconnected)
+    gradcore.verify_grad(Twice(), [np.ones(2)], forward=False)
+    with pytest.raises(NotDifferentiableError):
+        gradcore.verify_grad(Twice(), [np.ones(2)])
 
 
 # functions of graphs ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import pickle
 import subprocess
 import sys
 import types
@@ -334,6 +335,67 @@ def test_loops_take_theanos_arguments_and_return_updates_that_add(theano, T):
     fore, _ = theano.foldl(lambda a, b: b - 2 * a, x, T.constant(0.0))
     f = theano.function([x], [squares, last, back, fore])
     assert [v.tolist() for v in f([1.0, 2.0])] == [[1, 4], 3, -6, -6]
+
+
+def test_tensors_are_stacked_by_position_too(T):
+    x, y = T.dscalars("xy")
+    for stack in (T.stack(x, y), T.stack([x, y]), T.stack((x, y), 0), T.stack([x, y], axis=0)):
+        assert stack.eval({x: 1, y: 2}).tolist() == [1, 2]
+    assert T.stack([T.ones(2), T.zeros(2)], 1).eval().tolist() == [[1, 0], [1, 0]]
+    assert T.stack(T.ones(2), T.zeros(2), axis=1).eval().tolist() == [[1, 0], [1, 0]]
+
+
+@pytest.mark.parametrize("value", ["text", {"a": [1]}, [[1], [2, 3]], None, np.random.default_rng])
+def test_shared_values_may_be_of_any_kind(value, theano):
+    s = theano.shared(value, "s")
+    assert s.get_value() == value and s.name == repr(s) == "s"
+    assert s.type is theano.compile.sharedvalue.generic
+    s.set_value({"b": 2}, borrow=True)
+    assert s.get_value(borrow=True)["b"] == 2 and s.get_value() is not s.get_value()
+    with pytest.raises(TypeError):
+        theano.tensor.exp(s)
+
+
+def test_shared_tensors_take_theanos_arguments(theano):
+    row = theano.shared(np.zeros((1, 3)), broadcastable=(True, False), target="cpu")
+    assert row.broadcastable == (True, False)
+    assert theano.shared(np.zeros(2), borrow=True, strict=True, allow_downcast=False).ndim == 1
+    assert theano.shared([1, 2]).dtype == "int64"
+    with pytest.raises(TypeError, match="takes no borrowed"):
+        theano.shared(1.0, borrowed=True)
+
+
+def test_graphs_are_cloned(theano, T):
+    x, y = T.dscalars("xy")
+    assert theano.clone(x + y, replace={y: 2 * x}, copy_inputs=True).eval({x: 1}) == 3
+    with pytest.raises(TypeError):
+        theano.clone(x + y, replace={y: T.fscalar()})
+    assert theano.clone(x + y, {y: T.fscalar("f")}, strict=False).dtype == "float64"
+    inputs, outputs = theano.gof.graph.clone([x, y], [x * y])
+    assert inputs[0] is not x and outputs[0].eval(dict(zip(inputs, (2, 3), strict=True))) == 6
+    assert theano.gof.graph.inputs([x * y]) == [x, y]
+    assert [str(n.op) for n in theano.gof.graph.io_toposort([x], [T.exp(x) + 1])] == ["exp", "add"]
+
+
+@pytest.mark.parametrize(
+    ("n", "padding", "expected"), [(6, True, [3, 6]), (7, True, [3, 6, 7]), (7, False, [3, 6])]
+)
+def test_every_so_many_steps_of_a_loop(n, padding, expected, theano, T):
+    x = T.dscalar("x")
+    found, _ = theano.scan_checkpoints(
+        lambda acc, by: acc + by, outputs_info=T.constant(0.0), non_sequences=x, n_steps=n,
+        save_every_N=3, padding=padding,
+    )  # fmt: skip
+    f = theano.function([x], [found, T.grad(found[-1], x)])
+    values, slope = f(1.0)
+    assert values.tolist() == expected and slope == expected[-1]
+
+
+def test_what_a_function_is_made_of_is_saved(theano, T, tmp_path):
+    x = T.dscalar("x")
+    theano.function_dump(str(tmp_path / "f.pkl"), [x], x * 2, "FAST_RUN", name="twice")
+    found = theano.function(**pickle.loads((tmp_path / "f.pkl").read_bytes()))
+    assert found(2.0) == 4 and found.name == "twice"
 
 
 def test_streams_take_theanos_arguments(theano, T):

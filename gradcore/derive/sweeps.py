@@ -256,17 +256,17 @@ def _pushed_forward(node: Apply, tangents: Sequence[Direction]) -> Sequence[Dire
         return declared
     seeds = [Variable(v.type.with_dtype(direction_dtype(v))) for v in node.outputs]
     moving = [isinstance(t, Variable) for t in tangents]
-    found = _pulled_back(node, seeds, moving)
-    cotangents = [applied(x, ct) for x, ct in zip(node.inputs, found, strict=True)]
+    pulled = _pulled_back(node, seeds, moving)
+    cotangents = [applied(x, ct) for x, ct in zip(node.inputs, pulled, strict=True)]
     undefined = next((ct for ct in cotangents if isinstance(ct, Undefined)), None)
     if undefined is not None:
         return [undefined] * len(seeds)
-    pairs = [
+    both = [
         (ct, t)
         for ct, t in zip(cotangents, tangents, strict=True)
         if isinstance(ct, Variable) and isinstance(t, Variable)
     ]
-    transposed = pullback([ct for ct, _ in pairs], [t for _, t in pairs], seeds)
+    transposed = pullback([ct for ct, _ in both], [t for _, t in both], seeds)
     present = [
         t if isinstance(t, Variable) else zeros(seed)
         for t, seed in zip(transposed, seeds, strict=True)
@@ -276,7 +276,10 @@ def _pushed_forward(node: Apply, tangents: Sequence[Direction]) -> Sequence[Dire
         seed: LANGUAGE["cast"](v, seed.type.dtype)
         for seed, v in zip(seeds, node.outputs, strict=True)
     }
-    return substitute(present, shapes)
+    found = substitute(present, shapes)
+    # What the cotangents are computed by may have no derivative itself.
+    pairs = zip(found, transposed, strict=True)
+    return [old if isinstance(old, Undefined) else new for new, old in pairs]
 
 
 def _shaped(t: Direction, output: Variable) -> Direction:

@@ -51,7 +51,7 @@ _NAMES = {
         theano.compile.ops.SpecifyShape theano.compile.ops.Rebroadcast
     """,
     _MEMORY: """
-        theano.compile.io.Container theano.gof.Container theano.compile.mode.AddFeatureOptimizer
+        theano.gof.Container theano.compile.mode.AddFeatureOptimizer
         theano.gof.DestroyHandler
     """,
     _GPU: """

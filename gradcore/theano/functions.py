@@ -7,7 +7,10 @@ function that it is part of.
 
 from __future__ import annotations
 
+import inspect
+import pickle
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +20,12 @@ from gradcore.compile import Function
 from gradcore.compile import In as PlainIn
 from gradcore.errors import GraphTypeError, ModeError
 from gradcore.graph import Array, Variable, here
+from gradcore.language import listed
 from gradcore.mode import Mode, get_mode, names_in
 from gradcore.scan import reduce as reduced
 from gradcore.scan import scan as scanned
 from gradcore.shared import SharedVariable
+from gradcore.tensor import arange, minimum
 from gradcore.theano.flags import CONFIG, LOG
 
 # arguments --------------------------------------------------------------------------------------
@@ -253,6 +258,23 @@ class OrderedUpdates(dict[Any, Any]):
         return OrderedUpdates(other) + self
 
 
+def function_dump(
+    filename: str,
+    inputs: Any,
+    outputs: Any = None,
+    *args: Any,
+    extra_tag_to_remove: Any = None,
+    **kwargs: Any,
+) -> None:
+    """Save what `function` would be called with, so that somebody else can compile it.
+
+    The file is a pickle of a dict, which ``function(**dict)`` takes.
+    """
+    names = list(inspect.signature(function).parameters)[2:]
+    said = {"inputs": inputs, "outputs": outputs, **dict(zip(names, args, strict=False)), **kwargs}
+    Path(filename).write_bytes(pickle.dumps(said))
+
+
 # loops ------------------------------------------------------------------------------------------
 def scan(
     fn: Any,
@@ -283,6 +305,42 @@ def scan(
         return_list=return_list,
     )
     return found, OrderedUpdates(updates)
+
+
+def scan_checkpoints(
+    fn: Any,
+    sequences: Any = (),
+    outputs_info: Any = None,
+    non_sequences: Any = (),
+    name: str = "checkpointscan_fn",
+    n_steps: Any = None,
+    save_every_N: int = 10,  # noqa: N803 - Theano's name
+    padding: bool = True,
+) -> tuple[Any, OrderedUpdates]:
+    """Return every ``save_every_N``-th value of each output of a loop, and the updates.
+
+    Its gradient stores the states of these steps alone, and takes those between them again.  With
+    ``padding`` the last step is such a one, too: as if the loop went on to the next of them.
+    """
+    found, updates = scanned(
+        fn,
+        list(listed(sequences)),
+        outputs_info,
+        list(listed(non_sequences)),
+        n_steps,
+        name=name,
+        return_list=True,
+        checkpoint=save_every_N,
+    )
+    chosen = [_every(x, save_every_N, padding) for x in found]
+    return (chosen if len(chosen) > 1 else chosen[0]), OrderedUpdates(updates)
+
+
+def _every(x: Variable, n: int, padding: bool) -> Variable:
+    """Return every n-th element, and with ``padding`` the last one."""
+    steps = x.shape[0]
+    count = (steps + n - 1) // n if padding else steps // n
+    return x[minimum((arange(count) + 1) * n, steps) - 1]
 
 
 def map_of(

@@ -7,6 +7,7 @@ from typing import Any
 
 from gradcore import graph
 from gradcore.graph import Apply, Variable
+from gradcore.language import listed
 
 
 def inputs(variables: Sequence[Variable], blockers: Any = None) -> list[Variable]:
@@ -17,6 +18,15 @@ def inputs(variables: Sequence[Variable], blockers: Any = None) -> list[Variable
 def ancestors(variables: Sequence[Variable], blockers: Any = None) -> list[Variable]:
     """Return ``variables`` and all that they are computed from."""
     return list(graph.ancestors(variables, blockers or ()))
+
+
+def clone(
+    inputs: Sequence[Variable], outputs: Sequence[Variable], copy_inputs: bool = True
+) -> tuple[list[Variable], list[Variable]]:
+    """Return a copy of the graph between inputs and outputs: its inputs and its outputs."""
+    new = {v: v.clone() if copy_inputs else v for v in inputs}
+    found = graph.clone(list(outputs), new)
+    return list(new.values()), list(listed(found))
 
 
 def io_toposort(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[Apply]:

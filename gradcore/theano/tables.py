@@ -18,13 +18,14 @@ import numpy as np
 import gradcore
 from gradcore import compile as compilation
 from gradcore import errors, gradient, graph, printing, tensor
+from gradcore.compile import containers
 from gradcore.graph import nodes
 from gradcore.ops import create, index, reduce, shape
 from gradcore.ops import elementwise as elementwise_ops
 from gradcore.scan import until
 from gradcore.shared import SharedVariable
 from gradcore.tensor import nlinalg, nn, nnet, slinalg, sparse
-from gradcore.theano import functions, graphs, nets, streams, tensors, testing
+from gradcore.theano import functions, graphs, nets, streams, tensors, testing, values
 from gradcore.theano.flags import CONFIG
 
 
@@ -90,7 +91,7 @@ TYPES: dict[str, Any] = {
 }
 OF_TENSORS = """
     addbroadcast unbroadcast patternbroadcast iround mean prod var std flatten sort argsort topk
-    argtopk inverse_permutation identity_like largest smallest default as_tensor_variable
+    argtopk inverse_permutation identity_like largest smallest default as_tensor_variable stack
 """
 SCALARS = """
     bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64
@@ -107,6 +108,7 @@ QUIRKS: dict[str, Any] = {
     "EmptyConstantError": tensors.EmptyConstantError,
     "ShapeError": errors.ShapeError,
     "Rop": tensors.rop,
+    "verify_grad": testing.verify_grad,
     "round": tensors.rounded,
     **{name: getattr(tensors, name) for name in OF_TENSORS.split()},
     "as_tensor": tensors.as_tensor_variable,
@@ -166,6 +168,8 @@ FUNCTIONS: dict[str, Any] = {
     "SymbolicInput": functions.In, "Function": compilation.Function,
     "FunctionMaker": compilation.FunctionMaker, "SymbolicOutput": compilation.Out,
     "OrderedUpdates": functions.OrderedUpdates, "scan": functions.scan, "map": functions.map_of,
+    "shared": values.shared, "clone": values.clone, "function_dump": functions.function_dump,
+    "scan_checkpoints": functions.scan_checkpoints, "Container": containers.Container,
     "reduce": functions.reduce, "foldl": functions.foldl, "foldr": functions.foldr,
     "until": until, "UnusedInputError": errors.UnusedInputError, **MODES, **FLAGS,
 }  # fmt: skip
@@ -177,6 +181,7 @@ STREAMS: dict[str, Any] = {
 
 GRAPHS: dict[str, Any] = {
     "inputs": graphs.inputs,
+    "clone": graphs.clone,
     "ancestors": graphs.ancestors,
     "io_toposort": graphs.io_toposort,
     "variables": graphs.variables,
@@ -201,7 +206,8 @@ TABLES: dict[str, Table] = {
         function In Out Param Mode predefined_modes ProfileMode shared SharedVariable scan map
         reduce foldl foldr OrderedUpdates config change_flags theano_logger Apply Op Variable
         Constant FunctionGraph clone grad Rop=rop Lop subgraph_grad dot pp
-        get_scalar_constant_value=scalar_constant __version__
+        get_scalar_constant_value=scalar_constant __version__ as_op OpFromGraph Container
+        rebuild_collect_shared scan_checkpoints function_dump
         """,
     ),
     "theano.version": Table((VERSION,), "version full_version short_version git_revision release"),
@@ -221,6 +227,7 @@ TABLES: dict[str, Table] = {
     "theano.updates": Table((FUNCTIONS,), "OrderedUpdates"),
     "theano.scan_module": Table((FUNCTIONS,), "scan map reduce foldl foldr until"),
     "theano.scan_module.scan": Table((FUNCTIONS,), "scan"),
+    "theano.scan_module.scan_checkpoints": Table((FUNCTIONS,), "scan_checkpoints"),
     "theano.scan_module.scan_views": Table((FUNCTIONS,), "map reduce foldl foldr"),
     "theano.scan_module.scan_utils": Table((FUNCTIONS, graph), "until clone"),
     # tensors ------------------------------------------------------------------------------------
@@ -233,7 +240,8 @@ TABLES: dict[str, Table] = {
     "theano.tensor.var": Table((TYPES, graph), "TensorVariable TensorConstant"),
     "theano.tensor.type": Table((TYPES,), "TensorType"),
     "theano.tensor.sharedvar": Table(
-        (TYPES, gradcore), "TensorSharedVariable ScalarSharedVariable SharedVariable shared"
+        (FUNCTIONS, TYPES, gradcore),
+        "TensorSharedVariable ScalarSharedVariable SharedVariable shared",
     ),
     "theano.tensor.elemwise": Table((QUIRKS,), "Elemwise DimShuffle CAReduce"),
     "theano.tensor.subtensor": Table(
@@ -304,7 +312,8 @@ TABLES: dict[str, Table] = {
         """
         function In Out Param SymbolicInput SymbolicOutput Function FunctionMaker Mode get_mode
         get_default_mode register_mode predefined_modes FAST_RUN FAST_COMPILE DebugMode ProfileMode
-        shared SharedVariable UnusedInputError
+        shared SharedVariable UnusedInputError function_dump as_op wrap_py OpFromGraph Container
+        rebuild_collect_shared
         """,
     ),
     "theano.compile.mode": Table(
@@ -313,16 +322,22 @@ TABLES: dict[str, Table] = {
         Mode get_mode get_default_mode register_mode predefined_modes FAST_RUN FAST_COMPILE
         """,
     ),
-    "theano.compile.io": Table((FUNCTIONS, compilation), "In Out SymbolicInput SymbolicOutput"),
-    "theano.compile.function": Table((FUNCTIONS,), "function"),
-    "theano.compile.pfunc": Table((FUNCTIONS,), "pfunc=function Param"),
+    "theano.compile.io": Table(
+        (FUNCTIONS, compilation), "In Out SymbolicInput SymbolicOutput Container"
+    ),
+    "theano.compile.function": Table((FUNCTIONS,), "function function_dump"),
+    "theano.compile.pfunc": Table(
+        (FUNCTIONS, gradcore), "pfunc=function Param rebuild_collect_shared"
+    ),
     "theano.compile.function_module": Table(
         (FUNCTIONS,), "Function FunctionMaker UnusedInputError"
     ),
-    "theano.compile.sharedvalue": Table((gradcore,), "SharedVariable shared"),
+    "theano.compile.sharedvalue": Table(
+        (FUNCTIONS, values.KINDS, gradcore), "SharedVariable shared generic"
+    ),
     "theano.compile.debugmode": Table((FUNCTIONS, errors), "DebugMode DebugModeError"),
-    "theano.compile.ops": Table(()),
-    "theano.compile.builders": Table(()),
+    "theano.compile.ops": Table((gradcore,), "as_op wrap_py"),
+    "theano.compile.builders": Table((gradcore,), "OpFromGraph"),
     "theano.compile.nanguardmode": Table(()),
     "theano.compile.monitormode": Table(()),
     "theano.compile.profiling": Table(()),
@@ -334,7 +349,7 @@ TABLES: dict[str, Table] = {
         (GRAPHS, graph),
         "Apply Variable Constant clone inputs ancestors io_toposort variables",
     ),
-    "theano.gof.op": Table((graph,), "Op"),
+    "theano.gof.op": Table((graph,), "Op get_test_value"),
     "theano.gof.type": Table((graph,), "Type=TensorType"),
     "theano.gof.fg": Table((GRAPHS, graph), "FunctionGraph MissingInputError"),
     "theano.gof.opt": Table(()),

@@ -12,7 +12,7 @@ from gradcore import gradient, tensor
 from gradcore.dtypes import DISCRETE
 from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Constant, TensorType, Variable, ancestors, as_variable, here
-from gradcore.language import listed
+from gradcore.language import is_several, listed
 from gradcore.ops.elementwise import Elementwise, floating
 from gradcore.shared import SharedVariable
 from gradcore.tensor.constructors import Constructor, Plural
@@ -334,6 +334,13 @@ def largest(*args: Any) -> Variable:
 def smallest(*args: Any) -> Variable:
     """Return the smallest of tensors, at each place."""
     return functools.reduce(tensor.minimum, args[1:], as_variable(args[0]))
+
+
+def stack(*tensors: Any, axis: int = 0) -> Variable:
+    """Return tensors along a new axis: of a list of them, or of several by position, as of old."""
+    if is_several(tensors[0]):
+        return tensor.stack(tensors[0], tensors[1] if len(tensors) == 2 else axis)
+    return tensor.stack(tensors, axis)
 
 
 def default(x: Any, default: Any) -> Any:

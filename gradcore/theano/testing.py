@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcore.gradient import verify_grad as verified
 from gradcore.theano.flags import CONFIG
+from gradcore.theano.functions import mode_of
 
 
 def seed_of(pseed: Any = None) -> int:
@@ -25,10 +26,24 @@ def seed_rng(pseed: Any = None) -> int:
 
 
 def verify_grad(
-    op: Any, pt: Sequence[Any], n_tests: int = 2, rng: Any = None, *args: Any, **kwargs: Any
+    fun: Any,
+    pt: Sequence[Any],
+    n_tests: int = 2,
+    rng: Any = None,
+    eps: float | None = None,
+    out_type: str | None = None,
+    abs_tol: float | None = None,
+    rel_tol: float | None = None,
+    mode: Any = None,
+    cast_to_output_type: bool = False,
+    no_debug_ref: bool = True,
 ) -> None:
-    """Compare derivatives with differences, along directions of ``rng``, or of the fixed seed."""
-    verified(op, pt, n_tests, rng or np.random.default_rng(seed_of()), *args, **kwargs)
+    """Compare gradients with differences, along directions of ``rng``, or of a fixed seed.
+
+    Raises GradientMismatchError.
+    """
+    source = np.random.default_rng(seed_of()) if rng is None else rng
+    verified(fun, pt, n_tests, source, eps, abs_tol, rel_tol, mode_of(mode), forward=False)
 
 
 def assert_allclose(expected: Any, value: Any, rtol: Any = None, atol: Any = None) -> None:
