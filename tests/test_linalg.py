@@ -9,9 +9,10 @@ import scipy.linalg
 import gradcore
 import gradcore.tensor as T
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError, UnsupportedError
-from gradcore.ops.decompositions import LU, SVD, Eigh
+from gradcore.ops.decompositions import LU
 from gradcore.ops.factors import Solve
 from gradcore.ops.inverses import Inverse
+from gradcore.ops.spectra import SVD, Eigh
 
 L = T.linalg
 

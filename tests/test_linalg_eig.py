@@ -94,9 +94,8 @@ def test_what_is_not_finite_does_not_take_others_with_it(everywhere):
 
 
 def test_what_is_refused():
-    for name, wrong in (("eig", T.zmatrix("z")), ("eig", T.dvector("v"))):
-        with pytest.raises(GraphTypeError, match=f"{name} takes"):
-            L.eig(wrong)
+    with pytest.raises(GraphTypeError, match="eig takes"):
+        L.eig(T.dvector("v"))
     x = T.dmatrix("x")
     with pytest.raises(ShapeError):
         gradcore.function([x], L.eigvals(x), mode="numpy")(np.ones((2, 3)))

@@ -16,8 +16,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradcore.backend import Backend, Lacking
+from gradcore.compile.parts import in_parts
 from gradcore.compile.promises import lacked
-from gradcore.graph import Apply, FunctionGraph, Op, Variable, inner_graphs, on_behalf_of, toposort
+from gradcore.graph import (
+    Apply,
+    Constant,
+    FunctionGraph,
+    Op,
+    Variable,
+    inner_graphs,
+    on_behalf_of,
+    toposort,
+)
 from gradcore.graph.nodes import as_variable
 from gradcore.ops.gathers import gathered
 from gradcore.rewrite import Group, Pass, Stage
@@ -61,8 +71,17 @@ class Legalizer:
         for reading in _readings(node):
             pairs = zip(reading, node.outputs, strict=True)
             found = [fitting(as_variable(new), old, node, NAME) for new, old in pairs]
+            found = _in_parts(node, found)
             if all(map(self.runs, toposort(found, node.inputs))):
                 yield found
+
+
+def _in_parts(node: Apply, found: Sequence[Variable]) -> Sequence[Variable]:
+    """Return outputs with complex arithmetic written with real one, as in the graph around."""
+    if not any(v.type.is_complex for v in node.inputs):
+        return found
+    given = tuple(dict.fromkeys(v for v in node.inputs if not isinstance(v, Constant)))
+    return in_parts(FunctionGraph(given, tuple(found))).outputs
 
 
 def _readings(node: Apply) -> Iterator[Sequence[Any]]:

@@ -30,8 +30,9 @@ class Extern:
     the axes before, of the same extents in all of them, make a stack of ``stack`` such arrays.
 
     name : what backends know it by.
-    dtypes : those in which it computes; all operands and the first output have one, and so the
-        other outputs, unless they are of a dtype that is always the same, such as an order.
+    dtypes : those in which it computes; all operands have one, and so the outputs, unless they are
+        of a dtype that is always the same, such as an order, or of that of the parts of complex
+        numbers.  The workspace has it, too.
     core : how many last axes belong to one call; their ``extents`` are those of the last operand.
     workspace : from these extents, how many more elements a call needs; None: none.
     failure : of what need not exist (a factor, an inverse), what makes the exception where it does

@@ -440,9 +440,14 @@ class Lowerings:
         found = self.rules.get(kind)
         if found is not None:
             return found
-        if extern is not None and node.outputs[0].dtype in extern.dtypes and self.provides(extern):
+        if extern is not None and dtype_of(node) in extern.dtypes and self.provides(extern):
             return self.rules[Extern]
         return by_element if has_element(kind) else None
+
+
+def dtype_of(node: Apply) -> str:
+    """Return the dtype in which a library computes a node: that of its operands."""
+    return node.inputs[-1].dtype
 
 
 def by_element(low: Lowering, node: Apply) -> None:

@@ -37,6 +37,7 @@ from gradcore.ops import (
     special_gamma,
     special_normal,
     special_other,
+    spectra,
     windows,
 )
 
@@ -47,6 +48,7 @@ FAMILIES = (
     control,
     create,
     decompositions,
+    spectra,
     diagonals,
     draws,
     eigenvalues,

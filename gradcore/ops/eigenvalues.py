@@ -1,8 +1,8 @@
 """Eigenvalues and eigenvectors of matrices that need not be symmetric, on stacks.
 
-The op takes real matrices and returns real and imaginary parts, each as an output: so LAPACK's
-geev is called as the other decompositions are, derivatives are real arithmetic, and only
-`gradcore.tensor.linalg.eig` speaks of complex numbers.  Rejected: complex outputs, real where all
+The op returns real and imaginary parts, each as an output, of real matrices and of complex ones: so
+LAPACK's geev is called as the other decompositions are, derivatives are real arithmetic, and only
+`gradcore.tensor.linalg.eig` makes complex numbers.  Rejected: complex outputs, real where all
 eigenvalues are, as NumPy's: a dtype must be known before there are values.
 
 What mathematics leaves open is settled, so that all backends agree: eigenvalues are in ascending
@@ -17,7 +17,7 @@ forward and reverse mode algorithmic differentiation" (2008), for what turns vec
 other; what keeps their norms and phases follows C. Boeddeker et al., "On the computation of complex
 valued gradients with application to statistically optimum beamforming", arXiv:1701.00392, but for
 another choice of the phase.  Vectors of equal eigenvalues do not turn into each other, as those of
-`gradcore.ops.decompositions.Eigh`.  Of a matrix without a basis of eigenvectors the equations for
+`gradcore.ops.spectra.Eigh`.  Of a matrix without a basis of eigenvectors the equations for
 derivatives are singular: they are large, infinite or NaN, as mathematics has none.
 """
 
@@ -37,14 +37,7 @@ from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE
 from gradcore.ops import parts
-from gradcore.ops.decompositions import (
-    Decomposition,
-    along_columns,
-    along_rows,
-    diagonal,
-    finite_or_zero,
-    of_gaps,
-)
+from gradcore.ops.decompositions import Decomposition, along_columns, along_rows, diagonal
 from gradcore.ops.factors import Solve
 from gradcore.ops.matrices import (
     STACK,
@@ -52,17 +45,13 @@ from gradcore.ops.matrices import (
     Attempt,
     check_square,
     failure,
+    part_of,
     singular,
     square,
     with_nan,
 )
 from gradcore.ops.parts import ComplexParts
-
-CONSIDERABLE = 0.55
-"""How large the element whose phase is settled is at least, by the largest of its vector.
-
-About a half, but no quotient of such numbers as stand in examples, which rounding would decide.
-"""
+from gradcore.ops.spectra import CONSIDERABLE, finite_or_zero, of_gaps
 
 
 # derivatives ------------------------------------------------------------------------------------
@@ -107,7 +96,11 @@ def _eig_tangents(op: Op, t: Variable, x: Variable, *outputs: Variable) -> list[
     norms and phases.
     """  # noqa: D205 - an equation
     w, v = ComplexParts(*outputs[:2]), ComplexParts(*outputs[2:])
-    inner = _solved(v, ComplexParts(*(LANGUAGE["matmul"](t, part) for part in v)))
+    if t.type.is_complex:
+        by_v = _matmul(ComplexParts(LANGUAGE["real"](t), LANGUAGE["imag"](t)), v)
+    else:
+        by_v = ComplexParts(*(LANGUAGE["matmul"](t, part) for part in v))
+    inner = _solved(v, by_v)
     moved = _settled(v, _matmul(v, _over_gaps(inner, w)))
     return [*map(diagonal, inner), *moved]
 
@@ -156,8 +149,8 @@ class Eig(Attempt, Decomposition):
         return [Sample(cls(raises=False), (Arg(STACK, made=made),))]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
-        """Return that of the matrix, four times."""
-        return dtypes * 4
+        """Return that of the matrix, or of its parts, four times."""
+        return (part_of(dtypes[0]),) * 4
 
     def shapes(self, *operands: Operand) -> Sequence[Shape]:
         """Return the shape of a row, and that of the matrix, each twice."""
@@ -190,6 +183,7 @@ def general_eigenvectors(xp: Any, x: Any) -> tuple[Any, ...]:
     """
     check_square(x)
     if x.shape[-1] == 0:
+        x = xp.real(x)
         row = x.reshape(x.shape[:-1])
         return row, row + 0, x, x + 0, xp.zeros(x.shape[:-2], dtype=bool)
     finite, given = finite_or_zero(xp, x)

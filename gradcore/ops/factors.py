@@ -26,9 +26,11 @@ from gradcore.ops.matrices import (
     TAKEN,
     Attempt,
     OfSquares,
+    adjoint,
     below,
     check_square,
     dominated,
+    is_complex,
     refuse_others,
     singular,
     square,
@@ -250,7 +252,7 @@ def lu_factors(xp: Any, x: Any) -> tuple[Any, Any]:
     each = xp.arange(stack)
     for k in range(n):
         rows[:, k:, k] -= (rows[:, k:, :k] @ rows[:, :k, k : k + 1])[..., 0]
-        largest = k + xp.abs(rows[:, k:, k]).argmax(-1)
+        largest = k + sizes_of_pivots(xp, rows[:, k:, k]).argmax(-1)
         for moved in (rows, order):
             pivot = moved[each, largest]
             moved[each, largest] = moved[:, k]
@@ -259,6 +261,11 @@ def lu_factors(xp: Any, x: Any) -> tuple[Any, Any]:
         pivot = rows[:, k : k + 1, k]
         rows[:, k + 1 :, k] /= xp.where(pivot == 0, 1, pivot)
     return rows.reshape(x.shape), order.reshape(x.shape[:-1])
+
+
+def sizes_of_pivots(xp: Any, x: Any) -> Any:
+    """Return by what LAPACK compares pivots: the sum of the magnitudes of both parts."""
+    return xp.abs(xp.real(x)) + xp.abs(xp.imag(x)) if is_complex(x) else xp.abs(x)
 
 
 def eliminated(xp: Any, m: Any, b: Any) -> tuple[Any, Any]:
@@ -324,18 +331,21 @@ def _addends(ct: Variable) -> Iterator[tuple[Variable, bool]]:
 def _symmetric_back(op: Op, ct: Variable, x: Variable, factor: Variable) -> Variable:
     """Cotangent of the lower triangle of x: Murray, arXiv:1602.07527, equation 9.
 
-    An element below the diagonal stands for that above it, too.
+    An element below the diagonal stands for that above it, too, which is its conjugate.
     """
     inner = below(_from_left(factor, ct), 0.5)
     solve = SolveLower(transposed=True, raises=False)  # a factor has no zero on its diagonal
-    both = transposed(solve(factor, transposed(solve(factor, inner))))
-    return below(both + transposed(both), 0.5)
+    both = adjoint(solve(factor, adjoint(solve(factor, inner))))
+    return below(both + adjoint(both), 0.5)
 
 
 @final
 @dataclass(frozen=True, repr=False)
 class Cholesky(Attempt, OfSquares):
     """The lower triangle L of ``x = L @ L.T``, for symmetric x: of x, what is above is not read.
+
+    Of complex numbers it is that of ``x = L @ L.conj().T``, for Hermitian x; imaginary parts on the
+    diagonal are not read.
 
     raises : whether it is LinAlgError if x is not positive definite; else L is NaN from the
         diagonal down, and 0 above.  So it is in either case if x is not finite.
@@ -387,9 +397,11 @@ def cholesky_factor(xp: Any, x: Any) -> tuple[Any, Any]:
     factor = xp.zeros_like(x)
     failed = xp.zeros(x.shape[:-2], bool)
     for k in range(x.shape[-1]):
-        rest = x[..., k:, k] - (factor[..., k:, :k] @ factor[..., k, :k, None])[..., 0]
-        failed |= rest[..., 0] <= 0
-        factor[..., k, k] = xp.sqrt(rest[..., 0])
+        row = factor[..., k, :k, None].conj()
+        rest = x[..., k:, k] - (factor[..., k:, :k] @ row)[..., 0]
+        pivot = rest[..., 0].real
+        failed |= pivot <= 0
+        factor[..., k, k] = xp.sqrt(pivot)
         factor[..., k + 1 :, k] = rest[..., 1:] / factor[..., k, k, None]
     return nan_unless_positive(xp, factor).astype(x.dtype), failed
 
@@ -399,6 +411,6 @@ def nan_unless_positive(xp: Any, factor: Any) -> Any:
 
     factor : lower triangles; what is above is not read.
     """
-    diagonal = xp.einsum("...ii->...i", factor)
+    diagonal = xp.real(xp.einsum("...ii->...i", factor))
     failed = ~((diagonal > 0) & (diagonal < xp.inf)).all(-1)
     return xp.tril(xp.where(failed[..., None, None], xp.nan, factor))

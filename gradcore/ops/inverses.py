@@ -18,20 +18,20 @@ import numpy as np
 
 from gradcore.derive import Forward, Maker, Reverse, form
 from gradcore.graph import Apply, Array, Op, Operand, Shape, Variable
+from gradcore.graph.complexes import conjugated
 from gradcore.graph.extents import Extent, larger, product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.language import LANGUAGE
+from gradcore.ops.complexes import complex as complex_of
 from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import (
     LU,
-    SVD,
     along_columns,
     along_rows,
     diagonal,
     identity,
-    of_gaps,
     reciprocal,
 )
 from gradcore.ops.factors import Solve, eliminated, lu_factors, well_conditioned
@@ -40,7 +40,9 @@ from gradcore.ops.matrices import (
     Attempt,
     OfSquares,
     OfStacks,
+    adjoint,
     check_square,
+    part_of,
     refuse_others,
     singular,
     transposed,
@@ -48,6 +50,7 @@ from gradcore.ops.matrices import (
 )
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import log
+from gradcore.ops.spectra import SVD, of_gaps
 
 
 class OfElimination(OfSquares):
@@ -137,29 +140,50 @@ def parity(order: Variable) -> Variable:
 
 
 def sign_of_determinant(x: Variable) -> Variable:
-    """Return the signs of determinants, which do not underflow: 0 for a singular matrix."""
+    """Return the signs of determinants, which do not underflow: 0 for a singular matrix.
+
+    That of a complex number is the number over its magnitude.
+    """
     factors, order = LU()(x)
-    signs = LANGUAGE["prod"](LANGUAGE["sign"](diagonal(factors)), -1)
-    return signs * LANGUAGE["cast"](parity(order), x.type.dtype)
+    sign = LANGUAGE["cast"](parity(order), part_of(x.type.dtype))
+    pivots = diagonal(factors)
+    if not x.type.is_complex:
+        return LANGUAGE["prod"](LANGUAGE["sign"](pivots), -1) * sign
+    some = LANGUAGE["all"](LANGUAGE["neq"](pivots, 0), -1)
+    size = LANGUAGE["switch"](some, sign, 0)
+    angles = LANGUAGE["arctan2"](LANGUAGE["imag"](pivots), LANGUAGE["real"](pivots))
+    angle = LANGUAGE["sum"](angles, -1)
+    return complex_of(size * LANGUAGE["cos"](angle), size * LANGUAGE["sin"](angle))
 
 
 def _determinant(x: Variable) -> Variable:
     factors, order = LU()(x)
-    sign = LANGUAGE["cast"](parity(order), x.type.dtype)
-    return LANGUAGE["prod"](diagonal(factors), -1) * sign
+    sign = LANGUAGE["cast"](parity(order), part_of(x.type.dtype))
+    pivots = diagonal(factors)
+    if not x.type.is_complex:
+        return LANGUAGE["prod"](pivots, -1) * sign
+    rows = pivots.dimshuffle(pivots.ndim - 1, *range(pivots.ndim - 1))
+    found, _ = LANGUAGE["foldl"](_times, rows, complex_of(sign, 0))
+    return found
+
+
+def _times(pivot: Variable, found: Variable) -> Variable:
+    return found * pivot
 
 
 def _cofactors(x: Variable, determinant: Variable) -> Variable:
     """Return the derivatives of determinants: by inverses, unless a matrix is singular.
 
-    Of U diag(s) V.T they are det(U V.T) U diag(products of all s but one) V.T.
+    Of U diag(s) V.T they are det(U V.T) U diag(products of all s but one) V.T, of complex ones with
+    the conjugates of U and V.T.
     """
     regular = _matrices(determinant) * transposed(Inverse(raises=False)(x))
     u, s, vh = SVD(raises=False)(x)
-    others = LANGUAGE["switch"](LANGUAGE["eq"](identity(x), 1), 1, along_rows(s))
-    sign = LANGUAGE["sign"](Determinant()(LANGUAGE["matmul"](u, vh)))
+    others = LANGUAGE["switch"](LANGUAGE["eq"](identity(s), 1), 1, along_rows(s))
+    sign = Determinant()(LANGUAGE["matmul"](u, vh))
+    sign = sign if x.type.is_complex else LANGUAGE["sign"](sign)
     scales = LANGUAGE["prod"](others, -1) * along_columns(sign)
-    singular = LANGUAGE["matmul"](u * along_rows(scales), vh)
+    singular = LANGUAGE["matmul"](conjugated(u) * along_rows(scales), conjugated(vh))
     return LANGUAGE["ifelse"](LANGUAGE["all"](LANGUAGE["neq"](determinant, 0)), regular, singular)
 
 
@@ -230,6 +254,10 @@ class LogAbsDeterminant(OfDeterminants):
     derivative = Reverse((_log_determinant_back,))
     expansion = staticmethod(_log_determinant)
 
+    def dtype(self, *dtypes: str) -> str:
+        """Return that of the matrix, or of its parts."""
+        return part_of(dtypes[0])
+
     def reference(self, *arrays: Any) -> Any:
         """Return the sum of the logarithms of the diagonal of factors."""
         check_square(*arrays)
@@ -244,7 +272,7 @@ def log_of_determinant(node: Apply, made: Maker) -> Variable | None:
     inner = made(node.inputs[0])
     if inner is not None and inner.op is abs_:
         inner = made(inner.inputs[0])
-    if inner is None or not isinstance(inner.op, Determinant):
+    if inner is None or not isinstance(inner.op, Determinant) or node.out.type.is_complex:
         return None
     return LogAbsDeterminant()(*inner.inputs)
 
@@ -257,7 +285,7 @@ def _pseudoinverse_moved(op: Op, t: Variable, x: Variable, p: Variable) -> Varia
     problems whose variables separate" (1973).
     """
     matmul = LANGUAGE["matmul"]
-    back, p_back = transposed(t), transposed(p)
+    back, p_back = adjoint(t), adjoint(p)
     right = matmul(matmul(p, p_back), back - matmul(matmul(back, x), p))
     left = matmul(back - matmul(p, matmul(x, back)), matmul(p_back, p))
     return right + left - matmul(p, matmul(t, p))
@@ -323,13 +351,13 @@ class PseudoInverse(OfStacks):
         dtype = x.type.dtype
         cutoff = self.cutoff
         if cutoff is None:
-            longer = LANGUAGE["cast"](larger(*extents_of(x)[-2:]), dtype)
+            longer = LANGUAGE["cast"](larger(*extents_of(x)[-2:]), part_of(dtype))
             cutoff = longer * float(np.finfo(dtype).eps)
         first = LANGUAGE["eq"](Arange()(extents_of(s)[-1]), 0)
         largest = LANGUAGE["sum"](LANGUAGE["switch"](first, s, 0), -1, keepdims=True)
         large = LANGUAGE["gt"](s, cutoff * largest)
         inverse = reciprocal(LANGUAGE["switch"](large, s, 0))
-        return [LANGUAGE["matmul"](transposed(vh) * along_rows(inverse), transposed(u))]
+        return [LANGUAGE["matmul"](adjoint(vh) * along_rows(inverse), adjoint(u))]
 
     def reference(self, *arrays: Any) -> Any:
         """Return the pseudoinverse by singular vectors."""
@@ -340,4 +368,5 @@ class PseudoInverse(OfStacks):
         u, s, vh = SVD().reference(x)
         large = s > cutoff * s[..., :1]
         inverse = np.divide(1, s, out=np.zeros_like(s), where=large)
-        return (vh.swapaxes(-1, -2) * inverse[..., None, :]) @ u.swapaxes(-1, -2)
+        left = vh.conj().swapaxes(-1, -2) * inverse[..., None, :]
+        return left @ u.conj().swapaxes(-1, -2)

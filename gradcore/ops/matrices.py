@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
+from gradcore.dtypes import DTYPES
 from gradcore.errors import GraphTypeError, LinAlgError, ShapeError
 from gradcore.graph import Apply, Array, Op, Operand, Requirement, Shape, Variable, here
+from gradcore.graph.complexes import conjugated
 from gradcore.graph.externs import successes
 from gradcore.graph.requirements import all_equal
 from gradcore.language import LANGUAGE
@@ -28,7 +30,7 @@ from gradcore.ops.stacks import all_stacked
 library: Any = scipy
 """It loads its modules when they are first asked for."""
 
-TAKEN = ("float32", "float64")
+TAKEN = ("float32", "float64", "complex64", "complex128")
 """The dtypes that LAPACK computes in."""
 
 Made: TypeAlias = Callable[[Array], Array]
@@ -46,7 +48,9 @@ def refuse_others(op: Op, *inputs: Variable) -> None:
             raise GraphTypeError(message, here())
         if x.type.dtype not in TAKEN or x.type.dtype != inputs[0].type.dtype:
             raise GraphTypeError(
-                f"{op} takes float32 or float64, not {x} ({x.type})", here(), "cast it first"
+                f"{op} takes one dtype of {', '.join(TAKEN)}, not {x} ({x.type})",
+                here(),
+                "cast it first",
             )
 
 
@@ -66,6 +70,26 @@ def check_square(x: Any) -> None:
 def transposed(x: Variable) -> Variable:
     """Return the transposes of matrices."""
     return LANGUAGE["swapaxes"](x, -1, -2)
+
+
+def adjoint(x: Variable) -> Variable:
+    """Return the conjugate transposes of matrices: of real ones, the transposes."""
+    return conjugated(transposed(x))
+
+
+def part_of(dtype: str) -> str:
+    """Return the dtype of the parts of complex numbers; that of real ones as it is."""
+    return DTYPES[dtype].part
+
+
+def is_complex(x: Any) -> bool:
+    """Return whether an array, of any library, is of complex numbers."""
+    return "complex" in str(x.dtype)
+
+
+def real_part(x: Variable) -> Variable:
+    """Return the real part of complex variables; real ones as they are."""
+    return LANGUAGE["real"](x) if x.type.is_complex else x
 
 
 def untransposed(v: Variable) -> Variable | None:
@@ -126,7 +150,12 @@ def with_infinity(a: Array) -> Array:
 
 
 class OfStacks(Op):
-    """An op of matrices, or of stacks of them with any axes in front (abstract)."""
+    """An op of matrices, or of stacks of them with any axes in front (abstract).
+
+    It takes complex numbers as such: the library that computes it does.
+    """
+
+    of_complex = "whole"
 
     def batch(
         self, node: Apply, inputs: Sequence[Variable], stacked: Sequence[bool]

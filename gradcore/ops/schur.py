@@ -161,11 +161,12 @@ class Sylvester(Attempt):
 def _solved(a: Array, b: Array, q: Array) -> tuple[Array, bool]:
     """Return the solution of Sylvester's equation, or NaN, and whether it has none, or many."""
     (trsyl,) = library.linalg.get_lapack_funcs(("trsyl",), (a, b, q))
-    (r, u), (s, v) = library.linalg.schur(a), library.linalg.schur(b.T)
-    inner, scale, info = trsyl(r, s, u.T @ q @ v, tranb="T")
+    (r, u), (s, v) = library.linalg.schur(a), library.linalg.schur(b.conj().T)
+    turned = "C" if q.dtype.kind == "c" else "T"
+    inner, scale, info = trsyl(r, s, u.conj().T @ q @ v, tranb=turned)
     if info:
         return np.full_like(q, np.nan), True
-    return u @ (inner / scale) @ v.T, False
+    return u @ (inner / scale) @ v.conj().T, False
 
 
 # square roots -----------------------------------------------------------------------------------
@@ -183,9 +184,9 @@ STEPS = 40
 @final
 @dataclass(frozen=True, repr=False)
 class SquareRoot(Attempt, OfSquares):
-    """The principal square roots of square matrices: X of ``X @ X = A``, real.
+    """The principal square roots of square matrices: X of ``X @ X = A``, real where A is.
 
-    raises : whether it is LinAlgError if there is no real one; else it is NaN.
+    raises : whether it is LinAlgError if there is no such one; else it is NaN.
 
     By A. Bjoerck and S. Hammarling, "A Schur method for the square root of a matrix" (1983).  Its
     derivative is not finite where eigenvalues of X add up to zero.
@@ -224,8 +225,8 @@ class SquareRoot(Attempt, OfSquares):
 
         start = [a, LANGUAGE["alloc"](identity(a), *extents_of(a))]
         (found, _), _ = LANGUAGE["foldl"](step, Arange()(STEPS), start)
-        error = LANGUAGE["sum"]((LANGUAGE["matmul"](found, found) - a) ** 2, (-2, -1))
-        most = LANGUAGE["sum"](found**2, (-2, -1)) ** 2 * float(np.finfo(a.dtype).eps)
+        error = _squares(LANGUAGE["matmul"](found, found) - a)
+        most = _squares(found) ** 2 * float(np.finfo(a.dtype).eps)
         good = LANGUAGE["le"](error, most)
         finite = LANGUAGE["all"](LANGUAGE["isfinite"](a), (-2, -1))
         found = LANGUAGE["switch"](good.dimshuffle(*range(good.ndim), "x", "x"), found, np.nan)
@@ -234,18 +235,28 @@ class SquareRoot(Attempt, OfSquares):
         return [LANGUAGE["cast"](found, a.dtype)]
 
     def attempted(self, *arrays: Any) -> tuple[Any, ...]:
-        """Return the root by Schur's complex form, in the dtype of the matrix, where it is real."""
+        """Return the root by Schur's complex form, in the dtype of the matrix.
+
+        That of a real matrix must be real.
+        """
         (a,) = arrays
         check_square(a)
         x = np.full_like(a, np.nan)
         failed = np.zeros(a.shape[:-2], dtype=bool)
         for k in np.ndindex(failed.shape) if a.shape[-1] else ():
             if np.isfinite(a[k]).all():
-                found = _root(a[k].astype("float64"))
+                found = _root(a[k].astype("complex128" if a.dtype.kind == "c" else "float64"))
                 size = np.abs(found).max()
-                failed[k] = not np.abs(found.imag).max() <= size * np.finfo("float64").eps ** 0.5
-                x[k] = np.nan if failed[k] else found.real
+                lost = np.abs(found.imag).max() if a.dtype.kind != "c" else 0 * size
+                failed[k] = not lost <= size * np.finfo("float64").eps ** 0.5
+                x[k] = np.nan if failed[k] else found if a.dtype.kind == "c" else found.real
         return x, failed
+
+
+def _squares(x: Variable) -> Variable:
+    """Return the sum of the squares of the magnitudes of all elements of matrices."""
+    terms = LANGUAGE["abs"](x) ** 2 if x.type.is_complex else x**2
+    return LANGUAGE["sum"](terms, (-2, -1))
 
 
 def _root(a: Array) -> Array:

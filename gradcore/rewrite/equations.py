@@ -90,6 +90,8 @@ def is_identity(v: Variable) -> bool:
 
 def factor_with(v: Variable) -> tuple[Variable, int] | None:
     """Return triangles, and which power of their determinant is that of ``v``."""
+    if v.type.is_complex:
+        return None
     if vanishes(v, ABOVE) or vanishes(v, BELOW):
         return v, 1
     positive = claimed_positive_definite(v)
@@ -115,7 +117,11 @@ def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
     """Return the solution of equations with a matrix that is known to be special, or None.
 
     raises : whether it is LinAlgError if the matrix is singular; else the solution is NaN.
+
+    Of complex ones nothing is known: what is written for them would have to be in real numbers.
     """
+    if matrix.type.is_complex:
+        return None
     if is_identity(matrix):
         return right
     if is_diagonal(matrix):

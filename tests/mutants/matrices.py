@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcore.ops.decompositions import singular_vectors
 from gradcore.ops.factors import eliminated, lu_factors, substituted
 from gradcore.ops.inverses import PseudoInverse
+from gradcore.ops.spectra import singular_vectors
 from mutants.liars import Mutant, is_of, lies
 
 ALL = (

@@ -1,16 +1,17 @@
 /* Equations with banded matrices: "solve_banded_float64(stack, n, m, lower, upper, ab, b, out,
- * found, workspace)", and "solve_banded_transposed_float64", and the same for float32; a matrix that
- * has a pivot of zero gets NaN, and found is how many come before the first such.
+ * found, workspace)", and "solve_banded_transposed_float64", and the same for float32, complex128 and
+ * complex64; a matrix that has a pivot of zero gets NaN, and found is how many come before the first such.
  *
  * Bands are in the rows of ab; LAPACK has them in the rows of a matrix by columns, under as many
  * rows as there are bands below the diagonal, which elimination fills.  gc_needs holds its
  * functions, in the order in which Python names them.
  */
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-void *gc_needs[4];
+#include "numbers.h"
+
+void *gc_needs[8];
 
 typedef void (*gc_gbtrf)(int *m, int *n, int *kl, int *ku, void *ab, int *ldab, int *pivots,
                          int *info);
@@ -33,7 +34,7 @@ typedef void (*gc_gbtrs)(const char *trans, int *n, int *kl, int *ku, int *colum
         if (info) return 1;                                                                        \
         for (int64_t i = 0; i < n; i++)                                                            \
             for (int64_t j = 0; j < m; j++) columns[j * n + i] = x[i * m + j];                     \
-        ((gc_gbtrs)gc_needs[2 + place])(trans, &n, &lower, &upper, &m, bands, &rows, pivots,       \
+        ((gc_gbtrs)gc_needs[4 + place])(trans, &n, &lower, &upper, &m, bands, &rows, pivots,       \
                                         columns, &n, &info);                                       \
         for (int64_t i = 0; i < n; i++)                                                            \
             for (int64_t j = 0; j < m; j++) x[i * m + j] = columns[j * n + i];                     \
@@ -71,3 +72,5 @@ typedef void (*gc_gbtrs)(const char *trans, int *n, int *kl, int *ku, int *colum
 
 GC_BANDED(float64, double, 0)
 GC_BANDED(float32, float, 1)
+GC_BANDED(complex128, double complex, 2)
+GC_BANDED(complex64, float complex, 3)

@@ -30,46 +30,35 @@ class Source:
     needs: tuple[str, ...] = ()
 
 
-FACTORS = Source(
-    '#include "factors.c"\n', ("lapack:dpotrf", "lapack:spotrf", "blas:dtrsm", "blas:strsm")
-)
+def _needs(*names: str) -> tuple[str, ...]:
+    """Return functions of BLAS or LAPACK for all dtypes: float64, float32, complex128, complex64.
 
-SOLVE = Source(
-    '#include "solve.c"\n',
-    ("lapack:dgetrf", "lapack:sgetrf", "lapack:dgetrs", "lapack:sgetrs"),
-)
+    names : such as "lapack:potrf", or, where those of complex numbers have another name,
+        "lapack:syevd/heevd".
+    """
+    found: list[str] = []
+    for name in names:
+        library, _, function = name.partition(":")
+        of_real, _, of_complex = function.partition("/")
+        found += [f"{library}:{letter}{of_real}" for letter in "ds"]
+        found += [f"{library}:{letter}{of_complex or of_real}" for letter in "zc"]
+    return tuple(found)
 
-BANDED = Source(
-    '#include "banded.c"\n',
-    ("lapack:dgbtrf", "lapack:sgbtrf", "lapack:dgbtrs", "lapack:sgbtrs"),
-)
 
-LU = Source('#include "lu.c"\n', ("lapack:dgetrf", "lapack:sgetrf"))
-
-QR = Source(
-    '#include "qr.c"\n',
-    ("lapack:dgeqrf", "lapack:sgeqrf", "lapack:dorgqr", "lapack:sorgqr"),
-)
-
-SPECTRA = Source(
-    '#include "spectra.c"\n',
-    ("lapack:dsyevd", "lapack:ssyevd", "lapack:dgesdd", "lapack:sgesdd"),
-)
-
-EIG = Source('#include "eig.c"\n', ("lapack:dgeev", "lapack:sgeev"))
-
-SYLVESTER = Source(
-    '#include "sylvester.c"\n',
-    (
-        *("lapack:dgees", "lapack:sgees", "lapack:dtrsyl", "lapack:strsyl"),
-        *("blas:dgemm", "blas:sgemm"),
-    ),
-)
+FACTORS = Source('#include "factors.c"\n', _needs("lapack:potrf", "blas:trsm"))
+SOLVE = Source('#include "solve.c"\n', _needs("lapack:getrf", "lapack:getrs"))
+BANDED = Source('#include "banded.c"\n', _needs("lapack:gbtrf", "lapack:gbtrs"))
+LU = Source('#include "lu.c"\n', _needs("lapack:getrf"))
+QR = Source('#include "qr.c"\n', _needs("lapack:geqrf", "lapack:orgqr/ungqr"))
+SPECTRA = Source('#include "spectra.c"\n', _needs("lapack:syevd/heevd", "lapack:gesdd"))
+EIG = Source('#include "eig.c"\n', _needs("lapack:geev"))
+SYLVESTER = Source('#include "sylvester.c"\n', _needs("lapack:gees", "lapack:trsyl", "blas:gemm"))
 
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
     "eig": EIG,
     "eigh": SPECTRA,
+    "eigvals": EIG,
     "lu": LU,
     "qr": QR,
     "solve": SOLVE,

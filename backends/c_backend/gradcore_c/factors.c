@@ -1,5 +1,6 @@
 /* Factors of matrices: "cholesky_float64(stack, n, m, x, out, found)" and
- * "solve_lower_float64(stack, n, m, l, b, out, found)", and the same for float32.  Found is how many
+ * "solve_lower_float64(stack, n, m, l, b, out, found)", and the same for float32, complex128
+ * and complex64.  Found is how many
  * matrices come before the first that is not positive definite, or has a zero on its diagonal.
  *
  * Up to SMALL rows are computed here, as a call of a library costs more than that, in loops of
@@ -7,33 +8,34 @@
  * transposes: their upper triangle is ours below the diagonal.  gc_needs holds their functions, in
  * the order in which Python names them.
  */
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "numbers.h"
 #include "small.h"
 
 #define TOGETHER 4
 
-void *gc_needs[4];
+void *gc_needs[8];
 
 typedef void (*gc_potrf)(const char *uplo, int *n, void *a, int *lda, int *info);
 typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, const char *diag,
                         int *m, int *n, const void *alpha, const void *a, int *lda, void *b,
                         int *ldb);
 
-#define GC_CHOLESKY(name, type, root, place)                                                       \
+#define GC_CHOLESKY(name, type, real, root, place)                                                 \
     INLINED int small_cholesky_##name(int n, const type *restrict x, type *restrict l)             \
     {                                                                                              \
         int failed = 0;                                                                            \
         for (int j = 0; j < n; j++) {                                                              \
-            type pivot = x[j * n + j];                                                             \
-            for (int k = 0; k < j; k++) pivot -= l[j * n + k] * l[j * n + k];                      \
+            real pivot = GC_RE_##name(x[j * n + j]);                                               \
+            for (int k = 0; k < j; k++)                                                            \
+                pivot -= GC_RE_##name(l[j * n + k] * GC_CONJ_##name(l[j * n + k]));                \
             failed |= pivot <= 0;                                                                  \
             l[j * n + j] = root(pivot);                                                            \
             for (int i = j + 1; i < n; i++) {                                                      \
                 type rest = x[i * n + j];                                                          \
-                for (int k = 0; k < j; k++) rest -= l[i * n + k] * l[j * n + k];                   \
+                for (int k = 0; k < j; k++) rest -= l[i * n + k] * GC_CONJ_##name(l[j * n + k]);   \
                 l[i * n + j] = rest / l[j * n + j];                                                \
                 l[j * n + i] = 0;                                                                  \
             }                                                                                      \
@@ -44,9 +46,10 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
     {                                                                                              \
         int info = 0;                                                                              \
         for (int64_t i = 0; i < n; i++)                                                            \
-            for (int64_t j = 0; j < n; j++) l[i * n + j] = j <= i ? x[i * n + j] : 0;              \
+            for (int64_t j = 0; j < n; j++)                                                        \
+                l[i * n + j] = j < i ? x[i * n + j] : j > i ? 0 : GC_RE_##name(x[i * n + j]);      \
         ((gc_potrf)gc_needs[place])("U", &n, l, &n, &info);                                        \
-        return info > 0 && !isnan(l[(info - 1) * (int64_t)(n + 1)]);                               \
+        return info > 0 && !isnan(GC_RE_##name(l[(info - 1) * (int64_t)(n + 1)]));                 \
     }                                                                                              \
     int32_t cholesky_##name(int64_t stack, int64_t n, int64_t m, const void *matrix, void *factor, \
                             int64_t *found)                                                        \
@@ -60,8 +63,10 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
             if (n > SMALL) failed = large_cholesky_##name(n, x, l);                                \
             else GC_EACH_SMALL(n, failed = small_cholesky_##name(N, x, l))                         \
             if (failed && *found > s) *found = s;                                                  \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                failed |= !(l[i * n + i] > 0 && isfinite(l[i * n + i]));                           \
+            for (int64_t i = 0; i < n; i++) {                                                      \
+                real pivot = GC_RE_##name(l[i * n + i]);                                           \
+                failed |= !(pivot > 0 && isfinite(pivot));                                         \
+            }                                                                                      \
             for (int64_t i = 0; failed && i < n; i++)                                              \
                 for (int64_t j = 0; j <= i; j++) l[i * n + j] = NAN;                               \
         }                                                                                          \
@@ -124,7 +129,11 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
         return solve_##name(1, stack, n, m, l, b, out, found);                                     \
     }
 
-GC_CHOLESKY(float64, double, sqrt, 0)
-GC_CHOLESKY(float32, float, sqrtf, 1)
-GC_SOLVE_LOWER(float64, double, 2)
-GC_SOLVE_LOWER(float32, float, 3)
+GC_CHOLESKY(float64, double, double, sqrt, 0)
+GC_CHOLESKY(float32, float, float, sqrtf, 1)
+GC_CHOLESKY(complex128, double complex, double, sqrt, 2)
+GC_CHOLESKY(complex64, float complex, float, sqrtf, 3)
+GC_SOLVE_LOWER(float64, double, 4)
+GC_SOLVE_LOWER(float32, float, 5)
+GC_SOLVE_LOWER(complex128, double complex, 6)
+GC_SOLVE_LOWER(complex64, float complex, 7)

@@ -1,17 +1,18 @@
 /* Triangular factors with rows that change places: "lu_float64(stack, n, m, matrix, factors, order,
- * workspace)", and the same for float32.
+ * workspace)", and the same for float32, complex128 and complex64.
  *
  * Up to SMALL rows are eliminated here, as a call of LAPACK costs more than that.  It sees arrays
  * in C order as their transposes, so it is given one that is transposed.  gc_needs holds its
  * functions, in the order in which Python names them.
  */
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "numbers.h"
+
 #define SMALL 8
 
-void *gc_needs[2];
+void *gc_needs[4];
 
 typedef void (*gc_getrf)(int *m, int *n, void *a, int *lda, int *pivots, int *info);
 
@@ -20,8 +21,9 @@ typedef void (*gc_getrf)(int *m, int *n, void *a, int *lda, int *pivots, int *in
     {                                                                                              \
         for (int k = 0; k < n; k++) {                                                              \
             int largest = k;                                                                       \
-            for (int i = k; i < n && !isnan(a[largest * n + k]); i++)                              \
-                if (!(fabs(a[i * n + k]) <= fabs(a[largest * n + k]))) largest = i;                \
+            for (int i = k; i < n && !isnan(GC_PIVOT_##name(a[largest * n + k])); i++)             \
+                if (!(GC_PIVOT_##name(a[i * n + k]) <= GC_PIVOT_##name(a[largest * n + k])))       \
+                    largest = i;                                                                   \
             pivots[k] = largest + 1;                                                               \
             for (int j = 0; j < n && largest != k; j++) {                                          \
                 type moved = a[k * n + j];                                                         \
@@ -66,3 +68,5 @@ typedef void (*gc_getrf)(int *m, int *n, void *a, int *lda, int *pivots, int *in
 
 GC_LU(float64, double, 0)
 GC_LU(float32, float, 1)
+GC_LU(complex128, double complex, 2)
+GC_LU(complex64, float complex, 3)

@@ -1,13 +1,15 @@
 /* Orthonormal and triangular factors of matrices with at least as many rows as columns:
- * "qr_float64(stack, m, n, matrix, q, r, workspace)", and the same for float32; the diagonal of r
- * has no negative number.
+ * "qr_float64(stack, m, n, matrix, q, r, workspace)", and the same for float32, complex128 and
+ * complex64; the diagonal of r has no negative number.
  *
  * LAPACK sees arrays in C order as their transposes, so it is given one that is transposed.
  * gc_needs holds its functions, in the order in which Python names them.
  */
 #include <stdint.h>
 
-void *gc_needs[4];
+#include "numbers.h"
+
+void *gc_needs[8];
 
 typedef void (*gc_geqrf)(int *m, int *n, void *a, int *lda, void *scales, void *work, int *size,
                          int *info);
@@ -28,11 +30,13 @@ typedef void (*gc_orgqr)(int *m, int *n, int *k, void *a, int *lda, const void *
             for (int64_t i = 0; i < m; i++)                                                        \
                 for (int64_t j = 0; j < n; j++) a[j * m + i] = from[i * n + j];                    \
             ((gc_geqrf)gc_needs[place])(&rows, &columns, a, &rows, scales, work, &size, &info);    \
-            for (int64_t i = 0; i < n; i++) signs[i] = a[i * m + i] < 0 ? -1 : 1;                  \
+            for (int64_t i = 0; i < n; i++) signs[i] = GC_TURN_##name(a[i * m + i]);               \
             for (int64_t i = 0; i < n; i++)                                                        \
                 for (int64_t j = 0; j < n; j++)                                                    \
-                    triangle[i * n + j] = j < i ? 0 : signs[i] * a[j * m + i];                     \
-            ((gc_orgqr)gc_needs[2 + place])(&rows, &columns, &columns, a, &rows, scales, work,     \
+                    triangle[i * n + j] = j < i    ? 0                                             \
+                                          : j == i ? GC_ABS_##name(a[j * m + i])                   \
+                                                   : GC_CONJ_##name(signs[i]) * a[j * m + i];      \
+            ((gc_orgqr)gc_needs[4 + place])(&rows, &columns, &columns, a, &rows, scales, work,     \
                                             &size, &info);                                         \
             for (int64_t i = 0; i < m; i++)                                                        \
                 for (int64_t j = 0; j < n; j++)                                                    \
@@ -43,3 +47,5 @@ typedef void (*gc_orgqr)(int *m, int *n, int *k, void *a, int *lda, const void *
 
 GC_QR(float64, double, 0)
 GC_QR(float32, float, 1)
+GC_QR(complex128, double complex, 2)
+GC_QR(complex64, float complex, 3)

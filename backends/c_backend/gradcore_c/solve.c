@@ -1,15 +1,15 @@
 /* Equations with square matrices: "solve_float64(stack, n, m, matrix, b, out, found, workspace)",
- * and the same for float32; a matrix that has a pivot of zero gets NaN, and found is how many come
+ * and the same for float32, complex128 and complex64; a matrix that has a pivot of zero gets NaN, and found is how many come
  * before the first such.
  *
  * Up to SMALL rows are eliminated here, as a call of LAPACK costs more than that: without branches,
  * as the places of pivots cannot be predicted.  LAPACK sees arrays in C order as their transposes,
  * so it solves with the transpose of what it has factors of, on columns that are copied.  gc_needs holds its functions, in the order in which Python names them.
  */
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "numbers.h"
 #include "small.h"
 
 /* exchange two numbers on a condition, without a branch */
@@ -19,7 +19,7 @@
         x = (condition) ? y : first, y = (condition) ? first : y;                                  \
     } while (0)
 
-void *gc_needs[4];
+void *gc_needs[8];
 
 typedef void (*gc_getrf)(int *m, int *n, void *a, int *lda, int *pivots, int *info);
 typedef void (*gc_getrs)(const char *trans, int *n, int *columns, const void *a, int *lda,
@@ -36,7 +36,8 @@ typedef void (*gc_getrs)(const char *trans, int *n, int *columns, const void *a,
         }                                                                                          \
         UNROLLED for (int k = 0; k < n; k++) {                                                     \
             UNROLLED for (int i = k + 1; i < n; i++) {                                             \
-                int larger = !(fabs(a[i][k]) <= fabs(a[k][k])) & !isnan(a[k][k]);                  \
+                int larger = !(GC_PIVOT_##name(a[i][k]) <= GC_PIVOT_##name(a[k][k])) &             \
+                             !isnan(GC_PIVOT_##name(a[k][k]));                                     \
                 CHOOSE(int, larger, order[k], order[i]);                                           \
                 UNROLLED for (int j = 0; j < n; j++) CHOOSE(type, larger, a[k][j], a[i][j]);       \
             }                                                                                      \
@@ -68,7 +69,7 @@ typedef void (*gc_getrs)(const char *trans, int *n, int *columns, const void *a,
         if (info) return 1;                                                                        \
         for (int64_t i = 0; i < n; i++)                                                            \
             for (int64_t j = 0; j < m; j++) columns[j * n + i] = x[i * m + j];                     \
-        ((gc_getrs)gc_needs[2 + place])("T", &n, &m, work, &n, pivots, columns, &n, &info);        \
+        ((gc_getrs)gc_needs[4 + place])("T", &n, &m, work, &n, pivots, columns, &n, &info);        \
         for (int64_t i = 0; i < n; i++)                                                            \
             for (int64_t j = 0; j < m; j++) x[i * m + j] = columns[j * n + i];                     \
         return info;                                                                               \
@@ -95,3 +96,5 @@ typedef void (*gc_getrs)(const char *trans, int *n, int *columns, const void *a,
 
 GC_SOLVE(float64, double, 0)
 GC_SOLVE(float32, float, 1)
+GC_SOLVE(complex128, double complex, 2)
+GC_SOLVE(complex64, float complex, 3)

@@ -1,46 +1,110 @@
 /* Eigenvalues and singular values, with their vectors: "eigh_float64(stack, n, m, x, w, v, found,
  * workspace)", which reads the lower triangle of x, and "svd_float64(stack, m, n, x, u, s, vh,
- * found, workspace)", and the same for float32.  What is not finite, or does not converge, gets NaN,
- * and found is how many come before the first such.
+ * found, workspace)", and the same for float32, complex128 and complex64.  What is not finite, or
+ * does not converge, gets NaN, and found is how many come before the first such.
  *
  * The first element of each vector (of u, for singular values) that is larger than a thousandth of
- * the largest is positive: see gradcore/ops/decompositions.py.
+ * the largest is positive; of complex ones that which is larger than 0.55 of it, and real: see
+ * gradcore/ops/spectra.py.
  *
  * Arrays are in C order, so LAPACK sees their transposes: our lower triangle is its upper one, its
- * eigenvectors are our rows, and of x.T it returns the vectors of x in each other's place.
+ * eigenvectors are our rows (of complex ones the conjugates), and of x.T it returns the vectors of x in each other's place.
  * gc_needs holds its functions, in the order in which Python names them.
  */
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-void *gc_needs[4];
+#include "numbers.h"
+
+void *gc_needs[8];
 
 typedef void (*gc_syevd)(const char *job, const char *uplo, int *n, void *a, int *lda, void *w,
                          void *work, int *size, int *iwork, int *isize, int *info);
 typedef void (*gc_gesdd)(const char *job, int *m, int *n, void *a, int *lda, void *s, void *u,
                          int *ldu, void *vt, int *ldvt, void *work, int *size, int *iwork,
                          int *info);
+typedef void (*gc_heevd)(const char *job, const char *uplo, int *n, void *a, int *lda, void *w,
+                         void *work, int *size, void *rwork, int *rsize, int *iwork, int *isize,
+                         int *info);
+typedef void (*gc_complex_gesdd)(const char *job, int *m, int *n, void *a, int *lda, void *s,
+                                 void *u, int *ldu, void *vt, int *ldvt, void *work, int *size,
+                                 void *rwork, int *iwork, int *info);
 
-#define GC_SPECTRA(name, type, place)                                                              \
-    static int is_finite_##name(int64_t size, const type *x)                                       \
+/* LAPACK's functions, in a workspace: of vectors, and of singular vectors */
+#define GC_DRIVERS(name, type, place)                                                              \
+    static int vectors_##name(int n, type *rows, type *values, type *work)                         \
     {                                                                                              \
-        for (int64_t i = 0; i < size; i++)                                                         \
-            if (!isfinite(x[i])) return 0;                                                         \
-        return 1;                                                                                  \
+        int size = 2 * n * n + 6 * n + 1, isize = 5 * n + 3, info;                                 \
+        ((gc_syevd)gc_needs[place])("V", "U", &n, rows, &n, values, work, &size,                   \
+                                    (int *)(work + size), &isize, &info);                          \
+        return info;                                                                               \
     }                                                                                              \
-    static int is_turned_##name(int64_t size, int64_t stride, const type *v)                       \
+    static int singular_##name(int m, int n, int k, type *a, type *s, type *left, type *right,     \
+                               type *work)                                                         \
+    {                                                                                              \
+        int size = 4 * k * k + 7 * k + 64 * (m + n), info;                                         \
+        ((gc_gesdd)gc_needs[4 + place])("S", &m, &n, a, &m, s, left, &m, right, &k, work, &size,   \
+                                        (int *)(work + size), &info);                              \
+        return info;                                                                               \
+    }
+
+#define GC_COMPLEX_DRIVERS(name, type, real, place)                                                \
+    static int vectors_##name(int n, type *rows, real *values, type *work)                         \
+    {                                                                                              \
+        int size = n * n + 2 * n, rsize = 2 * n * n + 5 * n + 1, isize = 5 * n + 3, info;          \
+        real *rest = (real *)(work + size);                                                        \
+        ((gc_heevd)gc_needs[place])("V", "U", &n, rows, &n, values, work, &size, rest, &rsize,     \
+                                    (int *)(rest + rsize), &isize, &info);                         \
+        for (int64_t i = 0; i < (int64_t)n * n; i++) rows[i] = GC_CONJ_##name(rows[i]);            \
+        return info;                                                                               \
+    }                                                                                              \
+    static int singular_##name(int m, int n, int k, type *a, real *s, type *left, type *right,     \
+                               type *work)                                                         \
+    {                                                                                              \
+        int size = k * k + 3 * k + 64 * (m + n), rsize = 5 * k * k + 5 * k, info;                  \
+        int other = 2 * m * n + 2 * k * k + k;                                                     \
+        real *rest = (real *)(work + size);                                                        \
+        ((gc_complex_gesdd)gc_needs[4 + place])("S", &m, &n, a, &m, s, left, &m, right, &k, work,  \
+                                                &size, rest,                                       \
+                                                (int *)(rest + (rsize > other ? rsize : other)),   \
+                                                &info);                                            \
+        return info;                                                                               \
+    }
+
+/* by what a vector is multiplied */
+#define GC_SIGN(name, type)                                                                        \
+    static type turn_##name(int64_t size, int64_t stride, const type *v)                           \
     {                                                                                              \
         type largest = 0;                                                                          \
         for (int64_t i = 0; i < size; i++)                                                         \
             if (fabs(v[i * stride]) > largest) largest = fabs(v[i * stride]);                      \
         for (int64_t i = 0; i < size; i++)                                                         \
-            if (fabs(v[i * stride]) > largest * (type)1e-3) return v[i * stride] < 0;              \
-        return 0;                                                                                  \
-    }                                                                                              \
-    static void negate_##name(int64_t size, int64_t stride, type *v)                               \
+            if (fabs(v[i * stride]) > largest * (type)1e-3) return v[i * stride] < 0 ? -1 : 1;     \
+        return 1;                                                                                  \
+    }
+
+#define GC_PHASE(name, type, real)                                                                 \
+    static type turn_##name(int64_t size, int64_t stride, const type *v)                           \
     {                                                                                              \
-        for (int64_t i = 0; i < size; i++) v[i * stride] = -v[i * stride];                         \
+        real largest = 0;                                                                          \
+        for (int64_t i = 0; i < size; i++)                                                         \
+            if (GC_ABS_##name(v[i * stride]) > largest) largest = GC_ABS_##name(v[i * stride]);    \
+        for (int64_t i = 0; i < size; i++)                                                         \
+            if (GC_ABS_##name(v[i * stride]) > largest * (real)0.55)                               \
+                return GC_CONJ_##name(v[i * stride]) / GC_ABS_##name(v[i * stride]);               \
+        return 1;                                                                                  \
+    }
+
+#define GC_SPECTRA(name, type, real, place)                                                        \
+    static int is_finite_##name(int64_t size, const type *x)                                       \
+    {                                                                                              \
+        for (int64_t i = 0; i < size; i++)                                                         \
+            if (!GC_FINITE_##name(x[i])) return 0;                                                 \
+        return 1;                                                                                  \
+    }                                                                                              \
+    static void times_##name(int64_t size, int64_t stride, type turn, type *v)                     \
+    {                                                                                              \
+        for (int64_t i = 0; turn != 1 && i < size; i++) v[i * stride] *= turn;                     \
     }                                                                                              \
     static void spoil_##name(int64_t size, type *x)                                                \
     {                                                                                              \
@@ -50,28 +114,25 @@ typedef void (*gc_gesdd)(const char *job, int *m, int *n, void *a, int *lda, voi
                         int64_t *found, void *workspace)                                           \
     {                                                                                              \
         int64_t needed = 2 * n * n + 6 * n + 1;                                                    \
-        type *work = workspace;                                                                    \
-        int *iwork = (int *)(work + needed), isize = 5 * (int)n + 3;                               \
-        int order = (int)n, size = (int)needed, info;                                              \
-        if (order != n || size != needed) return -1;                                               \
+        int info;                                                                                  \
+        if ((int)needed != needed) return -1;                                                      \
         *found = stack;                                                                            \
         for (int64_t s = 0; n && s < stack; s++) {                                                 \
             const type *from = (const type *)x + s * n * n;                                        \
-            type *values = (type *)w + s * n, *rows = (type *)v + s * n * n;                       \
+            real *values = (real *)w + s * n;                                                      \
+            type *rows = (type *)v + s * n * n;                                                    \
             for (int64_t i = 0; i < n; i++)                                                        \
                 for (int64_t j = 0; j < n; j++) rows[i * n + j] = j <= i ? from[i * n + j] : 0;    \
             info = !is_finite_##name(n * n, rows);                                                 \
-            if (!info)                                                                             \
-                ((gc_syevd)gc_needs[place])("V", "U", &order, rows, &order, values, work, &size,   \
-                                            iwork, &isize, &info);                                 \
+            if (!info) info = vectors_##name(n, rows, values, workspace);                          \
             if (info) {                                                                            \
-                spoil_##name(n, values);                                                           \
+                for (int64_t i = 0; i < n; i++) values[i] = NAN;                                   \
                 spoil_##name(n * n, rows);                                                         \
                 if (*found > s) *found = s;                                                        \
                 continue;                                                                          \
             }                                                                                      \
             for (int64_t i = 0; i < n; i++)                                                        \
-                if (is_turned_##name(n, 1, rows + i * n)) negate_##name(n, 1, rows + i * n);       \
+                times_##name(n, 1, turn_##name(n, 1, rows + i * n), rows + i * n);                 \
             for (int64_t i = 0; i < n; i++)                                                        \
                 for (int64_t j = 0; j < i; j++) {                                                  \
                     type moved = rows[i * n + j];                                                  \
@@ -83,36 +144,44 @@ typedef void (*gc_gesdd)(const char *job, int *m, int *n, void *a, int *lda, voi
     int32_t svd_##name(int64_t stack, int64_t m, int64_t n, const void *x, void *u, void *s,       \
                        void *vh, int64_t *found, void *workspace)                                  \
     {                                                                                              \
-        int64_t k = m < n ? m : n, needed = 4 * k * k + 7 * k + 64 * (m + n);                      \
-        type *copy = workspace, *work = copy + m * n;                                              \
-        int *iwork = (int *)(work + needed);                                                       \
-        int rows = (int)m, columns = (int)n, count = (int)k, size = (int)needed, info;             \
-        if (rows != m || columns != n || size != needed) return -1;                                \
+        int64_t k = m < n ? m : n, needed = 2 * m * n + 4 * k * k + 7 * k + 64 * (m + n);          \
+        type *copy = workspace;                                                                    \
+        int info;                                                                                  \
+        if ((int)m != m || (int)n != n || (int)needed != needed) return -1;                        \
         *found = stack;                                                                            \
         for (int64_t i = 0; k && i < stack; i++) {                                                 \
             type *left = (type *)u + i * m * k, *right = (type *)vh + i * k * n;                   \
-            type *values = (type *)s + i * k;                                                      \
+            real *values = (real *)s + i * k;                                                      \
             memcpy(copy, (const type *)x + i * m * n, sizeof(type) * m * n);                       \
             info = !is_finite_##name(m * n, copy);                                                 \
-            if (!info)                                                                             \
-                ((gc_gesdd)gc_needs[2 + place])("S", &columns, &rows, copy, &columns, values,      \
-                                                right, &columns, left, &count, work, &size, iwork, \
-                                                &info);                                            \
+            if (!info) info = singular_##name(n, m, k, copy, values, right, left, copy + m * n);   \
             if (info) {                                                                            \
                 spoil_##name(m * k, left);                                                         \
-                spoil_##name(k, values);                                                           \
+                for (int64_t j = 0; j < k; j++) values[j] = NAN;                                   \
                 spoil_##name(k * n, right);                                                        \
                 if (*found > i) *found = i;                                                        \
                 continue;                                                                          \
             }                                                                                      \
-            for (int64_t j = 0; j < k; j++)                                                        \
-                if (is_turned_##name(m, k, left + j)) {                                            \
-                    negate_##name(m, k, left + j);                                                 \
-                    negate_##name(n, 1, right + j * n);                                            \
-                }                                                                                  \
+            for (int64_t j = 0; j < k; j++) {                                                      \
+                type turn = turn_##name(m, k, left + j);                                           \
+                times_##name(m, k, turn, left + j);                                                \
+                times_##name(n, 1, GC_CONJ_##name(turn), right + j * n);                           \
+            }                                                                                      \
         }                                                                                          \
         return 0;                                                                                  \
     }
 
-GC_SPECTRA(float64, double, 0)
-GC_SPECTRA(float32, float, 1)
+GC_DRIVERS(float64, double, 0)
+GC_DRIVERS(float32, float, 1)
+GC_COMPLEX_DRIVERS(complex128, double complex, double, 2)
+GC_COMPLEX_DRIVERS(complex64, float complex, float, 3)
+
+GC_SIGN(float64, double)
+GC_SIGN(float32, float)
+GC_PHASE(complex128, double complex, double)
+GC_PHASE(complex64, float complex, float)
+
+GC_SPECTRA(float64, double, double, 0)
+GC_SPECTRA(float32, float, float, 1)
+GC_SPECTRA(complex128, double complex, double, 2)
+GC_SPECTRA(complex64, float complex, float, 3)

@@ -16,13 +16,10 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph.externs import successes
-from gradcore.ops.decompositions import (
-    eigenvectors,
-    orthonormal_factors,
-    singular_vectors,
-)
+from gradcore.ops.decompositions import orthonormal_factors
 from gradcore.ops.eigenvalues import general_eigenvectors
 from gradcore.ops.factors import cholesky_factor, eliminated, lu_factors, no_pivots, substituted
+from gradcore.ops.spectra import eigenvectors, singular_vectors
 from gradcore_cuda.driver import Extern
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradcore.ops.banded import SolveBanded
-from gradcore.ops.decompositions import SVD, Eigh
 from gradcore.ops.eigenvalues import Eig
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import is_advanced
 from gradcore.ops.inverses import Inverse, PseudoInverse
+from gradcore.ops.spectra import SVD, Eigh
 from gradcore.plugins import KnownFailure
 
 FLUSH = "XLA on a CPU takes subnormal numbers for zero"

@@ -35,15 +35,7 @@ from gradcore.ops.control import (
     ZeroGrad,
 )
 from gradcore.ops.create import Arange
-from gradcore.ops.decompositions import (
-    LU,
-    QR,
-    SVD,
-    Eigh,
-    eigenvectors,
-    orthonormal_factors,
-    singular_vectors,
-)
+from gradcore.ops.decompositions import LU, QR, orthonormal_factors
 from gradcore.ops.eigenvalues import Eig, general_eigenvectors
 from gradcore.ops.factors import (
     Cholesky,
@@ -61,6 +53,7 @@ from gradcore.ops.search import SearchSorted
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
+from gradcore.ops.spectra import SVD, Eigh, eigenvectors, singular_vectors
 from gradcore.ops.windows import OverlapAdd
 from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan

@@ -29,7 +29,7 @@ from gradcore.ops.control import (
     ZeroGrad,
 )
 from gradcore.ops.create import Arange
-from gradcore.ops.decompositions import LU, QR, SVD, Eigh
+from gradcore.ops.decompositions import LU, QR
 from gradcore.ops.eigenvalues import Eig
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
@@ -44,6 +44,7 @@ from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent as ExtentOp
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
+from gradcore.ops.spectra import SVD, Eigh
 from gradcore_torch.extents import Extent
 from gradcore_torch.indexing import make_inc_subtensor, make_subtensor
 from gradcore_torch.library import DTYPES, torch

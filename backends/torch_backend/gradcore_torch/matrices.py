@@ -15,15 +15,7 @@ from gradcore.backend import Kernels
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.ops.broadcasting import extent_check, with_check
-from gradcore.ops.decompositions import (
-    LU,
-    QR,
-    SVD,
-    Eigh,
-    eigenvectors,
-    orthonormal_factors,
-    singular_vectors,
-)
+from gradcore.ops.decompositions import LU, QR, orthonormal_factors
 from gradcore.ops.eigenvalues import Eig, general_eigenvectors
 from gradcore.ops.factors import (
     Cholesky,
@@ -34,6 +26,7 @@ from gradcore.ops.factors import (
 )
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.matrices import Attempt, check_square, raise_for_failed
+from gradcore.ops.spectra import SVD, Eigh, eigenvectors, singular_vectors
 from gradcore_torch.library import DTYPES, torch
 
 
@@ -136,7 +129,8 @@ def _lu(x: Any) -> tuple[Any, Any]:
     check_square(x)
     factors, pivots, _ = torch.linalg.lu_factor_ex(x)
     places, _, _ = torch.lu_unpack(factors, pivots, unpack_data=False)
-    numbers = torch.arange(x.shape[-1], dtype=x.dtype, device=x.device)
+    places = places.real if places.is_complex() else places
+    numbers = torch.arange(x.shape[-1], dtype=places.dtype, device=x.device)
     return factors, (places.mT @ numbers).to(torch.int64)
 
 

@@ -11,7 +11,7 @@ from gradcore.graph import Apply, Op
 from gradcore.graph.externs import Extern, successes
 from gradcore.kernel.failures import Failure
 from gradcore.kernel.ir import Buffer, Expr, Library, Load, as_expr, call, product
-from gradcore.kernel.lowering import Lowering, check_required, named
+from gradcore.kernel.lowering import Lowering, check_required, dtype_of, named
 from gradcore.kernel.values import stored_value
 from gradcore.ops.elementwise import entry
 
@@ -24,7 +24,7 @@ def library_call(low: Lowering, node: Apply) -> None:
     operands = [low.value(v) for v in node.inputs]
     shapes = low.shapes(node)
     reads = [low.whole(x, named(v)) for x, v in zip(operands, node.inputs, strict=True)]
-    dtype = node.outputs[0].dtype
+    dtype = dtype_of(node)
     writes = [low.new(named(v), v.dtype, n) for v, n in zip(node.outputs, shapes, strict=True)]
     split = operands[-1].ndim - extern.core
     extents = operands[-1].shape[split:]

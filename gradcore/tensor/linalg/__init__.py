@@ -1,8 +1,8 @@
 """Linear algebra beyond products, under NumPy's and SciPy's names: ``T.linalg``.
 
 All functions take matrices, or stacks of them with any axes in front; floats are computed in
-float32 or float64, integers in ``config.floatX``.  All have derivatives of any order, in both
-modes.
+float32 or float64, complex numbers in complex64 or complex128, integers in ``config.floatX``.  All
+have derivatives of any order, in both modes.
 
 What does not exist (the inverse of a singular matrix, the factor of one that is not positive
 definite, singular vectors of one that is not finite) is `LinAlgError`, which NumPy's catches, with
@@ -11,11 +11,12 @@ place, for one matrix of a stack by itself.  JAX, and torch on a device, have Na
 cannot raise without waiting for the device.  What nothing reads is not computed, and raises
 nothing.
 
-``eig`` and ``eigvals`` take real matrices and return complex numbers, always.
+Of complex matrices, transposes are those of conjugates where mathematics has it so, as in
+``cholesky``, ``eigh`` and ``svd``; phases of vectors are settled (`gradcore.ops.spectra`).  ``eig``
+and ``eigvals`` return complex numbers, always.
 
-Not here yet: equations and decompositions of complex matrices; ``schur`` and ``logm`` of matrices
-that are not symmetric; ``full_matrices`` of ``svd`` and the mode ``"complete"`` of ``qr``, whose
-further columns are any basis of what is left.
+Not here yet: ``schur`` and ``logm`` of matrices that are not symmetric; ``full_matrices`` of
+``svd`` and the mode ``"complete"`` of ``qr``, whose further columns are any basis of what is left.
 """
 
 from gradcore.errors import LinAlgError as LinAlgError

@@ -9,20 +9,24 @@ from gradcore.graph import Variable, here
 from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.complexes import complex as complex_of
-from gradcore.ops.decompositions import LU, QR, SVD, Eigh, along_columns, along_rows, identity
+from gradcore.ops.decompositions import LU, QR, along_columns, along_rows, identity
 from gradcore.ops.eigenvalues import Eig
 from gradcore.ops.factors import Cholesky, below
+from gradcore.ops.matrices import adjoint, part_of
 from gradcore.ops.scalars import eq
+from gradcore.ops.spectra import SVD, Eigh
 from gradcore.tensor.creation import arange, triu
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take_along_axis
 from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.products import matmul
-from gradcore.tensor.shapes import concatenate, swapaxes
+from gradcore.tensor.shapes import concatenate
 
 
 def cholesky(x: Any, *, upper: bool = False, on_error: str = "raise") -> Variable:
     """Return the lower triangle L of ``x = L @ L.T``, for a symmetric matrix or a stack of them.
+
+    Of complex numbers, x is Hermitian, and L.T the conjugate transpose.
 
     upper : whether to return the upper triangle U of ``x = U.T @ U``, and read the upper one of x.
     on_error : "raise": LinAlgError if ``x`` is not positive definite; "nan": L is NaN then.
@@ -35,7 +39,7 @@ def cholesky(x: Any, *, upper: bool = False, on_error: str = "raise") -> Variabl
     """
     (matrix,), dtype = matrices("cholesky", x)
     if upper:
-        return swapaxes(cholesky(swapaxes(matrix, -1, -2), on_error=on_error), -1, -2).astype(dtype)
+        return adjoint(cholesky(adjoint(matrix), on_error=on_error)).astype(dtype)
     return cast(Cholesky(raises("cholesky", on_error))(matrix), dtype)
 
 
@@ -87,7 +91,7 @@ def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Var
     if p_indices:
         return place, low, high
     places = arange(extents_of(order)[-1])
-    permutation = cast(eq(along_rows(order), along_columns(places)), factors.type.dtype)
+    permutation = cast(eq(along_rows(order), along_columns(places)), part_of(factors.type.dtype))
     return permutation, low, high
 
 
@@ -116,17 +120,17 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     else:
         k = smaller(m, n)
         q, r = QR()(matrix[..., :k])
-        r = concatenate([r, matmul(swapaxes(q, -1, -2), matrix[..., k:])], -1)
+        r = concatenate([r, matmul(adjoint(q), matrix[..., k:])], -1)
     return cast(r, dtype) if mode == "r" else (cast(q, dtype), cast(r, dtype))
 
 
 def eig(a: Any) -> tuple[Variable, Variable]:
-    """Return the eigenvalues of a real square matrix, or of a stack of them, and its eigenvectors.
+    """Return the eigenvalues of a square matrix, or of a stack of them, and its eigenvectors.
 
     Both are complex, as JAX's, also where all imaginary parts are 0 (NumPy's are real then): a
     dtype is known before there are values.  float16 and float32 make complex64.
 
-    Raises LinAlgError when it runs: the matrix is not finite; GraphTypeError: it is complex.
+    Raises LinAlgError when it runs: the matrix is not finite.
 
     Eigenvalues are in ascending order of their real parts, and equal ones of their imaginary parts.
     Eigenvectors are columns of norm 1; of each, the first element that is larger than 0.55 of the
@@ -157,13 +161,16 @@ def eigvals(a: Any) -> Variable:
 def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:  # noqa: N803 - NumPy's name
     """Return the eigenvalues of a symmetric matrix, in ascending order, and its eigenvectors.
 
+    Complex matrices are Hermitian, and their eigenvalues real.
+
     UPLO : which triangle is read: "L", the lower one, or "U".
 
     Raises LinAlgError when it runs: the matrix is not finite.
 
     Eigenvectors are columns.  Of each, the first element that is larger than a thousandth of the
-    largest is positive.  Those of equal eigenvalues are any basis; derivatives are right for what
-    does not depend on it, see `gradcore.ops.decompositions`.
+    largest is positive; of complex ones it is that which is larger than 0.55 of it, and real.
+    Those of equal eigenvalues are any basis; derivatives are right for what does not depend on it,
+    see `gradcore.ops.spectra`.
 
     >>> import gradcore.tensor as T
     >>> w, v = T.linalg.eigh([[2.0, 1.0], [1.0, 2.0]])
@@ -173,8 +180,8 @@ def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:  # noqa: N803 - 
     if UPLO not in ("L", "U"):
         raise GraphValueError(f'eigh takes UPLO="L" or "U", not {UPLO!r}', here())
     (matrix,), dtype = matrices("eigh", a)
-    w, v = Eigh()(matrix if UPLO == "L" else swapaxes(matrix, -1, -2))
-    return cast(w, dtype), cast(v, dtype)
+    w, v = Eigh()(matrix if UPLO == "L" else adjoint(matrix))
+    return cast(w, part_of(dtype)), cast(v, dtype)
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Variable:  # noqa: N803 - NumPy's name
@@ -187,8 +194,9 @@ def svd(a: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
 
     There are as many singular values as the shorter side is long, in descending order.  The
     columns of U and the rows of Vh are orthonormal; of each column of U, the first element that is
-    larger than a thousandth of the largest is positive.  Vectors of equal values are any basis;
-    derivatives are right for what does not depend on it, see `gradcore.ops.decompositions`.
+    larger than a thousandth of the largest is positive; of complex ones that which is larger than
+    0.55 of it, and real.  Vectors of equal values are any basis;
+    derivatives are right for what does not depend on it, see `gradcore.ops.spectra`.
 
     Raises UnsupportedError: ``full_matrices``, which has further columns that are any basis;
     LinAlgError when it runs: the matrix is not finite.
@@ -201,7 +209,8 @@ def svd(a: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
     if full_matrices:
         raise UnsupportedError("svd has no full matrices", here(), "leave full_matrices=False")
     (matrix,), dtype = matrices("svd", a)
-    u, s, vh = (cast(x, dtype) for x in SVD()(matrix))
+    u, s, vh = SVD()(matrix)
+    u, s, vh = cast(u, dtype), cast(s, part_of(dtype)), cast(vh, dtype)
     return (u, s, vh) if compute_uv else s
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from gradcore.dtypes import computed
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Op, Variable, as_variable, here
+from gradcore.graph.complexes import conjugated
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import upcast
@@ -15,7 +16,7 @@ from gradcore.ops.banded import SolveBanded
 from gradcore.ops.decompositions import along_columns, diagonal, identity
 from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Solve, SolveLower
-from gradcore.ops.matrices import below, unless_singular
+from gradcore.ops.matrices import adjoint, below, real_part, unless_singular
 from gradcore.ops.scalars import maximum
 from gradcore.ops.schur import Sylvester, kronecker
 from gradcore.tensor.creation import arange, triu
@@ -86,7 +87,8 @@ def solve_triangular(
     """Return x of ``a @ x = b`` for a triangle, or a stack of them, as SciPy's.
 
     b : a matrix, or a vector; stacks broadcast.
-    trans : whether it is x of ``a.T @ x = b``: 0 or "N": it is not; 1, 2, "T" or "C": it is.
+    trans : whether it is x of ``a.T @ x = b``: 0 or "N": it is not; 1 or "T": it is; 2 or "C": it
+        is, and of the conjugate of ``a``.
     lower : which triangle of ``a`` is read: the lower one, or by default the upper.
     unit_diagonal : whether the diagonal is taken for ones, and not read.
 
@@ -99,6 +101,7 @@ def solve_triangular(
     left, right = as_variable(a), as_variable(b)
     if trans not in (0, 1, 2, "N", "T", "C"):
         raise GraphValueError(f"solve_triangular takes trans=0, 1 or 2, not {trans!r}", here())
+    left = conjugated(left) if trans in (2, "C") else left
     if unit_diagonal:
         (left,), _ = matrices("solve_triangular", left)
         left = (below(left, 0) if lower else triu(left, 1)) + identity(left)
@@ -196,6 +199,8 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, *, on_error: str = "
 def solveh_banded(ab: Any, b: Any, lower: bool = False, *, on_error: str = "raise") -> Variable:
     """Return x of ``a @ x = b``, for a symmetric matrix of which half of the bands are stored.
 
+    Complex matrices are Hermitian.
+
     ab : the diagonal and the bands above it, as of `solve_banded`, or with ``lower`` those below
         it, ``ab[i - j, j] = a[i, j]``.  A matrix that is not positive definite is solved, too.
     b, on_error : as of `solve_banded`, which does it.
@@ -217,9 +222,11 @@ def solveh_banded(ab: Any, b: Any, lower: bool = False, *, on_error: str = "rais
     above = [half[..., k if lower else count - 1 - k, :] for k in range(count)]
     j, n = arange(extents_of(half)[-1]), extents_of(half)[-1]
     shifts = range(1, count)
-    moved = {k: take(above[k], (j + (-k if lower else k)) % maximum(n, 1), -1) for k in shifts}
+    places = {k: (j + (-k if lower else k)) % maximum(n, 1) for k in shifts}
+    moved = {k: conjugated(take(above[k], places[k], -1)) for k in shifts}
     up, down = (moved, above) if lower else (above, moved)
-    bands = [*(up[k] for k in reversed(shifts)), above[0], *(down[k] for k in shifts)]
+    first = cast(real_part(above[0]), half.type.dtype)
+    bands = [*(up[k] for k in reversed(shifts)), first, *(down[k] for k in shifts)]
     return solve_banded((count - 1, count - 1), stack(bands, -2), b, on_error=on_error)
 
 
@@ -237,15 +244,15 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Variable:
     [1.0, 1.0]
     """
     factor, lower = c_and_lower
-    inner = solve_triangular(factor, b, int(not lower), lower)
-    return solve_triangular(factor, inner, int(lower), lower)
+    inner = solve_triangular(factor, b, 0 if lower else 2, lower)
+    return solve_triangular(factor, inner, 2 if lower else 0, lower)
 
 
 def lu_solve(lu_and_order: tuple[Any, Any], b: Any, trans: int | bool = 0) -> Variable:
     """Return x of ``a @ x = b``, given the factors and the order of ``lu_factor(a)``.
 
     b : a matrix, or a vector; for stacks, a stack of matrices of the same extents.
-    trans : 1 (or True) for x of ``a.T @ x = b``; 2, SciPy's for the conjugate, is the same here.
+    trans : 1 (or True) for x of ``a.T @ x = b``; 2 for that of the conjugate of ``a``.
 
     Raises LinAlgError when it runs: ``a`` is singular.
 
@@ -260,8 +267,8 @@ def lu_solve(lu_and_order: tuple[Any, Any], b: Any, trans: int | bool = 0) -> Va
         order = order.dimshuffle(*range(order.ndim), "x")
     axis = max(right.ndim - 2, 0)
     if trans:
-        inner = solve_triangular(factors, right, trans=1)
-        permuted = solve_triangular(lower, inner, trans=1, lower=True)
+        inner = solve_triangular(factors, right, trans=int(trans))
+        permuted = solve_triangular(lower, inner, trans=int(trans), lower=True)
         return take_along_axis(permuted, argsort(order, axis), axis)
     inner = solve_triangular(lower, take_along_axis(right, order, axis), lower=True)
     return solve_triangular(factors, inner)
@@ -302,14 +309,14 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Variable:
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Variable:
-    """Return x of ``a @ x + x @ a.T = q``, as `solve_sylvester` does.
+    """Return x of ``a @ x + x @ a.T = q``, as `solve_sylvester` does, a.T that of the conjugate.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.solve_continuous_lyapunov([[2.0]], [[4.0]]).eval().tolist()
     [[1.0]]
     """
     (matrix,), _ = matrices("solve_continuous_lyapunov", a)
-    return solve_sylvester(matrix, swapaxes(matrix, -1, -2), q)
+    return solve_sylvester(matrix, adjoint(matrix), q)
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -318,6 +325,7 @@ solve_lyapunov = solve_continuous_lyapunov
 def solve_discrete_lyapunov(a: Any, q: Any) -> Variable:
     """Return x of ``a @ x @ a.T - x + q = 0``, as one system of equations of all its elements.
 
+    Of complex matrices, a.T is that of the conjugate.
     For matrices of n rows it takes n ** 6 operations: for tens of rows, not hundreds.  Raises
     LinAlgError when it runs: the product of two eigenvalues of ``a`` is 1.
 
@@ -326,7 +334,7 @@ def solve_discrete_lyapunov(a: Any, q: Any) -> Variable:
     [[4.0]]
     """
     (matrix, given), dtype = matrices("solve_discrete_lyapunov", a, q)
-    system = kronecker(matrix, matrix)
+    system = kronecker(matrix, conjugated(matrix))
     *stack, m, n = extents_of(given)
     flat = reshape(given, (*stack, m * n, 1))
     return cast(reshape(Solve()(identity(system) - system, flat), (*stack, m, n)), dtype)

@@ -19,6 +19,7 @@ from gradcore.ops.inverses import (
     PseudoInverse,
     sign_of_determinant,
 )
+from gradcore.ops.matrices import part_of
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import ceil, eq, isfinite, log2, lt, maximum, switch
 from gradcore.ops.schur import SquareRoot
@@ -66,14 +67,16 @@ def det(a: Any) -> Variable:
 def slogdet(a: Any) -> tuple[Variable, Variable]:
     """Return the sign of the determinant, and the logarithm of its magnitude.
 
-    They neither overflow nor underflow; of a singular matrix they are 0 and -inf.
+    The sign of a complex number is the number over its magnitude.  Neither result overflows or
+    underflows; of a singular matrix they are 0 and -inf.
 
     >>> import gradcore.tensor as T
     >>> [x.eval().tolist() for x in T.linalg.slogdet([[0.0, 1.0], [1.0, 0.0]])]
     [-1.0, 0.0]
     """
     (matrix,), dtype = matrices("slogdet", a)
-    return cast(sign_of_determinant(matrix), dtype), cast(LogAbsDeterminant()(matrix), dtype)
+    logarithm = LogAbsDeterminant()(matrix)
+    return cast(sign_of_determinant(matrix), dtype), cast(logarithm, part_of(dtype))
 
 
 def pinv(a: Any, rcond: float | None = None) -> Variable:
@@ -161,7 +164,8 @@ def expm(a: Any) -> Variable:
     )
     needed = ceil(log2(maximum(size / PADE_NORM, 1)))
     halvings = cast(switch(isfinite(needed), needed, 0), "int64")
-    scaled = matrix * cast(2, matrix.type.dtype) ** cast(-halvings, matrix.type.dtype)
+    part = part_of(matrix.type.dtype)
+    scaled = matrix * cast(2, part) ** cast(-halvings, part)
     most = reductions.max(concatenate([as_variable([0]), halvings.ravel()]))
 
     def squared(k: Variable, x: Variable) -> Variable:
@@ -173,7 +177,7 @@ def expm(a: Any) -> Variable:
 
 def _approximated(x: Variable) -> Variable:
     """Return the exponentials of matrices of a small norm."""
-    b = [cast(c, x.type.dtype) for c in PADE]
+    b = [cast(c, part_of(x.type.dtype)) for c in PADE]
     one = identity(x)
     x2 = matmul(x, x)
     x4 = matmul(x2, x2)
@@ -185,12 +189,13 @@ def _approximated(x: Variable) -> Variable:
 
 
 def sqrtm(a: Any, *, on_error: str = "raise") -> Variable:
-    """Return the principal square root of a square matrix: x of ``x @ x = a``, real.
+    """Return the principal square root of a square matrix: x of ``x @ x = a``, real if ``a`` is.
 
-    on_error : "raise": LinAlgError if there is no real one, as of ``[[-1.0]]``; "nan": it is NaN.
+    on_error : "raise": LinAlgError if there is no such one, as of ``[[-1.0]]``; "nan": it is NaN.
 
-    SciPy's is complex then.  The derivative is not finite where eigenvalues of x add up to zero, as
-    those of a singular matrix do.  On JAX and torch a singular matrix has no root.
+    SciPy's is complex then: take ``sqrtm(a + 0j)``.  The derivative is not finite where eigenvalues
+    of x add up to zero, as those of a singular matrix do.  On JAX and torch a singular matrix has
+    no root.
 
     A. Bjoerck and S. Hammarling, "A Schur method for the square root of a matrix" (1983).
 

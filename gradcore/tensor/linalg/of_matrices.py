@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import Variable
+from gradcore.ops.matrices import adjoint
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.linalg.decompositions import svd, svdvals
 from gradcore.tensor.linalg.equations import solve
@@ -18,7 +19,7 @@ from gradcore.tensor.linalg.operands import matrices
 from gradcore.tensor.products import matmul
 from gradcore.tensor.reductions import max, sum
 from gradcore.tensor.reductions import norm as norm_of_elements
-from gradcore.tensor.shapes import concatenate, swapaxes
+from gradcore.tensor.shapes import concatenate
 
 
 # hyperbolic and trigonometric functions ---------------------------------------------------------
@@ -45,8 +46,11 @@ def tanhm(a: Any) -> Variable:
 
 
 def _turned(name: str, a: Any) -> tuple[Variable, Variable]:
-    """Return the cosine and the sine of square matrices: the parts of exp(i a), in real numbers."""
+    """Return the cosine and the sine of square matrices: of real ones the parts of exp(i a)."""
     (x,), _ = matrices(name, a)
+    if x.type.is_complex:
+        there, back = expm(x * 1j), expm(x * -1j)
+        return (there + back) / 2, (there - back) * -0.5j
     zero = x.zeros_like()
     rows = concatenate([zero, -x], -1), concatenate([x, zero], -1)
     whole, n = expm(concatenate(rows, -2)), x.shape[-1]
@@ -78,6 +82,8 @@ def tanm(a: Any) -> Variable:
 def polar(a: Any, side: str = "right") -> tuple[Variable, Variable]:
     """Return U and P of ``a = U @ P`` (``side="left"``: ``a = P @ U``), P symmetric, semidefinite.
 
+    Of complex matrices, P is Hermitian.
+
     U has orthonormal columns, or rows, where ``a`` is wider than high.
 
     >>> import gradcore.tensor as T
@@ -86,15 +92,15 @@ def polar(a: Any, side: str = "right") -> tuple[Variable, Variable]:
     ([[0.0, -1.0], [1.0, 0.0]], [[3.0, 0.0], [0.0, 2.0]])
     """
     u, s, vh = svd(a)
-    half = swapaxes(vh, -1, -2) if side == "right" else u
-    stretched = matmul(half * s[..., None, :], swapaxes(half, -1, -2))
+    half = adjoint(vh) if side == "right" else u
+    stretched = matmul(half * s[..., None, :], adjoint(half))
     return matmul(u, vh), stretched
 
 
 def orthogonal_procrustes(a: Any, b: Any) -> tuple[Variable, Variable]:
     """Return the orthogonal R that makes ``norm(a @ R - b)`` least, and the sum of singular values.
 
-    These are those of ``a.T @ b``.
+    These are those of ``a.T @ b``; of complex matrices a.T is that of the conjugate, R unitary.
 
     >>> import gradcore.tensor as T
     >>> a, b = [[1.0, 0.0], [0.0, 2.0]], [[0.0, 1.0], [2.0, 0.0]]
@@ -103,7 +109,7 @@ def orthogonal_procrustes(a: Any, b: Any) -> tuple[Variable, Variable]:
     ([[0.0, 1.0], [1.0, 0.0]], 5.0)
     """
     (x, y), _ = matrices("orthogonal_procrustes", a, b)
-    u, s, vh = svd(matmul(swapaxes(x, -1, -2), y))
+    u, s, vh = svd(matmul(adjoint(x), y))
     return matmul(u, vh), sum(s, -1)
 
 

@@ -17,8 +17,8 @@ def matrices(name: str, *given: Any) -> tuple[list[Variable], str]:
 
     name : the function that takes them, for messages.
 
-    Returns also the dtype of what is computed from them.  Raises GraphTypeError: one has fewer
-    than two axes.
+    Returns also the dtype of what is computed from them, complex if one of them is.  Raises
+    GraphTypeError: one has fewer than two axes.
     """
     variables = [as_variable(x) for x in given]
     for x in variables:
