@@ -87,6 +87,27 @@ def test_a_conductivity_is_found_from_a_temperature(example, tmp_path):
         assert (tmp_path / "sparse_fem.png").stat().st_size > 1000
 
 
+def test_the_beginning_of_a_flow_is_found_through_its_steps(example, tmp_path):
+    spectral = example("examples/spectral_flow.py")
+    truth, known, start, costs, slopes = spectral["found"](n=16, steps=10, iterations=12)
+    assert costs[-1] < costs[0] / 50 and slopes[0] == pytest.approx(slopes[1], rel=1e-5)
+    assert np.linalg.norm(start - truth) < np.linalg.norm(known - truth) / 3
+    if find_spec("matplotlib"):
+        spectral["draw"](truth, known, start, tmp_path / "flow.png")
+        assert (tmp_path / "flow.png").stat().st_size > 1000
+
+
+def test_an_image_is_found_from_the_brightness_of_its_transforms(example, tmp_path):
+    retrieval = example("examples/phase_retrieval.py")
+    truth, guess, found, costs = retrieval["retrieved"](n=16)
+    assert costs[-1] < 1e-5 < 1e-2 < costs[0]
+    errors = [np.linalg.norm(x - truth) / np.linalg.norm(truth) for x in (guess, found)]
+    assert errors[1] < 0.01 < 0.2 < errors[0]
+    if find_spec("matplotlib"):
+        retrieval["draw"](truth, guess, found, tmp_path / "phase.png")
+        assert (tmp_path / "phase.png").stat().st_size > 1000
+
+
 def test_a_gaussian_process_is_fitted_with_one_factor(example):
     process = example("examples/gaussian_process.py")
     x, y, scales = T.dvectors("x", "y", "scales")
