@@ -1,12 +1,12 @@
 """Find a complex image from the brightness of its diffraction patterns: phase retrieval.
 
-Run it: ``python examples/phase_retrieval.py``.  Detectors count photons: of the Fourier transform of
-an image they see the squares of absolute values, and its phases are lost.  With a few masks before
-it, the patterns determine the image, up to a factor of absolute value 1: E. Candes, X. Li and
-M. Soltanolkotabi, "Phase retrieval from coded diffraction patterns" (2015).  The unknown is a matrix
-of complex numbers; the gradient of the real cost is complex, the derivative by the real part plus i
-times that by the imaginary part, so that an optimizer of real numbers takes it as it lies in memory.
-Where matplotlib is installed, what is found is drawn into ``phase_retrieval.png``.
+Run it: ``python examples/phase_retrieval.py``. Detectors count photons: of the Fourier transform of
+an image they see the squares of absolute values, and its phases are lost. With a few masks before
+it, the patterns determine the image, up to a factor of absolute value 1: E. Candes, X. Li and M.
+Soltanolkotabi, "Phase retrieval from coded diffraction patterns" (2015). The unknown is a matrix of
+complex numbers; the gradient of the real cost is complex, the derivative by the real part plus i
+times that by the imaginary part, so that an optimizer of real numbers takes it as it lies in
+memory. Where matplotlib is installed, what is found is drawn into ``phase_retrieval.png``.
 """
 
 from importlib import import_module

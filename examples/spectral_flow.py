@@ -1,11 +1,12 @@
 """Find how a flow began from how it looks later, by a spectral method and its gradient.
 
-Run it: ``python examples/spectral_flow.py``.  The vorticity w of a flow in a periodic square,
-dw/dt + u . grad(w) = nu * laplace(w), is stepped in Fourier space: derivatives are products with wave
-numbers, viscosity is exact (an integrating factor), the product u . grad(w) is taken on the grid and
-cut to two thirds of the waves, and a step is Heun's.  The steps are a scan of complex states.  An
+Run it: ``python examples/spectral_flow.py``. The vorticity w of a flow in a periodic square, dw/dt
++ u . grad(w) = nu * laplace(w), is stepped in Fourier space: derivatives are products with wave
+numbers, viscosity is exact (an integrating factor), the product u . grad(w) is taken on the grid
+and cut to two thirds of the waves, and a step is Heun's. The steps are a scan of complex states. An
 optimizer gets the gradient of the misfit to the last state, by the first, through all transforms;
-nobody writes an adjoint.  Where matplotlib is installed, fields are drawn into ``spectral_flow.png``.
+nobody writes an adjoint. Where matplotlib is installed, fields are drawn into
+``spectral_flow.png``.
 """
 
 from importlib import import_module
