@@ -5,9 +5,10 @@ spectrum do: so each is a linear map whose transpose is another (or the same) of
 derivatives of any order, in both modes, are transforms again.  What `gradcore.tensor.fft` offers is
 made of these by slices, zeros and factors.
 
-The decision: on the CPU NumPy's pocketfft computes them, called back from generated code, with
+The decision: on the CPU SciPy's pocketfft computes them, called back from generated code, with
 whatever extents; JAX and torch have their own.  Rejected: a transform of our own in C, which would
-have to be as fast for every extent; SciPy's, the same library, as an import more.
+have to be as fast for every extent; NumPy's, the same library without vectors, which takes 2 to 3
+times as long for single precision.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+import scipy  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from gradcore.derive import Linear
 from gradcore.dtypes import COMPLEX, DTYPES
@@ -111,7 +113,7 @@ class Fft(Transform):
         """Return the sums."""
         (z,) = arrays
         dtype = np.result_type(z.dtype, np.complex64)
-        transform = np.fft.ifftn if self.inverse else np.fft.fftn
+        transform = scipy.fft.ifftn if self.inverse else scipy.fft.fftn
         norm = "forward" if self.inverse else "backward"
         return transform(z, axes=self.axes, norm=norm).astype(dtype, copy=False)
 
@@ -197,7 +199,7 @@ class HalfFft(Transform):
     def reference(self, *arrays: Any) -> Any:
         """Return the sums."""
         (x,) = arrays
-        found = np.fft.rfft(x, axis=self.axis)
+        found = scipy.fft.rfft(x, axis=self.axis)
         return found.astype(np.result_type(x.dtype, np.complex64), copy=False)
 
 
@@ -268,5 +270,5 @@ class FromHalf(Transform):
         """Return the sums."""
         z, n = arrays
         self.refuse(z.shape, int(n))
-        found = np.fft.irfft(z, int(n), axis=self.axis, norm="forward")
+        found = scipy.fft.irfft(z, int(n), axis=self.axis, norm="forward")
         return found.astype(z.real.dtype, copy=False)
