@@ -167,12 +167,12 @@ def test_stabilizing_reduces_the_error(rule):
 def test_stages_read_as_a_table_of_contents():
     assert [stage.name for stage in STAGES] == [
         "steps_once", "canonicalize", "stacks", "loops", "stabilize", "canonicalize",
-        "solve_for_inverses", "equations", "specialize",
+        "solve_for_inverses", "equations", "windows", "specialize",
     ]  # fmt: skip
     (loops,) = (stage for stage in STAGES if stage.name == "loops")
     assert str(loops.stages) == (
-        "(merge_scans, jacobians, canonicalize, merge_scans, drop_unused, stabilize, push_out, "
-        "canonicalize, drop_unused)"
+        "(merge_scans, jacobians, canonicalize, merge_scans, drop_unused, stabilize, windows, "
+        "push_out, canonicalize, drop_unused)"
     )
     names = [rule.name for _, rule in RULES]
     assert len(set(names)) == len(names)

@@ -20,6 +20,7 @@ from gradcore.rewrite.rules import Trace as Trace
 from gradcore.rewrite.solutions import solve_for_inverses
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
+from gradcore.rewrite.windows import increments_as_windows
 
 loop_stages = Group(
     "loops",
@@ -31,6 +32,7 @@ loop_stages = Group(
         merge_scans,
         drop_unused,
         stabilize,
+        increments_as_windows,  # which sees what zeros are before they leave the loop
         push_out,
         canonicalize,
         drop_unused,
@@ -48,6 +50,7 @@ STAGES: tuple[Stage | Pass | Group, ...] = (
     canonicalize,
     solve_for_inverses,
     equations,
+    increments_as_windows,
     specialize,
 )
 """The table of contents of the optimizer: one step of the way (`gradcore.compile.pipeline`)."""

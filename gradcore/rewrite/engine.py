@@ -179,7 +179,7 @@ class Group:
 
     name: str
     needs: type[Op]
-    stages: tuple[Stage | Pass, ...]
+    stages: tuple[Stage | Pass | Group, ...]
 
     def run(
         self,

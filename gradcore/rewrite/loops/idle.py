@@ -41,6 +41,7 @@ def hoist_invariants(node: Apply) -> list[Variable] | None:
                 (v, None) for v in inside.inputs if v.owner is not None and v not in moving
             )
     found.update((v, None) for v in loop.outputs if v.owner is not None and v not in moving)
+    found = {v: None for v in found if not _is_one_number(v)}
     outside = {each.inner: each.outer for each in loop.constants}
     outer = substitute(list(found), outside)
     return _with_constants(loop, dict(zip(found, outer, strict=True)))
@@ -58,6 +59,19 @@ def hoist_extents(node: Apply) -> list[Variable] | None:
             outer, lead = given[inside.inputs[0]]
             found[inside.out] = Extent(lead + inside.op.axis)(outer)
     return _with_constants(loop, found)
+
+
+def _is_one_number(v: Variable) -> bool:
+    """Return whether ``v`` is known to be a number, or as many of one as are known.
+
+    In the body that is no memory to read, and rules see what it is.
+    """
+    if isinstance(v, Constant):
+        return v.data.size == 1
+    made = v.owner
+    if made is None or not isinstance(made.op, Alloc):
+        return False
+    return all(isinstance(x, Constant) and x.data.size == 1 for x in made.inputs)
 
 
 def _with_constants(loop: LoopParts, found: Mapping[Variable, Variable]) -> list[Variable] | None:
@@ -104,7 +118,7 @@ def tidy_inputs(node: Apply) -> list[Variable] | None:
     loop.sequences = _distinct(loop.sequences, replaced)
     loop.constants = _distinct(loop.constants, replaced)
     for each in loop.constants:
-        if isinstance(each.outer, Constant) and each.outer.data.size == 1:
+        if _is_one_number(each.outer):
             replaced[each.inner] = each.outer
     if replaced:
         loop.substitute(replaced)
