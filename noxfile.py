@@ -118,7 +118,7 @@ def cuda(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """Write what is made from code, declarations, reports and benchmarks into the pages."""
     session.install("-e", ".")
-    for script in ("ops", "matrix", "house", "words"):
+    for script in ("ops", "matrix", "house", "words", "theano_names"):
         session.run("python", f"docs/{script}.py")
 
 

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO, TypeAlias
 
-from gradcore.graph import Apply, FunctionGraph, Op, Variable, inner_graphs
+from gradcore.errors import GraphValueError
+from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable, inner_graphs
 from gradcore.ops.control import Print as Print
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
+from gradcore.shared import SharedVariable
 
 PREFIX = {"neg": "-", "invert": "~"}
 
@@ -35,7 +37,7 @@ def pp(graph: Any, longest: int | None = None) -> str:
     written: list[str] = []
     # What is still to be written, the next piece last.
     pieces: list[str | Variable] = []
-    for output in reversed(_outputs(graph)):
+    for output in reversed(outputs_of(graph)):
         pieces += [output, ", "]
     room = sys.maxsize if longest is None else longest
     while pieces:
@@ -54,7 +56,7 @@ def pp(graph: Any, longest: int | None = None) -> str:
     return "".join(written)[2:]
 
 
-def _outputs(graph: Any) -> list[Variable]:
+def outputs_of(graph: Any) -> list[Variable]:
     """Return the variables that a printable thing consists of."""
     if isinstance(graph, Variable):
         return [graph]
@@ -63,7 +65,7 @@ def _outputs(graph: Any) -> list[Variable]:
     if isinstance(graph, Apply):
         return list(graph.outputs)
     if isinstance(graph, (list, tuple)):
-        return [v for item in graph for v in _outputs(item)]  # pyright: ignore[reportUnknownVariableType] - checked below
+        return [v for item in graph for v in outputs_of(item)]  # pyright: ignore[reportUnknownVariableType] - checked below
     maker = getattr(graph, "maker", None)
     if maker is not None:
         return list(maker.fgraph.outputs)
@@ -111,6 +113,40 @@ def _key(op: Subtensor | IncSubtensor, indices: Sequence[Variable]) -> Pieces:
     return found[1:]
 
 
+pprint = pp
+"""Theano's name of the printer."""
+
+
+def min_informative_str(variable: Variable) -> str:
+    """Return a variable's expression in short, with letters for what has no name.
+
+    >>> import gradcore.tensor as T
+    >>> x, y = T.dscalar("x"), T.dscalar()
+    >>> min_informative_str(T.exp(x) + y * y)
+    'add(exp(x), mul(A, A))'
+    """
+    letters: dict[Variable, str] = {}
+    words: list[str] = []
+    pieces: list[str | Variable] = [variable]
+    while pieces:
+        piece = pieces.pop()
+        if isinstance(piece, str):
+            words.append(piece)
+        elif piece.name is not None and piece is not variable:
+            words.append(piece.name)
+        elif isinstance(piece, Constant):
+            words.append(piece.text())
+        elif piece.owner is None:
+            words.append(piece.name or letters.setdefault(piece, _letters(len(letters))))
+        else:
+            part = f".{piece.index}" if len(piece.owner.outputs) > 1 else ""
+            inner = reversed(
+                [f"{piece.owner.op.label()}(", *_listed(piece.owner.inputs), f"){part}"]
+            )
+            pieces += inner
+    return "".join(words)
+
+
 # trees ------------------------------------------------------------------------------------------
 def debugprint(
     graph: Any,
@@ -118,6 +154,11 @@ def debugprint(
     print_type: bool = False,
     file: TextIO | str | None = None,
     print_where: bool = False,
+    *,
+    ids: str = "CHAR",
+    stop_on_name: bool = False,
+    print_shape: bool = False,
+    print_storage: bool = False,
 ) -> str | None:
     """Print a graph as a tree; a variable that occurs again shows only its letter.
 
@@ -126,6 +167,13 @@ def debugprint(
     print_type : whether to print the types.
     file : where to print (``sys.stdout``); ``"str"`` returns the text instead.
     print_where : whether to print the user's line that built each node.
+    ids : what marks a variable that occurs again: "CHAR" (letters), "int" (numbers), "id" (those of
+        Python), "auto" (numbers in the order in which nodes were built), or "" (nothing).
+    stop_on_name : whether not to go on below a variable with a name.
+    print_shape : whether to print what is known of shapes.
+    print_storage : whether to print the values of shared variables.
+
+    Raises GraphValueError: other ``ids``.
 
     >>> import gradcore.tensor as T
     >>> x = T.dscalar("x")
@@ -135,8 +183,10 @@ def debugprint(
      | |x [C]
      |x [C]
     """
-    printer = _Tree(depth, print_type, print_where)
-    for output in _outputs(graph):
+    if ids not in IDS:
+        raise GraphValueError(f"ids is one of {', '.join(map(repr, IDS))}, not {ids!r}")
+    printer = _Tree(depth, print_type, print_where, ids, stop_on_name, print_shape, print_storage)
+    for output in outputs_of(graph):
         printer.add(output, 0)
     printer.add_bodies()
     text = "\n".join(printer.lines)
@@ -146,11 +196,25 @@ def debugprint(
     return None
 
 
+IDS = ("CHAR", "int", "id", "auto", "")
+"""What may mark a variable that occurs again in a tree."""
+
+
 class _Tree:
     """The lines of a tree while it is printed."""
 
-    def __init__(self, depth: int, types: bool, where: bool) -> None:
+    def __init__(
+        self,
+        depth: int,
+        types: bool,
+        where: bool,
+        ids: str,
+        stop_on_name: bool,
+        shapes: bool,
+        storage: bool,
+    ) -> None:
         self.depth, self.types, self.where = depth, types, where
+        self.ids, self.stop_on_name, self.shapes, self.storage = ids, stop_on_name, shapes, storage
         self.lines: list[str] = []
         self.letters: dict[Any, str] = {}
         self.bodies: list[tuple[str, Op]] = []
@@ -167,6 +231,8 @@ class _Tree:
             )
             if node is None or seen or 0 <= self.depth <= level - indent:
                 continue
+            if self.stop_on_name and variable.name is not None and level > indent:
+                continue
             if node.op.graphs:
                 self.bodies.append((self.letters[node], node.op))
             stack.extend((v, level + 1) for v in reversed(node.inputs))
@@ -174,19 +240,33 @@ class _Tree:
     def _line(self, variable: Variable) -> str:
         node = variable.owner
         key = node or variable
-        letter = self.letters.setdefault(key, _letters(len(self.letters)))
+        mark = self._mark(key)
         if node is None:
-            text = f"{variable} [{letter}]"
+            text = f"{variable}{mark}"
         else:
             index = f".{variable.index}" if len(node.outputs) > 1 else ""
-            text = f"{node.op}{index} [{letter}]"
+            text = f"{node.op}{index}{mark}"
             if variable.name is not None:
                 text += f" '{variable.name}'"
+        if self.shapes:
+            text += f" ({', '.join('?' if n is None else str(n) for n in variable.type.shape)})"
+        if self.storage and isinstance(variable, SharedVariable):
+            text += f" = {' '.join(str(variable.get_value(borrow=True)).split())}"
         if self.types:
             text += f" {variable.type}"
         if self.where and node is not None and node.where is not None:
             text += f" ({node.where})"
         return text
+
+    def _mark(self, key: Variable | Apply) -> str:
+        """Return what marks a variable or a node where it occurs again."""
+        if key not in self.letters:
+            count = len(self.letters)
+            marks = {"CHAR": _letters(count), "int": str(count), "id": str(id(key)), "": ""}
+            serial = key.serial if isinstance(key, Apply) else count
+            self.letters[key] = marks.get(self.ids, str(serial))
+        found = self.letters[key]
+        return f" [{found}]" if found else ""
 
     def add_bodies(self) -> None:
         """Add the graphs that ops run themselves, such as the bodies of scans."""

@@ -27,7 +27,7 @@ ORDER = [
     # The modules of the tensor language; what ``import gradcore.tensor`` gives comes later.
     {"tensor.control", "tensor.constructors", "tensor.creation", "tensor.elementwise",
      "tensor.indexing", "tensor.linalg", "tensor.products", "tensor.reductions", "tensor.shapes"},
-    {"printing", "scan", "batching"},
+    {"printing", "pictures", "scan", "batching"},
     {"gradient"},
     {"tensor"},
     {"rewrite"},

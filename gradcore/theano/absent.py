@@ -85,6 +85,13 @@ _NAMES = {
     "three-dimensional convolutions are those of theano.tensor.nnet.conv3d": """
         theano.tensor.nnet.Conv3D.*
     """,
+    "rounding to integers makes elements that are stored 0, too: A.with_data(T.rint(A.data))": """
+        theano.sparse.rint theano.sparse.basic.rint
+    """,
+    "NaN are looked for by T.isnan, or in the results": """
+        theano.compile.nanguardmode.NanGuardMode theano.compile.monitormode.MonitorMode
+        theano.compile.monitormode.detect_nan
+    """,
     "functions of blocks of matrices are not here": """
         theano.tensor.nnet.blocksparse.sparse_block_dot
     """,

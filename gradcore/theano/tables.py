@@ -17,7 +17,7 @@ import numpy as np
 
 import gradcore
 from gradcore import compile as compilation
-from gradcore import errors, gradient, graph, printing, tensor
+from gradcore import errors, gradient, graph, pictures, printing, tensor
 from gradcore.compile import containers
 from gradcore.graph import nodes
 from gradcore.ops import create, index, reduce, shape
@@ -91,7 +91,8 @@ TYPES: dict[str, Any] = {
 }
 OF_TENSORS = """
     addbroadcast unbroadcast patternbroadcast iround mean prod var std flatten sort argsort topk
-    argtopk inverse_permutation identity_like largest smallest default as_tensor_variable stack
+    argtopk topk_and_argtopk inverse_permutation identity_like largest smallest default
+    as_tensor_variable stack
 """
 SCALARS = """
     bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64
@@ -219,11 +220,13 @@ TABLES: dict[str, Table] = {
         grad Rop Lop jacobian hessian subgraph_grad verify_grad numeric_grad disconnected_grad
         zero_grad consider_constant grad_clip grad_scale grad_undefined grad_not_implemented
         DisconnectedType DisconnectedInputError hessian_vector_product
-        NullTypeGradError=NotDifferentiableError
+        NullTypeGradError=NotDifferentiableError GradientError=GradientMismatchError
         """,
     ),
     "theano.ifelse": Table((tensor,), "ifelse"),
-    "theano.printing": Table((printing,), "pp debugprint Print"),
+    "theano.printing": Table(
+        (pictures, printing), "pp pprint debugprint Print min_informative_str pydotprint"
+    ),
     "theano.updates": Table((FUNCTIONS,), "OrderedUpdates"),
     "theano.scan_module": Table((FUNCTIONS,), "scan map reduce foldl foldr until"),
     "theano.scan_module.scan": Table((FUNCTIONS,), "scan"),
@@ -247,7 +250,7 @@ TABLES: dict[str, Table] = {
     "theano.tensor.subtensor": Table(
         (QUIRKS, tensor), "Subtensor IncSubtensor set_subtensor inc_subtensor take"
     ),
-    "theano.tensor.sort": Table((QUIRKS,), "sort argsort topk argtopk"),
+    "theano.tensor.sort": Table((QUIRKS,), "sort argsort topk argtopk topk_and_argtopk"),
     "theano.tensor.inplace": Table((), "", (tensors.in_place(),)),
     "theano.tensor.opt": Table((tensor,), "Assert=assert_op assert_op"),
     "theano.tensor.extra_ops": Table(
@@ -304,8 +307,8 @@ TABLES: dict[str, Table] = {
         "upcast",
         (SCALAR_TYPES, elementwise_ops.ENTRIES),
     ),
-    "theano.sparse": Table((), "", (sparse,)),
-    "theano.sparse.basic": Table((), "", (sparse,)),
+    "theano.sparse": Table((tensors,), "usmm", (sparse,)),
+    "theano.sparse.basic": Table((tensors,), "usmm", (sparse,)),
     # functions and graphs -----------------------------------------------------------------------
     "theano.compile": Table(
         (FUNCTIONS, gradcore, compilation),

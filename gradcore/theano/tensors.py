@@ -310,6 +310,18 @@ def argtopk(
     return order[first].astype(idx_dtype)
 
 
+def topk_and_argtopk(
+    x: Any, kth: int, axis: int = -1, sorted: bool = True, idx_dtype: str = "int64"
+) -> list[Variable]:
+    """Return the ``kth`` largest elements and their indices; of a negative ``kth`` the smallest."""
+    return [topk(x, kth, axis), argtopk(x, kth, axis, sorted, idx_dtype)]
+
+
+def usmm(alpha: Any, x: Any, y: Any, z: Any) -> Any:
+    """Return ``alpha * dot(x, y) + z``, of which ``x`` or ``y`` is a sparse matrix."""
+    return tensor.sparse.dot(x, y) * alpha + z
+
+
 def inverse_permutation(perm: Any) -> Variable:
     """Return the permutation that undoes ``perm``, or each row of it."""
     return tensor.argsort(perm, -1)
