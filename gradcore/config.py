@@ -19,6 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "floatX": FLOATS[::-1],
     "on_unused_input": ("raise", "warn", "ignore"),
     "progress": ("auto", "off"),
+    "nan": ("off", "raise"),
     "compute_test_value": ("off", "ignore", "warn", "raise"),
 }
 
@@ -45,6 +46,8 @@ class Config:
     compute_test_value : whether nodes are computed as they are built, of the test values of
         variables (``x.tag.test_value = ...``), so that what does not fit raises at its line:
         "off"; what is done where a variable has none: "ignore", "warn" or "raise".
+    nan : "raise": functions compiled from now on raise, and name the node that made it, where a
+        result or an update is NaN, as of ``Mode(guard="nan")``; else "off".
 
     >>> from gradcore import config
     >>> with config.change_flags(floatX="float32"):
@@ -63,6 +66,7 @@ class Config:
     scan_memory_budget: int
     jacobian_memory_budget: int
     compute_test_value: str
+    nan: str
 
     def __init__(self, flags: str = "") -> None:
         self.floatX = "float64"
@@ -74,6 +78,7 @@ class Config:
         self.scan_memory_budget = 0
         self.jacobian_memory_budget = 0
         self.compute_test_value = "off"
+        self.nan = "off"
         for flag in filter(None, (part.strip() for part in flags.split(","))):
             name, _, value = flag.partition("=")
             setattr(self, name.strip(), value.strip())

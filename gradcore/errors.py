@@ -229,6 +229,10 @@ class AlreadyImportedError(GradcoreError, ImportError):
     """A package whose place gradcore is to take is imported already, and is the real one."""
 
 
+class NonFiniteError(GradcoreError, FloatingPointError):
+    """A result has a NaN, an infinity or a huge value, and a mode makes that an error."""
+
+
 class RewriteError(GradcoreError, RuntimeError):
     """A rewrite rule breaks its contract: a bug of the rule."""
 

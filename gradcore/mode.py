@@ -32,6 +32,9 @@ class Mode:
         rounding, overflow and the sign of zero (`gradcore.rewrite.changes`).
     fallback : "numpy": nodes that the backend lacks are run by the reference, and
         ``f.maker.fallback`` lists them; None: they are an error.
+    guard : what is an error in results and updates: "nan", "inf", "big" (above 1e10 in absolute
+        value), or several of them.  The error says which node made it (`gradcore.compile.guard`),
+        and updates are not stored.
     options : options of the backend, such as ``device="cuda"``.
 
     >>> import gradcore
@@ -52,6 +55,7 @@ class Mode:
     debug: bool
     fallback: str | None
     reassociate: bool
+    guard: tuple[str, ...]
     options: tuple[tuple[str, Any], ...]
 
     def __init__(
@@ -61,6 +65,7 @@ class Mode:
         debug: bool = False,
         fallback: str | None = None,
         reassociate: bool = False,
+        guard: str | Sequence[str] = (),
         **options: Any,
     ) -> None:
         if backend is not None and not isinstance(backend, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
@@ -78,7 +83,8 @@ class Mode:
         if not isinstance(reassociate, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
             raise ModeError(f"reassociate is True or False, not {reassociate!r}", here())
         values = (
-            backend, _chosen(optimizer), debug, fallback, reassociate, tuple(options.items()),
+            backend, _chosen(optimizer), debug, fallback, reassociate, _guarded(guard),
+            tuple(options.items()),
         )  # fmt: skip
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
@@ -126,6 +132,7 @@ class Mode:
             self.debug,
             self.fallback,
             self.reassociate,
+            self.guard,
             **dict(self.options),
         )
 
@@ -216,6 +223,22 @@ def _chosen(optimizer: Any) -> bool | tuple[str | Stage | Pass | Group, ...]:
     return listed
 
 
+def _guarded(guard: Any) -> tuple[str, ...]:
+    """Return what a mode takes as its guard.
+
+    Raises ModeError: it is none of `GUARDS`.
+    """
+    kinds = (guard,) if isinstance(guard, str) else tuple(guard)
+    for kind in kinds:
+        if kind not in GUARDS:
+            raise ModeError(f"guard is one or several of {', '.join(GUARDS)}, not {kind!r}", here())
+    return tuple(kind for kind in GUARDS if kind in kinds)
+
+
+GUARDS = ("nan", "inf", "big")
+"""What may be an error in results."""
+
+
 def _stages_meant(optimizer: Any) -> str:
     """Return what to do about what is no list of stages."""
     known = [stage.name for stage in registry().stages]
@@ -251,6 +274,7 @@ NAMED: Mapping[str, Mode] = {
     "FAST_COMPILE": Mode("numpy", optimizer=("canonicalize",)),
     "DebugMode": Mode("numpy", debug=True),
     "DEBUG_MODE": Mode("numpy", debug=True),
+    "NanGuardMode": Mode(guard=GUARDS),
 }
 """Theano's names."""
 

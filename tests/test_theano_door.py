@@ -307,6 +307,19 @@ def test_modes_exclude_names_that_are_none_of_gradcores(theano, T):
     assert theano.compile.get_mode("FAST_RUN").excluding("inplace") is not None
 
 
+def test_nan_guard_mode_names_the_node(theano, T):
+    from theano.compile.nanguardmode import NanGuardMode
+
+    x = T.dscalar("x")
+    for mode in (NanGuardMode(nan_is_error=True), "NanGuardMode"):
+        f = theano.function([x], T.log(x) * 2, mode=mode)
+        assert f(1.0) == 0
+        with pytest.raises(FloatingPointError, match="log gives nan, of x = -1"):
+            f(-1.0)
+    f = theano.function([x], T.log(x), mode=NanGuardMode(True, inf_is_error=False))
+    assert f(0.0) == -np.inf
+
+
 def test_a_profile_can_be_asked_of_all_functions(theano, T):
     x = T.dscalar("x")
     with theano.config.change_flags(profile=True):

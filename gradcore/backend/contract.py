@@ -65,7 +65,7 @@ It may have attributes, all optional:
 """
 
 
-OF_EVERY_MODE = ("optimizer", "debug", "fallback", "reassociate")
+OF_EVERY_MODE = ("optimizer", "debug", "fallback", "reassociate", "guard")
 """What a `Mode` takes beside the options of its backend."""
 
 

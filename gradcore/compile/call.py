@@ -17,8 +17,10 @@ import numpy as np
 from gradcore.backend import Profile
 from gradcore.compile.arguments import In
 from gradcore.compile.deoptimize import WrittenGraph
+from gradcore.compile.guard import Guard
 from gradcore.compile.maker import FunctionMaker, as_written, made_to_run
 from gradcore.compile.promises import check_results
+from gradcore.config import config
 from gradcore.errors import ArgumentError
 from gradcore.execute import out_of_memory
 from gradcore.language import is_several, listed
@@ -51,6 +53,8 @@ class Call:
         self._updated = [v.storage for v in maker.updates]
         self._keywords = [entry.keyword for entry in maker.inputs]
         self._locks = self._needed_locks()
+        kinds = maker.mode.guard or (("nan",) if config.nan == "raise" else ())
+        self._guard = Guard(kinds) if kinds else None
         self._trusted = False
 
     def quickest(self) -> Callable[..., Any]:
@@ -167,6 +171,8 @@ class Call:
             made = self.maker
             check_results(made.backend, results, len(made.fgraph.outputs), len(made.outputs))
             self._trusted = True
+        if self._guard is not None:
+            self._guarded(self._guard, values, results)
         n = len(self.maker.outputs)
         if len(results) > n:
             self._update(results[n:])
@@ -177,6 +183,16 @@ class Call:
         if chosen is not None:
             return self._parts(results, chosen)
         return self._formed(results[:n])
+
+    def _guarded(self, guard: Guard, values: Sequence[Any], results: Sequence[Any]) -> None:
+        """Raise NonFiniteError if a result has a value that is an error."""
+        as_numpy = self.maker.backend.numpy
+
+        def arrays(given: Sequence[Any]) -> list[Any]:
+            return [v if type(v) is np.ndarray else np.asarray(as_numpy(v)) for v in given]
+
+        graphs = (self._written.graph, self.maker.fgraph)
+        guard.check(self.label(), graphs, arrays(values), arrays(results))
 
     def _chosen(self, given: Any) -> list[Any] | None:
         """Return which outputs are asked for, by their places, or by keys of a dict; None: all.
@@ -207,7 +223,7 @@ class Call:
     def _bound(self) -> Callable[..., Any] | None:
         """Return what runs calls that need no conversion, if the executable has such a thing."""
         bind = getattr(self.executable, "bound", None)
-        if bind is None or self.profile is not None or self.maker.checks:
+        if bind is None or self.profile is not None or self.maker.checks or self._guard is not None:
             return None
         form = self.form
         checked = any(n is not None for v in self.maker.updates for n in v.type.shape)

@@ -162,7 +162,10 @@ def made_to_run(maker: FunctionMaker, profile: Profile | None) -> tuple[Function
         if maker.mode.backend is not None:
             raise
         reason = f"the backend {maker.backend.name!r} cannot keep what it compiles: {error.what}"
-    mode = Mode(REFERENCE, maker.mode.optimizer, maker.mode.debug, None, maker.mode.reassociate)
+    mode = Mode(
+        REFERENCE, maker.mode.optimizer, maker.mode.debug, None, maker.mode.reassociate,
+        maker.mode.guard,
+    )  # fmt: skip
     other = make(maker.inputs, maker.outputs, maker.updates, mode, "ignore")
     _notice(reason, other.backend)
     other = replace(other, mode=maker.mode, remarks=(reason, *other.remarks))

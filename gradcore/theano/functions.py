@@ -21,7 +21,7 @@ from gradcore.compile import In as PlainIn
 from gradcore.errors import GraphTypeError, ModeError
 from gradcore.graph import Array, Variable, here
 from gradcore.language import listed
-from gradcore.mode import Mode, get_mode, names_in
+from gradcore.mode import GUARDS, Mode, get_mode, names_in
 from gradcore.scan import reduce as reduced
 from gradcore.scan import scan as scanned
 from gradcore.shared import SharedVariable
@@ -197,6 +197,24 @@ def get_default_mode() -> TheanoMode:
 def debug_mode(**options: Any) -> TheanoMode:
     """Return ``DebugMode``: each call is compared with the graph as it was written."""
     return get_theano_mode("DebugMode")
+
+
+def nan_guard_mode(
+    nan_is_error: bool | None = None,
+    inf_is_error: bool | None = None,
+    big_is_error: bool | None = None,
+    optimizer: Any = "default",
+    linker: Any = None,
+) -> TheanoMode:
+    """Return ``NanGuardMode``: a NaN, infinity or huge value in a result is an error.
+
+    The error names the node that made it.  By default all three are errors.
+    """
+    chosen = (nan_is_error, inf_is_error, big_is_error)
+    kinds = [kind for kind, wanted in zip(GUARDS, chosen, strict=True) if wanted is not False]
+    found = TheanoMode(linker, optimizer)
+    object.__setattr__(found, "guard", tuple(kinds))
+    return found
 
 
 def profile_mode(**options: Any) -> TheanoMode:

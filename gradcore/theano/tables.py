@@ -161,7 +161,7 @@ MODES: dict[str, Any] = {
     "get_default_mode": functions.get_default_mode, "register_mode": functions.register_mode,
     "predefined_modes": functions.PREDEFINED, "FAST_RUN": functions.PREDEFINED["FAST_RUN"],
     "FAST_COMPILE": functions.PREDEFINED["FAST_COMPILE"], "DebugMode": functions.debug_mode,
-    "ProfileMode": functions.profile_mode,
+    "ProfileMode": functions.profile_mode, "NanGuardMode": functions.nan_guard_mode,
 }  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {
@@ -341,7 +341,7 @@ TABLES: dict[str, Table] = {
     "theano.compile.debugmode": Table((FUNCTIONS, errors), "DebugMode DebugModeError"),
     "theano.compile.ops": Table((gradcore,), "as_op wrap_py"),
     "theano.compile.builders": Table((gradcore,), "OpFromGraph"),
-    "theano.compile.nanguardmode": Table(()),
+    "theano.compile.nanguardmode": Table((FUNCTIONS,), "NanGuardMode"),
     "theano.compile.monitormode": Table(()),
     "theano.compile.profiling": Table(()),
     "theano.gof": Table(
