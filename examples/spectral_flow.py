@@ -33,8 +33,8 @@ def flow(start, viscosity, steps, dt, n):
     def advected(w):
         """Return -u . grad(w), where u is the curl of the stream function, -w / square."""
         u, v = (T.fft.irfft2(1j * k * inverse * w) for k in (waves[1], -waves[0]))
-        across, along = (T.fft.irfft2(1j * k * w) for k in waves)
-        return -retained * T.fft.rfft2(u * across + v * along)
+        by_x, by_y = (T.fft.irfft2(1j * k * w) for k in waves)
+        return -retained * T.fft.rfft2(u * by_x + v * by_y)
 
     def step(w, decay):
         slope = advected(w)

@@ -9,7 +9,7 @@ from gradcore.compile.parts import in_parts
 from gradcore.conformance.samples import accepted, all_samples, draw, row_samples, rows
 from gradcore.derive import Flat, pullback, pushforward
 from gradcore.dtypes import COMPLEX
-from gradcore.errors import GradcoreError, GraphTypeError
+from gradcore.errors import GradcoreError, GraphTypeError, LinAlgError
 from gradcore.graph import FunctionGraph, TensorType, Variable
 from gradcore.ops import complexes
 from gradcore.ops.elementwise import ENTRIES
@@ -323,3 +323,47 @@ def test_what_needs_an_order_says_so(made):
         made(T.zvector("z"))
     assert isinstance(info.value, TypeError)
     assert "test_complex.py" in str(info.value)
+
+
+# equations and signs ----------------------------------------------------------------------------
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_equations_with_complex_matrices(mode):
+    a, b, v, real = T.zmatrix("a"), T.zmatrix("b"), T.zvector("v"), T.dmatrix("real")
+    left, right = numbers(4, 4), numbers(4, 2, seed=1)
+    outputs = [
+        T.linalg.solve(a, b), T.linalg.solve(a, v), T.linalg.solve(real, b), T.linalg.inv(a),
+        T.linalg.solve(T.stack([a, 2 * a]), b), T.linalg.solve(a, T.real(b)),
+    ]  # fmt: skip
+    f = gradcore.function([a, b, v, real], outputs, mode=mode)
+    solve = np.linalg.solve
+    wanted = [
+        solve(left, right), solve(left, right[:, 0]), solve(left.real, right), np.linalg.inv(left),
+        solve(np.stack([left, 2 * left]), right), solve(left, right.real),
+    ]  # fmt: skip
+    for found, expected in zip(f(left, right, right[:, 0], left.real), wanted, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    with pytest.raises(LinAlgError):
+        gradcore.function([a], T.linalg.inv(a), mode=mode)(np.zeros((2, 2)))
+
+
+def test_signs_of_complex_numbers():
+    z = T.zvector("z")
+    value = np.array([3 + 4j, 0, -1j, 1e200 + 1e200j])
+    np.testing.assert_allclose(T.sign(z).eval({z: value}), np.sign(value), rtol=1e-15)
+    assert T.sgn is T.sign and T.sign(T.dvector()).dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    "function", [T.linalg.inv, T.sign, lambda a: T.linalg.solve(a, T.conj(a[:, 0]))]
+)
+def test_gradients_through_equations_and_signs(function):
+    a = T.zmatrix("a")
+    cost = T.real(T.sum(function(a) * (1 + 2j)))
+    f = gradcore.function([a], [cost, T.grad(cost, a)])
+    value = numbers(3, 3)
+    _, slope = f(value)
+    for step in (1e-6, 1e-6j):
+        change = step * numbers(3, 3, seed=2).real
+        moved = (f(value + change)[0] - f(value - change)[0]) / 2
+        expected = np.sum(slope.real * change.real + slope.imag * change.imag)
+        np.testing.assert_allclose(moved, expected, rtol=1e-6)

@@ -125,6 +125,9 @@ def test_words_on_every_backend(group, dtype, optimized):
 # derivatives ------------------------------------------------------------------------------------
 SMOOTH = {
     "quantile": lambda x: T.quantile(x, [0.1, 0.45], axis=1),
+    "weighted quantile": lambda x: T.quantile(
+        x, [0.1, 0.45], axis=1, method="inverted_cdf", weights=T.arange(1.0, x.shape[1] + 1)
+    ),
     "quantile in q": lambda x: T.quantile(x[0], T.sigmoid(x[1]), method="hazen"),
     "median": lambda x: T.median(x, axis=0),
     "nanmedian": lambda x: T.nanmedian(T.switch(x > 0.8, np.nan, x), axis=1),
@@ -228,6 +231,7 @@ REFUSED = {
     "piecewise": (lambda: T.piecewise(V, [V > 0], []), GraphValueError, "functions"),
     "choose": (lambda: T.choose(V, [V, V]), GraphTypeError, "integers"),
     "quantile": (lambda: T.quantile(V, 0.5, method="lineer"), GraphValueError, "did you mean"),
+    "quantile weights": (lambda: T.quantile(V, 0.5, weights=V), GraphValueError, "inverted_cdf"),
     "quantile range": (lambda: T.quantile(V, 1.5), GraphValueError, "range"),
     "average": (lambda: T.average(M, weights=V), GraphTypeError, "weights"),
     "cov": (lambda: T.cov(T.dtensor3()), GraphTypeError, "matrix or a vector"),
@@ -472,3 +476,45 @@ def test_words_of_complex_numbers(name):
     wanted = COMPLEX[name](np, value)
     assert found.dtype == wanted.dtype
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+# parts of arrays, and elements that weigh -------------------------------------------------------
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((20, 3), 0), ((3, 20), 1), ((2, 9, 2), 1), ((5, 2, 2), -3), ((4, 0), 0)]
+)
+def test_distinct_parts_along_an_axis(shape, axis, mode):
+    known = [None if k == axis % len(shape) else n for k, n in enumerate(shape)]
+    x = T.tensor("x", "float64", known)
+    value = np.random.default_rng(0).integers(0, 2, shape).astype(float)
+    f = gradcore.function([x], list(T.unique(x, True, True, True, axis=axis)), mode=mode)
+    wanted = np.unique(value, True, True, True, axis=axis)
+    for found, expected in zip(f(value), wanted, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    nothing = f(np.delete(value, np.s_[:], axis))
+    assert [0 in a.shape for a in nothing] == [True] * 4
+
+
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_quantiles_of_elements_that_weigh(axis, keepdims, mode):
+    rng = np.random.default_rng(0)
+    x, w, q = T.dmatrix("x"), T.dmatrix("w"), [0, 0.1, 0.5, 0.77, 1]
+    value, weight = rng.normal(size=(4, 7)), rng.integers(0, 4, (4, 7)).astype(float)
+    weight[0] += 1
+    weight[:, 1] += 1
+    options = {"axis": axis, "method": "inverted_cdf", "keepdims": keepdims}
+    f = gradcore.function([x, w], T.quantile(x, q, weights=w, **options), mode=mode)
+    np.testing.assert_array_equal(
+        f(value, weight), np.quantile(value, q, weights=weight, **options)
+    )
+    value[1, 2] = np.nan
+    np.testing.assert_array_equal(
+        f(value, weight), np.quantile(value, q, weights=weight, **options)
+    )
+    if axis == 1:
+        v = T.dvector("v")
+        f = gradcore.function([x, v], T.percentile(x, 30, weights=v, **options), mode=mode)
+        wanted = np.percentile(value, 30, weights=weight[0], **options)
+        np.testing.assert_array_equal(f(value, weight[0]), wanted)

@@ -98,6 +98,7 @@ from gradcore.tensor.complexes import iscomplexobj as iscomplexobj
 from gradcore.tensor.complexes import isreal as isreal
 from gradcore.tensor.complexes import isrealobj as isrealobj
 from gradcore.tensor.complexes import real as real
+from gradcore.tensor.complexes import sign as sign
 from gradcore.tensor.constructors import *
 from gradcore.tensor.constructors import as_tensor as as_tensor
 from gradcore.tensor.constructors import as_tensor_variable as as_tensor_variable

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradcore.graph import Variable, as_variable
 from gradcore.language import define
-from gradcore.ops import complexes
+from gradcore.ops import complexes, scalars
 from gradcore.ops.scalars import arctan2, cos, eq, identity, neq, sin
 from gradcore.tensor.creation import zeros_like
 
@@ -26,6 +26,20 @@ def imag(z: Any) -> Variable:
     """Return the imaginary part: zeros of a real number."""
     variable = as_variable(z)
     return complexes.imag(variable) if variable.type.is_complex else zeros_like(variable)
+
+
+def sign(z: Any) -> Variable:
+    """Return -1, 0 or 1: the sign; of a complex number ``z / abs(z)``, and 0 of 0, as NumPy 2.
+
+    >>> import gradcore.tensor as T
+    >>> T.sign([3 + 4j, 0]).eval().tolist()
+    [(0.6+0.8j), 0j]
+    """
+    variable = as_variable(z)
+    if not variable.type.is_complex:
+        return scalars.sign(variable)
+    size = scalars.abs(variable)
+    return variable / scalars.switch(eq(size, 0), 1, size)
 
 
 def conj(z: Any) -> Variable:

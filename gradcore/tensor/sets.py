@@ -6,6 +6,7 @@ those that they are.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gradcore.errors import UnsupportedError
@@ -14,13 +15,20 @@ from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import FLOATS
 from gradcore.language import word
 from gradcore.ops import scalars
-from gradcore.tensor.creation import zeros_like
+from gradcore.tensor.creation import arange, zeros_like
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, flatnonzero, set_subtensor, sort
 from gradcore.tensor.reductions import any as any_
 from gradcore.tensor.reductions import cumsum, diff
 from gradcore.tensor.searching import searchsorted
-from gradcore.tensor.shapes import concatenate, expand_dims, flatten, reshape
+from gradcore.tensor.shapes import (
+    concatenate,
+    expand_dims,
+    flatten,
+    moveaxis,
+    normalized_axis,
+    reshape,
+)
 
 FEW = 16
 """Up to so many elements are compared one by one with what is looked for, not searched."""
@@ -50,9 +58,11 @@ def unique(
     return_inverse : where each element of ``x`` is among them, too, int64, in the shape of ``x``.
     return_counts : how often each comes, too, int64.
     equal_nan : whether all NaN are one.
-    axis : None, or 0 of a vector.
+    axis : along which to take distinct parts, such as the rows of a matrix for 0, in lexicographic
+        order, which must have a known number of elements; None: elements of all of ``x``.  The
+        inverse is a vector then.
 
-    Raises UnsupportedError: another ``axis``.
+    Raises UnsupportedError: parts along ``axis`` whose extents are not known.
 
     >>> import gradcore.tensor as T
     >>> values, counts = T.unique([3, 1, 3], return_counts=True)
@@ -61,10 +71,8 @@ def unique(
     """
     variable = as_variable(x)
     if axis is not None and not (variable.ndim == 1 and axis in (0, -1)):
-        raise UnsupportedError(
-            f"unique of {variable} along axis {axis}: distinct rows are not supported",
-            here(),
-            "take the distinct elements of all, axis=None",
+        return _unique_parts(
+            variable, axis, (return_index, return_inverse, return_counts), equal_nan
         )
     flat = flatten(variable)
     order = argsort(flat)
@@ -80,6 +88,41 @@ def unique(
         found.append(reshape(inverse, extents_of(variable)) if variable.ndim != 1 else inverse)
     if return_counts:
         end = reshape(cast(extents_of(flat)[0], "int64"), (1,))
+        found.append(diff(concatenate([places, end])))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _unique_parts(x: Variable, axis: int, wanted: tuple[bool, ...], equal_nan: bool) -> Any:
+    """Return the distinct parts along an axis, and what else is wanted."""
+    parts = moveaxis(x, normalized_axis(axis, x.ndim), 0)
+    extents = parts.type.shape[1:]
+    if None in extents:
+        raise UnsupportedError(
+            f"unique of {x} along axis {axis}: the extents of its parts, {extents}, must be known",
+            here(),
+            "say them with the variable, shape=, or by T.specify_shape",
+        )
+    known = tuple(n for n in extents if n is not None)
+    columns = math.prod(known)
+    rows = reshape(parts, (extents_of(parts)[0], columns))
+    order = arange(extents_of(parts)[0])
+    for k in reversed(range(columns)):
+        order = order[argsort(rows[order, k])]
+    ordered = rows[order]
+    # each row differs from the one before it where a column does
+    starts = scalars.lt(arange(extents_of(parts)[0]), 1)
+    for k in range(columns):
+        starts = starts | _starts(ordered[:, k], equal_nan)
+    places = flatnonzero(starts)
+    distinct = reshape(ordered[places], (extents_of(places)[0], *known))
+    found = [moveaxis(distinct, 0, normalized_axis(axis, x.ndim))]
+    if wanted[0]:
+        found.append(order[places])
+    if wanted[1]:
+        numbers = cumsum(cast(starts, "int64")) - 1
+        found.append(set_subtensor(zeros_like(order)[order], numbers))
+    if wanted[2]:
+        end = reshape(cast(extents_of(order)[0], "int64"), (1,))
         found.append(diff(concatenate([places, end])))
     return found[0] if len(found) == 1 else tuple(found)
 

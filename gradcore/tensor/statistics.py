@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from gradcore.errors import GraphTypeError, GraphValueError, choices
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError, choices
 from gradcore.graph import Constant, Variable, as_variable, here, upcast
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
+from gradcore.graph.types import FLOATS
 from gradcore.ops import scalars
 from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import floating
@@ -22,10 +23,19 @@ from gradcore.tensor import reductions
 from gradcore.tensor.complexes import conj, real
 from gradcore.tensor.creation import diagonal
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.indexing import sort, take_along_axis
+from gradcore.tensor.indexing import argsort, sort, take_along_axis
 from gradcore.tensor.products import dot
 from gradcore.tensor.reductions import Axis
-from gradcore.tensor.shapes import atleast_nd, concatenate, expand_dims, flatten, moveaxis, reshape
+from gradcore.tensor.shapes import (
+    atleast_nd,
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    flatten,
+    moveaxis,
+    normalized_axis,
+    reshape,
+)
 
 
 # quantiles --------------------------------------------------------------------------------------
@@ -97,7 +107,13 @@ def _between(low: Variable, high: Variable, t: Variable) -> Variable:
 
 
 def quantile(
-    x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
+    x: Any,
+    q: Any,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Any = None,
 ) -> Variable:
     """Return the ``q``-quantiles of the elements over ``axis`` (of all, for None).
 
@@ -105,24 +121,37 @@ def quantile(
     method : one of NumPy's thirteen: how a quantile lies between elements.  Where it is one of
         them ("lower", "higher", "nearest", "inverted_cdf", "closest_observation"), the result has
         their dtype; else it is a float.
+    weights : how much each element counts, not negative: in the shape of ``x``, or a vector along
+        ``axis``, which is one axis or None; for the method "inverted_cdf", as in NumPy.
 
     NaN among the elements makes it NaN.  The derivative is that of the elements between which it
     lies; in ``q`` it is their difference, times how many there are.
 
-    Raises GraphValueError: another ``method``, or a constant ``q`` beyond 0 to 1;
-    GraphValueError, when it runs: such a ``q``; IndexError: of nothing.
+    Raises GraphValueError: another ``method``, or one that takes no weights, or a constant ``q``
+    beyond 0 to 1; ShapeError: weights of another rank; GraphValueError, when it runs: such a
+    ``q``; IndexError: of nothing.
 
     >>> import gradcore.tensor as T
     >>> T.quantile([3.0, 1.0, 2.0], [0.5, 1.0]).eval().tolist()
     [2.0, 3.0]
     """
+    if weights is not None:
+        return _weighted_quantile(x, q, axis, method, keepdims, weights)
     return _quantile(x, q, axis, method, keepdims, ignoring_nan=False)
 
 
 def percentile(
-    x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
+    x: Any,
+    q: Any,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Any = None,
 ) -> Variable:
     """Return ``quantile(x, q / 100)``."""
+    if weights is not None:
+        return _weighted_quantile(x, _of_hundred(x, q), axis, method, keepdims, weights)
     return _quantile(x, _of_hundred(x, q), axis, method, keepdims, ignoring_nan=False)
 
 
@@ -219,6 +248,39 @@ def _quantile(
         found = reshape(found, (*extents_of(chance), *extents_of(found)[1:]))
     if method in DISCRETE:
         found = cast(found, given.type.dtype)
+    return _restored(found, axes, chance.ndim) if keepdims else found
+
+
+def _weighted_quantile(
+    x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any
+) -> Variable:
+    """Return elements at which the sum of weights reaches a part of them all."""
+    if method != "inverted_cdf":
+        raise GraphValueError(
+            f"quantile with weights has no method {method!r}", here(), "take inverted_cdf, as NumPy"
+        )
+    given, w = as_variable(x), as_variable(weights)
+    if w.ndim == 1 < given.ndim and isinstance(axis, int):
+        lead = normalized_axis(axis, given.ndim)
+        w = w.dimshuffle(*["x"] * lead, 0, *["x"] * (given.ndim - lead - 1))
+        w = broadcast_to(w, extents_of(given))
+    if w.ndim != given.ndim:
+        raise ShapeError(f"weights {w} ({w.type}) are not those of {given} ({given.type})", here())
+    (rows, axes), (counts, _) = _rows(given, axis), _rows(cast(w, "float64"), axis)
+    order = argsort(rows, -1)
+    rows, counts = (take_along_axis(v, order, -1) for v in (rows, counts))
+    part = reductions.cumsum(counts, -1)
+    part = part / expand_dims(part[..., -1], -1)
+    part = scalars.switch(scalars.eq(part, 0), -1.0, part)  # what weighs nothing is no quantile
+    chance = cast(_checked(as_variable(q, ("float64",))), "float64")
+    below = scalars.lt(expand_dims(part, -2), expand_dims(flatten(chance), -1))
+    place = reductions.sum(below, -1, "int64")
+    place = scalars.minimum(place, extents_of(rows)[-1] - 1)
+    found = moveaxis(take_along_axis(rows, place, -1), -1, 0)
+    if given.type.dtype in FLOATS:
+        is_nan = scalars.isnan(rows[..., -1])
+        found = cast(scalars.switch(is_nan, math.nan, found), given.type.dtype)
+    found = reshape(found, (*extents_of(chance), *extents_of(found)[1:]))
     return _restored(found, axes, chance.ndim) if keepdims else found
 
 
