@@ -179,3 +179,27 @@ def test_a_matrix_without_a_basis_of_eigenvectors_has_values(everywhere):
     w, v = gradcore.function([x], L.eig(x), mode=everywhere)(np.eye(3, k=1))
     np.testing.assert_allclose(w, np.zeros(3), atol=1e-5)
     np.testing.assert_allclose(np.abs(v[0]), np.ones(3), 1e-5)
+
+
+# values alone -----------------------------------------------------------------------------------
+def ops_of(f):
+    """Return the names of the ops of a compiled function."""
+    return {node.op.label() for node in f.maker.fgraph.nodes}
+
+
+@pytest.mark.parametrize(
+    ("alone", "whole"), [("eigvals", "eig"), ("eigvalsh", "eigh"), ("svdvals", "svd")]
+)
+def test_vectors_that_nothing_reads_are_not_computed(optimized, alone, whole):
+    """With a derivative, which reads vectors, values are of the call that finds these."""
+    x = T.dmatrix("x")
+    values = getattr(L, alone)(x)
+    f = gradcore.function([x], values, mode=optimized)
+    cost = T.sum(abs(values) ** 3)
+    g = gradcore.function([x], [values, T.grad(cost, x)], mode=optimized)
+    assert alone in ops_of(f) and whole not in ops_of(f)
+    assert whole in ops_of(g) and alone not in ops_of(g)
+    np.testing.assert_allclose(f(SYMMETRIC), g(SYMMETRIC)[0], 1e-12, 1e-13)
+    stack = T.dtensor3("stack")
+    many = gradcore.function([stack], getattr(L, alone)(stack), mode=optimized)(GIVEN["stack"])
+    np.testing.assert_allclose(many[1], f(SYMMETRIC), 1e-12, 1e-13)

@@ -175,7 +175,85 @@ class Eig(Attempt, Decomposition):
         return general_eigenvectors(np, *arrays)
 
 
+def _eigvals_tangents(op: Op, t: Variable, x: Variable, *values: Variable) -> list[Variable]:
+    """Return how the values move, by vectors."""
+    return _eig_tangents(op, t, x, *Eig(raises=False)(x))[:2]
+
+
+def _values_workspace(n: Any, m: Any) -> Any:
+    """Return the elements of a copy, values and an order, and those of LAPACK."""
+    return n * n + 70 * n
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class EigVals(Attempt, Decomposition):
+    """Eigenvalues of square matrices, real and imaginary parts: those of `Eig`.
+
+    raises : whether it is LinAlgError if there are none; else they are NaN.
+
+    `gradcore.rewrite.values_alone` puts it in the place of `Eig`.
+    """
+
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(failure("Eigenvalues did not converge"))
+    derivative = Tangents(_eigvals_tangents)
+    ulp = 2048
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return those of `Eig`."""
+        return [Sample(cls(), sample.operands) for sample in Eig.samples()]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return those of `Eig`."""
+        return [Sample(cls(raises=False), edge.operands) for edge in Eig.edges()]
+
+    def dtypes(self, *dtypes: str) -> Sequence[str]:
+        """Return that of the matrix, or of its parts, twice."""
+        return (part_of(dtypes[0]),) * 2
+
+    def shapes(self, *operands: Operand) -> Sequence[Shape]:
+        """Return the shape of a row, twice."""
+        return (operands[0].shape[:-1],) * 2
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square."""
+        return square(node, operands)
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """The QR algorithm: LAPACK calls it geev, without vectors."""
+        return Extern("eigvals", TAKEN, 2, _values_workspace, self.failure, self.raises)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return ten times the cube."""
+        return 10 * product(operands[0].shape) * operands[0].shape[-1]
+
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return what NumPy returns, in ascending order."""
+        return general_eigenvalues(np, *arrays)
+
+
 # values -----------------------------------------------------------------------------------------
+def general_eigenvalues(xp: Any, x: Any) -> tuple[Any, ...]:
+    """Return the outputs of `EigVals`, and which matrices have none.
+
+    xp : the module that the array is of: NumPy, or one like it.
+    """
+    check_square(x)
+    if x.shape[-1] == 0:
+        row = xp.real(x.reshape(x.shape[:-1]))
+        return row, row + 0, xp.zeros(x.shape[:-2], dtype=bool)
+    finite, given = finite_or_zero(xp, x)
+    w = xp.linalg.eigvals(given) + 0j
+    values = xp.real(w), xp.imag(w)
+    order = _ascending(xp, *values)
+    found = (xp.where(finite[..., None], _taken(xp, a, order), xp.nan) for a in values)
+    return (*found, ~finite)
+
+
 def general_eigenvectors(xp: Any, x: Any) -> tuple[Any, ...]:
     """Return the outputs of `Eig`, and which matrices have none.
 

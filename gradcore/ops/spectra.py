@@ -190,6 +190,14 @@ def point_down(xp: Any, v: Any) -> Any:
     return (first & (v < 0)).any(-2)[..., None, :]
 
 
+def _both_sides(xp: Any, x: Any) -> Any:
+    """Return symmetric matrices, or Hermitian ones, of the lower triangles of others."""
+    if is_complex(x):
+        low = (xp.tril(x) + xp.tril(x, -1)) / 2
+        return low + xp.conj(low.swapaxes(-1, -2))
+    return xp.tril(x) + xp.tril(x, -1).swapaxes(-1, -2)
+
+
 def eigenvectors(xp: Any, x: Any) -> tuple[Any, Any, Any]:
     """Return the eigenvalues and eigenvectors of `Eigh`, and which matrices have none.
 
@@ -198,18 +206,89 @@ def eigenvectors(xp: Any, x: Any) -> tuple[Any, Any, Any]:
     check_square(x)
     if x.shape[-1] == 0:
         return xp.real(x.reshape(x.shape[:-1])), x, xp.zeros(x.shape[:-2], dtype=bool)
-    if is_complex(x):
-        low = (xp.tril(x) + xp.tril(x, -1)) / 2
-        finite, whole = finite_or_zero(xp, low + xp.conj(low.swapaxes(-1, -2)))
-        w, v = xp.linalg.eigh(whole)
-        v, _ = settled(xp, v)
-    else:
-        low = xp.tril(x)
-        finite, whole = finite_or_zero(xp, low + xp.tril(x, -1).swapaxes(-1, -2))
-        w, v = xp.linalg.eigh(whole)
-        v = xp.where(point_down(xp, v), -v, v)
+    finite, whole = finite_or_zero(xp, _both_sides(xp, x))
+    w, v = xp.linalg.eigh(whole)
+    v = settled(xp, v)[0] if is_complex(x) else xp.where(point_down(xp, v), -v, v)
     values = xp.where(finite[..., None], w, xp.nan)
     return values, xp.where(finite[..., None, None], v, xp.nan), ~finite
+
+
+class Values(Attempt, Decomposition):
+    """The values alone of a decomposition, where nothing reads its vectors (abstract).
+
+    `gradcore.rewrite.values_alone` puts it in the place of one with vectors.
+    """
+
+    def dtypes(self, *dtypes: str) -> Sequence[str]:
+        """Return that of the matrix, or of its parts."""
+        return (part_of(dtypes[0]),)
+
+
+def _eigvalsh_tangents(op: Op, t: Variable, x: Variable, w: Variable) -> list[Variable]:
+    """Return how the values move, by vectors."""
+    return _eigh_tangents(op, t, x, *Eigh(raises=False)(x))[:1]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class EigValsH(Values):
+    """Eigenvalues of symmetric matrices, or Hermitian ones, in ascending order: those of `Eigh`.
+
+    raises : whether it is LinAlgError if there are none; else they are NaN.
+    """
+
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(failure("Eigenvalues did not converge"))
+    derivative = Tangents(_eigvalsh_tangents)
+    ulp = 256
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return those of `Eigh`."""
+        return [Sample(cls(), sample.operands) for sample in Eigh.samples()]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return those of `Eigh`."""
+        return [Sample(cls(raises=False), edge.operands) for edge in Eigh.edges()]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return the shape of a row."""
+        return operands[0].shape[:-1]
+
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square."""
+        return square(node, operands)
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """The QR algorithm: LAPACK calls it syevd, without vectors."""
+        return Extern("eigvalsh", TAKEN, 2, _eigvalsh_workspace, self.failure, self.raises)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return four thirds of the cube."""
+        return 4 * product(operands[0].shape) * operands[0].shape[-1] // 3
+
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return what NumPy returns."""
+        return symmetric_eigenvalues(np, *arrays)
+
+
+def _eigvalsh_workspace(n: Any, m: Any) -> Any:
+    """Return the elements of a copy, and those of `_eigh_workspace`."""
+    return n * n + _eigh_workspace(n, m)
+
+
+def symmetric_eigenvalues(xp: Any, x: Any) -> tuple[Any, Any]:
+    """Return the eigenvalues of `EigValsH`, and which matrices have none.
+
+    xp : the module that the array is of: NumPy, or one like it.
+    """
+    check_square(x)
+    if x.shape[-1] == 0:
+        return xp.real(x.reshape(x.shape[:-1])), xp.zeros(x.shape[:-2], dtype=bool)
+    finite, whole = finite_or_zero(xp, _both_sides(xp, x))
+    return xp.where(finite[..., None], xp.linalg.eigvalsh(whole), xp.nan), ~finite
 
 
 # singular vectors -------------------------------------------------------------------------------
@@ -325,3 +404,66 @@ def singular_vectors(xp: Any, x: Any) -> tuple[Any, ...]:
     matrix, row = finite[..., None, None], finite[..., None]
     found = (xp.where(f, a, xp.nan) for f, a in ((matrix, u), (row, s), (matrix, vh)))
     return (*found, ~finite)
+
+
+def _svdvals_tangents(op: Op, t: Variable, x: Variable, s: Variable) -> list[Variable]:
+    """Return how the values move, by vectors."""
+    return _svd_tangents(op, t, x, *SVD(raises=False)(x))[1:2]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class SVDVals(Values):
+    """Singular values, in descending order: those of `SVD`.
+
+    raises : whether it is LinAlgError if there are none; else they are NaN.
+    """
+
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(failure("SVD did not converge"))
+    derivative = Tangents(_svdvals_tangents)
+    ulp = 64
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return those of `SVD`."""
+        return [Sample(cls(), sample.operands) for sample in SVD.samples()]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return those of `SVD`."""
+        return [Sample(cls(raises=False), edge.operands) for edge in SVD.edges()]
+
+    def shape(self, *operands: Operand) -> Shape:
+        """Return as many as the shorter side is long."""
+        *stack, m, n = operands[0].shape
+        return (*stack, smaller(m, n))
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
+        """The QR algorithm: LAPACK calls it gesdd, without vectors."""
+        return Extern("svdvals", TAKEN, 2, _svd_workspace, self.failure, self.raises)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return four for each element and singular value."""
+        return 4 * product(operands[0].shape) * shapes[0][-1]
+
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return what NumPy returns."""
+        return singular_values(np, *arrays)
+
+
+def singular_values(xp: Any, x: Any) -> tuple[Any, Any]:
+    """Return the singular values of `SVDVals`, and which matrices have none.
+
+    xp : the module that the array is of: NumPy, or one like it.
+    """
+    *stack, m, n = x.shape
+    if 0 in (m, n):
+        return xp.real(x.reshape(*stack, 0)), xp.zeros(x.shape[:-2], dtype=bool)
+    finite, given = finite_or_zero(xp, x)
+    if hasattr(xp.linalg, "svdvals"):
+        s = xp.linalg.svdvals(given)
+    else:
+        s = xp.linalg.svd(given, compute_uv=False)
+    return xp.where(finite[..., None], s, xp.nan), ~finite

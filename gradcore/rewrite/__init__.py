@@ -20,6 +20,7 @@ from gradcore.rewrite.rules import Trace as Trace
 from gradcore.rewrite.solutions import solve_for_inverses
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
+from gradcore.rewrite.values_alone import values_alone
 from gradcore.rewrite.windows import increments_as_windows
 
 loop_stages = Group(
@@ -49,6 +50,7 @@ STAGES: tuple[Stage | Pass | Group, ...] = (
     stabilize,
     canonicalize,
     solve_for_inverses,
+    values_alone,
     equations,
     increments_as_windows,
     specialize,

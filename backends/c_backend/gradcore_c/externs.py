@@ -59,6 +59,7 @@ EXTERNS: Mapping[str, Source] = {
     "eig": EIG,
     "eigh": SPECTRA,
     "eigvals": EIG,
+    "eigvalsh": SPECTRA,
     "lu": LU,
     "qr": QR,
     "solve": SOLVE,
@@ -67,6 +68,7 @@ EXTERNS: Mapping[str, Source] = {
     "solve_lower": FACTORS,
     "solve_lower_transposed": FACTORS,
     "svd": SPECTRA,
+    "svdvals": SPECTRA,
     "sylvester": SYLVESTER,
 }
 """What C has, by the names that ops give."""

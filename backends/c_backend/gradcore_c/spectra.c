@@ -1,6 +1,7 @@
 /* Eigenvalues and singular values, with their vectors: "eigh_float64(stack, n, m, x, w, v, found,
  * workspace)", which reads the lower triangle of x, and "svd_float64(stack, m, n, x, u, s, vh,
- * found, workspace)", and the same for float32, complex128 and complex64.  What is not finite, or
+ * found, workspace)", "eigvalsh_float64(stack, n, m, x, w, found, workspace)" and
+ * "svdvals_float64(stack, m, n, x, s, found, workspace)", and the same for float32, complex128 and complex64.  What is not finite, or
  * does not converge, gets NaN, and found is how many come before the first such.
  *
  * The first element of each vector (of u, for singular values) that is larger than a thousandth of
@@ -32,39 +33,40 @@ typedef void (*gc_complex_gesdd)(const char *job, int *m, int *n, void *a, int *
 
 /* LAPACK's functions, in a workspace: of vectors, and of singular vectors */
 #define GC_DRIVERS(name, type, place)                                                              \
-    static int vectors_##name(int n, type *rows, type *values, type *work)                         \
+    static int vectors_##name(const char *job, int n, type *rows, type *values, type *work)        \
     {                                                                                              \
         int size = 2 * n * n + 6 * n + 1, isize = 5 * n + 3, info;                                 \
-        ((gc_syevd)gc_needs[place])("V", "U", &n, rows, &n, values, work, &size,                   \
+        ((gc_syevd)gc_needs[place])(job, "U", &n, rows, &n, values, work, &size,                   \
                                     (int *)(work + size), &isize, &info);                          \
         return info;                                                                               \
     }                                                                                              \
-    static int singular_##name(int m, int n, int k, type *a, type *s, type *left, type *right,     \
-                               type *work)                                                         \
+    static int singular_##name(const char *job, int m, int n, int k, type *a, type *s, type *left, \
+                               type *right, type *work)                                            \
     {                                                                                              \
         int size = 4 * k * k + 7 * k + 64 * (m + n), info;                                         \
-        ((gc_gesdd)gc_needs[4 + place])("S", &m, &n, a, &m, s, left, &m, right, &k, work, &size,   \
+        ((gc_gesdd)gc_needs[4 + place])(job, &m, &n, a, &m, s, left, &m, right, &k, work, &size,   \
                                         (int *)(work + size), &info);                              \
         return info;                                                                               \
     }
 
 #define GC_COMPLEX_DRIVERS(name, type, real, place)                                                \
-    static int vectors_##name(int n, type *rows, real *values, type *work)                         \
+    static int vectors_##name(const char *job, int n, type *rows, real *values, type *work)        \
     {                                                                                              \
         int size = n * n + 2 * n, rsize = 2 * n * n + 5 * n + 1, isize = 5 * n + 3, info;          \
         real *rest = (real *)(work + size);                                                        \
-        ((gc_heevd)gc_needs[place])("V", "U", &n, rows, &n, values, work, &size, rest, &rsize,     \
+        ((gc_heevd)gc_needs[place])(job, "U", &n, rows, &n, values, work, &size, rest, &rsize,     \
                                     (int *)(rest + rsize), &isize, &info);                         \
-        for (int64_t i = 0; i < (int64_t)n * n; i++) rows[i] = GC_CONJ_##name(rows[i]);            \
+        for (int64_t i = 0; *job == 'V' && i < (int64_t)n * n; i++)                                \
+            rows[i] = GC_CONJ_##name(rows[i]);                                                     \
         return info;                                                                               \
     }                                                                                              \
-    static int singular_##name(int m, int n, int k, type *a, real *s, type *left, type *right,     \
-                               type *work)                                                         \
+    static int singular_##name(const char *job, int m, int n, int k, type *a, real *s, type *left, \
+                               type *right, type *work)                                            \
     {                                                                                              \
         int size = k * k + 3 * k + 64 * (m + n), rsize = 5 * k * k + 5 * k, info;                  \
         int other = 2 * m * n + 2 * k * k + k;                                                     \
         real *rest = (real *)(work + size);                                                        \
-        ((gc_complex_gesdd)gc_needs[4 + place])("S", &m, &n, a, &m, s, left, &m, right, &k, work,  \
+        ((gc_complex_gesdd)gc_needs[4 + place])(job, &m, &n, a, &m, s, left, &m, right, &k, work,  \
                                                 &size, rest,                                       \
                                                 (int *)(rest + (rsize > other ? rsize : other)),   \
                                                 &info);                                            \
@@ -110,30 +112,29 @@ typedef void (*gc_complex_gesdd)(const char *job, int *m, int *n, void *a, int *
     {                                                                                              \
         for (int64_t i = 0; i < size; i++) x[i] = NAN;                                             \
     }                                                                                              \
-    int32_t eigh_##name(int64_t stack, int64_t n, int64_t m, const void *x, void *w, void *v,      \
-                        int64_t *found, void *workspace)                                           \
+    /* no vectors: they are not wanted, and the copy is in the workspace */                        \
+    static int32_t all_eigh_##name(int64_t stack, int64_t n, const type *x, real *values, type *v, \
+                                   int64_t *found, type *work)                                     \
     {                                                                                              \
         int64_t needed = 2 * n * n + 6 * n + 1;                                                    \
-        int info;                                                                                  \
+        type *rows = work;                                                                         \
         if ((int)needed != needed) return -1;                                                      \
+        if (!v) work += n * n;                                                                     \
         *found = stack;                                                                            \
-        for (int64_t s = 0; n && s < stack; s++) {                                                 \
-            const type *from = (const type *)x + s * n * n;                                        \
-            real *values = (real *)w + s * n;                                                      \
-            type *rows = (type *)v + s * n * n;                                                    \
+        for (int64_t s = 0; n && s < stack; s++, x += n * n, values += n) {                        \
+            if (v) rows = v + s * n * n;                                                           \
             for (int64_t i = 0; i < n; i++)                                                        \
-                for (int64_t j = 0; j < n; j++) rows[i * n + j] = j <= i ? from[i * n + j] : 0;    \
-            info = !is_finite_##name(n * n, rows);                                                 \
-            if (!info) info = vectors_##name(n, rows, values, workspace);                          \
-            if (info) {                                                                            \
+                for (int64_t j = 0; j < n; j++) rows[i * n + j] = j <= i ? x[i * n + j] : 0;       \
+            if (!is_finite_##name(n * n, rows) ||                                                  \
+                vectors_##name(v ? "V" : "N", n, rows, values, work)) {                            \
                 for (int64_t i = 0; i < n; i++) values[i] = NAN;                                   \
-                spoil_##name(n * n, rows);                                                         \
+                if (v) spoil_##name(n * n, rows);                                                  \
                 if (*found > s) *found = s;                                                        \
                 continue;                                                                          \
             }                                                                                      \
-            for (int64_t i = 0; i < n; i++)                                                        \
+            for (int64_t i = 0; v && i < n; i++)                                                   \
                 times_##name(n, 1, turn_##name(n, 1, rows + i * n), rows + i * n);                 \
-            for (int64_t i = 0; i < n; i++)                                                        \
+            for (int64_t i = 0; v && i < n; i++)                                                   \
                 for (int64_t j = 0; j < i; j++) {                                                  \
                     type moved = rows[i * n + j];                                                  \
                     rows[i * n + j] = rows[j * n + i], rows[j * n + i] = moved;                    \
@@ -141,34 +142,52 @@ typedef void (*gc_complex_gesdd)(const char *job, int *m, int *n, void *a, int *
         }                                                                                          \
         return 0;                                                                                  \
     }                                                                                              \
-    int32_t svd_##name(int64_t stack, int64_t m, int64_t n, const void *x, void *u, void *s,       \
-                       void *vh, int64_t *found, void *workspace)                                  \
+    static int32_t all_svd_##name(int64_t stack, int64_t m, int64_t n, const type *x, type *left,  \
+                                  real *values, type *right, int64_t *found, type *copy)           \
     {                                                                                              \
         int64_t k = m < n ? m : n, needed = 2 * m * n + 4 * k * k + 7 * k + 64 * (m + n);          \
-        type *copy = workspace;                                                                    \
-        int info;                                                                                  \
+        int wanted = left != 0;                                                                    \
         if ((int)m != m || (int)n != n || (int)needed != needed) return -1;                        \
         *found = stack;                                                                            \
-        for (int64_t i = 0; k && i < stack; i++) {                                                 \
-            type *left = (type *)u + i * m * k, *right = (type *)vh + i * k * n;                   \
-            real *values = (real *)s + i * k;                                                      \
-            memcpy(copy, (const type *)x + i * m * n, sizeof(type) * m * n);                       \
-            info = !is_finite_##name(m * n, copy);                                                 \
-            if (!info) info = singular_##name(n, m, k, copy, values, right, left, copy + m * n);   \
-            if (info) {                                                                            \
-                spoil_##name(m * k, left);                                                         \
+        for (int64_t i = 0; k && i < stack; i++, x += m * n, values += k) {                        \
+            memcpy(copy, x, sizeof(type) * m * n);                                                 \
+            int failed = !is_finite_##name(m * n, copy) ||                                         \
+                         singular_##name(wanted ? "S" : "N", n, m, k, copy, values,                \
+                                         wanted ? right : copy, wanted ? left : copy,              \
+                                         copy + m * n);                                            \
+            if (failed) {                                                                          \
                 for (int64_t j = 0; j < k; j++) values[j] = NAN;                                   \
-                spoil_##name(k * n, right);                                                        \
+                if (wanted) spoil_##name(m * k, left), spoil_##name(k * n, right);                 \
                 if (*found > i) *found = i;                                                        \
-                continue;                                                                          \
             }                                                                                      \
-            for (int64_t j = 0; j < k; j++) {                                                      \
+            for (int64_t j = 0; wanted && !failed && j < k; j++) {                                 \
                 type turn = turn_##name(m, k, left + j);                                           \
                 times_##name(m, k, turn, left + j);                                                \
                 times_##name(n, 1, GC_CONJ_##name(turn), right + j * n);                           \
             }                                                                                      \
+            if (wanted) left += m * k, right += k * n;                                             \
         }                                                                                          \
         return 0;                                                                                  \
+    }                                                                                              \
+    int32_t eigh_##name(int64_t stack, int64_t n, int64_t m, const void *x, void *w, void *v,      \
+                        int64_t *found, void *workspace)                                           \
+    {                                                                                              \
+        return all_eigh_##name(stack, n, x, w, v, found, workspace);                               \
+    }                                                                                              \
+    int32_t eigvalsh_##name(int64_t stack, int64_t n, int64_t m, const void *x, void *w,           \
+                            int64_t *found, void *workspace)                                       \
+    {                                                                                              \
+        return all_eigh_##name(stack, n, x, w, 0, found, workspace);                               \
+    }                                                                                              \
+    int32_t svd_##name(int64_t stack, int64_t m, int64_t n, const void *x, void *u, void *s,       \
+                       void *vh, int64_t *found, void *workspace)                                  \
+    {                                                                                              \
+        return all_svd_##name(stack, m, n, x, u, s, vh, found, workspace);                         \
+    }                                                                                              \
+    int32_t svdvals_##name(int64_t stack, int64_t m, int64_t n, const void *x, void *s,            \
+                           int64_t *found, void *workspace)                                        \
+    {                                                                                              \
+        return all_svd_##name(stack, m, n, x, 0, s, 0, found, workspace);                          \
     }
 
 GC_DRIVERS(float64, double, 0)

@@ -17,9 +17,14 @@ import numpy as np
 
 from gradcore.graph.externs import successes
 from gradcore.ops.decompositions import orthonormal_factors
-from gradcore.ops.eigenvalues import general_eigenvectors
+from gradcore.ops.eigenvalues import general_eigenvalues, general_eigenvectors
 from gradcore.ops.factors import cholesky_factor, eliminated, lu_factors, no_pivots, substituted
-from gradcore.ops.spectra import eigenvectors, singular_vectors
+from gradcore.ops.spectra import (
+    eigenvectors,
+    singular_values,
+    singular_vectors,
+    symmetric_eigenvalues,
+)
 from gradcore_cuda.driver import Extern
 
 
@@ -41,20 +46,28 @@ def _solve_lower_transposed(xp: Any, m: Any, b: Any) -> list[Any]:
     return [substituted(xp, m, b, transposed=True), no_pivots(xp, m)]
 
 
-def _eig(xp: Any, x: Any) -> list[Any]:
-    here = x if xp is np else xp.asnumpy(x)
-    return [xp.asarray(a) for a in _counted(general_eigenvectors)(np, here)]
+def _on_host(attempted: Extern) -> Extern:
+    """Return a function that NumPy computes on the host."""
+
+    def run(xp: Any, x: Any) -> list[Any]:
+        here = x if xp is np else xp.asnumpy(x)
+        return [xp.asarray(a) for a in _counted(attempted)(np, here)]
+
+    return run
 
 
 EXTERNS: Mapping[str, Extern] = {
     "cholesky": _counted(cholesky_factor),
-    "eig": _eig,
+    "eig": _on_host(general_eigenvectors),
     "eigh": _counted(eigenvectors),
+    "eigvals": _on_host(general_eigenvalues),
+    "eigvalsh": _counted(symmetric_eigenvalues),
     "lu": lu_factors,
     "qr": orthonormal_factors,
     "solve": _counted(eliminated),
     "solve_lower": _counted(_solve_lower),
     "solve_lower_transposed": _counted(_solve_lower_transposed),
     "svd": _counted(singular_vectors),
+    "svdvals": _counted(singular_values),
 }
 """What CUDA has, by the names that ops give."""

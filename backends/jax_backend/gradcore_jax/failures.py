@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradcore.ops.banded import SolveBanded
-from gradcore.ops.eigenvalues import Eig
+from gradcore.ops.eigenvalues import Eig, EigVals
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import is_advanced
 from gradcore.ops.inverses import Inverse, PseudoInverse
-from gradcore.ops.spectra import SVD, Eigh
+from gradcore.ops.spectra import SVD, Eigh, EigValsH, SVDVals
 from gradcore.plugins import KnownFailure
 
 FLUSH = "XLA on a CPU takes subnormal numbers for zero"
@@ -33,7 +33,20 @@ INDEXED = [
 ]
 """The samples that are indexed by arrays, of each op."""
 
-ATTEMPTS = (Cholesky, Eig, Eigh, Inverse, PseudoInverse, Solve, SolveBanded, SolveLower, SVD)
+ATTEMPTS = (
+    Cholesky,
+    Eig,
+    EigVals,
+    Eigh,
+    EigValsH,
+    Inverse,
+    PseudoInverse,
+    Solve,
+    SolveBanded,
+    SolveLower,
+    SVD,
+    SVDVals,
+)
 """The ops of matrices whose result need not exist."""
 
 INDEXING = ("softmax_regression", "captured expression", "gathered by index", "writing within")

@@ -36,7 +36,7 @@ from gradcore.ops.control import (
 )
 from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import LU, QR, orthonormal_factors
-from gradcore.ops.eigenvalues import Eig, general_eigenvectors
+from gradcore.ops.eigenvalues import Eig, EigVals, general_eigenvalues, general_eigenvectors
 from gradcore.ops.factors import (
     Cholesky,
     Solve,
@@ -53,7 +53,16 @@ from gradcore.ops.search import SearchSorted
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
-from gradcore.ops.spectra import SVD, Eigh, eigenvectors, singular_vectors
+from gradcore.ops.spectra import (
+    SVD,
+    Eigh,
+    EigValsH,
+    SVDVals,
+    eigenvectors,
+    singular_values,
+    singular_vectors,
+    symmetric_eigenvalues,
+)
 from gradcore.ops.windows import OverlapAdd
 from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan
@@ -274,8 +283,9 @@ def _solve_lower(node: Apply) -> Kernel:
 def _vectors(of: Callable[..., tuple[Any, ...]]) -> Callable[[Apply], Kernel]:
     """Return what makes kernels that return vectors, and not which matrices have none."""
 
-    def run(x: Any) -> tuple[Any, ...]:
-        return of(jnp, x)[:-1]
+    def run(x: Any) -> Any:
+        found = of(jnp, x)[:-1]
+        return found if len(found) > 1 else found[0]
 
     return _always(run)
 
@@ -444,8 +454,11 @@ KERNELS: Kernels = {
     LU(): _lu,
     QR(): functools.partial(orthonormal_factors, jnp),
     Eig: _vectors(general_eigenvectors),
+    EigVals: _vectors(general_eigenvalues),
+    EigValsH: _vectors(symmetric_eigenvalues),
     Eigh: _vectors(eigenvectors),
     SVD: _vectors(singular_vectors),
+    SVDVals: _vectors(singular_values),
     Solve: _always(_solve),
     SolveLower: _solve_lower,
     **TRANSFORMS,

@@ -30,7 +30,7 @@ from gradcore.ops.control import (
 )
 from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import LU, QR
-from gradcore.ops.eigenvalues import Eig
+from gradcore.ops.eigenvalues import Eig, EigVals
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.fourier import Fft, FromHalf, HalfFft, refuse_nothing
@@ -44,7 +44,7 @@ from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent as ExtentOp
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 from gradcore.ops.sorting import ArgSort, Sort
-from gradcore.ops.spectra import SVD, Eigh
+from gradcore.ops.spectra import SVD, Eigh, EigValsH, SVDVals
 from gradcore_torch.extents import Extent
 from gradcore_torch.indexing import make_inc_subtensor, make_subtensor
 from gradcore_torch.library import DTYPES, torch
@@ -468,7 +468,7 @@ KERNELS: Kernels = {**ENTRIES, **CLASSES, **MATRICES, **WINDOWS, **SPARSE}
 FRESH = (
     *(Reduce, ArgReduce, Cumulative, Recurrence, ShapeOf, MakeVector, Join, Repeat),
     *(IncSubtensor, Sort, ArgSort, SearchSorted, Arange, Dot, MatMul, Cholesky, Solve, SolveLower),
-    *(LU, QR, Eig, Eigh, SVD, Fft, HalfFft, FromHalf),
+    *(LU, QR, Eig, EigVals, Eigh, EigValsH, SVD, SVDVals, Fft, HalfFft, FromHalf),
 )
 """Ops whose kernels return memory that nothing else refers to."""
 

@@ -16,7 +16,7 @@ from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.decompositions import LU, QR, orthonormal_factors
-from gradcore.ops.eigenvalues import Eig, general_eigenvectors
+from gradcore.ops.eigenvalues import Eig, EigVals, general_eigenvalues, general_eigenvectors
 from gradcore.ops.factors import (
     Cholesky,
     Solve,
@@ -26,7 +26,16 @@ from gradcore.ops.factors import (
 )
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.matrices import Attempt, check_square, raise_for_failed
-from gradcore.ops.spectra import SVD, Eigh, eigenvectors, singular_vectors
+from gradcore.ops.spectra import (
+    SVD,
+    Eigh,
+    EigValsH,
+    SVDVals,
+    eigenvectors,
+    singular_values,
+    singular_vectors,
+    symmetric_eigenvalues,
+)
 from gradcore_torch.library import DTYPES, torch
 
 
@@ -141,8 +150,11 @@ MATRICES: Kernels = {
     LU(): _lu,
     QR(): functools.partial(orthonormal_factors, torch),
     Eig: _raising(lambda _: functools.partial(general_eigenvectors, torch)),
+    EigVals: _raising(lambda _: functools.partial(general_eigenvalues, torch)),
+    EigValsH: _raising(lambda _: functools.partial(symmetric_eigenvalues, torch)),
     Eigh: _raising(lambda _: functools.partial(eigenvectors, torch)),
     SVD: _raising(lambda _: functools.partial(singular_vectors, torch)),
+    SVDVals: _raising(lambda _: functools.partial(singular_values, torch)),
     Solve: _raising(lambda _: _solve),
     SolveLower: _raising(_solve_lower),
 }
