@@ -165,6 +165,9 @@ def test_benchmarks_run(example):
     models = example("benchmarks/models.py")["main"]("equations", quick=True, peers=("NumPy",))
     ((times, setups, wrong),) = models.values()
     assert set(times) == set(setups) == {"gradcore c", "NumPy"} and not wrong
+    needs = example("benchmarks/roofline.py")["main"](("call_scalar", "gemm_f32"), seconds=0.0)
+    assert (needs["call_scalar"].bytes, needs["call_scalar"].operations) == (16, 1)
+    assert needs["gemm_f32"].operations == 2 * 1024**3
     startup = example("benchmarks/startup.py")["main"](repeats=1, only=("numpy", "gradcore"))
     assert len(startup["gradcore"]) == 2 and len(startup["numpy"]) == 1
 

@@ -72,10 +72,15 @@ def _flat(results):
     return (results[0], *results[1]) if pair else results
 
 
+def jitted(case):
+    """Return the function of a case, compiled when it is first called."""
+    function = _function(case.name, case.sizes)
+    return jax.jit(lambda *arrays: _flat(function(*arrays)))
+
+
 def build(case, inputs):
     """Return a case; it is compiled when it is first called."""
-    function = _function(case.name, case.sizes)
-    compiled = jax.jit(lambda *arrays: _flat(function(*arrays)))
+    compiled = jitted(case)
     ready = jax.block_until_ready
     return Program(
         lambda *arrays: ready(compiled(*arrays)), lambda *arrays: tuple(map(jnp.asarray, arrays))
