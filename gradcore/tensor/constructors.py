@@ -30,11 +30,27 @@ class Constructor:
     shape: StaticShape
     dtype: str | None = None
 
-    def __call__(self, name: str | None = None, dtype: str | None = None) -> Variable:
-        """Return a new variable."""
+    def __call__(
+        self,
+        name: str | None = None,
+        dtype: str | None = None,
+        shape: Sequence[int | bool | None] | None = None,
+    ) -> Variable:
+        """Return a new variable.
+
+        shape : what is known of its extents, as of `tensor`.
+
+        Raises GraphTypeError: it makes none of that dtype or rank.
+        """
         if self.dtype is not None and dtype not in (None, self.dtype):
             raise GraphTypeError(f"this constructor makes {self.dtype}, not {dtype}", here())
-        return Variable(TensorType(dtype or self.dtype or config.floatX, self.shape), name)
+        kind = TensorType(dtype or self.dtype or config.floatX, self.shape)
+        if shape is not None:
+            known = TensorType(kind.dtype, static_shape(shape))
+            if not kind.accepts(known):
+                raise GraphTypeError(f"this constructor makes {kind}, not {known}", here())
+            kind = known
+        return Variable(kind, name)
 
 
 @dataclass(frozen=True)

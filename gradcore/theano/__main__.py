@@ -1,6 +1,7 @@
 """``python -m gradcore.theano script.py [arguments]``: its ``import theano`` is gradcore.
 
-``-m module`` runs a module instead of a file, as Python does.
+``-m module`` runs a module instead of a file, as Python does.  ``--as pytensor``, in front, takes
+the place of that package, or of aesara.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradcore.theano.door import install
+from gradcore.theano.door import PACKAGES, install
 
-USAGE = "usage: python -m gradcore.theano [-m module | script.py] [arguments]\n"
+USAGE = "usage: python -m gradcore.theano [--as package] [-m module | script.py] [arguments]\n"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,10 +21,16 @@ def main(arguments: Sequence[str]) -> int:
 
     2: nothing is named that could run.
     """
+    package = "theano"
+    if list(arguments[:1]) == ["--as"] and len(arguments) > 1:
+        package, arguments = arguments[1], arguments[2:]
+    if package not in PACKAGES:
+        sys.stderr.write(f"python -m gradcore.theano: --as is one of {', '.join(PACKAGES)}\n")
+        return 2
     if not arguments or arguments[0] in ("-h", "--help") or list(arguments) == ["-m"]:
         (sys.stdout if arguments[:1] in (["-h"], ["--help"]) else sys.stderr).write(USAGE)
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
-    install()
+    install(package)
     if arguments[0] == "-m":
         sys.argv = list(arguments[1:])
         sys.path.insert(0, "")

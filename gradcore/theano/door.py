@@ -21,13 +21,20 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
 
-from gradcore.errors import AbsentNameError, AlreadyImportedError
+from gradcore.errors import AbsentNameError, AlreadyImportedError, GraphValueError
 from gradcore.graph import here
 from gradcore.language import LANGUAGE
 from gradcore.theano.absent import ABSENT
 from gradcore.theano.flags import CONFIG
-from gradcore.theano.tables import TABLES, found
+from gradcore.theano.successors import tables
+from gradcore.theano.tables import THEANO, found
 from gradcore.theano.tensors import truth
+
+TABLES = {**THEANO, **tables("pytensor"), **tables("aesara")}
+"""All modules, of all packages."""
+
+PACKAGES = {"theano": "THEANO_FLAGS", "pytensor": "PYTENSOR_FLAGS", "aesara": "AESARA_FLAGS"}
+"""The packages whose place can be taken, each with the variable that has its settings."""
 
 
 class Absent:
@@ -131,7 +138,7 @@ class Finder(MetaPathFinder, Loader):
 
         Raises ModuleNotFoundError: Theano has no such module or name.
         """
-        if fullname.split(".", maxsplit=1)[0] != "theano":
+        if fullname.split(".", maxsplit=1)[0] not in _installed:
             return None
         if fullname in TABLES:
             return ModuleSpec(fullname, self, origin="gradcore", is_package=True)
@@ -152,55 +159,78 @@ class Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Fill a module with what its table names."""
         table = TABLES[module.__name__]
-        module.__doc__ = f"Stands in for Theano's ``{module.__name__}``: names of gradcore."
+        module.__doc__ = f"Stands in for ``{module.__name__}``: names of gradcore."
         members: Mapping[str, Any] = found(table)
         vars(module).update(members)
-        if module.__name__ == "theano":
+        if module.__name__ in PACKAGES:
             vars(module)["config"] = CONFIG
         module.__all__ = sorted(n for n in vars(module) if n[0] != "_")  # pyright: ignore[reportAttributeAccessIssue] - what a star takes
 
 
 _FINDER = Finder()
-_MEANINGS = {"truth": truth}
+_MEANINGS = {"theano": {"truth": truth}, "aesara": {"truth": truth}}
+"""What the words of operators and methods mean with a package, where that is not gradcore's."""
+
+_installed: set[str] = set()
 _before: dict[str, Any] = {}
 
 
-def is_installed() -> bool:
-    """Return whether ``import theano`` means gradcore."""
-    return _FINDER in sys.meta_path
+def is_installed(package: str = "theano") -> bool:
+    """Return whether ``import theano``, or another package, means gradcore."""
+    return package in _installed
 
 
-def install() -> None:
-    """Make ``theano`` and its submodules mean gradcore, in this process, from now on.
+def install(*packages: str) -> None:
+    """Make packages and their submodules mean gradcore, in this process, from now on.
 
-    Whatever else is installed under that name is passed over.  ``THEANO_FLAGS`` is read.
+    packages : "theano", "pytensor" or "aesara"; none: theano.
 
-    Raises AlreadyImportedError: the real one is imported already.
+    Whatever else is installed under that name is passed over.  Settings are read of the environment
+    (``THEANO_FLAGS``, ``PYTENSOR_FLAGS``, ``AESARA_FLAGS``).
+
+    Raises AlreadyImportedError: the real one is imported already.  GraphValueError: another name.
     """
-    present = sys.modules.get("theano")
-    if present is not None and not isinstance(present, StandIn):
-        raise AlreadyImportedError(
-            f"theano is imported already, from {getattr(present, '__file__', None) or 'elsewhere'}",
-            here(),
-            "install gradcore's before the first import of theano",
+    wanted = packages or ("theano",)
+    for package in wanted:
+        _refuse(package)
+    for package in wanted:
+        if package in _installed:
+            continue
+        CONFIG.read_environment(PACKAGES[package])
+        _installed.add(package)
+        for word, meaning in _MEANINGS.get(package, {}).items():
+            _before.setdefault(word, LANGUAGE[word])
+            LANGUAGE[word] = meaning
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
+
+
+def _refuse(package: str) -> None:
+    """Raise an error for a package whose place cannot be taken."""
+    if package not in PACKAGES:
+        raise GraphValueError(
+            f"gradcore takes the place of {', '.join(PACKAGES)}, not of {package!r}", here()
         )
-    if is_installed():
-        return
-    CONFIG.read_environment()
-    sys.meta_path.insert(0, _FINDER)
-    for word, meaning in _MEANINGS.items():
-        _before[word] = LANGUAGE[word]
-        LANGUAGE[word] = meaning
+    present = sys.modules.get(package)
+    if present is not None and not isinstance(present, StandIn):
+        place = getattr(present, "__file__", None) or "elsewhere"
+        raise AlreadyImportedError(
+            f"{package} is imported already, from {place}",
+            here(),
+            f"install gradcore's before the first import of {package}",
+        )
 
 
 def uninstall() -> None:
-    """Let ``theano`` mean again what it meant before `install`.
+    """Let the packages mean again what they meant before `install`.
 
     What a program has imported stays as it is.
     """
-    if not is_installed():
+    if not _installed:
         return
+    _installed.clear()
     sys.meta_path.remove(_FINDER)
     LANGUAGE.update(_before)
+    _before.clear()
     for name in [name for name, module in sys.modules.items() if isinstance(module, StandIn)]:
         del sys.modules[name]

@@ -171,14 +171,14 @@ class Flags:
             for name, value in before.items():
                 self.set(name, value)
 
-    def read_environment(self) -> None:
-        """Set what ``THEANO_FLAGS`` says; an unknown flag in it is noted in the log."""
-        for flag in filter(None, os.environ.get("THEANO_FLAGS", "").split(",")):
+    def read_environment(self, variable: str = "THEANO_FLAGS") -> None:
+        """Set what a variable of the environment says; unknown settings are noted in the log."""
+        for flag in filter(None, os.environ.get(variable, "").split(",")):
             name, _, value = (part.strip() for part in flag.partition("="))
             try:
                 self.set(name, value)
             except AttributeError:
-                LOG.warning("THEANO_FLAGS has %r, which is no setting of Theano", name)
+                LOG.warning("%s has %r, which is no setting of Theano", variable, name)
 
     def __str__(self) -> str:
         """Return all settings, a line each."""

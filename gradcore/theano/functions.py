@@ -181,7 +181,13 @@ def mode_of(mode: Any) -> Any:
         mode = name
     if isinstance(mode, str) and mode == "Mode":
         return TheanoMode()
+    if isinstance(mode, str) and mode in LINKED:
+        return LINKED[mode]
     return mode
+
+
+LINKED = {"NUMBA": None, "C": None, "CVM": None, "JAX": "jax", "PYTORCH": "torch"}
+"""PyTensor's names of modes, and the backends that they are."""
 
 
 def get_theano_mode(mode: Any) -> TheanoMode:

@@ -1,6 +1,6 @@
 """The tables: what each module of Theano's has, and what it is here.
 
-A row of `TABLES` names the module, where names are looked up, and the names: ``pp`` is found under
+A row of `THEANO` names the module, where names are looked up, and the names: ``pp`` is found under
 that name, ``Param=In`` under another; ``*`` stands for all that the first sources have.  Names that
 Theano has and that are not here stand in `gradcore.theano.absent`, with the reason.
 """
@@ -200,7 +200,7 @@ OPS_OF_NETS = """
 """
 NETS = (nets, QUIRKS, nnet, nn, tensor)
 
-TABLES: dict[str, Table] = {
+THEANO: dict[str, Table] = {
     "theano": Table(
         (FUNCTIONS, VERSION, tensors, gradcore, tensor, graph, printing),
         """
@@ -228,7 +228,7 @@ TABLES: dict[str, Table] = {
         (pictures, printing), "pp pprint debugprint Print min_informative_str pydotprint"
     ),
     "theano.updates": Table((FUNCTIONS,), "OrderedUpdates"),
-    "theano.scan_module": Table((FUNCTIONS,), "scan map reduce foldl foldr until"),
+    "theano.scan_module": Table((FUNCTIONS,), "scan map reduce foldl foldr until scan_checkpoints"),
     "theano.scan_module.scan": Table((FUNCTIONS,), "scan"),
     "theano.scan_module.scan_checkpoints": Table((FUNCTIONS,), "scan_checkpoints"),
     "theano.scan_module.scan_views": Table((FUNCTIONS,), "map reduce foldl foldr"),

@@ -1,0 +1,227 @@
+"""PyTensor and Aesara, Theano's successors: tables of their modules, where they differ from it.
+
+Plurals of constructors take one text, as in Theano; the meaning of functions, softmax and truth
+values among them, is gradcore's, which is also theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradcore
+from gradcore import compile as compilation
+from gradcore import errors, gradient, graph, pictures, printing, tensor
+from gradcore.graph import TensorType, Variable, fgraph, nodes, traverse
+from gradcore.graph.types import FLOATS
+from gradcore.ops import elementwise as elementwise_ops
+from gradcore.ops import index
+from gradcore.shared import SharedVariable
+from gradcore.tensor import extra_ops, linalg, nlinalg, random, slinalg, special
+from gradcore.tensor.nn import log_softmax, softmax
+from gradcore.tensor.random import RandomStream
+from gradcore.theano import functions, graphs, tensors
+from gradcore.theano.tables import FUNCTIONS, SCALAR_TYPES, Table
+
+
+def drawn(name: str) -> Callable[..., Variable]:
+    """Return a function that draws, without a stream, with PyTensor's arguments.
+
+    Its draws are others in each call of a function, from a seed of the operating system.
+    """
+
+    def draw(*parameters: Any, size: Any = None, rng: Any = None, **named: Any) -> Variable:
+        if rng is not None:
+            raise errors.UnsupportedError(
+                f"{name}(rng=) takes a generator of NumPy, which no graph reads",
+                graph.here(),
+                "draw from a RandomStream(seed=...), whose draws functions update by default",
+            )
+        options = {} if size is None else {"size": size}
+        return getattr(_STREAM, name)(*parameters, **options, **named)
+
+    draw.__name__ = name
+    draw.__doc__ = f"Return a draw of ``RandomStream.{name}``."
+    return draw
+
+
+_STREAM = RandomStream()
+DRAWS = {
+    name: drawn(name)
+    for name in dir(RandomStream)
+    if name[0] != "_" and callable(getattr(RandomStream, name)) and hasattr(random, name)
+}
+
+
+def softmax_of(c: Any, axis: Any = None) -> Variable:
+    """Return the softmax over ``axis``, of all elements together for None."""
+    return _over(softmax, c, axis)
+
+
+def log_softmax_of(c: Any, axis: Any = None) -> Variable:
+    """Return the logarithm of `softmax_of`."""
+    return _over(log_softmax, c, axis)
+
+
+def _over(function: Callable[..., Variable], c: Any, axis: Any) -> Variable:
+    x = graph.as_variable(c)
+    if axis is not None or x.ndim == 1:
+        return function(x, 0 if axis is None else axis)
+    return tensor.reshape(function(tensor.flatten(x), 0), x.shape)
+
+
+def function(*arguments: Any, trust_input: bool = False, **options: Any) -> Any:
+    """Return `functions.function` of the arguments; ``trust_input`` is accepted."""
+    return functions.function(*arguments, **options)
+
+
+def scan(*arguments: Any, return_updates: bool = True, **options: Any) -> Any:
+    """Return `functions.scan` of the arguments; without ``return_updates`` the outputs alone."""
+    found, updates = functions.scan(*arguments, **options)
+    return (found, updates) if return_updates else found
+
+
+WORDS: dict[str, Any] = {
+    **FUNCTIONS,
+    "function": function,
+    "scan": scan,
+    "dprint": printing.debugprint,
+    "clone_get_equiv": graphs.clone,
+    "softmax": softmax_of,
+    "log_softmax": log_softmax_of,
+    "pushforward": gradient.Rop,
+    "pullback": gradient.Lop,
+    "explicit_graph_inputs": graphs.inputs,
+    "TensorVariable": tensors.TensorVariableKind,
+    "TensorSharedVariable": SharedVariable,
+    "GradientError": errors.GradientMismatchError,
+    "NullTypeGradError": errors.NotDifferentiableError,
+    "float_dtypes": FLOATS,
+}
+OF_TENSORS: dict[str, Any] = {
+    **{n: made for n, made in tensors.CONSTRUCTORS.items() if not isinstance(made, TensorType)},
+    "TensorVariable": tensors.TensorVariableKind,
+    "TensorSharedVariable": SharedVariable,
+    "shared": FUNCTIONS["shared"],
+    "get_scalar_constant_value": tensors.scalar_constant,
+    "get_underlying_scalar_constant_value": tensors.scalar_constant,
+    "get_vector_length": tensors.vector_length,
+    "NotScalarConstantError": tensors.NotScalarConstantError,
+    "Elemwise": elementwise_ops.Elementwise,
+    "iround": tensors.iround,
+    "inverse_permutation": tensors.inverse_permutation,
+    "identity_like": tensors.identity_like,
+    "largest": tensors.largest,
+    "smallest": tensors.smallest,
+    "tensor_copy": tensor.copy,
+    "atleast_Nd": tensor.atleast_nd,
+    "broadcast_shape": tensor.broadcast_shapes,
+    "log1pexp": tensor.softplus,
+    "dense_dot": tensor.dot,
+}
+ANY = (
+    WORDS,
+    OF_TENSORS,
+    gradcore,
+    tensor,
+    graph,
+    traverse,
+    compilation,
+    gradient,
+    errors,
+    printing,
+)
+
+
+def tables(root: str) -> dict[str, Table]:
+    """Return the tables of a package, by the names of its modules."""
+    of_tensors = Table(ANY, "", (OF_TENSORS, tensor))
+    rows = {
+        "": Table(
+            ANY,
+            """
+            In Out Mode OpFromGraph config dprint function get_mode grad Rop Lop map reduce foldl
+            foldr scan shared wrap_py as_op ifelse clone_replace pushforward pullback
+            rebuild_collect_shared change_flags
+            """,
+        ),
+        ".tensor": of_tensors,
+        ".tensor.basic": of_tensors,
+        ".tensor.math": of_tensors,
+        ".tensor.shape": of_tensors,
+        ".tensor.variable": Table(ANY, "TensorVariable TensorConstant"),
+        ".tensor.type": Table(ANY, "TensorType scalar vector matrix row col tensor"),
+        ".tensor.sharedvar": Table(ANY, "TensorSharedVariable SharedVariable shared"),
+        ".tensor.elemwise": Table(ANY, "Elemwise"),
+        ".tensor.subtensor": Table(
+            (index, *ANY), "Subtensor IncSubtensor set_subtensor inc_subtensor take"
+        ),
+        ".tensor.extra_ops": Table((), "", (extra_ops,)),
+        ".tensor.linalg": Table((), "", (linalg,)),
+        ".tensor.nlinalg": Table((), "", (nlinalg,)),
+        ".tensor.slinalg": Table((), "", (slinalg,)),
+        ".tensor.special": Table(ANY, "softmax log_softmax", (special,)),
+        ".tensor.fft": Table((), "", (tensor.fft,)),
+        ".tensor.random": Table((DRAWS, random), "RandomStream", (DRAWS,)),
+        ".tensor.random.utils": Table((random,), "RandomStream"),
+        ".tensor.random.basic": Table((), "", (DRAWS,)),
+        ".scalar": Table((SCALAR_TYPES,), "", (SCALAR_TYPES, elementwise_ops.ENTRIES)),
+        ".sparse": Table((), "", (tensor.sparse,)),
+        ".gradient": Table(
+            ANY,
+            """
+            grad Rop Lop jacobian hessian subgraph_grad verify_grad numeric_grad disconnected_grad
+            zero_grad grad_clip grad_scale grad_undefined grad_not_implemented DisconnectedType
+            DisconnectedInputError hessian_vector_product GradientError NullTypeGradError
+            pushforward pullback
+            """,
+        ),
+        ".ifelse": Table(ANY, "ifelse"),
+        ".printing": Table(
+            (pictures, *ANY), "pp pprint debugprint Print min_informative_str pydotprint"
+        ),
+        ".updates": Table(ANY, "OrderedUpdates"),
+        ".scan": Table(ANY, "scan map reduce foldl foldr until scan_checkpoints"),
+        ".scan.basic": Table(ANY, "scan"),
+        ".scan.views": Table(ANY, "map reduce foldl foldr"),
+        ".scan.utils": Table(ANY, "until"),
+        ".configdefaults": Table(ANY, "config"),
+        ".configparser": Table(ANY, "config change_flags"),
+        ".compile": Table(
+            ANY,
+            """
+            function In Out Function FunctionMaker Mode get_mode get_default_mode register_mode
+            predefined_modes shared SharedVariable UnusedInputError as_op wrap_py
+            rebuild_collect_shared function_dump
+            """,
+        ),
+        ".compile.mode": Table(
+            ANY, "Mode get_mode get_default_mode register_mode predefined_modes"
+        ),
+        ".compile.io": Table(ANY, "In Out"),
+        ".compile.builders": Table(ANY, "OpFromGraph"),
+        ".compile.ops": Table(ANY, "as_op wrap_py"),
+        ".compile.sharedvalue": Table(ANY, "SharedVariable shared"),
+        ".compile.function": Table(ANY, "function function_dump"),
+        ".compile.nanguardmode": Table(ANY, "NanGuardMode"),
+        ".graph": Table(
+            (fgraph, *ANY),
+            """
+            Apply Constant FunctionGraph Op Variable ancestors clone clone_replace
+            explicit_graph_inputs graph_inputs graph_replace vectorize_graph
+            """,
+        ),
+        ".graph.basic": Table(
+            ANY,
+            """
+            Apply Constant Variable ancestors clone clone_get_equiv graph_inputs
+            explicit_graph_inputs
+            """,
+        ),
+        ".graph.fg": Table(ANY, "FunctionGraph MissingInputError"),
+        ".graph.op": Table((nodes, *ANY), "Op get_test_value"),
+        ".graph.replace": Table(ANY, "clone_replace graph_replace vectorize_graph"),
+        ".graph.traversal": Table(ANY, "ancestors graph_inputs explicit_graph_inputs toposort"),
+        ".graph.type": Table(ANY, "Type=TensorType"),
+    }
+    return {root + name: table for name, table in rows.items()}

@@ -1,0 +1,147 @@
+"""PyTensor's and Aesara's names: modules of tables, and a program that runs with either."""
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+import gradcore.theano
+from gradcore.errors import GraphValueError, UnsupportedError
+from gradcore.theano import successors
+from gradcore.theano.tables import found
+
+PROGRAM = """
+    import numpy as np
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.graph.basic import Variable
+    from pytensor.graph.replace import clone_replace, graph_replace
+    from pytensor.graph.traversal import ancestors, graph_inputs
+    from pytensor.tensor.special import log_softmax, softmax
+
+    def normal_logp(value, mu, sigma):
+        return -0.5 * ((value - mu) / sigma) ** 2 - pt.log(sigma) - 0.5 * np.log(2 * np.pi)
+
+    # a hierarchical model, of which the scale is a logarithm
+    mu, log_tau = pt.scalars("mu", "log_tau")
+    theta = pt.vector("theta", shape=(8,))
+    y = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
+    sigma = np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
+    tau = pt.exp(log_tau)
+    logp = (
+        normal_logp(mu, 0.0, 5.0)
+        + pt.log(2 / np.pi / 5 / (1 + (tau / 5) ** 2)) + log_tau
+        + pt.sum(normal_logp(theta, 0.0, 1.0))
+        + pt.sum(normal_logp(y, mu + tau * theta, sigma))
+    )
+    wrt = [mu, log_tau, theta]
+    f = pytensor.function(wrt, [logp, *pytensor.grad(logp, wrt)], trust_input=False)
+    at = (1.5, 0.3, np.linspace(-1, 1, 8))
+    print(*[np.round(v, 6).tolist() for v in f(*at)])
+
+    # a random walk, a mixture, an ordered transform
+    x = pt.dvector("x")
+    walk, _ = pytensor.scan(lambda e, s: 0.9 * s + e, sequences=[x], outputs_info=[pt.zeros(())])
+    weights = softmax(x, axis=-1)
+    mixture = pt.sum(pt.logsumexp(log_softmax(x, axis=0) + pt.log(weights)))
+    ordered = pt.concatenate([x[:1], x[0] + pt.cumsum(pt.exp(x[1:]))])
+    total = walk[-1] + mixture + pt.switch(pt.gt(ordered, 1), ordered, 0).sum()
+    det = pt.linalg.det(pt.outer(x, x) + pt.eye(3))
+    g = pytensor.function([x], [total, pt.grad(total, x), det])
+    print(*[np.round(v, 6).tolist() for v in g(np.array([0.1, -0.4, 0.7]))])
+
+    # graphs
+    z = clone_replace(total, {x: 2 * x})
+    print(np.round(z.eval({x: np.array([0.1, -0.4, 0.7])}), 6))
+    print(x in set(ancestors([z])), [v.name for v in graph_inputs([z]) if v.name])
+    s = pytensor.shared(np.zeros(2), name="s")
+    step = pytensor.function([], s.sum(), updates={s: s + 1}, mode="FAST_RUN")
+    print(float(step()), float(step()), s.get_value().tolist(), isinstance(z, Variable))
+"""
+
+
+def run(tmp_path, *options):
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
+    done = subprocess.run(
+        [sys.executable, *options, "program.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pytensor") is None, reason="needs PyTensor")
+def test_a_program_prints_what_it_prints_with_pytensor(tmp_path):
+    expected = run(tmp_path)
+    assert run(tmp_path, "-m", "gradcore.theano", "--as", "pytensor") == expected
+
+
+def test_a_program_for_pytensor_runs(tmp_path):
+    printed = run(tmp_path, "-m", "gradcore.theano", "--as", "pytensor").splitlines()
+    assert len(printed) == 5 and printed[3] == "True ['x']"
+    assert printed[4] == "0.0 2.0 [2.0, 2.0] True"
+
+
+@pytest.mark.parametrize("package", ["pytensor", "aesara"])
+def test_each_module_has_what_its_table_names(package):
+    tables = successors.tables(package)
+    for name, table in tables.items():
+        members = found(table)
+        assert members or table.names == "", name
+        assert name == package or name.rpartition(".")[0] in tables
+
+
+def test_aesara_is_installed_beside_theano():
+    gradcore.theano.install("theano", "aesara")
+    try:
+        at, theano = (importlib.import_module(n) for n in ("aesara.tensor", "theano.tensor"))
+        assert gradcore.theano.is_installed("aesara") and not gradcore.theano.is_installed(
+            "pytensor"
+        )
+        assert at.nlinalg.det is T.nlinalg.det and theano.exp is not at.exp
+        assert [v.name for v in at.vectors("xy")] == ["x", "y"] and bool(at.dvector())
+    finally:
+        gradcore.theano.uninstall()
+    assert "aesara" not in sys.modules
+    with pytest.raises(TypeError):
+        bool(T.dvector())
+    with pytest.raises(GraphValueError, match="theano, pytensor, aesara, not of 'keras'"):
+        gradcore.theano.install("keras")
+
+
+def test_draws_need_no_stream():
+    x = successors.DRAWS["normal"](3.0, 0.001, size=(2, 3))
+    f = gradcore.function([], x)
+    one, two = f(), f()
+    assert one.shape == (2, 3) and abs(one - 3).max() < 0.1 and (one != two).all()
+    with pytest.raises(UnsupportedError, match="RandomStream"):
+        successors.DRAWS["normal"](rng=np.random.default_rng())
+
+
+def test_softmax_is_of_all_elements_unless_an_axis_is_said():
+    x = T.constant([[0.0, 0.0], [0.0, 0.0]])
+    assert successors.softmax_of(x).eval().tolist() == [[0.25] * 2] * 2
+    assert successors.softmax_of(x, axis=1).eval().tolist() == [[0.5] * 2] * 2
+    np.testing.assert_allclose(successors.log_softmax_of(x).eval(), np.log(0.25))
+    assert successors.softmax_of(T.dvector()).ndim == 1
+
+
+def test_scans_may_return_outputs_alone():
+    x = T.dvector("x")
+    alone = successors.scan(lambda a: 2 * a, x, return_updates=False)
+    assert alone.eval({x: [1.0]}).tolist() == [2] and len(successors.scan(lambda a: a, x)) == 2
+    assert successors.function([x], x, trust_input=True, mode="NUMBA")([1.0]).tolist() == [1]
+
+
+def test_constructors_take_what_is_known_of_the_shape():
+    assert T.vector("x", shape=(3,)).type.shape == (3,)
+    assert T.dmatrix(shape=(None, 2)).type.shape == (None, 2) and T.row(shape=(1, 4)).ndim == 2
+    for wrong in ((2, 2), (), (3, 4, 5)):
+        with pytest.raises(TypeError, match="this constructor makes .*row"):
+            T.row(shape=wrong)
