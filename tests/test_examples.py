@@ -108,6 +108,19 @@ def test_an_image_is_found_from_the_brightness_of_its_transforms(example, tmp_pa
         assert (tmp_path / "phase.png").stat().st_size > 1000
 
 
+def test_benchmarks_of_functions_and_transforms_compare_values(example, capsys):
+    transforms = example("benchmarks/fourier.py")
+    for peer in ("JAX", "torch"):
+        transforms["SYSTEMS"].pop(peer)
+    cases = [(what, (8, 8), "float64") for what in ("convolution", "rfft2")]
+    cases.append(("product", (3, 3), "complex64"))
+    assert len(transforms["main"](1, 1, cases)) == 3
+    functions = example("benchmarks/special_functions.py")
+    found = functions["main"](["jv", "lambertw"], ["gradcore", "SciPy"], 1, 1)
+    assert [sorted(best) for best in found.values()] == [["SciPy", "gradcore"]] * 2
+    assert "| `jv` |" in capsys.readouterr().out
+
+
 def test_a_gaussian_process_is_fitted_with_one_factor(example):
     process = example("examples/gaussian_process.py")
     x, y, scales = T.dvectors("x", "y", "scales")
