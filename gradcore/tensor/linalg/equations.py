@@ -22,7 +22,6 @@ from gradcore.ops.schur import Sylvester, kronecker
 from gradcore.tensor.creation import arange, triu
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take, take_along_axis
-from gradcore.tensor.linalg import complex_systems
 from gradcore.tensor.linalg.decompositions import cholesky
 from gradcore.tensor.linalg.functions import pinv
 from gradcore.tensor.linalg.operands import matrices, raises
@@ -44,8 +43,6 @@ LONG = {
 def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> Variable:
     """Return x of ``a @ x = b``, for a square matrix or a stack of them.
 
-    a, b : real or complex; complex ones are solved as real ones of twice the extent, whatever is
-        known of them.
     b : a matrix, or a vector; stacks broadcast, as NumPy's.
     assume_a : what is known of ``a``: "gen", nothing; "sym" or "her", it is symmetric, of which no
         use is made; "pos", it is positive definite, and its lower triangle is read; "diagonal";
@@ -66,10 +63,6 @@ def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> 
         raise GraphValueError(f"solve knows no assume_a={assume_a!r}", here(), f"one of {ASSUMED}")
     left, right = as_variable(a), as_variable(b)
     raising = raises("solve", on_error)
-    if left.type.is_complex or right.type.is_complex:
-        return complex_systems.solved(
-            lambda a, b: _solved("solve", Solve(raising), a, b), left, right
-        )
     if assume_a == "pos":
         return cho_solve((cholesky(left, on_error=on_error), True), right)
     if assume_a == "diagonal":

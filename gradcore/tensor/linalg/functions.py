@@ -26,7 +26,6 @@ from gradcore.ops.schur import SquareRoot
 from gradcore.tensor import creation, reductions
 from gradcore.tensor.creation import arange
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.linalg import complex_systems
 from gradcore.tensor.linalg.decompositions import svdvals
 from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.products import matmul
@@ -45,8 +44,6 @@ def inv(a: Any, *, on_error: str = "raise") -> Variable:
     >>> T.linalg.inv([[0.0, 2.0], [4.0, 0.0]]).eval().tolist()
     [[0.0, 0.25], [0.5, 0.0]]
     """
-    if as_variable(a).type.is_complex:
-        return complex_systems.inverted(lambda x: inv(x, on_error=on_error), as_variable(a))
     (matrix,), dtype = matrices("inv", a)
     return cast(Inverse(raises("inv", on_error))(matrix), dtype)
 
