@@ -267,17 +267,35 @@ class ArrayMethods(Operators):
         return LANGUAGE["ones_like"](self, dtype)
 
     # reductions ---------------------------------------------------------------------------------
-    def sum(self, axis: Any = None, dtype: str | None = None, keepdims: bool = False) -> Self:
-        """Return the sum over ``axis``."""
-        return LANGUAGE["sum"](self, axis, dtype, keepdims)
+    def sum(
+        self,
+        axis: Any = None,
+        dtype: str | None = None,
+        keepdims: bool = False,
+        acc_dtype: str | None = None,
+    ) -> Self:
+        """Return the sum over ``axis``, added in ``acc_dtype``."""
+        return LANGUAGE["sum"](self, axis, dtype, keepdims, acc_dtype)
 
-    def prod(self, axis: Any = None, dtype: str | None = None, keepdims: bool = False) -> Self:
-        """Return the product over ``axis``."""
-        return LANGUAGE["prod"](self, axis, dtype, keepdims)
+    def prod(
+        self,
+        axis: Any = None,
+        dtype: str | None = None,
+        keepdims: bool = False,
+        acc_dtype: str | None = None,
+    ) -> Self:
+        """Return the product over ``axis``, multiplied in ``acc_dtype``."""
+        return LANGUAGE["prod"](self, axis, dtype, keepdims, acc_dtype)
 
-    def mean(self, axis: Any = None, dtype: str | None = None, keepdims: bool = False) -> Self:
-        """Return the mean over ``axis``."""
-        return LANGUAGE["mean"](self, axis, dtype, keepdims)
+    def mean(
+        self,
+        axis: Any = None,
+        dtype: str | None = None,
+        keepdims: bool = False,
+        acc_dtype: str | None = None,
+    ) -> Self:
+        """Return the mean over ``axis``, added in ``acc_dtype``."""
+        return LANGUAGE["mean"](self, axis, dtype, keepdims, acc_dtype)
 
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
         """Return the variance over ``axis``."""
@@ -340,12 +358,12 @@ class ArrayMethods(Operators):
         """Return the elements at ``indices`` along ``axis``."""
         return LANGUAGE["take"](self, indices, axis, mode)
 
-    def sort(self, axis: int | None = -1) -> Self:
-        """Return the elements in ascending order along ``axis``."""
+    def sort(self, axis: int | None = -1, kind: str | None = None, order: None = None) -> Self:
+        """Return the elements in ascending order along ``axis``; of any ``kind``, it is stable."""
         return LANGUAGE["sort"](self, axis)
 
-    def argsort(self, axis: int | None = -1) -> Self:
-        """Return the indices that sort the elements along ``axis``."""
+    def argsort(self, axis: int | None = -1, kind: str | None = None, order: None = None) -> Self:
+        """Return the indices that sort the elements along ``axis``; of any ``kind``, stably."""
         return LANGUAGE["argsort"](self, axis)
 
     def set(self, value: Any) -> Self:
@@ -404,9 +422,9 @@ class ArrayMethods(Operators):
     nonzero_values = _method("nonzero_values", "the elements that are not 0, a vector")
     # fmt: on
 
-    def nonzero(self) -> tuple[Self, ...]:
-        """Return the indices of the elements that are not zero, a vector an axis."""
-        return LANGUAGE["nonzero"](self)
+    def nonzero(self, return_matrix: bool = False) -> Any:
+        """Return the indices of the elements that are not zero, a vector an axis, or in rows."""
+        return LANGUAGE["nonzero"](self, return_matrix)
 
     def eval(self, inputs_to_values: Any = None, mode: Any = None) -> Any:
         """Return the value, given values of the variables that it depends on."""

@@ -467,3 +467,28 @@ def test_a_script_must_be_there(tmp_path):
     done = run("nowhere.py", cwd=tmp_path)
     assert done.returncode == 2 and "no file nowhere.py" in done.stderr
     assert run(cwd=tmp_path).returncode == 2 and run("--help", cwd=tmp_path).returncode == 0
+
+
+def test_streams_and_sparse_matrices_are_asked_what_they_are(theano):
+    from theano.sandbox.rng_mrg import MRG_RandomStreams
+
+    one, two = MRG_RandomStreams(1), MRG_RandomStreams(2)
+    x, y = one.uniform((2,)), two.uniform((2,))
+    two.rstate = one.rstate
+    for (a, _), (b, _) in zip(one.state_updates, two.state_updates, strict=True):
+        b.set_value(a.get_value())
+    assert theano.function([], x)().tolist() == theano.function([], y)().tolist()
+    sparse = importlib.import_module("theano.sparse")
+    assert sparse.sparse_formats == ["csc", "csr"] and "float32" in sparse.all_dtypes
+
+
+def test_methods_take_theanos_arguments(T):
+    x = T.fmatrix("x")
+    at = {x: np.array([[3, 1], [0, 2]], "float32")}
+    for method in ("sum", "prod", "mean"):
+        found = getattr(x, method)(axis=0, acc_dtype="float64")
+        assert found.dtype == "float32"
+        np.testing.assert_array_equal(found.eval(at), getattr(at[x], method)(0))
+    assert x.sort(1, "mergesort").eval(at).tolist() == [[1, 3], [0, 2]]
+    assert x.argsort(axis=0, kind="quicksort", order=None).eval(at).tolist() == [[1, 0], [0, 1]]
+    assert x.nonzero(return_matrix=True).eval(at).tolist() == [[0, 0, 1], [0, 1, 1]]

@@ -148,13 +148,22 @@ def _floats(x: Any) -> Variable:
 
 
 @word
-def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-    """Return the mean over ``axis``, of ``config.floatX`` at least for integers."""
+def mean(
+    x: Any,
+    axis: Axis = None,
+    dtype: str | None = None,
+    keepdims: bool = False,
+    acc_dtype: str | None = None,
+) -> Variable:
+    """Return the mean over ``axis``, of ``config.floatX`` at least for integers.
+
+    acc_dtype : the dtype to add and divide in.
+    """
     variable = as_variable(x)
     axes = _axes(axis, variable.ndim)
     wanted = dtype or floating(variable.type.dtype)
     # float16 cannot count to 70,000.
-    wide = computed(wanted)
+    wide = computed(acc_dtype or wanted)
     count = as_variable(product(tuple(extents_of(variable)[a] for a in axes)))
     return cast(sum(cast(variable, wide), axis, keepdims=keepdims) / cast(count, wide), wanted)
 

@@ -28,6 +28,15 @@ class TheanoStreams(RandomStreams):
     ) -> None:
         super().__init__(_one_seed(seed))
 
+    @property
+    def rstate(self) -> Any:
+        """The key that draws which are made from now on start from."""
+        return self._key.copy()
+
+    @rstate.setter
+    def rstate(self, key: Any) -> None:
+        self._key = key.copy()
+
     def uniform(
         self,
         size: Any = None,

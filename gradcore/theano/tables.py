@@ -198,6 +198,12 @@ OPS_OF_NETS = """
     crossentropy_softmax_max_and_argmax_1hot prepend_scalar_to_each_row confusion_matrix
     crossentropy_categorical_1hot softmax_op=softmax logsoftmax_op=logsoftmax
 """
+SPARSE: dict[str, Any] = {
+    "sparse_formats": ["csc", "csr"], "all_dtypes": set(SCALAR_TYPES), "enable_sparse": True,
+    "float_dtypes": {"float32", "float64"}, "SparseVariable": sparse.SparseVariable,
+}  # fmt: skip
+"""What programs ask of sparse matrices."""
+
 NETS = (nets, QUIRKS, nnet, nn, tensor)
 
 THEANO: dict[str, Table] = {
@@ -307,8 +313,8 @@ THEANO: dict[str, Table] = {
         "upcast",
         (SCALAR_TYPES, elementwise_ops.ENTRIES),
     ),
-    "theano.sparse": Table((tensors,), "usmm", (sparse,)),
-    "theano.sparse.basic": Table((tensors,), "usmm", (sparse,)),
+    "theano.sparse": Table((tensors,), "usmm", (SPARSE, sparse)),
+    "theano.sparse.basic": Table((tensors,), "usmm", (SPARSE, sparse)),
     # functions and graphs -----------------------------------------------------------------------
     "theano.compile": Table(
         (FUNCTIONS, gradcore, compilation),

@@ -241,8 +241,7 @@ def mean(
     x = as_variable(input)
     if dtype is None:
         dtype = "float64" if x.dtype in DISCRETE else x.dtype
-    found = tensor.mean(x, axis, acc_dtype or dtype, keepdims)
-    return found.astype(dtype)
+    return tensor.mean(x, axis, dtype, keepdims, acc_dtype)
 
 
 def prod(
