@@ -3,7 +3,7 @@
     python benchmarks/special_coefficients.py [NAME ...]
 
 Most are fits at Chebyshev nodes, as those of ``scalar_coefficients.py``; ``temme`` are the Taylor
-coefficients of DLMF 8.12.10, by its recursion, in exact fractions.
+coefficients of DLMF 8.12.10, and ``debye`` those of DLMF 10.41.9, by recursion, in exact fractions.
 """
 
 import itertools
@@ -255,6 +255,38 @@ def gauss(count=40):
     return [(r + 1) / 2 for r in roots], weights
 
 
+# Bessel functions of real order -----------------------------------------------------------------
+def debye(rows=17):
+    """Return the coefficients of U_k(p) / p ** k in p ** 2, DLMF 10.41.9, the last k first."""
+    found = [[Fraction(1)]]
+    for k in range(rows - 1):
+        powers = {}
+        for j, c in enumerate(found[-1]):
+            n = k + 2 * j
+            for power, factor in (
+                (n + 1, Fraction(n, 2) + Fraction(1, 8 * (n + 1))),
+                (n + 3, -Fraction(n, 2) - Fraction(5, 8 * (n + 3))),
+            ):
+                powers[power] = powers.get(power, 0) + c * factor
+        found.append([powers[k + 1 + 2 * j] for j in range(k + 2)])
+    return [row[::-1] for row in reversed(found)]
+
+
+def rgamma1p():
+    """Return the Taylor coefficients of 1 / gamma(1 + m): those of even powers, and of odd ones."""
+    found = mp.taylor(lambda m: mp.rgamma(1 + m), 0, 19)
+    return found[18::-2], found[19:0:-2]
+
+
+def turns():
+    """Return sine and cosine of multiples of 1/16 up to pi / 2, each as the sum of two numbers."""
+    found = []
+    for k in range(26):
+        for value in (mp.sin(mp.mpf(k) / 16), mp.cos(mp.mpf(k) / 16)):
+            found += [float(value), value - float(value)]
+    return found
+
+
 def table(coefficients):
     """Return coefficients as an array of C."""
     text = ""
@@ -269,7 +301,12 @@ def table(coefficients):
 
 def main():
     """Print the tables that are asked for, all of them else."""
-    for name in sys.argv[1:] or [*FITS, "temme", "lambertw", "gauss"]:
+    others = {"debye": lambda: [[c for row in debye() for c in row]], "rgamma1p": rgamma1p,
+              "turns": lambda: [turns()]}  # fmt: skip
+    for name in sys.argv[1:] or [*FITS, "temme", "lambertw", "gauss", *others]:
+        if name in others:
+            print(f"/* {name} */", *map(table, others[name]()), sep="\n", flush=True)
+            continue
         if name in ("lambertw", "gauss"):
             rows = [lambertw_branch()] if name == "lambertw" else gauss()
             print(f"/* {name} */", *map(table, rows), sep="\n", flush=True)
