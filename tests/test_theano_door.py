@@ -89,14 +89,14 @@ def test_a_name_that_theano_has_not_is_an_error_that_names_the_nearest(theano, T
     with pytest.raises(AttributeError, match="did you mean 'softmax'"):
         T.softmx  # noqa: B018 - asking is enough
     with pytest.raises(ImportError, match="'set_subtensors' from 'theano.tensor'.*'set_subtensor'"):
-        from theano.tensor import set_subtensors  # noqa: F401
+        from theano.tensor import set_subtensors  # noqa: F401 - importing it is the test
     with pytest.raises(ImportError, match="nonsense"):
         importlib.import_module("theano.nonsense.inner")
 
 
 def test_programs_can_take_another_name_where_there_is_none(theano):
     with pytest.raises(ImportError):
-        from theano.tensor.signal import pooling  # noqa: F401
+        from theano.tensor.signal import pooling  # noqa: F401 - importing it is the test
     assert not hasattr(theano, "no_such_thing")
     assert getattr(theano, "no_such_thing", 3) == 3
 
