@@ -319,7 +319,7 @@ def test_what_is_refused():
     for function in (L.inv, L.det, L.svd, L.eigh, L.qr, L.lu, L.expm, L.pinv):
         with pytest.raises(GraphTypeError, match="takes matrices"):
             function(v)
-    for wrong in (lambda: L.svd(x, full_matrices=True), lambda: L.qr(x, "complete")):
+    for wrong in (lambda: L.qr(x, "raw"), lambda: L.qr(x, "full")):
         with pytest.raises(UnsupportedError):
             wrong()
     for wrong in (

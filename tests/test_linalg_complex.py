@@ -408,3 +408,36 @@ def test_dtypes_and_what_does_not_exist(everywhere, dtype):
     for wrong in (L.inv(z), L.cholesky(-z), L.svdvals(z / 0), L.eigvals(z / 0), L.eigvalsh(z / 0)):
         with pytest.raises(np.linalg.LinAlgError):
             gradcore.function([z], wrong, mode=everywhere)(singular)
+
+
+# full factors -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("shape", [(4, 2), (2, 4), (3, 3), (2, 5, 3)])
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_full_factors(everywhere, shape, dtype):
+    """Square ones of SVD and QR: unitary, and factors of the matrix."""
+    value = numbers(*shape).astype(dtype) if dtype == "complex128" else numbers(*shape).real
+    a = T.tensor("a", dtype, (None,) * len(shape))
+    outputs = [*L.svd(a, full_matrices=True), *L.qr(a, "complete")]
+    u, s, vh, q, r = gradcore.function([a], outputs, mode=everywhere)(value)
+    (m, n), k = shape[-2:], min(shape[-2:])
+    assert u.shape[-2:] == q.shape[-2:] == (m, m) and vh.shape[-2:] == (n, n) and r.shape == shape
+    for each in (u, vh, q):
+        size = each.shape[-1]
+        np.testing.assert_allclose(
+            turned(each) @ each, np.zeros(each.shape) + np.eye(size), atol=1e-13
+        )
+    np.testing.assert_allclose((u[..., :k] * s[..., None, :]) @ vh[..., :k, :], value, atol=1e-12)
+    np.testing.assert_allclose(q @ r, value, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_projections_by_full_factors_have_gradients(dtype):
+    """They do not depend on the basis: as the projection on what is left, without it."""
+    value = HIGH[:, :2] if dtype == "complex128" else HIGH[:, :2].real
+    a = T.tensor("a", dtype, (None, None))
+    u, _, _ = L.svd(a, full_matrices=True)
+    rest, thin = u[:, 2:], L.svd(a)[0]
+    ours = cost_of(rest @ T.conj(rest.T))
+    theirs = cost_of(T.eye(4) - thin @ T.conj(thin.T))
+    f = gradcore.function([a], [T.grad(ours, a), T.grad(theirs, a)], mode="numpy")
+    np.testing.assert_allclose(*f(value), 1e-9, 1e-11)

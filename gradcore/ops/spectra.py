@@ -78,7 +78,7 @@ def _eigh_tangents(op: Op, t: Variable, x: Variable, w: Variable, v: Variable) -
     turning = inner * reciprocal(along_rows(w) - along_columns(w))
     moved = LANGUAGE["matmul"](v, turning)
     if x.type.is_complex:
-        moved = moved - v * complex_of(0, _turns(v, moved))
+        moved = moved - v * complex_of(0, turns_of(v, moved))
     return [real_part(diagonal(inner)), moved]
 
 
@@ -89,7 +89,7 @@ About a half, but no quotient of such numbers as stand in examples, which roundi
 """
 
 
-def _turns(v: Variable, moved: Variable) -> Variable:
+def turns_of(v: Variable, moved: Variable) -> Variable:
     """Return by which angles columns turn whose settled elements are to stay real, as one row."""
     size = LANGUAGE["abs"](v)
     largest = LANGUAGE["max"](size, -2, keepdims=True)
@@ -323,7 +323,7 @@ def _svd_tangents(
     if x.type.is_complex:
         against = along_rows(LANGUAGE["imag"](diagonal(inner))) * inverse
         du = du + u * complex_of(0, against)
-        turns = complex_of(0, _turns(u, du))
+        turns = complex_of(0, turns_of(u, du))
         du, dv = du - u * turns, dv - v * turns
     return [du, real_part(diagonal(inner)), adjoint(dv)]
 

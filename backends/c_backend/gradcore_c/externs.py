@@ -56,6 +56,7 @@ SYLVESTER = Source('#include "sylvester.c"\n', _needs("lapack:gees", "lapack:trs
 
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
+    "complement": QR,
     "eig": EIG,
     "eigh": SPECTRA,
     "eigvals": EIG,

@@ -1,5 +1,6 @@
 /* Orthonormal and triangular factors of matrices with at least as many rows as columns:
- * "qr_float64(stack, m, n, matrix, q, r, workspace)", and the same for float32, complex128 and
+ * "qr_float64(stack, m, n, matrix, q, r, workspace)", and a basis of what their columns leave,
+ * "complement_float64(stack, m, n, matrix, out, workspace)", and the same for float32, complex128 and
  * complex64; the diagonal of r has no negative number.
  *
  * LAPACK sees arrays in C order as their transposes, so it is given one that is transposed.
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 #include "numbers.h"
+#include "phases.h"
 
 void *gc_needs[8];
 
@@ -45,7 +47,37 @@ typedef void (*gc_orgqr)(int *m, int *n, int *k, void *a, int *lda, const void *
         return 0;                                                                                  \
     }
 
+#define GC_COMPLEMENT(name, type, place)                                                           \
+    int32_t complement_##name(int64_t stack, int64_t m, int64_t n, const void *matrix, void *out,  \
+                              void *workspace)                                                     \
+    {                                                                                              \
+        type *a = workspace, *scales = a + m * m, *work = scales + m;                              \
+        int rows = (int)m, columns = (int)n, size = 64 * (int)m, info;                             \
+        int64_t count = m - n;                                                                     \
+        if (size != 64 * m) return -1;                                                             \
+        for (int64_t s = 0; count > 0 && s < stack; s++) {                                         \
+            const type *from = (const type *)matrix + s * m * n;                                   \
+            type *to = (type *)out + s * m * count;                                                \
+            for (int64_t i = 0; i < m; i++)                                                        \
+                for (int64_t j = 0; j < n; j++) a[j * m + i] = from[i * n + j];                    \
+            ((gc_geqrf)gc_needs[place])(&rows, &columns, a, &rows, scales, work, &size, &info);    \
+            ((gc_orgqr)gc_needs[4 + place])(&rows, &rows, &columns, a, &rows, scales, work, &size, \
+                                            &info);                                                \
+            for (int64_t j = 0; j < count; j++) {                                                  \
+                const type *v = a + (n + j) * m;                                                   \
+                type turn = turn_##name(m, 1, v);                                                  \
+                for (int64_t i = 0; i < m; i++) to[i * count + j] = turn * v[i];                   \
+            }                                                                                      \
+        }                                                                                          \
+        return 0;                                                                                  \
+    }
+
 GC_QR(float64, double, 0)
 GC_QR(float32, float, 1)
 GC_QR(complex128, double complex, 2)
 GC_QR(complex64, float complex, 3)
+
+GC_COMPLEMENT(float64, double, 0)
+GC_COMPLEMENT(float32, float, 1)
+GC_COMPLEMENT(complex128, double complex, 2)
+GC_COMPLEMENT(complex64, float complex, 3)

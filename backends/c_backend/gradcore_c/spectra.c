@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "numbers.h"
+#include "phases.h"
 
 void *gc_needs[8];
 
@@ -71,30 +72,6 @@ typedef void (*gc_complex_gesdd)(const char *job, int *m, int *n, void *a, int *
                                                 (int *)(rest + (rsize > other ? rsize : other)),   \
                                                 &info);                                            \
         return info;                                                                               \
-    }
-
-/* by what a vector is multiplied */
-#define GC_SIGN(name, type)                                                                        \
-    static type turn_##name(int64_t size, int64_t stride, const type *v)                           \
-    {                                                                                              \
-        type largest = 0;                                                                          \
-        for (int64_t i = 0; i < size; i++)                                                         \
-            if (fabs(v[i * stride]) > largest) largest = fabs(v[i * stride]);                      \
-        for (int64_t i = 0; i < size; i++)                                                         \
-            if (fabs(v[i * stride]) > largest * (type)1e-3) return v[i * stride] < 0 ? -1 : 1;     \
-        return 1;                                                                                  \
-    }
-
-#define GC_PHASE(name, type, real)                                                                 \
-    static type turn_##name(int64_t size, int64_t stride, const type *v)                           \
-    {                                                                                              \
-        real largest = 0;                                                                          \
-        for (int64_t i = 0; i < size; i++)                                                         \
-            if (GC_ABS_##name(v[i * stride]) > largest) largest = GC_ABS_##name(v[i * stride]);    \
-        for (int64_t i = 0; i < size; i++)                                                         \
-            if (GC_ABS_##name(v[i * stride]) > largest * (real)0.55)                               \
-                return GC_CONJ_##name(v[i * stride]) / GC_ABS_##name(v[i * stride]);               \
-        return 1;                                                                                  \
     }
 
 #define GC_SPECTRA(name, type, real, place)                                                        \
@@ -194,11 +171,6 @@ GC_DRIVERS(float64, double, 0)
 GC_DRIVERS(float32, float, 1)
 GC_COMPLEX_DRIVERS(complex128, double complex, double, 2)
 GC_COMPLEX_DRIVERS(complex64, float complex, float, 3)
-
-GC_SIGN(float64, double)
-GC_SIGN(float32, float)
-GC_PHASE(complex128, double complex, double)
-GC_PHASE(complex64, float complex, float)
 
 GC_SPECTRA(float64, double, double, 0)
 GC_SPECTRA(float32, float, float, 1)

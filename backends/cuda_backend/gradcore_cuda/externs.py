@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph.externs import successes
+from gradcore.ops.complements import complements
 from gradcore.ops.decompositions import orthonormal_factors
 from gradcore.ops.eigenvalues import general_eigenvalues, general_eigenvectors
 from gradcore.ops.factors import cholesky_factor, eliminated, lu_factors, no_pivots, substituted
@@ -46,6 +47,10 @@ def _solve_lower_transposed(xp: Any, m: Any, b: Any) -> list[Any]:
     return [substituted(xp, m, b, transposed=True), no_pivots(xp, m)]
 
 
+def _complement(xp: Any, x: Any) -> list[Any]:
+    return [complements(xp, x)]
+
+
 def _on_host(attempted: Extern) -> Extern:
     """Return a function that NumPy computes on the host."""
 
@@ -58,6 +63,7 @@ def _on_host(attempted: Extern) -> Extern:
 
 EXTERNS: Mapping[str, Extern] = {
     "cholesky": _counted(cholesky_factor),
+    "complement": _complement,
     "eig": _on_host(general_eigenvectors),
     "eigh": _counted(eigenvectors),
     "eigvals": _on_host(general_eigenvalues),

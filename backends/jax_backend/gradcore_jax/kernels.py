@@ -23,6 +23,7 @@ from gradcore.execute import MEMORY_FIX, Runner
 from gradcore.graph import Apply, Array, Kernel
 from gradcore.graph.extents import MOST, check_size
 from gradcore.ops.broadcasting import extent_check, with_check
+from gradcore.ops.complements import Complement, complements
 from gradcore.ops.control import (
     Assert,
     Conditional,
@@ -452,6 +453,7 @@ KERNELS: Kernels = {
     MatMul: _matmul,
     Cholesky: _always(_cholesky),
     LU(): _lu,
+    Complement(): functools.partial(complements, jnp),
     QR(): functools.partial(orthonormal_factors, jnp),
     Eig: _vectors(general_eigenvectors),
     EigVals: _vectors(general_eigenvalues),

@@ -15,6 +15,7 @@ from gradcore.backend import Kernels
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
 from gradcore.ops.broadcasting import extent_check, with_check
+from gradcore.ops.complements import Complement, complements
 from gradcore.ops.decompositions import LU, QR, orthonormal_factors
 from gradcore.ops.eigenvalues import Eig, EigVals, general_eigenvalues, general_eigenvectors
 from gradcore.ops.factors import (
@@ -148,6 +149,7 @@ MATRICES: Kernels = {
     MatMul: _make_matmul,
     Cholesky: _raising(lambda _: _cholesky),
     LU(): _lu,
+    Complement(): functools.partial(complements, torch),
     QR(): functools.partial(orthonormal_factors, torch),
     Eig: _raising(lambda _: functools.partial(general_eigenvectors, torch)),
     EigVals: _raising(lambda _: functools.partial(general_eigenvalues, torch)),

@@ -15,8 +15,7 @@ Of complex matrices, transposes are those of conjugates where mathematics has it
 ``cholesky``, ``eigh`` and ``svd``; phases of vectors are settled (`gradcore.ops.spectra`).  ``eig``
 and ``eigvals`` return complex numbers, always.
 
-Not here yet: ``schur`` and ``logm`` of matrices that are not symmetric; ``full_matrices`` of
-``svd`` and the mode ``"complete"`` of ``qr``, whose further columns are any basis of what is left.
+Not here yet: ``schur`` and ``logm`` of matrices that are not symmetric.
 """
 
 from gradcore.errors import LinAlgError as LinAlgError

@@ -8,6 +8,7 @@ from gradcore.errors import GraphValueError, UnsupportedError
 from gradcore.graph import Variable, here
 from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import extents_of
+from gradcore.ops.complements import Complement
 from gradcore.ops.complexes import complex as complex_of
 from gradcore.ops.decompositions import LU, QR, along_columns, along_rows, identity
 from gradcore.ops.eigenvalues import Eig
@@ -15,7 +16,7 @@ from gradcore.ops.factors import Cholesky, below
 from gradcore.ops.matrices import adjoint, part_of
 from gradcore.ops.scalars import eq
 from gradcore.ops.spectra import SVD, Eigh
-from gradcore.tensor.creation import arange, triu
+from gradcore.tensor.creation import arange, triu, zeros
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take_along_axis
 from gradcore.tensor.linalg.operands import matrices, raises
@@ -98,20 +99,23 @@ def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Var
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Return Q with orthonormal columns and the upper triangle R of ``a = Q @ R``.
 
-    mode : "reduced": as many columns of Q as the shorter side is long; "r": R alone.
+    mode : "reduced": as many columns of Q as the shorter side is long; "complete": as many as it
+        has rows, of which the further ones are any basis of what is left, and rows of zeros in R;
+        "r": R alone.
 
     R has no negative number on its diagonal.  Derivatives are not finite where the first columns
-    of ``a``, as many as there are of Q, depend on each other.
+    of ``a``, as many as there are of Q, depend on each other; those of further columns are right
+    for what does not depend on the basis, see `gradcore.ops.complements`.
 
-    Raises UnsupportedError: the mode "complete"; its further columns are any basis.
+    Raises UnsupportedError: another mode.
 
     >>> import gradcore.tensor as T
     >>> [x.eval().round(12).tolist() for x in T.linalg.qr([[3.0, 1.0], [4.0, 3.0]])]
     [[[0.6, -0.8], [0.8, 0.6]], [[5.0, 3.0], [0.0, 1.0]]]
     """
-    if mode not in ("reduced", "r"):
+    if mode not in ("reduced", "complete", "r"):
         raise UnsupportedError(
-            f"qr has no mode {mode!r}", here(), 'take "reduced", which is NumPy\'s default, or "r"'
+            f"qr has no mode {mode!r}", here(), 'take "reduced", as is usual, "complete" or "r"'
         )
     (matrix,), dtype = matrices("qr", a)
     m, n = extents_of(matrix)[-2:]
@@ -121,6 +125,10 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         k = smaller(m, n)
         q, r = QR()(matrix[..., :k])
         r = concatenate([r, matmul(adjoint(q), matrix[..., k:])], -1)
+    if mode == "complete":
+        *stack, _, k = extents_of(q)
+        below_r = zeros((*stack, m - k, n), matrix.type.dtype)
+        q, r = concatenate([q, Complement()(q)], -1), concatenate([r, below_r], -2)
     return cast(r, dtype) if mode == "r" else (cast(q, dtype), cast(r, dtype))
 
 
@@ -198,18 +206,22 @@ def svd(a: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
     0.55 of it, and real.  Vectors of equal values are any basis;
     derivatives are right for what does not depend on it, see `gradcore.ops.spectra`.
 
-    Raises UnsupportedError: ``full_matrices``, which has further columns that are any basis;
-    LinAlgError when it runs: the matrix is not finite.
+    full_matrices : whether U and Vh are square: further columns of U and rows of Vh are any basis
+        of what is left, and their derivatives right for what does not depend on it, see
+        `gradcore.ops.complements`.
+
+    Raises LinAlgError when it runs: the matrix is not finite.
 
     >>> import gradcore.tensor as T
     >>> u, s, vh = T.linalg.svd([[0.0, 3.0], [4.0, 0.0], [0.0, 0.0]])
     >>> u.type.shape, s.eval().tolist(), ((u * s) @ vh).eval().round(12).tolist()
     ((3, 2), [4.0, 3.0], [[0.0, 3.0], [4.0, 0.0], [0.0, 0.0]])
     """
-    if full_matrices:
-        raise UnsupportedError("svd has no full matrices", here(), "leave full_matrices=False")
     (matrix,), dtype = matrices("svd", a)
     u, s, vh = SVD()(matrix)
+    if full_matrices and compute_uv:
+        u = concatenate([u, Complement()(u)], -1)
+        vh = concatenate([vh, adjoint(Complement()(adjoint(vh)))], -2)
     u, s, vh = cast(u, dtype), cast(s, part_of(dtype)), cast(vh, dtype)
     return (u, s, vh) if compute_uv else s
 
