@@ -9,6 +9,7 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore.graph.traverse import infer_shapes
+from gradcore.ops.control import Conditional
 from gradcore.ops.linalg import Dot
 from gradcore.rewrite.jacobians.costs import takes_less
 
@@ -83,6 +84,25 @@ def test_steps_of_loops_count():
     nested = looped(lambda r: gradcore.scan(lambda e: T.sin(e * r), r)[0].sum(0))
     assert takes_less(looped(T.sin), nested) is True
     assert takes_less(nested, looped(T.sin)) is False
+
+
+def test_of_a_choice_the_branch_that_takes_less_counts(rng):
+    """Both are not added up: few columns are computed from the right, and not all of them."""
+    _, left, right = in_order((2, 10, 10, 10))
+    a, b = factors((5, 10, 10))
+    other = T.dot(a, b)  # between what the branches take
+    choice = T.ifelse(T.dscalar() > 0, right, left)
+    assert takes_less(choice, other) is True
+    assert takes_less(other, choice) is False
+    x, w, v = T.dvector("x"), T.dmatrix("w"), T.dmatrix("v")
+    J = T.jacobian(T.dot(v, T.tanh(T.dot(w, x))) * T.exp(x[0]), x)
+    values = [rng.normal(size=shape) for shape in ((60,), (50, 60), (40, 50))]
+    f = gradcore.function([x, w, v], J[:, 1:3], mode="numpy")
+    assert np.allclose(f(*values), gradcore.function([x, w, v], J, mode=PLAIN)(*values)[:, 1:3])
+    (chosen,) = [n for n in f.maker.fgraph.nodes if isinstance(n.op, Conditional)]
+    assert gradcore.function([x, w, v], chosen.inputs[0], mode="numpy", on_unused_input="ignore")(
+        *values
+    )
 
 
 def layers(x, weights, between=T.tanh):

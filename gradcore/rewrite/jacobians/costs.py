@@ -1,8 +1,9 @@
 """Which of two ways to compute a matrix takes less: by what ops declare (`Op.operations_of`).
 
 A way takes the operations of its nodes, an element that is written being one more; those of a loop
-as often as it steps.  Where extents are known, that is a number; else it is a sum of products of
-extents, of which one may be less whatever they are, or is found to be when a function runs.
+as often as it steps; of a choice, as between orders of factors, those of the branch that takes
+less.  Where extents are known, that is a number; else it is a sum of products of extents, of which
+one may be less whatever they are, or is found to be when a function runs.
 
 The decision: what both ways need is not counted, and neither is what no extent changes, so that the
 comparison is of few terms, most of which are known to be less.
@@ -11,7 +12,7 @@ comparison is of few terms, most of which are known to be less.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from gradcore.graph import (
@@ -24,6 +25,7 @@ from gradcore.graph import (
     Variable,
     ancestors,
     as_variable,
+    substitute,
     toposort,
 )
 from gradcore.graph.costs import total
@@ -31,6 +33,7 @@ from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, symbolic_operand
 from gradcore.graph.traverse import depends_on, infer_shapes
 from gradcore.language import LANGUAGE
+from gradcore.ops.control import IfElse
 from gradcore.ops.scalars import add, fill, maximum, mul
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical.stage import is_zero
@@ -39,6 +42,9 @@ from gradcore.rewrite.loops.costs import TYPICAL
 
 Work: TypeAlias = "Counter[tuple[Variable, ...]]"
 """A sum of products of extents: how often each is there."""
+
+MOST_BRANCHES = 8
+"""How many ways to compute a matrix are told apart; the operations of more are added up."""
 
 MOST_COMPARED_PRODUCTS = 4
 """Of how many products of extents on each side a function compares sums when it runs."""
@@ -50,6 +56,68 @@ def takes_less(this: Variable, other: Variable, margin: int = 1) -> bool | Varia
     A variable: that is known when the function runs.
     """
     common = set(ancestors([this])) & set(ancestors([other]))
+    others = _branches(other, common)
+    return _or(
+        _not(_or(_not(_one_takes_less(a, b, common, margin)) for b in others))
+        for a in _branches(this, common)
+    )
+
+
+def _branches(v: Variable, common: Collection[Variable]) -> list[Variable]:
+    """Return what ``v`` may be, by each branch of the choices in it; itself, if these are many."""
+    found = [v]
+    for _ in range(MOST_BRANCHES):
+        choices = [_choice(x, common) for x in found]
+        if not any(choices):
+            return found
+        found = [
+            y for x, node in zip(found, choices, strict=True) for y in (_taken(x, node) or [x])
+        ]
+        if len(found) > MOST_BRANCHES:
+            break
+    return [v]
+
+
+def _choice(v: Variable, common: Collection[Variable]) -> Apply | None:
+    """Return the last choice that ``v`` is computed by, which is not in common."""
+    return next(
+        (
+            node
+            for node in reversed(toposort([v]))
+            if isinstance(node.op, IfElse) and node.outputs[0] not in common
+        ),
+        None,
+    )
+
+
+def _taken(v: Variable, choice: Apply | None) -> list[Variable]:
+    """Return ``v`` by either branch of a choice."""
+    if choice is None:
+        return []
+    n = len(choice.outputs)
+    branches = choice.inputs[1 : n + 1], choice.inputs[n + 1 :]
+    return [substitute([v], dict(zip(choice.outputs, b, strict=True)))[0] for b in branches]
+
+
+def _not(known: bool | Variable) -> bool | Variable:
+    return not known if isinstance(known, bool) else LANGUAGE["invert"](known)
+
+
+def _or(several: Iterable[bool | Variable]) -> bool | Variable:
+    """Return whether any holds."""
+    found: bool | Variable = False
+    for each in several:
+        if each is True:
+            return True
+        if not isinstance(each, bool):
+            found = each if isinstance(found, bool) else LANGUAGE["or_"](found, each)
+    return found
+
+
+def _one_takes_less(
+    this: Variable, other: Variable, common: Collection[Variable], margin: int
+) -> bool | Variable:
+    """Return the same of what has no choices."""
     mine, others = _polynomials([list(_amounts(v, common)) for v in (this, other)])
     for factors in mine:
         mine[factors] *= margin
