@@ -276,3 +276,14 @@ def test_what_is_enclosed_may_be_read_under_a_condition_of_its_branch(everywhere
     assert (f(1, np.zeros(3)) == 0).all() and (f(0, np.ones(3)) == 7).all()
     with pytest.raises(IndexError):
         f(1, np.ones(3))
+
+
+def test_loops_of_different_branches_stay_two(everywhere):
+    """One loop for both would take the steps, and raise the errors, of the branch not taken."""
+    one, _ = gradcore.scan(lambda s: T.tanh(s) * R.sum(), None, R[0], n_steps=3)
+    other, _ = gradcore.scan(lambda s: s * R[5], None, R[0], n_steps=3)
+    again, _ = gradcore.scan(lambda s: s + R.prod(), None, R[0], n_steps=3)
+    few = R.shape[0] < 6
+    f = gradcore.function([R], T.ifelse(few, one[-1] + again[-1], other[-1]), everywhere)
+    assert np.allclose(f(np.ones(2)), 2 * np.tanh(2 * np.tanh(2 * np.tanh(1))) + 4)
+    assert np.allclose(f(np.full(6, 2.0)), 16)

@@ -11,6 +11,7 @@ as written                           as it runs
 ``diag(J)``, ``(J * C).sum()``       the values of its entries, if it is sparse
 ``einsum("bnbm->bnm", J)``           blocks, of a function of rows (`batches`)
 ``solve(J, b)``                      along its bands (`solves`)
+``scan(lambda v: J @ v, ...)``       products in the steps (`in_loops`)
 ``J[a:b]``, ``(J * v).sum(2)``       a matrix of fewer rows or columns (`smaller`)
 ``J``, ``J.T @ J``                   by bands, entries or blocks, by rows, or by columns
 gradient of ``u @ J @ v``            the gradient of `Rop` (`sums`)
@@ -39,6 +40,7 @@ from gradcore.ops.linalg import Dot
 from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
+from gradcore.rewrite.jacobians.in_loops import captured_ones
 from gradcore.rewrite.jacobians.products import products_replaced
 from gradcore.rewrite.jacobians.stacked import stacked_gradients as stacked_gradients
 from gradcore.rewrite.jacobians.sums import sums_over_units
@@ -48,11 +50,19 @@ from gradcore.rewrite.loops.parts import with_replaced
 DOT = Dot()
 
 
+def _multiplied(graph: FunctionGraph) -> FunctionGraph:
+    """Return a graph with products with vectors in place of what multiplies Jacobians."""
+    while replaced := products_replaced(graph):
+        graph = canonicalize.run(with_replaced(graph, replaced), [])
+    return graph
+
+
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
     graph = with_replaced(graph, loops_of_loops(graph, _rewrite))
     graph = with_replaced(graph, sums_over_units(graph))
-    while replaced := products_replaced(graph):
-        graph = canonicalize.run(with_replaced(graph, replaced), [])
+    graph = _multiplied(graph)
+    while replaced := captured_ones(graph, _multiplied):
+        graph = _multiplied(with_replaced(graph, replaced))
     graph = with_replaced(graph, sparse_expressions(graph))
     return with_replaced(graph, whole_ones(graph))
 

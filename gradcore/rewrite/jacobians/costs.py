@@ -164,7 +164,8 @@ def _of_steps(op: Scan, inputs: Sequence[Variable] | None, operands: Sequence[Op
     moving = depends_on(op.body.outputs, [*inner.sequences, *inner.states])
     nodes = [n for n in op.body.nodes if n.outputs[0] in moving]
     variables = tuple(dict.fromkeys(v for n in nodes for v in (*n.inputs, *n.outputs)))
-    whole = FunctionGraph(op.body.inputs, (*results.states, *variables))
+    stop = () if results.condition is None else (results.condition,)
+    whole = FunctionGraph(op.body.inputs, (*results.states, *variables, *stop))
     found = op.with_graphs(whole).step_shapes(inputs, operands)
     shapes = dict(zip(variables, found, strict=True))
     return total(_of_step(n, shapes) for n in nodes if not _is_free(n))

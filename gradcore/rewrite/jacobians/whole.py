@@ -45,7 +45,7 @@ def whole_ones(graph: FunctionGraph) -> dict[Variable, Variable]:
     for node in graph.nodes:
         for stack in node.outputs if isinstance(node.op, Scan) else ():
             rows = linear_rows(stack)
-            if rows is None or _is_branch(graph, stack):
+            if rows is None or is_branch(graph, stack):
                 continue
             assert isinstance(node.op, Scan)
             with on_behalf_of(node.where):
@@ -101,7 +101,7 @@ def _sparse(of: Expressions, matrix: Variable, of_others: bool) -> Variable | No
     return LANGUAGE["ifelse"](less, found.tensor, matrix)
 
 
-def _is_branch(graph: FunctionGraph, v: Variable) -> bool:
+def is_branch(graph: FunctionGraph, v: Variable) -> bool:
     """Return whether ``v`` is what a choice takes: it has been decided upon."""
     return any(isinstance(node.op, IfElse) for node in graph.readers.get(v, ()))
 
@@ -167,7 +167,7 @@ def loops_of_loops(
         loop = LoopParts.of(node)
         found: dict[Variable, Variable] = {}
         made = [(each.inner, each.outer) for each in loop.constants if _is_of_units(each.outer)]
-        again = {inner: _again(outer, loop, found) for inner, outer in made}
+        again = {inner: made_again(outer, loop, found) for inner, outer in made}
         if not again:
             continue
         loop.substitute(again)
@@ -183,13 +183,13 @@ def _has_loop(body: FunctionGraph) -> bool:
     return any(isinstance(node.op, Scan) for node in body.nodes)
 
 
-def _again(v: Variable, loop: LoopParts, found: dict[Variable, Variable]) -> Variable:
+def made_again(v: Variable, loop: LoopParts, found: dict[Variable, Variable]) -> Variable:
     """Return what makes ``v``, which is outside of a loop, inside of it, each part of it once."""
     maker = v.owner
     if maker is None or not _is_of_units(v):
         return v if isinstance(v, Constant) else loop.captured(v)
     if v not in found:
-        found[v] = maker.op(*(_again(x, loop, found) for x in maker.inputs))
+        found[v] = maker.op(*(made_again(x, loop, found) for x in maker.inputs))
     return found[v]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import TypeAlias
+
 from gradcore.graph import (
     Apply,
     FunctionGraph,
@@ -9,10 +12,14 @@ from gradcore.graph import (
     ancestors,
     substitute,
 )
+from gradcore.ops.control import IfElse
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
 from gradcore.rewrite.loops.parts import Input, LoopParts, State
+
+Branches: TypeAlias = "frozenset[tuple[Variable, bool]]"
+"""Branches of choices: their conditions, and whether these hold."""
 
 
 def _merge_scans(graph: FunctionGraph) -> FunctionGraph:
@@ -24,7 +31,11 @@ def _merge_scans(graph: FunctionGraph) -> FunctionGraph:
 
 
 def _mergeable(graph: FunctionGraph) -> tuple[Apply, Apply] | None:
-    """Return two scans that can run as one: as many steps, neither needing the other."""
+    """Return two scans that can run as one: as many steps, neither needing the other.
+
+    Both are needed by the same branches of choices: else one would run that is not.
+    """
+    needed = _needed_by(graph)
     above: dict[Apply, frozenset[Apply]] = {}
     scans: list[Apply] = []
     for node in graph.nodes:
@@ -33,10 +44,27 @@ def _mergeable(graph: FunctionGraph) -> tuple[Apply, Apply] | None:
         above[node] = mine.union(*(above[owner] for owner in owners))
         if isinstance(node.op, Scan):
             for other in scans:
-                if other not in above[node] and _fit(other, node):
+                alike = other not in above[node] and needed[other] == needed[node]
+                if alike and _fit(other, node):
                     return other, node
             scans.append(node)
     return None
+
+
+def _needed_by(graph: FunctionGraph) -> dict[Apply, Branches]:
+    """Return the branches of choices without which a loop is not needed."""
+    found: dict[Variable, Branches] = dict.fromkeys(graph.outputs, frozenset())
+    loops: dict[Apply, Branches] = {}
+    for node in reversed(graph.nodes):
+        own = reduce(lambda a, b: a & b, (found[v] for v in node.outputs if v in found))
+        if isinstance(node.op, Scan):
+            loops[node] = own
+        for i, v in enumerate(node.inputs):
+            branch = own
+            if isinstance(node.op, IfElse) and i:
+                branch = own | {(node.inputs[0], i <= node.op.outputs)}
+            found[v] = found[v] & branch if v in found else branch
+    return loops
 
 
 def _fit(a: Apply, b: Apply) -> bool:

@@ -1,0 +1,137 @@
+"""Loops that multiply a Jacobian run its products in their steps, where that takes less."""
+
+import numpy as np
+import pytest
+
+import gradcore
+import gradcore.tensor as T
+from gradcore.graph.traverse import infer_shapes
+from gradcore.ops.control import Conditional
+from gradcore.ops.scan import Scan
+
+X, V = T.dvectors("X", "V")
+W, M = T.dmatrices("W", "M")
+K = T.lscalar("K")
+INPUTS = [X, V, W, M, K]
+PLAIN = gradcore.Mode("numpy", optimizer=False)
+N, HIDDEN = 31, 29
+COST = (T.tanh(T.dot(W, X)) ** 2).sum() * T.exp(X[0])
+
+
+def compiled(output, mode):
+    return gradcore.function(INPUTS, output, mode, on_unused_input="ignore")
+
+
+def values(rng, steps=2):
+    w = rng.normal(size=(HIDDEN, N)) / 9
+    return [rng.normal(size=N) / 3, rng.normal(size=N), w, rng.normal(size=(3, N)), steps]
+
+
+def by_hand(cost):
+    """The tutorial's scan for a Hessian."""
+    row = lambda i, gradient, x: T.grad(gradient[i], x)
+    gradient = T.grad(cost, X)
+    return gradcore.scan(row, T.arange(gradient.shape[0]), non_sequences=[gradient, X])[0]
+
+
+def repeated(step, *captured, steps=2):
+    return gradcore.scan(step, outputs_info=V, non_sequences=captured, n_steps=steps)[0][-1]
+
+
+def scaled(v):
+    return v / T.sqrt((v**2).sum())
+
+
+H = T.hessian(COST, X)
+J = T.jacobian(T.tanh(T.dot(W, X)) ** 2, X)
+LOOPS = {
+    "power method": repeated(lambda v: scaled(H @ v)),
+    "the tutorial's": repeated(lambda v: by_hand(COST) @ v),
+    "as an argument": repeated(lambda v, A: A @ (A.T @ v) + v @ A, H),
+    "damped": repeated(lambda v, A: A @ v, H + 0.1 * T.eye(H.shape[0])),
+    "Gauss-Newton": repeated(lambda v: J.T @ (J @ v)),
+    "two": repeated(lambda v: (J.T @ J + H) @ v),
+    "of vectors": gradcore.scan(lambda v: H @ v, M)[0],
+    "a row each": gradcore.scan(lambda i: H[i] @ V, T.arange(3))[0],
+    "several loops": gradcore.scan(lambda v: H @ v, M)[0].sum() + repeated(lambda v: H @ v),
+}
+
+
+def squares(graph, extents):
+    """Return the nodes, in loops and branches too, that make all elements of a Hessian."""
+    found = [n for n in graph.nodes if n.out.ndim == 2 and _extents(n.out) == extents]
+    bodies = [n.op.body for n in graph.nodes if isinstance(n.op, Scan)]
+    return found + [n for body in bodies for n in squares(body, extents)]
+
+
+def _extents(v):
+    (shape,) = infer_shapes([v])
+    return [n if isinstance(n, int) else None for n in shape]
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_values_are_those_of_the_matrix(name, rng):
+    given = values(rng)
+    wanted = compiled(LOOPS[name], PLAIN)(*given)
+    assert np.allclose(compiled(LOOPS[name], "numpy")(*given), wanted, rtol=1e-10)
+
+
+def test_everywhere(everywhere, rng):
+    given = values(rng)
+    outputs = [LOOPS["damped"], repeated(lambda v: scaled(H @ v), steps=K)]
+    wanted = compiled(outputs, PLAIN)(*given)
+    for a, b in zip(compiled(outputs, everywhere)(*given), wanted, strict=True):
+        assert np.allclose(a, b, rtol=1e-10)
+
+
+def with_known_extents(steps):
+    """Return a power method for the Hessian of a function of vectors whose lengths are declared."""
+    x, v = (T.tensor(dtype="float64", shape=(N,)) for _ in range(2))
+    w = T.tensor(dtype="float64", shape=(HIDDEN, N))
+    hessian = T.hessian((T.tanh(T.dot(w, x)) ** 2).sum(), x)
+    last = gradcore.scan(lambda v: scaled(hessian @ v), outputs_info=v, n_steps=steps)[0][-1]
+    return gradcore.function([x, v, w], last, mode="numpy").maker.fgraph
+
+
+def test_few_steps_build_no_matrix_and_many_do():
+    assert not squares(with_known_extents(2), [N, N])
+    assert squares(with_known_extents(2000), [N, N])
+
+
+@pytest.mark.parametrize("until", [False, True])
+def test_the_number_of_steps_decides_when_it_runs(until, rng):
+    def step(v):
+        following = scaled(H @ v)
+        return (following, gradcore.until(following[0] > 2)) if until else following
+
+    loop = repeated(step, steps=K)
+    f = compiled(loop, "numpy")
+    choices = [n for n in f.maker.fgraph.nodes if isinstance(n.op, Conditional)]
+    less = gradcore.function(INPUTS, choices[0].inputs[0], mode="numpy", on_unused_input="ignore")
+    for steps in (1, 2, 2000):
+        given = values(rng, steps)
+        assert less(*given) == (steps < 2000)
+        assert np.allclose(f(*given), compiled(loop, PLAIN)(*given), rtol=1e-8)
+
+
+READ = {
+    "whole in a step": repeated(lambda v: H**2 @ v @ H),
+    "elsewhere": repeated(lambda v: H @ v) + (H**2).sum(),
+    "as a sequence": gradcore.scan(lambda h, v: v + h.sum() * v, H, V)[0][-1],
+    "as a state": gradcore.scan(lambda h, A: A @ h * 0.1, None, H, H, 2)[0][-1],
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read_as_a_whole_is_built_once(name, rng):
+    given = values(rng)
+    wanted = compiled(READ[name], PLAIN)(*given)
+    assert np.allclose(compiled(READ[name], "numpy")(*given), wanted, rtol=1e-10)
+
+
+def test_derivatives(rng):
+    given = values(rng)
+    for name in ("power method", "Gauss-Newton"):
+        for output in (T.grad((LOOPS[name] ** 2 * V).sum(), [X, V]), [T.Rop(LOOPS[name], X, V)]):
+            found, wanted = (compiled(output, mode)(*given) for mode in ("numpy", PLAIN))
+            assert all(np.allclose(a, b, rtol=1e-8) for a, b in zip(found, wanted, strict=True))
