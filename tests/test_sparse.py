@@ -11,7 +11,13 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.conformance.samples import operands, sample_id
 from gradcore.derive import Branch
-from gradcore.errors import DisconnectedInputError, GraphValueError, NotScalarError, ShapeError
+from gradcore.errors import (
+    DisconnectedInputError,
+    GraphTypeError,
+    GraphValueError,
+    NotScalarError,
+    ShapeError,
+)
 from gradcore.gradient import colouring, patterns
 from gradcore.gradient.local_patterns import moved
 from gradcore.graph import Constant
@@ -421,3 +427,23 @@ def test_patterns_along_axes_of_nothing(shape, axis):
 
 def test_a_pattern_of_nothing():
     assert moved(np.array([], int), 3).shape == (0, 3)
+
+
+def test_functions_return_it_as_a_matrix_of_scipy(everywhere):
+    """Beside other outputs, in any form; its pattern is the same memory in each call."""
+    x = T.tensor("x", "float64", (4,))
+    y = x[1:] ** 2 * x[:-1]
+    J, H = T.jacobian(y, x, sparse=True), T.hessian((y**2).sum(), x, sparse=True)
+    dense = gradcore.function([x], [T.jacobian(y, x), T.hessian((y**2).sum(), x)], everywhere)
+    f = gradcore.function([x], {"y": y, "J": J, "H": H}, everywhere)
+    at, other = f([1.0, 2.0, 3.0, 4.0]), f(np.ones(4))
+    for name, wanted in zip("JH", dense([1.0, 2.0, 3.0, 4.0]), strict=True):
+        assert at[name].format == "csr"
+        np.testing.assert_allclose(at[name].toarray(), wanted)
+        assert np.shares_memory(at[name].indices, other[name].indices)
+    only = gradcore.function([x], J, everywhere)
+    np.testing.assert_allclose(only(np.ones(4)).toarray(), other["J"].toarray())
+    with pytest.raises(GraphTypeError, match="computed"):
+        gradcore.function([J], y)
+    with pytest.raises(GraphTypeError, match="no other matrix takes its place"):
+        gradcore.function([x], J, givens={J: J})

@@ -13,14 +13,15 @@ them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradcore.derive import direction_dtype
-from gradcore.errors import GraphValueError, NotScalarError, ShapeError
+from gradcore.errors import GraphTypeError, GraphValueError, NotScalarError, ShapeError
 from gradcore.gradient.arguments import (
     Variables,
     like,
@@ -40,6 +41,7 @@ from gradcore.gradient.marks import consider_constant as as_constant
 from gradcore.gradient.modes import Lop, Rop, grad
 from gradcore.gradient.patterns import jacobian_pattern
 from gradcore.graph import Constant, Variable, as_variable, here, substitute
+from gradcore.graph.composite import Composite
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.scan import scan
@@ -52,8 +54,10 @@ MOST_PRODUCTS_SIDE_BY_SIDE = 8
 
 
 @dataclass(frozen=True, eq=False)
-class SparseMatrix:
+class SparseMatrix(Composite):
     """A sparse matrix of which the data are a tensor of a graph, in compressed sparse rows (CSR).
+
+    As an output of a function it is a ``scipy.sparse.csr_array``.
 
     data : a vector, one element for each that may be other than zero, row by row.
     indices : their columns, in ascending order within a row.
@@ -74,10 +78,50 @@ class SparseMatrix:
         """How many elements there are."""
         return int(self.indptr[-1])
 
-    @property
+    @cached_property
     def tensors(self) -> tuple[Variable, Variable, Variable]:
         """Data, indices and indptr as tensors of the graph."""
         return self.data, as_variable(self.indices), as_variable(self.indptr)
+
+    @property
+    def name(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride] - read alone
+        """The name of its data."""
+        return self.data.name
+
+    @property
+    def tag(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride] - read alone
+        """What others remember of its data."""
+        return self.data.tag
+
+    @property
+    def parts(self) -> tuple[Variable, Variable, Variable]:
+        """The same as `tensors`."""
+        return self.tensors
+
+    @property
+    def moving(self) -> Variable:
+        """The data."""
+        return self.data
+
+    def with_moving(self, moving: Variable) -> SparseMatrix:
+        """Return a matrix of the same pattern with other data."""
+        return replace(self, data=moving)
+
+    def split(self, value: Any) -> Sequence[Any]:
+        """Raise TypeError: it is computed, and takes no value."""
+        raise TypeError("takes no value: it is computed")
+
+    def joined(self, values: Sequence[Any]) -> Any:
+        """Return the matrix that has these data; see `toscipy`."""
+        return self.toscipy(values[0])
+
+    def fitting(self, value: Any, what: str) -> Composite:
+        """Raise GraphTypeError: nothing takes the place of what is computed."""
+        raise GraphTypeError(
+            f"{what} is computed from a graph: no other matrix takes its place",
+            here(),
+            "replace what it is computed from",
+        )
 
     def toscipy(self, data: Any) -> Any:
         """Return a ``scipy.sparse.csr_array`` with the values that ``data`` have.
