@@ -3,6 +3,7 @@
 import gc
 import itertools
 import os
+import re
 import resource
 import signal
 import threading
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 from c_entries import F8, CheckError, array, calling, executable, twice
 
-from gradcore import config
+import gradcore
+import gradcore.tensor as T
+from gradcore import Mode, config
 from gradcore_c import compiler, runtime
 
 pytestmark = pytest.mark.skipif(
@@ -349,3 +352,22 @@ def test_many_calls_leave_memory_flat():
     turn()
     gc.collect()
     assert resident() - before < 3_000_000
+
+
+def test_threads_that_share_a_loop_allocate_nothing(rng):
+    """Rows of steps are made before the loop, also where a branch of it is there twice."""
+    inputs = x, gain, bias, t = T.fmatrix("x"), T.fvector("gain"), T.fvector("bias"), T.fmatrix("t")
+    centred = x - T.mean(x, axis=1, keepdims=True)
+    variance = T.mean(centred**2, axis=1, keepdims=True)
+    cost = T.sum((centred / T.sqrt(variance + 1e-5) * gain + bias) * t)
+    outputs = [cost, *T.grad(cost, [x, gain, bias])]
+    shared, alone = (gradcore.function(inputs, outputs, mode=Mode("c", threads=n)) for n in (2, 1))
+    functions = re.split(r"^static ", shared.source, flags=re.MULTILINE)
+    loops = [text for text in functions if "int64_t begin" in text.split("{")[0]]
+    assert any("? strip :" in text and "<= 1024" in text for text in loops)
+    assert not any("->allocate(" in text for text in loops)
+    shapes = (256, 1024), (1024,), (1024,), (256, 1024)
+    values = [rng.normal(size=shape).astype("f") for shape in shapes]
+    for _ in range(20):
+        for found, right in zip(shared(*values), alone(*values), strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-3, atol=1e-3)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from gradcore.kernel.ir import (
     Allocate,
     Break,
+    Buffer,
     Chunks,
     For,
     Scope,
@@ -18,7 +19,14 @@ from gradcore.kernel.uses import inside, made_in_loops
 
 
 class LoopPrinter(ServicePrinter):
-    """Prints loops as loops of C, in chunks where steps are asked about (abstract)."""
+    """Prints loops as loops of C, in chunks where steps are asked about (abstract).
+
+    rows : the buffers that are made before the loops around.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: set[Buffer] = set()
 
     @abstractmethod
     def outlined(self, s: For) -> None:
@@ -29,9 +37,12 @@ class LoopPrinter(ServicePrinter):
         if not self.local:
             self.outlined(s)
             return
-        for inner in made_in_loops([s]):
-            self.allocate(inner)
+        rows = [buffer for buffer in made_in_loops([s]) if buffer not in self.rows]
+        for buffer in rows:
+            self.allocate(buffer)
+        self.rows.update(rows)
         self.plain_loop(s, "0", self.expr(s.extent))
+        self.rows.difference_update(rows)
 
     def plain_loop(self, s: For, first: str, last: str, outermost: bool = False) -> None:
         """Print a loop from ``first`` to ``last``.

@@ -63,6 +63,7 @@ class OutlinePrinter(LoopPrinter):
                 else f"{own}_parts[{self.target.most_threads}]"
             )
             self.extra.append(f"{ctype} {some};")
+        self.rows.update(rows)
         outer, self.local, self.shared_out = self.unit, True, s.parallel
         steps = self.steps_of_a_call(s)
         if steps is None:
@@ -73,6 +74,7 @@ class OutlinePrinter(LoopPrinter):
             self._in_two(name, used, s, s.chunks or Chunks(steps, [], [], []))
         self.unit = outer
         self.local = self.shared_out = False
+        self.rows.difference_update(rows)
         self.run(s, name, rows, partial)
 
     def steps_of_a_call(self, s: For) -> int | None:

@@ -146,8 +146,9 @@ class ServicePrinter(Printer):
         return f"{self.size(buffer)} * (int64_t)sizeof({DTYPES[buffer.dtype].ctype})"
 
     def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
-        """Print what makes a buffer."""
+        """Print what makes a buffer; threads that share a loop have no memory of their own."""
         ctype = DTYPES[buffer.dtype].ctype
+        assert buffer.role == "pointer" or not self.shared_out, buffer
         if buffer.role == "pointer":
             if self.local:
                 self.unit.add(f"{ctype} *{self.name(buffer)};")

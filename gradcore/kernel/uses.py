@@ -13,6 +13,7 @@ from gradcore.kernel.ir import (
     Call,
     Expr,
     For,
+    If,
     Load,
     Scope,
     Statement,
@@ -144,13 +145,18 @@ def made_by(statements: Sequence[Statement]) -> set[Symbol | Buffer]:
 
 
 def made_in_loops(body: Sequence[Statement]) -> list[Buffer]:
-    """Return the buffers that loops make, not looking into what is made again at each step."""
-    found: list[Buffer] = []
+    """Return the buffers that loops make, not looking into what is made again at each step.
+
+    What the branches of a loop make, as those of one that is there twice, each has once.
+    """
+    found: dict[Buffer, None] = {}
     for s in body:
-        if s.contains:
-            if isinstance(s, For):
-                found += made_in_loops(s.chunks.before) if s.chunks else []
-                found += [] if s.body and isinstance(s.body[0], Scope) else made_in_loops(s.body)
-        elif isinstance(s, Allocate):
-            found.append(s.buffer)
-    return found
+        if isinstance(s, Allocate):
+            found[s.buffer] = None
+        elif isinstance(s, If):
+            found.update(dict.fromkeys(made_in_loops((*s.then, *s.orelse))))
+        elif isinstance(s, For):
+            found.update(dict.fromkeys(made_in_loops(s.chunks.before) if s.chunks else ()))
+            again = bool(s.body) and isinstance(s.body[0], Scope)
+            found.update(dict.fromkeys(() if again else made_in_loops(s.body)))
+    return list(found)
