@@ -441,3 +441,17 @@ def test_projections_by_full_factors_have_gradients(dtype):
     theirs = cost_of(T.eye(4) - thin @ T.conj(thin.T))
     f = gradcore.function([a], [T.grad(ours, a), T.grad(theirs, a)], mode="numpy")
     np.testing.assert_allclose(*f(value), 1e-9, 1e-11)
+
+
+def test_claims_are_of_transposes_without_conjugates(everywhere, rng):
+    """Of a complex matrix that is Hermitian the parts are not both symmetric."""
+    a = T.zmatrix("a")
+    with pytest.raises(gradcore.errors.GraphTypeError, match="positive definite only if it is"):
+        T.assume(a, "positive_definite")
+    value = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    value = value + value.T
+    claimed = T.assume(a, "symmetric")
+    outputs = [claimed.T, T.imag(claimed).T, T.linalg.inv(claimed).T]
+    found = gradcore.function([a], outputs, mode=everywhere)(value)
+    for x, y in zip(found, (value, value.imag, np.linalg.inv(value)), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
