@@ -217,3 +217,25 @@ def test_the_jacobian_of_rows_in_a_loop(everywhere, rng):
         assert np.allclose(z, w, rtol=1e-11)
     if everywhere.optimizer:
         assert sum(isinstance(node.op, Scan) for node in f.maker.fgraph.apply_nodes) <= 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_diagonals_of_known_extents(known, everywhere):
+    """Constants count from 0, are diagonal, and may be bands of one element."""
+    n = 5
+    x, b = (T.tensor(dtype="float64", shape=(n if known else None,)) for _ in range(2))
+    eye = 0.5 * T.eye(n if known else x.shape[0])
+    y = T.concatenate([x[:1], x[1:] ** 2 * x[:-1]])
+    J, K = T.jacobian(y, x), T.jacobian(x**3 + x[::-1].sum(), x)
+    L = T.jacobian(x**3 + x, x)
+    outputs = [T.diag(J), T.trace(L), T.einsum("ii->i", J), T.linalg.solve(J + eye, b)]
+    outputs += [(J.T @ T.diag(b) @ J + eye) @ b, T.linalg.solve(L + eye, b)]
+    operands = np.linspace(0.5, 1.5, n), np.arange(1.0, n + 1)
+    wanted = gradcore.function([x, b], [*outputs, J, K], mode=PLAIN)(*operands)
+    found = gradcore.function([x, b], [*outputs, J, K], mode=everywhere)(*operands)
+    assert all(map(np.allclose, found, wanted))
+    of_few = [outputs[k] for k in (0, 1, 2, 4, 5)]
+    f = gradcore.function([x, b], of_few, mode="numpy")
+    assert not any(
+        n.out.ndim == 2 and n.out.type.shape in ((5, 5), (None, None)) for n in f.maker.fgraph.nodes
+    )

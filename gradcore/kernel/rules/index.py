@@ -260,10 +260,10 @@ def inc_diagonals(low: Lowering, node: Apply) -> None:
         low.fill(result, matrix.read)
     low.values[output] = stored_value(result)
     for start, v in zip(op.starts, vectors, strict=True):
-        (loop,), (k,) = low.ranges(v.shape)
+        loops, (k,) = low.ranges(v.shape)
         at = tuple(k + integer(first) for first in start)
         total = call(entry("add"), (Load(result, at), v.read((k,))), output.dtype)
-        low.place(Nest([loop], [Store(result, at, total)]))
+        low.place(Nest(loops, [Store(result, at, total)]))
 
 
 def nonzero(low: Lowering, node: Apply) -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from gradcore.graph import Apply, Variable, as_variable
 from gradcore.language import LANGUAGE
-from gradcore.ops.create import Arange
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
 from gradcore.ops.shape import DimShuffle, Reshape
 from gradcore.rewrite.canonical.stage import inputs_of, is_made_by
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 from gradcore.rewrite.jacobians.sparsity import blocks_of_rows
+from gradcore.rewrite.jacobians.units import counted
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def on_diagonal(node: Apply) -> OnDiagonal | None:
     x, first, second = node.inputs
     arrays = [k for k, entry in enumerate(op.pattern) if entry is Slot.ARRAY]
     others = [e for e in op.pattern if e is not Slot.ARRAY and e != Slice(None, None, None)]
-    if others or len(arrays) != 2 or first is not second or not is_made_by(first, Arange):
+    count = counted(first, second)
+    if others or len(arrays) != 2 or count is None:
         return None
     axes: list[int] = list(range(x.ndim))
     made = x.owner
@@ -53,7 +54,7 @@ def on_diagonal(node: Apply) -> OnDiagonal | None:
         if len(axes) != x.ndim or len(axes) != made.inputs[0].ndim:
             return None
         (x,) = made.inputs
-    return OnDiagonal(x, axes, (arrays[0], arrays[1]), inputs_of(first)[0])
+    return OnDiagonal(x, axes, (arrays[0], arrays[1]), count)
 
 
 def blocks_on_diagonal(

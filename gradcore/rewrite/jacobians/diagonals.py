@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradcore.graph import Extent, Shape, Variable
-from gradcore.graph.nodes import extents_of
-from gradcore.ops.create import Arange
+import numpy as np
+
+from gradcore.graph import Constant, Extent, Shape, Variable
+from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.ops.index import IncSubtensor
 from gradcore.ops.index_patterns import Slot
-from gradcore.rewrite.canonical.stage import inputs_of, is_made_by, is_zero
+from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.jacobians.linear_maps import in_normal_form
-from gradcore.rewrite.jacobians.units import side_of_identity
+from gradcore.rewrite.jacobians.units import counted, side_of_identity
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,33 @@ class Diagonal:
 
 
 def diagonal_matrix(v: Variable) -> Diagonal | None:
-    """Return ``v`` as a diagonal matrix, if it is one that `eye` or `diag` makes."""
+    """Return ``v`` as a diagonal matrix, if it is one that `eye` or `diag` makes, or a constant."""
+    if isinstance(v, Constant):
+        return _constant(v)
     node = v.owner
     if node is None or v.ndim != 2 or v.type.is_discrete:
         return None
     op = node.op
     if isinstance(op, IncSubtensor) and op.pattern == (Slot.ARRAY, Slot.ARRAY):
         zeros, vector, row, column = node.inputs
-        on_all = is_made_by(row, Arange) and vector.ndim == 1 and vector.dtype == v.dtype
-        if row is not column or not on_all or not is_zero(zeros):
+        places, fits = counted(row, column), vector.ndim == 1 and vector.dtype == v.dtype
+        if places is None or not fits or not is_zero(zeros):
             return None
-        own = *extents_of(zeros), extents_of(vector)[0], inputs_of(row)[0]
+        own = *extents_of(zeros), extents_of(vector)[0], places
         n, m, places, count = in_normal_form(*own)
-        return Diagonal(n, vector) if n is m is places is count else None
+        known = {constant_extent(each) for each in (n, m, places, count)}
+        same = n is m is places is count or (None not in known and len(known) == 1)
+        return Diagonal(n, vector) if same else None
     side = side_of_identity(v)
     return None if side is None else Diagonal(side, None)
+
+
+def _constant(v: Constant) -> Diagonal | None:
+    """Return a constant as a diagonal matrix, as ``0.1 * eye(3)`` is; None: it is none."""
+    if v.ndim != 2 or v.type.is_discrete or len({*v.data.shape, 1}) != 2:
+        return None
+    n, m = v.data.shape
+    vector = v.data.diagonal()
+    if n != m or np.count_nonzero(vector) != np.count_nonzero(v.data):
+        return None
+    return Diagonal(n, Constant(vector.copy()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import TypeAlias
 
-from gradcore.graph import Apply, FunctionGraph, Variable, on_behalf_of
+from gradcore.graph import Apply, Constant, FunctionGraph, Variable, on_behalf_of
 from gradcore.ops.factors import Solve, SolveLower
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slot
@@ -71,7 +71,7 @@ def stacked_rows(graph: FunctionGraph) -> dict[Variable, LinearRows]:
 
 def diagonal_matrices(graph: FunctionGraph) -> dict[Variable, Diagonal]:
     """Return the matrices of a graph that are made of a diagonal."""
-    made = {v: diagonal_matrix(v) for node in graph.nodes for v in node.outputs}
+    made = {v: diagonal_matrix(v) for v in graph.variables}
     return {v: matrix for v, matrix in made.items() if matrix is not None}
 
 
@@ -102,8 +102,8 @@ def _products(
 
 def expressions(graph: FunctionGraph, matrices: Container[Variable]) -> Rows:
     """Return some matrices of a graph, and what is an expression of matrices with them."""
-    rows: Rows = {}
-    depths: dict[Variable, int] = {}
+    rows: Rows = {v: 1 for v in graph.variables if isinstance(v, Constant) and v in matrices}
+    depths = dict.fromkeys(rows, 0)
     for node in graph.nodes:
         for v in node.outputs:
             if v in matrices:
