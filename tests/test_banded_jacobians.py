@@ -230,11 +230,12 @@ def test_diagonals_of_known_extents(known, everywhere):
     L = T.jacobian(x**3 + x, x)
     outputs = [T.diag(J), T.trace(L), T.einsum("ii->i", J), T.linalg.solve(J + eye, b)]
     outputs += [(J.T @ T.diag(b) @ J + eye) @ b, T.linalg.solve(L + eye, b)]
+    outputs.append((J * T.constant(np.eye(n))).sum())
     operands = np.linspace(0.5, 1.5, n), np.arange(1.0, n + 1)
     wanted = gradcore.function([x, b], [*outputs, J, K], mode=PLAIN)(*operands)
     found = gradcore.function([x, b], [*outputs, J, K], mode=everywhere)(*operands)
     assert all(map(np.allclose, found, wanted))
-    of_few = [outputs[k] for k in (0, 1, 2, 4, 5)]
+    of_few = [outputs[k] for k in (0, 1, 2, 4, 5, 6)]
     f = gradcore.function([x, b], of_few, mode="numpy")
     assert not any(
         n.out.ndim == 2 and n.out.type.shape in ((5, 5), (None, None)) for n in f.maker.fgraph.nodes

@@ -165,7 +165,12 @@ def _ends(graph: FunctionGraph, node: Apply, known: Rows) -> Sequence[Apply]:
     if node.op is not mul or out.ndim != 2 or not whole:
         return ()
     sums = all(isinstance(r.op, Reduce) and r.op.kind == "sum" and not r.out.ndim for r in readers)
-    return readers if sums and sum(v in known for v in node.inputs) == 1 else ()
+    return readers if sums and sum(_varies(v, known) for v in node.inputs) == 1 else ()
+
+
+def _varies(v: Variable, known: Rows) -> bool:
+    """Return whether ``v`` is an expression, and no constant, which multiplies one as any does."""
+    return v in known and not isinstance(v, Constant)
 
 
 def _of_other_axes(graph: FunctionGraph, readers: Sequence[Apply], known: Rows) -> Sequence[Apply]:
@@ -307,7 +312,7 @@ class Products:
         made = node.inputs[0].owner
         if made is None or made.op is not mul:
             raise Whole
-        x, other = sorted(made.inputs, key=lambda v: v not in self.known)
+        x, other = sorted(made.inputs, key=lambda v: not _varies(v, self.known))
         found = contracted(self.all.as_rows(x), other) if x in self.known else None
         if found is None:
             raise Whole
