@@ -168,7 +168,7 @@ def _ends(graph: FunctionGraph, node: Apply, known: Rows) -> Sequence[Apply]:
     return readers if sums and sum(_varies(v, known) for v in node.inputs) == 1 else ()
 
 
-def _varies(v: Variable, known: Rows) -> bool:
+def _varies(v: Variable, known: Mapping[Variable, int]) -> bool:
     """Return whether ``v`` is an expression, and no constant, which multiplies one as any does."""
     return v in known and not isinstance(v, Constant)
 
