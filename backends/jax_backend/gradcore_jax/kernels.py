@@ -285,8 +285,8 @@ def _vectors(of: Callable[..., tuple[Any, ...]]) -> Callable[[Apply], Kernel]:
     """Return what makes kernels that return vectors, and not which matrices have none."""
 
     def run(x: Any) -> Any:
-        found = of(jnp, x)[:-1]
-        return found if len(found) > 1 else found[0]
+        *found, _ = of(jnp, x)
+        return tuple(found) if len(found) > 1 else found[0]
 
     return _always(run)
 
