@@ -100,6 +100,18 @@ def sanitize(session: nox.Session) -> None:
 
 
 @nox.session
+def threads(session: nox.Session) -> None:
+    """Run the C backend with every loop that threads may share shared by three, however short."""
+    session.install("-e", ".[test]")
+    suite = ["python", "-m", "pytest", "--pyargs", "gradcore.conformance", "--level", "core", "-q"]
+    given = session.posargs or ("--numprocesses", "2")
+    session.run(
+        *suite, "--gradcore-backend", "c:threads=3", *given,
+        env={"GRADCORE_CFLAGS": "-DGC_THREAD_WORK=1"},
+    )  # fmt: skip
+
+
+@nox.session
 def cuda(session: nox.Session) -> None:
     """Run the kernels of the suite's level core on the CPU, after NVRTC has compiled them."""
     session.install("-e", ".[test]", "nvidia-cuda-nvrtc-cu12")

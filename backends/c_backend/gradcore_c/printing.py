@@ -77,9 +77,12 @@ class CRenderer(Renderer):
         """Return what all units start with: how many threads a loop is worth, for this target."""
         return f"""#include "abi.h"
 
-/* How many threads a loop is worth: each must have enough to do. */
+/* How many threads a loop is worth: each must have enough to do (tests take less). */
+#ifndef GC_THREAD_WORK
+#define GC_THREAD_WORK {self.target.thread_work}
+#endif
 static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {{
-    const int64_t enough = steps * cost / {self.target.thread_work};
+    const int64_t enough = steps * cost / GC_THREAD_WORK;
     int64_t parts = call->threads < enough ? call->threads : enough;
     if (parts > steps) parts = steps;
     if (parts > {self.target.most_threads}) parts = {self.target.most_threads};
