@@ -55,14 +55,19 @@ def test_graphviz_draws(tmp_path):
 
 
 # trees ------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("ids", "first"),
-    [("CHAR", "add [A]"), ("int", "add [0]"), ("", "add"), ("id", f"add [{id(Y.owner)}]"),
-     ("auto", f"add [{Y.owner.serial}]")],
-)  # fmt: skip
-def test_variables_are_marked_by_choice(ids, first):
+MARKS = {
+    "CHAR": lambda: " [A]",
+    "int": lambda: " [0]",
+    "": lambda: "",
+    "id": lambda: f" [{id(Y.owner)}]",
+    "auto": lambda: f" [{Y.owner.serial}]",
+}
+
+
+@pytest.mark.parametrize("ids", MARKS)
+def test_variables_are_marked_by_choice(ids):
     text = debugprint(Y, ids=ids, file="str")
-    assert text.splitlines()[0] == first
+    assert text.splitlines()[0] == f"add{MARKS[ids]()}"
     assert text.count("...") == 1, "what occurs again is shown once"
 
 
