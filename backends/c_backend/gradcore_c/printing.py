@@ -78,7 +78,7 @@ class CRenderer(Renderer):
         return f"""#include "abi.h"
 
 /* How many threads a loop is worth: each must have enough to do (tests take less). */
-#ifndef GC_THREAD_WORK
+#if !defined(GC_THREAD_WORK)
 #define GC_THREAD_WORK {self.target.thread_work}
 #endif
 static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {{

@@ -26,7 +26,7 @@ NUMBERS = {
     T.add: xp.add, T.sub: xp.subtract, T.mul: xp.multiply, T.true_div: xp.divide,
     T.int_div: xp.floor_divide, T.mod: xp.remainder, T.pow: xp.pow, T.neg: xp.negative,
     T.reciprocal: xp.reciprocal, T.sqr: xp.square, T.sqrt: xp.sqrt, T.abs: xp.abs,
-    T.sign: xp.sign, T.exp: xp.exp, T.expm1: xp.expm1, T.log: xp.log, T.log2: xp.log2,
+    entry("sign"): xp.sign, T.exp: xp.exp, T.expm1: xp.expm1, T.log: xp.log, T.log2: xp.log2,
     T.log10: xp.log10, T.log1p: xp.log1p, T.logaddexp: xp.logaddexp, T.sin: xp.sin, T.cos: xp.cos,
     T.tan: xp.tan, T.arcsin: xp.asin, T.arccos: xp.acos, T.arctan: xp.atan, T.arctan2: xp.atan2,
     T.sinh: xp.sinh, T.cosh: xp.cosh, T.tanh: xp.tanh, T.arcsinh: xp.asinh, T.arccosh: xp.acosh,
