@@ -27,7 +27,7 @@ ORDER = [
     # The modules of the tensor language; what ``import gradcore.tensor`` gives comes later.
     {"tensor.control", "tensor.constructors", "tensor.creation", "tensor.elementwise",
      "tensor.indexing", "tensor.linalg", "tensor.products", "tensor.reductions", "tensor.shapes"},
-    {"printing", "pictures", "scan", "batching"},
+    {"printing", "pictures", "python_functions", "scan", "batching"},
     {"gradient"},
     {"tensor"},
     {"rewrite"},

@@ -9,7 +9,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import OpFromGraph, as_op
 from gradcore.errors import ArgumentError, GraphTypeError, NotDifferentiableError
-from gradcore.ops.python_functions import FromFunctionOp
+from gradcore.python_functions import FromFunctionOp
 
 
 @as_op(itypes=[T.dvector, T.lscalar], otypes=[T.dvector, T.dscalar])
