@@ -74,10 +74,10 @@ from gradcore.graph import toposort as toposort
 from gradcore.inventory import BackendInfo as BackendInfo
 from gradcore.inventory import backends as backends
 from gradcore.mode import Mode as Mode
-from gradcore.python_functions import as_op as as_op
-from gradcore.python_functions import wrap_py as wrap_py
 from gradcore.printing import debugprint as debugprint
 from gradcore.printing import pp as pp
+from gradcore.python_functions import as_op as as_op
+from gradcore.python_functions import wrap_py as wrap_py
 from gradcore.scan import associative_scan as associative_scan
 from gradcore.scan import cond as cond
 from gradcore.scan import foldl as foldl
