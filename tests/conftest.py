@@ -33,8 +33,11 @@ OPTIMIZED = ("test_c.py", "test_c_*.py", "test_random_graphs.py", "test_exponent
 """What is about generated C, or holds much of it to the reference: compiled as for users."""
 
 
-MANY, PART = 300, 3
-"""Of tests with so many parameters, every third runs (which ones, their names decide)."""
+MANY, PART = 60, 3
+"""Of tests with more parameters, every third runs (which ones, their names decide)."""
+
+WHOLE = ("test_architecture.py", "test_style.py")
+"""Of these all run: they take no time, and what they find is of one file."""
 
 FEW = 30
 """So many items of a list a test goes through, whatever its length."""
@@ -53,7 +56,7 @@ def pytest_collection_modifyitems(config, items):
     names = Counter(map(_function, items))
     chosen = {True: [], False: []}
     for item in items:
-        long = names[_function(item)] > MANY and item.nodeid.startswith("tests/")
+        long = names[_function(item)] > MANY and item.path.name not in WHOLE
         chosen[not long or zlib.crc32(item.nodeid.encode()) % PART == 0].append(item)
     config.hook.pytest_deselected(items=chosen[False])
     items[:] = chosen[True]
