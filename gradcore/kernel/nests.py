@@ -27,6 +27,7 @@ from gradcore.kernel.ir import (
     Expr,
     Index,
     Load,
+    Matmul,
     Point,
     Reduction,
     Statement,
@@ -372,11 +373,13 @@ class Layout:
 
         The first choice is the loop that computes what the nest reads, which need not be stored
         then; next come loops that read the same.  Of several it is the last one, since what reads
-        the nest, and other results, comes after it.
+        the nest, and other results, comes after it; for a product of matrices, of which its readers
+        do not take an element a step, the first one.
         """
         loop = nest.loops[depth]
         at = block.earliest(nest.reads, nest.writes)
         joins: dict[bool, int] = {}
+        is_product = any(isinstance(x, Matmul) for x in nest.body)
         reads = {buffer.root for buffer, _ in nest.reads}
         start = max(at, block.barrier, len(block.items) - self.target.fusion_candidates, 0)
         for number in range(start, len(block.items)):
@@ -390,7 +393,7 @@ class Layout:
             free = not level.ordered and loop.kind is not Kind.ORDERED
             if (related or free) and level.admits(nest, depth, self.target.fused_statements):
                 joins[related] = number
-                if number == at:
+                if number == at or (related and is_product):
                     break
         found = joins.get(True, joins.get(False))
         if found is None:
