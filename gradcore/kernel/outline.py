@@ -166,7 +166,7 @@ class OutlinePrinter(LoopPrinter):
         for buffer in made_in_loops([s]):
             if buffer in used.buffers:
                 ctype, own = DTYPES[buffer.dtype].ctype, self.name(buffer)
-                offset = f" + part * {self.size(buffer)}" if s.parallel else ""
+                offset = f" + part * GC_APART({self.size(buffer)})" if s.parallel else ""
                 self.unit.add(f"{ctype} *restrict {own} = f->{own}{offset};")
         for r in s.reductions if s.parallel else []:
             if isinstance(r.target, Buffer):
@@ -183,7 +183,7 @@ class OutlinePrinter(LoopPrinter):
         clear = f"    for (int64_t k = 0; k < {size}; k++) {own}[k] = {start};"
         self.unit.add(
             "if (part) {",
-            f"    {own} = f->{own}_parts + (part - 1) * {size};",
+            f"    {own} = f->{own}_parts + (part - 1) * GC_APART({size});",
             *([] if resumed else [clear]),
             "}",
         )
@@ -220,14 +220,14 @@ class OutlinePrinter(LoopPrinter):
         extent = self.expr(s.extent, atom=True)
         add(f"const int32_t parts = gc_parts(call, {extent}, {self.cost(s)});")
         for buffer in rows:
-            self.allocate(buffer, "parts * ")
+            self.allocate(buffer, of_parts=True)
         arrays = [r for r in partial if isinstance(r.target, Buffer)]
         for r in arrays:
             assert isinstance(r.target, Buffer)
             own, ctype = self.name(r.target), DTYPES[r.target.dtype].ctype
             add(
-                f"f->{own}_parts = call->allocate(call, (parts - 1) * {self.size(r.target)} * "
-                f"(int64_t)sizeof({ctype}));",
+                f"f->{own}_parts = call->allocate(call, (parts - 1) * "
+                f"GC_APART({self.size(r.target)}) * (int64_t)sizeof({ctype}));",
                 self.lacking(f"f->{own}_parts", r.target),
             )
         add(
@@ -257,7 +257,7 @@ class OutlinePrinter(LoopPrinter):
                     "for (int32_t p = 0; p < parts - 1; p++) {",
                     f"    const int64_t n = {size};",
                     f"    {ctype} *restrict into = f->{own};",
-                    f"    const {ctype} *restrict from = f->{own}_parts + p * n;",
+                    f"    const {ctype} *restrict from = f->{own}_parts + p * GC_APART(n);",
                     f"    for (int64_t k = 0; k < n; k++) into[k] = {text};",
                     "}",
                 )

@@ -145,8 +145,13 @@ class ServicePrinter(Printer):
     def _bytes(self, buffer: Buffer) -> str:
         return f"{self.size(buffer)} * (int64_t)sizeof({DTYPES[buffer.dtype].ctype})"
 
-    def allocate(self, buffer: Buffer, times: str = "", reused: Buffer | None = None) -> None:
-        """Print what makes a buffer; threads that share a loop have no memory of their own."""
+    def allocate(
+        self, buffer: Buffer, of_parts: bool = False, reused: Buffer | None = None
+    ) -> None:
+        """Print what makes a buffer; threads that share a loop have no memory of their own.
+
+        of_parts : whether each part of a loop has one, lines of the cache apart from the others.
+        """
         ctype = DTYPES[buffer.dtype].ctype
         assert buffer.role == "pointer" or not self.shared_out, buffer
         if buffer.role == "pointer":
@@ -157,7 +162,8 @@ class ServicePrinter(Printer):
             shape = ", ".join(self.expr(n) for n in buffer.shape) or "0"
             made = f"call->output(call, {buffer.position}, (int64_t[]){{{shape}}})"
         else:
-            made = f"call->allocate(call, {self.size(buffer)} * {times}(int64_t)sizeof({ctype}))"
+            size = f"GC_APART({self.size(buffer)}) * parts" if of_parts else self.size(buffer)
+            made = f"call->allocate(call, {size} * (int64_t)sizeof({ctype}))"
         place = self.place(buffer)
         declared = f"{ctype} *" if self.local else ""
         if reused is not None:

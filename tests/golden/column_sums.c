@@ -28,7 +28,7 @@ static __attribute__((noinline, hot)) int32_t steps(gc_call *call, void *context
     double *restrict sum = f->sum;
     const double *restrict M = f->M;
     if (part) {
-        sum = f->sum_parts + (part - 1) * M_n1;
+        sum = f->sum_parts + (part - 1) * GC_APART(M_n1);
     }
     for (int64_t i0 = begin; i0 < end; i0++) {
         #pragma omp simd
@@ -46,7 +46,7 @@ static GC_BRIEF __attribute__((noinline)) int32_t nest_2(gc_call *call, void *co
     const int64_t M_n1 = f->M_n1;
     double *restrict sum = f->sum;
     if (part) {
-        sum = f->sum_parts + (part - 1) * M_n1;
+        sum = f->sum_parts + (part - 1) * GC_APART(M_n1);
         for (int64_t k = 0; k < M_n1; k++) sum[k] = 0.0;
     }
     for (int64_t first = begin, last = end - begin > 256 ? begin + 256 : end;;) {
@@ -64,7 +64,7 @@ static __attribute__((noinline)) void combine(frame *f, int32_t parts) {
     for (int32_t p = 0; p < parts - 1; p++) {
         const int64_t n = f->M_n1;
         double *restrict into = f->sum;
-        const double *restrict from = f->sum_parts + p * n;
+        const double *restrict from = f->sum_parts + p * GC_APART(n);
         for (int64_t k = 0; k < n; k++) into[k] = into[k] + from[k];
     }
 }
@@ -85,7 +85,7 @@ int32_t gc_entry(gc_call *call, const gc_array *in) {
     }
     {
         const int32_t parts = gc_parts(call, f->M_n0, f->M_n1);
-        f->sum_parts = call->allocate(call, (parts - 1) * f->M_n1 * (int64_t)sizeof(double));
+        f->sum_parts = call->allocate(call, (parts - 1) * GC_APART(f->M_n1) * (int64_t)sizeof(double));
         if (!f->sum_parts) return call->lacks(call, 0);
         const int32_t failed = parts > 1 ? call->parallel(call, nest_2, f, f->M_n0, parts)
                                          : nest_2(call, f, 0, f->M_n0, 0);

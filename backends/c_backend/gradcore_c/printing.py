@@ -88,6 +88,9 @@ static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost)
     if (parts > {self.target.most_threads}) parts = {self.target.most_threads};
     return parts < 1 ? 1 : (int32_t)parts;
 }}
+
+/* How far apart rows of the parts of a loop are: no line of the cache has elements of two. */
+#define GC_APART(n) (((n) + 63) / 64 * 64)
 """
 
     def asks_every(self, s: For, outermost: bool) -> int | None:
