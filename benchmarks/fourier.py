@@ -14,10 +14,10 @@ import json
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import scipy.fft
+from peers.rounds import least
 
 import gradcore
 import gradcore.tensor as T
@@ -141,15 +141,7 @@ def measured(case, shape, dtype, rounds, threads):
         for x, y in zip(values, found["SciPy"], strict=True):
             most = float(np.abs(y).max())
             np.testing.assert_allclose(x, y, rtol=near, atol=near * most, err_msg=name)
-    best = dict.fromkeys(calls, np.inf)
-    order = np.random.default_rng(1)
-    for _ in range(rounds):
-        for name in order.permutation(list(calls)):  # who comes after whom finds its caches warm
-            call = calls[name]
-            start = perf_counter()
-            call()
-            best[name] = min(best[name], perf_counter() - start)
-    return best
+    return least(calls, rounds)
 
 
 def main(rounds, threads, cases=CASES):

@@ -14,10 +14,10 @@ import argparse
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import scipy.sparse
+from peers.rounds import least
 
 import gradcore
 import gradcore.tensor as T
@@ -152,15 +152,7 @@ def measured(case, matrix, vectors, rounds, threads):
             pairs = zip(values, found["SciPy"], strict=True)
         for x, y in pairs:
             np.testing.assert_allclose(x, y, rtol=1e-8, atol=1e-10, err_msg=name)
-    best = dict.fromkeys(calls, np.inf)
-    order = np.random.default_rng(1)
-    for _ in range(rounds):
-        for name in order.permutation(list(calls)):  # who comes after whom finds its caches warm
-            call = calls[name]
-            start = perf_counter()
-            call()
-            best[name] = min(best[name], perf_counter() - start)
-    return best
+    return least(calls, rounds)
 
 
 def main(rounds, threads):

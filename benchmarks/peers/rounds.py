@@ -75,3 +75,18 @@ def difference(results, reference, tolerance):
         if not far <= tolerance:
             return f"result {k} is off by {far:.1e} of its largest element"
     return None
+
+
+def least(calls, rounds):
+    """Return the least seconds of each call, each round in another order.
+
+    calls : name -> a function without arguments; who comes after whom finds its caches warm.
+    """
+    best = dict.fromkeys(calls, float("inf"))
+    order = np.random.default_rng(1)
+    for _ in range(rounds):
+        for name in order.permutation(list(calls)):
+            start = perf_counter()
+            calls[name]()
+            best[name] = min(best[name], perf_counter() - start)
+    return best
