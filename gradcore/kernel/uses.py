@@ -149,14 +149,13 @@ def made_in_loops(body: Sequence[Statement]) -> list[Buffer]:
 
     What the branches of a loop make, as those of one that is there twice, each has once.
     """
-    found: dict[Buffer, None] = {}
+    found: list[Buffer] = []
     for s in body:
         if isinstance(s, Allocate):
-            found[s.buffer] = None
+            found.append(s.buffer)
         elif isinstance(s, If):
-            found.update(dict.fromkeys(made_in_loops((*s.then, *s.orelse))))
+            found += made_in_loops((*s.then, *s.orelse))
         elif isinstance(s, For):
-            found.update(dict.fromkeys(made_in_loops(s.chunks.before) if s.chunks else ()))
-            again = bool(s.body) and isinstance(s.body[0], Scope)
-            found.update(dict.fromkeys(() if again else made_in_loops(s.body)))
-    return list(found)
+            found += made_in_loops(s.chunks.before) if s.chunks else []
+            found += [] if s.body and isinstance(s.body[0], Scope) else made_in_loops(s.body)
+    return list(dict.fromkeys(found))

@@ -34,6 +34,8 @@ from gradcore.rewrite.loops.parts import with_replaced
 Span: TypeAlias = tuple[int, int]
 """Where a window starts along an axis, and where it stops."""
 
+Starts: TypeAlias = tuple[int, ...]
+"""Where a window starts along each axis."""
 
 Factor: TypeAlias = "Variable | None"
 """A number for all elements; None: the opposite."""
@@ -53,14 +55,6 @@ class Multiple:
         return window
 
 
-@dataclass(frozen=True, eq=False)
-class Increment:
-    """What is added to zeros: a tensor, from ``starts`` on."""
-
-    part: Variable
-    starts: tuple[int, ...]
-
-
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
     replaced: dict[Variable, Variable] = {}
     seen: set[Variable] = set()
@@ -69,9 +63,9 @@ def _rewrite(graph: FunctionGraph) -> FunctionGraph:
             continue
         increments, within = _increments(graph, node)
         seen.update(within)
-        multiples = _of_one_tensor([each.part for each in increments])
+        multiples = _of_one_tensor([part for part, _ in increments])
         if multiples and _pays(multiples, node.out):
-            windows = list(zip(multiples, (each.starts for each in increments), strict=True))
+            windows = [(m, starts) for m, (_, starts) in zip(multiples, increments, strict=True)]
             with on_behalf_of(node.where):
                 replaced |= _as_windows(graph, node.out, windows)
     return with_replaced(graph, replaced)
@@ -82,12 +76,14 @@ def _is_increment(node: Apply | None) -> bool:
     return isinstance(op, IncSubtensor) and not op.overwrite
 
 
-def _increments(graph: FunctionGraph, node: Apply) -> tuple[list[Increment], list[Variable]]:
-    """Return what is added to zeros, the first one first, and the sums on the way.
+def _increments(
+    graph: FunctionGraph, node: Apply
+) -> tuple[list[tuple[Variable, Starts]], list[Variable]]:
+    """Return what is added to zeros, and from where on, the first one first; the sums on the way.
 
     There are none if what it is added to is not zero, or the places are not known.
     """
-    found: list[Increment] = []
+    found: list[tuple[Variable, Starts]] = []
     within: list[Variable] = []
     total, made = node.out, node.out.owner
     while made is not None and _is_increment(made):
@@ -98,7 +94,7 @@ def _increments(graph: FunctionGraph, node: Apply) -> tuple[list[Increment], lis
         spans = _spans(made, total.type.shape)
         if spans is None or part.type.shape != tuple(stop - start for start, stop in spans):
             return [], within
-        found.append(Increment(part, tuple(start for start, _ in spans)))
+        found.append((part, tuple(start for start, _ in spans)))
         made = total.owner
     return found[::-1] if is_zero(total) else [], within
 
@@ -157,7 +153,7 @@ def _pays(multiples: Sequence[Multiple], total: Variable) -> bool:
 
 
 def _as_windows(
-    graph: FunctionGraph, total: Variable, windows: Sequence[tuple[Multiple, tuple[int, ...]]]
+    graph: FunctionGraph, total: Variable, windows: Sequence[tuple[Multiple, Starts]]
 ) -> dict[Variable, Variable]:
     """Return the total as a sum of windows; of each part of it, if nothing else is read."""
     shape = _known(total)

@@ -153,8 +153,8 @@ def jittered(graph: FunctionGraph, wide: bool = False) -> FunctionGraph:
             new[node.out] = _with_neighbours(fresh)
             continue
         for old, output in zip(node.outputs, fresh.outputs, strict=True):
-            ordered = op.compounds and op.by_norm  # elimination
-            several = wider and not ordered and output.type.is_inexact
+            eliminates = op.compounds and op.by_norm
+            several = wider and not eliminates and output.type.is_inexact
             same = cast(InAnyOrder(op)(output, *given) if several else output, old.dtype)
             units = max(op.ulp, LEAST_ULP)
             new[old] = _moved(same, units, op.by_norm) if _rounds(op) else same
