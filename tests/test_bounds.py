@@ -104,3 +104,16 @@ def test_a_product_that_an_extent_of_its_own_is_made_of():
     given = np.array([[1.0], [-1.0]])
     found = interpret(program(graph))(given)
     np.testing.assert_allclose(found[0], [1 / (1 + np.exp(-1)), 1 / (1 + np.exp(-2))])
+
+
+@pytest.mark.parametrize("optimizer", [True, False])
+@pytest.mark.parametrize("columns", [2**50, 2**60 // 3 + 1, 2**61, 2**62 // 3])
+def test_an_array_of_a_static_size_that_no_memory_has(everywhere, columns, optimizer):
+    """Compiling plans its bytes, which may be more than an int64 has."""
+    x = T.tensor("x", dtype="float64", shape=(3, 1))
+    wide = T.exp(T.alloc(x, 3, columns))
+    mode = gradcore.Mode(everywhere.backend, optimizer, **dict(everywhere.options))
+    f = gradcore.function([x], [(wide[:, ::-1] * wide).reshape((3 * columns,)), x + 1], mode)
+    limit = gradcore.errors.OutOfMemoryError if columns == 2**50 else gradcore.errors.ArraySizeError
+    with pytest.raises(limit):
+        f(np.ones((3, 1)))

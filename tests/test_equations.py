@@ -251,6 +251,25 @@ def test_claims_are_no_part_of_what_runs(everywhere):
     assert not counted([X, D, B], outputs)[Assume]
 
 
+@pytest.mark.parametrize("claim", PROPERTIES)
+def test_claims_are_not_of_tangents(everywhere, claim, rng):
+    """Both modes differentiate with respect to every element, as if there were no claim."""
+    made, direction = PROPERTIES[claim](rng.standard_normal((2, 2)) + 3), np.ones((2, 2)).cumsum()
+
+    def cost(x):
+        return (x.T * T.constant([[1.0, 2], [3, 4]])).sum() + (L.solve(x, T.eye(2)) ** 2).sum()
+
+    claimed, plain = cost(T.assume(X, claim)), cost(X)
+    modes = ("forward", "reverse")
+    outputs = [gradcore.Rop(c, X, B) for c in (claimed, plain)]
+    outputs += [gradcore.jacobian(claimed, X, mode=mode) for mode in modes] + [T.grad(plain, X)]
+    f = gradcore.function([X, B], outputs, mode=everywhere)
+    along, expected, forward, reverse, gradient = f(made, direction.reshape(2, 2))
+    np.testing.assert_allclose(along, expected, 1e-12)
+    np.testing.assert_allclose(forward, gradient, 1e-12)
+    np.testing.assert_allclose(reverse, gradient, 1e-12)
+
+
 def test_wrong_claims_are_found_when_debugged():
     f = gradcore.function(
         [X, B], L.solve(T.assume(X, "diagonal"), B), mode=gradcore.Mode("numpy", debug=True)

@@ -9,6 +9,7 @@ kind           says                                  forward                    
 `StrongZeros`  a product: 0 times infinity is 0      the rules, likewise         likewise, masked
 `Branch`       one operand or another is taken       the branch                  the branch, masked
 `Linear`       linear in its operands together       the op, on the tangents     the transpose
+`Identity`     the first operand                     the tangent                 the cotangent
 `Multilinear`  linear in each operand by itself      the op, one tangent a time  the transpose
 `Forward`      the tangent map, written out          the rule                    pulled back
 `Tangents`     the same, for several outputs         the rule                    pulled back
@@ -46,6 +47,7 @@ from gradcore.derive.kinds import Disconnected as Disconnected
 from gradcore.derive.kinds import Entry as Entry
 from gradcore.derive.kinds import Flat as Flat
 from gradcore.derive.kinds import Forward as Forward
+from gradcore.derive.kinds import Identity as Identity
 from gradcore.derive.kinds import Linear as Linear
 from gradcore.derive.kinds import LinearInEach as LinearInEach
 from gradcore.derive.kinds import LinearInParts as LinearInParts

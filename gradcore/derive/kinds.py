@@ -319,6 +319,15 @@ class Linear(Transposed):
 
 
 @dataclass(frozen=True)
+class Identity(Linear):
+    """The identity of the first operand, of which the op knows what is not true of its tangents."""
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the tangent of the first operand."""
+        return [tangents[0]]
+
+
+@dataclass(frozen=True)
 class LinearInEach(Linear):
     """Linear in any number of operands of one role, such as what is joined.
 

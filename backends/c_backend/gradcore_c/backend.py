@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,7 +104,7 @@ class CBackend(LoopBackend):
         flags = next((flags for size, flags in EFFORTS if much >= size), ())
         flags = (*flags, *compiler.find_compiler().added) if flags else ()
         units = divided(rendered, processors())
-        workspace = sum(map(_bytes, workspace_of(program)))
+        workspace = min(sum(map(_bytes, workspace_of(program))), sys.maxsize)
         runtime.prepare([*map(_bytes, program.outputs), workspace])
         address, library = runtime.load_entry(
             rendered.text, program.title[:60], flags, rendered.library, units
