@@ -1,3 +1,4 @@
+import importlib
 import os
 import sys
 import zlib
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 import gradcore
 import gradcore.tensor as T
+import gradcore.theano
 from gradcore.conformance import whole_graphs
 from gradcore.errors import UnavailableError
 from gradcore.language import LANGUAGE
@@ -166,3 +168,19 @@ def rows_as_loops(monkeypatch):
     """
     monkeypatch.setattr(bands, "batched", lambda *_: None)
     return gradcore.Mode("numpy").excluding("push_out_seeds")
+
+
+@pytest.fixture
+def theano():
+    """The module `theano`, for which gradcore stands in during a test."""
+    gradcore.theano.install()
+    try:
+        yield importlib.import_module("theano")
+    finally:
+        gradcore.theano.uninstall()
+
+
+@pytest.fixture(name="T")
+def theano_tensor(theano):
+    """The module `theano.tensor`."""
+    return importlib.import_module("theano.tensor")

@@ -179,11 +179,11 @@ def mode_of(mode: Any) -> Any:
             plain = CONFIG.linker not in PYTHON and CONFIG.optimizer == "fast_run"
             return None if plain else TheanoMode()
         mode = name
-    if isinstance(mode, str) and mode == "Mode":
+    if not isinstance(mode, str):
+        return mode
+    if mode == "Mode":
         return TheanoMode()
-    if isinstance(mode, str) and mode in LINKED:
-        return LINKED[mode]
-    return mode
+    return LINKED[mode] if mode in LINKED else PREDEFINED.get(mode, mode)
 
 
 LINKED = {"NUMBA": None, "C": None, "CVM": None, "JAX": "jax", "PYTORCH": "torch"}
