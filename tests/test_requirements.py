@@ -1,6 +1,7 @@
 """What ops require is checked whatever the optimizer does: the plain graph is the judge."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -176,6 +177,33 @@ def test_c_raises_what_the_plain_graph_raises(sample, context, rng):
 @pytest.mark.parametrize("sample", CLASSES, ids=sample_id)
 def test_cuda_raises_what_the_plain_graph_raises(sample, context, rng):
     compare(sample, context, [CUDA], rng)
+
+
+@pytest.mark.parametrize("context", ["zeros", "gradient", "loop"])
+@pytest.mark.parametrize("sample", CLASSES, ids=sample_id)
+def test_of_two_wrong_operands_the_first_raises(sample, context, rng):
+    """The first requirement that is not met, in the order of the graph as written."""
+    values = [draw(arg, rng) for arg in sample.operands]
+    x = open_variables(sample, values)
+    places = [k for k, v in enumerate(x) if not isinstance(v, Constant)]
+    try:
+        out = CONTEXTS[context](sample.op, x)
+    except (GradcoreError, ValueError):
+        return
+    inputs = [x[k] for k in places]
+    modes = [PLAIN, "numpy", "c"]
+    plain, *functions = [gradcore.function(inputs, out, m, on_unused_input="ignore") for m in modes]
+    for i, j in itertools.combinations(places, 2):
+        pairs = itertools.product(
+            *(list(spoiled(values[k], sample.operands[k].value is not None))[-4:] for k in (i, j))
+        )
+        for a, b in pairs:
+            changed = {i: a.astype(values[i].dtype), j: b.astype(values[j].dtype)}
+            given = [changed.get(k, values[k]) for k in places]
+            expected, result = outcome(plain, given)
+            for f in functions:
+                found, reported = outcome(f, given)
+                assert as_caught(found, expected), (given, result, reported)
 
 
 # the contexts that the optimizer looks into -----------------------------------------------------

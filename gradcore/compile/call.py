@@ -119,7 +119,7 @@ class Call:
         try:
             if self._written.speculates and self._written.skips(values):
                 return self._written(*values)
-            if self._written.hides(failure):
+            if self._written.ranks(failure):
                 failure = self._written.named(failure, values)
             if self.maker.backend.lacks_memory(failure):
                 failure = out_of_memory(failure)

@@ -57,12 +57,12 @@ class WrittenGraph:
         """
         return self._nested or not all(self._counted(*self._on_reference(values)))
 
-    def hides(self, failure: Exception) -> bool:
-        """Return whether a failure is to be said by `named` in the user's words."""
-        return self._unmet.hides(failure)
+    def ranks(self, failure: Exception) -> bool:
+        """Return whether `named` may say a failure in other words, or another one before it."""
+        return self._unmet.ranks(failure)
 
     def named(self, failure: Exception, values: Sequence[Any]) -> Exception:
-        """Return a failure of the rewritten graph as the graph as written says it."""
+        """Return the failure of the rewritten graph that the graph as written comes to first."""
         return self._unmet.named(failure, self._on_reference(values))
 
     def __call__(self, *values: Any) -> Sequence[Any]:

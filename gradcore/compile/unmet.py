@@ -1,14 +1,23 @@
-"""Errors in the user's words: what a call does not meet is named by the graph as written.
+"""Errors in the user's words and order: what a call does not meet is named by the graph as written.
 
 Rewriting replaces nodes, and those that remain say what the replaced ones required: an error of a
 `switch` that a rule has made of a product names an op that nobody wrote, at the line of another.
-So when a call raises for operands that do not fit, and the node that raises is none of the graph as
-written, that graph's requirements (`gradcore.rewrite.claims`) are computed for the arguments, in
-the order in which its nodes run, and the first that does not hold is the error.  Extents are
-computed from extents, so this costs little; nothing is done before a call fails.
+And where several things are wrong, a rewritten graph may come to another one first, as what it has
+kept of a node that is gone is checked last.
+
+The decision: *the error of a call is that of the first requirement that is not met, in the order
+in which the nodes of the graph as written run*, and for one node in the order in which it declares
+them (`Op.requires`), on every backend.  So when a call raises, the requirements of that graph
+(`gradcore.rewrite.claims`) are computed for the arguments one by one, up to those of the node that
+raised, if it is one of that graph.  Extents are computed from extents, so this costs little;
+nothing is done before a call fails.
+
+What no op declares (a singular matrix, an exception of a user's op) is raised if nothing before it
+is unmet; lack of memory is raised as it comes.
 
 Rejected: rules that hand on the node they replace, since one node often says what several required;
-the whole graph run again as written, which may take minutes where the check took none.
+the whole graph run again as written, which may take minutes where the check took none; checks in
+the order of the graph as written in the rewritten one, which would have to wait for one another.
 """
 
 from __future__ import annotations
@@ -17,9 +26,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gradcore.errors import UNFIT, GradcoreError
 from gradcore.execute import NODE, explain, straight_line
-from gradcore.graph import Array, FunctionGraph, Requirement, Variable
+from gradcore.graph import Apply, Array, FunctionGraph, Requirement, Variable
 from gradcore.graph.declaration import Predicate
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.requirements import AGREE, REACHES, WITHIN
@@ -38,33 +49,64 @@ class Unmet:
     graph: FunctionGraph
 
     def named(self, failure: Exception, values: Sequence[Array]) -> Exception:
-        """Return the error that names what the user wrote: ``failure`` itself, if it does.
+        """Return the error of the first requirement that is not met: ``failure``, if it is that.
 
         values : of the inputs of the graph, as NumPy arrays.
         """
-        if not self.hides(failure):
-            return failure
         node = _node_of(failure)
-        for claim in ClaimReader().read(self.graph):
-            if claim.error is type(failure):
-                try:
-                    found = _false(claim, self.graph, values)
-                except Exception:  # noqa: BLE001 - it cannot be computed: the failure stands as it is
-                    return failure
-                if found is not None:
-                    same = (claim.node.op, claim.node.where) == (node.op, node.where)
-                    return failure if same else found
+        if node is None or not self.ranks(failure):
+            return failure
+        for claim in self._up_to(node):
+            try:
+                found = _false(claim, self.graph, values)
+            except Exception:  # noqa: BLE001 - it cannot be computed: the failure stands as it is
+                return failure
+            if found is not None:
+                alike = _kind(type(found)) is _kind(type(failure))
+                return failure if alike and _same(claim.node, node) else found
         return failure
 
-    def hides(self, failure: Exception) -> bool:
-        """Return whether it may be of a node that is not the user's, whose operands do not fit.
+    def ranks(self, failure: Exception) -> bool:
+        """Return whether something that is required before may not be met, either.
 
         One that looks like a node inside of a loop may be that, moved out, or a new one.
         """
         node = _node_of(failure)
-        if node is None or type(failure) not in (*UNFIT, IndexError):
+        if node is None or not isinstance(failure, (*REQUIRED, np.linalg.LinAlgError)):
             return False
-        return all((node.op, node.where) != (n.op, n.where) for n in self.graph.nodes)
+        return isinstance(failure, REQUIRED) or bool(self._places(node))
+
+    def _up_to(self, node: Apply) -> list[Claim]:
+        """Return what is required before ``node`` runs, and by it; all, if it is a new one."""
+        claims, places = ClaimReader().read(self.graph), self._places(node)
+        if not places:
+            return claims
+        before = set(self.graph.nodes[: places[-1] + 1])
+        return [claim for claim in claims if _outermost(claim) in before]
+
+    def _places(self, node: Apply) -> list[int]:
+        return [k for k, n in enumerate(self.graph.nodes) if _same(n, node)]
+
+
+REQUIRED = (*UNFIT, IndexError, AssertionError)
+"""What is raised where a requirement is not met."""
+
+
+def _same(a: Apply, b: Apply) -> bool:
+    return (a.op, a.where) == (b.op, b.where)
+
+
+def _outermost(claim: Claim) -> Apply:
+    """Return the node of the whole graph that a claim is of, or of a node inside."""
+    node, scope = claim.node, claim.scope
+    while scope is not None:
+        node, scope = scope.node, scope.outer
+    return node
+
+
+def _kind(error: type[Exception]) -> type[Exception]:
+    """Return what errors of one kind have in common: that of the index of a user is Python's."""
+    return IndexError if issubclass(error, IndexError) else error
 
 
 def _node_of(failure: Exception) -> Any:
