@@ -15,7 +15,7 @@ from gradcore.graph import FunctionGraph
 from gradcore.graph.traverse import infer_shapes
 from gradcore.ops.linalg import Dot
 from gradcore.ops.scan import Scan
-from gradcore.rewrite.jacobians import chains, costs, entries, sums
+from gradcore.rewrite.jacobians import chains, costs, entries, expression_rows, sums
 from gradcore.rewrite.jacobians.costs import takes_less
 from gradcore.scan.builder import LoopBuilder
 
@@ -162,6 +162,15 @@ STRETCHED = T.inc_subtensor(T.zeros(7)[[1, 1, 4, 6]], X**2)
 TAKEN = T.jacobian(STRETCHED[1:5] ** 2, X, mode="forward")
 
 
+SQUARE = T.jacobian(T.tanh(W.T @ (W @ X)) * X, X)
+
+
+def chosen_on_the_other_side(node, r, f=expression_rows._choice):
+    found = f(node, r)
+    of_rows, condition = found.chooses
+    return replace(found, chooses=(not of_rows, condition))
+
+
 def looped(count):
     y = T.tanh(W @ X)
     return gradcore.scan(lambda i, y, x: T.grad(y[i], x), T.arange(count), non_sequences=[y, X])[0]
@@ -183,6 +192,15 @@ MUTANTS = {
     "columns for rows": (
         "sums", "outer_products", lambda v, f=sums.outer_products: [(b, a) for a, b in f(v)],
         lambda: value(GRADIENT),
+    ),
+    "rows chosen as columns": (
+        "expression_rows", "_choice", chosen_on_the_other_side,
+        lambda: value(T.switch(X > 0.9, SQUARE, 0.0) @ V),
+    ),
+    "outer products, transposed": (
+        "expression_rows", "outer_products",
+        lambda v, f=sums.outer_products: [(b, a) for a, b in f(v)],
+        lambda: value(T.trace(SQUARE @ T.outer(V, X))),
     ),
     "factors of any dtype": ("chains", "_factors", factors_of_any_dtype, rounded_as_written),
     "any order": (

@@ -47,6 +47,11 @@ FEWER = {
     "some columns": (BY_MATRIX[:, 1:3, ::2], 4),
     "some rows": (TALL[1:], 2),
     "one row's": (WIDE[1], 2),
+    "rows at indices": (TALL[[2, 0]], 2),
+    "rows at indices, twice": (TALL[[1, 0, 1]][[2, 2]] * 2, 2),
+    "columns at indices": (BY_MATRIX[:, :, [-1]], 5),
+    "columns in another order": (BY_MATRIX[:, [[4, 1]], 1:], 4),
+    "scaled rows at indices": ((U[:3, None] * TALL)[[2, 0]] / W, 2),
     "rows of rows": (TALL[1:][:1] * 2, 1),
     "beside products": ([BY_MATRIX.sum(2), T.tensordot(BY_MATRIX, X, 2)], 5),
 }
@@ -60,7 +65,8 @@ AS_MANY = {
     "part and whole": ([BY_MATRIX.sum(2), BY_MATRIX], 15),
     "squared": ((BY_MATRIX**2).sum(2), 15),
     "of another dtype": (T.einsum("iab,b->ia", T.cast(BY_MATRIX, "float32"), F), 15),
-    "of a product": ((T.dot(T.outer(W, V), TALL) + 1)[1:], 3),
+    "of a product": ((T.dot(A.T, TALL) + 1)[1:], 3),
+    "more indices than rows": (TALL[[0, 2, 1, 0]], 3),
     "some rows of a sum": ((TALL + T.outer(V, W))[1:], 3),
     "in the order asked for": (ORDERED[1:], 4),
 }
@@ -97,6 +103,18 @@ def test_everywhere(everywhere, rng):
     given = [rng.uniform(0.5, 1.5, shape) for shape in EXTENTS.values()]
     outputs = [FEWER[name][0] for name in ("einsum, inner axis", "tensordot, left", "some columns")]
     assert_close(compiled(outputs, everywhere)(*given), compiled(outputs, PLAIN)(*given))
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_indices_that_are_counted_when_it_runs(count, rng, everywhere):
+    """Of few, products; of more than there are rows, the Jacobian."""
+    given = [rng.uniform(0.5, 1.5, shape) for shape in EXTENTS.values()]
+    i = T.lvector("i")
+    at, outputs = np.array([2, 0, -1, 1])[:count], [TALL[i], TALL[:, i]]
+    inputs = [*INPUTS, i]
+    f = gradcore.function(inputs, outputs, everywhere, on_unused_input="ignore")
+    plain = gradcore.function(inputs, outputs, PLAIN, on_unused_input="ignore")
+    assert_close(f(*given, at), plain(*given, at))
 
 
 @pytest.mark.parametrize("name", ["einsum, another order", "tensordot, left", "some columns"])

@@ -82,6 +82,26 @@ PRODUCTS = {
     "u @ joined": lambda J, u, v, M: u @ T.concatenate([J, T.outer(u, v), 2 * J], axis=1),
     "Gauss-Newton @ v": lambda J, u, v, M: (J.T @ (u[:, None] * J) + T.eye(v.shape[0])) @ v,
     "tensordot": lambda J, u, v, M: T.tensordot(J, v, 1) + T.tensordot(u, J, 1).sum(),
+    "J[indices] @ v": lambda J, u, v, M: J[[2, 0, -1]] @ v,
+    "u @ J[indices]": lambda J, u, v, M: u[:2] @ J[[2, 2]] + J[[1, 0]].sum(0),
+    "J[:, indices] @ v": lambda J, u, v, M: J[:, [2, 0]] @ v[:2] + J[:, [1, 1]].sum(1),
+    "J @ outer": lambda J, u, v, M: J @ T.outer(v, u) + (T.outer(u, v) @ J.T),
+    "trace with outer": lambda J, u, v, M: (
+        T.trace(J.T @ T.outer(u, v)) + T.trace(T.outer(u, v) @ J.T) + T.trace(J @ (v[:, None] * u))
+    ),
+    "tensordot with outer": lambda J, u, v, M: T.tensordot(J, 2 * T.outer(u, v), 2),
+    "einsum of three": lambda J, u, v, M: (
+        T.einsum("ij,ik,k->j", J, J, v) + T.einsum("ij,i,j->", J, u, v)
+    ),
+    "ifelse": lambda J, u, v, M: T.ifelse(u[0] > 0, J, 2 * J) @ v,
+    "ifelse, left": lambda J, u, v, M: u @ T.ifelse(u[0] > 0, T.outer(u, v), J),
+    "switch": lambda J, u, v, M: T.switch(u[0] > 0, J, T.outer(u, v)) @ v,
+    "switch, left": lambda J, u, v, M: u @ T.where(v[0] > 0, 0.0, J),
+    "rows of either": lambda J, u, v, M: T.switch(u[:, None] > 0, J, T.outer(u, v)) @ v,
+    "rows of either, left": lambda J, u, v, M: u @ T.switch(u[:, None] > 0, J, -J),
+    "columns or zeros": lambda J, u, v, M: T.switch(v > 0, 0.0, J) @ v + u[0],
+    "columns or zeros, left": lambda J, u, v, M: u @ T.switch(v > 0, J, 0.0),
+    "of a shape": lambda J, u, v, M: T.specify_shape(J, (u.shape[0], v.shape[0])) @ v,
     "einsum": lambda J, u, v, M: T.einsum("ij,j->i", J, v) + T.einsum("i,ij->j", u, J).sum(),
 }
 

@@ -154,6 +154,10 @@ TENSORS = [
     lambda J, g: T.einsum("a...,a->...", J, g.tensor(g.shape[0])),
     lambda J, g: T.einsum("...a,a->...", J, g.tensor(g.shape[-1])),
     lambda J, g: T.einsum("ab...,b->a...", J, g.tensor(g.shape[1])),
+    lambda J, g: J[..., g.of(g.shape[-1:]).places(g.k)], lambda J, g: J[[-1, 0, 0]][..., [0]],
+    lambda J, g: T.ifelse(g.x.sum() > g.k, J, g.tensor(*g.shape)).sum(0),
+    lambda J, g: T.ifelse(g.x.sum() > g.k, 2 * J, J), lambda J, g: T.switch(g.tensor() > 0, J, 0.0),
+    lambda J, g: T.tensordot(T.switch(g.tensor() > 0, J, -J), g.tensor(*g.columns), len(g.columns)),
 ]  # fmt: skip
 """What is read of a Jacobian, or Hessian, of the shape of the result and then of the variable."""
 
@@ -180,7 +184,19 @@ MATRICES = [
     lambda J, g: (J @ g.tensor(g.n, g.m))[1:], lambda J, g: J.T @ T.diag(g.tensor(g.m)) @ J,
     lambda J, g: g.tensor(g.m) @ J @ g.tensor(g.n), lambda J, g: J[0] @ g.tensor(g.n),
     lambda J, g: J.T @ J - T.eye(g.n) * g.tensor(g.n),
-    lambda J, g: (J[1:] - J[:-1]) @ g.tensor(g.n),
+    lambda J, g: (J[1:] - J[:-1]) @ g.tensor(g.n), lambda J, g: J[g.places(3)] @ g.tensor(g.n),
+    lambda J, g: g.tensor(2) @ J[g.places(2)] if g.m else J, lambda J, g: J[[0, -1, 0]].sum(0),
+    lambda J, g: T.trace(J.T @ T.outer(g.tensor(g.m), g.tensor(g.n))),
+    lambda J, g: T.trace(T.outer(g.tensor(g.m), g.tensor(g.n)) @ J.T),
+    lambda J, g: T.tensordot(J, T.outer(g.tensor(g.m), g.tensor(g.n)), 2),
+    lambda J, g: J @ T.outer(g.tensor(g.n), g.tensor(2)),
+    lambda J, g: T.einsum("ij,ik,k->j", J, J, g.tensor(g.n)),
+    lambda J, g: T.einsum("i,ij,kj->k", g.tensor(g.m), J, J),
+    lambda J, g: T.ifelse(g.tensor() > 0, J, 2 * J) @ g.tensor(g.n),
+    lambda J, g: g.tensor(g.m) @ T.ifelse(g.tensor() > 0, g.tensor(g.m, g.n), J),
+    lambda J, g: T.switch(g.tensor(g.m)[:, None] > 0, J, 0.0) @ g.tensor(g.n),
+    lambda J, g: g.tensor(g.m) @ T.switch(g.tensor(g.m)[:, None] > 0, J, g.tensor(g.m, g.n)),
+    lambda J, g: T.switch(g.tensor(g.n) > 0, J, 2 * J) @ g.tensor(g.n),
 ]  # fmt: skip
 """What is read of a matrix of ``m`` rows and ``n`` columns."""
 
@@ -270,6 +286,9 @@ FOUND = {
         ),
     ),
     "gradient by one element": ((1,), (1,), lambda x: T.grad((squares(x) ** 2).sum(), x)),
+    "sum of none, less their mean": (
+        (None,), (0,), lambda x: T.jacobian(x - x.mean(), x).sum() + T.alloc(1 / x.sum(), 0).sum()
+    ),
     "of one element, a scalar": ((1,), (1,), lambda x: T.hessian(T.exp(x[-1] - x).sum(), x)),
 }  # fmt: skip
 """What has been found: declared extents of a variable, its shape, and what is read."""

@@ -198,3 +198,22 @@ def test_increments_stretch_what_is_written(name, dtypes, everywhere):
     i = T.tensor("i", "int64", (None,) * at.ndim)
     f = gradcore.function([x, y, i], T.inc_subtensor(x[key(i)], y), mode=everywhere)
     np.testing.assert_array_equal(f(start, values, at), expected.reshape(shape))
+
+
+def test_axes_that_are_summed_over_together_are_as_long(everywhere):
+    """Also where they have as many elements in all, 6 here."""
+    a, b = T.dmatrices("a", "b")
+    c = T.dtensor3("c")
+    products = {
+        "tensordot": T.tensordot(a, b, 2),
+        "some axes": T.tensordot(c, b, 2),
+        "einsum": T.einsum("ij,ij->", a, b),
+        "einsum, some axes": T.einsum("kij,ij->k", c, b),
+        "integers": T.tensordot(T.cast(a, "int64"), T.cast(b, "int64"), 2),
+    }
+    f = {k: gradcore.function([a, b, c], v, everywhere, on_unused_input="ignore")
+         for k, v in products.items()}  # fmt: skip
+    for name, product in f.items():
+        assert np.all(product(np.ones((2, 3)), np.ones((2, 3)), np.ones((1, 2, 3))) == 6), name
+        with pytest.raises((ShapeError, TypeError)):
+            product(np.ones((2, 3)), np.ones((3, 2)), np.ones((1, 2, 3)))

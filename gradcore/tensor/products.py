@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from gradcore.language import LANGUAGE, is_sparse_matrix, word
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.shape import DimShuffle
+from gradcore.ops.shape_values import SpecifyShape
 from gradcore.tensor.reductions import sum as sum_
 from gradcore.tensor.shapes import flatten, reshape, squeeze
 
@@ -94,6 +95,10 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
     left, right = _paired_axes(axes, a.ndim, b.ndim, 0)
     rows = [axis for axis in range(a.ndim) if axis not in left]
     columns = [axis for axis in range(b.ndim) if axis not in right]
+    pairs = dict(zip(right, left, strict=True))
+    if not rows and not columns and _are_floats(a, b, pairs):
+        return sum_(a * DimShuffle(tuple(right[left.index(axis)] for axis in range(a.ndim)))(b))
+    b = _as_long(a, b, pairs)
     found = Dot()(_merged(a, [rows, left]), _merged(b, [right, columns]))
     extents_a, extents_b = extents_of(a), extents_of(b)
     shape = [*(extents_a[axis] for axis in rows), *(extents_b[axis] for axis in columns)]
@@ -109,6 +114,7 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
     left, right = _paired_axes(axes, a.ndim, b.ndim, 1)
     rows = [axis for axis in range(1, a.ndim) if axis not in left]
     columns = [axis for axis in range(1, b.ndim) if axis not in right]
+    b = _as_long(a, b, dict(zip(right, left, strict=True)))
     found = MatMul()(_merged(a, [[0], rows, left]), _merged(b, [[0], right, columns]))
     extents_a, extents_b = extents_of(a), extents_of(b)
     shape = [*(extents_a[axis] for axis in (0, *rows)), *(extents_b[axis] for axis in columns)]
@@ -128,6 +134,28 @@ def _paired_axes(axes: Any, m: int, n: int, first: int) -> tuple[list[int], list
     normalized_axes(tuple(left), m)
     normalized_axes(tuple(right), n)
     return [axis % m for axis in left], [axis % n for axis in right]
+
+
+def _as_long(a: Variable, b: Variable, pairs: Mapping[int, int]) -> Variable:
+    """Return ``b``, known to have the extents of ``a`` along axes that will be merged.
+
+    pairs : for axes of ``b`` those of ``a``.  Of one pair, the product itself says it.
+    """
+    if len(pairs) < 2:
+        return b
+    given, extents = extents_of(a), list(extents_of(b))
+    for axis, of_a in pairs.items():
+        extents[axis] = given[of_a]
+    return SpecifyShape("the extents of axes that are summed over must be equal")(b, *extents)
+
+
+def _are_floats(a: Variable, b: Variable, pairs: Mapping[int, int]) -> bool:
+    """Return whether the sum of all products of elements may be written elementwise.
+
+    It may if there are several axes, no known 1 would be stretched, and a sum keeps its dtype.
+    """
+    ones = all((a.type.shape[j] == 1) == (b.type.shape[i] == 1) for i, j in pairs.items())
+    return len(pairs) > 1 and ones and not (a.type.is_discrete or b.type.is_discrete)
 
 
 def _merged(x: Variable, groups: Sequence[Sequence[int]]) -> Variable:
@@ -249,10 +277,13 @@ def _contracted(
         (a.type.shape[labels_a.index(c)] == 1) != (b.type.shape[labels_b.index(c)] == 1)
         for c in shared
     )
-    if not inner_labels or stretched:
+    pairs = {labels_b.index(c): labels_a.index(c) for c in shared}
+    whole = len(pairs) == len(inner_labels) == a.ndim == b.ndim and _are_floats(a, b, pairs)
+    if not inner_labels or stretched or whole:
         labels = labels_a + "".join(c for c in labels_b if c not in labels_a)
         product_ = _spread(a, labels_a, labels) * _spread(b, labels_b, labels)
         return _summed(product_, labels, needed)
+    b = _as_long(a, b, pairs)
     batch = [c for c in shared if c in needed]
     rows = [c for c in labels_a if c not in shared]
     columns = [c for c in labels_b if c not in shared]

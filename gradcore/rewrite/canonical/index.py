@@ -15,7 +15,7 @@ from gradcore.ops.index_patterns import Pattern, Slice, Slot, filled, is_advance
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import add, fill, maximum
-from gradcore.ops.shape import Alloc
+from gradcore.ops.shape import Alloc, DimShuffle
 from gradcore.ops.shape_values import Extent, MakeVector
 from gradcore.rewrite.canonical.stage import (
     canonicalize,
@@ -34,17 +34,22 @@ rule = canonicalize.rule
     examples=[
         lambda x: x[:],
         lambda x: x[0 : x.shape[0]],
+        lambda x: x[:, None] * 2,
         lambda x: MakeVector()(x[0, 0], x[1, 1])[1],
         lambda x: fill(x, 2.0)[1:],
     ],
 )
 def simpler_part(node: Apply) -> Variable | None:
-    """x[:] = x; [a, b][1] = b; a part of something constant is constant"""
+    """x[:] = x; x[:, None] is an order of axes; [a, b][1] = b; a part of a constant is constant"""
     x, *indices = node.inputs
     op = node.op
     assert isinstance(op, Subtensor)
     if all(isinstance(e, Slice) and e.is_full for e in op.pattern):
         return x
+    if all(e is None or (isinstance(e, Slice) and e.is_full) for e in op.pattern):
+        axes = iter(range(x.ndim))
+        order = ["x" if e is None else next(axes) for e in op.pattern]
+        return DimShuffle((*order, *axes))(x)
     if is_made_by(x, MakeVector) and len(op.pattern) == 1:
         (entry,) = op.pattern
         if isinstance(entry, int):

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from gradcore.dtypes import computed
 from gradcore.graph import UNKNOWN, Apply, Constant, Variable
 from gradcore.graph.extents import broadcast, product
@@ -19,6 +21,7 @@ from gradcore.ops.scalars import (
     fill,
     maximum,
     mul,
+    switch,
 )
 from gradcore.ops.shape import Alloc, DimShuffle, Reshape
 from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
@@ -222,7 +225,8 @@ def reduced_stretch(node: Apply) -> Variable | None:
         return None  # a number of the user's may be negative, which is an error
     reduced = op(value)
     if op.kind == "sum":
-        return _repeated(reduced, extents)
+        given = inputs_of(x)[0]
+        return _repeated(reduced, extents, isinstance(given, Constant) and _is_finite(given))
     count = product(tuple(n if k is None else k for k, n in zip(known, extents, strict=True)))
     if op.kind == "prod":
         return reduced**count
@@ -230,11 +234,16 @@ def reduced_stretch(node: Apply) -> Variable | None:
     return reduced if isinstance(count, int) and count else None
 
 
-def _repeated(x: Variable, extents: Sequence[Variable]) -> Variable:
+def _is_finite(constant: Constant) -> bool:
+    return bool(np.isfinite(constant.data).all())
+
+
+def _repeated(x: Variable, extents: Sequence[Variable], finite: bool) -> Variable:
     """Return the sum of as many ``x`` as the product of ``extents`` says.
 
     On floats that is computed in float64, where no count of elements overflows, as it does in
-    float16 or as an integer; and a sum starts at 0, which makes 0 of -0.
+    float16 or as an integer; and a sum starts at 0, which makes 0 of -0.  Of no elements it is 0,
+    also where ``x`` has been divided by their number.
     """
     dtype = x.type.dtype
     if dtype not in FLOATS:
@@ -243,4 +252,8 @@ def _repeated(x: Variable, extents: Sequence[Variable]) -> Variable:
     wide = computed(dtype)
     total = LANGUAGE["cast"](x, wide) * LANGUAGE["cast"](count, wide)
     total = LANGUAGE["cast"](total, dtype)
-    return total if isinstance(x, Constant) else total + Constant(0, dtype)
+    if isinstance(x, Constant) and _is_finite(x):
+        return total
+    if not finite and not all(map(constant_extent, extents)):
+        total = switch(count > 0, total, Constant(0, dtype))
+    return total + Constant(0, dtype)

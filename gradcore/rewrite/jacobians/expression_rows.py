@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from gradcore.graph import Apply, Extent, Variable
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, extents_of
+from gradcore.ops.control import IfElse
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import Subtensor
-from gradcore.ops.index_patterns import Slice, Slot
+from gradcore.ops.index_patterns import Slot
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
-from gradcore.ops.scalars import maximum, mul
+from gradcore.ops.scalars import maximum, mul, switch
 from gradcore.ops.shape import DimShuffle, Join, Reshape
+from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.jacobians.linear_maps import in_normal_form
+from gradcore.rewrite.jacobians.outer_products import outer_products
 
 
 def rows_of(node: Apply, known: Mapping[Variable, int]) -> int | None:
@@ -38,6 +41,8 @@ def rows_of(node: Apply, known: Mapping[Variable, int]) -> int | None:
         return None if linear_form(node, known) is None else known[own[0]]
     if isinstance(op, (Dot, Join)):
         return _rows_of_several(node, known)
+    if isinstance(op, IfElse):
+        return _rows_of_choice(node, known)
     x, *others = node.inputs
     if own != [x] or x.type.dtype != node.out.type.dtype or not known.keys().isdisjoint(others):
         return None
@@ -49,14 +54,26 @@ def rows_of(node: Apply, known: Mapping[Variable, int]) -> int | None:
     if isinstance(op, Reduce) and op.kind == "sum":
         return r - sum(axis < r for axis in op.axes)
     if isinstance(op, Subtensor):
-        parts = [isinstance(entry, Slice) for entry in op.pattern]
-        if all(s or _is_number(entry) for s, entry in zip(parts, op.pattern, strict=True)):
-            return r - sum(not s for s in parts[:r])
-    return None
+        return _rows_of_part(op, others, r)
+    return r if isinstance(op, SpecifyShape) else None
 
 
-def _is_number(entry: object) -> bool:
-    return isinstance(entry, int) or entry is Slot.SCALAR
+def _rows_of_part(op: Subtensor, indices: Sequence[Variable], r: int) -> int | None:
+    """Return the number of rows' axes of a part: by slices and numbers, or by an array alone."""
+    arrays = op.pattern.count(Slot.ARRAY)
+    numbers = [isinstance(entry, int) or entry is Slot.SCALAR for entry in op.pattern]
+    if None in op.pattern or arrays > 1 or (arrays and any(numbers)):
+        return None
+    if Slot.ARRAY in op.pattern[:r]:
+        return r - 1 + max(v.ndim for v in indices)
+    return r - sum(numbers[:r])
+
+
+def _rows_of_choice(node: Apply, known: Mapping[Variable, int]) -> int | None:
+    """Return the number of rows' axes of one of two matrices."""
+    condition, *branches = node.inputs
+    found = {known[v] for v in branches if v in known}
+    return found.pop() if len(found) == 1 and condition not in known else None
 
 
 def _rows_of_several(node: Apply, known: Mapping[Variable, int]) -> int | None:
@@ -67,8 +84,17 @@ def _rows_of_several(node: Apply, known: Mapping[Variable, int]) -> int | None:
     if len(found) > 1 or found == {node.inputs[0].ndim}:
         return None
     (r,) = found
+    if isinstance(node.op, Dot) and _is_by_vector(node, known):
+        return None
     matrices = r == 1 and all(v.ndim == 2 for v in node.inputs)
     return r if isinstance(node.op, Join) or matrices else None
+
+
+def _is_by_vector(node: Apply, known: Mapping[Variable, int]) -> bool:
+    """Return whether one factor is a row or a column, so that this is a product with a vector."""
+    left, right = node.inputs
+    of_row = left not in known and left.ndim == 2 and left.broadcastable[0]
+    return of_row or (right not in known and right.ndim == 2 and right.broadcastable[1])
 
 
 def _rows_of_order(op: DimShuffle, ndim: int, r: int) -> int | None:
@@ -147,10 +173,13 @@ class LinearForm:
 
     scaled : the operand that the others scale; None: it is linear in all of them together.
     scales : by what, and whether that scales the rows; None: it scales all.
+    chooses : the same of the condition by which it takes rows, columns, or all, of one or the other
+        of its operands; None: it takes all that there are.
     """
 
     scaled: int | None = None
     scales: Sequence[tuple[bool | None, Variable]] = ()
+    chooses: tuple[bool | None, Variable] | None = None
 
 
 def linear_form(node: Apply, known: Mapping[Variable, int]) -> LinearForm | None:
@@ -162,6 +191,8 @@ def linear_form(node: Apply, known: Mapping[Variable, int]) -> LinearForm | None
     if not own <= whole or len(rows) != 1:
         return None
     same = {i for i, v in enumerate(node.inputs) if v.type.dtype == out.type.dtype}
+    if node.op is switch:
+        return _choice(node, rows.pop()) if own <= same and 0 not in own else None
     for together in node.op.derivative.linear_in(node):
         if not own <= set(together) or not own <= same:
             continue
@@ -174,10 +205,23 @@ def linear_form(node: Apply, known: Mapping[Variable, int]) -> LinearForm | None
     return None
 
 
+def _choice(node: Apply, r: int) -> LinearForm | None:
+    """Return how `switch` takes rows or columns of matrices, or of zeros."""
+    condition, *branches = node.inputs
+    out = node.out
+    whole = all(
+        is_zero(v) or (v.broadcastable == out.broadcastable and v.dtype == out.dtype)
+        for v in branches
+    )
+    scales = _scales(condition, out, r) if whole else None
+    return None if scales is None or len(scales) > 1 else LinearForm(chooses=scales[0])
+
+
 def _scales(x: Variable, out: Variable, r: int) -> Sequence[tuple[bool | None, Variable]] | None:
     """Return ``x`` as factors, each of which scales rows, columns, or all; None: it is none.
 
-    Only a factor that is written as a product is one of several: ``u[:, None] * v``.
+    Only a factor that is written as a product is one of several: ``u[:, None] * v``, or a part or
+    the transpose of that.
     """
     lead = out.ndim - x.ndim
     varying = [lead + axis for axis, one in enumerate(x.broadcastable) if not one]
@@ -188,6 +232,9 @@ def _scales(x: Variable, out: Variable, r: int) -> Sequence[tuple[bool | None, V
             order = ("x" if axis < lead else axis - lead for axis in axes)
             return [(of_rows, DimShuffle(tuple(order))(x))]
     made = x.owner
+    vectors = outer_products(x) if x.dtype == out.dtype else []
+    if out.ndim == 2 and len(vectors) == 1:
+        return [(True, vectors[0][0]), (False, vectors[0][1])]
     if made is None or made.op is not mul or any(v.dtype != out.dtype for v in made.inputs):
         return None
     found: list[tuple[bool | None, Variable]] = []

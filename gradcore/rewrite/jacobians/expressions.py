@@ -8,7 +8,10 @@ A product goes to the Jacobian through the expression that it is with::
     (s * A) @ v             s * (A @ v), for a scalar
     (d[:, None] * A) @ v    d * (A @ v)
     (A * d) @ v             A @ (d * v)
-    A[a:b] @ v              (A @ v)[a:b]
+    A[a:b] @ v              (A @ v)[a:b], and so of indices
+    switch(c, A, B) @ v     switch(c, A @ v, B @ v), for a scalar, or a number for each row
+    v @ switch(c[:, None], A, B)    switch(c, v, 0) @ A + switch(c, 0, v) @ B
+    ifelse(c, A, B) @ v     ifelse(c, A @ v, B @ v)
     concatenate([A, B]) @ v     A @ v and B @ v, one after the other
     A.reshape(shape) @ v    A @ v, in another shape
     A.sum(axis) @ v         (A @ v).sum(axis)
@@ -42,14 +45,16 @@ from gradcore.graph import (
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of, symbolic_operand
 from gradcore.language import LANGUAGE
+from gradcore.ops.control import IfElse
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Pattern, Slice, slots
 from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.shape import DimShuffle, Join, Reshape
-from gradcore.rewrite.canonical.stage import canonicalize
+from gradcore.ops.shape_values import SpecifyShape
+from gradcore.rewrite.canonical.stage import canonicalize, is_zero
 from gradcore.rewrite.jacobians.expression_rows import linear_form
-from gradcore.rewrite.jacobians.linear_maps import LinearRows
+from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 
 WHOLE = Slice(None, None, None)
 DOT = Dot()
@@ -95,6 +100,8 @@ class Expressions:
         if x not in self._shapes:
             if x in self.maps:
                 found = self.maps[x].shape()
+            elif isinstance(node.op, IfElse):
+                found = self._shape_of_choice(node)
             else:
                 operands = [
                     Operand(self.shape(v)) if v in self.rows else symbolic_operand(v)
@@ -104,6 +111,14 @@ class Expressions:
             pairs = zip(x.type.shape, found, strict=True)
             self._shapes[x] = tuple(n if known is None else known for known, n in pairs)
         return self._shapes[x]
+
+    def _shape_of_choice(self, node: Apply) -> Shape:
+        """Return the extents that are known to be those of both matrices.  Raises Whole."""
+        first, second = (self.shape(v) for v in node.inputs[1:])
+        both = in_normal_form(*first, *second)
+        if any(a is not b for a, b in zip(both[: len(first)], both[len(first) :], strict=True)):
+            raise Whole
+        return first
 
     def as_rows(self, matrix: Variable) -> LinearRows:
         """Return an expression as a linear map of a vector."""
@@ -146,6 +161,11 @@ class Expressions:
                 return self._times_part(node, v, from_left)
             case Join():
                 return self._times_joined(node, v, from_left)
+            case IfElse():
+                condition, *branches = node.inputs
+                return node.op(condition, *(self.times(b, v, from_left, r) for b in branches))
+            case SpecifyShape():
+                return self._times_specified(node, v, from_left)
             case _:
                 return self._times_elementwise(node, v, from_left)
 
@@ -159,6 +179,8 @@ class Expressions:
         form = linear_form(node, self.rows)
         assert form is not None
         r = self.rows[node.out]
+        if form.chooses is not None:
+            return self._times_chosen(node, v, from_left, *form.chooses)
         i = form.scaled
         if i is None:
             return node.op(*(self.times(x, v, from_left, r) for x in node.inputs))
@@ -172,6 +194,30 @@ class Expressions:
         for of_rows, by in form.scales:
             found = found if of_rows is from_left else scaled(found, by)
         return found
+
+    def _times_chosen(
+        self, node: Apply, v: Variable, from_left: bool, of_rows: bool | None, condition: Variable
+    ) -> Variable:
+        """One product or the other; or both, of what of the vector each is chosen for."""
+        branches, r = node.inputs[1:], self.rows[node.out]
+        zero, side = LANGUAGE["cast"](0, v.type.dtype), self._sides(node.out)[from_left]
+        masked = of_rows is from_left
+        parts: list[Variable] = []
+        for taken, x in zip((True, False), branches, strict=True):
+            if is_zero(x):
+                if not masked:
+                    parts.append(LANGUAGE["alloc"](zero, *side))
+                continue
+            own = node.op(condition, *((v, zero) if taken else (zero, v))) if masked else v
+            parts.append(self.times(x, own, from_left, r))
+        return functools.reduce(operator.add, parts) if masked else node.op(condition, *parts)
+
+    def _times_specified(self, node: Apply, v: Variable, from_left: bool) -> Variable:
+        """The vector and the product have the extents."""
+        x, *extents = node.inputs
+        r = self.rows[x]
+        given, other = (extents[:r], extents[r:]) if from_left else (extents[r:], extents[:r])
+        return node.op(self.times(x, node.op(v, *given), from_left), *other)
 
     def _times_product(self, node: Apply, v: Variable, from_left: bool) -> Variable:
         """One factor after the other."""
@@ -228,6 +274,10 @@ class Expressions:
         count = len(list(slots(pattern[:r])))
         parts = [(pattern[:r], indices[:count]), (pattern[r:], indices[count:])]
         (given, at), (other, to) = parts if from_left else parts[::-1]
+        first = self.rows[node.out]
+        wanted = node.out.type.shape[:first] if from_left else node.out.type.shape[first:]
+        if any(have == 1 != n for have, n in zip(v.type.shape, wanted, strict=True)):
+            raise Whole  # it would be stretched
         if not _is_all(given):
             extents = self._sides(x)[0 if from_left else 1]
             zeros = LANGUAGE["alloc"](np.zeros((), v.type.dtype), *extents)

@@ -22,8 +22,13 @@ from gradcore.language import LANGUAGE
 from gradcore.ops.control import IfElse
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.jacobians.costs import takes_less
-from gradcore.rewrite.jacobians.products import diagonal_matrices, expressions, stacked_rows
-from gradcore.rewrite.jacobians.whole import is_branch, made_again, whole_ones
+from gradcore.rewrite.jacobians.products import (
+    diagonal_matrices,
+    expressions,
+    is_decided,
+    stacked_rows,
+)
+from gradcore.rewrite.jacobians.whole import made_again, whole_ones
 from gradcore.rewrite.loops.parts import LoopParts
 
 
@@ -77,7 +82,7 @@ def _loops_alone(graph: FunctionGraph, made: Collection[Variable]) -> list[Apply
                 x is not v
                 for x in node.inputs[: len(node.inputs) - len(LoopParts.of(node).constants)]
             )
-            if not captures or any(is_branch(graph, out) for out in node.outputs):
+            if not captures or any(is_decided(graph, out) for out in node.outputs):
                 return []
             found[node] = None
     return list(found)

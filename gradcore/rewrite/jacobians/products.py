@@ -6,10 +6,14 @@ products; else it is needed as a whole, and is built once.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Container, Mapping, Sequence
+from functools import reduce
 from typing import TypeAlias
 
-from gradcore.graph import Apply, Constant, FunctionGraph, Variable, on_behalf_of
+from gradcore.graph import Apply, Constant, FunctionGraph, Variable, ancestors, on_behalf_of
+from gradcore.language import LANGUAGE
+from gradcore.ops.control import IfElse
 from gradcore.ops.factors import Solve, SolveLower
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slot
@@ -18,18 +22,22 @@ from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import mul
 from gradcore.ops.scan import Scan
 from gradcore.ops.shape import DimShuffle, Reshape
+from gradcore.ops.shape_values import Extent
+from gradcore.rewrite.canonical.stage import inputs_of, is_made_by
 from gradcore.rewrite.engine import fitting
 from gradcore.rewrite.jacobians.batches import OnDiagonal, blocks_on_diagonal, on_diagonal
 from gradcore.rewrite.jacobians.diagonals import Diagonal, diagonal_matrix
 from gradcore.rewrite.jacobians.expression_rows import rows_of
 from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, linear_rows
+from gradcore.rewrite.jacobians.outer_products import outer, outer_products
 from gradcore.rewrite.jacobians.smaller import (
     contracted_in_part,
     contraction,
     is_alone,
     is_smaller,
     smaller,
+    takes_more,
 )
 from gradcore.rewrite.jacobians.solves import solved, solved_lower
 from gradcore.rewrite.jacobians.sparsity import contracted, diagonal, structured
@@ -89,6 +97,8 @@ def _products(
         > 1
     ):
         return {}
+    if any(is_smaller(node, known) and is_decided(graph, node.out) for node in products):
+        return {}
     of = Products(stack, rows, Expressions({**diagonals, stack: rows}, known), of_all)
     found: dict[Apply, Variable] = {}
     try:
@@ -98,6 +108,24 @@ def _products(
     except Whole:
         return {}
     return found
+
+
+def is_decided(graph: FunctionGraph, v: Variable) -> bool:
+    """Return whether ``v`` is what a choice takes by extents, or by a number of steps.
+
+    Such a choice has been made between two ways to compute the same.
+    """
+    choices = [
+        n for n in graph.readers.get(v, ()) if isinstance(n.op, IfElse) and v in n.inputs[1:]
+    ]
+    return any(_is_of_extents(node.inputs[0]) for node in choices)
+
+
+def _is_of_extents(condition: Variable) -> bool:
+    found = list(ancestors([condition]))
+    of_extents = [v for v in found if is_made_by(v, Extent)]
+    leaves = (v for v in ancestors([condition], of_extents) if v.owner is None)
+    return all((not v.ndim and v.type.is_discrete) or isinstance(v, Constant) for v in leaves)
 
 
 def expressions(graph: FunctionGraph, matrices: Container[Variable]) -> Rows:
@@ -233,7 +261,7 @@ class Products:
             return contracted_in_part(part, self.expressions, self.seeds)
         if is_smaller(node, self.known):
             self._require_few_rows(node.inputs[0])
-            return smaller(node, self.expressions, self.seeds)
+            return self._smaller(node)
         if isinstance(node.op, Dot):
             return self._dot(node)
         if isinstance(node.op, MatMul):
@@ -249,6 +277,14 @@ class Products:
         if isinstance(node.op, Reduce):
             return self._contraction(node)
         raise Whole
+
+    def _smaller(self, node: Apply) -> Variable:
+        """Return a part of an expression, unless indices take more of it than there is."""
+        found = smaller(node, self.expressions, self.seeds)
+        more = takes_more(node, self.expressions)
+        if more is True:
+            raise Whole
+        return found if more is False else LANGUAGE["ifelse"](more, node.out, found)
 
     def _require_few_rows(self, x: Variable) -> None:
         """Raise Whole unless a part of an expression takes less than the Jacobian that it is of."""
@@ -268,10 +304,25 @@ class Products:
         matrix, factor = (right, left) if from_left else (left, right)
         if factor.ndim == 1:
             return self.expressions.times(matrix, factor, from_left or matrix.ndim == 1)
+        pairs = self._outer_products(node.out)
+        if pairs:
+            return reduce(operator.add, (outer(u, v) for u, v in pairs))
         if matrix.ndim != 2 or _is_larger(factor, matrix, 0 if from_left else 1):
             raise Whole
         found = self._times_each(matrix, factor if from_left else factor.T, from_left)
         return found if from_left else found.T
+
+    def _outer_products(self, matrix: Variable) -> list[tuple[Variable, Variable]]:
+        """Return the vectors of what is a product of an expression with outer products."""
+        if not is_made_by(matrix, Dot):
+            return []
+        left, right = inputs_of(matrix)
+        times = self.expressions.times
+        if left in self.known and right.ndim == 2:
+            return [(times(left, u, False), v) for u, v in outer_products(right)]
+        if right in self.known and left.ndim == 2:
+            return [(u, times(right, v, True)) for u, v in outer_products(left)]
+        return []
 
     def _matmul(self, node: Apply) -> Variable:
         """Return the product of a Jacobian by a vector with a matrix, by its columns."""
@@ -322,8 +373,12 @@ class Products:
         """Return elements of the diagonal, or the blocks there."""
         matrix = node.inputs[0]
         if matrix in self.known and matrix.ndim == 2:
+            take = Subtensor((Slot.ARRAY,))
+            pairs, (_, *at) = self._outer_products(matrix), node.inputs
+            if pairs:
+                return reduce(operator.add, (take(u, at[0]) * take(v, at[1]) for u, v in pairs))
             found = diagonal(self.all.as_rows(matrix))
-            found = None if found is None else Subtensor((Slot.ARRAY,))(found, node.inputs[1])
+            found = None if found is None else take(found, at[0])
         else:
             r = self.known.get(taken.tensor)
             found = None if r is None else blocks_on_diagonal(taken, self.stack, self.rows, r)

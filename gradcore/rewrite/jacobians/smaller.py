@@ -3,7 +3,7 @@
 What is taken or summed of a Jacobian, and what contracts some of the axes of a result, or of a
 variable, with a vector, is the matrix of a linear map itself, of fewer unit vectors::
 
-    J[a:b]                      as many rows as the slice takes
+    J[a:b], J[[2, 0]]           as many rows as are taken
     (J * v).sum(2)              as many columns as the axes have that remain
     einsum("iab,b->ia", J, v)   the same
     einsum("ija,j->ia", J, v)   as many rows as the axes have that remain
@@ -20,17 +20,19 @@ from dataclasses import dataclass
 
 from gradcore.graph import Apply, Extent, TensorType, Variable, as_variable
 from gradcore.graph.extents import product
-from gradcore.graph.nodes import extents_of
+from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.language import LANGUAGE
+from gradcore.ops.control import IfElse
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import Subtensor
+from gradcore.ops.index_patterns import Slot
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.loop import Seeds
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.shape import DimShuffle, Reshape
 from gradcore.rewrite.jacobians.expression_rows import linear_form, quotient, rows_of, same_product
 from gradcore.rewrite.jacobians.expressions import DOT, Expressions, reshaped
-from gradcore.rewrite.jacobians.linear_maps import LinearRows
+from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 
 
 def is_smaller(node: Apply, known: Mapping[Variable, int]) -> bool:
@@ -41,6 +43,22 @@ def is_smaller(node: Apply, known: Mapping[Variable, int]) -> bool:
     return r is not None and 0 < r < node.out.ndim
 
 
+def takes_more(node: Apply, of: Expressions) -> bool | Variable:
+    """Return whether indices take more rows, or columns, than an expression has.
+
+    A variable: that is known when the function runs.  A number that is written counts as less.
+    """
+    if not isinstance(node.op, Subtensor) or Slot.ARRAY not in node.op.pattern:
+        return False
+    index = next(v for v in node.inputs[1:] if v.ndim)
+    n = of.shape(node.inputs[0])[node.op.pattern.index(Slot.ARRAY)]
+    (count,) = in_normal_form(product(extents_of(index)))
+    taken, there = constant_extent(count), n if isinstance(n, int) else None
+    if taken is not None:
+        return there is not None and taken > there
+    return LANGUAGE["gt"](count, n)
+
+
 def is_alone(x: Variable, stack: Variable, known: Mapping[Variable, int]) -> bool:
     """Return whether an expression is made of a Jacobian, and by scalings, alone.
 
@@ -48,7 +66,7 @@ def is_alone(x: Variable, stack: Variable, known: Mapping[Variable, int]) -> boo
     """
     while x is not stack:
         node = x.owner
-        if node is None or isinstance(node.op, Dot):
+        if node is None or isinstance(node.op, (Dot, IfElse)):
             return False
         own = [v for v in node.inputs if v in known]
         form = linear_form(node, known) if isinstance(node.op, Elementwise) else None

@@ -23,20 +23,17 @@ from gradcore.graph import (
     substitute,
 )
 from gradcore.graph.nodes import extents_of
-from gradcore.language import LANGUAGE
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slice
-from gradcore.ops.scalars import add, mul, sub
+from gradcore.ops.scalars import add, sub
 from gradcore.ops.scan import Scan
-from gradcore.ops.shape import DimShuffle
 from gradcore.rewrite.canonical.stage import same_extent
 from gradcore.rewrite.engine import fitting
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, are_steps, is_linear, linear_rows
+from gradcore.rewrite.jacobians.outer_products import outer_products
 from gradcore.rewrite.loops.parts import LoopParts, State
 
 BACKWARDS = (Slice(None, None, -1),)
-TRANSPOSED = DimShuffle((1, 0))
-ALONG = DimShuffle((0, "x")), DimShuffle(("x", 0))
 
 
 def sums_over_units(graph: FunctionGraph) -> dict[Variable, Variable]:
@@ -91,43 +88,6 @@ def _taken(v: Variable, steps: Variable, backwards: bool) -> Variable:
     if same_extent(steps, n):
         return v
     return v[n - steps :] if backwards else v[:steps]
-
-
-def outer_products(v: Variable) -> list[tuple[Variable, Variable]]:
-    """Return the vectors of which a matrix is the sum of outer products; none, if it is no such."""
-    node = v.owner
-    if node is None or v.ndim != 2 or any(x.dtype != v.dtype for x in node.inputs):
-        return []
-    if node.op == TRANSPOSED:
-        return [(b, a) for a, b in outer_products(node.inputs[0])]
-    if node.op is add:
-        both = [outer_products(x) or _repeated(x, v) for x in node.inputs]
-        return [pair for pairs in both for pair in pairs] if all(both) else []
-    for column, row in (node.inputs, node.inputs[::-1]) if node.op is mul else ():
-        first, second = _along(column, 0), _along(row, 1)
-        if first is not None and second is not None:
-            return [(first, second)]
-    return []
-
-
-def _along(v: Variable, axis: int) -> Variable | None:
-    """Return a vector that is broadcast along the other axis of a matrix; None: it is no such."""
-    if v.ndim == 1 and axis == 1:
-        return v
-    made = v.owner
-    along = made is not None and made.op == ALONG[axis] and made.inputs[0].ndim == 1
-    return made.inputs[0] if made is not None and along else None
-
-
-def _repeated(v: Variable, like: Variable) -> list[tuple[Variable, Variable]]:
-    """Return a vector that is broadcast to the shape of a sum as an outer product with ones."""
-    for axis in (0, 1):
-        x = _along(v, axis)
-        if x is not None:
-            n = extents_of(like)[1 - axis]
-            ones = LANGUAGE["alloc"](LANGUAGE["cast"](1, v.dtype), n)
-            return [(ones, x) if axis else (x, ones)]
-    return []
 
 
 def _sum(

@@ -16,7 +16,6 @@ from gradcore.graph import (
     on_behalf_of,
 )
 from gradcore.language import LANGUAGE
-from gradcore.ops.control import IfElse
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.linalg import Dot
@@ -31,7 +30,12 @@ from gradcore.rewrite.jacobians.costs import takes_less
 from gradcore.rewrite.jacobians.expression_rows import same_product
 from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, linear_rows
-from gradcore.rewrite.jacobians.products import diagonal_matrices, expressions, stacked_rows
+from gradcore.rewrite.jacobians.products import (
+    diagonal_matrices,
+    expressions,
+    is_decided,
+    stacked_rows,
+)
 from gradcore.rewrite.jacobians.sparsity import Structured, structured
 from gradcore.rewrite.loops.parts import LoopParts
 
@@ -45,7 +49,7 @@ def whole_ones(graph: FunctionGraph) -> dict[Variable, Variable]:
     for node in graph.nodes:
         for stack in node.outputs if isinstance(node.op, Scan) else ():
             rows = linear_rows(stack)
-            if rows is None or is_branch(graph, stack):
+            if rows is None or is_decided(graph, stack):
                 continue
             assert isinstance(node.op, Scan)
             with on_behalf_of(node.where):
@@ -99,11 +103,6 @@ def _sparse(of: Expressions, matrix: Variable, of_others: bool) -> Variable | No
     if isinstance(less, bool):
         return found.tensor if less else None
     return LANGUAGE["ifelse"](less, found.tensor, matrix)
-
-
-def is_branch(graph: FunctionGraph, v: Variable) -> bool:
-    """Return whether ``v`` is what a choice takes: it has been decided upon."""
-    return any(isinstance(node.op, IfElse) for node in graph.readers.get(v, ()))
 
 
 def _whole(stack: Variable, rows: LinearRows, seeds: Seeds | None) -> Variable | None:
