@@ -17,15 +17,21 @@ import numpy as np
 
 
 class Location(NamedTuple):
-    """A line of a user's program."""
+    """A line of a user's program.
+
+    derivative : of which op that the line built this belongs to the derivative, if to any; of a
+        derivative of a derivative, that of the inner one comes first.
+    """
 
     file: str
     line: int
     function: str
+    derivative: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return ``file:line, in function``, as a traceback would."""
-        return f"{self.file}:{self.line}, in {self.function}"
+        """Return ``file:line, in function``, as a traceback would, and the derivative."""
+        of = "".join(f", in the derivative of {op}" for op in reversed(self.derivative))
+        return f"{self.file}:{self.line}, in {self.function}{of}"
 
 
 def choices(given: object, listed: Iterable[str], what: str, more: Iterable[str] = ()) -> str:

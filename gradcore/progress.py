@@ -6,6 +6,8 @@ Those who take a graph further say so by `stage`; a thread, which does nothing f
 shows the line by ``rich`` and takes it away at the end.  Where standard error is no terminal (a
 file, a pipe, a notebook) there is neither thread nor line, nor with ``config.progress = "off"``.
 
+So a profile knows how long each stage has taken, and each rule of rewriting (`StageTimes`).
+
 The decision: the line is on standard error and vanishes, so that what a program prints is the same
 with it and without.  Rejected: a bar, for nobody knows how much is left to do.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import pkgutil
 import sys
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from threading import Event, Thread, get_ident
 from time import perf_counter
 from typing import Any
@@ -28,19 +30,68 @@ EVERY = 0.25
 """How many seconds pass until the line is written anew."""
 
 
-class compiling:  # noqa: N801 - it reads as a word of the language
-    """Show what this thread compiles in a ``with`` block, if nothing is shown yet."""
+class StageTimes:
+    """How long the stages of a compilation have taken, and the rules of rewriting in them.
 
-    __slots__ = ("line",)
+    stages : the seconds of each stage, in the order in which they began.
+    rules : for each rule, the seconds in which it looked at nodes, but for those of rules that it
+        asked for normal forms; and how many it looked at.
+    """
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+        self.rules: dict[str, tuple[float, int]] = {}
+        self._stage: tuple[str, float] | None = None
+        self._inner = 0.0
+
+    def begin(self, name: str | None) -> None:
+        """Note that the stage so far ends, and which begins; None: none does."""
+        now = perf_counter()
+        if self._stage is not None:
+            before, start = self._stage
+            self.stages[before] = self.stages.get(before, 0.0) + now - start
+        self._stage = None if name is None else (name, now)
+
+    def looked(self, rule: str, rewrite: Callable[[Any], Any], node: Any) -> Any:
+        """Return what a rule makes of a node."""
+        outer, self._inner = self._inner, 0.0
+        start = perf_counter()
+        try:
+            return rewrite(node)
+        finally:
+            spent = perf_counter() - start
+            seconds, count = self.rules.get(rule, (0.0, 0))
+            self.rules[rule] = seconds + spent - self._inner, count + 1
+            self._inner = outer + spent
+
+
+class compiling:  # noqa: N801 - it reads as a word of the language
+    """Show what this thread compiles in a ``with`` block, if nothing is shown yet.
+
+    times : where to note how long it takes; None: nowhere.
+    """
+
+    __slots__ = ("line", "outer", "times")
+
+    def __init__(self, times: StageTimes | None = None) -> None:
+        self.times = times
 
     def __enter__(self) -> None:
         """Start to wait, where there is a terminal."""
+        self.outer = _times.get(get_ident())
+        if self.times is not None:
+            _times[get_ident()] = self.times
         self.line: _Line | None = None
         if config.progress == "auto" and not _lines and sys.stderr and sys.stderr.isatty():
             self.line = _lines[get_ident()] = _Line()
 
     def __exit__(self, *error: object) -> None:
         """Take the line away."""
+        if self.times is not None:
+            self.times.begin(None)
+            del _times[get_ident()]
+            if self.outer is not None:
+                _times[get_ident()] = self.outer
         if self.line is not None:
             del _lines[get_ident()]
             self.line.end()
@@ -48,9 +99,17 @@ class compiling:  # noqa: N801 - it reads as a word of the language
 
 def stage(name: str, nodes: Sized | None = None) -> None:
     """Say what this thread starts to do; ``nodes``: those of the graph that it does it to."""
+    times = timed()
+    if times is not None:
+        times.begin(name)
     line = _lines.get(get_ident())
     if line is not None:
         line.stage = name if nodes is None else f"{name}, {len(nodes):,} nodes"
+
+
+def timed() -> StageTimes | None:
+    """Return where this thread notes how long it compiles, if it does."""
+    return _times.get(get_ident()) if _times else None
 
 
 class _Line:
@@ -89,3 +148,6 @@ class _Line:
 
 _lines: dict[int, _Line] = {}
 """The line that may be shown, by the thread that it is about."""
+
+_times: dict[int, StageTimes] = {}
+"""Where threads note how long they compile."""

@@ -2,7 +2,8 @@
 
 ``contract`` says what a backend must do; ``arrays`` is a backend that is a table of kernels over
 an array library; ``loops`` is one that generates code, a renderer and a runtime; ``coverage`` finds
-what a backend lacks; ``profile`` notes where time goes.
+what a backend lacks; ``records`` notes where time goes, which
+``profile`` shows.
 
 ``LoopBackend`` is imported from ``gradcore.backend.loops``, not from here: it brings the kernel
 layer along, for which nobody shall wait who generates no code.
@@ -19,4 +20,5 @@ from gradcore.backend.coverage import Lacking as Lacking
 from gradcore.backend.coverage import lacking as lacking
 from gradcore.backend.coverage import refuse as refuse
 from gradcore.backend.profile import Profile as Profile
+from gradcore.backend.records import NestTime as NestTime
 from gradcore.graph.declaration import performs as performs

@@ -1,97 +1,48 @@
-"""Where the time of a compiled function went."""
+"""Where the time and the memory of a compiled function went, for those who look."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from time import perf_counter
+from pathlib import Path
 from typing import Any
 
-from gradcore.graph import Apply, Kernel
+from gradcore.backend import profile_report
+from gradcore.backend.records import Records
 
 
-@dataclass
-class KernelTime:
-    """What a device did with a kernel, or with a call of a library.
+class Profile(Records):
+    """Where the time of a compiled function went: `Records`, as text, numbers and a trace.
 
-    seconds : how long it ran, all together.
-    runs : how often.
-    moved : the bytes of the arrays that it read or wrote, all together.
-    bandwidth : the peak bytes a second of the device's memory; None if it is not known.
+    >>> import gradcore, gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> f = gradcore.function([x], T.exp(x).sum(), mode="numpy", profile=True)
+    >>> _ = f([1.0, 2.0])
+    >>> [(node.op.label(), time.runs) for node, time in f.profile.nodes.items()]
+    [('exp', 1), ('sum', 1)]
     """
 
-    seconds: float = 0.0
-    runs: int = 0
-    moved: int = 0
-    bandwidth: float | None = None
+    def __str__(self) -> str:
+        """Return the tables: by line, by node or nest, memory, and compilation."""
+        return self.summary()
 
-    @property
-    def rate(self) -> float:
-        """The bytes a second."""
-        return self.moved / self.seconds if self.seconds else 0.0
+    def summary(self, most: int = 20, width: int | None = None) -> str:
+        """Return tables of where time and memory went.
 
+        most : how many rows a table has, those that took longest.
+        width : in how many columns they are to fit; None: those of the terminal.
+        """
+        return profile_report.text(self, most, width)
 
-@dataclass
-class Profile:
-    """Where the time of a compiled function went.
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as numbers, strings, lists and dicts, as JSON takes them."""
+        return profile_report.as_dict(self)
 
-    calls : how often it was called.
-    seconds : how long these calls took, all together.
-    peak_bytes : the most memory that a call used beside arguments and results; None: the backend
-        does not report it.
-    nodes : for each node that was timed, how long it took and how often it ran.
-    kernels : for each kernel that was timed, by name, what it did: of a backend that runs kernels
-        of its own.
-    """
+    def trace_events(self) -> dict[str, Any]:
+        """Return the runs of nodes as Chrome's trace events, which Perfetto shows.
 
-    calls: int = 0
-    seconds: float = 0.0
-    peak_bytes: int | None = None
-    nodes: dict[Apply, tuple[float, int]] = field(default_factory=dict[Apply, tuple[float, int]])
-    kernels: dict[str, KernelTime] = field(default_factory=dict[str, KernelTime])
+        Nests of generated code are added up: they are shown one after the other, by their totals.
+        """
+        return profile_report.trace_events(self)
 
-    def ran(self, name: str, seconds: float, moved: int, bandwidth: float | None = None) -> None:
-        """Note that a kernel ran."""
-        found = self.kernels.setdefault(name, KernelTime(bandwidth=bandwidth))
-        found.seconds += seconds
-        found.runs += 1
-        found.moved += moved
-
-    def timed(self, node: Apply, kernel: Kernel) -> Kernel:
-        """Return ``kernel``, noting its time under ``node``."""
-
-        def run(*arrays: Any) -> Any:
-            start = perf_counter()
-            result = kernel(*arrays)
-            seconds, count = self.nodes.get(node, (0.0, 0))
-            self.nodes[node] = seconds + perf_counter() - start, count + 1
-            return result
-
-        return run
-
-    def summary(self, most: int = 20) -> str:
-        """Return the totals, and tables of the nodes or kernels that took longest, if timed."""
-        memory = "" if self.peak_bytes is None else f", {self.peak_bytes} bytes at most"
-        lines = [f"{self.calls} calls, {self.seconds:.6f} s{memory}"]
-        if self.nodes:
-            lines.append("  seconds   share  runs  node")
-        total = sum(seconds for seconds, _ in self.nodes.values()) or 1.0
-        slowest = sorted(self.nodes.items(), key=lambda item: -item[1][0])[:most]
-        for node, (seconds, count) in slowest:
-            where = f"  {node.where}" if node.where else ""
-            lines.append(f"{seconds:9.6f}  {seconds / total:5.1%}  {count:4d}  {node.op}{where}")
-        return "\n".join([*lines, *self._kernel_lines(most)])
-
-    def _kernel_lines(self, most: int) -> list[str]:
-        """Return a table of the kernels that took longest."""
-        if not self.kernels:
-            return []
-        total = sum(k.seconds for k in self.kernels.values()) or 1.0
-        slowest = sorted(self.kernels.items(), key=lambda item: -item[1].seconds)[:most]
-        lines = ["  seconds   share  runs      GB/s  of peak  kernel"]
-        for name, k in slowest:
-            peak = "" if not k.bandwidth else f"{k.rate / k.bandwidth:.1%}"
-            lines.append(
-                f"{k.seconds:9.6f}  {k.seconds / total:5.1%}  {k.runs:4d}  {k.rate / 1e9:8.1f}  "
-                f"{peak:>7}  {name}"
-            )
-        return lines
+    def write_trace(self, path: str | Path) -> None:
+        """Write the trace events into a file, for https://ui.perfetto.dev."""
+        profile_report.write_trace(self, path)

@@ -7,6 +7,7 @@ memory is given back with the last reference to it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from time import perf_counter
@@ -40,11 +41,16 @@ class Call:
     defaults : the values of inputs that have one without being given.
     """
 
-    def __init__(self, maker: FunctionMaker, form: Any, name: str | None, profile: bool) -> None:
+    def __init__(
+        self, maker: FunctionMaker, form: Any, name: str | None, profile: bool | Profile
+    ) -> None:
         self.name = name
-        self.profile = Profile() if profile else None
+        self.profile = profile if isinstance(profile, Profile) else Profile() if profile else None
         self.form = form
         self.maker, self.executable = made_to_run(maker, self.profile)
+        if self.profile is not None:
+            self.profile.graph = self.maker.fgraph
+            self.profile.fired = Counter(firing.rule for firing in self.maker.trace)
         if hasattr(self.executable, "returned"):
             self.executable.returned = len(maker.outputs)  # pyright: ignore[reportFunctionMemberAccess] - see Executable
         self.defaults = [entry.value for entry in maker.inputs]

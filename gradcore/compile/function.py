@@ -62,7 +62,7 @@ class Function:
         maker: FunctionMaker,
         outputs: Any,
         name: str | None,
-        profile: bool,
+        profile: bool | Profile,
         arrangement: Arrangement | None = None,
     ) -> None:
         self._call = Call(maker, outputs, name, profile)
@@ -263,7 +263,8 @@ def function(
     no_default_updates : True, or for which shared variables, to omit their own updates.
     name : what to call it in messages.
     allow_input_downcast : whether arguments may lose precision; None: only Python numbers may.
-    profile : whether to note where the time goes, in ``.profile``.
+    profile : whether to note where time and memory go, in ``.profile``
+        (`gradcore.backend.Profile`).
     on_unused_input : "raise", "warn" or "ignore"; by default ``config.on_unused_input``.
 
     Raises GraphTypeError, MissingInputError, UnusedInputError, ModeError, UnavailableError.
@@ -302,9 +303,10 @@ def function(
         needed = [*wanted, *changes.values(), *_stored(entries)]
         arranged, entries = without_unused(arguments, entries, needed, policy)
         arrangement = Arrangement(arranged, results, _skeleton(form))
-    with compiling():
+    noted = Profile() if profile else None
+    with compiling(None if noted is None else noted.compiling):
         maker = make(entries, wanted, changes, get_mode(mode), policy)
-        return Function(maker, outputs, name, profile, arrangement)
+        return Function(maker, outputs, name, noted or False, arrangement)
 
 
 def _stored(entries: Sequence[In]) -> list[Variable]:

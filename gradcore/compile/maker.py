@@ -117,7 +117,7 @@ def _notice(reason: str, backend: Backend) -> None:
     if reason not in _noticed:
         _noticed.add(reason)
         sentence = f"{reason}; functions without a mode run on {backend.name!r}, which is slower"
-        file, line, _ = here() or ("gradcore", 0, "")
+        file, line, *_ = here() or ("gradcore", 0, "")
         warnings.warn_explicit(sentence, UnavailableWarning, file, line)
 
 

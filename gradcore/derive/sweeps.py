@@ -28,9 +28,11 @@ from gradcore.graph import (
     Undefined,
     Variable,
     Zero,
+    here,
     on_behalf_of,
     substitute,
 )
+from gradcore.graph.location import differentiated
 from gradcore.language import LANGUAGE
 
 
@@ -70,7 +72,11 @@ def pullback(
     everywhere.  `Undefined`: it is, through an op that has no derivative.
     """
     found = contributions(outputs, cotangents, wrt, constants)
-    return [applied(v, combined(v, some)) for v, some in zip(wrt, found, strict=True)]
+    line = here()
+    if line is not None and not line.derivative:
+        line = differentiated(line, "what reads it")
+    with on_behalf_of(line):
+        return [applied(v, combined(v, some)) for v, some in zip(wrt, found, strict=True)]
 
 
 def contributions(
@@ -97,7 +103,7 @@ def contributions(
         wanted = [v in moving for v in node.inputs]
         if not any(wanted):
             continue
-        with on_behalf_of(node.where):
+        with on_behalf_of(differentiated(node.where, node.op.label())):
             arriving = [
                 ZERO
                 if output.type.is_discrete and output in gathered
@@ -222,7 +228,7 @@ def pushforward(
         given = [found.get(v) for v in node.inputs]
         if all(t is None for t in given):
             continue
-        with on_behalf_of(node.where):
+        with on_behalf_of(differentiated(node.where, node.op.label())):
             for output, tangent in zip(node.outputs, _moved(node, given), strict=True):
                 # A tangent of a variable that is itself computed adds to the one that it is given.
                 if output not in constants:

@@ -32,6 +32,20 @@ def here() -> Location | None:
     return None
 
 
+def differentiated(location: Location | None, label: str) -> Location | None:
+    """Return the location of what belongs to the derivative of an op that ``location`` built.
+
+    label : what to call the op.
+    """
+    if location is None or len(location.derivative) >= DEEPEST:
+        return location
+    return location._replace(derivative=(*location.derivative, label))
+
+
+DEEPEST = 4
+"""How many derivatives of derivatives a location distinguishes."""
+
+
 class on_behalf_of:  # noqa: N801 - it reads as a word of the language
     """Make the nodes built in a ``with`` block come from a location."""
 

@@ -106,7 +106,7 @@ def _missing(v: Variable, node: Apply) -> None:
         return
     what = f"{v} has no test value, so that {node.op} cannot be computed as it is built"
     if config.compute_test_value == "warn":
-        file, line, _ = node.where or ("gradcore", 0, "")
+        file, line, *_ = node.where or ("gradcore", 0, "")
         warnings.warn_explicit(what, UserWarning, file, line)
         return
     fix = f"give it one: {v.name or 'x'}.tag.test_value = ..."

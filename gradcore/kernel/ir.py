@@ -12,10 +12,11 @@ every pass would have to recover the axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from gradcore.graph import Apply
 from gradcore.kernel.calls import Callback, Library, Matmul, Strided
 from gradcore.kernel.expressions import (
     NARROW,
@@ -138,6 +139,7 @@ class Program:
         cannot be had (`Buffer.lacking`), of the bytes.
     callbacks : functions of Python, with the nodes that they compute.
     title : what it computes, in a line.
+    made_by : the nodes whose values registers and buffers hold.
     """
 
     inputs: list[Buffer]
@@ -147,6 +149,9 @@ class Program:
     checks: list[Callable[..., Exception]]
     callbacks: list[Any]
     title: str
+    made_by: Mapping[Symbol | Buffer, Sequence[Apply]] = field(
+        default_factory=dict["Symbol | Buffer", "Sequence[Apply]"]
+    )
 
     def __str__(self) -> str:
         """Return it as text, a line a statement."""

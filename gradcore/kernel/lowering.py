@@ -60,6 +60,7 @@ class Lowering(Placement):
     lowerings : the rules, and the functions of libraries that there are.
     target : what the program is made for.
     fallback : nodes that a function of Python computes.
+    made_by : the node that each buffer was made for.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Lowering(Placement):
         self._done: list[set[Hashable]] = [set()]
         self._readers: dict[Variable, Sequence[Apply]] = {}
         self._speculative: list[bool] = []
-        self._made_by: dict[Buffer, Apply] = {}
+        self.made_by: dict[Buffer, Apply] = {}
         self._numbers: dict[Block, dict[Expr, Expr]] = {}
         self._checked: set[Expr] = set()
 
@@ -229,7 +230,7 @@ class Lowering(Placement):
         found = Buffer(name, dtype, [self.layout.extents.best(n) for n in shape])
         self.made_in[found] = self.block
         if self._node is not None:
-            self._made_by[found] = self._node
+            self.made_by[found] = self._node
         self.layout.extents.note(found)
         return found
 
@@ -337,7 +338,7 @@ class Lowering(Placement):
     def lacking(self, buffer: Buffer) -> int:
         """Return the number of what tells that there is no memory for ``buffer``."""
         itemsize = np.dtype(buffer.dtype).itemsize
-        return self._failure(partial(no_memory, itemsize), self._made_by.get(buffer))
+        return self._failure(partial(no_memory, itemsize), self.made_by.get(buffer))
 
     def sized(self, shape: Sequence[Expr]) -> None:
         """Check that an array of this shape can be; nothing computed of it overflows then."""

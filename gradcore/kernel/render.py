@@ -11,7 +11,6 @@ loop) and a few methods that a language with another way to run loops replaces.
 from __future__ import annotations
 
 import re
-from typing import ClassVar
 
 from gradcore.dtypes import DTYPES
 from gradcore.kernel import scalar
@@ -47,7 +46,7 @@ class Renderer(ProcedurePrinter):
     passes : what a program goes through before it is printed.
     """
 
-    passes: ClassVar[tuple[Pass[CpuTarget], ...]] = ()
+    passes: tuple[Pass[CpuTarget], ...] = ()
 
     def __init__(self, target: CpuTarget = CPU) -> None:
         super().__init__(target)

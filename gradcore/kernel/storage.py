@@ -12,7 +12,7 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
-from gradcore.graph import FunctionGraph
+from gradcore.graph import Apply, FunctionGraph
 from gradcore.kernel.ir import (
     ONE,
     Allocate,
@@ -50,8 +50,9 @@ def planned(low: Lowering) -> Program:
         planner.share_rows()
     body = planner.block(low.entry, ()) + planner.block(low.layout.root, ())
     return Program(
-        low.inputs, low.outputs, low.constants, body, low.checks, low.callbacks, title(low.graph)
-    )
+        low.inputs, low.outputs, low.constants, body, low.checks, low.callbacks, title(low.graph),
+        planner.made_by(),
+    )  # fmt: skip
 
 
 def title(graph: FunctionGraph) -> str:
@@ -212,6 +213,18 @@ class _Planner:
             block = level.block
         last, first = block.last(row), block.first[host]
         return first > last or (first == last and _in_turn(block.items[first], row, host))
+
+    def made_by(self) -> dict[Symbol | Buffer, list[Apply]]:
+        """Return the nodes whose values registers and buffers hold."""
+        found: dict[Symbol | Buffer, list[Apply]] = {}
+        for buffer, node in self.low.made_by.items():
+            place: Symbol | Buffer = self.hosted.get(buffer, buffer)
+            if buffer in self.register:
+                place = self.register[buffer]
+            elif buffer in self.shrunk:
+                place, _ = self.shrunk[buffer]
+            found.setdefault(place, []).append(node)
+        return found
 
     # expressions --------------------------------------------------------------------------------
     def expr(self, x: Expr) -> Expr:

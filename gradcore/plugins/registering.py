@@ -123,5 +123,5 @@ def _notice(message: str) -> None:
     """Warn, once a process."""
     if message not in _noticed:
         _noticed.add(message)
-        file, line, _ = here() or ("gradcore", 0, "")
+        file, line, *_ = here() or ("gradcore", 0, "")
         warnings.warn_explicit(message, PluginWarning, file, line)

@@ -263,6 +263,7 @@ class Rewriter:
         self.constants: dict[Any, Constant] = {}
         self.settled_ops: dict[Op, Op] = outer.settled_ops if outer else {}
         self.budget = 0
+        self.times = progress.timed()
 
     def run(self, graph: FunctionGraph) -> FunctionGraph:
         """Return ``graph`` in normal form."""
@@ -387,7 +388,10 @@ class Rewriter:
             if rule.needs and not rule.needs <= operands:
                 continue
             try:
-                found = rule.rewrite(node)
+                if self.times is None:
+                    found = rule.rewrite(node)
+                else:
+                    found = self.times.looked(rule.name, rule.rewrite, node)
             except UNFIT:
                 continue
             if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcore.dtypes import DTYPES, FLOATS, computed
@@ -65,12 +66,14 @@ times as long."""
 
 
 class CRenderer(Renderer):
-    """Prints C."""
+    """Prints C.
 
-    passes = PASSES
+    passes : what a program goes through before.
+    """
 
-    def __init__(self, target: CpuTarget = CPU) -> None:
+    def __init__(self, target: CpuTarget = CPU, passes: Sequence[Pass[CpuTarget]] = PASSES) -> None:
         super().__init__(target)
+        self.passes = tuple(passes)
         self.scans = False
 
     def header(self) -> str:

@@ -290,7 +290,8 @@ def library_address(name: str) -> int:
 
     name : "blas:dgemm" and "lapack:dpotrf" for functions of BLAS and LAPACK (Fortran's calling
         convention, integers of 32 bits), or one of our own products ("matmul_f64": products.c),
-        orders ("argsort_float64": ordering.c) or sums in blocks ("carry_float32": sums.c).
+        orders ("argsort_float64": ordering.c), sums in blocks ("carry_float32": sums.c) or the
+        clock ("clock_look": sums.c).
 
     Raises UnsupportedError: there is no such function.
     """
@@ -351,7 +352,7 @@ def _part_of(name: str) -> TranslationUnit:
     """
     if "sort" in name:
         return _ORDERS
-    if name.startswith(("clear", "carry", "settle")):
+    if name.startswith(("clear", "carry", "settle", "clock")):
         return _runtime()
     kind = KINDS.get(name.rpartition("_")[2].replace("u", "i"), 1)
     flags = ("-O2", "-w", "-ffp-contract=fast", f"-DGC_ONLY={kind}")

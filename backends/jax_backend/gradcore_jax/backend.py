@@ -47,14 +47,6 @@ def _devices(platform: str) -> Sequence[Any]:
         return ()
 
 
-class Awaited(Profile):
-    """A profile that waits for each result: JAX returns before it has computed."""
-
-    def timed(self, node: Apply, kernel: Kernel) -> Kernel:
-        """Return ``kernel``, noting under ``node`` the time until its results are there."""
-        return super().timed(node, lambda *arrays: jax.block_until_ready(kernel(*arrays)))
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JaxBackend(ArrayBackend):
     """Runs graphs with JAX.
@@ -186,10 +178,11 @@ class JaxBackend(ArrayBackend):
         fallback: Collection[Apply] = (),
     ) -> Executable:
         """Return a function that runs ``graph``; with a profile, node by node."""
-        noted = None if profile is None else Awaited(nodes=profile.nodes)
+        if profile is not None:
+            profile.wait = jax.block_until_ready  # JAX returns before it has computed
         dtypes = [v.dtype for v in graph.outputs]
         with self.scope():
-            run = self.runner(graph, fallback, noted)
+            run = self.runner(graph, fallback, profile)
 
         def eager(*values: Any) -> tuple[Any, ...]:
             return run(*map(self.array, values))
@@ -199,7 +192,7 @@ class JaxBackend(ArrayBackend):
             [i for i, v in enumerate(graph.inputs) if not v.ndim and v.type.is_discrete],
             eager,
             graph,
-            tracing=noted is None and not opaque(graph, fallback),
+            tracing=profile is None and not opaque(graph, fallback),
         )
 
         # A compiled program takes NumPy arrays faster than JAX's own conversion does; but it may

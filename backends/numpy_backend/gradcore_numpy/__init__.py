@@ -13,6 +13,7 @@ import numpy as np
 from gradcore.backend import Backend, Executable, Profile
 from gradcore.execute import straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel
+from gradcore.ops.scan import Scan
 from gradcore.plugins import hookimpl
 
 
@@ -34,8 +35,11 @@ class NumpyBackend(Backend):
         """Return a function that runs ``graph``; floating-point warnings are silent."""
 
         def kernel(node: Apply) -> Kernel:
-            found = node.op.kernel(node)
-            return found if profile is None else profile.timed(node, found)
+            if profile is None:
+                return node.op.kernel(node)
+            if isinstance(node.op, Scan):
+                return profile.timed(node, node.op.loop(straight_line(node.op.body, kernel)))
+            return profile.timed(node, node.op.kernel(node))
 
         run = straight_line(graph, kernel)
 

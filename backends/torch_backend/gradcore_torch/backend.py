@@ -205,6 +205,11 @@ class TorchBackend(ArrayBackend):
             *(self._tensor(n) if k in made else n for k, n in enumerate(values))
         )
 
+    def _waited(self, found: Any) -> Any:
+        """Return what a kernel returned when the device has computed it."""
+        torch.cuda.synchronize(self.device)
+        return found
+
     def _tensor(self, n: int) -> Any:
         """Return an extent as a tensor."""
         return torch.tensor(n, dtype=torch.int64, device=self.device)
@@ -216,6 +221,8 @@ class TorchBackend(ArrayBackend):
         fallback: Collection[Apply] = (),
     ) -> Executable:
         """Return a function that runs ``graph`` without torch's autograd."""
+        if profile is not None and self.device is not None and self.device != "cpu":
+            profile.wait = self._waited
         run = self.runner(graph, fallback, profile)
         dtypes = [DTYPES[v.dtype] for v in graph.outputs]
         shared = shared_outputs(graph)
