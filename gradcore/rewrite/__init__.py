@@ -14,6 +14,7 @@ from gradcore.rewrite.engine import Stage as Stage
 from gradcore.rewrite.equations import equations
 from gradcore.rewrite.jacobians import jacobians, stacked_gradients
 from gradcore.rewrite.loops import drop_unused, merge_scans, push_out, steps_once
+from gradcore.rewrite.parts_of_products import parts_of_products
 from gradcore.rewrite.rules import Firing as Firing
 from gradcore.rewrite.rules import Rule as Rule
 from gradcore.rewrite.rules import Trace as Trace
@@ -47,6 +48,7 @@ STAGES: tuple[Stage | Pass | Group, ...] = (
     canonicalize,
     stacks,
     loop_stages,
+    parts_of_products,
     stabilize,
     canonicalize,
     solve_for_inverses,
