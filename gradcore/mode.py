@@ -26,7 +26,10 @@ class Mode:
 
     backend : the name of a backend; None: the best one on a CPU that works here.
     optimizer : whether to rewrite the graph, or which stages to run, by name or as they are.
-    debug : whether every call also runs the graph as it was written, and compares.
+    debug : whether every call also runs the graph as it was written, on the reference, and
+        compares; where results differ, the error names the rule or kernel that made the first
+        difference (`gradcore.compile.debug`).  "each": the first call compares what each rule
+        replaced and each kernel, too.
     reassociate : whether rewriting may take floats for real numbers: cancel, re-associate and
         distribute (``(x + y) - x`` is y, ``x * (y / x)`` is y, ``x * 0`` is 0), at the cost of
         rounding, overflow and the sign of zero (`gradcore.rewrite.changes`).
@@ -52,7 +55,7 @@ class Mode:
 
     backend: str | None
     optimizer: bool | tuple[str | Stage | Pass | Group, ...]
-    debug: bool
+    debug: bool | str
     fallback: str | None
     reassociate: bool
     guard: tuple[str, ...]
@@ -62,7 +65,7 @@ class Mode:
         self,
         backend: str | None = None,
         optimizer: bool | Sequence[str | Stage | Pass | Group] = True,
-        debug: bool = False,
+        debug: bool | str = False,
         fallback: str | None = None,
         reassociate: bool = False,
         guard: str | Sequence[str] = (),
@@ -74,8 +77,8 @@ class Mode:
                 here(),
                 choices(_name_in(backend), registry().contributed, "installed", MEANT),
             )
-        if not isinstance(debug, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
-            raise ModeError(f"debug is True or False, not {debug!r}", here())
+        if not isinstance(debug, bool) and debug != "each":
+            raise ModeError(f"debug is True or False, not {debug!r}", here(), "or 'each'")
         if not (fallback is None or (isinstance(fallback, str) and fallback == REFERENCE)):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
             raise ModeError(
                 f"the only fallback is {REFERENCE!r}, the reference, not {fallback!r}", here()

@@ -5,20 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import Any
-
-import numpy as np
 
 from gradcore.backend import Backend, Executable, Lacking, Profile, refuse
 from gradcore.compile.arguments import In
-from gradcore.compile.legalize import legalized
+from gradcore.compile.debug import Debugged
 from gradcore.compile.pipeline import AS_WRITTEN, FUNCTION, Compilation
 from gradcore.compile.promises import compiled
-from gradcore.dtypes import DTYPES
 from gradcore.errors import (
     CacheError,
-    DebugModeError,
     GraphTypeError,
     UnavailableWarning,
     UnusedInputError,
@@ -178,23 +174,15 @@ def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
     run = compiled(backend, maker.fgraph, profile, [lack.node for lack in maker.fallback])
     if not maker.mode.debug:
         return run
-    written, lacks = legalized(as_written(maker), backend, (), [])
-    plain = compiled(backend, written, None, [lack.node for lack in lacks])
+    plain = Mode(REFERENCE).resolved_backend().compile(as_written(maker))
+    lacks = [lack.node for lack in maker.fallback]
+    again, each = partial(_rewritten, maker), maker.mode.debug == "each"
+    return Debugged(maker.fgraph, backend, maker.mode.options, lacks, run, plain, again, each)
 
-    def compared(*values: Any) -> Sequence[Any]:
-        found, expected = run(*values), plain(*values)
-        for v, a, b in zip(written.outputs, found, expected, strict=True):
-            tolerance = DTYPES[v.type.dtype].agreement
-            if (
-                a.dtype != b.dtype
-                or a.shape != b.shape
-                or not np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
-            ):
-                raise DebugModeError(
-                    f"{v} is {a} when the graph is rewritten, and {b} as it was written",
-                    v.owner.where if v.owner is not None else None,
-                    "this is a bug of a rule: the trace of the function says which have fired",
-                )
-        return found
 
-    return compared
+def _rewritten(maker: FunctionMaker) -> None:
+    """Take the graph to the backend once more."""
+    stored = [entry.update for entry in maker.inputs if entry.update is not None]
+    results = [*maker.outputs, *maker.updates.values(), *stored]
+    variables = [entry.variable for entry in maker.inputs]
+    Compilation(variables, results, maker.mode, maker.backend, maker.updates).through(FUNCTION)

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import enum
-from typing import Any
-
-import numpy as np
-
+from gradcore.compile.snippets import array_source, op_source
 from gradcore.conformance.case import OVERWRITTEN, Case, Subject
-from gradcore.graph import FunctionGraph, Op
 from gradcore.mode import Mode
-from gradcore.ops.elementwise import Elementwise
 
 
 def program(case: Case, mode: Mode, call: int = 0) -> str:
@@ -78,44 +71,7 @@ def _draws(subject: Subject) -> list[str]:
         arrays = [
             array if fixed or subject.layout == "contiguous"
             else f"layouts.LAYOUTS[{subject.layout!r}]({array})"
-            for array, fixed in zip(map(_array, operands), subject.constant, strict=True)
+            for array, fixed in zip(map(array_source, operands), subject.constant, strict=True)
         ]  # fmt: skip
         lines.append(f"({', '.join(arrays)},)" if arrays else "()")
     return lines
-
-
-def _array(a: Any) -> str:
-    """Return an array as an expression."""
-    text = " ".join(repr(np.asarray(a).tolist()).split())
-    shape = f".reshape({a.shape})" if a.size == 0 else ""
-    return f"array({text}, {a.dtype.name!r}){shape}"
-
-
-def op_source(op: Op) -> str:
-    """Return an op as an expression."""
-    if isinstance(op, Elementwise):
-        return f"gradcore.ops.elementwise.entry({op.name!r})"
-    kind = f"{type(op).__module__}.{type(op).__qualname__}"
-    samples = [sample.op for sample in type(op).samples()]
-    if op.graphs and op in samples:
-        return f"{kind}.samples()[{samples.index(op)}].op"
-    return _source(op)
-
-
-def _source(value: Any) -> str:
-    """Return a parameter of an op as an expression."""
-    if isinstance(value, enum.Enum):
-        return f"{type(value).__module__}.{value}"
-    if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
-    if isinstance(value, tuple):
-        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType] - of anything
-        return f"({', '.join(map(_source, items))}{',' if len(items) == 1 else ''})"
-    if dataclasses.is_dataclass(value) and not isinstance(value, FunctionGraph):
-        fields = (
-            f"{field.name}={_source(getattr(value, field.name))}"
-            for field in dataclasses.fields(value)
-            if field.init and getattr(value, field.name) != field.default
-        )
-        return f"{type(value).__module__}.{type(value).__qualname__}({', '.join(fields)})"
-    return repr(value)

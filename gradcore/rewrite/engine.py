@@ -50,7 +50,15 @@ from gradcore.graph.traverse import replace_ops
 from gradcore.language import LANGUAGE, Function
 from gradcore.ops.elementwise import Elementwise
 from gradcore.rewrite.changes import EXACT, Changes
-from gradcore.rewrite.rules import Firing, Replacement, Rule, Trace, rule_of_ops, rule_of_pattern
+from gradcore.rewrite.rules import (
+    Firing,
+    Replacement,
+    Rule,
+    Trace,
+    note_replaced,
+    rule_of_ops,
+    rule_of_pattern,
+)
 
 FOLDED_ELEMENTS = 4096
 """How large a constant may grow out of smaller ones while a graph is rewritten."""
@@ -166,6 +174,8 @@ class Pass:
         found = self.rewrite(inside)
         if found is not inside:
             trace.append(Firing("passes", self.name, "the graph", None))
+            old, new = inside.outputs, found.outputs
+            note_replaced("passes", self.name, self.changes, old, new)
         return found
 
     def __repr__(self) -> str:
@@ -397,10 +407,12 @@ class Rewriter:
             if found is not None:
                 found = [found] if isinstance(found, Variable) else list(found)
                 self._note(rule.name, node)
-                return [
+                made = [
                     None if new is None or new is old else fitting(new, old, node, rule.name)
                     for new, old in zip(found, node.outputs, strict=True)
                 ]
+                note_replaced(self.stage.name, rule.name, rule.changes, node.outputs, made)
+                return made
         return None
 
     def _note(self, rule: str, node: Apply) -> None:

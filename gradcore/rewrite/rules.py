@@ -7,12 +7,14 @@ that.  Most are written as a pattern and its replacement, both in the tensor lan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gradcore.errors import Location
-from gradcore.graph import Apply, Constant, Op, Variable, upcast
+from gradcore.graph import Apply, Constant, Op, Variable, here, upcast
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE, Function
 from gradcore.rewrite.changes import EXACT, Changes
@@ -39,6 +41,52 @@ class Firing:
 
 
 Trace: TypeAlias = list[Firing]
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a rule or a pass has replaced, for those who compare.
+
+    stage, rule : which.
+    changes : what it may change.
+    before, after : the variables, and what stands in for each; None: nothing does.
+    where : which line of the user's built what was replaced; None: the graph.
+    """
+
+    stage: str
+    rule: str
+    changes: Changes
+    before: Sequence[Variable]
+    after: Sequence[Variable | None]
+    where: Location | None
+
+
+Watcher: TypeAlias = Callable[[Replaced], None]
+
+_watching: ContextVar[Watcher | None] = ContextVar("watching", default=None)
+
+
+def note_replaced(
+    stage: str,
+    rule: str,
+    changes: Changes,
+    before: Sequence[Variable],
+    after: Sequence[Variable | None],
+) -> None:
+    """Let those who compare see what has been replaced; see `Replaced`."""
+    watch = _watching.get()
+    if watch is not None:
+        watch(Replaced(stage, rule, changes, before, after, here()))
+
+
+@contextmanager
+def watching(watch: Watcher) -> Generator[None]:
+    """Let ``watch`` see what rules and passes replace in a ``with`` block."""
+    token = _watching.set(watch)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
 
 
 @dataclass(frozen=True)
