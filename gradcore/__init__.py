@@ -24,6 +24,7 @@ from gradcore.batching import vectorize_graph as vectorize_graph
 from gradcore.batching import vmap as vmap
 from gradcore.compile import Function as Function
 from gradcore.compile import In as In
+from gradcore.compile import MonitorMode as MonitorMode
 from gradcore.compile import Out as Out
 from gradcore.compile import as_jax as as_jax
 from gradcore.compile import as_torch as as_torch
@@ -76,6 +77,8 @@ from gradcore.inventory import backends as backends
 from gradcore.mode import Mode as Mode
 from gradcore.printing import debugprint as debugprint
 from gradcore.printing import pp as pp
+from gradcore.python_functions import Breakpoint as Breakpoint
+from gradcore.python_functions import PdbBreakpoint as PdbBreakpoint
 from gradcore.python_functions import as_op as as_op
 from gradcore.python_functions import wrap_py as wrap_py
 from gradcore.scan import associative_scan as associative_scan

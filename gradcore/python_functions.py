@@ -1,4 +1,4 @@
-"""Functions of Python as ops: ``as_op``, the shortest way to write one's own."""
+"""Functions of Python as ops: ``as_op``, the shortest way to write one's own, and a stop in pdb."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, final
 
 from gradcore.errors import GraphTypeError
-from gradcore.graph import Apply, Constant, Op, Shape, Variable, here
+from gradcore.graph import Apply, Constant, Op, Shape, Variable, as_variable, here
+from gradcore.graph.nodes import Derivative
 from gradcore.language import is_several, listed
 
 
@@ -111,3 +112,76 @@ def as_op(
 
 wrap_py = as_op
 """PyTensor's name of `as_op`."""
+
+
+class _PassedOn(Derivative):
+    """The derivative of an op that returns its operands but for the first."""
+
+    def connects(self, node: Apply, i: int, o: int) -> bool:
+        """Return whether an output is the operand."""
+        return i == o + 1
+
+    def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Return the cotangents; the condition has none."""
+        return [None, *cotangents]
+
+    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
+        """Return the tangents of the operands."""
+        return list(tangents[1:])
+
+
+@final
+class Breakpoint(Op):
+    """``Breakpoint(name)(condition, *monitored)``: ``monitored``, after a stop in the debugger.
+
+    It stops where ``condition``, a scalar, is not 0, by Python's ``breakpoint()``: in pdb, unless
+    ``PYTHONBREAKPOINT`` says otherwise.  There ``name`` and ``values``, the arrays, are known.  On
+    every backend, in loops too.  Its results must be used, and derivatives pass.
+
+    It returns one variable, or a list of several.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> y = Breakpoint("negative")(x < 0, T.exp(x))
+    >>> y.eval({x: 0.0}), T.grad(y, x).eval({x: 0.0})
+    (array(1.), array(1.))
+    """
+
+    __props__ = ("name",)
+    derivative = _PassedOn()
+    foldable = False
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def label(self) -> str:
+        """Return what it is called, with its name."""
+        return f"breakpoint({self.name})"
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return a node.
+
+        Raises GraphTypeError: the condition is no scalar, or nothing is monitored.
+        """
+        condition, *monitored = map(as_variable, inputs)
+        if condition.ndim or not monitored:
+            raise GraphTypeError("a breakpoint takes a scalar and what to look at", here())
+        return Apply(self, [condition, *monitored], [v.type() for v in monitored])
+
+    def symbolic_shapes(self, node: Apply, operands: Sequence[Any]) -> Sequence[Shape]:
+        """Return the shapes of what is looked at."""
+        return [operand.shape for operand in operands[1:]]
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
+        """Stop if the condition says so, and return the operands."""
+        condition, *values = inputs
+        name = self.name
+        if condition:
+            print(f"breakpoint {name!r}, built at {node.where}: look at values")  # noqa: T201 - its purpose
+            breakpoint()  # noqa: T100 - its purpose
+        for cell, value in zip(output_storage, values, strict=True):
+            cell[0] = value.copy()
+
+
+PdbBreakpoint = Breakpoint
+"""Theano's name of `Breakpoint`."""

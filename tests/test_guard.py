@@ -113,3 +113,14 @@ def test_modes_say_what_they_guard():
     assert mode.guard == ("nan", "big") and mode.excluding("log1p_of").guard == mode.guard
     with pytest.raises(ModeError, match="several of nan, inf, big, not 'nans'"):
         gradcore.Mode(guard="nans")
+
+
+def test_a_derivative_is_named_with_the_op_that_it_is_of(everywhere):
+    x = T.dvector("x")
+    y = T.sum(T.sqrt(x) * 2)  # the line that is named
+    line = test_a_derivative_is_named_with_the_op_that_it_is_of.__code__.co_firstlineno + 2
+    f = gradcore.function([x], T.grad(y, x), mode=guarded(everywhere, "inf"))
+    f([4.0, 1.0])
+    with pytest.raises(NonFiniteError, match="in the derivative of sqrt") as error:
+        f([4.0, 0.0])
+    assert error.value.where.line == line and error.value.where.derivative == ("sqrt",)

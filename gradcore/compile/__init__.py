@@ -7,5 +7,7 @@ from gradcore.compile.embedding import as_torch as as_torch
 from gradcore.compile.function import Function as Function
 from gradcore.compile.function import function as function
 from gradcore.compile.maker import FunctionMaker as FunctionMaker
+from gradcore.compile.monitor import MonitorMode as MonitorMode
+from gradcore.compile.monitor import detect_nan as detect_nan
 from gradcore.compile.rebuild import clone_replace as clone_replace
 from gradcore.compile.rebuild import rebuild_collect_shared as rebuild_collect_shared

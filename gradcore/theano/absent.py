@@ -88,9 +88,6 @@ _NAMES = {
     "rounding to integers makes elements that are stored 0, too: A.with_data(T.rint(A.data))": """
         theano.sparse.rint theano.sparse.basic.rint
     """,
-    "a function is one program: NanGuardMode names what made a NaN, Print shows values": """
-        theano.compile.monitormode.MonitorMode theano.compile.monitormode.detect_nan
-    """,
     "functions of blocks of matrices are not here": """
         theano.tensor.nnet.blocksparse.sparse_block_dot
     """,

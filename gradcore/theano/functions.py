@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcore import compile as compilation
-from gradcore.compile import Function
+from gradcore.compile import Function, MonitorMode
 from gradcore.compile import In as PlainIn
 from gradcore.errors import GraphTypeError, ModeError
 from gradcore.graph import Array, Variable, here
@@ -221,6 +221,20 @@ def nan_guard_mode(
     found = TheanoMode(linker, optimizer)
     object.__setattr__(found, "guard", tuple(kinds))
     return found
+
+
+class TheanoMonitorMode(MonitorMode):
+    """``MonitorMode``: two functions see each node, on NumPy."""
+
+    def including(self, *tags: str) -> TheanoMonitorMode:
+        """Return this mode: all rewriting that there is is included."""
+        return self
+
+    def excluding(self, *tags: str) -> TheanoMonitorMode:
+        """Return this mode without the stages and rules of these names, if it has any such."""
+        known = {name for stage in self.stages() for name in names_in(stage)}
+        chosen = Mode.excluding(self, *(tag for tag in tags if tag in known)).optimizer
+        return TheanoMonitorMode(self.pre_func, self.post_func, chosen)
 
 
 def profile_mode(**options: Any) -> TheanoMode:

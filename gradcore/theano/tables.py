@@ -162,6 +162,7 @@ MODES: dict[str, Any] = {
     "predefined_modes": functions.PREDEFINED, "FAST_RUN": functions.PREDEFINED["FAST_RUN"],
     "FAST_COMPILE": functions.PREDEFINED["FAST_COMPILE"], "DebugMode": functions.debug_mode,
     "ProfileMode": functions.profile_mode, "NanGuardMode": functions.nan_guard_mode,
+    "MonitorMode": functions.TheanoMonitorMode, "detect_nan": compilation.detect_nan,
 }  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {
@@ -322,7 +323,7 @@ THEANO: dict[str, Table] = {
         function In Out Param SymbolicInput SymbolicOutput Function FunctionMaker Mode get_mode
         get_default_mode register_mode predefined_modes FAST_RUN FAST_COMPILE DebugMode ProfileMode
         shared SharedVariable UnusedInputError function_dump as_op wrap_py OpFromGraph Container
-        rebuild_collect_shared
+        rebuild_collect_shared MonitorMode
         """,
     ),
     "theano.compile.mode": Table(
@@ -348,7 +349,7 @@ THEANO: dict[str, Table] = {
     "theano.compile.ops": Table((gradcore,), "as_op wrap_py"),
     "theano.compile.builders": Table((gradcore,), "OpFromGraph"),
     "theano.compile.nanguardmode": Table((FUNCTIONS,), "NanGuardMode"),
-    "theano.compile.monitormode": Table(()),
+    "theano.compile.monitormode": Table((FUNCTIONS,), "MonitorMode detect_nan"),
     "theano.compile.profiling": Table(()),
     "theano.gof": Table(
         (GRAPHS, nodes, graph),
