@@ -146,14 +146,12 @@ NOT_EVERYDAY = {
     "in degrees": """
         cosdg cotdg sindg tandg radian
     """,
-    "special matrices of numbers, that SciPy makes, and a constant takes": """
-        dft fiedler fiedler_companion hadamard helmert invhilbert invpascal leslie pascal
-    """,
     "updates of factors, pencils and band storage": """
-        bandwidth cdf2rdf cho_solve_banded cholesky_banded clarkson_woodruff_transform cossin
-        diagsvd eig_banded eigvals_banded eigvalsh_tridiagonal eigh_tridiagonal expm_cond
-        hessenberg matrix_balance ordqz qr_delete qr_insert qr_multiply qr_update qz rq rsf2csf
-        funm signm solve_toeplitz convolution_matrix subspace_angles
+        bandwidth cdf2rdf fiedler_companion cho_solve_banded cholesky_banded
+        clarkson_woodruff_transform cossin diagsvd eig_banded eigvals_banded eigvalsh_tridiagonal
+        eigh_tridiagonal expm_cond
+        hessenberg matrix_balance ordqz qr_delete qr_insert qr_multiply qr_update qz rq funm
+        solve_toeplitz
     """,
     "as many elements as values say, of polynomials or ends": """
         polydiv trim_zeros sort_complex real_if_close array_equiv
@@ -168,14 +166,8 @@ ABSENT = {
     "take as many steps as their operands say": """
         gcd lcm
     """,
-    "the Schur form and what follows from it": """
-        schur logm ldl fractional_matrix_power
-    """,
-    "Riccati equations": """
-        solve_continuous_are solve_discrete_are
-    """,
-    "as many columns as values say": """
-        null_space orth
+    "factors of matrices that are symmetric, and not definite: `T.linalg.lu` has others": """
+        ldl
     """,
     "needs the roots of a polynomial as complex numbers: `T.linalg.eigvals(companion)`": """
         roots poly

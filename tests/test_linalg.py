@@ -190,6 +190,34 @@ def test_square_roots(everywhere):
     assert np.isnan(found[2:]).all() and f(np.empty((2, 0, 0))).shape == (2, 0, 0)
 
 
+def test_logarithms(everywhere):
+    """Of turns, of large and small numbers; not of a negative one, nor of a singular one."""
+    x = T.dtensor3("x")
+    f = gradcore.function([x], L.logm(x, on_error="nan"), mode=everywhere)
+    turn = np.array([[0.0, -2.5], [2.5, 0.0]])
+    wanted = [turn, turn + 200 * np.eye(2), np.diag([-200.0, 200]), np.tri(2, 2, -1) * 1e-9]
+    others = [np.diag([-1.0, 2]), np.ones((2, 2)), np.full((2, 2), np.nan)]
+    found = f(np.stack([*map(scipy.linalg.expm, wanted), *others]))
+    for each, expected in zip(found, wanted, strict=False):
+        np.testing.assert_allclose(each, expected, 1e-12, 1e-14 * np.abs(expected).max())
+    assert np.isnan(found[4:]).all() and f(np.empty((2, 0, 0))).shape == (2, 0, 0)
+
+
+def test_schur_forms_of_real_matrices(everywhere):
+    """Blocks of two rows are where eigenvalues are not real; signs are settled."""
+    x = T.dtensor3("x")
+    f = gradcore.function([x], L.schur(x), mode=everywhere)
+    given = np.stack([SQUARE, POSITIVE])
+    form, basis = f(given)
+    for k, a in enumerate(given):
+        wanted, _ = scipy.linalg.schur(a)
+        np.testing.assert_allclose(np.abs(form[k]), np.abs(wanted), 1e-11, 1e-12)
+        np.testing.assert_allclose(basis[k] @ form[k] @ basis[k].T, a, 1e-11, 1e-12)
+        first = (np.abs(basis[k]) > 1e-3 * np.abs(basis[k]).max(0)).argmax(0)
+        assert (basis[k][first, range(4)] > 0).all()
+    assert all(v.shape == (2, 0, 0) for v in f(np.empty((2, 0, 0))))
+
+
 def test_what_is_not_finite_or_singular_does_not_take_others_with_it(everywhere):
     x = T.dtensor3("x")
     outputs = [L.inv(x, on_error="nan"), Eigh(False)(x)[1], SVD(False)(x)[0], L.det(x)]
@@ -229,6 +257,9 @@ def test_dtypes():
         (lambda x: L.eigh(x)[1], [POSITIVE]),
         (L.solve_sylvester, [SQUARE, HIGH[:3], HIGH]),
         (L.sqrtm, [np.stack([POSITIVE, POSITIVE @ POSITIVE])]),
+        (L.logm, [np.stack([POSITIVE, POSITIVE @ POSITIVE])]),
+        (lambda x: L.schur(x)[0], [np.stack([SQUARE, POSITIVE])]),
+        (lambda x: L.schur(x)[1], [np.stack([SQUARE, POSITIVE])]),
     ],
 )
 def test_derivatives(function, operands):
@@ -298,9 +329,8 @@ def test_names_that_are_not_known():
         with pytest.raises(AttributeError, match=f"did you mean {near}"):
             getattr(module, name)
     assert not hasattr(T, "nothing_like_this_at_all")
-    with pytest.raises(AttributeError, match=r"has no attribute 'schur': .* complex.* take eigh"):
-        _ = L.schur
-    assert not hasattr(L, "logm")
+    with pytest.raises(AttributeError, match=r"has no attribute 'cho_solve_banded': take solve_b"):
+        _ = L.cho_solve_banded
 
 
 def test_names_of_theano():
@@ -324,6 +354,7 @@ def test_what_is_refused():
             wrong()
     for wrong in (
         lambda: L.eigh(x, "X"),
+        lambda: L.schur(x, "r"),
         lambda: L.solve(x, v, "odd"),
         lambda: L.norm(x, "odd"),
         lambda: L.multi_dot([x]),

@@ -54,6 +54,11 @@ def through(w, v, exp, inv):
     return (v * exp(w)) @ inv(v)
 
 
+def of_schur(conj, form, basis):
+    """Return of Schur's form what does not depend on phases: a matrix, a space, sizes."""
+    return basis @ form @ conj(basis).T, basis[:, :2] @ conj(basis[:, :2]).T, abs(form) ** 2
+
+
 def ordered(w):
     """Return eigenvalues in the order of their real parts, then of the imaginary ones."""
     return w[np.lexsort((w.imag, w.real))]
@@ -175,6 +180,28 @@ CASES = {
     "sinm": (L.sinm, scipy.linalg.sinm, [SQUARE / 2]),
     "tanhm": (L.tanhm, scipy.linalg.tanhm, [SQUARE / 2]),
     "sqrtm": (L.sqrtm, scipy.linalg.sqrtm, [SQUARE]),
+    "logm": (L.logm, scipy.linalg.logm, [SQUARE]),
+    "logm, stack": (L.logm, lambda a: np.stack([*map(scipy.linalg.logm, a)]), [STACK]),
+    "schur": (
+        lambda a: of_schur(T.conj, *L.schur(a)),
+        lambda a: of_schur(np.conj, *scipy.linalg.schur(a)),
+        [SQUARE],
+    ),
+    "schur of a real matrix": (
+        lambda a: of_schur(T.conj, *L.schur(a)),
+        lambda a: of_schur(np.conj, *scipy.linalg.schur(a)),
+        [LARGE[:5, :5].real],
+    ),
+    "schur of a real matrix, complex": (
+        lambda a: of_schur(T.conj, *L.schur(a, "complex")),
+        lambda a: of_schur(np.conj, *scipy.linalg.schur(a, "complex")),
+        [LARGE[:5, :5].real],
+    ),
+    "rsf2csf": (
+        lambda a: of_schur(T.conj, *L.rsf2csf(*L.schur(a))),
+        lambda a: of_schur(np.conj, *scipy.linalg.rsf2csf(*scipy.linalg.schur(a))),
+        [LARGE[:5, :5].real],
+    ),
     "matrix_power": (
         lambda a: L.matrix_power(a, -3),
         lambda a: np.linalg.matrix_power(a, -3),

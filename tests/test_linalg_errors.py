@@ -44,6 +44,12 @@ RAISING = {
         (lambda x: L.solve(x, x, "pos"), -np.eye(2)),
     ],
     "Matrix has no real square root": [(L.sqrtm, -np.eye(2)), (L.sqrtm, np.eye(2, k=1))],
+    "Matrix has no logarithm of its dtype": [
+        (L.logm, -np.eye(2)),
+        (L.logm, np.zeros((2, 2))),
+        (L.logm, ONES),
+    ],
+    "Schur form did not converge": [(lambda x: L.schur(x)[0], NAN)],
     "Eigenvalues did not converge": [
         (L.eigvalsh, NAN),
         (lambda x: L.eigh(x)[1], NAN),

@@ -11,7 +11,7 @@ import scipy.special
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.errors import GraphTypeError, ShapeError
+from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 
 DOCS = Path(__file__).parents[1] / "docs"
 WORDS = runpy.run_path(str(DOCS / "words.py"))
@@ -72,6 +72,14 @@ SPECIAL = {
     "perm": (N, np.array([0.0, 1, 5, 6, -1, 2])),
 }  # fmt: skip
 
+TWO, THREE = np.eye(2), np.eye(3)
+
+
+def projection(basis):
+    """Return what does not depend on a basis."""
+    return basis @ basis.T
+
+
 WHOLE = ("bdtr", "bdtrc", "nbdtr", "nbdtrc")
 """Of these SciPy takes some operands as integers."""
 
@@ -91,6 +99,34 @@ MATRICES = {
     "procrustes": lambda xp, a: xp.orthogonal_procrustes(a, B)[0],
     "scale of procrustes": lambda xp, a: xp.orthogonal_procrustes(a, B)[1],
     "pinvh": lambda xp, a: xp.pinvh(a + a.T),
+    "fiedler": lambda xp, a: xp.fiedler(a[0]), "leslie": lambda xp, a: xp.leslie(a[0], a[1, :2]),
+    **{
+        f"convolution_matrix {m}": lambda xp, a, m=m: xp.convolution_matrix(a[0], 5, m)
+        for m in ("full", "same", "valid")
+    },
+    "convolution_matrix of few": lambda xp, a: xp.convolution_matrix(a[0], 2, "same"),
+    **{
+        f"dft {scale}": lambda xp, a, scale=scale: (xp.dft(5, scale) * a[0, 1]).real
+        for scale in (None, "sqrtn", "n")
+    },
+    **{
+        name: lambda xp, a, name=name: getattr(xp, name)(4) * a[0, 1]
+        for name in ("hadamard", "helmert", "invhilbert", "pascal", "invpascal")
+    },
+    **{
+        f"{name} {kind}": lambda xp, a, name=name, kind=kind: getattr(xp, name)(4, kind) * a[0, 1]
+        for name in ("pascal", "invpascal")
+        for kind in ("lower", "upper")
+    },
+    "helmert full": lambda xp, a: xp.helmert(3, full=True) * a[0, 1],
+    "fractional_matrix_power": lambda xp, a: xp.fractional_matrix_power(a @ a.T + THREE, 0.3),
+    "signm": lambda xp, a: xp.signm(a),
+    "orth": lambda xp, a: projection(xp.orth(a[:, :1] @ a[:1])),
+    "null_space": lambda xp, a: projection(xp.null_space(a[:2])),
+    "subspace_angles": lambda xp, a: xp.subspace_angles(a[:, :1], a[:, 1:]),
+    "subspace_angles of more": lambda xp, a: xp.subspace_angles(a[:, 1:], a[:, :1]),
+    "solve_continuous_are": lambda xp, a: xp.solve_continuous_are(a, B[:, :2], THREE, 2 * TWO),
+    "solve_discrete_are": lambda xp, a: xp.solve_discrete_are(a, B[:, :2], THREE, 2 * TWO),
 }  # fmt: skip
 
 BY_NUMPY = {
@@ -217,3 +253,13 @@ def test_what_is_known_of_axes_and_dtypes():
     for build in (T.linalg.toeplitz, T.linalg.hankel, T.linalg.circulant, T.linalg.companion):
         with pytest.raises(GraphTypeError, match="takes vectors"):
             build(x)
+    for wrong in (
+        lambda: T.linalg.hadamard(6),
+        lambda: T.linalg.dft(3, "m"),
+        lambda: T.linalg.pascal(3, "none"),
+        lambda: T.linalg.convolution_matrix([1.0], 2, "odd"),
+    ):
+        with pytest.raises(GraphValueError):
+            wrong()
+    with pytest.raises(GraphTypeError, match="takes one matrix"):
+        T.linalg.orth(T.dtensor3())

@@ -1,13 +1,13 @@
-"""Sylvester's equations and square roots of matrices: functions by Schur's form.
+"""Sylvester's equations, square roots and logarithms of matrices: functions by Schur's form.
 
-They are functions of LAPACK on NumPy and C; square roots run in Python on C and CUDA.  Elsewhere
-there is no Schur form: Sylvester's equations are those of all elements at once, and a square root
-is that of an iteration.
+They are functions of LAPACK on NumPy and C; square roots and logarithms run in Python on C and
+CUDA.  Elsewhere there is no Schur form: Sylvester's equations are those of all elements at once, a
+square root is that of an iteration, and for logarithms JAX and torch call the reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -28,6 +28,7 @@ from gradcore.ops.decompositions import identity
 from gradcore.ops.factors import Solve
 from gradcore.ops.inverses import Inverse
 from gradcore.ops.matrices import (
+    STACK,
     TAKEN,
     Attempt,
     OfSquares,
@@ -36,7 +37,9 @@ from gradcore.ops.matrices import (
     failure,
     library,
     refuse_others,
+    singular,
     transposed,
+    with_nan,
 )
 
 
@@ -239,18 +242,26 @@ class SquareRoot(Attempt, OfSquares):
 
         That of a real matrix must be real.
         """
-        (a,) = arrays
-        check_square(a)
-        x = np.full_like(a, np.nan)
-        failed = np.zeros(a.shape[:-2], dtype=bool)
-        for k in np.ndindex(failed.shape) if a.shape[-1] else ():
-            if np.isfinite(a[k]).all():
-                found = _root(a[k].astype("complex128" if a.dtype.kind == "c" else "float64"))
-                size = np.abs(found).max()
-                lost = np.abs(found.imag).max() if a.dtype.kind != "c" else 0 * size
-                failed[k] = not lost <= size * np.finfo("float64").eps ** 0.5
-                x[k] = np.nan if failed[k] else found if a.dtype.kind == "c" else found.real
-        return x, failed
+        return _each(_root, *arrays)
+
+
+def _each(function: Callable[[Array], Array], a: Array) -> tuple[Array, Array]:
+    """Return a function of each matrix of a stack, and which have none, in the dtype of the stack.
+
+    function : returns a complex matrix, of which infinities and NaN say that there is none.  That
+        of a real matrix must be real.
+    """
+    check_square(a)
+    x = np.full_like(a, np.nan)
+    failed = np.zeros(a.shape[:-2], dtype=bool)
+    for k in np.ndindex(failed.shape) if a.shape[-1] else ():
+        if np.isfinite(a[k]).all():
+            found = function(a[k].astype("complex128" if a.dtype.kind == "c" else "float64"))
+            size = np.abs(found).max()
+            lost = np.abs(found.imag).max() if a.dtype.kind != "c" else 0 * size
+            failed[k] = not lost <= size * np.finfo("float64").eps ** 0.5
+            x[k] = np.nan if failed[k] else found if a.dtype.kind == "c" else found.real
+    return x, failed
 
 
 def _squares(x: Variable) -> Variable:
@@ -262,9 +273,92 @@ def _squares(x: Variable) -> Variable:
 def _root(a: Array) -> Array:
     """Return a square root, complex, of which infinities and NaN say that there is none."""
     triangle, unitary = library.linalg.schur(a, output="complex")
+    return unitary @ _root_of_triangle(triangle) @ unitary.conj().T
+
+
+def _root_of_triangle(triangle: Array) -> Array:
+    """Return the square root of a complex upper triangle."""
     root = np.diag(np.sqrt(np.diagonal(triangle)))
-    for j in range(1, len(a)):
+    for j in range(1, len(root)):
         for i in reversed(range(j)):
             rest = triangle[i, j] - root[i, i + 1 : j] @ root[i + 1 : j, j]
             root[i, j] = rest and rest / (root[i, i] + root[j, j])
-    return unitary @ root @ unitary.conj().T
+    return root
+
+
+# logarithms -------------------------------------------------------------------------------------
+def _log_back(op: Logarithm, ct: Variable, a: Variable, x: Variable) -> Variable:
+    """log([[A, E], [0, A]]) = [[log(A), L(E)], [0, log(A)]], of which L is the derivative."""
+    join, n = LANGUAGE["concatenate"], extents_of(a)[-1]
+    turned = transposed(a)
+    upper = join([turned, ct], -1)
+    lower = join([LANGUAGE["zeros_like"](a), turned], -1)
+    return Logarithm(raises=False)(join([upper, lower], -2))[..., :n, n:]
+
+
+NODES = 7
+"""How many nodes the quadrature of the logarithm has."""
+
+NEAR = 0.264
+"""How far from the identity, by its norm, it is exact to float64: table 11.1 of Higham's book."""
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Logarithm(Attempt, OfSquares):
+    """The principal logarithms of square matrices: X of ``expm(X) = A``, real where A is.
+
+    raises : whether it is LinAlgError if there is no such one; else it is NaN.
+
+    By square roots and the approximation of Pade: N. Higham, "Functions of Matrices" (2008),
+    algorithm 11.9; its derivative by theorem 3.6 there, due to R. Mathias (1996).
+    """
+
+    raises: bool = field(default=True, repr=False)
+    failure = staticmethod(failure("Matrix has no logarithm of its dtype"))
+    derivative = Reverse((_log_back,))
+    ulp = 128
+    by_norm = compounds = True
+    exact_pattern = False
+
+    @classmethod
+    def samples(cls) -> Sequence[Sample]:
+        """Return a matrix and a stack whose eigenvalues are positive."""
+        return [Sample(cls(), (Arg(shape, made=dominated),)) for shape in ((3, 3), (2, 2, 2))]
+
+    @classmethod
+    def edges(cls) -> Sequence[Sample]:
+        """Return matrices of which one has an eigenvalue of 0, and one a NaN."""
+        made = with_nan(singular(dominated))
+        return [Sample(cls(raises=False), (Arg(STACK, made=made),))]
+
+    def label(self) -> str:
+        """Return logm."""
+        return "logm"
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return those of a Schur form, of some roots and of solutions."""
+        return 40 * product(operands[0].shape) * operands[0].shape[-1]
+
+    def attempted(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the logarithm by Schur's complex form, in the dtype of the matrix."""
+        return _each(_logarithm, *arrays)
+
+
+def _logarithm(a: Array) -> Array:
+    """Return a logarithm, complex, of which infinities and NaN say that there is none."""
+    triangle, unitary = library.linalg.schur(a, output="complex")
+    logarithms = np.log(np.diagonal(triangle))
+    if not np.isfinite(logarithms).all():
+        return np.full_like(triangle, np.nan)
+    one, halvings = np.eye(len(triangle)), 0
+    while not np.linalg.norm(triangle - one, 1) <= NEAR:
+        triangle, halvings = _root_of_triangle(triangle), halvings + 1
+    rest = np.triu(triangle, 1) + np.diag(np.expm1(logarithms / 2**halvings))
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    found = sum(
+        w / 2 * library.linalg.solve_triangular(one + (1 + t) / 2 * rest, rest)
+        for t, w in zip(nodes, weights, strict=True)
+    )
+    found = np.triu(found * 2.0**halvings, 1) + np.diag(logarithms)
+    return unitary @ found @ unitary.conj().T

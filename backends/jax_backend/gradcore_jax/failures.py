@@ -10,6 +10,8 @@ from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import is_advanced
 from gradcore.ops.inverses import Inverse, PseudoInverse
+from gradcore.ops.schur import Logarithm
+from gradcore.ops.schur_forms import Schur
 from gradcore.ops.spectra import SVD, Eigh, EigValsH, SVDVals
 from gradcore.plugins import KnownFailure
 
@@ -40,7 +42,9 @@ ATTEMPTS = (
     Eigh,
     EigValsH,
     Inverse,
+    Logarithm,
     PseudoInverse,
+    Schur,
     Solve,
     SolveBanded,
     SolveLower,

@@ -50,6 +50,8 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.matrices import check_square
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce, farthest
 from gradcore.ops.scan import Scan
+from gradcore.ops.schur import Logarithm
+from gradcore.ops.schur_forms import Schur
 from gradcore.ops.search import SearchSorted
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import Extent, MakeVector, ShapeOf, SpecifyShape
@@ -65,6 +67,7 @@ from gradcore.ops.spectra import (
     symmetric_eigenvalues,
 )
 from gradcore.ops.windows import OverlapAdd
+from gradcore_jax.host import of_matrices
 from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan
 from gradcore_jax.orders import arg_sort, search_sorted, sort
@@ -461,6 +464,8 @@ KERNELS: Kernels = {
     Eigh: _vectors(eigenvectors),
     SVD: _vectors(singular_vectors),
     SVDVals: _vectors(singular_values),
+    Logarithm: of_matrices,
+    Schur: of_matrices,
     Solve: _always(_solve),
     SolveLower: _solve_lower,
     **TRANSFORMS,

@@ -27,7 +27,8 @@ from gradcore.ops import (
 )
 from gradcore.ops import special as rows
 from gradcore.ops.elementwise import Elementwise
-from gradcore_jax.tracing import concrete, is_known, jax, jnp, lax, strong
+from gradcore_jax.host import called
+from gradcore_jax.tracing import concrete, is_known, jnp, lax, strong
 
 random: Any = importlib.import_module("jax.extend.random")
 special: Any = importlib.import_module("jax.scipy.special")
@@ -177,30 +178,12 @@ def _threefry(key: Any, counter: Any) -> Any:
 
 
 def _on_host(op: Elementwise) -> Callable[..., Any]:
-    """Return the reference of a row, called back from XLA's program.
-
-    float64 goes there as its bits: in the thread of a callback JAX may make it float32.
-    """
+    """Return the reference of a row, called back from XLA's program."""
 
     def computed(*arrays: Any) -> Any:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
-        dtype = np.dtype(arrays[-1].dtype)
-        wide = dtype == np.float64
-
-        def called(*values: Any) -> Any:
-            given = [np.asarray(a, order="C") for a in values]  # of no axes, too
-            operands = [a.view(dtype)[..., 0] if wide else a for a in given]
-            with np.errstate(all="ignore"):
-                found = np.broadcast_to(np.asarray(op.numpy(*operands), dtype), shape)
-            return np.ascontiguousarray(found[..., None]).view(np.uint32) if wide else found
-
-        if not wide:
-            result = jax.ShapeDtypeStruct(shape, dtype)
-            return jax.pure_callback(called, result, *arrays, vmap_method="sequential")
-        result = jax.ShapeDtypeStruct((*shape, 2), np.uint32)
-        bits = (lax.bitcast_convert_type(a, np.uint32) for a in arrays)
-        found = jax.pure_callback(called, result, *bits, vmap_method="sequential")
-        return lax.bitcast_convert_type(found, dtype)
+        of = [(shape, arrays[-1].dtype)]
+        return called(lambda *given: [op.numpy(*given)], of, *arrays)[0]
 
     return computed
 

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from gradcore.backend import Kernels
 from gradcore.errors import ShapeError
 from gradcore.graph import Apply
@@ -27,6 +29,8 @@ from gradcore.ops.factors import (
 )
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.matrices import Attempt, check_square, raise_for_failed
+from gradcore.ops.schur import Logarithm
+from gradcore.ops.schur_forms import Schur
 from gradcore.ops.spectra import (
     SVD,
     Eigh,
@@ -135,6 +139,18 @@ def _solve(m: Any, b: Any) -> tuple[Any, Any]:
     return torch.where(failed[..., None, None], math.nan, x), failed
 
 
+def _on_host(op: Any) -> Attempted:
+    """Return the reference of an op, which computes on the CPU, by SciPy."""
+
+    @torch.compiler.disable
+    def attempted(*arrays: Any) -> tuple[Any, ...]:
+        with np.errstate(all="ignore"):
+            found = op.attempted(*(a.numpy(force=True) for a in arrays))
+        return tuple(torch.as_tensor(a, device=arrays[0].device) for a in found)
+
+    return attempted
+
+
 def _lu(x: Any) -> tuple[Any, Any]:
     check_square(x)
     factors, pivots, _ = torch.linalg.lu_factor_ex(x)
@@ -157,6 +173,8 @@ MATRICES: Kernels = {
     Eigh: _raising(lambda _: functools.partial(eigenvectors, torch)),
     SVD: _raising(lambda _: functools.partial(singular_vectors, torch)),
     SVDVals: _raising(lambda _: functools.partial(singular_values, torch)),
+    Logarithm: _raising(_on_host),
+    Schur: _raising(_on_host),
     Solve: _raising(lambda _: _solve),
     SolveLower: _raising(_solve_lower),
 }

@@ -32,7 +32,8 @@ from gradcore.ops.index import IncSubtensor, Nonzero, Subtensor
 from gradcore.ops.linalg import Dot, MatMul
 from gradcore.ops.reduce import ArgReduce, Cumulative, Recurrence, Reduce
 from gradcore.ops.scan import Scan
-from gradcore.ops.schur import SquareRoot
+from gradcore.ops.schur import Logarithm, SquareRoot
+from gradcore.ops.schur_forms import Schur
 from gradcore.ops.search import SearchSorted
 from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
@@ -48,6 +49,8 @@ RULES: Mapping[type[Op | Extern], Rule] = {
     Op: control.in_python,
     Print: control.in_python,
     SquareRoot: control.in_python,
+    Logarithm: control.in_python,
+    Schur: control.in_python,
     Fft: control.in_python,
     HalfFft: control.in_python,
     FromHalf: control.in_python,

@@ -14,8 +14,6 @@ nothing.
 Of complex matrices, transposes are those of conjugates where mathematics has it so, as in
 ``cholesky``, ``eigh`` and ``svd``; phases of vectors are settled (`gradcore.ops.spectra`).  ``eig``
 and ``eigvals`` return complex numbers, always.
-
-Not here yet: ``schur`` and ``logm`` of matrices that are not symmetric.
 """
 
 from gradcore.errors import LinAlgError as LinAlgError
@@ -30,6 +28,8 @@ from gradcore.tensor.linalg.decompositions import eigvalsh as eigvalsh
 from gradcore.tensor.linalg.decompositions import lu as lu
 from gradcore.tensor.linalg.decompositions import lu_factor as lu_factor
 from gradcore.tensor.linalg.decompositions import qr as qr
+from gradcore.tensor.linalg.decompositions import rsf2csf as rsf2csf
+from gradcore.tensor.linalg.decompositions import schur as schur
 from gradcore.tensor.linalg.decompositions import svd as svd
 from gradcore.tensor.linalg.decompositions import svdvals as svdvals
 from gradcore.tensor.linalg.equations import cho_solve as cho_solve
@@ -49,6 +49,7 @@ from gradcore.tensor.linalg.equations import tensorsolve as tensorsolve
 from gradcore.tensor.linalg.functions import det as det
 from gradcore.tensor.linalg.functions import expm as expm
 from gradcore.tensor.linalg.functions import inv as inv
+from gradcore.tensor.linalg.functions import logm as logm
 from gradcore.tensor.linalg.functions import matrix_power as matrix_power
 from gradcore.tensor.linalg.functions import norm as norm
 from gradcore.tensor.linalg.functions import pinv as pinv
@@ -58,20 +59,36 @@ from gradcore.tensor.linalg.functions import tensorinv as tensorinv
 from gradcore.tensor.linalg.functions import trace as trace
 from gradcore.tensor.linalg.of_matrices import coshm as coshm
 from gradcore.tensor.linalg.of_matrices import cosm as cosm
+from gradcore.tensor.linalg.of_matrices import fractional_matrix_power as fractional_matrix_power
 from gradcore.tensor.linalg.of_matrices import matrix_norm as matrix_norm
 from gradcore.tensor.linalg.of_matrices import matrix_rank as matrix_rank
+from gradcore.tensor.linalg.of_matrices import null_space as null_space
+from gradcore.tensor.linalg.of_matrices import orth as orth
 from gradcore.tensor.linalg.of_matrices import orthogonal_procrustes as orthogonal_procrustes
 from gradcore.tensor.linalg.of_matrices import pinvh as pinvh
 from gradcore.tensor.linalg.of_matrices import polar as polar
+from gradcore.tensor.linalg.of_matrices import signm as signm
 from gradcore.tensor.linalg.of_matrices import sinhm as sinhm
 from gradcore.tensor.linalg.of_matrices import sinm as sinm
+from gradcore.tensor.linalg.of_matrices import subspace_angles as subspace_angles
 from gradcore.tensor.linalg.of_matrices import tanhm as tanhm
 from gradcore.tensor.linalg.of_matrices import tanm as tanm
 from gradcore.tensor.linalg.of_matrices import vector_norm as vector_norm
+from gradcore.tensor.linalg.riccati import solve_continuous_are as solve_continuous_are
+from gradcore.tensor.linalg.riccati import solve_discrete_are as solve_discrete_are
 from gradcore.tensor.linalg.special_matrices import circulant as circulant
 from gradcore.tensor.linalg.special_matrices import companion as companion
+from gradcore.tensor.linalg.special_matrices import convolution_matrix as convolution_matrix
+from gradcore.tensor.linalg.special_matrices import dft as dft
+from gradcore.tensor.linalg.special_matrices import fiedler as fiedler
+from gradcore.tensor.linalg.special_matrices import hadamard as hadamard
 from gradcore.tensor.linalg.special_matrices import hankel as hankel
+from gradcore.tensor.linalg.special_matrices import helmert as helmert
 from gradcore.tensor.linalg.special_matrices import hilbert as hilbert
+from gradcore.tensor.linalg.special_matrices import invhilbert as invhilbert
+from gradcore.tensor.linalg.special_matrices import invpascal as invpascal
+from gradcore.tensor.linalg.special_matrices import leslie as leslie
+from gradcore.tensor.linalg.special_matrices import pascal as pascal
 from gradcore.tensor.linalg.special_matrices import toeplitz as toeplitz
 from gradcore.tensor.linalg.structured import block_diag as block_diag
 from gradcore.tensor.linalg.structured import khatri_rao as khatri_rao
@@ -81,15 +98,12 @@ from gradcore.tensor.products import matmul as matmul
 from gradcore.tensor.products import outer as outer
 from gradcore.tensor.products import tensordot as tensordot
 
-_COMPLEX = "it may be complex, and is not there yet"
 _FACTOR = "take solve_banded, which factors among the bands itself"
 
 __getattr__ = no_attribute(
     __name__,
     globals(),
     {
-        "schur": f"{_COMPLEX}; of a symmetric matrix, take eigh",
-        "logm": f"{_COMPLEX}; of a symmetric matrix, take w, v = eigh(a), (v * log(w)) @ v.T",
         "cholesky_banded": _FACTOR,
         "cho_solve_banded": _FACTOR,
     },

@@ -8,6 +8,7 @@ from gradcore.errors import GraphValueError, UnsupportedError
 from gradcore.graph import Variable, here
 from gradcore.graph.extents import smaller
 from gradcore.graph.nodes import extents_of
+from gradcore.graph.types import upcast
 from gradcore.ops.complements import Complement
 from gradcore.ops.complexes import complex as complex_of
 from gradcore.ops.decompositions import LU, QR, along_columns, along_rows, identity
@@ -15,6 +16,7 @@ from gradcore.ops.eigenvalues import Eig
 from gradcore.ops.factors import Cholesky, below
 from gradcore.ops.matrices import adjoint, part_of
 from gradcore.ops.scalars import eq
+from gradcore.ops.schur_forms import Schur
 from gradcore.ops.spectra import SVD, Eigh
 from gradcore.tensor.creation import arange, triu, zeros
 from gradcore.tensor.elementwise import cast
@@ -195,6 +197,47 @@ def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:  # noqa: N803 - 
 def eigvalsh(a: Any, UPLO: str = "L") -> Variable:  # noqa: N803 - NumPy's name
     """Return the eigenvalues of a symmetric matrix, in ascending order; see `eigh`."""
     return eigh(a, UPLO)[0]
+
+
+def schur(a: Any, output: str = "real") -> tuple[Variable, Variable]:
+    """Return T and Z of ``a = Z @ T @ Z.T``, Schur's form of a square matrix or of a stack of them.
+
+    output : "real": of a real matrix T and Z are real, and T a triangle but for blocks of two rows,
+        one for each pair of eigenvalues that are not real; "complex": T is a triangle, with the
+        eigenvalues on its diagonal, and both are complex, as always of a complex matrix.  Z.T is
+        then that of the conjugate.
+
+    Z is orthogonal, or unitary; of each column the first considerable element is positive, as of
+    `eigh`.  Eigenvalues are in LAPACK's order.  Derivatives take ``n ** 6`` operations, and are not
+    finite where eigenvalues are equal, see `gradcore.ops.schur_forms`.
+
+    Raises LinAlgError when it runs: the matrix is not finite.
+
+    >>> import gradcore.tensor as T
+    >>> form, basis = T.linalg.schur([[0.0, 2.0], [-2.0, 0.0]], "complex")
+    >>> T.linalg.diagonal(form).eval().imag.round(12).tolist()
+    [2.0, -2.0]
+    """
+    if output not in ("real", "complex"):
+        raise GraphValueError(f'schur takes output="real" or "complex", not {output!r}', here())
+    (matrix,), dtype = matrices("schur", a)
+    if output == "complex" and not matrix.type.is_complex:
+        dtype = upcast(matrix.type.dtype, "complex64")
+        matrix = cast(matrix, dtype)
+    form, basis = Schur()(matrix)
+    return cast(form, dtype), cast(basis, dtype)
+
+
+def rsf2csf(T: Any, Z: Any) -> tuple[Variable, Variable]:  # noqa: N803 - SciPy's names
+    """Return Schur's complex form of a matrix of which ``T`` and ``Z`` are the real one.
+
+    >>> import gradcore.tensor as T
+    >>> form, basis = T.linalg.rsf2csf(*T.linalg.schur([[0.0, 2.0], [-2.0, 0.0]]))
+    >>> T.linalg.diagonal(form).eval().imag.round(12).tolist()
+    [2.0, -2.0]
+    """
+    form, turned = schur(T, "complex")
+    return form, matmul(Z, turned)
 
 
 def svd(a: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:

@@ -22,7 +22,7 @@ from gradcore.ops.inverses import (
 from gradcore.ops.matrices import part_of
 from gradcore.ops.scalars import abs as abs_
 from gradcore.ops.scalars import ceil, eq, isfinite, log2, lt, maximum, switch
-from gradcore.ops.schur import SquareRoot
+from gradcore.ops.schur import Logarithm, SquareRoot
 from gradcore.tensor import creation, reductions
 from gradcore.tensor.creation import arange
 from gradcore.tensor.elementwise import cast
@@ -205,6 +205,24 @@ def sqrtm(a: Any, *, on_error: str = "raise") -> Variable:
     """
     (matrix,), dtype = matrices("sqrtm", a)
     return cast(SquareRoot(raises("sqrtm", on_error))(matrix), dtype)
+
+
+def logm(a: Any, *, on_error: str = "raise") -> Variable:
+    """Return the principal logarithm of a square matrix: x of ``expm(x) = a``, real if ``a`` is.
+
+    on_error : "raise": LinAlgError if there is no such one, as of a singular matrix, or of
+        ``[[-1.0]]``; "nan": it is NaN.
+
+    SciPy's is complex where a real matrix has a negative eigenvalue: take ``logm(a + 0j)``.
+
+    N. Higham, "Functions of Matrices" (2008), algorithm 11.9.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.logm([[1.0, 3.0], [0.0, 1.0]]).eval().round(12).tolist()
+    [[0.0, 3.0], [0.0, 0.0]]
+    """
+    (matrix,), dtype = matrices("logm", a)
+    return cast(Logarithm(raises("logm", on_error))(matrix), dtype)
 
 
 # norms ------------------------------------------------------------------------------------------

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import Variable
+from gradcore.errors import GraphTypeError
+from gradcore.graph import Variable, here
 from gradcore.ops.matrices import adjoint
+from gradcore.ops.scalars import arccos, arcsin, clip, switch
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.linalg.decompositions import svd, svdvals
+from gradcore.tensor.linalg.decompositions import qr, svd, svdvals
 from gradcore.tensor.linalg.equations import solve
-from gradcore.tensor.linalg.functions import expm, norm, pinv
+from gradcore.tensor.linalg.functions import expm, logm, matrix_power, norm, pinv, sqrtm
 from gradcore.tensor.linalg.operands import matrices
 from gradcore.tensor.products import matmul
 from gradcore.tensor.reductions import max, sum
 from gradcore.tensor.reductions import norm as norm_of_elements
-from gradcore.tensor.shapes import concatenate
+from gradcore.tensor.shapes import concatenate, flip
 
 
 # hyperbolic and trigonometric functions ---------------------------------------------------------
@@ -78,6 +80,36 @@ def tanm(a: Any) -> Variable:
     return solve(cosine, sine)
 
 
+def fractional_matrix_power(a: Any, t: float) -> Variable:
+    """Return the principal power ``t`` of square matrices: of a fraction, ``expm(t * logm(a))``.
+
+    Raises LinAlgError when it runs, for a fraction: there is no `logm`.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.fractional_matrix_power([[4.0, 1.0], [0.0, 4.0]], 0.5).eval().round(12).tolist()
+    [[2.0, 0.25], [0.0, 2.0]]
+    """
+    if t == int(t):
+        return matrix_power(a, int(t))
+    (x,), dtype = matrices("fractional_matrix_power", a)
+    return cast(expm(t * logm(x)), dtype)
+
+
+def signm(a: Any) -> Variable:
+    """Return the sign of square matrices: ``a @ inv(sqrtm(a @ a))``.
+
+    Its eigenvalues are those of ``a`` with 1 for positive real parts and -1 for negative ones.
+
+    N. Higham, "Functions of Matrices" (2008), chapter 5.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.signm([[2.0, 5.0], [0.0, -3.0]]).eval().round(12).tolist()
+    [[1.0, 2.0], [0.0, -1.0]]
+    """
+    (x,), dtype = matrices("signm", a)
+    return cast(solve(sqrtm(matmul(x, x)), x), dtype)
+
+
 # by singular values -----------------------------------------------------------------------------
 def polar(a: Any, side: str = "right") -> tuple[Variable, Variable]:
     """Return U and P of ``a = U @ P`` (``side="left"``: ``a = P @ U``), P symmetric, semidefinite.
@@ -132,6 +164,67 @@ def matrix_rank(a: Any, rtol: float | None = None) -> Variable:
     part = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if rtol is None else rtol
     least = cast(part * max(values, -1, keepdims=True), values.dtype)
     return sum(cast(values > least, "int64"), -1)
+
+
+def _of_one(name: str, a: Any, rcond: float | None) -> tuple[Variable, Variable]:
+    """Return a matrix and the number of its singular values above ``rcond`` times the largest."""
+    (x,), _ = matrices(name, a)
+    if x.ndim != 2:
+        raise GraphTypeError(f"{name} takes one matrix, not {x} ({x.type})", here())
+    return x, matrix_rank(x, rcond)
+
+
+def orth(a: Any, rcond: float | None = None) -> Variable:
+    """Return an orthonormal basis of what the columns of one matrix span, as many as its rank.
+
+    rcond : which singular values count as 0, see `matrix_rank`.
+
+    Derivatives are right for what does not depend on the basis, see `svd`.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.orth([[3.0, 3.0], [4.0, 4.0]]).eval().round(12).tolist()
+    [[0.6], [0.8]]
+    """
+    x, rank = _of_one("orth", a, rcond)
+    return svd(x)[0][:, :rank]
+
+
+def null_space(a: Any, rcond: float | None = None) -> Variable:
+    """Return an orthonormal basis of the vectors that one matrix takes to 0.
+
+    rcond : which singular values count as 0, see `matrix_rank`.
+
+    Derivatives are right for what does not depend on the basis, see `svd`.
+
+    >>> import gradcore.tensor as T
+    >>> abs(T.linalg.null_space([[1.0, -1.0]]) * 2**0.5).eval().round(12).tolist()
+    [[1.0], [1.0]]
+    """
+    x, rank = _of_one("null_space", a, rcond)
+    return adjoint(svd(x, full_matrices=True)[2][rank:])
+
+
+def subspace_angles(a: Any, b: Any) -> Variable:
+    """Return the angles between what the columns of two matrices span, in descending order.
+
+    a, b : matrices of as many rows, at least as many as columns, which do not depend on each other.
+
+    A. Knyazev and M. Argentati, "Principal angles between subspaces in an A-based scalar product"
+    (2002): small ones are found by their sines.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.subspace_angles([[1.0], [0.0]], [[1.0], [1e-9]]).eval().tolist()
+    [1e-09]
+    """
+    (x, y), _ = matrices("subspace_angles", a, b)
+    p, q = qr(x)[0], qr(y)[0]
+    shared = matmul(adjoint(p), q)
+    cosines = flip(svdvals(shared), -1)
+    n = cosines.shape[-1]
+    sines = svdvals(q - matmul(p, shared))
+    sines = sines[..., sines.shape[-1] - n :]  # before are ones, if b has more columns
+    small = cosines**2 >= 0.5
+    return switch(small, arcsin(clip(sines, 0, 1)), arccos(clip(switch(small, 0, cosines), 0, 1)))
 
 
 # norms ------------------------------------------------------------------------------------------
