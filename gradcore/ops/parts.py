@@ -125,6 +125,12 @@ def conjugate(z: ComplexParts) -> ComplexParts:
     return ComplexParts(z.real, -z.imag)
 
 
+def rounded(z: ComplexParts) -> ComplexParts:
+    """Return both parts rounded, as NumPy's ``rint``."""
+    even = LANGUAGE["round_half_to_even"]
+    return ComplexParts(even(z.real), even(imaginary(z)))
+
+
 def product(z: ComplexParts, w: ComplexParts) -> ComplexParts:
     """Return the product."""
     (a, b), (c, d) = z, w

@@ -352,7 +352,7 @@ trunc = elementwise("trunc", keeping_integers(np.trunc), "the integer next to x 
 round_half_to_even = elementwise("round_half_to_even", keeping_integers(np.rint),
     "the nearest integer, halves to the even one",
     result=numeric, ulp=0,
-    code={"int": "{0}", "float": "@rint({0})"})
+    code={"int": "{0}", "float": "@rint({0})"}, by_parts=parts.rounded)
 
 round_half_away_from_zero = elementwise("round_half_away_from_zero",
     keeping_integers(functions.round_half_away),

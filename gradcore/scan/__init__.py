@@ -29,6 +29,7 @@ from gradcore.scan.structured import fori_loop as fori_loop
 from gradcore.scan.structured import while_loop as while_loop
 
 
+@word
 def scan(
     fn: Callable[..., Any],
     sequences: Any = None,

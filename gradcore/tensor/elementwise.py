@@ -6,7 +6,7 @@ from typing import Any
 
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Variable, as_variable, here
-from gradcore.graph.types import COMPLEX, FLOATS, canonical_dtype
+from gradcore.graph.types import COMPLEX, canonical_dtype
 from gradcore.language import word
 from gradcore.ops import complexes, scalars
 from gradcore.tensor.indexing import nonzero
@@ -42,7 +42,7 @@ def copy(x: Any, name: str | None = None) -> Variable:
 def round(x: Any, decimals: int = 0) -> Variable:
     """Return ``x`` rounded to ``decimals``, halves to the even neighbour."""
     variable = as_variable(x)
-    if decimals == 0 or variable.type.dtype not in FLOATS:
+    if decimals == 0 or not variable.type.is_inexact:
         return scalars.round_half_to_even(variable)
     scale = 10.0**decimals
     return scalars.round_half_to_even(variable * scale) / scale
@@ -65,6 +65,8 @@ def inv(x: Any) -> Variable:
 
 def where(condition: Any, *branches: Any) -> Any:
     """Return ``switch(condition, x, y)``, or without branches the indices where it holds."""
+    if as_variable(condition).type.is_complex:
+        condition = scalars.neq(condition, 0)
     return scalars.switch(condition, *branches) if branches else nonzero(condition)
 
 

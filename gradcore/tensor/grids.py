@@ -16,7 +16,7 @@ from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import whole_number
 from gradcore.language import is_several
 from gradcore.ops.control import Assert
-from gradcore.ops.scalars import clip, eq, ge, gt, invert, log10, lt, switch
+from gradcore.ops.scalars import clip, eq, exp, ge, gt, invert, log, log10, lt, switch
 from gradcore.tensor.creation import arange, linspace, tri
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import nonzero
@@ -149,18 +149,21 @@ def geomspace(
 ) -> Variable:
     """Return ``num`` numbers in geometric progression from ``start`` to ``stop``.
 
-    Both are real, not 0 and of one sign; else the result is NaN.  The first is ``start`` itself,
-    the last one ``stop``, if it is included (``endpoint``).
+    Both are not 0, and, if they are real, of one sign; else the result is NaN.  The first is
+    ``start`` itself, the last one ``stop``, if it is included (``endpoint``).  Complex ones lie on
+    a spiral, which turns by less than half a circle.
 
     >>> import gradcore.tensor as T
     >>> T.geomspace(1, 8, 4).eval().round(12).tolist()
     [1.0, 2.0, 4.0, 8.0]
     """
     first, last = as_variable(start), as_variable(stop)
-    ratio = log10(abs(last / first))
-    steps = linspace(0.0, 1.0, num, endpoint)
-    same_sign = switch(gt(first / last, 0), first, np.nan)
-    found = same_sign * 10.0 ** (steps * ratio)
+    steps, quotient = linspace(0.0, 1.0, num, endpoint), last / first
+    if quotient.type.is_complex:
+        found = first * exp(steps * log(quotient))
+    else:
+        same_sign = switch(gt(first / last, 0), first, np.nan)
+        found = same_sign * 10.0 ** (steps * log10(abs(quotient)))
     places = arange(num)
     if endpoint:
         found = switch(eq(places, as_variable(num) - 1) & gt(places, 0), last, found)

@@ -240,8 +240,10 @@ def fabs(x: Any) -> Variable:
 
 
 def float_power(x: Any, y: Any) -> Variable:
-    """Return ``x ** y``, computed in float64."""
-    return scalars.pow(cast(x, "float64"), cast(y, "float64"))
+    """Return ``x ** y``, computed in float64, or complex128."""
+    operands = as_variable(x), as_variable(y)
+    wide = "complex128" if any(v.type.is_complex for v in operands) else "float64"
+    return scalars.pow(*(cast(v, wide) for v in operands))
 
 
 # choices ----------------------------------------------------------------------------------------

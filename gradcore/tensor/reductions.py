@@ -12,13 +12,20 @@ from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import FLOATS
-from gradcore.language import word
+from gradcore.language import LANGUAGE, word
 from gradcore.ops import complexes, scalars
 from gradcore.ops.control import DisconnectedGrad
 from gradcore.ops.elementwise import floating
 from gradcore.ops.reduce import ArgReduce, Cumulative, Reduce, normalized_axes, restored
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.shapes import broadcast_to, concatenate, flatten, normalized_axis
+from gradcore.tensor.shapes import (
+    broadcast_to,
+    concatenate,
+    flatten,
+    moveaxis,
+    normalized_axis,
+    reshape,
+)
 
 Axis: TypeAlias = int | Sequence[int] | None
 
@@ -74,7 +81,10 @@ def _accumulated(
     variable = variable if wanted is None else cast(variable, wanted)
     if not _axes(axis, variable.ndim) and wanted is None and variable.type.dtype in FLOATS:
         return variable
-    found = _reduced(kind, variable, axis, keepdims)
+    if kind == "prod" and variable.type.is_complex:
+        found = _complex_product(variable, axis, keepdims)
+    else:
+        found = _reduced(kind, variable, axis, keepdims)
     if dtype is None and acc_dtype is not None:
         dtype = Reduce(kind, ()).dtype(as_variable(x).type.dtype)
     return found if dtype is None else cast(found, dtype)
@@ -95,13 +105,19 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
 @word
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return whether some element over ``axis`` is true."""
-    return _reduced("any", x, axis, keepdims)
+    return _reduced("any", _truth(x), axis, keepdims)
 
 
 @word
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return whether all elements over ``axis`` are true."""
-    return _reduced("all", x, axis, keepdims)
+    return _reduced("all", _truth(x), axis, keepdims)
+
+
+def _truth(x: Any) -> Variable:
+    """Return a variable, of complex numbers whether they are not 0."""
+    variable = as_variable(x)
+    return scalars.neq(variable, 0) if variable.type.is_complex else variable
 
 
 @word
@@ -304,7 +320,29 @@ def cumsum(x: Any, axis: int | None = None) -> Variable:
 def cumprod(x: Any, axis: int | None = None) -> Variable:
     """Return the cumulative product along ``axis``; its derivatives are exact at zeros."""
     variable = flatten(x) if axis is None else as_variable(x)
-    return Cumulative("prod", normalized_axis(axis or 0, variable.ndim))(variable)
+    along = normalized_axis(axis or 0, variable.ndim)
+    if not variable.type.is_complex:
+        return Cumulative("prod", along)(variable)
+    rows = moveaxis(variable, along, 0)
+    one = LANGUAGE["alloc"](cast(1, variable.type.dtype), *extents_of(rows)[1:])
+    found, _ = LANGUAGE["scan"](_times, rows, one)
+    return moveaxis(found, 0, along)
+
+
+def _times(factor: Variable, found: Variable) -> Variable:
+    return found * factor
+
+
+def _complex_product(x: Variable, axis: Axis, keepdims: bool) -> Variable:
+    """Return the product over axes, factor by factor."""
+    axes = _axes(axis, x.ndim)
+    others = [a for a in range(x.ndim) if a not in axes]
+    extents = [extents_of(x)[a] for a in others]
+    count = product(tuple(extents_of(x)[a] for a in axes))
+    rows = reshape(x.dimshuffle(*axes, *others), (count, *extents))
+    one = LANGUAGE["alloc"](cast(1, x.type.dtype), *extents)
+    found, _ = LANGUAGE["foldl"](_times, rows, one)
+    return restored(found, axes, x.ndim) if keepdims else found
 
 
 def cumulative_sum(

@@ -15,7 +15,7 @@ from gradcore.graph import Constant, Variable, as_variable, here, upcast
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import FLOATS
-from gradcore.ops import scalars
+from gradcore.ops import complexes, scalars
 from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import floating
 from gradcore.ops.reduce import normalized_axes
@@ -444,4 +444,7 @@ def corrcoef(m: Any, y: Any = None, rowvar: bool = True, dtype: str | None = Non
         return found / found
     spread = scalars.sqrt(diagonal(found))
     scaled = found / spread.dimshuffle(0, "x") / spread.dimshuffle("x", 0)
-    return scalars.clip(scaled, -1, 1)
+    if not scaled.type.is_complex:
+        return scalars.clip(scaled, -1, 1)
+    parts = complexes.real(scaled), complexes.imag(scaled)
+    return complexes.complex(*(scalars.clip(part, -1, 1) for part in parts))
