@@ -4,12 +4,14 @@ import functools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gradcore
 import gradcore.tensor as T
+from gradcore.derive.cases import MOST_CASES, alternatives, any_case, any_of, common, in_atoms
 from gradcore.graph import FunctionGraph
 from gradcore.ops.control import Conditional, IfElse
-from gradcore.ops.guards import MOST_CASES
 from gradcore.rewrite.branches import enclose_branches
 
 R, V = T.dvectors("R", "V")
@@ -118,14 +120,10 @@ def of_branches_taken(tree, derived, conditions):
     return gradcore.function([R], alone, mode="numpy")
 
 
-EAGER = [(tree, "of a gradient") for tree in ("both, otherwise", "either", "equal")]
-"""Second derivatives of what is needed in several cases: they compute it in all cases."""
-
-
 @pytest.mark.parametrize("derived", [k for k in DERIVED if k != "Hessian"])
 @pytest.mark.parametrize("tree", TREES)
 def test_choices_inside_of_others_are_lazy_in_derivatives(tree, derived):
-    hold_to_branches_taken(tree, derived, "numpy", (tree, derived) in EAGER)
+    hold_to_branches_taken(tree, derived, "numpy")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_choices_inside_of_others_are_lazy_everywhere(tree, derived, everywhere)
     hold_to_branches_taken(tree, derived, everywhere)
 
 
-def hold_to_branches_taken(tree, derived, mode, eager=False):
+def hold_to_branches_taken(tree, derived, mode):
     """What comes of any conditions is what comes of the branches that are taken, errors too."""
     c, d = T.bscalars("c", "d")
     derive, _ = DERIVED[derived]
@@ -150,8 +148,78 @@ def hold_to_branches_taken(tree, derived, mode, eager=False):
             with pytest.raises(IndexError):
                 f(*conditions, np.ones(3))
             continue
-        if not eager:
-            assert np.allclose(f(*conditions, np.ones(3)), short, rtol=1e-12)
+        assert np.allclose(f(*conditions, np.ones(3)), short, rtol=1e-12)
+
+
+MADE = {
+    "or": (lambda c, d: c | d, lambda c, d: c or d),
+    "and": (lambda c, d: (c > 0) & (d > 0), lambda c, d: c and d),
+    "neither": (lambda c, d: T.invert((c > 0) | (d > 0)), lambda c, d: not (c or d)),
+    "choice": (lambda c, d: T.ifelse(c, d > 0, T.constant(False)), lambda c, d: c and d),
+}
+"""Conditions that a user makes of others, and what they are of numbers."""
+
+OF_MADE = {
+    "product": lambda made, c, d, choose: choose(made, H, R * 2) * choose(c, H, R * 3),
+    "inside": lambda made, c, d, choose: choose(made, choose(c, H, R), R * 2),
+    "otherwise": lambda made, c, d, choose: choose(made, R, H) * choose(d, R, H),
+}
+
+
+@pytest.mark.parametrize("derived", ["gradient", "of a gradient", "Rop of a gradient"])
+@pytest.mark.parametrize("tree", OF_MADE)
+@pytest.mark.parametrize("made", MADE)
+def test_conditions_made_of_others_by_a_user_are_lazy(made, tree, derived):
+    c, d = T.bscalars("c", "d")
+    derive, _ = DERIVED[derived]
+    of_variables, of_numbers = MADE[made]
+    y = OF_MADE[tree](of_variables(c, d), c, d, T.ifelse)
+    f = gradcore.function([c, d, R], derive(y, R), "numpy", on_unused_input="ignore")
+    for pair in np.ndindex(2, 2):
+        alone = derive(OF_MADE[tree](of_numbers(*pair), *pair, taken_alone), R)
+        wanted = gradcore.function([R], alone, "numpy")
+        assert np.allclose(f(*pair, np.ones(6)), wanted(np.ones(6)), rtol=1e-12)
+        try:
+            short = wanted(np.ones(3))
+        except IndexError:
+            with pytest.raises(IndexError):
+                f(*pair, np.ones(3))
+            continue
+        assert np.allclose(f(*pair, np.ones(3)), short, rtol=1e-12)
+
+
+@given(data=st.data())
+def test_cases_are_simplified_to_what_they_mean(data):
+    """Under any truths of three conditions, with conditions made of these, and of what is made."""
+    atoms = T.bscalars("a", "b", "c")
+    made = list(atoms)
+    for _ in range(data.draw(st.integers(0, 3))):
+        guard = st.tuples(st.sampled_from(made), st.booleans())
+        some = st.lists(guard, min_size=1, max_size=2)
+        made.append(any_case(data.draw(st.lists(some, min_size=1, max_size=3))))
+    guard = st.tuples(st.sampled_from(made), st.booleans())
+    drawn = data.draw(st.lists(st.lists(guard, max_size=3), min_size=1, max_size=5))
+    cases = [dict.fromkeys(case) for case in drawn]
+    simpler = any_of(cases), in_atoms(cases)
+    parts = {(v, side): alternatives(v, side) for v in made for side in (False, True)}
+    every = [*cases, *simpler[0], *simpler[1], *(case for p in parts.values() for case in p)]
+    conditions = list(dict.fromkeys([*made, *(v for case in every for v, _ in case)]))
+    truth = gradcore.function(atoms, conditions, "numpy", on_unused_input="ignore")
+    truths = [
+        dict(zip(conditions, map(bool, truth(*values)), strict=True))
+        for values in np.ndindex(2, 2, 2)
+    ]
+
+    def truth_of(cases):
+        return [any(all(t[v] == side for v, side in case) for case in cases) for t in truths]
+
+    for (v, side), found in parts.items():
+        assert truth_of(found) == [t[v] == side for t in truths]
+    wanted = truth_of(cases)
+    if any(wanted):
+        assert truth_of(simpler[0]) == truth_of(simpler[1]) == wanted
+    in_all = truth_of([common(cases)])
+    assert not any(w and not c for w, c in zip(wanted, in_all, strict=True))
 
 
 def nodes_of(graph):

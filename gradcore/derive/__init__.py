@@ -29,9 +29,9 @@ of real functions needs a conjugate, and both modes come from one rule.  `gradco
 their conjugates, as torch does: the direction of steepest ascent.
 
 ``kinds`` holds the kinds, ``sweeps`` the sweeps, ``forms`` what is differentiated in the place of
-what would overflow, ``directions`` what travels, ``masks`` what keeps
-the infinities of a branch not taken out of a gradient, and what adds cotangents of parts to one
-tensor.
+what would overflow, ``directions`` what travels, ``masks`` what keeps the infinities of a branch
+not taken out of a gradient, and what adds cotangents of parts to one tensor, ``cases`` in which
+branches something is needed.
 """
 
 from gradcore.derive.directions import Direction as Direction

@@ -10,12 +10,12 @@ cotangent stays in that branch, however deep it is in branches of others, and so
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TypeAlias
 
+from gradcore.derive.cases import alternatives, any_case, in_atoms
 from gradcore.derive.directions import Direction, sum_to, total, zeros
 from gradcore.graph import Undefined, Variable
 from gradcore.language import LANGUAGE
@@ -91,11 +91,17 @@ class Guarded:
 def guarded(guards: Guards, x: Variable, ct: Contribution) -> Direction | Masked | Guarded:
     """Return a cotangent of ``x`` that is computed inside of branches."""
     if isinstance(ct, Guarded):
-        return Guarded((*guards, *ct.guards), ct.value)
+        return Guarded(_inner_guards(guards, ct.guards), ct.value)
     if isinstance(ct, PartialCotangent):
         whole = ct.applied(x)
         return Guarded(guards, Masked(None, True, whole) if ct.masked else whole)
     return Guarded(guards, ct) if isinstance(ct, Variable | Masked) else ct
+
+
+def _inner_guards(outer: Guards, inner: Guards) -> Guards:
+    """Return guards inside of others, without what is known then."""
+    cases = in_atoms([dict.fromkeys((*outer, *inner))])
+    return tuple(cases[0]) if len(cases) == 1 and cases[0] else (*outer, *inner)
 
 
 def common_guards(several: Iterable[Guards]) -> Guards:
@@ -175,33 +181,22 @@ def _whole(
     if guards:
         return guarded(guards, x, _whole(x, inside))
     summed = Masked(None, True, _known(total([applied(x, c) for c in inside])))
-    if any(of_cases(c) for guards in lazy for c, _ in guards):
-        return summed
-    return Guarded(((any_case(lazy), True),), summed)
+    guards = _any_guards(list(lazy))
+    return Guarded(guards, summed) if guards else summed
 
 
-def of_cases(condition: Variable) -> bool:
-    """Return whether a condition may be what `any_case` returns, as in a derivative.
-
-    Cases of such conditions and of those that they are made of multiply: a second derivative of
-    ``ifelse(c, h(x), x) * ifelse(d, h(x), x)`` would have a hundred times the nodes.
-    """
-    op = None if condition.owner is None else condition.owner.op
-    return op is not None and op.label() == "or_"
-
-
-def any_case(cases: Iterable[Iterable[tuple[Variable, bool]]]) -> Variable:
-    """Return whether branches are taken: all that are in one of ``cases``, each in that before."""
-    found: list[Variable] = []
-    for case in cases:
-        *before, (condition, where) = case
-        holds = condition if condition.type.dtype == "bool" else LANGUAGE["neq"](condition, 0)
-        holds = holds if where else LANGUAGE["invert"](holds)
-        for condition, where in reversed(before):
-            branches = (holds, False) if where else (False, holds)
-            holds = LANGUAGE["ifelse"](condition, *branches)
-        found.append(holds)
-    return functools.reduce(LANGUAGE["or_"], found)
+def _any_guards(several: Sequence[Guards]) -> Guards:
+    """Return guards that hold wherever those of one of ``several`` do; none, if always."""
+    cases = in_atoms([dict.fromkeys(guards) for guards in several])
+    if not all(cases):
+        return ()
+    if len(cases) == 1:
+        return tuple(cases[0])
+    key = frozenset(map(frozenset, cases))
+    for guards in several:
+        if len(guards) == 1 and key == frozenset(map(frozenset, alternatives(*guards[0]))):
+            return guards
+    return ((any_case(cases), True),)
 
 
 def _joined(x: Variable, several: Sequence[Guarded]) -> dict[Guards, Variable | Masked]:

@@ -18,23 +18,11 @@ at each step.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TypeAlias
 
+from gradcore.derive.cases import Cases, Guards, any_of, both, common
 from gradcore.graph import Apply, FunctionGraph, Variable
 from gradcore.ops.control import Conditional, IfElse
 from gradcore.ops.loop import Loop
-
-Guard: TypeAlias = tuple[Variable, bool]
-"""The condition of a choice, and which of its branches: the one for a true condition?"""
-
-Guards: TypeAlias = dict[Guard, None]
-"""Guards that hold together, in order: those of outer choices are first."""
-
-Cases: TypeAlias = list[Guards]
-"""Guards in any of which something is needed.  Always, if some of them are none."""
-
-MOST_CASES = 32
-"""Of more cases, the guards that all of them have in common are taken: it is needed more often."""
 
 
 def lazy_nodes(graph: FunctionGraph) -> set[Apply]:
@@ -90,58 +78,6 @@ def cases_of_node(
         c is node.inputs[0] for case in cases for c, _ in case
     )
     return [{}] if own else [common(cases)] if node in joined else cases
-
-
-def common(cases: Cases) -> Guards:
-    """Return the guards that hold in all cases."""
-    first, *others = cases
-    return {guard: None for guard in first if all(guard in other for other in others)}
-
-
-# the algebra of cases ---------------------------------------------------------------------------
-def both(one: Cases, other: Cases) -> Cases:
-    """Return the cases in which one of ``one`` holds, and one of ``other``."""
-    return any_of([{**a, **b} for a in one for b in other])
-
-
-def any_of(cases: Sequence[Guards]) -> Cases:
-    """Return cases without those, and without the guards, that others make needless."""
-    if len(cases) < 2 or not all(cases):
-        return list(cases) if all(cases) else [{}]
-    found: Cases = []
-    todo = [case for case in cases if not any((c, not side) in case for c, side in case)]
-    todo = todo or [common(list(cases))]
-    while todo:
-        case = todo.pop()
-        if any(other.keys() <= case.keys() for other in found):
-            continue
-        shorter = next((s for s in (_shorter(case, o) for o in found) if s is not None), None)
-        if shorter is not None:
-            todo.append(shorter)
-            continue
-        left: Cases = [case]
-        for other in found:
-            shorter = _shorter(other, case)
-            if shorter is not None:
-                todo.append(shorter)
-            elif not case.keys() <= other.keys():
-                left.append(other)
-        found = left
-    return found if len(found) <= MOST_CASES else [common(found)]
-
-
-def _shorter(case: Guards, other: Guards) -> Guards | None:
-    """Return a case without a guard that need not hold, since ``other`` is where it does not.
-
-    Only the last one: it takes the others to know the conditions of those behind it.  Any, if
-    ``other`` has all of them.
-    """
-    opposite = [(c, side) for c, side in case if (c, not side) in other]
-    if len(opposite) != 1 or len(other.keys() - case.keys()) != 1:
-        return None
-    if len(case) != len(other) and opposite[0] != next(reversed(case)):
-        return None
-    return {guard: None for guard in case if guard != opposite[0]}
 
 
 # what nodes read --------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradcore.derive.masks import any_case
+from gradcore.derive.cases import Cases, Guard, Guards, any_case, common
 from gradcore.graph import (
     Apply,
     Constant,
@@ -40,16 +40,7 @@ from gradcore.graph import (
 )
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import Conditional, IfElse
-from gradcore.ops.guards import (
-    Cases,
-    Guard,
-    Guards,
-    cases_of_node,
-    cases_of_variables,
-    chooses,
-    common,
-    guards_of_nodes,
-)
+from gradcore.ops.guards import cases_of_node, cases_of_variables, chooses, guards_of_nodes
 from gradcore.rewrite.engine import Pass
 
 Nodes: TypeAlias = dict[Apply, None]
