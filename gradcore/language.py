@@ -429,3 +429,11 @@ class ArrayMethods(Operators):
     def eval(self, inputs_to_values: Any = None, mode: Any = None) -> Any:
         """Return the value, given values of the variables that it depends on."""
         return LANGUAGE["eval"](self, inputs_to_values, mode)
+
+    def _repr_svg_(self) -> str | None:
+        """Return a picture for a notebook, where graphviz is installed and can draw it."""
+        return LANGUAGE["svg_of"](self)
+
+    def _repr_html_(self) -> str | None:
+        """Return a tree for a notebook, where there is no picture."""
+        return LANGUAGE["html_of"](self)

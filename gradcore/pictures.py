@@ -1,7 +1,12 @@
-"""Pictures of graphs: ``pydotprint``, drawn by graphviz where that is installed."""
+"""Pictures of graphs, drawn by graphviz where that is installed: ``pydotprint``, and in notebooks.
+
+A notebook asks for `svg_of` and `html_of` a variable or a function: it shows the picture, or where
+there is none the tree of ``debugprint``.
+"""
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 import subprocess
@@ -11,10 +16,24 @@ from typing import Any
 
 from gradcore.errors import UnavailableError
 from gradcore.graph import Apply, Constant, Variable, here, toposort
-from gradcore.printing import outputs_of
+from gradcore.language import word
+from gradcore.printing import debugprint, outputs_of
 from gradcore.shared import SharedVariable
 
 COLOURS = {"input": "#c8e6c9", "shared": "#b3e5fc", "constant": "#eeeeee", "output": "#ffcdd2"}
+
+
+DOT = "dot"
+"""The program of graphviz that draws."""
+
+MOST_NODES = 100
+"""How many nodes a picture in a notebook has at most: a larger one cannot be read."""
+
+MOST_LINES = 200
+"""How many lines a tree in a notebook has at most."""
+
+LONGEST = 10.0
+"""After how many seconds a drawing for a notebook is given up."""
 
 
 def to_dot(graph: Any, with_ids: bool = False) -> str:
@@ -96,7 +115,7 @@ def pydotprint(
     if kind == "dot":
         path.write_text(text)
         return str(path)
-    program = shutil.which("dot")
+    program = shutil.which(DOT)
     if program is None:
         raise UnavailableError(
             "pydotprint needs graphviz, whose program 'dot' is not installed",
@@ -107,3 +126,39 @@ def pydotprint(
         [program, f"-T{kind}", "-o", str(path)], input=text.encode(), check=True
     )
     return str(path)
+
+
+# notebooks --------------------------------------------------------------------------------------
+@word
+def svg_of(graph: Any) -> str | None:
+    """Return a picture of a graph as SVG; None: graphviz is not there, or the graph is large.
+
+    graph : as of `to_dot`.
+    """
+    program = shutil.which(DOT)
+    if program is None or len(toposort(outputs_of(graph))) > MOST_NODES:
+        return None
+    try:
+        drawn = subprocess.run(  # noqa: S603 - the program that was found, on a text of ours
+            [program, "-Tsvg"], input=to_dot(graph).encode(), capture_output=True, check=True,
+            timeout=LONGEST,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    text = drawn.stdout.decode()
+    return text[max(text.find("<svg"), 0) :]
+
+
+@word
+def html_of(graph: Any) -> str | None:
+    """Return the tree of a graph as HTML; None: there is a picture, which says more.
+
+    graph : as of `to_dot`.
+    """
+    if svg_of(graph) is not None:
+        return None
+    text = debugprint(graph, file="str", print_type=True)
+    lines = (text or "").splitlines()
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES} lines more"]
+    return f"<pre>{html.escape(chr(10).join(lines), quote=False)}</pre>"

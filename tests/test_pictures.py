@@ -103,3 +103,48 @@ def test_prints_name_what_they_print(capsys):
     shown = gradcore.printing.Print("x is", attrs=("shape", "__str__"))(x)
     gradcore.function([x], shown * 2, mode="numpy")([1.0, 2.0])
     assert capsys.readouterr().out == "x is shape = (2,)\nx is __str__ = [1. 2.]\n"
+
+
+# notebooks --------------------------------------------------------------------------------------
+@pytest.fixture
+def graphviz(tmp_path, monkeypatch):
+    """A program in the place of graphviz's, which repeats what it is to draw."""
+    path = tmp_path / "dot"
+    path.write_text('#!/bin/sh\necho "<?xml?><svg>$1"; cat; echo "</svg>"\n')
+    path.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(path))
+    return path
+
+
+@pytest.mark.usefixtures("graphviz")
+def test_a_notebook_shows_a_picture():
+    f = gradcore.function([X], T.log(1 + T.exp(X)))
+    for shown, label in ((Y, "dot"), (f, "softplus")):
+        svg = shown._repr_svg_()
+        assert svg.startswith("<svg>-Tsvg") and f'"{label}"' in svg
+        assert shown._repr_html_() is None
+
+
+def test_a_notebook_without_graphviz_shows_a_tree(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    f = gradcore.function([X], T.lt(X, 1), name="f")
+    assert Y._repr_svg_() is None and f._repr_svg_() is None
+    assert Y._repr_html_().startswith("<pre>add [A]")
+    assert f._repr_html_().startswith("<code>&lt;f(x)&gt;</code><pre>lt [A] TensorType(bool")
+    x = T.dscalar("<x>")
+    assert "&lt;x&gt;" in (x + 1)._repr_html_()
+
+
+def test_large_graphs_are_trees_and_cut(graphviz):
+    y = X
+    for _ in range(150):
+        y = T.sin(y)
+    assert y._repr_svg_() is None and y._repr_html_().count("\n") == 150
+    many = [T.sin(y) for _ in range(10)]
+    total = gradcore.pictures.html_of([y, *many, *(v * 2 for v in many * 10)])
+    assert total.count("\n") == gradcore.pictures.MOST_LINES and "lines more</pre>" in total
+
+
+def test_a_drawing_that_fails_is_none(graphviz):
+    graphviz.write_text("#!/bin/sh\nexit 1\n")
+    assert Y._repr_svg_() is None and Y._repr_html_().startswith("<pre>")

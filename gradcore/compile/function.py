@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -30,6 +31,7 @@ from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.graph.composite import Composite
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
+from gradcore.pictures import html_of, svg_of
 from gradcore.progress import compiling
 from gradcore.scan.default_updates import add_default_updates
 from gradcore.shared import SharedVariable, fitting
@@ -141,6 +143,15 @@ class Function:
         """Return the name and the inputs."""
         inputs = ", ".join(str(entry.variable) for entry in self.maker.inputs)
         return f"<{self._call.label()}({inputs})>"
+
+    def _repr_svg_(self) -> str | None:
+        """Return a picture of the graph that runs, for a notebook that graphviz draws for."""
+        return svg_of(self)
+
+    def _repr_html_(self) -> str | None:
+        """Return the name, and a tree of the graph that runs, where there is no picture."""
+        tree = html_of(self)
+        return None if tree is None else f"<code>{escape(repr(self))}</code>{tree}"
 
     # memory -------------------------------------------------------------------------------------
     trust_input: bool = False
