@@ -6,6 +6,7 @@ step                  what it does to the graph
 `marks_dropped`       what derivatives alone see goes (`Op.mark`)
 `lifted`              shape checks are made on the arguments, where they can be (`rewrite.checks`)
 `closed`              shared variables become inputs; what is missing is an error
+`equations_known`     equations of special complex matrices (`rewrite.complex_equations`)
 `in_real_numbers`     complex tensors become two real ones (`compile.parts`)
 `rewritten`           the stages of the mode run, by default `gradcore.rewrite.STAGES`
 `still_required`      errors that rewriting lost come back as assertions (`rewrite.requirements`)
@@ -47,7 +48,7 @@ from gradcore.graph.tagged_values import without_test_values
 from gradcore.graph.traverse import unmarked
 from gradcore.mode import Mode
 from gradcore.progress import stage
-from gradcore.rewrite import Trace
+from gradcore.rewrite import Trace, complex_equations
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
 from gradcore.rewrite.engine import run_all
@@ -126,9 +127,22 @@ def closed(it: Compilation) -> None:
     it.written = it.graph = FunctionGraph(it.inputs, tuple(_bare(it.outputs)))
 
 
+def equations_known(it: Compilation) -> None:
+    """Take the cheap way with equations of complex matrices, if the mode has that of real ones."""
+    if any(stage.name == "equations" for stage in it.mode.stages()):
+        it.graph = complex_equations.rewritten(it.graph, it.trace, it.mode.reassociate)
+
+
 def in_real_numbers(it: Compilation) -> None:
     """Write complex arithmetic with real numbers."""
-    it.written = it.graph = in_parts(it.graph)
+    if it.graph is it.written:
+        it.written = it.graph = in_parts(it.graph)
+        return
+    outputs, count = (*it.written.outputs, *it.graph.outputs), len(it.written.outputs)
+    both = in_parts(FunctionGraph(it.graph.inputs, outputs)).outputs
+    it.written, it.graph = (
+        FunctionGraph(it.graph.inputs, each) for each in (both[:count], both[count:])
+    )
 
 
 def rewritten(it: Compilation) -> None:
@@ -155,6 +169,7 @@ def legal(it: Compilation) -> None:
 CLOSED: tuple[Step, ...] = (
     marks_dropped,
     closed,
+    equations_known,
     in_real_numbers,
     rewritten,
     still_required,

@@ -63,14 +63,8 @@ class Assume(PassingOn):
         ]
 
     def check(self, *inputs: Variable) -> None:
-        """Take matrices; of complex ones, what is true of their parts is all that rules know."""
+        """Take matrices."""
         (x,) = inputs
-        if x.type.is_complex and self.claim == "positive_definite":
-            raise GraphTypeError(
-                f"assume takes {x} ({x.type}) for positive definite only if it is real",
-                here(),
-                'say it of an equation: T.linalg.solve(a, b, assume_a="pos")',
-            )
         if x.ndim < 2:
             raise GraphTypeError(
                 f"assume takes matrices or stacks of them, not {x} ({x.type})", here()

@@ -15,6 +15,7 @@ import numpy as np
 
 from gradcore.graph import Apply, Array, Constant, Op, Variable
 from gradcore.ops.axes import DimShuffle
+from gradcore.ops.complexes import conj
 from gradcore.ops.create import Arange
 from gradcore.ops.elementwise import Elementwise
 from gradcore.ops.index import IncSubtensor
@@ -42,7 +43,7 @@ BELOW, ON, ABOVE = 1, 0, -1
 DEEPEST = 16
 """How many ops it is looked through; what is made by more is not known."""
 
-KEEPING = (neg, abs, sqr, add, sub, *CASTS.values())
+KEEPING = (neg, abs, sqr, add, sub, conj, *CASTS.values())
 """Ops whose result is zero where all their operands are."""
 
 ORDERS: Mapping[Op, Callable[[int, int], bool]] = {

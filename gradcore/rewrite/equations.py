@@ -118,10 +118,20 @@ def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
 
     raises : whether it is LinAlgError if the matrix is singular; else the solution is NaN.
 
-    Of complex ones nothing is known: what is written for them would have to be in real numbers.
+    Complex ones are those of `gradcore.rewrite.complex_equations`: what is written for them here
+    would have to be in real numbers.
     """
     if matrix.type.is_complex:
         return None
+    found = solved_by_zeros(matrix, right, raises)
+    if found is not None:
+        return found
+    positive = claimed_positive_definite(matrix)
+    return None if positive is None else _by_factor(Cholesky()(positive), right)
+
+
+def solved_by_zeros(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
+    """Return the solution of equations with a diagonal or a triangle, or None; see `solved`."""
     if is_identity(matrix):
         return right
     if is_diagonal(matrix):
@@ -132,8 +142,7 @@ def solved(matrix: Variable, right: Variable, raises: bool) -> Variable | None:
         triangle = matrix if is_lower else _transposes(matrix)
         found = SolveLower(transposed=is_upper, raises=raises)(triangle, right)
         return found if raises else unless_singular(found, diagonal(matrix), raises)
-    positive = claimed_positive_definite(matrix)
-    return None if positive is None else _by_factor(Cholesky()(positive), right)
+    return None
 
 
 def _transposes(v: Variable) -> Variable:

@@ -10,7 +10,10 @@ node and its operands, and would solve with one matrix many times.
 
 from __future__ import annotations
 
+from functools import partial
+
 from gradcore.graph import Apply, FunctionGraph, Variable
+from gradcore.ops.complexes import conj
 from gradcore.ops.factors import Solve
 from gradcore.ops.inverses import Inverse
 from gradcore.ops.linalg import Dot, MatMul
@@ -19,10 +22,11 @@ from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass
 
 
-def _solve(graph: FunctionGraph) -> FunctionGraph:
+def _solve(graph: FunctionGraph, complex_ones: bool = False) -> FunctionGraph:
     new: dict[Variable, Variable] = {}
     for node in graph.nodes:
-        found = _solution(node, graph, new)
+        chosen = node.outputs[0].type.is_complex or not complex_ones
+        found = _solution(node, graph, new) if chosen else None
         inputs = [new.get(v, v) for v in node.inputs]
         if found is not None:
             new[node.out] = found
@@ -65,9 +69,10 @@ def _inverted(
     (inner,) = v.owner.inputs[:1]
     if isinstance(v.owner.op, Inverse):
         return Solve(v.owner.op.raises), new.get(inner, inner)
-    if untransposed(v) is inner:
+    if untransposed(v) is inner or v.owner.op is conj:
         found = _inverted(inner, graph, new)
-        return None if found is None else (found[0], transposed(found[1]))
+        again = conj if v.owner.op is conj else transposed
+        return None if found is None else (found[0], again(found[1]))
     return None
 
 
@@ -102,3 +107,8 @@ solve_for_inverses = Pass(
     Changes(reassociates=True),
     examples=(_columns, _rows, _column, _row),
 )
+
+solve_for_complex_inverses = Pass(
+    "solve_for_complex_inverses", partial(_solve, complex_ones=True), Changes(reassociates=True)
+)
+"""The same of complex matrices, for `gradcore.rewrite.complex_equations`."""

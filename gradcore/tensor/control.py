@@ -60,8 +60,8 @@ def assert_op(value: Any, *conditions: Any, message: str = "a condition is false
 def assume(x: Any, claim: str) -> Variable:
     """Return ``x``, square matrices of which ``claim`` is known to be true.
 
-    claim : "positive_definite" (and symmetric), "symmetric", "diagonal", "lower_triangular" or
-        "upper_triangular".
+    claim : "positive_definite" (and symmetric, or, being complex, Hermitian), "symmetric",
+        "diagonal", "lower_triangular" or "upper_triangular".
 
     Nothing is computed or checked; equations, inverses and determinants take the way that is
     cheapest for such matrices, and the transpose of a symmetric matrix is the matrix.  Where the
