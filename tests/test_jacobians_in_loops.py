@@ -34,8 +34,8 @@ def by_hand(cost):
     return gradcore.scan(row, T.arange(gradient.shape[0]), non_sequences=[gradient, X])[0]
 
 
-def repeated(step, *captured, steps=2):
-    return gradcore.scan(step, outputs_info=V, non_sequences=captured, n_steps=steps)[0][-1]
+def repeated(step, *captured, steps=2, first=V):
+    return gradcore.scan(step, outputs_info=first, non_sequences=captured, n_steps=steps)[0][-1]
 
 
 def scaled(v):
@@ -53,13 +53,18 @@ LOOPS = {
     "two": repeated(lambda v: (J.T @ J + H) @ v),
     "of vectors": gradcore.scan(lambda v: H @ v, M)[0],
     "a row each": gradcore.scan(lambda i: H[i] @ V, T.arange(3))[0],
+    "loop in a loop": repeated(lambda v: repeated(lambda u: scaled(H @ u), first=v)),
+    "of both loops": repeated(lambda v: H @ repeated(lambda u: J.T @ (J @ u), first=v) + H @ v),
+    "beside a product": repeated(lambda v: scaled(H @ v)) + H @ V + (V @ H) * H[0],
+    "after a product": H @ repeated(lambda v: scaled(H @ v) + H @ V),
     "several loops": gradcore.scan(lambda v: H @ v, M)[0].sum() + repeated(lambda v: H @ v),
 }
 
 
 def squares(graph, extents):
-    """Return the nodes, in loops and branches too, that make all elements of a Hessian."""
-    found = [n for n in graph.nodes if n.out.ndim == 2 and _extents(n.out) == extents]
+    """Return the variables, in loops too, that have as many elements as a Hessian."""
+    made = [v for n in graph.nodes for v in n.outputs]
+    found = [v for v in made if v.ndim == 2 and _extents(v) == extents]
     bodies = [n.op.body for n in graph.nodes if isinstance(n.op, Scan)]
     return found + [n for body in bodies for n in squares(body, extents)]
 
@@ -84,18 +89,41 @@ def test_everywhere(everywhere, rng):
         assert np.allclose(a, b, rtol=1e-10)
 
 
-def with_known_extents(steps):
-    """Return a power method for the Hessian of a function of vectors whose lengths are declared."""
+def with_known_extents(of):
+    """Return the graph of outputs of a Hessian, of a function of vectors of declared lengths."""
     x, v = (T.tensor(dtype="float64", shape=(N,)) for _ in range(2))
     w = T.tensor(dtype="float64", shape=(HIDDEN, N))
-    hessian = T.hessian((T.tanh(T.dot(w, x)) ** 2).sum(), x)
-    last = gradcore.scan(lambda v: scaled(hessian @ v), outputs_info=v, n_steps=steps)[0][-1]
-    return gradcore.function([x, v, w], last, mode="numpy").maker.fgraph
+    outputs = of(T.hessian((T.tanh(T.dot(w, x)) ** 2).sum(), x), v)
+    return gradcore.function([x, v, w], outputs, mode="numpy").maker.fgraph
 
 
-def test_few_steps_build_no_matrix_and_many_do():
-    assert not squares(with_known_extents(2), [N, N])
-    assert squares(with_known_extents(2000), [N, N])
+def power(H, v, steps=2):
+    return repeated(lambda v: scaled(H @ v), steps=steps, first=v)
+
+
+UNBUILT = {
+    "power method": power,
+    "loop in a loop": lambda H, v: repeated(lambda u: power(H, u), first=v),
+    "of both loops": lambda H, v: repeated(lambda u: H @ power(H, u), first=v),
+    "in three": lambda H, v: gradcore.scan(
+        lambda i, u: repeated(lambda t: power(H, t), first=u), T.arange(2), v
+    )[0][-1],
+    "gradient": lambda H, v: T.grad((power(H, v) ** 2).sum(), v),
+    "loop and gradient": lambda H, v: [power(H, v), T.grad((power(H, v) ** 2).sum(), v)],
+    "loop and product": lambda H, v: [power(H, v), H @ v, v @ H @ v],
+    "products before and after": lambda H, v: H @ power(H, H @ v),
+    "Rop": lambda H, v: T.Rop(power(H, v), v, v),
+}
+"""Outputs for which products are taken, inside of loops and out."""
+
+
+@pytest.mark.parametrize("name", UNBUILT)
+def test_few_steps_build_no_matrix(name):
+    assert not squares(with_known_extents(UNBUILT[name]), [N, N])
+
+
+def test_many_steps_build_it():
+    assert squares(with_known_extents(lambda H, v: power(H, v, 2000)), [N, N])
 
 
 @pytest.mark.parametrize("until", [False, True])
@@ -115,6 +143,7 @@ def test_the_number_of_steps_decides_when_it_runs(until, rng):
 
 
 READ = {
+    "whole in an inner step": repeated(lambda v: repeated(lambda u: H**2 @ u, first=v) + H @ v),
     "whole in a step": repeated(lambda v: H**2 @ v @ H),
     "elsewhere": repeated(lambda v: H @ v) + (H**2).sum(),
     "as a sequence": gradcore.scan(lambda h, v: v + h.sum() * v, H, V)[0][-1],
@@ -131,7 +160,7 @@ def test_what_is_read_as_a_whole_is_built_once(name, rng):
 
 def test_derivatives(rng):
     given = values(rng)
-    for name in ("power method", "Gauss-Newton"):
+    for name in ("power method", "Gauss-Newton", "of both loops", "beside a product"):
         for output in (T.grad((LOOPS[name] ** 2 * V).sum(), [X, V]), [T.Rop(LOOPS[name], X, V)]):
             found, wanted = (compiled(output, mode)(*given) for mode in ("numpy", PLAIN))
             assert all(np.allclose(a, b, rtol=1e-8) for a, b in zip(found, wanted, strict=True))

@@ -55,7 +55,7 @@ def rows_of(node: Apply, known: Mapping[Variable, int]) -> int | None:
         return r - sum(axis < r for axis in op.axes)
     if isinstance(op, Subtensor):
         return _rows_of_part(op, others, r)
-    return r if isinstance(op, SpecifyShape) else None
+    return r if isinstance(op, SpecifyShape) and 0 < r < x.ndim else None
 
 
 def _rows_of_part(op: Subtensor, indices: Sequence[Variable], r: int) -> int | None:
@@ -73,7 +73,8 @@ def _rows_of_choice(node: Apply, known: Mapping[Variable, int]) -> int | None:
     """Return the number of rows' axes of one of two matrices."""
     condition, *branches = node.inputs
     found = {known[v] for v in branches if v in known}
-    return found.pop() if len(found) == 1 and condition not in known else None
+    matrices = len(found) == 1 and 0 < min(found) < branches[0].ndim
+    return found.pop() if matrices and condition not in known else None
 
 
 def _rows_of_several(node: Apply, known: Mapping[Variable, int]) -> int | None:

@@ -23,21 +23,24 @@ from gradcore.ops.control import IfElse
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.jacobians.costs import takes_less
 from gradcore.rewrite.jacobians.products import (
+    choices_of,
     diagonal_matrices,
     expressions,
-    is_decided,
     stacked_rows,
 )
 from gradcore.rewrite.jacobians.whole import made_again, whole_ones
-from gradcore.rewrite.loops.parts import LoopParts
+from gradcore.rewrite.loops.parts import LoopParts, with_replaced
 
 
 def captured_ones(
-    graph: FunctionGraph, multiplied: Callable[[FunctionGraph], FunctionGraph]
+    graph: FunctionGraph,
+    multiplied: Callable[[FunctionGraph], FunctionGraph],
+    always: bool = False,
 ) -> dict[Variable, Variable]:
     """Return what loops are instead that only multiply a Jacobian which they capture.
 
     multiplied : rewrites the products with Jacobians in a graph.
+    always : whether they are if that takes more, too.
     """
     stacks = stacked_rows(graph)
     if not stacks or sum(isinstance(node.op, Scan) for node in graph.nodes) < 2:
@@ -45,18 +48,13 @@ def captured_ones(
     known = expressions(graph, {*stacks, *diagonal_matrices(graph)})
     for stack in stacks:
         made = _made_of(stack, known)
-        loops = _loops_alone(graph, made)
-        replaced: dict[Variable, Variable] = {}
-        for node in loops:
-            with on_behalf_of(node.where):
-                found = _with_products(node, made, known, multiplied)
-            if found is None:
-                break
-            replaced.update(zip(node.outputs, found, strict=True))
-        else:
-            chosen = _chosen(graph, loops, replaced)
-            if chosen:
-                return chosen
+        loops, others = _readers_of(graph, made)
+        found = _all_with_products(loops, made, known, multiplied)
+        if found and others:
+            found = _with_others(graph, found, others, multiplied)
+        chosen = found if always else _chosen(graph, found)
+        if chosen:
+            return chosen
     return {}
 
 
@@ -69,23 +67,60 @@ def _made_of(stack: Variable, known: Collection[Variable]) -> set[Variable]:
     return found
 
 
-def _loops_alone(graph: FunctionGraph, made: Collection[Variable]) -> list[Apply]:
-    """Return the loops that capture expressions; none, if anything else reads these."""
-    found: dict[Apply, None] = {}
+def _readers_of(
+    graph: FunctionGraph, made: set[Variable]
+) -> tuple[Sequence[Apply], Sequence[Apply]]:
+    """Return the loops that capture expressions, and what else reads these.
+
+    None, if they are needed as a whole, or if it has been decided what the loops are.
+    """
+    found: set[Apply] = set()
     for v in made:
         if v in graph.outputs:
-            return []
-        for node in graph.readers.get(v, ()):
-            if node.outputs[0] in made:
-                continue
-            captures = isinstance(node.op, Scan) and all(
-                x is not v
-                for x in node.inputs[: len(node.inputs) - len(LoopParts.of(node).constants)]
-            )
-            if not captures or any(is_decided(graph, out) for out in node.outputs):
-                return []
-            found[node] = None
-    return list(found)
+            return (), ()
+        found.update(n for n in graph.readers.get(v, ()) if n.outputs[0] not in made)
+    loops = [node for node in graph.nodes if node in found and isinstance(node.op, Scan)]
+    others = [node for node in graph.nodes if node in found and not isinstance(node.op, Scan)]
+    if any(isinstance(node.op, IfElse) for node in others):
+        return (), ()
+    for node in loops:
+        first = len(node.inputs) - len(LoopParts.of(node).constants)
+        captures = made.isdisjoint(node.inputs[:first])
+        if not captures or any(choices_of(graph, out) for out in node.outputs):
+            return (), ()
+    return loops, others
+
+
+def _all_with_products(
+    loops: Sequence[Apply],
+    made: Collection[Variable],
+    known: Collection[Variable],
+    multiplied: Callable[[FunctionGraph], FunctionGraph],
+) -> dict[Variable, Variable]:
+    """Return what loops are with products in their steps; none, if one needs a matrix whole."""
+    done: dict[Variable, Variable] = {}
+    for node in loops:
+        with on_behalf_of(node.where):
+            found = _with_products(node, made, known, multiplied)
+        if found is None:
+            return {}
+        done.update(zip(node.outputs, substitute(found, done), strict=True))
+    return done
+
+
+def _with_others(
+    graph: FunctionGraph,
+    loops: Mapping[Variable, Variable],
+    others: Sequence[Apply],
+    multiplied: Callable[[FunctionGraph], FunctionGraph],
+) -> dict[Variable, Variable]:
+    """Return what loops are, and others that multiply the same; none, if these do not."""
+    read = [*loops, *(v for node in others for v in node.outputs)]
+    together = FunctionGraph(graph.inputs, tuple(substitute(read, loops)))
+    found = multiplied(together)
+    if len(stacked_rows(found)) >= len(stacked_rows(together)):
+        return {}
+    return dict(zip(read, found.outputs, strict=True))
 
 
 def _with_products(
@@ -111,6 +146,8 @@ def _with_products(
     loop.substitute({each.inner: again(each.outer) for each in captured})
     loop.constants = [each for each in loop.constants if each not in captured]
     body = multiplied(loop.body())
+    while replaced := captured_ones(body, multiplied, always=True):
+        body = multiplied(with_replaced(body, replaced))
     if len(stacked_rows(body)) > others:
         return None
     loop.let_return(body.outputs)
@@ -118,7 +155,7 @@ def _with_products(
 
 
 def _chosen(
-    graph: FunctionGraph, loops: Sequence[Apply], replaced: Mapping[Variable, Variable]
+    graph: FunctionGraph, replaced: Mapping[Variable, Variable]
 ) -> dict[Variable, Variable]:
     """Return what takes the place of loops: those with products, if they take less."""
     old = list(replaced)

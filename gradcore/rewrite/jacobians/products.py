@@ -115,10 +115,13 @@ def is_decided(graph: FunctionGraph, v: Variable) -> bool:
 
     Such a choice has been made between two ways to compute the same.
     """
-    choices = [
-        n for n in graph.readers.get(v, ()) if isinstance(n.op, IfElse) and v in n.inputs[1:]
-    ]
-    return any(_is_of_extents(node.inputs[0]) for node in choices)
+    return any(_is_of_extents(node.inputs[0]) for node in choices_of(graph, v))
+
+
+def choices_of(graph: FunctionGraph, v: Variable) -> Sequence[Apply]:
+    """Return the choices that take ``v`` or something else."""
+    readers = graph.readers.get(v, ())
+    return [n for n in readers if isinstance(n.op, IfElse) and v in n.inputs[1:]]
 
 
 def _is_of_extents(condition: Variable) -> bool:
