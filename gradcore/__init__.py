@@ -29,6 +29,8 @@ from gradcore.compile import Out as Out
 from gradcore.compile import as_jax as as_jax
 from gradcore.compile import as_torch as as_torch
 from gradcore.compile import clone_replace as clone_replace
+from gradcore.compile import from_jax as from_jax
+from gradcore.compile import from_torch as from_torch
 from gradcore.compile import function as function
 from gradcore.compile import rebuild_collect_shared as rebuild_collect_shared
 from gradcore.config import config as config

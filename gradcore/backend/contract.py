@@ -246,6 +246,13 @@ class Backend(ABC):
         """
         raise UnsupportedError(f"the backend {self.name!r} embeds no functions", here())
 
+    def foreign(self) -> Any:
+        """Return what calls functions of its library as ops (`gradcore.compile.foreign.Library`).
+
+        Raises UnsupportedError: the library has no such functions.
+        """
+        raise UnsupportedError(f"the backend {self.name!r} takes no functions", here())
+
     # options and additions ----------------------------------------------------------------------
     def options(self) -> Mapping[str, Any]:
         """Return the names of its options, each with the type that is declared for it."""

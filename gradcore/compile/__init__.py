@@ -4,6 +4,8 @@ from gradcore.compile.arguments import In as In
 from gradcore.compile.arguments import Out as Out
 from gradcore.compile.embedding import as_jax as as_jax
 from gradcore.compile.embedding import as_torch as as_torch
+from gradcore.compile.foreign import from_jax as from_jax
+from gradcore.compile.foreign import from_torch as from_torch
 from gradcore.compile.function import Function as Function
 from gradcore.compile.function import function as function
 from gradcore.compile.maker import FunctionMaker as FunctionMaker

@@ -20,6 +20,7 @@ from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here
 from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 from gradcore.ops.elementwise import Elementwise
 from gradcore_jax import embedding
+from gradcore_jax.foreign import JaxFunctions
 from gradcore_jax.kernels import KERNELS, NAMESPACES
 from gradcore_jax.scalars import EXPANDED
 from gradcore_jax.tracing import (
@@ -206,6 +207,10 @@ class JaxBackend(ArrayBackend):
                 return self.owned(outputs, given) if self.native else self.returned(outputs, dtypes)
 
         return execute
+
+    def foreign(self) -> JaxFunctions:
+        """Return what calls functions of JAX as ops."""
+        return JaxFunctions(self.scope)
 
     def embedded(self, graphs: Embedding) -> Callable[..., Any]:
         """Return ``graphs.value`` as a JAX function with a derivative."""

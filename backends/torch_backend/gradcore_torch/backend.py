@@ -23,6 +23,7 @@ from gradcore.ops.elementwise import Elementwise
 from gradcore_torch import extents
 from gradcore_torch.compiled import compiled
 from gradcore_torch.embedding import embedded
+from gradcore_torch.foreign import TorchFunctions
 from gradcore_torch.kernels import KERNELS, shared_outputs
 from gradcore_torch.library import DTYPES, NAMES, torch
 from gradcore_torch.scalars import EXPANDED, NAMESPACES
@@ -140,6 +141,10 @@ class TorchBackend(ArrayBackend):
         said = ("can't allocate memory", "Storage size calculation overflowed")
         on_cpu = isinstance(error, RuntimeError) and any(words in str(error) for words in said)
         return on_cpu or super().lacks_memory(error)
+
+    def foreign(self) -> TorchFunctions:
+        """Return what calls functions of torch as ops."""
+        return TorchFunctions(self.device)
 
     # running ------------------------------------------------------------------------------------
     def kernel(self, node: Apply, fallback: Collection[Apply] = ()) -> Kernel:

@@ -1,0 +1,90 @@
+"""Functions of torch as ops: what calls them, and their derivatives (`gradcore.from_torch`)."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from gradcore.language import listed
+
+_torch: Any = torch
+
+
+class TorchFunctions:
+    """What a backend says of functions of torch (`gradcore.compile.foreign.Library`).
+
+    device : where they run; None: on the CPU.
+    """
+
+    def __init__(self, device: str | None) -> None:
+        self.device = device
+
+    def called(self, fn: Callable[..., Any], arrays: Sequence[Any]) -> Sequence[Any]:
+        """Return what a function returns, in a list, as NumPy's arrays."""
+        given = [_torch.tensor(np.asarray(a), device=self.device) for a in arrays]
+        return [t.detach().numpy(force=True) for t in listed(fn(*given))]
+
+    def shapes(
+        self, fn: Callable[..., Any], types: Sequence[tuple[str, tuple[int, ...]]]
+    ) -> tuple[Sequence[tuple[str, tuple[int, ...]]], bool]:
+        """Return dtypes and shapes of what a function returns, and whether it is one tensor."""
+        given = [
+            _torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
+            for dtype, shape in types
+        ]
+        found = fn(*given)
+        single = not isinstance(found, (list, tuple))
+        return [(str(t.dtype).partition(".")[2], tuple(t.shape)) for t in listed(found)], single
+
+    def pullback(
+        self, fn: Callable[..., Any], n: int, moved: Sequence[int], moving: Sequence[int]
+    ) -> Callable[..., Any]:
+        """Return the pullback of a function of ``n`` arguments, by ``torch.func.vjp``."""
+
+        def pulled(*given: Any) -> tuple[Any, ...]:
+            xs = given[:n]
+            _, back = _torch.func.vjp(_part(fn, xs, moved, moving), *(xs[i] for i in moved))
+            return tuple(back(tuple(given[n:])))
+
+        return pulled
+
+    def pushforward(
+        self, fn: Callable[..., Any], n: int, moved: Sequence[int], moving: Sequence[int]
+    ) -> Callable[..., Any]:
+        """Return the pushforward of a function of ``n`` arguments, by ``torch.func.jvp``."""
+
+        def pushed(*given: Any) -> tuple[Any, ...]:
+            xs = given[:n]
+            part = _part(fn, xs, moved, moving)
+            return _jvp()(part, tuple(xs[i] for i in moved), tuple(given[n:]))[1]
+
+        return pushed
+
+
+@functools.cache
+def _jvp() -> Callable[..., Any]:
+    """Return ``torch.func.jvp``, after a first call, of which torch warns that it is deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        _torch.func.jvp(_torch.sin, (_torch.zeros(()),), (_torch.ones(()),))
+    return _torch.func.jvp
+
+
+def _part(
+    fn: Callable[..., Any], xs: Sequence[Any], moved: Sequence[int], moving: Sequence[int]
+) -> Callable[..., Any]:
+    """Return a function of some arguments that returns some outputs, in a tuple."""
+
+    def part(*some: Any) -> tuple[Any, ...]:
+        full = list(xs)
+        for i, x in zip(moved, some, strict=True):
+            full[i] = x
+        outputs = listed(fn(*full))
+        return tuple(outputs[k] for k in moving)
+
+    return part
