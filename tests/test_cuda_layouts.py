@@ -212,3 +212,16 @@ def test_scatters_keep_the_order(threads):
         last[place] = value
     np.testing.assert_array_equal(found[0], last)
     np.testing.assert_array_equal(found[1], expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_products_of_slices_whose_step_no_array_has(axis):
+    """Along one element nothing moves, be the step one that no number of bytes fits."""
+    step = slice(None, None, 2**62)
+    part = M[step] if axis == 0 else M[:, step]
+    drawn = np.random.default_rng(2).normal(size=(3, 3))
+    found = function([M, N], [T.dot(part, N[: part.shape[1]]), T.dot(N[:, : part.shape[0]], part)],
+                     mode=HOST)(drawn, drawn)  # fmt: skip
+    few = drawn[:1] if axis == 0 else drawn[:, :1]
+    np.testing.assert_allclose(found[0], few @ drawn[: few.shape[1]], 1e-12)
+    np.testing.assert_allclose(found[1], drawn[:, : few.shape[0]] @ few, 1e-12)

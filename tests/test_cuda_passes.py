@@ -128,6 +128,17 @@ def test_scans_by_element(scan, steps):
     assert nests and not any(kinds(inside(s.body), (For, Scope, Point)) for s in nests)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_last_states_of_scans_by_element(rows):
+    """A loop of no step has one, too: the determinant of no complex rows is 1."""
+    z = T.TensorType("complex128", (None, None, None))("z")
+    before = gradcore.function([z], T.linalg.det(z), gradcore.Mode("cuda", runtime="host")).program
+    given = np.arange(2 * rows * rows).reshape(2, rows, rows) + 1j
+    after = scans_by_element(before, GPU)
+    assert any(s.ordered for s in kinds(inside(after.body), For))
+    np.testing.assert_allclose(interpret(after)(given)[0], np.linalg.det(given), 1e-12)
+
+
 def test_scans_whose_elements_meet():
     """A state that is summed, or read elsewhere, is the same for all."""
     for step in (lambda s: s / T.sum(s), lambda s: s[::-1] * 0.5):

@@ -61,13 +61,20 @@ class Array:
     memory : where the first is.
     dtype : theirs.
     shape : as many as there are.
-    strides : by how many elements an index moves along each axis; None: they are in C order.
+    strides : by how many elements an index moves along each axis; None: they are in C order.  Where
+        there is one element it is 0: a slice may have a step that no number of bytes fits.
     """
 
     memory: DeviceMemory
     dtype: str
     shape: tuple[int, ...]
     strides: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Drop the strides along which nothing moves."""
+        if self.strides is not None:
+            moves = zip(self.strides, self.shape, strict=True)
+            object.__setattr__(self, "strides", tuple(s if n > 1 else 0 for s, n in moves))
 
 
 def as_argument(kind: str, value: Any, wide: bool) -> Any:

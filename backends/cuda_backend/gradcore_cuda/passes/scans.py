@@ -26,6 +26,7 @@ from gradcore.kernel.ir import (
     If,
     Index,
     Let,
+    Literal,
     Load,
     Point,
     Program,
@@ -175,7 +176,8 @@ def _by_element(
         if pointer not in read:
             continue
         last, lead = x.store.buffer.root, (ZERO,) * (len(x.store.index) - pointer.ndim)
-        if last not in passing:
+        rows = last.shape[: len(lead)]  # as many as there are steps, which may be none, or two
+        if last not in passing or not all(isinstance(row, Literal) for row in rows):
             last, lead = Buffer(f"{pointer.name}_last", pointer.dtype, pointer.shape), ()
             before.append(Allocate(last))
         body.append(Store(last, (*lead, *x.place), x.symbol))
