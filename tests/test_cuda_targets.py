@@ -208,7 +208,7 @@ def test_the_target_of_c_decides_as_well():
 
 
 def test_a_target_is_written_as_it_differs():
-    assert repr(GPU) == "GpuTarget(share_rows=False, loops_fail=False, wide_sums=True)"
-    more = "GpuTarget(share_rows=False, loops_fail=False, wide_sums=True, waves=1)"
-    assert repr(replace(GPU, waves=1)) == more
+    own = "share_rows=False, fused_products=False, loops_fail=False, wide_sums=True"
+    assert repr(GPU) == f"GpuTarget({own})"
+    assert repr(replace(GPU, waves=1)) == f"GpuTarget({own}, waves=1)"
     assert repr(CPU) == "CpuTarget()" and eval(repr(CpuTarget(block_rows=3))).block_rows == 3

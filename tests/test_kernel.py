@@ -299,12 +299,12 @@ COLLAPSED = {
     "sums over the last": (lambda x, v: T.sum(x * x, axis=(1, 2)), 2),
     "sums over the first": (lambda x, v: T.sum(x * x, axis=0), 3),
     "sums in between": (lambda x, v: T.max(x, axis=1), 3),
-    "a vector along the last axis": (lambda x, v: x + v, 3),
+    "a vector along the last axis": (lambda x, v: x + v, 2),
     "a vector along the first axis": (lambda x, v: x + v.dimshuffle(0, "x", "x"), 2),
     "a transpose": (lambda x, v: x.dimshuffle(0, 2, 1) * 2, 3),
     "a part": (lambda x, v: x[:, 1:, 1:] * 2, 3),
     "indices": (lambda x, v: T.argmax(x, axis=2), 3),
-    "a running total": (lambda x, v: T.cumsum(x, axis=2), 3),
+    "a running total": (lambda x, v: T.cumsum(x, axis=2), 2),
 }
 
 

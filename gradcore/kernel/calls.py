@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from gradcore.kernel.expressions import Buffer, Expr, Index, Load, Symbol
+from gradcore.kernel.expressions import Buffer, Expr, Index, Literal, Load, Symbol
 from gradcore.kernel.statements import Access, Change, Inner, Rename, Show, Statement
 
 
@@ -26,6 +26,18 @@ class Strided:
         return Strided(
             self.buffer, tuple(map(expr, self.first)), tuple(map(expr, self.shape)), steps
         )
+
+    def spanned(self) -> frozenset[int]:
+        """Return the axes of the buffer along which the part has several elements."""
+        return frozenset(
+            axis for steps in self.steps for axis, n in enumerate(steps) if n != Literal(0, "int64")
+        )
+
+    def along(self, buffer: Buffer, axes: Sequence[int]) -> Strided:
+        """Return the part in a buffer that has only these axes of this one."""
+        first = tuple(self.first[axis] for axis in axes)
+        steps = tuple(tuple(steps[axis] for axis in axes) for steps in self.steps)
+        return Strided(buffer, first, self.shape, steps)
 
     def text(self, show: Show, along: Sequence[Symbol]) -> str:
         """Return the buffer as it is indexed where ``along`` count along the axes of the part."""
@@ -74,13 +86,15 @@ class Matmul(Statement):
 
     def rebuilt(self, expr: Change, block: Inner) -> Matmul:
         """Return a copy with other indices."""
-        out, x, y = (part.rebuilt(expr) for part in (self.out, self.x, self.y))
-        return Matmul(out, x, y, self.accumulate)
+        return self.with_parts(lambda part: part.rebuilt(expr))
 
     def with_buffers(self, change: Rename) -> Matmul:
         """Return the product with its factors and result in other buffers, at the same places."""
-        out, x, y = (replace(p, buffer=change(p.buffer)) for p in (self.out, self.x, self.y))
-        return Matmul(out, x, y, self.accumulate)
+        return self.with_parts(lambda part: replace(part, buffer=change(part.buffer)))
+
+    def with_parts(self, change: Callable[[Strided], Strided]) -> Matmul:
+        """Return the product with its factors and result elsewhere."""
+        return Matmul(change(self.out), change(self.x), change(self.y), self.accumulate)
 
     def run(self, machine: Any) -> None:
         """Multiply the matrices."""

@@ -17,10 +17,11 @@ operands, which would have to see through all that fuses; OpenMP's ``collapse``,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradcore.kernel.ir import (
+    Allocate,
     Buffer,
     Call,
     Check,
@@ -28,26 +29,54 @@ from gradcore.kernel.ir import (
     For,
     Let,
     Load,
+    Matmul,
     Program,
+    Scope,
     Statement,
     Store,
+    Strided,
     Symbol,
     parts,
     substituted,
 )
 from gradcore.kernel.target import CpuTarget
-from gradcore.kernel.uses import rewritten
+from gradcore.kernel.uses import inside, rewritten
 
 
 def collapsed(program: Program, _target: CpuTarget) -> Program:
-    """Return a program whose innermost loops go over as many neighbouring axes as they can."""
+    """Return a program whose innermost loops go over as many neighbouring axes as they can.
+
+    So do the outermost ones, whatever is in them: threads share the steps of both.
+    """
     equal = _Equal()
     body: list[Statement] = []
     for s in program.body:
         if isinstance(s, Check):
             equal.note(s.condition)
-        body += _collapsed([s], equal, frozenset())
+        body += (_outer_as_one(x, equal) for x in _collapsed([s], equal, frozenset()))
     return replace(program, body=body)
+
+
+def _body(s: Statement) -> list[Statement]:
+    """Return the steps of a loop; of anything else itself."""
+    return s.body if isinstance(s, For) else [s]
+
+
+def _outer_as_one(s: Statement, equal: _Equal) -> Statement:
+    """Return an outermost loop with those that alone are in it, as far as they are one with it."""
+    while isinstance(s, For):
+        found = _as_one(s, equal, _totals(inside([s])))
+        if found is None:
+            break
+        s = found
+    return s
+
+
+def _totals(statements: Iterable[Statement]) -> frozenset[Buffer]:
+    """Return the memory that the steps of loops contribute to."""
+    loops = (s for s in statements if isinstance(s, For))
+    targets = (r.target for s in loops for r in s.reductions)
+    return frozenset(target.root for target in targets if isinstance(target, Buffer))
 
 
 class _Equal:
@@ -91,10 +120,11 @@ def _collapsed(
     def change(s: Statement) -> list[Statement] | None:
         if not isinstance(s, For):
             return None
-        around = totals.union(r.target.root for r in s.reductions if isinstance(r.target, Buffer))
+        around = totals | _totals([s])
         inner = _collapsed(s.body, equal, around)
         found = s if inner == s.body else replace(s, body=inner)
-        return [_as_one(found, equal, around) or found]
+        innermost = not any(isinstance(x, For) for loop in inner for x in inside(_body(loop)))
+        return [(_as_one(found, equal, around) if innermost else None) or found]
 
     return rewritten(body, change)
 
@@ -126,19 +156,20 @@ class _Axes:
         """Return whether an expression has one of the indices."""
         return any(part in (self.first, self.second) for part in parts(x))
 
-    def element(self, x: Load) -> Load | None:
-        """Return an element as one of a view, or as it is without the indices; None: neither."""
+    def element(self, x: Load) -> Load:
+        """Return an element as one of a view, or as it is without the indices."""
         at = [k for k, n in enumerate(x.index) if self.among(n)]
         if not at:
             return x
-        k, buffer = at[0], x.buffer
-        if (
-            x.index[k : k + 2] != (self.first, self.second)
-            or len(at) != 2
-            or not self.equal.are(buffer.shape[k + 1], self.row)
-            or buffer.root in self.totals
-        ):
-            return None
+        k = at[0]
+        if x.index[k : k + 2] != (self.first, self.second) or len(at) != 2:
+            raise _NotOneError
+        return Load(self.view(x.buffer, k), (*x.index[:k], self.index, *x.index[k + 2 :]))
+
+    def view(self, buffer: Buffer, k: int) -> Buffer:
+        """Return a buffer with one axis in the place of ``k`` and the next."""
+        if not self.equal.are(buffer.shape[k + 1], self.row) or buffer.root in self.totals:
+            raise _NotOneError
         if (buffer, k) not in self.views:
             whole = self.equal.are(buffer.shape[k], self.rows)
             rows = self.rows if whole else buffer.shape[k]
@@ -146,29 +177,45 @@ class _Axes:
             self.views[buffer, k] = Buffer(
                 buffer.name, buffer.dtype, shape, buffer.role, buffer.position, buffer
             )
-        return Load(self.views[buffer, k], (*x.index[:k], self.index, *x.index[k + 2 :]))
+        return self.views[buffer, k]
 
-    def value(self, x: Expr) -> Expr | None:
-        """Return an expression of elements of views; None: it has an index elsewhere."""
-        new: dict[Load, Load] = {}
-        for part in parts(x):
-            if isinstance(part, Load):
-                found = self.element(part)
-                if found is None:
-                    return None
-                new[part] = found
+    def part(self, part: Strided) -> Strided:
+        """Return a part of a buffer as one of a view."""
+        there = self.element(Load(part.buffer, part.first))
+        if there.buffer is part.buffer:
+            return part.rebuilt(self.value)
+        k = next(k for k, n in enumerate(part.first) if self.among(n))
+        if not part.spanned().isdisjoint((k, k + 1)):
+            raise _NotOneError
+        steps = tuple((*along[:k], *along[k + 1 :]) for along in part.steps)
+        return Strided(there.buffer, there.index, part.shape, steps).rebuilt(self.value)
+
+    def value(self, x: Expr) -> Expr:
+        """Return an expression of elements of views."""
+        new = {part: self.element(part) for part in parts(x) if isinstance(part, Load)}
         changed = substituted(x, new)
-        return None if self.among(changed) else changed
+        if self.among(changed):
+            raise _NotOneError
+        return changed
 
-    def statement(self, s: Statement) -> Statement | None:
-        """Return a statement in terms of views; None: it cannot be said so."""
-        if not isinstance(s, (Let, Store)):
-            return None
-        value = self.value(s.value)
-        if value is None or isinstance(s, Let):
-            return None if value is None else replace(s, value=value)
-        there = self.element(Load(s.buffer, s.index))
-        return None if there is None else Store(there.buffer, there.index, value)
+    def statements(self, body: list[Statement]) -> list[Statement]:
+        """Return statements in terms of views."""
+        return list(map(self.statement, body))
+
+    def statement(self, s: Statement) -> Statement:
+        """Return a statement in terms of views."""
+        if isinstance(s, Store):
+            there = self.element(Load(s.buffer, s.index))
+            return Store(there.buffer, there.index, self.value(s.value))
+        if isinstance(s, Matmul):
+            return s.with_parts(self.part)
+        if isinstance(s, (Let, Allocate, For, Scope)):
+            return s.rebuilt(self.value, self.statements)
+        raise _NotOneError
+
+
+class _NotOneError(Exception):
+    """Two axes cannot become one: an index of them is used otherwise than with the other."""
 
 
 def _as_one(outer: For, equal: _Equal, totals: frozenset[Buffer]) -> For | None:
@@ -184,10 +231,13 @@ def _as_one(outer: For, equal: _Equal, totals: frozenset[Buffer]) -> For | None:
         return None
     index = Symbol(inner.index.name)
     axes = _Axes(outer.index, inner.index, outer.extent, inner.extent, equal, totals, index)
-    body = [axes.statement(s) for s in inner.body]
-    made = [s for s in body if s is not None]
-    # An array of so many elements is in memory, so their number does not overflow.
-    if len(made) < len(body) or not axes.views:
+    try:
+        body = axes.statements(inner.body)
+    except _NotOneError:
         return None
-    extent = outer.extent * inner.extent
-    return replace(outer, index=index, extent=extent, body=made)
+    # An array of so many elements is in memory, so their number does not overflow.
+    return (
+        replace(outer, index=index, extent=outer.extent * inner.extent, body=body)
+        if axes.views
+        else None
+    )

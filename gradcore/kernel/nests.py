@@ -22,16 +22,17 @@ from typing import TypeAlias
 
 from gradcore.kernel.extents import Extents
 from gradcore.kernel.ir import (
+    ONE,
     Buffer,
     Call,
     Expr,
-    Index,
     Load,
     Matmul,
     Point,
     Reduction,
     Statement,
     Store,
+    Strided,
     Symbol,
     loads,
 )
@@ -59,7 +60,10 @@ class Range:
     kind: Kind = Kind.MAP
 
 
-Access: TypeAlias = tuple[Buffer, Index]
+PartialIndex: TypeAlias = tuple[Expr | None, ...]
+"""Where a buffer is accessed: an index for each axis, None for all that there is along it."""
+
+Access: TypeAlias = tuple[Buffer, PartialIndex]
 
 Path: TypeAlias = "tuple[LoopLevel | Region, ...]"
 """What is around a place in the program, from the outermost."""
@@ -91,6 +95,11 @@ class Nest:
         self.reads += self.sizes
 
     @property
+    def multiplies(self) -> bool:
+        """Whether it is a product of matrices."""
+        return any(isinstance(s, Matmul) for s in self.body)
+
+    @property
     def first_reducing(self) -> int | None:
         """The depth of the first loop whose steps contribute to one result, if any."""
         depths = (d for d, loop in enumerate(self.loops) if loop.kind is Kind.REDUCE)
@@ -115,11 +124,23 @@ def collect(statement: Statement, reads: list[Access], writes: list[Access]) -> 
         for x in s.expressions():
             if isinstance(x, (Load, Call)):
                 reads += [(load.buffer, load.index) for load in loads(x)]
+        if isinstance(s, Matmul):
+            reads += map(_matrix, (s.x, s.y, *([s.out] if s.accumulate else ())))
+            writes.append(_matrix(s.out))
+            continue
         for accesses, into in ((s.reads(), reads), (s.writes(), writes)):
             for buffer, index in accesses:
                 if index is None or not isinstance(s, Store):  # it names memory, no register
                     buffer.root.whole = True
                 into.append((buffer, index or ()))
+
+
+def _matrix(part: Strided) -> Access:
+    """Return an operand of a product, as an access to all that there is along its own axes."""
+    spanned = part.spanned()
+    if all(part.buffer.shape[axis] == ONE for axis in spanned):  # it must be in memory
+        part.buffer.root.whole = True
+    return part.buffer, tuple(None if a in spanned else i for a, i in enumerate(part.first))
 
 
 # where nests stand ------------------------------------------------------------------------------
@@ -249,6 +270,7 @@ class LoopLevel:
     axes : for each buffer, the axes along which the loop moves, and it alone, in all accesses.
     carried : what its steps contribute to.
     before : what must be done before it.
+    multiplies : whether its steps have products of matrices.
     """
 
     symbol: Symbol
@@ -261,6 +283,7 @@ class LoopLevel:
     axes: dict[Buffer, frozenset[int]] = field(default_factory=dict[Buffer, frozenset[int]])
     carried: set[Buffer] = field(default_factory=set[Buffer])
     size: int = 0
+    multiplies: bool = False
 
     def __post_init__(self) -> None:
         """Make empty blocks for the body, and for what comes before the loop."""
@@ -307,6 +330,7 @@ class LoopLevel:
             self.reductions += nest.reductions
             self.carried.update(_root(r) for r in nest.reductions)
         self.size += len(nest.body)
+        self.multiplies |= nest.multiplies
 
 
 def _root(reduction: Reduction) -> Buffer:
@@ -314,7 +338,7 @@ def _root(reduction: Reduction) -> Buffer:
     return reduction.target.root
 
 
-def _pure(buffer: Buffer, index: Index, symbol: Symbol) -> frozenset[int]:
+def _pure(buffer: Buffer, index: PartialIndex, symbol: Symbol) -> frozenset[int]:
     """Return the axes of the memory that ``symbol`` alone indexes (none, seen in another shape)."""
     if buffer.alias is not None:
         return frozenset()
@@ -326,7 +350,7 @@ class Use:
     """An access: where it is, and with which index."""
 
     path: Path
-    index: Index
+    index: PartialIndex
     writes: bool
 
 
@@ -379,7 +403,7 @@ class Layout:
         loop = nest.loops[depth]
         at = block.earliest(nest.reads, nest.writes)
         joins: dict[bool, int] = {}
-        is_product = any(isinstance(x, Matmul) for x in nest.body)
+        is_product = nest.multiplies
         reads = {buffer.root for buffer, _ in nest.reads}
         start = max(at, block.barrier, len(block.items) - self.target.fusion_candidates, 0)
         for number in range(start, len(block.items)):
@@ -387,6 +411,8 @@ class Layout:
             if not isinstance(level, LoopLevel) or not self.extents.equal(
                 level.extent, loop.extent
             ):
+                continue
+            if (is_product or level.multiplies) and not self.target.fused_products:
                 continue
             outer = depth + 1 < len(nest.loops) or level.is_outer
             related = number == at or outer or not reads.isdisjoint(level.block.read)

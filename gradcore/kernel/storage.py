@@ -25,11 +25,13 @@ from gradcore.kernel.ir import (
     Let,
     Literal,
     Load,
+    Matmul,
     Program,
     Reduction,
     Scope,
     Statement,
     Store,
+    Strided,
     Symbol,
     loads,
     product,
@@ -277,7 +279,16 @@ class _Planner:
         if isinstance(s, Store) and s.buffer in self.shrunk:
             small, left = self.shrunk[s.buffer]
             return Store(small, tuple(self.expr(s.index[a]) for a in left), self.expr(s.value))
-        return s.rebuilt(self.expr, self.statements).with_buffers(self.seen)
+        found = s.rebuilt(self.expr, self.statements)
+        if isinstance(found, Matmul):
+            return found.with_parts(self._part)
+        return found.with_buffers(self.seen)
+
+    def _part(self, part: Strided) -> Strided:
+        """Return an operand of a product where it has room."""
+        axes = range(part.buffer.ndim)
+        buffer, remaining = self.shrunk.get(part.buffer, (self.seen(part.buffer), axes))
+        return part.along(buffer, remaining)
 
     def _is_dead(self, s: Statement) -> bool:
         """Return whether nobody reads what a statement is for."""

@@ -35,6 +35,10 @@ class Target:
     """Whether a row of temporaries may be where a result will: not where faster memory is for it.
     Softmax of long rows writes one row less then."""
 
+    fused_products: bool = True
+    """Whether loops over stacks of matrices fuse with the loops around products of these matrices:
+    not where a product is work for all of a device, and started by a host."""
+
     loops_fail: bool = True
     """Whether a loop may end where an element fails a check: not one that a device runs."""
 

@@ -101,6 +101,6 @@ class GpuTarget(Target):
     """Addresses that are remembered of calls that were not captured.  Chosen."""
 
 
-GPU = GpuTarget(share_rows=False, loops_fail=False, wide_sums=True)
-"""The target of CUDA: rows are in shared memory or registers while results are far away, and a
-thread adds up many terms by itself."""
+GPU = GpuTarget(share_rows=False, fused_products=False, loops_fail=False, wide_sums=True)
+"""The target of CUDA: rows are in shared memory or registers while results are far away, products
+of matrices are launches of their own, and a thread adds up many terms by itself."""
