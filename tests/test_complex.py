@@ -367,3 +367,11 @@ def test_gradients_through_equations_and_signs(function):
         moved = (f(value + change)[0] - f(value - change)[0]) / 2
         expected = np.sum(slope.real * change.real + slope.imag * change.imag)
         np.testing.assert_allclose(moved, expected, rtol=1e-6)
+
+
+def test_constants_that_int64_lacks(everywhere):
+    """A constant of uint64 is known when the graph is built, whatever it is added to."""
+    z = T.zvector("z")
+    large = T.constant(np.uint64(2**64 - 1))
+    f = gradcore.function([z], large + z, mode=everywhere)
+    np.testing.assert_array_equal(f(np.array([1j])), [2.0**64 + 1j])

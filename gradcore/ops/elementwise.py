@@ -296,6 +296,8 @@ class Elementwise(Op):
         ):
             return UNKNOWN
         if all(isinstance(value, int) for value in values):
+            if not all(-(2**63) <= value < 2**63 for value in values):
+                return UNKNOWN
             with np.errstate(all="ignore"):  # it is reported where it is computed
                 return int(self.numpy(*map(np.int64, values)))
         rebuilt = any(
