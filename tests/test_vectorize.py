@@ -1,6 +1,7 @@
 """vectorize_graph and vectorize: graphs and functions applied to stacks of what they take."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.conformance.fuzz.graphs import graph
 from gradcore.conformance.samples import draw, op_classes, row_samples, rows, sample_id
+from gradcore.derive import Linear
+from gradcore.graph import Op
 from gradcore.ops.control import IfElse
 
 
@@ -28,6 +31,36 @@ class Doubled(gradcore.Op):
 
     def grad(self, inputs, output_grads):
         return [2 * output_grads[0]]
+
+
+@dataclass(frozen=True)
+class Mirrored(Op):
+    """A matrix, read from its end, and a row that is added: an op by its element form alone."""
+
+    derivative = Linear((lambda op, ct, x, y: ct[::-1, ::-1], lambda op, ct, x, y: ct.sum(0)))
+
+    def shape(self, x, y):
+        return x.shape
+
+    def reference(self, x, y):
+        return x[::-1, ::-1] + y
+
+    def element(self, node, at, x, y):
+        return x(x.extent(0) - 1 - at[0], x.extent(1) - 1 - at[1]) + y(at[1])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("size", [(2, 3), (0, 3), (2, 0)])
+def test_element_forms_are_read_of_all(size, count, everywhere, rng):
+    x, y = T.dmatrix("x"), T.dvector("y")
+    X, Y = T.dtensor3("X"), T.dmatrix("Y")
+    z = Mirrored()(x, y)
+    given = rng.normal(size=(count, *size)), rng.normal(size=(count, size[1]))
+    wanted = given[0][:, ::-1, ::-1] + given[1][:, None]
+    f = gradcore.function([X, Y], gradcore.vectorize_graph(z, {x: X, y: Y}), everywhere)
+    assert np.array_equal(f(*given), wanted)
+    f = gradcore.function([X, y], gradcore.vectorize_graph(z, {x: X}), everywhere)
+    assert np.array_equal(f(given[0], np.ones(size[1])), given[0][:, ::-1, ::-1] + 1)
 
 
 SAMPLES = [

@@ -29,7 +29,7 @@ from gradcore.ops.stacks import repeated, size_of
 class Gathered:
     """An operand of an element form: a call with indices, arrays that broadcast, gathers there.
 
-    first : the indices at its first axes, which the element form does not know of.
+    first : the indices at its first axes, in bounds, which the element form does not know of.
     """
 
     def __init__(self, variable: Variable, first: Sequence[Variable] = ()) -> None:
@@ -54,18 +54,32 @@ class Gathered:
 
     def __call__(self, *index: Any) -> Variable:
         """Return the elements at ``index``; what is out of bounds is 0."""
-        index = (*self.first, *index)
-        if not index:
+        if not self.first and not index:
             return self.variable
         position: Any = 0
         inside: Any = True
-        for i, n in zip(index, self.whole, strict=True):
+        for i, n in zip(index, self.shape, strict=True):
             position = position * n + i
             inside = inside & (i >= 0) & (i < n)
         padding = Constant(np.zeros(1, self.dtype))
+        size = product(self.shape)
+        if self._are_alike(position):
+            (n,) = self.whole[:1]
+            rows = LANGUAGE["reshape"](self.variable, (n, size), ndim=2)
+            rows = Join(1)(rows, LANGUAGE["alloc"](padding, n, 1))
+            at = LANGUAGE["switch"](inside, position, size)
+            return rows[:, DimShuffle(tuple(range(1, at.ndim)))(at)]
+        start: Any = 0
+        for i, n in zip(self.first, self.whole, strict=False):
+            start = start * n + i
         elements = Join(0)(LANGUAGE["flatten"](self.variable), padding)
-        at = LANGUAGE["switch"](inside, position, product(self.whole))
+        at = LANGUAGE["switch"](inside, start * size + position, product(self.whole))
         return elements[at]
+
+    def _are_alike(self, position: Any) -> bool:
+        """Return whether the same elements are read of each element of a stack."""
+        alike = isinstance(position, Variable) and position.ndim > 0 and position.broadcastable[0]
+        return alike and len(self.first) == 1
 
     def stretched(self, index: Sequence[Any]) -> Variable:
         """Return the elements for an index into what it broadcasts to."""
