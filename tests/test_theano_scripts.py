@@ -15,7 +15,8 @@ LESS = {
     "logistic_regression": (3, "cost", 0.6), "mlp": (2, "cost", 0.5), "lenet": (2, "cost", 0.7),
     "denoising_autoencoder": (2, "cost", 0.95), "rbm": (2, "cost", 0.9), "lstm": (2, "cost", 0.98),
     "hmc": (3, "error of the mean", 0.9), "word_vectors": (2, "cost", 0.8),
-    "custom_op": (2, "cost", 0.5),
+    "custom_op": (2, "cost", 0.5), "gaussian_mixture": (3, "cost", 1.0),
+    "bundle_adjustment": (3, "cost", 1e-3), "hand_tracking": (4, "cost", 0.05),
 }  # fmt: skip
 """For each how many epochs it runs, what it prints, and to what part of the first that falls."""
 
