@@ -34,6 +34,16 @@ def rows(y, x):
     return found
 
 
+def twice(step, v):
+    """Return what two steps of a loop make of a vector."""
+    return gradcore.scan(step, outputs_info=v, n_steps=2)[0][-1]
+
+
+def by_hand(v):
+    """Return the Hessian times a vector."""
+    return T.hessian_vector_product(COST, X, v)
+
+
 J, H, S = T.jacobian(Y, X), T.hessian(COST, X), rows(Y, X)
 STACKED = 100
 STACK = T.stack([T.grad(Y[i], X) for i in range(STACKED)])
@@ -52,6 +62,26 @@ CASES = {
     "J[3]": (J[3], T.Lop(Y, X, UNIT)),
     "J[3] @ v": (T.dot(J[3], V), T.dot(T.Lop(Y, X, UNIT), V)),
     "J * outer, sum": ((J * T.outer(V, X)).sum(), T.dot(T.Lop(Y, X, V), X)),
+    "J, tensordot with outer": (
+        T.tensordot(J, T.outer(V, X), 2),
+        T.dot(T.Lop(Y, X, V), X),
+    ),
+    "trace(J.T @ outer)": (T.trace(J.T @ T.outer(V, X)), T.dot(T.Lop(Y, X, V), X)),
+    "J[[3, 5]] @ v": (T.dot(J[[3, 5]], V), T.Rop(Y, X, V)[[3, 5]]),
+    "v[:2] @ J[[3, 5]]": (
+        T.dot(V[:2], J[[3, 5]]),
+        T.Lop(Y, X, T.inc_subtensor(T.zeros_like(X)[[3, 5]], V[:2])),
+    ),
+    "ifelse(c, J, 2 * J) @ v": (
+        T.dot(T.ifelse(X[0] > 0, J, 2 * J), V),
+        T.ifelse(X[0] > 0, T.Rop(Y, X, V), 2 * T.Rop(Y, X, V)),
+    ),
+    "(J @ W)[3]": ((J @ W)[3], T.dot(T.Lop(Y, X, UNIT), W)),
+    "einsum of J, J, v": (T.einsum("ij,ik,k->j", J, J, V), T.Lop(Y, X, T.Rop(Y, X, V))),
+    "loop in a loop": (
+        twice(lambda v: twice(lambda u: T.dot(H, u), v), V),
+        twice(lambda v: twice(by_hand, v), V),
+    ),
     "J4, tensordot": (T.tensordot(J4, ALONG, 2), T.Rop(OF_ROWS, ROWS, ALONG)),
     "J[:, 3]": (J[:, 3], T.Rop(Y, X, UNIT)),
     "J.sum(0)": (J.sum(0), T.Lop(Y, X, T.ones_like(X))),
