@@ -3,7 +3,7 @@
     python benchmarks/scalar_coefficients.py [NAME ...]
 
 Each is a fit at Chebyshev nodes to a smooth function on an interval, which comes within a small
-factor of the best polynomial of its degree.
+factor of the best polynomial of its degree; ``erfinv_far`` is a quotient of polynomials.
 """
 
 import sys
@@ -51,13 +51,43 @@ def erfcx_mapped(q):
     return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a)
 
 
-def erfcinv_tail(t):
-    """Return erfcinv(exp(-w ** 2)) / w at t = 1 / w."""
-    log = -1 / (t * t)
-    x = mp.exp(log)
-    if x > 0.5:
-        return mp.erfinv(1 - x) * t
-    return mp.findroot(lambda y: mp.log(mp.erfc(y)) - log, 1 / t) * t
+def erfcinv_far(s):
+    """Return erfcinv(exp(-s ** 2)), for s above 2."""
+    start = mp.sqrt(s * s - mp.log(s * mp.sqrt(mp.pi)))
+    return mp.findroot(lambda y: mp.log(mp.erfc(y)) + s * s, start)
+
+
+def quotient(function, low, high, above, below):
+    """Return the coefficients of polynomials, the lowest first, whose quotient is a fit.
+
+    above, below : their degrees; the second has 1 as its first coefficient.
+    """
+    count = above + below + 1
+    turns = (mp.cos(mp.pi * (2 * k + 1) / (2 * count)) for k in range(count))
+    nodes = [(low + high) / 2 + (high - low) / 2 * turn for turn in turns]
+    values = [function(s) for s in nodes]
+    rows = [
+        [*(s**i for i in range(above + 1)), *(-v * s**j for j in range(1, below + 1))]
+        for s, v in zip(nodes, values, strict=True)
+    ]
+    found = list(mp.lu_solve(mp.matrix(rows), mp.matrix(values)))
+    return found[: above + 1], [mp.mpf(1), *found[above + 1 :]]
+
+
+def erfinv_far():
+    """Return the polynomials of ``gc_erfinv_far_f64``, the highest first, and the largest error.
+
+    The numerator is without s times the denominator, which is added to the quotient.
+    """
+    low, high = mp.mpf(6), mp.mpf("27.4")
+    above, below = quotient(erfcinv_far, low, high, 9, 8)
+    rest = [above[0], *(a - b for a, b in zip(above[1:], below, strict=True))]
+    grid = [low + (high - low) * mp.mpf(k) / 200 for k in range(201)]
+    worst = max(
+        abs((s + mp.polyval(rest[::-1], s) / mp.polyval(below[::-1], s)) / erfcinv_far(s) - 1)
+        for s in grid
+    )
+    return rest[::-1], below[::-1], worst
 
 
 def digamma(t):
@@ -83,8 +113,6 @@ FITS = {
     "erf": (even(lambda x: mp.erf(x) / x), 0, 1, 11, 6),
     "erf_far": (lambda x: -mp.log(mp.erfc(x)) / x, 1, 6, 24, 10),
     "erfcx": (erfcx_mapped, -1, 1, 24, None),
-    "erfinv": (even(lambda x: mp.erfinv(x) / x), 0, 0.25, 13, None),
-    "erfinv_far": (erfcinv_tail, 1 / mp.mpf("27.5"), 1 / mp.mpf("0.8"), 10, None),
     "digamma": (digamma, -0.5, 0.5, 21, None),
 }
 """Function, interval, and degree in float64 and float32."""
@@ -110,7 +138,12 @@ def lines(name, column):
 
 def main():
     """Print the polynomials that are asked for, all of them else."""
-    for name in sys.argv[1:] or FITS:
+    for name in sys.argv[1:] or [*FITS, "erfinv_far"]:
+        if name == "erfinv_far":
+            rest, below, worst = erfinv_far()
+            print(f"/* {name}: error {float(worst):.1e} */")
+            print([float(c) for c in rest], [float(c) for c in below], sep="\n", flush=True)
+            continue
         for column, degree in enumerate(FITS[name][3:]):
             if degree is not None:
                 error = float(fitted(name, column)[1])

@@ -884,56 +884,11 @@ static inline float gc_erfc_f32(float x) {
     return (float)gc_erfc_f64(x);
 }
 
-/* By Halley's steps from a fit in 1 / sqrt(-log(x)), for 0 < x <= 1/2. */
-static inline double gc_erfcinv_small_f64(double x) {
-    const double w = sqrt(-gc_log_f64(x)), t = 1 / w;
-    double p;
-    p = -0.37868002478530755;
-    p = gc_fma_f64(p, t, 2.7351672162081035);
-    p = gc_fma_f64(p, t, -8.63697317708011);
-    p = gc_fma_f64(p, t, 15.68742958654819);
-    p = gc_fma_f64(p, t, -18.187937219095595);
-    p = gc_fma_f64(p, t, 14.245580036882682);
-    p = gc_fma_f64(p, t, -8.019706289262936);
-    p = gc_fma_f64(p, t, 3.6752172077717797);
-    p = gc_fma_f64(p, t, -1.4505243933322505);
-    p = gc_fma_f64(p, t, -0.033259091256043725);
-    p = gc_fma_f64(p, t, 1.0004030675162043);
-    double y = w * p;
-    for (int k = 0; k < 2; ++k) {
-        const double root = gc_exp_f64(0.5 * y * y);
-        const double gap = gc_scaled_erfc_f64(y) - 0x1p64 * x;
-        const double u = gap * root * (0x1p-64 * root) * 0.886226925452758;
-        y += u / gc_fma_f64(-y, u, 1);
-    }
-    return y;
-}
-
-/* erfinv(x) for abs(x) <= 1/2; 0 for -0, as SciPy. */
-static inline double gc_erfinv_near_f64(double x) {
-    const double t = x * x;
-    double p;
-    p = 0.11314166859159029;
-    p = gc_fma_f64(p, t, -0.07607360776328573);
-    p = gc_fma_f64(p, t, 0.07345020539520401);
-    p = gc_fma_f64(p, t, 0.008446011584224939);
-    p = gc_fma_f64(p, t, 0.03159332043375326);
-    p = gc_fma_f64(p, t, 0.031145242581416724);
-    p = gc_fma_f64(p, t, 0.036522988083139016);
-    p = gc_fma_f64(p, t, 0.042832578482160585);
-    p = gc_fma_f64(p, t, 0.05173148498700453);
-    p = gc_fma_f64(p, t, 0.06495961132717862);
-    p = gc_fma_f64(p, t, 0.08655212936268364);
-    p = gc_fma_f64(p, t, 0.1275561753044084);
-    p = gc_fma_f64(p, t, 0.23201366653465907);
-    p = gc_fma_f64(p, t, 0.886226925452758);
-    return x * p + 0.0;
-}
-
-/* A quotient of polynomials in what is below 9/16 of the square up to abs(x) = 3/4, else one in the
- * root of -log(1 - abs(x)); each is a fit with a relative error below 2e-16, or 5e-9 for floats. */
-static inline double gc_erfinv_f64(double x) {
-    const double a = fabs(x), r = gc_fma_f64(-x, x, 0.5625), s = sqrt(-gc_log_f64(1 - a));
+/* Numerators of erfinv, which leave denominators, each quotient a fit with a relative error below
+ * 2e-16: for abs(x) <= 3/4, in what is below 9/16 of the square; for s = sqrt(-log(1 - x)), up to 6;
+ * and up to 27.4, of what is left without s. */
+static inline double gc_erfinv_middle_f64(double x, double *below) {
+    const double r = gc_fma_f64(-x, x, 0.5625);
     double p = 0.011919126179302445, q = 0.06769523485783172;
     p = gc_fma_f64(p, r, 0.5849779924596168);
     q = gc_fma_f64(q, r, 1.3944000317500376);
@@ -947,6 +902,11 @@ static inline double gc_erfinv_f64(double x) {
     q = gc_fma_f64(q, r, 6.1823838014766);
     p = gc_fma_f64(p, r, 1.0845597967968246);
     q = gc_fma_f64(q, r, 1);
+    *below = q;
+    return x * p;
+}
+
+static inline double gc_erfinv_tail_f64(double s, double *below) {
     double n = 0.00133525514878473, d = 0.001335244730080694;
     n = gc_fma_f64(n, s, 0.07270281245027274);
     d = gc_fma_f64(d, s, 0.07270791237290553);
@@ -965,7 +925,38 @@ static inline double gc_erfinv_f64(double x) {
     n = gc_fma_f64(n, s, 0.010821136277758443);
     d = gc_fma_f64(d, s, 1);
     n = gc_fma_f64(n, s, -0.001010035972011985);
-    const double y = (a <= 0.75 ? a * p : n) / (a <= 0.75 ? q : d);
+    *below = d;
+    return n;
+}
+
+static inline double gc_erfinv_far_f64(double s, double *below) {
+    double n = 2.8169313202585614e-14, d = 4.347162940037882e-08;
+    n = gc_fma_f64(n, s, -3.946858213700325e-11);
+    d = gc_fma_f64(d, s, 1.2182110499809426e-05);
+    n = gc_fma_f64(n, s, -1.5435882339644787e-07);
+    d = gc_fma_f64(d, s, 0.0009408729683194572);
+    n = gc_fma_f64(n, s, -3.338449744804082e-05);
+    d = gc_fma_f64(d, s, 0.027088194146046896);
+    n = gc_fma_f64(n, s, -0.0020702770951531633);
+    d = gc_fma_f64(d, s, 0.31775213755777326);
+    n = gc_fma_f64(n, s, -0.047136911783781654);
+    d = gc_fma_f64(d, s, 1.5057879995336718);
+    n = gc_fma_f64(n, s, -0.4127663102758204);
+    d = gc_fma_f64(d, s, 2.654442012244329);
+    n = gc_fma_f64(n, s, -1.2652682688072836);
+    d = gc_fma_f64(d, s, 1.7536029045010766);
+    n = gc_fma_f64(n, s, -0.916373171539885);
+    d = gc_fma_f64(d, s, 1.0);
+    n = gc_fma_f64(n, s, 0.007781721098612407);
+    *below = d;
+    return n;
+}
+
+static inline double gc_erfinv_f64(double x) {
+    const double a = fabs(x), s = sqrt(-gc_log_f64(1 - a));
+    double q, d;
+    const double p = gc_erfinv_middle_f64(a, &q), n = gc_erfinv_tail_f64(s, &d);
+    const double y = (a <= 0.75 ? p : n) / (a <= 0.75 ? q : d);
     return copysign(a < 1 ? y : a == 1 ? INFINITY : NAN, x == 0 ? 1 : x); /* 0 for -0, as SciPy */
 }
 
@@ -991,10 +982,14 @@ static inline float gc_erfinv_f32(float x) {
 }
 
 static inline double gc_erfcinv_f64(double x) {
-    if ((x >= 0.5) & (x <= 1.5)) return -gc_erfinv_near_f64(x - 1);
-    if (0.5 * x == 0) return INFINITY;
-    if (!((x > 0) & (x < 2))) return x == 2 ? -INFINITY : NAN;
-    return x < 1 ? gc_erfcinv_small_f64(x) : -gc_erfcinv_small_f64(2 - x);
+    const double m = x < 1 ? x : 2 - x, s = sqrt(-gc_log_f64(m));
+    double q, d, e;
+    const double p = gc_erfinv_middle_f64(fabs(1 - x), &q), n = gc_erfinv_tail_f64(s, &d);
+    const double f = gc_erfinv_far_f64(s, &e), over = s <= 6 ? n : f, under = s <= 6 ? d : e;
+    const double rest = (m >= 0.25 ? p : over) / (m >= 0.25 ? q : under);
+    const double y = s <= 6 ? rest : s + rest;
+    const double found = 0.5 * m > 0 ? y : m >= 0 ? INFINITY : NAN;
+    return x < 1 ? found : -found;
 }
 
 static inline float gc_erfcinv_f32(float x) {

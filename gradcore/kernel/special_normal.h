@@ -33,7 +33,7 @@ static inline double gc_log_ndtr_f64(double x) {
 }
 
 static inline double gc_ndtri_f64(double p) {
-    return -1.4142135623730951 * gc_erfcinv_f64(2 * p);
+    return 0.0 - 1.4142135623730951 * gc_erfcinv_f64(2 * p);
 }
 
 static inline double gc_dawsn_f64(double x) {
