@@ -168,6 +168,8 @@ API: dict[str, str] = {
     "theano.typed_list": ("TypedListType TypedListVariable append getitem make_list length"),
     "theano.misc.pkl_utils": "dump load StripPickler CompatUnpickler",
     "theano.d3viz": "d3viz d3write",
-    "theano.tests.unittest_tools": "fetch_seed seed_rng verify_grad assert_allclose",
+    "theano.tests.unittest_tools": """
+        fetch_seed seed_rng verify_grad assert_allclose InferShapeTester
+    """,
 }
 """The names of each module."""

@@ -390,7 +390,7 @@ THEANO: dict[str, Table] = {
     "theano.compat.python2x": Table((PYTHON,), "OrderedDict DictMixin partial izip imap"),
     "theano.tests": Table(()),
     "theano.tests.unittest_tools": Table(
-        (testing,), "fetch_seed=seed_of seed_rng verify_grad assert_allclose"
+        (testing,), "fetch_seed=seed_of seed_rng verify_grad assert_allclose InferShapeTester"
     ),
     "theano.d3viz": Table(()),
     "theano.typed_list": Table(()),

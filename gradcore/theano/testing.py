@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import unittest
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcore.gradient import verify_grad as verified
+from gradcore.language import listed
 from gradcore.theano.flags import CONFIG
-from gradcore.theano.functions import mode_of
+from gradcore.theano.functions import function, mode_of
 
 
 def seed_of(pseed: Any = None) -> int:
@@ -53,3 +55,43 @@ def assert_allclose(expected: Any, value: Any, rtol: Any = None, atol: Any = Non
     np.testing.assert_allclose(
         b, a, rtol=rtol or (1e-5 if single else 1e-7), atol=atol or (1e-5 if single else 1e-8)
     )
+
+
+class InferShapeTester(unittest.TestCase):
+    """A test case of an op of one's own: whether its shapes are what it computes.
+
+    Of an op whose ``infer_shape`` is right, shapes are known without computing it.
+    """
+
+    def setUp(self) -> None:
+        """Seed NumPy's global source of random numbers."""
+        seed_rng()
+
+    def _compile_and_check(
+        self,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        numeric_inputs: Sequence[Any],
+        cls: Any,
+        excluding: Any = None,
+        warn: bool = True,
+        check_topo: bool = True,
+    ) -> None:
+        """Compare shapes with those of values, and look for an op among what computes shapes.
+
+        cls : its class, or several, or an op.
+        excluding, warn : accepted as in Theano.
+        check_topo : whether it must not be computed for its shape.
+
+        Raises AssertionError.
+        """
+        values = function(inputs, outputs)(*numeric_inputs)
+        shapes = function(inputs, [v.shape for v in outputs], on_unused_input="ignore")
+        for value, shape in zip(values, shapes(*numeric_inputs), strict=True):
+            if value.shape != tuple(shape):
+                raise AssertionError(f"the shape is {tuple(shape)}, of values {value.shape}")
+        nodes = shapes.maker.fgraph.nodes if check_topo else ()
+        kinds: list[Any] = listed(cls)
+        for node in nodes:
+            if any(isinstance(node.op, k) if isinstance(k, type) else node.op == k for k in kinds):
+                raise AssertionError(f"{node.op} is computed for its shape")
