@@ -68,12 +68,12 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def sanitize(session: nox.Session) -> None:
-    """Run the C backend with all of its C checked for errors of memory and undefined behaviour."""
+    """Check generated C, and CUDA's kernels on the CPU, for errors of memory and behaviour."""
     session.install("-e", ".[test]")
     compiler = os.environ.get("CC", "gcc")
     found = (
         session.run(compiler, f"-print-file-name={name}.so", external=True, silent=True)
-        for name in ("libasan", "libubsan")
+        for name in ("libasan", "libubsan", "libstdc++")  # SciPy's C++ throws
     )
     environment = {
         "CC": compiler,
@@ -86,10 +86,9 @@ def sanitize(session: nox.Session) -> None:
         "PYTHONMALLOC": "malloc",
     }
     given = session.posargs or ("--level", "core", "--numprocesses", "2")
-    session.run(
-        "python", "-m", "pytest", "--pyargs", "gradcore.conformance", "--gradcore-backend", "c",
-        "-q", *given, env=environment,
-    )  # fmt: skip
+    suite = ["python", "-m", "pytest", "--pyargs", "gradcore.conformance", "-q", *given]
+    for backend in ("c", "cuda:runtime=host,threads=7,order=mixed"):
+        session.run(*suite, "--gradcore-backend", backend, env=environment)
     subjects = ("test_c", "test_c_text", "test_c_concurrency", "test_c_sums", "test_c_reuse")
     files = [f"tests/{subject}.py" for subject in subjects]
     session.run("python", "-m", "pytest", "-q", *files, env=environment)
