@@ -377,3 +377,14 @@ def test_constants_that_int64_lacks(everywhere):
     large = T.constant(np.uint64(2**64 - 1))
     f = gradcore.function([z], large + z, mode=everywhere)
     np.testing.assert_array_equal(f(np.array([1j])), [2.0**64 + 1j])
+
+
+def test_jacobians_and_hessians_are_of_real_tensors():
+    x, z = T.dvector("x"), T.zvector("z")
+    for build in (
+        lambda: T.jacobian(z * x, z),
+        lambda: T.jacobian(z * x, x),
+        lambda: T.hessian((z * T.conj(z)).real.sum(), z),
+    ):
+        with pytest.raises(GraphTypeError, match="of complex tensors"):
+            build()
