@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.fft
+from peers.report import printed
 from peers.rounds import least
 
 import gradcore
@@ -146,17 +147,14 @@ def measured(case, shape, dtype, rounds, threads):
 
 def main(rounds, threads, cases=CASES):
     """Print and return the table."""
-    results = {}
-    print(f"| work | {' | '.join(SYSTEMS)} | best of the others / gradcore |")
-    print("|---|" + "---|" * (len(SYSTEMS) + 1))
-    for case, shape, dtype in cases:
-        best = measured(case, shape, dtype, rounds, threads)
-        cells = [f"{best[s] * 1e3:.3g} ms" if s in best else "-" for s in SYSTEMS]
-        ratio = min(t for s, t in best.items() if s != "gradcore") / best["gradcore"]
-        label = f"{case}, {' x '.join(map(str, shape))}, {dtype}"
-        print(f"| {label} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
-        results[label] = best
-    return results
+    rows = (
+        (
+            f"{case}, {' x '.join(map(str, shape))}, {dtype}",
+            measured(case, shape, dtype, rounds, threads),
+        )
+        for case, shape, dtype in cases
+    )
+    return printed("work", SYSTEMS, rows, lambda seconds: f"{seconds * 1e3:.3g} ms")
 
 
 if __name__ == "__main__":

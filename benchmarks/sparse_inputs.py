@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse
+from peers.report import printed
 from peers.rounds import least
 
 import gradcore
@@ -162,16 +163,11 @@ def main(rounds, threads):
     cases = [(case, name, [rng.normal(size=ROWS)]) for case, name in CASES]
     labels = np.sign(rng.normal(size=ROWS))
     cases.append(("logistic", "features", [rng.normal(size=10_000) / 10, labels]))
-    results = {}
-    print(f"| work | {' | '.join(SYSTEMS)} | best of the others / gradcore |")
-    print("|---|" + "---|" * (len(SYSTEMS) + 1))
-    for case, name, vectors in cases:
-        best = measured(case, given[name], vectors, rounds, threads)
-        cells = [f"{best[s] * 1e3:.2f} ms" if s in best else "-" for s in SYSTEMS]
-        ratio = min(t for s, t in best.items() if s != "gradcore") / best["gradcore"]
-        print(f"| {case}, {name} | {' | '.join(cells)} | {ratio:.2f} |")
-        results[f"{case}, {name}"] = best
-    return results
+    rows = (
+        (f"{case}, {name}", measured(case, given[name], vectors, rounds, threads))
+        for case, name, vectors in cases
+    )
+    return printed("work", SYSTEMS, rows, lambda seconds: f"{seconds * 1e3:.2f} ms")
 
 
 if __name__ == "__main__":

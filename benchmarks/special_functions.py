@@ -13,10 +13,11 @@ import json
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import scipy.special
+from peers.report import printed
+from peers.rounds import least
 
 import gradcore
 import gradcore.tensor as T
@@ -113,7 +114,7 @@ SYSTEMS = {
 
 
 def measured(name, systems, rounds, threads):
-    """Return the least nanoseconds an element of each system, all taking turns."""
+    """Return the least seconds of each system for `SIZE` elements, all taking turns."""
     rng = np.random.default_rng(0)
     arrays = [rng.uniform(low, high, SIZE) for low, high in CASES[name]]
     expected = by_scipy(name, arrays, threads)()
@@ -128,27 +129,13 @@ def measured(name, systems, rounds, threads):
         off = np.abs(found - expected)
         if call is not None and (off <= 1e-6 * (np.abs(expected) + 1e-300) + 1e-13).all():
             calls[system] = call
-    best = dict.fromkeys(calls, np.inf)
-    for _ in range(rounds):
-        for system, call in calls.items():
-            start = perf_counter()
-            call()
-            best[system] = min(best[system], perf_counter() - start)
-    return {system: 1e9 * seconds / SIZE for system, seconds in best.items()}
+    return least(calls, rounds)
 
 
 def main(names, systems, rounds, threads):
     """Print and return the table."""
-    results = {}
-    print(f"| ns an element | {' | '.join(systems)} | best of the others / gradcore |")
-    print("|---|" + "---|" * (len(systems) + 1))
-    for name in names:
-        best = results[name] = measured(name, systems, rounds, threads)
-        cells = [f"{best[s]:.3g}" if s in best else "-" for s in systems]
-        others = [t for s, t in best.items() if s != "gradcore"]
-        ratio = f"{min(others) / best['gradcore']:.2f}" if others and "gradcore" in best else "-"
-        print(f"| `{name}` | {' | '.join(cells)} | {ratio} |", flush=True)
-    return results
+    rows = ((f"`{name}`", measured(name, systems, rounds, threads)) for name in names)
+    return printed("ns an element", systems, rows, lambda t: f"{1e9 * t / SIZE:.3g}")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,26 @@ def _head(cells):
     return [_row(cells), f"|{'---|' * len(cells)}"]
 
 
+def printed(head, systems, rows, show):
+    """Print a table as its rows are measured, and return the seconds by row and system.
+
+    rows : pairs of a label and the seconds of each system that has it.
+    show : what writes seconds.
+
+    The last column is the time of the best of the others over gradcore's.
+    """
+    found = {}
+    print("\n".join(_head([head, *systems, "best of the others / gradcore"])))
+    for label, seconds in rows:
+        found[label] = seconds
+        cells = [show(seconds[name]) if name in seconds else "-" for name in systems]
+        others = [t for name, t in seconds.items() if name != "gradcore"]
+        known = others and "gradcore" in seconds
+        ratio = f"{min(others) / seconds['gradcore']:.2f}" if known else "-"
+        print(_row([label, *cells, ratio]), flush=True)
+    return found
+
+
 def summary(found):
     """Yield the table: a case a line."""
     kinds = found["kinds"]
