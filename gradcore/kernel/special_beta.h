@@ -147,9 +147,10 @@ static inline double gc_betainc_slope_b_f64(double a, double b, double x) {
     return gc_betainc_slope_f64(a, b, x, 1);
 }
 
-/* x where betainc, or upper 1 - betainc, is s <= 1/2: Newton's steps on log(s) in logit(x), within
+/* x where betainc, or upper 1 - betainc, is s <= 1/2: Halley's steps on log(s) in logit(x), within
  * bounds that close in. */
 static inline double gc_beta_solved_f64(double a, double b, double s, int upper) {
+    const double wide = sqrt(1 + a + b);
     double low = -745, high = 745, u = gc_log_f64(a / b), x = 0;
     const double start = (gc_log_f64(s) + gc_log_f64(upper ? b : a) + gc_betaln_f64(a, b));
     const double tail = upper ? -start / b : start / a;
@@ -162,9 +163,11 @@ static inline double gc_beta_solved_f64(double a, double b, double s, int upper)
         const double gap = fabs(r) < 0.5 ? gc_log1p_f64(r) : gc_log_f64(f) - gc_log_f64(s);
         const double slope = gc_beta_weight_f64(a, b, x, y) / f;
         if ((f > s) == upper) low = u; else high = u;
-        const double step = (upper ? gap : -gap) / slope;
+        const double bend = a * y - b * x, turn = 0.5 * gap * (upper ? -bend - slope : bend - slope);
+        const double step = (upper ? gap : -gap) / (slope * fmin(fmax(1 - turn / slope, 0.5), 2));
         double to = u + step;
-        if (fabs(step) < 1e-9) return x + x * y * step; /* as logit(x) moves */
+        if (fabs(step) * wide < 1e-6) /* the error is the cube; as logit(x) moves */
+            return x + x * y * (step + 0.5 * (y - x) * step * step);
         if (!(to > low && to < high)) to = 0.5 * (low + high);
         if (to == u) break;
         u = to;

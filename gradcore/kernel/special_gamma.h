@@ -378,7 +378,7 @@ static inline double gc_gammainc_slope_f64(double a, double x) {
     return gc_gammainc_slope_upper_f64(a, x);
 }
 
-/* x where gammainc, or upper gammaincc, is s <= 1/2, by Newton's steps on logarithms. */
+/* x where gammainc, or upper gammaincc, is s <= 1/2, by Halley's steps on logarithms. */
 static inline double gc_gamma_solved_f64(double a, double s, int upper) {
     const double lg = a < 1 ? gc_gammaln1p_f64(a) : gc_gammaln_f64(a + 1);
     double ll = 0;
@@ -391,6 +391,7 @@ static inline double gc_gamma_solved_f64(double a, double s, int upper) {
     double x = a < 1 || (!upper && start < 0.2 * (a + 1)) ? start : a * root * root * root;
     if (upper && a < 1 && !(x < 0.5)) x = fmax(0.5, -gc_log_f64(s) - lg);
     if (!(x > 0)) x = start;
+    const double wide = sqrt(1 + a);
     double low = 0, high = INFINITY;
     for (int n = 0; n < 200; ++n) {
         const double f = upper ? gc_gammaincc_f64(a, x) : gc_gammainc_f64(a, x);
@@ -398,8 +399,10 @@ static inline double gc_gamma_solved_f64(double a, double s, int upper) {
         const double gap = fabs(r) < 0.5 ? gc_log1p_f64(r) : gc_log_f64(f) - gc_log_f64(s);
         if ((f > s) == upper) low = x; else high = x;
         /* log(gammaincc) is about linear in x, log(gammainc) in log(x) */
-        double to = x + x * (upper ? gap / slope : gc_expm1_f64(-gap / slope));
-        if (fabs(to - x) <= 4e-16 * x) return to;
+        const double turn = 0.5 * gap * (upper ? x - a - slope + 1 : a - x - slope) / slope;
+        const double step = gap / (slope * fmin(fmax(1 - turn, 0.5), 2));
+        double to = x + x * (upper ? step : gc_expm1_f64(-step));
+        if (fabs(to - x) * wide <= 1e-6 * x) return to; /* the error is the cube */
         if (!(to > low && to < high)) to = high == INFINITY ? 2 * x : 0.5 * (low + high);
         if (to == x) break;
         x = to;
