@@ -6,7 +6,6 @@ there is none the tree of ``debugprint``.
 
 from __future__ import annotations
 
-import html
 import json
 import shutil
 import subprocess
@@ -161,4 +160,13 @@ def html_of(graph: Any) -> str | None:
     lines = (text or "").splitlines()
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES} lines more"]
-    return f"<pre>{html.escape(chr(10).join(lines), quote=False)}</pre>"
+    return f"<pre>{escaped(chr(10).join(lines))}</pre>"
+
+
+def escaped(text: str) -> str:
+    """Return text as HTML shows it.
+
+    >>> escaped("a < b & c")
+    'a &lt; b &amp; c'
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
 from typing import Any
 
-from gradcore.backend import profile_report
 from gradcore.backend.records import Records
+
+
+def _report(name: str) -> Any:
+    """Return a function of `gradcore.backend.profile_report`, which is loaded by who looks."""
+    return pkgutil.resolve_name(f"gradcore.backend.profile_report:{name}")
 
 
 class Profile(Records):
@@ -30,19 +35,19 @@ class Profile(Records):
         most : how many rows a table has, those that took longest.
         width : in how many columns they are to fit; None: those of the terminal.
         """
-        return profile_report.text(self, most, width)
+        return _report("text")(self, most, width)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as numbers, strings, lists and dicts, as JSON takes them."""
-        return profile_report.as_dict(self)
+        return _report("as_dict")(self)
 
     def trace_events(self) -> dict[str, Any]:
         """Return the runs of nodes as Chrome's trace events, which Perfetto shows.
 
         Nests of generated code are added up: they are shown one after the other, by their totals.
         """
-        return profile_report.trace_events(self)
+        return _report("trace_events")(self)
 
     def write_trace(self, path: str | Path) -> None:
         """Write the trace events into a file, for https://ui.perfetto.dev."""
-        profile_report.write_trace(self, path)
+        _report("write_trace")(self, path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from html import escape
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -31,7 +30,7 @@ from gradcore.graph import Variable, ancestors, here, substitute
 from gradcore.graph.composite import Composite
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
-from gradcore.pictures import html_of, svg_of
+from gradcore.pictures import escaped, html_of, svg_of
 from gradcore.progress import compiling
 from gradcore.scan.default_updates import add_default_updates
 from gradcore.shared import SharedVariable, fitting
@@ -151,7 +150,7 @@ class Function:
     def _repr_html_(self) -> str | None:
         """Return the name, and a tree of the graph that runs, where there is no picture."""
         tree = html_of(self)
-        return None if tree is None else f"<code>{escape(repr(self))}</code>{tree}"
+        return None if tree is None else f"<code>{escaped(repr(self))}</code>{tree}"
 
     # memory -------------------------------------------------------------------------------------
     trust_input: bool = False
