@@ -147,6 +147,7 @@ FORMULAS = {
     "expm1": lambda x: mpmath.exp(x) - 1,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "tanh": mpmath.tanh,
     "erf": lambda x: mpmath.erf(_clipped(x)),
     "erfc": lambda x: mpmath.erfc(_clipped(x)),
     "logaddexp": _logaddexp,

@@ -1,5 +1,6 @@
 """Derivatives that are exact where what they are written with overflows or divides by zero."""
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -24,6 +25,21 @@ LOG_SOFTMAX = {
     "quotient, dimshuffled": lambda x: T.log(T.exp(x) / T.exp(x).sum(axis=1).dimshuffle(0, "x")),
     "shifted quotient": lambda x: T.log(
         T.exp(x - _top(x)) / T.sum(T.exp(x - _top(x)), axis=1, keepdims=True)
+    ),
+    "quotient, a total by ones": lambda x: T.log(
+        T.exp(x) / T.dot(T.exp(x), T.ones(x.shape[1]))[:, None]
+    ),
+    "quotient, a total by a column of ones": lambda x: T.log(
+        T.exp(x) / T.dot(T.exp(x), T.ones((x.shape[1], 1)))
+    ),
+    "quotient, a total by a row of ones": lambda x: T.log(
+        (T.exp(x).T / T.dot(T.ones((1, x.shape[1])), T.exp(x).T)).T
+    ),
+    "quotient, a total by einsum": lambda x: T.log(
+        T.exp(x) / T.einsum("ij,j->i", T.exp(x), T.ones(x.shape[1]))[:, None]
+    ),
+    "quotient, a total by tensordot": lambda x: T.log(
+        T.exp(x) / T.tensordot(T.exp(x), T.ones(x.shape[1]), 1)[:, None]
     ),
     "multiple": lambda x: T.log(0.5 * T.softmax(x, axis=1)) + np.log(2),
     "fraction": lambda x: T.log(T.softmax(x, axis=1) / 4.0) + np.log(4),
@@ -297,6 +313,39 @@ def test_log_of_one_minus_exp_is_exact_on_both_sides(build, optimized):
     np.testing.assert_allclose(found[0], exact, rtol=1e-14)
     np.testing.assert_allclose(found[1], first, rtol=1e-14)
     np.testing.assert_allclose(found[2], first * (1 - first), rtol=1e-13)
+
+
+OF_TANH = {
+    "log((1 + tanh) / 2)": (lambda x: T.log((1 + T.tanh(x)) / 2), 0.5, 1),
+    "log(0.5 - tanh / 2)": (lambda x: T.log(0.5 - T.tanh(x) / 2), 0.5, -1),
+    "log(0.5 + tanh * 0.5)": (lambda x: T.log(0.5 + T.tanh(x) * 0.5), 0.5, 1),
+    "log(1 + tanh)": (lambda x: T.log(1 + T.tanh(x)), 1, 1),
+    "log1p(tanh)": (lambda x: T.log1p(T.tanh(x)), 1, 1),
+    "log1p(-tanh)": (lambda x: T.log1p(-T.tanh(x)), 1, -1),
+    "log(3 * (1 - tanh))": (lambda x: T.log(3.0 * (1 - T.tanh(x))), 3, -1),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OF_TANH)
+def test_logarithms_of_one_plus_tanh_are_stable(name, dtype, optimized):
+    """Values and both derivatives, compared with those of many digits."""
+    build, scale, sign = OF_TANH[name]
+    x = T.TensorType(dtype, (None,))("x")
+    y = build(x)
+    slope = T.grad(y.sum(), x)
+    f = gradcore.function([x], [y, slope, T.grad(slope.sum(), x)], mode=optimized)
+    points = np.array([-800, -90, -20, -3, -0.6, -0.4, -1e-3, 1e-6, 0.3, 2, 19, 90, 800], dtype)
+    rounding = 8 * np.finfo(dtype).eps
+    with mpmath.workdps(800):
+        for at, found in zip(map(float, points), zip(*f(points), strict=True), strict=True):
+            curve = mpmath.tanh(at)
+            value = mpmath.log(mpmath.mpf(scale) * (1 + sign * curve))
+            first = sign * (1 - sign * curve)
+            wanted = value, first, -(1 - curve**2)
+            for got, exact in zip(map(float, found), wanted, strict=True):
+                near = rounding * max(abs(exact), 1 if scale != 0.5 and got == found[0] else 0)
+                assert abs(got - exact) <= near + np.finfo(dtype).tiny
 
 
 def test_forms_do_not_hide_what_lies_within():

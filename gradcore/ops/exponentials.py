@@ -22,6 +22,7 @@ from gradcore.ops.control import DisconnectedGrad, GradientMark, ZeroGrad
 from gradcore.ops.create import Arange
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slice, Slot
+from gradcore.ops.linalg import Dot
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
     add,
@@ -38,7 +39,7 @@ from gradcore.ops.scalars import (
     switch,
     true_div,
 )
-from gradcore.ops.shape import DimShuffle, Reshape
+from gradcore.ops.shape import Alloc, DimShuffle, Reshape
 
 Axis: TypeAlias = int | str
 
@@ -88,7 +89,8 @@ def laid_out(v: Variable, made: Maker) -> tuple[Variable, tuple[Axis, ...]]:
 
     Returns that variable and, for each axis of ``v``, the axis of it, or "x" for an inserted one.
     """
-    node = made(v)
+    summed = sum_of_dot(v, made)
+    node = made(v) if summed is None else summed.owner
     if node is not None and isinstance(node.op, DimShuffle):
         inner, order = laid_out(node.inputs[0], made)
         return inner, tuple(a if isinstance(a, str) else order[a] for a in node.op.order)
@@ -104,7 +106,38 @@ def laid_out(v: Variable, made: Maker) -> tuple[Variable, tuple[Axis, ...]]:
             elif entry not in (0, -1) or not next(places)[1]:
                 return v, tuple(range(v.ndim))
         return inner, (*found, *(place for place, _ in places))
-    return v, tuple(range(v.ndim))
+    if node is not None and isinstance(node.op, Reshape):
+        inner, order = laid_out(node.inputs[0], made)
+        long = [
+            place for place, one in zip(order, node.inputs[0].broadcastable, strict=True) if not one
+        ]
+        if len(long) == 1 and v.broadcastable.count(False) == 1:
+            return inner, tuple("x" if one else long[0] for one in v.broadcastable)
+    return (v if summed is None else summed), tuple(range(v.ndim))
+
+
+def sum_of_dot(v: Variable, made: Maker) -> Variable | None:
+    """Return a product with a vector of ones, or a row or column, as the sum that it is."""
+    operands = inputs_of(v, Dot, made)
+    if operands is None:
+        return None
+    for x, ones, axis in ((operands[0], operands[1], -1), (operands[1], operands[0], -2)):
+        stays = ones.ndim == 2
+        if x.ndim < 2 or (stays and ones.type.shape[axis] != 1) or not _are_ones(ones, made):
+            continue
+        found: Variable = LANGUAGE["sum"](x, axis=axis, keepdims=stays)
+        return found if found.type.dtype == v.type.dtype and found.ndim == v.ndim else None
+    return None
+
+
+def _are_ones(v: Variable, made: Maker) -> bool:
+    """Return whether all elements of a tensor are seen to be 1."""
+    if isinstance(v, Constant):
+        return bool((v.data == 1).all())
+    node = made(v)
+    if node is None or not isinstance(node.op, (Alloc, DimShuffle, Reshape)):
+        return is_one(v, made)
+    return _are_ones(node.inputs[0], made)
 
 
 def spread_back(order: tuple[Axis, ...], axes: tuple[int, ...], ndim: int) -> bool:
@@ -123,6 +156,8 @@ def constant_along(v: Variable, axes: tuple[int, ...], ndim: int) -> bool:
 
 def total_of(v: Variable, made: Maker) -> Total | None:
     """Return what ``v`` is, if it is a sum of exponentials."""
+    summed = sum_of_dot(v, made)
+    v = v if summed is None else summed
     node = made(v)
     if node is None or not isinstance(node.op, Reduce) or node.op.kind != "sum":
         return None

@@ -38,6 +38,7 @@ from gradcore.ops.exponentials import (
     spread_log_total,
     spread_total,
     steady,
+    sum_of_dot,
     total_of,
 )
 from gradcore.ops.index import Subtensor
@@ -52,6 +53,8 @@ from gradcore.ops.scalars import (
     log2,
     log10,
     logaddexp,
+    maximum,
+    minimum,
     mul,
     neg,
     pow,
@@ -61,10 +64,11 @@ from gradcore.ops.scalars import (
     sqr,
     sqrt,
     switch,
+    tanh,
     true_div,
 )
 from gradcore.ops.shape import DimShuffle, Join, Reshape
-from gradcore.ops.unit_interval import holds, logistic, minus, one_minus
+from gradcore.ops.unit_interval import affine_in_tanh, holds, logistic, minus, one_minus
 
 BASES: dict[Op, float] = {log: 1.0, log2: math.log(2), log10: math.log(10)}
 """The natural logarithm of the base of each logarithm."""
@@ -83,6 +87,8 @@ def log_of(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
     """Return log(v), if ``v`` is positive by being made of exponentials."""
     if not depth:
         return None
+    summed = sum_of_dot(v, made)
+    v = v if summed is None else summed
     found = (read(v, made, depth - 1) for read in READINGS)
     return next((each for each in found if each is not None), None)
 
@@ -137,6 +143,26 @@ def _of_logistic(v: Variable, made: Maker, depth: int) -> Variable | None:
     complement = one_minus(v, made)
     x = None if complement is None else logistic(complement, made)
     return None if x is None else 0 - softplus(x)
+
+
+def _of_tanh(v: Variable, made: Maker, depth: int) -> Variable | None:
+    """Return log(a + a * tanh(x)) and log(a - a * tanh(x))."""
+    found = affine_in_tanh(v, made)
+    if found is None or found.shift != math.fabs(found.scale) or not found.shift > 0:
+        return None
+    x = found.x if found.scale > 0 else -found.x
+    return log1p_of_tanh(x) + Constant(math.log(found.shift), v.type.dtype)
+
+
+def log1p_of_tanh(x: Variable) -> Variable:
+    """Return log(1 + tanh(x)): where it is not small by a softplus, which 1 is not added to."""
+    near = log1p(tanh(maximum(minimum(x, SMALL), -SMALL)))
+    far = Constant(math.log(2), x.type.dtype) - softplus(-2 * x)
+    return switch(gt(SMALL, abs(x)), near, far)
+
+
+SMALL = 0.5
+"""Where log(1 + tanh(x)) is small enough for a difference from log(2) to lose digits."""
 
 
 def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -251,6 +277,7 @@ READINGS: tuple[Reading, ...] = (
     _of_choice,
     _of_logistic,
     _of_complement,
+    _of_tanh,
     _of_sum,
     _of_view,
     _of_joined,
@@ -453,6 +480,10 @@ def log1p_of(v: Variable, made: Maker) -> Variable | None:
     if _may_overflow(v, made):
         found = log_of(v, made)
         return None if found is None else softplus(found)
+    curve = affine_in_tanh(v, made)
+    if curve is not None and not curve.shift and math.fabs(curve.scale) == 1:
+        limited = inputs_of(curve.x, maximum, made) is not None  # by `log1p_of_tanh`
+        return None if limited else log1p_of_tanh(curve.x if curve.scale > 0 else -curve.x)
     p = minus(v, made)
     if p is None:
         return None

@@ -5,8 +5,13 @@ Rules that keep logarithms of such numbers accurate read them here (`gradcore.op
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 from gradcore.derive import Maker
 from gradcore.graph import Constant, Variable
+from gradcore.graph.types import FLOATS
+from gradcore.language import LANGUAGE
 from gradcore.ops.exponentials import DEEPEST, inputs_of, is_one, same, signed_terms
 from gradcore.ops.index import Subtensor
 from gradcore.ops.scalars import (
@@ -19,6 +24,7 @@ from gradcore.ops.scalars import (
     reciprocal,
     sigmoid,
     sub,
+    tanh,
     true_div,
 )
 from gradcore.ops.shape import DimShuffle, Reshape
@@ -54,11 +60,48 @@ def one_plus_exp(v: Variable, made: Maker) -> Variable | None:
     return None
 
 
+class AffineInTanh(NamedTuple):
+    """``shift + scale * tanh(x)``."""
+
+    shift: float
+    scale: float
+    x: Variable
+
+
+def affine_in_tanh(v: Variable, made: Maker, depth: int = DEEPEST) -> AffineInTanh | None:
+    """Return what ``v`` is, if it is tanh(x) that constants are added to, or multiply it."""
+    node = made(v)
+    if node is None or not depth or v.type.dtype not in FLOATS:
+        return None
+    if node.op is tanh:
+        return AffineInTanh(0.0, 1.0, LANGUAGE["cast"](node.inputs[0], v.type.dtype))
+    if node.op not in (add, sub, mul, true_div, neg):
+        return None
+    number, inner = 0.0, affine_in_tanh(node.inputs[0], made, depth - 1)
+    turned = inner is None
+    if node.op is not neg:
+        constant = node.inputs[0 if turned else 1]
+        if not isinstance(constant, Constant) or constant.data.size != 1:
+            return None
+        number = float(constant.data.item())
+        inner = affine_in_tanh(node.inputs[1], made, depth - 1) if turned else inner
+    if inner is None or (turned and node.op is true_div):
+        return None
+    if node.op in (add, sub):
+        sign, moved = (-1 if turned else 1, 1 if turned else -1) if node.op is sub else (1, 1)
+        return AffineInTanh(sign * inner.shift + moved * number, sign * inner.scale, inner.x)
+    factor = -1 if node.op is neg else number if node.op is mul else 1 / number if number else 0
+    return AffineInTanh(factor * inner.shift, factor * inner.scale, inner.x)
+
+
 def logistic(v: Variable, made: Maker) -> Variable | None:
     """Return x if ``v`` is 1 / (1 + exp(-x)), however it is written."""
     inside = inputs_of(v, sigmoid, made)
     if inside is not None:
         return inside[0]
+    curve = affine_in_tanh(v, made)
+    if curve is not None and curve.shift == 0.5 and abs(curve.scale) == 0.5:
+        return curve.x * math.copysign(2, curve.scale)
     inverse, parts = inputs_of(v, reciprocal, made), inputs_of(v, true_div, made)
     below = inverse[0] if inverse is not None else parts[1] if parts is not None else None
     x = None if below is None else one_plus_exp(below, made)

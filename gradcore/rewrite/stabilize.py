@@ -38,6 +38,7 @@ from gradcore.ops.scalars import (
     sqrt,
     sub,
     switch,
+    tanh,
     true_div,
 )
 from gradcore.ops.unit_interval import minus
@@ -292,6 +293,8 @@ def log_of_mean(node: Apply) -> Variable | None:
         lambda x: log(LANGUAGE["softmax"](x, 1)[0] / 3.0),
         lambda x, y: log(y * LANGUAGE["softmax"](x, 1)),
         lambda x, y: log(exp(x) * y * y),
+        lambda x: log((1 + tanh(x)) / 2),
+        lambda x: log(3.0 - 3.0 * tanh(x)),
     ],
     changes=OF_TERMS,
 )
@@ -306,11 +309,13 @@ def log_of_exponentials(node: Apply) -> Variable | None:
         lambda x: log1p(LANGUAGE["sum"](exp(x), 1)),
         lambda x: log1p(-LANGUAGE["softmax"](x, 1)),
         lambda x: log1p(0 - LANGUAGE["softmax"](x, 1)),
+        lambda x: log1p(tanh(x)),
+        lambda x: log1p(-tanh(x)),
     ],
     changes=OF_TERMS,
 )
 def log1p_of_exponentials(node: Apply) -> Variable | None:
-    """log1p(sum(exp(x))) = softplus(logsumexp(x)); log1p(-softmax(x)) from the other elements"""
+    """log1p(sum(exp(x))) = softplus(logsumexp(x)); log1p(-softmax(x)) by the others; of tanh(x)"""
     return logarithms.log1p_of(node.inputs[0], made_by)
 
 
