@@ -211,14 +211,15 @@ class Conditional(Op):
 
 
 # checks and messages ----------------------------------------------------------------------------
-def _same(op: Op, ct: Variable, x: Variable, *others: Variable) -> Variable:
+def same(op: Op, ct: Variable, x: Variable, *others: Variable) -> Variable:
+    """Return the cotangent of an operand that is passed on."""
     return ct
 
 
 class PassingOn(Op):
     """An op that passes its first operand on (abstract)."""
 
-    derivative = Linear((_same,))
+    derivative = Linear((same,))
     of_complex = "separate"
 
     def dtype(self, *dtypes: str) -> str:
