@@ -194,7 +194,21 @@ def _taken_of(
         left = _subtensor(left, [*(_Taken() for _ in range(left.ndim - 2)), rows])
     if columns is not None:
         right = _subtensor(right, [*(_Taken() for _ in range(right.ndim - 1)), columns])
-    return node.op(left, right)
+    return node.op(left, right) if isinstance(node.op, Dot) else _matrices(node, left, right)
+
+
+def _matrices(node: Apply, left: Variable, right: Variable) -> Variable:
+    """Return a product of stacks of matrices, of which some may have become stacks of vectors."""
+    is_row, is_column = (
+        x.ndim < whole.ndim for x, whole in zip((left, right), node.inputs, strict=True)
+    )
+    if is_row:
+        left = left.dimshuffle(*range(left.ndim - 1), "x", left.ndim - 1)
+    if is_column:
+        right = right.dimshuffle(*range(right.ndim), "x")
+    found = node.op(left, right)
+    left_out = {found.ndim - 2: is_row, found.ndim - 1: is_column}
+    return found.dimshuffle(*(axis for axis in range(found.ndim) if not left_out.get(axis)))
 
 
 def _subtensor(x: Variable, taken: Sequence[_Taken]) -> Variable:
