@@ -56,7 +56,9 @@ API: dict[str, str] = {
     "theano.tensor.basic": "as_tensor_variable constant shape alloc NoneConst",
     "theano.tensor.var": "TensorVariable TensorConstant",
     "theano.tensor.type": "TensorType",
-    "theano.tensor.sharedvar": "TensorSharedVariable ScalarSharedVariable",
+    "theano.tensor.sharedvar": """
+        TensorSharedVariable ScalarSharedVariable tensor_constructor scalar_constructor
+    """,
     "theano.tensor.elemwise": "Elemwise DimShuffle CAReduce CAReduceDtype Sum Prod All Any",
     "theano.tensor.subtensor": """
         Subtensor IncSubtensor AdvancedSubtensor AdvancedSubtensor1 AdvancedIncSubtensor
@@ -96,7 +98,7 @@ API: dict[str, str] = {
     "theano.tensor.nnet.conv": "conv2d ConvOp",
     "theano.tensor.nnet.abstract_conv": """
         conv2d conv3d conv2d_transpose bilinear_upsampling conv2d_grad_wrt_inputs
-        conv2d_grad_wrt_weights
+        conv2d_grad_wrt_weights conv3d_grad_wrt_inputs conv3d_grad_wrt_weights get_conv_output_shape
     """,
     "theano.tensor.nnet.bn": (
         "batch_normalization batch_normalization_train batch_normalization_test"
@@ -122,7 +124,7 @@ API: dict[str, str] = {
         grad Rop Lop jacobian hessian subgraph_grad verify_grad numeric_grad disconnected_grad
         zero_grad consider_constant grad_clip grad_scale grad_undefined grad_not_implemented
         DisconnectedType DisconnectedInputError NullTypeGradError hessian_vector_product
-        GradientError
+        GradientError format_as
     """,
     "theano.ifelse": "ifelse IfElse",
     "theano.printing": "pp debugprint Print pprint pydotprint min_informative_str",
@@ -136,7 +138,7 @@ API: dict[str, str] = {
         function In Out SymbolicInput SymbolicOutput Function FunctionMaker Mode get_mode
         get_default_mode register_mode predefined_modes FAST_RUN FAST_COMPILE DebugMode ProfileMode
         shared SharedVariable UnusedInputError as_op wrap_py OpFromGraph rebuild_collect_shared
-        function_dump Container optdb
+        function_dump Container optdb ProfileStats
     """,
     "theano.compile.mode": """
         Mode get_mode get_default_mode register_mode predefined_modes FAST_RUN FAST_COMPILE optdb

@@ -100,7 +100,7 @@ def test_expressions_in_short():
 
 def test_prints_name_what_they_print(capsys):
     x = T.dvector("x")
-    shown = gradcore.printing.Print("x is", attrs=("shape", "__str__"))(x)
+    shown = gradcore.printing.Print("x is", attrs=["shape", "__str__"])(x)
     gradcore.function([x], shown * 2, mode="numpy")([1.0, 2.0])
     assert capsys.readouterr().out == "x is shape = (2,)\nx is __str__ = [1. 2.]\n"
 

@@ -218,3 +218,22 @@ def test_streams_and_sparse_matrices_are_asked_what_they_are(theano):
     assert theano.function([], x)().tolist() == theano.function([], y)().tolist()
     sparse = importlib.import_module("theano.sparse")
     assert sparse.sparse_formats == ["csc", "csr"] and "float32" in sparse.all_dtypes
+
+
+def test_an_input_has_an_older_name(theano, T):
+    x, step = T.dvector("x"), T.dscalar("step")
+    inputs = [
+        theano.Param(x, borrow=True),
+        theano.compile.pfunc.Param(step, default=0.5, name="by"),
+    ]
+    f = theano.function(inputs, x * step)
+    assert f([2.0]).tolist() == [1] and f([2.0], by=3).tolist() == [6]
+
+
+@pytest.mark.parametrize(
+    ("use_list", "use_tuple", "expected"), [(1, 0, [3]), (0, 1, (3,)), (0, 0, 3)]
+)
+def test_outputs_have_the_form_of_what_was_asked_for(use_list, use_tuple, expected, theano):
+    importlib.import_module("theano.gradient")
+    for given in (3, [3]):
+        assert theano.gradient.format_as(use_list, use_tuple, given) == expected

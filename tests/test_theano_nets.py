@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import convolve2d
 
 import gradcore.tensor as T
-from gradcore.theano import nets
+from gradcore.theano import convolutions, nets
 
 RNG = np.random.default_rng(3)
 
@@ -114,6 +114,43 @@ def test_the_transpose_takes_results_back(extent, stride, mode):
         T.constant(g), w, (2, 3, extent, extent), border_mode=mode, input_dilation=(stride, stride)
     )
     np.testing.assert_allclose(found.eval(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+@pytest.mark.parametrize(("mode", "stride", "groups"), [("valid", 2, 1), ("half", 1, 2), (1, 3, 1)])
+def test_gradients_of_convolutions_by_name(rank, mode, stride, groups):
+    x, w = (T.TensorType("float64", (None,) * (rank + 2))(n) for n in "xw")
+    options = {"border_mode": mode, "subsample": (stride,) * rank, "num_groups": groups}
+    y = getattr(T.nnet, f"conv{rank}d")(x, w, **options)
+    at = {
+        x: RNG.normal(size=(2, 4, *(7,) * rank)),
+        w: RNG.normal(size=(6, 4 // groups, *(3,) * rank)),
+    }
+    g = T.constant(RNG.normal(size=y.eval(at).shape))
+    expected = [v.eval(at) for v in T.grad((y * g).sum(), [x, w])]
+    to_inputs = getattr(convolutions, f"conv{rank}d_grad_wrt_inputs")
+    to_weights = getattr(convolutions, f"conv{rank}d_grad_wrt_weights")
+    found = to_inputs(g, w, (None, None, *(7,) * rank), **options).eval({w: at[w]})
+    np.testing.assert_allclose(found, expected[0], atol=1e-12)
+    found = to_weights(x, g, (None, None, *(3,) * rank), **options).eval({x: at[x]})
+    np.testing.assert_allclose(found, expected[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["valid", "half", "full", 2, (1, 0)])
+@pytest.mark.parametrize(("steps", "wide"), [((1, 1), None), ((2, 3), (2, 1))])
+def test_shapes_of_convolutions_by_name(mode, steps, wide):
+    images, filters = (2, 3, 11, 12), (4, 3, 3, 2)
+    found = convolutions.get_conv_output_shape(images, filters, mode, steps, wide)
+    y = nets.conv2d(
+        T.zeros(images), T.zeros(filters), border_mode=mode, subsample=steps,
+        filter_dilation=wide or (1, 1),
+    )  # fmt: skip
+    assert found == y.eval().shape
+    n = T.lscalar("n")
+    by_name = convolutions.get_conv_output_shape((2, 3, n, None), filters, mode, steps, wide)
+    assert by_name[2].eval({n: 11}) == found[2] and by_name[3] is None
+    with pytest.raises(ValueError, match="valid, half or full"):
+        convolutions.get_conv_output_shape(images, filters, "same", steps)
 
 
 def test_patches_and_back():

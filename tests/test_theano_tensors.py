@@ -125,6 +125,7 @@ def test_scalars_that_are_known_are_read(theano, T):
         (lambda T, x: T.unbroadcast(x, 0), [[1, 3, 2], [4, 5, 6]]),
         (lambda T, x: T.var(x, axis=0, corrected=True), [2.25, 1, 4]),
         (lambda T, x: T.inplace.sqr_inplace(x), [[1, 9, 4], [16, 25, 36]]),
+        (lambda T, x: T.inv(1 / x), [[1, 3, 2], [4, 5, 6]]),
     ],
 )  # fmt: skip
 def test_functions_whose_arguments_are_theanos(call, expected, T):

@@ -286,6 +286,10 @@ class Print(PassingOn):
     foldable = False
     element = Op.element  # what reads the operand element by element prints nothing
 
+    def __post_init__(self) -> None:
+        """Take any iterable of names."""
+        object.__setattr__(self, "attrs", tuple(self.attrs))
+
     @classmethod
     def samples(cls) -> Sequence[Sample]:
         """Return a print of a matrix, without attributes."""

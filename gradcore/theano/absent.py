@@ -94,9 +94,8 @@ _NAMES = {
     "bilinear upsampling is no function here": """
         theano.tensor.nnet.abstract_conv.bilinear_upsampling
     """,
-    "gradients of a convolution are taken by T.grad": """
-        theano.tensor.nnet.abstract_conv.conv2d_grad_wrt_inputs
-        theano.tensor.nnet.abstract_conv.conv2d_grad_wrt_weights
+    "profile=True makes one for each function, which is f.profile": """
+        theano.compile.ProfileStats theano.compile.profiling.ProfileStats
     """,
 }
 

@@ -46,6 +46,11 @@ class In(PlainIn):
         return super().converted(value, function, position)
 
 
+def param(variable: Variable, default: Any = None, name: str | None = None, **options: Any) -> In:
+    """Return `In` under its older name, with ``default`` for its value."""
+    return In(variable, name, default, **options)
+
+
 def _by_value(value: Any, dtype: str) -> Any:
     """Return a value in ``dtype``, if it is the same there; else as it is."""
     is_array = issubclass(type(value), np.ndarray)

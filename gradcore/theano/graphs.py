@@ -39,6 +39,14 @@ def variables(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[V
     return list(graph.ancestors(outputs, inputs))
 
 
+def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
+    """Return ``outputs`` as a list, as a tuple, or, if it is one alone, by itself."""
+    if use_list or use_tuple:
+        return (list if use_list else tuple)(listed(outputs))
+    (alone,) = listed(outputs)
+    return alone
+
+
 def no_gpu(*given: Any, **options: Any) -> bool:
     """Return False: no device of Theano's is there."""
     return False

@@ -25,7 +25,7 @@ from gradcore.ops import elementwise as elementwise_ops
 from gradcore.scan import until
 from gradcore.shared import SharedVariable
 from gradcore.tensor import nlinalg, nn, nnet, slinalg, sparse
-from gradcore.theano import functions, graphs, nets, streams, tensors, testing, values
+from gradcore.theano import convolutions, functions, graphs, nets, streams, tensors, testing, values
 from gradcore.theano.flags import CONFIG
 
 
@@ -111,6 +111,7 @@ QUIRKS: dict[str, Any] = {
     "Rop": tensors.rop,
     "verify_grad": testing.verify_grad,
     "round": tensors.rounded,
+    "inv": tensor.reciprocal,
     **{name: getattr(tensors, name) for name in OF_TENSORS.split()},
     "as_tensor": tensors.as_tensor_variable,
     "tensor_copy": tensor.copy,
@@ -166,7 +167,7 @@ MODES: dict[str, Any] = {
 }  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {
-    "function": functions.function, "In": functions.In, "Param": functions.In,
+    "function": functions.function, "In": functions.In, "Param": functions.param,
     "SymbolicInput": functions.In, "Function": compilation.Function,
     "FunctionMaker": compilation.FunctionMaker, "SymbolicOutput": compilation.Out,
     "OrderedUpdates": functions.OrderedUpdates, "scan": functions.scan, "map": functions.map_of,
@@ -222,11 +223,11 @@ THEANO: dict[str, Table] = {
     "theano.configdefaults": Table((FLAGS,), "config"),
     "theano.configparser": Table((FLAGS,), "config change_flags"),
     "theano.gradient": Table(
-        (QUIRKS, gradient, errors),
+        (QUIRKS, gradient, errors, graphs),
         """
         grad Rop Lop jacobian hessian subgraph_grad verify_grad numeric_grad disconnected_grad
         zero_grad consider_constant grad_clip grad_scale grad_undefined grad_not_implemented
-        DisconnectedType DisconnectedInputError hessian_vector_product
+        DisconnectedType DisconnectedInputError hessian_vector_product format_as
         NullTypeGradError=NotDifferentiableError GradientError=GradientMismatchError
         """,
     ),
@@ -251,7 +252,10 @@ THEANO: dict[str, Table] = {
     "theano.tensor.type": Table((TYPES,), "TensorType"),
     "theano.tensor.sharedvar": Table(
         (FUNCTIONS, TYPES, gradcore),
-        "TensorSharedVariable ScalarSharedVariable SharedVariable shared",
+        """
+        TensorSharedVariable ScalarSharedVariable SharedVariable shared tensor_constructor=shared
+        scalar_constructor=shared
+        """,
     ),
     "theano.tensor.elemwise": Table((QUIRKS,), "Elemwise DimShuffle CAReduce"),
     "theano.tensor.subtensor": Table(
@@ -292,7 +296,13 @@ THEANO: dict[str, Table] = {
         NETS, "sigmoid softplus ultra_fast_sigmoid=sigmoid hard_sigmoid"
     ),
     "theano.tensor.nnet.conv": Table((nets,), "conv2d=old_conv2d"),
-    "theano.tensor.nnet.abstract_conv": Table((nets, nnet), "conv2d conv3d conv2d_transpose"),
+    "theano.tensor.nnet.abstract_conv": Table(
+        (convolutions, nets, nnet),
+        """
+        conv2d conv3d conv2d_transpose get_conv_output_shape conv2d_grad_wrt_inputs
+        conv2d_grad_wrt_weights conv3d_grad_wrt_inputs conv3d_grad_wrt_weights
+        """,
+    ),
     "theano.tensor.nnet.bn": Table(
         (nets,), "batch_normalization batch_normalization_train batch_normalization_test"
     ),
