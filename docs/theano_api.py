@@ -30,6 +30,8 @@ API: dict[str, str] = {
         rebuild_collect_shared function_dump change_flags get_scalar_constant_value generic
     """,
     "theano.tensor": f"""
+        float_dtypes integer_dtypes discrete_dtypes complex_dtypes continuous_dtypes
+        all_dtypes
         {_constructors()}
         TensorType TensorVariable TensorConstant TensorSharedVariable tensor shared constant
         as_tensor_variable as_tensor get_scalar_constant_value get_vector_length
@@ -53,7 +55,9 @@ API: dict[str, str] = {
         IncSubtensor Alloc CAReduce ARange Dot Argmax MaxAndArgmax Rebroadcast AdvancedSubtensor
         AdvancedSubtensor1 AdvancedIncSubtensor AdvancedIncSubtensor1 load
     """,
-    "theano.tensor.basic": "as_tensor_variable constant shape alloc NoneConst",
+    "theano.tensor.basic": """
+        as_tensor_variable constant shape alloc NoneConst Dot Argmax MaxAndArgmax
+    """,
     "theano.tensor.var": "TensorVariable TensorConstant",
     "theano.tensor.type": "TensorType",
     "theano.tensor.sharedvar": """
@@ -61,25 +65,30 @@ API: dict[str, str] = {
     """,
     "theano.tensor.elemwise": "Elemwise DimShuffle CAReduce CAReduceDtype Sum Prod All Any",
     "theano.tensor.subtensor": """
+        advanced_subtensor1
         Subtensor IncSubtensor AdvancedSubtensor AdvancedSubtensor1 AdvancedIncSubtensor
         AdvancedIncSubtensor1 set_subtensor inc_subtensor take
     """,
     "theano.tensor.sort": "sort argsort topk argtopk topk_and_argtopk",
     "theano.tensor.inplace": "exp_inplace add_inplace sqr_inplace",
     "theano.tensor.opt": """
+        ShapeFeature MakeVector
         Assert assert_op register_canonicalize register_specialize register_stabilize
         local_dimshuffle_lift
     """,
     "theano.tensor.extra_ops": """
+        Unique FillDiagonal
         cumsum cumprod diff bincount squeeze repeat bartlett fill_diagonal fill_diagonal_offset
         to_one_hot unravel_index ravel_multi_index searchsorted compress CumOp DiffOp RepeatOp
         BinCountOp
     """,
     "theano.tensor.nlinalg": """
+        AllocDiag ExtractDiag Eig Eigh QRFull QRIncomplete
         matrix_inverse pinv det eig eigh svd qr lstsq matrix_power matrix_dot norm trace diag
         alloc_diag extract_diag tensorinv tensorsolve MatrixInverse Det SVD
     """,
     "theano.tensor.slinalg": """
+        Eigvalsh CholeskyGrad
         cholesky solve solve_lower_triangular solve_upper_triangular solve_symmetric eigvalsh kron
         expm Cholesky Solve Expm
     """,
@@ -97,6 +106,7 @@ API: dict[str, str] = {
     "theano.tensor.nnet.sigm": "sigmoid softplus ultra_fast_sigmoid hard_sigmoid",
     "theano.tensor.nnet.conv": "conv2d ConvOp",
     "theano.tensor.nnet.abstract_conv": """
+        AbstractConv2d AbstractConv2d_gradInputs AbstractConv2d_gradWeights
         conv2d conv3d conv2d_transpose bilinear_upsampling conv2d_grad_wrt_inputs
         conv2d_grad_wrt_weights conv3d_grad_wrt_inputs conv3d_grad_wrt_weights get_conv_output_shape
     """,
@@ -121,6 +131,7 @@ API: dict[str, str] = {
         diag usmm
     """,
     "theano.gradient": """
+        ConsiderConstant DisconnectedGrad UndefinedGrad ZeroGrad GradClip GradScale
         grad Rop Lop jacobian hessian subgraph_grad verify_grad numeric_grad disconnected_grad
         zero_grad consider_constant grad_clip grad_scale grad_undefined grad_not_implemented
         DisconnectedType DisconnectedInputError NullTypeGradError hessian_vector_product
@@ -135,12 +146,15 @@ API: dict[str, str] = {
         complex64 complex128 Composite ScalarOp UnaryScalarOp BinaryScalarOp
     """,
     "theano.compile": """
+        ViewOp DeepCopyOp
         function In Out SymbolicInput SymbolicOutput Function FunctionMaker Mode get_mode
         get_default_mode register_mode predefined_modes FAST_RUN FAST_COMPILE DebugMode ProfileMode
         shared SharedVariable UnusedInputError as_op wrap_py OpFromGraph rebuild_collect_shared
         function_dump Container optdb ProfileStats
     """,
     "theano.compile.mode": """
+        OPT_FAST_RUN register_linker register_optimizer predefined_linkers
+        predefined_optimizers
         Mode get_mode get_default_mode register_mode predefined_modes FAST_RUN FAST_COMPILE optdb
         AddDestroyHandler AddFeatureOptimizer
     """,
@@ -152,11 +166,15 @@ API: dict[str, str] = {
     "theano.compile.monitormode": "MonitorMode detect_nan",
     "theano.compile.sharedvalue": "SharedVariable shared generic",
     "theano.gof": """
+        cc cmodule vm link
         Op Apply Variable Constant FunctionGraph MissingInputError MethodNotDefined COp CLinker
         OpenMPOp PerformLinker Type Generic generic Container DestroyHandler local_optimizer
         PatternSub OpSub EquilibriumDB SequenceDB Query Optimizer
     """,
-    "theano.gof.graph": "Apply Variable Constant clone inputs ancestors io_toposort variables",
+    "theano.gof.graph": """
+        Apply Variable Constant clone inputs ancestors io_toposort variables
+        clone_get_equiv orphans list_of_nodes
+    """,
     "theano.gof.op": "Op get_test_value COp OpenMPOp",
     "theano.gof.opt": "LocalOptimizer EquilibriumOptimizer PatternSub local_optimizer",
     "theano.gof.toolbox": "Feature Validator NodeFinder",
@@ -166,12 +184,41 @@ API: dict[str, str] = {
         cuda_available cuda_enabled use CudaNdarray CudaNdarrayType CudaNdarraySharedVariable
         float32_shared_constructor gpu_from_host host_from_gpu
     """,
-    "theano.gpuarray": "pygpu_activated GpuArrayType gpuarray_shared_constructor",
+    "theano.gpuarray": """
+        pygpu_activated GpuArrayType gpuarray_shared_constructor basic_ops
+    """,
     "theano.typed_list": ("TypedListType TypedListVariable append getitem make_list length"),
     "theano.misc.pkl_utils": "dump load StripPickler CompatUnpickler",
     "theano.d3viz": "d3viz d3write",
     "theano.tests.unittest_tools": """
         fetch_seed seed_rng verify_grad assert_allclose InferShapeTester
+    """,
+    "theano.scan_module.scan_op": """
+        Scan
+    """,
+    "theano.raise_op": """
+        Raise
+    """,
+    "theano.scalar.basic": """
+        Composite ScalarOp UnaryScalarOp BinaryScalarOp
+    """,
+    "theano.configparser": """
+        AddConfigVar BoolParam StrParam IntParam FloatParam EnumStr TheanoConfigParser
+    """,
+    "theano.gof.type": """
+        Generic generic
+    """,
+    "theano.sparse.basic": """
+        rint
+    """,
+    "theano.compile.profiling": """
+        ProfileStats
+    """,
+    "theano.sandbox.linalg.ops": """
+        matrix_inverse det diag trace cholesky solve
+    """,
+    "theano.gof.python25": """
+        OrderedDict DictMixin partial any all
     """,
 }
 """The names of each module."""

@@ -48,6 +48,12 @@ def test_each_module_has_what_its_table_names(theano):
             assert entry.partition("=")[0] in vars(module), name
 
 
+def test_what_is_listed_is_there(theano):
+    for name in THEANO:
+        module = importlib.import_module(name)
+        assert all(hasattr(module, n) for n in dir(module)), name
+
+
 def test_modules_above_a_module_are_modules():
     for name in TABLES:
         assert "." not in name or name.rpartition(".")[0] in TABLES

@@ -145,3 +145,63 @@ def test_constructors_take_what_is_known_of_the_shape():
     for wrong in ((2, 2), (), (3, 4, 5)):
         with pytest.raises(TypeError, match="this constructor makes .*row"):
             T.row(shape=wrong)
+
+
+@pytest.fixture
+def pytensor():
+    """The module `pytensor`, for which gradcore stands in during a test."""
+    gradcore.theano.install("pytensor")
+    try:
+        yield importlib.import_module("pytensor")
+    finally:
+        gradcore.theano.uninstall()
+
+
+def test_what_is_listed_is_there(pytensor):
+    for name in successors.tables("pytensor"):
+        module = importlib.import_module(name)
+        assert all(hasattr(module, n) for n in dir(module)), name
+
+
+def test_linear_algebra_is_in_all_of_its_modules(pytensor):
+    for name in ("linalg", "slinalg", "nlinalg"):
+        members = vars(importlib.import_module(f"pytensor.tensor.{name}"))
+        public = [n for n, v in vars(T.linalg).items() if callable(v) and n[0] != "_"]
+        assert [n for n in public if n not in members] == [], name
+
+
+def test_inputs_of_a_graph_are_neither_constant_nor_shared(pytensor):
+    x, y = T.dvectors("x", "y")
+    z = x * 2 + gradcore.shared(np.ones(2)) * y
+    traversal = importlib.import_module("pytensor.graph.traversal")
+    assert set(traversal.explicit_graph_inputs(z)) == {x, y}
+    assert set(traversal.explicit_graph_inputs([z, y])) == {x, y}
+    assert {v.owner for v in traversal.orphans_between([x, y], [z])} == {None}
+    assert len(traversal.orphans_between([x, y], [z])) == 2
+
+
+def test_a_cloned_graph_says_what_has_become_of_variables(pytensor):
+    x = T.dvector("x")
+    middle = T.exp(x)
+    basic = importlib.import_module("pytensor.graph.basic")
+    copies = basic.clone_get_equiv([x], [middle * 2])
+    assert copies[x] is not x and copies[middle].owner.inputs[0] is copies[x]
+    same = basic.clone_get_equiv([x], [middle], copy_inputs=False)
+    assert same[x] is x and same[middle] is not middle
+
+
+def test_conditions_raise_errors_of_ones_own(pytensor):
+    x = T.dvector("x")
+    raising = importlib.import_module("pytensor.raise_op")
+    f = gradcore.function([x], raising.CheckAndRaise(KeyError, "below")(x, x > 0))
+    assert f([1.0]).tolist() == [1]
+    with pytest.raises(KeyError, match="below"):
+        f([-1.0])
+    with pytest.raises(AssertionError, match="small"):
+        raising.Assert("small")(x, x > 0).eval({x: [-1.0]})
+
+
+def test_graphs_are_printed_with_pytensors_arguments(pytensor):
+    x = T.dvector("x")
+    text = pytensor.dprint(T.exp(x) + 1, print_type=True, file="str", id_type="int")
+    assert text.splitlines()[0].startswith("add [0]")

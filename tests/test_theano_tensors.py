@@ -143,3 +143,9 @@ def test_methods_take_theanos_arguments(T):
     assert x.sort(1, "mergesort").eval(at).tolist() == [[1, 3], [0, 2]]
     assert x.argsort(axis=0, kind="quicksort", order=None).eval(at).tolist() == [[1, 0], [0, 1]]
     assert x.nonzero(return_matrix=True).eval(at).tolist() == [[0, 0, 1], [0, 1, 1]]
+
+
+def test_dtypes_are_listed(T):
+    assert set(T.all_dtypes) == {*T.discrete_dtypes, *T.continuous_dtypes}
+    assert set(T.discrete_dtypes) == {"bool", *T.integer_dtypes}
+    assert T.complex_dtypes == ["complex64", "complex128"] and "float16" in T.float_dtypes

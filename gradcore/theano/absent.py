@@ -26,6 +26,9 @@ _NAMES = {
         theano.gof.SequenceDB theano.gof.Query theano.gof.Optimizer theano.gof.opt.*
         theano.gof.toolbox.* theano.tensor.opt.register_canonicalize
         theano.tensor.opt.register_specialize theano.tensor.opt.register_stabilize
+        theano.tensor.opt.ShapeFeature theano.tensor.opt.MakeVector theano.compile.mode.OPT_FAST_RUN
+        theano.compile.mode.register_linker theano.compile.mode.register_optimizer
+        theano.compile.mode.predefined_linkers theano.compile.mode.predefined_optimizers
         theano.tensor.opt.local_dimshuffle_lift theano.compile.optdb theano.compile.mode.optdb
         theano.compile.mode.AddDestroyHandler
     """,
@@ -46,7 +49,21 @@ _NAMES = {
         theano.tensor.signal.downsample.DownsampleFactorMax
         theano.tensor.nnet.neighbours.Images2Neibs theano.tensor.blas.Gemm theano.tensor.blas.Gemv
         theano.tensor.blas.Dot22 theano.tensor.blas.BatchedDot theano.tensor.fft.RFFTOp
-        theano.ifelse.IfElse theano.scan_module.scan_op theano.compile.ops.ViewOp
+        theano.ifelse.IfElse theano.scan_module.scan_op.Scan theano.compile.ops.ViewOp
+        theano.compile.ViewOp theano.compile.DeepCopyOp theano.raise_op.Raise
+        theano.gradient.ConsiderConstant theano.gradient.DisconnectedGrad
+        theano.gradient.UndefinedGrad theano.gradient.ZeroGrad theano.gradient.GradClip
+        theano.gradient.GradScale theano.tensor.subtensor.advanced_subtensor1
+        theano.tensor.basic.Dot theano.tensor.basic.Argmax
+        theano.tensor.basic.MaxAndArgmax theano.tensor.extra_ops.Unique
+        theano.tensor.extra_ops.FillDiagonal theano.tensor.nlinalg.AllocDiag
+        theano.tensor.nlinalg.ExtractDiag theano.tensor.nlinalg.Eig theano.tensor.nlinalg.Eigh
+        theano.tensor.nlinalg.QRFull theano.tensor.nlinalg.QRIncomplete
+        theano.tensor.slinalg.Eigvalsh theano.tensor.slinalg.CholeskyGrad
+        theano.tensor.nnet.Softmax theano.tensor.nnet.ConvOp
+        theano.tensor.nnet.abstract_conv.AbstractConv2d
+        theano.tensor.nnet.abstract_conv.AbstractConv2d_gradInputs
+        theano.tensor.nnet.abstract_conv.AbstractConv2d_gradWeights
         theano.compile.ops.DeepCopyOp theano.compile.ops.Shape theano.compile.ops.Shape_i
         theano.compile.ops.SpecifyShape theano.compile.ops.Rebroadcast
     """,
@@ -74,6 +91,11 @@ _NAMES = {
         theano.scalar.Composite theano.scalar.ScalarOp theano.scalar.UnaryScalarOp
         theano.scalar.BinaryScalarOp theano.scalar.basic.Composite theano.scalar.basic.ScalarOp
         theano.scalar.basic.UnaryScalarOp theano.scalar.basic.BinaryScalarOp
+    """,
+    "a program holds its own settings": """
+        theano.configparser.AddConfigVar theano.configparser.BoolParam
+        theano.configparser.StrParam theano.configparser.IntParam theano.configparser.FloatParam
+        theano.configparser.EnumStr theano.configparser.TheanoConfigParser
     """,
     "a file is read by NumPy, before a function is called": """
         theano.tensor.io.load theano.tensor.load theano.tensor.io.LoadFromDisk

@@ -112,8 +112,8 @@ class StandIn(ModuleType):
 
     def __dir__(self) -> list[str]:
         """Return the names, of submodules too."""
-        inner = (name.removeprefix(f"{self.__name__}.") for name in TABLES)
-        return sorted({*super().__dir__(), *(n for n in inner if "." not in n)})
+        inner = (name.rpartition(".") for name in TABLES)
+        return sorted({*super().__dir__(), *(n for above, _, n in inner if above == self.__name__)})
 
     def _near(self, name: str) -> str:
         near = difflib.get_close_matches(name, [n for n in dir(self) if n[0] != "_"], 1)

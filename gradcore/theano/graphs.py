@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore import graph
-from gradcore.graph import Apply, Variable
+from gradcore.graph import Apply, Constant, Variable
 from gradcore.language import listed
+from gradcore.shared import SharedVariable
 
 
 def inputs(variables: Sequence[Variable], blockers: Any = None) -> list[Variable]:
     """Return the variables that nothing computes and that ``variables`` need."""
     return list(graph.graph_inputs(variables, blockers or ()))
+
+
+def explicit_inputs(variables: Variable | Sequence[Variable]) -> list[Variable]:
+    """Return what a function of ``variables`` has to be given: no constants, nothing shared."""
+    found = inputs(listed(variables))
+    return [v for v in found if not isinstance(v, Constant | SharedVariable)]
 
 
 def ancestors(variables: Sequence[Variable], blockers: Any = None) -> list[Variable]:
@@ -29,6 +36,18 @@ def clone(
     return list(new.values()), list(listed(found))
 
 
+def clone_get_equiv(
+    inputs: Sequence[Variable],
+    outputs: Sequence[Variable],
+    copy_inputs: bool = True,
+    **options: Any,
+) -> dict[Variable, Variable]:
+    """Return for each variable of a graph its copy."""
+    new = {v: v.clone() if copy_inputs else v for v in inputs}
+    found = variables(inputs, outputs)
+    return {**dict(zip(found, listed(graph.clone(found, new)), strict=True)), **new}
+
+
 def io_toposort(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[Apply]:
     """Return the nodes between inputs and outputs, each after those it needs."""
     return graph.toposort(outputs, frozenset(inputs))
@@ -37,6 +56,11 @@ def io_toposort(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list
 def variables(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[Variable]:
     """Return the variables between inputs and outputs."""
     return list(graph.ancestors(outputs, inputs))
+
+
+def orphans(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[Variable]:
+    """Return what nothing computes, between inputs and outputs, and is no input."""
+    return [v for v in variables(inputs, outputs) if v.owner is None and v not in set(inputs)]
 
 
 def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:

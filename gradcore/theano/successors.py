@@ -16,12 +16,14 @@ from gradcore.graph import TensorType, Variable, fgraph, nodes, traverse
 from gradcore.graph.types import FLOATS
 from gradcore.ops import elementwise as elementwise_ops
 from gradcore.ops import index
+from gradcore.ops.control import Assert
 from gradcore.shared import SharedVariable
 from gradcore.tensor import extra_ops, linalg, nlinalg, random, slinalg, special
+from gradcore.tensor.constructors import Constructor, Plural
 from gradcore.tensor.nn import log_softmax, softmax
 from gradcore.tensor.random import RandomStream
 from gradcore.theano import functions, graphs, tensors
-from gradcore.theano.tables import FUNCTIONS, SCALAR_TYPES, Table
+from gradcore.theano.tables import FUNCTIONS, QUIRKS, SCALAR_TYPES, Table
 
 
 def drawn(name: str) -> Callable[..., Variable]:
@@ -81,17 +83,54 @@ def scan(*arguments: Any, return_updates: bool = True, **options: Any) -> Any:
     return (found, updates) if return_updates else found
 
 
+def debugprint(
+    graph_like: Any,
+    depth: int = -1,
+    print_type: bool = False,
+    print_shape: bool = False,
+    file: Any = None,
+    id_type: str = "CHAR",
+    stop_on_name: bool = False,
+    done: Any = None,
+    print_storage: bool = False,
+    **options: Any,
+) -> str | None:
+    """Print a graph: `gradcore.printing.debugprint`; what else PyTensor shows is not here."""
+    return printing.debugprint(
+        graph_like,
+        depth,
+        print_type,
+        file,
+        ids=id_type,
+        stop_on_name=stop_on_name,
+        print_shape=print_shape,
+        print_storage=print_storage,
+    )
+
+
+def check_and_raise(exc_type: type[Exception], msg: str = "") -> Assert:
+    """Return what passes its first operand on, if all others hold, or else raises the error."""
+    return Assert(msg, exc_type)
+
+
 WORDS: dict[str, Any] = {
     **FUNCTIONS,
     "function": function,
     "scan": scan,
-    "dprint": printing.debugprint,
-    "clone_get_equiv": graphs.clone,
+    "dprint": debugprint,
+    "debugprint": debugprint,
+    "clone_get_equiv": graphs.clone_get_equiv,
+    "io_toposort": graphs.io_toposort,
+    "vars_between": graphs.variables,
+    "orphans_between": graphs.orphans,
+    "Assert": Assert,
+    "CheckAndRaise": check_and_raise,
+    "disconnected_type": gradient.DisconnectedType(),
     "softmax": softmax_of,
     "log_softmax": log_softmax_of,
     "pushforward": gradient.Rop,
     "pullback": gradient.Lop,
-    "explicit_graph_inputs": graphs.inputs,
+    "explicit_graph_inputs": graphs.explicit_inputs,
     "TensorVariable": tensors.TensorVariableKind,
     "TensorSharedVariable": SharedVariable,
     "GradientError": errors.GradientMismatchError,
@@ -119,6 +158,13 @@ OF_TENSORS: dict[str, Any] = {
     "log1pexp": tensor.softplus,
     "dense_dot": tensor.dot,
 }
+CONSTRUCTORS: dict[str, Any] = {
+    name: OF_TENSORS.get(name, made)
+    for name, made in vars(tensor).items()
+    if isinstance(made, Constructor | Plural)
+}
+"""What makes variables."""
+
 ANY = (
     WORDS,
     OF_TENSORS,
@@ -150,16 +196,34 @@ def tables(root: str) -> dict[str, Table]:
         ".tensor.math": of_tensors,
         ".tensor.shape": of_tensors,
         ".tensor.variable": Table(ANY, "TensorVariable TensorConstant"),
-        ".tensor.type": Table(ANY, "TensorType scalar vector matrix row col tensor"),
+        ".tensor.type": Table(
+            (QUIRKS, *ANY),
+            """
+            TensorType tensor float_dtypes integer_dtypes discrete_dtypes continuous_dtypes
+            complex_dtypes all_dtypes
+            """,
+            (CONSTRUCTORS,),
+        ),
+        ".tensor.sort": Table(ANY, "sort argsort"),
+        ".tensor.einsum": Table(ANY, "einsum"),
+        ".tensor.pad": Table(ANY, "pad"),
+        ".tensor.functional": Table(ANY, "vectorize"),
+        ".tensor.interpolate": Table(ANY, "interp"),
         ".tensor.sharedvar": Table(ANY, "TensorSharedVariable SharedVariable shared"),
         ".tensor.elemwise": Table(ANY, "Elemwise"),
         ".tensor.subtensor": Table(
             (index, *ANY), "Subtensor IncSubtensor set_subtensor inc_subtensor take"
         ),
-        ".tensor.extra_ops": Table((), "", (extra_ops,)),
-        ".tensor.linalg": Table((), "", (linalg,)),
-        ".tensor.nlinalg": Table((), "", (nlinalg,)),
-        ".tensor.slinalg": Table((), "", (slinalg,)),
+        ".tensor.extra_ops": Table(
+            ANY,
+            """
+            broadcast_arrays broadcast_shape broadcast_to geomspace linspace logspace
+            """,
+            (extra_ops,),
+        ),
+        ".tensor.linalg": Table((), "", (linalg, slinalg, nlinalg)),
+        ".tensor.nlinalg": Table((), "", (nlinalg, linalg)),
+        ".tensor.slinalg": Table((), "", (slinalg, linalg)),
         ".tensor.special": Table(ANY, "softmax log_softmax", (special,)),
         ".tensor.fft": Table((), "", (tensor.fft,)),
         ".tensor.random": Table((DRAWS, random), "RandomStream", (DRAWS,)),
@@ -173,12 +237,14 @@ def tables(root: str) -> dict[str, Table]:
             grad Rop Lop jacobian hessian subgraph_grad verify_grad numeric_grad disconnected_grad
             zero_grad grad_clip grad_scale grad_undefined grad_not_implemented DisconnectedType
             DisconnectedInputError hessian_vector_product GradientError NullTypeGradError
-            pushforward pullback
+            pushforward pullback disconnected_type
             """,
         ),
         ".ifelse": Table(ANY, "ifelse"),
+        ".raise_op": Table(ANY, "Assert CheckAndRaise assert_op"),
+        ".breakpoint": Table(ANY, "PdbBreakpoint=Breakpoint"),
         ".printing": Table(
-            (pictures, *ANY), "pp pprint debugprint Print min_informative_str pydotprint"
+            (WORDS, pictures, *ANY), "pp pprint debugprint Print min_informative_str pydotprint"
         ),
         ".updates": Table(ANY, "OrderedUpdates"),
         ".scan": Table(ANY, "scan map reduce foldl foldr until scan_checkpoints"),
@@ -192,7 +258,7 @@ def tables(root: str) -> dict[str, Table]:
             """
             function In Out Function FunctionMaker Mode get_mode get_default_mode register_mode
             predefined_modes shared SharedVariable UnusedInputError as_op wrap_py
-            rebuild_collect_shared function_dump
+            rebuild_collect_shared function_dump MonitorMode FAST_COMPILE
             """,
         ),
         ".compile.mode": Table(
@@ -221,7 +287,13 @@ def tables(root: str) -> dict[str, Table]:
         ".graph.fg": Table(ANY, "FunctionGraph MissingInputError"),
         ".graph.op": Table((nodes, *ANY), "Op get_test_value"),
         ".graph.replace": Table(ANY, "clone_replace graph_replace vectorize_graph"),
-        ".graph.traversal": Table(ANY, "ancestors graph_inputs explicit_graph_inputs toposort"),
+        ".graph.traversal": Table(
+            ANY,
+            """
+            ancestors graph_inputs explicit_graph_inputs toposort io_toposort vars_between
+            orphans_between
+            """,
+        ),
         ".graph.type": Table(ANY, "Type=TensorType"),
     }
     return {root + name: table for name, table in rows.items()}

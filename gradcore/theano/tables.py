@@ -19,6 +19,7 @@ import gradcore
 from gradcore import compile as compilation
 from gradcore import errors, gradient, graph, pictures, printing, tensor
 from gradcore.compile import containers
+from gradcore.dtypes import COMPLEX, DISCRETE, FLOATS, SIGNED, UNSIGNED
 from gradcore.graph import nodes
 from gradcore.ops import create, index, reduce, shape
 from gradcore.ops import elementwise as elementwise_ops
@@ -112,6 +113,12 @@ QUIRKS: dict[str, Any] = {
     "verify_grad": testing.verify_grad,
     "round": tensors.rounded,
     "inv": tensor.reciprocal,
+    "float_dtypes": list(FLOATS),
+    "integer_dtypes": [*SIGNED, *UNSIGNED],
+    "discrete_dtypes": list(DISCRETE),
+    "complex_dtypes": list(COMPLEX),
+    "continuous_dtypes": [*FLOATS, *COMPLEX],
+    "all_dtypes": [*DISCRETE, *FLOATS, *COMPLEX],
     **{name: getattr(tensors, name) for name in OF_TENSORS.split()},
     "as_tensor": tensors.as_tensor_variable,
     "tensor_copy": tensor.copy,
@@ -149,7 +156,8 @@ VERSION: dict[str, Any] = {
 
 PYTHON: dict[str, Any] = {
     "PY3": True, "OrderedDict": dict, "izip": zip, "imap": map, "ifilter": filter,
-    "cmp": graphs.cmp, "DictMixin": dict, "partial": functools.partial,
+    "cmp": graphs.cmp, "DictMixin": dict, "partial": functools.partial, "any": any,
+    "all": all,
 }  # fmt: skip
 """What Theano had for Python 2."""
 
@@ -188,6 +196,9 @@ GRAPHS: dict[str, Any] = {
     "ancestors": graphs.ancestors,
     "io_toposort": graphs.io_toposort,
     "variables": graphs.variables,
+    "clone_get_equiv": graphs.clone_get_equiv,
+    "orphans": graphs.orphans,
+    "list_of_nodes": graphs.io_toposort,
     "MissingInputError": errors.MissingInputError,
     "MethodNotDefined": NotImplementedError,
 }  # fmt: skip
@@ -238,6 +249,7 @@ THEANO: dict[str, Table] = {
     "theano.updates": Table((FUNCTIONS,), "OrderedUpdates"),
     "theano.scan_module": Table((FUNCTIONS,), "scan map reduce foldl foldr until scan_checkpoints"),
     "theano.scan_module.scan": Table((FUNCTIONS,), "scan"),
+    "theano.scan_module.scan_op": Table(()),
     "theano.scan_module.scan_checkpoints": Table((FUNCTIONS,), "scan_checkpoints"),
     "theano.scan_module.scan_views": Table((FUNCTIONS,), "map reduce foldl foldr"),
     "theano.scan_module.scan_utils": Table((FUNCTIONS, graph), "until clone"),
@@ -367,12 +379,16 @@ THEANO: dict[str, Table] = {
     ),
     "theano.gof.graph": Table(
         (GRAPHS, graph),
-        "Apply Variable Constant clone inputs ancestors io_toposort variables",
+        """
+        Apply Variable Constant clone inputs ancestors io_toposort variables clone_get_equiv
+        orphans list_of_nodes
+        """,
     ),
     "theano.gof.op": Table((graph,), "Op get_test_value"),
     "theano.gof.type": Table((graph,), "Type=TensorType"),
     "theano.gof.fg": Table((GRAPHS, graph), "FunctionGraph MissingInputError"),
     "theano.gof.opt": Table(()),
+    "theano.gof.python25": Table((PYTHON,), "OrderedDict DictMixin partial any all"),
     "theano.gof.toolbox": Table(()),
     "theano.gof.utils": Table((GRAPHS,), "MethodNotDefined"),
     # what stands aside --------------------------------------------------------------------------
@@ -386,6 +402,10 @@ THEANO: dict[str, Table] = {
     "theano.sandbox.cuda.rng_curand": Table(()),
     "theano.sandbox.gpuarray": Table((CUDA,), "pygpu_activated"),
     "theano.sandbox.linalg": Table(
+        (nlinalg, slinalg, tensor),
+        "matrix_inverse pinv det eig eigh diag trace cholesky solve matrix_dot=linalg.multi_dot",
+    ),
+    "theano.sandbox.linalg.ops": Table(
         (nlinalg, slinalg, tensor),
         "matrix_inverse pinv det eig eigh diag trace cholesky solve matrix_dot=linalg.multi_dot",
     ),
