@@ -109,15 +109,14 @@ def test_the_first_wrong_kernel_is_named():
     assert "array([0.5, 1.5], 'float64')" in str(error.value)
 
 
-@pytest.mark.parametrize("mode", ["numpy", "c", "jax", "torch"])
-def test_what_is_right_passes(mode, rng):
+def test_what_is_right_passes(optimized, rng):
     A = T.dmatrix("A")
     states, _ = gradcore.scan(lambda s: T.tanh(T.dot(A, s)), outputs_info=[x], n_steps=4)
     cost = T.log(1 + T.exp(states[-1])).sum() + T.linalg.slogdet(A + 9 * T.eye(3))[1]
     count = gradcore.shared(np.zeros(3))
     f = function(
         [x, A], [cost, T.grad(cost, A)], updates={count: count + states[-1]},
-        mode=Mode(mode, debug="each"),
+        mode=Mode(optimized.backend, debug="each", **dict(optimized.options)),
     )  # fmt: skip
     given = rng.standard_normal(3), rng.standard_normal((3, 3))
     plain = function([x, A], [cost, T.grad(cost, A)], mode="numpy")

@@ -22,8 +22,8 @@ def ops(graph):
 
 def test_the_tables_name_every_step_once():
     assert [step.__name__ for step in FUNCTION] == [
-        "marks_dropped", "lifted", "closed", "in_real_numbers", "rewritten", "still_required",
-        "branches_enclosed", "legal",
+        "marks_dropped", "lifted", "closed", "equations_known", "in_real_numbers", "rewritten",
+        "still_required", "branches_enclosed", "legal",
     ]  # fmt: skip
     assert (FUNCTION[0], *FUNCTION[2:]) == CLOSED and set(AS_WRITTEN) < set(FUNCTION)
 
@@ -34,18 +34,18 @@ def test_steps_may_be_taken_one_by_one():
     y = T.ifelse(x.sum() > 0, T.exp(x), -x)
     it = compiled([x], [y], FUNCTION[:3])
     assert it.graph is it.written and IfElse in ops(it.graph)
-    it.through(FUNCTION[3:5])
+    it.through(FUNCTION[3:6])
     assert IfElse in ops(it.graph) and Conditional not in ops(it.graph)
-    it.through(FUNCTION[5:])
+    it.through(FUNCTION[6:])
     assert Conditional in ops(it.graph) and not it.lacks
     assert Conditional in ops(compiled([x], [y], AS_WRITTEN).graph)
 
 
 def test_errors_that_rewriting_lost_come_back_in_their_step():
     x, y = T.dvectors("x", "y")
-    it = compiled([x, y], [(x + y).shape[0]], FUNCTION[:5], gradcore.Mode("numpy"))
+    it = compiled([x, y], [(x + y).shape[0]], FUNCTION[:6], gradcore.Mode("numpy"))
     assert Assert not in ops(it.graph)
-    assert Assert in ops(it.through(FUNCTION[5:6]).graph)
+    assert Assert in ops(it.through(FUNCTION[6:7]).graph)
 
 
 def test_checks_leave_the_graph_only_where_arguments_are_checked():

@@ -18,33 +18,40 @@ from gradcore.kernel.ir import (
     call,
 )
 from gradcore.kernel.ir import parts as terms
+from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import entry
 
 
-def work(body: Sequence[Statement], inside: set[Symbol]) -> Expr:
-    """Return how many statements run, for loops whose extents do not depend on those ``inside``."""
+def work(body: Sequence[Statement], around: set[Symbol]) -> Expr:
+    """Return how many statements run, for loops whose extents do not depend on those ``around``."""
     total: Expr = ZERO
     for s in body:
         own = s.work()
         if own is not ZERO:
             total = total + own
         if isinstance(s, For):
-            total = total + _bound(s.extent, inside) * work(s.body, {*inside, s.index})
+            total = total + _bound(s.extent, around) * work(s.body, {*around, s.index})
         elif isinstance(s, If):
-            branches = (work(s.then, inside), work(s.orelse, inside))
+            branches = (work(s.then, around), work(s.orelse, around))
             total = total + call(entry("maximum"), branches, "int64")
     return total
 
 
 def is_brief(s: Statement, most: int) -> bool:
     """Return whether it is known that no more than so many statements run in one."""
-    total = work([s], set())
+    loops = (x for x in inside([s]) if isinstance(x, For))
+    total = work([s], set()) if all(isinstance(x.extent, Literal) for x in loops) else None
     return isinstance(total, Literal) and total.value <= most
 
 
-def _bound(extent: Expr, inside: set[Symbol]) -> Expr:
-    """Return an extent if it does not depend on those ``inside``, or what bounds it, or 1."""
+def _bound(extent: Expr, around: set[Symbol]) -> Expr:
+    """Return an extent if it does not depend on those ``around``, or what bounds it, or 1."""
     if isinstance(extent, Call) and extent.op.name == "minimum":
-        bounds = (_bound(x, inside) for x in extent.operands)
+        bounds = (_bound(x, around) for x in extent.operands)
         return next((x for x in bounds if x != ONE), ONE)
-    return ONE if any(isinstance(x, Load) or x in inside for x in terms(extent)) else extent
+    return ONE if any(_varies(x) or x in around for x in terms(extent)) else extent
+
+
+def _varies(x: Expr) -> bool:
+    """Return whether an expression is an element that may be another one at each step."""
+    return isinstance(x, Load) and (bool(x.index) or x.buffer.role != "input")

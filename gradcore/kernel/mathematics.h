@@ -294,15 +294,18 @@ static inline float gc_back_f32(float m) {
 }
 
 /* x * 2^n for a moved integer, -2046 < n < 2047 (-254 < n < 255); rounded once, if x is near 1.
- * The last digits are the exponents of two factors together, each with its bias. */
+ * The last digits are the exponents of two factors together, each with its bias.  Where the result
+ * rounds to 0 a factor is 0: processors take many cycles for a product that underflows. */
 static inline double gc_scaled_f64(double x, double moved) {
     const uint64_t both = gc_bits_f64(moved), one = both >> 1;
-    return x * gc_from_bits_f64(one << 52) * gc_from_bits_f64((both - one) << 52);
+    const double other = gc_from_bits_f64((both - one) << 52);
+    return x * gc_from_bits_f64(one << 52) * (moved > 0x1.8p52 + 970 ? other : 0);
 }
 
 static inline float gc_scaled_f32(float x, float moved) {
     const uint32_t both = gc_bits_f32(moved), one = both >> 1;
-    return x * gc_from_bits_f32(one << 23) * gc_from_bits_f32((both - one) << 23);
+    const float other = gc_from_bits_f32((both - one) << 23);
+    return x * gc_from_bits_f32(one << 23) * (moved > 0x1.8p23f + 103 ? other : 0);
 }
 
 /* -- exponentials -------------------------------------------------------------------------- */

@@ -164,7 +164,7 @@ static inline double gc_beta_solved_f64(double a, double b, double s, int upper)
         const double slope = gc_beta_weight_f64(a, b, x, y) / f;
         if ((f > s) == upper) low = u; else high = u;
         const double bend = a * y - b * x, turn = 0.5 * gap * (upper ? -bend - slope : bend - slope);
-        const double step = (upper ? gap : -gap) / (slope * fmin(fmax(1 - turn / slope, 0.5), 2));
+        const double step = (upper ? gap : -gap) / (slope * fmin(fmax(1 - turn / slope, 0.5), 2.0));
         double to = u + step;
         if (fabs(step) * wide < 1e-6) /* the error is the cube; as logit(x) moves */
             return x + x * y * (step + 0.5 * (y - x) * step * step);

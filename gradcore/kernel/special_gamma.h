@@ -400,7 +400,7 @@ static inline double gc_gamma_solved_f64(double a, double s, int upper) {
         if ((f > s) == upper) low = x; else high = x;
         /* log(gammaincc) is about linear in x, log(gammainc) in log(x) */
         const double turn = 0.5 * gap * (upper ? x - a - slope + 1 : a - x - slope) / slope;
-        const double step = gap / (slope * fmin(fmax(1 - turn, 0.5), 2));
+        const double step = gap / (slope * fmin(fmax(1 - turn, 0.5), 2.0));
         double to = x + x * (upper ? step : gc_expm1_f64(-step));
         if (fabs(to - x) * wide <= 1e-6 * x) return to; /* the error is the cube */
         if (!(to > low && to < high)) to = high == INFINITY ? 2 * x : 0.5 * (low + high);

@@ -11,7 +11,7 @@ typedef struct {
     double *assert;
 } frame;
 
-static GC_BRIEF int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static int32_t nest(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     double state0_t_1 = f->state0_t_1;
@@ -32,7 +32,7 @@ static GC_BRIEF int32_t nest(gc_call *call, void *context, int64_t begin, int64_
     return 0;
 }
 
-static GC_BRIEF int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
+static int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {
     frame *f = context;
     (void)call, (void)begin, (void)end, (void)part;
     double g_state0_t_1 = f->g_state0_t_1;

@@ -1,5 +1,5 @@
 def run(d, inputs, shapes, numbers):
-    """(dimshuffle(M, order=(1, 0)) * v[:, None])"""
+    """(dimshuffle(M, order=(1, 0)) * dimshuffle(v, order=(0, 'x')))"""
     M = inputs[0]
     M_n0 = shapes[0][0]
     M_n1 = shapes[0][1]
