@@ -388,3 +388,11 @@ def test_jacobians_and_hessians_are_of_real_tensors():
     ):
         with pytest.raises(GraphTypeError, match="of complex tensors"):
             build()
+
+
+def test_differences_are_of_real_numbers():
+    for build in (lambda a: T.exp(1j * a), lambda a: abs(T.exp(1j * a)) * 1j):
+        with pytest.raises(GraphTypeError, match="slopes of real numbers"):
+            T.verify_grad(build, [np.array([1.0])])
+    with pytest.raises(GraphTypeError, match="slopes of real numbers"):
+        T.verify_grad(abs, [np.array([1j])])

@@ -114,6 +114,14 @@ def test_types_that_cannot_be_found_are_given(library):
     assert single.type == x.type
 
 
+def test_a_function_takes_as_many_operands_as_it_says(library):
+    with pytest.raises(GraphTypeError, match="lambda does not take 2 operands: too many") as error:
+        library.wrapped(lambda v: v)(x, x)
+    assert "test_foreign.py" in str(error.value) and "otypes" not in str(error.value)
+    with pytest.raises(GraphTypeError, match="does not take 1 operands: missing .* 'w'"):
+        library.wrapped(lambda v, w: v + w)(x)
+
+
 def test_other_backends_take_no_functions():
     with pytest.raises(gradcore.errors.UnsupportedError, match="takes no functions"):
         gradcore.Mode("numpy").resolved_backend().foreign()

@@ -1,5 +1,7 @@
 """What does not exist: the inverse of a singular matrix, a factor, singular vectors."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -174,3 +176,23 @@ def test_what_is_neither_raise_nor_nan_is_refused():
     for function in (L.cholesky, L.inv, lambda x, **given: L.solve(x, x, **given)):
         with pytest.raises(GraphValueError, match='on_error="raise" or'):
             function(x, on_error="warn")
+
+
+def test_singular_matrices_are_infinitely_ill_conditioned():
+    x = T.dtensor3("x")
+    at = np.array([np.zeros((2, 2)), [[1.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]]])
+    for p in (None, 1, "fro"):
+        found, wanted = T.linalg.cond(x, p).eval({x: at}), np.linalg.cond(at, p)
+        large = wanted > 1e15  # by singular values, what is left of a zero is rounding
+        assert large.tolist() == (found > 1e15).tolist() == [True, True, False]
+        np.testing.assert_allclose(found[2], wanted[2], rtol=1e-12)
+    assert np.isnan(T.linalg.cond(x, 1).eval({x: at[:1] * np.nan}))
+
+
+@pytest.mark.parametrize("name", ["ldl", "qz", "hessenberg", "eigh_tridiagonal", "solve_toeplitz"])
+def test_what_is_not_there_says_what_to_take(name):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}': take (.*)") as error:
+        getattr(T.linalg, name)
+    words = re.findall(r"(\w+)\(|take (\w+)", str(error.value))
+    taken = {word for pair in words for word in pair if word}
+    assert taken and all(hasattr(T.linalg, word) for word in taken), taken

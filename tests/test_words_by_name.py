@@ -135,6 +135,10 @@ BY_NUMPY = {
     "vector_norm": lambda xp, a: xp.linalg.vector_norm(a, ord=3, axis=1),
     "matrix_rank": lambda xp, a: xp.linalg.matrix_rank(a) * 1.0,
     "matrix_rank of a lower one": lambda xp, a: xp.linalg.matrix_rank(xp.outer(a[0], a[1])) * 1.0,
+    **{
+        f"cond {p}": lambda xp, a, p=p: xp.linalg.cond(xp.stack([a, a.T * 3 - 1]), p)
+        for p in (None, 2, -2, 1, -1, np.inf, -np.inf, "fro", "nuc")
+    },
     "kaiser": lambda xp, a: xp.kaiser(7, 8.6), "kaiser of one": lambda xp, a: xp.kaiser(1, 8.6),
     "logaddexp2": lambda xp, a: xp.logaddexp2(a, a.T * 2000),
     "modf": lambda xp, a: xp.modf(a * 7)[0], "modf whole": lambda xp, a: xp.modf(a * 7)[1],
@@ -199,6 +203,7 @@ def test_special_functions_on_every_backend(everywhere):
 
 SMOOTH = {
     **{name: (lambda x, name=name: MATRICES[name](T.linalg, x)) for name in MATRICES},
+    **{f"cond {p}": lambda x, p=p: T.linalg.cond(x, p) for p in (None, -2, "fro", "nuc")},
     "unwrap": lambda x: T.unwrap(x * 9), "logaddexp2": lambda x: T.logaddexp2(x, x.T),
     "modf": lambda x: T.modf(x * 7)[0], "logmeanexp": lambda x: T.logmeanexp(x, 1),
     "squareplus": lambda x: T.nn.squareplus(x), "hard_swish": lambda x: T.nn.hard_swish(x * 3),

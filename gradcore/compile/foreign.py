@@ -11,6 +11,7 @@ the user says the types.  Rejected: symbolic shapes of the libraries, which refu
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, final
@@ -216,6 +217,18 @@ def _from(name: str, fn: Callable[..., Any], otypes: Any) -> Callable[..., Any]:
     return applied
 
 
+def _bound(fn: Callable[..., Any], given: Sequence[TensorType], label: str) -> None:
+    """Raise GraphTypeError, if a function takes another number of operands."""
+    try:
+        inspect.signature(fn).bind(*given)
+    except TypeError as error:
+        raise GraphTypeError(
+            f"{label} does not take {len(given)} operands: {error}", here()
+        ) from None
+    except ValueError:  # a function of C without a signature
+        return
+
+
 def _types(
     library: Library, fn: Callable[..., Any], given: Sequence[TensorType], label: str
 ) -> tuple[list[TensorType], bool]:
@@ -223,6 +236,7 @@ def _types(
 
     An extent is known if it is the same for two numbers in place of those that are not.
     """
+    _bound(fn, given, label)
     known = {n for t in given for n in t.shape if n is not None}
     open_ = any(n is None for t in given for n in t.shape)
     found: list[tuple[Sequence[tuple[str, tuple[int, ...]]], bool]] = []

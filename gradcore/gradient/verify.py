@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from gradcore.dtypes import DTYPES
-from gradcore.errors import GradientMismatchError
+from gradcore.errors import GradientMismatchError, GraphTypeError
 from gradcore.gradient.modes import Rop, grad
-from gradcore.graph import Constant, TensorType, Variable, as_variable
+from gradcore.graph import Constant, TensorType, Variable, as_variable, here
 from gradcore.graph.types import Array
 
 
@@ -77,7 +77,8 @@ def verify_grad(
     forward : whether to compare the forward mode, too.  An op of a user's own has it if it has
         ``R_op``, or if what its ``grad`` returns has derivatives.
 
-    Raises GradientMismatchError: where, and what the values are.
+    Raises GradientMismatchError: where, and what the values are.  GraphTypeError: a point or the
+    result is complex.
 
     >>> import gradcore.tensor as T
     >>> verify_grad(lambda x: T.tanh(x).sum(), [np.array([0.1, 0.2])])
@@ -87,6 +88,13 @@ def verify_grad(
     inputs = [Variable(TensorType(p.dtype.name, p.shape), f"x{i}") for i, p in enumerate(points)]
     given = dict(zip(inputs, points, strict=True))
     output = as_variable(fun(*inputs))
+    for v in (*inputs, output):
+        if v.type.is_complex:
+            raise GraphTypeError(
+                f"verify_grad compares slopes of real numbers, not {v} ({v.type})",
+                here(),
+                "make a complex number of two real ones: T.complex, T.real, T.imag",
+            )
     near = max(DTYPES[p.dtype.name].slope_tolerance for p in points)
     absolute = near if abs_tol is None else abs_tol
     relative = near if rel_tol is None else rel_tol

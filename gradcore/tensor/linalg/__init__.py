@@ -57,6 +57,7 @@ from gradcore.tensor.linalg.functions import slogdet as slogdet
 from gradcore.tensor.linalg.functions import sqrtm as sqrtm
 from gradcore.tensor.linalg.functions import tensorinv as tensorinv
 from gradcore.tensor.linalg.functions import trace as trace
+from gradcore.tensor.linalg.of_matrices import cond as cond
 from gradcore.tensor.linalg.of_matrices import coshm as coshm
 from gradcore.tensor.linalg.of_matrices import cosm as cosm
 from gradcore.tensor.linalg.of_matrices import fractional_matrix_power as fractional_matrix_power
@@ -99,6 +100,8 @@ from gradcore.tensor.products import outer as outer
 from gradcore.tensor.products import tensordot as tensordot
 
 _FACTOR = "take solve_banded, which factors among the bands itself"
+_BANDS = "take eigh, or eigvalsh, of the whole matrix"
+_PENCIL = "take eig(solve(b, a)), where b is not singular"
 
 __getattr__ = no_attribute(
     __name__,
@@ -106,5 +109,17 @@ __getattr__ = no_attribute(
     {
         "cholesky_banded": _FACTOR,
         "cho_solve_banded": _FACTOR,
+        "eig_banded": _BANDS,
+        "eigvals_banded": _BANDS,
+        "eigh_tridiagonal": _BANDS,
+        "eigvalsh_tridiagonal": _BANDS,
+        "qz": _PENCIL,
+        "ordqz": _PENCIL,
+        "hessenberg": "take schur, which goes on to triangles",
+        "ldl": "take lu, which factors any matrix, or cholesky",
+        "rq": "take qr, of the rows in reverse order",
+        "funm": "take eig, or expm, logm, sqrtm, cosm and their kin",
+        "expm_frechet": "take Rop(expm(a), a, e)",
+        "solve_toeplitz": "take solve(toeplitz(c, r), b)",
     },
 )

@@ -12,14 +12,14 @@ import numpy as np
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Variable, here
 from gradcore.ops.matrices import adjoint
-from gradcore.ops.scalars import arccos, arcsin, clip, switch
+from gradcore.ops.scalars import arccos, arcsin, clip, isnan, switch
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.linalg.decompositions import qr, svd, svdvals
 from gradcore.tensor.linalg.equations import solve
-from gradcore.tensor.linalg.functions import expm, logm, matrix_power, norm, pinv, sqrtm
+from gradcore.tensor.linalg.functions import expm, inv, logm, matrix_power, norm, pinv, sqrtm
 from gradcore.tensor.linalg.operands import matrices
 from gradcore.tensor.products import matmul
-from gradcore.tensor.reductions import max, sum
+from gradcore.tensor.reductions import any, max, sum
 from gradcore.tensor.reductions import norm as norm_of_elements
 from gradcore.tensor.shapes import concatenate, flip
 
@@ -247,3 +247,27 @@ def vector_norm(x: Any, ord: Any = 2, axis: Any = None, keepdims: bool = False) 
     5.0
     """
     return norm_of_elements(x, ord, axis, keepdims)
+
+
+def cond(x: Any, p: Any = None) -> Variable:
+    """Return the condition numbers of matrices, as NumPy's ``linalg.cond``.
+
+    p : None or 2: the largest singular value by the smallest; -2: the smallest by the largest; of
+        square matrices any other ``ord`` of `matrix_norm`: the norm times that of the inverse.
+
+    That of a singular matrix is infinite, or, by singular values, as large as rounding makes it.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.cond([[4.0, 0.0], [0.0, 2.0]]).eval().tolist()
+    2.0
+    >>> T.linalg.cond([[1.0, 1.0], [1.0, 1.0]], "fro").eval().tolist()
+    inf
+    """
+    (variable,), _ = matrices("cond", x)
+    if p in (None, 2, -2):
+        values = svdvals(variable)
+        found = values[..., 0] / values[..., -1] if p != -2 else values[..., -1] / values[..., 0]
+    else:
+        found = matrix_norm(variable, p) * matrix_norm(inv(variable, on_error="nan"), p)
+    singular = isnan(found) & ~any(isnan(variable), (-2, -1))
+    return switch(singular, np.inf, found)
