@@ -1,6 +1,7 @@
 """What repeats in a program is one procedure, which is called: it computes the same, to the bit."""
 
 import dataclasses
+import functools
 import os
 from itertools import pairwise
 
@@ -27,10 +28,9 @@ from gradcore_c.printing import PASSES, CRenderer
 HERE = pytest.mark.skipif(compiler.unavailable() is not None, reason=str(compiler.unavailable()))
 
 
-class Separate(CRenderer):
-    """Prints what repeats as often as it is there."""
-
-    passes = tuple(p for p in PASSES if p is not merged)
+SEPARATELY = tuple(p for p in PASSES if p is not merged)
+separately = functools.partial(CRenderer, passes=SEPARATELY)
+"""Prints what repeats as often as it is there."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class SeparateBackend(CBackend):
     name = "separate"
 
     def renderer(self):
-        return Separate(self.target)
+        return separately(self.target)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ CASES = {
 def lowered(inputs, outputs):
     """Return the program of a graph, before and after what repeats is merged."""
     graph = gradcore.function(inputs, outputs, mode="numpy").maker.fgraph
-    before = passed(program(graph), Separate.passes, CPU)
+    before = passed(program(graph), SEPARATELY, CPU)
     return before, merged(before, CPU)
 
 
@@ -205,7 +205,7 @@ def test_text_grows_by_calls(build):
     for count in (8, 16, 32):
         inputs, outputs, _ = build(count)
         graph = gradcore.function(inputs, outputs, mode="numpy").maker.fgraph
-        texts.append([len(kind().render(program(graph)).text) for kind in (CRenderer, Separate)])
+        texts.append([len(kind().render(program(graph)).text) for kind in (CRenderer, separately)])
         loops.append(CRenderer().render(program(graph)).text.count("#pragma omp simd"))
     assert loops[0] + 4 >= loops[1] == loops[2]  # the last of a few parts fuse otherwise
     once, often = (texts[2][k] - texts[1][k] for k in range(2))
@@ -253,7 +253,7 @@ def test_copies_of_random_graphs(graph):
     others = [v.type(f"other_{v.name}") for v in inputs]
     copied = gradcore.clone(expression, dict(zip(inputs, others, strict=True)))
     f = compiled([*inputs, *others], [expression, copied], "numpy")
-    before = passed(program(f.maker.fgraph), Separate.passes, CPU)
+    before = passed(program(f.maker.fgraph), SEPARATELY, CPU)
     found = [interpret(p)(*values, *values) for p in (before, merged(before, CPU))]
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b)
