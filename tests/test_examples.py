@@ -181,6 +181,8 @@ def test_benchmarks_run(example):
     needs = example("benchmarks/roofline.py")["main"](("call_scalar", "gemm_f32"), seconds=0.0)
     assert (needs["call_scalar"].bytes, needs["call_scalar"].operations) == (16, 1)
     assert needs["gemm_f32"].operations == 2 * 1024**3
+    profiles = example("benchmarks/profiles.py")["main"](steps=20, calls=2, repeats=1)
+    assert list(profiles) == ["node, NumPy", "nest, C", "call, C"]
     startup = example("benchmarks/startup.py")["main"](repeats=1, only=("numpy", "gradcore"))
     assert len(startup["gradcore"]) == 2 and len(startup["numpy"]) == 1
 
