@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from gradcore.derive import Maker, form
 from gradcore.graph import Apply, Constant, Variable
-from gradcore.ops.exponentials import inputs_of, is_one, signed_terms
+from gradcore.ops.exponentials import signed_terms
 from gradcore.ops.logarithms import in_base
+from gradcore.ops.readings import inputs_of, is_one
 from gradcore.ops.scalars import exp, expm1, gt, log, log1p, log2, log10, neg, switch
 
 LARGE = 1.0

@@ -16,18 +16,29 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from gradcore.derive import Maker, form
-from gradcore.graph import Apply, Constant, Op, Variable
+from gradcore.graph import Apply, Op, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import DisconnectedGrad, GradientMark, ZeroGrad
 from gradcore.ops.create import Arange
 from gradcore.ops.index import Subtensor
-from gradcore.ops.index_patterns import Slice, Slot
-from gradcore.ops.linalg import Dot
+from gradcore.ops.index_patterns import Slot
+from gradcore.ops.readings import (
+    DEEPEST,
+    VIEWS,
+    Axis,
+    constant_along,
+    inputs_of,
+    is_one,
+    laid_out,
+    meets,
+    same,
+    spread_back,
+    sum_of_dot,
+)
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
     add,
     exp,
-    fill,
     isfinite,
     log,
     mul,
@@ -39,12 +50,6 @@ from gradcore.ops.scalars import (
     switch,
     true_div,
 )
-from gradcore.ops.shape import Alloc, DimShuffle, Reshape
-
-Axis: TypeAlias = int | str
-
-DEEPEST = 6
-"""How deep expressions are compared: equal nodes are merged later than derivatives are taken."""
 
 
 class Total(NamedTuple):
@@ -57,103 +62,6 @@ class Total(NamedTuple):
 
 
 # reading ----------------------------------------------------------------------------------------
-def inputs_of(v: Variable, op: Op | type[Op], made: Maker) -> tuple[Variable, ...] | None:
-    """Return what ``v`` is computed from, if that is by ``op``."""
-    node = made(v)
-    if node is None or not (isinstance(node.op, op) if isinstance(op, type) else node.op is op):
-        return None
-    return node.inputs
-
-
-def same(a: Variable, b: Variable, made: Maker, depth: int = DEEPEST) -> bool:
-    """Return whether two expressions are seen to be the same."""
-    if a is b:
-        return True
-    if isinstance(a, Constant) and isinstance(b, Constant):
-        return a.type == b.type and a.data.size == 1 and bool(a.data.item() == b.data.item())
-    first, second = made(a), made(b)
-    return (
-        first is not None
-        and second is not None
-        and depth > 0
-        and a.index == b.index
-        and first.op == second.op
-        and all(
-            same(x, y, made, depth - 1) for x, y in zip(first.inputs, second.inputs, strict=True)
-        )
-    )
-
-
-def laid_out(v: Variable, made: Maker) -> tuple[Variable, tuple[Axis, ...]]:
-    """Return what ``v`` is a view of, if only axes are moved, dropped and inserted.
-
-    Returns that variable and, for each axis of ``v``, the axis of it, or "x" for an inserted one.
-    """
-    summed = sum_of_dot(v, made)
-    node = made(v) if summed is None else summed.owner
-    if node is not None and isinstance(node.op, DimShuffle):
-        inner, order = laid_out(node.inputs[0], made)
-        return inner, tuple(a if isinstance(a, str) else order[a] for a in node.op.order)
-    if node is not None and isinstance(node.op, Subtensor) and len(node.inputs) == 1:
-        inner, order = laid_out(node.inputs[0], made)
-        places = iter(zip(order, node.inputs[0].broadcastable, strict=True))
-        found: list[Axis] = []
-        for entry in node.op.pattern:
-            if entry is None:
-                found.append("x")
-            elif isinstance(entry, Slice) and entry.is_full:
-                found.append(next(places)[0])
-            elif entry not in (0, -1) or not next(places)[1]:
-                return v, tuple(range(v.ndim))
-        return inner, (*found, *(place for place, _ in places))
-    if node is not None and isinstance(node.op, Reshape):
-        inner, order = laid_out(node.inputs[0], made)
-        long = [
-            place for place, one in zip(order, node.inputs[0].broadcastable, strict=True) if not one
-        ]
-        if len(long) == 1 and v.broadcastable.count(False) == 1:
-            return inner, tuple("x" if one else long[0] for one in v.broadcastable)
-    return (v if summed is None else summed), tuple(range(v.ndim))
-
-
-def sum_of_dot(v: Variable, made: Maker) -> Variable | None:
-    """Return a product with a vector of ones, or a row or column, as the sum that it is."""
-    operands = inputs_of(v, Dot, made)
-    if operands is None:
-        return None
-    for x, ones, axis in ((operands[0], operands[1], -1), (operands[1], operands[0], -2)):
-        stays = ones.ndim == 2
-        if x.ndim < 2 or (stays and ones.type.shape[axis] != 1) or not _are_ones(ones, made):
-            continue
-        found: Variable = LANGUAGE["sum"](x, axis=axis, keepdims=stays)
-        return found if found.type.dtype == v.type.dtype and found.ndim == v.ndim else None
-    return None
-
-
-def _are_ones(v: Variable, made: Maker) -> bool:
-    """Return whether all elements of a tensor are seen to be 1."""
-    if isinstance(v, Constant):
-        return bool((v.data == 1).all())
-    node = made(v)
-    if node is None or not isinstance(node.op, (Alloc, DimShuffle, Reshape)):
-        return is_one(v, made)
-    return _are_ones(node.inputs[0], made)
-
-
-def spread_back(order: tuple[Axis, ...], axes: tuple[int, ...], ndim: int) -> bool:
-    """Return whether a reduction over ``axes`` of ``ndim``, laid out so, meets what it reduced."""
-    remaining = [a for a in range(ndim) if a not in axes]
-    wanted = ["x" if a in axes else remaining.index(a) for a in range(ndim)]
-    lead = ndim - len(order)
-    return tuple(wanted[lead:]) == order and all(a == "x" for a in wanted[:lead])
-
-
-def constant_along(v: Variable, axes: tuple[int, ...], ndim: int) -> bool:
-    """Return whether ``v`` is known to be stretched along ``axes`` of a tensor of rank ``ndim``."""
-    lead = ndim - v.ndim
-    return lead >= 0 and all(a < lead or v.type.shape[a - lead] == 1 for a in axes)
-
-
 def total_of(v: Variable, made: Maker) -> Total | None:
     """Return what ``v`` is, if it is a sum of exponentials."""
     summed = sum_of_dot(v, made)
@@ -176,11 +84,11 @@ def total_of(v: Variable, made: Maker) -> Total | None:
 
 def spread_total(v: Variable, made: Maker) -> Total | None:
     """Return what ``v`` is, if it is a sum of exponentials that meets them again."""
-    inner, order = laid_out(v, made)
+    inner, order = laid_out(v, made, stretched=True)
     total = total_of(inner, made)
     if total is None or not spread_back(order, total.axes, total.power.ndim):
         return None
-    return total
+    return total if meets(v, order, total.power) else None
 
 
 def exponents(total: Total) -> Variable:
@@ -250,7 +158,7 @@ def exponent(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
         return None
     if node.op is exp:
         return LANGUAGE["cast"](node.inputs[0], v.type.dtype)
-    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+    if isinstance(node.op, VIEWS):
         inner = exponent(node.inputs[0], made, depth - 1)
         return None if inner is None else node.op(inner, *node.inputs[1:])
     if node.op is true_div and is_one(node.inputs[0], made):
@@ -277,13 +185,6 @@ def _single_exponent(v: Variable, dtype: str, made: Maker) -> Variable | None:
 
 def _negated(x: Variable | None) -> Variable | None:
     return None if x is None else neg(x)
-
-
-def is_one(v: Variable, made: Maker) -> bool:
-    """Return whether ``v`` is the number 1, as a tensor of ones is, too."""
-    ones = inputs_of(v, fill, made)
-    number = v if ones is None else ones[1]
-    return isinstance(number, Constant) and number.data.size == 1 and number.data.item() == 1
 
 
 @form(reciprocal)
@@ -423,11 +324,11 @@ def _counted_axis(index: Variable, ndim: int, made: Maker) -> int | None:
 
 def spread_log_total(v: Variable, made: Maker) -> tuple[Total, tuple[Axis, ...]] | None:
     """Return the sum whose logarithm ``v`` is, and how its axes are laid out in ``v``."""
-    inner, outside = laid_out(v, made)
+    inner, outside = laid_out(v, made, stretched=True)
     logarithm = inputs_of(inner, log, made)
     if logarithm is None:
         return None
-    summed, order = laid_out(logarithm[0], made)
+    summed, order = laid_out(logarithm[0], made, stretched=True)
     total = total_of(summed, made)
     laid = tuple(a if isinstance(a, str) else order[a] for a in outside)
-    return None if total is None else (total, laid)
+    return (total, laid) if total is not None and meets(v, laid, total.power) else None

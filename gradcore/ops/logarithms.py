@@ -25,23 +25,25 @@ from gradcore.derive import Maker, form
 from gradcore.graph import Apply, Constant, Op, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.exponentials import (
-    DEEPEST,
     Total,
     exponents,
-    inputs_of,
-    is_one,
     is_steady,
-    laid_out,
-    same,
     signed_terms,
-    spread_back,
     spread_log_total,
     spread_total,
     steady,
-    sum_of_dot,
     total_of,
 )
-from gradcore.ops.index import Subtensor
+from gradcore.ops.readings import (
+    DEEPEST,
+    VIEWS,
+    inputs_of,
+    is_one,
+    laid_out,
+    same,
+    spread_back,
+    sum_of_dot,
+)
 from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
     abs,
@@ -67,7 +69,7 @@ from gradcore.ops.scalars import (
     tanh,
     true_div,
 )
-from gradcore.ops.shape import DimShuffle, Join, Reshape
+from gradcore.ops.shape import Join
 from gradcore.ops.unit_interval import affine_in_tanh, holds, logistic, minus, one_minus
 
 BASES: dict[Op, float] = {log: 1.0, log2: math.log(2), log10: math.log(10)}
@@ -200,7 +202,7 @@ def _may_overflow(v: Variable, made: Maker, depth: int = DEEPEST) -> bool:
     node = made(v)
     if node is None or not depth:
         return False
-    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+    if isinstance(node.op, VIEWS):
         return _may_overflow(node.inputs[0], made, depth - 1)
     if node.op in FACTORS:
         factors = (_may_overflow(x, made, depth - 1) for x in node.inputs)
@@ -211,7 +213,7 @@ def _may_overflow(v: Variable, made: Maker, depth: int = DEEPEST) -> bool:
 
 def _of_view(v: Variable, made: Maker, depth: int) -> Variable | None:
     node = made(v)
-    if node is None or not isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+    if node is None or not isinstance(node.op, VIEWS):
         return None
     inner = log_of(node.inputs[0], made, depth)
     if inner is None:
@@ -393,7 +395,7 @@ def log_of_scaled_sum(v: Variable, made: Maker) -> Variable | None:
         return None
     summed, count = parts
     node = made(summed)
-    if node is not None and isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+    if node is not None and isinstance(node.op, VIEWS):
         inner = log_of_scaled_sum(node.inputs[0] / count, made)
         return None if inner is None else node.op(inner, *node.inputs[1:])
     total = total_of(summed, made)
@@ -425,7 +427,7 @@ def log_of_one_minus_softmax(
     """
     inside = inputs_of(p, exp, made)
     node = made(p) if inside is None else made(inside[0])
-    if node is not None and depth and isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+    if node is not None and depth and isinstance(node.op, VIEWS):
         viewed = node.inputs[0] if inside is None else exp(node.inputs[0])
         inner = log_of_one_minus_softmax(viewed, made, subtracted, depth - 1)
         return None if inner is None else node.op(inner, *node.inputs[1:])

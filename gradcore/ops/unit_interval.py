@@ -12,8 +12,8 @@ from gradcore.derive import Maker
 from gradcore.graph import Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
-from gradcore.ops.exponentials import DEEPEST, inputs_of, is_one, same, signed_terms
-from gradcore.ops.index import Subtensor
+from gradcore.ops.exponentials import signed_terms
+from gradcore.ops.readings import DEEPEST, VIEWS, inputs_of, is_one, same
 from gradcore.ops.scalars import (
     CAST_DTYPES,
     add,
@@ -27,7 +27,6 @@ from gradcore.ops.scalars import (
     tanh,
     true_div,
 )
-from gradcore.ops.shape import DimShuffle, Reshape
 
 
 def minus(v: Variable, made: Maker) -> Variable | None:
@@ -128,7 +127,7 @@ def holds(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
         return None if both[0] is None or both[1] is None else both[0] & both[1]
     if node.op in CAST_DTYPES:
         return holds(node.inputs[0], made, depth - 1)
-    if isinstance(node.op, (DimShuffle, Reshape, Subtensor)):
+    if isinstance(node.op, VIEWS):
         inner = holds(node.inputs[0], made, depth - 1)
         return None if inner is None else node.op(inner, *node.inputs[1:])
     complement = one_minus(v, made)

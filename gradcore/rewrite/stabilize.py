@@ -16,6 +16,7 @@ from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
 from gradcore.ops import differences, exponentials, logarithms
+from gradcore.ops.readings import inputs_of
 from gradcore.ops.scalars import (
     add,
     eq,
@@ -397,7 +398,7 @@ def log_of_difference_from_expm1(x: Variable) -> Variable | None:
 def log_of_one_minus_exp_in_base(node: Apply) -> Variable | None:
     """log2(-expm1(x)) = log(-expm1(x)) / log(2)"""
     complement = minus(node.inputs[0], made_by)
-    inside = None if complement is None else exponentials.inputs_of(complement, expm1, made_by)
+    inside = None if complement is None else inputs_of(complement, expm1, made_by)
     found = None if inside is None else log_of_one_minus_exp(inside[0], _from_zero)
     return logarithms.in_base(node.op, found)
 

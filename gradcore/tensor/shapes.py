@@ -232,16 +232,25 @@ def specify_broadcastable(x: Any, *axes: int) -> Variable:
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
-    """Return ``x`` repeated as a whole, ``reps`` times along each axis."""
+    """Return ``x`` repeated as a whole, ``reps`` times along each axis.
+
+    Axes known to have extent 1 stretch, as by `broadcast_to`.
+    """
     counts = extent_list(reps, ndim)
     variable = atleast_nd(x, len(counts))
     counts = [1] * (variable.ndim - len(counts)) + counts
-    extents = extents_of(variable)
-    order = tuple(axis for a in range(variable.ndim) for axis in ("x", a))
-    pairs = [n for pair in zip(counts, extents, strict=True) for n in pair]
-    tiled = Alloc()(DimShuffle(order)(variable), *pairs)
-    signed = map(_signed, counts)
-    return Reshape()(tiled, *(product(pair) for pair in zip(signed, extents, strict=True)))
+    order: list[int | str] = []
+    stretched: list[Any] = []
+    tiled: list[Any] = []
+    for axis, (count, extent) in enumerate(zip(counts, extents_of(variable), strict=True)):
+        once = type(count) is int and count == 1
+        apart = extent != 1 and not once
+        order += ["x", axis] if apart else [axis]
+        stretched += [count, extent] if apart else [extent if once else count]
+        tiled.append(product((_signed(count), extent)) if apart else stretched[-1])
+    if len(order) == variable.ndim:
+        return Alloc()(variable, *stretched)
+    return Reshape()(Alloc()(DimShuffle(tuple(order))(variable), *stretched), *tiled)
 
 
 def _signed(count: Any) -> Any:
@@ -259,6 +268,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     """Return ``x`` with each element along ``axis`` repeated (of its flat form, for None).
 
     repeats : how often, an integer scalar for all elements or a vector with one for each.
+
+    An axis known to have extent 1 stretches, as by `broadcast_to`.
     """
     variable = flatten(x) if axis is None else as_variable(x)
     a = normalized_axis(axis or 0, variable.ndim)
@@ -266,6 +277,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     if counts.ndim:
         return Repeat(a)(variable, counts)
     extents = list(extents_of(variable))
+    if extents[a] == 1:
+        return Alloc()(variable, *extents[:a], repeats, *extents[a + 1 :])
     stretched = Alloc()(expand_dims(variable, a + 1), *extents[: a + 1], repeats, *extents[a + 1 :])
     extents[a] = extents[a] * (constant_extent(counts) or _signed(counts))
     return Reshape()(stretched, *extents)
