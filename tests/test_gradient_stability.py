@@ -128,50 +128,6 @@ def _softmax(x):
     return e / e.sum(1, keepdims=True)
 
 
-STRETCHED = {
-    "repeated": lambda total, n: T.repeat(total, n, axis=1),
-    "a vector, repeated": lambda total, n: T.repeat(total[:, 0], n).reshape((total.shape[0], n)),
-    "tiled": lambda total, n: T.tile(total, (1, n)),
-    "rows tiled": lambda total, n: T.tile(total[:, 0], (n, 1)).T,
-    "stretched": lambda total, n: T.broadcast_to(total, (total.shape[0], n)),
-    "times ones": lambda total, n: total * T.ones((1, n)),
-    "an outer product": lambda total, n: T.outer(total[:, 0], T.ones(n)),
-}
-"""Ways to repeat totals of rows ``n`` times."""
-
-
-@pytest.mark.parametrize("name", STRETCHED)
-def test_a_softmax_over_a_repeated_total_is_stable(name, everywhere):
-    """Its derivatives, and with the optimizer its value."""
-    x, w = T.dmatrix("x"), T.dmatrix("w")
-    e = T.exp(x)
-    p = e / STRETCHED[name](e.sum(axis=1, keepdims=True), x.shape[1])
-    slope = T.grad((p * w).sum(), x)
-    outputs = [slope, T.grad((slope * w).sum(), x), p][: 3 if everywhere.optimizer else 2]
-    softmax = T.softmax(x, axis=1)
-    expected = T.grad((softmax * w).sum(), x)
-    expected = [expected, T.grad((expected * w).sum(), x), softmax]
-    values = [np.array([[800.0, 799.0], [-900.0, -900.5]]), np.array([[1.0, 0.5], [2.0, -1.0]])]
-    with np.errstate(all="ignore"):
-        found = gradcore.function([x, w], outputs, mode=everywhere)(*values)
-        wanted = gradcore.function([x, w], expected, mode="numpy")(*values)
-    for ours, theirs in zip(found, wanted, strict=False):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
-
-
-@pytest.mark.parametrize("name", STRETCHED)
-def test_totals_repeated_for_another_length_are_errors(name, everywhere):
-    """In the logarithm of the quotient, in the quotient and in its derivative."""
-    x, n = T.dmatrix("x"), T.lscalar("n")
-    e = T.exp(x)
-    p = e / STRETCHED[name](e.sum(axis=1, keepdims=True), n)
-    for y in (T.log(p), p, T.grad(T.sqr(p).sum(), x), T.grad(T.log(p)[0, 0], x)):
-        f = gradcore.function([x, n], y, mode=everywhere)
-        assert f(np.ones((2, 3)), 3).shape == (2, 3)
-        with pytest.raises(gradcore.errors.ShapeError):
-            f(np.ones((2, 3)), 4)
-
-
 def _log_total(s, keepdims=False):
     return T.log(T.sum(T.exp(s), axis=1, keepdims=keepdims))
 

@@ -12,11 +12,12 @@ as constant.  That is what makes ``x - m - log(sum(exp(x - m)))`` cost what `log
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from gradcore.derive import Maker, form
-from gradcore.graph import Apply, Op, Variable
+from gradcore.graph import Apply, Constant, Op, Variable
 from gradcore.language import LANGUAGE
 from gradcore.ops.control import DisconnectedGrad, GradientMark, ZeroGrad
 from gradcore.ops.create import Arange
@@ -39,10 +40,12 @@ from gradcore.ops.reduce import Reduce
 from gradcore.ops.scalars import (
     add,
     exp,
+    exp2,
     isfinite,
     log,
     mul,
     neg,
+    pow,
     reciprocal,
     sqr,
     sqrt,
@@ -53,15 +56,40 @@ from gradcore.ops.scalars import (
 
 
 class Total(NamedTuple):
-    """``sum(exp(x - top), axes)``, or that of ``exp(x)``, where ``top`` is None."""
+    """``sum(exp(x - top), axes)``, or that of ``exp(x)``, where ``top`` is None.
+
+    scale : the logarithm of the base of the powers, as of 2 in ``sum(2 ** (x - top))``.
+    """
 
     power: Variable
     x: Variable
     top: Variable | None
     axes: tuple[int, ...]
+    scale: float
 
 
 # reading ----------------------------------------------------------------------------------------
+def raised(v: Variable, made: Maker) -> tuple[Variable, float] | None:
+    """Return x and log(c), if ``v`` is exp(x), exp2(x) or c ** x, of a constant c."""
+    for op, scale in ((exp, 1.0), (exp2, math.log(2))):
+        inside = inputs_of(v, op, made)
+        if inside is not None:
+            return inside[0], scale
+    operands = inputs_of(v, pow, made)
+    if operands is None or operands[1].type != v.type or not v.type.is_float:
+        return None
+    base, x = operands
+    if not isinstance(base, Constant) or base.data.size != 1:
+        return None
+    number = base.data.item()
+    return (x, math.log(number)) if 0 < number < math.inf and number != 1 else None
+
+
+def scaled(x: Variable, scale: float) -> Variable:
+    """Return ``x`` times a number, which may be 1."""
+    return x if scale == 1 else x * scale
+
+
 def total_of(v: Variable, made: Maker) -> Total | None:
     """Return what ``v`` is, if it is a sum of exponentials."""
     summed = sum_of_dot(v, made)
@@ -70,16 +98,16 @@ def total_of(v: Variable, made: Maker) -> Total | None:
     if node is None or not isinstance(node.op, Reduce) or node.op.kind != "sum":
         return None
     power, axes = node.inputs[0], node.op.axes
-    inside = inputs_of(power, exp, made)
+    inside = raised(power, made)
     if inside is None or power.type.dtype != v.type.dtype:
         return None
-    (u,) = inside
+    u, scale = inside
     shifted = inputs_of(u, sub, made)
     if shifted is not None and u.type.is_float and u.type.dtype == shifted[0].type.dtype:
         x, top = shifted
         if x.type.shape == u.type.shape and constant_along(top, axes, u.ndim):
-            return Total(power, x, top, axes)
-    return Total(power, LANGUAGE["cast"](u, v.type.dtype), None, axes)
+            return Total(power, x, top, axes, scale)
+    return Total(power, LANGUAGE["cast"](u, v.type.dtype), None, axes, scale)
 
 
 def spread_total(v: Variable, made: Maker) -> Total | None:
@@ -93,18 +121,24 @@ def spread_total(v: Variable, made: Maker) -> Total | None:
 
 def exponents(total: Total) -> Variable:
     """Return what the exponentials are taken of."""
-    return total.x if total.top is None else total.x - total.top
+    return scaled(total.x if total.top is None else total.x - total.top, total.scale)
 
 
 def without_top(total: Total, made: Maker) -> Variable:
     """Return the exponents, what is taken out of them as a constant."""
-    if total.top is None or is_still(total.top, made):
-        return exponents(total)
-    return total.x - ZeroGrad()(total.top)
+    return scaled(_still_exponents(total, made), total.scale)
+
+
+def _still_exponents(total: Total, made: Maker) -> Variable:
+    """Return the exponents of the base, what is taken out of them as a constant."""
+    if total.top is None:
+        return total.x
+    top = total.top if is_still(total.top, made) else ZeroGrad()(total.top)
+    return total.x - top
 
 
 def is_steady(total: Total, made: Maker) -> bool:
-    """Return whether what is taken out of the exponents is seen to be their maximum."""
+    """Return whether what is taken out of the exponents is seen to be that of the largest power."""
     if total.top is None:
         return False
     largest, order = laid_out(total.top, made)
@@ -119,7 +153,7 @@ def is_steady(total: Total, made: Maker) -> bool:
     return (
         node is not None
         and isinstance(node.op, Reduce)
-        and (node.op.kind, node.op.axes) == ("max", total.axes)
+        and (node.op.kind, node.op.axes) == ("max" if total.scale > 0 else "min", total.axes)
         and spread_back(order, total.axes, total.x.ndim)
         and same(node.inputs[0], total.x, made)
     )
@@ -129,6 +163,20 @@ def steady(total: Total, made: Maker) -> Variable:
     """Return the exponents with their maximum taken out, as a constant."""
     u = without_top(total, made)
     return u if is_steady(total, made) else u - LANGUAGE["finite_max"](u, total.axes)
+
+
+def softmax_of_total(total: Total, made: Maker) -> Variable:
+    """Return each power over its total: those of other bases by powers of these, as precisely."""
+    if total.scale == 1:
+        return LANGUAGE["softmax"](without_top(total, made), total.axes)
+    u = _still_exponents(total, made)
+    if not is_steady(total, made):
+        extreme = LANGUAGE["finite_max"] if total.scale > 0 else LANGUAGE["finite_min"]
+        u = u - extreme(u, total.axes)
+    node = made(total.power)
+    assert node is not None
+    power = node.op(*node.inputs[:-1], u)
+    return power / LANGUAGE["sum"](power, total.axes, keepdims=True)
 
 
 def is_still(v: Variable, made: Maker) -> bool:
@@ -203,10 +251,12 @@ def softmax_of(node: Apply, made: Maker) -> Variable | None:
         return power_of(node, made)
     total, _ = found
     if not is_steady(total, made):
-        return LANGUAGE["softmax"](without_top(total, made), total.axes)
+        return softmax_of_total(total, made)
     if total.top is None or is_still(total.top, made):
         return None
-    power = exp(without_top(total, made))
+    raises = made(total.power)
+    assert raises is not None
+    power = raises.op(*raises.inputs[:-1], _still_exponents(total, made))
     return power / LANGUAGE["sum"](power, total.axes, keepdims=True)
 
 
@@ -222,6 +272,8 @@ def shifted_logarithm(node: Apply, made: Maker) -> Variable | None:
         found = spread_log_total(v, made)
         if found is None or found[0].top is None or is_still(found[0].top, made):
             continue
+        if found[0].scale != 1:
+            continue  # what is taken out does not cancel, but for natural logarithms
         total, order = found
         still = without_top(total, made)
         for other_sign, other in terms:

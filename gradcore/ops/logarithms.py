@@ -28,6 +28,8 @@ from gradcore.ops.exponentials import (
     Total,
     exponents,
     is_steady,
+    raised,
+    scaled,
     signed_terms,
     spread_log_total,
     spread_total,
@@ -56,7 +58,6 @@ from gradcore.ops.scalars import (
     log10,
     logaddexp,
     maximum,
-    minimum,
     mul,
     neg,
     pow,
@@ -66,11 +67,17 @@ from gradcore.ops.scalars import (
     sqr,
     sqrt,
     switch,
-    tanh,
     true_div,
 )
 from gradcore.ops.shape import Join
-from gradcore.ops.unit_interval import affine_in_tanh, holds, logistic, minus, one_minus
+from gradcore.ops.unit_interval import (
+    affine_in_tanh,
+    holds,
+    log1p_of_tanh,
+    logistic,
+    minus,
+    one_minus,
+)
 
 BASES: dict[Op, float] = {log: 1.0, log2: math.log(2), log10: math.log(10)}
 """The natural logarithm of the base of each logarithm."""
@@ -96,8 +103,8 @@ def log_of(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:
 
 
 def _of_exp(v: Variable, made: Maker, depth: int) -> Variable | None:
-    inside = inputs_of(v, exp, made)
-    return None if inside is None else LANGUAGE["cast"](inside[0], v.type.dtype)
+    x, scale = raised(v, made) or (None, 1.0)
+    return None if x is None else scaled(LANGUAGE["cast"](x, v.type.dtype), scale)
 
 
 def _of_total(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -156,17 +163,6 @@ def _of_tanh(v: Variable, made: Maker, depth: int) -> Variable | None:
     return log1p_of_tanh(x) + Constant(math.log(found.shift), v.type.dtype)
 
 
-def log1p_of_tanh(x: Variable) -> Variable:
-    """Return log(1 + tanh(x)): where it is not small by a softplus, which 1 is not added to."""
-    near = log1p(tanh(maximum(minimum(x, SMALL), -SMALL)))
-    far = Constant(math.log(2), x.type.dtype) - softplus(-2 * x)
-    return switch(gt(SMALL, abs(x)), near, far)
-
-
-SMALL = 0.5
-"""Where log(1 + tanh(x)) is small enough for a difference from log(2) to lose digits."""
-
-
 def _of_sum(v: Variable, made: Maker, depth: int) -> Variable | None:
     """Return log(exp(x) + exp(y)), where sums and positive numbers may stand for one of them."""
     terms = inputs_of(v, add, made)
@@ -208,7 +204,7 @@ def _may_overflow(v: Variable, made: Maker, depth: int = DEEPEST) -> bool:
         factors = (_may_overflow(x, made, depth - 1) for x in node.inputs)
         return softmax_total(v, made) is None and logistic(v, made) is None and any(factors)
     total = total_of(v, made)
-    return node.op is exp if total is None else not is_steady(total, made)
+    return raised(v, made) is not None if total is None else not is_steady(total, made)
 
 
 def _of_view(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -237,7 +233,7 @@ def _of_joined(v: Variable, made: Maker, depth: int) -> Variable | None:
 
 def _unsigned(found: Variable, v: Variable, made: Maker) -> Variable:
     """Return the logarithm of ``v`` with 0 where it is -0, as an exponent may be."""
-    return found if inputs_of(v, exp, made) is None else 0 + found
+    return found if raised(v, made) is None else 0 + found
 
 
 def _of_power(v: Variable, made: Maker, depth: int) -> Variable | None:
@@ -412,11 +408,11 @@ def _from_zero(x: Variable) -> Variable:
     return 0 - x
 
 
+Subtracted: TypeAlias = Callable[[Variable], Variable]
+
+
 def log_of_one_minus_softmax(
-    p: Variable,
-    made: Maker,
-    subtracted: Callable[[Variable], Variable] = _from_zero,
-    depth: int = DEEPEST,
+    p: Variable, made: Maker, subtracted: Subtracted = _from_zero, depth: int = DEEPEST
 ) -> Variable | None:
     """Return log(1 - p), if ``p`` is a softmax or a part of one.
 

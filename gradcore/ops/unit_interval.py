@@ -8,22 +8,31 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from gradcore.derive import Maker
-from gradcore.graph import Constant, Variable
+from gradcore.derive import Maker, form
+from gradcore.graph import Apply, Constant, Variable
 from gradcore.graph.types import FLOATS
 from gradcore.language import LANGUAGE
-from gradcore.ops.exponentials import signed_terms
+from gradcore.ops.exponentials import raised, scaled, signed_terms
 from gradcore.ops.readings import DEEPEST, VIEWS, inputs_of, is_one, same
 from gradcore.ops.scalars import (
     CAST_DTYPES,
+    abs,
     add,
     exp,
+    exp2,
     expm1,
+    gt,
+    log1p,
+    maximum,
+    minimum,
     mul,
     neg,
+    pow,
     reciprocal,
     sigmoid,
+    softplus,
     sub,
+    switch,
     tanh,
     true_div,
 )
@@ -50,12 +59,12 @@ def one_minus(v: Variable, made: Maker) -> Variable | None:
 
 
 def one_plus_exp(v: Variable, made: Maker) -> Variable | None:
-    """Return x if ``v`` is 1 + exp(x)."""
+    """Return x if ``v`` is 1 + exp(x), or log(c) * x of 1 + c ** x."""
     terms = inputs_of(v, add, made)
     for one, power in (terms, terms[::-1]) if terms is not None else ():
-        inside = inputs_of(power, exp, made)
+        inside = raised(power, made)
         if is_one(one, made) and inside is not None:
-            return inside[0]
+            return scaled(*inside)
     return None
 
 
@@ -93,13 +102,24 @@ def affine_in_tanh(v: Variable, made: Maker, depth: int = DEEPEST) -> AffineInTa
     return AffineInTanh(factor * inner.shift, factor * inner.scale, inner.x)
 
 
+def log1p_of_tanh(x: Variable) -> Variable:
+    """Return log(1 + tanh(x)): where it is not small by a softplus, which 1 is not added to."""
+    near = log1p(tanh(maximum(minimum(x, SMALL), -SMALL)))
+    far = Constant(math.log(2), x.type.dtype) - softplus(-2 * x)
+    return switch(gt(SMALL, abs(x)), near, far)
+
+
+SMALL = 0.5
+"""Where log(1 + tanh(x)) is small enough for a difference from log(2) to lose digits."""
+
+
 def logistic(v: Variable, made: Maker) -> Variable | None:
     """Return x if ``v`` is 1 / (1 + exp(-x)), however it is written."""
     inside = inputs_of(v, sigmoid, made)
     if inside is not None:
         return inside[0]
     curve = affine_in_tanh(v, made)
-    if curve is not None and curve.shift == 0.5 and abs(curve.scale) == 0.5:
+    if curve is not None and curve.shift == 0.5 and math.fabs(curve.scale) == 0.5:
         return curve.x * math.copysign(2, curve.scale)
     inverse, parts = inputs_of(v, reciprocal, made), inputs_of(v, true_div, made)
     below = inverse[0] if inverse is not None else parts[1] if parts is not None else None
@@ -109,8 +129,18 @@ def logistic(v: Variable, made: Maker) -> Variable | None:
     if parts is None or is_one(parts[0], made):
         negated = inputs_of(x, neg, made)
         return -x if negated is None else negated[0]
-    power = inputs_of(parts[0], exp, made)
-    return x if power is not None and same(x, power[0], made) else None
+    power = raised(parts[0], made)
+    return x if power is not None and same(x, scaled(*power), made) else None
+
+
+@form(true_div, reciprocal)
+def logistic_of(node: Apply, made: Maker) -> Variable | None:
+    """1 / (1 + c ** -x) = sigmoid(log(c) * x)"""
+    terms = inputs_of(node.inputs[-1], add, made) or ()
+    if not any(inputs_of(v, op, made) for v in terms for op in (pow, exp2)):
+        return None
+    x = logistic(node.out, made)
+    return None if x is None else sigmoid(x)
 
 
 def holds(v: Variable, made: Maker, depth: int = DEEPEST) -> Variable | None:

@@ -13,6 +13,7 @@ from gradcore.ops.scalars import (
     abs,
     add,
     exp,
+    exp2,
     mul,
     pow,
     sigmoid,
@@ -33,21 +34,23 @@ def never_negative(v: Variable) -> bool:
     >>> x = T.dvector("x")
     >>> never_negative(T.exp(x) + T.sqr(x)), never_negative(x), never_negative(T.constant(-0.0))
     (True, False, False)
+    >>> never_negative(2**x), never_negative(x**2), never_negative(x**3)
+    (True, True, False)
     """
     node = v.owner
     if node is None:
         return isinstance(v, Constant) and not np.signbit(np.asarray(v.data, float)).any()
     if v.type.is_discrete:
         return v.type.dtype in UNSIGNED  # others wrap
-    if node.op in (sqr, abs, exp, sigmoid, softplus):
+    if node.op in (sqr, abs, exp, exp2, sigmoid, softplus):
         return True
     if isinstance(node.op, (DimShuffle, Reshape, Subtensor)) or (
         isinstance(node.op, Reduce) and node.op.kind in ("sum", "prod")
     ):
         return never_negative(node.inputs[0])
     if node.op is pow:
-        power = scalar_value(node.inputs[1])
-        return power is not None and power % 2 == 0
+        base, power = map(scalar_value, node.inputs)
+        return (power is not None and power % 2 == 0) or (base is not None and base > 0)
     if node.op is mul and node.inputs[0] is node.inputs[1]:
         return True
     return node.op in (add, mul, true_div) and all(map(never_negative, node.inputs))

@@ -296,6 +296,7 @@ def log_of_mean(node: Apply) -> Variable | None:
         lambda x, y: log(exp(x) * y * y),
         lambda x: log((1 + tanh(x)) / 2),
         lambda x: log(3.0 - 3.0 * tanh(x)),
+        lambda x: log(LANGUAGE["sum"](2.0**x, 1)),
     ],
     changes=OF_TERMS,
 )
@@ -322,15 +323,18 @@ def log1p_of_exponentials(node: Apply) -> Variable | None:
 
 @rule(
     op=true_div,
-    examples=[lambda x: exp(x) / LANGUAGE["sum"](exp(x), 1, keepdims=True)],
+    examples=[
+        lambda x: exp(x) / LANGUAGE["sum"](exp(x), 1, keepdims=True),
+        lambda x: 0.5**x / LANGUAGE["sum"](0.5**x, 1, keepdims=True),
+    ],
     changes=AT_INFINITIES,
 )
 def softmax_of(node: Apply) -> Variable | None:
-    """exp(x) / sum(exp(x)) = softmax(x)"""
+    """exp(x) / sum(exp(x)) = softmax(x); of powers of other constants, too"""
     found = exponentials.softmax_parts(node.out, made_by)
     if found is None or exponentials.is_steady(found[0], made_by):
         return None
-    return LANGUAGE["softmax"](exponentials.exponents(found[0]), found[0].axes)
+    return exponentials.softmax_of_total(found[0], made_by)
 
 
 # one minus an exponential -----------------------------------------------------------------------

@@ -283,6 +283,13 @@ def finite_max(x: Variable, axes: tuple[int, ...]) -> Variable:
     return DisconnectedGrad()(scalars.switch(scalars.isfinite(top), top, 0))
 
 
+@word
+def finite_min(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """Return the least elements where finite, else 0; see `finite_max`."""
+    least = restored(Reduce("min", axes, unbounded=True)(x), axes, x.ndim)
+    return DisconnectedGrad()(scalars.switch(scalars.isfinite(least), least, 0))
+
+
 def _largest(x: Variable, axes: tuple[int, ...]) -> Variable:
     """Return the largest elements, -inf of nothing; the axes stay, of extent 1."""
     return restored(Reduce("max", axes, unbounded=True)(x), axes, x.ndim)

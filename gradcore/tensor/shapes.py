@@ -244,10 +244,10 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     tiled: list[Any] = []
     for axis, (count, extent) in enumerate(zip(counts, extents_of(variable), strict=True)):
         once = type(count) is int and count == 1
-        apart = extent != 1 and not once
-        order += ["x", axis] if apart else [axis]
-        stretched += [count, extent] if apart else [extent if once else count]
-        tiled.append(product((_signed(count), extent)) if apart else stretched[-1])
+        separate = extent != 1 and not once
+        order += ["x", axis] if separate else [axis]
+        stretched += [count, extent] if separate else [extent if once else count]
+        tiled.append(product((_signed(count), extent)) if separate else stretched[-1])
     if len(order) == variable.ndim:
         return Alloc()(variable, *stretched)
     return Reshape()(Alloc()(DimShuffle(tuple(order))(variable), *stretched), *tiled)
