@@ -305,9 +305,9 @@ class ArrayMethods(Operators):
         """Return the standard deviation over ``axis``."""
         return LANGUAGE["std"](self, axis, ddof, keepdims)
 
-    def norm(self, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Self:
-        """Return the norm of the elements over ``axis``."""
-        return LANGUAGE["norm"](self, ord, axis, keepdims)
+    def norm(self, ord: Any = 2, axis: Any = None, keepdims: bool = False, L: Any = None) -> Self:  # noqa: N803 - Theano's name
+        """Return the norm of the elements over ``axis``; ``L`` is Theano's name of ``ord``."""
+        return LANGUAGE["norm"](self, ord if L is None else L, axis, keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Self:
         """Return the largest element over ``axis``; NaN wins."""

@@ -140,6 +140,7 @@ def test_methods_take_theanos_arguments(T):
         found = getattr(x, method)(axis=0, acc_dtype="float64")
         assert found.dtype == "float32"
         np.testing.assert_array_equal(found.eval(at), getattr(at[x], method)(0))
+    assert x.norm(L=1, axis=0).eval(at).tolist() == [3, 3]
     assert x.sort(1, "mergesort").eval(at).tolist() == [[1, 3], [0, 2]]
     assert x.argsort(axis=0, kind="quicksort", order=None).eval(at).tolist() == [[1, 0], [0, 1]]
     assert x.nonzero(return_matrix=True).eval(at).tolist() == [[0, 0, 1], [0, 1, 1]]
