@@ -21,6 +21,9 @@ from gradcore.kernel.ir import parts as terms
 from gradcore.kernel.uses import inside
 from gradcore.ops.elementwise import entry
 
+MANY = Literal(2**15, "int64")
+"""Steps of a loop that are many: what a user's number says may be no length of an array."""
+
 
 def work(body: Sequence[Statement], around: set[Symbol]) -> Expr:
     """Return how many statements run, for loops whose extents do not depend on those ``around``."""
@@ -49,9 +52,12 @@ def _bound(extent: Expr, around: set[Symbol]) -> Expr:
     if isinstance(extent, Call) and extent.op.name == "minimum":
         bounds = (_bound(x, around) for x in extent.operands)
         return next((x for x in bounds if x != ONE), ONE)
-    return ONE if any(_varies(x) or x in around for x in terms(extent)) else extent
+    read = [x for x in terms(extent) if isinstance(x, Load)]
+    if any(map(_varies, read)) or any(x in around for x in terms(extent)):
+        return ONE
+    return call(entry("minimum"), (extent, MANY), "int64") if read else extent
 
 
-def _varies(x: Expr) -> bool:
-    """Return whether an expression is an element that may be another one at each step."""
-    return isinstance(x, Load) and (bool(x.index) or x.buffer.role != "input")
+def _varies(x: Load) -> bool:
+    """Return whether an element may be another one at each step."""
+    return bool(x.index) or x.buffer.role != "input"

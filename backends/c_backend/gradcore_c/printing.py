@@ -85,8 +85,8 @@ class CRenderer(Renderer):
 #define GC_THREAD_WORK {self.target.thread_work}
 #endif
 static inline int32_t gc_parts(const gc_call *call, int64_t steps, int64_t cost) {{
-    const int64_t enough = steps * cost / GC_THREAD_WORK;
-    int64_t parts = call->threads < enough ? call->threads : enough;
+    const double enough = (double)steps * (double)cost / GC_THREAD_WORK;
+    int64_t parts = call->threads < enough ? call->threads : (int64_t)enough;
     if (parts > steps) parts = steps;
     if (parts > {self.target.most_threads}) parts = {self.target.most_threads};
     return parts < 1 ? 1 : (int32_t)parts;
