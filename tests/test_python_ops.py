@@ -155,6 +155,31 @@ def test_a_tangent_through_a_gradient_without_derivative_is_no_zero(disconnected
         gradcore.verify_grad(Twice(), [np.ones(2)])
 
 
+@pytest.mark.parametrize(
+    ("returned", "text"),
+    [
+        (lambda g: [g.sum()], "returns sum.*scalar.* for x .*vector"),
+        (lambda g: [g, g], "returns 2, where it has 1 inputs"),
+        (lambda g: g, "returns no list, where"),
+    ],
+)
+def test_gradients_are_as_many_as_inputs_and_of_their_axes(returned, text):
+    class Wrong(gradcore.Op):
+        itypes = (T.dvector,)
+        otypes = (T.dvector,)
+
+        def perform(self, node, inputs, output_storage):
+            output_storage[0][0] = inputs[0]
+
+        def grad(self, inputs, output_grads):
+            return returned(output_grads[0])
+
+    x = T.dvector("x")
+    with pytest.raises(GraphTypeError, match=f"the grad of wrong {text}") as error:
+        T.grad(Wrong()(x).sum(), x)
+    assert "test_python_ops.py" in str(error.value)
+
+
 # functions of graphs ------------------------------------------------------------------------------
 def test_a_graph_is_applied_to_other_variables(everywhere):
     x, y, s = T.dvector("x"), T.dscalar("y"), gradcore.shared(3.0)

@@ -28,6 +28,7 @@ import numpy as np
 from gradcore.config import config
 from gradcore.errors import GraphTypeError, GraphValueError, Location, ShapeError
 from gradcore.graph.complexes import conjugated, refuse_complex
+from gradcore.graph.cotangents import by_theano
 from gradcore.graph.declaration import Arg, Declaration, Undefined
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.literals import literal_dtype, numbers
@@ -407,8 +408,7 @@ class TheanoMethods(Derivative):
             conjugated(ct) if isinstance(ct, Variable) else LANGUAGE["zeros_like"](output)
             for ct, output in zip(cotangents, node.outputs, strict=True)
         ]
-        found = op.L_op(list(node.inputs), list(node.outputs), given)
-        return [conjugated(ct) if want else None for ct, want in zip(found, wanted, strict=True)]
+        return by_theano(node, op.L_op(list(node.inputs), list(node.outputs), given), wanted)
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any] | None:
         """Ask ``R_op``, if there is one."""
