@@ -57,11 +57,6 @@ def collapsed(program: Program, _target: CpuTarget) -> Program:
     return replace(program, body=body)
 
 
-def _body(s: Statement) -> list[Statement]:
-    """Return the steps of a loop; of anything else itself."""
-    return s.body if isinstance(s, For) else [s]
-
-
 def _outer_as_one(s: Statement, equal: _Equal) -> Statement:
     """Return an outermost loop with those that alone are in it, as far as they are one with it."""
     while isinstance(s, For):
@@ -123,7 +118,7 @@ def _collapsed(
         around = totals | _totals([s])
         inner = _collapsed(s.body, equal, around)
         found = s if inner == s.body else replace(s, body=inner)
-        innermost = not any(isinstance(x, For) for loop in inner for x in inside(_body(loop)))
+        innermost = sum(isinstance(x, For) for x in inside(inner)) <= 1
         return [(_as_one(found, equal, around) if innermost else None) or found]
 
     return rewritten(body, change)
@@ -235,9 +230,7 @@ def _as_one(outer: For, equal: _Equal, totals: frozenset[Buffer]) -> For | None:
         body = axes.statements(inner.body)
     except _NotOneError:
         return None
+    if not axes.views:
+        return None
     # An array of so many elements is in memory, so their number does not overflow.
-    return (
-        replace(outer, index=index, extent=outer.extent * inner.extent, body=body)
-        if axes.views
-        else None
-    )
+    return replace(outer, index=index, extent=outer.extent * inner.extent, body=body)
