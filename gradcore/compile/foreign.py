@@ -60,6 +60,21 @@ class Library(Protocol):
         ...
 
 
+def with_some(
+    fn: Callable[..., Any], xs: Sequence[Any], moved: Sequence[int], moving: Sequence[int]
+) -> Callable[..., Any]:
+    """Return a function of some arguments that returns some outputs, in a tuple."""
+
+    def part(*some: Any) -> tuple[Any, ...]:
+        full = list(xs)
+        for i, x in zip(moved, some, strict=True):
+            full[i] = x
+        outputs = listed(fn(*full))
+        return tuple(outputs[k] for k in moving)
+
+    return part
+
+
 class _ByLibrary(Derivative):
     """The derivative that the library takes."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from gradcore.compile.foreign import with_some
 from gradcore.language import listed
 
 _jax: Any = jax
@@ -46,7 +47,7 @@ class JaxFunctions:
 
         def pulled(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
-            _, back = _jax.vjp(_part(fn, xs, moved, moving), *(xs[i] for i in moved))
+            _, back = _jax.vjp(with_some(fn, xs, moved, moving), *(xs[i] for i in moved))
             return tuple(back(tuple(given[n:])))
 
         return pulled
@@ -58,7 +59,7 @@ class JaxFunctions:
 
         def pushed(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
-            part = _part(fn, xs, moved, moving)
+            part = with_some(fn, xs, moved, moving)
             return _jax.jvp(part, tuple(xs[i] for i in moved), tuple(given[n:]))[1]
 
         return pushed
@@ -67,18 +68,3 @@ class JaxFunctions:
 @lru_cache(maxsize=256)
 def _compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     return _jax.jit(fn)
-
-
-def _part(
-    fn: Callable[..., Any], xs: Sequence[Any], moved: Sequence[int], moving: Sequence[int]
-) -> Callable[..., Any]:
-    """Return a function of some arguments that returns some outputs, in a tuple."""
-
-    def part(*some: Any) -> tuple[Any, ...]:
-        full = list(xs)
-        for i, x in zip(moved, some, strict=True):
-            full[i] = x
-        outputs = listed(fn(*full))
-        return tuple(outputs[k] for k in moving)
-
-    return part

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gradcore.compile.foreign import with_some
 from gradcore.language import listed
 
 _torch: Any = torch
@@ -48,7 +49,7 @@ class TorchFunctions:
 
         def pulled(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
-            _, back = _torch.func.vjp(_part(fn, xs, moved, moving), *(xs[i] for i in moved))
+            _, back = _torch.func.vjp(with_some(fn, xs, moved, moving), *(xs[i] for i in moved))
             return tuple(back(tuple(given[n:])))
 
         return pulled
@@ -60,7 +61,7 @@ class TorchFunctions:
 
         def pushed(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
-            part = _part(fn, xs, moved, moving)
+            part = with_some(fn, xs, moved, moving)
             return _jvp()(part, tuple(xs[i] for i in moved), tuple(given[n:]))[1]
 
         return pushed
@@ -73,18 +74,3 @@ def _jvp() -> Callable[..., Any]:
         warnings.simplefilter("ignore", DeprecationWarning)
         _torch.func.jvp(_torch.sin, (_torch.zeros(()),), (_torch.ones(()),))
     return _torch.func.jvp
-
-
-def _part(
-    fn: Callable[..., Any], xs: Sequence[Any], moved: Sequence[int], moving: Sequence[int]
-) -> Callable[..., Any]:
-    """Return a function of some arguments that returns some outputs, in a tuple."""
-
-    def part(*some: Any) -> tuple[Any, ...]:
-        full = list(xs)
-        for i, x in zip(moved, some, strict=True):
-            full[i] = x
-        outputs = listed(fn(*full))
-        return tuple(outputs[k] for k in moving)
-
-    return part
