@@ -1,18 +1,14 @@
 """Equations, inverses and determinants of matrices that are known to be special."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
+from counted_ops import counted, has_general
 
 import gradcore
 import gradcore.tensor as T
 from gradcore.errors import GradcoreError, GraphTypeError, GraphValueError
-from gradcore.graph import inner_graphs
 from gradcore.ops.assumptions import PROPERTIES, Assume
-from gradcore.ops.decompositions import LU
 from gradcore.ops.factors import Cholesky, Solve
-from gradcore.ops.inverses import Determinant, Inverse, LogAbsDeterminant
 from gradcore.rewrite import equations
 
 L = T.linalg
@@ -43,25 +39,6 @@ def assumed(x, claim):
         "upper_triangular": T.switch(below, 0, x),
     }
     return T.assume(made[claim], claim)
-
-
-def counted(inputs, outputs, mode="numpy"):
-    """Return how many nodes there are of each class of ops, in loops too."""
-    f = gradcore.function(inputs, outputs, mode=mode, on_unused_input="ignore")
-    counts = Counter()
-
-    def count(graph):
-        for node in graph.nodes:
-            counts[type(node.op)] += 1
-            for inner in inner_graphs(node.op):
-                count(inner)
-
-    count(f.maker.fgraph)
-    return counts
-
-
-def has_general(counts):
-    return any(counts[op] for op in (LU, Solve, Inverse, Determinant, LogAbsDeterminant))
 
 
 def results(matrix):
