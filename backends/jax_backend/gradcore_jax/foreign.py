@@ -7,13 +7,11 @@ from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
-import jax
 import numpy as np
 
 from gradcore.compile.foreign import with_some
 from gradcore.language import listed
-
-_jax: Any = jax
+from gradcore_jax.tracing import jax
 
 
 class JaxFunctions:
@@ -35,8 +33,8 @@ class JaxFunctions:
     ) -> tuple[Sequence[tuple[str, tuple[int, ...]]], bool]:
         """Return dtypes and shapes of what a function returns, and whether it is one array."""
         with self.scope():
-            given = [_jax.ShapeDtypeStruct(shape, dtype) for dtype, shape in types]
-            found = _jax.eval_shape(fn, *given)
+            given = [jax.ShapeDtypeStruct(shape, dtype) for dtype, shape in types]
+            found = jax.eval_shape(fn, *given)
         single = not isinstance(found, (list, tuple))
         return [(str(a.dtype), tuple(a.shape)) for a in listed(found)], single
 
@@ -47,7 +45,7 @@ class JaxFunctions:
 
         def pulled(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
-            _, back = _jax.vjp(with_some(fn, xs, moved, moving), *(xs[i] for i in moved))
+            _, back = jax.vjp(with_some(fn, xs, moved, moving), *(xs[i] for i in moved))
             return tuple(back(tuple(given[n:])))
 
         return pulled
@@ -60,11 +58,11 @@ class JaxFunctions:
         def pushed(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
             part = with_some(fn, xs, moved, moving)
-            return _jax.jvp(part, tuple(xs[i] for i in moved), tuple(given[n:]))[1]
+            return jax.jvp(part, tuple(xs[i] for i in moved), tuple(given[n:]))[1]
 
         return pushed
 
 
 @lru_cache(maxsize=256)
 def _compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return _jax.jit(fn)
+    return jax.jit(fn)

@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from gradcore.compile.foreign import with_some
 from gradcore.language import listed
-
-_torch: Any = torch
+from gradcore_torch.library import torch
 
 
 class TorchFunctions:
@@ -27,7 +25,7 @@ class TorchFunctions:
 
     def called(self, fn: Callable[..., Any], arrays: Sequence[Any]) -> Sequence[Any]:
         """Return what a function returns, in a list, as NumPy's arrays."""
-        given = [_torch.tensor(np.asarray(a), device=self.device) for a in arrays]
+        given = [torch.tensor(np.asarray(a), device=self.device) for a in arrays]
         return [t.detach().numpy(force=True) for t in listed(fn(*given))]
 
     def shapes(
@@ -35,8 +33,7 @@ class TorchFunctions:
     ) -> tuple[Sequence[tuple[str, tuple[int, ...]]], bool]:
         """Return dtypes and shapes of what a function returns, and whether it is one tensor."""
         given = [
-            _torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
-            for dtype, shape in types
+            torch.empty(shape, dtype=getattr(torch, dtype), device="meta") for dtype, shape in types
         ]
         found = fn(*given)
         single = not isinstance(found, (list, tuple))
@@ -49,7 +46,7 @@ class TorchFunctions:
 
         def pulled(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
-            _, back = _torch.func.vjp(with_some(fn, xs, moved, moving), *(xs[i] for i in moved))
+            _, back = torch.func.vjp(with_some(fn, xs, moved, moving), *(xs[i] for i in moved))
             return tuple(back(tuple(given[n:])))
 
         return pulled
@@ -72,5 +69,5 @@ def _jvp() -> Callable[..., Any]:
     """Return ``torch.func.jvp``, after a first call, of which torch warns that it is deprecated."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        _torch.func.jvp(_torch.sin, (_torch.zeros(()),), (_torch.ones(()),))
-    return _torch.func.jvp
+        torch.func.jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
+    return torch.func.jvp
