@@ -10,6 +10,7 @@ of the body, which do not know what has become of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -99,13 +100,13 @@ def scans_by_element(program: Program, target: GpuTarget) -> Program:
     """Return a program whose scans go element by element, where that may be."""
     aliases = Aliases(program.body)
     checks = [s for s in program.body if isinstance(s, Check)]
+    readers = _readers(program.body)
+    results = {b.root for b in program.outputs}
 
     def change(s: Statement) -> list[Statement] | None:
         if not isinstance(s, For):
             return None
-        within = set(map(id, inside([s])))
-        read = read_in([x for x in inside(program.body) if id(x) not in within])
-        read |= {b.root for b in program.outputs}
+        read = results | (readers - _readers([s])).keys()
         made = by_element(s, aliases.memory, read, checks)
         return [s] if made is None and not hosted(s, target) else made
 
@@ -300,11 +301,11 @@ def _read(body: Sequence[Statement]) -> list[Load]:
     return [y for s in inside(body) for x in expressions(s) for y in loads(x)]
 
 
-def read_in(statements: Sequence[Statement]) -> set[Buffer]:
-    """Return the buffers whose elements statements use, but not what points to them first."""
-    found: set[Buffer] = set()
-    for s in statements:
-        found |= {y.buffer.root for x in expressions(s) for y in loads(x)}
+def _readers(body: Sequence[Statement]) -> Counter[Buffer]:
+    """Return how many statements use elements of each buffer, but not what points to them first."""
+    found = Counter[Buffer]()
+    for s in inside(body):
         pointers = set(s.changes())
-        found |= {b.root for b, _ in (*s.reads(), *s.writes()) if b not in pointers}
+        read = {y.buffer.root for x in expressions(s) for y in loads(x)}
+        found.update(read | {b.root for b, _ in (*s.reads(), *s.writes()) if b not in pointers})
     return found
