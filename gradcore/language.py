@@ -63,10 +63,10 @@ def is_sparse_matrix(value: Any) -> bool:
     return hasattr(value.__class__, "tocsr")
 
 
-def binary(name: str, x: Any, y: Any) -> Any:
-    """Return what an operator of two operands means: another word, if one is a sparse matrix."""
-    meaning = f"sparse_{name}" if is_sparse_matrix(x) or is_sparse_matrix(y) else name
-    return LANGUAGE[meaning](x, y)
+def operator(name: str, other: Any) -> Callable[..., Any]:
+    """Return what an operator of two operands means: another word, if ``other`` is sparse."""
+    meaning = f"sparse_{name}" if is_sparse_matrix(other) else name
+    return LANGUAGE[meaning]
 
 
 class Operators:
@@ -88,14 +88,14 @@ class Operators:
     def __pos__(self) -> Self: return self
     def __abs__(self) -> Self: return LANGUAGE["abs"](self)
     def __invert__(self) -> Self: return LANGUAGE["invert"](self)
-    def __add__(self, other: Any) -> Self: return binary("add", self, other)
-    def __radd__(self, other: Any) -> Self: return binary("add", other, self)
-    def __sub__(self, other: Any) -> Self: return binary("sub", self, other)
-    def __rsub__(self, other: Any) -> Self: return binary("sub", other, self)
-    def __mul__(self, other: Any) -> Self: return binary("mul", self, other)
-    def __rmul__(self, other: Any) -> Self: return binary("mul", other, self)
-    def __truediv__(self, other: Any) -> Self: return binary("true_div", self, other)
-    def __rtruediv__(self, other: Any) -> Self: return binary("true_div", other, self)
+    def __add__(self, other: Any) -> Self: return operator("add", other)(self, other)
+    def __radd__(self, other: Any) -> Self: return operator("add", other)(other, self)
+    def __sub__(self, other: Any) -> Self: return operator("sub", other)(self, other)
+    def __rsub__(self, other: Any) -> Self: return operator("sub", other)(other, self)
+    def __mul__(self, other: Any) -> Self: return operator("mul", other)(self, other)
+    def __rmul__(self, other: Any) -> Self: return operator("mul", other)(other, self)
+    def __truediv__(self, other: Any) -> Self: return operator("true_div", other)(self, other)
+    def __rtruediv__(self, other: Any) -> Self: return operator("true_div", other)(other, self)
     def __floordiv__(self, other: Any) -> Self: return LANGUAGE["int_div"](self, other)
     def __rfloordiv__(self, other: Any) -> Self: return LANGUAGE["int_div"](other, self)
     def __mod__(self, other: Any) -> Self: return LANGUAGE["mod"](self, other)
@@ -114,8 +114,8 @@ class Operators:
     def __rlshift__(self, other: Any) -> Self: return LANGUAGE["left_shift"](other, self)
     def __rshift__(self, other: Any) -> Self: return LANGUAGE["right_shift"](self, other)
     def __rrshift__(self, other: Any) -> Self: return LANGUAGE["right_shift"](other, self)
-    def __matmul__(self, other: Any) -> Self: return binary("matmul", self, other)
-    def __rmatmul__(self, other: Any) -> Self: return binary("matmul", other, self)
+    def __matmul__(self, other: Any) -> Self: return operator("matmul", other)(self, other)
+    def __rmatmul__(self, other: Any) -> Self: return operator("matmul", other)(other, self)
     def __lt__(self, other: Any) -> Self: return LANGUAGE["lt"](self, other)
     def __le__(self, other: Any) -> Self: return LANGUAGE["le"](self, other)
     def __gt__(self, other: Any) -> Self: return LANGUAGE["gt"](self, other)

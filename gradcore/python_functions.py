@@ -34,13 +34,17 @@ class FromFunctionOp(Op):
         self.__name__ = getattr(fn, "__name__", "function")
         self.__doc__ = fn.__doc__
 
+    def _identity(self) -> tuple[Any, ...]:
+        types = ((t.dtype, tuple(t.shape)) for t in (*(self.itypes or ()), *(self.otypes or ())))
+        return self.fn, self.shapes_of, len(self.itypes or ()), *types
+
     def __eq__(self, other: object) -> bool:
-        """Return whether ``other`` is of the same function."""
-        return isinstance(other, FromFunctionOp) and self.fn is other.fn
+        """Return whether ``other`` is of the same function, with the same types."""
+        return isinstance(other, FromFunctionOp) and self._identity() == other._identity()
 
     def __hash__(self) -> int:
-        """Hash the function."""
-        return hash((FromFunctionOp, self.fn))
+        """Hash the function and the types."""
+        return hash((FromFunctionOp, self._identity()))
 
     def label(self) -> str:
         """Return the name of the function."""

@@ -170,7 +170,7 @@ def test_every_word_is_defined():
                 for constant in ast.walk(node.slice):
                     if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
                         used.add(constant.value)
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "binary":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "operator":
                 name = getattr(node.args[0], "value", None)
                 used.update((name, f"sparse_{name}") if isinstance(name, str) else ())
     assert {"mul", "sum", "getitem", "eval", "ifelse", "sparse_matmul"} <= used

@@ -9,6 +9,7 @@ import gradcore
 import gradcore.tensor as T
 from gradcore import OpFromGraph, as_op
 from gradcore.errors import ArgumentError, GraphTypeError, NotDifferentiableError
+from gradcore.graph.traverse import infer_shapes, toposort
 from gradcore.python_functions import FromFunctionOp
 
 
@@ -27,6 +28,19 @@ def test_a_function_of_python_is_an_op(everywhere):
     assert rolled.__doc__.startswith("Return a vector") and "rolled" in str(a)
 
 
+def test_ops_of_one_function_differ_by_its_types(everywhere):
+    """Equal ops merge: one that returns another dtype is another op."""
+
+    def number(v):
+        return len(v)
+
+    x = T.dvector("x")
+    kinds = [as_op(T.dvector, otype)(number) for otype in (T.dscalar, T.fscalar, T.dscalar)]
+    assert kinds[0] == kinds[2] != kinds[1] and hash(kinds[0]) == hash(kinds[2])
+    f = gradcore.function([x], [op(x) for op in kinds], mode=everywhere)
+    assert [v.dtype.name for v in f([1.0, 2.0])] == ["float64", "float32", "float64"]
+
+
 def test_its_shape_may_be_known():
     calls = []
 
@@ -41,9 +55,9 @@ def test_its_shape_may_be_known():
 
 
 def test_equal_functions_merge_and_others_do_not():
-    assert rolled == as_op(T.dvector, T.dvector)(rolled.fn) and rolled != 3
+    assert rolled == as_op(rolled.itypes, rolled.otypes)(rolled.fn) and rolled != 3
     assert rolled != as_op(T.dvector, T.dvector)(lambda x: x)
-    assert len({rolled, FromFunctionOp(rolled.fn, [], [], None)}) == 1
+    assert len({rolled, FromFunctionOp(rolled.fn, rolled.itypes, rolled.otypes, None)}) == 1
 
 
 def test_operands_of_other_types_are_refused():
@@ -115,6 +129,30 @@ def test_extents_of_types_are_those_of_outputs():
     assert Row()(x).type.shape == (1, 3)
     with pytest.raises((TypeError, ArgumentError), match="shape"):
         gradcore.function([x], Row()(x))(np.ones((2, 2)))
+
+
+class Halves(gradcore.Op):
+    """A vector, half as long, computed by Python; it declares its shape as built-in ops do."""
+
+    __props__ = ()
+
+    def shape(self, x):
+        return (x.shape[0] // 2,)
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0][: len(inputs[0]) // 2]
+
+
+def test_an_op_with_perform_may_declare_its_shape(everywhere):
+    """It says the type of the output, and extents without computing it."""
+    x = T.dvector("x")
+    assert Halves()(gradcore.TensorType("float64", (6,))()).type.shape == (3,)
+    f = gradcore.function([x], [Halves()(x), Halves()(x + 1).shape], mode=everywhere)
+    values, shape = f(np.arange(5.0))
+    assert values.tolist() == [0, 1]
+    assert shape.tolist() == [2]
+    (extents,) = infer_shapes([Halves()(x)])
+    assert not any(isinstance(node.op, Halves) for node in toposort(extents))
 
 
 class Slope(gradcore.Op):

@@ -314,10 +314,9 @@ class Declaration(Generic[V, N]):
         kind = type(self)
         if kind.infer_shape is not UNDECLARED.infer_shape:
             return self.infer_shape(node, [operand.shape for operand in operands])
-        declared = kind.shape is not UNDECLARED.shape or kind.shapes is not UNDECLARED.shapes
-        if kind.perform is not UNDECLARED.perform or not declared:
-            return [(UNKNOWN,) * output.type.ndim for output in node.outputs]
-        return self.shapes(*operands)
+        if kind.shape is not UNDECLARED.shape or kind.shapes is not UNDECLARED.shapes:
+            return self.shapes(*operands)
+        return [(UNKNOWN,) * output.type.ndim for output in node.outputs]
 
     def requires(self, node: N, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """Return what must hold of extents and indices for ``node`` to compute; else it raises.

@@ -96,10 +96,6 @@ class SparseSolve(Compressed):
         """Return that of the right side."""
         return operands[3].shape
 
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Shape]) -> Sequence[Shape]:
-        """Return that of the right side."""
-        return [input_shapes[3]]
-
     def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
         """It is a pattern of a square matrix with as many rows as the right side."""
         data, indices, starts, b = operands
