@@ -183,6 +183,31 @@ def test_what_is_alive_at_the_peak():
     assert max(total for _, total in used.over_time) == used.peak
 
 
+def test_what_a_view_is_of_is_alive_as_long_as_the_view():
+    turned = T.exp(A).T  # 8000 bytes, which the node after next reads through the view
+    y = T.dot(turned, T.outer(x, x))
+    f = function([A, x], y.sum(), mode=Mode("numpy", optimizer=False), profile=True)
+    f(np.ones((20, 50)), np.ones(20))
+    times = {node.op.label(): time for node, time in f.profile.nodes.items()}
+    assert times["exp"].sizes == (8000,) and times["dimshuffle"].sizes == (0,)
+    at_dot = {node.op.label(): total for node, total in memory(f.profile).over_time}["dot"]
+    assert at_dot == 8000 + 8 * 20 * 20 + 8 * 50 * 20
+
+
+def test_a_view_of_what_a_kernel_has_made_is_memory_of_its_own():
+    profile, node = gradcore.backend.Profile(), T.exp(x).owner
+    profile.timed(node, lambda v: np.stack([v, v])[1])(np.ones(100))
+    assert profile.nodes[node].sizes == (800,)
+
+
+def test_each_result_has_the_most_bytes_of_any_run():
+    profile, node = gradcore.backend.Profile(), T.linalg.qr(A)[0].owner
+    run = profile.timed(node, lambda n: (np.ones(n), np.ones(10 - n)))
+    for n in (7, 2, 5):
+        run(n)
+    assert profile.nodes[node].sizes == (56, 64)
+
+
 def test_blocks_of_memory_of_generated_code():
     y = T.dot(A, A)
     f = function([A], T.dot(y, T.tanh(y)).sum(), mode=Mode("c", threads=1), profile=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from gradcore.backend.records import Records
 from gradcore.errors import Location
-from gradcore.graph import Apply, Variable
+from gradcore.graph import Apply, FunctionGraph, Variable
 
 COPIED = 2**25
 """How many bytes are copied to measure what memory can do: more than caches hold."""
@@ -119,8 +119,9 @@ def memory(records: Records) -> MemoryUse | None:
     graph = records.graph
     if graph is None or not records.nodes:
         return None
-    last: dict[Variable, Apply] = {v: node for node in graph.nodes for v in node.inputs}
-    final = set(graph.outputs)
+    owner = _owners(records, graph)
+    last = {owner.get(v, v): node for node in graph.nodes for v in node.inputs}
+    final = {owner.get(v, v) for v in graph.outputs}
     alive: dict[Variable, int] = {}
     peak, most = 0, dict(alive)
     over_time: list[tuple[Apply, int]] = []
@@ -132,11 +133,22 @@ def memory(records: Records) -> MemoryUse | None:
         over_time.append((node, total))
         if total > peak:
             peak, most = total, dict(alive)
-        for v in (*node.inputs, *node.outputs):
+        for v in (owner.get(v, v) for v in (*node.inputs, *node.outputs)):
             if v not in final and last.get(v, node) is node:
                 alive.pop(v, None)
     found = [(n, (v.owner,)) for v, n in most.items() if n and v.owner is not None]
     return MemoryUse(peak, sorted(found, key=lambda a: -a[0]), over_time)
+
+
+def _owners(records: Records, graph: FunctionGraph) -> dict[Variable, Variable]:
+    """Return whose memory the results are that are views."""
+    found: dict[Variable, Variable] = {}
+    for node in graph.nodes:
+        results = records.nodes[node].results if node in records.nodes else ()
+        for v, (_, of) in zip(node.outputs, results, strict=False):
+            if of is not None:
+                found[v] = found.get(node.inputs[of], node.inputs[of])
+    return found
 
 
 # tables -----------------------------------------------------------------------------------------
@@ -271,9 +283,8 @@ def _kernel_table(records: Records, most: int) -> Table:
         )
         for name, k in slowest
     ]  # fmt: skip
-    return Table(
-        "by kernel", ("seconds", "share", "runs", "GB/s", "of peak"), ("kernel",), rows
-    )  # fmt: skip
+    numbers = ("seconds", "share", "runs", "GB/s", "of peak")
+    return Table("by kernel", numbers, ("kernel",), rows)
 
 
 def _memory_table(used: MemoryUse, most: int) -> Table:

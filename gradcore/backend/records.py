@@ -10,8 +10,9 @@ at the clock a node, and one that is not for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from threading import local
 from time import perf_counter
 from typing import Any
@@ -54,19 +55,27 @@ class NodeTime:
     own : how long without those.
     runs : how often it ran.
     moved : the bytes of its operands and results, all together.
-    results : the most bytes of each result, and whether they are its own: those of a view are not.
+    results : of each result the most bytes, and the number of the operand whose memory they are,
+        as of a view; None: they are its own.
     """
 
     seconds: float = 0.0
     own: float = 0.0
     runs: int = 0
     moved: int = 0
-    results: tuple[tuple[int, bool], ...] = ()
+    results: tuple[tuple[int, int | None], ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The most bytes of memory of each result; 0 for a view."""
-        return tuple(n if own else 0 for n, own in self.results)
+        return tuple(n if of is None else 0 for n, of in self.results)
+
+    def note_results(self, found: tuple[tuple[int, int | None], ...]) -> None:
+        """Note the results of a run, if one is larger than those so far."""
+        known = self.results or found
+        self.results = tuple(
+            [max(a, b, key=itemgetter(0)) for a, b in zip(known, found, strict=True)]
+        )
 
 
 @dataclass
@@ -157,13 +166,13 @@ class Records:
             moved = 0
             for array in arrays:
                 moved += array.nbytes if hasattr(array, "nbytes") else 0
-            sizes = tuple([_size(array) for array in (result if several else (result,))])
+            sizes = tuple([_size(a, arrays) for a in (result if several else (result,))])
             time.seconds += spent
             time.own += own
             time.runs += 1
             time.moved += moved + sum([n for n, _ in sizes])
-            if sizes > time.results:
-                time.results = sizes
+            if sizes != time.results:
+                time.note_results(sizes)
             if len(events) < MOST_EVENTS:
                 events.append((node, start, spent))
             return result
@@ -171,8 +180,12 @@ class Records:
         return run
 
 
-def _size(array: Any) -> tuple[int, bool]:
-    """Return the bytes of a result, and whether they are memory of its own, not its operands'."""
-    if isinstance(array, np.ndarray):
-        return array.nbytes, array.base is None
-    return getattr(array, "nbytes", 0), True
+def _size(array: Any, operands: Sequence[Any]) -> tuple[int, int | None]:
+    """Return the bytes of a result, and the number of the operand whose memory they are."""
+    if not isinstance(array, np.ndarray):
+        return getattr(array, "nbytes", 0), None
+    base = array.base
+    if base is None:
+        return array.nbytes, next((k for k, x in enumerate(operands) if x is array), None)
+    shared = (k for k, x in enumerate(operands) if x is base or getattr(x, "base", None) is base)
+    return array.nbytes, next(shared, None)
