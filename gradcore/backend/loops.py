@@ -133,20 +133,25 @@ class LoopBackend(Backend):
 
         Raises UnsupportedError: an input has a dtype that the backend does not know.
         """
-        self.check_inputs(graph)
-        stage("lowering", graph.nodes)
-        made = self.lowered(graph, fallback)
-        stage("printing", graph.nodes)
-        rendered = self.renderer().render(made)
-        stage(f"{self.name}, {len(rendered.text) / 1e3:,.0f} KB of text")
-        return self.loaded_program(made, rendered)
-
-    def check_inputs(self, graph: FunctionGraph) -> None:
-        """Raise UnsupportedError if an input has a dtype that the backend does not know."""
         for v in graph.inputs:
             without = self.lacks_dtype(v.dtype)
             if without is not None:
                 raise UnsupportedError(f"{without}: {v}", here())
+        stage("lowering", graph.nodes)
+        made = self.lowered(graph, fallback)
+        stage("printing", graph.nodes)
+        return self.executable(made, self.renderer(), profile)
+
+    def executable(
+        self, program: Program, renderer: Renders, profile: Profile | None
+    ) -> Executable:
+        """Return a program as a function of arrays: it is printed and loaded.
+
+        profile : where a backend that times what it runs notes it; others leave it alone.
+        """
+        rendered = renderer.render(program)
+        stage(f"{self.name}, {len(rendered.text) / 1e3:,.0f} KB of text")
+        return self.loaded_program(program, rendered)
 
     def lowered(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
         """Return the program of loops that ``graph`` becomes."""

@@ -7,7 +7,7 @@ import functools
 import math
 import sys
 import sysconfig
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,13 @@ import numpy as np
 
 from gradcore.backend import Executable, Profile
 from gradcore.backend.loops import LoopBackend, called_back
-from gradcore.graph import Apply, FunctionGraph, Variable
+from gradcore.graph import Variable
 from gradcore.kernel.clocks import clocked
 from gradcore.kernel.ir import Allocate, Buffer, Check, If, Let, Literal, Program, Store
 from gradcore.kernel.passes import passed
 from gradcore.kernel.target import CPU, CpuTarget
-from gradcore.kernel.text import Rendered
+from gradcore.kernel.text import Rendered, Renders
 from gradcore.kernel.uses import inside
-from gradcore.progress import stage
 from gradcore_c import compiler, runtime
 from gradcore_c.externs import EXTERNS, PREFIX, Source, address
 from gradcore_c.printing import PASSES, CRenderer
@@ -102,22 +101,15 @@ class CBackend(LoopBackend):
         function = name.removeprefix(PREFIX)
         return address(self.externs[function.rpartition("_")[0]], function)
 
-    def compile(
-        self,
-        graph: FunctionGraph,
-        profile: Profile | None = None,
-        fallback: Collection[Apply] = (),
+    def executable(
+        self, program: Program, renderer: Renders, profile: Profile | None
     ) -> Executable:
-        """Return a function that runs ``graph``; with a profile, it looks at the clock."""
+        """Return a program as a native function; with a profile, it looks at the clock."""
         if profile is None:
-            return super().compile(graph, None, fallback)
-        self.check_inputs(graph)
-        stage("lowering", graph.nodes)
-        clock = clocked(passed(self.lowered(graph, fallback), PASSES, self.target))
-        stage("printing", graph.nodes)
-        rendered = CRenderer(self.target, passes=()).render(clock.program)
-        stage("the C compiler")
-        return Profiled(self.loaded_program(clock.program, rendered), clock, profile)
+            return super().executable(program, renderer, None)
+        clock = clocked(passed(program, PASSES, self.target))
+        as_it_is = CRenderer(self.target, passes=())
+        return Profiled(super().executable(clock.program, as_it_is, None), clock, profile)
 
     def loaded_program(self, program: Program, rendered: Rendered) -> Executable:
         """Return a printed program as a native function."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy as np
 from gradcore.backend import Executable, Profile
 from gradcore.backend.loops import LoopBackend, called_back
 from gradcore.errors import ModeError
-from gradcore.graph import Apply, FunctionGraph, here
+from gradcore.graph import here
 from gradcore.kernel.ir import Buffer, Library, Literal, Program
 from gradcore.kernel.team import ORDERS
-from gradcore.kernel.text import Rendered
+from gradcore.kernel.text import Rendered, Renders
 from gradcore.kernel.uses import inside
 from gradcore_c import compiler
 from gradcore_cuda import arrays, cupy_driver, library
@@ -110,14 +110,11 @@ class CudaBackend(LoopBackend):
         return arrays.as_numpy(array, cupy_driver.open_driver(self.device))
 
     # functions ----------------------------------------------------------------------------------
-    def compile(
-        self,
-        graph: FunctionGraph,
-        profile: Profile | None = None,
-        fallback: Collection[Apply] = (),
+    def executable(
+        self, program: Program, renderer: Renders, profile: Profile | None
     ) -> Executable:
-        """Return a function that runs ``graph``."""
-        made = super().compile(graph, profile, fallback)
+        """Return a program as a function of arrays, on a device with its kernels timed."""
+        made = super().executable(program, renderer, profile)
         if isinstance(made, CudaFunction):
             made.profile = profile
         return made
