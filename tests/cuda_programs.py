@@ -16,6 +16,12 @@ def full_sum():
     return [M], T.sqrt(T.sum(M**2))
 
 
+def total_and_difference_of_columns():
+    """The sums of columns are combined after the total is, and read after that."""
+    columns = T.sum(M, axis=0)
+    return [M], [T.sum(M**2), columns[1] - columns[0]]
+
+
 def layer_norm_gradient():
     centred = M - M.mean(axis=1, keepdims=True)
     normal = centred / T.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5)
@@ -53,8 +59,9 @@ def scatter_in_any_order():
 
 
 PROGRAMS = [
-    *golden_files.PROGRAMS, full_sum, layer_norm_gradient, cumulative_sums, cumulative_rows,
-    cumulative_loss, transposed, elements_through_time, scatter_in_any_order,
+    *golden_files.PROGRAMS, full_sum, total_and_difference_of_columns, layer_norm_gradient,
+    cumulative_sums, cumulative_rows, cumulative_loss, transposed, elements_through_time,
+    scatter_in_any_order,
 ]  # fmt: skip
 
 

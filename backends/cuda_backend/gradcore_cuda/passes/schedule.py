@@ -308,6 +308,8 @@ class _Steps:
 
     def scalar(self, s: Statement) -> None:
         """Add a scalar statement of the device, which waits for others to be launched with it."""
+        if self.last is not None and self.needs_parts(s, self.last):
+            self.close()
         read_back = self.reloads([s])
         self.waiting.append(s)
         if self.last is not None:
@@ -321,6 +323,17 @@ class _Steps:
                 self.found.append(s)
             else:
                 self.found += read_back
+
+    def needs_parts(self, s: Statement, launch: Work) -> bool:
+        """Return whether a statement uses arrays whose parts are combined after a launch."""
+        if launch.form is not Form.PARTS:
+            return False
+        memory = self.facts.dependence.aliases.memory
+        loops = [x for x in launch.statements if isinstance(x, For)]
+        parts_of = {
+            memory(r.target) for x in loops for r in x.reductions if isinstance(r.target, Buffer)
+        }
+        return not parts_of.isdisjoint(map(memory, Used().note([s]).buffers))
 
     def launch(self, launch: Work) -> None:
         """Add the launch of a loop, behind the scalar statements that wait."""
