@@ -199,6 +199,15 @@ def test_regularized_products_by_choice(name, rng):
 
 
 # logarithms of determinants ---------------------------------------------------------------------
+def test_an_identity_of_one_element_that_is_stretched_is_none():
+    A, b = T.dmatrix("A"), T.dvector("b")
+    mode = gradcore.Mode("numpy", reassociate=True)
+    for eye, fires in ((T.eye(A.shape[1]), True), (T.eye(1), False)):
+        f = gradcore.function([A, b], T.linalg.solve(A.T @ A + eye, b), mode)
+        assert ("solve_with_gram" in {firing.rule for firing in f.maker.trace}) == fires
+    np.testing.assert_allclose(f(np.eye(2, 3), [2.0, 2.0, 1.0]), [1.0, 1.0, -1.0])
+
+
 def test_logarithms_of_determinants_neither_overflow_nor_underflow(everywhere):
     s = T.dtensor3("s")
     det = L.det(s)

@@ -158,12 +158,12 @@ def _by_factor(factor: Variable, right: Variable) -> Variable:
 
 
 def _claimed(x: Variable, claim: str) -> Variable:
-    """Return matrices of which a claim is true."""
+    """Return matrices of which a claim is true, whatever ``x`` is."""
     gram = _gram(x)
     made = {
-        "diagonal": x * identity(x),
-        "positive_definite": gram + identity(x),
-        "upper_triangular": upper(x),
+        "diagonal": gram * identity(gram),
+        "positive_definite": gram + identity(gram),
+        "upper_triangular": upper(gram),
     }
     return Assume(claim)(made[claim])
 
@@ -239,7 +239,8 @@ def _terms(v: Variable) -> Iterator[Variable]:
 
 
 def _are_alike(v: Variable, operands: Sequence[Variable]) -> bool:
-    return all(x.ndim == v.ndim and x.dtype == v.dtype for x in operands)
+    """Return whether operands are of the dtype of ``v``, and none is stretched to its shape."""
+    return all(x.broadcastable == v.broadcastable and x.dtype == v.dtype for x in operands)
 
 
 def _scaled(v: Variable) -> Variable:
