@@ -8,7 +8,8 @@ from typing import Any, final
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Apply, Constant, Op, Shape, Variable, as_variable, here
 from gradcore.graph.nodes import Derivative
-from gradcore.language import is_several, listed
+from gradcore.graph.types import listed_types
+from gradcore.language import is_several
 
 
 @final
@@ -103,10 +104,7 @@ def as_op(
     >>> gradcore.function([x], rolled(x, 1))([1.0, 2.0, 3.0])
     array([3., 1., 2.])
     """
-    types = listed(itypes), listed(otypes)
-    for given in (*types[0], *types[1]):
-        if not (hasattr(given, "dtype") and hasattr(given, "shape")):
-            raise GraphTypeError(f"as_op takes types, such as T.dmatrix, not {given!r}", here())
+    types = listed_types(itypes, "as_op"), listed_types(otypes, "as_op")
 
     def made(fn: Callable[..., Any]) -> FromFunctionOp:
         return FromFunctionOp(fn, *types, infer_shape)

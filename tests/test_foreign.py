@@ -84,6 +84,28 @@ def test_several_outputs_and_integers(library):
     assert only([1.0, 2.0], 3).tolist() == [1, 1]
 
 
+def test_complex_numbers_have_derivatives(library, rng):
+    """As those of gradcore, whichever convention the library has."""
+    z = T.zvector("z")
+
+    def written(np, v, w):
+        return np.exp(1j * v) * w * w + np.conj(w)
+
+    made = library.wrapped(lambda v, w: written(library.np, v, w))(x, z)
+    assert made.type == z.type
+    found = []
+    for value in (made, T.exp(1j * x) * z * z + T.conj(z)):
+        cost = (T.real(value) ** 2 + 3 * T.imag(value)).sum()
+        gradients = T.grad(cost, [x, z])
+        second = T.grad(gradients[0].sum() + T.imag(gradients[1]).sum(), [x, z])
+        found.append([value, *gradients, *second, T.Rop(value, [x, z], [x, z * z])])
+    f = gradcore.function([x, z], [*found[0], *found[1]])
+    values = f(rng.standard_normal(3), rng.standard_normal(3) + 1j * rng.standard_normal(3))
+    for a, b in zip(values[: len(found[0])], values[len(found[0]) :], strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
 def test_float32_stays_float32(library):
     v = T.fvector("v")
     z = library.wrapped(lambda a: library.np.exp(a))(v)
@@ -112,6 +134,26 @@ def test_types_that_cannot_be_found_are_given(library):
     assert gradcore.function([x], z)(np.ones(11)).tolist() == [2] * 11
     (single,) = library.wrapped(steep, otypes=[T.dvector])(x)
     assert single.type == x.type
+
+
+def test_what_is_returned_is_of_the_types_that_are_given(library):
+    """Nothing is cast to them: halves are no integers."""
+
+    def halves(v):
+        return v / 2
+
+    for otypes, message in ((T.lvector, "int64"), (T.dmatrix, "2 axes")):
+        f = gradcore.function([x], library.wrapped(halves, otypes=otypes)(x), mode="numpy")
+        with pytest.raises(TypeError, match=message):
+            f([1.0, 3.0])
+    both = library.wrapped(halves, otypes=[T.dvector, T.dvector])(x)
+    with pytest.raises(GraphTypeError, match="halves returns 1 arrays, its otypes are 2") as error:
+        gradcore.function([x], both)([1.0])
+    assert "test_foreign.py" in str(error.value)
+    with pytest.raises(GraphTypeError, match=r"from_\w+ takes types, .* not 'float64'"):
+        library.wrapped(halves, otypes="float64")
+    with pytest.raises(GraphTypeError, match="lambda returns no array"):
+        library.wrapped(lambda v: [])(x)
 
 
 def test_a_function_takes_as_many_operands_as_it_says(library):

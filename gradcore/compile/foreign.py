@@ -16,12 +16,11 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, final
 
-import numpy as np
-
 from gradcore.errors import GraphTypeError
 from gradcore.graph import Apply, Op, TensorType, Variable, as_variable, here
 from gradcore.graph.nodes import Derivative
-from gradcore.language import LANGUAGE, listed
+from gradcore.graph.types import listed_types
+from gradcore.language import LANGUAGE, is_several, listed
 from gradcore.mode import Mode
 
 TRIED = (3, 2, 5, 1)
@@ -46,7 +45,8 @@ class Library(Protocol):
     ) -> Callable[..., Any]:
         """Return a function of ``n`` arguments and cotangents of the outputs ``moving``.
 
-        It returns the cotangents of the arguments ``moved``.
+        It returns the cotangents of the arguments ``moved``.  Of complex numbers a cotangent is the
+        gradient of a cost in the real part, minus i times that in the imaginary part.
         """
         ...
 
@@ -79,13 +79,13 @@ class _ByLibrary(Derivative):
     """The derivative that the library takes."""
 
     def connects(self, node: Apply, i: int, o: int) -> bool:
-        """Return whether both are floats."""
-        return node.inputs[i].type.is_float and node.outputs[o].type.is_float
+        """Return whether both are floats or complex numbers."""
+        return node.inputs[i].type.is_inexact and node.outputs[o].type.is_inexact
 
     def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
-        """Return the cotangents of the floats among the operands."""
+        """Return the cotangents of the operands that are floats or complex numbers."""
         assert isinstance(node.op, ForeignOp)
-        moved, moving = _floats(node.inputs), _floats(node.outputs)
+        moved, moving = _inexact(node.inputs), _inexact(node.outputs)
         given = [_or_zeros(cotangents[k], node.outputs[k]) for k in moving]
         types = [node.inputs[i].type for i in moved]
         found = listed(node.op.pulled_back(moved, moving, types)(*node.inputs, *given))
@@ -93,9 +93,9 @@ class _ByLibrary(Derivative):
         return [places.get(i) if want else None for i, want in enumerate(wanted)]
 
     def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any]:
-        """Return the tangents of the floats among the outputs."""
+        """Return the tangents of the outputs that are floats or complex numbers."""
         assert isinstance(node.op, ForeignOp)
-        moved, moving = _floats(node.inputs), _floats(node.outputs)
+        moved, moving = _inexact(node.inputs), _inexact(node.outputs)
         given = [_or_zeros(tangents[i], node.inputs[i]) for i in moved]
         types = [node.outputs[k].type for k in moving]
         found = listed(node.op.pushed_forward(moved, moving, types)(*node.inputs, *given))
@@ -103,8 +103,8 @@ class _ByLibrary(Derivative):
         return [places.get(k) for k in range(len(node.outputs))]
 
 
-def _floats(variables: Sequence[Variable]) -> list[int]:
-    return [k for k, v in enumerate(variables) if v.type.is_float]
+def _inexact(variables: Sequence[Variable]) -> list[int]:
+    return [k for k, v in enumerate(variables) if v.type.is_inexact]
 
 
 def _or_zeros(direction: Any, v: Variable) -> Variable:
@@ -172,8 +172,12 @@ class ForeignOp(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
         """Call the function."""
         found = self.library.called(self.fn, inputs)
-        for cell, value, known in zip(output_storage, found, self.types, strict=True):
-            cell[0] = np.asarray(value, known.dtype)
+        if len(found) != len(self.types):
+            raise GraphTypeError(
+                f"{self.name} returns {len(found)} arrays, its otypes are {len(self.types)}"
+            )
+        for cell, value in zip(output_storage, found, strict=True):
+            cell[0] = value
 
 
 def from_jax(fn: Callable[..., Any], otypes: Any = None) -> Callable[..., Any]:
@@ -186,8 +190,10 @@ def from_jax(fn: Callable[..., Any], otypes: Any = None) -> Callable[..., Any]:
     The op runs on every backend; it has derivatives of any order, in both modes, by ``jax.vjp`` and
     ``jax.jvp``.
 
-    Raises UnavailableError: JAX is not installed.  GraphTypeError, where it is applied: the types
-    of what it returns are not known.
+    Raises UnavailableError: JAX is not installed.  GraphTypeError: ``otypes`` are no types; where
+    it is applied: the types of what it returns are not known, or it takes another number of
+    operands; when it runs: it returns another number of arrays than ``otypes``.  TypeError, when it
+    runs: what it returns is not of these types.
 
     For one that it is applied to, ``from_jax(lambda v: jnp.sum(jnp.sin(v) ** 2))(x)`` is a scalar,
     of which `grad` is JAX's gradient.
@@ -205,8 +211,10 @@ def from_torch(fn: Callable[..., Any], otypes: Any = None) -> Callable[..., Any]
     The op runs on every backend; it has derivatives of any order, in both modes, by
     ``torch.func.vjp`` and ``torch.func.jvp``.
 
-    Raises UnavailableError: torch is not installed.  GraphTypeError, where it is applied: the types
-    of what it returns are not known.
+    Raises UnavailableError: torch is not installed.  GraphTypeError: ``otypes`` are no types; where
+    it is applied: the types of what it returns are not known, or it takes another number of
+    operands; when it runs: it returns another number of arrays than ``otypes``.  TypeError, when it
+    runs: what it returns is not of these types.
     """
     return _from("torch", fn, otypes)
 
@@ -214,6 +222,7 @@ def from_torch(fn: Callable[..., Any], otypes: Any = None) -> Callable[..., Any]
 def _from(name: str, fn: Callable[..., Any], otypes: Any) -> Callable[..., Any]:
     library: Library = Mode(name).resolved_backend().foreign()
     label = getattr(fn, "__name__", "function").strip("<>")
+    declared = listed_types(otypes, f"from_{name}")
     ops: dict[Any, tuple[ForeignOp, bool]] = {}
 
     def applied(*given: Any) -> Any:
@@ -223,7 +232,7 @@ def _from(name: str, fn: Callable[..., Any], otypes: Any) -> Callable[..., Any]:
             if otypes is None:
                 types, single = _types(library, fn, key, label)
             else:
-                types, single = listed(otypes), not isinstance(otypes, (list, tuple))
+                types, single = declared, not is_several(otypes)
             ops[key] = ForeignOp(library, fn, types, label), single
         op, single = ops[key]
         outputs = op.make_node(*variables).outputs
@@ -273,6 +282,8 @@ def _types(
     if len(found) == 1 and open_:  # one number fits: it may be what others must be, too
         found.append(([(d, tuple(-1 for _ in shape)) for d, shape in found[0][0]], found[0][1]))
     (first, single), (second, _) = found[0], found[-1]
+    if not first:
+        raise GraphTypeError(f"{label} returns no array", here())
     made = [
         TensorType(d, tuple(m if m == k else None for m, k in zip(a, b, strict=True)))
         for (d, a), (_, b) in zip(first, second, strict=True)

@@ -22,6 +22,8 @@ from gradcore.dtypes import FLOATS as FLOATS
 from gradcore.dtypes import SIGNED as SIGNED
 from gradcore.dtypes import UNSIGNED as UNSIGNED
 from gradcore.errors import GraphTypeError
+from gradcore.graph.location import here
+from gradcore.language import listed
 
 Array: TypeAlias = np.ndarray[Any, Any]
 StaticShape: TypeAlias = tuple[int | None, ...]
@@ -317,6 +319,20 @@ def _ranks(ndim: int) -> str:
 
 def _shown(shape: StaticShape) -> str:
     return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"
+
+
+def listed_types(given: Any, name: str) -> list[Any]:
+    """Return types, one or a list of them, as a list.
+
+    name : of what they are given to.
+
+    Raises GraphTypeError: one has no dtype or no shape.
+    """
+    types = listed(given)
+    for t in types:
+        if not (hasattr(t, "dtype") and hasattr(t, "shape")):
+            raise GraphTypeError(f"{name} takes types, such as T.dmatrix, not {t!r}", here())
+    return types
 
 
 def static_shape(shape: Iterable[Any]) -> StaticShape:

@@ -42,12 +42,16 @@ class TorchFunctions:
     def pullback(
         self, fn: Callable[..., Any], n: int, moved: Sequence[int], moving: Sequence[int]
     ) -> Callable[..., Any]:
-        """Return the pullback of a function of ``n`` arguments, by ``torch.func.vjp``."""
+        """Return the pullback of a function of ``n`` arguments, by ``torch.func.vjp``.
+
+        Torch's cotangents of complex numbers are the conjugates of gradcore's.
+        """
 
         def pulled(*given: Any) -> tuple[Any, ...]:
             xs = given[:n]
             _, back = torch.func.vjp(with_some(fn, xs, moved, moving), *(xs[i] for i in moved))
-            return tuple(back(tuple(given[n:])))
+            moved_by = back(tuple(torch.conj_physical(ct) for ct in given[n:]))
+            return tuple(torch.conj_physical(ct) for ct in moved_by)
 
         return pulled
 
