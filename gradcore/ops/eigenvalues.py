@@ -120,20 +120,14 @@ def _workspace(n: Any, m: Any) -> Any:
     return 2 * n * n + 69 * n
 
 
-@final
 @dataclass(frozen=True, repr=False)
-class Eig(Attempt, Decomposition):
-    """Eigenvalues and eigenvectors of square matrices: real parts of values, imaginary parts of
-    values, real parts of vectors, imaginary parts of vectors.
+class GeneralDecomposition(Attempt, Decomposition):
+    """A decomposition by the QR algorithm of square matrices, symmetric or not (abstract).
 
-    raises : whether it is LinAlgError if there are none; else they are NaN.
-
-    Vectors are columns.  Their order, norms and phases are those that the module says.
-    """  # noqa: D205 - a list of outputs
+    raises : whether it is LinAlgError if there is none; else it is NaN.
+    """
 
     raises: bool = field(default=True, repr=False)
-    failure = staticmethod(failure("Eigenvalues did not converge"))
-    derivative = Tangents(_eig_tangents)
     ulp = 2048  # of vectors: the largest value over a gap (40 among 65), by some 20 of the QR steps
 
     @classmethod
@@ -148,6 +142,27 @@ class Eig(Attempt, Decomposition):
         made = with_nan(singular(of_turns))
         return [Sample(cls(raises=False), (Arg(STACK, made=made),))]
 
+    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
+        """The matrices are square."""
+        return square(node, operands)
+
+    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
+        """Return 25 times the cube."""
+        return 25 * product(operands[0].shape) * operands[0].shape[-1]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Eig(GeneralDecomposition):
+    """Eigenvalues and eigenvectors of square matrices: real parts of values, imaginary parts of
+    values, real parts of vectors, imaginary parts of vectors.
+
+    Vectors are columns.  Their order, norms and phases are those that the module says.
+    """  # noqa: D205 - a list of outputs
+
+    failure = staticmethod(failure("Eigenvalues did not converge"))
+    derivative = Tangents(_eig_tangents)
+
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, or of its parts, four times."""
         return (part_of(dtypes[0]),) * 4
@@ -157,18 +172,10 @@ class Eig(Attempt, Decomposition):
         shape = operands[0].shape
         return shape[:-1], shape[:-1], shape, shape
 
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square."""
-        return square(node, operands)
-
     @property
     def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises
         """The QR algorithm: LAPACK calls it geev."""
         return Extern("eig", TAKEN, 2, _workspace, self.failure, self.raises)
-
-    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
-        """Return 25 times the cube."""
-        return 25 * product(operands[0].shape) * operands[0].shape[-1]
 
     def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return what NumPy returns, in its order, with its phases."""
@@ -187,28 +194,14 @@ def _values_workspace(n: Any, m: Any) -> Any:
 
 @final
 @dataclass(frozen=True, repr=False)
-class EigVals(Attempt, Decomposition):
+class EigVals(GeneralDecomposition):
     """Eigenvalues of square matrices, real and imaginary parts: those of `Eig`.
-
-    raises : whether it is LinAlgError if there are none; else they are NaN.
 
     `gradcore.rewrite.values_alone` puts it in the place of `Eig`.
     """
 
-    raises: bool = field(default=True, repr=False)
     failure = staticmethod(failure("Eigenvalues did not converge"))
     derivative = Tangents(_eigvals_tangents)
-    ulp = 2048
-
-    @classmethod
-    def samples(cls) -> Sequence[Sample]:
-        """Return those of `Eig`."""
-        return [Sample(cls(), sample.operands) for sample in Eig.samples()]
-
-    @classmethod
-    def edges(cls) -> Sequence[Sample]:
-        """Return those of `Eig`."""
-        return [Sample(cls(raises=False), edge.operands) for edge in Eig.edges()]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, or of its parts, twice."""
@@ -217,10 +210,6 @@ class EigVals(Attempt, Decomposition):
     def shapes(self, *operands: Operand) -> Sequence[Shape]:
         """Return the shape of a row, twice."""
         return (operands[0].shape[:-1],) * 2
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square."""
-        return square(node, operands)
 
     @property
     def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by raises

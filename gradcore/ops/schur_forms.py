@@ -18,42 +18,34 @@ perturbation analysis of the Schur system of a matrix" (1994).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
 from gradcore.derive import Tangents
-from gradcore.graph import Apply, Op, Operand, Requirement, Shape, Variable
-from gradcore.graph.extents import Extent, product
+from gradcore.graph import Op, Operand, Shape, Variable
 from gradcore.graph.nodes import extents_of
-from gradcore.graph.op import Arg, Sample
 from gradcore.language import LANGUAGE
 from gradcore.ops.complexes import complex as complex_of
 from gradcore.ops.create import Arange
 from gradcore.ops.decompositions import (
-    Decomposition,
     along_columns,
     along_rows,
     diagonal,
     identity,
     upper,
 )
-from gradcore.ops.eigenvalues import of_turns
+from gradcore.ops.eigenvalues import GeneralDecomposition
 from gradcore.ops.factors import Solve
 from gradcore.ops.matrices import (
-    STACK,
-    Attempt,
     adjoint,
     below,
     check_square,
     failure,
     library,
-    singular,
-    square,
-    with_nan,
 )
-from gradcore.ops.spectra import of_gaps, point_down, settled, turns_of
+from gradcore.ops.spectra import point_down, settled, turns_of
 
 
 # derivatives ------------------------------------------------------------------------------------
@@ -107,32 +99,16 @@ def _schur_tangents(op: Op, t: Variable, x: Variable, form: Variable, z: Variabl
 # the op -----------------------------------------------------------------------------------------
 @final
 @dataclass(frozen=True, repr=False)
-class Schur(Attempt, Decomposition):
+class Schur(GeneralDecomposition):
     """T and Z of ``A = Z @ T @ Z.T``, of square matrices: T has eigenvalues on its diagonal.
-
-    raises : whether it is LinAlgError if there are none; else they are NaN.
 
     Z is orthogonal, and T a triangle, of real matrices but for blocks of two rows on its diagonal,
     one for each pair of eigenvalues that are not real.  Of complex matrices Z is unitary, and its
     transpose that of the conjugate.
     """
 
-    raises: bool = field(default=True, repr=False)
     failure = staticmethod(failure("Schur form did not converge"))
     derivative = Tangents(_schur_tangents)
-    ulp = 2048  # of the basis, as of `gradcore.ops.eigenvalues.Eig`
-
-    @classmethod
-    def samples(cls) -> Sequence[Sample]:
-        """Return matrices with complex eigenvalues, and a stack with real ones."""
-        made = (((3, 3), of_turns), ((2, 2, 2), of_gaps))
-        return [Sample(cls(), (Arg(shape, made=of),)) for shape, of in made]
-
-    @classmethod
-    def edges(cls) -> Sequence[Sample]:
-        """Return matrices of which one has an eigenvalue of 0, and one a NaN."""
-        made = with_nan(singular(of_turns))
-        return [Sample(cls(raises=False), (Arg(STACK, made=made),))]
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:
         """Return that of the matrix, twice."""
@@ -141,14 +117,6 @@ class Schur(Attempt, Decomposition):
     def shapes(self, *operands: Operand) -> Sequence[Shape]:
         """Return the shape of the matrix, twice."""
         return (operands[0].shape,) * 2
-
-    def requires(self, node: Apply, operands: Sequence[Operand]) -> Sequence[Requirement]:
-        """The matrices are square."""
-        return square(node, operands)
-
-    def operations_of(self, operands: Sequence[Operand], shapes: Sequence[Shape]) -> Extent:
-        """Return 25 times the cube."""
-        return 25 * product(operands[0].shape) * operands[0].shape[-1]
 
     def attempted(self, *arrays: Any) -> tuple[Any, ...]:
         """Return what SciPy returns, with other signs or phases."""
