@@ -101,6 +101,11 @@ def straight_line(
     return run
 
 
+def by_reference(graph: FunctionGraph) -> Runner:
+    """Return a function that runs ``graph`` by the references of its ops."""
+    return straight_line(graph, lambda node: node.op.kernel(node))
+
+
 def _too_large(node: Apply, values: Sequence[Any]) -> ArraySizeError | None:
     """Return the error of a result that is larger than any memory, if it is.
 

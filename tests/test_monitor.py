@@ -46,6 +46,17 @@ def test_nodes_inside_of_loops_are_seen():
     assert labels.count("tanh") == 3 and "scan" in labels
 
 
+def test_nodes_of_the_branch_that_is_taken_are_seen():
+    labels = []
+    y = gradcore.ifelse(x[0] > 0, T.exp(x), T.sin(x))
+    mode = MonitorMode(lambda i, node, fn: labels.append(node.op.label()))
+    f = function([x], y, mode=mode)
+    f([0.5])
+    assert "exp" in labels and "sin" not in labels
+    f([-0.5])
+    assert labels.count("exp") == 1 and "sin" in labels
+
+
 def test_nan_is_detected(capsys):
     f = function([x], T.log(x) * 2, mode=MonitorMode(post_func=detect_nan))
     f([1.0])

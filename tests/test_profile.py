@@ -110,6 +110,16 @@ def test_nodes_inside_of_a_loop_are_its_own():
     assert times["scan"].seconds >= inside
 
 
+def test_nodes_of_a_branch_are_its_own():
+    y = gradcore.ifelse(x[0] > 0, T.exp(x), T.sin(x))
+    f = function([x], y, mode="numpy", profile=True)
+    for first in (1.0, 2.0, -1.0):
+        f([first])
+    times = {node.op.label(): time for node, time in f.profile.nodes.items()}
+    assert (times["exp"].runs, times["sin"].runs, times["conditional"].runs) == (2, 1, 3)
+    assert times["conditional"].own < times["conditional"].seconds
+
+
 def test_nests_have_all_nodes_and_runs():
     f = profiled(Mode("c", threads=1), calls=3)
     nests = f.profile.nests

@@ -21,7 +21,7 @@ import numpy as np
 
 from gradcore.backend import Backend, Executable
 from gradcore.compile.unmet import Unmet
-from gradcore.execute import Runner, straight_line
+from gradcore.execute import Runner, by_reference
 from gradcore.graph import Constant, FunctionGraph, Variable, inner_graphs
 from gradcore.mode import REFERENCE, Mode
 from gradcore.ops.control import Conditional, IfElse
@@ -76,7 +76,7 @@ class WrittenGraph:
     @cached_property
     def _counted(self) -> Runner:
         counted = FunctionGraph(self.graph.inputs, tuple(self._steps))
-        return straight_line(counted, lambda node: node.op.kernel(node))
+        return by_reference(counted)
 
     def _on_reference(self, values: Sequence[Any]) -> list[Any]:
         as_numpy = self.backend.numpy

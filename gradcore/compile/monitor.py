@@ -1,6 +1,6 @@
 """``MonitorMode``: functions of one's own that see each node before and after it is computed.
 
-The graph runs on the reference, node by node, those in the bodies of loops too.
+The graph runs on the reference, node by node, those in loops and in branches too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from gradcore.backend import Backend, Executable, Profile
 from gradcore.execute import straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel
 from gradcore.mode import REFERENCE, Mode
-from gradcore.ops.scan import Scan
 from gradcore.printing import debugprint
 
 Watch = Callable[..., Any]
@@ -139,10 +138,9 @@ class _Monitored(Backend):
         places = {node: i for i, node in enumerate(graph.nodes)}
 
         def seen(node: Apply) -> Kernel:
-            kernel = node.op.kernel(node)
-            if isinstance(node.op, Scan):
-                body = node.op.body
-                kernel = node.op.loop(straight_line(body, self._kernels(body, profile)))
+            kernel = node.op.kernel_over(
+                node, lambda inner: straight_line(inner, self._kernels(inner, profile))
+            )
             if profile is not None:
                 kernel = profile.timed(node, kernel)
             place, several = places[node], len(node.outputs) > 1

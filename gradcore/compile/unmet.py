@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.errors import UNFIT, GradcoreError
-from gradcore.execute import NODE, explain, straight_line
+from gradcore.execute import NODE, by_reference, explain
 from gradcore.graph import Apply, Array, FunctionGraph, Requirement, Variable
 from gradcore.graph.declaration import Predicate
 from gradcore.graph.nodes import as_variable
@@ -120,7 +120,7 @@ def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Excep
     found = FunctionGraph(graph.inputs, (claim.condition(), *extents))
     for stage in STAGES:
         found = stage.run(found, [])
-    holds, *numbers = straight_line(found, lambda node: node.op.kernel(node))(*values)
+    holds, *numbers = by_reference(found)(*values)
     if holds.all():
         return None
     said = _said(required, numbers) if numbers else required.message

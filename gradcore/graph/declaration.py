@@ -422,6 +422,13 @@ class Declaration(Generic[V, N]):
             return _performing(self, node)
         return self.reference
 
+    def kernel_over(self, node: N, run: Callable[[Any], Callable[..., tuple[Any, ...]]]) -> Kernel:
+        """Return the reference for ``node``, whose `graphs` run otherwise than by references.
+
+        run : returns what runs a graph: a function of arrays that returns a tuple of them.
+        """
+        return self.kernel(node)
+
     # Theano's way to write an op ----------------------------------------------------------------
     def perform(self, node: N, inputs: Sequence[Array], output_storage: Any) -> None:
         """Compute the outputs into ``output_storage[i][0]``."""

@@ -6,7 +6,7 @@ rewriting removes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcore.derive import Branch, Disconnected, Flat, Linear, NotDifferentiable, Reverse
 from gradcore.errors import AssertionFailedError, GraphTypeError
-from gradcore.execute import straight_line
+from gradcore.execute import Runner, by_reference
 from gradcore.graph import (
     Apply,
     Derivative,
@@ -197,17 +197,19 @@ class Conditional(Op):
         ]
 
     def kernel(self, node: Apply) -> Kernel:
+        """Return a function that runs one of the graphs, by references."""
+        return self.kernel_over(node, by_reference)
+
+    def kernel_over(self, node: Apply, run: Callable[[FunctionGraph], Runner]) -> Kernel:
         """Return a function that runs one of the graphs."""
-        then, orelse = (
-            straight_line(graph, lambda inner: inner.op.kernel(inner)) for graph in self.graphs
-        )
+        then, orelse = map(run, self.graphs)
         one = len(node.outputs) == 1
 
-        def run(condition: Any, *operands: Any) -> Any:
+        def chosen(condition: Any, *operands: Any) -> Any:
             outputs = (then if condition else orelse)(*operands)
             return outputs[0] if one else outputs
 
-        return run
+        return chosen
 
 
 # checks and messages ----------------------------------------------------------------------------

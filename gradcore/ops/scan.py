@@ -20,7 +20,7 @@ import numpy as np
 
 from gradcore.derive import Maker, form
 from gradcore.errors import ScanError
-from gradcore.execute import straight_line
+from gradcore.execute import Runner, by_reference
 from gradcore.graph import (
     UNKNOWN,
     Apply,
@@ -123,7 +123,11 @@ class Scan(Loop):
     # running ------------------------------------------------------------------------------------
     def kernel(self, node: Apply) -> Kernel:
         """Return the loop, over the references of the body."""
-        return self.loop(straight_line(self.body, lambda inner: inner.op.kernel(inner)))
+        return self.kernel_over(node, by_reference)
+
+    def kernel_over(self, node: Apply, run: Callable[[FunctionGraph], Runner]) -> Kernel:
+        """Return the loop, over what runs the body."""
+        return self.loop(run(self.body))
 
     def loop(self, step: Callable[..., tuple[Any, ...]]) -> Kernel:
         """Return a function of arrays that runs ``step``, the body, as often as is asked."""

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from gradcore.backend import Backend, Executable, Profile
-from gradcore.execute import straight_line
+from gradcore.execute import Runner, straight_line
 from gradcore.graph import Apply, FunctionGraph, Kernel
-from gradcore.ops.scan import Scan
 from gradcore.plugins import hookimpl
 
 
@@ -37,11 +36,12 @@ class NumpyBackend(Backend):
         def kernel(node: Apply) -> Kernel:
             if profile is None:
                 return node.op.kernel(node)
-            if isinstance(node.op, Scan):
-                return profile.timed(node, node.op.loop(straight_line(node.op.body, kernel)))
-            return profile.timed(node, node.op.kernel(node))
+            return profile.timed(node, node.op.kernel_over(node, runner))
 
-        run = straight_line(graph, kernel)
+        def runner(graph: FunctionGraph) -> Runner:
+            return straight_line(graph, kernel)
+
+        run = runner(graph)
 
         def execute(*values: Any) -> Sequence[Any]:
             with np.errstate(all="ignore"):

@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcore.conformance.precision import largest
 from gradcore.dtypes import COMPLEX, FLOATS
-from gradcore.execute import straight_line
+from gradcore.execute import by_reference
 from gradcore.graph import Apply, Array, Constant, FunctionGraph, Op, Variable, inner_graphs
 from gradcore.ops.control import PassingOn
 from gradcore.ops.scalars import and_, eq, invert, le, maximum, neq, or_
@@ -254,11 +254,7 @@ def spreads(
 def run(graph: FunctionGraph, values: Sequence[Array]) -> Sequence[Array]:
     """Return the outputs of the graph as it is written, by the references of its ops."""
     with np.errstate(all="ignore"):
-        return [np.asarray(v) for v in _runner(graph)(*values)]
-
-
-def _runner(graph: FunctionGraph) -> Any:
-    return straight_line(graph, lambda node: node.op.kernel(node))
+        return [np.asarray(v) for v in by_reference(graph)(*values)]
 
 
 def _spread(value: Array, runs: Sequence[Array]) -> Spread:
