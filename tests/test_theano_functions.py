@@ -54,6 +54,17 @@ def test_settings_choose_the_mode(settings, backend, rewrites, theano, T):
     assert bool(f.maker.trace) == rewrites
 
 
+@pytest.mark.parametrize("optimizer", ["default", "fast_run", "fast_compile", "None", None, False])
+def test_monitor_mode_takes_theanos_optimizers(optimizer, theano, T):
+    labels = []
+    x = T.dscalar("x")
+    mode = theano.compile.MonitorMode(
+        post_func=lambda i, node, fn: labels.append(node.op.label()), optimizer=optimizer
+    )
+    assert theano.function([x], T.exp(x) * 1, mode=mode)(0.0) == 1
+    assert labels == (["exp"] if optimizer not in ("None", None, False) else ["exp", "mul"])
+
+
 def test_a_mode_can_be_registered_once(theano, T, monkeypatch):
     register = theano.compile.mode.register_mode
     monkeypatch.setattr(functions, "PREDEFINED", dict(functions.PREDEFINED))

@@ -124,6 +124,20 @@ PYTHON = ("py", "vm_nogc", "python")
 """The linkers of Theano that call NumPy, operation by operation."""
 
 
+def _stages(optimizer: Any) -> Any:
+    """Return what an optimizer of Theano's is for `Mode`: names of Theano's, or what `Mode` takes.
+
+    optimizer : "fast_run" and other names, "fast_compile" (canonical forms alone), "None", or
+        None; "default" is ``config.optimizer``.
+    """
+    wanted = CONFIG.optimizer if optimizer == "default" else optimizer
+    if wanted is None or wanted in ("None", "none"):
+        return False
+    if wanted == "fast_compile":
+        return ("canonicalize",)
+    return True if isinstance(wanted, str) else wanted
+
+
 class TheanoMode(Mode):
     """``theano.Mode(linker, optimizer)``: the linkers of Python run on NumPy, the others on C.
 
@@ -132,11 +146,7 @@ class TheanoMode(Mode):
 
     def __init__(self, linker: Any = None, optimizer: Any = "default", **options: Any) -> None:
         named = str(CONFIG.linker if linker is None else linker)
-        wanted = CONFIG.optimizer if optimizer == "default" else optimizer
-        stages: Any = {"None": False, "none": False, "fast_compile": ("canonicalize",)}.get(
-            str(wanted), True
-        )
-        super().__init__("numpy" if named in PYTHON else None, stages)
+        super().__init__("numpy" if named in PYTHON else None, _stages(optimizer))
 
     @property
     def linker(self) -> str:
@@ -229,7 +239,20 @@ def nan_guard_mode(
 
 
 class TheanoMonitorMode(MonitorMode):
-    """``MonitorMode``: two functions see each node, on NumPy."""
+    """``MonitorMode``: two functions see each node, on NumPy.
+
+    optimizer : as of `TheanoMode`.
+    linker : accepted.
+    """
+
+    def __init__(
+        self,
+        pre_func: Any = None,
+        post_func: Any = None,
+        optimizer: Any = "default",
+        linker: Any = None,
+    ) -> None:
+        super().__init__(pre_func, post_func, _stages(optimizer))
 
     def including(self, *tags: str) -> TheanoMonitorMode:
         """Return this mode: all rewriting that there is is included."""
