@@ -249,6 +249,26 @@ def test_what_is_not_taken_need_not_run():
         assert not j.errors and not list(judge.disagreements([j], mode))
 
 
+@pytest.mark.parametrize(
+    ("claim", "true", "false"),
+    [
+        ("symmetric", [[1, np.nan], [np.nan, 2]], [[1, 2], [3, 4]]),
+        ("diagonal", [[1, 0], [0, np.nan]], [[1, np.nan], [0, 1]]),
+        ("lower_triangular", [[0, 0], [5, 1]], [[1, 1], [0, 1]]),
+        ("upper_triangular", [[0, 5], [0, 1]], [[1, 0], [1, 1]]),
+        ("positive_definite", [[2, 1j], [-1j, 2]], [[2, 1j], [1j, 2]]),
+        ("positive_definite", [[2, 1], [1, 2]], [[1, 1], [1, 1]]),
+        ("positive_definite", [[2, 1], [1, 2]], [[np.nan, 0], [0, 1]]),
+    ],
+)
+def test_of_false_claims_nothing_is_required(claim, true, false):
+    X = T.zmatrix("X")
+    y = T.assume(X, claim) + 1
+    for value, holds in ((true, True), (false, False)):
+        drawn = Graph(0, [X], [np.array(value, complex)], [y], None, fails=False)
+        assert (judge.judged(drawn) is not None) == holds
+
+
 def test_an_assertion_about_nan_may_change():
     """A rule that makes 0 of ``y - y`` declares so; without a rule, the assertion is checked."""
     x = T.dvector("x")

@@ -34,6 +34,20 @@ PROPERTIES: Mapping[str, Callable[[Array], Array]] = {
 }
 """What can be claimed, and what makes a matrix of which it is true."""
 
+
+def is_true(claim: str, a: Array) -> bool:
+    """Return whether a claim is true of matrices, by more than their rounding takes away."""
+    if claim == "symmetric":
+        return np.array_equal(a, a.mT, equal_nan=True)
+    if claim != "positive_definite":
+        return np.array_equal(PROPERTIES[claim](a), a, equal_nan=True)
+    if not np.isfinite(a).all() or not np.array_equal(a, a.mT.conj()):
+        return False
+    values = np.linalg.eigvalsh(a.astype(np.result_type(a, np.float32)))
+    least = values.max(-1, initial=0) * a.shape[-1] * float(np.finfo(values.dtype).eps) * 16
+    return bool((values.min(-1, initial=np.inf) > least).all())
+
+
 ZERO_SIDES: Mapping[str, tuple[int, ...]] = {
     "diagonal": (BELOW, ABOVE), "lower_triangular": (ABOVE,), "upper_triangular": (BELOW,),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from gradcore.errors import ArraySizeError, UnsupportedError
 from gradcore.graph import Apply, Array, Constant, FunctionGraph, Variable, ancestors
 from gradcore.graph.nodes import as_variable, symbolic_operand
 from gradcore.mode import Mode
+from gradcore.ops.assumptions import Assume, is_true
 from gradcore.ops.control import GradientMark
 from gradcore.ops.implicit import ImplicitSolution
 from gradcore.rewrite.branches import enclose_branches
@@ -90,11 +91,13 @@ def kind(error: Exception) -> type[Exception]:
 
 
 def judged(graph: Graph) -> Judged | None:
-    """Return what ``graph`` should give; None: rounding decides whether it raises."""
+    """Return what ``graph`` should give; None: rounding decides if it raises, or a claim is false."""
     closed = enclose_branches.run(FunctionGraph(tuple(graph.inputs), tuple(graph.outputs)), [])
     errors, met = _errors(closed, graph.values)
     if errors:
         return Judged(graph, closed, [], met, errors)
+    if not _claims_are_true(closed, graph.values):
+        return None
     found = spreads(closed, graph.values, graph.seed)
     return None if found is None else Judged(graph, closed, found.outputs, found.met)
 
@@ -125,6 +128,18 @@ def _errors(
         known.update(zip(node.outputs, map(np.asarray, several), strict=True))
     finite = all(np.isfinite(a).all() for v, a in known.items() if v.type.is_inexact)
     return frozenset(found), frozenset(() if finite else ("nonfinite",))
+
+
+def _claims_are_true(graph: FunctionGraph, values: Sequence[Array]) -> bool:
+    """Return whether matrices are what `Assume` says of them, by more than rounding takes away."""
+    claims = [node for node in graph.nodes if isinstance(node.op, Assume)]
+    if not claims:
+        return True
+    operands = tuple(node.inputs[0] for node in claims)
+    matrices = run(FunctionGraph(graph.inputs, operands), values)
+    return all(
+        is_true(cast("Assume", node.op).claim, x) for node, x in zip(claims, matrices, strict=True)
+    )
 
 
 def _unmet(node: Apply, known: Mapping[Variable, Any]) -> set[type[Exception]]:
