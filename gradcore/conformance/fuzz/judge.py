@@ -91,7 +91,7 @@ def kind(error: Exception) -> type[Exception]:
 
 
 def judged(graph: Graph) -> Judged | None:
-    """Return what ``graph`` should give; None: rounding decides if it raises, or a claim is false."""
+    """Return what ``graph`` should give; None: rounding, or a false claim, decides on errors."""
     closed = enclose_branches.run(FunctionGraph(tuple(graph.inputs), tuple(graph.outputs)), [])
     errors, met = _errors(closed, graph.values)
     if errors:
