@@ -396,3 +396,11 @@ def test_differences_are_of_real_numbers():
             T.verify_grad(build, [np.array([1.0])])
     with pytest.raises(GraphTypeError, match="slopes of real numbers"):
         T.verify_grad(abs, [np.array([1j])])
+
+
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+def test_log1p_of_small_complex_numbers(mode):
+    z = T.zvector("z")
+    values = np.array([1e-9 + 1e-9j, -3e-20 + 2e-20j, -7e-305 + 7e-305j, 1e-12j, -1e-12])
+    found = gradcore.function([z], T.log1p(z), mode)(values)
+    np.testing.assert_allclose(found, values - values**2 / 2, rtol=1e-15)

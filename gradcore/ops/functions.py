@@ -80,6 +80,22 @@ def power(x: Any, y: Any) -> Any:
     return found
 
 
+def log1p(x: Any) -> Any:
+    """Return ``log(1 + x)``; of small complex numbers NumPy loses the real part.
+
+    It takes ``log(abs(1 + x))``.  Near 0 that is ``log1p(abs(1 + x) ** 2 - 1) / 2``.
+    """
+    if x.dtype.kind != "c":
+        return np.log1p(x)
+    found: Any = np.log(1 + x)
+    small = np.maximum(np.abs(x.real), np.abs(x.imag)) < 0.5
+    a, b = where(small, x.real, 0), where(small, x.imag, 0)
+    close = np.log1p(a * (2 + a) + b * b) / 2
+    return complex_of(where(small, close, found.real), np.arctan2(x.imag, 1 + x.real)).astype(
+        x.dtype
+    )
+
+
 def real_part(z: Any) -> Any:
     """Return a copy of the real part."""
     return z.real.copy()

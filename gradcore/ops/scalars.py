@@ -189,7 +189,7 @@ log10 = elementwise("log10", np.log10, "the logarithm to base 10",
     domain=(POSITIVE,),
     code="@log10({0})", by_parts=parts.log10)
 
-log1p = elementwise("log1p", np.log1p, "log(1 + x), exact for small x",
+log1p = elementwise("log1p", functions.log1p, "log(1 + x), exact for small x",
     lambda t, x, z: t / (1 + x),
     domain=((-0.9, 4.0),),
     code="@log1p({0})", by_parts=parts.log1p)
