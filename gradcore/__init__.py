@@ -93,6 +93,8 @@ from gradcore.scan import reduce as reduce
 from gradcore.scan import scan as scan
 from gradcore.scan import until as until
 from gradcore.scan import while_loop as while_loop
+from gradcore.serialization import load as load
+from gradcore.serialization import save as save
 from gradcore.shared import SharedVariable as SharedVariable
 from gradcore.shared import shared as shared
 from gradcore.tensor.control import ifelse as ifelse

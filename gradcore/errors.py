@@ -215,6 +215,10 @@ class CacheError(GradcoreError, OSError):
     """The folder of compiled code cannot be used."""
 
 
+class SerializationError(GradcoreError, ValueError):
+    """A file is damaged, or holds no functions, or something that is not known here."""
+
+
 class CompileError(GradcoreError, RuntimeError):
     """A compiler refuses generated code: a bug of what generated it."""
 

@@ -36,6 +36,7 @@ ORDER = [
     {"mode"},
     {"compile"},
     {"conformance.samples", "inventory", "reference"},
+    {"serialization"},
     {"conformance", "skeleton", "cli", "optimize"},
     {""},
     {"theano"},

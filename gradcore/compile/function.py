@@ -45,6 +45,7 @@ class Function:
     """A compiled function: call it with values, by position or by keyword.
 
     maker : what it was compiled from and to; ``maker.fgraph`` is the graph that runs.
+    arrangement : which of its arguments and results are several tensors; None: each is one.
 
     A call with ``output_subset=`` returns some of the outputs, by their places in the list or their
     keys in the dict; all are computed.  A call that updates waits for others that use the same
@@ -67,7 +68,7 @@ class Function:
         arrangement: Arrangement | None = None,
     ) -> None:
         self._call = Call(maker, outputs, name, profile)
-        self._arrangement = arrangement
+        self.arrangement = arrangement
         self.maker = self._call.maker
         call = self._call.quickest()
         if arrangement is not None:
@@ -89,6 +90,11 @@ class Function:
     def profile(self) -> Profile | None:
         """Where its time went, if that was asked for."""
         return self._call.profile
+
+    @property
+    def form(self) -> Any:
+        """How it returns its outputs: None, 0 (a single one), a list, or a dict with their keys."""
+        return _skeleton(self._call.form)
 
     @property
     def _executable(self) -> Executable:
@@ -199,7 +205,7 @@ class Function:
             self._call.form,
             name or self.name,
             self.profile is not None,
-            self._arrangement,
+            self.arrangement,
         )
         found._call.defaults = list(self._call.defaults)
         return found
@@ -215,10 +221,9 @@ class Function:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what it is compiled from; unpickling compiles it again."""
         maker = self.maker
-        form = _skeleton(self._call.form)
         return _unpickled, (
-            maker.inputs, maker.outputs, dict(maker.updates), maker.mode, form, self.name,
-            self.profile is not None, self._call.defaults, self._arrangement,
+            maker.inputs, maker.outputs, dict(maker.updates), maker.mode, self.form, self.name,
+            self.profile is not None, self.input_storage, self.arrangement,
         )  # fmt: skip
 
 
