@@ -269,6 +269,15 @@ def test_of_false_claims_nothing_is_required(claim, true, false):
         assert (judge.judged(drawn) is not None) == holds
 
 
+def test_memory_may_be_lacking_before_extents_are_known():
+    x, n = T.bvector("x"), T.lscalar("n")
+    for size, large in ((2**31, True), (2, False)):
+        y = T.alloc(x, size, n)
+        j = judge.judged(Graph(0, [x, n], [np.ones(3, "int8"), np.array(2)], [y], None, fails=True))
+        assert j.errors == {ValueError}
+        assert bool(list(judge._differences(j, PLAIN, MemoryError("none left")))) != large
+
+
 def test_an_assertion_about_nan_may_change():
     """A rule that makes 0 of ``y - y`` declares so; without a rule, the assertion is checked."""
     x = T.dvector("x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,11 +16,20 @@ from gradcore.compile import function
 from gradcore.conformance.fuzz.builders import RULES
 from gradcore.conformance.fuzz.graphs import Derivatives, Graph, graph
 from gradcore.conformance.fuzz.known import cannot_raise, is_known
-from gradcore.conformance.fuzz.limits import TimedOutError, limited, timed
+from gradcore.conformance.fuzz.limits import MEMORY, TimedOutError, limited, timed
 from gradcore.conformance.fuzz.rounding import MANY_RUNS, WIDE, Spread, run, spreads
 from gradcore.derive.kinds import Flat
 from gradcore.errors import ArraySizeError, UnsupportedError
-from gradcore.graph import Apply, Array, Constant, FunctionGraph, Variable, ancestors
+from gradcore.graph import (
+    UNKNOWN,
+    Apply,
+    Array,
+    Constant,
+    FunctionGraph,
+    Operand,
+    Variable,
+    ancestors,
+)
 from gradcore.graph.nodes import as_variable, symbolic_operand
 from gradcore.mode import Mode
 from gradcore.ops.assumptions import Assume, is_true
@@ -65,6 +75,7 @@ class Judged:
     spreads : its outputs, with what rounding can make of them.
     met : the special numbers that occur on the way: subnormal ones, what is not finite.
     errors : the kinds of errors of which it should raise one; none: it should not.
+    large : whether what raises would need more memory than there is: that may be found first.
     """
 
     graph: Graph
@@ -72,6 +83,7 @@ class Judged:
     spreads: list[Spread]
     met: frozenset[str] = frozenset()
     errors: frozenset[type[Exception]] = frozenset()
+    large: bool = False
 
     @cached_property
     def complex(self) -> bool:
@@ -93,9 +105,9 @@ def kind(error: Exception) -> type[Exception]:
 def judged(graph: Graph) -> Judged | None:
     """Return what ``graph`` should give; None: rounding, or a false claim, decides on errors."""
     closed = enclose_branches.run(FunctionGraph(tuple(graph.inputs), tuple(graph.outputs)), [])
-    errors, met = _errors(closed, graph.values)
+    errors, met, large = _errors(closed, graph.values)
     if errors:
-        return Judged(graph, closed, [], met, errors)
+        return Judged(graph, closed, [], met, errors, large)
     if not _claims_are_true(closed, graph.values):
         return None
     found = spreads(closed, graph.values, graph.seed)
@@ -104,15 +116,16 @@ def judged(graph: Graph) -> Judged | None:
 
 def _errors(
     graph: FunctionGraph, values: Sequence[Array]
-) -> tuple[frozenset[type[Exception]], frozenset[str]]:
+) -> tuple[frozenset[type[Exception]], frozenset[str], bool]:
     """Return the kinds of errors of which a backend may raise one, whichever it comes to first.
 
     A node that needs what another one fails to compute may fail on its own account, too.  And the
-    special numbers that occur before.
+    special numbers that occur before, and whether what fails is large.
     """
     known: dict[Variable, Any] = dict(zip(graph.inputs, values, strict=True))
     known.update({v: v.data for v in graph.variables if isinstance(v, Constant)})
     found: set[type[Exception]] = set()
+    large = False
     for node in graph.nodes:
         if not all(v in known for v in node.inputs):
             found.update(RUN_TIME_KINDS)
@@ -123,11 +136,12 @@ def _errors(
         except Exception as error:  # noqa: BLE001 - whatever it is, other backends must raise it too
             found.add(kind(error))
             found.update(_unmet(node, known))
+            large |= _is_large(node, known)
             continue
         several = results if len(node.outputs) > 1 else (results,)
         known.update(zip(node.outputs, map(np.asarray, several), strict=True))
     finite = all(np.isfinite(a).all() for v, a in known.items() if v.type.is_inexact)
-    return frozenset(found), frozenset(() if finite else ("nonfinite",))
+    return frozenset(found), frozenset(() if finite else ("nonfinite",)), large
 
 
 def _claims_are_true(graph: FunctionGraph, values: Sequence[Array]) -> bool:
@@ -139,6 +153,23 @@ def _claims_are_true(graph: FunctionGraph, values: Sequence[Array]) -> bool:
     matrices = run(FunctionGraph(graph.inputs, operands), values)
     return all(
         is_true(cast("Assume", node.op).claim, x) for node, x in zip(claims, matrices, strict=True)
+    )
+
+
+def _is_large(node: Apply, known: Mapping[Variable, Any]) -> bool:
+    """Return whether ``node`` would need more memory than there is, if its operands fitted.
+
+    A backend may ask for that before it knows the numbers that do not fit.
+    """
+    given = [
+        Operand(a.shape, a.item() if a.ndim == 0 and a.dtype.kind in "iu" else UNKNOWN)
+        for a in map(np.asarray, (known[v] for v in node.inputs))
+    ]
+    shapes = node.op.symbolic_shapes(node, given)
+    return any(
+        all(isinstance(n, int) for n in shape)
+        and math.prod(cast("Any", shape)) * np.dtype(v.dtype).itemsize > MEMORY
+        for shape, v in zip(shapes, node.outputs, strict=True)
     )
 
 
@@ -214,6 +245,7 @@ def _differences(j: Judged, mode: Mode, found: Ran | Exception) -> Iterator[Disa
     if isinstance(found, Exception):
         message = f"raises {type(found).__name__}: {found}".replace("\n", "; ")
         right = isinstance(found, tuple(j.errors))  # an ArraySizeError is a ValueError, too
+        right |= j.large and kind(found) is MemoryError
         if not right and not (lacking and kind(found) in BEYOND):
             yield Disagreement(j.graph.seed, where, message + (f"; not {wanted}" if wanted else ""))
         return
