@@ -136,6 +136,7 @@ def test_accumulators_may_be_wide():
         ([1e308, -np.inf, 1e308], False),
         ([1e307, -np.inf, 1e308], True),
         ([1e308, -1e308, 1e308], False),
+        ([1e308, 1e308, -1e308, -1e308], False),
     ],
 )
 def test_the_order_of_additions_may_be_another(terms, settled):
