@@ -307,6 +307,33 @@ def test_objects_and_compression_are_refused(file):
         gradcore.load(path)
 
 
+def test_entries_that_overlap_are_refused(file):
+    """A small file must not become many arrays."""
+    path, document, _ = file
+    written(path, document, [np.zeros(1000)])
+    with zipfile.ZipFile(path, "a") as archive:
+        first = archive.getinfo("arrays/0.npy")
+        for i in range(1, 9):
+            other = zipfile.ZipInfo(f"arrays/{i}.npy")
+            for name in ("header_offset", "file_size", "compress_size", "CRC"):
+                setattr(other, name, getattr(first, name))
+            archive.filelist.append(other)
+        archive._didModify = True
+    with pytest.raises(SerializationError, match="overlap"):
+        gradcore.load(path)
+
+
+def test_nesting_without_end_is_refused(file):
+    path, document, _ = file
+    text = json.dumps(document).replace(
+        '"ops": [', '"ops": [' + "[" * 100_000 + "]" * 100_000 + ","
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(DOCUMENT, text)
+    with pytest.raises(SerializationError, match="is no JSON"):
+        gradcore.load(path)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_flipped_and_missing_bytes(file, seed):
     drawn = random.Random(seed)
