@@ -128,12 +128,14 @@ PATTERNS = [
     ((Slot.SCALAR, None, Slice(Slot.SCALAR, Slot.SCALAR, Slot.SCALAR)), [-2, 5, 0, -1]),
     ((Slice(9, None, -1),), []),
     ((Slice(1, 3, -1),), []),
+    ((Slice(-(2**70), 2**70), Slice(None, 2**63), Slice(-(2**63), None)), []),
     ((Slot.ARRAY,), [np.zeros((0,), "int64")]),
     ((Slot.ARRAY,), [np.array([1, 200], "uint8") % 4]),
     ((Slot.ARRAY, Slot.ARRAY), [np.array([[1, 1], [1, 1]], "int8"), [-1, -1]]),
 ]
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("number", range(len(PATTERNS)))
 def test_index_patterns(number, rng):
     pattern, keys = PATTERNS[number]

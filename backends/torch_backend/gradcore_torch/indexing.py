@@ -114,7 +114,7 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
             _check_bounds(x, {axes[k]: index for k, index in arrays.items()})
         return Place(tuple(key), tuple(flipped), tuple(arrays), _aligned(arrays.values()), at)
 
-    if indices or any(isinstance(e, Slice) and e.step not in (None, 1) for e in pattern):
+    if indices or not all(map(_is_plain, pattern)):
         return placed
     fixed = Place(filled(pattern, ()))
 
@@ -122,6 +122,14 @@ def placing(pattern: Pattern, indices: Sequence[Variable]) -> Callable[..., Plac
         return fixed
 
     return known_place
+
+
+def _is_plain(entry: Any) -> bool:
+    """Return whether torch takes an entry of a pattern as it is; beyond int64 it warns."""
+    if not isinstance(entry, Slice):
+        return True
+    small = all(b is None or (isinstance(b, int) and abs(b) < 2**62) for b in entry.bounds)
+    return small and entry.step in (None, 1)
 
 
 def _as_array(index: Any, x: Any) -> Any:
