@@ -227,6 +227,22 @@ def nodes_of(graph):
     return sum(1 + sum(map(nodes_of, getattr(node.op, "graphs", ()))) for node in graph.nodes)
 
 
+@pytest.mark.parametrize("name", ["or_", "and_", "invert", "neq", "ifelse"])
+def test_an_op_of_a_user_is_not_taken_for_logic_by_its_name(name):
+    """It says nothing of its operands, whatever it is called."""
+
+    def opposite(a, b):
+        return np.asarray(not a)
+
+    opposite.__name__ = name
+    boolean = T.scalar("c", dtype="bool")
+    condition = gradcore.as_op([boolean.type] * 2, [boolean.type])(opposite)(boolean, False)
+    assert alternatives(condition, True) == [{(condition, True): None}]
+    y = T.ifelse(condition, T.ifelse(boolean, R, R * 3), R * 2)
+    f = gradcore.function([boolean, R], T.grad(y.sum(), R), mode="numpy")
+    assert [f(c, np.ones(1)).tolist() for c in (False, True)] == [[3], [2]]
+
+
 def test_second_derivatives_grow_with_the_choices():
     def size(n):
         conditions = T.bscalars(n)

@@ -236,19 +236,19 @@ def _parts(condition: Variable) -> tuple[list[list[Guard]], list[list[Guard]]] |
     node = condition.owner
     if node is None:
         return None
-    label, operands = node.op.label(), node.inputs
+    op, operands = node.op, node.inputs
     truths = condition.type.dtype == "bool"
-    if label == "or_" or (label == "and_" and truths):
+    if op is LANGUAGE["or_"] or (op is LANGUAGE["and_"] and truths):
         a, b = operands
-        least = label == "or_"  # of its operands, one has this truth for it to have it
+        least = op is LANGUAGE["or_"]  # of its operands, one has this truth for it to have it
         several: list[list[Guard]] = [[(a, least)], [(b, least)]]
         every: list[list[Guard]] = [[(a, not least), (b, not least)]]
         return (every, several) if least else (several, every)
-    if label == "invert" and truths:
+    if op is LANGUAGE["invert"] and truths:
         return [[(operands[0], True)]], [[(operands[0], False)]]
-    if label == "neq" and _truth(operands[1]) is False:
+    if op is LANGUAGE["neq"] and _truth(operands[1]) is False:
         return [[(operands[0], False)]], [[(operands[0], True)]]
-    if label == "ifelse" and truths and len(node.outputs) == 1:
+    if op.chooses and truths and len(node.outputs) == 1:
         return _of_choice(*operands)
     return None
 

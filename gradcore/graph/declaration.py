@@ -189,6 +189,9 @@ class Declaration(Generic[V, N]):
     Before a graph is compiled, its first operands, one for each output, take its place.
     """
 
+    chooses: ClassVar[bool] = False
+    """Whether it is ``op(condition, *if true, *if false)``, and computes one of the two alone."""
+
     extern: Extern | None = None
     """The function of a library that computes it, where generated code has that."""
 

@@ -48,6 +48,7 @@ class IfElse(Op):
 
     outputs: int = 1
     derivative = Branch(lazy=True)
+    chooses = True
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
