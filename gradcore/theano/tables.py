@@ -286,7 +286,7 @@ THEANO: dict[str, Table] = {
     "theano.tensor.nlinalg": Table(
         (nlinalg, tensor),
         """
-        matrix_inverse pinv=pinv det eig eigh svd qr lstsq matrix_power norm trace diag alloc_diag
+        matrix_inverse pinv det eig eigh svd qr lstsq matrix_power norm trace diag alloc_diag
         extract_diag tensorinv tensorsolve matrix_dot=linalg.multi_dot inv=matrix_inverse
         """,
     ),

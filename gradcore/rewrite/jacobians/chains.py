@@ -116,11 +116,11 @@ def _best(factors: Sequence[Variable], extents: Sequence[int]) -> Variable:
             (outer * extents[k + 1] + least(i, k)[0] + least(k + 1, j)[0], k) for k in range(i, j)
         )
 
-    def product(i: int, j: int) -> Variable:
+    def multiplied(i: int, j: int) -> Variable:
         k = least(i, j)[1]
-        return factors[i] if i == j else DOT(product(i, k), product(k + 1, j))
+        return factors[i] if i == j else DOT(multiplied(i, k), multiplied(k + 1, j))
 
-    return product(0, len(factors) - 1)
+    return multiplied(0, len(factors) - 1)
 
 
 def _chosen(factors: Sequence[Variable], extents: Sequence[Extent]) -> Variable:

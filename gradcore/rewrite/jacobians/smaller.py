@@ -129,7 +129,7 @@ def contraction(node: Apply, known: Mapping[Variable, int]) -> Contraction | Non
         if isinstance(node.op, MatMul):
             found = _of_axes(x, known, vector, x.ndim - 1 - side, one)
         else:
-            found = _ofreshaped(x, known, vector, side, one)
+            found = _of_reshaped(x, known, vector, side, one)
         if found is not None:
             return found
     return None
@@ -149,7 +149,7 @@ def _of_axes(
     return _on_one_side(Contraction(x, known[x], remaining, [axis], vector, False, one))
 
 
-def _ofreshaped(
+def _of_reshaped(
     x: Variable, known: Mapping[Variable, int], vector: Variable, side: int, one: int | None
 ) -> Contraction | None:
     """Return the contraction over that part of a tensor that is an axis of a matrix."""
