@@ -7,7 +7,7 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
-from gradcore.errors import GraphValueError, LinAlgError
+from gradcore.errors import GraphTypeError, GraphValueError, LinAlgError
 
 L = T.linalg
 ONES = np.ones((2, 2))
@@ -176,6 +176,23 @@ def test_what_is_neither_raise_nor_nan_is_refused():
     for function in (L.cholesky, L.inv, lambda x, **given: L.solve(x, x, **given)):
         with pytest.raises(GraphValueError, match='on_error="raise" or'):
             function(x, on_error="warn")
+
+
+REFUSED = {
+    "matrix_power takes an integer, not 0.5": lambda x: L.matrix_power(x, 0.5),
+    "matrix_power takes an integer, not n": lambda x: L.matrix_power(x, T.lscalar("n")),
+    "takes a finite number, not t": lambda x: L.fractional_matrix_power(x, T.dscalar("t")),
+    "takes a finite number, not nan": lambda x: L.fractional_matrix_power(x, np.nan),
+    'side="left" or "right", not \'up\'': lambda x: L.polar(x, "up"),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_powers_and_sides_that_are_none_are_refused(message):
+    with pytest.raises((GraphTypeError, GraphValueError), match=re.escape(message)) as error:
+        REFUSED[message](np.eye(2))
+    assert "test_linalg_errors.py" in str(error.value)
+    assert L.matrix_power(ONES, np.int64(3)).eval().tolist() == [[4, 4], [4, 4]]
 
 
 def test_singular_matrices_are_infinitely_ill_conditioned():

@@ -159,7 +159,7 @@ def eig(a: Any) -> tuple[Variable, Variable]:
 
 
 def eigvals(a: Any) -> Variable:
-    """Return the eigenvalues of a real square matrix, which are complex; see `eig`.
+    """Return the eigenvalues of a square matrix, or of a stack of them, complex; see `eig`.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.eigvals([[1.0, 5.0], [0.0, -3.0]]).eval().tolist()

@@ -9,6 +9,7 @@ from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
+from gradcore.graph.types import whole_number
 from gradcore.language import LANGUAGE, listed
 from gradcore.ops.decompositions import identity
 from gradcore.ops.factors import Solve
@@ -119,6 +120,9 @@ def tensorinv(a: Any, ind: int = 2) -> Variable:
 def matrix_power(a: Any, n: int) -> Variable:
     """Return the ``n``-th power of a square matrix, or of a stack of them; n may be negative.
 
+    Raises GraphTypeError: n is no integer, or the matrix is none.  LinAlgError when it runs: n is
+    negative, and the matrix singular.
+
     >>> import gradcore.tensor as T
     >>> T.linalg.matrix_power([[1, 1], [0, 1]], 5).eval().tolist()
     [[1, 5], [0, 1]]
@@ -126,14 +130,18 @@ def matrix_power(a: Any, n: int) -> Variable:
     matrix = as_variable(a)
     if matrix.ndim < 2:
         raise GraphTypeError(f"matrix_power takes matrices, not {matrix} ({matrix.type})", here())
-    if n < 0:
-        return matrix_power(inv(matrix), -n)
+    left = whole_number(n)
+    if left is None:
+        message = f"matrix_power takes an integer, not {n!r}"
+        raise GraphTypeError(message, here(), "for others there is fractional_matrix_power")
+    if left < 0:
+        return matrix_power(inv(matrix), -left)
     found: Variable | None = None
-    while n:
-        if n % 2:
+    while left:
+        if left % 2:
             found = matrix if found is None else matmul(found, matrix)
-        n //= 2
-        matrix = matmul(matrix, matrix) if n else matrix
+        left //= 2
+        matrix = matmul(matrix, matrix) if left else matrix
     return alloc(identity(matrix), *extents_of(matrix)) if found is None else found
 
 

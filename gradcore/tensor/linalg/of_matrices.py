@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.errors import GraphTypeError
+from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Variable, here
 from gradcore.ops.matrices import adjoint
 from gradcore.ops.scalars import arccos, arcsin, clip, isnan, switch
@@ -83,12 +83,19 @@ def tanm(a: Any) -> Variable:
 def fractional_matrix_power(a: Any, t: float) -> Variable:
     """Return the principal power ``t`` of square matrices: of a fraction, ``expm(t * logm(a))``.
 
-    Raises LinAlgError when it runs, for a fraction: there is no `logm`.
+    t : a finite number, which is known while the graph is built: whole ones are powers of any
+        matrix.
+
+    Raises GraphTypeError: t is no such number.  LinAlgError when it runs, for a fraction: there is
+    no `logm`.
 
     >>> import gradcore.tensor as T
     >>> T.linalg.fractional_matrix_power([[4.0, 1.0], [0.0, 4.0]], 0.5).eval().round(12).tolist()
     [[2.0, 0.25], [0.0, 2.0]]
     """
+    if isinstance(t, Variable) or not np.isfinite(t):
+        message = f"fractional_matrix_power takes a finite number, not {t}"
+        raise GraphTypeError(message, here(), "expm(t * logm(a)) takes variables")
     if t == int(t):
         return matrix_power(a, int(t))
     (x,), dtype = matrices("fractional_matrix_power", a)
@@ -118,11 +125,15 @@ def polar(a: Any, side: str = "right") -> tuple[Variable, Variable]:
 
     U has orthonormal columns, or rows, where ``a`` is wider than high.
 
+    Raises GraphValueError: another side.
+
     >>> import gradcore.tensor as T
     >>> u, p = T.linalg.polar([[0.0, -2.0], [3.0, 0.0]])
     >>> u.eval().round(12).tolist(), p.eval().round(12).tolist()
     ([[0.0, -1.0], [1.0, 0.0]], [[3.0, 0.0], [0.0, 2.0]])
     """
+    if side not in ("left", "right"):
+        raise GraphValueError(f'polar takes side="left" or "right", not {side!r}', here())
     u, s, vh = svd(a)
     half = adjoint(vh) if side == "right" else u
     stretched = matmul(half * s[..., None, :], adjoint(half))
