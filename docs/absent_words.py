@@ -147,7 +147,7 @@ NOT_EVERYDAY = {
         cosdg cotdg sindg tandg radian
     """,
     "updates of factors, pencils and band storage": """
-        bandwidth cdf2rdf fiedler_companion cho_solve_banded cholesky_banded
+        bandwidth cdf2rdf fiedler_companion
         clarkson_woodruff_transform cossin diagsvd eig_banded eigvals_banded eigvalsh_tridiagonal
         eigh_tridiagonal expm_cond
         hessenberg matrix_balance ordqz qr_delete qr_insert qr_multiply qr_update qz rq funm
@@ -165,9 +165,6 @@ ABSENT = {
     """,
     "take as many steps as their operands say": """
         gcd lcm
-    """,
-    "factors of matrices that are symmetric, and not definite: `T.linalg.lu` has others": """
-        ldl
     """,
     "needs the roots of a polynomial as complex numbers: `T.linalg.eigvals(companion)`": """
         roots poly

@@ -30,6 +30,7 @@ POSITIVES = STACK @ turned(STACK) + np.eye(3)
 HERMITIAN = SQUARE + turned(SQUARE)
 BANDS = numbers(4, 5) + np.array([[0], [0], [5], [0]])
 HALF = numbers(3, 5) + np.array([[0], [0], [9]])
+LOWER = np.add.outer(np.arange(3), np.arange(5)) < 5
 RIGHT, VECTOR = numbers(3, 2), numbers(3)
 
 
@@ -130,6 +131,22 @@ CASES = {
         lambda ab, b: scipy.linalg.solveh_banded(ab, b, lower=True),
         [HALF[::-1], numbers(5, 2)],
     ),
+    **{
+        f"cholesky_banded, {lower}": (
+            lambda ab, lower=lower: L.cholesky_banded(ab, lower),
+            lambda ab, lower=lower: scipy.linalg.cholesky_banded(ab, lower=lower) * there,
+            [half],
+        )
+        for lower, half, there in ((True, HALF[::-1], LOWER), (False, HALF, LOWER[::-1, ::-1]))
+    },
+    **{
+        f"cho_solve_banded, {lower}": (
+            lambda cb, b, lower=lower: L.cho_solve_banded((T.specify_shape(cb, (3, 5)), lower), b),
+            lambda cb, b, lower=lower: scipy.linalg.cho_solve_banded((cb, lower), b),
+            [half, numbers(5, 2)],
+        )
+        for lower, half in ((True, HALF[::-1]), (False, HALF))
+    },
     "inv": (L.inv, np.linalg.inv, [STACK]),
     "pinv": (L.pinv, np.linalg.pinv, [HIGH]),
     "pinv, wide": (L.pinv, np.linalg.pinv, [HIGH.T]),

@@ -44,6 +44,7 @@ RAISING = {
         (L.cholesky, ONES),
         (L.cholesky, -np.eye(12)),
         (lambda x: L.solve(x, x, "pos"), -np.eye(2)),
+        (L.cholesky_banded, -ONES),
     ],
     "Matrix has no real square root": [(L.sqrtm, -np.eye(2)), (L.sqrtm, np.eye(2, k=1))],
     "Matrix has no logarithm of its dtype": [
@@ -51,6 +52,7 @@ RAISING = {
         (L.logm, np.zeros((2, 2))),
         (L.logm, ONES),
     ],
+    "Matrix is not finite": [(lambda x: L.ldl(x)[0], NAN)],
     "Schur form did not converge": [(lambda x: L.schur(x)[0], NAN)],
     "Eigenvalues did not converge": [
         (L.eigvalsh, NAN),
@@ -206,7 +208,7 @@ def test_singular_matrices_are_infinitely_ill_conditioned():
     assert np.isnan(T.linalg.cond(x, 1).eval({x: at[:1] * np.nan}))
 
 
-@pytest.mark.parametrize("name", ["ldl", "qz", "hessenberg", "eigh_tridiagonal", "solve_toeplitz"])
+@pytest.mark.parametrize("name", ["rq", "qz", "hessenberg", "eigh_tridiagonal", "solve_toeplitz"])
 def test_what_is_not_there_says_what_to_take(name):
     with pytest.raises(AttributeError, match=f"no attribute '{name}': take (.*)") as error:
         getattr(T.linalg, name)

@@ -40,6 +40,7 @@ from gradcore.ops import (
     special_normal,
     special_other,
     spectra,
+    symmetric,
     windows,
 )
 
@@ -52,6 +53,7 @@ FAMILIES = (
     create,
     decompositions,
     spectra,
+    symmetric,
     complements,
     diagonals,
     draws,

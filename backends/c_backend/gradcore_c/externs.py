@@ -47,8 +47,14 @@ def _needs(*names: str) -> tuple[str, ...]:
 
 FACTORS = Source('#include "factors.c"\n', _needs("lapack:potrf", "blas:trsm"))
 SOLVE = Source('#include "solve.c"\n', _needs("lapack:getrf", "lapack:getrs"))
-BANDED = Source('#include "banded.c"\n', _needs("lapack:gbtrf", "lapack:gbtrs"))
+BANDED = Source(
+    '#include "banded.c"\n',
+    _needs("lapack:gbtrf", "lapack:gbtrs", "lapack:tbtrs", "lapack:pbtrf"),
+)
 LU = Source('#include "lu.c"\n', _needs("lapack:getrf"))
+LDL = Source(
+    '#include "ldl.c"\n', (*_needs("lapack:sytrf/hetrf"), "lapack:zsytrf", "lapack:csytrf")
+)
 QR = Source('#include "qr.c"\n', _needs("lapack:geqrf", "lapack:orgqr/ungqr"))
 SPECTRA = Source('#include "spectra.c"\n', _needs("lapack:syevd/heevd", "lapack:gesdd"))
 EIG = Source('#include "eig.c"\n', _needs("lapack:geev"))
@@ -56,11 +62,16 @@ SYLVESTER = Source('#include "sylvester.c"\n', _needs("lapack:gees", "lapack:trs
 
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
+    "cholesky_banded": BANDED,
     "complement": QR,
     "eig": EIG,
     "eigh": SPECTRA,
     "eigvals": EIG,
     "eigvalsh": SPECTRA,
+    "ldl": LDL,
+    "ldl_symmetric": LDL,
+    "ldl_upper": LDL,
+    "ldl_upper_symmetric": LDL,
     "lu": LU,
     "qr": QR,
     "solve": SOLVE,

@@ -5,7 +5,8 @@ finds them with NumPy's.  How many matrices of a stack have a factor is found on
 and looked at with the other checks, so nothing waits for it.  Rejected, until a device can measure
 it: cuSOLVER, whose status must be read by the host.  QR, eigenvectors and singular vectors are
 functions of CuPy, and so cuSOLVER's; they have run with NumPy in CuPy's place only.  Eigenvalues of
-matrices that are not symmetric are found on the host, by NumPy: CuPy 13 has no function for them.
+matrices that are not symmetric are found on the host, by NumPy, and factors of symmetric ones that
+are not definite by SciPy: CuPy 13 has no functions for them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from gradcore.ops.spectra import (
     singular_vectors,
     symmetric_eigenvalues,
 )
+from gradcore.ops.symmetric import LDL, ldl_factors
 from gradcore_cuda.driver import Extern
 
 
@@ -51,6 +53,13 @@ def _complement(xp: Any, x: Any) -> list[Any]:
     return [complements(xp, x)]
 
 
+def _ldl(lower: bool, hermitian: bool) -> Extern:
+    def attempted(_: Any, x: Any) -> tuple[Any, ...]:
+        return ldl_factors(x, lower, hermitian)
+
+    return attempted
+
+
 def _on_host(attempted: Extern) -> Extern:
     """Return a function that NumPy computes on the host."""
 
@@ -68,6 +77,11 @@ EXTERNS: Mapping[str, Extern] = {
     "eigh": _counted(eigenvectors),
     "eigvals": _on_host(general_eigenvalues),
     "eigvalsh": _counted(symmetric_eigenvalues),
+    **{
+        LDL(lower, hermitian).extern.name: _on_host(_ldl(lower, hermitian))
+        for lower in (True, False)
+        for hermitian in (True, False)
+    },
     "lu": lu_factors,
     "qr": orthonormal_factors,
     "solve": _counted(eliminated),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradcore.ops.banded import SolveBanded
+from gradcore.ops.banded import CholeskyBanded, SolveBanded
 from gradcore.ops.eigenvalues import Eig, EigVals
 from gradcore.ops.factors import Cholesky, Solve, SolveLower
 from gradcore.ops.index import IncSubtensor, Subtensor
@@ -13,6 +13,7 @@ from gradcore.ops.inverses import Inverse, PseudoInverse
 from gradcore.ops.schur import Logarithm
 from gradcore.ops.schur_forms import Schur
 from gradcore.ops.spectra import SVD, Eigh, EigValsH, SVDVals
+from gradcore.ops.symmetric import LDL
 from gradcore.plugins import KnownFailure
 
 FLUSH = "XLA on a CPU takes subnormal numbers for zero"
@@ -37,11 +38,13 @@ INDEXED = [
 
 ATTEMPTS = (
     Cholesky,
+    CholeskyBanded,
     Eig,
     EigVals,
     Eigh,
     EigValsH,
     Inverse,
+    LDL,
     Logarithm,
     PseudoInverse,
     Schur,

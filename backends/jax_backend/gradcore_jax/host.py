@@ -1,7 +1,7 @@
 """Functions of NumPy's arrays, called back from XLA's programs.
 
 What is wider than 32 bits goes there and back as its words: in the thread of a callback JAX may
-make float64 float32.
+make float64 float32, and int64 int32.
 """
 
 from __future__ import annotations
@@ -39,8 +39,12 @@ def called(function: Callable[..., Sequence[Any]], types: Sequence[Type], *array
 
 
 def of_matrices(node: Apply) -> Kernel:
-    """Return the reference of an op of matrices, called back; what it does not find is NaN."""
-    op, count = node.op, len(node.outputs)
+    """Return the reference of an op of matrices, called back; what it does not find is NaN.
+
+    Its outputs are square matrices, as its operand is, or have a row for each.
+    """
+    op, outputs = node.op, node.outputs
+    count = len(outputs)
     assert isinstance(op, Attempt)
 
     def attempted(x: Any) -> Sequence[Any]:
@@ -48,14 +52,14 @@ def of_matrices(node: Apply) -> Kernel:
 
     def run(x: Any) -> Any:
         check_square(x)
-        found = called(attempted, [(x.shape, x.dtype)] * count, x)
+        found = called(attempted, [(x.shape[: v.ndim], v.dtype) for v in outputs], x)
         return tuple(found) if count > 1 else found[0]
 
     return run
 
 
 def _is_wide(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind in "fc" and dtype.itemsize > 4
+    return dtype.kind in "fciu" and dtype.itemsize > 4
 
 
 def _traveling(shape: Sequence[int], dtype: np.dtype[Any]) -> Any:

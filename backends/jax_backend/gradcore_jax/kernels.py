@@ -66,6 +66,7 @@ from gradcore.ops.spectra import (
     singular_vectors,
     symmetric_eigenvalues,
 )
+from gradcore.ops.symmetric import LDL
 from gradcore.ops.windows import OverlapAdd
 from gradcore_jax.host import of_matrices
 from gradcore_jax.indexing import inc_subtensor, subtensor
@@ -464,6 +465,7 @@ KERNELS: Kernels = {
     Eigh: _vectors(eigenvectors),
     SVD: _vectors(singular_vectors),
     SVDVals: _vectors(singular_values),
+    LDL: of_matrices,
     Logarithm: of_matrices,
     Schur: of_matrices,
     Solve: _always(_solve),

@@ -41,6 +41,7 @@ from gradcore.ops.spectra import (
     singular_vectors,
     symmetric_eigenvalues,
 )
+from gradcore.ops.symmetric import LDL
 from gradcore_torch.library import DTYPES, torch
 
 
@@ -173,6 +174,7 @@ MATRICES: Kernels = {
     Eigh: _raising(lambda _: functools.partial(eigenvectors, torch)),
     SVD: _raising(lambda _: functools.partial(singular_vectors, torch)),
     SVDVals: _raising(lambda _: functools.partial(singular_values, torch)),
+    LDL: _raising(_on_host),
     Logarithm: _raising(_on_host),
     Schur: _raising(_on_host),
     Solve: _raising(lambda _: _solve),

@@ -19,12 +19,17 @@ and ``eigvals`` return complex numbers, always.
 from gradcore.errors import LinAlgError as LinAlgError
 from gradcore.errors import no_attribute
 from gradcore.tensor.creation import diagonal as diagonal
+from gradcore.tensor.linalg.banded import cho_solve_banded as cho_solve_banded
+from gradcore.tensor.linalg.banded import cholesky_banded as cholesky_banded
+from gradcore.tensor.linalg.banded import solve_banded as solve_banded
+from gradcore.tensor.linalg.banded import solveh_banded as solveh_banded
 from gradcore.tensor.linalg.decompositions import cho_factor as cho_factor
 from gradcore.tensor.linalg.decompositions import cholesky as cholesky
 from gradcore.tensor.linalg.decompositions import eig as eig
 from gradcore.tensor.linalg.decompositions import eigh as eigh
 from gradcore.tensor.linalg.decompositions import eigvals as eigvals
 from gradcore.tensor.linalg.decompositions import eigvalsh as eigvalsh
+from gradcore.tensor.linalg.decompositions import ldl as ldl
 from gradcore.tensor.linalg.decompositions import lu as lu
 from gradcore.tensor.linalg.decompositions import lu_factor as lu_factor
 from gradcore.tensor.linalg.decompositions import qr as qr
@@ -36,7 +41,6 @@ from gradcore.tensor.linalg.equations import cho_solve as cho_solve
 from gradcore.tensor.linalg.equations import lstsq as lstsq
 from gradcore.tensor.linalg.equations import lu_solve as lu_solve
 from gradcore.tensor.linalg.equations import solve as solve
-from gradcore.tensor.linalg.equations import solve_banded as solve_banded
 from gradcore.tensor.linalg.equations import (
     solve_continuous_lyapunov as solve_continuous_lyapunov,
 )
@@ -44,7 +48,6 @@ from gradcore.tensor.linalg.equations import solve_discrete_lyapunov as solve_di
 from gradcore.tensor.linalg.equations import solve_lyapunov as solve_lyapunov
 from gradcore.tensor.linalg.equations import solve_sylvester as solve_sylvester
 from gradcore.tensor.linalg.equations import solve_triangular as solve_triangular
-from gradcore.tensor.linalg.equations import solveh_banded as solveh_banded
 from gradcore.tensor.linalg.equations import tensorsolve as tensorsolve
 from gradcore.tensor.linalg.functions import det as det
 from gradcore.tensor.linalg.functions import expm as expm
@@ -99,7 +102,6 @@ from gradcore.tensor.products import matmul as matmul
 from gradcore.tensor.products import outer as outer
 from gradcore.tensor.products import tensordot as tensordot
 
-_FACTOR = "take solve_banded, which factors among the bands itself"
 _BANDS = "take eigh, or eigvalsh, of the whole matrix"
 _PENCIL = "take eig(solve(b, a)), where b is not singular"
 
@@ -107,8 +109,6 @@ __getattr__ = no_attribute(
     __name__,
     globals(),
     {
-        "cholesky_banded": _FACTOR,
-        "cho_solve_banded": _FACTOR,
         "eig_banded": _BANDS,
         "eigvals_banded": _BANDS,
         "eigh_tridiagonal": _BANDS,
@@ -116,7 +116,6 @@ __getattr__ = no_attribute(
         "qz": _PENCIL,
         "ordqz": _PENCIL,
         "hessenberg": "take schur, which goes on to triangles",
-        "ldl": "take lu, which factors any matrix, or cholesky",
         "rq": "take qr, of the rows in reverse order",
         "funm": "take eig, or expm, logm, sqrtm, cosm and their kin",
         "expm_frechet": "take Rop(expm(a), a, e)",

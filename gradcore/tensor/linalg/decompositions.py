@@ -18,6 +18,7 @@ from gradcore.ops.matrices import adjoint, part_of
 from gradcore.ops.scalars import eq
 from gradcore.ops.schur_forms import Schur
 from gradcore.ops.spectra import SVD, Eigh
+from gradcore.ops.symmetric import LDL
 from gradcore.tensor.creation import arange, triu, zeros
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take_along_axis
@@ -96,6 +97,30 @@ def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Var
     places = arange(extents_of(order)[-1])
     permutation = cast(eq(along_rows(order), along_columns(places)), part_of(factors.type.dtype))
     return permutation, low, high
+
+
+def ldl(a: Any, lower: bool = True, hermitian: bool = True) -> tuple[Variable, ...]:
+    """Return the factors of a symmetric matrix that need not be definite, or of a stack of them.
+
+    lower : which triangle of ``a`` is read, and whether the factor is a lower triangle.
+    hermitian : whether a complex matrix is Hermitian, and transposes are those of conjugates.
+
+    Returns, as SciPy, L, D and an order of rows, of ``a = L @ D @ L.T``: ``L[order]`` is a triangle
+    with ones on its diagonal; D is diagonal but for blocks of two rows; the order is int64.  They
+    are those of Bunch and Kaufman's pivots.  Derivatives take it that the order and the blocks
+    stay; they are not finite where ``a`` is singular.
+
+    Raises LinAlgError when it runs: the matrix is not finite.
+
+    >>> import gradcore.tensor as T
+    >>> low, blocks, order = T.linalg.ldl([[4.0, 0.0], [2.0, 3.0]])
+    >>> low.eval().tolist(), blocks.eval().tolist(), order.eval().tolist()
+    ([[1.0, 0.0], [0.5, 1.0]], [[4.0, 0.0], [0.0, 2.0]], [0, 1])
+    """
+    (matrix,), dtype = matrices("ldl", a)
+    factor, blocks, order = LDL(bool(lower), bool(hermitian))(matrix)
+    rows = take_along_axis(factor, along_columns(argsort(order, -1)), -2)
+    return cast(rows, dtype), cast(blocks, dtype), order
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:

@@ -6,27 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.dtypes import computed
-from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
+from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Op, Variable, as_variable, here
 from gradcore.graph.complexes import conjugated
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.types import upcast
-from gradcore.ops.banded import SolveBanded
 from gradcore.ops.decompositions import along_columns, diagonal, identity
 from gradcore.ops.elementwise import floating
 from gradcore.ops.factors import Solve, SolveLower
-from gradcore.ops.matrices import adjoint, below, real_part, unless_singular
-from gradcore.ops.scalars import maximum
+from gradcore.ops.matrices import adjoint, below, unless_singular
 from gradcore.ops.schur import Sylvester, kronecker
-from gradcore.tensor.creation import arange, triu
+from gradcore.tensor.creation import triu
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.indexing import argsort, take, take_along_axis
+from gradcore.tensor.indexing import argsort, take_along_axis
 from gradcore.tensor.linalg.decompositions import cholesky
 from gradcore.tensor.linalg.functions import pinv
 from gradcore.tensor.linalg.operands import matrices, raises
 from gradcore.tensor.products import matmul
-from gradcore.tensor.shapes import alloc, moveaxis, reshape, stack, swapaxes
+from gradcore.tensor.shapes import alloc, moveaxis, reshape, swapaxes
 
 ASSUMED = ("gen", "sym", "her", "pos", "diagonal", "lower triangular", "upper triangular")
 """What `solve` may be told of a matrix."""
@@ -74,7 +72,7 @@ def solve(a: Any, b: Any, assume_a: str = "gen", *, on_error: str = "raise") -> 
         return _by_substitution(
             "solve", left, right, assume_a == "lower triangular", False, raising
         )
-    return _solved("solve", Solve(raising), left, right)
+    return solved("solve", Solve(raising), left, right)
 
 
 def solve_triangular(
@@ -115,11 +113,14 @@ def _by_substitution(
     """Return the solution for triangles; what functions take is said by `solve_triangular`."""
     if not lower and left.ndim > 1:
         left = swapaxes(left, -1, -2)
-    return _solved(name, SolveLower(trans == lower, raising), left, right)
+    return solved(name, SolveLower(trans == lower, raising), left, right)
 
 
-def _solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
-    """Return what an op makes of the two sides of equations, in a dtype that LAPACK has."""
+def solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
+    """Return what an op makes of the two sides of equations, in a dtype that LAPACK has.
+
+    name : the function that takes them, for messages.
+    """
     if left.ndim < 2 or not right.ndim:
         raise GraphTypeError(
             f"{name} takes matrices, and matrices or a vector, not {left} ({left.type}) and "
@@ -127,7 +128,7 @@ def _solved(name: str, op: Op, left: Variable, right: Variable) -> Variable:
             here(),
         )
     if right.ndim == 1:
-        found = _solved(name, op, left, right.dimshuffle(0, "x"))
+        found = solved(name, op, left, right.dimshuffle(0, "x"))
         return found.dimshuffle(*range(found.ndim - 1))
     if left.ndim == 2 < right.ndim:
         return _with_one_matrix(name, op, left, right)
@@ -142,7 +143,7 @@ def _with_one_matrix(name: str, op: Op, left: Variable, right: Variable) -> Vari
     rank = right.ndim
     side_by_side = right.dimshuffle(rank - 2, *range(rank - 2), rank - 1)
     n, *others = extents_of(side_by_side)
-    found = _solved(name, op, left, reshape(side_by_side, (n, product(tuple(others)))))
+    found = solved(name, op, left, reshape(side_by_side, (n, product(tuple(others)))))
     back = (*range(1, rank - 1), 0, rank - 1)
     return reshape(found, (n, *others)).dimshuffle(*back)
 
@@ -160,74 +161,6 @@ def _broadcast(left: Variable, right: Variable) -> list[Variable]:
     if ones[0] == ones[1]:
         return [v if v.ndim > old.ndim else old for v, old in pairs]
     return [alloc(v, *outer, *extents_of(v)[-2:]) for v in both]
-
-
-# with bands -------------------------------------------------------------------------------------
-def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, *, on_error: str = "raise") -> Variable:
-    """Return x of ``a @ x = b``, for a square matrix of which the bands are stored, as SciPy's.
-
-    l_and_u : how many bands ``a`` has below its diagonal, and above.
-    ab : the bands, ``ab[u + i - j, j] = a[i, j]``, in as many rows; what stands for no element of
-        ``a`` is not read.
-    b : a matrix, or a vector; for stacks, a stack of matrices.
-    on_error : as of `solve`.
-
-    Raises GraphValueError: a number of bands is negative; ShapeError: the extents do not fit;
-    LinAlgError when it runs: the matrix is singular.
-
-    On C it takes O(n) operations, by LAPACK's functions; on JAX, torch and CUDA those of a dense
-    matrix.
-
-    >>> import gradcore.tensor as T
-    >>> ab = [[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
-    >>> T.linalg.solve_banded((0, 1), ab, [3.0, 3.0, 2.0]).eval().tolist()
-    [1.0, 1.0, 1.0]
-    """
-    lower, upper = map(int, l_and_u)
-    if lower < 0 or upper < 0:
-        raise GraphValueError(f"solve_banded takes numbers of bands, not {l_and_u!r}", here())
-    op = SolveBanded(lower, upper, raises=raises("solve_banded", on_error))
-    bands = as_variable(ab)
-    if bands.ndim > 1 and bands.type.shape[-2] not in (None, lower + upper + 1):
-        raise ShapeError(
-            f"solve_banded takes {lower + upper + 1} rows of bands, not {bands} ({bands.type})",
-            here(),
-        )
-    return _solved("solve_banded", op, bands, as_variable(b))
-
-
-def solveh_banded(ab: Any, b: Any, lower: bool = False, *, on_error: str = "raise") -> Variable:
-    """Return x of ``a @ x = b``, for a symmetric matrix of which half of the bands are stored.
-
-    Complex matrices are Hermitian.
-
-    ab : the diagonal and the bands above it, as of `solve_banded`, or with ``lower`` those below
-        it, ``ab[i - j, j] = a[i, j]``.  A matrix that is not positive definite is solved, too.
-    b, on_error : as of `solve_banded`, which does it.
-
-    Raises GraphTypeError: the number of bands is not known; what `solve_banded` raises.
-
-    >>> import gradcore.tensor as T
-    >>> T.linalg.solveh_banded([[0.0, 1.0], [2.0, 2.0]], [3.0, 3.0]).eval().tolist()
-    [1.0, 1.0]
-    """
-    half = as_variable(ab)
-    count = half.type.shape[-2] if half.ndim > 1 else None
-    if count is None:
-        raise GraphTypeError(
-            f"solveh_banded takes bands of a known number, not {half} ({half.type})",
-            here(),
-            "say it by T.specify_shape",
-        )
-    above = [half[..., k if lower else count - 1 - k, :] for k in range(count)]
-    j, n = arange(extents_of(half)[-1]), extents_of(half)[-1]
-    shifts = range(1, count)
-    places = {k: (j + (-k if lower else k)) % maximum(n, 1) for k in shifts}
-    moved = {k: conjugated(take(above[k], places[k], -1)) for k in shifts}
-    up, down = (moved, above) if lower else (above, moved)
-    first = cast(real_part(above[0]), half.type.dtype)
-    bands = [*(up[k] for k in reversed(shifts)), first, *(down[k] for k in shifts)]
-    return solve_banded((count - 1, count - 1), stack(bands, -2), b, on_error=on_error)
 
 
 # with factors -----------------------------------------------------------------------------------
@@ -359,4 +292,4 @@ def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Variable:
     shape = extents_of(tensor)[right.ndim :]
     size = product(shape)
     matrix = reshape(tensor, (product(extents_of(right)), size))
-    return reshape(_solved("tensorsolve", Solve(), matrix, right.ravel()), shape)
+    return reshape(solved("tensorsolve", Solve(), matrix, right.ravel()), shape)
