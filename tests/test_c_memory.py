@@ -66,3 +66,11 @@ def test_a_second_call_takes_the_blocks_of_the_first():
     f()
     assert runtime.idle() == idle
     runtime.trim()
+
+
+def test_extrema_of_extents_are_multiplied_without_overflow():
+    """In one expression, gcc multiplies the operands of an extremum, which overflow."""
+    z, n = T.TensorType("float32", (None, 3, None))("z"), T.lscalar("n")
+    f = gradcore.function([z, n], [z[:, :, : -(2**62)].flatten(), T.maximum(n, 0) * 12], "c")
+    part, product = f(np.ones((6, 3, 5), "float32"), 5 - 2**60)
+    assert part.shape == (0,) and product == 0

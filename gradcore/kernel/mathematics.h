@@ -14,7 +14,7 @@
  *
  * The sections, in this order (search for "-- "):
  *   complex numbers
- *   clipping, shifts, and division and powers of integers
+ *   clipping, shifts, extrema, and division and powers of integers
  *   random bits
  *   division, extrema and rounding of floats
  *   parts of the functions below: exact rests, bits, powers of two
@@ -59,11 +59,20 @@ static inline gc_c128 gc_complex_f64(double re, double im) {
     return z;
 }
 
-/* -- clipping, shifts, and division and powers of integers --------------------------------- */
+/* -- clipping, shifts, extrema, and division and powers of integers ------------------------ */
 
 static inline TYPE gc_clip_TYPE(TYPE x, TYPE low, TYPE high) {
     const TYPE t = ((x > low) | (x != x)) ? x : low, u = t < high ? t : high;
     return t != t ? t : u;
+}
+
+/* Functions: in one expression gcc 12 with -fwrapv makes max(x * k, y * k) of max(x, y) * k. */
+static inline TYPE gc_max_TYPE(TYPE x, TYPE y) {
+    return x > y ? x : y;
+}
+
+static inline TYPE gc_min_TYPE(TYPE x, TYPE y) {
+    return x < y ? x : y;
 }
 
 static inline TYPE gc_left_shift_TYPE(TYPE x, TYPE places) {

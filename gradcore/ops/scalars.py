@@ -365,13 +365,13 @@ maximum = elementwise("maximum", np.maximum, "the larger one; NaN wins",
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
     operands=2, result=promoted, traits=LATTICE, ulp=0,
-    code={"int": "{0} > {1} ? {0} : {1}", "float": "@larger({0}, {1})"})
+    code={"int": "@max({0}, {1})", "float": "@larger({0}, {1})"})
 
 minimum = elementwise("minimum", np.minimum, "the smaller one; NaN wins",
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(x, z), t, 0)),
     lambda t, x, y, z: switch(eq(x, y), t / 2, switch(eq(y, z), t, 0)),
     operands=2, result=promoted, traits=LATTICE, ulp=0,
-    code={"int": "{0} < {1} ? {0} : {1}", "float": "@smaller({0}, {1})"})
+    code={"int": "@min({0}, {1})", "float": "@smaller({0}, {1})"})
 
 clip = elementwise("clip", np.clip, "x, limited to low ... high",
     lambda t, x, low, high, z: switch(and_(ge(x, low), le(x, high)), t, 0),

@@ -25,8 +25,8 @@ static __attribute__((noinline, hot)) int32_t nest(gc_call *call, void *context,
         const int64_t last = end - first < 4096 ? end : first + 4096;
         #pragma omp simd reduction(gc_minimum:lowest) reduction(gc_maximum:highest)
         for (int64_t i0 = first; i0 < last; i0++) {
-            lowest = (int64_t)(lowest < at[i0] ? lowest : at[i0]);
-            highest = (int64_t)(highest > at[i0] ? highest : at[i0]);
+            lowest = gc_min_i64(lowest, at[i0]);
+            highest = gc_max_i64(highest, at[i0]);
         }
     }
     f->lowest_parts[part] = lowest;
@@ -36,9 +36,9 @@ static __attribute__((noinline, hot)) int32_t nest(gc_call *call, void *context,
 
 static GC_BRIEF __attribute__((noinline)) void combine(frame *f, int32_t parts) {
     for (int32_t p = 0; p < parts; p++)
-        f->lowest = (int64_t)(f->lowest < f->lowest_parts[p] ? f->lowest : f->lowest_parts[p]);
+        f->lowest = gc_min_i64(f->lowest, f->lowest_parts[p]);
     for (int32_t p = 0; p < parts; p++)
-        f->highest = (int64_t)(f->highest > f->highest_parts[p] ? f->highest : f->highest_parts[p]);
+        f->highest = gc_max_i64(f->highest, f->highest_parts[p]);
 }
 
 static __attribute__((noinline, hot)) int32_t nest_2(gc_call *call, void *context, int64_t begin, int64_t end, int32_t part) {

@@ -27,13 +27,13 @@ GC_KERNEL highest_kernel(gc_index at_n0, const int64_t *__restrict__ at, int64_t
             const gc_i64x2 at_2 = ((const gc_i64x2 *)at)[vector];
             #pragma unroll
             for (int e = 0; e < 2; e++) {
-                lowest = (int64_t)(lowest < at_2.x[e] ? lowest : at_2.x[e]);
-                highest = (int64_t)(highest > at_2.x[e] ? highest : at_2.x[e]);
+                lowest = gc_min_i64(lowest, at_2.x[e]);
+                highest = gc_max_i64(highest, at_2.x[e]);
             }
         }
         for (gc_index i0 = vectors * 2 + blockIdx.x * blockDim.y + threadIdx.y; i0 < at_n0; i0 += gridDim.x * blockDim.y) {
-            lowest = (int64_t)(lowest < at[i0] ? lowest : at[i0]);
-            highest = (int64_t)(highest > at[i0] ? highest : at[i0]);
+            lowest = gc_min_i64(lowest, at[i0]);
+            highest = gc_max_i64(highest, at[i0]);
         }
         lowest = gc_block_minimum_i64(lowest);
         highest = gc_block_maximum_i64(highest);
@@ -46,21 +46,21 @@ GC_KERNEL highest_kernel(gc_index at_n0, const int64_t *__restrict__ at, int64_t
             lowest = 9223372036854775807;
             for (gc_index j = gc_thread(); j < gridDim.x; j += gc_threads()) {
                 int64_t partial = lowest_partials[j];
-                lowest = (int64_t)(lowest < partial ? lowest : partial);
+                lowest = gc_min_i64(lowest, partial);
             }
             lowest = gc_block_minimum_i64(lowest);
             highest = INT64_MIN;
             for (gc_index j_2 = gc_thread(); j_2 < gridDim.x; j_2 += gc_threads()) {
                 int64_t partial_2 = highest_partials[j_2];
-                highest = (int64_t)(highest > partial_2 ? highest : partial_2);
+                highest = gc_max_i64(highest, partial_2);
             }
             highest = gc_block_maximum_i64(highest);
         }
         if (gc_thread() == 0) {
             int64_t lowest_before = 0;
-            lowest = (int64_t)(lowest_before < lowest ? lowest_before : lowest);
+            lowest = gc_min_i64(lowest_before, lowest);
             int64_t highest_before = -1;
-            highest = (int64_t)(highest_before > highest ? highest_before : highest);
+            highest = gc_max_i64(highest_before, highest);
             if (!(lowest >= ((int64_t)(0 - (uint64_t)(int64_t)v_n0)))) {
                 const int64_t values[] = {(int64_t)lowest, (int64_t)(int64_t)v_n0};
                 gc_fail(status, 0, 2, values);
