@@ -161,9 +161,9 @@ def _claimed(x: Variable, claim: str) -> Variable:
     """Return matrices of which a claim is true, whatever ``x`` is."""
     gram = _gram(x)
     made = {
-        "diagonal": gram * identity(gram),
-        "positive_definite": gram + identity(gram),
-        "upper_triangular": upper(gram),
+        "diagonal": x * identity(x),
+        "positive_definite": gram + (identity(gram) if gram.ndim else 1),
+        "upper_triangular": upper(x),
     }
     return Assume(claim)(made[claim])
 

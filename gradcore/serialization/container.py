@@ -56,7 +56,7 @@ def read(path: Path) -> tuple[Any, list[Array]]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
-            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+            if sum(entry.compress_size for entry in archive.infolist()) > path.stat().st_size:
                 raise SerializationError(f"{path} is damaged: its entries overlap")
             document = json.loads(_content(archive, entries, DOCUMENT))
             names = map(ARRAYS.format, range(len(entries) - 1))
