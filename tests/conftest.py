@@ -35,8 +35,8 @@ OPTIMIZED = ("test_c.py", "test_c_*.py", "test_random_graphs.py", "test_exponent
 """What is about generated C, or holds much of it to the reference: compiled as for users."""
 
 
-MANY, PART = 60, 3
-"""Of tests with more parameters, every third runs (which ones, their names decide)."""
+MANY, PART = 60, 4
+"""Of tests with more parameters, every fourth runs (which ones, their names decide)."""
 
 WHOLE = ("test_architecture.py", "test_style.py")
 """Of these all run: they take no time, and what they find is of one file."""
@@ -52,7 +52,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out two thirds of what is enumerated at length: `nox -s tests` has all of it.
+    """Leave out three quarters of what is enumerated at length: `nox -s tests` has all of it.
 
     A run of the conformance suite by its name has all that it asks for.
     """
