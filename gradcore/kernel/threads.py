@@ -28,6 +28,7 @@ from gradcore.kernel.ir import (
     Statement,
     Symbol,
     Waiting,
+    parts,
 )
 from gradcore.kernel.state import Cell, Memory, place_in
 from gradcore.kernel.state import Register as StateRegister
@@ -182,8 +183,13 @@ class Thread(Run):
             self.shared = outer
 
     def branch(self, s: If) -> Waiting:
-        """Run the branch that the condition chooses, as a block."""
-        yield from self.inner(s.then if self.value(s.condition) else s.orelse)
+        """Run the branch that the condition chooses, as a block.
+
+        Lanes that choose by their own numbers do not wait for each other in it.
+        """
+        taken = s.then if self.value(s.condition) else s.orelse
+        divergent = not {LANES.own, THREADS.own}.isdisjoint(parts(s.condition))
+        yield from self.alone(taken) if divergent else self.inner(taken)
 
     def scope(self, s: Scope) -> Waiting:
         """Run the statements of a scope as a block."""

@@ -31,12 +31,12 @@ GC_KERNEL sum_kernel(int32_t own_bytes, gc_index M_n1, double *sum_partials_2, c
     double *const sum = own_bytes ? (double *)own : sum_partials_2 + (int64_t)(blockIdx.x * blockDim.y + threadIdx.y) * M_n1;
     own += GC_ROUNDED(M_n1 * sizeof(double));
     double sum_3 = *sum_3_at;
+    double sum_4 = 0.0;
     const gc_index vectors = ((size_t)M | (size_t)sum) % 16 | M_n1 % 2 ? 0 : M_n1 / 2;
     for (gc_index j = threadIdx.x; j < M_n1; j += blockDim.x) {
         sum[j] = 0.0;
     }
     gc_barrier();
-    double sum_4 = 0.0;
     for (gc_index i0 = blockIdx.x * blockDim.y + threadIdx.y; i0 < M_n0; i0 += gridDim.x * blockDim.y) {
         double sum_before = sum_4;
         sum_4 = 0.0;

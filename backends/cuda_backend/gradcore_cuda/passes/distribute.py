@@ -228,17 +228,16 @@ class _Forms:
         )
         grid = Grid(loop.extent, limit=call(entry("maximum"), (few, ONE), "int64"))
         memory, total = self.total(registers, work, grid, together=True)
-        kernel: list[Statement]
         combinations: list[Statement] = []
         rows: dict[Buffer, Buffer] = {}
-        kernel = [*_starts(registers), self.loop(work, [loop], together=True)]
+        kernel: list[Statement] = [self.loop(work, [loop], together=True)]
         for r, target in reversed(arrays):
             root = target.root
             shape = (grid.workers, product(target.shape))
             rows[root] = Buffer(f"{root.name}_partials", root.dtype, shape, "workspace")
             memory.append(Allocate(rows[root]))
             kernel = [Partial(root, rows[root], started(r), kernel)]
-        kernel += total
+        kernel = [*_starts(registers), *kernel, *total]
         name = f"{_title(work.statements)}_kernel"
         of_size: dict[Expr, list[Reduction]] = {}
         for r, target in arrays:
