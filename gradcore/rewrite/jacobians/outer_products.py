@@ -6,6 +6,7 @@ matrix                           vectors
 ``u[:, None] * v``               u, v
 ``M.T``                          v, u
 ``M[a:b, c:d]``                  u[a:b], v[c:d]
+``a * M``, for a number a        a * u, v
 ``M + N``                        those of both
 ``M + v``, ``M + u[:, None]``    those of M, and ones with a vector
 ===============================  ===================================
@@ -33,7 +34,13 @@ def outer(u: Variable, v: Variable) -> Variable:
 def outer_products(v: Variable) -> list[tuple[Variable, Variable]]:
     """Return the vectors of which a matrix is the sum of outer products; none, if it is no such."""
     node = v.owner
-    if node is None or v.ndim != 2 or any(x.dtype != v.dtype for x in node.inputs[:1]):
+    if node is None or v.ndim != 2:
+        return []
+    for number, matrix in (node.inputs, node.inputs[::-1]) if node.op is mul else ():
+        if number.ndim == 0 and matrix.dtype == v.dtype:
+            factor = LANGUAGE["cast"](number, v.dtype)
+            return [(factor * a, b) for a, b in outer_products(matrix)]
+    if any(x.dtype != v.dtype for x in node.inputs[:1]):
         return []
     if isinstance(node.op, Subtensor):
         return _parts(node.op, v)
