@@ -29,8 +29,7 @@ POSITIVE = SQUARE @ turned(SQUARE) + np.eye(3)
 POSITIVES = STACK @ turned(STACK) + np.eye(3)
 HERMITIAN = SQUARE + turned(SQUARE)
 BANDS = numbers(4, 5) + np.array([[0], [0], [5], [0]])
-APART = LARGE[:5, :5].real + np.diag([0, 0, 20, 20, 40]) + np.diag([9, 0, 9, 0], 1)
-APART -= np.diag([9, 0, 9, 0], -1)  # pairs of eigenvalues, whose order no rounding changes
+SPREAD = LARGE[:5, :5].real + np.diag([0, 0, 20, 20, 40]) + 9 * (np.eye(5, k=1) - np.eye(5, k=-1))
 HALF = numbers(3, 5) + np.array([[0], [0], [9]])
 LOWER = np.add.outer(np.arange(3), np.arange(5)) < 5
 RIGHT, VECTOR = numbers(3, 2), numbers(3)
@@ -136,9 +135,7 @@ CASES = {
     **{
         f"cholesky_banded, {lower}": (
             lambda ab, lower=lower: L.cholesky_banded(ab, lower),
-            lambda ab, lower=lower, there=there: (
-                scipy.linalg.cholesky_banded(ab, lower=lower) * there
-            ),
+            lambda ab, low=lower, at=there: scipy.linalg.cholesky_banded(ab, lower=low) * at,
             [half],
         )
         for lower, half, there in ((True, HALF[::-1], LOWER), (False, HALF, LOWER[::-1, ::-1]))
@@ -211,7 +208,7 @@ CASES = {
     "schur of a real matrix": (
         lambda a: of_schur(T.conj, *L.schur(a)),
         lambda a: of_schur(np.conj, *scipy.linalg.schur(a)),
-        [APART],
+        [SPREAD],
     ),
     "schur of a real matrix, complex": (
         lambda a: of_schur(T.conj, *L.schur(a, "complex")),
