@@ -158,7 +158,7 @@ def _by_factor(factor: Variable, right: Variable) -> Variable:
 
 
 def _claimed(x: Variable, claim: str) -> Variable:
-    """Return matrices of which a claim is true, whatever ``x`` is."""
+    """Return matrices of which a claim is true, if they are square."""
     gram = _gram(x)
     made = {
         "diagonal": x * identity(x),

@@ -82,8 +82,9 @@ def load(path: str | PathLike[str], mode: Mode | str | None = None) -> Any:
         if str(number).isdecimal()
     }
     _, variables = reader.graph(said.get("main"), shared)
+    loader, chosen = _Loader(reader, variables), get_mode(mode)
     found = {
-        name: _Loader(reader, variables).function(data, get_mode(mode))
+        name: loader.function(data, chosen)
         for name, data in member(said.get("functions"), dict).items()
     }
     return next(iter(found.values())) if said.get("single") is True and found else found
