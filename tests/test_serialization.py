@@ -202,8 +202,8 @@ def test_deep_graphs(tmp_path):
     deep = x
     for _ in range(3000):
         deep = T.sin(deep)
-    g = saved(tmp_path, gradcore.function([x], deep, gradcore.Mode("numpy", optimizer=False)))
-    assert len(g.maker.outputs[0].owner.inputs) == 1 and (tmp_path / "functions.gc").exists()
+    f = gradcore.function([x], deep, gradcore.Mode("numpy", optimizer=False))
+    alike(saved(tmp_path, f)([0.5]), f([0.5]))
 
 
 # what is refused ----------------------------------------------------------------------------------
