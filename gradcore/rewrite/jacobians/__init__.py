@@ -10,7 +10,7 @@ as written                           as it runs
 ``J.sum(0)``, ``J.sum(1)``           the map, or the transposed one, of ones
 ``diag(J)``, ``(J * C).sum()``       the values of its entries, if it is sparse
 ``einsum("bnbm->bnm", J)``           blocks, of a function of rows (`batches`)
-``solve(J, b)``                      along its bands (`solves`)
+``solve(J, b)``                      along its bands (`solves`, `joined_bands`)
 ``scan(lambda v: J @ v, ...)``       products in the steps (`in_loops`)
 ``J[a:b]``, ``(J * v).sum(2)``       a matrix of fewer rows or columns (`smaller`)
 ``J``, ``J.T @ J``                   by bands, entries or blocks, by rows, or by columns

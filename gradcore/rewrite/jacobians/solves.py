@@ -21,8 +21,9 @@ both sides without other places for rows, which would not be stable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -38,8 +39,13 @@ from gradcore.ops.linalg import Dot
 from gradcore.ops.matrices import unless_singular
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.jacobians.bands import matrices_of
+from gradcore.rewrite.jacobians.joined_bands import joined_bands
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
+from gradcore.rewrite.jacobians.sparsity import structured
 from gradcore.scan import scan
+
+Band: TypeAlias = tuple[int, Extent, Variable]
+"""By how much a band is below the diagonal, its first column, and its values."""
 
 BACKWARDS = Subtensor((Slice(None, None, -1),))
 
@@ -51,11 +57,8 @@ def solved_lower(op: SolveLower, rows: LinearRows, b: Variable) -> Variable | No
     """
     bands = _bands(rows)
     if bands is None:
-        return None
-    below = [(s, first, values) for s, first, values in bands if s >= 0]
-    aligned = _aligned(below, b, op.transposed)
-    found = _substituted(aligned, b, op.transposed)
-    return found if found is None or not op.raises else unless_singular(found, aligned[0])
+        return _of_joined(op, rows, b, functools.partial(_along_triangle, op))
+    return _along_triangle(op, bands, b)
 
 
 def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
@@ -64,8 +67,40 @@ def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
     None: the matrix is not known to have bands only, or to be of operations that can be undone.
     """
     bands = _bands(rows)
-    if bands is None:
-        return _undone(op, rows, b)
+    if bands is not None:
+        return _along_bands(op, bands, b)
+    found = _of_joined(op, rows, b, functools.partial(_along_bands, op))
+    return _undone(op, rows, b) if found is None else found
+
+
+def _of_joined(
+    op: Solve | SolveLower,
+    rows: LinearRows,
+    b: Variable,
+    along: Callable[[Sequence[Band], Variable], Variable | None],
+) -> Variable | None:
+    """Return the solution along bands where there are as many elements as they are known for.
+
+    Else by the matrix.  None: it is not known to have bands.
+    """
+    matrix = joined_bands(rows)
+    found = None if matrix is None else along(matrix.bands, b)
+    whole = None if found is None else structured(rows)
+    if matrix is None or whole is None or whole.dense_steps:
+        return None
+    return LANGUAGE["ifelse"](matrix.condition, found, op(whole.tensor, b))
+
+
+def _along_triangle(op: SolveLower, bands: Sequence[Band], b: Variable) -> Variable | None:
+    """Return the solution of the lower triangle that bands are."""
+    below = [(s, first, values) for s, first, values in bands if s >= 0]
+    aligned = _aligned(below, b, op.transposed)
+    found = _substituted(aligned, b, op.transposed)
+    return found if found is None or not op.raises else unless_singular(found, aligned[0])
+
+
+def _along_bands(op: Solve, bands: Sequence[Band], b: Variable) -> Variable | None:
+    """Return the solution of bands on one side, or on both."""
     shifts = [s for s, _, _ in bands]
     upper = any(s < 0 for s in shifts)
     if upper and any(s > 0 for s in shifts):
@@ -77,7 +112,7 @@ def solved(op: Solve, rows: LinearRows, b: Variable) -> Variable | None:
     return None if found is None else unless_singular(found, aligned[0], op.raises)
 
 
-def _bands(rows: LinearRows) -> list[tuple[int, int, Variable]] | None:
+def _bands(rows: LinearRows) -> list[Band] | None:
     """Return by how much each band is below the diagonal, its first column, and its values."""
     matrices = matrices_of(rows)
     matrix = None if matrices is None else matrices[rows.row]
@@ -87,9 +122,7 @@ def _bands(rows: LinearRows) -> list[tuple[int, int, Variable]] | None:
     return [(place.shift, place.front, rows.outside(values)) for place, values in bands]
 
 
-def _aligned(
-    bands: Sequence[tuple[int, int, Variable]], b: Variable, transposed: bool
-) -> dict[int, Variable]:
+def _aligned(bands: Sequence[Band], b: Variable, transposed: bool) -> dict[int, Variable]:
     """Return for each band below the diagonal what of it each row, or column, has."""
     found: dict[int, Variable] = {}
     for shift, first, values in bands:
@@ -98,7 +131,7 @@ def _aligned(
     return found
 
 
-def _from(values: Variable, start: int, n: Extent) -> Variable:
+def _from(values: Variable, start: Extent, n: Extent) -> Variable:
     """Return a vector of ``n`` elements: zeros but for ``values``, from ``start`` on."""
     zeros = LANGUAGE["alloc"](np.zeros((), values.dtype), n)
     return LANGUAGE["inc_subtensor"](zeros[start : extents_of(values)[0] + start], values)
@@ -133,9 +166,7 @@ def _substituted(bands: dict[int, Variable], b: Variable, transposed: bool) -> V
 
 
 # eliminated -------------------------------------------------------------------------------------
-def _eliminated(
-    op: Solve, bands: Sequence[tuple[int, int, Variable]], b: Variable
-) -> Variable | None:
+def _eliminated(op: Solve, bands: Sequence[Band], b: Variable) -> Variable | None:
     """Return the solution of equations with bands on both sides, by elimination along them.
 
     None: it is known that there are too few rows for the bands: that takes less as a whole.
