@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["tests", "lint", "types", "docs"]
+nox.options.sessions = ["tests", "lint", "types", "snippets"]
 nox.options.default_venv_backend = "venv"
 
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -165,6 +165,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
+    """Build the site of the documentation, with warnings as errors, into build/docs/html."""
+    session.install("-e", ".[docs]")
+    session.run("python", "docs/web/build.py", *session.posargs)
+
+
+@nox.session
+def snippets(session: nox.Session) -> None:
     """Run every snippet of the pages and the docstrings."""
     session.install("-e", ".[test]")
     session.run("pytest", "README.md", "CONTRIBUTING.md", "docs", "gradcore")

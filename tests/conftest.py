@@ -21,7 +21,7 @@ from gradcore.rewrite.jacobians import bands
 
 pytest_plugins = ["pytester", "fake_cuda", "fake_plugins"]
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "docs/web")]
 
 UNTIMED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

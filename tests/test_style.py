@@ -94,7 +94,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 PAGES += [ROOT / "benchmarks/README.md", *sorted((ROOT / "examples").glob("*/*.md"))]
 PAGES.remove(ROOT / "docs/ops.md")  # it is generated
