@@ -11,7 +11,9 @@ import scipy.stats
 import gradcore
 import gradcore.tensor as T
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError, UnsupportedError
+from gradcore.graph import toposort
 from gradcore.ops import threefry
+from gradcore.ops.scan import Scan
 
 R = T.random
 KEY = T.lscalar("key")
@@ -181,6 +183,7 @@ WHOLE = {
     "poisson": (lambda k, n: R.poisson(k, 3, n), scipy.stats.poisson(3)),
     "large_poisson": (lambda k, n: R.poisson(k, 40, n), scipy.stats.poisson(40)),
     "binomial": (lambda k, n: R.binomial(k, 9, 0.7, n), scipy.stats.binom(9, 0.7)),
+    "one_trial": (lambda k, n: R.binomial(k, 1, 0.7, n), scipy.stats.bernoulli(0.7)),
     "large_binomial": (lambda k, n: R.binomial(k, 90, 0.7, n), scipy.stats.binom(90, 0.7)),
     "negative_binomial": (
         lambda k, n: R.negative_binomial(k, 3, 0.4, n), scipy.stats.nbinom(3, 0.4),
@@ -309,6 +312,12 @@ def test_probabilities_of_0_and_1_are_exact():
     assert (R.binomial(1, 20, [[0], [1]], (2, 50)).eval() == [[0], [20]]).all()
     assert (R.geometric(1, 1, 50).eval() == 1).all()
     assert (R.poisson(1, 0, 50).eval() == 0).all()
+
+
+@pytest.mark.parametrize(("n", "loops"), [(1, 0), (19, 1), (20, 2), (T.lscalar("n"), 2)])
+def test_counts_of_few_trials_are_made_of_less(n, loops):
+    draw = R.binomial(1, n, T.dvector("p"), 3)
+    assert sum(isinstance(node.op, Scan) for node in toposort([draw])) == loops
 
 
 def test_wide_ranges_of_integers():

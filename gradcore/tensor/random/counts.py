@@ -9,9 +9,10 @@ Derivatives do not pass: a count does not move.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
-from gradcore.graph import Variable
+from gradcore.graph import Constant, Variable, as_variable
 from gradcore.graph.extents import Extent
 from gradcore.graph.nodes import extents_of
 from gradcore.ops.create import Arange
@@ -20,7 +21,7 @@ from gradcore.ops.scalars import exp, floor, gammaln, log, log1p, maximum, minim
 from gradcore.scan import last_states, scan, until
 from gradcore.tensor.creation import full
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.random.discrete import in_double, whole_dtype
+from gradcore.tensor.random.discrete import bernoulli, in_double, whole_dtype
 from gradcore.tensor.random.gammas import gamma
 from gradcore.tensor.random.keys import as_key, centered, extents, fold_in, split
 from gradcore.tensor.random.parameters import refuse_outside
@@ -62,17 +63,24 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: str = "int64") 
     """Return how many of ``n`` trials are successes, each with probability ``p``.
 
     shape, dtype : as of `integers`.
+
+    What is compiled is less where ``n`` is a number: of 1 trial it is `bernoulli`, and of less
+    than 20 nothing is proposed.
     """
     refuse_outside(n=n, p=p)
     trials, chance = in_double(n), in_double(p)
-    found = _successes(as_key(key), extents(shape, trials, chance), trials, chance)
+    wanted, number = extents(shape, trials, chance), as_variable(n)
+    most = float(number.data) if isinstance(number, Constant) and number.is_scalar else inf
+    if most == 1:
+        return cast(bernoulli(key, p, wanted), whole_dtype(dtype))
+    found = _successes(as_key(key), wanted, trials, chance, most)
     return cast(found, whole_dtype(dtype))
 
 
 def _successes(
-    key: Variable, wanted: Sequence[Extent], trials: Variable, chance: Variable
+    key: Variable, wanted: Sequence[Extent], trials: Variable, chance: Variable, most: float
 ) -> Variable:
-    """Return a binomial draw, as float64."""
+    """Return a binomial draw, as float64, of at most ``most`` trials."""
     turned = chance > 0.5
     q = switch(turned, 1 - chance, chance)
     below = trials * q < SMALL_MEAN
@@ -81,6 +89,9 @@ def _successes(
         fold_in(key, 0), wanted, exp(trials * log1p(-some)),
         lambda k: (trials - k + 1) / k * (some / (1 - some)),
     )  # fmt: skip
+    few = minimum(small, trials)
+    if most / 2 < SMALL_MEAN:
+        return switch(turned, trials - few, few)
     m, r = switch(below, 4 * SMALL_MEAN, trials), switch(below, 0.5, q)
     root = sqrt(m * r * (1 - r))
     b = 1.15 + 2.53 * root
@@ -96,7 +107,7 @@ def _successes(
         fold_in(key, 1), wanted, below, (a, b, m * r + 0.5), 0.92 - 4.2 / b,
         lambda k: (k >= 0) & (k <= m), (2.83 + 5.1 / b) * root, probability,
     )  # fmt: skip
-    found = switch(below, minimum(small, trials), large)
+    found = switch(below, few, large)
     return switch(turned, trials - found, found)
 
 
@@ -134,7 +145,7 @@ def multinomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: str = "int64
     shares = moveaxis(maximum(share, last), -1, 0)
 
     def next_outcome(key: Variable, share: Variable, left: Variable) -> Sequence[Variable]:
-        count = _successes(key, wanted, left, share)
+        count = _successes(key, wanted, left, share, inf)
         return [left - count, count]
 
     (_, counts), _ = scan(
