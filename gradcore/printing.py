@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, TypeAlias
 
 from gradcore.errors import GraphValueError
@@ -159,6 +159,7 @@ def debugprint(
     stop_on_name: bool = False,
     print_shape: bool = False,
     print_storage: bool = False,
+    print_memory_map: bool = False,
 ) -> str | None:
     """Print a graph as a tree; a variable that occurs again shows only its letter.
 
@@ -172,6 +173,9 @@ def debugprint(
     stop_on_name : whether not to go on below a variable with a name.
     print_shape : whether to print what is known of shapes.
     print_storage : whether to print the values of shared variables.
+    print_memory_map : whether to print where values are: whose memory a view shows, and of a
+        compiled function on a backend that generates code the block of memory that results have,
+        possibly one after the other, or that they are in registers, or never stored.
 
     Raises GraphValueError: other ``ids``.
 
@@ -185,7 +189,10 @@ def debugprint(
     """
     if ids not in IDS:
         raise GraphValueError(f"ids is one of {', '.join(map(repr, IDS))}, not {ids!r}")
-    printer = _Tree(depth, print_type, print_where, ids, stop_on_name, print_shape, print_storage)
+    places = _places(graph) if print_memory_map else None
+    printer = _Tree(
+        depth, print_type, print_where, ids, stop_on_name, print_shape, print_storage, places
+    )
     for output in outputs_of(graph):
         printer.add(output, 0)
     printer.add_bodies()
@@ -200,6 +207,18 @@ IDS = ("CHAR", "int", "id", "auto", "")
 """What may mark a variable that occurs again in a tree."""
 
 
+def _places(graph: Any) -> Callable[[Apply], str]:
+    """Return what says where the values of a node are, or nothing."""
+    known: Mapping[Apply, str] = getattr(graph, "memory_map", None) or {}
+
+    def place(node: Apply) -> str:
+        if node in known:
+            return known[node]
+        return f"view of {node.inputs[0]}" if node.op.view else ""
+
+    return place
+
+
 class _Tree:
     """The lines of a tree while it is printed."""
 
@@ -212,9 +231,11 @@ class _Tree:
         stop_on_name: bool,
         shapes: bool,
         storage: bool,
+        places: Callable[[Apply], str] | None = None,
     ) -> None:
         self.depth, self.types, self.where = depth, types, where
         self.ids, self.stop_on_name, self.shapes, self.storage = ids, stop_on_name, shapes, storage
+        self.places = places
         self.lines: list[str] = []
         self.letters: dict[Any, str] = {}
         self.bodies: list[tuple[str, Op]] = []
@@ -254,6 +275,9 @@ class _Tree:
             text += f" = {' '.join(str(variable.get_value(borrow=True)).split())}"
         if self.types:
             text += f" {variable.type}"
+        place = self.places(node) if self.places is not None and node is not None else ""
+        if place:
+            text += f" {{{place}}}"
         if self.where and node is not None and node.where is not None:
             text += f" ({node.where})"
         return text

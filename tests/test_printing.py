@@ -122,3 +122,17 @@ def test_reprs():
     assert repr(T.sum(M, 1).owner.op) == "sum{axis=(1,)}"
     assert repr(gradcore.function([x], x + 1).maker.fgraph.outputs[0]) == "add.0"
     assert repr(T.constant(np.arange(100.0))).startswith("TensorConstant{[ 0. 1.")
+
+
+def test_a_tree_says_where_values_are():
+    x, w = T.dmatrices("x", "w")
+    h = T.tanh(T.dot(x, w))
+    outputs = [T.dot(h, w.T).sum(), T.dot(h, x)]
+    f = gradcore.function([x, w], outputs, mode=gradcore.Mode("c", threads=1))
+    text = debugprint(f, file="str", print_memory_map=True)
+    for line in ("tanh [C] {block 1}", "dot [D] {block 0}", "{not stored}", "{output 1}"):
+        assert line in text
+    plain = debugprint(T.exp(x.T), file="str", print_memory_map=True)
+    assert plain.splitlines()[1].endswith("{view of x}")
+    on_numpy = gradcore.function([x], T.exp(x.T), mode="numpy")
+    assert "{view of x}" in debugprint(on_numpy, file="str", print_memory_map=True)

@@ -9,9 +9,11 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore import Mode, function
-from gradcore.backend.profile_report import by_line, memory
+from gradcore.backend.profile_memory import memory
+from gradcore.backend.profile_report import by_line
 from gradcore.errors import Location, UnavailableError
 from gradcore.graph.location import DEEPEST, differentiated
+from gradcore_cuda.program import CudaRenderer
 
 x = T.dvector("x")
 A = T.dmatrix("A")
@@ -200,7 +202,7 @@ def test_what_a_view_is_of_is_alive_as_long_as_the_view():
     f(np.ones((20, 50)), np.ones(20))
     times = {node.op.label(): time for node, time in f.profile.nodes.items()}
     assert times["exp"].sizes == (8000,) and times["dimshuffle"].sizes == (0,)
-    at_dot = {node.op.label(): total for node, total in memory(f.profile).over_time}["dot"]
+    at_dot = {node.op.label(): total for (node,), total in memory(f.profile).over_time}["dot"]
     assert at_dot == 8000 + 8 * 20 * 20 + 8 * 50 * 20
 
 
@@ -226,6 +228,26 @@ def test_blocks_of_memory_of_generated_code():
     assert sum(size for size, _ in used.alive) == used.peak
     assert used.peak <= f.profile.peak_bytes <= used.peak + 64 * len(used.alive)
     assert "dot" in {node.op.label() for _, nodes in used.alive for node in nodes}
+
+
+def test_blocks_are_in_use_until_their_last_reader_has_run():
+    y = T.dot(A, A)  # 8 * 64 * 64 bytes, read by the next product alone
+    z = T.dot(y, A)  # read by the sums
+    f = function([A], [z.sum(), T.dot(z, A)], mode=Mode("c", threads=1), profile=True)
+    f(np.ones((64, 64)))
+    used, block = memory(f.profile), 8 * 64 * 64
+    sizes = [size for _, size in used.over_time]
+    assert sizes[:2] == [block, 2 * block] and max(sizes) == used.peak
+    assert all(size < 2 * block for size in sizes[2:])
+
+
+def test_a_pointer_keeps_what_it_points_to_in_use():
+    last = gradcore.scan(lambda row, s: T.dot(s, A) + row, A, T.dot(A, A))[0][-1]
+    f = function([A], (last * 2).sum(), mode=Mode("c", threads=1), profile=True)
+    f(np.ones((6, 6)))
+    turns = memory(f.profile).over_time
+    loop = [k for k, (nodes, _) in enumerate(turns) if "scan" in str(nodes)]
+    assert all(turns[k][1] > 0 for k in loop) and turns[0][1] >= 8 * 36
 
 
 # compilation ------------------------------------------------------------------------------------
@@ -266,6 +288,9 @@ def test_a_profile_as_json(mode, tmp_path):
         kind for event in spans for kind in event["cat"].split(",")
     }
     assert all(event["dur"] >= 0 and event["ts"] >= 0 for event in spans)
+    curve = [event["args"]["bytes"] for event in events if event["ph"] == "C"]
+    over_time = [turn["bytes"] for turn in (found["memory"] or {"over_time": []})["over_time"]]
+    assert set(curve) == set(over_time) and bool(curve) == bool(over_time)
 
 
 def test_kernels_have_a_table():
@@ -274,3 +299,20 @@ def test_kernels_have_a_table():
     text = profile.summary(width=80)
     assert "GB/s" in text and "50.0%" in text and "sum_rows" in text
     assert profile.to_dict()["kernels"][0]["share_of_peak"] == 0.5
+
+
+def test_kernels_of_a_device_are_of_lines():
+    graph = built()
+    slope = T.grad(graph, x)
+    program = function([x, A], [graph, slope], mode=Mode("cuda", runtime="host")).program
+    nodes = CudaRenderer().render(program).nodes
+    lines = {
+        (node.where.line, bool(node.where.derivative)) for some in nodes.values() for node in some
+    }
+    assert {(HIDDEN, False), (SUMMED, False), (HIDDEN, True)} <= lines
+    profile = gradcore.backend.Profile(calls=1, seconds=0.5)
+    for name, of in nodes.items():
+        profile.ran(name, 0.25, 0, None, of)
+    found = {line.line: line for line in by_line(profile)}
+    assert found[HIDDEN].forward > 0 and found[HIDDEN].derivative > 0
+    assert f"test_profile.py:{HIDDEN} d(" in profile.summary(width=200)

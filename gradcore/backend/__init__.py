@@ -20,5 +20,6 @@ from gradcore.backend.coverage import Lacking as Lacking
 from gradcore.backend.coverage import lacking as lacking
 from gradcore.backend.coverage import refuse as refuse
 from gradcore.backend.profile import Profile as Profile
+from gradcore.backend.records import BlockUse as BlockUse
 from gradcore.backend.records import NestTime as NestTime
 from gradcore.graph.declaration import performs as performs

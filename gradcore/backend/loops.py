@@ -22,6 +22,7 @@ from gradcore.graph import Apply, FunctionGraph, here
 from gradcore.graph.declaration import performs
 from gradcore.graph.externs import Extern
 from gradcore.kernel import scalar
+from gradcore.kernel.blocks import memory_map
 from gradcore.kernel.ir import Program
 from gradcore.kernel.lowering import Lowerings
 from gradcore.kernel.pipeline import program
@@ -156,6 +157,12 @@ class LoopBackend(Backend):
     def lowered(self, graph: FunctionGraph, fallback: Collection[Apply] = ()) -> Program:
         """Return the program of loops that ``graph`` becomes."""
         return program(graph, self.target, fallback, self.lowerings)
+
+    def memory_map(
+        self, graph: FunctionGraph, fallback: Collection[Apply] = ()
+    ) -> Mapping[Apply, str]:
+        """Return for each node of ``graph`` where its values are, as words."""
+        return memory_map(self.lowered(graph, fallback), graph.nodes)
 
 
 def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.backend.profile_memory import MemoryUse, memory
 from gradcore.backend.records import Records
 from gradcore.errors import Location
-from gradcore.graph import Apply, FunctionGraph, Variable
+from gradcore.graph import Apply
 
 COPIED = 2**25
 """How many bytes are copied to measure what memory can do: more than caches hold."""
@@ -89,66 +90,11 @@ def _parts(records: Records) -> Iterator[tuple[Location | None, float, float]]:
     """Yield lines with seconds and bytes."""
     for node, time in records.nodes.items():
         yield node.where, time.own, time.moved
-    for nest in records.nests:
+    for nest in (*records.nests, *records.kernels.values()):
         for node in nest.nodes:
             yield node.where, nest.seconds / len(nest.nodes), nest.moved / len(nest.nodes)
         if not nest.nodes:
             yield None, nest.seconds, nest.moved
-
-
-# memory -----------------------------------------------------------------------------------------
-@dataclass
-class MemoryUse:
-    """What holds memory.
-
-    peak : the most bytes at once, beside arguments and constants.
-    alive : what is there then: the bytes, and of what nodes, the largest first.
-    over_time : for each node in turn, the bytes that are there when it has run.
-    """
-
-    peak: int
-    alive: list[tuple[int, tuple[Apply, ...]]]
-    over_time: list[tuple[Apply, int]]
-
-
-def memory(records: Records) -> MemoryUse | None:
-    """Return what holds memory, if it is known of each node or of each block of memory."""
-    if records.buffers:
-        used = sorted(((n, nodes) for nodes, n in records.buffers.items()), key=lambda a: -a[0])
-        return MemoryUse(sum(n for n, _ in used), used, [])
-    graph = records.graph
-    if graph is None or not records.nodes:
-        return None
-    owner = _owners(records, graph)
-    last = {owner.get(v, v): node for node in graph.nodes for v in node.inputs}
-    final = {owner.get(v, v) for v in graph.outputs}
-    alive: dict[Variable, int] = {}
-    peak, most = 0, dict(alive)
-    over_time: list[tuple[Apply, int]] = []
-    for node in graph.nodes:
-        time = records.nodes.get(node)
-        if time is not None:
-            alive.update(zip(node.outputs, time.sizes, strict=False))
-        total = sum(alive.values())
-        over_time.append((node, total))
-        if total > peak:
-            peak, most = total, dict(alive)
-        for v in (owner.get(v, v) for v in (*node.inputs, *node.outputs)):
-            if v not in final and last.get(v, node) is node:
-                alive.pop(v, None)
-    found = [(n, (v.owner,)) for v, n in most.items() if n and v.owner is not None]
-    return MemoryUse(peak, sorted(found, key=lambda a: -a[0]), over_time)
-
-
-def _owners(records: Records, graph: FunctionGraph) -> dict[Variable, Variable]:
-    """Return whose memory the results are that are views."""
-    found: dict[Variable, Variable] = {}
-    for node in graph.nodes:
-        results = records.nodes[node].results if node in records.nodes else ()
-        for v, (_, of) in zip(node.outputs, results, strict=False):
-            if of is not None:
-                found[v] = found.get(node.inputs[of], node.inputs[of])
-    return found
 
 
 # tables -----------------------------------------------------------------------------------------
@@ -222,7 +168,7 @@ def _tables(records: Records, most: int) -> Iterator[Table]:
         _node_table(records, most),
         _nest_table(records, most),
         _kernel_table(records, most),
-        *([] if used is None else [_memory_table(used, most)]),
+        *([] if used is None else [_memory_table(used, most), _time_table(used, most)]),
         _stage_table(records, most),
         _rule_table(records, most),
     ):
@@ -260,13 +206,17 @@ def _node_table(records: Records, most: int) -> Table:
     return Table("by node", NUMBERS, ("node", "line"), rows)
 
 
+def _lines_of(nodes: Sequence[Apply]) -> str:
+    return ", ".join(dict.fromkeys(_short(n.where) for n in nodes if n.where))
+
+
 def _nest_table(records: Records, most: int) -> Table:
     total = sum(nest.seconds for nest in records.nests) or 1.0
     rows = [
         (
             f"{nest.seconds:.6f}", f"{nest.seconds / total:.1%}", str(nest.runs),
             f"{nest.moved / 1e6:.2f}", _of_peak(nest.moved, nest.seconds), nest.label,
-            ", ".join(dict.fromkeys(_short(n.where) for n in nest.nodes if n.where)),
+            _lines_of(nest.nodes),
         )
         for nest in sorted(records.nests, key=lambda nest: -nest.seconds)[:most]
     ]  # fmt: skip
@@ -279,22 +229,39 @@ def _kernel_table(records: Records, most: int) -> Table:
     rows = [
         (
             f"{k.seconds:.6f}", f"{k.seconds / total:.1%}", str(k.runs), f"{k.rate / 1e9:.1f}",
-            f"{k.rate / k.bandwidth:.1%}" if k.bandwidth else "", name,
+            f"{k.rate / k.bandwidth:.1%}" if k.bandwidth else "", name, _lines_of(k.nodes),
         )
         for name, k in slowest
     ]  # fmt: skip
     numbers = ("seconds", "share", "runs", "GB/s", "of peak")
-    return Table("by kernel", numbers, ("kernel",), rows)
+    return Table("by kernel", numbers, ("kernel", "lines"), rows)
 
 
 def _memory_table(used: MemoryUse, most: int) -> Table:
     rows: list[tuple[str, ...]] = []
     for size, nodes in used.alive[:most]:
-        labels = ", ".join(dict.fromkeys(node.op.label() for node in nodes))
         where = next((node.where for node in nodes if node.where), None)
-        rows.append((f"{size:,}", f"{size / (used.peak or 1):.1%}", labels, _short(where)))
+        rows.append((f"{size:,}", f"{size / (used.peak or 1):.1%}", _labels(nodes), _short(where)))
     title = f"memory: {used.peak:,} bytes at the peak, of which"
     return Table(title, ("bytes", "share"), ("holds", "line"), rows)
+
+
+def _time_table(used: MemoryUse, most: int) -> Table:
+    """Return a table of the times when most memory is in use, in turn."""
+    turns = sorted(range(len(used.over_time)), key=lambda k: -used.over_time[k][1])
+    chosen = sorted(turns[: max(most // 2, 1)])
+    rows: list[tuple[str, ...]] = []
+    for k in chosen:
+        nodes, size = used.over_time[k]
+        where = next((node.where for node in nodes if node.where), None)
+        share = f"{size / (used.peak or 1):.1%}"
+        rows.append((str(k), f"{size:,}", share, _labels(nodes), _short(where)))
+    title = "memory in use over time, in turn"
+    return Table(title, ("turn", "bytes", "of peak"), ("after", "line"), rows)
+
+
+def _labels(nodes: Sequence[Apply]) -> str:
+    return ", ".join(dict.fromkeys(node.op.label() for node in nodes)) or "(sizes)"
 
 
 def _stage_table(records: Records, most: int) -> Table:
@@ -371,6 +338,7 @@ def as_dict(records: Records) -> dict[str, Any]:
         "kernels": [
             {
                 "name": name, "seconds": k.seconds, "runs": k.runs, "bytes": k.moved,
+                "nodes": [{"op": str(node.op), **_place(node.where)} for node in k.nodes],
                 "share_of_peak": k.rate / k.bandwidth if k.bandwidth else None,
             }
             for name, k in records.kernels.items()
@@ -405,7 +373,10 @@ def _used(used: MemoryUse) -> Mapping[str, Any]:
             }
             for size, nodes in used.alive
         ],
-        "over_time": [{"op": str(node.op), "bytes": n} for node, n in used.over_time],
+        "over_time": [
+            {"nodes": [{"op": str(node.op), **_place(node.where)} for node in nodes], "bytes": n}
+            for nodes, n in used.over_time
+        ],
     }
 
 
@@ -441,7 +412,10 @@ def trace_events(records: Records) -> dict[str, Any]:
             (nest.label, [node.where for node in nest.nodes], nest.seconds)
             for nest in records.nests
         ),
-        "kernels, added up": _in_turn((name, [], k.seconds) for name, k in records.kernels.items()),
+        "kernels, added up": _in_turn(
+            (name, [node.where for node in k.nodes], k.seconds)
+            for name, k in records.kernels.items()
+        ),
         "compilation": _in_turn((name, [], n) for name, n in records.compiling.stages.items()),
     }
     found: list[dict[str, Any]] = []
@@ -449,7 +423,26 @@ def trace_events(records: Records) -> dict[str, Any]:
         if spans:
             said = {"name": "thread_name", "ph": "M", "pid": 1, "tid": row, "args": {"name": title}}
             found += [said, *(span.event(row) for span in spans)]
+    found += _counted(records, rows["nests, added up"], first)
     return {"traceEvents": found, "displayTimeUnit": "ms"}
+
+
+def _counted(records: Records, nests: Sequence[Span], first: float) -> Iterator[dict[str, Any]]:
+    """Yield what shows the memory in use as a curve: when a node or a nest has run."""
+    used = memory(records)
+    if used is None:
+        return
+    after = dict(used.over_time)
+    ends = [(start - first + n, after.get((node,))) for node, start, n in records.events]
+    for nest, there in records.in_use:
+        span = nests[next(k for k, other in enumerate(records.nests) if other is nest)]
+        ends.append((span.start + span.seconds, sum(block.size for block in there)))
+    for end, size in ends:
+        if size is not None:
+            yield {
+                "name": "memory in use", "ph": "C", "pid": 1, "ts": end * 1e6,
+                "args": {"bytes": size},
+            }  # fmt: skip
 
 
 def _in_turn(given: Iterable[tuple[str, Sequence[Location | None], float]]) -> list[Span]:

@@ -34,12 +34,14 @@ class KernelTime:
     runs : how often.
     moved : the bytes of the arrays that it read or wrote, all together.
     bandwidth : the peak bytes a second of the device's memory; None if it is not known.
+    nodes : what it computes; of a product of BLAS, what all products compute.
     """
 
     seconds: float = 0.0
     runs: int = 0
     moved: int = 0
     bandwidth: float | None = None
+    nodes: tuple[Apply, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -100,6 +102,18 @@ class NestTime:
 
 
 @dataclass
+class BlockUse:
+    """A block of memory that generated code works with.
+
+    nodes : those whose values it holds, one after the other.
+    size : its bytes, the most of any call.
+    """
+
+    nodes: tuple[Apply, ...]
+    size: int = 0
+
+
+@dataclass
 class Records:
     """Where the time of a compiled function went.
 
@@ -111,8 +125,9 @@ class Records:
     nests : what each nest of loops took, of a backend that generates C.
     kernels : for each kernel that was timed, by name, what it did: of a backend that runs kernels
         of its own.
-    buffers : the bytes of each block of memory that generated code works with, at most, with the
-        nodes whose values it holds.
+    buffers : the blocks of memory that generated code works with.
+    in_use : for each nest of loops that is in no other, in turn, the blocks that hold what it or a
+        later one reads.
     compiling : how long the stages of compiling it took, and the rules.
     fired : how often each rule fired.
     graph : the graph that runs.
@@ -126,7 +141,10 @@ class Records:
     nodes: dict[Apply, NodeTime] = field(default_factory=dict[Apply, NodeTime])
     nests: list[NestTime] = field(default_factory=list[NestTime])
     kernels: dict[str, KernelTime] = field(default_factory=dict[str, KernelTime])
-    buffers: dict[tuple[Apply, ...], int] = field(default_factory=dict["tuple[Apply, ...]", int])
+    buffers: list[BlockUse] = field(default_factory=list["BlockUse"])
+    in_use: list[tuple[NestTime, Sequence[BlockUse]]] = field(
+        default_factory=list["tuple[NestTime, Sequence[BlockUse]]"]
+    )
     compiling: StageTimes = field(default_factory=StageTimes)
     fired: Mapping[str, int] = field(default_factory=dict[str, int])
     graph: FunctionGraph | None = None
@@ -137,9 +155,16 @@ class Records:
     _within: Any = field(default_factory=local, repr=False)
 
     # noting -------------------------------------------------------------------------------------
-    def ran(self, name: str, seconds: float, moved: int, bandwidth: float | None = None) -> None:
+    def ran(
+        self,
+        name: str,
+        seconds: float,
+        moved: int,
+        bandwidth: float | None = None,
+        nodes: tuple[Apply, ...] = (),
+    ) -> None:
         """Note that a kernel ran."""
-        found = self.kernels.setdefault(name, KernelTime(bandwidth=bandwidth))
+        found = self.kernels.setdefault(name, KernelTime(bandwidth=bandwidth, nodes=nodes))
         found.seconds += seconds
         found.runs += 1
         found.moved += moved

@@ -112,6 +112,10 @@ class Values:
         """
         self._containers[key].value = value
 
+    def __contains__(self, key: Any) -> bool:
+        """Return whether the function has such an input, or reads such a shared variable."""
+        return key in self._containers
+
 
 def _place(call: Call, key: Any) -> int | SharedVariable:
     """Return which input a key means, or which shared variable."""

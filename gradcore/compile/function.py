@@ -26,7 +26,7 @@ from gradcore.compile.containers import Containers, Values
 from gradcore.compile.maker import FunctionMaker, make
 from gradcore.config import config
 from gradcore.errors import MissingInputError
-from gradcore.graph import Variable, ancestors, here, substitute
+from gradcore.graph import Apply, Variable, ancestors, here, substitute
 from gradcore.graph.composite import Composite
 from gradcore.language import is_several, word
 from gradcore.mode import Mode, get_mode
@@ -112,6 +112,17 @@ class Function:
         fallback = [lack.node for lack in self.maker.fallback]
         return None if lowered is None else lowered(self.maker.fgraph, fallback)
 
+    @property
+    def memory_map(self) -> Mapping[Apply, str] | None:
+        """For each node that runs where its values are, in words; None: the backend does not say.
+
+        "block 1" of the memory that generated code works with, which others may have before and
+        after; "output 0"; "register"; "not stored": computed where they are read.
+        """
+        found = getattr(self.maker.backend, "memory_map", None)
+        fallback = [lack.node for lack in self.maker.fallback]
+        return None if found is None else found(self.maker.fgraph, fallback)
+
     # values of its own --------------------------------------------------------------------------
     @property
     def container(self) -> Containers:
@@ -138,6 +149,10 @@ class Function:
         Raises ArgumentError: it has no such input, or the value does not fit it.
         """
         self.value[key] = value
+
+    def __contains__(self, key: Any) -> bool:
+        """Return whether it has such an input, or reads such a shared variable."""
+        return key in self.container
 
     @property
     def input_storage(self) -> list[Any]:
@@ -192,7 +207,7 @@ class Function:
         new: dict[Variable, Variable] = dict((swap or {}).items())
         if not share_memory:
             for v in self.maker.shared:
-                new.setdefault(v, SharedVariable(v.type, v.get_value(), v.name))
+                new.setdefault(v, v.clone())
         updates: Mapping[SharedVariable, Variable] = {}
         if not delete_updates:
             updates = self.maker.updates

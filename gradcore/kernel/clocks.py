@@ -20,6 +20,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gradcore.graph import Apply
+from gradcore.kernel.blocks import blocks, blocks_in_use
 from gradcore.kernel.failures import no_memory
 from gradcore.kernel.ir import (
     Allocate,
@@ -56,11 +57,13 @@ class Clocked:
     program : the program, whose last output is the times.
     nests : the nodes that each nest computes.
     buffers : the nodes whose values each block of memory holds.
+    in_use : for each nest that is in no other, in turn, which blocks hold what is needed then.
     """
 
     program: Program
     nests: Sequence[Nodes]
     buffers: Sequence[Nodes]
+    in_use: Sequence[tuple[int, Sequence[int]]]
 
 
 def clocked(program: Program) -> Clocked:
@@ -72,6 +75,9 @@ def clocked(program: Program) -> Clocked:
 class _Clock:
     program: Program
     nests: list[Nodes] = field(default_factory=list[Nodes])
+    parts: list[tuple[int, Sequence[Statement]]] = field(
+        default_factory=list["tuple[int, Sequence[Statement]]"]
+    )
 
     def __post_init__(self) -> None:
         self.times = Buffer("times", "int64", (integer(1),), "output", len(self.program.outputs))
@@ -83,8 +89,8 @@ class _Clock:
         body = self.looked(given.body, outermost=True)
         sizes: list[Statement] = []
         used: list[Nodes] = []
-        blocks = _blocks(given.body)
-        for buffer, those in blocks.items():
+        known = blocks(given.body)
+        for buffer, those in known.items():
             place = 1 + FIELDS * len(self.nests) + len(used)
             sizes.append(Store(self.times, (integer(place),), _bytes(buffer)))
             used.append(_made(those, given.made_by))
@@ -97,7 +103,9 @@ class _Clock:
             body=[Allocate(self.times), start, *body, *sizes],
             checks=[*given.checks, partial(no_memory, 8)],
         )
-        return Clocked(program, self.nests, used)
+        there = blocks_in_use([statements for _, statements in self.parts], known)
+        numbers = [number for number, _ in self.parts]
+        return Clocked(program, self.nests, used, list(zip(numbers, there, strict=True)))
 
     def looked(self, body: Sequence[Statement], outermost: bool) -> list[Statement]:
         """Return statements with a look at the clock after each that takes time."""
@@ -124,9 +132,10 @@ class _Clock:
     def look(self, statements: Sequence[Statement], outermost: bool) -> list[Statement]:
         """Return what notes the time since the last look as that of a nest."""
         number = len(self.nests)
-        self.nests.append(_nodes_of(statements, self.program.made_by))
+        self.nests.append(nodes_of(statements, self.program.made_by))
         found: list[Statement] = [Library(LOOK, (integer(number),), (), (self.times,))]
         if outermost:
+            self.parts.append((number, statements))
             place = (integer(1 + FIELDS * number + 2),)
             for buffer in _moved(statements):
                 total = Load(self.times, place) + _bytes(buffer)
@@ -142,7 +151,7 @@ def _bytes(buffer: Buffer) -> Expr:
     return product(buffer.shape) * integer(np.dtype(buffer.dtype).itemsize)
 
 
-def _nodes_of(
+def nodes_of(
     statements: Sequence[Statement], known: Mapping[Symbol | Buffer, Sequence[Apply]]
 ) -> Nodes:
     """Return the nodes whose values statements compute."""
@@ -172,15 +181,3 @@ def _moved(statements: Sequence[Statement]) -> list[Buffer]:
     own = {x for s in statements for block in s.blocks() for x in made_by(block)}
     named = Used().note([s for s in statements if not isinstance(s, Allocate)]).buffers
     return [b for b in named if b.shape and b not in own and b.role != "pointer"]
-
-
-def _blocks(body: Sequence[Statement]) -> dict[Buffer, list[Buffer]]:
-    """Return the blocks of memory that a program works with, each with who has it in turn."""
-    found: dict[Buffer, list[Buffer]] = {}
-    owner: dict[Buffer, Buffer] = {}
-    for s in body:
-        if isinstance(s, Allocate) and s.buffer.role == "work":
-            first = s.buffer if s.reused is None else owner.get(s.reused, s.reused)
-            owner[s.buffer] = first
-            found.setdefault(first, []).append(s.buffer)
-    return found

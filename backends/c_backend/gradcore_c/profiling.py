@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-from gradcore.backend import NestTime, Profile
+from gradcore.backend import BlockUse, NestTime, Profile
 from gradcore.kernel.clocks import FIELDS, Clocked
 
 
@@ -15,16 +15,19 @@ class Profiled:
 
     executable : the generated code.
     clock : what the times are of.
-    profile : where to note them.
+    profile : where to note them, and what memory there is.
     """
 
     def __init__(self, executable: Any, clock: Clocked, profile: Profile) -> None:
         self.executable: Any = executable
-        self.profile = profile
         self._nests = [NestTime(nodes) for nodes in clock.nests]
-        self._buffers = clock.buffers
+        self._buffers = [BlockUse(nodes) for nodes in clock.buffers]
         self._lock = Lock()
         profile.nests += self._nests
+        profile.buffers += self._buffers
+        profile.in_use += [
+            (self._nests[n], [self._buffers[k] for k in ks]) for n, ks in clock.in_use
+        ]
 
     @property
     def source(self) -> str:
@@ -50,8 +53,7 @@ class Profiled:
                 nest.seconds += nanoseconds * 1e-9
                 nest.runs += runs
                 nest.moved += moved
-            used = self.profile.buffers
             sizes = numbers[FIELDS * len(self._nests) :]
-            for nodes, size in zip(self._buffers, sizes, strict=True):
-                used[nodes] = max(used.get(nodes, 0), size)
+            for block, size in zip(self._buffers, sizes, strict=True):
+                block.size = max(block.size, size)
         return results

@@ -435,7 +435,8 @@ class CudaFunction:
     # profiles and errors --------------------------------------------------------------------------
     def _noted(self, step: Step, seconds: float) -> None:
         assert self.profile is not None
-        self.profile.ran(step.name, seconds, step.moved, self.driver.card.bandwidth)
+        nodes = self.compiled.computed_by(step.name)
+        self.profile.ran(step.name, seconds, step.moved, self.driver.card.bandwidth, nodes)
 
     def _failed_step(self, step: Step, error: DriverError) -> DeviceError:
         return DeviceError(f"the kernel {step.name} of {self.title} failed: {error}", fix=RESTART)

@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradcore.dtypes import DTYPES
+from gradcore.graph import Apply
 from gradcore.kernel.bounds import Bounds
+from gradcore.kernel.clocks import nodes_of
 from gradcore.kernel.device import Count, Fail, Fit, Grid, Launch, Reload
 from gradcore.kernel.ir import (
     ZERO,
@@ -50,7 +52,7 @@ from gradcore_cuda.analyses.values import python
 from gradcore_cuda.passes import arguments, launched, prepared
 from gradcore_cuda.passes.arguments import Parameter, with_arguments
 from gradcore_cuda.printing import CudaPrinter
-from gradcore_cuda.runtime import Compiled, Kernel
+from gradcore_cuda.runtime import PRODUCT, Compiled, Kernel
 from gradcore_cuda.target import GPU, GpuTarget
 
 WORDS = frozenset(
@@ -108,6 +110,7 @@ class _HostPrinter:
         self.printer = printer(self.facts.aliases, target)
         self.printer.taken |= WORDS
         self.kernels: dict[str, Kernel] = {}
+        self.nodes: dict[str, tuple[Apply, ...]] = {}
         self.texts: list[list[str]] = []
         self.lines: list[str] = []
         self.written: dict[tuple[Expr, bool], str] = {}
@@ -309,6 +312,7 @@ class _HostPrinter:
     def matmul(self, s: Matmul) -> None:
         """Print a product, if there is any."""
         out, x, y = map(self.part, (s.out, s.x, s.y))
+        self.nodes[PRODUCT] = self.nodes.get(PRODUCT, ()) + nodes_of([s], self.program.made_by)
         self.add(f"d.matmul({out}, {x}, {y}, {s.accumulate})")
 
     def callback(self, s: Callback) -> None:
@@ -350,6 +354,7 @@ class _HostPrinter:
         self.texts.append(self.printer.kernel(kernel, name))
         kinds = tuple(_kind(p, what, kernel) for p, what in kernel.parameters.items())
         self.kernels[name] = Kernel(name, kinds)
+        self.nodes[name] = nodes_of([s], self.program.made_by)
         grid = self.grid(s.grid) if self.counted.isdisjoint(s.grid.declares()) else "grid"
         shared = "0" if s.fit is None else "shared"
         texts = [self.largest(kernel.sizes), *map(self.argument, kernel.parameters)]
@@ -424,6 +429,7 @@ class _HostPrinter:
             tuple(sorted(b.position for b in self.facts.values.reads)),
             self.waits,
             any(isinstance(s, Fail) for s in inside(self.launches.body)),
+            self.nodes,
         )
 
 

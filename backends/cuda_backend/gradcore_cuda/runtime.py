@@ -15,13 +15,14 @@ from __future__ import annotations
 import ctypes
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from gradcore.errors import OutOfMemoryError
+from gradcore.graph import Apply
 from gradcore.graph.extents import check_size
 from gradcore.kernel.bounds import MOST_ELEMENTS
 from gradcore.kernel.ir import MOST_CHECK_VALUES
@@ -126,6 +127,10 @@ class Kernel:
     about: str = ""
 
 
+PRODUCT = "matmul"
+"""What the steps are called, with their extents, that are products of BLAS."""
+
+
 @dataclass
 class Compiled(Rendered):
     """A function as kernels and a host program.
@@ -142,6 +147,7 @@ class Compiled(Rendered):
     waits : whether the host program waits for the device (`Device.read`, a callback, a library),
         so that it cannot be captured as a whole.
     checked : whether kernels check anything, so that the status must be read.
+    nodes : what each kernel computes; under `PRODUCT`, what the products of BLAS do.
     """
 
     source: str
@@ -150,6 +156,11 @@ class Compiled(Rendered):
     reads: tuple[int, ...]
     waits: bool
     checked: bool
+    nodes: Mapping[str, tuple[Apply, ...]] = field(default_factory=dict[str, "tuple[Apply, ...]"])
+
+    def computed_by(self, name: str) -> tuple[Apply, ...]:
+        """Return the nodes that a step of a call computes, by its name."""
+        return self.nodes.get(name.split(" ", maxsplit=1)[0], ())
 
     def start(
         self,

@@ -27,6 +27,7 @@ from gradcore_cuda.blas import addressable, products, strides
 from gradcore_cuda.driver import Card, Driver
 from gradcore_cuda.runtime import (
     MOST_INDEX32_ELEMENTS,
+    PRODUCT,
     Argument,
     Array,
     Device,
@@ -191,7 +192,7 @@ class MatmulStep(Step):
 
     def __init__(self, arrays: Sequence[Array], accumulate: bool, tf32: bool) -> None:
         out, x, y = arrays
-        self.name = f"matmul {'x'.join(map(str, (*x.shape, y.shape[-1])))} {out.dtype}"
+        self.name = f"{PRODUCT} {'x'.join(map(str, (*x.shape, y.shape[-1])))} {out.dtype}"
         self.arrays = tuple(arrays)
         self.accumulate = accumulate
         self.tf32 = tf32
