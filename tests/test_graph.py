@@ -372,3 +372,13 @@ def test_errors_have_parts():
 def test_variables_are_variables():
     assert isinstance(T.dscalar(), Variable) and isinstance(T.constant(1), Constant)
     assert T.TensorVariable is Variable and T.TensorConstant is Constant
+
+
+def test_parents_under_theanos_names():
+    x, y = T.dvectors("x", "y")
+    node = (x + y).owner
+    assert x.get_parents() == [] and node.out.get_parents() == [node]
+    assert node.get_parents() == [x, y] and (node.nin, node.nout) == (2, 1)
+    assert node.default_output() is node.out and node.clone().out is not node.out
+    other = node.clone_with_new_inputs([T.dmatrix("m"), y])
+    assert other.op == node.op and other.out.ndim == 2

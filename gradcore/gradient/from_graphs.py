@@ -20,10 +20,12 @@ class OpFromGraph:
 
     inputs, outputs : variables; the outputs may also depend on shared variables.
     inline : accepted as in Theano.  The graph is always put in where it is applied, so that it is
-        rewritten and fused together with what is around it.
+        rewritten and fused together with what is around it.  What of it is applied several times
+        in the same way is one function of generated C, compiled once (`gradcore.kernel.merging`).
     lop_overrides : a function of the inputs, the outputs and their cotangents that returns the
         cotangents of the inputs, or a list with one for each input, of which None is the graph's
-        own; an `OpFromGraph` is such a function.  By default the derivative is that of the graph.
+        own; an `OpFromGraph` is such a function.  By default (None, or "default", as Theano says
+        it) the derivative is that of the graph.
     grad_overrides : the same without the outputs: Theano's first form.
     rop_overrides : a function of the inputs and their tangents that returns those of the outputs.
     name : what to call it.
@@ -56,6 +58,9 @@ class OpFromGraph:
     ) -> None:
         self.inputs, self.outputs = list(inputs), [as_variable(y) for y in listed(outputs)]
         self.name = name or "OpFromGraph"
+        lop_overrides, grad_overrides, rop_overrides = map(
+            _chosen, (lop_overrides, grad_overrides, rop_overrides)
+        )
         if lop_overrides is not None and grad_overrides is not None:
             raise GraphTypeError("lop_overrides and grad_overrides are both given", here())
         self.shared = [v for v in free_inputs(self.outputs) if isinstance(v, SharedVariable)]
@@ -128,6 +133,13 @@ class OpFromGraph:
             return found[0] if len(found) == 1 else tuple(found)
 
         return push
+
+
+def _chosen(rule: Any) -> Any:
+    """Return a rule, or rules in a list; None in place of Theano's word for the graph's own."""
+    if is_several(rule):
+        return [_chosen(one) for one in rule]
+    return None if isinstance(rule, str) and rule == "default" else rule
 
 
 def _with_outputs(rule: Any) -> Any:

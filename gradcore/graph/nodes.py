@@ -33,6 +33,7 @@ from gradcore.graph.declaration import Arg, Declaration, Undefined
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.literals import literal_dtype, numbers
 from gradcore.graph.location import here, on_behalf_of
+from gradcore.graph.parents import NodeParents, VariableParents
 from gradcore.graph.types import Array, ArrayType, refuse_masked
 from gradcore.language import LANGUAGE, ArrayMethods, Operators, is_several
 
@@ -57,7 +58,7 @@ class TensorType(ArrayType):
         return Variable(self, name)
 
 
-class Variable(ArrayMethods):
+class Variable(VariableParents, ArrayMethods):
     """A value in a graph.  Equality is identity; ``name`` and ``tag`` may be set, nothing else.
 
     type : its `TensorType`.
@@ -146,8 +147,7 @@ class Variable(ArrayMethods):
         extent = self._first_extent()
         if extent is None:
             raise TypeError(
-                f"cannot iterate over {self}, whose length is not known here: use scan, "
-                f"or give it a static shape"
+                f"cannot iterate over {self}, of unknown length: use scan, or a static shape"
             )
         return (self[i] for i in range(extent))
 
@@ -230,7 +230,7 @@ def next_serial() -> int:
     return next(_serials)
 
 
-class Apply:
+class Apply(NodeParents):
     """An op applied to inputs.
 
     op, inputs, outputs : as given; the outputs must be new variables.

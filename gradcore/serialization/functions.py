@@ -8,6 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gradcore.compile.arguments import In
 from gradcore.compile.function import Function, function
 from gradcore.errors import (
@@ -46,7 +48,9 @@ def save(functions: Function | Mapping[str, Function], path: str | PathLike[str]
     writer = Writer()
     main, numbers = writer.described(FunctionGraph(tuple(roots), tuple(needed)))
     shared = {
-        str(numbers[v]): writer.array(v.get_value()) for v in roots if isinstance(v, SharedVariable)
+        str(numbers[v]): writer.array(np.asarray(v.storage[0]))
+        for v in roots
+        if isinstance(v, SharedVariable)
     }
     data = _Functions(writer, numbers)
     document = {

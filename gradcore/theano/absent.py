@@ -6,7 +6,7 @@ _REWRITING = "rules of gradcore are written in the tensor language: see gradcore
 _OPS = "it is an op of Theano's own; apply the function of the tensor language instead"
 _MEMORY = "in which memory a result stands is decided when a graph is compiled"
 _GPU = "there are no arrays of a GPU in a graph: mode='cuda' runs a function there"
-_RAW = "draws have keys instead of states: T.random, or RandomStreams"
+_RAW = "a draw is a function of a key, by ops of integers: see T.random"
 _C = "generated code calls no C of Theano's ops; an op of a user's own has perform"
 
 _NAMES = {
@@ -80,7 +80,9 @@ _NAMES = {
         theano.sandbox.cuda.gpu_from_host theano.sandbox.cuda.host_from_gpu
     """,
     _RAW: """
-        theano.tensor.raw_random.* theano.tensor.shared_randomstreams.RandomStateSharedVariable
+        theano.tensor.raw_random.RandomFunction theano.tensor.raw_random.RandomStateType
+        theano.tensor.raw_random.random_make_inplace
+        theano.tensor.raw_random.RandomStreamsBase
     """,
     _C: """
         theano.gof.COp theano.gof.op.COp theano.gof.CLinker theano.gof.OpenMPOp

@@ -27,6 +27,7 @@ from gradcore.scan import scan as scanned
 from gradcore.shared import SharedVariable
 from gradcore.tensor import arange, minimum
 from gradcore.theano.flags import CONFIG, LOG
+from gradcore.theano.states import state_of
 
 # arguments --------------------------------------------------------------------------------------
 
@@ -41,6 +42,7 @@ class In(PlainIn):
 
     def converted(self, value: Any, function: str, position: int) -> Array:
         """Return an argument as an array, or raise ArgumentError."""
+        value = state_of(value)
         if not self.strict and self.allow_downcast is None:
             value = _by_value(value, self.variable.dtype)
         return super().converted(value, function, position)

@@ -11,6 +11,14 @@ from gradcore.config import config
 from gradcore.errors import UnsupportedError
 from gradcore.graph import Variable, here
 from gradcore.tensor.shared_randomstreams import RandomStreams
+from gradcore.theano.states import (
+    STATE,
+    RandomStateSharedVariable,
+    after,
+    drawn_with,
+    key_of,
+    raw,
+)
 
 
 class TheanoStreams(RandomStreams):
@@ -20,13 +28,27 @@ class TheanoStreams(RandomStreams):
 
     Each method takes the size first and has Theano's defaults: draws of real numbers are of
     ``config.floatX``, draws of integers of int64, unless ``dtype`` says otherwise, which for
-    integers may be a float.
+    integers may be a float.  ``draw.rng`` is the shared variable with the state of a draw.
     """
 
     def __init__(
         self, seed: Any = None, use_cuda: bool | None = None, no_warn: bool = False
     ) -> None:
         super().__init__(_one_seed(seed))
+
+    def next_key(self) -> Variable:
+        """Return a key that is another in each call."""
+        k = len(self.states)
+        state = RandomStateSharedVariable(self._start(k), f"random_state_{k}")
+        state.default_update = after(state)
+        self.states.append(state)
+        return key_of(state)
+
+    def _drawn(self, found: Variable) -> Variable:
+        """Return a draw that knows its state, which is the last one."""
+        state = self.states[-1]
+        assert isinstance(state, RandomStateSharedVariable)
+        return drawn_with(found, state)
 
     @property
     def rstate(self) -> Any:
@@ -49,7 +71,7 @@ class TheanoStreams(RandomStreams):
     ) -> Variable:
         """Return draws from ``low`` to ``high``."""
         found = super().uniform(size=size, low=low, high=high, ndim=ndim)
-        return _real(found, dtype)
+        return self._drawn(_real(found, dtype))
 
     def normal(
         self,
@@ -65,8 +87,8 @@ class TheanoStreams(RandomStreams):
         """Return draws from a normal distribution; ``truncate``: within two deviations."""
         if truncate:
             found = super().truncated_normal(size=size, low=-2.0, high=2.0, ndim=ndim)
-            return _real(found * std + avg, dtype)
-        return _real(super().normal(size=size, avg=avg, std=std, ndim=ndim), dtype)
+            return self._drawn(_real(found * std + avg, dtype))
+        return self._drawn(_real(super().normal(size=size, avg=avg, std=std, ndim=ndim), dtype))
 
     def truncated_normal(
         self,
@@ -94,7 +116,7 @@ class TheanoStreams(RandomStreams):
     ) -> Variable:
         """Return how many of ``n`` trials succeed, each with the probability ``p``."""
         chance = p if prob is None else prob
-        return _whole(super().binomial(size=size, n=n, p=chance, ndim=ndim), dtype)
+        return self._drawn(_whole(super().binomial(size=size, n=n, p=chance, ndim=ndim), dtype))
 
     def poisson(
         self,
@@ -105,7 +127,7 @@ class TheanoStreams(RandomStreams):
         **options: Any,
     ) -> Variable:
         """Return draws from a Poisson distribution of the mean ``lam``."""
-        return _whole(super().poisson(size=size, lam=lam, ndim=ndim), dtype)
+        return self._drawn(_whole(super().poisson(size=size, lam=lam, ndim=ndim), dtype))
 
     def random_integers(
         self,
@@ -117,7 +139,9 @@ class TheanoStreams(RandomStreams):
         **options: Any,
     ) -> Variable:
         """Return integers from ``low`` to ``high``, both included."""
-        return _whole(super().random_integers(size=size, low=low, high=high, ndim=ndim), dtype)
+        return self._drawn(
+            _whole(super().random_integers(size=size, low=low, high=high, ndim=ndim), dtype)
+        )
 
     def choice(
         self,
@@ -132,7 +156,7 @@ class TheanoStreams(RandomStreams):
     ) -> Variable:
         """Return elements of ``a``, or numbers below it, each with its probability in ``p``."""
         found = super().choice(size=size, a=a, replace=replace, p=p, ndim=ndim)
-        return found if dtype is None else _whole(found, dtype)
+        return self._drawn(found if dtype is None else _whole(found, dtype))
 
     def multinomial(
         self,
@@ -145,7 +169,9 @@ class TheanoStreams(RandomStreams):
         **options: Any,
     ) -> Variable:
         """Return how many of ``n`` draws each class has, by its probability in ``pvals``."""
-        return _whole(super().multinomial(size=size, n=n, pvals=pvals, ndim=ndim), dtype)
+        return self._drawn(
+            _whole(super().multinomial(size=size, n=n, pvals=pvals, ndim=ndim), dtype)
+        )
 
     def multinomial_wo_replacement(
         self, size: Any = None, n: int = 1, pvals: Any = None, dtype: str = "int64", **options: Any
@@ -158,7 +184,51 @@ class TheanoStreams(RandomStreams):
         if pvals is None:
             raise UnsupportedError("multinomial_wo_replacement needs pvals", here())
         keys = pvals.log() + super().gumbel(size=pvals.shape)
-        return _whole((-keys).argsort(axis=-1)[:, :n], dtype)
+        return self._drawn(_whole((-keys).argsort(axis=-1)[:, :n], dtype))
+
+    def permutation(
+        self,
+        size: Any = None,
+        n: Any = 1,
+        ndim: int | None = None,
+        dtype: str = "int64",
+        **options: Any,
+    ) -> Variable:
+        """Return the numbers 0 ... n - 1 in random orders, along the last axis."""
+        return self._drawn(_whole(super().permutation(size, n), dtype))
+
+    def shuffle_row_elements(self, input: Any) -> Variable:
+        """Return a matrix, the elements of each row in a random order of its own."""
+        return self._drawn(super().shuffle_row_elements(input))
+
+
+class _Once(TheanoStreams):
+    """What draws with one state, for ``raw_random``."""
+
+    def __init__(self, state: Variable) -> None:
+        super().__init__(0)
+        self._state = state
+
+    def next_key(self) -> Variable:
+        """Return the key of the state."""
+        return key_of(self._state)
+
+    def _drawn(self, found: Variable) -> Variable:
+        """Return the draw: its state is the program's."""
+        return found
+
+
+RAW: dict[str, Any] = {
+    "random_state_type": STATE,
+    **{
+        name: raw(name, _Once)
+        for name in (
+            "uniform", "normal", "binomial", "poisson", "random_integers", "choice",
+            "permutation", "multinomial",
+        )
+    },
+}  # fmt: skip
+"""``theano.tensor.raw_random``."""
 
 
 def _real(found: Variable, dtype: str | None) -> Variable:

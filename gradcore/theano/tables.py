@@ -26,7 +26,17 @@ from gradcore.ops import elementwise as elementwise_ops
 from gradcore.scan import until
 from gradcore.shared import SharedVariable
 from gradcore.tensor import nlinalg, nn, nnet, slinalg, sparse
-from gradcore.theano import convolutions, functions, graphs, nets, streams, tensors, testing, values
+from gradcore.theano import (
+    convolutions,
+    functions,
+    graphs,
+    nets,
+    states,
+    streams,
+    tensors,
+    testing,
+    values,
+)
 from gradcore.theano.flags import CONFIG
 
 
@@ -188,6 +198,7 @@ FUNCTIONS: dict[str, Any] = {
 STREAMS: dict[str, Any] = {
     "RandomStreams": streams.TheanoStreams, "MRG_RandomStreams": streams.TheanoStreams,
     "RandomStreamsBase": streams.TheanoStreams,
+    "RandomStateSharedVariable": states.RandomStateSharedVariable,
 }  # fmt: skip
 
 GRAPHS: dict[str, Any] = {
@@ -299,9 +310,11 @@ THEANO: dict[str, Table] = {
     ),
     "theano.tensor.blas": Table((tensor,), "batched_dot batched_tensordot"),
     "theano.tensor.fft": Table((tensor,), "rfft=fft.rfft irfft=fft.irfft"),
-    "theano.tensor.shared_randomstreams": Table((STREAMS,), "RandomStreams"),
+    "theano.tensor.shared_randomstreams": Table(
+        (STREAMS,), "RandomStreams RandomStateSharedVariable"
+    ),
     "theano.tensor.io": Table(()),
-    "theano.tensor.raw_random": Table(()),
+    "theano.tensor.raw_random": Table((), "", (streams.RAW,)),
     "theano.tensor.nnet": Table(NETS, OPS_OF_NETS),
     "theano.tensor.nnet.nnet": Table(NETS, OPS_OF_NETS),
     "theano.tensor.nnet.sigm": Table(

@@ -13,6 +13,7 @@ from gradcore.graph import Variable
 from gradcore.language import is_several, is_sparse_matrix
 from gradcore.shared import SharedVariable
 from gradcore.shared import shared as shared_tensor
+from gradcore.theano.states import GENERATORS, RandomStateSharedVariable
 
 
 class GenericType:
@@ -28,7 +29,7 @@ KINDS: dict[str, Any] = {"generic": GENERIC}
 
 
 class SharedObject:
-    """A shared value that is no tensor: text, a dict, a generator of random numbers.
+    """A shared value that is no tensor: text, a dict, any object.
 
     It has the methods of a shared variable; no graph reads it, for there values are tensors.
     """
@@ -64,6 +65,8 @@ def shared(
 ) -> SharedVariable | SharedObject:
     """Return a shared variable: `gradcore.shared`; of what is no number, a `SharedObject`.
 
+    A generator of NumPy's makes the state of draws, which ``raw_random`` takes.
+
     broadcastable : along which axes it broadcasts; their extents are 1 for good.
     target : accepted as in Theano.
 
@@ -71,6 +74,8 @@ def shared(
     """
     if kwargs:
         raise GraphTypeError(f"shared takes no {', '.join(kwargs)}", graph.here())
+    if isinstance(value, GENERATORS):
+        return RandomStateSharedVariable(value, name)
     if _is_object(value):
         return SharedObject(value, name, borrow)
     shape = None if broadcastable is None else tuple(1 if one else None for one in broadcastable)
