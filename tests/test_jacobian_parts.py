@@ -53,6 +53,11 @@ FEWER = {
     "columns in another order": (BY_MATRIX[:, [[4, 1]], 1:], 4),
     "scaled rows at indices": ((U[:3, None] * TALL)[[2, 0]] / W, 2),
     "rows of rows": (TALL[1:][:1] * 2, 1),
+    "elements": (TALL[[2, 0], [1, -1]], 2),
+    "scaled elements": ((U[:3, None] * TALL)[[[2], [0]], [[1], [3]]], 2),
+    "elements of rows and columns": (TALL[np.ix_([2, 0], [1, 3, 0])], 2),
+    "elements of columns and rows": (TALL[[[2, 0, 1, 1]], [[3], [1]]], 2),
+    "elements of one row": (TALL[[[-1]], [1, 3, 0]], 1),
     "beside products": ([BY_MATRIX.sum(2), T.tensordot(BY_MATRIX, X, 2)], 5),
 }
 """Outputs, and in how many products they are computed."""
@@ -67,6 +72,10 @@ AS_MANY = {
     "of another dtype": (T.einsum("iab,b->ia", T.cast(BY_MATRIX, "float32"), F), 15),
     "of a product": ((T.dot(A.T, TALL) + 1)[1:], 3),
     "more indices than rows": (TALL[[0, 2, 1, 0]], 3),
+    "more elements than rows": (TALL[[0, 2, 1, 0], [0, 1, 2, 3]], 3),
+    "more rows and columns than there are": (TALL[np.ix_([0, 2, 1, 0], [0, 1, 2, 3])], 3),
+    "elements and a part": ([TALL[[0, 2], [0, 1]], TALL[1:]], 3),
+    "elements, squared before": ((TALL**2)[[0, 2], [0, 1]], 3),
     "some rows of a sum": ((TALL + T.outer(V, W))[1:], 3),
     "in the order asked for": (ORDERED[1:], 4),
 }
@@ -110,7 +119,8 @@ def test_indices_that_are_counted_when_it_runs(count, rng, everywhere):
     """Of few, products; of more than there are rows, the Jacobian."""
     given = [rng.uniform(0.5, 1.5, shape) for shape in EXTENTS.values()]
     i = T.lvector("i")
-    at, outputs = np.array([2, 0, -1, 1])[:count], [TALL[i], TALL[:, i]]
+    at = np.array([2, 0, -1, 1])[:count]
+    outputs = [TALL[i], TALL[:, i], TALL[i, i[::-1]], TALL[i[:, None], i]]
     inputs = [*INPUTS, i]
     f = gradcore.function(inputs, outputs, everywhere, on_unused_input="ignore")
     plain = gradcore.function(inputs, outputs, PLAIN, on_unused_input="ignore")
@@ -124,3 +134,89 @@ def test_extents_that_are_not_known(name, rng):
     (output,) = substitute([FEWER[name][0]], dict(zip(INPUTS, unknown, strict=True)))
     f = gradcore.function(unknown, [output], "numpy", on_unused_input="ignore")
     assert_close(f(*given), compiled([FEWER[name][0]], PLAIN)(*given))
+
+
+# elements ---------------------------------------------------------------------------------------
+Y, R, C = T.dvector("Y"), T.lvector("R"), T.lvector("C")
+BYTES, M = T.vector("BYTES", dtype="uint8"), T.dmatrix("M")
+GIVEN = [Y, R, C, BYTES, M]
+BANDS = Y + T.inc_subtensor(T.zeros_like(Y)[2:], Y[:-2] ** 2)
+SPARSE = {
+    "diagonal": T.jacobian(Y**3, Y),
+    "bands": T.jacobian(BANDS, Y),
+    "joined": T.jacobian(T.concatenate([Y[1:] * Y[:-1], T.sin(Y[:1])]), Y),
+    "gathered": T.hessian(((Y[R] - Y[::-1][R]) ** 4).sum(), Y),
+    "with a diagonal": 2 * T.jacobian(BANDS, Y) + Y.sum() * T.eye(Y.shape[0]),
+    "zeros": T.jacobian(T.inc_subtensor(T.zeros_like(Y)[9:], Y[9:] ** 2), Y),
+}
+"""Jacobians that are sparse, of unknown extents."""
+LAYERS = T.jacobian(T.tanh(M.T @ T.tanh(M @ T.tanh(M.T @ T.tanh(M @ Y)))), Y)
+
+TAKEN = {
+    "pairs": lambda J: J[R, C],
+    "constants": lambda J: J[[0, 2, -1], [1, 1, -2]],
+    "rows and columns": lambda J: J[R[:, None], C],
+    "columns and rows": lambda J: J[R, C[:, None]],
+    "of a column": lambda J: J[R, 2],
+    "of a row": lambda J: J[-1, C.reshape((1, -1))],
+    "of bytes": lambda J: J[BYTES, BYTES[::-1]],
+    "of two axes": lambda J: J[R[:, None] * C % 3, C[::-1] % 2],
+    "where a mask says": lambda J: J[Y > 0.5],
+}
+
+
+def operands(n, count):
+    rng = np.random.default_rng(10 * n + count)
+    at = [rng.integers(-n, n, count) for _ in range(2)]
+    return rng.uniform(0.3, 1, n), *at, at[0].astype("uint8") % n, rng.normal(size=(n, n))
+
+
+@pytest.mark.parametrize("take", TAKEN)
+@pytest.mark.parametrize("name", [*SPARSE, "layers"])
+def test_elements_are_those_of_the_jacobian(name, take):
+    output = TAKEN[take]((SPARSE | {"layers": LAYERS})[name])
+    f, plain = (
+        gradcore.function(GIVEN, output, mode, on_unused_input="ignore")
+        for mode in ("numpy", PLAIN)
+    )
+    for n, count in ((6, 4), (5, 0), (3, 9)):
+        given = operands(n, count)
+        assert_close([f(*given)], [plain(*given)], 1e-10)
+
+
+@pytest.mark.parametrize("name", [*SPARSE, "layers"])
+@pytest.mark.parametrize("take", ["pairs", "rows and columns", "of a column"])
+def test_no_matrix_is_made_for_few_elements(name, take):
+    """Of 40 rows and columns; nothing that ran has as many elements."""
+    sizes = []
+    mode = gradcore.MonitorMode(post_func=lambda i, node, fn: sizes.append(_largest(fn)))
+    output = TAKEN[take]((SPARSE | {"layers": LAYERS})[name])
+    given = operands(40, 3)
+    monitored = gradcore.function(GIVEN, output, mode, on_unused_input="ignore")
+    monitored(*given[:4], np.zeros((40, 2)).T)
+    assert max(sizes) < 40 * 40
+
+
+def _largest(fn):
+    return max(np.size(value[0]) for value in fn.outputs)
+
+
+@pytest.mark.parametrize("name", [*SPARSE, "layers"])
+def test_elements_out_of_bounds_raise(name):
+    J = (SPARSE | {"layers": LAYERS})[name]
+    for output, at in ((J[C, C], 5), (J[C[:, None], C], -6), (J[C, 0], 5), (J[-1, C], -6)):
+        f = gradcore.function(GIVEN, output, "numpy", on_unused_input="ignore")
+        given = operands(5, 1)
+        with pytest.raises(IndexError):
+            f(*given[:2], [at], *given[3:])
+
+
+def test_elements_everywhere(everywhere):
+    outputs = [TAKEN["pairs"](J) for J in (*SPARSE.values(), LAYERS)]
+    outputs += [TAKEN["rows and columns"](SPARSE["bands"]), TAKEN["of a column"](LAYERS)]
+    given = operands(6, 4)
+    f, plain = (
+        gradcore.function(GIVEN, outputs, mode, on_unused_input="ignore")
+        for mode in (everywhere, PLAIN)
+    )
+    assert_close(f(*given), plain(*given), 1e-10)

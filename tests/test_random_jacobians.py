@@ -197,6 +197,9 @@ MATRICES = [
     lambda J, g: T.switch(g.tensor(g.m)[:, None] > 0, J, 0.0) @ g.tensor(g.n),
     lambda J, g: g.tensor(g.m) @ T.switch(g.tensor(g.m)[:, None] > 0, J, g.tensor(g.m, g.n)),
     lambda J, g: T.switch(g.tensor(g.n) > 0, J, 2 * J) @ g.tensor(g.n),
+    lambda J, g: J[g.places(3), g.of(g.shape[::-1]).places(3)], lambda J, g: J[g.places(2), -1],
+    lambda J, g: J[g.places(3)[:, None], g.of(g.shape[::-1]).places(2)], lambda J, g: J[0, [0, 0]],
+    lambda J, g: (J + J.T)[[0, -1, 0], [[0], [-1]]],
 ]  # fmt: skip
 """What is read of a matrix of ``m`` rows and ``n`` columns."""
 

@@ -12,6 +12,7 @@ as written                           as it runs
 ``einsum("bnbm->bnm", J)``           blocks, of a function of rows (`batches`)
 ``solve(J, b)``                      along its bands (`solves`, `joined_bands`)
 ``scan(lambda v: J @ v, ...)``       products in the steps (`in_loops`)
+``J[i, k]``, of vectors              elements of a part (`elements`)
 ``J[a:b]``, ``(J * v).sum(2)``       a matrix of fewer rows or columns (`smaller`)
 ``J``, ``J.T @ J``                   by bands, entries or blocks, by rows, or by columns
 gradient of ``u @ J @ v``            the gradient of `Rop` (`sums`)

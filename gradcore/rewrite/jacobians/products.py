@@ -27,6 +27,13 @@ from gradcore.rewrite.canonical.stage import inputs_of, is_made_by
 from gradcore.rewrite.engine import fitting
 from gradcore.rewrite.jacobians.batches import OnDiagonal, blocks_on_diagonal, on_diagonal
 from gradcore.rewrite.jacobians.diagonals import Diagonal, diagonal_matrix
+from gradcore.rewrite.jacobians.elements import (
+    Elements,
+    elements_taken,
+    of_part,
+    of_row_or_column,
+    of_sparse,
+)
 from gradcore.rewrite.jacobians.expression_rows import rows_of
 from gradcore.rewrite.jacobians.expressions import Expressions, Whole
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, linear_rows
@@ -92,12 +99,9 @@ def _products(
 ) -> dict[Apply, Variable]:
     """Return the products that read ``stack`` and what they are instead; none, if all is read."""
     known, products = _readers(graph, stack, expressions(graph, {stack, *diagonals}))
-    if (
-        sum(is_smaller(node, known) or contraction(node, known) is not None for node in products)
-        > 1
-    ):
-        return {}
-    if any(is_smaller(node, known) and is_decided(graph, node.out) for node in products):
+    parts = [node for node in products if is_smaller(node, known) or elements_taken(node, known)]
+    others = [node for node in products if contraction(node, known) is not None]
+    if len({*parts, *others}) > 1 or any(is_decided(graph, node.out) for node in parts):
         return {}
     of = Products(stack, rows, Expressions({**diagonals, stack: rows}, known), of_all)
     found: dict[Apply, Variable] = {}
@@ -222,7 +226,7 @@ def _is_product(node: Apply, known: Rows) -> bool:
     """Return whether what a node reads may be multiplied instead of built."""
     if isinstance(node.op, (Dot, MatMul, Solve, SolveLower)) or on_diagonal(node):
         return True
-    if is_smaller(node, known):
+    if is_smaller(node, known) or elements_taken(node, known) or of_row_or_column(node, known):
         return True
     return _rows_of_value(node, known) is not None
 
@@ -271,9 +275,17 @@ class Products:
             return self._matmul(node)
         if isinstance(node.op, (Solve, SolveLower)):
             return self._solution(node, node.op)
-        taken = on_diagonal(node)
-        if taken is not None:
-            return self._diagonal(node, taken)
+        on = on_diagonal(node)
+        if on is not None:
+            return self._diagonal(node, on)
+        at = elements_taken(node, self.known)
+        if at is not None:
+            return self._elements(node, at)
+        vector = of_row_or_column(node, self.known)
+        if vector is not None:
+            r = _rows_of_value(vector[0], self.known)
+            assert r is not None
+            return Subtensor((Slot.ARRAY,))(self.expressions.value(vector[0], r), vector[1])
         r = _rows_of_value(node, self.known)
         if r is not None:
             return self.expressions.value(node, r)
@@ -285,6 +297,16 @@ class Products:
         """Return a part of an expression, unless indices take more of it than there is."""
         found = smaller(node, self.expressions, self.seeds)
         more = takes_more(node, self.expressions)
+        if more is True:
+            raise Whole
+        return found if more is False else LANGUAGE["ifelse"](more, node.out, found)
+
+    def _elements(self, node: Apply, taken: Elements) -> Variable:
+        """Return elements of an expression, unless indices take more of it than there is."""
+        of_entries = of_sparse(taken, self.all.as_rows(taken.matrix))
+        if of_entries is None:
+            self._require_few_rows(taken.matrix)
+        found, more = of_entries or of_part(taken, self.expressions, self.seeds)
         if more is True:
             raise Whole
         return found if more is False else LANGUAGE["ifelse"](more, node.out, found)
