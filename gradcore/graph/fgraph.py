@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from gradcore.errors import MissingInputError
@@ -69,6 +69,20 @@ class FunctionGraph:
     def on(self, *inputs: Variable) -> tuple[Variable, ...]:
         """Return the outputs for other inputs."""
         return tuple(substitute(self.outputs, dict(zip(self.inputs, inputs, strict=True))))
+
+    def with_replaced(self, replaced: Mapping[Variable, Variable]) -> FunctionGraph:
+        """Return the graph with outputs of nodes replaced, also where a replacement needs another.
+
+        It is the graph itself where ``replaced`` is empty.
+        """
+        if not replaced:
+            return self
+        done: dict[Variable, Variable] = {}
+        for node in self.nodes:
+            for v in node.outputs:
+                if v in replaced:
+                    (done[v],) = substitute([replaced[v]], done)
+        return FunctionGraph(self.inputs, tuple(substitute(self.outputs, done)))
 
     @functools.cached_property
     def _key(self) -> Hashable:

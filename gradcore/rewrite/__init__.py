@@ -19,6 +19,7 @@ from gradcore.rewrite.rules import Firing as Firing
 from gradcore.rewrite.rules import Rule as Rule
 from gradcore.rewrite.rules import Trace as Trace
 from gradcore.rewrite.solutions import solve_for_inverses
+from gradcore.rewrite.sorted_once import sorted_once
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
 from gradcore.rewrite.values_alone import values_alone
@@ -55,6 +56,7 @@ STAGES: tuple[Stage | Pass | Group, ...] = (
     values_alone,
     equations,
     increments_as_windows,
+    sorted_once,
     specialize,
 )
 """The table of contents of the optimizer: one step of the way (`gradcore.compile.pipeline`)."""

@@ -31,7 +31,6 @@ from gradcore.ops.linalg import Dot, MatMul
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass, fitting
 from gradcore.rewrite.jacobians.linear_maps import in_normal_form
-from gradcore.rewrite.loops.parts import with_replaced
 
 ALL = Slice(None, None, None)
 
@@ -69,7 +68,7 @@ def _rewrite(graph: FunctionGraph) -> FunctionGraph:
                     replaced[node.out] = fitting(found, node.out, node, "parts_of_products")
         if not replaced:
             break
-        graph = with_replaced(graph, replaced)
+        graph = graph.with_replaced(replaced)
     return graph
 
 

@@ -25,19 +25,14 @@ ALONE: Mapping[type[Op], tuple[Callable[[bool], Op], tuple[int, ...]]] = {
 
 
 def _alone(graph: FunctionGraph) -> FunctionGraph:
-    new: dict[Variable, Variable] = {}
+    replaced: dict[Variable, Variable] = {}
     for node in graph.nodes:
-        inputs = [new.get(v, v) for v in node.inputs]
         known = ALONE.get(type(node.op))
         if known is not None and not _read(graph, node.outputs, known[1]):
             op: Any = node.op
-            found = known[0](op.raises).make_node(*inputs)
-            new.update(zip((node.outputs[i] for i in known[1]), found.outputs, strict=True))
-        elif any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
-            new.update(zip(node.outputs, node.with_inputs(inputs).outputs, strict=True))
-    if not new:
-        return graph
-    return FunctionGraph(graph.inputs, tuple(new.get(v, v) for v in graph.outputs))
+            found = known[0](op.raises).make_node(*node.inputs)
+            replaced.update(zip((node.outputs[i] for i in known[1]), found.outputs, strict=True))
+    return graph.with_replaced(replaced)
 
 
 def _read(graph: FunctionGraph, outputs: Any, values: tuple[int, ...]) -> bool:

@@ -29,7 +29,6 @@ from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Group, Pass
-from gradcore.rewrite.loops.parts import with_replaced
 
 Span: TypeAlias = tuple[int, int]
 """Where a window starts along an axis, and where it stops."""
@@ -68,7 +67,7 @@ def _rewrite(graph: FunctionGraph) -> FunctionGraph:
             windows = [(m, starts) for m, (_, starts) in zip(multiples, increments, strict=True)]
             with on_behalf_of(node.where):
                 replaced |= _as_windows(graph, node.out, windows)
-    return with_replaced(graph, replaced)
+    return graph.with_replaced(replaced)
 
 
 def _is_increment(node: Apply | None) -> bool:

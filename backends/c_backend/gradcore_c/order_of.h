@@ -1,68 +1,76 @@
-/* Sorting the rows of a matrix of TYPE: included by ordering.c once for each type.
+/* Sorting the rows of a matrix of TYPE: included by ordering.c once for each type, with KEY, the
+ * unsigned integer of its size, and one of UNSIGNED, SIGNED and FLOATING defined.
  *
- * A stable merge sort: short runs are sorted by insertion, then merged, from one of two buffers
- * into the other.  NaN comes last.
+ * A key orders as its element: of a signed integer the bits with the sign inverted, of a negative
+ * float all bits inverted; zeros have one key, and so has NaN, the largest.
  */
 #define GC_JOIN_(a, b) a##b
 #define GC_JOIN(a, b) GC_JOIN_(a, b)
 #define NAMED(name) GC_JOIN(name, CODE)
-#define BEFORE(a, b) ((a) < (b) || ((b) != (b) && (a) == (a)))
+#define SIGN ((KEY)((KEY)1 << (8 * sizeof(KEY) - 1)))
 
-static void NAMED(runs_)(int64_t n, const TYPE *keys, int64_t *order) {
-    for (int64_t start = 0; start < n; start += RUN) {
-        const int64_t stop = start + RUN < n ? start + RUN : n;
-        for (int64_t i = start; i < stop; i++) {
-            const TYPE key = keys[i];
-            int64_t j = i;
-            for (; j > start && BEFORE(key, keys[order[j - 1]]); j--) order[j] = order[j - 1];
-            order[j] = i;
-        }
-    }
+static inline KEY NAMED(key_)(TYPE x) {
+#ifdef FLOATING
+    if (x != x) return (KEY)~(KEY)0;
+    KEY bits;
+    x += 0; /* of both zeros the positive one */
+    memcpy(&bits, &x, sizeof bits);
+    return (KEY)(bits & SIGN ? ~bits : bits | SIGN);
+#elif defined SIGNED
+    return (KEY)((KEY)x ^ SIGN);
+#else
+    return x;
+#endif
 }
 
-static int64_t *NAMED(ordered_)(int64_t n, const TYPE *keys, int64_t *from, int64_t *to) {
-    NAMED(runs_)(n, keys, from);
-    for (int64_t width = RUN; width < n; width *= 2) {
-        for (int64_t start = 0; start < n; start += 2 * width) {
-            const int64_t middle = start + width < n ? start + width : n;
-            const int64_t stop = middle + width < n ? middle + width : n;
-            int64_t i = start, j = middle;
-            for (int64_t k = start; k < stop; k++)
-                to[k] = j < stop && (i == middle || BEFORE(keys[from[j]], keys[from[i]])) ? from[j++]
-                                                                                         : from[i++];
-        }
-        int64_t *swapped = from;
-        from = to;
-        to = swapped;
-    }
-    return from;
-}
+typedef struct {
+    KEY key;
+    int64_t place;
+} NAMED(placed_);
+
+#define ENTRY TYPE
+#define SORTED NAMED(sorted_)
+#define KEY_OF NAMED(key_)
+#include "sorted_of.h"
+
+#define ENTRY NAMED(placed_)
+#define SORTED NAMED(ordered_)
+#define KEY_OF(entry) ((entry).key)
+#include "sorted_of.h"
 
 static int32_t NAMED(argsort_)(int64_t rows, int64_t n, const TYPE *keys, int64_t *out) {
-    int64_t *scratch = malloc((size_t)(2 * n + 1) * sizeof(int64_t));
-    if (!scratch) return -1;
+    NAMED(placed_) *entries = malloc((size_t)(2 * n + 1) * sizeof *entries);
+    if (!entries) return -1;
     for (int64_t row = 0; row < rows; row++) {
-        const int64_t *found = NAMED(ordered_)(n, keys + row * n, scratch, scratch + n);
-        memcpy(out + row * n, found, (size_t)n * sizeof(int64_t));
+        for (int64_t k = 0; k < n; k++)
+            entries[k] = (NAMED(placed_)){NAMED(key_)(keys[row * n + k]), k};
+        const NAMED(placed_) *found = NAMED(ordered_)(n, entries, entries + n);
+        for (int64_t k = 0; k < n; k++) out[row * n + k] = found[k].place;
     }
-    free(scratch);
+    free(entries);
     return 0;
 }
 
 static int32_t NAMED(sort_)(int64_t rows, int64_t n, const TYPE *keys, TYPE *out) {
-    int64_t *scratch = malloc((size_t)(2 * n + 1) * sizeof(int64_t));
+    TYPE *scratch = malloc((size_t)(n + 1) * sizeof *scratch);
     if (!scratch) return -1;
     for (int64_t row = 0; row < rows; row++) {
-        const int64_t *found = NAMED(ordered_)(n, keys + row * n, scratch, scratch + n);
-        for (int64_t k = 0; k < n; k++) out[row * n + k] = keys[row * n + found[k]];
+        TYPE *place = out + row * n;
+        memcpy(place, keys + row * n, (size_t)n * sizeof *place);
+        const TYPE *found = NAMED(sorted_)(n, place, scratch);
+        if (found != place) memcpy(place, found, (size_t)n * sizeof *place);
     }
     free(scratch);
     return 0;
 }
 
-#undef BEFORE
+#undef SIGN
 #undef NAMED
 #undef GC_JOIN
 #undef GC_JOIN_
 #undef TYPE
 #undef CODE
+#undef KEY
+#undef UNSIGNED
+#undef SIGNED
+#undef FLOATING

@@ -46,7 +46,6 @@ from gradcore.rewrite.jacobians.products import products_replaced
 from gradcore.rewrite.jacobians.stacked import stacked_gradients as stacked_gradients
 from gradcore.rewrite.jacobians.sums import sums_over_units
 from gradcore.rewrite.jacobians.whole import loops_of_loops, sparse_expressions, whole_ones
-from gradcore.rewrite.loops.parts import with_replaced
 
 DOT = Dot()
 
@@ -54,18 +53,18 @@ DOT = Dot()
 def _multiplied(graph: FunctionGraph) -> FunctionGraph:
     """Return a graph with products with vectors in place of what multiplies Jacobians."""
     while replaced := products_replaced(graph):
-        graph = canonicalize.run(with_replaced(graph, replaced), [])
+        graph = canonicalize.run(graph.with_replaced(replaced), [])
     return graph
 
 
 def _rewrite(graph: FunctionGraph) -> FunctionGraph:
-    graph = with_replaced(graph, loops_of_loops(graph, _rewrite))
-    graph = with_replaced(graph, sums_over_units(graph))
+    graph = graph.with_replaced(loops_of_loops(graph, _rewrite))
+    graph = graph.with_replaced(sums_over_units(graph))
     graph = _multiplied(graph)
     while replaced := captured_ones(graph, _multiplied):
-        graph = _multiplied(with_replaced(graph, replaced))
-    graph = with_replaced(graph, sparse_expressions(graph))
-    return with_replaced(graph, whole_ones(graph))
+        graph = _multiplied(graph.with_replaced(replaced))
+    graph = graph.with_replaced(sparse_expressions(graph))
+    return graph.with_replaced(whole_ones(graph))
 
 
 def _jacobian_times_vector(x: Variable) -> Variable:

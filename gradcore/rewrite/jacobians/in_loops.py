@@ -29,7 +29,7 @@ from gradcore.rewrite.jacobians.products import (
     stacked_rows,
 )
 from gradcore.rewrite.jacobians.whole import made_again, whole_ones
-from gradcore.rewrite.loops.parts import LoopParts, with_replaced
+from gradcore.rewrite.loops.parts import LoopParts
 
 
 def captured_ones(
@@ -147,7 +147,7 @@ def _with_products(
     loop.constants = [each for each in loop.constants if each not in captured]
     body = multiplied(loop.body())
     while replaced := captured_ones(body, multiplied, always=True):
-        body = multiplied(with_replaced(body, replaced))
+        body = multiplied(body.with_replaced(replaced))
     if len(stacked_rows(body)) > others:
         return None
     loop.let_return(body.outputs)

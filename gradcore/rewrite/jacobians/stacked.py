@@ -42,7 +42,6 @@ from gradcore.rewrite.canonical.stage import is_constant, is_zero
 from gradcore.rewrite.changes import Changes
 from gradcore.rewrite.engine import Pass, fitting
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, is_linear
-from gradcore.rewrite.loops.parts import with_replaced
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def _rewrite(graph: FunctionGraph) -> FunctionGraph:
                 order.insert(node.op.axis, 0)
                 stack = DimShuffle(tuple(order))(found.looped())
                 replaced[node.out] = fitting(stack, node.out, node, "stacked_gradients")
-    return with_replaced(graph, replaced)
+    return graph.with_replaced(replaced)
 
 
 def _stacked(graph: FunctionGraph, stack: Variable, axis: int) -> list[Variable]:

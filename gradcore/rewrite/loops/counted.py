@@ -6,7 +6,6 @@ from gradcore.graph import Apply, FunctionGraph, Variable
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import with_replaced
 
 
 def _states_counted(graph: FunctionGraph) -> FunctionGraph:
@@ -17,7 +16,7 @@ def _states_counted(graph: FunctionGraph) -> FunctionGraph:
             first = _counting(node, node.op)
             if first is not None:
                 replaced.update(zip(node.outputs[: node.op.states], first.outputs, strict=False))
-    return with_replaced(graph, replaced)
+    return graph.with_replaced(replaced)
 
 
 def _counting(node: Apply, op: Scan) -> Apply | None:

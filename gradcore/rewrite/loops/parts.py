@@ -158,15 +158,3 @@ def first_of(sequence: Variable, steps: Variable) -> Variable:
         return part
     why = "a scan takes 0 steps or more, and no more than a sequence has elements"
     return SpecifyShape(why, error=ScanError)(part, steps, *others)
-
-
-def with_replaced(graph: FunctionGraph, replaced: Mapping[Variable, Variable]) -> FunctionGraph:
-    """Return ``graph`` with outputs of nodes replaced, also where a replacement needs another."""
-    if not replaced:
-        return graph
-    done: dict[Variable, Variable] = {}
-    for node in graph.nodes:
-        for v in node.outputs:
-            if v in replaced:
-                (done[v],) = substitute([replaced[v]], done)
-    return FunctionGraph(graph.inputs, tuple(substitute(graph.outputs, done)))

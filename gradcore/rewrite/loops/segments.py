@@ -8,7 +8,6 @@ from gradcore.ops.loop_segments import Segments
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import with_replaced
 
 
 def _share_segments(graph: FunctionGraph) -> FunctionGraph:
@@ -22,7 +21,7 @@ def _share_segments(graph: FunctionGraph) -> FunctionGraph:
             steps, *given = node.inputs
             found = Segments(op, op.parts(given), 0, symbolic_operand(steps).extent).outputs()
             replaced.update(zip(node.outputs, found, strict=True))
-    return with_replaced(graph, replaced)
+    return graph.with_replaced(replaced)
 
 
 def _is_replayed(op: Op) -> bool:

@@ -11,7 +11,7 @@ from gradcore.graph import (
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.engine import Pass
 from gradcore.rewrite.loops import examples
-from gradcore.rewrite.loops.parts import LoopParts, with_replaced
+from gradcore.rewrite.loops.parts import LoopParts
 
 
 def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
@@ -20,7 +20,7 @@ def _drop_unused(graph: FunctionGraph) -> FunctionGraph:
     for node in graph.nodes:
         if isinstance(node.op, Scan):
             replaced.update(_trimmed(node, read))
-    return with_replaced(graph, replaced)
+    return graph.with_replaced(replaced)
 
 
 def _trimmed(node: Apply, read: set[Variable]) -> dict[Variable, Variable]:
