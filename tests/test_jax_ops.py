@@ -1,5 +1,7 @@
 """The kernels of the JAX backend: every op, special values, indices."""
 
+import subprocess
+import sys
 from collections import defaultdict
 
 import numpy as np
@@ -158,3 +160,23 @@ def test_indices_out_of_bounds():
 def test_small_integers_as_indices_of_a_large_axis():
     x, i = T.dvector("x"), T.bvector("i")
     both([x, i], [x[i]], np.arange(300.0), np.array([-1, 5], "int8"))
+
+
+def test_threads_that_call_back_do_not_wait_for_each_other():
+    """Of matrices that XLA copies for a callback, from more threads than it has for programs."""
+    script = """
+import os
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+import gradcore
+import gradcore.tensor as T
+x = T.dtensor3("x")
+f = gradcore.function([x], T.linalg.schur(x)[0], mode="jax")
+a = np.random.default_rng(0).normal(size=(2, 100, 100))
+expected = f(a)
+threads = 2 * (os.cpu_count() or 1)
+with ThreadPoolExecutor(threads) as pool:
+    for found in pool.map(lambda _: f(a), range(10 * threads)):
+        np.testing.assert_array_equal(found, expected)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, ClassVar, Self
 
 from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profile
 from gradcore.errors import ModeError, UnavailableError
-from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here
+from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here, inner_graphs
 from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 from gradcore.ops.elementwise import Elementwise
 from gradcore_jax import embedding
 from gradcore_jax.foreign import JaxFunctions
+from gradcore_jax.host import CALLING
 from gradcore_jax.kernels import KERNELS, NAMESPACES
 from gradcore_jax.scalars import EXPANDED
 from gradcore_jax.tracing import (
@@ -199,14 +200,25 @@ class JaxBackend(ArrayBackend):
         # A compiled program takes NumPy arrays faster than JAX's own conversion does; but it may
         # read them later, or pass them on, which nobody sees if the results are waited for.
         direct = not self.native and self.device is None
+        alone = self._calls_back(graph)
 
         def execute(*values: Any) -> Sequence[Any]:
-            with self.scope():
+            with self.scope(), CALLING if alone else nullcontext():
                 given = values if direct else [self.array(value) for value in values]
                 outputs = run_all(*given)
+                if alone:
+                    jax.block_until_ready(outputs)
                 return self.owned(outputs, given) if self.native else self.returned(outputs, dtypes)
 
         return execute
+
+    def _calls_back(self, graph: FunctionGraph) -> bool:
+        """Return whether a program of ``graph`` calls functions of NumPy's arrays."""
+        return any(
+            getattr(self.entry(node.op), "calls_back", False)
+            or any(map(self._calls_back, inner_graphs(node.op)))
+            for node in graph.nodes
+        )
 
     def foreign(self) -> JaxFunctions:
         """Return what calls functions of JAX as ops."""
