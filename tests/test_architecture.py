@@ -26,7 +26,8 @@ ORDER = [
     {"ops"},
     # The modules of the tensor language; what ``import gradcore.tensor`` gives comes later.
     {"tensor.control", "tensor.constructors", "tensor.creation", "tensor.elementwise",
-     "tensor.indexing", "tensor.linalg", "tensor.products", "tensor.reductions", "tensor.shapes"},
+     "tensor.cumulative", "tensor.indexing", "tensor.linalg", "tensor.products",
+     "tensor.reductions", "tensor.repeats", "tensor.shapes"},
     {"printing", "pictures", "python_functions", "scan", "batching"},
     {"gradient"},
     {"tensor"},

@@ -52,7 +52,7 @@ def test_what_a_user_can_write_is_a_public_name(room):
 
 def test_few_public_names_have_no_example():
     missing = public.without_example()
-    assert len(missing) <= 401, f"write an example in the docstring of {missing}"
+    assert len(missing) <= 61, f"write an example in the docstring of {missing}"
 
 
 def test_an_elementwise_op_is_shown_at_work():
@@ -96,16 +96,18 @@ def headings(text):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_links_of_the_site_lead_somewhere(path):
+def test_links_of_the_site_lead_somewhere():
     pictures = {f"pictures/{picture.name}" for picture in sources.pictures()}
-    text = re.sub(r"`[^`\n]*`", "", prose(PAGES[path]))
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if "://" not in target:
-            name, _, anchor = target.partition("#")
-            to = os.path.normpath(Path(path).parent / name) if name else path
-            assert to in PAGES or to in pictures, f"{path} links to {target}"
-            assert not anchor or anchor in headings(PAGES[to]), f"{path} links to {target}"
+    checked = 0
+    for path, text in PAGES.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", prose(text))):
+            if "://" not in target:
+                name, _, anchor = target.partition("#")
+                to = os.path.normpath(Path(path).parent / name) if name else path
+                assert to in PAGES or to in pictures, f"{path} links to {target}"
+                assert not anchor or anchor in headings(PAGES[to]), f"{path} links to {target}"
+                checked += 1
+    assert checked > 100
 
 
 def test_names_in_prose_are_links():

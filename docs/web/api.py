@@ -19,10 +19,12 @@ import numpy as np
 import public
 from public import Name, Plain
 
+from gradcore import tensor
 from gradcore.config import config
 from gradcore.ops.elementwise import Elementwise, discrete, first_as_given, integral, words
 from gradcore.reference import entry as declared
 from gradcore.tensor.constructors import Constructor, Plural
+from gradcore.tensor.sparse.structured import OfElements
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Page:
 
 
 T = "gradcore.tensor."
+WITH_A_NUMBER = ("structured_add", "structured_maximum", "structured_minimum", "structured_pow")
+"""Functions of the elements of a sparse matrix that take a number, too."""
+
 PAGES = (
     Page("functions", "Functions, modes, shared variables", (
         "gradcore.compile.function", "gradcore.compile.arguments", "gradcore.mode",
@@ -53,10 +58,10 @@ PAGES = (
         "gradcore.ops.scalars", "gradcore.ops.complexes", f"{T}elementwise", f"{T}logic",
         f"{T}complexes")),
     Page("shapes", "Creating, shaping, joining", (
-        f"{T}creation", f"{T}shapes", f"{T}stacking", f"{T}axes", f"{T}editing", f"{T}padding",
-        f"{T}grids")),
+        f"{T}creation", f"{T}shapes", f"{T}repeats", f"{T}stacking", f"{T}axes", f"{T}editing",
+        f"{T}padding", f"{T}grids")),
     Page("reductions", "Reductions and statistics", (
-        f"{T}reductions", f"{T}nans", f"{T}statistics", f"{T}histograms")),
+        f"{T}reductions", f"{T}cumulative", f"{T}nans", f"{T}statistics", f"{T}histograms")),
     Page("indexing", "Indexing, sorting, searching, sets", (
         f"{T}indexing", f"{T}searching", f"{T}segments", f"{T}sets")),
     Page("products", "Products, polynomials, signals", (
@@ -191,6 +196,9 @@ def described(name: Name) -> Iterator[str]:
         yield from _object("function", name, f"({operands})", _row(name))
     elif isinstance(value, type):
         yield from _object("class", name, signature(value), _class(name))
+    elif isinstance(value, OfElements):
+        example = ["```python", *elements_example(name), "```"]
+        yield from _object("function", name, signature(value), (name.doc, "", *example))
     elif callable(value):
         yield from _object("function", name, signature(value), markdown(name.doc, name.home))
     elif isinstance(value, Plain):
@@ -231,6 +239,20 @@ def row_example(name: Name) -> list[str]:
         found = op(*map(np.array, operands)).eval()
     word = name.full.replace(T, "T.")
     return [f">>> {word}({', '.join(map(str, operands))}).eval()", *repr(found).splitlines()]
+
+
+def elements_example(name: Name) -> list[str]:
+    """Return a function of the elements of a sparse matrix at work."""
+    word = name.full.replace(T, "T.")
+    others = ", 2" if name.name in WITH_A_NUMBER else ""
+    matrix = tensor.sparse.csr_from_dense([[0.0, 0.5], [0.25, 0.0]])
+    with config.change_flags(mode="numpy"):
+        found = name.value(matrix, *[2] * bool(others)).toarray().eval()
+    return [
+        ">>> a = T.sparse.csr_from_dense([[0.0, 0.5], [0.25, 0.0]])",
+        f">>> {word}(a{others}).toarray().eval()",
+        *repr(found).splitlines(),
+    ]
 
 
 def _three(low: float, high: float, whole: bool) -> list[float]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from gradcore.ops.elementwise import Elementwise
 from gradcore.tensor.constructors import Constructor, Plural
+from gradcore.tensor.sparse.structured import OfElements
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +77,7 @@ class Name:
     @property
     def has_example(self) -> bool:
         """Return whether its docstring shows it at work; rows and constructors declare enough."""
-        declared = isinstance(self.value, (Elementwise, Constructor, Plural, *Plain))
+        declared = isinstance(self.value, (Elementwise, Constructor, Plural, OfElements, *Plain))
         return declared or ">>>" in self.doc
 
 

@@ -9,6 +9,7 @@ what another page has between its marks, ``<!-- picture: NAME -->`` for a pictur
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import posixpath
@@ -72,6 +73,7 @@ def places() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def pages() -> dict[str, str]:
     """Return the text of each page of the site, by its place."""
     where = places()

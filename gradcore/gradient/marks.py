@@ -9,27 +9,57 @@ from gradcore.ops.control import DisconnectedGrad, GradClip, GradScale, ZeroGrad
 
 
 def zero_grad(x: Any) -> Variable:
-    """Return ``x``; its derivative counts as zero."""
+    """Return ``x``; its derivative counts as zero.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> T.grad(zero_grad(x ** 2), x).eval({x: 3.0})
+    array(0.)
+    """
     return ZeroGrad()(x)
 
 
 def consider_constant(x: Any) -> Variable:
-    """Return ``x``; its derivative counts as zero (another name for `zero_grad`)."""
+    """Return ``x``; its derivative counts as zero (another name for `zero_grad`).
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> T.grad(x * consider_constant(x), x).eval({x: 3.0})
+    array(3.)
+    """
     return ZeroGrad()(x)
 
 
 def disconnected_grad(x: Any) -> Variable:
-    """Return ``x``; derivatives do not see that it depends on anything."""
+    """Return ``x``; derivatives do not see that it depends on anything.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> T.grad(x ** 2 + disconnected_grad(T.exp(x)), x).eval({x: 3.0})
+    array(6.)
+    """
     return DisconnectedGrad()(x)
 
 
 def grad_clip(x: Any, lower_bound: float, upper_bound: float) -> Variable:
-    """Return ``x``; gradients that come back through it are limited to the bounds."""
+    """Return ``x``; gradients that come back through it are limited to the bounds.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(grad_clip(x, -1, 1) ** 2), x).eval({x: [0.25, 3.0, -3.0]})
+    array([ 0.5,  1. , -1. ])
+    """
     return GradClip(float(lower_bound), float(upper_bound))(x)
 
 
 def grad_scale(x: Any, multiplier: float) -> Variable:
-    """Return ``x``; derivatives through it are multiplied."""
+    """Return ``x``; derivatives through it are multiplied.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> T.grad(grad_scale(x, -0.5) ** 2, x).eval({x: 3.0})
+    array(-3.)
+    """
     return GradScale(float(multiplier))(x)
 
 

@@ -192,6 +192,14 @@ def subgraph_grad(
 
     Returns ``(wrt gradients, end gradients)``; with ``details`` also those due to ``start`` and
     those due to ``cost`` separately, as two more lists for ``wrt`` and ``end`` together.
+
+    >>> import gradcore.tensor as T
+    >>> x, w = T.dscalar("x"), T.dscalar("w")
+    >>> hidden = x ** 2
+    >>> by_w, by_hidden = subgraph_grad([w], [hidden], cost=w * hidden)
+    >>> at = {x: 3.0, w: 5.0}
+    >>> by_w[0].eval(at), by_hidden[0].eval(at)
+    (array(9.), array(5.))
     """
     if start is None and cost is None:
         raise GraphTypeError("subgraph_grad needs start or cost", here())

@@ -58,6 +58,11 @@ def ancestors(
     """Yield ``variables`` and all that they are computed from, each once.
 
     The walk does not go past the variables in ``blockers`` (but yields them).
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> [str(v) for v in ancestors([T.exp(x) * 2])]
+    ['mul.0', 'exp.0', 'x', 'TensorConstant{2}']
     """
     if isinstance(blockers, Sequence):
         blockers = frozenset(blockers)
@@ -76,7 +81,13 @@ def ancestors(
 def graph_inputs(
     variables: Iterable[Variable], blockers: Collection[Variable] = ()
 ) -> Iterator[Variable]:
-    """Yield the variables that nothing computes (constants included) that ``variables`` need."""
+    """Yield the variables that nothing computes (constants included) that ``variables`` need.
+
+    >>> import gradcore.tensor as T
+    >>> x, y = T.dscalars("x", "y")
+    >>> list(graph_inputs([T.exp(x) * y + x]))
+    [x, y]
+    """
     return (v for v in ancestors(variables, blockers) if v.owner is None)
 
 
@@ -218,6 +229,11 @@ def clone(
     strict : whether a replacement must be of a type that the type of what it replaces includes.
 
     Raises GraphTypeError: it is not.
+
+    >>> import gradcore.tensor as T
+    >>> x, y = T.dscalars("x", "y")
+    >>> float(clone(T.exp(x) * x, replace={x: y + 1}).eval({y: 0.0}).round(4))
+    2.7183
     """
     wanted = [output] if isinstance(output, Variable) else list(output)
     given: Any = replace or {}

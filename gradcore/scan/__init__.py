@@ -184,7 +184,14 @@ def foldl(
     non_sequences: Any = None,
     name: str | None = None,
 ) -> tuple[Any, Updates]:
-    """Return ``reduce`` from the first element to the last."""
+    """Return ``reduce`` from the first element to the last.
+
+    >>> import gradcore.tensor as T
+    >>> digits, start = T.constant([1, 2, 3]), T.constant(0, dtype="int64")
+    >>> found, updates = foldl(lambda digit, number: 10 * number + digit, digits, start)
+    >>> found.eval()
+    array(123)
+    """
     return reduce(fn, sequences, outputs_info, non_sequences, False, name)
 
 
@@ -195,5 +202,12 @@ def foldr(
     non_sequences: Any = None,
     name: str | None = None,
 ) -> tuple[Any, Updates]:
-    """Return ``reduce`` from the last element to the first."""
+    """Return ``reduce`` from the last element to the first.
+
+    >>> import gradcore.tensor as T
+    >>> digits, start = T.constant([1, 2, 3]), T.constant(0, dtype="int64")
+    >>> found, updates = foldr(lambda digit, number: 10 * number + digit, digits, start)
+    >>> found.eval()
+    array(321)
+    """
     return reduce(fn, sequences, outputs_info, non_sequences, True, name)

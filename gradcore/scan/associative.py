@@ -28,16 +28,10 @@ from gradcore.graph.trees import flattened
 from gradcore.ops import scalars
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.scan.builder import LoopBuilder
+from gradcore.tensor.cumulative import cummax, cummin, cumprod, cumsum
 from gradcore.tensor.elementwise import cast
-from gradcore.tensor.reductions import cummax, cummin, cumprod, cumsum
-from gradcore.tensor.shapes import (
-    concatenate,
-    expand_dims,
-    flip,
-    moveaxis,
-    reshape,
-    stack,
-)
+from gradcore.tensor.repeats import flip
+from gradcore.tensor.shapes import concatenate, expand_dims, moveaxis, reshape, stack
 
 Join = Callable[[Sequence[Variable], Sequence[Variable]], list[Variable]]
 """A function of some tensors and as many others that returns as many."""

@@ -8,7 +8,8 @@ from typing import Any
 from gradcore.errors import GraphTypeError, GraphValueError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.language import word
-from gradcore.tensor.shapes import flip, moveaxis, normalized_axis, swapaxes, transpose
+from gradcore.tensor.repeats import flip
+from gradcore.tensor.shapes import moveaxis, normalized_axis, swapaxes, transpose
 
 
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Variable:
@@ -35,12 +36,22 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Variable:
 
 
 def fliplr(x: Any) -> Variable:
-    """Return ``x``, of two or more axes, with the order along axis 1 reversed."""
+    """Return ``x``, of two or more axes, with the order along axis 1 reversed.
+
+    >>> import gradcore.tensor as T
+    >>> T.fliplr([[1, 2], [3, 4]]).eval().tolist()
+    [[2, 1], [4, 3]]
+    """
     return flip(_of_rank(x, 2, "fliplr"), 1)
 
 
 def flipud(x: Any) -> Variable:
-    """Return ``x``, of one or more axes, with the order along axis 0 reversed."""
+    """Return ``x``, of one or more axes, with the order along axis 0 reversed.
+
+    >>> import gradcore.tensor as T
+    >>> T.flipud([[1, 2], [3, 4]]).eval().tolist()
+    [[3, 4], [1, 2]]
+    """
     return flip(_of_rank(x, 1, "flipud"), 0)
 
 
@@ -56,17 +67,32 @@ def _of_rank(x: Any, least: int, name: str) -> Variable:
 
 @word
 def matrix_transpose(x: Any) -> Variable:
-    """Return the transposes of matrices, which are the last two axes."""
+    """Return the transposes of matrices, which are the last two axes.
+
+    >>> import gradcore.tensor as T
+    >>> T.matrix_transpose([[1, 2, 3]]).eval().tolist()
+    [[1], [2], [3]]
+    """
     return swapaxes(_of_rank(x, 2, "matrix_transpose"), -1, -2)
 
 
 def permute_dims(x: Any, axes: Sequence[int]) -> Variable:
-    """Return ``x`` with its axes in the order ``axes``: the array API's name of `transpose`."""
+    """Return ``x`` with its axes in the order ``axes``: the array API's name of `transpose`.
+
+    >>> import gradcore.tensor as T
+    >>> T.permute_dims(T.zeros((2, 3, 4)), (2, 0, 1)).type
+    TensorType(float64, (4, 2, 3))
+    """
     return transpose(x, tuple(axes))
 
 
 def rollaxis(x: Any, axis: int, start: int = 0) -> Variable:
-    """Return ``x`` with ``axis`` moved back until it stands before the axis ``start``."""
+    """Return ``x`` with ``axis`` moved back until it stands before the axis ``start``.
+
+    >>> import gradcore.tensor as T
+    >>> T.rollaxis(T.zeros((2, 3, 4)), 2).type
+    TensorType(float64, (4, 2, 3))
+    """
     variable = as_variable(x)
     a = normalized_axis(axis, variable.ndim)
     place = start + variable.ndim if start < 0 else start

@@ -23,7 +23,12 @@ def real(z: Any) -> Variable:
 
 
 def imag(z: Any) -> Variable:
-    """Return the imaginary part: zeros of a real number."""
+    """Return the imaginary part: zeros of a real number.
+
+    >>> import gradcore.tensor as T
+    >>> T.imag([1 + 2j, 3]).eval().tolist()
+    [2.0, 0.0]
+    """
     variable = as_variable(z)
     return complexes.imag(variable) if variable.type.is_complex else zeros_like(variable)
 
@@ -80,12 +85,22 @@ define("conjugate", conj)
 
 
 def iscomplexobj(x: Any) -> bool:
-    """Return whether the dtype is complex: a Python bool, known while the graph is built."""
+    """Return whether the dtype is complex: a Python bool, known while the graph is built.
+
+    >>> import gradcore.tensor as T
+    >>> T.iscomplexobj(T.zvector("x")), T.iscomplexobj([1.0])
+    (True, False)
+    """
     return as_variable(x).type.is_complex
 
 
 def isrealobj(x: Any) -> bool:
-    """Return whether the dtype is not complex: a Python bool."""
+    """Return whether the dtype is not complex: a Python bool.
+
+    >>> import gradcore.tensor as T
+    >>> T.isrealobj(T.zvector("x")), T.isrealobj([1.0])
+    (False, True)
+    """
     return not iscomplexobj(x)
 
 
@@ -100,5 +115,10 @@ def isreal(x: Any) -> Variable:
 
 
 def iscomplex(x: Any) -> Variable:
-    """Return element by element whether the imaginary part is not 0."""
+    """Return element by element whether the imaginary part is not 0.
+
+    >>> import gradcore.tensor as T
+    >>> T.iscomplex([1 + 2j, 3]).eval().tolist()
+    [True, False]
+    """
     return neq(imag(x), 0)

@@ -138,6 +138,11 @@ def as_tensor_variable(
     dtype : the dtype of a constant.
 
     Raises GraphTypeError: ``x`` is nothing numeric, or has more axes than ``ndim``.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> T.as_tensor([x, 2 * x]).eval({x: 3.0}), T.as_tensor(1.5, ndim=2).type
+    (array([3., 6.]), TensorType(float64, (1, 1)))
     """
     if dtype is not None and not isinstance(x, Variable):
         variable: Variable = Constant(x, dtype)

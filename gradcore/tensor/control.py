@@ -53,6 +53,13 @@ def assert_op(value: Any, *conditions: Any, message: str = "a condition is false
     """Return ``value``, if all ``conditions`` hold everywhere.
 
     Raises AssertionFailedError, when it runs: one does not.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> root = T.sqrt(T.assert_op(x, (x >= 0).all(), message="a negative length"))
+    >>> gradcore.function([x], root)([1.0, -1.0]) # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    gradcore.errors.AssertionFailedError: ...a negative length...
     """
     return Assert(message)(value, *conditions)
 

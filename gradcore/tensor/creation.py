@@ -21,7 +21,12 @@ from gradcore.tensor.shapes import extent_list, moveaxis
 
 
 def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Variable:
-    """Return ``fill_value`` in every element of ``shape``."""
+    """Return ``fill_value`` in every element of ``shape``.
+
+    >>> import gradcore.tensor as T
+    >>> T.full((2, 2), 7).eval().tolist()
+    [[7, 7], [7, 7]]
+    """
     value = as_variable(fill_value)
     return Alloc()(value if dtype is None else cast(value, dtype), *extent_list(shape))
 
@@ -37,26 +42,46 @@ def zeros(shape: Any, dtype: str | None = None) -> Variable:
 
 
 def ones(shape: Any, dtype: str | None = None) -> Variable:
-    """Return ones of ``shape`` (by default of ``config.floatX``)."""
+    """Return ones of ``shape`` (by default of ``config.floatX``).
+
+    >>> import gradcore.tensor as T
+    >>> T.ones((2, 2)).eval().tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
     return Alloc()(Constant(1, dtype or config.floatX), *extent_list(shape))
 
 
 def full_like(x: Any, fill_value: Any, dtype: str | None = None) -> Variable:
-    """Return ``fill_value`` in the shape (and, by default, the dtype) of ``x``."""
+    """Return ``fill_value`` in the shape (and, by default, the dtype) of ``x``.
+
+    >>> import gradcore.tensor as T
+    >>> T.full_like([1.0, 2.0], 7).eval().tolist()
+    [7.0, 7.0]
+    """
     model = as_variable(x)
     return fill(model, cast(fill_value, dtype or model.type.dtype))
 
 
 @word
 def zeros_like(x: Any, dtype: str | None = None) -> Variable:
-    """Return zeros in the shape (and, by default, the dtype) of ``x``."""
+    """Return zeros in the shape (and, by default, the dtype) of ``x``.
+
+    >>> import gradcore.tensor as T
+    >>> T.zeros_like([[1, 2]]).eval().tolist()
+    [[0, 0]]
+    """
     model = as_variable(x)
     return fill(model, Constant(0, dtype or model.type.dtype))
 
 
 @word
 def ones_like(x: Any, dtype: str | None = None) -> Variable:
-    """Return ones in the shape (and, by default, the dtype) of ``x``."""
+    """Return ones in the shape (and, by default, the dtype) of ``x``.
+
+    >>> import gradcore.tensor as T
+    >>> T.ones_like([[1, 2]]).eval().tolist()
+    [[1, 1]]
+    """
     model = as_variable(x)
     return fill(model, Constant(1, dtype or model.type.dtype))
 
@@ -97,7 +122,12 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None
 def linspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: str | None = None
 ) -> Variable:
-    """Return ``num`` evenly spaced numbers from ``start`` to ``stop`` (included: ``endpoint``)."""
+    """Return ``num`` evenly spaced numbers from ``start`` to ``stop`` (included: ``endpoint``).
+
+    >>> import gradcore.tensor as T
+    >>> T.linspace(0, 1, 5).eval().tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
     first, last = as_variable(start), as_variable(stop)
     wide = upcast(first.type.dtype, last.type.dtype)
     kind = wide if wide in FLOATS else upcast(wide, config.floatX)
@@ -113,26 +143,46 @@ def linspace(
 
 # matrices ---------------------------------------------------------------------------------------
 def eye(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Variable:
-    """Return an ``n`` by ``m`` matrix with ones on its ``k``-th diagonal, zeros elsewhere."""
+    """Return an ``n`` by ``m`` matrix with ones on its ``k``-th diagonal, zeros elsewhere.
+
+    >>> import gradcore.tensor as T
+    >>> T.eye(2, 3, k=1).eval().tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
     rows, columns = Arange()(n), Arange()(n if m is None else m)
     return cast(eq((rows + k).dimshuffle(0, "x"), columns), dtype or config.floatX)
 
 
 def tri(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Variable:
-    """Return an ``n`` by ``m`` matrix with ones on and below its ``k``-th diagonal."""
+    """Return an ``n`` by ``m`` matrix with ones on and below its ``k``-th diagonal.
+
+    >>> import gradcore.tensor as T
+    >>> T.tri(3, dtype="int64").eval().tolist()
+    [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    """
     rows, columns = Arange()(n), Arange()(n if m is None else m)
     return cast(ge((rows + k).dimshuffle(0, "x"), columns), dtype or config.floatX)
 
 
 def tril(x: Any, k: Any = 0) -> Variable:
-    """Return matrices (the last two axes) with zeros above the ``k``-th diagonal."""
+    """Return matrices (the last two axes) with zeros above the ``k``-th diagonal.
+
+    >>> import gradcore.tensor as T
+    >>> T.tril([[1, 2], [3, 4]]).eval().tolist()
+    [[1, 0], [3, 4]]
+    """
     matrices = as_variable(x)
     rows, columns = extents_of(matrices)[-2:]
     return switch(tri(rows, columns, k, "bool"), matrices, 0)
 
 
 def triu(x: Any, k: Any = 0) -> Variable:
-    """Return matrices (the last two axes) with zeros below the ``k``-th diagonal."""
+    """Return matrices (the last two axes) with zeros below the ``k``-th diagonal.
+
+    >>> import gradcore.tensor as T
+    >>> T.triu([[1, 2], [3, 4]]).eval().tolist()
+    [[1, 2], [0, 4]]
+    """
     matrices = as_variable(x)
     rows, columns = extents_of(matrices)[-2:]
     return switch(tri(rows, columns, k - 1, "bool"), 0, matrices)
@@ -140,7 +190,12 @@ def triu(x: Any, k: Any = 0) -> Variable:
 
 @word
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
-    """Return the diagonal ``offset`` of two axes, as the last axis."""
+    """Return the diagonal ``offset`` of two axes, as the last axis.
+
+    >>> import gradcore.tensor as T
+    >>> T.diagonal([[1, 2, 3], [4, 5, 6]], offset=1).eval().tolist()
+    [2, 6]
+    """
     matrices = moveaxis(x, (axis1, axis2), (-2, -1))
     rows, columns = extents_of(matrices)[-2:]
     down, right = max(-offset, 0), max(offset, 0)
@@ -151,12 +206,22 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variabl
 
 @word
 def trace(x: Any) -> Variable:
-    """Return the sum of the main diagonal of a matrix."""
+    """Return the sum of the main diagonal of a matrix.
+
+    >>> import gradcore.tensor as T
+    >>> T.trace([[1, 2], [3, 4]]).eval()
+    array(5)
+    """
     return diagonal(x).sum(-1)
 
 
 def diag(v: Any, k: int = 0) -> Variable:
-    """Return the ``k``-th diagonal of a matrix, or a matrix with the vector ``v`` on it."""
+    """Return the ``k``-th diagonal of a matrix, or a matrix with the vector ``v`` on it.
+
+    >>> import gradcore.tensor as T
+    >>> T.diag([1, 2]).eval().tolist(), T.diag([[1, 2], [3, 4]], 1).eval().tolist()
+    ([[1, 0], [0, 2]], [2])
+    """
     variable = as_variable(v)
     if variable.ndim != 1:
         return diagonal(variable, k)

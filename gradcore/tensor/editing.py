@@ -71,6 +71,10 @@ def fill_diagonal_offset(x: Any, val: Any, offset: Any) -> Variable:
     """Return a matrix with ``val`` on its diagonal number ``offset``: Theano's function.
 
     offset : how far to the right of the main diagonal; may be a scalar of the graph.
+
+    >>> import gradcore.tensor as T
+    >>> T.fill_diagonal_offset(T.zeros((3, 3)), 1, 1).eval().tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
     """
     matrix = as_variable(x)
     if matrix.ndim != 2:
@@ -171,5 +175,10 @@ def resize(x: Any, new_shape: Any) -> Variable:
 
 
 def diagflat(v: Any, k: int = 0) -> Variable:
-    """Return a matrix with the elements of the flat ``v`` on its ``k``-th diagonal."""
+    """Return a matrix with the elements of the flat ``v`` on its ``k``-th diagonal.
+
+    >>> import gradcore.tensor as T
+    >>> T.diagflat([1, 2]).eval().tolist()
+    [[1, 0], [0, 2]]
+    """
     return diag(flatten(v), k)

@@ -70,33 +70,63 @@ def irfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Var
 
 
 def hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Variable:
-    """Return the real transform of numbers whose other half are conjugates, along ``axis``."""
+    """Return the real transform of numbers whose other half are conjugates, along ``axis``.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.hfft([1.0, 2.0, 3.0]).eval().tolist()
+    [8.0, -2.0, 0.0, -2.0]
+    """
     return irfft(conj(as_variable(a)), n, axis, NORMS[_norm(norm)])
 
 
 def ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Variable:
-    """Return the inverse of `hfft` along ``axis``."""
+    """Return the inverse of `hfft` along ``axis``.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.ihfft(T.fft.hfft([1.0, 2.0, 3.0])).eval().real.tolist()
+    [1.0, 2.0, 3.0]
+    """
     return conj(rfft(a, n, axis, NORMS[_norm(norm)]))
 
 
 # along several axes -----------------------------------------------------------------------------
 def fft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Variable:
-    """Return `fftn` along two axes."""
+    """Return `fftn` along two axes.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.fft2([[1.0, 2.0], [3.0, 4.0]]).eval().tolist()
+    [[(10+0j), (-2+0j)], [(-4+0j), 0j]]
+    """
     return fftn(a, s, axes, norm)
 
 
 def ifft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Variable:
-    """Return `ifftn` along two axes."""
+    """Return `ifftn` along two axes.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.ifft2(T.fft.fft2([[1.0, 2.0], [3.0, 4.0]])).eval().real.tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     return ifftn(a, s, axes, norm)
 
 
 def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Variable:
-    """Return `rfftn` along two axes."""
+    """Return `rfftn` along two axes.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.rfft2(T.ones((4, 6))).type
+    TensorType(complex128, (4, 4))
+    """
     return rfftn(a, s, axes, norm)
 
 
 def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Variable:
-    """Return `irfftn` along two axes."""
+    """Return `irfftn` along two axes.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.irfft2(T.fft.rfft2([[1.0, 2.0], [3.0, 4.0]]), s=(2, 2)).eval().tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     return irfftn(a, s, axes, norm)
 
 
@@ -104,12 +134,21 @@ def fftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Va
     """Return the discrete Fourier transform along ``axes``: all, or the last of ``s``.
 
     s : the extents to cut or pad to.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.fftn([[1.0, 2.0], [3.0, 4.0]], axes=(0,)).eval().tolist()
+    [[(4+0j), (6+0j)], [(-2+0j), (-2+0j)]]
     """
     return _whole(a, s, axes, norm, inverse=False)
 
 
 def ifftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Variable:
-    """Return the inverse of `fftn`."""
+    """Return the inverse of `fftn`.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.ifftn(T.fft.fftn([[1.0, 2.0], [3.0, 4.0]])).eval().real.tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     return _whole(a, s, axes, norm, inverse=True)
 
 
@@ -136,6 +175,10 @@ def irfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> 
     """Return the inverse of `rfftn`: real numbers.
 
     s : the extents of the result along ``axes``; that of the last is even, by default.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.irfftn(T.fft.rfftn([[1.0, 2.0], [3.0, 4.0]]), s=(2, 2)).eval().tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
     """
     z = _complex(as_variable(a))
     places = _axes(z, s, axes)
@@ -185,7 +228,12 @@ def fftshift(x: Any, axes: Any = None) -> Variable:
 
 
 def ifftshift(x: Any, axes: Any = None) -> Variable:
-    """Return the inverse of `fftshift`."""
+    """Return the inverse of `fftshift`.
+
+    >>> import gradcore.tensor as T
+    >>> T.fft.ifftshift([-2, -1, 0, 1]).eval().tolist()
+    [0, 1, -2, -1]
+    """
     return _turned(x, axes, 0)
 
 

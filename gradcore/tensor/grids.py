@@ -78,7 +78,14 @@ def indices(dimensions: Sequence[Any], dtype: str = "int64", sparse: bool = Fals
 
 
 class _Grid:
-    """What ``T.mgrid`` and ``T.ogrid`` are: slices in, grids out."""
+    """What ``T.mgrid`` and ``T.ogrid`` are: slices in, grids out; `ogrid` has axes of extent 1.
+
+    >>> import gradcore.tensor as T
+    >>> T.mgrid[0:2, 0:3].eval().tolist()
+    [[[0, 0, 0], [1, 1, 1]], [[0, 1, 2], [0, 1, 2]]]
+    >>> [line.type.shape for line in T.ogrid[0:2, 0:1:5j]]
+    [(2, 1), (1, 5)]
+    """
 
     def __init__(self, sparse: bool) -> None:
         self.sparse = sparse
@@ -119,6 +126,11 @@ def ix_(*sequences: Any) -> tuple[Variable, ...]:
     """Return vectors as indices of a sub-grid: ``x[T.ix_(rows, columns)]``.
 
     A mask stands for the places where it is true.  Raises GraphTypeError: no vector.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.constant([[1, 2, 3], [4, 5, 6]])
+    >>> x[T.ix_([0, 1], [0, 2])].eval().tolist()
+    [[1, 3], [4, 6]]
     """
     vectors: list[Variable] = []
     for given in sequences:
@@ -139,7 +151,12 @@ def logspace(
     base: Any = 10.0,
     dtype: str | None = None,
 ) -> Variable:
-    """Return ``base ** linspace(start, stop, num, endpoint)``."""
+    """Return ``base ** linspace(start, stop, num, endpoint)``.
+
+    >>> import gradcore.tensor as T
+    >>> T.logspace(0, 2, 3).eval().round(6).tolist()
+    [1.0, 10.0, 100.0]
+    """
     powers = as_variable(base) ** linspace(start, stop, num, endpoint)
     return powers if dtype is None else cast(powers, dtype)
 
@@ -186,7 +203,12 @@ def tril_indices(n: Any, k: Any = 0, m: Any = None) -> tuple[Variable, ...]:
 
 
 def triu_indices(n: Any, k: Any = 0, m: Any = None) -> tuple[Variable, ...]:
-    """Return the indices of the elements on and above the ``k``-th diagonal, as `tril_indices`."""
+    """Return the indices of the elements on and above the ``k``-th diagonal, as `tril_indices`.
+
+    >>> import gradcore.tensor as T
+    >>> [index.eval().tolist() for index in T.triu_indices(3, 1)]
+    [[0, 0, 1], [1, 2, 2]]
+    """
     if known := _whole(n, k, n if m is None else m):
         return tuple(Constant(i, "int64") for i in np.triu_indices(*known))
     return tuple(nonzero(invert(tri(n, m, k - 1, "bool"))))
@@ -199,13 +221,25 @@ def _whole(*numbers: Any) -> list[int] | None:
 
 
 def tril_indices_from(x: Any, k: Any = 0) -> tuple[Variable, ...]:
-    """Return the `tril_indices` of a matrix."""
+    """Return the `tril_indices` of a matrix.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.constant([[1, 2], [3, 4]])
+    >>> x[T.tril_indices_from(x)].eval().tolist()
+    [1, 3, 4]
+    """
     rows, columns = _sides(x, "tril_indices_from")
     return tril_indices(rows, k, columns)
 
 
 def triu_indices_from(x: Any, k: Any = 0) -> tuple[Variable, ...]:
-    """Return the `triu_indices` of a matrix."""
+    """Return the `triu_indices` of a matrix.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.constant([[1, 2], [3, 4]])
+    >>> x[T.triu_indices_from(x)].eval().tolist()
+    [1, 2, 4]
+    """
     rows, columns = _sides(x, "triu_indices_from")
     return triu_indices(rows, k, columns)
 
@@ -218,12 +252,23 @@ def _sides(x: Any, name: str) -> tuple[Any, ...]:
 
 
 def diag_indices(n: Any, ndim: int = 2) -> tuple[Variable, ...]:
-    """Return the indices of the main diagonal of a tensor of ``ndim`` axes of extent ``n``."""
+    """Return the indices of the main diagonal of a tensor of ``ndim`` axes of extent ``n``.
+
+    >>> import gradcore.tensor as T
+    >>> [index.eval().tolist() for index in T.diag_indices(3)]
+    [[0, 1, 2], [0, 1, 2]]
+    """
     return (arange(n),) * ndim
 
 
 def diag_indices_from(x: Any) -> tuple[Variable, ...]:
-    """Return the `diag_indices` of a tensor of two or more equal extents."""
+    """Return the `diag_indices` of a tensor of two or more equal extents.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.zeros((2, 2))
+    >>> T.set_subtensor(x[T.diag_indices_from(x)], 5).eval().tolist()
+    [[5.0, 0.0], [0.0, 5.0]]
+    """
     variable = as_variable(x)
     if variable.ndim < 2:
         raise GraphTypeError(f"diag_indices_from takes two or more axes, not {variable}", here())

@@ -18,9 +18,9 @@ from gradcore.ops.control import Assert
 from gradcore.ops.elementwise import floating
 from gradcore.tensor import reductions
 from gradcore.tensor.creation import linspace, zeros
+from gradcore.tensor.cumulative import diff
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import inc_subtensor
-from gradcore.tensor.reductions import diff
 from gradcore.tensor.searching import searchsorted
 from gradcore.tensor.shapes import concatenate, flatten, reshape, stack
 
@@ -97,7 +97,12 @@ def _range(x: Variable, given: Any) -> tuple[Variable, Variable]:
 
 
 def histogram_bin_edges(x: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Variable:
-    """Return the edges of the bins of a `histogram`, a vector of one more than there are bins."""
+    """Return the edges of the bins of a `histogram`, a vector of one more than there are bins.
+
+    >>> import gradcore.tensor as T
+    >>> T.histogram_bin_edges([1.0, 2.0, 5.0], bins=4).eval().tolist()
+    [1.0, 2.0, 3.0, 4.0, 5.0]
+    """
     flat = flatten(x)
     if isinstance(bins, str):
         raise UnsupportedError(
@@ -171,6 +176,11 @@ def histogramdd(
     density, weights : as those of `histogram`; counts are floats, as NumPy's.
 
     Raises GraphTypeError: no such matrix.
+
+    >>> import gradcore.tensor as T
+    >>> counts, edges = T.histogramdd([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]], bins=2)
+    >>> counts.eval().tolist(), edges[0].eval().tolist()
+    ([[1.0, 0.0], [0.0, 2.0]], [0.0, 0.5, 1.0])
     """
     points = as_variable(sample)
     if points.ndim != 2 or points.type.shape[1] is None:

@@ -45,6 +45,11 @@ def inc_subtensor(x: Variable, y: Any, set_instead_of_inc: bool = False) -> Vari
     """Return a tensor with ``y`` added to the part ``x``, which must be ``tensor[index]``.
 
     An element that is indexed twice is added to twice.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> T.inc_subtensor(x[1:], 10).eval({x: [1.0, 2.0, 3.0]})
+    array([ 1., 12., 13.])
     """
     return _written(x, y, set_instead_of_inc)
 
@@ -64,6 +69,10 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     """Return the elements of ``x`` at ``indices`` along ``axis`` (of its flat form, for None).
 
     mode : for an index that is out of bounds: "raise", "clip" to the ends, or "wrap" around.
+
+    >>> import gradcore.tensor as T
+    >>> T.take([[1, 2], [3, 4]], [1, 0], axis=1).eval().tolist()
+    [[2, 1], [4, 3]]
     """
     variable = flatten(x) if axis is None else as_variable(x)
     a = normalized_axis(axis or 0, variable.ndim)
@@ -83,6 +92,11 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Variable:
     """Return, at each place, the element of ``x`` along ``axis`` that ``indices`` names there.
 
     Along the other axes the two broadcast.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.constant([[3, 1, 2], [6, 5, 4]])
+    >>> T.take_along_axis(x, T.argsort(x, axis=1), axis=1).eval().tolist()
+    [[1, 2, 3], [4, 5, 6]]
     """
     variable, index = as_variable(x), as_variable(indices)
     if variable.ndim != index.ndim:
@@ -100,6 +114,10 @@ def nonzero(x: Any, return_matrix: bool = False) -> Any:
     """Return the indices of the elements that are not zero, a vector for each axis.
 
     return_matrix : stack them as the rows of a matrix.
+
+    >>> import gradcore.tensor as T
+    >>> [index.eval().tolist() for index in T.nonzero([[0, 3], [4, 0]])]
+    [[0, 1], [1, 0]]
     """
     variable = as_variable(x)
     some = neq(variable, 0) if variable.type.is_complex else variable
@@ -108,25 +126,45 @@ def nonzero(x: Any, return_matrix: bool = False) -> Any:
 
 
 def flatnonzero(x: Any) -> Variable:
-    """Return the indices of the elements of the flat form that are not zero."""
+    """Return the indices of the elements of the flat form that are not zero.
+
+    >>> import gradcore.tensor as T
+    >>> T.flatnonzero([[0, 3], [4, 0]]).eval().tolist()
+    [1, 2]
+    """
     return nonzero(flatten(x))[0]
 
 
 @word
 def nonzero_values(x: Any) -> Variable:
-    """Return the elements that are not zero, as a vector."""
+    """Return the elements that are not zero, as a vector.
+
+    >>> import gradcore.tensor as T
+    >>> T.nonzero_values([[0, 3], [4, 0]]).eval().tolist()
+    [3, 4]
+    """
     return flatten(x)[flatnonzero(x)]
 
 
 @word
 def sort(x: Any, axis: int | None = -1) -> Variable:
-    """Return the elements in ascending order along ``axis`` (of the flat form, for None)."""
+    """Return the elements in ascending order along ``axis`` (of the flat form, for None).
+
+    >>> import gradcore.tensor as T
+    >>> T.sort([[3, 1], [2, 5]], axis=0).eval().tolist()
+    [[2, 1], [3, 5]]
+    """
     variable = flatten(x) if axis is None else as_variable(x)
     return Sort(normalized_axis(-1 if axis is None else axis, variable.ndim))(variable)
 
 
 @word
 def argsort(x: Any, axis: int | None = -1) -> Variable:
-    """Return the indices that sort along ``axis`` (the flat form, for None), stably."""
+    """Return the indices that sort along ``axis`` (the flat form, for None), stably.
+
+    >>> import gradcore.tensor as T
+    >>> T.argsort([3, 1, 2]).eval().tolist()
+    [1, 2, 0]
+    """
     variable = flatten(x) if axis is None else as_variable(x)
     return ArgSort(normalized_axis(-1 if axis is None else axis, variable.ndim))(variable)

@@ -37,17 +37,32 @@ def _pair(x: Any, y: Any) -> tuple[Variable, Variable]:
 
 # logic ------------------------------------------------------------------------------------------
 def logical_and(x: Any, y: Any) -> Variable:
-    """Return where both are true (not 0), a bool."""
+    """Return where both are true (not 0), a bool.
+
+    >>> import gradcore.tensor as T
+    >>> T.logical_and([0, 1, 2], [1, 0, 3]).eval().tolist()
+    [False, False, True]
+    """
     return scalars.and_(_truth(x), _truth(y))
 
 
 def logical_or(x: Any, y: Any) -> Variable:
-    """Return where one of both is true (not 0), a bool."""
+    """Return where one of both is true (not 0), a bool.
+
+    >>> import gradcore.tensor as T
+    >>> T.logical_or([0, 1, 0], [1, 0, 0]).eval().tolist()
+    [True, True, False]
+    """
     return scalars.or_(_truth(x), _truth(y))
 
 
 def logical_xor(x: Any, y: Any) -> Variable:
-    """Return where just one is true (not 0), a bool."""
+    """Return where just one is true (not 0), a bool.
+
+    >>> import gradcore.tensor as T
+    >>> T.logical_xor([0, 1, 2], [1, 0, 3]).eval().tolist()
+    [True, True, False]
+    """
     return scalars.xor(_truth(x), _truth(y))
 
 
@@ -68,6 +83,10 @@ def array_equal(x: Any, y: Any, equal_nan: bool = False) -> Variable:
     """Return whether two tensors have one shape and equal elements, a bool scalar.
 
     equal_nan : whether NaN equals NaN.
+
+    >>> import gradcore.tensor as T
+    >>> T.array_equal([1, 2], [1, 2]).eval(), T.array_equal([1, 2], [1, 3]).eval()
+    (array(True), array(False))
     """
     a, b = as_variable(x), as_variable(y)
     shapes = list(zip(a.type.shape, b.type.shape, strict=False))
@@ -88,7 +107,12 @@ def array_equal(x: Any, y: Any, equal_nan: bool = False) -> Variable:
 # signs and infinities ---------------------------------------------------------------------------
 @word
 def signbit(x: Any) -> Variable:
-    """Return where ``x`` is negative, that of -0 too, a bool; NaN counts as positive."""
+    """Return where ``x`` is negative, that of -0 too, a bool; NaN counts as positive.
+
+    >>> import gradcore.tensor as T
+    >>> T.signbit([-0.0, 0.0, -1.0]).eval().tolist()
+    [True, False, True]
+    """
     variable = as_variable(x)
     below = scalars.lt(variable, 0)
     if variable.type.dtype not in FLOATS:
@@ -110,12 +134,22 @@ def copysign(x: Any, y: Any) -> Variable:
 
 
 def isposinf(x: Any) -> Variable:
-    """Return where ``x`` is positive infinity, a bool."""
+    """Return where ``x`` is positive infinity, a bool.
+
+    >>> import gradcore.tensor as T
+    >>> T.isposinf([-T.inf, T.inf, 0.0]).eval().tolist()
+    [False, True, False]
+    """
     return scalars.eq(as_variable(x), math.inf)
 
 
 def isneginf(x: Any) -> Variable:
-    """Return where ``x`` is negative infinity, a bool."""
+    """Return where ``x`` is negative infinity, a bool.
+
+    >>> import gradcore.tensor as T
+    >>> T.isneginf([-T.inf, T.inf, 0.0]).eval().tolist()
+    [True, False, False]
+    """
     return scalars.eq(as_variable(x), -math.inf)
 
 
@@ -143,7 +177,12 @@ def nan_to_num(
 
 
 def heaviside(x: Any, at_zero: Any) -> Variable:
-    """Return 0 where ``x`` is negative, 1 where it is positive, ``at_zero`` where it is 0."""
+    """Return 0 where ``x`` is negative, 1 where it is positive, ``at_zero`` where it is 0.
+
+    >>> import gradcore.tensor as T
+    >>> T.heaviside([-1.0, 0.0, 2.0], 0.5).eval().tolist()
+    [0.0, 0.5, 1.0]
+    """
     a, b = _pair(x, at_zero)
     dtype = floating(a.type.dtype, b.type.dtype)
     a, b = cast(a, dtype), cast(b, dtype)
@@ -152,12 +191,22 @@ def heaviside(x: Any, at_zero: Any) -> Variable:
 
 
 def fmax(x: Any, y: Any) -> Variable:
-    """Return the larger one; of a number and NaN, the number."""
+    """Return the larger one; of a number and NaN, the number.
+
+    >>> import gradcore.tensor as T
+    >>> T.fmax([1.0, T.nan], [0.0, 5.0]).eval().tolist()
+    [1.0, 5.0]
+    """
     return _but_nan(scalars.maximum, x, y)
 
 
 def fmin(x: Any, y: Any) -> Variable:
-    """Return the smaller one; of a number and NaN, the number."""
+    """Return the smaller one; of a number and NaN, the number.
+
+    >>> import gradcore.tensor as T
+    >>> T.fmin([1.0, T.nan], [0.0, 5.0]).eval().tolist()
+    [0.0, 5.0]
+    """
     return _but_nan(scalars.minimum, x, y)
 
 
@@ -172,26 +221,46 @@ def _but_nan(extreme: Callable[..., Any], x: Any, y: Any) -> Variable:
 # angles and remainders --------------------------------------------------------------------------
 @word
 def deg2rad(x: Any) -> Variable:
-    """Return degrees as radians."""
+    """Return degrees as radians.
+
+    >>> import gradcore.tensor as T
+    >>> T.deg2rad([0.0, 180.0]).eval().round(4).tolist()
+    [0.0, 3.1416]
+    """
     variable = as_variable(x)
     return cast(variable, floating(variable.type.dtype)) * (math.pi / 180.0)
 
 
 @word
 def rad2deg(x: Any) -> Variable:
-    """Return radians as degrees."""
+    """Return radians as degrees.
+
+    >>> import gradcore.tensor as T
+    >>> T.rad2deg([0.0, T.pi]).eval().tolist()
+    [0.0, 180.0]
+    """
     variable = as_variable(x)
     return cast(variable, floating(variable.type.dtype)) * (180.0 / math.pi)
 
 
 def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:
-    """Return ``x // y`` and ``x % y``."""
+    """Return ``x // y`` and ``x % y``.
+
+    >>> import gradcore.tensor as T
+    >>> [part.eval().tolist() for part in T.divmod([7, -7], 3)]
+    [[2, -3], [1, 2]]
+    """
     a, b = _pair(x, y)
     return scalars.int_div(a, b), scalars.mod(a, b)
 
 
 def fmod(x: Any, y: Any) -> Variable:
-    """Return the remainder of ``x / y`` rounded towards 0, of the sign of ``x``, as C has it."""
+    """Return the remainder of ``x / y`` rounded towards 0, of the sign of ``x``, as C has it.
+
+    >>> import gradcore.tensor as T
+    >>> T.fmod([7, -7], 3).eval().tolist(), T.mod([7, -7], 3).eval().tolist()
+    ([1, -1], [1, 2])
+    """
     a, b = _pair(x, y)
     dtype = upcast(a.type.dtype, b.type.dtype)
     if dtype not in FLOATS:  # abs of the least integer overflows
@@ -203,13 +272,23 @@ def fmod(x: Any, y: Any) -> Variable:
 
 
 def rint(x: Any) -> Variable:
-    """Return the nearest integer, halves to the even one, as a float."""
+    """Return the nearest integer, halves to the even one, as a float.
+
+    >>> import gradcore.tensor as T
+    >>> T.rint([0.5, 1.5, 1.7]).eval().tolist()
+    [0.0, 2.0, 2.0]
+    """
     variable = as_variable(x)
     return scalars.round_half_to_even(cast(variable, floating(variable.type.dtype)))
 
 
 def fix(x: Any) -> Variable:
-    """Return the integer next to ``x`` towards zero."""
+    """Return the integer next to ``x`` towards zero.
+
+    >>> import gradcore.tensor as T
+    >>> T.fix([-1.7, 1.7]).eval().tolist()
+    [-1.0, 1.0]
+    """
     return scalars.trunc(x)
 
 
@@ -228,19 +307,34 @@ def modf(x: Any) -> tuple[Variable, Variable]:
 
 
 def logaddexp2(x: Any, y: Any) -> Variable:
-    """Return ``log2(2 ** x + 2 ** y)``, without overflow."""
+    """Return ``log2(2 ** x + 2 ** y)``, without overflow.
+
+    >>> import gradcore.tensor as T
+    >>> T.logaddexp2(3.0, 3.0).eval()
+    array(4.)
+    """
     a, b = _pair(x, y)
     return scalars.logaddexp(a * math.log(2), b * math.log(2)) / math.log(2)
 
 
 def fabs(x: Any) -> Variable:
-    """Return the absolute value, a float."""
+    """Return the absolute value, a float.
+
+    >>> import gradcore.tensor as T
+    >>> T.fabs([-1, 2]).eval().tolist()
+    [1.0, 2.0]
+    """
     variable = as_variable(x)
     return scalars.abs(cast(variable, floating(variable.type.dtype)))
 
 
 def float_power(x: Any, y: Any) -> Variable:
-    """Return ``x ** y``, computed in float64, or complex128."""
+    """Return ``x ** y``, computed in float64, or complex128.
+
+    >>> import gradcore.tensor as T
+    >>> T.float_power([2, 3], -1).eval().round(4).tolist()
+    [0.5, 0.3333]
+    """
     operands = as_variable(x), as_variable(y)
     wide = "complex128" if any(v.type.is_complex for v in operands) else "float64"
     return scalars.pow(*(cast(v, wide) for v in operands))

@@ -16,6 +16,7 @@ from gradcore.graph.types import FLOATS
 from gradcore.ops import scalars
 from gradcore.ops.control import Assert
 from gradcore.tensor import reductions
+from gradcore.tensor.cumulative import cumprod, cumsum
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.reductions import Axis
 
@@ -44,18 +45,33 @@ def nansum(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool =
 def nanprod(
     x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False
 ) -> Variable:
-    """Return the `prod` over ``axis``, NaN counting as 1."""
+    """Return the `prod` over ``axis``, NaN counting as 1.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanprod([2.0, T.nan, 3.0]).eval()
+    array(6.)
+    """
     return reductions.prod(_replaced(x, 1), axis, dtype, keepdims)
 
 
 def nancumsum(x: Any, axis: int | None = None) -> Variable:
-    """Return the `cumsum` along ``axis``, NaN counting as 0."""
-    return reductions.cumsum(_replaced(x, 0), axis)
+    """Return the `cumsum` along ``axis``, NaN counting as 0.
+
+    >>> import gradcore.tensor as T
+    >>> T.nancumsum([2.0, T.nan, 3.0]).eval().tolist()
+    [2.0, 2.0, 5.0]
+    """
+    return cumsum(_replaced(x, 0), axis)
 
 
 def nancumprod(x: Any, axis: int | None = None) -> Variable:
-    """Return the `cumprod` along ``axis``, NaN counting as 1."""
-    return reductions.cumprod(_replaced(x, 1), axis)
+    """Return the `cumprod` along ``axis``, NaN counting as 1.
+
+    >>> import gradcore.tensor as T
+    >>> T.nancumprod([2.0, T.nan, 3.0]).eval().tolist()
+    [2.0, 2.0, 6.0]
+    """
+    return cumprod(_replaced(x, 1), axis)
 
 
 # extremes ---------------------------------------------------------------------------------------
@@ -74,6 +90,10 @@ def nanmax(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the largest number over ``axis``; NaN where there is none.
 
     Raises ValueError, when it runs: of nothing.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanmax([[1.0, T.nan], [3.0, 2.0]], axis=1).eval().tolist()
+    [1.0, 3.0]
     """
     return _extreme(reductions.max, -math.inf, x, axis, keepdims)
 
@@ -82,6 +102,10 @@ def nanmin(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the smallest number over ``axis``; NaN where there is none.
 
     Raises ValueError, when it runs: of nothing.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanmin([[1.0, T.nan], [3.0, 2.0]], axis=1).eval().tolist()
+    [1.0, 2.0]
     """
     return _extreme(reductions.min, math.inf, x, axis, keepdims)
 
@@ -101,6 +125,10 @@ def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variab
     """Return the index of the first largest number over ``axis`` (of the flat form, for None).
 
     Raises GraphValueError, when it runs: there is none somewhere.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanargmax([1.0, T.nan, 3.0]).eval()
+    array(2)
     """
     return _place(reductions.argmax, -math.inf, x, axis, keepdims)
 
@@ -109,6 +137,10 @@ def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Variab
     """Return the index of the first smallest number over ``axis`` (of the flat form, for None).
 
     Raises GraphValueError, when it runs: there is none somewhere.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanargmin([T.nan, 4.0, 3.0]).eval()
+    array(2)
     """
     return _place(reductions.argmin, math.inf, x, axis, keepdims)
 
@@ -124,6 +156,10 @@ def nanmean(
     """Return the mean of the numbers over ``axis``; NaN where there is none.
 
     dtype : as that of `mean`.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanmean([1.0, T.nan, 3.0]).eval()
+    array(2.)
     """
     variable = as_variable(x)
     if variable.type.dtype not in FLOATS:
@@ -140,6 +176,10 @@ def nanvar(
     """Return the variance of the numbers over ``axis``; NaN where there are no more than ``ddof``.
 
     It is the sum of squared deviations over ``count - ddof``.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanvar([1.0, T.nan, 3.0], ddof=1).eval()
+    array(2.)
     """
     variable = as_variable(x)
     if variable.type.dtype not in FLOATS:
@@ -156,11 +196,21 @@ def nanvar(
 def nanstd(
     x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, dtype: str | None = None
 ) -> Variable:
-    """Return the square root of `nanvar`; its slope is 0 where it is 0."""
+    """Return the square root of `nanvar`; its slope is 0 where it is 0.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanstd([1.0, T.nan, 3.0]).eval()
+    array(1.)
+    """
     found = nanvar(x, axis, ddof, keepdims, dtype)
     return scalars.switch(scalars.eq(found, 0), 0, scalars.sqrt(found))
 
 
 def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return how many elements over ``axis`` are not 0, int64."""
+    """Return how many elements over ``axis`` are not 0, int64.
+
+    >>> import gradcore.tensor as T
+    >>> T.count_nonzero([[0, 3], [4, 5]], axis=1).eval().tolist()
+    [1, 2]
+    """
     return reductions.sum(scalars.neq(as_variable(x), 0), axis, "int64", keepdims)

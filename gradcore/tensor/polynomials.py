@@ -128,24 +128,44 @@ def _longer(p: Variable, wanted: Any, length: Any) -> Variable:
 
 
 def polyadd(p: Any, q: Any) -> Variable:
-    """Return the coefficients of the sum of two polynomials."""
+    """Return the coefficients of the sum of two polynomials.
+
+    >>> import gradcore.tensor as T
+    >>> T.polyadd([1, 0, 2], [3, 4]).eval().tolist()
+    [1, 3, 6]
+    """
     a, b = _aligned(p, q)
     return a + b
 
 
 def polysub(p: Any, q: Any) -> Variable:
-    """Return the coefficients of the difference of two polynomials."""
+    """Return the coefficients of the difference of two polynomials.
+
+    >>> import gradcore.tensor as T
+    >>> T.polysub([1, 0, 2], [3, 4]).eval().tolist()
+    [1, -3, -2]
+    """
     a, b = _aligned(p, q)
     return a - b
 
 
 def polymul(p: Any, q: Any) -> Variable:
-    """Return the coefficients of the product of two polynomials; no leading zero is dropped."""
+    """Return the coefficients of the product of two polynomials; no leading zero is dropped.
+
+    >>> import gradcore.tensor as T
+    >>> T.polymul([1, 1], [1, -1]).eval().tolist()
+    [1, 0, -1]
+    """
     return convolve(_coefficients(p, "polymul"), _coefficients(q, "polymul"))
 
 
 def polyder(p: Any, m: int = 1) -> Variable:
-    """Return the coefficients of the ``m``-th derivative of a polynomial."""
+    """Return the coefficients of the ``m``-th derivative of a polynomial.
+
+    >>> import gradcore.tensor as T
+    >>> T.polyder([1, 0, 2, 5]).eval().tolist()
+    [3, 0, 2]
+    """
     found = _coefficients(p, "polyder")
     if m < 0:
         raise GraphValueError(f"polyder: the order {m} is negative", here())
@@ -159,6 +179,10 @@ def polyint(p: Any, m: int = 1, k: Any = 0) -> Variable:
     """Return the coefficients of the ``m``-th antiderivative of a polynomial.
 
     k : the constants of integration, those of the first integration first; one for all, or m.
+
+    >>> import gradcore.tensor as T
+    >>> T.polyint([3.0, 0.0, 2.0], k=7).eval().tolist()
+    [1.0, 0.0, 2.0, 7.0]
     """
     found = _coefficients(p, "polyint")
     if m < 0:

@@ -45,7 +45,12 @@ def dot(x: Any, y: Any) -> Variable:
 
 @word
 def matmul(x: Any, y: Any) -> Variable:
-    """Return ``x @ y``: products of the matrices in the last two axes, the others broadcasting."""
+    """Return ``x @ y``: products of the matrices in the last two axes, the others broadcasting.
+
+    >>> import gradcore.tensor as T
+    >>> T.matmul(T.ones((7, 2, 3)), T.ones((3, 4))).type
+    TensorType(float64, (7, 2, 4))
+    """
     if is_sparse_matrix(x) or is_sparse_matrix(y):
         return LANGUAGE["sparse_matmul"](x, y)
     a, b = as_variable(x), as_variable(y)
@@ -61,7 +66,12 @@ def matmul(x: Any, y: Any) -> Variable:
 
 
 def batched_dot(x: Any, y: Any) -> Variable:
-    """Return the dot products of the elements of ``x`` and ``y`` along their first axis."""
+    """Return the dot products of the elements of ``x`` and ``y`` along their first axis.
+
+    >>> import gradcore.tensor as T
+    >>> T.batched_dot([[1, 2], [3, 4]], [[5, 6], [7, 8]]).eval().tolist()
+    [17, 53]
+    """
     a, b = as_variable(x), as_variable(y)
     if not a.ndim or not b.ndim:
         raise GraphTypeError(f"batched_dot takes no scalars: {a} and {b}", here())
@@ -75,12 +85,22 @@ def _aligned(x: Variable, ndim: int) -> Variable:
 
 
 def outer(x: Any, y: Any) -> Variable:
-    """Return the products of all pairs of elements of the flat forms, a matrix."""
+    """Return the products of all pairs of elements of the flat forms, a matrix.
+
+    >>> import gradcore.tensor as T
+    >>> T.outer([1, 2], [3, 4]).eval().tolist()
+    [[3, 4], [6, 8]]
+    """
     return flatten(x).dimshuffle(0, "x") * flatten(y).dimshuffle("x", 0)
 
 
 def inner(x: Any, y: Any) -> Variable:
-    """Return the sum product over the last axes of ``x`` and ``y``."""
+    """Return the sum product over the last axes of ``x`` and ``y``.
+
+    >>> import gradcore.tensor as T
+    >>> T.inner([[1, 2], [3, 4]], [5, 6]).eval().tolist()
+    [17, 39]
+    """
     a, b = as_variable(x), as_variable(y)
     return tensordot(a, b, [[a.ndim - 1], [b.ndim - 1]]) if a.ndim and b.ndim else a * b
 
@@ -90,6 +110,10 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
     """Return the sum product over pairs of axes: of ``axes[0]`` in x with ``axes[1]`` in y.
 
     axes : two lists of axes; or how many last axes of x and first of y.
+
+    >>> import gradcore.tensor as T
+    >>> T.tensordot(T.ones((2, 3, 4)), T.ones((4, 3, 5)), axes=[[1, 2], [1, 0]]).type
+    TensorType(float64, (2, 5))
     """
     a, b = as_variable(x), as_variable(y)
     left, right = _paired_axes(axes, a.ndim, b.ndim, 0)
@@ -109,6 +133,10 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
     """Return the ``tensordot`` of the elements of ``x`` and ``y`` along their first axis.
 
     Axes are counted in ``x`` and ``y`` themselves; 0 is not among them.
+
+    >>> import gradcore.tensor as T
+    >>> T.batched_tensordot(T.ones((5, 2, 3)), T.ones((5, 3, 4)), axes=1).type
+    TensorType(float64, (5, 2, 4))
     """
     a, b = as_variable(x), as_variable(y)
     left, right = _paired_axes(axes, a.ndim, b.ndim, 1)

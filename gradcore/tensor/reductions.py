@@ -1,9 +1,9 @@
-"""Functions that reduce over axes, or run along one."""
+"""Functions that reduce over axes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from gradcore.dtypes import computed
@@ -16,13 +16,10 @@ from gradcore.language import LANGUAGE, word
 from gradcore.ops import complexes, scalars
 from gradcore.ops.control import DisconnectedGrad
 from gradcore.ops.elementwise import floating
-from gradcore.ops.reduce import ArgReduce, Cumulative, Reduce, normalized_axes, restored
+from gradcore.ops.reduce import ArgReduce, Reduce, normalized_axes, restored
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.shapes import (
-    broadcast_to,
-    concatenate,
     flatten,
-    moveaxis,
     normalized_axis,
     reshape,
 )
@@ -69,7 +66,13 @@ def prod(
     keepdims: bool = False,
     acc_dtype: str | None = None,
 ) -> Variable:
-    """Return the product over ``axis``; its derivatives are exact where factors are zero."""
+    """Return the product over ``axis``; its derivatives are exact where factors are zero.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> T.grad(T.prod(x), x).eval({x: [2.0, 0.0, 3.0]})
+    array([0., 6., 0.])
+    """
     return _accumulated("prod", x, axis, dtype, keepdims, acc_dtype)
 
 
@@ -92,25 +95,45 @@ def _accumulated(
 
 @word
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return the largest element over ``axis``; NaN wins, and ties share the derivative."""
+    """Return the largest element over ``axis``; NaN wins, and ties share the derivative.
+
+    >>> import gradcore.tensor as T
+    >>> T.max([[1, 3], [4, 2]], axis=0).eval().tolist()
+    [4, 3]
+    """
     return _reduced("max", x, axis, keepdims)
 
 
 @word
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return the smallest element over ``axis``; NaN wins, and ties share the derivative."""
+    """Return the smallest element over ``axis``; NaN wins, and ties share the derivative.
+
+    >>> import gradcore.tensor as T
+    >>> T.min([[1, 3], [4, 2]], axis=0, keepdims=True).eval().tolist()
+    [[1, 2]]
+    """
     return _reduced("min", x, axis, keepdims)
 
 
 @word
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return whether some element over ``axis`` is true."""
+    """Return whether some element over ``axis`` is true.
+
+    >>> import gradcore.tensor as T
+    >>> T.any([[1, 0], [0, 0]], axis=1).eval().tolist()
+    [True, False]
+    """
     return _reduced("any", _truth(x), axis, keepdims)
 
 
 @word
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return whether all elements over ``axis`` are true."""
+    """Return whether all elements over ``axis`` are true.
+
+    >>> import gradcore.tensor as T
+    >>> T.all([[1, 0], [1, 1]], axis=1).eval().tolist()
+    [False, True]
+    """
     return _reduced("all", _truth(x), axis, keepdims)
 
 
@@ -122,7 +145,12 @@ def _truth(x: Any) -> Variable:
 
 @word
 def ptp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return the largest minus the smallest element over ``axis``."""
+    """Return the largest minus the smallest element over ``axis``.
+
+    >>> import gradcore.tensor as T
+    >>> T.ptp([[1, 3], [4, 2]], axis=1).eval().tolist()
+    [2, 2]
+    """
     return max(x, axis, keepdims) - min(x, axis, keepdims)
 
 
@@ -139,20 +167,35 @@ def _argreduced(kind: str, x: Any, axis: int | None, keepdims: bool) -> Variable
 
 @word
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
-    """Return the index of the first largest element over ``axis`` (of the flat form, for None)."""
+    """Return the index of the first largest element over ``axis`` (of the flat form, for None).
+
+    >>> import gradcore.tensor as T
+    >>> T.argmax([[1, 3], [4, 2]], axis=1).eval().tolist()
+    [1, 0]
+    """
     return _argreduced("max", x, axis, keepdims)
 
 
 @word
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
-    """Return the index of the first smallest element over ``axis`` (of the flat form, for None)."""
+    """Return the index of the first smallest element over ``axis`` (of the flat form, for None).
+
+    >>> import gradcore.tensor as T
+    >>> T.argmin([[1, 3], [4, 2]], axis=1).eval().tolist()
+    [0, 1]
+    """
     return _argreduced("min", x, axis, keepdims)
 
 
 def max_and_argmax(
     x: Any, axis: int | None = None, keepdims: bool = False
 ) -> tuple[Variable, Variable]:
-    """Return ``max`` and ``argmax``."""
+    """Return ``max`` and ``argmax``.
+
+    >>> import gradcore.tensor as T
+    >>> [found.eval().tolist() for found in T.max_and_argmax([[1, 3], [4, 2]], axis=1)]
+    [[3, 4], [1, 0]]
+    """
     return max(x, axis, keepdims), argmax(x, axis, keepdims)
 
 
@@ -174,6 +217,10 @@ def mean(
     """Return the mean over ``axis``, of ``config.floatX`` at least for integers.
 
     acc_dtype : the dtype to add and divide in.
+
+    >>> import gradcore.tensor as T
+    >>> T.mean([[1, 3], [4, 2]], axis=0).eval().tolist()
+    [2.5, 2.5]
     """
     variable = as_variable(x)
     axes = _axes(axis, variable.ndim)
@@ -188,7 +235,12 @@ def mean(
 def var(
     x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, dtype: str | None = None
 ) -> Variable:
-    """Return the variance over ``axis``: the sum of squared deviations over ``count - ddof``."""
+    """Return the variance over ``axis``: the sum of squared deviations over ``count - ddof``.
+
+    >>> import gradcore.tensor as T
+    >>> T.var([1.0, 3.0], ddof=1).eval()
+    array(2.)
+    """
     variable = as_variable(x)
     deviations = _squares(variable - mean(variable, axis, dtype, keepdims=True))
     found = mean(deviations, axis, dtype, keepdims)
@@ -204,7 +256,12 @@ def var(
 def std(
     x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, dtype: str | None = None
 ) -> Variable:
-    """Return the standard deviation over ``axis``; its slope is 0 where it is 0."""
+    """Return the standard deviation over ``axis``; its slope is 0 where it is 0.
+
+    >>> import gradcore.tensor as T
+    >>> T.std([1.0, 3.0]).eval()
+    array(1.)
+    """
     return _root(var(x, axis, ddof, keepdims, dtype))
 
 
@@ -234,6 +291,10 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Var
 
     The slope of a norm is 0 where it is 0, and so is every derivative of what is computed from it:
     ``norm(x) ** 2`` has no Hessian there, ``sum(x ** 2)`` has.
+
+    >>> import gradcore.tensor as T
+    >>> T.norm([[3.0, 4.0], [6.0, 8.0]], axis=1).eval().tolist()
+    [5.0, 10.0]
     """
     variable = _floats(x)
     if ord in (None, 2, "fro"):
@@ -265,7 +326,12 @@ def logmeanexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
 
 @word
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return ``log(sum(exp(x)))`` over ``axis``, without overflow."""
+    """Return ``log(sum(exp(x)))`` over ``axis``, without overflow.
+
+    >>> import gradcore.tensor as T
+    >>> T.logsumexp([[1000.0, 1000.0]], axis=1).eval().round(4).tolist()
+    [1000.6931]
+    """
     variable = _floats(x)
     axes = _axes(axis, variable.ndim)
     top = finite_max(variable, axes)
@@ -301,7 +367,12 @@ def _dropped(x: Variable, axes: tuple[int, ...]) -> Variable:
 
 @word
 def softmax(x: Any, axis: Axis = -1) -> Variable:
-    """Return ``exp(x) / sum(exp(x))`` over ``axis``, without overflow."""
+    """Return ``exp(x) / sum(exp(x))`` over ``axis``, without overflow.
+
+    >>> import gradcore.tensor as T
+    >>> T.softmax([[1000.0, 1000.0]]).eval().tolist()
+    [[0.5, 0.5]]
+    """
     variable = _floats(x)
     axes = _axes(axis, variable.ndim)
     powers = scalars.exp(variable - DisconnectedGrad()(_largest(variable, axes)))
@@ -310,33 +381,19 @@ def softmax(x: Any, axis: Axis = -1) -> Variable:
 
 @word
 def log_softmax(x: Any, axis: Axis = -1) -> Variable:
-    """Return ``log(softmax(x))``, without overflow."""
+    """Return ``log(softmax(x))``, without overflow.
+
+    >>> import gradcore.tensor as T
+    >>> T.log_softmax([1000.0, 0.0]).eval().tolist()
+    [0.0, -1000.0]
+    """
     variable = _floats(x)
     return variable - logsumexp(variable, axis, keepdims=True)
 
 
-# cumulative reductions --------------------------------------------------------------------------
-@word
-def cumsum(x: Any, axis: int | None = None) -> Variable:
-    """Return the cumulative sum along ``axis`` (of the flat form, for None)."""
-    variable = flatten(x) if axis is None else as_variable(x)
-    return Cumulative("sum", normalized_axis(axis or 0, variable.ndim))(variable)
-
-
-@word
-def cumprod(x: Any, axis: int | None = None) -> Variable:
-    """Return the cumulative product along ``axis``; its derivatives are exact at zeros."""
-    variable = flatten(x) if axis is None else as_variable(x)
-    along = normalized_axis(axis or 0, variable.ndim)
-    if not variable.type.is_complex:
-        return Cumulative("prod", along)(variable)
-    rows = moveaxis(variable, along, 0)
-    one = LANGUAGE["alloc"](cast(1, variable.type.dtype), *extents_of(rows)[1:])
-    found, _ = LANGUAGE["scan"](_times, rows, one)
-    return moveaxis(found, 0, along)
-
-
-def _times(factor: Variable, found: Variable) -> Variable:
+# products of complex numbers ---------------------------------------------------------------------
+def multiplied(factor: Variable, found: Variable) -> Variable:
+    """Return a product and one more factor: a step of a loop."""
     return found * factor
 
 
@@ -348,106 +405,5 @@ def _complex_product(x: Variable, axis: Axis, keepdims: bool) -> Variable:
     count = product(tuple(extents_of(x)[a] for a in axes))
     rows = reshape(x.dimshuffle(*axes, *others), (count, *extents))
     one = LANGUAGE["alloc"](cast(1, x.type.dtype), *extents)
-    found, _ = LANGUAGE["foldl"](_times, rows, one)
+    found, _ = LANGUAGE["foldl"](multiplied, rows, one)
     return restored(found, axes, x.ndim) if keepdims else found
-
-
-def cumulative_sum(
-    x: Any, axis: int | None = None, dtype: str | None = None, include_initial: bool = False
-) -> Variable:
-    """Return the cumulative sum along ``axis``: the array API's form of `cumsum`.
-
-    axis : it may be omitted for a vector only.
-    include_initial : start with 0, one element more.
-
-    Raises GraphValueError: no ``axis`` for more axes than one.
-    """
-    return _with_initial(cumsum, 0, x, axis, dtype, include_initial)
-
-
-def cumulative_prod(
-    x: Any, axis: int | None = None, dtype: str | None = None, include_initial: bool = False
-) -> Variable:
-    """Return the cumulative product along ``axis``, as `cumulative_sum` does."""
-    return _with_initial(cumprod, 1, x, axis, dtype, include_initial)
-
-
-def _with_initial(
-    function: Callable[..., Variable],
-    initial: int,
-    x: Any,
-    axis: int | None,
-    dtype: str | None,
-    include_initial: bool,
-) -> Variable:
-    variable = as_variable(x) if dtype is None else cast(x, dtype)
-    if axis is None and variable.ndim != 1:
-        raise GraphValueError(f"give axis= for {variable}, which has {variable.ndim} axes", here())
-    a = normalized_axis(axis or 0, variable.ndim)
-    found = function(variable, a)
-    found = found if dtype is None else cast(found, dtype)
-    if not include_initial:
-        return found
-    first = _end_of(cast(initial, found.type.dtype), found, a)
-    return concatenate([first, found], a)
-
-
-@word
-def cummax(x: Any, axis: int | None = None) -> Variable:
-    """Return the largest element so far along ``axis`` (of the flat form, for None); NaN stays.
-
-    NumPy's ``maximum.accumulate``; the derivative is that of the first such element.
-
-    >>> import gradcore.tensor as T
-    >>> T.cummax([1, 3, 2, 5]).eval().tolist()
-    [1, 3, 3, 5]
-    """
-    variable = flatten(x) if axis is None else as_variable(x)
-    return Cumulative("max", normalized_axis(axis or 0, variable.ndim))(variable)
-
-
-@word
-def cummin(x: Any, axis: int | None = None) -> Variable:
-    """Return the smallest element so far along ``axis`` (of the flat form, for None); NaN stays.
-
-    NumPy's ``minimum.accumulate``; the derivative is that of the first such element.
-    """
-    variable = flatten(x) if axis is None else as_variable(x)
-    return Cumulative("min", normalized_axis(axis or 0, variable.ndim))(variable)
-
-
-def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Variable:
-    """Return the ``n``-th differences of neighbours along ``axis``; of bools, where they differ.
-
-    prepend, append : what is put before and behind the elements first; a scalar counts as one.
-
-    Raises GraphValueError: ``n`` is negative.
-
-    >>> import gradcore.tensor as T
-    >>> T.diff([1, 4, 9], prepend=0).eval().tolist()
-    [1, 3, 5]
-    """
-    variable = as_variable(x)
-    if n < 0:
-        raise GraphValueError(f"diff: the order {n} is negative", here())
-    a = normalized_axis(axis, variable.ndim)
-    before = (slice(None),) * a
-    parts = [_end_of(prepend, variable, a), variable, _end_of(append, variable, a)]
-    if n and len(parts := [part for part in parts if part is not None]) > 1:
-        variable = concatenate(parts, a)
-    for _ in range(n):
-        after, earlier = variable[(*before, slice(1, None))], variable[(*before, slice(None, -1))]
-        differs = variable.type.dtype == "bool"
-        variable = scalars.neq(after, earlier) if differs else after - earlier
-    return variable
-
-
-def _end_of(given: Any, x: Variable, axis: int) -> Variable | None:
-    """Return what is put at an end of ``x``: a scalar stretched to a slice of extent 1."""
-    if given is None:
-        return None
-    end = as_variable(given, (x.type.dtype,))
-    if end.ndim:
-        return end
-    shape = [1 if a == axis else n for a, n in enumerate(extents_of(x))]
-    return broadcast_to(end, shape)

@@ -11,7 +11,8 @@ from gradcore.language import listed, word
 from gradcore.ops import scalars
 from gradcore.ops.search import SearchSorted
 from gradcore.tensor.indexing import argsort, flatnonzero, nonzero, sort, take, take_along_axis
-from gradcore.tensor.shapes import flatten, flip, normalized_axis, stack
+from gradcore.tensor.repeats import flip
+from gradcore.tensor.shapes import flatten, normalized_axis, stack
 
 
 @word
@@ -60,13 +61,23 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Variable:
     """Return ``x`` with the element number ``kth`` along ``axis`` where sorting would put it.
 
     What is before it is not larger, what is behind it not smaller.  Here all are sorted.
+
+    >>> import gradcore.tensor as T
+    >>> T.partition([9, 1, 8, 2], 1)[1].eval()
+    array(2)
     """
     return sort(_with_places(x, kth, axis), axis)
 
 
 @word
 def argpartition(x: Any, kth: Any, axis: int | None = -1) -> Variable:
-    """Return the indices that make a `partition`, int64."""
+    """Return the indices that make a `partition`, int64.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.constant([9, 1, 8, 2])
+    >>> x[T.argpartition(x, 1)[:2]].sum().eval()
+    array(3)
+    """
     return argsort(_with_places(x, kth, axis), axis)
 
 
@@ -130,7 +141,12 @@ def top_k(x: Any, k: Any, axis: int = -1) -> tuple[Variable, Variable]:
 
 # parts ------------------------------------------------------------------------------------------
 def argwhere(x: Any) -> Variable:
-    """Return the indices of the elements that are not 0, a row for each, int64."""
+    """Return the indices of the elements that are not 0, a row for each, int64.
+
+    >>> import gradcore.tensor as T
+    >>> T.argwhere([[0, 3], [4, 0]]).eval().tolist()
+    [[0, 1], [1, 0]]
+    """
     return stack(nonzero(x), 1)
 
 
@@ -153,5 +169,10 @@ def compress(condition: Any, x: Any, axis: int | None = None) -> Variable:
 
 
 def extract(condition: Any, x: Any) -> Variable:
-    """Return the elements of the flat ``x`` where the flat ``condition`` is true, a vector."""
+    """Return the elements of the flat ``x`` where the flat ``condition`` is true, a vector.
+
+    >>> import gradcore.tensor as T
+    >>> T.extract([True, False, True], [1, 2, 3]).eval().tolist()
+    [1, 3]
+    """
     return compress(flatten(condition), x)

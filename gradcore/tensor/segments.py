@@ -18,10 +18,10 @@ from gradcore.ops import scalars
 from gradcore.ops.control import Assert
 from gradcore.ops.reduce import Recurrence
 from gradcore.tensor.creation import arange, full, zeros
+from gradcore.tensor.cumulative import cumsum
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.histograms import bincount, natural, one_more
 from gradcore.tensor.indexing import argsort, inc_subtensor, take_along_axis
-from gradcore.tensor.reductions import cumsum
 from gradcore.tensor.shapes import concatenate
 
 
@@ -78,6 +78,10 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: Any = None) -> Varia
 
     Segments without elements have 1; derivatives are exact where elements are 0.  Arguments and
     errors as those of `segment_sum`.
+
+    >>> import gradcore.tensor as T
+    >>> T.segment_prod([1, 5, 2, 3], [0, 0, 1, 1]).eval().tolist()
+    [5, 6]
     """
     variable, ids, n = _segments(data, segment_ids, num_segments)
     if variable.type.dtype == "bool":
@@ -99,6 +103,10 @@ def segment_max(data: Any, segment_ids: Any, num_segments: Any = None) -> Variab
 
     NaN wins.  Segments without elements have -inf, or the least integer.  Arguments and errors as
     those of `segment_sum`.  Of equal elements one has the derivative.
+
+    >>> import gradcore.tensor as T
+    >>> T.segment_max([1, 5, 2, 3], [0, 0, 1, 1]).eval().tolist()
+    [5, 3]
     """
     variable, ids, n = _segments(data, segment_ids, num_segments)
     return _of_sorted(variable, ids, n, last=True)
@@ -109,6 +117,10 @@ def segment_min(data: Any, segment_ids: Any, num_segments: Any = None) -> Variab
 
     NaN wins.  Segments without elements have inf, or the largest integer.  Arguments and errors as
     those of `segment_sum`.  Of equal elements one has the derivative.
+
+    >>> import gradcore.tensor as T
+    >>> T.segment_min([1, 5, 2, 3], [0, 0, 1, 1]).eval().tolist()
+    [1, 2]
     """
     variable, ids, n = _segments(data, segment_ids, num_segments)
     if variable.type.is_float:  # NaN is sorted to the end
@@ -154,6 +166,10 @@ def scatter_add(x: Any, indices: Any, values: Any, axis: int = -1) -> Variable:
     """Return ``x`` with ``values`` added in the places along ``axis`` that ``indices`` name.
 
     What comes several times is added as often; torch's ``scatter_add``.
+
+    >>> import gradcore.tensor as T
+    >>> T.scatter_add([0, 0, 0], [2, 0, 2], [1, 10, 100]).eval().tolist()
+    [10, 0, 101]
     """
     return inc_subtensor(_places(x, indices, axis), values)
 

@@ -16,10 +16,10 @@ from gradcore.graph.types import FLOATS
 from gradcore.language import word
 from gradcore.ops import scalars
 from gradcore.tensor.creation import arange, zeros_like
+from gradcore.tensor.cumulative import cumsum, diff
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, flatnonzero, set_subtensor, sort
 from gradcore.tensor.reductions import any as any_
-from gradcore.tensor.reductions import cumsum, diff
 from gradcore.tensor.searching import searchsorted
 from gradcore.tensor.shapes import (
     concatenate,
@@ -128,22 +128,42 @@ def _unique_parts(x: Variable, axis: int, wanted: tuple[bool, ...], equal_nan: b
 
 
 def unique_values(x: Any) -> Variable:
-    """Return the distinct elements in ascending order, each NaN for itself."""
+    """Return the distinct elements in ascending order, each NaN for itself.
+
+    >>> import gradcore.tensor as T
+    >>> T.unique_values([3, 1, 3]).eval().tolist()
+    [1, 3]
+    """
     return unique(x, equal_nan=False)
 
 
 def unique_counts(x: Any) -> tuple[Variable, Variable]:
-    """Return the distinct elements in ascending order, and how often each comes."""
+    """Return the distinct elements in ascending order, and how often each comes.
+
+    >>> import gradcore.tensor as T
+    >>> [found.eval().tolist() for found in T.unique_counts([3, 1, 3])]
+    [[1, 3], [1, 2]]
+    """
     return unique(x, return_counts=True, equal_nan=False)
 
 
 def unique_inverse(x: Any) -> tuple[Variable, Variable]:
-    """Return the distinct elements in ascending order, and where each of ``x`` is among them."""
+    """Return the distinct elements in ascending order, and where each of ``x`` is among them.
+
+    >>> import gradcore.tensor as T
+    >>> [found.eval().tolist() for found in T.unique_inverse([3, 1, 3])]
+    [[1, 3], [1, 0, 1]]
+    """
     return unique(x, return_inverse=True, equal_nan=False)
 
 
 def unique_all(x: Any) -> tuple[Variable, Variable, Variable, Variable]:
-    """Return the distinct elements, the first index of each, the inverse, and the counts."""
+    """Return the distinct elements, the first index of each, the inverse, and the counts.
+
+    >>> import gradcore.tensor as T
+    >>> [found.eval().tolist() for found in T.unique_all([3, 1, 3])]
+    [[1, 3], [1, 0], [1, 0, 1], [1, 2]]
+    """
     return unique(x, True, True, True, equal_nan=False)
 
 
@@ -176,7 +196,12 @@ def isin(x: Any, test: Any, assume_unique: bool = False, invert: bool = False) -
 
 
 def union1d(x: Any, y: Any) -> Variable:
-    """Return the distinct elements of both, in ascending order."""
+    """Return the distinct elements of both, in ascending order.
+
+    >>> import gradcore.tensor as T
+    >>> T.union1d([3, 1, 2], [2, 3, 5]).eval().tolist()
+    [1, 2, 3, 5]
+    """
     return unique(concatenate([flatten(x), flatten(y)]))
 
 
@@ -184,6 +209,10 @@ def intersect1d(x: Any, y: Any, assume_unique: bool = False) -> Variable:
     """Return the distinct elements that are in both, in ascending order.
 
     assume_unique : none comes twice in one of them.
+
+    >>> import gradcore.tensor as T
+    >>> T.intersect1d([3, 1, 2], [2, 3, 5]).eval().tolist()
+    [2, 3]
     """
     a, b = (flatten(v) if assume_unique else unique(v) for v in (x, y))
     both = sort(concatenate([a, b]))
@@ -194,6 +223,10 @@ def setdiff1d(x: Any, y: Any, assume_unique: bool = False) -> Variable:
     """Return the distinct elements of ``x`` that are not in ``y``, in ascending order.
 
     assume_unique : take the elements of ``x`` as they are.
+
+    >>> import gradcore.tensor as T
+    >>> T.setdiff1d([3, 1, 2], [2, 3, 5]).eval().tolist()
+    [1]
     """
     a = flatten(x) if assume_unique else unique(x)
     return a[isin(a, y, invert=True)]
@@ -203,6 +236,10 @@ def setxor1d(x: Any, y: Any, assume_unique: bool = False) -> Variable:
     """Return the distinct elements that are in just one of both, in ascending order.
 
     assume_unique : none comes twice in one of them.
+
+    >>> import gradcore.tensor as T
+    >>> T.setxor1d([3, 1, 2], [2, 3, 5]).eval().tolist()
+    [1, 5]
     """
     a, b = (flatten(v) if assume_unique else unique(v) for v in (x, y))
     both = sort(concatenate([a, b]))

@@ -9,11 +9,11 @@ from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Variable, as_variable, here
 from gradcore.graph.extents import product
 from gradcore.graph.nodes import constant_extent, extents_of
-from gradcore.language import LANGUAGE, is_several, word
+from gradcore.language import is_several, word
 from gradcore.ops.control import Assert
 from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.scalars import eq
-from gradcore.ops.shape import Alloc, DimShuffle, Join, Repeat, Reshape
+from gradcore.ops.shape import Alloc, DimShuffle, Join, Reshape
 from gradcore.ops.shape_values import MakeVector, ShapeOf, SpecifyShape
 
 
@@ -50,13 +50,23 @@ def extent_list(shape: Any, ndim: int | None = None) -> list[Any]:
 
 @word
 def shape(x: Any) -> Variable:
-    """Return the extents of ``x``, a vector of int64."""
+    """Return the extents of ``x``, a vector of int64.
+
+    >>> import gradcore.tensor as T
+    >>> T.shape(T.zeros((2, 3))).eval().tolist()
+    [2, 3]
+    """
     return ShapeOf()(x)
 
 
 @word
 def size(x: Any) -> Variable:
-    """Return the number of elements of ``x``, an int64 scalar."""
+    """Return the number of elements of ``x``, an int64 scalar.
+
+    >>> import gradcore.tensor as T
+    >>> T.size(T.zeros((2, 3))).eval()
+    array(6)
+    """
     return as_variable(product(extents_of(as_variable(x)))).astype("int64")
 
 
@@ -76,7 +86,12 @@ def dimshuffle(x: Any, *order: Any) -> Variable:
 
 @word
 def transpose(x: Any, *axes: Any) -> Variable:
-    """Return ``x`` with its axes in the order ``axes``; reversed, if none are given."""
+    """Return ``x`` with its axes in the order ``axes``; reversed, if none are given.
+
+    >>> import gradcore.tensor as T
+    >>> T.transpose(T.zeros((2, 3, 4)), 1, 0, 2).type
+    TensorType(float64, (3, 2, 4))
+    """
     variable = as_variable(x)
     order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
     if not order:
@@ -89,7 +104,12 @@ def transpose(x: Any, *axes: Any) -> Variable:
 
 @word
 def swapaxes(x: Any, axis1: int, axis2: int) -> Variable:
-    """Return ``x`` with two axes exchanged."""
+    """Return ``x`` with two axes exchanged.
+
+    >>> import gradcore.tensor as T
+    >>> T.swapaxes(T.zeros((2, 3, 4)), 0, 2).type
+    TensorType(float64, (4, 3, 2))
+    """
     variable = as_variable(x)
     order = list(range(variable.ndim))
     i, j = normalized_axis(axis1, variable.ndim), normalized_axis(axis2, variable.ndim)
@@ -98,7 +118,12 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Variable:
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Variable:
-    """Return ``x`` with axes moved to other places, the rest in their order."""
+    """Return ``x`` with axes moved to other places, the rest in their order.
+
+    >>> import gradcore.tensor as T
+    >>> T.moveaxis(T.zeros((2, 3, 4)), 0, -1).type
+    TensorType(float64, (3, 4, 2))
+    """
     variable = as_variable(x)
     sources, destinations = (
         [normalized_axis(a, variable.ndim) for a in ([axes] if isinstance(axes, int) else axes)]
@@ -131,7 +156,12 @@ def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Variable:
 
 @word
 def flatten(x: Any, ndim: int = 1) -> Variable:
-    """Return ``x`` with its last axes merged until ``ndim`` are left."""
+    """Return ``x`` with its last axes merged until ``ndim`` are left.
+
+    >>> import gradcore.tensor as T
+    >>> T.flatten(T.zeros((2, 3, 4)), ndim=2).type
+    TensorType(float64, (2, 12))
+    """
     variable = as_variable(x)
     if not 1 <= ndim <= max(variable.ndim, 1):
         raise GraphValueError(f"cannot flatten {variable} ({variable.type}) to {ndim} axes", here())
@@ -142,7 +172,12 @@ def flatten(x: Any, ndim: int = 1) -> Variable:
 
 
 def ravel(x: Any) -> Variable:
-    """Return the elements of ``x`` as a vector, in C order."""
+    """Return the elements of ``x`` as a vector, in C order.
+
+    >>> import gradcore.tensor as T
+    >>> T.ravel([[1, 2], [3, 4]]).eval().tolist()
+    [1, 2, 3, 4]
+    """
     return flatten(x)
 
 
@@ -151,6 +186,10 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
     """Return ``x`` without ``axis``, whose extent must be 1.
 
     Without an axis, those that are *known* to have extent 1 go.
+
+    >>> import gradcore.tensor as T
+    >>> T.squeeze(T.zeros((1, 3, 1)), axis=0).type
+    TensorType(float64, (3, 1))
     """
     variable = as_variable(x)
     if axis is None:
@@ -161,7 +200,12 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
-    """Return ``x`` with new axes of extent 1, which stand at ``axis`` of the result."""
+    """Return ``x`` with new axes of extent 1, which stand at ``axis`` of the result.
+
+    >>> import gradcore.tensor as T
+    >>> T.expand_dims(T.dvector("x"), (0, 2)).type
+    TensorType(float64, (1, ?, 1))
+    """
     variable = as_variable(x)
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     new = normalized_axes(axes, variable.ndim + len(axes))
@@ -171,22 +215,42 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
 
 
 def shape_padleft(x: Any, n_ones: int = 1) -> Variable:
-    """Return ``x`` with ``n_ones`` new axes in front."""
+    """Return ``x`` with ``n_ones`` new axes in front.
+
+    >>> import gradcore.tensor as T
+    >>> T.shape_padleft(T.zeros(3), 2).type
+    TensorType(float64, (1, 1, 3))
+    """
     return expand_dims(x, tuple(range(n_ones)))
 
 
 def shape_padright(x: Any, n_ones: int = 1) -> Variable:
-    """Return ``x`` with ``n_ones`` new axes at the end."""
+    """Return ``x`` with ``n_ones`` new axes at the end.
+
+    >>> import gradcore.tensor as T
+    >>> T.shape_padright(T.zeros(3), 2).type
+    TensorType(float64, (3, 1, 1))
+    """
     return expand_dims(x, tuple(range(-n_ones, 0)))
 
 
 def shape_padaxis(x: Any, axis: int) -> Variable:
-    """Return ``x`` with a new axis of extent 1 at ``axis``."""
+    """Return ``x`` with a new axis of extent 1 at ``axis``.
+
+    >>> import gradcore.tensor as T
+    >>> T.shape_padaxis(T.zeros((2, 3)), 1).type
+    TensorType(float64, (2, 1, 3))
+    """
     return expand_dims(x, axis)
 
 
 def atleast_nd(x: Any, n: int, left: bool = True) -> Variable:
-    """Return ``x`` with new axes of extent 1 until it has at least ``n``."""
+    """Return ``x`` with new axes of extent 1 until it has at least ``n``.
+
+    >>> import gradcore.tensor as T
+    >>> T.atleast_nd(T.dvector("x"), 3).type
+    TensorType(float64, (1, 1, ?))
+    """
     variable = as_variable(x)
     missing = max(n - variable.ndim, 0)
     if not missing:
@@ -196,13 +260,23 @@ def atleast_nd(x: Any, n: int, left: bool = True) -> Variable:
 
 @word
 def broadcast_to(x: Any, shape: Any) -> Variable:
-    """Return ``x`` stretched to ``shape``; only extents known to be 1 stretch."""
+    """Return ``x`` stretched to ``shape``; only extents known to be 1 stretch.
+
+    >>> import gradcore.tensor as T
+    >>> T.broadcast_to([1, 2], (2, 2)).eval().tolist()
+    [[1, 2], [1, 2]]
+    """
     return Alloc()(x, *extent_list(shape))
 
 
 @word
 def alloc(value: Any, *shape: Any) -> Variable:
-    """Return ``value`` stretched to ``shape``, given as extents."""
+    """Return ``value`` stretched to ``shape``, given as extents.
+
+    >>> import gradcore.tensor as T
+    >>> T.alloc(T.constant([1, 2]), 3, 2).eval().tolist()
+    [[1, 2], [1, 2], [1, 2]]
+    """
     return Alloc()(value, *(extent_list(shape[0]) if len(shape) == 1 else shape))
 
 
@@ -210,6 +284,10 @@ def specify_shape(x: Any, shape: Any) -> Variable:
     """Return ``x``, declared to have ``shape``; an extent of None says nothing.
 
     Raises ShapeError, when it runs: it has another.
+
+    >>> import gradcore.tensor as T
+    >>> T.specify_shape(T.dmatrix("x"), (3, None)).type
+    TensorType(float64, (3, ?))
     """
     variable = as_variable(x)
     own = extents_of(variable)
@@ -223,6 +301,10 @@ def specify_broadcastable(x: Any, *axes: int) -> Variable:
     """Return ``x``, declared to have the extent 1 at ``axes``, which so broadcast.
 
     Raises ShapeError, when it runs: it has not.
+
+    >>> import gradcore.tensor as T
+    >>> T.specify_broadcastable(T.dmatrix("x"), 1).type
+    TensorType(float64, col)
     """
     variable = as_variable(x)
     shape: list[int | None] = [None] * variable.ndim
@@ -231,102 +313,16 @@ def specify_broadcastable(x: Any, *axes: int) -> Variable:
     return specify_shape(variable, shape)
 
 
-def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
-    """Return ``x`` repeated as a whole, ``reps`` times along each axis.
-
-    Axes known to have extent 1 stretch, as by `broadcast_to`.
-    """
-    counts = extent_list(reps, ndim)
-    variable = atleast_nd(x, len(counts))
-    counts = [1] * (variable.ndim - len(counts)) + counts
-    order: list[int | str] = []
-    stretched: list[Any] = []
-    tiled: list[Any] = []
-    for axis, (count, extent) in enumerate(zip(counts, extents_of(variable), strict=True)):
-        once = type(count) is int and count == 1
-        separate = extent != 1 and not once
-        order += ["x", axis] if separate else [axis]
-        stretched += [count, extent] if separate else [extent if once else count]
-        tiled.append(product((_signed(count), extent)) if separate else stretched[-1])
-    if len(order) == variable.ndim:
-        return Alloc()(variable, *stretched)
-    return Reshape()(Alloc()(DimShuffle(tuple(order))(variable), *stretched), *tiled)
-
-
-def _signed(count: Any) -> Any:
-    """Return a count as int64 if it is of uint64, whose product with an extent is a float.
-
-    What is stretched by the count itself raises where it does not fit.
-    """
-    if isinstance(count, Variable) and count.type.dtype == "uint64":
-        return LANGUAGE["cast"](count, "int64")
-    return count
-
-
-@word
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
-    """Return ``x`` with each element along ``axis`` repeated (of its flat form, for None).
-
-    repeats : how often, an integer scalar for all elements or a vector with one for each.
-
-    An axis known to have extent 1 stretches, as by `broadcast_to`.
-    """
-    variable = flatten(x) if axis is None else as_variable(x)
-    a = normalized_axis(axis or 0, variable.ndim)
-    counts = as_variable(repeats)
-    if counts.ndim:
-        return Repeat(a)(variable, counts)
-    extents = list(extents_of(variable))
-    if extents[a] == 1:
-        return Alloc()(variable, *extents[:a], repeats, *extents[a + 1 :])
-    stretched = Alloc()(expand_dims(variable, a + 1), *extents[: a + 1], repeats, *extents[a + 1 :])
-    extents[a] = extents[a] * (constant_extent(counts) or _signed(counts))
-    return Reshape()(stretched, *extents)
-
-
-def flip(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
-    """Return ``x`` with the order of its elements reversed along ``axis`` (all axes, for None)."""
-    variable = as_variable(x)
-    axes = normalized_axes(
-        axis if axis is None or isinstance(axis, int) else tuple(axis), variable.ndim
-    )
-    return variable[
-        tuple(slice(None, None, -1 if a in axes else None) for a in range(variable.ndim))
-    ]
-
-
-def roll(x: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Variable:
-    """Return ``x`` with its elements moved on by ``shift`` along ``axis``, around the end.
-
-    Without an axis the flat form is rolled.
-    """
-    variable = as_variable(x)
-    if axis is None:
-        return roll(flatten(variable), shift, 0).reshape(extents_of(variable))
-    axes = [axis] if isinstance(axis, int) else list(axis)
-    shifts = list(shift) if is_several(shift) else [shift] * len(axes)
-    for a, by in zip((normalized_axis(a, variable.ndim) for a in axes), shifts, strict=True):
-        n = extents_of(variable)[a]
-        if isinstance(n, int) and isinstance(by, int):
-            cut: Any = n - by % n if n else 0
-        else:
-            shift = as_variable(by)
-            if shift.type.dtype == "uint64":
-                shift = _signed(shift % LANGUAGE["cast"](n, "uint64"))
-            cut = n - shift % n
-        before = (slice(None),) * a
-        variable = Join(a)(
-            variable[(*before, slice(cut, None))], variable[(*before, slice(None, cut))]
-        )
-    return variable
-
-
 # joining ----------------------------------------------------------------------------------------
 @word
 def concatenate(tensors: Sequence[Any], axis: int | None = 0) -> Variable:
     """Return ``tensors``, which differ at most in their extent at ``axis``, one after the other.
 
     axis : None joins their flat forms.
+
+    >>> import gradcore.tensor as T
+    >>> T.concatenate([[[1, 2]], [[3, 4]]], axis=1).eval().tolist()
+    [[1, 2, 3, 4]]
     """
     variables = [as_variable(x) if axis is not None else flatten(x) for x in tensors]
     axis = axis or 0
@@ -338,13 +334,23 @@ def concatenate(tensors: Sequence[Any], axis: int | None = 0) -> Variable:
 
 
 def join(axis: int, *tensors: Any) -> Variable:
-    """Return ``concatenate(tensors, axis)``."""
+    """Return ``concatenate(tensors, axis)``.
+
+    >>> import gradcore.tensor as T
+    >>> T.join(0, [1, 2], [3]).eval().tolist()
+    [1, 2, 3]
+    """
     return concatenate(tensors, axis)
 
 
 @word
 def stack(tensors: Sequence[Any], axis: int = 0) -> Variable:
-    """Return ``tensors``, all of one shape, as the elements along a new ``axis``."""
+    """Return ``tensors``, all of one shape, as the elements along a new ``axis``.
+
+    >>> import gradcore.tensor as T
+    >>> T.stack([[1, 2], [3, 4]], axis=1).eval().tolist()
+    [[1, 3], [2, 4]]
+    """
     variables = [as_variable(x) for x in tensors]
     if not variables:
         raise GraphValueError("there is nothing to stack", here())
@@ -357,19 +363,36 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Variable:
 
 
 def stacklists(tensors: Any) -> Variable:
-    """Return nested lists of tensors stacked along a new axis for each level."""
+    """Return nested lists of tensors stacked along a new axis for each level.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> T.stacklists([[x, 2 * x], [3 * x, x]]).eval({x: 1.0})
+    array([[1., 2.],
+           [3., 1.]])
+    """
     if is_several(tensors):
         return stack([stacklists(item) for item in tensors])
     return as_variable(tensors)
 
 
 def vertical_stack(*tensors: Any) -> Variable:
-    """Return matrices one below the other."""
+    """Return matrices one below the other.
+
+    >>> import gradcore.tensor as T
+    >>> T.vertical_stack([[1, 2]], [[3, 4]]).eval().tolist()
+    [[1, 2], [3, 4]]
+    """
     return concatenate(tensors, 0)
 
 
 def horizontal_stack(*tensors: Any) -> Variable:
-    """Return matrices side by side."""
+    """Return matrices side by side.
+
+    >>> import gradcore.tensor as T
+    >>> T.horizontal_stack([[1], [2]], [[3], [4]]).eval().tolist()
+    [[1, 3], [2, 4]]
+    """
     return concatenate(tensors, 1)
 
 

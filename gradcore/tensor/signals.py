@@ -16,17 +16,23 @@ from gradcore.ops.reduce import normalized_axes
 from gradcore.ops.scalars import abs, eq, mod, switch
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.tensor.complexes import conj
+from gradcore.tensor.cumulative import cumsum, diff
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import take
 from gradcore.tensor.nn.convolution import conv1d
-from gradcore.tensor.reductions import cumsum, diff
 from gradcore.tensor.reductions import sum as sum_
-from gradcore.tensor.shapes import concatenate, flatten, flip, moveaxis, normalized_axis, stack
+from gradcore.tensor.repeats import flip
+from gradcore.tensor.shapes import concatenate, flatten, moveaxis, normalized_axis, stack
 
 
 # differences and integrals ----------------------------------------------------------------------
 def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Variable:
-    """Return the differences of neighbours in the flat form, between what is put at its ends."""
+    """Return the differences of neighbours in the flat form, between what is put at its ends.
+
+    >>> import gradcore.tensor as T
+    >>> T.ediff1d([1, 4, 9], to_end=[0]).eval().tolist()
+    [3, 5, 0]
+    """
     flat = flatten(x)
     found = diff(flat)
     parts = [
@@ -295,7 +301,12 @@ def _elements(x: Any, axis: int) -> Sequence[Variable]:
 
 
 def vdot(a: Any, b: Any) -> Variable:
-    """Return the dot product of the flat forms, the first one conjugated."""
+    """Return the dot product of the flat forms, the first one conjugated.
+
+    >>> import gradcore.tensor as T
+    >>> T.vdot([1 + 2j, 3], [4, 5j]).eval()
+    array(4.+7.j)
+    """
     return _conjugate(flatten(a)).dot(flatten(b))
 
 
@@ -303,6 +314,10 @@ def vecdot(a: Any, b: Any, axis: int = -1) -> Variable:
     """Return the dot products of the vectors along ``axis``; the other axes broadcast.
 
     The axis is counted in ``a`` and in ``b``; ``a`` is conjugated.
+
+    >>> import gradcore.tensor as T
+    >>> T.vecdot([[1, 2], [3, 4]], [1, 10]).eval().tolist()
+    [21, 43]
     """
     x, y = _conjugate(as_variable(a)), as_variable(b)
     x = moveaxis(x, normalized_axis(axis, x.ndim), -1)
@@ -313,12 +328,22 @@ def vecdot(a: Any, b: Any, axis: int = -1) -> Variable:
 
 
 def matvec(a: Any, v: Any) -> Variable:
-    """Return the products of matrices with vectors: the last two axes, and the last one."""
+    """Return the products of matrices with vectors: the last two axes, and the last one.
+
+    >>> import gradcore.tensor as T
+    >>> T.matvec(T.ones((7, 2, 3)), T.ones(3)).type
+    TensorType(float64, (7, 2))
+    """
     y = as_variable(v)
     return (as_variable(a) @ y.dimshuffle(*range(y.ndim), "x"))[..., 0]
 
 
 def vecmat(v: Any, a: Any) -> Variable:
-    """Return the products of vectors, conjugated, with matrices: the last axis, the last two."""
+    """Return the products of vectors, conjugated, with matrices: the last axis, the last two.
+
+    >>> import gradcore.tensor as T
+    >>> T.vecmat([1, 2], [[3, 4], [5, 6]]).eval().tolist()
+    [13, 16]
+    """
     x = _conjugate(as_variable(v))
     return (x.dimshuffle(*range(x.ndim - 1), "x", x.ndim - 1) @ as_variable(a))[..., 0, :]

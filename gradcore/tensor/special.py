@@ -81,6 +81,10 @@ def logsubexp(x: Any, y: Any) -> Variable:
     """Return log(exp(x) - exp(y)), without overflow; NaN where ``y`` is larger.
 
     Where both are equal it is -inf, and its slopes are infinite.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.special.logsubexp(1000.0, 999.0).eval().round(4))
+    999.5413
     """
     a, b = as_variable(x), as_variable(y)
     same = eq(a, b)
@@ -88,22 +92,42 @@ def logsubexp(x: Any, y: Any) -> Variable:
 
 
 def tri_gamma(x: Any) -> Variable:
-    """Return the derivative of ``digamma``: ``polygamma(1, x)``."""
+    """Return the derivative of ``digamma``: ``polygamma(1, x)``.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.tri_gamma(1.0).eval().round(6))
+    1.644934
+    """
     return polygamma(1, x)
 
 
 def zeta(x: Any, q: Any = 1) -> Variable:
-    """Return the sum of (q + k) ** -x over k >= 0: Riemann's zeta function, or Hurwitz's."""
+    """Return the sum of (q + k) ** -x over k >= 0: Riemann's zeta function, or Hurwitz's.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.special.zeta(2.0).eval().round(6))
+    1.644934
+    """
     return hurwitz(x, q)
 
 
 def factorial(n: Any) -> Variable:
-    """Return ``gamma(n + 1)``, a float: NaN for negative integers."""
+    """Return ``gamma(n + 1)``, a float: NaN for negative integers.
+
+    >>> import gradcore.tensor as T
+    >>> T.special.factorial([3, 4]).eval().round(6).tolist()
+    [6.0, 24.0]
+    """
     return gamma(as_variable(n) + 1)
 
 
 def poch(z: Any, m: Any) -> Variable:
-    """Return gamma(z + m) / gamma(z), Pochhammer's symbol; exact where both are above 0."""
+    """Return gamma(z + m) / gamma(z), Pochhammer's symbol; exact where both are above 0.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.special.poch(3.0, 2).eval().round(6))
+    12.0
+    """
     a, n = as_variable(z), as_variable(m)
     lower, size = switch(n > 0, a, a + n), abs(n)
     usable = (lower > 0) & (size > 0)
@@ -116,6 +140,10 @@ def comb(n: Any, k: Any) -> Variable:
     """Return how many ways there are to choose ``k`` of ``n``; 0 where ``k`` is not in 0 ... n.
 
     A float, of real operands too, as SciPy's.
+
+    >>> import gradcore.tensor as T
+    >>> T.special.comb(5, [2, 3]).eval().round(6).tolist()
+    [10.0, 10.0]
     """
     a, b = as_variable(n), as_variable(k)
     inside = (b >= 0) & (b <= a)
@@ -124,24 +152,44 @@ def comb(n: Any, k: Any) -> Variable:
 
 
 def perm(n: Any, k: Any) -> Variable:
-    """Return how many ordered choices of ``k`` of ``n`` there are; 0 where k is not in 0 ... n."""
+    """Return how many ordered choices of ``k`` of ``n`` there are; 0 where k is not in 0 ... n.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.special.perm(5, 2).eval().round(6))
+    20.0
+    """
     a, b = as_variable(n), as_variable(k)
     inside = (b >= 0) & (b <= a)
     return switch(inside, poch(switch(inside, a - b, 0) + 1, switch(inside, b, 0)), 0)
 
 
 def gammau(k: Any, x: Any) -> Variable:
-    """Return the upper incomplete gamma function, ``gammaincc(k, x) * gamma(k)``."""
+    """Return the upper incomplete gamma function, ``gammaincc(k, x) * gamma(k)``.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.gammau(2.0, 1.0).eval().round(4))
+    0.7358
+    """
     return gammaincc(k, x) * gamma(k)
 
 
 def gammal(k: Any, x: Any) -> Variable:
-    """Return the lower incomplete gamma function, ``gammainc(k, x) * gamma(k)``."""
+    """Return the lower incomplete gamma function, ``gammainc(k, x) * gamma(k)``.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.gammal(2.0, 1.0).eval().round(4))
+    0.2642
+    """
     return gammainc(k, x) * gamma(k)
 
 
 def chi2sf(x: Any, k: Any) -> Variable:
-    """Return the probability that chi square of ``k`` degrees of freedom is above ``x``."""
+    """Return the probability that chi square of ``k`` degrees of freedom is above ``x``.
+
+    >>> import gradcore.tensor as T
+    >>> float(T.chi2sf(3.84, 1).eval().round(4))
+    0.05
+    """
     return gammaincc(as_variable(k) / 2, as_variable(x) / 2)
 
 

@@ -41,7 +41,12 @@ def atleast_1d(*tensors: Any) -> Any:
 
 
 def atleast_2d(*tensors: Any) -> Any:
-    """Return tensors with at least two axes, new ones in front; one alone, several as a tuple."""
+    """Return tensors with at least two axes, new ones in front; one alone, several as a tuple.
+
+    >>> import gradcore.tensor as T
+    >>> T.atleast_2d(T.dvector("x")).type
+    TensorType(float64, row)
+    """
     return _of_each([atleast_nd(x, 2) for x in tensors])
 
 
@@ -49,6 +54,10 @@ def atleast_3d(*tensors: Any) -> Any:
     """Return tensors with at least three axes: one alone, several as a tuple.
 
     A vector of n elements becomes ``(1, n, 1)``, an m by n matrix ``(m, n, 1)``, as in NumPy.
+
+    >>> import gradcore.tensor as T
+    >>> T.atleast_3d(T.zeros(5)).type
+    TensorType(float64, (1, 5, 1))
     """
     return _of_each([_cube(as_variable(x)) for x in tensors])
 
@@ -72,17 +81,32 @@ def hstack(tensors: Sequence[Any]) -> Variable:
 
 
 def vstack(tensors: Sequence[Any]) -> Variable:
-    """Return tensors joined along axis 0, vectors and scalars as rows."""
+    """Return tensors joined along axis 0, vectors and scalars as rows.
+
+    >>> import gradcore.tensor as T
+    >>> T.vstack([[1, 2], [3, 4]]).eval().tolist()
+    [[1, 2], [3, 4]]
+    """
     return concatenate([atleast_nd(x, 2) for x in _some(tensors)], 0)
 
 
 def dstack(tensors: Sequence[Any]) -> Variable:
-    """Return tensors joined along axis 2, those of lower rank as `atleast_3d` makes them."""
+    """Return tensors joined along axis 2, those of lower rank as `atleast_3d` makes them.
+
+    >>> import gradcore.tensor as T
+    >>> T.dstack([[1, 2], [3, 4]]).eval().tolist()
+    [[[1, 3], [2, 4]]]
+    """
     return concatenate([_cube(as_variable(x)) for x in _some(tensors)], 2)
 
 
 def column_stack(tensors: Sequence[Any]) -> Variable:
-    """Return vectors as the columns of a matrix, between matrices as they are."""
+    """Return vectors as the columns of a matrix, between matrices as they are.
+
+    >>> import gradcore.tensor as T
+    >>> T.column_stack([[1, 2], [3, 4]]).eval().tolist()
+    [[1, 3], [2, 4]]
+    """
     columns = map(as_variable, _some(tensors))
     return concatenate(
         [x if x.ndim >= 2 else atleast_nd(x, 1).dimshuffle(0, "x") for x in columns], 1
@@ -97,7 +121,12 @@ def _some(tensors: Sequence[Any]) -> Sequence[Any]:
 
 
 def append(x: Any, values: Any, axis: int | None = None) -> Variable:
-    """Return ``x`` with ``values`` behind it along ``axis``; both flat, for None."""
+    """Return ``x`` with ``values`` behind it along ``axis``; both flat, for None.
+
+    >>> import gradcore.tensor as T
+    >>> T.append([1, 2], [[3], [4]]).eval().tolist()
+    [1, 2, 3, 4]
+    """
     if axis is None:
         return concatenate([flatten(x), flatten(values)])
     return concatenate([x, values], axis)
@@ -205,20 +234,34 @@ def hsplit(x: Any, indices_or_sections: Any) -> list[Variable]:
     """Return ``x`` cut along axis 1 (a vector: along 0), in equal parts or at indices.
 
     Raises ShapeError, or AssertionFailedError when it runs: it has no such equal parts.
+
+    >>> import gradcore.tensor as T
+    >>> [part.eval().tolist() for part in T.hsplit([[1, 2, 3, 4]], [1])]
+    [[[1]], [[2, 3, 4]]]
     """
     axis = 0 if as_variable(x).ndim == 1 else 1
     return _equal_parts("hsplit", x, indices_or_sections, axis)
 
 
 def vsplit(x: Any, indices_or_sections: Any) -> list[Variable]:
-    """Return ``x`` cut along axis 0, in equal parts or at indices; errors as those of `hsplit`."""
+    """Return ``x`` cut along axis 0, in equal parts or at indices; errors as those of `hsplit`.
+
+    >>> import gradcore.tensor as T
+    >>> [part.eval().tolist() for part in T.vsplit([[1, 2], [3, 4]], 2)]
+    [[[1, 2]], [[3, 4]]]
+    """
     if as_variable(x).ndim < 2:
         raise GraphValueError(f"vsplit takes a tensor of 2 or more axes, not {x}", here())
     return _equal_parts("vsplit", x, indices_or_sections, 0)
 
 
 def dsplit(x: Any, indices_or_sections: Any) -> list[Variable]:
-    """Return ``x`` cut along axis 2, in equal parts or at indices; errors as those of `hsplit`."""
+    """Return ``x`` cut along axis 2, in equal parts or at indices; errors as those of `hsplit`.
+
+    >>> import gradcore.tensor as T
+    >>> [part.type for part in T.dsplit(T.zeros((2, 3, 4)), 2)]
+    [TensorType(float64, (2, 3, 2)), TensorType(float64, (2, 3, 2))]
+    """
     return _equal_parts("dsplit", x, indices_or_sections, 2)
 
 
@@ -226,6 +269,10 @@ def unstack(x: Any, axis: int = 0) -> tuple[Variable, ...]:
     """Return the elements of ``x`` along ``axis``, whose extent must be known.
 
     Raises GraphTypeError: it is not known.
+
+    >>> import gradcore.tensor as T
+    >>> [row.eval().tolist() for row in T.unstack([[1, 2], [3, 4]])]
+    [[1, 2], [3, 4]]
     """
     variable = as_variable(x)
     a = normalized_axis(axis, variable.ndim)

@@ -22,6 +22,7 @@ from gradcore.ops.reduce import normalized_axes
 from gradcore.tensor import reductions
 from gradcore.tensor.complexes import conj, real
 from gradcore.tensor.creation import diagonal
+from gradcore.tensor.cumulative import cumsum
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, sort, take_along_axis
 from gradcore.tensor.products import dot
@@ -149,7 +150,12 @@ def percentile(
     *,
     weights: Any = None,
 ) -> Variable:
-    """Return ``quantile(x, q / 100)``."""
+    """Return ``quantile(x, q / 100)``.
+
+    >>> import gradcore.tensor as T
+    >>> T.percentile([1.0, 2.0, 4.0], [0, 75]).eval().tolist()
+    [1.0, 3.0]
+    """
     if weights is not None:
         return _weighted_quantile(x, _of_hundred(x, q), axis, method, keepdims, weights)
     return _quantile(x, _of_hundred(x, q), axis, method, keepdims, ignoring_nan=False)
@@ -170,19 +176,34 @@ def median(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
 def nanquantile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Variable:
-    """Return the `quantile` of the numbers over ``axis``, NaN passed over; NaN where is none."""
+    """Return the `quantile` of the numbers over ``axis``, NaN passed over; NaN where is none.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanquantile([1.0, T.nan, 3.0], [0.0, 0.5]).eval().tolist()
+    [1.0, 2.0]
+    """
     return _quantile(x, q, axis, method, keepdims, ignoring_nan=True)
 
 
 def nanpercentile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Variable:
-    """Return ``nanquantile(x, q / 100)``."""
+    """Return ``nanquantile(x, q / 100)``.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanpercentile([1.0, T.nan, 3.0], 50).eval()
+    array(2.)
+    """
     return _quantile(x, _of_hundred(x, q), axis, method, keepdims, ignoring_nan=True)
 
 
 def nanmedian(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return the `median` of the numbers over ``axis``, NaN passed over; NaN where is none."""
+    """Return the `median` of the numbers over ``axis``, NaN passed over; NaN where is none.
+
+    >>> import gradcore.tensor as T
+    >>> T.nanmedian([1.0, T.nan, 3.0]).eval()
+    array(2.)
+    """
     return _median(x, axis, keepdims, ignoring_nan=True)
 
 
@@ -269,7 +290,7 @@ def _weighted_quantile(
     (rows, axes), (counts, _) = _rows(given, axis), _rows(cast(w, "float64"), axis)
     order = argsort(rows, -1)
     rows, counts = (take_along_axis(v, order, -1) for v in (rows, counts))
-    part = reductions.cumsum(counts, -1)
+    part = cumsum(counts, -1)
     part = part / expand_dims(part[..., -1], -1)
     part = scalars.switch(scalars.eq(part, 0), -1.0, part)  # what weighs nothing is no quantile
     chance = cast(_checked(as_variable(q, ("float64",))), "float64")
@@ -438,6 +459,10 @@ def corrcoef(m: Any, y: Any = None, rowvar: bool = True, dtype: str | None = Non
     """Return the correlation coefficients of variables, from -1 to 1; arguments as of `cov`.
 
     A variable that does not vary has NaN.
+
+    >>> import gradcore.tensor as T
+    >>> T.corrcoef([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]).eval().round(6).tolist()
+    [[1.0, -1.0], [-1.0, 1.0]]
     """
     found = cov(m, y, rowvar, dtype=dtype)
     if not found.ndim:

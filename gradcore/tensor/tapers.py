@@ -34,17 +34,32 @@ def bartlett(n: Any) -> Variable:
 
 
 def hanning(n: Any) -> Variable:
-    """Return the ``n`` weights ``0.5 + 0.5 * cos(pi * u)``, for u from -1 to 1."""
+    """Return the ``n`` weights ``0.5 + 0.5 * cos(pi * u)``, for u from -1 to 1.
+
+    >>> import gradcore.tensor as T
+    >>> T.hanning(5).eval().round(4).tolist()
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
     return _window(n, lambda u: 0.5 + 0.5 * scalars.cos(math.pi * u))
 
 
 def hamming(n: Any) -> Variable:
-    """Return the ``n`` weights ``0.54 + 0.46 * cos(pi * u)``, for u from -1 to 1."""
+    """Return the ``n`` weights ``0.54 + 0.46 * cos(pi * u)``, for u from -1 to 1.
+
+    >>> import gradcore.tensor as T
+    >>> T.hamming(5).eval().round(4).tolist()
+    [0.08, 0.54, 1.0, 0.54, 0.08]
+    """
     return _window(n, lambda u: 0.54 + 0.46 * scalars.cos(math.pi * u))
 
 
 def blackman(n: Any) -> Variable:
-    """Return ``n`` weights ``0.42 + 0.5 * cos(pi * u) + 0.08 * cos(2 * pi * u)``, |u| <= 1."""
+    """Return ``n`` weights ``0.42 + 0.5 * cos(pi * u) + 0.08 * cos(2 * pi * u)``, |u| <= 1.
+
+    >>> import gradcore.tensor as T
+    >>> T.blackman(5)[1:4].eval().round(4).tolist()
+    [0.34, 1.0, 0.34]
+    """
     return _window(
         n,
         lambda u: 0.42 + 0.5 * scalars.cos(math.pi * u) + 0.08 * scalars.cos(2 * math.pi * u),
@@ -55,6 +70,10 @@ def kaiser(n: Any, beta: Any) -> Variable:
     """Return the ``n`` weights ``i0(beta * sqrt(1 - u ** 2)) / i0(beta)``, for u from -1 to 1.
 
     ``beta`` may be large: i0 is divided by its exponential.
+
+    >>> import gradcore.tensor as T
+    >>> T.kaiser(5, 8.6).eval().round(4).tolist()
+    [0.0013, 0.3404, 1.0, 0.3404, 0.0013]
     """
     shape = cast(beta, config.floatX)
 

@@ -220,7 +220,12 @@ def eigh(a: Any, UPLO: str = "L") -> tuple[Variable, Variable]:  # noqa: N803 - 
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Variable:  # noqa: N803 - NumPy's name
-    """Return the eigenvalues of a symmetric matrix, in ascending order; see `eigh`."""
+    """Return the eigenvalues of a symmetric matrix, in ascending order; see `eigh`.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.eigvalsh([[2.0, 1.0], [1.0, 2.0]]).eval().round(6).tolist()
+    [1.0, 3.0]
+    """
     return eigh(a, UPLO)[0]
 
 
@@ -295,5 +300,10 @@ def svd(a: Any, full_matrices: bool = False, compute_uv: bool = True) -> Any:
 
 
 def svdvals(a: Any) -> Variable:
-    """Return the singular values, in descending order."""
+    """Return the singular values, in descending order.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.svdvals([[3.0, 0.0], [0.0, -4.0]]).eval().round(6).tolist()
+    [4.0, 3.0]
+    """
     return svd(a, compute_uv=False)

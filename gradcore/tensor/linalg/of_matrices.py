@@ -21,7 +21,8 @@ from gradcore.tensor.linalg.operands import matrices
 from gradcore.tensor.products import matmul
 from gradcore.tensor.reductions import any, max, sum
 from gradcore.tensor.reductions import norm as norm_of_elements
-from gradcore.tensor.shapes import concatenate, flip
+from gradcore.tensor.repeats import flip
+from gradcore.tensor.shapes import concatenate
 
 
 # hyperbolic and trigonometric functions ---------------------------------------------------------
@@ -37,13 +38,23 @@ def coshm(a: Any) -> Variable:
 
 
 def sinhm(a: Any) -> Variable:
-    """Return the hyperbolic sine of square matrices."""
+    """Return the hyperbolic sine of square matrices.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.sinhm([[0.0, 1.0], [1.0, 0.0]]).eval().round(4).tolist()
+    [[0.0, 1.1752], [1.1752, 0.0]]
+    """
     (x,), _ = matrices("sinhm", a)
     return (expm(x) - expm(-x)) / 2
 
 
 def tanhm(a: Any) -> Variable:
-    """Return the hyperbolic tangent of square matrices."""
+    """Return the hyperbolic tangent of square matrices.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.tanhm([[0.0, 1.0], [1.0, 0.0]]).eval().round(4).tolist()
+    [[0.0, 0.7616], [0.7616, 0.0]]
+    """
     return solve(coshm(a), sinhm(a))
 
 
@@ -70,12 +81,22 @@ def cosm(a: Any) -> Variable:
 
 
 def sinm(a: Any) -> Variable:
-    """Return the sine of square matrices."""
+    """Return the sine of square matrices.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.sinm([[0.0, 1.0], [1.0, 0.0]]).eval().round(4).tolist()
+    [[0.0, 0.8415], [0.8415, 0.0]]
+    """
     return _turned("sinm", a)[1]
 
 
 def tanm(a: Any) -> Variable:
-    """Return the tangent of square matrices."""
+    """Return the tangent of square matrices.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.tanm([[0.0, 1.0], [1.0, 0.0]]).eval().round(4).tolist()
+    [[0.0, 1.5574], [1.5574, 0.0]]
+    """
     cosine, sine = _turned("tanm", a)
     return solve(cosine, sine)
 
@@ -157,7 +178,12 @@ def orthogonal_procrustes(a: Any, b: Any) -> tuple[Variable, Variable]:
 
 
 def pinvh(a: Any) -> Variable:
-    """Return the pseudoinverse of symmetric matrices: `pinv`, by its name for these."""
+    """Return the pseudoinverse of symmetric matrices: `pinv`, by its name for these.
+
+    >>> import gradcore.tensor as T
+    >>> T.linalg.pinvh([[2.0, 0.0], [0.0, 0.0]]).eval().tolist()
+    [[0.5, 0.0], [0.0, 0.0]]
+    """
     return pinv(a)
 
 

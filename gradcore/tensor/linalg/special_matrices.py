@@ -15,7 +15,8 @@ from gradcore.ops.scalars import cos, eq, round_half_to_even, sin, sqrt, switch
 from gradcore.ops.special_gamma import beta
 from gradcore.tensor.creation import arange, eye, zeros
 from gradcore.tensor.products import matmul
-from gradcore.tensor.shapes import concatenate, expand_dims, flip
+from gradcore.tensor.repeats import flip
+from gradcore.tensor.shapes import concatenate, expand_dims
 
 
 def _vector(x: Any, what: str) -> Variable:

@@ -193,6 +193,10 @@ def hard_swish(x: Any) -> Variable:
     """Return ``x * relu6(x + 3) / 6``.
 
     A. Howard et al., "Searching for MobileNetV3" (2019).
+
+    >>> import gradcore.tensor as T
+    >>> T.nn.hard_swish([-1.5, 1.5, 4.0]).eval().tolist()
+    [-0.375, 1.125, 4.0]
     """
     variable = as_variable(x)
     return variable * relu6(variable + 3) / 6
@@ -222,5 +226,10 @@ def sparse_plus(x: Any) -> Variable:
 
 
 def sparse_sigmoid(x: Any) -> Variable:
-    """Return ``(x + 1) / 2`` within 0 and 1, the slope of `sparse_plus`."""
+    """Return ``(x + 1) / 2`` within 0 and 1, the slope of `sparse_plus`.
+
+    >>> import gradcore.tensor as T
+    >>> T.nn.sparse_sigmoid([-2.0, 0.0, 0.5, 2.0]).eval().tolist()
+    [0.0, 0.5, 0.75, 1.0]
+    """
     return clip((as_variable(x) + 1) / 2, 0, 1)

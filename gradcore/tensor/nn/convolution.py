@@ -26,7 +26,8 @@ from gradcore.ops.shape_values import SpecifyShape
 from gradcore.ops.windows import OverlapAdd
 from gradcore.tensor.nn.windows import Slide, padded, paddings, spatial, steps, windows
 from gradcore.tensor.products import matmul
-from gradcore.tensor.shapes import flip, reshape, swapaxes
+from gradcore.tensor.repeats import flip
+from gradcore.tensor.shapes import reshape, swapaxes
 
 
 def conv(

@@ -53,6 +53,12 @@ def momentum(loss: Any, params: Sequence[Any], learning_rate: Any, momentum: Any
     of `sgd`.
 
     B. Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> w = gradcore.shared(1.0, "w")
+    >>> train = gradcore.function([], w ** 2, updates=T.nn.momentum(w ** 2, [w], 0.1))
+    >>> [round(float(train()), 4) for _ in range(3)]
+    [1.0, 0.64, 0.2116]
     """
     updates: Updates = {}
     for p, g in _pairs("momentum", loss, params):
@@ -71,6 +77,12 @@ def nesterov(loss: Any, params: Sequence[Any], learning_rate: Any, momentum: Any
     Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k^2)"
     (1983), in the form of I. Sutskever et al., "On the importance of initialization and momentum in
     deep learning" (2013).
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> w = gradcore.shared(1.0, "w")
+    >>> train = gradcore.function([], w ** 2, updates=T.nn.nesterov(w ** 2, [w], 0.1))
+    >>> [round(float(train()), 4) for _ in range(3)]
+    [1.0, 0.3844, 0.0495]
     """
     updates: Updates = {}
     for p, g in _pairs("nesterov", loss, params):
@@ -88,6 +100,12 @@ def adagrad(
     The other arguments, and errors, are those of `sgd`.
 
     J. Duchi et al., "Adaptive subgradient methods for online learning" (2011).
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> w = gradcore.shared(1.0, "w")
+    >>> train = gradcore.function([], w ** 2, updates=T.nn.adagrad(w ** 2, [w], 0.1))
+    >>> [round(float(train()), 4) for _ in range(3)]
+    [1.0, 0.81, 0.6941]
     """
     updates: Updates = {}
     for p, g in _pairs("adagrad", loss, params):
@@ -110,6 +128,12 @@ def rmsprop(
     other arguments, and errors, are those of `sgd`.
 
     T. Tieleman, G. Hinton, "Lecture 6.5: RMSprop" (2012).
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> w = gradcore.shared(1.0, "w")
+    >>> train = gradcore.function([], w ** 2, updates=T.nn.rmsprop(w ** 2, [w]))
+    >>> [round(float(train()), 4) for _ in range(3)]
+    [1.0, 0.81, 0.6938]
     """
     updates: Updates = {}
     for p, g in _pairs("rmsprop", loss, params):
@@ -134,6 +158,12 @@ def adam(
     arguments, and errors, are those of `sgd`.
 
     D. Kingma, J. Ba, "Adam: a method for stochastic optimization" (2015).
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> w = gradcore.shared(1.0, "w")
+    >>> train = gradcore.function([], w ** 2, updates=T.nn.adam(w ** 2, [w], 0.1))
+    >>> [round(float(train()), 4) for _ in range(3)]
+    [1.0, 0.81, 0.6407]
     """
     betas = beta1, beta2
     return _adam("adam", loss, params, learning_rate, betas, epsilon, None)
@@ -151,6 +181,12 @@ def adamw(
     """Return the updates of `adam`, less ``learning_rate * weight_decay * p``.
 
     I. Loshchilov, F. Hutter, "Decoupled weight decay regularization" (2019).
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> w = gradcore.shared(1.0, "w")
+    >>> train = gradcore.function([], w ** 2, updates=T.nn.adamw(w ** 2, [w], 0.1))
+    >>> [round(float(train()), 4) for _ in range(3)]
+    [1.0, 0.8082, 0.6376]
     """
     betas = beta1, beta2
     return _adam("adamw", loss, params, learning_rate, betas, epsilon, weight_decay)

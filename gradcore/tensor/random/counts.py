@@ -20,6 +20,7 @@ from gradcore.ops.scalars import abs as magnitude
 from gradcore.ops.scalars import exp, floor, gammaln, log, log1p, maximum, minimum, sqrt, switch
 from gradcore.scan import last_states, scan, until
 from gradcore.tensor.creation import full
+from gradcore.tensor.cumulative import cumsum
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.random.discrete import bernoulli, in_double, whole_dtype
 from gradcore.tensor.random.gammas import gamma
@@ -27,7 +28,6 @@ from gradcore.tensor.random.keys import as_key, centered, extents, fold_in, spli
 from gradcore.tensor.random.parameters import refuse_outside
 from gradcore.tensor.random.rejection import ROUNDS, first_accepted
 from gradcore.tensor.reductions import any as any_of
-from gradcore.tensor.reductions import cumsum
 from gradcore.tensor.shapes import broadcast_to, moveaxis
 
 SMALL_MEAN = 10
@@ -38,6 +38,10 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: str = "int64") -> Vari
     """Return how many events there are where ``lam`` are expected, a number not below 0.
 
     shape, dtype : as of `integers`.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.poisson(T.random.key(7), [1.0, 100.0]).eval().tolist()
+    [1, 82]
     """
     refuse_outside(lam=lam)
     rate = in_double(lam)
@@ -66,6 +70,10 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: str = "int64") 
 
     What is compiled is less where ``n`` is a number: of 1 trial it is `bernoulli`, and of less
     than 20 nothing is proposed.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.binomial(T.random.key(7), 10, 0.3, 4).eval().tolist()
+    [3, 3, 2, 2]
     """
     refuse_outside(n=n, p=p)
     trials, chance = in_double(n), in_double(p)
@@ -118,6 +126,10 @@ def negative_binomial(
 
     shape, dtype : as of `integers`.
     n : a positive number; it need not be whole.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.negative_binomial(T.random.key(7), 3, 0.5, 4).eval().tolist()
+    [7, 10, 2, 4]
     """
     refuse_outside(n=n, p=p)
     successes, chance = in_double(n), in_double(p)
@@ -134,6 +146,10 @@ def multinomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: str = "int64
     shape : that of the draw without its last axis, along which the outcomes are, as in NumPy (that
         of ``jax.random.multinomial`` has it); None: what ``n`` and the other axes of ``p`` stretch
         to.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.multinomial(T.random.key(7), 10, [0.2, 0.3, 0.5], 2).eval().tolist()
+    [[4, 2, 4], [4, 4, 2]]
     """
     refuse_outside(n=n, p=p)
     trials, chances = in_double(n), in_double(p)

@@ -69,7 +69,12 @@ def _share(drawn: Variable, n: Variable) -> Variable:
 
 
 def bernoulli(key: Any, p: Any, shape: Any = None) -> Variable:
-    """Return booleans that are true with probability ``p``."""
+    """Return booleans that are true with probability ``p``.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.bernoulli(T.random.key(7), 0.5, 4).eval().tolist()
+    [True, False, False, False]
+    """
     refuse_outside(p=p)
     chance = in_double(p)
     # Compared as integers of 53 bits: each p is exact within 2**-53, and 0 and 1 are exact.
@@ -94,6 +99,10 @@ def categorical(
     The largest of the logits and of noise (see `gumbel`), which is drawn for each of them.
 
     Raises GraphTypeError: both are given, or none.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.categorical(T.random.key(7), p=[0.2, 0.3, 0.5], shape=6).eval().tolist()
+    [2, 2, 2, 2, 2, 1]
     """
     if (logits is None) == (p is None):
         raise GraphTypeError("a categorical draw takes either logits or p", here())
@@ -106,7 +115,12 @@ def categorical(
 
 
 def geometric(key: Any, p: Any, shape: Any = None, dtype: str = "int64") -> Variable:
-    """Return how many trials there are, each a success with probability ``p``, up to one."""
+    """Return how many trials there are, each a success with probability ``p``, up to one.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.geometric(T.random.key(7), 0.5, 5).eval().tolist()
+    [2, 1, 1, 1, 1]
+    """
     refuse_outside(p=p)
     chance = in_double(p)
     u = 0.5 + centered(key, extents(shape, chance), "float64")

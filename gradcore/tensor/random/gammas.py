@@ -44,6 +44,10 @@ def gamma(
     shape, dtype : as of `uniform`.
 
     It moves with ``a`` by implicit reparameterization, with ``scale`` in proportion.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.gamma(T.random.key(7), [1.0, 50.0]).eval().round(2).tolist()
+    [0.01, 46.55]
     """
     refuse_outside(a=a, scale=scale)
     wanted, (rate, factor) = taken(dtype, a, scale)
@@ -55,6 +59,10 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: str | None = None) 
     """Return numbers between 0 and 1 of density x**(a - 1) * (1 - x)**(b - 1).
 
     shape, dtype : as of `uniform`.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.beta(T.random.key(7), 2.0, 3.0, 3).eval().round(3).tolist()
+    [0.762, 0.54, 0.373]
     """
     refuse_outside(a=a, b=b)
     wanted, (first, second) = taken(dtype, a, b)
@@ -69,6 +77,11 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: str | None = None)
     alpha : positive numbers along the last axis.
     shape : that of the draw without its last axis; None: that of ``alpha``.
     dtype : as of `uniform`.
+
+    >>> import gradcore.tensor as T
+    >>> draw = T.random.dirichlet(T.random.key(7), [1.0, 2.0, 3.0])
+    >>> draw.eval().round(3).tolist()
+    [0.004, 0.412, 0.584]
     """
     refuse_outside(alpha=alpha)
     wanted, (rates,) = taken(dtype, alpha)
@@ -80,6 +93,10 @@ def chisquare(key: Any, df: Any, shape: Any = None, dtype: str | None = None) ->
     """Return sums of the squares of ``df`` standard normal numbers; ``df`` need not be whole.
 
     shape, dtype : as of `uniform`.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.chisquare(T.random.key(7), 4.0, 3).eval().round(3).tolist()
+    [0.49, 2.299, 1.765]
     """
     refuse_outside(df=df)
     wanted, (degrees,) = taken(dtype, df)
@@ -98,6 +115,10 @@ def standard_t(
 
     shape, dtype : as of `uniform`.
     loc, scale : what is added to the numbers, after what they are multiplied by.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.standard_t(T.random.key(7), 5.0, 3).eval().round(3).tolist()
+    [-0.109, 0.106, -0.988]
     """
     refuse_outside(df=df, scale=scale)
     wanted, (degrees, at, factor) = taken(dtype, df, loc, scale)

@@ -63,6 +63,11 @@ def fold_in(key: Any, data: Any) -> Variable:
         elements is a key.
 
     Keys for other numbers, and what is drawn with them and with ``key``, are independent.
+
+    >>> import gradcore.tensor as T
+    >>> key = T.random.key(7)
+    >>> [T.random.uniform(T.random.fold_in(key, k)).eval().round(3).item() for k in range(3)]
+    [0.465, 0.703, 0.758]
     """
     return threefry(as_key(key), cast(data, "int64") | Constant(DERIVED, "int64"))
 
@@ -125,6 +130,10 @@ def bits(key: Any, shape: Any = None) -> Variable:
 
     shape : an integer, a sequence of integers (of either, numbers or scalars of the graph), or a
         vector of known length; None: a scalar.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.bits(T.random.key(7), 2).dtype
+    'int64'
     """
     places: Variable = Constant(0, "int64")
     wanted = extents(shape)

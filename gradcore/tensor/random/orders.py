@@ -11,13 +11,13 @@ from gradcore.graph.nodes import constant_extent, extents_of
 from gradcore.ops.scalars import log
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.tensor.control import assert_op
+from gradcore.tensor.cumulative import cumsum
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import argsort, take
 from gradcore.tensor.random.continuous import gumbel, uniform
 from gradcore.tensor.random.discrete import integers
 from gradcore.tensor.random.keys import bits, extents
 from gradcore.tensor.random.parameters import refuse_outside
-from gradcore.tensor.reductions import cumsum
 from gradcore.tensor.reductions import sum as total
 from gradcore.tensor.shapes import expand_dims, reshape
 
@@ -44,7 +44,12 @@ def permutation(key: Any, x: Any, axis: int = 0) -> Variable:
 
 
 def shuffle(key: Any, x: Any, axis: int = 0) -> Variable:
-    """Return an array with its elements along ``axis`` in a random order, the same for all."""
+    """Return an array with its elements along ``axis`` in a random order, the same for all.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.shuffle(T.random.key(7), [1, 2, 3, 4]).eval().tolist()
+    [1, 2, 4, 3]
+    """
     return permutation(key, as_variable(x), axis)
 
 
@@ -59,6 +64,10 @@ def choice(key: Any, a: Any, shape: Any = None, replace: bool = True, p: Any = N
     Raises GraphValueError: more elements than there are, without replacement; ShapeError, when it
     runs, where that is not known before; ShapeError: others are in p than in a; when it runs,
     AssertionFailedError: more elements than have a probability, without replacement.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.choice(T.random.key(7), [10, 20, 30], 5).eval().tolist()
+    [30, 10, 10, 10, 10]
     """
     items = as_variable(a)
     n: Any = extents_of(items)[0] if items.ndim else items

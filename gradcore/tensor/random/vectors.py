@@ -43,6 +43,11 @@ def multivariate_normal(
     shape : that of the draw without its last axis, along which a vector lies; None: what the other
         axes of ``mean`` and ``cov`` stretch to.
     dtype : as of `uniform`.
+
+    >>> import gradcore.tensor as T
+    >>> cov = [[1.0, 0.9], [0.9, 1.0]]
+    >>> T.random.multivariate_normal(T.random.key(7), [0.0, 10.0], cov, 2).eval().round(3).tolist()
+    [[-0.401, 9.689], [0.598, 10.609]]
     """
     wanted = float_dtype(dtype, (mean, cov))
     factor = cholesky(cast(as_variable(cov, (wanted,)), wanted))
@@ -61,6 +66,10 @@ def vonmises(
 
     By the method of Best and Fisher ("Efficient simulation of the von Mises distribution", 1979).
     It moves with ``mu`` as it is written, with ``kappa`` by implicit reparameterization.
+
+    >>> import gradcore.tensor as T
+    >>> T.random.vonmises(T.random.key(7), 0.0, 4.0, 3).eval().round(3).tolist()
+    [0.031, -0.302, 0.553]
     """
     refuse_outside(kappa=kappa)
     wanted = float_dtype(dtype, (mu, kappa))

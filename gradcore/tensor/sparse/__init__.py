@@ -107,12 +107,24 @@ remove0 = eliminate_zeros = without_zeros
 
 
 def transpose(x: Any) -> SparseVariable:
-    """Return the transposed matrix: of "csr" a "csc" with the same parts."""
+    """Return the transposed matrix: of "csr" a "csc" with the same parts.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[1.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.transpose(a).toarray().eval()
+    array([[1., 3.],
+           [2., 0.]])
+    """
     return as_sparse(x).T
 
 
 def cast(x: Any, dtype: str) -> SparseVariable:
-    """Return a sparse matrix with elements of another dtype."""
+    """Return a sparse matrix with elements of another dtype.
+
+    >>> import gradcore.tensor as T
+    >>> T.sparse.cast(T.sparse.csr_matrix("a"), "float32").dtype
+    'float32'
+    """
     return as_sparse(x).astype(dtype)
 
 

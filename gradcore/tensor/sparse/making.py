@@ -30,6 +30,12 @@ class SparseConstructor:
     """Makes sparse matrices that are inputs of functions: ``csr_matrix("A")``.
 
     format : of all that it makes.
+
+    >>> import gradcore, gradcore.tensor as T, scipy.sparse
+    >>> a, v = T.sparse.csr_matrix("a"), T.dvector("v")
+    >>> f = gradcore.function([a, v], a @ v)
+    >>> f(scipy.sparse.csr_array([[0.0, 2.0], [3.0, 0.0]]), [1.0, 10.0])
+    array([20.,  3.])
     """
 
     format: str
@@ -92,6 +98,10 @@ def matrix(
     """Return a new sparse matrix of a format, "csr", "csc" or "coo", as Theano's ``matrix`` does.
 
     Raises GraphTypeError: there is no such format.
+
+    >>> import gradcore.tensor as T
+    >>> T.sparse.matrix("csc", "a", "float32", (3, None)).format
+    'csc'
     """
     if format not in FORMATS:
         raise GraphTypeError(f"a format is one of {', '.join(FORMATS)}, not {format!r}", here())
@@ -166,7 +176,14 @@ def shared(value: Any, name: str | None = None, borrow: bool = False) -> SharedS
 
 
 def constant(value: Any, name: str | None = None) -> SparseVariable:
-    """Return a sparse matrix of SciPy as a constant, as `as_sparse` does."""
+    """Return a sparse matrix of SciPy as a constant, as `as_sparse` does.
+
+    >>> import scipy.sparse
+    >>> import gradcore.tensor as T
+    >>> T.sparse.constant(scipy.sparse.eye_array(2, format="csr")).toarray().eval()
+    array([[1., 0.],
+           [0., 1.]])
+    """
     return as_sparse(value, name)
 
 
@@ -220,38 +237,80 @@ def CSR(data: Any, indices: Any, indptr: Any, shape: Any) -> SparseVariable:  # 
 
 
 def CSC(data: Any, indices: Any, indptr: Any, shape: Any) -> SparseVariable:  # noqa: N802 - Theano's name
-    """Return a matrix in compressed columns of its parts, as `from_parts` does."""
+    """Return a matrix in compressed columns of its parts, as `from_parts` does.
+
+    >>> import gradcore.tensor as T
+    >>> T.sparse.CSC([1.0, 2.0], [1, 0], [0, 1, 2], (2, 2)).toarray().eval()
+    array([[0., 2.],
+           [1., 0.]])
+    """
     return from_parts("csc", data, indices, indptr, _shape(shape))
 
 
 def COO(data: Any, row: Any, col: Any, shape: Any) -> SparseVariable:  # noqa: N802 - like its kin
-    """Return a matrix in coordinates of its parts, as `from_parts` does."""
+    """Return a matrix in coordinates of its parts, as `from_parts` does.
+
+    >>> import gradcore.tensor as T
+    >>> T.sparse.COO([1.0, 2.0], [0, 1], [1, 0], (2, 2)).toarray().eval()
+    array([[0., 1.],
+           [2., 0.]])
+    """
     return from_parts("coo", data, row, col, _shape(shape))
 
 
 def csm_properties(x: Any) -> tuple[Variable, Variable, Variable, Variable]:
-    """Return data, indices, indptr and shape of a compressed sparse matrix, as Theano does."""
+    """Return data, indices, indptr and shape of a compressed sparse matrix, as Theano does.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[0.0, 2.0], [3.0, 0.0]])
+    >>> [part.eval().tolist() for part in T.sparse.csm_properties(a)]
+    [[2.0, 3.0], [1, 0], [0, 1, 2], [2, 2]]
+    """
     a = as_sparse(x)
     return a.data, a.indices, a.indptr, csm_shape(a)
 
 
 def csm_data(x: Any) -> Variable:
-    """Return the elements of a compressed sparse matrix."""
+    """Return the elements of a compressed sparse matrix.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[0.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.csm_data(a).eval().tolist()
+    [2.0, 3.0]
+    """
     return csm_properties(x)[0]
 
 
 def csm_indices(x: Any) -> Variable:
-    """Return the indices of a compressed sparse matrix."""
+    """Return the indices of a compressed sparse matrix.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[0.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.csm_indices(a).eval().tolist()
+    [1, 0]
+    """
     return csm_properties(x)[1]
 
 
 def csm_indptr(x: Any) -> Variable:
-    """Return where the rows, or columns, of a compressed sparse matrix begin."""
+    """Return where the rows, or columns, of a compressed sparse matrix begin.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[0.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.csm_indptr(a).eval().tolist()
+    [0, 1, 2]
+    """
     return csm_properties(x)[2]
 
 
 def csm_shape(x: Any) -> Variable:
-    """Return the shape of a sparse matrix, a vector of int64."""
+    """Return the shape of a sparse matrix, a vector of int64.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[0.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.csm_shape(a).eval().tolist()
+    [2, 2]
+    """
     return as_variable([cast(as_variable(n), "int64") for n in as_sparse(x).shape])
 
 
@@ -276,12 +335,25 @@ def csr_from_dense(x: Any) -> SparseVariable:
 
 
 def csc_from_dense(x: Any) -> SparseVariable:
-    """Return the elements of a dense matrix that are not zero, in compressed columns."""
+    """Return the elements of a dense matrix that are not zero, in compressed columns.
+
+    >>> import gradcore.tensor as T
+    >>> T.sparse.csc_from_dense([[0.0, 2.0], [3.0, 0.0]]).data.eval()
+    array([3., 2.])
+    """
     return csr_from_dense(as_variable(x).T).T
 
 
 def dense_from_sparse(x: Any) -> Variable:
-    """Return a sparse matrix as a dense one."""
+    """Return a sparse matrix as a dense one.
+
+    >>> import scipy.sparse
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_matrix("a")
+    >>> T.sparse.dense_from_sparse(a).eval({a: scipy.sparse.eye_array(2, format="csr")})
+    array([[1., 0.],
+           [0., 1.]])
+    """
     return as_sparse(x).toarray()
 
 

@@ -39,7 +39,12 @@ Extent: TypeAlias = "int | Variable"
 
 
 def is_sparse(value: Any) -> bool:
-    """Return whether a value is a sparse matrix of a graph, or of SciPy."""
+    """Return whether a value is a sparse matrix of a graph, or of SciPy.
+
+    >>> import gradcore.tensor as T
+    >>> T.sparse.is_sparse(T.sparse.csr_matrix("a")), T.sparse.is_sparse(T.dmatrix("x"))
+    (True, False)
+    """
     return isinstance(value, SparseVariable) or scipy.issparse(value)
 
 

@@ -20,12 +20,13 @@ from gradcore.language import define
 from gradcore.ops import scalars
 from gradcore.ops.control import Assert
 from gradcore.tensor.creation import arange, zeros
+from gradcore.tensor.cumulative import cumsum
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.indexing import flatnonzero
-from gradcore.tensor.reductions import cumsum
+from gradcore.tensor.repeats import repeat
 from gradcore.tensor.searching import searchsorted
 from gradcore.tensor.sets import unique
-from gradcore.tensor.shapes import concatenate, repeat
+from gradcore.tensor.shapes import concatenate
 from gradcore.tensor.sparse.matrix import (
     Extent,
     SparseVariable,
@@ -89,7 +90,13 @@ def canonical(a: SparseVariable) -> SparseVariable:
 
 
 def sorted_indices(a: SparseVariable) -> SparseVariable:
-    """Return a compressed matrix with elements in the order of their places."""
+    """Return a compressed matrix with elements in the order of their places.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.CSR([1.0, 2.0], [1, 0], [0, 2], (1, 2))
+    >>> T.sparse.sorted_indices(a).indices.eval().tolist()
+    [0, 1]
+    """
     if a.format == "csc":
         return sorted_indices(a.T).T
     order = places(a).argsort()
@@ -97,7 +104,13 @@ def sorted_indices(a: SparseVariable) -> SparseVariable:
 
 
 def without_zeros(a: SparseVariable) -> SparseVariable:
-    """Return a matrix without the elements that are stored though they are zero."""
+    """Return a matrix without the elements that are stored though they are zero.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.CSR([0.0, 2.0], [0, 1], [0, 2], (1, 2))
+    >>> T.sparse.without_zeros(a).data.eval().tolist()
+    [2.0]
+    """
     if a.format == "csc":
         return without_zeros(a.T).T
     retained = flatnonzero(scalars.neq(a.data, 0))
@@ -267,7 +280,14 @@ def hstack(blocks: Any, format: str | None = None) -> SparseVariable:
 
 
 def vstack(blocks: Any, format: str | None = None) -> SparseVariable:
-    """Return sparse matrices one above the other, as `hstack` does side by side."""
+    """Return sparse matrices one above the other, as `hstack` does side by side.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[0.0, 2.0]])
+    >>> T.sparse.vstack([a, a]).toarray().eval()
+    array([[0., 2.],
+           [0., 2.]])
+    """
     return _joined([as_sparse(block).tocoo() for block in blocks], 0, format or "csr")
 
 

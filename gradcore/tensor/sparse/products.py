@@ -135,7 +135,13 @@ def sp_sum(x: Any, axis: int | None = None) -> Variable:
 
 
 def diag(x: Any) -> Variable:
-    """Return the main diagonal of a sparse matrix, a vector."""
+    """Return the main diagonal of a sparse matrix, a vector.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[1.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.diag(a).eval().tolist()
+    [1.0, 0.0]
+    """
     a = as_sparse(x)
     row, col = a.row, a.col
     values = scalars.switch(scalars.eq(row, col), a.data, 0)
@@ -215,6 +221,12 @@ def divide(x: Any, y: Any) -> SparseVariable:
     """Return a sparse matrix divided by a dense tensor, element by element where it has some.
 
     What is not stored stays zero, also where the other is zero.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[1.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.divide(a, 2).toarray().eval()
+    array([[0.5, 1. ],
+           [1.5, 0. ]])
     """
     if is_sparse(y):
         raise GraphTypeError(
@@ -227,7 +239,14 @@ def divide(x: Any, y: Any) -> SparseVariable:
 
 
 def power(x: Any, n: Any) -> SparseVariable:
-    """Return a power of each element that is stored; the exponent is a positive number."""
+    """Return a power of each element that is stored; the exponent is a positive number.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[1.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.power(a, 2).toarray().eval()
+    array([[1., 4.],
+           [9., 0.]])
+    """
     a, exponent = as_sparse(x), as_variable(n, (as_sparse(x).dtype,))
     known = getattr(exponent, "data", None)
     if exponent.ndim or (known is not None and not known > 0):
@@ -249,7 +268,14 @@ def row_scale(x: Any, s: Any) -> SparseVariable:
 
 
 def col_scale(x: Any, s: Any) -> SparseVariable:
-    """Return a sparse matrix with each column times an element of a vector."""
+    """Return a sparse matrix with each column times an element of a vector.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[1.0, 2.0], [3.0, 0.0]])
+    >>> T.sparse.col_scale(a, [10.0, 100.0]).toarray().eval()
+    array([[ 10., 200.],
+           [ 30.,   0.]])
+    """
     return _scaled(x, s, 1)
 
 

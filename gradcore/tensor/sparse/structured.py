@@ -21,6 +21,11 @@ class OfElements:
     """A function of a sparse matrix that maps its elements: ``T.sparse.sqrt(A)``.
 
     function : of a vector.
+
+    >>> import gradcore.tensor as T
+    >>> a = T.sparse.csr_from_dense([[0.0, 4.0], [9.0, 0.0]])
+    >>> T.sparse.sqrt(a).toarray().eval().tolist()
+    [[0.0, 2.0], [3.0, 0.0]]
     """
 
     def __init__(self, function: Callable[..., Variable], name: str) -> None:
