@@ -49,7 +49,8 @@ def with_gradcore(checkpoint: str, budget: int, steps: int, size: int) -> tuple[
     )
     cost = (states[-1] ** 2).sum()
     begin = time.perf_counter()
-    f = gradcore.function([x, start, w], [cost, *T.grad(cost, [x, start, w])], mode="c")
+    mode = gradcore.Mode("c", flush_subnormals=True)  # as JAX does
+    f = gradcore.function([x, start, w], [cost, *T.grad(cost, [x, start, w])], mode=mode)
     seconds = time.perf_counter() - begin
     f(*operands(10, size))
     given = operands(steps, size)

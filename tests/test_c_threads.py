@@ -371,3 +371,32 @@ def test_threads_that_share_a_loop_allocate_nothing(rng):
     for _ in range(20):
         for found, right in zip(shared(*values), alone(*values), strict=True):
             np.testing.assert_allclose(found, right, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_subnormal_numbers_are_zero_where_that_is_asked_for(dtype, threads):
+    x = T.vector("x", dtype)
+    tiny = np.finfo(dtype).smallest_normal
+    a = np.full(200_000, tiny / 2, dtype)
+    b = np.full(200_000, tiny, dtype)
+    scale = T.scalar("scale", dtype)
+    for flush, as_operand, as_result in [(False, 2 * a, b / 2), (True, 0 * a, 0 * b)]:
+        mode = Mode("c", threads=threads, flush_subnormals=flush)
+        f = gradcore.function([x, scale], scale * x, mode)
+        np.testing.assert_array_equal(f(a, 2), as_operand)
+        np.testing.assert_array_equal(f(b, 0.5), as_result)
+    assert a.all()  # as before, around the call
+    assert (a * np.array(2, dtype)).all()
+
+
+def test_threads_of_a_loop_have_the_control_of_the_one_that_calls():
+    x = T.dvector("x")
+    exact, flushing = (
+        gradcore.function([x], x / 2, Mode("c", threads=2, flush_subnormals=flush))
+        for flush in (False, True)
+    )
+    tiny = np.full(200_000, np.finfo("float64").smallest_normal)
+    for _ in range(20):
+        assert not flushing(tiny).any()
+        assert exact(tiny).all()

@@ -51,10 +51,15 @@ class CBackend(LoopBackend):
     """Generates C, and calls BLAS and LAPACK as SciPy brings them.
 
     threads : how many threads a function may use; 0: as ``config.threads`` says.
+    flush_subnormals : take subnormal numbers for zero, as operands and as results, in float32 and
+        float64 (FTZ and DAZ of x86-64, FZ of aarch64; elsewhere it has no effect).  What decays, as
+        gradients through many steps do, ends there, where processors take a hundred cycles for an
+        operation.
     target : the thresholds by which programs are made and printed.
     """
 
     threads: int = 0
+    flush_subnormals: bool = False
     target: CpuTarget = CPU
 
     name = "c"
@@ -144,6 +149,7 @@ class CBackend(LoopBackend):
             workspace,
         )
         made.source = rendered.text
+        made.flushes = self.flush_subnormals
         return made
 
 

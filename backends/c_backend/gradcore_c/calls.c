@@ -1,4 +1,5 @@
 /* A call from its beginning to its end: the run that it uses, the computation, its outputs. */
+#include "floating.h"
 #include "runtime.h"
 
 /* -- runs: what a call needs besides its outputs ------------------------------------------- */
@@ -141,8 +142,14 @@ static int compute(run *r)
     r->caller = pthread_self();
     r->thread = f->brief ? NULL : PyEval_SaveThread();
     int32_t status = pack_inputs(r);
-    if (!status)
+    if (!status && !f->flushes) {
         status = f->entry(&r->call, r->inputs);
+    } else if (!status) {
+        const uint64_t before = gc_control();
+        gc_set_control(before | GC_FLUSH);
+        status = f->entry(&r->call, r->inputs);
+        gc_set_control(before);
+    }
     if (r->thread)
         PyEval_RestoreThread(r->thread);
     if (!status && !PyErr_Occurred())

@@ -114,6 +114,8 @@ static PyMethodDef executable_methods[] = {
 };
 
 static PyMemberDef executable_members[] = {
+    {"flushes", T_BOOL, offsetof(Executable, flushes), 0,
+     "Whether subnormal numbers are taken for zero."},
     {"source", T_OBJECT, offsetof(Executable, source), 0, "The text that it was compiled from."},
     {0},
 };

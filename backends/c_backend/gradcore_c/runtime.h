@@ -59,6 +59,7 @@ typedef struct {
     PyObject *source; /* text, or NULL */
     int32_t n_in, n_out, n_callbacks, threads, n_library;
     int32_t brief; /* whether it takes less time than to give the GIL to others would */
+    char flushes;  /* whether subnormal numbers are taken for zero */
     operand *inputs, *outputs;
     callback *callbacks;
     void **library;

@@ -99,12 +99,14 @@ class Executable(Protocol):
 
     peak : the most bytes of workspace that a call has used.
     threads : how many threads a call may use.
+    flushes : whether subnormal numbers are taken for zero.
     source : the text that it was compiled from, if its maker put it there.
     """
 
     source: str | None
     peak: int
     threads: int
+    flushes: bool
 
     def __call__(self, *arrays: Any) -> list[Any]:
         """Return fresh arrays."""

@@ -11,6 +11,8 @@
  */
 #include "threads.h"
 
+#include "floating.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,6 +30,7 @@ static struct {
     _Atomic(gc_call *) call;
     _Atomic(void *) context;
     _Atomic int64_t n;
+    _Atomic uint64_t control; /* of floating-point numbers, on the thread that asks */
     _Atomic uint32_t parts, finished;
     _Atomic uint64_t result; /* of the first part that failed: part << 32 | result */
     _Atomic int32_t sleeping;
@@ -87,6 +90,7 @@ static void take_parts(void)
         gc_call *call = atomic_load_explicit(&job.call, memory_order_relaxed);
         void *context = atomic_load_explicit(&job.context, memory_order_relaxed);
         const int64_t n = atomic_load_explicit(&job.n, memory_order_relaxed);
+        const uint64_t control = atomic_load_explicit(&job.control, memory_order_relaxed);
         if (part >= parts)
             return;
         if (!atomic_compare_exchange_weak(&job.ticket, &ticket, ticket + 1))
@@ -94,6 +98,8 @@ static void take_parts(void)
         current_part = (int32_t)part;
         /* Once a part has failed, only earlier ones still matter. */
         if (part < atomic_load(&job.result) >> 32) {
+            if (gc_control() != control)
+                gc_set_control(control);
             const int32_t result = run_part(body, call, context, n, parts, part);
             if (result) {
                 const uint64_t mine = (uint64_t)part << 32 | (uint32_t)result;
@@ -207,6 +213,7 @@ int32_t gc_parallel(gc_call *call, gc_body body, void *context, int64_t n, int32
     atomic_store_explicit(&job.call, call, memory_order_relaxed);
     atomic_store_explicit(&job.context, context, memory_order_relaxed);
     atomic_store_explicit(&job.n, n, memory_order_relaxed);
+    atomic_store_explicit(&job.control, gc_control(), memory_order_relaxed);
     atomic_store_explicit(&job.parts, (uint32_t)parts, memory_order_relaxed);
     atomic_store_explicit(&job.finished, 0, memory_order_relaxed);
     atomic_store_explicit(&job.result, UINT64_MAX, memory_order_relaxed);
