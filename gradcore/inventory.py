@@ -33,6 +33,11 @@ class BackendInfo:
     devices : what it can run on here.
     dtypes : the dtypes that it knows.
     covered, ops : how many of all ops it has.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> (numpy,) = (b for b in gradcore.backends() if b.name == "numpy")
+    >>> numpy.reason, numpy.devices, numpy.covered == numpy.ops
+    (None, ('cpu',), True)
     """
 
     name: str

@@ -81,6 +81,12 @@ class SharedVariable(Variable):
         it, if the function has no other update for it; or None.
     lock : owned by a call that updates shared variables, from when it reads the value until all are
         stored, and by `set_value`.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> count = gradcore.shared(0, "count")
+    >>> tick = gradcore.function([], count, updates={count: count + 1})
+    >>> int(tick()), int(tick()), count.get_value()
+    (0, 1, array(2))
     """
 
     __slots__ = ("default_update", "lock", "storage")

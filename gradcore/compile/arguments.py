@@ -28,6 +28,12 @@ class In:
     strict : whether only arrays of the very dtype are taken.
     allow_downcast : whether an argument may lose precision; None: only plain Python numbers may.
     mutable, borrow, implicit : accepted as in Theano; an argument is never written to.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> x, total = T.dscalars("x", "total")
+    >>> running = gradcore.function([x, In(total, value=0.0, update=total + x)], total + x)
+    >>> float(running(1.0)), float(running(2.0)), float(running[total])
+    (1.0, 3.0, 3.0)
     """
 
     variable: Variable
@@ -70,6 +76,11 @@ class Out:
     """An output of a function, with options.
 
     borrow : accepted as in Theano; the arrays that a call returns are always the caller's own.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> gradcore.function([x], Out(2 * x, borrow=True))(1.0)
+    array(2.)
     """
 
     variable: Variable

@@ -33,6 +33,13 @@ def as_jax(outputs: Any, inputs: Sequence[Variable]) -> Callable[..., Any]:
 
     Raises UnavailableError: JAX is not installed.  MissingInputError: the outputs need more than
     the inputs.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> import jax
+    >>> x = T.fvector("x")
+    >>> energy = gradcore.as_jax(T.sum(x ** 2), [x])
+    >>> jax.grad(energy)(jax.numpy.ones(2)).tolist()
+    [2.0, 2.0]
     """
     return _embedded("jax", outputs, inputs)
 
@@ -45,6 +52,15 @@ def as_torch(outputs: Any, inputs: Sequence[Variable]) -> Callable[..., Any]:
 
     Raises UnavailableError: torch is not installed.  MissingInputError: the outputs need more than
     the inputs.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> import torch
+    >>> x = T.fvector("x")
+    >>> energy = gradcore.as_torch(T.sum(x ** 2), [x])
+    >>> data = torch.ones(2, requires_grad=True)
+    >>> energy(data).backward()
+    >>> data.grad.tolist()
+    [2.0, 2.0]
     """
     return _embedded("torch", outputs, inputs)
 

@@ -197,6 +197,13 @@ def from_jax(fn: Callable[..., Any], otypes: Any = None) -> Callable[..., Any]:
 
     For one that it is applied to, ``from_jax(lambda v: jnp.sum(jnp.sin(v) ** 2))(x)`` is a scalar,
     of which `grad` is JAX's gradient.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> import jax
+    >>> x = T.fvector("x")
+    >>> energy = gradcore.from_jax(lambda v: (v ** 2).sum())
+    >>> T.grad(energy(x), x).eval({x: [1.0, 2.0]}).tolist()
+    [2.0, 4.0]
     """
     return _from("jax", fn, otypes)
 
@@ -215,6 +222,13 @@ def from_torch(fn: Callable[..., Any], otypes: Any = None) -> Callable[..., Any]
     it is applied: the types of what it returns are not known, or it takes another number of
     operands; when it runs: it returns another number of arrays than ``otypes``.  TypeError, when it
     runs: what it returns is not of these types.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> import torch
+    >>> x = T.fvector("x")
+    >>> energy = gradcore.from_torch(lambda v: torch.sum(v ** 2))
+    >>> T.grad(energy(x), x).eval({x: [1.0, 2.0]}).tolist()
+    [2.0, 4.0]
     """
     return _from("torch", fn, otypes)
 

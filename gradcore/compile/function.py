@@ -52,6 +52,12 @@ class Function:
     shared variables.  It raises ArgumentError for too many or too few arguments, an unknown
     keyword, or an argument that does
     not fit its variable; nothing has run then.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> f = gradcore.function([x], T.exp(x) * T.exp(x), name="f")
+    >>> f, gradcore.pp(f), f.maker.backend.name in ("c", "numpy")
+    (<f(x)>, 'sqr(exp(x))', True)
     """
 
     __slots__ = ("__call__", "__dict__", "__weakref__")

@@ -65,6 +65,12 @@ class SparseMatrix(Composite):
     shape : the number of rows and columns: the sizes of what was differentiated and of the
         variable, whose axes are flattened in C order.
     products : how many products with seeds ``data`` take, forward and reverse.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.tensor("x", "float64", (3,))
+    >>> J = T.sparse_jacobian(x[1:] * x[:-1], x)
+    >>> J.shape, J.indices.tolist(), J.indptr.tolist(), sum(J.products)
+    ((2, 3), [0, 1, 1, 2], [0, 2, 4], 2)
     """
 
     data: Variable

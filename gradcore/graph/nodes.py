@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from gradcore.errors import GraphTypeError, GraphValueError, Location, ShapeErro
 from gradcore.graph.complexes import conjugated, refuse_complex
 from gradcore.graph.cotangents import by_theano
 from gradcore.graph.declaration import Arg, Declaration, Undefined
+from gradcore.graph.derivative import Derivative as Derivative
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.literals import literal_dtype, numbers
 from gradcore.graph.location import here, on_behalf_of
@@ -65,6 +65,12 @@ class Variable(VariableParents, ArrayMethods):
     owner : the `Apply` that computes it, or None for an input.
     index : which output of ``owner`` it is.
     name : what to call it in messages and keywords, or None.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> y = T.exp(x)
+    >>> y.type, y.owner.op, y.owner.inputs, x.owner
+    (TensorType(float64, vector), exp, (x,), None)
     """
 
     __slots__ = ("__weakref__", "_tag", "index", "name", "owner", "type")
@@ -165,6 +171,11 @@ class Constant(Variable):
 
     data : the value, a read-only array.
     bare : whether it prints as a plain number: constants of compiled graphs do.
+
+    >>> import gradcore.tensor as T
+    >>> two = T.constant(2.0)
+    >>> two, two.data, two.type
+    (TensorConstant{2.0}, array(2.), TensorType(float64, scalar))
     """
 
     __slots__ = ("bare", "data")
@@ -236,6 +247,12 @@ class Apply(NodeParents):
     op, inputs, outputs : as given; the outputs must be new variables.
     where : the user's line that built it.
     serial : how many nodes were built before it.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> node = (2 * T.exp(x)).owner
+    >>> node.op, node.inputs, node.inputs[1].owner.op
+    (mul, (TensorConstant{2}, exp.0), exp)
     """
 
     __slots__ = ("__weakref__", "_shapes", "inputs", "op", "outputs", "serial", "where")
@@ -356,40 +373,6 @@ def extents_of(variable: Variable) -> tuple[Extent, ...]:
 
 
 # ops ---------------------------------------------------------------------------------------------
-class Derivative(ABC):
-    """How the outputs of an op move with its inputs, in both directions.
-
-    A tangent or cotangent is a variable, or a word for one that is no variable: None
-    (disconnected), `Zero`, or `Undefined` with the reason.  One of the two modes may be omitted,
-    by returning None: it is the transpose of the other.
-    """
-
-    masks: ClassVar[bool] = False
-    """Whether ``pullback`` takes masked cotangents as they are."""
-
-    @abstractmethod
-    def connects(self, node: Apply, i: int, o: int) -> bool:
-        """Return whether output ``o`` is connected with input ``i``."""
-
-    def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
-        """Return the sets of inputs in which the op is linear, all of a set together.
-
-        The inputs outside of a set are fixed then, and it is 0 where those of the set are.  Like
-        all of arithmetic, it is so up to rounding in the dtypes of the outputs.
-        """
-        return ()
-
-    @abstractmethod
-    def pullback(
-        self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]
-    ) -> list[Any] | None:
-        """Return the cotangents of the inputs (None for those not ``wanted``)."""
-
-    @abstractmethod
-    def pushforward(self, node: Apply, tangents: Sequence[Any]) -> list[Any] | None:
-        """Return the tangents of the outputs, given those of the inputs."""
-
-
 class TheanoMethods(Derivative):
     """The derivative of an op that is written with Theano's methods."""
 
@@ -446,6 +429,12 @@ class Op(Declaration[Variable, Apply]):
 
     An op of a user's own may instead be written with Theano's methods: ``make_node``, ``perform``,
     ``grad`` or ``L_op``, and optionally ``R_op``, ``infer_shape``, ``connection_pattern``.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dmatrix("x")
+    >>> op = T.sum(x, axis=1).owner.op
+    >>> op, op(x).type
+    (sum{axis=(1,)}, TensorType(float64, vector))
     """
 
     derivative: Derivative = TheanoMethods()

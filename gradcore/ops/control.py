@@ -282,7 +282,15 @@ class Assert(PassingOn):
 @final
 @dataclass(frozen=True, repr=False)
 class Print(PassingOn):
-    """The operand; each time it is computed, ``message`` and ``attrs`` of it are printed."""
+    """The operand; each time it is computed, ``message`` and ``attrs`` of it are printed.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> f = gradcore.function([x], 2 * T.Print("x is", attrs=("shape",))(x), mode="numpy")
+    >>> f([1.0, 2.0])
+    x is shape = (2,)
+    array([2., 4.])
+    """
 
     message: str = ""
     attrs: tuple[str, ...] = ("__str__",)

@@ -14,7 +14,14 @@ from gradcore.shared import SharedVariable
 
 @dataclass(frozen=True)
 class until:  # noqa: N801 - Theano's name
-    """What a step function returns last, to stop the loop after the step if ``condition`` holds."""
+    """What a step function returns last, to stop the loop after the step if ``condition`` holds.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> found, _ = gradcore.scan(
+    ...     lambda x: (2 * x, until(x > 10)), outputs_info=T.constant(1.0), n_steps=100)
+    >>> found.eval()
+    array([ 2.,  4.,  8., 16., 32.])
+    """
 
     condition: Any
 

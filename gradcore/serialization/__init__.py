@@ -56,5 +56,14 @@ def load(path: str | PathLike[str], mode: Mode | str | None = None) -> Any:
     a stranger can be wrong, and take memory and time, but not run code of its own.  Raises OSError;
     SerializationError: it is damaged, of a later version of the format, or has ops that are not
     known here; ModeError, UnavailableError, as ``function`` does.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> from tempfile import TemporaryDirectory
+    >>> x = T.dvector("x")
+    >>> with TemporaryDirectory() as folder:
+    ...     gradcore.save(gradcore.function([x], T.exp(x)), f"{folder}/f")
+    ...     f = gradcore.load(f"{folder}/f")
+    >>> f([0.0])
+    array([1.])
     """
     return import_module("gradcore.serialization.functions").load(path, mode)

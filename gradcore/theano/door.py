@@ -176,7 +176,13 @@ _before: dict[str, Any] = {}
 
 
 def is_installed(package: str = "theano") -> bool:
-    """Return whether ``import theano``, or another package, means gradcore."""
+    """Return whether ``import theano``, or another package, means gradcore.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> import gradcore.theano
+    >>> gradcore.theano.is_installed()
+    False
+    """
     return package in _installed
 
 
@@ -189,6 +195,15 @@ def install(*packages: str) -> None:
     (``THEANO_FLAGS``, ``PYTENSOR_FLAGS``, ``AESARA_FLAGS``).
 
     Raises AlreadyImportedError: the real one is imported already.  GraphValueError: another name.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> import gradcore.theano
+    >>> gradcore.theano.install()
+    >>> import theano
+    >>> x = theano.tensor.dscalar("x")
+    >>> theano.function([x], theano.grad(x ** 2, x))(4)
+    array(8.)
+    >>> gradcore.theano.uninstall()
     """
     wanted = packages or ("theano",)
     for package in wanted:
@@ -225,6 +240,13 @@ def uninstall() -> None:
     """Let the packages mean again what they meant before `install`.
 
     What a program has imported stays as it is.
+
+    >>> import gradcore, gradcore.tensor as T
+    >>> import gradcore.theano
+    >>> gradcore.theano.install("pytensor")
+    >>> gradcore.theano.uninstall()
+    >>> gradcore.theano.is_installed("pytensor")
+    False
     """
     if not _installed:
         return

@@ -113,6 +113,14 @@ class SharedSparse(SparseVariable):
     """A sparse matrix whose elements and pattern persist between calls, and may be updated.
 
     ``gradcore.shared(scipy_matrix)`` makes one.  Its parts are shared variables.
+
+    >>> import scipy.sparse
+    >>> import gradcore, gradcore.tensor as T
+    >>> import scipy.sparse as sp
+    >>> a, v = gradcore.shared(sp.csr_array([[0.0, 2.0]]), "a"), T.dvector("v")
+    >>> f = gradcore.function([v], a @ v, updates={a: 10 * a})
+    >>> f([0.0, 1.0]), f([0.0, 1.0])
+    (array([2.]), array([20.]))
     """
 
     __slots__ = ()
