@@ -24,8 +24,8 @@ one (`stacked`). What is
 made of it by the algebra of matrices counts as well: ``(a * J + b * K) @ v``,
 ``J.T @ (w[:, None] * J) @ v``, ``concatenate([J, K]) @ v``, ``J[a:b] @ v`` (`expression_rows`,
 `expressions`, `products`); Jacobians of tensors count as matrices. Where one is read otherwise,
-too, it is built once, and all that reads it reads that: by its structure (`bands`, `entries`,
-`sparsity`), or by rows or columns (`whole`, by `costs` and `chains`).
+too, it is built once, and all that reads it reads that: by its structure (`bands`, `compressed`,
+`entries`, `sparsity`), or by rows or columns (`whole`, by `costs` and `chains`).
 
 The decision: a pass, since all that reads a Jacobian decides whether it is needed as a whole; and
 loops as the form of a matrix of a linear map, so that one that the user wrote is as good as

@@ -26,7 +26,7 @@ from gradcore.ops.diagonals import ELEMENTS
 from gradcore.ops.index import Subtensor
 from gradcore.ops.index_patterns import Slot
 from gradcore.ops.loop import Seeds
-from gradcore.rewrite.jacobians.bands import matrices_of
+from gradcore.rewrite.jacobians.compressed import matrix_of
 from gradcore.rewrite.jacobians.expressions import WHOLE, Expressions, reshaped
 from gradcore.rewrite.jacobians.linear_maps import LinearRows, in_normal_form
 from gradcore.rewrite.jacobians.smaller import smaller as smaller_part
@@ -82,8 +82,7 @@ def of_sparse(taken: Elements, rows: LinearRows) -> tuple[Variable, bool | Varia
 
     None: it is not known to be sparse.
     """
-    matrices = matrices_of(rows)
-    matrix = None if matrices is None else matrices[rows.row]
+    matrix = matrix_of(rows)
     if matrix is None or matrix.dense is not None:
         return None
     (m, n), count = rows.shape(), product(taken.shape)

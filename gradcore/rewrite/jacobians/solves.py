@@ -38,7 +38,7 @@ from gradcore.ops.index_patterns import Slice
 from gradcore.ops.linalg import Dot
 from gradcore.ops.matrices import unless_singular
 from gradcore.rewrite.canonical.stage import is_zero
-from gradcore.rewrite.jacobians.bands import matrices_of
+from gradcore.rewrite.jacobians.compressed import matrix_of
 from gradcore.rewrite.jacobians.joined_bands import joined_bands
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
 from gradcore.rewrite.jacobians.sparsity import structured
@@ -114,8 +114,7 @@ def _along_bands(op: Solve, bands: Sequence[Band], b: Variable) -> Variable | No
 
 def _bands(rows: LinearRows) -> list[Band] | None:
     """Return by how much each band is below the diagonal, its first column, and its values."""
-    matrices = matrices_of(rows)
-    matrix = None if matrices is None else matrices[rows.row]
+    matrix = matrix_of(rows)
     if matrix is None or matrix.entries or matrix.dense is not None:
         return None
     bands = matrix.bands.items()

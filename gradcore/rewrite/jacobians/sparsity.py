@@ -14,7 +14,8 @@ from gradcore.ops.diagonals import ELEMENTS, inc_diagonals
 from gradcore.ops.index import IncSubtensor, Subtensor
 from gradcore.ops.index_patterns import Slot
 from gradcore.ops.linalg import Dot
-from gradcore.rewrite.jacobians.bands import Blocks, matrices_of, of_all_rows
+from gradcore.rewrite.jacobians.bands import Blocks, of_all_rows
+from gradcore.rewrite.jacobians.compressed import matrix_and_steps, matrix_of
 from gradcore.rewrite.jacobians.entries import Entries, positions, stacked
 from gradcore.rewrite.jacobians.linear_maps import LinearRows
 
@@ -40,10 +41,10 @@ class Structured:
 
 def structured(rows: LinearRows) -> Structured | None:
     """Return a matrix as a tensor that no loop over its rows computes; None: it takes one."""
-    matrices = matrices_of(rows)
-    if matrices is None:
+    found = matrix_and_steps(rows)
+    if found is None:
         return None
-    matrix = matrices[rows.row]
+    matrix, dense = found
     m, *shape = rows.shape()
     if matrix.blocks is not None and matrix.dense is not None:
         matrix.dense = LANGUAGE["reshape"](of_all_rows(matrix.dense, matrix.blocks), (m, *shape))
@@ -60,7 +61,6 @@ def structured(rows: LinearRows) -> Structured | None:
         found = inc_diagonals(flat, starts, vectors) if vectors else flat
     if found.ndim != len(shape) + 1:
         found = LANGUAGE["reshape"](found, (m, *shape))
-    dense = sum(each.dense is not None and not each.blocks for each in matrices.values())
     return Structured(rows.outside(found), dense)
 
 
@@ -69,16 +69,16 @@ def contracted(rows: LinearRows, other: Variable) -> Variable | None:
 
     None: it is not known to be sparse.
     """
-    matrices = matrices_of(rows)
-    if matrices is None or matrices[rows.row].dense is not None:
+    matrix = matrix_of(rows)
+    if matrix is None or matrix.dense is not None:
         return None
     terms: list[Variable] = []
-    for place, values in matrices[rows.row].bands.items():
+    for place, values in matrix.bands.items():
         at = LANGUAGE["arange"](extents_of(values)[0])
         start = place.front + place.shift
         along = Subtensor(ELEMENTS)(other, at + start if start else at, at + place.front)
         terms.append(Dot()(values, along))
-    for entries in matrices[rows.row].entries:
+    for entries in matrix.entries:
         values, *at = map(LANGUAGE["flatten"], (entries.values, entries.units, entries.where()))
         terms.append(Dot()(values, Subtensor(ELEMENTS)(other, *at)))
     zero = LANGUAGE["cast"](0, other.dtype)
@@ -90,8 +90,7 @@ def blocks_of_rows(rows: LinearRows) -> tuple[Blocks, Variable] | None:
 
     None: rows are not known to depend on unit vectors of their own alone.
     """
-    matrices = matrices_of(rows)
-    matrix = None if matrices is None else matrices[rows.row]
+    matrix = matrix_of(rows)
     if matrix is None or matrix.blocks is None:
         return None
     _, *shape = rows.shape()
@@ -104,16 +103,16 @@ def blocks_of_rows(rows: LinearRows) -> tuple[Blocks, Variable] | None:
 
 def diagonal(rows: LinearRows) -> Variable | None:
     """Return the main diagonal of a matrix that is sparse; None: it is not known to be."""
-    matrices = matrices_of(rows)
-    if matrices is None or matrices[rows.row].dense is not None:
+    matrix = matrix_of(rows)
+    if matrix is None or matrix.dense is not None:
         return None
     m, n = rows.shape()
     found = LANGUAGE["alloc"](LANGUAGE["cast"](0, rows.row.dtype), smaller(m, n))
-    for place, values in matrices[rows.row].bands.items():
+    for place, values in matrix.bands.items():
         if not place.shift:
             into = found[place.front : extents_of(values)[0] + place.front]
             found = LANGUAGE["inc_subtensor"](into, values)
-    for entries in matrices[rows.row].entries:
+    for entries in matrix.entries:
         on = LANGUAGE["eq"](entries.units, entries.where())
         values = LANGUAGE["switch"](on, entries.values, LANGUAGE["zeros_like"](entries.values))
         at = LANGUAGE["switch"](on, entries.units, 0)
