@@ -12,7 +12,9 @@ from gradcore import Mode, function
 from gradcore.backend import ArrayBackend
 from gradcore.compile.snippets import program_of
 from gradcore.errors import DebugModeError
+from gradcore.ops.control import Conditional
 from gradcore.ops.elementwise import entry
+from gradcore.ops.scan import Scan
 from gradcore.plugins import hookimpl, register, unregister
 from gradcore.rewrite import Changes, Stage
 
@@ -72,6 +74,19 @@ def test_each_rule_is_compared_though_results_agree():
             assert f([-1.0]) == 0
 
 
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_a_rule_inside_of_a_loop_is_named_with_its_line(backend):
+    def step(row, state):
+        return T.sin(row + state) * 0.5
+
+    line = step.__code__.co_firstlineno + 1
+    states, _ = gradcore.scan(step, x, T.constant(0.0))
+    f = function([x], states, mode=Mode(backend, optimizer=(wrong(),), debug=True))
+    with pytest.raises(DebugModeError, match="at step 0 of scan: the rule sine_of_size") as error:
+        f([-1.0, 2.0])
+    assert error.value.where.line == line and "array(-1.0, 'float64')" in str(error.value)
+
+
 class Inexact(ArrayBackend):
     """NumPy with a wrong cosine."""
 
@@ -80,7 +95,12 @@ class Inexact(ArrayBackend):
 
     @property
     def kernels(self):
-        return {entry("cos"): lambda a: np.cos(a) + 1e-3}
+        return {
+            entry("cos"): lambda a: np.cos(a) + 1e-3,
+            entry("add"): np.add,
+            Scan: lambda node, body: node.op.loop(body),
+            Conditional: lambda node, then, orelse: lambda c, *xs: (then if c else orelse)(*xs)[0],
+        }
 
     def array(self, value):
         return np.asarray(value)
@@ -107,6 +127,18 @@ def test_the_first_wrong_kernel_is_named():
         f([0.5, 1.5])
     assert "gradcore.Mode('inexact')" in str(error.value)
     assert "array([0.5, 1.5], 'float64')" in str(error.value)
+
+
+@pytest.mark.usefixtures("inexact")
+def test_a_kernel_inside_of_a_loop_or_branch_is_named():
+    looped, _ = gradcore.scan(lambda row, s: T.cos(row + s), x, T.constant(0.0))
+    f = function([x], looped, mode=Mode("inexact", debug=True, fallback="numpy"))
+    with pytest.raises(DebugModeError, match="inexact' at step 0 of scan.*its kernel of cos"):
+        f([0.5, 1.5])
+    chosen = T.ifelse(x.sum() > 0, T.cos(x), x)
+    f = function([x], chosen, mode=Mode("inexact", debug=True, fallback="numpy"))
+    with pytest.raises(DebugModeError, match="inexact' in a branch.*its kernel of cos is wrong"):
+        f([0.5, 1.5])
 
 
 def test_what_is_right_passes(optimized, rng):

@@ -5,7 +5,10 @@ import pytest
 
 import gradcore
 import gradcore.tensor as T
+from gradcore.backend import ArrayBackend
 from gradcore.errors import ModeError, NonFiniteError
+from gradcore.ops.elementwise import entry
+from gradcore.plugins import hookimpl, register, unregister
 
 
 def guarded(everywhere, kinds="nan"):
@@ -124,3 +127,45 @@ def test_a_derivative_is_named_with_the_op_that_it_is_of(everywhere):
     with pytest.raises(NonFiniteError, match="in the derivative of sqrt") as error:
         f([4.0, 0.0])
     assert error.value.where.line == line and error.value.where.derivative == ("sqrt",)
+
+
+class OneWrongKernel(ArrayBackend):
+    """NumPy, whose cosine of more than 1 is NaN."""
+
+    name = "one_wrong_kernel"
+    namespaces = (np,)
+
+    @property
+    def kernels(self):
+        return {entry("cos"): lambda a: np.where(a > 1, np.nan, np.cos(a))}
+
+    def array(self, value):
+        return np.asarray(value)
+
+    def numpy(self, array):
+        return np.asarray(array)
+
+    def cast(self, array, dtype):
+        return np.asarray(array, dtype)
+
+
+@pytest.fixture
+def one_wrong_kernel():
+    hook = staticmethod(hookimpl(lambda: [OneWrongKernel()]))
+    register(type("Plugin", (), {"gradcore_backends": hook}), "one_wrong_kernel")
+    yield
+    unregister("one_wrong_kernel")
+
+
+@pytest.mark.usefixtures("one_wrong_kernel")
+def test_a_kernel_is_named_whose_values_the_reference_does_not_make():
+    x = T.dvector("x")
+    f = gradcore.function(
+        [x],
+        T.exp(T.cos(x) * 2).sum(),
+        mode=gradcore.Mode("one_wrong_kernel", guard="nan", fallback="numpy"),
+    )
+    f([0.5, 1.0])
+    named = r"cos gives nan at \(1,\), by the kernels of the backend alone, of x of shape \(2,\)"
+    with pytest.raises(NonFiniteError, match=named):
+        f([0.5, 1.5])

@@ -217,3 +217,19 @@ def test_axes_that_are_summed_over_together_are_as_long(everywhere):
         assert np.all(product(np.ones((2, 3)), np.ones((2, 3)), np.ones((1, 2, 3))) == 6), name
         with pytest.raises((ShapeError, TypeError)):
             product(np.ones((2, 3)), np.ones((3, 2)), np.ones((1, 2, 3)))
+
+
+def test_an_assertion_tells_the_message_the_condition_and_the_values(everywhere):
+    x, y = T.dvectors("x", "y")
+    checked = T.assert_op(x, T.all(x < y), x.sum() > 0, message="in order")
+    f = gradcore.function([x, y], checked * 2, mode=everywhere)
+    assert f([1.0, 2.0], [2.0, 3.0]).tolist() == [2, 4]
+    said = r"in order: \(x < y\) is false at \(1,\), where x is 4.0, y is 3.0"
+    with pytest.raises(AssertionFailedError, match=said) as error:
+        f([1.0, 4.0], [2.0, 3.0])
+    assert "test_tensor_errors.py" in str(error.value)
+    with pytest.raises(AssertionFailedError, match=r"> 0\) is false, where sum\(x.* is -3.0"):
+        f([-1.0, -2.0], [2.0, 3.0])
+    looped, _ = gradcore.scan(lambda e: T.assert_op(e, e > 0, message="each"), x)
+    with pytest.raises(AssertionFailedError, match="each"):
+        gradcore.function([x], looped, mode=everywhere)([1.0, -1.0])

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gradcore.errors import ArgumentError, GraphTypeError, UnusedInputError
 from gradcore.graph import Array, Constant, Variable, as_variable, here
 from gradcore.graph.composite import Composite
@@ -54,6 +56,8 @@ class In:
     def converted(self, value: Any, function: str, position: int) -> Array:
         """Return an argument as an array, or raise ArgumentError."""
         with self._named(function, position):
+            if self.strict and not isinstance(value, (np.ndarray, np.generic)):
+                raise TypeError(f"is strict and takes an array, not {type(value).__name__}")
             return self.variable.type.filter(value, self.strict, self.allow_downcast)
 
     def check_shape(self, shape: tuple[int, ...], function: str, position: int) -> None:

@@ -20,10 +20,11 @@ from gradcore.compile.arguments import In
 from gradcore.compile.deoptimize import WrittenGraph
 from gradcore.compile.guard import Guard
 from gradcore.compile.maker import FunctionMaker, as_written, made_to_run
-from gradcore.compile.promises import check_results
+from gradcore.compile.promises import check_results, compiled
 from gradcore.config import config
 from gradcore.errors import ArgumentError
 from gradcore.execute import out_of_memory
+from gradcore.graph import FunctionGraph
 from gradcore.language import is_several, listed
 from gradcore.shared import StoredArray, holding, in_order, new_lock
 
@@ -197,8 +198,13 @@ class Call:
         def arrays(given: Sequence[Any]) -> list[Any]:
             return [v if type(v) is np.ndarray else np.asarray(as_numpy(v)) for v in given]
 
+        def compiled_again(graph: FunctionGraph) -> Callable[..., Sequence[Any]]:
+            fallback = [lack.node for lack in self.maker.fallback]
+            run = compiled(self.maker.backend, graph, None, fallback)
+            return lambda *given: arrays(run(*given))
+
         graphs = (self._written.graph, self.maker.fgraph)
-        guard.check(self.label(), graphs, arrays(values), arrays(results))
+        guard.check(self.label(), graphs, arrays(values), arrays(results), compiled_again)
 
     def _chosen(self, given: Any) -> list[Any] | None:
         """Return which outputs are asked for, by their places, or by keys of a dict; None: all.

@@ -6,7 +6,7 @@ and a program to paste:
 1. rules and passes: the graph is rewritten again, and what each rule replaces is computed of the
    arguments on the reference, before and after it;
 2. kernels: the graph that runs is computed node by node on the reference, and each node on the
-   backend, of the same operands;
+   backend, of the same operands, also at the steps of loops and in branches;
 3. fusion: the graph is compiled up to one node after the other.
 
 A rule that declares that it is nearer to the formula, or what it does at infinities and NaN
@@ -27,6 +27,7 @@ import numpy as np
 
 from gradcore.backend import Backend, Executable
 from gradcore.compile.guard import computed
+from gradcore.compile.inside import Place, inner, within
 from gradcore.compile.promises import compiled
 from gradcore.compile.snippets import program_of
 from gradcore.dtypes import DTYPES
@@ -44,7 +45,7 @@ class Debugged:
     backend, options : what it runs on.
     fallback : the nodes that the backend lacks.
     run : what runs it.
-    plain : what runs the graph as it was written, on the reference.
+    written, plain : the graph as it was written, and what runs that, on the reference.
     rewrite : rewrites the graph again.
     each : whether the first call looks at each rule and kernel.
     """
@@ -54,6 +55,7 @@ class Debugged:
     options: Sequence[tuple[str, Any]]
     fallback: Sequence[Apply]
     run: Executable
+    written: FunctionGraph
     plain: Executable
     rewrite: Callable[[], Any]
     each: bool = False
@@ -101,56 +103,87 @@ class Debugged:
         fired: list[Replaced] = []
         with watching(fired.append):
             self.rewrite()
-        known = dict(zip(self.graph.inputs, values, strict=True))
+        places = [Place(dict(zip(self.graph.inputs, values, strict=True)), "")]
+        if any(node.op.graphs for graph in (self.written, self.graph) for node in graph.nodes):
+            places += [p for g in (self.written, self.graph) for p in within(g, values) if p.when]
         declared = False
         for change in fired:
-            pairs = _pairs(change, known)
-            if pairs is None:
+            for place in places:
+                declared |= self.rule(change, place)
+        return declared
+
+    def rule(self, change: Replaced, place: Place) -> bool:
+        """Raise DebugModeError if a change is wrong for some values; see `look`."""
+        pairs = _pairs(change, place.known)
+        if pairs is None:
+            return False
+        leaves, before, after = pairs
+        declared = False
+        old, new = (_values(leaves, some, place.known) for some in (before, after))
+        for k, v in enumerate(before):
+            if old is None or new is None or agree(v, new[k], old[k]):
                 continue
-            leaves, before, after = pairs
-            old, new = (_values(leaves, some, known) for some in (before, after))
-            for k, v in enumerate(before):
-                if old is None or new is None or agree(v, new[k], old[k]):
-                    continue
-                if _may_differ(change, v, new[k], old[k]):
-                    declared = True
-                    continue
-                self.refuse(
-                    f"{v} is {new[k]} when the graph is rewritten, and {old[k]} as it was written: "
-                    f"the rule {change.rule} of {change.stage} is wrong",
-                    change.where, leaves, [v, after[k]], known,
-                )  # fmt: skip
+            if _may_differ(change, v, new[k], old[k]):
+                declared = True
+                continue
+            self.refuse(
+                f"{v} is {new[k]} when the graph is rewritten, and {old[k]} as it was written"
+                f"{place.when}: the rule {change.rule} of {change.stage} is wrong",
+                change.where, leaves, [v, after[k]], place.known,
+            )  # fmt: skip
         return declared
 
     def kernels(self, values: Sequence[Any], fused: bool) -> None:
         """Raise DebugModeError for the first node that the backend computes in another way."""
-        graph, backend, fallback = self.graph, self.backend, self.fallback
-        known = computed(graph, values)
+        known = Place(computed(self.graph, values), "")
         for whole in (False, True) if fused else (False,):
-            for node in graph.nodes:
-                if performs(node.op) or node in fallback:
-                    continue
-                if not whole:
-                    given = tuple(
-                        dict.fromkeys(v for v in node.inputs if not isinstance(v, Constant))
-                    )
-                else:
-                    given = graph.inputs
-                alone = FunctionGraph(given, node.outputs)
-                try:
-                    found = compiled(backend, alone, None, fallback)(
-                        *(np.asarray(known[v]) for v in given)
-                    )
-                except GradcoreError:
-                    continue
-                for v, a in zip(node.outputs, map(self.array, found), strict=True):
-                    if not agree(v, a, known[v]):
-                        how = ", with what it is computed of" if whole else ""
-                        self.refuse(
-                            f"{v} is {a} on the backend {backend.name!r}{how}, and {known[v]} on "
-                            f"the reference: its kernel of {node.op} is wrong",
-                            node.where, given, [v], known,
-                        )  # fmt: skip
+            self.nodes(self.graph, [known], whole)
+
+    def nodes(self, graph: FunctionGraph, places: Sequence[Place], whole: bool) -> None:
+        """Look at the nodes of a graph, and before a loop or a branch at those inside of it.
+
+        places : the values for which to look.
+        whole : whether to compile nodes with all that they are computed of in the graph.
+        """
+        for node in graph.nodes:
+            if performs(node.op) or node in self.fallback:
+                continue
+            inside: dict[FunctionGraph, list[Place]] = {}
+            for place in places if node.op.graphs else ():
+                for each, there in inner(node, place):
+                    inside.setdefault(each, []).append(there)
+            for each, there in inside.items():
+                self.nodes(each, there, whole)
+            given = graph.inputs
+            if not whole:
+                given = tuple(dict.fromkeys(v for v in node.inputs if not isinstance(v, Constant)))
+            self.kernel(node, given, places, ", with what it is computed of" if whole else "")
+
+    def kernel(
+        self, node: Apply, given: tuple[Variable, ...], places: Sequence[Place], how: str
+    ) -> None:
+        """Raise DebugModeError if the backend computes a node in another way.
+
+        given : of what it is compiled.
+        how : in words.
+        """
+        alone = FunctionGraph(given, node.outputs)
+        try:
+            run = compiled(self.backend, alone, None, self.fallback)
+        except GradcoreError:
+            return
+        for known, when in places:
+            try:
+                found = run(*(np.asarray(known[v]) for v in given))
+            except GradcoreError:
+                continue
+            for v, a in zip(node.outputs, map(self.array, found), strict=True):
+                if not agree(v, a, known[v]):
+                    self.refuse(
+                        f"{v} is {a} on the backend {self.backend.name!r}{how}{when}, and "
+                        f"{known[v]} on the reference: its kernel of {node.op} is wrong",
+                        node.where, given, [v], known,
+                    )  # fmt: skip
 
     def refuse(
         self,

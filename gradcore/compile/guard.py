@@ -3,8 +3,9 @@
 After a call the results are looked at, as the backend has them.  If one has what is an error, the
 graph as it was written runs again on the reference, node by node, and from the bad result it is
 gone back, through operands that are bad already, to the node whose operands are not: that one is
-named, with its line and its operands; in the body of a loop, with the step.  Updates are not
-stored.
+named, with its line and its operands; in the body of a loop, with the step.  If the reference makes
+nothing bad of the same arguments, the graph that runs is compiled once more for the backend, so
+that it returns what every node makes, and that is gone back through.  Updates are not stored.
 
 The decision: results alone are looked at while all is well, which costs a pass over each and keeps
 a function as fast as its backend, on every backend.  So what never reaches a result (the branch of
@@ -60,19 +61,29 @@ class Guard:
         return found if found.any() else None
 
     def check(
-        self, label: str, graphs: Sequence[FunctionGraph], values: Sequence[Any], results: Any
+        self,
+        label: str,
+        graphs: Sequence[FunctionGraph],
+        values: Sequence[Any],
+        results: Any,
+        compiled: Callable[[FunctionGraph], Callable[..., Sequence[Any]]],
     ) -> None:
         """Raise NonFiniteError if a result has a value that is an error.
 
         label : what to call the function.
         graphs : what may have made it: the graph as written, then the one that runs.
         values : of the inputs of the graphs, as NumPy's arrays.
+        compiled : makes of a graph a function on the backend, of NumPy's arrays.
         """
         bad = next((k for k, value in enumerate(results) if self.where(value) is not None), None)
         if bad is None:
             return
         for graph in graphs:
-            self._trace(label, graph, graph.outputs[bad], values)
+            self._trace(label, graph.outputs[bad], computed(graph, values), "")
+        graph = graphs[-1]
+        every = FunctionGraph(graph.inputs, graph.variables)
+        known = dict(zip(graph.variables, compiled(every)(*values), strict=True))
+        self._trace(label, graph.outputs[bad], known, ", by the kernels of the backend alone")
         owner = graphs[0].outputs[bad].owner
         raise NonFiniteError(
             f"{label}: output {bad} has {self._named(results[bad])}, which the reference does not "
@@ -81,13 +92,10 @@ class Guard:
         )
 
     # finding ------------------------------------------------------------------------------------
-    def _trace(
-        self, label: str, graph: FunctionGraph, output: Variable, values: Sequence[Any]
-    ) -> None:
+    def _trace(self, label: str, output: Variable, known: dict[Variable, Any], when: str) -> None:
         """Raise NonFiniteError that names what made a bad output; return, if it is not bad."""
-        known = computed(graph, values)
         if self.where(known[output]) is not None:
-            self._blame(label, output, known, "")
+            self._blame(label, output, known, when)
 
     def _blame(self, label: str, v: Variable, known: dict[Variable, Any], when: str) -> None:
         """Raise NonFiniteError that names the node that made a bad value."""

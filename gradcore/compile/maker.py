@@ -174,10 +174,13 @@ def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
     run = compiled(backend, maker.fgraph, profile, [lack.node for lack in maker.fallback])
     if not maker.mode.debug:
         return run
-    plain = Mode(REFERENCE).resolved_backend().compile(as_written(maker))
+    written = as_written(maker)
+    plain = Mode(REFERENCE).resolved_backend().compile(written)
     lacks = [lack.node for lack in maker.fallback]
     again, each = partial(_rewritten, maker), maker.mode.debug == "each"
-    return Debugged(maker.fgraph, backend, maker.mode.options, lacks, run, plain, again, each)
+    return Debugged(
+        maker.fgraph, backend, maker.mode.options, lacks, run, written, plain, again, each
+    )
 
 
 def _rewritten(maker: FunctionMaker) -> None:

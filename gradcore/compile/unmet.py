@@ -28,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.errors import UNFIT, GradcoreError
+from gradcore.compile.assertions import false_condition
+from gradcore.errors import UNFIT, AssertionFailedError, GradcoreError
 from gradcore.execute import NODE, by_reference, explain
 from gradcore.graph import Apply, Array, FunctionGraph, Requirement, Variable
 from gradcore.graph.declaration import Predicate
@@ -61,6 +62,8 @@ class Unmet:
                 found = _false(claim, self.graph, values)
             except Exception:  # noqa: BLE001 - it cannot be computed: the failure stands as it is
                 return failure
+            if isinstance(found, AssertionFailedError):
+                return found
             if found is not None:
                 alike = _kind(type(found)) is _kind(type(failure))
                 return failure if alike and _same(claim.node, node) else found
@@ -124,6 +127,8 @@ def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Excep
     if holds.all():
         return None
     said = _said(required, numbers) if numbers else required.message
+    if claim.scope is None:
+        said = false_condition(required, graph, values) or said
     if not issubclass(required.error, GradcoreError):
         error = required.error(said)
     else:
