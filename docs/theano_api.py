@@ -27,7 +27,10 @@ API: dict[str, str] = {
         function shared In Out Param config scan map reduce foldl foldr clone Mode ProfileMode
         predefined_modes OpFromGraph as_op Op Apply Variable Constant FunctionGraph Container
         SharedVariable pp dot grad Rop Lop subgraph_grad OrderedUpdates scan_checkpoints
-        rebuild_collect_shared function_dump change_flags get_scalar_constant_value generic
+        rebuild_collect_shared function_dump change_flags get_scalar_constant_value generic pprint
+        SymbolicInput SymbolicOutput FunctionMaker sparse_grad ProfileStats Type Generic
+        InconsistencyError CLinker OpWiseCLinker DualLinker Linker LocalLinker PerformLinker
+        predefined_linkers predefined_optimizers opt toolbox
     """,
     "theano.tensor": f"""
         float_dtypes integer_dtypes discrete_dtypes complex_dtypes continuous_dtypes
@@ -97,6 +100,7 @@ API: dict[str, str] = {
     "theano.tensor.io": "load LoadFromDisk",
     "theano.tensor.raw_random": """
         random_state_type uniform normal binomial random_integers permutation multinomial choice
+        poisson RandomFunction RandomStateType random_make_inplace
     """,
     "theano.tensor.shared_randomstreams": "RandomStreams RandomStateSharedVariable",
     "theano.tensor.nnet": NETS,
@@ -117,6 +121,8 @@ API: dict[str, str] = {
     "theano.tensor.nnet.blocksparse": "sparse_block_dot",
     "theano.tensor.nnet.ctc": "ctc",
     "theano.tensor.nnet.Conv3D": "conv3D",
+    "theano.tensor.nnet.conv3d2d": "conv3d",
+    "theano.tensor.xlogx": "xlogx xlogy0",
     "theano.tensor.signal.pool": "pool_2d pool_3d max_pool_2d_same_size Pool",
     "theano.tensor.signal.downsample": "max_pool_2d max_pool_2d_same_size DownsampleFactorMax",
     "theano.tensor.signal.conv": "conv2d",
@@ -138,7 +144,12 @@ API: dict[str, str] = {
         GradientError format_as
     """,
     "theano.ifelse": "ifelse IfElse",
-    "theano.printing": "pp debugprint Print pprint pydotprint min_informative_str",
+    "theano.printing": """
+        pp debugprint Print pprint pydotprint min_informative_str pydotprint_variables
+        var_descriptor PPrinter OperatorPrinter FunctionPrinter hex_digest
+    """,
+    "theano.breakpoint": "PdbBreakpoint",
+    "theano.tests.breakpoint": "PdbBreakpoint",
     "theano.updates": "OrderedUpdates",
     "theano.scan_module": "scan map reduce foldl foldr until scan_checkpoints",
     "theano.scalar": """
@@ -161,15 +172,18 @@ API: dict[str, str] = {
     "theano.compile.io": "In Out SymbolicInput SymbolicOutput Container",
     "theano.compile.ops": "as_op wrap_py ViewOp DeepCopyOp Shape Shape_i SpecifyShape Rebroadcast",
     "theano.compile.builders": "OpFromGraph",
-    "theano.compile.debugmode": "DebugMode DebugModeError",
+    "theano.compile.debugmode": """
+        DebugMode DebugModeError BadOptimization BadThunkOutput BadDestroyMap BadViewMap
+        StochasticOrder InvalidValueError
+    """,
     "theano.compile.nanguardmode": "NanGuardMode",
     "theano.compile.monitormode": "MonitorMode detect_nan",
     "theano.compile.sharedvalue": "SharedVariable shared generic",
     "theano.gof": """
-        cc cmodule vm link
         Op Apply Variable Constant FunctionGraph MissingInputError MethodNotDefined COp CLinker
         OpenMPOp PerformLinker Type Generic generic Container DestroyHandler local_optimizer
-        PatternSub OpSub EquilibriumDB SequenceDB Query Optimizer
+        PatternSub OpSub EquilibriumDB SequenceDB Query Optimizer MergeOptimizer SeqOptimizer
+        NavigatorOptimizer LocalOptGroup InconsistencyError LocalLinker ops_with_inner_function
     """,
     "theano.gof.graph": """
         Apply Variable Constant clone inputs ancestors io_toposort variables

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +21,7 @@ from theano_api import API
 import gradcore
 import gradcore.theano
 from gradcore import tensor
-from gradcore.theano.absent import ABSENT
+from gradcore.theano.absent import ABSENT, MODULES
 from gradcore.theano.door import Absent, reason
 from gradcore.theano.tensors import SmallFloats
 
@@ -126,6 +126,18 @@ def rows(module: str, kinds: dict[str, list[tuple[str, str]]]) -> Iterator[str]:
     yield ""
 
 
+def whole_modules(modules: Collection[str]) -> Iterator[str]:
+    """Yield what is said of modules of which no name is here."""
+    yield "## Modules that can be imported, of which nothing is here"
+    yield ""
+    yield "| modules | why |"
+    yield "|---|---|"
+    rest = [(name, ABSENT[f"{name}.*"]) for name in MODULES if name not in modules]
+    for names, why in _by_what_is_said(rest):
+        yield f"| {names} | {why} |"
+    yield ""
+
+
 def page() -> str:
     """Return the page."""
     modules = sorted_out()
@@ -144,6 +156,7 @@ def page() -> str:
     ]
     for module, kinds in modules.items():
         lines += rows(module, kinds)
+    lines += whole_modules(modules)
     return "\n".join(lines).rstrip() + "\n"
 
 

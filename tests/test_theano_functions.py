@@ -248,3 +248,74 @@ def test_outputs_have_the_form_of_what_was_asked_for(use_list, use_tuple, expect
     importlib.import_module("theano.gradient")
     for given in (3, [3]):
         assert theano.gradient.format_as(use_list, use_tuple, given) == expected
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(None, [1, 3, 6]), (2, [3, 6]), (1, 6)])
+def test_loops_return_as_many_of_the_last_values_as_is_said(steps, expected, theano, T):
+    x = T.dvector("x")
+    info = {"initial": T.constant(0.0), "taps": [-1], "return_steps": steps, "inplace": None}
+    total, _ = theano.scan(lambda e, acc: acc + e, x, [info])
+    assert total.eval({x: [1.0, 2.0, 3.0]}).tolist() == expected
+    (first, second), _ = theano.scan(lambda e, acc: (acc + e, e), x, [info, None])
+    assert first.eval({x: [1.0, 2.0, 3.0]}).tolist() == expected and second.ndim == 1
+
+
+def test_what_a_guard_looks_for_is_set(theano, T):
+    x = T.dvector("x")
+    with theano.config.change_flags(NanGuardMode__inf_is_error=False):
+        mode = theano.compile.nanguardmode.NanGuardMode()
+        assert mode.guard == ("nan", "big")
+        assert np.isinf(theano.function([x], T.log(x), mode=mode)([0.0])[0])
+    explicit = theano.compile.nanguardmode.NanGuardMode(True, True, False)
+    assert explicit.guard == ("nan", "inf")
+
+
+def test_a_function_says_which_inputs_it_has(theano, T):
+    x, y, s = T.dscalar("x"), T.dscalar("y"), theano.shared(1.0, "s")
+    f = theano.function([x, theano.In(y, value=2, name="by")], x * y * s)
+    assert "by" in f and y in f and s in f and "by" in f.value and "z" not in f
+
+
+def test_derivatives_of_a_graph_are_its_own_by_default(theano, T):
+    x, y = T.dscalars("xy")
+    word = "default"
+    op = theano.OpFromGraph([x, y], [x * y], lop_overrides=word, rop_overrides=word)
+    assert T.grad(op(x, y), x).eval({x: 2, y: 3}) == 3
+    op = theano.OpFromGraph([x, y], [x * y], grad_overrides=[lambda xs, cts: 7 * cts[0], word])
+    assert [g.eval({x: 2, y: 3}) for g in T.grad(op(x, y), [x, y])] == [7, 2]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_prints_call_a_function_of_ones_own(backend, theano, T):
+    printing = importlib.import_module("theano.printing")
+    seen = []
+    x = T.dvector("x")
+    shown = printing.Print("x", global_fn=lambda op, value: seen.append((op.message, value.sum())))
+    y = shown(x) * 2
+    f = theano.function([x], [y, T.grad(y.sum(), x), T.Rop(y, x, x)], mode=backend)
+    assert [v.tolist() for v in f([1.0, 2.0])] == [[2, 4], [2, 2], [2, 4]]
+    assert seen and set(seen) == {("x", 3.0)}
+    assert isinstance(shown, printing.Print) and isinstance(printing.Print("y"), printing.Print)
+
+
+def test_trees_take_theanos_arguments(theano, T):
+    printing = importlib.import_module("theano.printing")
+    x = T.dscalar("x")
+    text = printing.debugprint(T.exp(x), -1, True, "str", "int", False, {}, False, used_ids={})
+    assert text.startswith("exp [0] TensorType")
+    assert printing.var_descriptor(T.exp(x)) == printing.var_descriptor(T.exp(x)) == "exp(x)"
+
+
+def test_assertions_have_the_message_of_their_class(theano, T):
+    opt = importlib.import_module("theano.tensor.opt")
+    x = T.dvector("x")
+    f = theano.function([x], opt.Assert("positive")(x, T.all(x > 0)))
+    with pytest.raises(AssertionError, match=r"positive: .* is false at \(0,\), where x is -1.0"):
+        f([-1.0])
+    with pytest.raises(AssertionError):
+        theano.function([x], opt.assert_op(x, x > 0))([-1.0])
+
+
+def test_errors_of_debug_mode_have_theanos_names(theano):
+    debugmode = importlib.import_module("theano.compile.debugmode")
+    assert issubclass(debugmode.BadOptimization, debugmode.DebugModeError)

@@ -246,3 +246,22 @@ def test_tests_of_programs_have_their_tools():
     tools.assert_allclose(np.float32([1]), np.float32([1 + 1e-6]))
     with pytest.raises(AssertionError):
         tools.assert_allclose([1.0], [1 + 1e-6])
+
+
+def test_three_dimensional_convolutions_of_old():
+    rng = np.random.default_rng(2)
+    signals, filters = rng.normal(size=(2, 5, 3, 6, 7)), rng.normal(size=(4, 2, 3, 3, 2))
+    through = convolutions.conv3d_through_time(signals, filters, signals.shape, filters.shape)
+    turned = [v.transpose(0, 2, 1, 3, 4) for v in (signals, filters)]
+    expected = T.nnet.conv3d(*turned).eval().transpose(0, 2, 1, 3, 4)
+    np.testing.assert_allclose(through.eval(), expected)
+    last = [v.transpose(0, 2, 3, 4, 1) for v in turned]
+    bias = rng.normal(size=4)
+    old = convolutions.conv3D(*last, bias, (1, 2, T.constant(1))).eval()
+    plain = T.nnet.conv3d(*turned, subsample=(1, 2, 1), filter_flip=False).eval()
+    np.testing.assert_allclose(old, plain.transpose(0, 2, 3, 4, 1) + bias)
+
+
+def test_logarithms_that_are_0_at_0():
+    assert convolutions.xlogx([0.0, 1.0]).eval().tolist() == [0, 0]
+    assert convolutions.xlogy0([0.0, 2.0], [0.0, 1.0]).eval().tolist() == [0, 0]

@@ -30,7 +30,11 @@ _NAMES = {
         theano.compile.mode.register_linker theano.compile.mode.register_optimizer
         theano.compile.mode.predefined_linkers theano.compile.mode.predefined_optimizers
         theano.tensor.opt.local_dimshuffle_lift theano.compile.optdb theano.compile.mode.optdb
-        theano.compile.mode.AddDestroyHandler
+        theano.compile.mode.AddDestroyHandler theano.opt theano.toolbox theano.gof.MergeOptimizer
+        theano.gof.SeqOptimizer theano.gof.NavigatorOptimizer theano.gof.LocalOptGroup
+        theano.predefined_optimizers theano.tensor.opt.* theano.tensor.nnet.opt.*
+        theano.tensor.opt_uncanonicalize.* theano.sparse.opt.* theano.scan_module.scan_opt.*
+        theano.gof.optdb.* theano.gof.unify.* theano.compile.optdb
     """,
     _OPS: """
         theano.tensor.Dot theano.tensor.Argmax theano.tensor.MaxAndArgmax theano.tensor.Rebroadcast
@@ -66,10 +70,15 @@ _NAMES = {
         theano.tensor.nnet.abstract_conv.AbstractConv2d_gradWeights
         theano.compile.ops.DeepCopyOp theano.compile.ops.Shape theano.compile.ops.Shape_i
         theano.compile.ops.SpecifyShape theano.compile.ops.Rebroadcast
+        theano.tensor.nnet.corr.* theano.tensor.nnet.corr3d.* theano.sandbox.multinomial.*
+        theano.sandbox.fourier.* theano.sandbox.solve.* theano.sandbox.minimal.*
+        theano.scalar.basic_scipy.* theano.tensor.blas_c.* theano.tensor.blas_scipy.*
+        theano.gof.ops_with_inner_function
     """,
     _MEMORY: """
         theano.gof.Container theano.compile.mode.AddFeatureOptimizer
-        theano.gof.DestroyHandler
+        theano.gof.DestroyHandler theano.gof.destroyhandler.* theano.InconsistencyError
+        theano.gof.InconsistencyError
     """,
     _GPU: """
         theano.sandbox.cuda.basic_ops.* theano.sandbox.cuda.dnn.* theano.sandbox.cuda.CudaNdarray
@@ -86,8 +95,12 @@ _NAMES = {
     """,
     _C: """
         theano.gof.COp theano.gof.op.COp theano.gof.CLinker theano.gof.OpenMPOp
-        theano.gof.op.OpenMPOp theano.gof.cc theano.gof.cmodule theano.gof.PerformLinker
-        theano.gof.vm theano.gof.link
+        theano.gof.op.OpenMPOp theano.gof.PerformLinker theano.gof.LocalLinker
+        theano.CLinker theano.OpWiseCLinker theano.DualLinker theano.Linker theano.LocalLinker
+        theano.PerformLinker theano.predefined_linkers theano.gof.cc.* theano.gof.cmodule.*
+        theano.gof.vm.* theano.gof.link.* theano.gof.compiledir.* theano.gof.compilelock.*
+        theano.gof.cutils.* theano.gof.lazylinker_c.* theano.gof.callcache.* theano.gof.sched.*
+        theano.gof.params_type.* theano.gof.wrapper.*
     """,
     "scalar functions of a user's own are written in the tensor language": """
         theano.scalar.Composite theano.scalar.ScalarOp theano.scalar.UnaryScalarOp
@@ -95,6 +108,7 @@ _NAMES = {
         theano.scalar.basic.UnaryScalarOp theano.scalar.basic.BinaryScalarOp
     """,
     "a program holds its own settings": """
+        theano.configdefaults.AddConfigVar
         theano.configparser.AddConfigVar theano.configparser.BoolParam
         theano.configparser.StrParam theano.configparser.IntParam theano.configparser.FloatParam
         theano.configparser.EnumStr theano.configparser.TheanoConfigParser
@@ -104,10 +118,23 @@ _NAMES = {
     """,
     "values of a graph are tensors and sparse matrices": """
         theano.gof.Type theano.gof.Generic theano.gof.generic theano.gof.type.Generic
-        theano.gof.type.generic theano.generic theano.tensor.basic.NoneConst
+        theano.gof.type.generic theano.generic theano.tensor.basic.NoneConst theano.Type
+        theano.Generic theano.gof.type.PureType theano.gof.type.CLinkerType
+        theano.tensor.type_other.* theano.gof.null_type.* theano.sparse.type.*
+        theano.scalar.sharedvar.* theano.sparse.sharedvar.*
     """,
-    "three-dimensional convolutions are those of theano.tensor.nnet.conv3d": """
-        theano.tensor.nnet.Conv3D.*
+    "gradients of convolutions are those of theano.tensor.nnet.abstract_conv": """
+        theano.tensor.nnet.ConvGrad3D.* theano.tensor.nnet.ConvTransp3D.*
+    """,
+    "it is a helper of Theano's own code": """
+        theano.gof.utils.* theano.misc.ordered_set.* theano.misc.strutil.* theano.misc.frozendict.*
+        theano.misc.windows.* theano.misc.cpucount.* theano.misc.doubleops.* theano.tensor.utils.*
+        theano.sparse.utils.* theano.scan_module.scan_utils.* theano.tests.record.*
+        theano.tests.disturb_mem.* theano.gof.python25.* theano.compat.six.*
+    """,
+    "pp is one function, whose notation is that of gradcore.printing": """
+        theano.printing.PPrinter theano.printing.OperatorPrinter theano.printing.FunctionPrinter
+        theano.printing.hex_digest
     """,
     "rounding to integers makes elements that are stored 0, too: A.with_data(T.rint(A.data))": """
         theano.sparse.rint theano.sparse.basic.rint
@@ -119,9 +146,13 @@ _NAMES = {
         theano.tensor.nnet.abstract_conv.bilinear_upsampling
     """,
     "profile=True makes one for each function, which is f.profile": """
-        theano.compile.ProfileStats theano.compile.profiling.ProfileStats
+        theano.compile.ProfileStats theano.compile.profiling.* theano.ProfileStats
+        theano.compile.profilemode.*
     """,
 }
 
 ABSENT: dict[str, str] = {name: why for why, names in _NAMES.items() for name in names.split()}
 """Why a name is not here; ``module.*`` stands for all names of a module."""
+
+MODULES = tuple(name.removesuffix(".*") for name in ABSENT if name.endswith(".*"))
+"""The modules of which the names that are not in a table are not here."""

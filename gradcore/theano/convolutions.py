@@ -115,3 +115,49 @@ conv2d_grad_wrt_inputs = _wrt_inputs(nnet.conv2d, 2)
 conv2d_grad_wrt_weights = _wrt_weights(nnet.conv2d, 2)
 conv3d_grad_wrt_inputs = _wrt_inputs(nnet.conv3d, 3)
 conv3d_grad_wrt_weights = _wrt_weights(nnet.conv3d, 3)
+
+
+def conv3D(V: Any, W: Any, b: Any, d: Any) -> Variable:  # noqa: N802, N803 - Theano's names
+    """Return the correlation of stacks of images through time with filters, plus ``b``.
+
+    V : of shape (examples, rows, columns, times, channels).
+    W : filters, of shape (results, rows, columns, times, channels).
+    b : a number for each result.
+    d : how far filters are from each other, along rows, columns and times.
+    """
+    x, w = (as_variable(v).dimshuffle(0, 4, 1, 2, 3) for v in (V, W))
+    steps = tuple(int(getattr(n, "data", n)) for n in d)
+    found = nnet.conv3d(x, w, subsample=steps, filter_flip=False)
+    return found.dimshuffle(0, 2, 3, 4, 1) + b
+
+
+def conv3d_through_time(
+    signals: Any,
+    filters: Any,
+    signals_shape: Sequence[Any] | None = None,
+    filters_shape: Sequence[Any] | None = None,
+    border_mode: Any = "valid",
+) -> Variable:
+    """Return the convolution of images through time: ``theano.tensor.nnet.conv3d2d.conv3d``.
+
+    signals : of shape (examples, times, channels, rows, columns), of which ``signals_shape`` has
+        the extents that are known.
+    filters : of shape (results, times, channels, rows, columns), as ``filters_shape`` says.
+    border_mode : "valid", "half", "full", or how many zeros are added, for times, rows and columns.
+    """
+    x, w = (as_variable(v).dimshuffle(0, 2, 1, 3, 4) for v in (signals, filters))
+    images, kernels = (
+        None if s is None else tuple(s[k] for k in (0, 2, 1, 3, 4))
+        for s in (signals_shape, filters_shape)
+    )
+    return nnet.conv3d(x, w, images, kernels, border_mode).dimshuffle(0, 2, 1, 3, 4)
+
+
+# logarithms -------------------------------------------------------------------------------------
+def xlogx(x: Any) -> Variable:
+    """Return ``x * log(x)``, which is 0 where ``x`` is 0."""
+    return tensor.special.xlogy(x, x)
+
+
+xlogy0 = tensor.special.xlogy
+"""``x * log(y)``, which is 0 where ``x`` is 0."""

@@ -24,13 +24,18 @@ from typing import Any, NoReturn
 from gradcore.errors import AbsentNameError, AlreadyImportedError, GraphValueError
 from gradcore.graph import here
 from gradcore.language import LANGUAGE
-from gradcore.theano.absent import ABSENT
+from gradcore.theano.absent import ABSENT, MODULES
 from gradcore.theano.flags import CONFIG
 from gradcore.theano.successors import tables
-from gradcore.theano.tables import THEANO, found
+from gradcore.theano.tables import THEANO, Table, found
 from gradcore.theano.tensors import truth
 
-TABLES = {**THEANO, **tables("pytensor"), **tables("aesara")}
+TABLES = {
+    **{name: Table(()) for name in MODULES},
+    **THEANO,
+    **tables("pytensor"),
+    **tables("aesara"),
+}
 """All modules, of all packages."""
 
 PACKAGES = {"theano": "THEANO_FLAGS", "pytensor": "PYTENSOR_FLAGS", "aesara": "AESARA_FLAGS"}
@@ -122,10 +127,10 @@ class StandIn(ModuleType):
 
 def reason(module: str, name: str) -> str | None:
     """Return why a name of Theano's is not here; None: Theano has none of this name there."""
-    for key in (f"{module}.{name}", f"{module}.*"):
-        if key in ABSENT:
-            return ABSENT[key]
-    return None
+    full = f"{module}.{name}"
+    if full in ABSENT or name.startswith("__"):
+        return ABSENT.get(full)
+    return ABSENT.get(f"{module}.*")
 
 
 class Finder(MetaPathFinder, Loader):

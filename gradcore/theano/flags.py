@@ -21,7 +21,10 @@ LOG = logging.getLogger("gradcore.theano")
 FORWARDED = ("floatX", "on_unused_input", "compute_test_value")
 """The settings that gradcore has under the same name."""
 
-MEANT = ("mode", "optimizer", "linker", "profile")
+MEANT = (
+    "mode", "optimizer", "linker", "profile", "NanGuardMode.nan_is_error",
+    "NanGuardMode.inf_is_error", "NanGuardMode.big_is_error",
+)  # fmt: skip
 """The settings that `gradcore.theano.functions` reads."""
 
 DEFAULTS: Mapping[str, Any] = {
@@ -78,15 +81,20 @@ DEFAULTS: Mapping[str, Any] = {
     "traceback.limit": 8,
     "unittests.rseed": 666,
     "ProfileMode.n_apply_to_print": 15,
+    "NanGuardMode.nan_is_error": True,
+    "NanGuardMode.inf_is_error": True,
+    "NanGuardMode.big_is_error": True,
+    "print_global_stats": False,
+    "contexts": "",
     "profiling.time_thunks": True,
 }
 """The settings, and what they are where nobody has set them."""
 
 SECTIONS = (
-    "DebugMode", "NanGuardMode", "blas", "cmodule", "conv", "ctc", "cuda", "cublas", "dnn",
-    "experimental", "gcc", "gpuarray", "gpuelemwise", "lib", "magma", "metaopt", "numpy", "nvcc",
-    "optdb", "pool", "profiling", "ProfileMode", "scan", "tensor", "traceback", "unittests", "vm",
-    "warn",
+    "DebugMode", "NanGuardMode", "blas", "cmodule", "compile", "conv", "ctc", "cuda", "cublas",
+    "dnn", "experimental", "gcc", "gpuarray", "gpuelemwise", "lib", "magma", "metaopt", "numpy",
+    "nvcc", "optdb", "pool", "profiling", "ProfileMode", "scan", "tensor", "traceback",
+    "unittests", "vm", "warn",
 )  # fmt: skip
 """The groups of settings about compilers, devices and tests: any name in them is one."""
 

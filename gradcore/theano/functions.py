@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from gradcore.compile import Function, MonitorMode
 from gradcore.compile import In as PlainIn
 from gradcore.errors import GraphTypeError, ModeError
 from gradcore.graph import Array, Variable, here
-from gradcore.language import listed
+from gradcore.language import is_several, listed
 from gradcore.mode import GUARDS, Mode, get_mode, names_in
 from gradcore.scan import reduce as reduced
 from gradcore.scan import scan as scanned
@@ -231,10 +233,14 @@ def nan_guard_mode(
 ) -> TheanoMode:
     """Return ``NanGuardMode``: a NaN, infinity or huge value in a result is an error.
 
-    The error names the node that made it.  By default all three are errors.
+    The error names the node that made it.  By default ``config.NanGuardMode`` says which are.
     """
     chosen = (nan_is_error, inf_is_error, big_is_error)
-    kinds = [kind for kind, wanted in zip(GUARDS, chosen, strict=True) if wanted is not False]
+    kinds = [
+        kind
+        for kind, wanted in zip(GUARDS, chosen, strict=True)
+        if (CONFIG.get(f"NanGuardMode.{kind}_is_error") if wanted is None else wanted)
+    ]
     found = TheanoMode(linker, optimizer)
     object.__setattr__(found, "guard", tuple(kinds))
     return found
@@ -359,11 +365,16 @@ def scan(
     strict: bool = False,
     return_list: bool = False,
 ) -> tuple[Any, OrderedUpdates]:
-    """Return the outputs of a loop and its updates: `gradcore.scan`."""
+    """Return the outputs of a loop and its updates: `gradcore.scan`.
+
+    outputs_info : a dict may also say ``return_steps``: how many of the last values to return, or
+        1 for the last one alone; and ``inplace``, which is accepted.
+    """
+    infos, last = _infos(outputs_info)
     found, updates = scanned(
         fn,
         sequences,
-        outputs_info,
+        infos,
         non_sequences,
         n_steps,
         truncate_gradient,
@@ -372,7 +383,24 @@ def scan(
         name=name,
         return_list=return_list,
     )
+    if any(last):
+        every: Iterable[tuple[Any, Any]] = zip_longest(listed(found), last)
+        each = [v[-n:] if n and n > 1 else v[-1] if n else v for v, n in every]
+        found = each if is_several(found) else each[0]
     return found, OrderedUpdates(updates)
+
+
+def _infos(outputs_info: Any) -> tuple[Any, list[int | None]]:
+    """Return what `gradcore.scan` takes of outputs, and for each how many last values to return."""
+    last: list[int | None] = []
+    found: list[Any] = []
+    for given in () if outputs_info is None else listed(outputs_info):
+        info: Any = given
+        said: Mapping[str, Any] = dict(info) if isinstance(info, Mapping) else {}  # pyright: ignore[reportUnknownArgumentType] - of options by name
+        last.append(said.get("return_steps"))
+        plain = {key: v for key, v in said.items() if key not in ("return_steps", "inplace")}
+        found.append(plain if said else info)
+    return (None if outputs_info is None else found), last
 
 
 def scan_checkpoints(

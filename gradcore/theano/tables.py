@@ -21,7 +21,7 @@ from gradcore import errors, gradient, graph, pictures, printing, tensor
 from gradcore.compile import containers
 from gradcore.dtypes import COMPLEX, DISCRETE, FLOATS, SIGNED, UNSIGNED
 from gradcore.graph import nodes
-from gradcore.ops import create, index, reduce, shape
+from gradcore.ops import control, create, index, reduce, shape
 from gradcore.ops import elementwise as elementwise_ops
 from gradcore.scan import until
 from gradcore.shared import SharedVariable
@@ -31,6 +31,7 @@ from gradcore.theano import (
     functions,
     graphs,
     nets,
+    prints,
     states,
     streams,
     tensors,
@@ -192,6 +193,7 @@ FUNCTIONS: dict[str, Any] = {
     "shared": values.shared, "clone": values.clone, "function_dump": functions.function_dump,
     "scan_checkpoints": functions.scan_checkpoints, "Container": containers.Container,
     "reduce": functions.reduce, "foldl": functions.foldl, "foldr": functions.foldr,
+    "sparse_grad": graphs.as_it_is, "object2": object, "_asarray": np.asarray,
     "until": until, "UnusedInputError": errors.UnusedInputError, **MODES, **FLAGS,
 }  # fmt: skip
 
@@ -238,7 +240,8 @@ THEANO: dict[str, Table] = {
         reduce foldl foldr OrderedUpdates config change_flags theano_logger Apply Op Variable
         Constant FunctionGraph clone grad Rop=rop Lop subgraph_grad dot pp
         get_scalar_constant_value=scalar_constant __version__ as_op OpFromGraph Container
-        rebuild_collect_shared scan_checkpoints function_dump
+        rebuild_collect_shared scan_checkpoints function_dump pprint SymbolicInput SymbolicOutput
+        FunctionMaker sparse_grad object2 _asarray
         """,
     ),
     "theano.version": Table((VERSION,), "version full_version short_version git_revision release"),
@@ -255,8 +258,14 @@ THEANO: dict[str, Table] = {
     ),
     "theano.ifelse": Table((tensor,), "ifelse"),
     "theano.printing": Table(
-        (pictures, printing), "pp pprint debugprint Print min_informative_str pydotprint"
+        (prints.PRINTING, pictures, printing),
+        """
+        pp pprint debugprint Print min_informative_str pydotprint pydotprint_variables=pydotprint
+        var_descriptor pydot_imported
+        """,
     ),
+    "theano.breakpoint": Table((gradcore,), "PdbBreakpoint=Breakpoint"),
+    "theano.tests.breakpoint": Table((gradcore,), "PdbBreakpoint=Breakpoint"),
     "theano.updates": Table((FUNCTIONS,), "OrderedUpdates"),
     "theano.scan_module": Table((FUNCTIONS,), "scan map reduce foldl foldr until scan_checkpoints"),
     "theano.scan_module.scan": Table((FUNCTIONS,), "scan"),
@@ -286,7 +295,7 @@ THEANO: dict[str, Table] = {
     ),
     "theano.tensor.sort": Table((QUIRKS,), "sort argsort topk argtopk topk_and_argtopk"),
     "theano.tensor.inplace": Table((), "", (tensors.in_place(),)),
-    "theano.tensor.opt": Table((tensor,), "Assert=assert_op assert_op"),
+    "theano.tensor.opt": Table((control, tensor), "Assert assert_op"),
     "theano.tensor.extra_ops": Table(
         (tensors, *MATHEMATICS),
         """
@@ -333,7 +342,9 @@ THEANO: dict[str, Table] = {
     ),
     "theano.tensor.nnet.neighbours": Table((nets,), "images2neibs neibs2images"),
     "theano.tensor.nnet.ctc": Table((nets,), "ctc"),
-    "theano.tensor.nnet.Conv3D": Table(()),
+    "theano.tensor.nnet.Conv3D": Table((convolutions,), "conv3D"),
+    "theano.tensor.nnet.conv3d2d": Table((convolutions,), "conv3d=conv3d_through_time"),
+    "theano.tensor.xlogx": Table((convolutions,), "xlogx xlogy0"),
     "theano.tensor.nnet.blocksparse": Table(()),
     "theano.tensor.signal": Table(()),
     "theano.tensor.signal.pool": Table((nets,), "pool_2d pool_3d max_pool_2d_same_size"),
@@ -380,7 +391,14 @@ THEANO: dict[str, Table] = {
     "theano.compile.sharedvalue": Table(
         (FUNCTIONS, values.KINDS, gradcore), "SharedVariable shared generic"
     ),
-    "theano.compile.debugmode": Table((FUNCTIONS, errors), "DebugMode DebugModeError"),
+    "theano.compile.debugmode": Table(
+        (FUNCTIONS, errors),
+        """
+        DebugMode DebugModeError BadOptimization=DebugModeError BadThunkOutput=DebugModeError
+        BadDestroyMap=DebugModeError BadViewMap=DebugModeError StochasticOrder=DebugModeError
+        InvalidValueError=DebugModeError
+        """,
+    ),
     "theano.compile.ops": Table((gradcore,), "as_op wrap_py"),
     "theano.compile.builders": Table((gradcore,), "OpFromGraph"),
     "theano.compile.nanguardmode": Table((FUNCTIONS,), "NanGuardMode"),
@@ -427,6 +445,7 @@ THEANO: dict[str, Table] = {
     "theano.gpuarray": Table((CUDA,), "pygpu_activated"),
     "theano.gpuarray.dnn": Table((CUDA,), "dnn_available"),
     "theano.misc": Table(()),
+    "theano.misc.may_share_memory": Table((np,), "may_share_memory"),
     "theano.misc.safe_asarray": Table(({"_asarray": np.asarray},), "_asarray"),
     "theano.misc.pkl_utils": Table(()),
     "theano.compat": Table((PYTHON,), "PY3 OrderedDict izip imap ifilter cmp DictMixin partial"),
