@@ -34,6 +34,7 @@ from gradcore.compile import from_torch as from_torch
 from gradcore.compile import function as function
 from gradcore.compile import rebuild_collect_shared as rebuild_collect_shared
 from gradcore.config import config as config
+from gradcore.exporting import export as export
 from gradcore.gradient import DisconnectedType as DisconnectedType
 from gradcore.gradient import Lop as Lop
 from gradcore.gradient import OpFromGraph as OpFromGraph

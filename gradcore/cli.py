@@ -1,4 +1,4 @@
-"""The command line: ``gradcore backends``, ``doctor``, ``cache``, ``ops``, ``matrix`` and more."""
+"""The command line: ``gradcore backends``, ``doctor``, ``cache``, ``ops``, ``export`` and more."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from gradcore.cache import default_store
+from gradcore.compile import Function
 from gradcore.conformance.tables import TABLES, read_reports, rewritten
 from gradcore.errors import CacheError, GradcoreError, choices
+from gradcore.exporting import export
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.inventory import BackendInfo, backends, report
 from gradcore.plugins import registry
 from gradcore.reference import entry, heading
+from gradcore.serialization import load
 from gradcore.skeleton import KINDS, write_backend
 
 
@@ -46,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kinds = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
     new.add_argument("--kind", choices=KINDS, default="array", help=f"{kinds} (array)")
     new.add_argument("--folder", type=Path, default=Path(), help="where to (here)")
+    out = commands.add_parser("export", help="write a saved function as files without gradcore")
+    out.add_argument("file", type=Path, help="what gradcore.save wrote")
+    out.add_argument("folder", type=Path, help="where to")
+    out.add_argument("--target", default="c", help="what to write: c, stablehlo, onnx ... (c)")
+    out.add_argument("--function", help="which function, where several were saved")
     given = parser.parse_args(arguments)
     if given.command == "backends":
         _show_backends()
@@ -57,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _matrix(given.reports, given.into or ())
     elif given.command == "ops":
         return _show_ops(given.names)
+    elif given.command == "export":
+        return _export(given.file, given.folder, given.target, given.function)
     else:
         return _write(given.name, given.folder, given.kind)
     return 0
@@ -174,6 +184,23 @@ def _warm() -> int:
             sys.stdout.writelines(f"  {what}\n" for what in made)
     sys.stderr.writelines(failed)
     return int(bool(failed))
+
+
+def _export(file: Path, folder: Path, target: str, chosen: str | None) -> int:
+    try:
+        loaded = load(file, mode="numpy")
+        named = {chosen or "": loaded} if isinstance(loaded, Function) else dict(loaded)
+        name = next(iter(named)) if chosen is None and len(named) == 1 else chosen
+        if name not in named:
+            fix = choices(name, named, "it has")
+            sys.stderr.write(f"gradcore export: which function of {file}, by --function?  {fix}\n")
+            return 2
+        paths = export(named[name], folder, target, name or None)
+    except (OSError, GradcoreError) as error:
+        sys.stderr.write(f"gradcore export: {error}\n")
+        return 2
+    sys.stdout.writelines(f"{path}\n" for path in paths)
+    return 0
 
 
 def _write(name: str, folder: Path, kind: str) -> int:

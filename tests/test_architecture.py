@@ -37,7 +37,7 @@ ORDER = [
     {"mode"},
     {"compile"},
     {"conformance.samples", "inventory", "reference"},
-    {"serialization"},
+    {"serialization", "exporting"},
     {"conformance", "skeleton", "cli", "optimize"},
     {""},
     {"theano"},

@@ -150,3 +150,22 @@ def test_unknown_commands_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["sing"])
     assert "backends" in capsys.readouterr().err
+
+
+def test_export_on_the_command_line(tmp_path, capsys):
+    x = gradcore.tensor.dvector("x")
+    named = {k: gradcore.function([x], x * k, mode="numpy") for k in (2, 3)}
+    file = str(tmp_path / "both.gc")
+    gradcore.save({f"times_{k}": f for k, f in named.items()}, file)
+    out = tmp_path / "out"
+    assert main(["export", file, str(out), "--function", "times_3"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == str(out / "times_3.h")
+    assert (out / "times_3.c").exists()
+    assert main(["export", file, str(out)]) == 2
+    assert "it has: times_2, times_3" in capsys.readouterr().err
+    gradcore.save(named[2], file)
+    assert main(["export", file, str(out), "--target", "cc"]) == 2
+    assert "did you mean 'c'?" in capsys.readouterr().err
+    assert main(["export", file, str(out)]) == 0
+    assert (out / "out.h").exists()
+    assert main(["export", str(tmp_path / "none.gc"), str(out)]) == 2

@@ -314,3 +314,23 @@ def test_an_error_while_running_names_the_node_and_the_line(install):
         f(1)
     reported = "\n".join(info.value.__notes__)
     assert "exp" in reported and "test_plugins.py" in reported
+
+
+def test_a_target_of_export_from_outside(install, tmp_path):
+    def listed(given, deep=False):
+        return {"names.txt": ", ".join(a.name for a in given.arguments), "bytes": b"\x00" * deep}
+
+    install(mine=hooks(gradcore_exporters=lambda: {"names": listed, "none": "no_such:place"}))
+    f = gradcore.function([x, T.dscalar("y")], x * 2, on_unused_input="ignore")
+    gradcore.export(f, tmp_path, target="names", name="f", deep=True)
+    assert (tmp_path / "names.txt").read_text() == "x, y"
+    assert (tmp_path / "bytes").read_bytes() == b"\x00"
+    with pytest.raises(UnavailableError, match="'none' cannot be used here: No module"):
+        gradcore.export(f, tmp_path, target="none", name="f")
+
+
+def test_two_plugins_with_a_target_of_one_name(install):
+    hook = hooks(gradcore_exporters=lambda: {"mine": print})
+    install(one=hook, two=hook)
+    found = disabled("one", "two")
+    assert "both contribute a target 'mine' of export" in found["one"] == found["two"]

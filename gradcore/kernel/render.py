@@ -112,10 +112,10 @@ class Renderer(ProcedurePrinter):
                 if isinstance(n, Symbol):
                     lines.append(f"f->{self.name(n)} = in[{k}].shape[{axis}];")
         for buffer in program.constants:
-            datum = f"call->library[{self._datum(buffer)}]"
-            lines += [f"f->{self.name(buffer)} = {datum};"]
+            self.constants.append(buffer)
+            lines += [f"f->{self.name(buffer)} = {self.datum(len(self.constants) - 1)};"]
         return lines
 
-    def _datum(self, buffer: Buffer) -> int:
-        self.constants.append(buffer)
-        return len(self.library) + len(self.constants) - 1
+    def datum(self, number: int) -> str:
+        """Return the address of a constant."""
+        return f"call->library[{len(self.library) + number}]"

@@ -95,7 +95,7 @@ class ServicePrinter(Printer):
         texts = [self.expr(x) for x in s.scalars]
         texts += [self.address(b) for b in s.buffers()]
         kinds = ["int64_t"] * len(s.scalars) + ["void *"] * (len(s.operands) + len(s.results))
-        function = f"((int32_t (*)({', '.join(kinds)})){self.imported(s.name)})"
+        function = self.imported(s.name, "int32_t", kinds)
         self.unit.add(f"if ({function}({', '.join(texts)})) return -1;")
 
     def let(self, s: Let) -> None:
@@ -188,11 +188,12 @@ class ServicePrinter(Printer):
         self.statements(s.body)
         self.unit.add(f"call->release(call, {mark});")
 
-    def imported(self, name: str) -> str:
-        """Return the address of a function of a library."""
+    def imported(self, name: str, returned: str, taken: Sequence[str]) -> str:
+        """Return what calls a function of a library, which returns and takes these C types."""
         if name not in self.library:
             self.library.append(name)
-        return f"call->library[{self.library.index(name)}]"
+        address = f"call->library[{self.library.index(name)}]"
+        return f"(({returned} (*)({', '.join(taken)})){address})"
 
     def matmul(self, s: Matmul) -> None:
         """Print a product of matrices, as a call of the runtime's function for its dtype."""
@@ -218,7 +219,7 @@ class ServicePrinter(Printer):
             for steps in part.steps:
                 texts.append(self.expr(stride(part.buffer, steps)))
                 kinds.append("int64_t")
-        function = f"((void (*)({', '.join(kinds)})){self.imported(f'matmul_{code}')})"
+        function = self.imported(f"matmul_{code}", "void", kinds)
         self.unit.add(f"{function}({', '.join(texts)});")
 
     def callback(self, s: Callback) -> None:

@@ -111,6 +111,19 @@ def labels_of_core() -> Mapping[str, Op | type[Op]]:
     return {label: op for op in catalogue() for label in labels(op)}
 
 
+# exporters --------------------------------------------------------------------------------------
+def check_exporters(table: Mapping[Any, Any]) -> None:
+    """Raise PluginError for a table of exporters that are no functions, or have no names."""
+    for name, exporter in table.items():
+        if not isinstance(name, str) or not name:
+            raise PluginError(f"gradcore_exporters returned a table with {name!r}, no name")
+        if not (callable(exporter) or isinstance(exporter, str)):
+            raise PluginError(
+                f"gradcore_exporters returned, for {name!r}, {exporter!r}, which is no function",
+                fix="its values are functions, or texts 'module:function'",
+            )
+
+
 # kernels and lowering rules ---------------------------------------------------------------------
 def check_kernels(message: str, table: Mapping[Any, Any]) -> None:
     """Raise PluginError for a table of kernels whose keys are no ops, or its values no functions.

@@ -38,6 +38,7 @@ class Registry:
     ops : the ops of the core and of all plugins: elementwise ops, and classes of ops.
     stages : the stages of the optimizer, with the rules of all plugins.
     known_failures : for each backend.
+    exporters : what `gradcore.export` calls for each target: a function, or text that names one.
     disabled : the plugins that are disabled.
     contested : for each backend that several plugins contribute, a sentence that names them.
     owners : where each backend comes from.
@@ -51,6 +52,7 @@ class Registry:
     known_failures: Mapping[str, tuple[KnownFailure, ...]] = field(
         default_factory=dict[str, tuple[KnownFailure, ...]]
     )
+    exporters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     disabled: tuple[Disabled, ...] = ()
     contested: Mapping[str, str] = field(default_factory=dict[str, str])
     owners: Mapping[str, Source] = field(default_factory=dict[str, Source])
@@ -172,6 +174,7 @@ class Folding:
             tuple(dict.fromkeys((*catalogue(), *self._ops()))),
             tuple(self._stages()),
             MappingProxyType({name: self._known_failures(name) for name in backends}),
+            MappingProxyType(self._exporters()),
             disabled,
             MappingProxyType(self.contested),
             MappingProxyType(owners),
@@ -271,6 +274,20 @@ class Folding:
                 if first is not op and owner is not plugin.source:
                     self._contradict(f"an op labelled {label!r}", owner, plugin.source)
                 found.append(op)
+        return found
+
+    # targets of export --------------------------------------------------------------------------
+    def _exporters(self) -> dict[str, Any]:
+        """Return what writes each target, of which no two plugins have one of the same name."""
+        found: dict[str, Any] = {}
+        given: dict[str, Source] = {}
+        for plugin in self.plugins:
+            table: dict[str, Any] = self._attempt(plugin.source, Plugin.exporters, plugin) or {}
+            for name in table:
+                before = given.setdefault(name, plugin.source)
+                if before != plugin.source:
+                    self._contradict(f"a target {name!r} of export", before, plugin.source)
+            found.update(table)
         return found
 
     # what is said of them -----------------------------------------------------------------------

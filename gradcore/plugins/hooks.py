@@ -110,6 +110,16 @@ class Hooks:
         return ()
 
     @hookspec
+    def gradcore_exporters(self) -> Mapping[str, Any]:
+        """Return targets of `gradcore.export`: under the name of each a function.
+
+        Or, as text, where it is: ``"module:function"``, imported when it is first used.  It is
+        called with a `gradcore.exporting.Exportable` and the user's options, and returns a table
+        of the files to write: for each name its text, or bytes.
+        """
+        return {}
+
+    @hookspec
     def gradcore_known_failures(self, backend: str) -> Iterable[KnownFailure]:
         """Return what ``backend`` is known to fail in the conformance suite."""
         return ()

@@ -13,7 +13,13 @@ import pluggy
 from gradcore.backend import Backend
 from gradcore.errors import PluginError, choices
 from gradcore.graph import Op
-from gradcore.plugins.checking import check_kernels, check_lowerings, check_op, checked_backend
+from gradcore.plugins.checking import (
+    check_exporters,
+    check_kernels,
+    check_lowerings,
+    check_op,
+    checked_backend,
+)
 from gradcore.plugins.faults import faults
 from gradcore.plugins.hooks import API, GROUP, Hooks, KnownFailure
 from gradcore.plugins.sources import Source
@@ -73,6 +79,12 @@ class Plugin:
         """Return its lowering rules and functions of libraries for a backend."""
         table = _as_table("gradcore_lowerings", self._called("gradcore_lowerings", backend))
         check_lowerings(table)
+        return table
+
+    def exporters(self) -> dict[str, Any]:
+        """Return the targets of `gradcore.export` that it contributes."""
+        table = _as_table("gradcore_exporters", self._called("gradcore_exporters"))
+        check_exporters(table)
         return table
 
     # hooks --------------------------------------------------------------------------------------

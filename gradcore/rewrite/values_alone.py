@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradcore.graph import FunctionGraph, Op, Variable
+from gradcore.graph import FunctionGraph, Op, Variable, on_behalf_of
 from gradcore.ops.eigenvalues import Eig, EigVals
 from gradcore.ops.spectra import SVD, Eigh, EigValsH, SVDVals
 from gradcore.rewrite.changes import Changes
@@ -30,7 +30,8 @@ def _alone(graph: FunctionGraph) -> FunctionGraph:
         known = ALONE.get(type(node.op))
         if known is not None and not _read(graph, node.outputs, known[1]):
             op: Any = node.op
-            found = known[0](op.raises).make_node(*node.inputs)
+            with on_behalf_of(node.where):
+                found = known[0](op.raises).make_node(*node.inputs)
             replaced.update(zip((node.outputs[i] for i in known[1]), found.outputs, strict=True))
     return graph.with_replaced(replaced)
 

@@ -54,7 +54,7 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
     int32_t cholesky_##name(int64_t stack, int64_t n, int64_t m, const void *matrix, void *factor, \
                             int64_t *found)                                                        \
     {                                                                                              \
-        if ((int)n != n) return -1;                                                                \
+        if ((int)n != n || m != n) return -1;                                                      \
         *found = stack;                                                                            \
         for (int64_t s = 0; n && s < stack; s++) {                                                 \
             const type *x = (const type *)matrix + s * n * n;                                      \
@@ -97,7 +97,7 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
             columns_##name(transposed, n, TOGETHER, m, l, x + c);                                  \
         for (; c < m; c++) columns_##name(transposed, n, 1, m, l, x + c);                          \
     }                                                                                              \
-    INLINED int32_t solve_##name(int transposed, int64_t stack, int64_t n, int64_t m,              \
+    INLINED int32_t solve_triangle_##name(int transposed, int64_t stack, int64_t n, int64_t m,     \
                                  const void *triangle, const void *b, void *out, int64_t *found)   \
     {                                                                                              \
         int order = (int)n, columns = (int)m;                                                      \
@@ -121,12 +121,12 @@ typedef void (*gc_trsm)(const char *side, const char *uplo, const char *transa, 
     int32_t solve_lower_##name(int64_t stack, int64_t n, int64_t m, const void *l, const void *b,  \
                                void *out, int64_t *found)                                          \
     {                                                                                              \
-        return solve_##name(0, stack, n, m, l, b, out, found);                                     \
+        return solve_triangle_##name(0, stack, n, m, l, b, out, found);                            \
     }                                                                                              \
     int32_t solve_lower_transposed_##name(int64_t stack, int64_t n, int64_t m, const void *l,      \
                                           const void *b, void *out, int64_t *found)                \
     {                                                                                              \
-        return solve_##name(1, stack, n, m, l, b, out, found);                                     \
+        return solve_triangle_##name(1, stack, n, m, l, b, out, found);                            \
     }
 
 GC_CHOLESKY(float64, double, double, sqrt, 0)

@@ -17,7 +17,7 @@ void *gc_needs[4];
 typedef void (*gc_getrf)(int *m, int *n, void *a, int *lda, int *pivots, int *info);
 
 #define GC_LU(name, type, place)                                                                   \
-    static void eliminate_##name(int n, type *a, int *pivots)                                      \
+    static void eliminate_lu_##name(int n, type *a, int *pivots)                                   \
     {                                                                                              \
         for (int k = 0; k < n; k++) {                                                              \
             int largest = k;                                                                       \
@@ -35,7 +35,7 @@ typedef void (*gc_getrf)(int *m, int *n, void *a, int *lda, int *pivots, int *in
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
-    static void factorize_##name(int n, const type *matrix, type *a, int *pivots, type *work)      \
+    static void factorize_lu_##name(int n, const type *matrix, type *a, int *pivots, type *work)   \
     {                                                                                              \
         int info;                                                                                  \
         for (int64_t i = 0; i < n; i++)                                                            \
@@ -48,15 +48,15 @@ typedef void (*gc_getrf)(int *m, int *n, void *a, int *lda, int *pivots, int *in
                       int64_t *order, void *workspace)                                             \
     {                                                                                              \
         int *pivots = (int *)((type *)workspace + n * n);                                          \
-        if ((int)n != n) return -1;                                                                \
+        if ((int)n != n || m != n) return -1;                                                      \
         for (int64_t s = 0; n && s < stack; s++, order += n) {                                     \
             const type *from = (const type *)matrix + s * n * n;                                   \
             type *to = (type *)factors + s * n * n;                                                \
             if (n <= SMALL) {                                                                      \
                 memcpy(to, from, sizeof(type) * n * n);                                            \
-                eliminate_##name(n, to, pivots);                                                   \
+                eliminate_lu_##name(n, to, pivots);                                                \
             } else                                                                                 \
-                factorize_##name(n, from, to, pivots, workspace);                                  \
+                factorize_lu_##name(n, from, to, pivots, workspace);                               \
             for (int64_t i = 0; i < n; i++) order[i] = i;                                          \
             for (int64_t i = 0; i < n; i++) {                                                      \
                 int64_t moved = order[i];                                                          \

@@ -2,7 +2,8 @@
  * unsigned integer of its size, and one of UNSIGNED, SIGNED and FLOATING defined.
  *
  * A key orders as its element: of a signed integer the bits with the sign inverted, of a negative
- * float all bits inverted; zeros have one key, and so has NaN, the largest.
+ * float all bits inverted; zeros have one key, and so has NaN, the largest.  The workspace has room
+ * for the elements of a row, or, to sort places, for 4 int64 for each.
  */
 #define GC_JOIN_(a, b) a##b
 #define GC_JOIN(a, b) GC_JOIN_(a, b)
@@ -38,29 +39,27 @@ typedef struct {
 #define KEY_OF(entry) ((entry).key)
 #include "sorted_of.h"
 
-static int32_t NAMED(argsort_)(int64_t rows, int64_t n, const TYPE *keys, int64_t *out) {
-    NAMED(placed_) *entries = malloc((size_t)(2 * n + 1) * sizeof *entries);
-    if (!entries) return -1;
+static inline int32_t NAMED(argsort_)(int64_t rows, int64_t n, const TYPE *keys, int64_t *out,
+                                      void *workspace) {
+    NAMED(placed_) *entries = workspace;
     for (int64_t row = 0; row < rows; row++) {
         for (int64_t k = 0; k < n; k++)
             entries[k] = (NAMED(placed_)){NAMED(key_)(keys[row * n + k]), k};
         const NAMED(placed_) *found = NAMED(ordered_)(n, entries, entries + n);
         for (int64_t k = 0; k < n; k++) out[row * n + k] = found[k].place;
     }
-    free(entries);
     return 0;
 }
 
-static int32_t NAMED(sort_)(int64_t rows, int64_t n, const TYPE *keys, TYPE *out) {
-    TYPE *scratch = malloc((size_t)(n + 1) * sizeof *scratch);
-    if (!scratch) return -1;
+static inline int32_t NAMED(sort_)(int64_t rows, int64_t n, const TYPE *keys, TYPE *out,
+                                   void *workspace) {
+    TYPE *scratch = workspace;
     for (int64_t row = 0; row < rows; row++) {
         TYPE *place = out + row * n;
         memcpy(place, keys + row * n, (size_t)n * sizeof *place);
         const TYPE *found = NAMED(sorted_)(n, place, scratch);
         if (found != place) memcpy(place, found, (size_t)n * sizeof *place);
     }
-    free(scratch);
     return 0;
 }
 

@@ -1,9 +1,7 @@
-/* The orders of elements: "sort_float64(rows, n, keys, out)" and "argsort_float64", for each dtype.
- *
- * They return 0, or -1 where there is no memory.
+/* The orders of elements: "sort_float64(rows, n, keys, out, workspace)" and "argsort_float64", for
+ * each dtype.  They return 0.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "products.h"

@@ -104,7 +104,7 @@ class Live(Common):
             return
         what, _, _ = name.partition("_")
         rows, n = scalars
-        (given,), (taken,) = reads, writes
+        (given,), (taken, _) = reads, writes
         if rows * n == 0:
             return
         source, target = (

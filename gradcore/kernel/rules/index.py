@@ -313,12 +313,14 @@ def sort(low: Lowering, node: Apply) -> None:
     rows = low.new("rows", x.dtype, shape)
     low.fill(rows, moved)
     ordered = low.new(named(output), output.dtype, shape)
+    room = shape[-1] if isinstance(op, Sort) else low.extent(shape[-1] * 4)
+    work = low.new("workspace", output.dtype, [room])
     low.put(
         Library(
             f"{op.label()}_{x.dtype}",
             (product(shape[:-1]), shape[-1]),
             (rows,),
-            (ordered,),
+            (ordered, work),
             SORTED[type(op)],
         )
     )
