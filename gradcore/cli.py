@@ -191,7 +191,7 @@ def _export(file: Path, folder: Path, target: str, chosen: str | None) -> int:
         loaded = load(file, mode="numpy")
         named = {chosen or "": loaded} if isinstance(loaded, Function) else dict(loaded)
         name = next(iter(named)) if chosen is None and len(named) == 1 else chosen
-        if name not in named:
+        if name is None or name not in named:
             fix = choices(name, named, "it has")
             sys.stderr.write(f"gradcore export: which function of {file}, by --function?  {fix}\n")
             return 2
