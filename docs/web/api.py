@@ -43,8 +43,8 @@ WITH_A_NUMBER = ("structured_add", "structured_maximum", "structured_minimum", "
 PAGES = (
     Page("functions", "Functions, modes, shared variables", (
         "gradcore.compile.function", "gradcore.compile.arguments", "gradcore.mode",
-        "gradcore.config", "gradcore.shared", "gradcore.serialization", "gradcore.compile.",
-        "gradcore.inventory")),
+        "gradcore.config", "gradcore.shared", "gradcore.serialization", "gradcore.exporting",
+        "gradcore.compile.", "gradcore.inventory")),
     Page("derivatives", "Derivatives", (
         "gradcore.gradient.modes", "gradcore.gradient.matrices", "gradcore.gradient.sparse",
         "gradcore.gradient.marks", "gradcore.gradient.custom", "gradcore.gradient.")),
