@@ -129,7 +129,7 @@ def cuda(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """Write what is made from code, declarations, reports and benchmarks into the pages."""
     session.install("-e", ".")
-    for script in ("ops", "matrix", "house", "words", "theano_names"):
+    for script in ("ops", "matrix", "house", "words", "theano_names", "gallery"):
         session.run("python", f"docs/{script}.py")
 
 
@@ -175,6 +175,13 @@ def snippets(session: nox.Session) -> None:
     """Run every snippet of the pages and the docstrings."""
     session.install("-e", ".[test]")
     session.run("pytest", "README.md", "CONTRIBUTING.md", "docs", "gradcore")
+
+
+@nox.session
+def gallery(session: nox.Session) -> None:
+    """Run the examples and draw what they find, for the gallery of the documentation."""
+    session.install("-e", ".[examples]", "matplotlib")
+    session.run("python", "docs/gallery.py", "--pictures", *session.posargs)
 
 
 @nox.session

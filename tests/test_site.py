@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -193,3 +194,13 @@ def test_programs_of_the_page_on_embedding_run(library):
     namespace = {}
     for block in blocks:
         exec(block, namespace)
+
+
+def test_examples_are_in_the_gallery():
+    gallery = runpy.run_path(str(ROOT / "docs/gallery.py"))
+    examples = {path.stem for path in (ROOT / "examples").glob("*.py")} - {"progress"}
+    assert set(gallery["DRAWINGS"]) == examples
+    assert (ROOT / "docs/gallery.md").read_text() == gallery["page"](), "run nox -s pages"
+    drawn = {name for name, draw in gallery["DRAWINGS"].items() if draw is not None}
+    assert {p.stem for p in (ROOT / "docs/pictures").glob("*.png")} == drawn, "run nox -s gallery"
+    assert PAGES["gallery.md"].count(":::{dropdown}") == len(examples)

@@ -42,7 +42,7 @@ html_theme_options = {
     "footer_end": [],
     "show_toc_level": 2,
 }
-html_sidebars = {"index": [], "benchmarks": []}
+html_sidebars = {"index": [], "gallery": [], "benchmarks": []}
 
 
 def setup(app: Sphinx) -> None:

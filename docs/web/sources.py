@@ -3,7 +3,8 @@
 A page of the repository reads well on GitHub, and runs as a test; here its links are turned to the
 places that pages have on the site, its Mermaid is drawn, and public names in it become links to
 the reference.  Marks in a page stand for what is made: ``<!-- from CONTRIBUTING.md: rooms -->`` for
-what another page has between its marks, ``<!-- picture: NAME -->`` for a picture.
+what another page has between its marks, ``<!-- picture: NAME -->`` for a picture, and ``<!--
+source: FILE -->`` for a program.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ MOVED = {
 }
 """Where pages stand on the site that stand elsewhere in the repository."""
 
-SAME = ("index", "learn/*", "howto/*", "understand/*", "reference/*", "project/*")
+SAME = ("index", "gallery", "learn/*", "howto/*", "understand/*", "reference/*", "project/*")
 """Pages of the folder docs that have the same place on the site."""
 
 PICTURES: Mapping[str, Callable[[], str]] = {"written_and_run": variables.written_and_run}
@@ -105,6 +106,11 @@ def filled(text: str) -> str:
     def picture(match: re.Match[str]) -> str:
         return f"```{{raw}} html\n{PICTURES[match[1]]()}\n```"
 
+    def source(match: re.Match[str]) -> str:
+        code = (ROOT / match[1]).read_text().rstrip()
+        return f":::{{dropdown}} The program\n```python\n{code}\n```\n:::\n"
+
+    text = re.sub(r"<!-- source: ([\w./]+) -->", source, text)
     text = re.sub(r"<!-- from ([\w./]+): (\w+) -->", part, text)
     return re.sub(r"<!-- picture: (\w+) -->", picture, text)
 
