@@ -136,7 +136,29 @@ def hankel(order, which):
     return function
 
 
+def gamma_above_2(a):
+    """Return (gamma(a) - 1) / (a - 2)."""
+    return (mp.gamma(a) - 1) / (a - 2) if a != 2 else mp.digamma(2)
+
+
+def stirling(u):
+    """Return gamma(z) * exp(z) / z ** (z - 1/2) at u = 1 / z."""
+    if u < mp.mpf("1e-3"):
+        terms = (mp.bernoulli(k) / (k * (k - 1)) * u ** (k - 1) for k in range(2, 30, 2))
+        return mp.sqrt(2 * mp.pi) * mp.exp(mp.fsum(terms))
+    return mp.gamma(1 / u) * mp.exp(1 / u) * u ** (1 / u - mp.mpf(1) / 2)
+
+
+def sinpi_over(z):
+    """Return sin(pi * r) / r at z = r ** 2."""
+    r = mp.sqrt(z)
+    return mp.sin(mp.pi * r) / r if z else mp.pi
+
+
 FITS = {
+    "sinpi_over": (sinpi_over, 0, mp.mpf(1) / 4, 9),
+    "gamma_2": (gamma_above_2, 2, 3, 16),
+    "stirling": (stirling, 0, mp.mpf(1) / 12, 9),
     "lgamma1p": (lgamma1p, 0, 1, 21),
     "dawsn_0": (even(dawsn), 0, 1, 12),
     "dawsn_1": (lambda x: dawsn(x), 1, 2, 18),
@@ -166,8 +188,8 @@ FITS = {
 }
 """Function, interval and degree; the variable is t = (x - middle) / half of the interval."""
 
-PLAIN = ("i0_near", "i1_near")
-"""Those that are polynomials in the variable itself: no coefficient is negative."""
+PLAIN = ("sinpi_over", "i0_near", "i1_near")
+"""Those that are polynomials in the variable itself, whose terms do not cancel."""
 
 
 def fitted(name):

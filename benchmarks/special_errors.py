@@ -299,6 +299,12 @@ SUBJECTS = {
         lambda x: mp.sign(x) * mp.cbrt(abs(x)), sizes(-300, 300, both=True), 4, "all x"
     ),
     "hypot": Subject(mp.hypot, sides, 2, "all x, y"),
+    "gamma": Subject(
+        mp.gamma,
+        mixed(between(0, 14), between(12, 172), between(-15, 0), between(-184, 0), sizes(-300, 0)),
+        6,
+        "all x",
+    ),
     "betaln": Subject(
         lambda a, b: mp.log(mp.beta(a, b)),
         together(sizes(-6, 6), sizes(-6, 6)),

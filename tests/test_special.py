@@ -1,5 +1,7 @@
 """Special functions: digits against mpmath, edges, and derivatives that are no rows' own."""
 
+import contextlib
+import itertools
 import math
 import runpy
 from pathlib import Path
@@ -11,6 +13,8 @@ import gradcore
 import gradcore.tensor as T
 from gradcore.conformance.samples import accepted, rows
 from gradcore.errors import GradcoreError, NotDifferentiableError
+from gradcore.ops import special, special_bessel, special_gamma, special_normal, special_other
+from gradcore.ops.elementwise import entry
 
 ERRORS = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/special_errors.py"))
 SUBJECTS = ERRORS["SUBJECTS"]
@@ -195,6 +199,49 @@ def test_slopes_of_scaled_functions_far_out_keep_their_digits(name):
     """Differences of nearly equal numbers: about -1/2 of the function over x."""
     value, slope = value_and_slopes(getattr(T.special, name), 1e10)
     assert slope == pytest.approx(-value / 2e10, rel=1e-9)
+
+
+ROWS = [
+    op
+    for module in (special, special_bessel, special_gamma, special_normal, special_other)
+    for op in map(entry, module.__all__)
+]
+
+SIZES = (1e-300, 1e-9, 0.3, 1.0, 2.5, 30.0, 171.62, 709.5, 713.987, 714.5, 745.0, 1e9, 1e300)
+"""Operands where functions are tiny, near overflow and infinite."""
+
+ENDS = {"kve": (0.0,), "k0e": (0.0,), "k1e": (0.0,), "y1": (0.0,), "yv": (0.0,)}
+"""Operands at which functions have poles."""
+
+
+@pytest.mark.parametrize("op", ROWS, ids=str)
+def test_a_slope_is_a_number_or_infinite_where_its_function_is(op):
+    first = ((0.3, 2.5, 30.0),) * max(op.operands - 2, 0) + (SIZES,) * min(op.operands - 1, 1)
+    below = [] if op.name == "zeta" else [-v for v in SIZES]  # its terms differ in sign there
+    points = itertools.product(*first, (*SIZES, *below, *ENDS.get(op.name, ())))
+    columns = [np.array(column) for column in zip(*points, strict=True)]
+    inputs = [T.dvector() for _ in columns]
+    z = op(*inputs)
+    slopes = []
+    for x in inputs:
+        with contextlib.suppress(NotDifferentiableError):
+            slopes.append(T.grad(z.sum(), x, disconnected_inputs="ignore"))
+    value, *found = gradcore.function(inputs, [z, *slopes], mode="c")(*columns)
+    for slope in found:
+        wrong = np.isnan(slope) & ~np.isnan(value)
+        assert not wrong.any(), [column[wrong][:5] for column in columns]
+
+
+def test_a_slope_of_i1_is_infinite_where_it_overflows():
+    assert value_and_slopes(T.special.i1, 715.0) == [inf, inf]
+    assert value_and_slopes(T.special.i1, -715.0) == [-inf, inf]
+
+
+def test_ends_of_quantiles():
+    """Their densities are 0 there, and the ends stay where they are as parameters move."""
+    assert value_and_slopes(T.special.gammaincinv, 2.5, 1.0) == [inf, inf, inf]
+    assert value_and_slopes(T.special.gammaincinv, 2.5, 0.0)[:2] == [0, 0]
+    assert value_and_slopes(T.special.betaincinv, 2.5, 3.5, 1.0)[:3] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("name", OF_ORDER)

@@ -1026,6 +1026,16 @@ static inline double gc_cos_f64(double x) {
     return cos(x);
 }
 
+/* The same beside a sine: gcc makes one call of both, which has no vector form. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__ELF__)
+GC_VECTOR_FORMS double libm_cos(double x) __asm__("cos") __attribute__((const));
+#else
+#define libm_cos cos
+#endif
+static inline double gc_apart_cos_f64(double x) {
+    return libm_cos(x);
+}
+
 GC_VECTOR_FORMS float cosf(float x);
 static inline float gc_cos_f32(float x) {
     return cosf(x);
@@ -1143,14 +1153,6 @@ static inline TYPE gc_hypot_TYPE(TYPE x, TYPE y) {
 }
 
 /* -- gamma functions ----------------------------------------------------------------------- */
-
-static inline double gc_gamma_f64(double x) {
-    return tgamma(x);
-}
-
-static inline float gc_gamma_f32(float x) {
-    return (float)tgamma(x);
-}
 
 /* Infinite where SciPy's is. */
 static inline double gc_gammaln_f64(double x) {

@@ -35,8 +35,8 @@ from gradcore.kernel.ir import Call, Symbol, call, parts
 from gradcore.ops.elementwise import CALLED, Elementwise
 
 HEADERS = (
-    "mathematics.h", "special_gamma.h", "special_beta.h", "special_normal.h", "special_bessel.h",
-    "special_orders.h", "special_other.h",
+    "mathematics.h", "special_gamma.h", "special_incomplete.h", "special_beta.h",
+    "special_normal.h", "special_bessel.h", "special_orders.h", "special_other.h",
 )  # fmt: skip
 """Where functions are defined, and what each function of another header may call."""
 

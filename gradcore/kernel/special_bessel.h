@@ -63,26 +63,27 @@ static inline double gc_i1_near_f64(double x) {
 }
 
 static inline double gc_i0_f64(double x) {
-    const double a = fabs(x);
-    if (a < 8) return gc_i0_near_f64(a);
-    return a > 720 ? INFINITY : 0x1p16 * gc_i0_far_f64(a, a);
+    const double a = fabs(x), near = gc_i0_near_f64(a > 8 ? 8 : a), e = a > 720 ? 720 : a;
+    const double far = 0x1p16 * gc_i0_far_f64(e < 8 ? 8 : e, e);
+    return a < 8 ? near : a > 720 ? INFINITY : far;
 }
 
 static inline double gc_i0e_f64(double x) {
-    const double a = fabs(x);
-    return a < 8 ? gc_exp_f64(-a) * gc_i0_near_f64(a) : 0x1p16 * gc_i0_far_f64(a, 0);
+    const double a = fabs(x), near = gc_exp_f64(-a) * gc_i0_near_f64(a > 8 ? 8 : a);
+    const double far = 0x1p16 * gc_i0_far_f64(a < 8 ? 8 : a, 0);
+    return a < 8 ? near : far;
 }
 
 static inline double gc_i1_f64(double x) {
-    const double a = fabs(x);
-    if (a < 8) return gc_i1_near_f64(x);
-    return copysign(a > 720 ? INFINITY : 0x1p16 * gc_i1_far_f64(a, a), x);
+    const double a = fabs(x), near = gc_i1_near_f64(a > 8 ? 8 : a), e = a > 720 ? 720 : a;
+    const double far = 0x1p16 * gc_i1_far_f64(e < 8 ? 8 : e, e);
+    return copysign(a < 8 ? near : a > 720 ? INFINITY : far, x);
 }
 
 static inline double gc_i1e_f64(double x) {
-    const double a = fabs(x);
-    if (a < 8) return gc_exp_f64(-a) * gc_i1_near_f64(x);
-    return copysign(0x1p16 * gc_i1_far_f64(a, 0), x);
+    const double a = fabs(x), near = gc_exp_f64(-a) * gc_i1_near_f64(a > 8 ? 8 : a);
+    const double far = 0x1p16 * gc_i1_far_f64(a < 8 ? 8 : a, 0);
+    return copysign(a < 8 ? near : far, x);
 }
 
 /* (x - 3) / (x + 3), from -1/2 to 1, as t from -1 to 1 */
@@ -95,7 +96,7 @@ static inline double gc_k0_near_f64(double x) {
         3.6992200712159895e-09, 6.566626026749012e-07, 7.07386828628527e-05, 0.003812939164235184,
         0.06026431240552072, -0.5206942059547768,
     };
-    return gc_horner_f64(c, 9, 2 * x * x - 1) - (gc_log_f64(x) - 0.6931471805599453) * gc_i0_near_f64(x);
+    return gc_horner_f64(c, 9, 2 * x * x - 1) - gc_log_f64(0.5 * x) * gc_i0_near_f64(x);
 }
 
 /* k0(x) * exp(x) for x >= 1 */
@@ -124,7 +125,7 @@ static inline double gc_k1_near_f64(double x) {
         -0.0007377885393476029, -0.02247143926546034, 0.01686460928617237,
     };
     const double p = x * gc_horner_f64(c, 9, 2 * x * x - 1);
-    return 1 / x + ((gc_log_f64(x) - 0.6931471805599453) * gc_i1_near_f64(x) + p);
+    return 1 / x + (gc_log_f64(0.5 * x) * gc_i1_near_f64(x) + p);
 }
 
 static inline double gc_k1_far_f64(double x) {
@@ -145,23 +146,27 @@ static inline double gc_k1_far_f64(double x) {
 }
 
 static inline double gc_k0_f64(double x) {
-    if (!(x > 0)) return x == 0 ? INFINITY : NAN;
-    return x < 1 ? gc_k0_near_f64(x) : gc_exp_f64(-x) * gc_k0_far_f64(x);
+    const double near = gc_k0_near_f64(x > 1 ? 1 : x);
+    const double far = gc_exp_f64(-x) * gc_k0_far_f64(x < 1 ? 1 : x), y = x < 1 ? near : far;
+    return x > 0 ? y : x == 0 ? INFINITY : NAN;
 }
 
 static inline double gc_k0e_f64(double x) {
-    if (!(x > 0)) return x == 0 ? INFINITY : NAN;
-    return x < 1 ? gc_exp_f64(x) * gc_k0_near_f64(x) : gc_k0_far_f64(x);
+    const double near = gc_exp_f64(x) * gc_k0_near_f64(x > 1 ? 1 : x);
+    const double far = gc_k0_far_f64(x < 1 ? 1 : x), y = x < 1 ? near : far;
+    return x > 0 ? y : x == 0 ? INFINITY : NAN;
 }
 
 static inline double gc_k1_f64(double x) {
-    if (!(x > 0)) return x == 0 ? INFINITY : NAN;
-    return x < 1 ? gc_k1_near_f64(x) : gc_exp_f64(-x) * gc_k1_far_f64(x);
+    const double near = gc_k1_near_f64(x > 1 ? 1 : x);
+    const double far = gc_exp_f64(-x) * gc_k1_far_f64(x < 1 ? 1 : x), y = x < 1 ? near : far;
+    return x > 0 ? y : x == 0 ? INFINITY : NAN;
 }
 
 static inline double gc_k1e_f64(double x) {
-    if (!(x > 0)) return x == 0 ? INFINITY : NAN;
-    return x < 1 ? gc_exp_f64(x) * gc_k1_near_f64(x) : gc_k1_far_f64(x);
+    const double near = gc_exp_f64(x) * gc_k1_near_f64(x > 1 ? 1 : x);
+    const double far = gc_k1_far_f64(x < 1 ? 1 : x), y = x < 1 ? near : far;
+    return x > 0 ? y : x == 0 ? INFINITY : NAN;
 }
 
 /* -- Bessel functions ---------------------------------------------------------------------- */
@@ -231,10 +236,17 @@ static inline double gc_hankel1_f64(double x, double *difference) {
     return gc_hankel_f64(cp, cq, x, difference);
 }
 
-/* a cos(x) + b sin(x) over sqrt(pi x) */
-static inline double gc_wave_f64(double x, double a, double b) {
-    if (x == INFINITY) return 0;
-    return 0.5641895835477563 / sqrt(x) * gc_fma_f64(a, cos(x), b * sin(x));
+/* x where the polynomials near 0 serve, and where waves do; NaN stays. */
+#define GC_NEAR(x) ((x) > 4 ? 4 : (x))
+
+#define GC_FAR(x) ((x) < 4 ? 4 : (x))
+
+/* near for x < 4, else a cos(x) + b sin(x) over sqrt(pi x): a sum, as calls of sine and cosine in a
+ * branch have no vector form. */
+static inline double gc_near_or_wave_f64(double x, double near, double a, double b) {
+    const double far = GC_FAR(x), at = far < INFINITY ? far : 0, wave = gc_indicator_f64(x >= 4);
+    const double y = gc_fma_f64(a, gc_apart_cos_f64(at), b * gc_sin_f64(at));
+    return gc_fma_f64(wave * sqrt(0.3183098861837907 / far), y, wave > 0 ? 0 : near);
 }
 
 static inline double gc_j0_near_f64(double x) {
@@ -250,11 +262,10 @@ static inline double gc_j0_near_f64(double x) {
 }
 
 static inline double gc_j0_f64(double x) {
-    const double a = fabs(x);
-    if (a < 4) return gc_j0_near_f64(a);
+    const double a = fabs(x), far = GC_FAR(a);
     double minus;
-    const double plus = gc_hankel0_f64(a, &minus);
-    return gc_wave_f64(a, plus, minus);
+    const double plus = gc_hankel0_f64(far, &minus), near = gc_j0_near_f64(GC_NEAR(a));
+    return gc_near_or_wave_f64(a, near, plus, minus);
 }
 
 static inline double gc_j1_near_f64(double x) {
@@ -266,16 +277,32 @@ static inline double gc_j1_near_f64(double x) {
         0.00023283831603395733, -0.0020996102272456477, 0.010530564217109451,
         -0.021174890016472454,
     };
-    const double root = 3.8317059702075125, rest = -1.5269184090088067e-16, t = x * x / 8 - 1, a = fabs(x);
-    return x * (((a - root) - rest) * (a + root) * gc_horner_f64(c, 16, t));
+    const double root = 3.8317059702075125, rest = -1.5269184090088067e-16, t = x * x / 8 - 1;
+    return x * (((x - root) - rest) * (x + root) * gc_horner_f64(c, 16, t));
 }
 
 static inline double gc_j1_f64(double x) {
-    const double a = fabs(x);
-    if (a < 4) return gc_j1_near_f64(x);
+    const double a = fabs(x), far = GC_FAR(a);
     double minus;
-    const double plus = gc_hankel1_f64(a, &minus);
-    return copysign(1.0, x) * gc_wave_f64(a, -minus, plus);
+    const double plus = gc_hankel1_f64(far, &minus), near = gc_j1_near_f64(GC_NEAR(a));
+    return copysign(1.0, x) * gc_near_or_wave_f64(a, near, -minus, plus);
+}
+
+/* j0(x), and j1(x) / x, at z = x ** 2 < 0.7 by their series, DLMF 10.2.2 */
+static inline double gc_j0_small_f64(double z) {
+    static const double c[] = {
+        1.0 / 106542032486400.0, -1.0 / 416179814400.0, 1.0 / 2123366400, -1.0 / 14745600,
+        1.0 / 147456, -1.0 / 2304, 1.0 / 64, -1.0 / 4, 1.0,
+    };
+    return gc_horner_f64(c, 9, z);
+}
+
+static inline double gc_j1_small_f64(double z) {
+    static const double c[] = {
+        1.0 / 1917756584755200.0, -1.0 / 6658877030400.0, 1.0 / 29727129600.0, -1.0 / 176947200,
+        1.0 / 1474560, -1.0 / 18432, 1.0 / 384, -1.0 / 16, 1.0 / 2,
+    };
+    return gc_horner_f64(c, 9, z);
 }
 
 static inline double gc_y0_near_f64(double x) {
@@ -305,20 +332,22 @@ static inline double gc_y0_near_f64(double x) {
         -0.00038174918730652686, -0.0031812188496509746, 0.004212351093563472,
         0.07790488321250118, -0.09331735305998361, -0.3856671004977929,
     };
-    if (x < 0.6) {
-        const double lx = 0.6366197723675814 * (gc_log_f64(x) - 0.6931471805599453);
-        return gc_horner_f64(c0, 8, x * x / 0.18 - 1) + lx * gc_j0_near_f64(x);
-    }
-    if (x < 1.8) return ((x - 0.8935769662791675) - 2.6596231539720385e-17) * gc_horner_f64(c1, 28, (x - 1.2) / 0.6);
-    return ((x - 3.957678419314858) + 1.0764340697562706e-16) * gc_horner_f64(c2, 24, (x - 2.9) / 1.1);
+    const double l = gc_log_f64(0.5 * x);
+    const double lx = gc_fma_f64(0.6366197723675814, l, -3.935735335036497e-17 * l);
+    const double c = gc_horner_f64(c0, 8, x * x / 0.18 - 1);
+    const double first = gc_fma_f64(lx, gc_j0_small_f64(x * x), c);
+    const double second = ((x - 0.8935769662791675) - 2.6596231539720385e-17)
+        * gc_horner_f64(c1, 28, (x - 1.2) / 0.6);
+    const double third = ((x - 3.957678419314858) + 1.0764340697562706e-16)
+        * gc_horner_f64(c2, 24, (x - 2.9) / 1.1);
+    return x < 0.6 ? first : x < 1.8 ? second : third;
 }
 
 static inline double gc_y0_f64(double x) {
-    if (!(x > 0)) return x == 0 ? -INFINITY : NAN;
-    if (x < 4) return gc_y0_near_f64(x);
+    const double far = GC_FAR(x);
     double minus;
-    const double plus = gc_hankel0_f64(x, &minus);
-    return gc_wave_f64(x, -minus, plus);
+    const double plus = gc_hankel0_f64(far, &minus), near = gc_y0_near_f64(GC_NEAR(x));
+    return gc_near_or_wave_f64(x, near, -minus, plus);
 }
 
 static inline double gc_y1_near_f64(double x) {
@@ -347,19 +376,20 @@ static inline double gc_y1_near_f64(double x) {
         -0.00023974317745836, 0.000510650109941075, -0.002174363913432224, 0.006122197282167974,
         0.011628001649922845, -0.04253719001304236, -0.18982929556929484, 0.43715949527611675,
     };
-    if (x < 0.8) {
-        const double lx = 0.6366197723675814 * (gc_log_f64(x) - 0.6931471805599453);
-        const double rest = lx * gc_j1_near_f64(x) + x * gc_horner_f64(c0, 8, x * x / 0.32 - 1);
-        return rest - 0.6366197723675814 / x;
-    }
-    if (x < 1.6) return gc_horner_f64(c1, 24, (x - 1.2) / 0.4);
-    return ((x - 2.197141326031017) + 4.8259835876454966e-17) * gc_horner_f64(c2, 26, (x - 2.8) / 1.2);
+    const double l = gc_log_f64(0.5 * x);
+    const double lx = gc_fma_f64(0.6366197723675814, l, -3.935735335036497e-17 * l);
+    const double c = x * gc_horner_f64(c0, 8, x * x / 0.32 - 1);
+    const double rest = gc_fma_f64(lx, x * gc_j1_small_f64(x * x), c);
+    const double first = rest - 0.6366197723675814 / x;
+    const double second = gc_horner_f64(c1, 24, (x - 1.2) / 0.4);
+    const double third = ((x - 2.197141326031017) + 4.8259835876454966e-17)
+        * gc_horner_f64(c2, 26, (x - 2.8) / 1.2);
+    return x == 0 ? -INFINITY : x < 0.8 ? first : x < 1.6 ? second : third;
 }
 
 static inline double gc_y1_f64(double x) {
-    if (!(x > 0)) return x == 0 ? -INFINITY : NAN;
-    if (x < 4) return gc_y1_near_f64(x);
+    const double far = GC_FAR(x);
     double minus;
-    const double plus = gc_hankel1_f64(x, &minus);
-    return gc_wave_f64(x, -plus, -minus);
+    const double plus = gc_hankel1_f64(far, &minus), near = gc_y1_near_f64(GC_NEAR(x));
+    return gc_near_or_wave_f64(x, near, -plus, -minus);
 }

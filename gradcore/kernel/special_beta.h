@@ -46,16 +46,22 @@ static inline double gc_betaln_f64(double a, double b) {
     return (gc_log_f64(factor) + low) + high;
 }
 
-/* x ** a * y ** b / beta(a, b), for y = 1 - x, each with all of its digits. */
-static inline double gc_beta_weight_f64(double a, double b, double x, double y) {
-    double high, low, ul;
-    const double factor = 1 / gc_beta_parts_f64(a, b, &high, &low);
+/* x ** a * y ** b / beta(a, b), for y = 1 - x, each with all of its digits, and the parts of beta. */
+static inline double gc_beta_weight_of_f64(double a, double b, double x, double y, double factor,
+                                           double high, double low) {
+    double ul;
     high = -high, low = -low;
     /* the larger of both is the sum of two numbers */
     const double u = gc_pair_sum_f64(1, x < y ? -x : -y, &ul);
     gc_add_power_f64(a, x < y ? x : u, x < y ? 0 : ul, &high, &low);
     gc_add_power_f64(b, x < y ? u : y, x < y ? ul : 0, &high, &low);
-    return factor * gc_pair_exp_f64(high, low);
+    return gc_pair_exp_f64(high, low) / factor;
+}
+
+static inline double gc_beta_weight_f64(double a, double b, double x, double y) {
+    double high, low;
+    const double factor = gc_beta_parts_f64(a, b, &high, &low);
+    return gc_beta_weight_of_f64(a, b, x, y, factor, high, low);
 }
 
 /* The n-th numerator of the continued fraction DLMF 8.17.22, n > 0. */
@@ -92,13 +98,14 @@ static inline double gc_beta_fraction_f64(double a, double b, double x, double y
     return a * gap / (a + 1) + t;
 }
 
-/* betainc, or upper 1 - betainc, of x and y = 1 - x. */
-static inline double gc_betainc_part_f64(double a, double b, double x, double y, int upper) {
+/* betainc, or upper 1 - betainc, of x and y = 1 - x, and its weight. */
+static inline double gc_betainc_part_f64(double a, double b, double x, double y, double weight,
+                                         int upper) {
     if (x * (a + b) <= a) {
-        const double p = gc_beta_weight_f64(a, b, x, y) / gc_beta_fraction_f64(a, b, x, y);
+        const double p = weight / gc_beta_fraction_f64(a, b, x, y);
         return upper ? 1 - p : p;
     }
-    const double q = gc_beta_weight_f64(a, b, x, y) / gc_beta_fraction_f64(b, a, y, x);
+    const double q = weight / gc_beta_fraction_f64(b, a, y, x);
     return upper ? q : 1 - q;
 }
 
@@ -108,7 +115,7 @@ static inline double gc_betainc_f64(double a, double b, double x) {
     if (x == 0 || x == 1) return x == 1;
     if (a == 0 || b == INFINITY) return 1;
     if (b == 0 || a == INFINITY) return 0;
-    return gc_betainc_part_f64(a, b, x, 1 - x, 0);
+    return gc_betainc_part_f64(a, b, x, 1 - x, gc_beta_weight_f64(a, b, x, 1 - x), 0);
 }
 
 /* The derivative of betainc in a, or in b, of x on the side where its fraction serves. */
@@ -129,7 +136,8 @@ static inline double gc_betainc_moved_f64(double a, double b, double x, double y
     const double lx = by_b ? (x < y ? gc_log1p_f64(-x) : gc_log_f64(y))
                             : (x < y ? gc_log_f64(x) : gc_log1p_f64(-y));
     const double gap = lx + (gc_digamma_f64(a + b) - gc_digamma_f64(by_b ? b : a + 1));
-    return gc_beta_weight_f64(a, b, x, y) / a * (gap - dh / h) / h;
+    const double weight = gc_beta_weight_f64(a, b, x, y);
+    return weight == 0 ? 0 : weight / a * (gap - dh / h) / h;
 }
 
 static inline double gc_betainc_slope_f64(double a, double b, double x, int by_b) {
@@ -148,20 +156,28 @@ static inline double gc_betainc_slope_b_f64(double a, double b, double x) {
 }
 
 /* x where betainc, or upper 1 - betainc, is s <= 1/2: Halley's steps on log(s) in logit(x), within
- * bounds that close in. */
+ * bounds that close in; from Abramowitz and Stegun 26.5.22, or the first term of the series of a tail,
+ * which is a bound where both parameters are above 1. */
 static inline double gc_beta_solved_f64(double a, double b, double s, int upper) {
     const double wide = sqrt(1 + a + b);
-    double low = -745, high = 745, u = gc_log_f64(a / b), x = 0;
-    const double start = (gc_log_f64(s) + gc_log_f64(upper ? b : a) + gc_betaln_f64(a, b));
-    const double tail = upper ? -start / b : start / a;
-    if (upper ? tail > u : tail < u) u = tail;
+    double low = -745, high = 745, u = gc_log_f64(a / b), x = 0, factor_high, factor_low;
+    const double factor = gc_beta_parts_f64(a, b, &factor_high, &factor_low);
+    const double size = gc_log_f64(factor * (upper ? b : a)) + factor_high;
+    const double start = gc_log_f64(s) + size, tail = upper ? -start / b : start / a;
+    if (a > 1 && b > 1) {
+        const double z = upper ? gc_ndtri_f64(s) : -gc_ndtri_f64(s), l = (z * z - 3) / 6;
+        const double p = 1 / (2 * a - 1), q = 1 / (2 * b - 1), h = 2 / (p + q);
+        u -= 2 * (z * sqrt(h + l) / h - (q - p) * (l + 5.0 / 6 - 2 / (3 * h)));
+        if (upper ? tail < u : tail > u) u = tail;
+    } else if (upper ? tail > u : tail < u) u = tail;
     for (int n = 0; n < 200; ++n) {
         const double e = gc_exp_f64(-fabs(u)), near = e / (1 + e), far = 1 / (1 + e);
         const double y = u > 0 ? near : far;
         x = u > 0 ? far : near;
-        const double f = gc_betainc_part_f64(a, b, x, y, upper), r = (f - s) / s;
+        const double weight = gc_beta_weight_of_f64(a, b, x, y, factor, factor_high, factor_low);
+        const double f = gc_betainc_part_f64(a, b, x, y, weight, upper), r = (f - s) / s;
         const double gap = fabs(r) < 0.5 ? gc_log1p_f64(r) : gc_log_f64(f) - gc_log_f64(s);
-        const double slope = gc_beta_weight_f64(a, b, x, y) / f;
+        const double slope = weight / f;
         if ((f > s) == upper) low = u; else high = u;
         const double bend = a * y - b * x, turn = 0.5 * gap * (upper ? -bend - slope : bend - slope);
         const double step = (upper ? gap : -gap) / (slope * fmin(fmax(1 - turn / slope, 0.5), 2.0));

@@ -5,9 +5,11 @@
  * benchmarks/special_coefficients.py.
  */
 
-/* A polynomial in t, the coefficient of the highest power first. */
+/* A polynomial in t, the coefficient of the highest power first; a loop of it would keep those around it
+ * from being vectorized. */
 static inline double gc_horner_f64(const double *c, int n, double t) {
     double p = c[0];
+#pragma GCC unroll 40
     for (int k = 1; k < n; ++k) p = gc_fma_f64(p, t, c[k]);
     return p;
 }
@@ -53,6 +55,79 @@ static inline double gc_pair_exp_f64(double high, double low) {
     return e == INFINITY || low != low ? e : gc_fma_f64(e, low, e);
 }
 
+/* -- the gamma function -------------------------------------------------------------------- */
+
+/* sin(pi z) for z >= 0. */
+static inline double gc_sinpi_positive_f64(double z) {
+    static const double c[] = {
+        -2.228371216069697e-08, 7.94853903737232e-07, -2.1915250301851375e-05,
+        0.0004663027874593273, -0.007370430943702136, 0.08214588661099356, -0.5992645293207869,
+        2.5501640398773455, -5.16771278004997, 3.141592653589793,
+    };
+    const double n = rint(z), r = z - n, odd = n - 2 * rint(0.5 * n - 0.25);
+    return (1 - 2 * odd) * r * gc_horner_f64(c, 10, r * r);
+}
+
+/* gamma(z) for 2 <= z < 3, 1 at 2. */
+static inline double gc_gamma_fit_f64(double z) {
+    static const double c[] = {
+        -1.553965952175478e-12, 7.775377072797902e-12, -3.2057145335163035e-11,
+        1.6237161740072542e-10, -7.900818609097179e-10, 4.333702568903424e-09,
+        -1.683298939423233e-08, 1.3661719891635046e-07, -1.2122078961335196e-07,
+        6.015550191593261e-06, 1.9100082734188227e-05, 0.000305662524282246,
+        0.0014668862628404156, 0.012242267987432694, 0.051225543722856905, 0.2760537452678114,
+        0.658680776358274,
+    };
+    return gc_fma_f64(z - 2, gc_horner_f64(c, 17, 2 * z - 5), 1);
+}
+
+/* gamma(z) for 0 <= z < 12: a product, so that factorials are whole. */
+static inline double gc_gamma_product_f64(double z) {
+    double a = z, factor = 1;
+    for (int k = 0; k < 9; ++k) {
+        const int over = a >= 3;
+        a = over ? a - 1 : a, factor = over ? factor * a : factor;
+    }
+    const double below = a < 1 ? a * (a + 1) : a < 2 ? a : 1;
+    const double b = a < 1 ? a + 2 : a < 2 ? a + 1 : a;
+    return gc_gamma_fit_f64(b) * factor / below;
+}
+
+/* gamma(z) for 12 <= z < 200, as root ** 2 * factor: DLMF 5.11.3. */
+static inline double gc_gamma_stirling_f64(double z, double *root) {
+    static const double c[] = {
+        6.566199244005675e-16, 5.5477937123886885e-15, -3.050534807013778e-13,
+        -1.3176889739098016e-12, 2.455399295360301e-10, -4.972194444726798e-10,
+        -4.906496927517396e-07, 1.3643868139646765e-05, 0.00873232686107214, 2.5153464677180075,
+    };
+    double e, rest, t;
+    const double m = gc_log_pair_f64(gc_split_f64(z, &e), &rest), y = z - 0.5;
+    /* (z - 1/2) log(z) - z, log(z) being the sum of three numbers */
+    const double whole = e * 0x1.62e42feep-1, part = gc_fma_f64(e, 0x1.a39ef35793c76p-33, rest);
+    const double sum = gc_pair_sum_f64(whole, m, &t);
+    double ll;
+    const double l = gc_pair_sum_f64(sum, t + part, &ll), p = y * l;
+    const double low = gc_fma_f64(y, ll, gc_product_rest_f64(y, l, p));
+    const double high = gc_pair_sum_f64(p, -z, &t);
+    const double w = gc_exp_f64(0.5 * high);
+    *root = gc_fma_f64(w, 0.5 * (low + t), w);
+    return gc_horner_f64(c, 10, 24 / z - 1);
+}
+
+/* Below 0 by reflection, -pi / (z sin(pi z) gamma(z)) at z = -x, which has no difference to round. */
+static inline double gc_gamma_f64(double x) {
+    const double z = fabs(x), far = z > 190 ? 190 : z < 12 ? 12 : z;
+    double w;
+    const double s = gc_gamma_stirling_f64(far, &w), p = gc_gamma_product_f64(z < 12 ? z : 2);
+    const double factor = z < 12 ? p : s, root = z < 12 ? 1 : w;
+    const double sine = z * gc_sinpi_positive_f64(z);
+    const double product = root * (root * factor);
+    const double positive = z == rint(z) ? rint(product) : product; /* a factorial */
+    const double negative = -3.141592653589793 / sine / (root * factor) / root;
+    const double found = x > 0 ? z > 190 ? INFINITY : positive : sine == 0 ? NAN : negative;
+    return z < 0x1p-54 ? 1 / x : x == x ? found : x;
+}
+
 /* -- parts of logarithms of gamma functions ------------------------------------------------ */
 
 /* log(gamma(x)) less Stirling's formula, (x - 1/2) log(x) - x + log(2 pi) / 2, for x >= 10. */
@@ -80,10 +155,11 @@ static inline double gc_gammaln1p_f64(double a) {
 
 /* gamma(a) for 0 < a < 20. */
 static inline double gc_gamma_small_f64(double a) {
-    if (a < 1) return gc_exp_f64(gc_gammaln1p_f64(a)) / a;
+    if (a < 1) return gc_gamma_fit_f64(a + 2) / (a * (a + 1));
+    if (a < 2) return gc_gamma_fit_f64(a + 1) / a;
     double factor = 1;
-    while (a >= 2) a -= 1, factor *= a;
-    return factor * gc_exp_f64(gc_gammaln1p_f64(a - 1));
+    while (a >= 3) a -= 1, factor *= a;
+    return factor * gc_gamma_fit_f64(a);
 }
 
 /* t - log(1 + t), for t > -1. */
@@ -94,332 +170,4 @@ static inline double gc_log1p_gap_f64(double t) {
     double p = 1.0 / 27;
     for (int k = 25; k > 1; k -= 2) p = gc_fma_f64(p, z, 1.0 / k);
     return s * gc_fma_f64(-2 * z, p, t);
-}
-
-/* -- the incomplete gamma functions -------------------------------------------------------- */
-
-/* x ** a * exp(-x) / gamma(a), for a, x > 0. */
-static inline double gc_gamma_weight_f64(double a, double x) {
-    double high = 0, low = 0, d, dl;
-    if (a < 10) {
-        high = -x;
-        gc_add_power_f64(a, x, 0, &high, &low);
-        return gc_pair_exp_f64(high, low) / gc_gamma_small_f64(a);
-    }
-    /* exp(a (log(1 + t) - t)) for t = (x - a) / a */
-    d = gc_pair_sum_f64(x, -a, &dl);
-    const double t = d / a, p = t * a;
-    const double tl = ((d - p) - gc_product_rest_f64(t, a, p) + dl) / a;
-    if (fabs(t) < 0.01) {
-        /* -a t ** 2 / 2 is what counts */
-        const double gap = gc_log1p_gap_f64(t);
-        high = -a * gap, low = -a * tl * t / (1 + t) - gc_fma_f64(a, gap, high);
-    } else {
-        double ul;
-        const double r = x / a, q = r * a, u = t < -0.5 ? r : gc_pair_sum_f64(1, t, &ul);
-        if (t < -0.5) ul = ((x - q) - gc_product_rest_f64(r, a, q)) / a;
-        else ul += tl;
-        high = -d, low = -dl;
-        gc_add_power_f64(a, u, ul, &high, &low);
-    }
-    return gc_pair_exp_f64(high, low) * (sqrt(a) * 0.3989422804014327)
-        * gc_exp_f64(-gc_stirling_rest_f64(a));
-}
-
-/* The sum of x ** n / ((a + 1) ... (a + n)), from its last term on; DLMF 8.11.4. */
-static inline double gc_gamma_series_f64(double a, double x) {
-    int n = 0;
-    double term = 1, sum = 1;
-    while (n < 20000 && term > 1e-17) n += 1, term *= x / (a + n);
-    for (; n > 0; --n) sum = gc_fma_f64(x / (a + n), sum, 1);
-    return sum;
-}
-
-/* gamma(a, x) * exp(x) / x ** a by Legendre's continued fraction, DLMF 8.9.2, from its end on; how
- * far that is, the ratios of its convergents say. */
-static inline double gc_gamma_fraction_f64(double a, double x) {
-    double b = x + 1 - a, c = 1e300, d = 1 / b;
-    int n = 1;
-    for (; n < 20000; ++n) {
-        const double an = n * (a - n);
-        b += 2, d = 1 / (an * d + b), c = b + an / c;
-        if (fabs(c * d - 1) < 1e-16) break;
-    }
-    double t = b;
-    for (; n > 0; --n) t = (x + 1 - a + 2 * (n - 1)) + n * (a - n) / t;
-    return 1 / t;
-}
-
-/* sqrt(2 (l - 1 - log(l))) with the sign of l - 1, for l = x / a. */
-static inline double gc_temme_eta_f64(double a, double x) {
-    const double t = (x - a) / a;
-    return copysign(sqrt(2 * gc_log1p_gap_f64(t)), t);
-}
-
-/* A polynomial and its derivative. */
-static inline double gc_horner_both_f64(const double *c, int n, double t, double *slope) {
-    double p = c[0], d = 0;
-    for (int k = 1; k < n; ++k) d = gc_fma_f64(d, t, p), p = gc_fma_f64(p, t, c[k]);
-    *slope = d;
-    return p;
-}
-
-#define GC_TEMME_ROW(c, n) \
-    p = gc_horner_both_f64(c, n, eta, &dp); \
-    by_r = gc_fma_f64(by_r, r, y), y = gc_fma_f64(y, r, p), by_eta = gc_fma_f64(by_eta, r, dp);
-
-/* The sum of c_n(eta) / a ** n, DLMF 8.12.10, for a >= 30 and abs(eta) <= 0.7, and its slopes. */
-static inline double gc_temme_sum_f64(double a, double eta, double *eta_slope, double *a_slope) {
-    static const double c0[] = {
-        2.8534893807047445e-14, -1.392388722418162e-13, 3.371763262400985e-13,
-        1.1004392031956135e-13, -5.0276692801141755e-12, 2.4361948020667415e-11,
-        -5.830772132550426e-11, -2.5514193994946248e-11, 9.14769958223679e-10,
-        -4.382036018453353e-09, 1.0261809784240309e-08, 6.707853543401498e-09,
-        -1.7665952736826078e-07, 8.296711340953087e-07, -1.85406221071516e-06,
-        -2.185448510679992e-06, 3.919263178522438e-05, -0.0001787551440329218,
-        0.0003527336860670194, 0.0011574074074074073, -0.014814814814814815, 0.08333333333333333,
-        -0.3333333333333333,
-    };
-    static const double c1[] = {
-        5.996696365683689e-13, -2.933186643771437e-12, 7.1624989648114856e-12,
-        6.067215101604758e-14, -8.56390702649298e-11, 4.162792991842583e-10,
-        -1.0091543710600413e-09, -1.7543241719747647e-11, 1.1951628599778148e-08,
-        -5.752545603517705e-08, 1.378633446915721e-07, 4.647127802807434e-09,
-        -1.6120900894563446e-06, 7.64916091608111e-06, -1.8098550334489977e-05,
-        -4.018775720164609e-07, 0.00020576131687242798, -0.0009902263374485596,
-        0.0026455026455026454, -0.003472222222222222, -0.001851851851851852,
-    };
-    static const double c2[] = {
-        1.197593554636698e-11, -5.5645956134363323e-11, 1.2872252400089318e-10,
-        9.428356159014678e-13, -1.3670488396617114e-09, 6.228974084922022e-09,
-        -1.409252991086752e-08, -2.0477098421990866e-10, 1.4280614206064242e-07,
-        -6.298992138380055e-07, 1.3721957309062934e-06, 3.423578734096138e-08,
-        -1.2760635188618728e-05, 5.2923448829120125e-05, -0.0001073665322636516,
-        2.0093878600823047e-06, 0.0007716049382716049, -0.0026813271604938273,
-        0.004133597883597883,
-    };
-    static const double c3[] = {
-        -2.1894761681963938e-11, -1.388823336813903e-14, 2.1541049775774907e-10,
-        -9.460496661855133e-10, 2.0620131815488797e-09, 2.3928620439808118e-12,
-        -1.9111168485973655e-08, 8.099464905388083e-08, -1.6958404091930278e-07,
-        -2.7861080291528143e-11, 1.4230900732435883e-06, -5.6749528269915965e-06,
-        1.1082654115347302e-05, -2.396505113867297e-07, -7.561801671883977e-05,
-        0.00026772063206283885, -0.0004691894943952557, 0.00022947209362139917,
-        0.0006494341563786008,
-    };
-    static const double c4[] = {
-        -3.9409233028046403e-10, -2.3024517174528067e-13, 3.4463580499464896e-09,
-        -1.4189739437803219e-08, 2.8865829742708783e-08, 2.956794137544049e-11,
-        -2.292934834000805e-07, 8.907507532205309e-07, -1.6954149536558305e-06,
-        2.507497226237533e-10, 1.1375726970678419e-05, -3.968365047179435e-05,
-        6.641498215465122e-05, -1.4638452578843418e-06, -0.0002990724803031902,
-        0.0007840392217200666, -0.0008618882909167117,
-    };
-    static const double c5[] = {
-        -6.306194500013523e-09, -1.7989466721743514e-14, 4.8240967037894184e-08,
-        -1.8447187191171344e-07, 3.4652846491085265e-07, -3.252473551298454e-10,
-        -2.291481176508095e-06, 8.018470256334202e-06, -1.3594048189768693e-05,
-        1.419062920643967e-07, 6.797780477937208e-05, -0.00019932570516188847,
-        0.0002772753244959392, -6.972813758365857e-05, -0.00033679855336635813,
-    };
-    static const double c6[] = {
-        -8.828600746330484e-08, 2.338630673826657e-13, 5.788792863149004e-07,
-        -2.0291327396058603e-06, 3.465155368803609e-06, -3.0796134506033047e-09,
-        -1.8329116582843375e-05, 5.61168275310625e-05, -8.153969367561969e-05,
-        7.902353232660328e-07, 0.0002708782096718045, -0.0005921664373536939,
-        0.0005313079364639922,
-    };
-    static const double c7[] = {
-        -1.0595367014026043e-06, 4.93875893393627e-10, 5.7876949497350525e-06,
-        -1.8263488805711332e-05, 2.7744451511563645e-05, -1.2741009095484485e-07,
-        -0.00010976582244684731, 0.0002812695154763237, -0.00033493161081142234,
-        5.171790908260592e-05, 0.00034436760689237765,
-    };
-    static const double c8[] = {
-        4.629953263691304e-05, -0.00012783517679769218, 0.00016644846642067547,
-        -6.969091458420552e-07, -0.000438297098541721, 0.0008394987206720873,
-        -0.0006526239185953094,
-    };
-    static const double c9[] = {
-        0.00027750107634328704, -0.0006401475260262758, 0.0006782308837667328,
-        -7.204895416020011e-05, -0.0005967612901927463,
-    };
-    static const double c10[] = {
-        -0.0019144384985654776, 0.0013324454494800656,
-    };
-    const double r = 1 / a;
-    double y = 0, by_eta = 0, by_r = 0, p, dp;
-    GC_TEMME_ROW(c10, 2)
-    GC_TEMME_ROW(c9, 5)
-    GC_TEMME_ROW(c8, 7)
-    GC_TEMME_ROW(c7, 11)
-    GC_TEMME_ROW(c6, 13)
-    GC_TEMME_ROW(c5, 15)
-    GC_TEMME_ROW(c4, 17)
-    GC_TEMME_ROW(c3, 19)
-    GC_TEMME_ROW(c2, 19)
-    GC_TEMME_ROW(c1, 21)
-    GC_TEMME_ROW(c0, 23)
-    *eta_slope = by_eta, *a_slope = -by_r * r * r;
-    return y;
-}
-
-/* Where the uniform expansion serves. */
-static inline int gc_is_uniform_f64(double a, double x) {
-    return a >= 30 && x > 0.5 * a && x < 1.85 * a;
-}
-
-/* gammainc (upper: gammaincc) by the uniform expansion of Temme, DLMF 8.12.3 ff.  Both parts have the
- * factor exp(-a eta ** 2 / 2), which is in the weight. */
-static inline double gc_temme_f64(double a, double x, int upper) {
-    const double eta = gc_temme_eta_f64(a, x), root = sqrt(a);
-    const double weight = gc_gamma_weight_f64(a, x) * gc_exp_f64(gc_stirling_rest_f64(a)) / root;
-    /* weight = exp(-a eta ** 2 / 2) / sqrt(2 pi) */
-    const double half = 1.2533141373155003 * gc_erfcx_f64(fabs(eta) * root * 0.7071067811865476);
-    double by_eta, by_a;
-    const double rest = gc_temme_sum_f64(a, eta, &by_eta, &by_a) / root;
-    /* the smaller of both, where eta has the sign of the upper one */
-    const double small = weight * (eta > 0 ? half + rest : half - rest);
-    return (eta > 0) == upper ? small : 1 - small;
-}
-
-/* gammaincc where a <= 1 and x are small: 1 - x ** a / gamma(1 + a) * (1 + a * sum), DLMF 8.7.1. */
-static inline double gc_gammaincc_small_f64(double a, double x) {
-    double term = 1, sum = 0;
-    for (int n = 1; n < 100; ++n) {
-        term *= -x / n;
-        sum += term / (a + n);
-        if (fabs(term) < 1e-17 * fabs(sum)) break;
-    }
-    const double lx = a * gc_log_f64(x) - gc_gammaln1p_f64(a);
-    return -gc_expm1_f64(lx) - gc_exp_f64(lx) * a * sum;
-}
-
-static inline double gc_gamma_lower_f64(double a, double x) {
-    return gc_gamma_weight_f64(a, x) / a * gc_gamma_series_f64(a, x);
-}
-
-static inline double gc_gamma_upper_f64(double a, double x) {
-    return gc_gamma_weight_f64(a, x) * gc_gamma_fraction_f64(a, x);
-}
-
-static inline double gc_gammainc_f64(double a, double x) {
-    if (!(a >= 0 && x >= 0) || (a == 0 && x == 0)) return NAN;
-    if (a == INFINITY || x == INFINITY) return a == x ? NAN : x == INFINITY ? 1 : 0;
-    if (a == 0) return 1;
-    if (x == 0) return 0;
-    if (gc_is_uniform_f64(a, x)) return gc_temme_f64(a, x, 0);
-    if (a > 1e8) return x < a ? 0 : 1;
-    if (x <= 1 || x <= a + 1) return gc_gamma_lower_f64(a, x);
-    return 1 - gc_gamma_upper_f64(a, x);
-}
-
-static inline double gc_gammaincc_f64(double a, double x) {
-    if (!(a >= 0 && x >= 0) || (a == 0 && x == 0)) return NAN;
-    if (a == INFINITY || x == INFINITY) return a == x ? NAN : x == INFINITY ? 0 : 1;
-    if (a == 0) return 0;
-    if (x == 0) return 1;
-    if (gc_is_uniform_f64(a, x)) return gc_temme_f64(a, x, 1);
-    if (a > 1e8) return x < a ? 1 : 0;
-    if (x > 1.1) return x < a ? 1 - gc_gamma_lower_f64(a, x) : gc_gamma_upper_f64(a, x);
-    const double border = x <= 0.5 ? -0.4 / gc_log_f64(x) : 1.1 * x;
-    return a > border || a > 1 ? 1 - gc_gamma_lower_f64(a, x) : gc_gammaincc_small_f64(a, x);
-}
-
-/* The derivative of gammainc in a by the terms of its series, none of which changes sign. */
-static inline double gc_gammainc_slope_lower_f64(double a, double x) {
-    double term = 1 / a, sum = 0, gap = gc_log_f64(x) - gc_digamma_f64(a + 1);
-    for (int n = 1; n < 20000; ++n) {
-        const double more = term * gap;
-        sum += more;
-        if (fabs(more) < 1e-17 * fabs(sum) && n > x - a) break;
-        gap -= 1 / (a + n), term *= x / (a + n);
-    }
-    return gc_gamma_weight_f64(a, x) * sum;
-}
-
-/* The same by the continued fraction, which is differentiated along. */
-static inline double gc_gammainc_slope_upper_f64(double a, double x) {
-    double b = x + 1 - a, c = 1e300, d = 1 / b, h = d;
-    double db = -1, dc = 0, dd = d * d, dh = dd;
-    for (int n = 1; n < 20000; ++n) {
-        const double an = n * (a - n);
-        b += 2;
-        dd = n * d + an * dd + db, d = an * d + b;
-        dc = db + (n - an * dc / c) / c, c = b + an / c;
-        d = 1 / d, dd = -d * d * dd;
-        const double step = c * d, dstep = dc * d + c * dd;
-        dh = dh * step + h * dstep, h *= step;
-        if (fabs(step - 1) < 1e-16 && fabs(h * dstep) < 1e-16 * fabs(dh)) break;
-    }
-    const double gap = gc_log_f64(x) - gc_digamma_f64(a);
-    return -gc_gamma_weight_f64(a, x) * (dh + h * gap);
-}
-
-/* The same by the uniform expansion. */
-static inline double gc_gammainc_slope_uniform_f64(double a, double x) {
-    const double t = (x - a) / a, lx = gc_log1p_f64(t), eta = gc_temme_eta_f64(a, x);
-    const double ratio = fabs(eta) < 1e-8 ? 1 - eta / 6 : lx / eta;
-    /* a eta ** 2 / 2 moves by -log(1 + t) */
-    const double moved = fabs(eta) < 1e-8 ? -1 - eta / 3 : -(ratio + 0.5 * eta);
-    const double weight = gc_gamma_weight_f64(a, x) * gc_exp_f64(gc_stirling_rest_f64(a)) / a;
-    double by_eta, by_a;
-    const double sum = gc_temme_sum_f64(a, eta, &by_eta, &by_a);
-    return -weight * (ratio + sum * (lx - 0.5 / a) + by_eta * moved / a + by_a);
-}
-
-/* The derivative of gammainc in a. */
-static inline double gc_gammainc_slope_f64(double a, double x) {
-    if (!(a > 0 && x >= 0) || a == INFINITY) return NAN;
-    if (x == 0 || x == INFINITY) return 0;
-    if (gc_is_uniform_f64(a, x)) return gc_gammainc_slope_uniform_f64(a, x);
-    if (a > 1e8) return 0;
-    if (x <= 1 || x <= a + 1) return gc_gammainc_slope_lower_f64(a, x);
-    return gc_gammainc_slope_upper_f64(a, x);
-}
-
-/* x where gammainc, or upper gammaincc, is s <= 1/2, by Halley's steps on logarithms. */
-static inline double gc_gamma_solved_f64(double a, double s, int upper) {
-    const double lg = a < 1 ? gc_gammaln1p_f64(a) : gc_gammaln_f64(a + 1);
-    double ll = 0;
-    const double l = upper ? gc_log1p_f64(-s) : gc_pair_log_f64(s, &ll), q = l / a, p = q * a;
-    const double ql = ((l - p) - gc_product_rest_f64(q, a, p) + ll) / a;
-    const double start = gc_pair_exp_f64(q, ql) * gc_exp_f64(lg / a);
-    if (start < 1e-17 * (a + 1)) return start;
-    const double z = upper ? -gc_ndtri_f64(s) : gc_ndtri_f64(s);
-    const double root = 1 - 1 / (9 * a) + z / (3 * sqrt(a));
-    double x = a < 1 || (!upper && start < 0.2 * (a + 1)) ? start : a * root * root * root;
-    if (upper && a < 1 && !(x < 0.5)) x = fmax(0.5, -gc_log_f64(s) - lg);
-    if (!(x > 0)) x = start;
-    const double wide = sqrt(1 + a);
-    double low = 0, high = INFINITY;
-    for (int n = 0; n < 200; ++n) {
-        const double f = upper ? gc_gammaincc_f64(a, x) : gc_gammainc_f64(a, x);
-        const double r = (f - s) / s, slope = gc_gamma_weight_f64(a, x) / f;
-        const double gap = fabs(r) < 0.5 ? gc_log1p_f64(r) : gc_log_f64(f) - gc_log_f64(s);
-        if ((f > s) == upper) low = x; else high = x;
-        /* log(gammaincc) is about linear in x, log(gammainc) in log(x) */
-        const double turn = 0.5 * gap * (upper ? x - a - slope + 1 : a - x - slope) / slope;
-        const double step = gap / (slope * fmin(fmax(1 - turn, 0.5), 2.0));
-        double to = x + x * (upper ? step : gc_expm1_f64(-step));
-        if (fabs(to - x) * wide <= 1e-6 * x) return to; /* the error is the cube */
-        if (!(to > low && to < high)) to = high == INFINITY ? 2 * x : 0.5 * (low + high);
-        if (to == x) break;
-        x = to;
-    }
-    return x;
-}
-
-static inline double gc_gammaincinv_f64(double a, double p) {
-    if (!(a >= 0 && p >= 0 && p <= 1) || a == INFINITY) return NAN;
-    if (p == 0 || p == 1) return p == 0 ? 0 : INFINITY;
-    if (a == 0) return NAN;
-    return p <= 0.5 ? gc_gamma_solved_f64(a, p, 0) : gc_gamma_solved_f64(a, 1 - p, 1);
-}
-
-static inline double gc_gammainccinv_f64(double a, double q) {
-    if (!(a >= 0 && q >= 0 && q <= 1) || a == INFINITY) return NAN;
-    if (q == 0 || q == 1) return q == 0 ? INFINITY : 0;
-    if (a == 0) return NAN;
-    return q <= 0.5 ? gc_gamma_solved_f64(a, q, 1) : gc_gamma_solved_f64(a, 1 - q, 0);
 }

@@ -80,10 +80,9 @@ static inline double gc_dawsn_f64(double x) {
         0.004350918247472411, 0.5042391819707912,
     };
     const double a = fabs(x);
-    if (a < 1) return x * gc_horner_f64(c0, 13, 2 * x * x - 1);
-    if (a < 2) return copysign(gc_horner_f64(c1, 19, 2 * a - 3), x);
-    if (a < 3.5) return copysign(gc_horner_f64(c2, 21, (a - 2.75) / 0.75), x);
-    if (a < 5.5) return copysign(gc_horner_f64(c3, 22, a - 4.5), x);
-    if (a > 1e8) return 0.5 / x;
-    return gc_horner_f64(c4, 23, 60.5 / (x * x) - 1) / x;
+    const double y0 = a * gc_horner_f64(c0, 13, 2 * a * a - 1), y1 = gc_horner_f64(c1, 19, 2 * a - 3);
+    const double y2 = gc_horner_f64(c2, 21, (a - 2.75) / 0.75), y3 = gc_horner_f64(c3, 22, a - 4.5);
+    const double y4 = gc_horner_f64(c4, 23, 60.5 / (a * a) - 1) / a, y5 = 0.5 / a;
+    const double near = a < 1 ? y0 : a < 2 ? y1 : y2, far = a < 5.5 ? y3 : a > 1e8 ? y5 : y4;
+    return copysign(a < 3.5 ? near : far, x);
 }

@@ -121,7 +121,9 @@ static inline double gc_debye_f64(double r, double q, int waves, double *odd) {
     const double *u = c, square = waves ? -r * r : r * r;
     double sums[2] = {0, 0};
     for (int k = 16; k >= 0; --k) {
-        sums[k % 2] = gc_fma_f64(sums[k % 2], square, gc_horner_f64(u, k + 1, q));
+        double p = u[0];
+        for (int j = 1; j <= k; ++j) p = gc_fma_f64(p, q, u[j]);
+        sums[k % 2] = gc_fma_f64(sums[k % 2], square, p);
         u += k + 1;
     }
     *odd = r * sums[1];
@@ -249,12 +251,12 @@ static inline double gc_temme_series_f64(double m, double x, int second, double 
 static inline double gc_kv_integral_f64(double m, double x, double *next) {
     const double step = 0.6 / sqrt(x + 6);
     double sum = 0.5, other = 0.5;
-    for (int k = 1; k < 60; ++k) {
-        const double t = k * step, e = gc_exp_f64(t), half = gc_exp_f64(t / 2), sinh = half - 1 / half;
-        const double weight = gc_exp_f64(-0.5 * x * sinh * sinh), grown = gc_exp_f64(m * t);
-        const double a = weight * grown / 2, b = weight / grown / 2;
+#pragma omp simd reduction(+ : sum, other)
+    for (int k = 1; k <= 24; ++k) { /* then there is less than 1e-18 left of it */
+        const double t = k * step, half = gc_exp_f64(t / 2), e = half * half, sinh = half - 1 / half;
+        const double weight = 0.5 * gc_exp_f64(-0.5 * x * sinh * sinh), grown = gc_exp_f64(m * t);
+        const double a = weight * grown, b = weight / grown;
         sum += a + b, other += a * e + b / e;
-        if (weight * e * e < 1e-18) break;
     }
     *next = step * other;
     return step * sum;
@@ -267,7 +269,7 @@ static inline double gc_kv_positive_f64(double v, double x, int scaled) {
     if (x < 1) now = gc_temme_series_f64(m, x, 0, &next);
     else now = gc_kv_integral_f64(m, x, &next);
     for (double k = 1; k <= n; ++k) {
-        const double after = now + 2 * (m + k) / x * next;
+        const double after = gc_fma_f64(2 * (m + k) / x, next, now);
         now = next, next = after;
     }
     return x < 1 ? (scaled ? gc_exp_f64(x) : 1) * now : (scaled ? 1 : gc_exp_f64(-x)) * now;

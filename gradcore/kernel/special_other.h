@@ -59,6 +59,7 @@ static inline double gc_owens_t_inner_f64(double h, double a) {
     };
     const double top = h * a > 9.2 ? 9.2 / h : a;
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int k = 0; k < 40; ++k) {
         const double x = top * nodes[k], y = h * x;
         sum += weights[k] * gc_exp_f64(-0.5 * y * y) / (1 + x * x);

@@ -90,7 +90,7 @@ def _exprel_slope(x: Variable, z: Variable) -> Variable:
     """Return ((x - 1) * exp(x) + 1) / x ** 2: near 0 by its series, above by z = exprel(x)."""
     near = polynomial(x, [1 / (math.factorial(k) * (k + 2)) for k in range(18, -1, -1)])
     below = (1 + exp(x) * (maximum(x, -1e4) - 1)) / x / x
-    return switch(lt(x, -1), below, switch(gt(x, 1), z - (z - 1) / x, near))
+    return switch(lt(x, -1), below, switch(gt(x, 1), z * (1 - 1 / x) + 1 / x, near))
 
 
 exprel = elementwise("exprel", values.exprel, "(exp(x) - 1) / x, and 1 at 0",

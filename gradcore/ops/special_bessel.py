@@ -13,7 +13,7 @@ from gradcore.graph import Undefined, Variable
 from gradcore.ops import special_values as values
 from gradcore.ops.elementwise import elementwise
 from gradcore.ops.functions import Special
-from gradcore.ops.scalars import abs, eq, gt, maximum, sign, sqrt, switch
+from gradcore.ops.scalars import abs, and_, eq, gt, isinf, maximum, sign, sqrt, switch
 from gradcore.ops.special import polynomial
 
 FAR = 40.0
@@ -54,10 +54,23 @@ def _i_gap(x: Variable, z0: Variable, z1: Variable) -> Variable:
 
 
 def _k_gap(x: Variable, z0: Variable, z1: Variable) -> Variable:
-    """Return k1e(x) - k0e(x)."""
+    """Return k1e(x) - k0e(x); at 0, where both are infinite, k1e is of another order."""
     far = gt(x, FAR)
     large = switch(far, x, FAR)
-    return switch(far, _far_gap(large, 1) * 1.2533141373155003 / sqrt(large), z1 - z0)
+    return switch(far, _far_gap(large, 1) * 1.2533141373155003 / sqrt(large), _less(z1, z0))
+
+
+def _less(larger: Variable, other: Variable) -> Variable:
+    """Return ``larger - other``, and ``larger`` where it is infinite: the other may be, too."""
+    return switch(isinf(larger), larger, larger - other)
+
+
+def _half_difference(v: Variable, below: Variable, above: Variable) -> Variable:
+    """Return (below - above) / 2 of the orders v - 1 and v + 1; of infinite ones the order further
+    from 0 outweighs the other.
+    """  # noqa: D205 - one sentence
+    outweighing = switch(gt(v, 0), -above, below)
+    return switch(and_(isinf(below), isinf(above)), outweighing, (below - above) / 2)
 
 
 def _no_order(name: str) -> Undefined:
@@ -84,14 +97,14 @@ def _ive_slope(v: Variable, x: Variable, z: Variable) -> Variable:
     """Return the derivative of ive; far out without a difference of nearly equal numbers."""
     far, large = _far_order(v, x)
     series = -z / 2 - _weighted_series(v, large, -1) * 0.3989422804014327 / sqrt(large)
-    return switch(far, series / large, (ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * z)
+    return switch(far, series / large, _less((ive(v - 1, x) + ive(v + 1, x)) / 2, sign(x) * z))
 
 
 def _kve_slope(v: Variable, x: Variable, z: Variable) -> Variable:
     """Return the derivative of kve; far out without a difference of nearly equal numbers."""
     far, large = _far_order(v, x)
     series = -z / 2 - _weighted_series(v, large, 1) * 1.2533141373155003 / sqrt(large)
-    return switch(far, series / large, z - (kve(v - 1, x) + kve(v + 1, x)) / 2)
+    return switch(far, series / large, -_less((kve(v - 1, x) + kve(v + 1, x)) / 2, z))
 
 
 # fmt: off
@@ -112,7 +125,7 @@ y0 = elementwise("y0", values.y0, "the Bessel function of the second kind of ord
     code="@y0({0})")
 
 y1 = elementwise("y1", values.y1, "the Bessel function of the second kind of order 1",
-    lambda t, x, z: t * (y0(x) - z / x),
+    lambda t, x, z: -t * _less(z / x, y0(x)),
     domain=((0.1, 1.8),), ulp=64,
     code="@y1({0})")
 
@@ -123,7 +136,7 @@ i0 = elementwise("i0", values.i0, "the modified Bessel function of the first kin
     code="@i0({0})")
 
 i1 = elementwise("i1", values.i1, "the modified Bessel function of the first kind of order 1",
-    lambda t, x, z: t * (i0(x) - _quotient(z, x)),
+    lambda t, x, z: t * _less(i0(x), _quotient(z, x)),
     ulp=16,
     code="@i1({0})")
 
@@ -153,20 +166,20 @@ k0e = elementwise("k0e", Special("k0e"), "exp(x) * k0(x), without underflow",
     code="@k0e({0})")
 
 k1e = elementwise("k1e", Special("k1e"), "exp(x) * k1(x), without underflow",
-    lambda t, x, z: t * (_k_gap(x, k0e(x), z) - z / x),
+    lambda t, x, z: -t * _less(z / x, _k_gap(x, k0e(x), z)),
     domain=((0.1, 4.0),), ulp=16, compared=(NORMAL,),
     code="@k1e({0})")
 
 # of real order: SciPy has 12 digits of kv near x = 2 ----------------------------------------------
 jv = elementwise("jv", values.jv, "the Bessel function of the first kind of real order v",
     _no_order("jv"),
-    lambda t, v, x, z: t * (jv(v - 1, x) - jv(v + 1, x)) / 2,
+    lambda t, v, x, z: t * _half_difference(v, jv(v - 1, x), jv(v + 1, x)),
     operands=2, domain=(ORDER, (0.1, 2.2)), ulp=512, compared=(ORDERS, (1e-3, 1e5)),
     code="@jv({0}, {1})")
 
 yv = elementwise("yv", values.yv, "the Bessel function of the second kind of real order v",
     _no_order("yv"),
-    lambda t, v, x, z: t * (yv(v - 1, x) - yv(v + 1, x)) / 2,
+    lambda t, v, x, z: t * _half_difference(v, yv(v - 1, x), yv(v + 1, x)),
     operands=2, domain=((1.0, 5.0), (0.1, 1.8)), ulp=512, compared=(ORDERS, (1e-3, 1e5)),
     code="@yv({0}, {1})")
 

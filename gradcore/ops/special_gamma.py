@@ -46,7 +46,18 @@ def _gamma_density(a: Variable, x: Variable) -> Variable:
 
 def _gamma_spread(a: Variable, z: Variable) -> Variable:
     """Return 1 over the density at ``z``."""
-    return exp(gammaln(a) + z - xlogy(a - 1, z))
+    return exp(switch(lt(z, math.inf), gammaln(a) + z - xlogy(a - 1, z), z))
+
+
+def _gamma_moved(a: Variable, z: Variable) -> Variable:
+    """Return how the point ``z`` moves with ``a``; the ends stay."""
+    inside = and_(gt(z, 0), lt(z, math.inf))
+    return switch(inside, -gammainc_slope(a, z) * _gamma_spread(a, z), z)
+
+
+def _beta_moved(a: Variable, b: Variable, z: Variable, slope: Variable) -> Variable:
+    """Return how the point ``z`` moves as its probability does by ``slope``; the ends stay."""
+    return switch(_inside(z), -slope * _beta_spread(a, b, z), 0)
 
 
 def _beta_density(a: Variable, b: Variable, x: Variable) -> Variable:
@@ -104,14 +115,14 @@ gammainc_slope = elementwise("gammainc_slope", slopes.gammainc_slope,
 
 gammaincinv = elementwise("gammaincinv", Special("gammaincinv"),
     "the inverse of gammainc: where it is p",
-    lambda t, a, p, z: -t * gammainc_slope(a, z) * _gamma_spread(a, z),
+    lambda t, a, p, z: t * _gamma_moved(a, z),
     lambda t, a, p, z: t * _gamma_spread(a, z),
     operands=2, domain=(SHAPE, PROBABILITY), ulp=512, compared=((0.25, 1e4), (0.0, 1.0)),
     code="@gammaincinv({0}, {1})")
 
 gammainccinv = elementwise("gammainccinv", Special("gammainccinv"),
     "the inverse of gammaincc: where it is q",
-    lambda t, a, q, z: -t * gammainc_slope(a, z) * _gamma_spread(a, z),
+    lambda t, a, q, z: t * _gamma_moved(a, z),
     lambda t, a, q, z: -t * _gamma_spread(a, z),
     operands=2, domain=(SHAPE, PROBABILITY), ulp=512, compared=((0.25, 1e4), (1e-37, 1.0)),
     code="@gammainccinv({0}, {1})")
@@ -148,8 +159,8 @@ betainc_slope_b = elementwise("betainc_slope_b", slopes.betainc_slope_b,
 
 betaincinv = elementwise("betaincinv", Special("betaincinv"),
     "the inverse of betainc: where it is p",
-    lambda t, a, b, p, z: -t * betainc_slope_a(a, b, z) * _beta_spread(a, b, z),
-    lambda t, a, b, p, z: -t * betainc_slope_b(a, b, z) * _beta_spread(a, b, z),
+    lambda t, a, b, p, z: t * _beta_moved(a, b, z, betainc_slope_a(a, b, z)),
+    lambda t, a, b, p, z: t * _beta_moved(a, b, z, betainc_slope_b(a, b, z)),
     lambda t, a, b, p, z: t * _beta_spread(a, b, z),
     operands=3, domain=(SHAPE, SHAPE, PROBABILITY), ulp=512,
     compared=((0.25, 1e4), (0.25, 1e4), (1e-37, 1.0)),

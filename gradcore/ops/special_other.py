@@ -48,8 +48,7 @@ def _owens_t_by_h(t: Variable, h: Variable, a: Variable, z: Variable) -> Variabl
 
 
 def _owens_t_by_a(t: Variable, h: Variable, a: Variable, z: Variable) -> Variable:
-    square = 1 + a * a
-    return t * exp(-h * h * square / 2) / (2 * math.pi * square)
+    return t * exp(-(h * h + (h * a) * (h * a)) / 2) / (2 * math.pi * (1 + a * a))
 
 
 # fmt: off
