@@ -1,7 +1,8 @@
-"""Writes `docs/theano_names.md`: Theano's public names, and what each means here.
+"""Writes `docs/theano_names.md` and `docs/pytensor_names.md`: public names, what each means here.
 
 Run it: ``python docs/theano_names.py``, or ``nox -s pages``; a test compares.  The names stand in
-`docs/theano_api.py`; what they mean is read from the modules that `gradcore.theano` makes.
+`docs/theano_api.py` and `docs/pytensor_api.py`; what they mean is read from the modules that
+`gradcore.theano` makes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+import textwrap
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,16 +18,27 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from pytensor_api import API as PYTENSOR
 from theano_api import API
 
 import gradcore
 import gradcore.theano
 from gradcore import tensor
-from gradcore.theano.absent import ABSENT, MODULES
+from gradcore.theano.absent import ABSENT, LATER, LATER_MODULES, MODULES
 from gradcore.theano.door import Absent, reason
 from gradcore.theano.tensors import SmallFloats
 
-PAGE = Path(__file__).with_suffix(".md")
+NAMES = {"theano": API, "pytensor": PYTENSOR}
+"""The names of each package, by module."""
+
+TITLES = {"theano": "Theano", "pytensor": "PyTensor"}
+"""What the packages are called."""
+
+
+def path(package: str) -> Path:
+    """Return where the page of a package is."""
+    return Path(__file__).with_name(f"{package}_names.md")
+
 
 ROOMS: tuple[tuple[str, Any], ...] = (
     ("T.", tensor),
@@ -52,7 +65,7 @@ def places(value: Any) -> list[str]:
 def meaning(module: str, name: str, value: Any) -> tuple[str, str]:
     """Return of which kind a name is, and what is to be said of it."""
     if isinstance(value, Absent):
-        return "absent", reason(module, name) or ABSENT[f"{module}.{name}"]
+        return "absent", str(reason(module, name))
     known = places(value)
     if name in {place.rpartition(".")[2] for place in known}:
         return "same", ""
@@ -79,12 +92,12 @@ def _summary(value: Any) -> str:
     return first[:1].lower() + first[1:].replace("|", "\\|").rstrip(".")
 
 
-def sorted_out() -> dict[str, dict[str, list[tuple[str, str]]]]:
+def sorted_out(package: str = "theano") -> dict[str, dict[str, list[tuple[str, str]]]]:
     """Return, for each module, its names by their kinds."""
-    gradcore.theano.install()
+    gradcore.theano.install(package)
     try:
         found: dict[str, dict[str, list[tuple[str, str]]]] = {}
-        for module, names in API.items():
+        for module, names in NAMES[package].items():
             members = importlib.import_module(module)
             kinds = found.setdefault(module, {})
             for name in dict.fromkeys(names.split()):
@@ -104,8 +117,8 @@ def _by_what_is_said(entries: list[tuple[str, str]]) -> Iterator[tuple[str, str]
         yield ", ".join(names), said
 
 
-def rows(module: str, kinds: dict[str, list[tuple[str, str]]]) -> Iterator[str]:
-    """Yield what is said of a module, as rows of its table."""
+def rows(module: str, kinds: dict[str, list[tuple[str, str]]], of: str = "Theano") -> Iterator[str]:
+    """Yield what is said of a module, as rows of its table; ``of`` whom what differs is."""
     yield f"## `{module}`"
     yield ""
     yield "| names | here |"
@@ -120,46 +133,55 @@ def rows(module: str, kinds: dict[str, list[tuple[str, str]]]) -> Iterator[str]:
     for names, place in _by_what_is_said(kinds.get("renamed", [])):
         yield f"| {names} | `{place}` |"
     for names, said in _by_what_is_said(kinds.get("own", [])):
-        yield f"| {names} | Theano's: {said} |"
+        yield f"| {names} | {of}'s: {said} |"
     for names, why in _by_what_is_said(kinds.get("absent", [])):
         yield f"| {names} | **not here**: {why} |"
     yield ""
 
 
-def whole_modules(modules: Collection[str]) -> Iterator[str]:
+def whole_modules(package: str, modules: Collection[str]) -> Iterator[str]:
     """Yield what is said of modules of which no name is here."""
     yield "## Modules that can be imported, of which nothing is here"
     yield ""
     yield "| modules | why |"
     yield "|---|---|"
-    rest = [(name, ABSENT[f"{name}.*"]) for name in MODULES if name not in modules]
+    reasons = {name: ABSENT[f"{name}.*"] for name in MODULES}
+    if package != "theano":
+        reasons = {package + name: LATER[f"{name}.*"] for name in LATER_MODULES}
+    rest = [(name, why) for name, why in reasons.items() if name not in modules]
     for names, why in _by_what_is_said(rest):
         yield f"| {names} | {why} |"
     yield ""
 
 
-def page() -> str:
-    """Return the page."""
-    modules = sorted_out()
+def page(package: str = "theano") -> str:
+    """Return the page of a package."""
+    modules, title = sorted_out(package), TITLES[package]
+    installed = 'install("pytensor")' if package == "pytensor" else "install()"
+    run = "theano --as pytensor" if package == "pytensor" else "theano"
     every = [(kind, entry) for kinds in modules.values() for kind in kinds for entry in kinds[kind]]
     absent = sum(kind == "absent" for kind, _ in every)
+    about = (
+        f"What {title}'s public names mean after `gradcore.theano.{installed}`, or under `python "
+        f"-m gradcore.{run}` ([how that works](theano.md)). *{title}'s* are those whose arguments "
+        f"or meaning differ from gradcore's, and are {title}'s there. What is not here can be "
+        "imported, and raises when it is used. `docs/theano_names.py` writes this page."
+    )
     lines = [
-        "# Theano's names",
+        f"# {title}'s names",
         "",
-        "What Theano's public names mean after `gradcore.theano.install()`, or under `python -m",
-        "gradcore.theano` ([how that works](theano.md)). *Theano's* are those whose arguments or",
-        "meaning differ from gradcore's, and are Theano's there. What is not here can be imported,",
-        "and raises when it is used. `docs/theano_names.py` writes this page.",
+        *textwrap.wrap(about, 100, break_long_words=False, break_on_hyphens=False),
         "",
         f"There are {len(every)} names in {len(modules)} modules, of which {absent} are not here.",
         "",
     ]
     for module, kinds in modules.items():
-        lines += rows(module, kinds)
-    lines += whole_modules(modules)
+        lines += rows(module, kinds, title)
+    lines += whole_modules(package, modules)
     return "\n".join(lines).rstrip() + "\n"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
-    sys.stdout.write(f"wrote {PAGE}\n")
+    for each in NAMES:
+        path(each).write_text(page(each))
+        sys.stdout.write(f"wrote {path(each)}\n")

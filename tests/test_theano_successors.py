@@ -8,12 +8,13 @@ import textwrap
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import gradcore
 import gradcore.tensor as T
 import gradcore.theano
-from gradcore.errors import GraphValueError, UnsupportedError
-from gradcore.theano import successors
+from gradcore.errors import AbsentNameError, GraphValueError, UnsupportedError
+from gradcore.theano import absent, draws, successors
 from gradcore.theano.tables import found
 
 PROGRAM = """
@@ -205,3 +206,85 @@ def test_graphs_are_printed_with_pytensors_arguments(pytensor):
     x = T.dvector("x")
     text = pytensor.dprint(T.exp(x) + 1, print_type=True, file="str", id_type="int")
     assert text.splitlines()[0].startswith("add [0]")
+
+
+@pytest.mark.parametrize("package", ["pytensor", "aesara"])
+def test_what_is_absent_can_be_imported_and_raises_when_used(package):
+    gradcore.theano.install(package)
+    try:
+        for name, why in absent.LATER.items():
+            module, _, last = f"{package}{name.replace('*', 'anything')}".rpartition(".")
+            found = getattr(importlib.import_module(module), last)
+            with pytest.raises(AbsentNameError) as error:
+                found(1)
+            assert why in str(error.value), name
+        for name in absent.LATER:
+            module, _, last = f"{package}{name}".rpartition(".")
+            assert last not in vars(importlib.import_module(module)), name
+    finally:
+        gradcore.theano.uninstall()
+
+
+KEY = 4000
+DISTRIBUTIONS = {
+    "standard_normal": ((), scipy.stats.norm()),
+    "halfnormal": ((1.0, 2.0), scipy.stats.halfnorm(1, 2)),
+    "halfcauchy": ((1.0, 2.0), scipy.stats.halfcauchy(1, 2)),
+    "t": ((5.0, 1.0, 2.0), scipy.stats.t(5, 1, 2)),
+    "pareto": ((3.0, 2.0), scipy.stats.pareto(3, scale=2)),
+    "weibull": ((1.5,), scipy.stats.weibull_min(1.5)),
+    "invgamma": ((3.0, 2.0), scipy.stats.invgamma(3, scale=2)),
+    "gengamma": ((3.0, 2.0, 1.5), scipy.stats.gengamma(1.5, 2, scale=1.5)),
+    "truncexpon": ((2.0, 1.0, 3.0), scipy.stats.truncexpon(2, 1, 3)),
+    "triangular": ((1.0, 2.0, 4.0), scipy.stats.triang(1 / 3, 1, 3)),
+    "wald": ((2.0, 3.0), scipy.stats.invgauss(2 / 3, scale=3)),
+}
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_distributions_by_pytensors_names(name):
+    parameters, distribution = DISTRIBUTIONS[name]
+    draw = getattr(draws.SuccessorStream(seed=3), name)(*parameters, size=KEY)
+    assert scipy.stats.kstest(draw.eval(mode="numpy"), distribution.cdf).pvalue > 1e-3
+    if parameters:
+        some = [np.full(3, p) for p in parameters]
+        values = getattr(draws.SuccessorStream(seed=3), name)(*some).eval(mode="numpy")
+        assert len(set(values.tolist())) == 3
+
+
+def test_counts_whose_probability_is_drawn():
+    values = draws.SuccessorStream(seed=3).betabinom(6, 2.0, 3.0, size=KEY).eval(mode="numpy")
+    distribution = scipy.stats.betabinom(6, 2, 3)
+    counts = np.bincount(values, minlength=7)
+    assert scipy.stats.chisquare(counts, KEY * distribution.pmf(np.arange(7))).pvalue > 1e-3
+
+
+def test_draws_of_a_generator(pytensor):
+    pt = importlib.import_module("pytensor.tensor")
+    rng = pytensor.shared(np.random.default_rng(3))
+    draw = pt.random.normal(2.0, 0.1, size=4, rng=rng)
+    f = pytensor.function([], [draw, pt.random.betabinom(9, 1.0, 1.0, size=4, rng=rng)])
+    first, again = f(), f()
+    assert all((a == b).all() for a, b in zip(first, again, strict=True)), "nothing updates it"
+    rng.set_value(np.random.default_rng(4))
+    assert (f()[0] != first[0]).any() and abs(first[0].mean() - 2) < 1
+    with pytest.raises(UnsupportedError, match="takes shared"):
+        pt.random.normal(rng=np.random.default_rng(3))
+
+
+def test_graphs_are_compared(pytensor):
+    basic = importlib.import_module("pytensor.graph.basic")
+    pt = importlib.import_module("pytensor.tensor")
+    x, y = pt.dscalar("x"), pt.dscalar("y")
+    same = basic.equal_computations
+    assert same([x + 1], [x + 1]) and not same([x + 1], [x + 2]) and not same([x], [x, x])
+    assert same([x + 1], [y + 1], [x], [y]) and not same([x + 1], [y + 1])
+    rows = pt.permute_row_elements([[1.0, 2.0], [3.0, 4.0]], [1, 0])
+    assert rows.eval().tolist() == [[2, 1], [4, 3]] and pt.ceil_intdiv(7, 2).eval() == 4
+
+
+def test_functions_of_jax_are_wrapped(pytensor):
+    jnp = pytest.importorskip("jax.numpy")
+    x = T.dvector("x")
+    for sine in (pytensor.wrap_jax(jnp.sin), pytensor.wrap_jax(allow_eval=False)(jnp.sin)):
+        np.testing.assert_allclose(T.grad(sine(x).sum(), x).eval({x: [0.0, 1.0]}), np.cos([0, 1]))

@@ -156,3 +156,71 @@ ABSENT: dict[str, str] = {name: why for why, names in _NAMES.items() for name in
 
 MODULES = tuple(name.removesuffix(".*") for name in ABSENT if name.endswith(".*"))
 """The modules of which the names that are not in a table are not here."""
+
+_LATER = {
+    _REWRITING: """
+        .graph.RewriteDatabaseQuery .graph.graph_rewriter .graph.node_rewriter .graph.rewrite_graph
+        .graph.rewriting.* .graph.rewriting.basic.* .graph.rewriting.utils.* .graph.rewriting.db.*
+        .graph.features.* .compile.optdb .compile.register_optimizer .compile.register_linker
+        .compile.OPT_FAST_RUN .compile.OPT_FAST_COMPILE .compile.OPT_NONE .compile.AddDestroyHandler
+        .compile.mode.optdb .compile.mode.register_optimizer .compile.mode.register_linker
+        .tensor.rewriting.* .ifelse.optdb
+    """,
+    _OPS: """
+        .tensor.blas.* .tensor.fft.RFFTOp .tensor.fft.IRFFTOp .tensor.fft.rfft_op
+        .tensor.fft.irfft_op .ifelse.IfElse .gradient.DisconnectedGrad .gradient.GradClip
+        .gradient.GradScale .gradient.UndefinedGrad .gradient.ZeroGrad .gradient.zero_grad_
+        .gradient.disconnected_grad_ .gradient.undefined_grad_ .compile.ViewOp .compile.DeepCopyOp
+        .compile.view_op .compile.deep_copy_op .tensor.random.op.* .tensor.random.rewriting.*
+    """,
+    _MEMORY: """
+        .compile.AddFeatureOptimizer .compile.Supervisor .compile.AliasedMemoryError
+        .compile.alias_root .compile.insert_deepcopy
+    """,
+    "a value of a graph is a tensor or a sparse matrix": """
+        .tensor.NoneConst .tensor.NoneSliceConst .tensor.none_type_t .tensor.slicetype
+        .tensor.make_slice .tensor.transfer .graph.Type .graph.basic.AtomicVariable
+        .graph.basic.NominalVariable .graph.basic.FrozenApply .graph.basic.Node
+    """,
+    "there are constructors of up to five axes; tensor(dtype=, shape=) makes any": """
+        .tensor.tensor6 .tensor.tensor7 .tensor.dtensor6 .tensor.dtensor7 .tensor.ftensor6
+        .tensor.ftensor7 .tensor.itensor6 .tensor.itensor7 .tensor.ltensor6 .tensor.ltensor7
+        .tensor.btensor6 .tensor.btensor7 .tensor.wtensor6 .tensor.wtensor7 .tensor.ctensor6
+        .tensor.ctensor7 .tensor.ztensor6 .tensor.ztensor7
+    """,
+    "reshape says it": """
+        .tensor.join_dims .tensor.split_dims .tensor.pack .tensor.unpack
+    """,
+    "it is not in gradcore's linear algebra": """
+        .tensor.linalg.qz .tensor.linalg.ordqz .tensor.linalg.pivot_to_permutation
+        .tensor.linalg.tridiagonal_lu_factor .tensor.linalg.tridiagonal_lu_solve
+    """,
+    "T.root, T.minimize and T.fixed_point solve equations in a graph": """
+        .tensor.optimize.*
+    """,
+    "T.random has no such distribution": """
+        .tensor.random.hypergeometric
+    """,
+    "pp is one function, whose notation is that of gradcore.printing": """
+        .printing.PPrinter .printing.OperatorPrinter .printing.FunctionPrinter
+        .printing.PatternPrinter .printing.hex_digest
+    """,
+    "profile=True makes one for each function, which is f.profile": """
+        .compile.ProfileStats .compile.profiling.*
+    """,
+    _C: """
+        .link.* .link.c.* .link.numba.* .link.jax.* .link.vm.* .link.basic.*
+    """,
+    "axes have no names here": """
+        .xtensor.*
+    """,
+    "pictures of graphs are drawn by pydotprint": """
+        .d3viz.*
+    """,
+}
+
+LATER: dict[str, str] = {name: why for why, names in _LATER.items() for name in names.split()}
+"""Why a name of PyTensor's, or Aesara's, is not here, by the rest of its path."""
+
+LATER_MODULES = tuple(name.removesuffix(".*") for name in LATER if name.endswith(".*"))
+"""The modules of these packages of which nothing is here."""

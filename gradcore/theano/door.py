@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 from gradcore.errors import AbsentNameError, AlreadyImportedError, GraphValueError
 from gradcore.graph import here
 from gradcore.language import LANGUAGE
-from gradcore.theano.absent import ABSENT, MODULES
+from gradcore.theano.absent import ABSENT, LATER, LATER_MODULES, MODULES
 from gradcore.theano.flags import CONFIG
 from gradcore.theano.successors import tables
 from gradcore.theano.tables import THEANO, Table, found
@@ -32,6 +32,7 @@ from gradcore.theano.tensors import truth
 
 TABLES = {
     **{name: Table(()) for name in MODULES},
+    **{root + name: Table(()) for root in ("pytensor", "aesara") for name in LATER_MODULES},
     **THEANO,
     **tables("pytensor"),
     **tables("aesara"),
@@ -127,10 +128,13 @@ class StandIn(ModuleType):
 
 def reason(module: str, name: str) -> str | None:
     """Return why a name of Theano's is not here; None: Theano has none of this name there."""
-    full = f"{module}.{name}"
-    if full in ABSENT or name.startswith("__"):
-        return ABSENT.get(full)
-    return ABSENT.get(f"{module}.*")
+    root, _, inner = module.partition(".")
+    names = ABSENT if root == "theano" else LATER
+    place = module if root == "theano" else f".{inner}" if inner else ""
+    full = f"{place}.{name}"
+    if full in names or name.startswith("__"):
+        return names.get(full)
+    return names.get(f"{place}.*")
 
 
 class Finder(MetaPathFinder, Loader):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore import graph
+from gradcore.errors import MissingInputError
 from gradcore.graph import Apply, Constant, Variable
 from gradcore.language import listed
 from gradcore.shared import SharedVariable
@@ -69,6 +70,27 @@ def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
         return (list if use_list else tuple)(listed(outputs))
     (alone,) = listed(outputs)
     return alone
+
+
+def equal_computations(
+    xs: Sequence[Any], ys: Sequence[Any], in_xs: Any = None, in_ys: Any = None
+) -> bool:
+    """Return whether graphs compute the same of the same inputs, or of ``in_xs`` and ``in_ys``."""
+    first, second = (list(map(graph.as_variable, some)) for some in (xs, ys))
+    known = list(graph.graph_inputs(first)) if in_xs is None else list(in_xs)
+    other = known if in_ys is None else list(in_ys)
+    given = [v for v in known if not isinstance(v, Constant)]
+    if len(first) != len(second) or len(known) != len(other):
+        return False
+    inner = [v for v in other if not isinstance(v, Constant)]
+    try:
+        graphs = [
+            graph.FunctionGraph(tuple(inputs), tuple(outputs))
+            for inputs, outputs in ((given, first), (inner, second))
+        ]
+    except MissingInputError:
+        return False
+    return graphs[0] == graphs[1]
 
 
 def as_it_is(var: Variable) -> Variable:

@@ -18,41 +18,12 @@ from gradcore.ops import elementwise as elementwise_ops
 from gradcore.ops import index
 from gradcore.ops.control import Assert
 from gradcore.shared import SharedVariable
-from gradcore.tensor import extra_ops, linalg, nlinalg, random, slinalg, special
+from gradcore.tensor import extra_ops, linalg, nlinalg, slinalg, special
 from gradcore.tensor.constructors import Constructor, Plural
 from gradcore.tensor.nn import log_softmax, softmax
-from gradcore.tensor.random import RandomStream
-from gradcore.theano import functions, graphs, tensors
+from gradcore.theano import functions, graphs, prints, tensors
+from gradcore.theano.draws import DRAWS, SuccessorStream
 from gradcore.theano.tables import FUNCTIONS, QUIRKS, SCALAR_TYPES, Table
-
-
-def drawn(name: str) -> Callable[..., Variable]:
-    """Return a function that draws, without a stream, with PyTensor's arguments.
-
-    Its draws are others in each call of a function, from a seed of the operating system.
-    """
-
-    def draw(*parameters: Any, size: Any = None, rng: Any = None, **named: Any) -> Variable:
-        if rng is not None:
-            raise errors.UnsupportedError(
-                f"{name}(rng=) takes a generator of NumPy, which no graph reads",
-                graph.here(),
-                "draw from a RandomStream(seed=...), whose draws functions update by default",
-            )
-        options = {} if size is None else {"size": size}
-        return getattr(_STREAM, name)(*parameters, **options, **named)
-
-    draw.__name__ = name
-    draw.__doc__ = f"Return a draw of ``RandomStream.{name}``."
-    return draw
-
-
-_STREAM = RandomStream()
-DRAWS = {
-    name: drawn(name)
-    for name in dir(RandomStream)
-    if name[0] != "_" and callable(getattr(RandomStream, name)) and hasattr(random, name)
-}
 
 
 def softmax_of(c: Any, axis: Any = None) -> Variable:
@@ -93,6 +64,11 @@ def debugprint(
     stop_on_name: bool = False,
     done: Any = None,
     print_storage: bool = False,
+    used_ids: Any = None,
+    print_op_info: bool = False,
+    print_destroy_map: bool = False,
+    print_view_map: bool = False,
+    print_memory_map: bool = False,
     **options: Any,
 ) -> str | None:
     """Print a graph: `gradcore.printing.debugprint`; what else PyTensor shows is not here."""
@@ -105,7 +81,16 @@ def debugprint(
         stop_on_name=stop_on_name,
         print_shape=print_shape,
         print_storage=print_storage,
+        print_memory_map=print_memory_map or print_destroy_map or print_view_map,
     )
+
+
+def wrap_jax(jax_func: Any = None, *, allow_eval: bool = True) -> Any:
+    """Return a function of variables that JAX computes, with its derivatives: `gradcore.from_jax`.
+
+    allow_eval : accepted as in PyTensor.
+    """
+    return gradcore.from_jax if jax_func is None else gradcore.from_jax(jax_func)
 
 
 def check_and_raise(exc_type: type[Exception], msg: str = "") -> Assert:
@@ -124,6 +109,7 @@ WORDS: dict[str, Any] = {
     "vars_between": graphs.variables,
     "orphans_between": graphs.orphans,
     "Assert": Assert,
+    "wrap_jax": wrap_jax,
     "CheckAndRaise": check_and_raise,
     "disconnected_type": gradient.DisconnectedType(),
     "softmax": softmax_of,
@@ -133,11 +119,24 @@ WORDS: dict[str, Any] = {
     "explicit_graph_inputs": graphs.explicit_inputs,
     "TensorVariable": tensors.TensorVariableKind,
     "TensorSharedVariable": SharedVariable,
+    "equal_computations": graphs.equal_computations,
+    "SymbolicInput": functions.In,
+    "SymbolicOutput": compilation.Out,
+    "C": functions.PREDEFINED["FAST_RUN"],
+    "CVM": functions.PREDEFINED["FAST_RUN"],
+    "NUMBA": functions.PREDEFINED["FAST_RUN"],
+    "var_descriptor": prints.var_descriptor,
     "GradientError": errors.GradientMismatchError,
     "NullTypeGradError": errors.NotDifferentiableError,
     "float_dtypes": FLOATS,
 }
+RANDOM: dict[str, Any] = {"RandomStream": SuccessorStream}
 OF_TENSORS: dict[str, Any] = {
+    "ceil_intdiv": tensors.ceil_intdiv,
+    "permute_row_elements": tensors.permute_row_elements,
+    "scalar_from_tensor": graphs.as_it_is,
+    "tensor_from_scalar": graphs.as_it_is,
+    "concat_with_broadcast": tensor.concatenate,
     **{n: made for n, made in tensors.CONSTRUCTORS.items() if not isinstance(made, TensorType)},
     "TensorVariable": tensors.TensorVariableKind,
     "TensorSharedVariable": SharedVariable,
@@ -188,7 +187,7 @@ def tables(root: str) -> dict[str, Table]:
             """
             In Out Mode OpFromGraph config dprint function get_mode grad Rop Lop map reduce foldl
             foldr scan shared wrap_py as_op ifelse clone_replace pushforward pullback
-            rebuild_collect_shared change_flags
+            rebuild_collect_shared change_flags wrap_jax
             """,
         ),
         ".tensor": of_tensors,
@@ -221,13 +220,13 @@ def tables(root: str) -> dict[str, Table]:
             """,
             (extra_ops,),
         ),
-        ".tensor.linalg": Table((), "", (linalg, slinalg, nlinalg)),
+        ".tensor.linalg": Table((linalg,), "matrix_dot=multi_dot", (linalg, slinalg, nlinalg)),
         ".tensor.nlinalg": Table((), "", (nlinalg, linalg)),
         ".tensor.slinalg": Table((), "", (slinalg, linalg)),
         ".tensor.special": Table(ANY, "softmax log_softmax", (special,)),
         ".tensor.fft": Table((), "", (tensor.fft,)),
-        ".tensor.random": Table((DRAWS, random), "RandomStream", (DRAWS,)),
-        ".tensor.random.utils": Table((random,), "RandomStream"),
+        ".tensor.random": Table((RANDOM,), "RandomStream", (DRAWS,)),
+        ".tensor.random.utils": Table((RANDOM,), "RandomStream"),
         ".tensor.random.basic": Table((), "", (DRAWS,)),
         ".scalar": Table((SCALAR_TYPES,), "", (SCALAR_TYPES, elementwise_ops.ENTRIES)),
         ".sparse": Table((), "", (tensor.sparse,)),
@@ -244,7 +243,8 @@ def tables(root: str) -> dict[str, Table]:
         ".raise_op": Table(ANY, "Assert CheckAndRaise assert_op"),
         ".breakpoint": Table(ANY, "PdbBreakpoint=Breakpoint"),
         ".printing": Table(
-            (WORDS, pictures, *ANY), "pp pprint debugprint Print min_informative_str pydotprint"
+            (WORDS, pictures, *ANY),
+            "pp pprint debugprint Print min_informative_str pydotprint var_descriptor",
         ),
         ".updates": Table(ANY, "OrderedUpdates"),
         ".scan": Table(ANY, "scan map reduce foldl foldr until scan_checkpoints"),
@@ -258,7 +258,8 @@ def tables(root: str) -> dict[str, Table]:
             """
             function In Out Function FunctionMaker Mode get_mode get_default_mode register_mode
             predefined_modes shared SharedVariable UnusedInputError as_op wrap_py
-            rebuild_collect_shared function_dump MonitorMode FAST_COMPILE
+            rebuild_collect_shared function_dump MonitorMode FAST_COMPILE SymbolicInput
+            SymbolicOutput C CVM NUMBA
             """,
         ),
         ".compile.mode": Table(
@@ -281,7 +282,7 @@ def tables(root: str) -> dict[str, Table]:
             ANY,
             """
             Apply Constant Variable ancestors clone clone_get_equiv graph_inputs
-            explicit_graph_inputs
+            explicit_graph_inputs equal_computations
             """,
         ),
         ".graph.fg": Table(ANY, "FunctionGraph MissingInputError"),
@@ -291,7 +292,7 @@ def tables(root: str) -> dict[str, Table]:
             ANY,
             """
             ancestors graph_inputs explicit_graph_inputs toposort io_toposort vars_between
-            orphans_between
+            orphans_between general_toposort=toposort variable_ancestors=ancestors
             """,
         ),
         ".graph.type": Table(ANY, "Type=TensorType"),

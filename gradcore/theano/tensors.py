@@ -331,6 +331,18 @@ def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Variable:
     return tensor.nn.one_hot(y, nb_class, dtype)
 
 
+def ceil_intdiv(a: Any, b: Any) -> Variable:
+    """Return the least integers that are not below ``a / b``, for integers."""
+    return -(-as_variable(a) // b)
+
+
+def permute_row_elements(x: Any, y: Any) -> Variable:
+    """Return the elements of each row of ``x`` in the order that ``y``, or its row, says."""
+    rows, order = as_variable(x), as_variable(y)
+    like = order + tensor.zeros_like(rows, dtype=order.dtype)
+    return tensor.take_along_axis(rows, like, -1)
+
+
 def identity_like(x: Any) -> Variable:
     """Return the identity matrix of the shape and dtype of a matrix."""
     variable = as_variable(x)
