@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, ClassVar, Self
 
 from gradcore.backend import ArrayBackend, Embedding, Executable, Kernels, Profile
 from gradcore.errors import ModeError, UnavailableError
-from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here, inner_graphs
+from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, here
 from gradcore.graph.types import COMPLEX, DISCRETE, FLOATS
 from gradcore.ops.elementwise import Elementwise
 from gradcore_jax import embedding
 from gradcore_jax.foreign import JaxFunctions
-from gradcore_jax.host import CALLING
 from gradcore_jax.kernels import KERNELS, NAMESPACES
 from gradcore_jax.scalars import EXPANDED
 from gradcore_jax.tracing import (
@@ -37,6 +36,7 @@ from gradcore_jax.tracing import (
     with_known,
     with_size_check,
 )
+from gradcore_jax.turns import TURN, waits
 
 PLATFORMS = ("cpu", "gpu", "tpu")
 
@@ -200,25 +200,19 @@ class JaxBackend(ArrayBackend):
         # A compiled program takes NumPy arrays faster than JAX's own conversion does; but it may
         # read them later, or pass them on, which nobody sees if the results are waited for.
         direct = not self.native and self.device is None
-        alone = self._calls_back(graph)
+        lock = TURN if waits(graph) else None
 
         def execute(*values: Any) -> Sequence[Any]:
-            with self.scope(), CALLING if alone else nullcontext():
+            with self.scope():
                 given = values if direct else [self.array(value) for value in values]
-                outputs = run_all(*given)
-                if alone:
-                    jax.block_until_ready(outputs)
+                if lock is None:
+                    outputs = run_all(*given)
+                else:
+                    with lock:
+                        outputs = jax.block_until_ready(run_all(*given))
                 return self.owned(outputs, given) if self.native else self.returned(outputs, dtypes)
 
         return execute
-
-    def _calls_back(self, graph: FunctionGraph) -> bool:
-        """Return whether a program of ``graph`` calls functions of NumPy's arrays."""
-        return any(
-            getattr(self.entry(node.op), "calls_back", False)
-            or any(map(self._calls_back, inner_graphs(node.op)))
-            for node in graph.nodes
-        )
 
     def foreign(self) -> JaxFunctions:
         """Return what calls functions of JAX as ops."""

@@ -2,17 +2,12 @@
 
 What is wider than 32 bits goes there and back as its words: in the thread of a callback JAX may
 make float64 float32, and int64 int32.
-
-Programs that call back run one at a time (`CALLING`): a callback waits for copies of its operands
-that XLA makes in the threads that run programs, and would wait for ever where callbacks have all of
-these (https://github.com/jax-ml/jax/issues/24255).
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,17 +17,6 @@ from gradcore_jax.tracing import jax, jnp, lax
 
 Type: TypeAlias = tuple[Sequence[int], Any]
 """The shape and the dtype of an array."""
-
-AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
-
-CALLING = threading.Lock()
-"""Whoever runs a program that calls back has it until the results are there."""
-
-
-def calls_back(function: AnyCallable) -> AnyCallable:
-    """Mark an entry of the backend's tables: programs with it call back."""
-    vars(function)["calls_back"] = True
-    return function
 
 
 def called(function: Callable[..., Sequence[Any]], types: Sequence[Type], *arrays: Any) -> Any:
@@ -54,7 +38,6 @@ def called(function: Callable[..., Sequence[Any]], types: Sequence[Type], *array
     return [_number(a, np.dtype(dtype)) for a, (_, dtype) in zip(found, types, strict=True)]
 
 
-@calls_back
 def of_matrices(node: Apply) -> Kernel:
     """Return the reference of an op of matrices, called back; what it does not find is NaN.
 

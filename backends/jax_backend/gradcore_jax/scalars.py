@@ -27,7 +27,7 @@ from gradcore.ops import (
 )
 from gradcore.ops import special as rows
 from gradcore.ops.elementwise import Elementwise
-from gradcore_jax.host import called, calls_back
+from gradcore_jax.host import called
 from gradcore_jax.tracing import concrete, is_known, jnp, lax, strong
 
 random: Any = importlib.import_module("jax.extend.random")
@@ -180,7 +180,6 @@ def _threefry(key: Any, counter: Any) -> Any:
 def _on_host(op: Elementwise) -> Callable[..., Any]:
     """Return the reference of a row, called back from XLA's program."""
 
-    @calls_back
     def computed(*arrays: Any) -> Any:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
         of = [(shape, arrays[-1].dtype)]
