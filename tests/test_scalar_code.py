@@ -28,7 +28,7 @@ from gradcore_c.compiler import find_compiler
 COMPILERS = (os.environ.get("CC", "cc"), "gcc", "clang")
 COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
 FLAGS = [
-    "-O2", "-ftree-vectorize", "-march=native", "-fno-math-errno", "-fno-trapping-math",
+    "-O2", "-ftree-vectorize", "-march=native", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math",
     "-ffp-contract=off", "-Wall", "-Wno-unused", "-Wno-tautological-compare",
     "-Wno-parentheses", "-shared", "-fPIC",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from gradcore_cuda.target import GpuTarget
 
 LIBRARY: dict[str, str] = {
     "gc_pow_f64": "pow",
+    "gc_apart_cos_f64": "cos",
     **{
         f"gc_{ours}_{kind}": ours.replace("arc", "a") + end
         for ours in (
