@@ -21,6 +21,7 @@ from public import Name, Plain
 
 from gradcore import tensor
 from gradcore.config import config
+from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise, discrete, first_as_given, integral, words
 from gradcore.reference import entry as declared
 from gradcore.tensor.constructors import Constructor, Plural
@@ -263,6 +264,8 @@ def _three(low: float, high: float, whole: bool) -> list[float]:
 
 def _class(name: Name) -> Iterator[str]:
     yield from markdown(name.doc, name.home)
+    if name.value in catalogue():
+        yield from (f"[What it declares](ops.md#{name.name.lower()}), with samples.", "")
     for member, value in vars(name.value).items():
         if member[0] == "_" or not _own_doc(value):
             continue

@@ -48,6 +48,7 @@ MOVED = {
     "docs/ops.md": "reference/ops.md",
     "docs/words.md": "reference/words.md",
     "docs/theano_names.md": "reference/theano_names.md",
+    "docs/pytensor_names.md": "reference/pytensor_names.md",
     "docs/glossary.md": "reference/glossary.md",
     "benchmarks/README.md": "benchmarks.md",
     "CONTRIBUTING.md": "project/contributing.md",
