@@ -164,3 +164,72 @@ def test_derivatives(rng):
         for output in (T.grad((LOOPS[name] ** 2 * V).sum(), [X, V]), [T.Rop(LOOPS[name], X, V)]):
             found, wanted = (compiled(output, mode)(*given) for mode in ("numpy", PLAIN))
             assert all(np.allclose(a, b, rtol=1e-8) for a, b in zip(found, wanted, strict=True))
+
+
+# gradients by what a Jacobian depends on --------------------------------------------------------
+def cost(z):
+    return (z**2 * T.cos(z)).sum()
+
+
+def conjugate(H, v, steps=3):
+    """Two products in each step, and a constant beside."""
+    step = lambda p, r: (scaled(H @ p - r), r - 0.1 * H @ p)
+    (p, r), _ = gradcore.scan(step, outputs_info=[v, 0.5 * v], n_steps=steps)
+    return p[-1] + r[-1]
+
+
+BY_ALL = {
+    "power method": power,
+    "from the left": lambda H, v: repeated(lambda u: scaled(u @ H), first=v),
+    "two products": conjugate,
+    "beside a product": lambda H, v: power(H, v) + H @ v,
+    "in a sequence": lambda H, v: gradcore.scan(lambda i: H @ (i * v), T.arange(2.0))[0].sum(0),
+}
+"""Loops whose gradients by what a Hessian depends on need no Hessian."""
+
+
+@pytest.mark.parametrize("name", BY_ALL)
+def test_gradients_by_what_the_matrix_depends_on_build_none(name):
+    x, v = (T.tensor(dtype="float64", shape=(N,)) for _ in range(2))
+    w = T.tensor(dtype="float64", shape=(HIDDEN, N))
+    H = T.hessian((T.tanh(T.dot(w, x)) ** 2).sum(), x)
+    outputs = T.grad(cost(BY_ALL[name](H, v)), [x, v])
+    f = gradcore.function([x, v, w], outputs, mode="numpy")
+    assert not squares(f.maker.fgraph, [N, N])
+
+
+def test_gradients_of_many_steps_build_it():
+    x, v = (T.tensor(dtype="float64", shape=(N,)) for _ in range(2))
+    w = T.tensor(dtype="float64", shape=(HIDDEN, N))
+    H = T.hessian((T.tanh(T.dot(w, x)) ** 2).sum(), x)
+    f = gradcore.function([x, v, w], T.grad(cost(power(H, v, 2000)), x), mode="numpy")
+    assert squares(f.maker.fgraph, [N, N])
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4, 300])
+def test_gradients_of_any_number_of_steps(steps, rng):
+    given = values(rng, steps)
+    last = gradcore.fori_loop(0, K, lambda i, v: scaled(H @ v), V)
+    outputs = T.grad(cost(last) + (H @ V).sum(), [X, V, W])
+    found, wanted = (compiled(outputs, mode)(*given) for mode in ("numpy", PLAIN))
+    assert all(np.allclose(a, b, rtol=1e-7, atol=1e-9) for a, b in zip(found, wanted, strict=True))
+
+
+def test_gradients_everywhere(everywhere, rng):
+    given = values(rng)
+    outputs = [*T.grad(cost(BY_ALL["two products"](H, V)), [X, W])]
+    outputs += [T.grad(cost(BY_ALL["power method"](J.T @ J, V)), X)]
+    found, wanted = (compiled(outputs, mode)(*given) for mode in (everywhere, PLAIN))
+    assert all(np.allclose(a, b, rtol=1e-8) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("until", [False, True])
+def test_gradients_of_loops_that_stop(until, rng):
+    def step(v):
+        following = scaled(H @ v)
+        return (following, gradcore.until(following[0] > 2)) if until else following
+
+    outputs = T.grad(cost(repeated(step, steps=K)), [X, W])
+    given = values(rng, 3)
+    found, wanted = (compiled(outputs, mode)(*given) for mode in ("numpy", PLAIN))
+    assert all(np.allclose(a, b, rtol=1e-8) for a, b in zip(found, wanted, strict=True))
