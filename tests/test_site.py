@@ -62,7 +62,7 @@ def test_public_names_have_examples():
 def test_no_more_names_of_the_contract_lack_an_example():
     """How-tos show most of them at work; each that gets an example of its own lowers this."""
     missing = [name.full for name in public.contract() if not name.has_example]
-    assert len(missing) <= 125
+    assert len(missing) <= 90
 
 
 def test_an_elementwise_op_is_shown_at_work():
@@ -98,7 +98,8 @@ def test_every_page_is_in_a_table_of_contents():
 
 def test_every_page_of_the_docs_is_on_the_site():
     every = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    assert every <= set(sources.places())
+    missing = every - set(sources.places())
+    assert not missing, "give it a place in docs/web/sources.py, and a line in an index.md there"
 
 
 def headings(text):

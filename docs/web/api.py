@@ -195,6 +195,8 @@ def described(name: Name) -> Iterator[str]:
     if isinstance(value, Elementwise):
         operands = ", ".join("xyzuvw"[: value.operands])
         yield from _object("function", name, f"({operands})", _row(name))
+    elif isinstance(value, Plain) or not name.is_own:
+        yield from _object("data", name, "", [f"`{value!r}`", ""])
     elif isinstance(value, type):
         yield from _object("class", name, signature(value), _class(name))
     elif isinstance(value, OfElements):
@@ -202,11 +204,8 @@ def described(name: Name) -> Iterator[str]:
         yield from _object("function", name, signature(value), (name.doc, "", *example))
     elif callable(value):
         yield from _object("function", name, signature(value), markdown(name.doc, name.home))
-    elif isinstance(value, Plain):
-        yield from _object("data", name, "", [f"`{value!r}`", ""])
     else:
-        doc = name.doc if value.__class__.__module__.startswith("gradcore") else ""
-        yield from _object("data", name, "", markdown(doc, name.home))
+        yield from _object("data", name, "", markdown(name.doc, name.home))
 
 
 def _object(kind: str, name: Name, arguments: str, body: Any) -> Iterator[str]:
@@ -381,8 +380,8 @@ def _constructors(entries: Sequence[Name]) -> Iterator[str]:
 
 def _contract() -> Iterator[str]:
     yield from ("# The plugin contract", "")
-    yield "Names on which plugins may rely, beside those for users; [what is stable](../howto/"
-    yield "backend.md#what-is-stable) says how long, and has the list."
+    yield "Names on which plugins may rely, beside those for users; the section"
+    yield "[what is stable](../howto/backend.md#what-is-stable) says how long, and has the list."
     yield ""
     entries = public.contract()
     for room in dict.fromkeys(e.room for e in entries):

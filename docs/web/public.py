@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from gradcore.ops.catalogue import catalogue
 from gradcore.ops.elementwise import Elementwise
 from gradcore.tensor.constructors import Constructor, Plural
 from gradcore.tensor.sparse.structured import OfElements
@@ -68,17 +69,24 @@ class Name:
         return where if where and where.startswith("gradcore") else self.room
 
     @property
+    def is_own(self) -> bool:
+        """Return whether gradcore made the value: a name may stand for one of NumPy's."""
+        return str(getattr(self.value, "__module__", "")).startswith("gradcore")
+
+    @property
     def doc(self) -> str:
         """Return the docstring, of a value that has one of its own."""
-        if isinstance(self.value, (*Plain, Constructor)):
-            return ""
-        return inspect.getdoc(self.value) or ""
+        own = self.is_own and not isinstance(self.value, Constructor)
+        return (inspect.getdoc(self.value) or "") if own else ""
 
     @property
     def has_example(self) -> bool:
-        """Return whether its docstring shows it at work; rows and constructors declare enough."""
+        """Return whether its docstring shows it at work.
+
+        Rows and constructors declare enough to be shown, and so do ops, by their samples.
+        """
         declared = isinstance(self.value, (Elementwise, Constructor, Plural, OfElements, *Plain))
-        return declared or ">>>" in self.doc
+        return declared or self.value in catalogue() or ">>>" in self.doc
 
 
 @functools.cache
