@@ -32,17 +32,23 @@ typedef void (*gc_pbtrf)(const char *uplo, int *n, int *kd, void *ab, int *ldab,
     {                                                                                              \
         int triangle = !lower || !upper, above = triangle ? 0 : lower;                             \
         int width = lower + upper, rows = above + width + 1, info = 0;                             \
-        type *columns = bands + (int64_t)rows * n;                                                 \
-        int *pivots = (int *)(columns + (int64_t)n * m);                                           \
-        for (int64_t j = 0; j < n; j++)                                                            \
+        type *columns = m == 1 ? x : bands + (int64_t)rows * n;                                    \
+        int *pivots = (int *)(bands + (int64_t)(rows + m) * n);                                    \
+        for (int64_t first = 0; first < n; first += 64)                                            \
             for (int64_t k = 0; k <= width; k++) {                                                 \
-                int64_t i = j + k - upper;                                                         \
-                bands[j * rows + above + k] = i < 0 || i >= n ? 0 : ab[k * n + j];                 \
+                int64_t last = first + 64 < n ? first + 64 : n, shift = upper - k;                 \
+                int64_t from = shift > first ? shift : first;                                      \
+                int64_t to = n + shift < last ? n + shift : last;                                  \
+                type *at = bands + above + k;                                                      \
+                const type *band = ab + k * n;                                                     \
+                for (int64_t j = first; j < from && j < last; j++) at[j * rows] = 0;               \
+                for (int64_t j = from; j < to; j++) at[j * rows] = band[j];                        \
+                for (int64_t j = to > first ? to : first; j < last; j++) at[j * rows] = 0;         \
             }                                                                                      \
         if (!triangle)                                                                             \
             ((gc_gbtrf)gc_needs[place])(&n, &n, &lower, &upper, bands, &rows, pivots, &info);      \
         if (info) return 1;                                                                        \
-        for (int64_t i = 0; i < n; i++)                                                            \
+        for (int64_t i = 0; m > 1 && i < n; i++)                                                   \
             for (int64_t j = 0; j < m; j++) columns[j * n + i] = x[i * m + j];                     \
         if (triangle)                                                                              \
             ((gc_tbtrs)gc_needs[8 + place])(lower ? "L" : "U", trans, "N", &n, &width, &m, bands,  \
@@ -50,7 +56,7 @@ typedef void (*gc_pbtrf)(const char *uplo, int *n, int *kd, void *ab, int *ldab,
         else                                                                                       \
             ((gc_gbtrs)gc_needs[4 + place])(trans, &n, &lower, &upper, &m, bands, &rows, pivots,   \
                                             columns, &n, &info);                                   \
-        for (int64_t i = 0; i < n; i++)                                                            \
+        for (int64_t i = 0; m > 1 && i < n; i++)                                                   \
             for (int64_t j = 0; j < m; j++) x[i * m + j] = columns[j * n + i];                     \
         return info;                                                                               \
     }                                                                                              \
