@@ -62,7 +62,7 @@ def test_public_names_have_examples():
 def test_no_more_names_of_the_contract_lack_an_example():
     """How-tos show most of them at work; each that gets an example of its own lowers this."""
     missing = [name.full for name in public.contract() if not name.has_example]
-    assert len(missing) <= 90
+    assert len(missing) <= 87
 
 
 def test_an_elementwise_op_is_shown_at_work():

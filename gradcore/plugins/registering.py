@@ -23,6 +23,10 @@ def registry() -> Registry:
 
     A plugin that breaks its contract is disabled, with a `PluginWarning`, once a process.  It may
     be found to when a backend is first used: the registry is then made again without it.
+
+    >>> found = registry()
+    >>> "numpy" in found.contributed, found.backend("numpy").name
+    (True, 'numpy')
     """
     while not _current or not _current[0][0].clean:
         folding = Folding(list(sources(_registered)), _disabled(), _faulty)
@@ -48,6 +52,14 @@ def register(plugin: Any, name: str | None = None) -> None:
     name : what to call it in messages; by default its ``__name__``, or the name of its class.
 
     Raises PluginError: it is malformed or contradicts another; then nothing is added.
+
+    >>> from gradcore.plugins import hookimpl
+    >>> class Quiet:
+    ...     @hookimpl
+    ...     def gradcore_rules(self, stage):
+    ...         return []
+    >>> register(Quiet(), "quiet")
+    >>> unregister("quiet")
     """
     label = name or getattr(plugin, "__name__", type(plugin).__name__)
     if any(source.name == label for source in sources(_registered)):

@@ -35,6 +35,11 @@ class Changes:
     signed_zeros : the sign of a zero (``nsz``).
     reassociates : all that re-association, cancellation and distribution change in floats: values
         by any amount, overflow, underflow (``reassoc``, ``arcp``).
+
+    >>> Changes(rounding=4, nonfinite=True)
+    Changes(rounding by 4 ulp of the result, values at infinities and NaN)
+    >>> Changes(signed_zeros=True).by_choice
+    True
     """
 
     rounding: float = 0
