@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = commands.add_parser("export", help="write a saved function as files without gradcore")
     out.add_argument("file", type=Path, help="what gradcore.save wrote")
     out.add_argument("folder", type=Path, help="where to")
-    out.add_argument("--target", default="c", help="what to write: c, stablehlo, onnx ... (c)")
+    out.add_argument("--target", default="c", help="what to write: c, or what plugins add (c)")
     out.add_argument("--function", help="which function, where several were saved")
     given = parser.parse_args(arguments)
     if given.command == "backends":

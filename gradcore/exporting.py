@@ -119,7 +119,7 @@ def export(
 
     f : the function.
     folder : where to; it is made if need be, and files of the same names are replaced.
-    target : "c", "stablehlo" or "onnx", or what plugins add (`docs/export.md`).
+    target : "c", or what plugins add (`docs/export.md`).
     name : what to call it; by default ``f.name``, or what the folder is called.
     options : of the target.
 

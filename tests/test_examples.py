@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exported_c import Exported, compiled
 
 import gradcore
 import gradcore.tensor as T
@@ -203,3 +204,16 @@ def test_what_the_readme_and_the_guide_name_exists():
         text = (ROOT / page).read_text()
         for path in re.findall(r"\b(?:gradcore|examples|docs|backends|tests)/[\w/.]*\w", text):
             assert (ROOT / path).exists(), f"{page} names {path}"
+
+
+def test_a_controller_balances_a_pendulum_in_c_as_in_python(example, tmp_path):
+    controller = example("examples/controller.py")
+    wanted = controller["simulated"](controller["controller"]())
+    assert abs(wanted[-1]).max() < 0.1 < abs(wanted[0]).max()
+    f = controller["controller"]("numpy")
+    gradcore.export(f, tmp_path)
+    step = Exported(f, tmp_path, "controller", compiled(tmp_path, ["controller"]))
+    memory = np.zeros(step.workspace(wanted[0]), np.uint8)
+    step.context.workspace, step.context.size = memory.ctypes.data, memory.size
+    found = controller["simulated"](lambda state: {"push": step(state)[0]})
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)

@@ -284,6 +284,9 @@ typedef struct {{
         return f"""cmake_minimum_required(VERSION 3.13)
 project({name} C)
 
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
 option({upper}_CBLAS "Compute large products of matrices by CBLAS" OFF)
 option({upper}_NO_MALLOC "Take memory from the workspace alone" OFF)
 
