@@ -1,6 +1,7 @@
 """Ops of functions of Python and of graphs, and ops that say their types as Theano's do."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -242,6 +243,15 @@ def test_a_graph_refuses_other_variables():
         op(x, y)
     with pytest.raises(GraphTypeError, match="both given"):
         OpFromGraph([x], [x], lop_overrides=lambda *a: a, grad_overrides=lambda *a: a)
+
+
+def test_what_a_graph_does_several_times_is_one_function_of_c():
+    x, w = T.dmatrices("x", "w")
+    layer = OpFromGraph([x, w], [T.tanh(T.dot(x, w)) / T.sum(x**2, axis=1, keepdims=True)])
+    a, b, c = T.dmatrices("a", "b", "c")
+    f = gradcore.function([a, b, c], layer(layer(layer(a, b), c), b), mode=gradcore.Mode("c"))
+    calls = re.findall(r"= (compute_\w+)\(call, ", f.source)
+    assert len(calls) > len(set(calls)) > 0
 
 
 X, Y = T.dvector("x"), T.dvector("y")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,6 @@ from time import perf_counter
 
 from gradcore.backend import Backend, Executable, Lacking, Profile, refuse
 from gradcore.compile.arguments import In
-from gradcore.compile.debug import Debugged
 from gradcore.compile.pipeline import AS_WRITTEN, FUNCTION, Compilation
 from gradcore.compile.promises import compiled
 from gradcore.errors import (
@@ -178,7 +178,8 @@ def executable(maker: FunctionMaker, profile: Profile | None) -> Executable:
     plain = Mode(REFERENCE).resolved_backend().compile(written)
     lacks = [lack.node for lack in maker.fallback]
     again, each = partial(_rewritten, maker), maker.mode.debug == "each"
-    return Debugged(
+    debugged = pkgutil.resolve_name("gradcore.compile.debug:Debugged")  # loaded by who debugs
+    return debugged(
         maker.fgraph, backend, maker.mode.options, lacks, run, written, plain, again, each
     )
 
