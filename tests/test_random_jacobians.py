@@ -278,6 +278,12 @@ def test_what_is_read_is_that_of_the_loop(case):
     assert_as_plain(*case, "numpy")
 
 
+@settings(max_examples=settings.default.max_examples // 20)
+@given(reads())
+def test_what_is_read_is_that_of_the_loop_where_it_is_compiled(case):
+    assert_as_plain(*case, None)
+
+
 def squares(x):
     return T.jacobian(T.sqr(x - x.mean()) * x, x)
 
