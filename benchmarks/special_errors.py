@@ -321,12 +321,12 @@ SUBJECTS = {
         gamma_slope, together(sizes(-1, 2), sizes(-1, 2)), 64, "0.1 < a, x < 100"
     ),
     "gammaincinv": Subject(
-        refined("gammaincinv", lower, gamma_weight), quantiles(1), 16, "0.1 < a < 1e4"
+        refined("gammaincinv", lower, gamma_weight), quantiles(1), 8, "0.1 < a < 1e4"
     ),
     "gammainccinv": Subject(
         refined("gammainccinv", upper, lambda a, x: -gamma_weight(a, x)),
         quantiles(1),
-        16,
+        8,
         "0.1 < a < 1e4",
     ),
     "betainc": Subject(beta_lower, beta_triples, 16, "0.01 < a, b < 1e4"),

@@ -287,12 +287,25 @@ static inline double gc_gammainc_slope_f64(double a, double x) {
     return gc_gammainc_slope_upper_f64(a, x);
 }
 
-/* x where gammainc, or upper gammaincc, is s <= 1/2, by Halley's steps on logarithms. */
+/* gammainc(a, x) * gamma(1 + a) / x ** a less 1, over a, for x < 1: DLMF 8.7.1. */
+static inline double gc_gamma_lower_rest_f64(double a, double x) {
+    double term = 1, sum = 0;
+    for (int n = 1; n < 40; ++n) {
+        term *= -x / n;
+        sum += term / (a + n);
+        if (fabs(term) < 1e-17 * fabs(sum)) break;
+    }
+    return sum;
+}
+
+/* x where gammainc, or upper gammaincc, is s <= 1/2, by Halley's steps on logarithms.  Where a and x are
+ * small, x moves as the a-th root of it: the logarithm of the root is the sum of two numbers. */
 static inline double gc_gamma_solved_f64(double a, double s, int upper) {
     const double lg = a < 1 ? gc_gammaln1p_f64(a) : gc_gammaln_f64(a + 1);
-    double ll = 0;
-    const double l = upper ? gc_log1p_f64(-s) : gc_pair_log_f64(s, &ll), q = l / a, p = q * a;
-    const double ql = ((l - p) - gc_product_rest_f64(q, a, p) + ll) / a;
+    double ll, ul = 0;
+    const double u = upper ? gc_pair_sum_f64(1, -s, &ul) : s, l = gc_pair_log_f64(u, &ll);
+    const double q = l / a, p = q * a;
+    const double ql = ((l - p) - gc_product_rest_f64(q, a, p) + (ll + ul / u)) / a;
     const double start = gc_pair_exp_f64(q, ql) * gc_exp_f64(lg / a);
     if (start < 1e-17 * (a + 1)) return start;
     const double z = upper ? -gc_ndtri_f64(s) : gc_ndtri_f64(s);
@@ -311,7 +324,10 @@ static inline double gc_gamma_solved_f64(double a, double s, int upper) {
         const double turn = 0.5 * gap * (upper ? x - a - slope + 1 : a - x - slope) / slope;
         const double step = gap / (slope * fmin(fmax(1 - turn, 0.5), 2.0));
         double to = x + x * (upper ? step : gc_expm1_f64(-step));
-        if (fabs(to - x) * wide <= 1e-6 * x) return to; /* the error is the cube */
+        if (fabs(to - x) * wide <= 1e-6 * x) { /* the error is the cube */
+            if (!(a < 1 && to < 1)) return to;
+            return start * gc_exp_f64(-gc_log1p_f64(a * gc_gamma_lower_rest_f64(a, to)) / a);
+        }
         if (!(to > low && to < high)) to = high == INFINITY ? 2 * x : 0.5 * (low + high);
         if (to == x) break;
         x = to;
