@@ -113,6 +113,20 @@ def kalman(example: dict[str, Any], path: Path) -> None:
     saved(path, draw)
 
 
+def balance(example: dict[str, Any], path: Path) -> None:
+    """Draw the way of a cart and its pendulum to where they are to stay."""
+    states = example["simulated"](example["controller"]())
+
+    def draw(axes: Any) -> None:
+        seconds = [k * example["STEP"] for k in range(len(states))]
+        axes.plot(seconds, states[:, 0], label="place (m)")
+        axes.plot(seconds, states[:, 1], label="angle")
+        axes.set(xlabel="seconds")
+        axes.legend(fontsize="small")
+
+    saved(path, draw)
+
+
 def posterior(example: dict[str, Any], path: Path) -> None:
     """Draw what is known of a population, beside the truth."""
     table, _ = example["main"]()
@@ -146,6 +160,7 @@ def chain(example: dict[str, Any], path: Path) -> None:
 DRAWINGS: Mapping[str, Drawing | None] = {
     "gaussian_process": process,
     "kalman_filter": kalman,
+    "controller": balance,
     "hierarchical_hmc": posterior,
     "hanging_chain": chain,
     "bratu": own("solved", 1),
