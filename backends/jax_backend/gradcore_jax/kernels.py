@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradcore.backend import Kernels
+from gradcore.dtypes import computed
 from gradcore.errors import LinAlgError, OutOfMemoryError, ShapeError
 from gradcore.execute import MEMORY_FIX, Runner
 from gradcore.graph import Apply, Array, Kernel
@@ -108,7 +109,9 @@ def _op(node: Apply, kind: type[Any]) -> Op:
 def _reduce(node: Apply) -> Kernel:
     op = _op(node, Reduce)
     if op.kind in ("sum", "prod"):
-        return partial(getattr(jnp, op.kind), axis=op.axes, dtype=available(node.out.dtype))
+        dtype = node.out.dtype  # float16 in float32: partial products overflow in XLA's order
+        carried = partial(getattr(jnp, op.kind), axis=op.axes, dtype=available(computed(dtype)))
+        return carried if computed(dtype) == dtype else lambda x: strong(carried(x), dtype)
     if op.unbounded:
         start = farthest(op.kind, node.out.dtype)
         return partial(getattr(jnp, op.kind), axis=op.axes, initial=start)
