@@ -404,3 +404,33 @@ def test_log1p_of_small_complex_numbers(mode):
     values = np.array([1e-9 + 1e-9j, -3e-20 + 2e-20j, -7e-305 + 7e-305j, 1e-12j, -1e-12])
     found = gradcore.function([z], T.log1p(z), mode)(values)
     np.testing.assert_allclose(found, values - values**2 / 2, rtol=1e-15)
+
+
+# operands that are repeated ---------------------------------------------------------------------
+REPEATED = {
+    "made of a matrix and a vector": lambda xp, m, v: m + 1j * v if xp is np else T.complex(m, v),
+    "made of a vector and a matrix": lambda xp, m, v: v + 1j * m if xp is np else T.complex(v, m),
+    "made of a matrix and a number": lambda xp, m, v: m + 2j if xp is np else T.complex(m, 2.0),
+    "a real matrix and a complex vector": lambda xp, m, v: m * (v * 1j) + m,
+    "a column and a complex row": lambda xp, m, v: m.sum(1, keepdims=True) + (v * 1j)[None],
+}
+
+
+@pytest.mark.parametrize("made", REPEATED.values(), ids=REPEATED)
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda z: z.T,
+        lambda z: z[:, ::2],
+        lambda z: z.reshape((-1,)),
+        lambda z: z.sum(0),
+        lambda z: z[None],
+        lambda z: z.real + z.imag,
+    ],
+    ids=["transposed", "sliced", "reshaped", "summed", "with an axis", "read as parts"],
+)
+def test_parts_are_repeated_where_operands_are(made, read, everywhere):
+    m, v = T.dmatrix("m"), T.dvector("v")
+    a, b = np.arange(6.0).reshape(2, 3) - 2, np.array([0.5, -1, 3])
+    f = gradcore.function([m, v], read(made(T, m, v)), everywhere, on_unused_input="ignore")
+    np.testing.assert_allclose(f(a, b), read(made(np, a, b)), rtol=1e-14)

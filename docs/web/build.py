@@ -1,7 +1,7 @@
 """Builds the site: ``python docs/web/build.py [FOLDER]``, or ``nox -s docs``; into ``build/docs``.
 
-Nothing is fetched: fonts, scripts and the index of the search come with the theme.  Warnings are
-errors, and so is a page that would fetch anything when it is read.
+Nothing comes from the network: fonts, scripts and the index of the search come with the theme.
+Warnings are errors, and so is a page that would load anything from elsewhere when it is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FETCHED = re.compile(r"<(?:script|img|link rel=\"stylesheet\")[^>]*\"(?:https?:)
 """What a browser would fetch from elsewhere to show a page."""
 
 
-def fetched(folder: Path) -> Iterator[tuple[str, str]]:
+def loaded(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield pages, with what of them is not in the folder."""
     for path in sorted(folder.rglob("*.html")):
         for reference in FETCHED.findall(path.read_text()):
@@ -39,7 +39,7 @@ def build(folder: Path) -> int:
     options = ["--nitpicky", "--fail-on-warning", "--keep-going", "--quiet", "--jobs", "auto"]
     places = [str(source), str(folder / "html"), "-d", str(folder / "doctrees")]
     failed = sphinx([*options, "-b", "html", "-c", str(here), *places])
-    for page, reference in fetched(folder / "html"):
+    for page, reference in loaded(folder / "html"):
         sys.stderr.write(f"{page} has {reference}, from the network\n")
         failed = 1
     seconds = time.perf_counter() - start

@@ -93,7 +93,8 @@ class _Splitting:
             return
         parts = found if isinstance(found, ComplexParts) else ComplexParts(found, None)
         part = DTYPES[output.dtype].part
-        self.parts[output] = ComplexParts(_typed(parts.real, part), _typed(imaginary(parts), part))
+        both = _typed(parts.real, part), _typed(imaginary(parts), part)
+        self.parts[output] = ComplexParts(*_in_one_shape(*both))
 
     def _as_it_is(self, node: Apply) -> None:
         inputs = [self.whole_of(v) for v in node.inputs]
@@ -167,3 +168,15 @@ def _cast(z: ComplexParts, dtype: str) -> ComplexParts:
 
 def _typed(found: Any, dtype: str) -> Variable:
     return LANGUAGE["cast"](found, dtype)
+
+
+def _in_one_shape(real: Variable, imag: Variable) -> tuple[Variable, Variable]:
+    """Return two parts of which each is repeated along the axes that only the other one has."""
+    fill = LANGUAGE["fill"]
+    axes = max(real.ndim, imag.ndim)
+    a, b = ([True] * (axes - v.ndim) + [n == 1 for n in v.type.shape] for v in (real, imag))
+    together = [x and y for x, y in zip(a, b, strict=True)]
+    return (
+        real if a == together and real.ndim == axes else fill(imag, real),
+        imag if b == together and imag.ndim == axes else fill(real, imag),
+    )
