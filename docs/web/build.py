@@ -18,14 +18,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import sources
 from sphinx.cmd.build import main as sphinx
 
-FETCHED = re.compile(r"<(?:script|img|link rel=\"stylesheet\")[^>]*\"(?:https?:)?//[^>]*>")
+LOADED = re.compile(r"<(?:script|img|link rel=\"stylesheet\")[^>]*\"(?:https?:)?//[^>]*>")
 """What a browser would fetch from elsewhere to show a page."""
 
 
 def loaded(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield pages, with what of them is not in the folder."""
     for path in sorted(folder.rglob("*.html")):
-        for reference in FETCHED.findall(path.read_text()):
+        for reference in LOADED.findall(path.read_text()):
             yield path.name, reference
 
 
