@@ -159,9 +159,13 @@ def test_numbers_truth_values_and_complex_numbers(tmp_path):
 
 
 def test_names_are_words_that_c_and_cpp_have_room_for(tmp_path):
-    names = ["new", "class", "I", "gc_x", "f", "x", "x n0", "context", "2x", "x", "frame", "α"]
+    names = ["new", "class", "I", "gc_x", "f", "x", "x n0", "context", "2x", "x", "frame", "α",
+             "NULL", "NAN", "INFINITY", "int64_t", "size_t", "M_PI", "INT64_MAX", "memcpy",
+             "exp", "stderr", "HUGE_VAL"]  # fmt: skip
     given = [T.dvector(name) for name in names]
-    f = gradcore.function(given, [sum(v.sum() for v in given), given[0] * 2])
+    w = gradcore.shared(0.0, "memcpy")
+    outputs = [sum(v.sum() for v in given), given[0] * 2]
+    f = gradcore.function(given, outputs, updates={w: w + 1})
     g = exported(f, tmp_path)
     assert g(*([1.0, 2.0] for _ in names))[0] == 3 * len(names)
     program = '#include "f.h"\nint main() { f_context c = {}; return (int)c.used; }\n'
@@ -226,7 +230,8 @@ def test_arguments_of_export_are_checked(tmp_path):
         gradcore.export(x, tmp_path)
     with pytest.raises(GraphValueError, match=r"no target 'C'[^?]*did you mean 'c'"):
         gradcore.export(f, tmp_path, target="C")
-    for name in ("two words", "3d", "while", "gc_f", "é"):
+    refused = "two words", "3d", "while", "gc_f", "é", "gamma", "expf", "malloc", "NULL", "int8_t"
+    for name in refused:
         with pytest.raises(GraphValueError, match="cannot be called"):
             gradcore.export(f, tmp_path, name=name)
     with pytest.raises(TypeError, match="colour"):

@@ -25,16 +25,18 @@ from gradcore_c.export.interface import Interface
 from gradcore_c.export.library import functions, runtime
 from gradcore_c.export.messages import check_messages
 from gradcore_c.export.rendering import PASSES, TARGET, SourceBackend, SourceRenderer, definition
-from gradcore_c.export.words import C_WORDS
+from gradcore_c.export.words import C_FUNCTIONS, C_MACROS, C_WORDS
 
 
 def export_c(given: Exportable) -> dict[str, str]:
     """Return the files of a function in C: NAME.h, NAME.c and CMakeLists.txt.
 
-    Raises UnsupportedError: an op has no place in C; GraphValueError: the name is a word of C.
+    Raises UnsupportedError: an op has no place in C; GraphValueError: the name is a word of C
+    or of its library.
     """
     name = given.name
-    if name in C_WORDS or name.startswith("gc_"):
+    known = name in C_WORDS or name in C_FUNCTIONS or C_MACROS.fullmatch(name)
+    if known or name.startswith("gc_"):
         raise GraphValueError(
             f"a function of C cannot be called {name!r}", here(), "name= takes another one"
         )

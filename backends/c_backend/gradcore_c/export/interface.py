@@ -15,7 +15,7 @@ from gradcore.kernel.ir import Buffer, Literal, Program, Symbol
 from gradcore_c.export.messages import quoted
 from gradcore_c.export.rendering import definition
 from gradcore_c.export.sizes import Needs
-from gradcore_c.export.words import C_WORDS
+from gradcore_c.export.words import C_MACROS, C_WORDS
 
 CODES = (
     ("OK", "nothing"),
@@ -71,7 +71,7 @@ class Interface:
     def __init__(self, given: Exportable, program: Program) -> None:
         self.given = given
         self.name = given.name
-        self.taken = {"context", *C_WORDS}
+        self.taken = {"context", "memcpy", *C_WORDS}
         self.extents: dict[Symbol, str] = {}
         n = len(given.arguments)
         self.arguments = [
@@ -85,10 +85,10 @@ class Interface:
 
     # names --------------------------------------------------------------------------------------
     def _fresh(self, name: str) -> str:
-        """Return a name that no parameter has yet, nor a macro."""
+        """Return a name that no parameter has yet, nor a type or macro."""
         if name.startswith(("gc_", "GC_")) or name == "I":
             name = f"x_{name}"
-        while name in self.taken:
+        while name in self.taken or C_MACROS.fullmatch(name):
             name += "_"
         self.taken.add(name)
         return name
