@@ -413,3 +413,22 @@ def test_errors_are_those_of_arguments():
     out, _ = gradcore.scan(lambda v: v, x)
     with pytest.raises(ArgumentError):
         gradcore.function([x], out)([[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (lambda h: h + 1, r"takes \(h\), and is given 2 arguments: too many"),
+        (lambda x, h, w: h + w, r"takes \(x, h, w\), and is given 2 arguments: missing .*'w'"),
+    ],
+)
+def test_a_step_that_takes_other_arguments_is_refused(step, message):
+    with pytest.raises(ScanError, match=message) as info:
+        gradcore.scan(step, T.dvector("x"), T.constant(0.0))
+    assert "sequences (here 1), then the outputs of steps before (1)" in str(info.value)
+
+
+def test_a_step_may_be_a_function_of_the_language():
+    x = T.dvector("x")
+    found, _ = gradcore.scan(T.maximum, x, T.constant(0.0))
+    np.testing.assert_array_equal(found.eval({x: [1.0, 3, 2]}), [1, 3, 3])

@@ -51,7 +51,7 @@ static inline double gc_gamma_series_f64(double a, double x) {
  * quotient of two numbers; x is above a and 1, and above 1.85 a if that is above 30, for which so many
  * convergents serve. */
 static inline double gc_gamma_fraction_f64(double a, double x) {
-    const double n = floor(9 + (85 + 18 * a * fmin(a / 30, 1)) / x), first = x + 1 - a;
+    const double n = floor(9 + (85 + 18 * a * fmin(a / 30, 1.0)) / x), first = x + 1 - a;
     const double s = 1 / (first + n), square = s * s; /* so that neither overflows */
     double now = (first + 2 * n) * s, before = 1;
     for (double k = n; k > 0; --k) {
@@ -213,7 +213,7 @@ static inline double gc_gamma_part_f64(double a, double x, double weight, int up
     if (upper && x <= 1.1) {
         const double border = x <= 0.5 ? -0.4 / gc_log_f64(x) : 1.1 * x;
         if (a <= border && a <= 1) return gc_gammaincc_small_f64(a, x);
-    } else if (x > (upper ? a : fmax(a + 1, 1))) {
+    } else if (x > (upper ? a : fmax(a + 1, 1.0))) {
         const double above = weight * gc_gamma_fraction_f64(a, x);
         return upper ? above : 1 - above;
     }

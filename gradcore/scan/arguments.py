@@ -5,7 +5,8 @@ A sequence is sliced once for each tap; the initial values of an output fill its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, cast
@@ -185,3 +186,21 @@ def _refuse_unknown(options: Mapping[str, Any], known: set[str], what: str) -> N
         raise ScanError(
             f"unknown keys {sorted(unknown)} in {what}", here(), f"keys: {', '.join(sorted(known))}"
         )
+
+
+def check_step(fn: Callable[..., Any], elements: int, states: int, constants: int) -> None:
+    """Raise ScanError if a step cannot take so many arguments."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):  # it does not say what it takes
+        return
+    count = elements + states + constants
+    try:
+        signature.bind(*[None] * count)
+    except TypeError as error:
+        raise ScanError(
+            f"the step takes {signature}, and is given {count} arguments: {error}",
+            here(),
+            f"a step takes the elements of sequences (here {elements}), then the outputs of steps "
+            f"before ({states}), then non_sequences ({constants})",
+        ) from None

@@ -34,7 +34,13 @@ from gradcore.language import listed
 from gradcore.ops.loop import TOO_FEW, Seeds
 from gradcore.ops.scalars import switch
 from gradcore.ops.scan import Scan
-from gradcore.scan.arguments import OutputInfo, as_checkpoint, as_output_info, as_sequence
+from gradcore.scan.arguments import (
+    OutputInfo,
+    as_checkpoint,
+    as_output_info,
+    as_sequence,
+    check_step,
+)
 from gradcore.scan.default_updates import add_default_updates
 from gradcore.scan.step_results import Updates, step_results
 from gradcore.shared import SharedVariable
@@ -97,6 +103,7 @@ class LoopBuilder:
         ]
         self._give_test_values([v for register in registers for v in register], starts)
         first = next_serial()
+        check_step(fn, len(self.elements), len(seen), len(self.constants))
         self.returned = step_results(fn(*self.elements, *seen, *self.constants))
         self.by_default: set[Variable] = set()
         if not no_default_updates:

@@ -18,7 +18,7 @@ from gradcore_c.export.sizes import Needs
 from gradcore_c.export.words import C_MACROS, C_WORDS
 
 CODES = (
-    ("OK", "nothing"),
+    ("SUCCESS", "nothing"),
     ("FAILED", "a check of the function has failed, as of a shape or an index"),
     ("NO_MEMORY", "the workspace is too small, or malloc has none"),
     ("ROOM", "an output has more elements than there is room for"),

@@ -65,7 +65,10 @@ class SourceBackend(CBackend):
 
     def lacks_dtype(self, dtype: str) -> str | None:
         """Return why there are no numbers of ``dtype``, or None."""
-        return "C11 has no float16" if dtype == "float16" else super().lacks_dtype(dtype)
+        row = DTYPES.get(dtype)
+        if row is not None and row.kind == "float" and row.libm is None:
+            return f"C11 has no {dtype}"
+        return super().lacks_dtype(dtype)
 
 
 def in_order(program: Program, target: CpuTarget) -> Program:
