@@ -276,7 +276,7 @@ class AssertionFailedError(GradcoreError, AssertionError):
     >>> x = T.dscalar("x")
     >>> T.assert_op(x, x > 0, message="x is negative").eval({x: -1.0})
     Traceback (most recent call last):
-    gradcore.errors.AssertionFailedError: x is negative ...
+    gradcore.errors.AssertionFailedError: x is negative: (x > 0) is false, where x is -1.0 ...
     """
 
 
