@@ -109,9 +109,9 @@ def _op(node: Apply, kind: type[Any]) -> Op:
 def _reduce(node: Apply) -> Kernel:
     op = _op(node, Reduce)
     if op.kind in ("sum", "prod"):
-        dtype = node.out.dtype  # float16 in float32: partial products overflow in XLA's order
-        carried = partial(getattr(jnp, op.kind), axis=op.axes, dtype=available(computed(dtype)))
-        return carried if computed(dtype) == dtype else lambda x: strong(carried(x), dtype)
+        wide = available(computed(node.out.dtype))  # where float16 overflows, in XLA's order, too
+        run = partial(getattr(jnp, op.kind), axis=op.axes, dtype=wide)
+        return lambda *arrays: strong(run(*arrays), node.out.dtype)
     if op.unbounded:
         start = farthest(op.kind, node.out.dtype)
         return partial(getattr(jnp, op.kind), axis=op.axes, initial=start)
