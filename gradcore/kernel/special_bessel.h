@@ -305,6 +305,12 @@ static inline double gc_j1_small_f64(double z) {
     return gc_horner_f64(c, 9, z);
 }
 
+/* log(x / 2), where half of x may be no number, too. */
+static inline double gc_log_half_f64(double x) {
+    const int tiny = x < 1e-300;
+    return gc_log_f64(tiny ? x : 0.5 * x) - (tiny ? 0.6931471805599453 : 0);
+}
+
 static inline double gc_y0_near_f64(double x) {
     static const double c0[] = {
         1.8763980893005835e-17, -1.8965851291115207e-14, 1.3804205961189056e-11,
@@ -332,7 +338,7 @@ static inline double gc_y0_near_f64(double x) {
         -0.00038174918730652686, -0.0031812188496509746, 0.004212351093563472,
         0.07790488321250118, -0.09331735305998361, -0.3856671004977929,
     };
-    const double l = gc_log_f64(0.5 * x);
+    const double l = gc_log_half_f64(x);
     const double lx = gc_fma_f64(0.6366197723675814, l, -3.935735335036497e-17 * l);
     const double c = gc_horner_f64(c0, 8, x * x / 0.18 - 1);
     const double first = gc_fma_f64(lx, gc_j0_small_f64(x * x), c);
@@ -340,7 +346,7 @@ static inline double gc_y0_near_f64(double x) {
         * gc_horner_f64(c1, 28, (x - 1.2) / 0.6);
     const double third = ((x - 3.957678419314858) + 1.0764340697562706e-16)
         * gc_horner_f64(c2, 24, (x - 2.9) / 1.1);
-    return x < 0.6 ? first : x < 1.8 ? second : third;
+    return x == 0 ? -INFINITY : x < 0.6 ? first : x < 1.8 ? second : third;
 }
 
 static inline double gc_y0_f64(double x) {
@@ -376,7 +382,7 @@ static inline double gc_y1_near_f64(double x) {
         -0.00023974317745836, 0.000510650109941075, -0.002174363913432224, 0.006122197282167974,
         0.011628001649922845, -0.04253719001304236, -0.18982929556929484, 0.43715949527611675,
     };
-    const double l = gc_log_f64(0.5 * x);
+    const double l = gc_log_half_f64(x);
     const double lx = gc_fma_f64(0.6366197723675814, l, -3.935735335036497e-17 * l);
     const double c = x * gc_horner_f64(c0, 8, x * x / 0.32 - 1);
     const double rest = gc_fma_f64(lx, x * gc_j1_small_f64(x * x), c);

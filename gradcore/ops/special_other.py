@@ -29,7 +29,8 @@ def real_lambertw(x: Any) -> Any:
 def kummer(a: Any, b: Any, x: Any) -> Any:
     """Return hyp1f1 by its series, of terms of one sign (DLMF 13.2.39); SciPy has 12 digits there.
 
-    Where numbers are large, or ``b`` is not above 0, it is SciPy's.
+    Where numbers are large, or ``b`` is not above 0, it is SciPy's, which takes for ever where a
+    and x are above 1e8: the mean of exp(x t), t between 0 and 1 with mean a / b, overflows there.
     """
     first, size = where(x < 0, b - a, a), np.minimum(np.abs(x), 30)
     usable = (b > 0) & (np.abs(x) <= 30)
@@ -39,7 +40,9 @@ def kummer(a: Any, b: Any, x: Any) -> Any:
         term = term * ((first + k) / (divisor + k)) * (size / (k + 1))
         total = total + term
     found = where(x < 0, np.exp(np.minimum(x, 0)) * total, total)
-    return where(usable, found, scipy.special.hyp1f1(a, b, x)).astype(x.dtype)
+    overflows = (a > 0) & (b > 0) & (x * np.minimum(a / where(b > 0, b, 1), 1) > 710)
+    others = where(overflows, np.inf, scipy.special.hyp1f1(a, b, where(overflows, 0, x)))
+    return where(usable, found, others).astype(x.dtype)
 
 
 def _owens_t_by_h(t: Variable, h: Variable, a: Variable, z: Variable) -> Variable:

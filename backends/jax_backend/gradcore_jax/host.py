@@ -30,7 +30,7 @@ def called(function: Callable[..., Sequence[Any]], types: Sequence[Type], *array
         operands = (_read(a, dtype) for a, dtype in zip(given, dtypes, strict=True))
         with np.errstate(all="ignore"):
             found = function(*operands)
-        return [_written(a, *of) for a, of in zip(found, types, strict=True)]
+            return [_written(a, *of) for a, of in zip(found, types, strict=True)]
 
     results = [_traveling(shape, np.dtype(dtype)) for shape, dtype in types]
     given = map(_words, arrays)
