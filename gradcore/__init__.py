@@ -99,6 +99,7 @@ from gradcore.serialization import save as save
 from gradcore.shared import SharedVariable as SharedVariable
 from gradcore.shared import shared as shared
 from gradcore.tensor.control import ifelse as ifelse
+from gradcore.viewing import view as view
 
 Param = In
 __version__ = _version("gradcore")

@@ -36,7 +36,7 @@ ORDER = [
     {"backend", "plugins"},
     {"mode"},
     {"compile"},
-    {"conformance.samples", "inventory", "reference"},
+    {"conformance.samples", "inventory", "reference", "viewing"},
     {"serialization", "exporting"},
     {"conformance", "skeleton", "cli", "optimize"},
     {""},

@@ -28,7 +28,7 @@ from gradcore.config import config
 from gradcore.errors import MissingInputError
 from gradcore.graph import Apply, Variable, ancestors, here, substitute
 from gradcore.graph.composite import Composite
-from gradcore.language import is_several, word
+from gradcore.language import LANGUAGE, is_several, word
 from gradcore.mode import Mode, get_mode
 from gradcore.pictures import escaped, html_of, svg_of
 from gradcore.progress import compiling
@@ -178,6 +178,10 @@ class Function:
         """Return the name, and a tree of the graph that runs, where there is no picture."""
         tree = html_of(self)
         return None if tree is None else f"<code>{escaped(repr(self))}</code>{tree}"
+
+    def view(self) -> Any:
+        """Return a picture of its graph that can be walked through: see `gradcore.view`."""
+        return LANGUAGE["view"](self)
 
     # memory -------------------------------------------------------------------------------------
     trust_input: bool = False

@@ -51,8 +51,8 @@ from gradcore.progress import stage
 from gradcore.rewrite import Trace, complex_equations
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.checks import SameShape, lift_checks
-from gradcore.rewrite.engine import run_all
 from gradcore.rewrite.requirements import keep_requirements
+from gradcore.rewrite.stages import run_all
 from gradcore.shared import SharedVariable
 
 

@@ -8,7 +8,6 @@ from gradcore.rewrite.canonical import canonicalize
 from gradcore.rewrite.changes import EXACT as EXACT
 from gradcore.rewrite.changes import REASSOCIATES as REASSOCIATES
 from gradcore.rewrite.changes import Changes as Changes
-from gradcore.rewrite.engine import Group as Group
 from gradcore.rewrite.engine import Pass as Pass
 from gradcore.rewrite.engine import Stage as Stage
 from gradcore.rewrite.equations import equations
@@ -22,6 +21,7 @@ from gradcore.rewrite.solutions import solve_for_inverses
 from gradcore.rewrite.sorted_once import sorted_once
 from gradcore.rewrite.specialize import specialize
 from gradcore.rewrite.stabilize import stabilize
+from gradcore.rewrite.stages import Group as Group
 from gradcore.rewrite.values_alone import values_alone
 from gradcore.rewrite.windows import increments_as_windows
 

@@ -63,6 +63,9 @@ from gradcore.rewrite.rules import (
 FOLDED_ELEMENTS = 4096
 """How large a constant may grow out of smaller ones while a graph is rewritten."""
 
+FOLD = "fold"
+"""How the trace names that a node of constants became one."""
+
 FIRINGS_PER_NODE = 100
 """How often rules may fire for each node of a graph before they are taken to have no end."""
 
@@ -181,58 +184,6 @@ class Pass:
     def __repr__(self) -> str:
         """Return the name."""
         return self.name
-
-
-@dataclass(frozen=True)
-class Group:
-    """Stages that are run together, and only on a graph that has an op of a certain kind."""
-
-    name: str
-    needs: type[Op]
-    stages: tuple[Stage | Pass | Group, ...]
-
-    def run(
-        self,
-        graph: FunctionGraph,
-        trace: Trace,
-        reassociate: bool = False,
-        drivers: Drivers | None = None,
-    ) -> FunctionGraph:
-        """Return the graph rewritten by each stage in turn."""
-        if not _has(graph, self.needs):
-            return graph
-        for stage in self.stages:
-            graph = stage.run(graph, trace, reassociate, drivers)
-        return graph
-
-    def __repr__(self) -> str:
-        """Return the name."""
-        return self.name
-
-
-def run_all(
-    stages: Sequence[Stage | Pass | Group],
-    graph: FunctionGraph,
-    trace: Trace,
-    reassociate: bool = False,
-) -> FunctionGraph:
-    """Return ``graph`` rewritten by stages in turn; a stage that comes again looks at what is new.
-
-    What had its normal form then still has: a rule looks at a node and what that is computed of.
-    """
-    drivers: Drivers = {}
-    for stage in stages:
-        progress.stage(stage.name, graph.nodes)
-        graph = stage.run(graph, trace, reassociate, drivers)
-    return graph
-
-
-def _has(graph: FunctionGraph, kind: type[Op]) -> bool:
-    for node in graph.nodes:
-        op = node.op
-        if isinstance(op, kind) or any(_has(inner, kind) for inner in op.graphs):
-            return True
-    return False
 
 
 Drivers: TypeAlias = dict["Stage", "Rewriter"]
@@ -455,11 +406,13 @@ class Rewriter:
         except Exception:  # noqa: BLE001 - it is raised again, with its place, when the function runs
             return None
         results = found if len(node.outputs) > 1 else (found,)
-        self._note("fold", node)
-        return [
+        self._note(FOLD, node)
+        made: list[Variable | None] = [
             Constant(np.asarray(value, output.type.dtype), bare=True)
             for value, output in zip(results, node.outputs, strict=True)
         ]
+        note_replaced(self.stage.name, FOLD, EXACT, node.outputs, made)
+        return made
 
 
 def _may_fold(node: Apply) -> bool:

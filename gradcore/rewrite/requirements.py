@@ -24,9 +24,10 @@ from gradcore.ops.control import Assert
 from gradcore.rewrite.branches import enclose_branches
 from gradcore.rewrite.claim_reader import ClaimReader
 from gradcore.rewrite.claims import Claim
-from gradcore.rewrite.engine import Group, Pass, Stage, run_all
+from gradcore.rewrite.engine import Pass, Stage
 from gradcore.rewrite.loops import fuse_loops
 from gradcore.rewrite.rules import Trace
+from gradcore.rewrite.stages import Group, run_all
 
 MERGE = Stage("requirements")
 """No rules: equal nodes become one."""

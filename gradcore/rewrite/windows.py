@@ -28,7 +28,8 @@ from gradcore.ops.shape import Alloc
 from gradcore.ops.shape_values import SpecifyShape
 from gradcore.rewrite.canonical.stage import is_zero
 from gradcore.rewrite.changes import Changes
-from gradcore.rewrite.engine import Group, Pass
+from gradcore.rewrite.engine import Pass
+from gradcore.rewrite.stages import Group
 
 Span: TypeAlias = tuple[int, int]
 """Where a window starts along an axis, and where it stops."""

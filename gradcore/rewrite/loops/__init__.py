@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gradcore.ops.scan import Scan
 from gradcore.rewrite.canonical import canonicalize
-from gradcore.rewrite.engine import Group, Stage
+from gradcore.rewrite.engine import Stage
 from gradcore.rewrite.loops import chunks as chunks
 from gradcore.rewrite.loops import idle as idle
 from gradcore.rewrite.loops.counted import states_counted
@@ -17,6 +17,7 @@ from gradcore.rewrite.loops.merge import merge_scans as merge_scans
 from gradcore.rewrite.loops.push_out import push_out as push_out
 from gradcore.rewrite.loops.segments import share_segments as share_segments
 from gradcore.rewrite.loops.unused import drop_unused as drop_unused
+from gradcore.rewrite.stages import Group
 
 fuse_loops = Group(
     "fuse_loops",
