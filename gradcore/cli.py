@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import runpy
 import sys
 import time
 from collections.abc import Sequence
@@ -17,12 +18,14 @@ from gradcore.compile import Function
 from gradcore.conformance.tables import TABLES, read_reports, rewritten
 from gradcore.errors import CacheError, GradcoreError, choices
 from gradcore.exporting import export
+from gradcore.graph import Variable
 from gradcore.graph.types import DISCRETE, FLOATS
 from gradcore.inventory import BackendInfo, backends, report
 from gradcore.plugins import registry
 from gradcore.reference import entry, heading
 from gradcore.serialization import load
 from gradcore.skeleton import KINDS, write_backend
+from gradcore.viewing import view
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.add_argument("folder", type=Path, help="where to")
     out.add_argument("--target", default="c", help="what to write: c, or what plugins add (c)")
     out.add_argument("--function", help="which function, where several were saved")
+    look = commands.add_parser(
+        "view", help="run a script, and write a picture of one of its graphs"
+    )
+    look.add_argument("name", metavar="script.py:name", help="a function or a variable of a script")
+    look.add_argument("--into", type=Path, metavar="FILE", help="where to write it (name.html)")
+    look.add_argument("--open", action="store_true", help="open it in a browser")
     given = parser.parse_args(arguments)
     if given.command == "backends":
         _show_backends()
@@ -67,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _show_ops(given.names)
     elif given.command == "export":
         return _export(given.file, given.folder, given.target, given.function)
+    elif given.command == "view":
+        return _view(given.name, given.into, given.open)
     else:
         return _write(given.name, given.folder, given.kind)
     return 0
@@ -214,4 +225,31 @@ def _write(name: str, folder: Path, kind: str) -> int:
         f"  pip install --editable {root}\n"
         f"  pytest --pyargs gradcore.conformance --gradcore-backend {name} --level smoke\n"
     )
+    return 0
+
+
+def _view(name: str, into: Path | None, opened: bool) -> int:
+    """Write the picture of what a script has under a name; return the exit status."""
+    script, _, variable = name.rpartition(":")
+    if not script:
+        sys.stderr.write(f"gradcore view: {name!r} is no script.py:name\n")
+        return 2
+    try:
+        found = runpy.run_path(script, run_name="__main__")
+    except OSError as error:
+        sys.stderr.write(f"gradcore view: {error}\n")
+        return 2
+    if variable not in found:
+        known = [key for key, value in found.items() if isinstance(value, (Function, Variable))]
+        fix = choices(variable, known, "it has")
+        sys.stderr.write(f"gradcore view: {script} has no {variable!r}: {fix}\n")
+        return 2
+    try:
+        shown = view(found[variable])
+    except (TypeError, GradcoreError) as error:
+        sys.stderr.write(f"gradcore view: {variable}: {error}\n")
+        return 2
+    path = Path(f"{variable}.html") if into is None else into
+    path = shown.open(path) if opened else shown.save(path)
+    sys.stdout.write(f"{path}\n")
     return 0

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeAlias
 
 from gradcore.dtypes import DTYPES
 from gradcore.kernel import scalar
@@ -130,6 +132,22 @@ class Unit:
     def add(self, *lines: str) -> None:
         """Add lines at the current indentation."""
         self.lines += ["    " * self.depth + line for line in lines]
+
+
+Watcher: TypeAlias = "Callable[[Statement, list[str], int], None]"
+"""What sees which statement has printed the lines of a unit from a number on."""
+
+_watching: ContextVar[Watcher | None] = ContextVar("watching", default=None)
+
+
+@contextmanager
+def watching(watch: Watcher) -> Generator[None]:
+    """Let ``watch`` see what is printed in a ``with`` block, inner statements first."""
+    token = _watching.set(watch)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
 
 
 class Printer(ABC):
@@ -285,7 +303,12 @@ class Printer(ABC):
         method = self.kinds.get(type(s))
         if method is None:
             raise TypeError(f"{type(self).__name__} does not print {type(s).__name__}")
+        unit = self.unit
+        start = len(unit.lines)
         getattr(self, method)(s)
+        watch = _watching.get()
+        if watch is not None and self.unit is unit:
+            watch(s, unit.lines, start)
 
     def branch(self, s: If) -> None:
         """Print a branch as ``if`` and ``else``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,21 +68,18 @@ def described(graph: Any) -> Description:
         return _of_function(graph)
     outputs = outputs_of(graph)
     history, last, backend = history_of_variables(outputs)
-    names = [v.name or f"output {k}" if len(outputs) > 1 else v.name or "output"
-             for k, v in enumerate(outputs)]  # fmt: skip
     title = ", ".join(pp(v, LONGEST // 2) for v in outputs[:2])
     made = code_of(backend, last)
-    return _Describer(history, last).described(title, backend.name, names, made, None)
+    return _Describer(history, last).described(
+        title, backend.name, output_names(outputs), made, None
+    )
 
 
 def _of_function(f: Function) -> Description:
     maker = f.maker
     history = history_of_function(f)
-    count = len(maker.outputs)
-    named = [v.name or f"output {k}" for k, v in enumerate(maker.outputs)]
-    names = [*(["output"] if count == 1 and not maker.outputs[0].name else named),
-             *(f"update of {v}" for v in maker.updates),
-             *(f"update of {entry.variable}" for entry in maker.inputs if entry.update is not None)]  # fmt: skip
+    stored = [entry.variable for entry in maker.inputs if entry.update is not None]
+    names = [*output_names(maker.outputs), *(f"update of {v}" for v in (*maker.updates, *stored))]
     fallback = [lack.node for lack in maker.fallback]
     made = code_of(maker.backend, maker.fgraph, fallback)
     of = _Describer(history, maker.fgraph)
@@ -168,9 +164,7 @@ class _Describer:
 
     def _node(self, number: int) -> Node:
         node = self.history.nodes[number]
-        parameters = {
-            name: shortened(str(value)) for name, value in node.op.parameters().items()
-        }
+        parameters = {name: shortened(str(value)) for name, value in node.op.parameters().items()}
         return Node(
             shortened(node.op.label()),
             kind_of(node.op),
@@ -190,9 +184,15 @@ class _Describer:
             text = v.text()
             more = np.array2string(v.data, threshold=ELEMENTS, edgeitems=3)
             data = "" if " ".join(more.split()) == text else more
-        name = shortened(v.name or "")
+        name = shortened(origin.name)
         kind = "computed" if node is not None else leaf_kind(v)
         return Value(kind, v.dtype, v.type.shape, name, node, origin.index, text, data)
+
+
+def output_names(outputs: Sequence[Variable]) -> list[str]:
+    """Return what to call outputs: their names, or their numbers where there are several."""
+    plain = "output {}" if len(outputs) > 1 else "output"
+    return [v.name or plain.format(k) for k, v in enumerate(outputs)]
 
 
 def leaf_kind(v: Variable) -> str:
@@ -252,8 +252,3 @@ def profiled(profile: Profile, numbers: Mapping[Apply, int]) -> Profiled:
         for nest in (*profile.nests, *profile.kernels.values())
     ]
     return Profiled(profile.calls, profile.seconds, profile.peak_bytes, parts)
-
-
-def file_name(path: str) -> str:
-    """Return the name of a file without its folders."""
-    return Path(path).name

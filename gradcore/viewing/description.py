@@ -13,6 +13,7 @@ Rejected: a graph a step, whose size is the product of both.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -249,17 +250,17 @@ def _plain(it: Any) -> Any:
     if isinstance(it, (str, int, float, type(None))):
         return it
     if dataclasses.is_dataclass(it):
-        return {
-            f.name: _plain(value)
-            for f in dataclasses.fields(it)
-            if (value := getattr(it, f.name)) != _default(f)
-        }
+        fields = ((name, getattr(it, name), default) for name, default in _defaults(type(it)))
+        return {name: _plain(value) for name, value, default in fields if value != default}
     if isinstance(it, Mapping):
         return {str(key): _plain(value) for key, value in it.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any kind
     return [_plain(value) for value in it]
 
 
-def _default(f: dataclasses.Field[Any]) -> Any:
-    if f.name == "format":
-        return None  # a reader looks for it
-    return {} if f.default_factory is not dataclasses.MISSING else f.default
+@functools.cache
+def _defaults(kind: type[Any]) -> list[tuple[str, Any]]:
+    """Return the fields of a class with their defaults; a reader looks for the format."""
+    return [
+        (f.name, None if f.name == "format" else {} if callable(f.default_factory) else f.default)
+        for f in dataclasses.fields(kind)
+    ]

@@ -22,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from gradcore.errors import Location
 from gradcore.graph import Apply, Constant, FunctionGraph, Op, Variable, toposort
@@ -49,11 +49,15 @@ class Drawn:
 
 @dataclass(eq=False)
 class Origin:
-    """Where a value comes from: an example of its variable, the node and its output."""
+    """Where a value comes from: its variable, as it was seen last, the node and its output.
+
+    name : what the user called it, which rewriting may lose.
+    """
 
     variable: Variable
     node: int | None
     index: int
+    name: str
 
 
 @dataclass
@@ -105,8 +109,6 @@ class History:
     def fired(self, change: Replaced) -> None:
         """Take what a rule, or a pass, has replaced."""
         pairs = [(a, b) for a, b in zip(change.before, change.after, strict=True) if b is not None]
-        if not pairs:
-            return
         event = Event(change.stage, change.rule, "the graph", change.where)
         if change.stage == "passes":
             self._becomes([a for a, _ in pairs], [b for _, b in pairs], event)
@@ -133,6 +135,7 @@ class History:
 
     def _becomes(self, old: list[Variable], new: list[Variable], event: Event) -> None:
         """Take what a pass has made of a graph, or of one inside of an op."""
+        self._note(event)
         before = self._drawn(old, self.known, merge=True)
         shown = [self.now(before[v]) for v in old]
         found = self._drawn(new, {}, merge=True)
@@ -162,7 +165,8 @@ class History:
         return all(v not in self._now for v in node.outputs)
 
     def _value(self, variable: Variable, node: int | None) -> int:
-        self.values.append(Origin(variable, node, variable.index if node is not None else 0))
+        index = variable.index if node is not None else 0
+        self.values.append(Origin(variable, node, index, variable.name or ""))
         return len(self.values) - 1
 
     def _leaf(self, v: Variable) -> int:
@@ -199,11 +203,20 @@ class History:
                 number = self._add(drawn, node)
                 if merge:
                     self._by_key[drawn.key] = number
-            self.nodes[number].op = node.op  # the graphs inside may be others by now
+            self._meets(node, number)
             known.update(zip(node.outputs, self.nodes[number].outputs, strict=True))
         for v in wanted:
             self._of(v, known)
         return known
+
+    def _meets(self, node: Apply, number: int) -> None:
+        """Note what is known of a node by now: the graphs inside, shapes, names."""
+        drawn = self.nodes[number]
+        drawn.op = node.op
+        for v, value in zip(node.outputs, drawn.outputs, strict=True):
+            origin = self.values[value]
+            origin.variable = v
+            origin.name = origin.name or v.name or ""
 
     def _of(self, v: Variable, known: Known) -> int:
         if v not in known:
@@ -309,7 +322,7 @@ class History:
                 self._replace(a, b, self._note(event))
                 present |= {new for _, old, new in self.changes[done:] if old in present}
             else:
-                # Once what they read is the same, they say the same; if not, one replaces the other.
+                # Once they read the same, they say the same; if not, one replaces the other.
                 waiting.append((a, b))
                 waiting += pairs
 
@@ -364,6 +377,7 @@ def shell(op: Op) -> Hashable:
     )
 
 
-def _has_graphs(value: Any) -> bool:
-    parts: Any = value if isinstance(value, tuple) else (value,)
-    return any(isinstance(part, FunctionGraph) for part in parts)
+def _has_graphs(value: object) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_has_graphs, value))  # pyright: ignore[reportUnknownArgumentType] - of any kind
+    return isinstance(value, FunctionGraph)

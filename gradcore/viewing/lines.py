@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from gradcore.backend import Backend
 from gradcore.backend.loops import LoopBackend
 from gradcore.graph import Apply, FunctionGraph
 from gradcore.kernel.clocks import nodes_of
 from gradcore.kernel.ir import Statement
+from gradcore.kernel.text import watching
 
 MARK = re.compile("\x01(\\d+)\x02")
 
@@ -30,24 +30,17 @@ def code_of(
     if not isinstance(backend, LoopBackend):
         return None
     program = backend.lowered(graph, fallback)
-    renderer: Any = backend.renderer()
     printed: list[Sequence[Apply]] = []
-    plain = renderer.statement
 
-    def statement(s: Statement) -> None:
-        unit = renderer.unit
-        start = len(unit.lines)
-        plain(s)
+    def mark(s: Statement, lines: list[str], start: int) -> None:
         nodes = () if s.contains else nodes_of([s], program.made_by)
-        if not nodes or renderer.unit is not unit:
-            return
-        mark = f"\x01{len(printed)}\x02"
-        printed.append(nodes)
-        for k in range(start, len(unit.lines)):
-            unit.lines[k] += mark
+        if nodes:
+            text = f"\x01{len(printed)}\x02"
+            printed.append(nodes)
+            lines[start:] = [line + text for line in lines[start:]]
 
-    renderer.statement = statement
-    text: str = renderer.render(program).text
+    with watching(mark):
+        text = backend.renderer().render(program).text
     lines: dict[Apply, list[int]] = {}
     clean: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):

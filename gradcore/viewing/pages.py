@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from importlib import resources
 
 from gradcore.pictures import escaped
@@ -17,8 +18,19 @@ from gradcore.viewing.description import Description
 LIBRARY = "dagre.min.js"
 """What finds the places of nodes: dagre, as it was released."""
 
-SCRIPTS = ("model.js", "folding.js", "layout.js", "drawing.js", "panel.js", "controls.js", "main.js")
+SCRIPTS = (
+    "model.js",
+    "folding.js",
+    "layout.js",
+    "drawing.js",
+    "panel.js",
+    "controls.js",
+    "main.js",
+)
 """Our own, in the order in which they are read."""
+
+PART = re.compile("@([A-Z]+)@")
+"""What stands for a part in the template."""
 
 
 @functools.cache
@@ -29,26 +41,23 @@ def asset(name: str) -> str:
 
 def page(description: Description) -> str:
     """Return the page of a description."""
-    scripts = "\n".join(f"<script>\n{asset(name)}</script>" for name in (LIBRARY, *SCRIPTS))
+    library = asset(LIBRARY).partition("//# sourceMappingURL")[0]  # which is not in the page
+    scripts = (library, *map(asset, SCRIPTS))
     parts = {
         "TITLE": escaped(description.title),
         "STYLE": f"<style>\n{asset('view.css')}</style>",
         "LICENCE": escaped(asset("dagre.LICENSE")).replace("--", "- -"),
         "DESCRIPTION": embedded(description.to_json()),
-        "SCRIPTS": scripts,
+        "SCRIPTS": "\n".join(f"<script>\n{text}</script>" for text in scripts),
     }
-    text = asset("page.html")
-    for name, part in parts.items():
-        before, _, after = text.partition(f"@{name}@")
-        text = before + part + after
-    return text
+    return PART.sub(lambda mark: parts[mark[1]], asset("page.html"))
 
 
 def embedded(text: str) -> str:
-    """Return JSON in which no character is special to HTML, as part of a script of a page.
+    r"""Return JSON in which no character is special to HTML, as part of a script of a page.
 
-    >>> embedded('["</script><!--"]')
-    '["\\\\u003c/script\\\\u003e\\\\u003c!--"]'
+    >>> print(embedded('["</script><!--"]'))
+    ["\u003c/script\u003e\u003c!--"]
     """
     for special in "<>&":
         text = text.replace(special, f"\\u{ord(special):04x}")

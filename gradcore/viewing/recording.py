@@ -9,7 +9,7 @@ from gradcore.compile import Function
 from gradcore.compile.pipeline import FUNCTION, Compilation, Step, rewritten
 from gradcore.graph import FunctionGraph, Variable, free_inputs
 from gradcore.mode import Mode, get_mode
-from gradcore.rewrite.rules import watching
+from gradcore.rewrite.rules import Replaced, watching
 from gradcore.rewrite.stages import stages_in_turn
 from gradcore.shared import SharedVariable
 from gradcore.viewing.history import History
@@ -46,7 +46,15 @@ def _compiled_again(
     history = History()
     history.starts(outputs)
     it = Compilation(inputs, outputs, mode, backend, more)
-    with watching(history.fired):
+    fired = 0
+
+    def seen(change: Replaced) -> None:
+        nonlocal fired
+        if len(it.trace) > fired:  # else it is part of what a step tries out by itself
+            fired = len(it.trace)
+            history.fired(change)
+
+    with watching(seen):
         it.through([_seen(step, history) for step in FUNCTION])
     return history, it.graph
 

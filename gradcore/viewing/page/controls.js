@@ -106,22 +106,22 @@ class Controls {
   mouse() {
     const { viewer } = this;
     const { canvas } = viewer.drawing;
-    const held = new Map(); // pointers that are down, and where
+    const down = new Map(); // pointers that are pressed, and where
     let moved = 0;
     const at = (event) => ({ x: event.offsetX, y: event.offsetY });
     canvas.addEventListener("pointerdown", (event) => {
-      held.set(event.pointerId, at(event));
+      down.set(event.pointerId, at(event));
       canvas.setPointerCapture(event.pointerId);
       moved = 0;
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!held.has(event.pointerId)) {
+      if (!down.has(event.pointerId)) {
         this.hover(event, viewer.drawing.at(at(event)));
         return;
       }
-      const before = held.get(event.pointerId);
+      const before = down.get(event.pointerId);
       const now = at(event);
-      const other = [...held].find(([id]) => id !== event.pointerId)?.[1];
+      const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
       moved += Math.hypot(now.x - before.x, now.y - before.y);
       if (moved > 4) viewer.touched = true;
       const { camera } = viewer.drawing;
@@ -132,11 +132,11 @@ class Controls {
         const far = (p) => Math.hypot(p.x - other.x, p.y - other.y);
         viewer.drawing.zoom(far(now) / Math.max(far(before), 1), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
       }
-      held.set(event.pointerId, now);
+      down.set(event.pointerId, now);
       viewer.drawing.draw();
     });
     const release = (event) => {
-      const was = held.delete(event.pointerId);
+      const was = down.delete(event.pointerId);
       if (was && event.type === "pointerup" && moved <= 4) viewer.select(viewer.drawing.at(at(event))?.key ?? null);
     };
     canvas.addEventListener("pointerup", release);

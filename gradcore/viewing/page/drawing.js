@@ -94,8 +94,10 @@ class Drawing {
     this.fit();
     if (this.camera.scale >= READABLE / 2) return;
     const { height } = this.size();
-    const first = this.flat().reduce((a, b) => (b.ay < a.ay ? b : a));
-    this.camera = { scale: 0.7, x: first.ax, y: first.ay + height / 2 / 0.7 - 60 };
+    const { left, right, top } = this.picture.bounds;
+    const far = (b) => Math.abs(b.ax - (left + right) / 2) + 4 * (b.ay - top);
+    const first = this.flat().reduce((a, b) => (far(b) < far(a) ? b : a));
+    this.camera = { scale: 0.7, x: first.ax, y: first.ay + (height / 2 - 60) / 0.7 };
     this.draw();
   }
 

@@ -50,6 +50,9 @@ function commonPath(one, two) {
   return one.slice(0, k);
 }
 
+/* Fewer leaves than these are drawn one by one. */
+const FEW = 4;
+
 class Folding {
   /* mode: of SCOPES; opened: paths of scopes that are open; bodies: nodes that are open. */
   constructor(model) {
@@ -66,6 +69,11 @@ class Folding {
       if (!this.opened.has(key)) return { key, path: path.slice(0, k) };
     }
     return null;
+  }
+
+  /* The key of the box of a node; loops may have nodes of their bodies in common. */
+  nodeKey(number, outer) {
+    return outer === null ? `n${number}` : `n${number}@${outer}`;
   }
 
   keyOf(path, outer) {
@@ -93,8 +101,9 @@ class Folding {
     for (const number of level.nodes.keys()) {
       const fold = this.foldOf(this.pathOf(number, level), outer);
       if (!fold) {
-        boxes.set(`n${number}`, this.nodeBox(number, step));
-        shown.set(number, `n${number}`);
+        const alone = this.nodeBox(number, step, outer);
+        boxes.set(alone.key, alone);
+        shown.set(number, alone.key);
         continue;
       }
       const box = boxes.get(fold.key) || { key: fold.key, type: "fold", path: fold.path, nodes: [] };
@@ -103,8 +112,9 @@ class Folding {
       shown.set(number, fold.key);
     }
     for (const box of [...boxes.values()]) {
-      if (box.type === "fold") this.foldBox(box, boxes, shown);
+      if (box.type === "fold") this.foldBox(box, boxes, shown, step, outer);
     }
+    this.repeat = boxes.size > MOST_FOR_DAGRE; // long edges from leaves would hide the others
     const edges = this.edgesOf(level, boxes, shown);
     level.outputs.forEach((value, k) => {
       const key = `o${outer ?? ""}.${k}`;
@@ -112,13 +122,48 @@ class Folding {
       boxes.set(key, { key, type: "output", value, label: name, sub: this.model.typeOf(value) });
       edges.push({ from: this.source(value, key, 0, boxes, shown), to: key, port: 0, ports: 1, value });
     });
-    return { boxes: [...boxes.values()], edges, outer };
+    const left = this.leavesFolded(boxes, edges, outer);
+    return { boxes: [...boxes.values()], edges: left, outer };
   }
 
-  nodeBox(number, step) {
+  /* Many leaves that the same folded scopes read are one box; return the edges that are left. */
+  leavesFolded(boxes, edges, outer) {
+    const readers = new Map();
+    for (const e of edges) {
+      const box = boxes.get(e.from);
+      if (box.type === "value") readers.set(box, [...(readers.get(box) || []), e.to]);
+    }
+    const groups = new Map();
+    for (const [box, keys] of readers) {
+      if (!keys.every((key) => boxes.get(key).type === "fold")) continue;
+      const key = `l${outer ?? ""}${SEPARATOR}${box.kind}${SEPARATOR}${keys.sort().join(SEPARATOR)}`;
+      groups.set(key, [...(groups.get(key) || []), box]);
+    }
+    const into = new Map();
+    for (const [key, group] of groups) {
+      if (group.length < FEW || this.opened.has(key)) continue;
+      const [{ kind }] = group;
+      const label = `${group.length} ${kind === "shared" ? "shared variables" : `${kind}s`}`;
+      const sub = shorten(group.map((b) => b.label).join(", "), 30);
+      boxes.set(key, { key, type: "fold", path: [label], label, sub, kind, nodes: [], leaves: group.map((b) => b.value) });
+      for (const box of group) {
+        boxes.delete(box.key);
+        into.set(box.key, key);
+      }
+    }
+    const known = new Set();
+    return edges.filter((e) => {
+      if (!into.has(e.from)) return true;
+      e.from = into.get(e.from);
+      const key = `${e.from} ${e.to}`;
+      return !known.has(key) && known.add(key);
+    });
+  }
+
+  nodeBox(number, step, outer) {
     const node = this.model.nodes[number];
     const box = {
-      key: `n${number}`, type: "node", number, nodes: [number], kind: node.kind,
+      key: this.nodeKey(number, outer), type: "node", number, nodes: [number], kind: node.kind,
       label: this.model.labelOf(number), sub: this.model.typeOf(node.outputs[0]),
     };
     if (node.bodies.length) {
@@ -133,13 +178,14 @@ class Folding {
   }
 
   /* A scope of a single node is that node. */
-  foldBox(box, boxes, shown) {
+  foldBox(box, boxes, shown, step, outer) {
     const model = this.model;
     if (box.nodes.length === 1) {
       const [number] = box.nodes;
       boxes.delete(box.key);
-      boxes.set(`n${number}`, this.nodeBox(number, 0));
-      shown.set(number, `n${number}`);
+      const alone = this.nodeBox(number, step, outer);
+      boxes.set(alone.key, alone);
+      shown.set(number, alone.key);
       return;
     }
     const kinds = new Map();
@@ -166,12 +212,13 @@ class Folding {
     return edges;
   }
 
-  /* The key of the box that a value comes from; a constant has one wherever it is read. */
+  /* The key of the box that a value comes from; a constant, and of a large graph a leaf, has one
+   * wherever it is read. */
   source(value, to, port, boxes, shown) {
     const v = this.model.values[value];
     if (v.node !== undefined) return shown.get(v.node);
     const constant = v.kind === "constant";
-    const key = constant ? `c${value}>${to}` : `v${value}`;
+    const key = constant || this.repeat ? `c${value}>${to}` : `v${value}`;
     if (!boxes.has(key)) {
       const label = this.model.nameOf(value);
       const sub = constant && !v.shape.length ? "" : this.model.typeOf(value);
@@ -180,28 +227,30 @@ class Folding {
     return key;
   }
 
-  /* Open what hides a node; return whether it is shown at all. */
+  /* Open what hides a node; return the key of its box, or null where it is not there. */
   reveal(number, step) {
     const inside = this.model.all(step);
-    if (!inside.has(number)) return false;
-    const outer = [];
-    for (let n = number; n !== null; n = inside.get(n)) outer.unshift(n);
-    outer.forEach((n, k) => {
-      if (k + 1 < outer.length) this.bodies.add(n);
-      this.openAround(n, k ? outer[k - 1] : null, step);
+    if (!inside.has(number)) return null;
+    const way = [];
+    for (let n = number; n !== null; n = inside.get(n)) way.unshift(n);
+    let key = null;
+    way.forEach((n, k) => {
+      if (k + 1 < way.length) this.bodies.add(n);
+      const { level, outer } = this.home(n, step);
+      const path = this.pathOf(n, level);
+      path.forEach((_, i) => this.opened.add(this.keyOf(path.slice(0, i + 1), outer)));
+      key = this.nodeKey(n, outer);
     });
-    return true;
+    return key;
   }
 
-  openAround(number, outer, step) {
-    const bodies = outer === null ? [null] : this.model.nodes[outer].bodies.map((_, k) => k);
-    for (const k of bodies) {
-      const level = k === null ? this.model.top(step) : this.model.body(outer, k, step);
-      if (!level.nodes.has(number)) continue;
-      const path = this.pathOf(number, level);
-      path.forEach((_, i) =>
-        this.opened.add(this.keyOf(path.slice(0, i + 1), k === null ? null : `${outer}.${k}`)));
-    }
+  /* The graph that a node is in, and which body of which node that is: "12.0", or null. */
+  home(number, step) {
+    const outer = this.model.all(step).get(number);
+    if (outer === null) return { level: this.model.top(step), outer: null };
+    const levels = this.model.nodes[outer].bodies.map((_, k) => this.model.body(outer, k, step));
+    const k = levels.findIndex((level) => level.nodes.has(number));
+    return { level: levels[k], outer: `${outer}.${k}` };
   }
 
   /* Choose how to fold a graph that is too large to be read: the first way that makes it small. */

@@ -129,7 +129,15 @@ function inLayers(picture) {
     for (const b of row) b.y = y + height / 2;
     y += height + GAP.y;
   }
-  for (const e of picture.edges) e.points = ends(e, byKey);
+  picture.edges.forEach((e, k) => {
+    e.points = ends(e, byKey);
+    const [start, end] = e.points;
+    if (byKey.get(e.to).layer - byKey.get(e.from).layer < 2) return;
+    // What goes over others goes beside them.
+    const x = Math.max(start.x + byKey.get(e.from).width / 2, end.x + byKey.get(e.to).width / 2) + 20 + 9 * (k % 7);
+    const bend = Math.min(GAP.y, (end.y - start.y) / 3);
+    e.points.splice(1, 0, { x, y: start.y + bend }, { x, y: end.y - bend });
+  });
   for (const b of picture.boxes) for (const field of ["above", "below", "layer", "waits"]) delete b[field];
 }
 

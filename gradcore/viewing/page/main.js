@@ -169,13 +169,13 @@ class Viewer {
       if (step === undefined) return;
       this.setStep(step);
     }
-    this.folding.reveal(number, this.step);
+    const key = this.folding.reveal(number, this.step);
     this.redraw();
     this.touched = true;
     const tab = this.panel.tab;
-    this.select(`n${number}`);
+    this.select(key);
     if (stay) this.panel.show(tab);
-    this.drawing.centre(`n${number}`);
+    this.drawing.centre(key);
   }
 
   readersOf(number) {
@@ -227,16 +227,9 @@ class Viewer {
   }
 
   scopeAround(number) {
-    const outer = this.model.all(this.step).get(number);
-    const bodies = outer === null || outer === undefined ? [null] : this.model.nodes[outer].bodies.map((_, k) => k);
-    for (const k of bodies) {
-      const level = k === null ? this.model.top(this.step) : this.model.body(outer, k, this.step);
-      if (!level.nodes.has(number)) continue;
-      const path = this.folding.pathOf(number, level);
-      if (!path.length) return null;
-      return { key: this.folding.keyOf(path, k === null ? null : `${outer}.${k}`), name: path.at(-1) };
-    }
-    return null;
+    const { level, outer } = this.folding.home(number, this.step);
+    const path = this.folding.pathOf(number, level);
+    return path.length ? { key: this.folding.keyOf(path, outer), name: path.at(-1) } : null;
   }
 
   setFold(mode) {

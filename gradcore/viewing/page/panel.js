@@ -106,7 +106,7 @@ class Panel {
     const buttons = [];
     if (node.bodies.length) {
       const open = viewer.folding.bodies.has(number);
-      buttons.push(make("button", { type: "button", onclick: () => viewer.toggle(`n${number}`) }, open ? "Close its body" : "Open its body"));
+      buttons.push(make("button", { type: "button", onclick: () => viewer.toggle(viewer.selected) }, open ? "Close its body" : "Open its body"));
     }
     const scope = viewer.scopeAround(number);
     if (scope) buttons.push(make("button", { type: "button", onclick: () => viewer.close(scope.key) }, `Fold ${scope.name}`));
@@ -147,6 +147,7 @@ class Panel {
   }
 
   foldSheet(box) {
+    if (box.leaves) return this.leavesSheet(box);
     const rows = [["nodes", box.nodes.length.toLocaleString("en")]];
     const cost = this.viewer.costOf(box);
     if (cost) rows.push(["time", seconds(cost.seconds)], ["memory", `${bytes(cost.bytes)} read and written`]);
@@ -157,6 +158,12 @@ class Panel {
     const place = this.model.placeOf(box.nodes[0]);
     return [make("h2", {}, box.path.join(" / ")), make("p", { class: "buttons" }, open), table(rows),
       ...(place ? [make("h3", {}, "Its first line"), this.snippet(place)] : []), make("h3", {}, "Ops"), table(ops)];
+  }
+
+  leavesSheet(box) {
+    const open = make("button", { type: "button", onclick: () => this.viewer.toggle(box.key) }, "Open");
+    const rows = box.leaves.map((v) => [shorten(this.model.nameOf(v), 60), this.model.typeOf(v)]);
+    return [make("h2", {}, box.label), make("p", { class: "buttons" }, open), table(rows)];
   }
 
   snippet(place) {
