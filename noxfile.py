@@ -185,6 +185,26 @@ def gallery(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Test pictures of graphs in a browser; with ``--pictures``, draw those of the documentation.
+
+    It takes Chromium or Chrome where that is installed, or what GRADCORE_BROWSER names.
+    """
+    session.install("-e", ".[test]", "playwright")
+    files = ("tests/test_viewing_browser.py", "tests/test_viewing.py")
+    if session.posargs == ["--pictures"]:
+        session.run("python", "docs/viewer.py")
+    else:
+        session.run("pytest", "--exhaustive", "-q", *files, *session.posargs)
+
+
+@nox.session
+def vendor(session: nox.Session) -> None:
+    """Renew the library in the pages of `gradcore.view`: the newest release, or ``-- VERSION``."""
+    session.run("python", "docs/vendor.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time gradcore beside its peers; prints tables."""
     session.install("-e", ".", "jax", "pytensor", "torch==2.13.0")

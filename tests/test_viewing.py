@@ -132,8 +132,14 @@ EXAMPLES = {
 }  # fmt: skip
 
 
+QUICK = ("digits_logistic", "digits_rnn")
+"""Of these graphs every run makes a picture, of the others `nox -s tests` and `nox -s browser`."""
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_shown_as_it_runs(name, monkeypatch):
+def test_an_example_is_shown_as_it_runs(name, request, monkeypatch):
+    if name not in QUICK and not request.config.getoption("--exhaustive"):
+        pytest.skip("a large graph: --exhaustive")
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     made = []
 

@@ -52,7 +52,7 @@ PAGES = (
     Page("loops", "Loops and branches", ("gradcore.scan.", f"{T}control")),
     Page("graphs", "Graphs", (
         "gradcore.graph.nodes", "gradcore.graph.", "gradcore.batching.", "gradcore.printing",
-        "gradcore.python_functions", "gradcore.ops.control")),
+        "gradcore.viewing.", "gradcore.python_functions", "gradcore.ops.control")),
     Page("variables", "Variables and constants", (
         f"{T}constructors", f"{T}array_api", "gradcore.tensor")),
     Page("elementwise", "Elementwise functions", (

@@ -205,7 +205,10 @@ def settings() -> Iterator[str]:
 # files ------------------------------------------------------------------------------------------
 def pictures() -> list[Path]:
     """Return the pictures that pages show."""
-    return [*sorted((ROOT / "docs/pictures").glob("*")), ROOT / "benchmarks/results/compare.png"]
+    return [
+        *sorted((ROOT / "docs/pictures").rglob("*.png")),
+        ROOT / "benchmarks/results/compare.png",
+    ]
 
 
 def write(folder: Path) -> int:

@@ -83,7 +83,7 @@ def _of_function(f: Function) -> Description:
     fallback = [lack.node for lack in maker.fallback]
     made = code_of(maker.backend, maker.fgraph, fallback)
     of = _Describer(history, maker.fgraph)
-    return of.described(repr(f).strip("<>"), maker.backend.name, names, made, f.profile)
+    return of.described(repr(f)[1:-1], maker.backend.name, names, made, f.profile)
 
 
 @dataclass

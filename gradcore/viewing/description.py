@@ -245,22 +245,31 @@ class Description:
         return json.dumps(self.to_dict(), separators=(",", ":"), allow_nan=False)
 
 
+PLAIN = frozenset((str, int, float, bool, type(None)))
+"""What JSON has itself."""
+
+
 def _plain(it: Any) -> Any:
     """Return data as JSON takes it, without the fields that have their defaults."""
-    if isinstance(it, (str, int, float, type(None))):
+    kind: type[object] = it.__class__
+    if kind in PLAIN:
         return it
-    if dataclasses.is_dataclass(it):
-        fields = ((name, getattr(it, name), default) for name, default in _defaults(type(it)))
-        return {name: _plain(value) for name, value, default in fields if value != default}
+    fields = _defaults(kind)
+    if fields:
+        return {
+            name: _plain(value)
+            for name, default in fields
+            if (value := getattr(it, name)) != default
+        }
     if isinstance(it, Mapping):
         return {str(key): _plain(value) for key, value in it.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of any kind
-    return [_plain(value) for value in it]
+    return [value if type(value) in PLAIN else _plain(value) for value in it]
 
 
 @functools.cache
-def _defaults(kind: type[Any]) -> list[tuple[str, Any]]:
+def _defaults(kind: type[object]) -> tuple[tuple[str, Any], ...]:
     """Return the fields of a class with their defaults; a reader looks for the format."""
-    return [
+    return tuple(
         (f.name, None if f.name == "format" else {} if callable(f.default_factory) else f.default)
-        for f in dataclasses.fields(kind)
-    ]
+        for f in (dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ())
+    )

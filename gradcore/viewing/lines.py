@@ -44,8 +44,8 @@ def code_of(
     lines: dict[Apply, list[int]] = {}
     clean: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
-        for mark in MARK.findall(line):
-            for node in printed[int(mark)]:
+        for place in MARK.findall(line):
+            for node in printed[int(place)]:
                 lines.setdefault(node, []).append(number)
         clean.append(MARK.sub("", line))
     return "\n".join(clean), lines

@@ -1,7 +1,8 @@
 "use strict";
 /* Draws a picture on a canvas: what is in sight, and text where it can be read. */
 
-const READABLE = 0.42;
+const READABLE = 0.42; // the scale from which on there is text
+const SMALLEST = 0.004;
 
 class Drawing {
   constructor(canvas) {
@@ -22,11 +23,9 @@ class Drawing {
     for (const name of ["surface", "box", "line", "ink", "quiet", "edge", "accent", "added", "removed", "body"]) {
       this.colours[name] = read(name);
     }
-    this.kinds = (kind) => read(`kind-${kind.replace(" ", "-")}`) || this.colours.quiet;
     const known = new Map();
-    const plain = this.kinds;
     this.kinds = (kind) => {
-      if (!known.has(kind)) known.set(kind, plain(kind));
+      if (!known.has(kind)) known.set(kind, read(`kind-${kind.replace(" ", "-")}`) || this.colours.quiet);
       return known.get(kind);
     };
   }
@@ -36,7 +35,6 @@ class Drawing {
     const old = new Map(this.flat().map((b) => [b.key, b]));
     this.picture = picture;
     this.all = null;
-    clearTimeout(this.timer);
     const moved = this.flat().filter((b) => old.has(b.key));
     if (!animate || !moved.length || this.flat().length > 400 || STILL.matches) {
       this.moving = null;
@@ -82,10 +80,12 @@ class Drawing {
   fit() {
     const { width, height } = this.size();
     const b = this.picture.bounds;
-    const room = 28;
-    const fits = Math.min((width - 2 * room) / Math.max(b.right - b.left, 1), (height - 2 * room) / Math.max(b.bottom - b.top, 1));
-    const scale = Math.min(Math.max(fits, 0.004), 1.15);
-    this.camera = { scale, x: (b.left + b.right) / 2, y: (b.top + b.bottom) / 2 };
+    const room = { x: 28, top: 24, bottom: 52 }; // the legend is below
+    const across = (width - 2 * room.x) / Math.max(b.right - b.left, 1);
+    const along = (height - room.top - room.bottom) / Math.max(b.bottom - b.top, 1);
+    const scale = Math.min(Math.max(Math.min(across, along), SMALLEST), 1.15);
+    const y = (b.top + b.bottom + (room.bottom - room.top) / scale) / 2;
+    this.camera = { scale, x: (b.left + b.right) / 2, y };
     this.draw();
   }
 
@@ -105,7 +105,7 @@ class Drawing {
     const { width, height } = this.size();
     const point = at || { x: width / 2, y: height / 2 };
     const before = this.toGraph(point);
-    this.camera.scale = Math.min(Math.max(this.camera.scale * factor, 0.004), 4);
+    this.camera.scale = Math.min(Math.max(this.camera.scale * factor, SMALLEST), 4);
     const after = this.toGraph(point);
     this.camera.x += before.x - after.x;
     this.camera.y += before.y - after.y;
@@ -245,8 +245,9 @@ class Drawing {
     if (box.type === "fold" && !small) {
       for (const k of [2, 1]) this.plate(context, left + 3 * k, top - 3 * k, w, h, round, this.colours.box, this.colours.line);
     }
-    const fill = look.fill || (small ? colour : box.pictures ? this.colours.body : this.colours.box);
-    this.plate(context, left, top, w, h, round, fill, small ? null : this.colours.line);
+    const plain = box.pictures ? this.colours.body : small ? colour : this.colours.box;
+    const border = small ? (box.pictures ? colour : null) : this.colours.line;
+    this.plate(context, left, top, w, h, round, look.fill || plain, border);
     if (!small) this.strip(context, box, left, top, colour, round);
     this.marks(context, box, look, left, top, round);
     if (small) return;
@@ -302,9 +303,9 @@ class Drawing {
   }
 
   marks(context, box, look, left, top, round) {
-    const ring = (colour, width, dash) => {
+    const ring = (colour, width, dash, gap = 2.5) => {
       context.beginPath();
-      context.roundRect(left - 2.5, top - 2.5, box.width + 5, box.height + 5, round + 2.5);
+      context.roundRect(left - gap, top - gap, box.width + 2 * gap, box.height + 2 * gap, round + gap);
       context.strokeStyle = colour;
       context.lineWidth = Math.max(width, 1.5 / this.camera.scale);
       context.setLineDash(dash);
@@ -312,7 +313,7 @@ class Drawing {
       context.setLineDash([]);
     };
     if (look.added) ring(this.colours.added, 2.2, []);
-    if (look.removed) ring(this.colours.removed, 2.2, [6, 4]);
+    if (look.removed) ring(this.colours.removed, 2.2, [6, 4], look.added ? 6 : 2.5);
     if (look.marked || box.key === this.selected) ring(this.colours.accent, 2.6, []);
   }
 }

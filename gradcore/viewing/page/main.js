@@ -136,7 +136,7 @@ class Viewer {
     const s = model.steps[step - 1];
     const place = s.place === undefined ? null : model.places[s.place];
     const parts = [count, " ", make("span", { class: "rule" }, stepText(s))];
-    if (s.says && s.rule) parts.push(" ", make("q", {}, shorten(s.says.split("\n")[0], 120)));
+    if (s.says) parts.push(" ", make("q", {}, shorten(s.says.split("\n")[0], 120)));
     if (place) parts.push(" ", make("span", { class: "quiet", title: place.file }, placeText(place)));
     return parts;
   }

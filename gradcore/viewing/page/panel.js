@@ -30,7 +30,7 @@ class Panel {
     for (const button of document.querySelectorAll("[data-tab]")) {
       button.setAttribute("aria-selected", String(button.dataset.tab === this.tab));
     }
-    this.sheet.replaceChildren(...this[`${this.tab}Sheet`]());
+    this.sheet.replaceChildren(...this[`${this.tab}Sheet`]().filter(Boolean));
     this.sheet.querySelector(".here")?.scrollIntoView({ block: "center" });
   }
 
