@@ -40,11 +40,17 @@ def work(body: Sequence[Statement], around: set[Symbol]) -> Expr:
     return total
 
 
-def is_brief(s: Statement, most: int) -> bool:
-    """Return whether it is known that no more than so many statements run in one."""
+def known_work(s: Statement) -> int | None:
+    """Return how many statements run in one, or None if extents are not known before a call."""
     loops = (x for x in inside([s]) if isinstance(x, For))
     total = work([s], set()) if all(isinstance(x.extent, Literal) for x in loops) else None
-    return isinstance(total, Literal) and total.value <= most
+    return total.value if isinstance(total, Literal) else None
+
+
+def is_brief(s: Statement, most: int) -> bool:
+    """Return whether it is known that no more than so many statements run in one."""
+    total = known_work(s)
+    return total is not None and total <= most
 
 
 def _bound(extent: Expr, around: set[Symbol]) -> Expr:

@@ -34,7 +34,7 @@ class LoopPrinter(ServicePrinter):
 
     def loop(self, s: For) -> None:
         """Print a loop: one of a function with what is made in it before it, else a function."""
-        if not self.local:
+        if not self.local or s.parallel:
             self.outlined(s)
             return
         rows = [buffer for buffer in made_in_loops([s]) if buffer not in self.rows]
@@ -141,7 +141,7 @@ class LoopPrinter(ServicePrinter):
         for inner in s.body:
             if isinstance(inner, Allocate):
                 continue
-            if isinstance(inner, For) and not isinstance(s.body[0], Scope):
+            if isinstance(inner, For) and not (inner.parallel or isinstance(s.body[0], Scope)):
                 self.plain_loop(inner, "0", self.expr(inner.extent))
             else:
                 self.statement(inner)

@@ -35,6 +35,7 @@ class OutlinePrinter(LoopPrinter):
     target : what a program is made for.
     routines : the functions so far.
     extra : lines of the frame beyond its fields.
+    around : what the function that is being printed uses.
     """
 
     def __init__(self, target: CpuTarget = CPU) -> None:
@@ -42,6 +43,7 @@ class OutlinePrinter(LoopPrinter):
         self.target = target
         self.routines: list[Routine] = []
         self.extra: list[str] = []
+        self.around: Used = Used()
 
     def outlined(self, s: For) -> None:
         """Print a loop as a function of its own, and its call."""
@@ -64,7 +66,8 @@ class OutlinePrinter(LoopPrinter):
             )
             self.extra.append(f"{ctype} {some};")
         self.rows.update(rows)
-        outer, self.local, self.shared_out = self.unit, True, s.parallel
+        outer = self.unit, self.local, self.shared_out, self.around
+        self.local, self.shared_out, self.around = True, s.parallel, used
         steps = self.steps_of_a_call(s)
         if steps is None:
             self.unit = self._start(used, s)
@@ -72,10 +75,18 @@ class OutlinePrinter(LoopPrinter):
             self._function(name, used, s, "noinline, hot" if s.parallel else "")
         else:
             self._in_two(name, used, s, s.chunks or Chunks(steps, [], [], []))
-        self.unit = outer
-        self.local = self.shared_out = False
+        self.unit, self.local, self.shared_out, self.around = outer
         self.rows.difference_update(rows)
+        given, taken = self._exchanged(used) if self.local else ([], [])
+        self.unit.add(*(f"f->{own} = {own};" for own in map(self.name, given)))
         self.run(s, name, rows, partial)
+        self.unit.add(*(f"{own} = f->{own};" for own in map(self.name, taken)))
+
+    def _exchanged(self, used: Used) -> tuple[list[Symbol | Buffer], list[Symbol | Buffer]]:
+        """Return what a function puts into the frame for a loop of its steps, and takes back."""
+        own = {*self.around.made, *self.around.changed}.difference(used.made, self.rows)
+        given = [x for x in (*used.symbols, *used.buffers) if x in own]
+        return given, [x for x in given if x in used.changed]
 
     def steps_of_a_call(self, s: For) -> int | None:
         """Return how many steps a call does, if the steps of a loop are a function of their own.

@@ -24,6 +24,7 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.merging import merged
+from gradcore.kernel.parallel import steps_parallelized
 from gradcore.kernel.passes import Pass
 from gradcore.kernel.registers import stores_forwarded
 from gradcore.kernel.render import Renderer
@@ -50,6 +51,7 @@ PASSES: tuple[Pass[CpuTarget], ...] = (
     in_strips,
     in_blocks,
     stores_forwarded,
+    steps_parallelized,
     merged,
 )
 """What a program goes through before it is printed as C."""

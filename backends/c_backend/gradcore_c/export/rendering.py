@@ -23,8 +23,8 @@ from gradcore_c.export.library import SOURCES
 from gradcore_c.export.sizes import Needs, needs, shapes
 from gradcore_c.printing import CRenderer
 
-TARGET = CpuTarget(frame_fields=2**31)
-"""Registers are on the stack, so that all other memory is known before a call."""
+TARGET = CpuTarget(frame_fields=2**31, most_threads=1)
+"""Registers are on the stack, so that all other memory is known before a call; one thread runs."""
 
 PER_LINE = 6
 """Numbers of a constant in a line."""
