@@ -9,14 +9,16 @@ module           what it does
 ``notation``     a program as text, to be read by people
 ``scalar``       the scalar code of elementwise entries, as text
 ``values``       what is known of a variable: its shape, and how to read an element
-``nests``        loop nests, the blocks that they stand in, and how those of equal extents fuse
+``nests``        loop nests: what a node becomes, as if nothing else existed
+``fusion``       the blocks that nests stand in, and which loops they join
 ``lowering``     the state of a lowering, and what rules are written with
 ``rules``        how a node becomes nests: a table of rules by classes of ops
 ``interface``    the inputs and outputs of a program
 ``storage``      which buffers shrink to a row or a register, and where the others are made
 ``passes``       what a pass is: from a program to a program
 ``registers``    pass: registers without a first value that nobody reads
-``parallel``     pass: which loops threads share
+``parallel``     passes: which loops threads share, outermost ones and those within steps
+``hoist``        pass: arrays that each step of a loop fills with one number are filled once
 ``strips``       pass: several steps of a loop at a time, where vectors have a part then
 ``sums``         pass: sums of many terms in blocks, so that rounding does not grow
 ``merging``      pass: what repeats becomes a procedure, which is called

@@ -25,6 +25,7 @@ from gradcore.graph.requirements import FITS
 from gradcore.graph.traverse import toposort
 from gradcore.kernel.bounds import MOST_ELEMENTS
 from gradcore.kernel.failures import Failure, explained, no_memory, too_large
+from gradcore.kernel.fusion import Block, Plain
 from gradcore.kernel.ir import (
     Buffer,
     Check,
@@ -42,7 +43,7 @@ from gradcore.kernel.ir import (
     operations,
     parts,
 )
-from gradcore.kernel.nests import Block, Nest, Plain
+from gradcore.kernel.nests import Nest
 from gradcore.kernel.order import lowering_order
 from gradcore.kernel.placement import Placement
 from gradcore.kernel.target import Target
@@ -55,8 +56,8 @@ class Lowering(Placement):
     """The state of a lowering.
 
     values : what is known of each variable.
-    wanted : where the products of matrices are wanted that somebody would only copy: what returns
-        the place, given the shape.
+    wanted : where results are wanted that somebody would only copy, products of matrices and
+        tensors to which parts are written: what returns the place, given the shape.
     lowerings : the rules, and the functions of libraries that there are.
     target : what the program is made for.
     fallback : nodes that a function of Python computes.
@@ -236,9 +237,14 @@ class Lowering(Placement):
 
     def fill(self, buffer: Buffer, element: Callable[[Index], Expr]) -> None:
         """Store ``element(index)`` at every index of ``buffer``."""
-        loops, index = self.ranges(buffer.shape)
-        value = element(tuple(index))
-        self.place(Nest(loops, [Store(buffer, tuple(index), cast(value, buffer.dtype))]))
+        self.fill_place(stored_value(buffer), element)
+
+    def fill_place(self, place: Value, element: Callable[[Index], Expr]) -> None:
+        """Store ``element(index)`` at every index of a place, which may be a part of a buffer."""
+        loops, index = self.ranges(place.shape)
+        value, there = element(tuple(index)), place.read(tuple(index))
+        assert isinstance(there, Load)
+        self.place(Nest(loops, [Store(there.buffer, there.index, cast(value, place.dtype))]))
 
     def computed(
         self, variable: Variable, shape: Sequence[Expr], element: Callable[[Index], Expr]
@@ -366,19 +372,6 @@ class Lowering(Placement):
         """Return the node that reads ``variable``, if one does, once; else None."""
         readers = self._readers.get(variable, ())
         return readers[0] if len(readers) == 1 else None
-
-    def taken_over(self, variable: Variable) -> Buffer | None:
-        """Return the buffer of ``variable`` if the one node that reads it may write to it."""
-        buffer = self.value(variable).buffer
-        if (
-            buffer is None
-            or buffer.role != "work"
-            or buffer.alias is not None
-            or self.read_once(variable) is None
-            or self.made_in.get(buffer) is not self.block
-        ):
-            return None
-        return buffer
 
     def read_in_place(self, entry: Elementwise, variable: Variable) -> bool:
         """Return whether ``variable``, of ``entry``, is better computed where parts are read."""

@@ -11,7 +11,7 @@ passes of a backend    so, for one: `gradcore_c.printing.PASSES`, `gradcore_cuda
 
 The decision: a pass is a function from a program to a program and is in the tables of those who
 want it; no import registers it, and it may be run alone, before and after which `interpret` must
-agree.  Fusion is no pass, for it is decided where a nest is placed (`gradcore.kernel.nests`).
+agree.  Fusion is no pass, for it is decided where a nest is placed (`gradcore.kernel.fusion`).
 Rejected: passes that find out where they belong by priorities, whose order nobody can read.
 """
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gradcore.kernel.bounds import Bounds
+from gradcore.kernel.fusion import Block, Layout, Opaque, Plain
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -22,7 +23,7 @@ from gradcore.kernel.ir import (
     Symbol,
     parts,
 )
-from gradcore.kernel.nests import Block, Layout, Nest, Opaque, Plain, Range
+from gradcore.kernel.nests import Nest, Range
 from gradcore.kernel.target import Target
 
 

@@ -13,6 +13,16 @@ from heapq import heappop, heappush
 from typing import Any
 
 from gradcore.graph import Apply, FunctionGraph
+from gradcore.kernel.fusion import (
+    Block,
+    Choice,
+    Iteration,
+    LoopLevel,
+    Opaque,
+    Path,
+    Plain,
+    Straight,
+)
 from gradcore.kernel.ir import (
     ONE,
     Allocate,
@@ -37,7 +47,6 @@ from gradcore.kernel.ir import (
     product,
 )
 from gradcore.kernel.lowering import Lowering, named
-from gradcore.kernel.nests import Block, Choice, Iteration, LoopLevel, Opaque, Path, Plain, Straight
 from gradcore.kernel.uses import inside
 from gradcore.printing import pp
 

@@ -34,6 +34,7 @@ class Value:
     elements : its elements, if it is a vector of which each is known.
     depth : how many element forms are nested in it.
     row_sums : a buffer of the sums over the last axis, where they are known without summing.
+    within : the buffer of which a part was made for it, if it is no buffer of its own.
     """
 
     dtype: str
@@ -43,6 +44,7 @@ class Value:
     elements: tuple[Expr, ...] | None = None
     depth: int = 0
     row_sums: Buffer | None = None
+    within: Buffer | None = None
 
     @property
     def ndim(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from gradcore.dtypes import DTYPES, FLOATS, computed
 from gradcore.kernel import scalar
 from gradcore.kernel.collapse import collapsed
+from gradcore.kernel.hoist import fills_hoisted
 from gradcore.kernel.ir import (
     Call,
     Callback,
@@ -47,6 +48,7 @@ SCANS = """
 """
 
 PASSES: tuple[Pass[CpuTarget], ...] = (
+    fills_hoisted,
     collapsed,
     in_strips,
     in_blocks,

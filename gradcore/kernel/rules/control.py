@@ -9,6 +9,7 @@ from gradcore.graph import Apply, Variable
 from gradcore.graph.extents import UNKNOWN
 from gradcore.kernel.bounds import MOST_ELEMENTS
 from gradcore.kernel.failures import Failure
+from gradcore.kernel.fusion import Choice, Region
 from gradcore.kernel.ir import (
     ZERO,
     Buffer,
@@ -23,7 +24,6 @@ from gradcore.kernel.ir import (
     call,
 )
 from gradcore.kernel.lowering import Lowering, named
-from gradcore.kernel.nests import Choice, Region
 from gradcore.kernel.rules.reduce import reduced
 from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.control import Assert, Conditional

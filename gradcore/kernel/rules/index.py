@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gradcore.errors import ShapeError
-from gradcore.graph import Apply, Array, Op
+from gradcore.graph import Apply, Array, Op, Variable
 from gradcore.kernel.failures import Failure
 from gradcore.kernel.ir import (
     ZERO,
@@ -167,23 +167,66 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
             )
     if _one_a_row(low, node, x, y, indices):
         return
-    result = low.taken_over(node.inputs[0])
-    if result is None:
-        result = low.new(named(output), output.dtype, x.shape)
-        low.fill(result, x.read)
-    low.values[output] = stored_value(result)
+    result = low.values[output] = _base(low, node, x)
     loops, index = low.ranges(part)
-    at = tuple(
-        as_expr(i) for i in indexed_element(op.pattern, stored_value(result), tuple(index), indices)
-    )
+    at = tuple(as_expr(i) for i in indexed_element(op.pattern, result, tuple(index), indices))
     value = cast(y.stretched(tuple(index)), output.dtype)
     if not op.overwrite:
         plus = entry("or_" if output.dtype == "bool" else "add")
-        value = call(plus, (Load(result, at), value), output.dtype)
+        value = call(plus, (result.read(at), value), output.dtype)
     for loop in loops:
         own = any(i is loop.symbol for i in at)
         loop.kind = Kind.MAP if own or not is_advanced(op.pattern) else Kind.ORDERED
-    low.place(Nest(loops, [Store(result, at, value)]))
+    low.place(Nest(loops, [_stored(result, at, value)]))
+
+
+def _base(low: Lowering, node: Apply, x: Value) -> Value:
+    """Return the memory to which a node writes parts, with the elements of its first input, ``x``.
+
+    It is that of ``x``, if nobody else reads it, or the place where the result is wanted, or new.
+    """
+    memory = x.buffer or x.within
+    if (
+        memory is not None
+        and memory.role == "work"
+        and memory.alias is None
+        and low.made_in.get(memory) is low.block
+        and low.read_once(node.inputs[0]) is not None
+    ):
+        return x
+    wanted = low.wanted.pop(_last_written(low, node.out), None)
+    if wanted is None:
+        place = stored_value(low.new(named(node.out), node.out.dtype, x.shape))
+    else:
+        place = wanted(x.shape)
+    low.fill_place(place, x.read)
+    return place
+
+
+def _last_written(low: Lowering, variable: Variable) -> Variable:
+    """Return what is in the memory of ``variable`` once all that take it over have written."""
+    reader = low.read_once(variable)
+    while reader is not None and reader.inputs[0] is variable and _takes_over(low, reader):
+        variable = reader.out
+        reader = low.read_once(variable)
+    return variable
+
+
+def _takes_over(low: Lowering, node: Apply) -> bool:
+    """Return whether a node writes to the memory of its first input, if nobody else reads that."""
+    if isinstance(node.op, IncSubtensor):
+        return node.op.pattern != ONE_A_ROW and node not in low.fallback
+    return isinstance(node.op, IncDiagonals) and node not in low.fallback
+
+
+def _stored(place: Value, at: Index, value: Expr) -> Store:
+    there = place.read(at)
+    assert isinstance(there, Load)
+    return Store(there.buffer, there.index, value)
+
+
+ONE_A_ROW: Pattern = (Slot.ARRAY, Slot.ARRAY)
+"""The pattern of what may be read in place."""
 
 
 def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence[Value]) -> bool:
@@ -194,7 +237,7 @@ def _one_a_row(low: Lowering, node: Apply, x: Value, y: Value, indices: Sequence
     """
     op, (output,) = node.op, node.outputs
     assert isinstance(op, IncSubtensor)
-    if op.pattern != (Slot.ARRAY, Slot.ARRAY) or x.ndim != 2 or indices[1].ndim != 1:
+    if op.pattern != ONE_A_ROW or x.ndim != 2 or indices[1].ndim != 1:
         return False
     rows, columns = indices
     i, m, n = Symbol("i"), rows.shape[0], x.shape[0]
@@ -254,16 +297,12 @@ def inc_diagonals(low: Lowering, node: Apply) -> None:
                     f"a diagonal would end at {ns[0]}, beyond {ns[1]} at axis {axis}"
                 ),
             )
-    result = low.taken_over(node.inputs[0])
-    if result is None:
-        result = low.new(named(output), output.dtype, matrix.shape)
-        low.fill(result, matrix.read)
-    low.values[output] = stored_value(result)
+    result = low.values[output] = _base(low, node, matrix)
     for start, v in zip(op.starts, vectors, strict=True):
         loops, (k,) = low.ranges(v.shape)
         at = tuple(k + integer(first) for first in start)
-        total = call(entry("add"), (Load(result, at), v.read((k,))), output.dtype)
-        low.place(Nest(loops, [Store(result, at, total)]))
+        total = call(entry("add"), (result.read(at), v.read((k,))), output.dtype)
+        low.place(Nest(loops, [_stored(result, at, total)]))
 
 
 def nonzero(low: Lowering, node: Apply) -> None:

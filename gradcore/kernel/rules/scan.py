@@ -12,6 +12,7 @@ from functools import partial
 from gradcore.errors import ScanError
 from gradcore.graph import Apply, Variable
 from gradcore.kernel.failures import Failure
+from gradcore.kernel.fusion import Block, Choice, Iteration, Plain, Region
 from gradcore.kernel.ir import (
     ONE,
     ZERO,
@@ -32,7 +33,7 @@ from gradcore.kernel.ir import (
     parts,
 )
 from gradcore.kernel.lowering import Lowering, named
-from gradcore.kernel.nests import Block, Choice, Iteration, Nest, Plain, Region
+from gradcore.kernel.nests import Nest
 from gradcore.kernel.values import Value, stored_value
 from gradcore.ops.elementwise import entry
 from gradcore.ops.loop import TOO_FEW, Results
@@ -251,7 +252,9 @@ def _turn(
     low.layout.keep(outside, pair)
     state.pair = pair
     parity = _parity(t)
-    return Value(buffer.dtype, pair.shape[1:], lambda index: Load(pair, (parity, *index)))
+    return Value(
+        buffer.dtype, pair.shape[1:], lambda index: Load(pair, (parity, *index)), within=pair
+    )
 
 
 def _advance(
@@ -279,11 +282,7 @@ def _advance(
             moves.append((buffer, stack, (t, *(ZERO,) * buffer.ndim)))
         else:
             if state.pair is None:
-                turn = _turn(low, op, state, t, outside, value.shape)
-                loops, index = low.ranges(buffer.shape)
-                place = turn.read(tuple(index))
-                assert isinstance(place, Load)
-                low.place(Nest(loops, [Store(place.buffer, place.index, value.read(tuple(index)))]))
+                low.fill_place(_turn(low, op, state, t, outside, value.shape), value.read)
             assert state.pair is not None
             moves.append((buffer, state.pair, (_parity(t), *(ZERO,) * buffer.ndim)))
     for state, copy in copies:
