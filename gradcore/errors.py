@@ -47,10 +47,14 @@ def choices(given: object, listed: Iterable[str], what: str, more: Iterable[str]
 
     >>> choices("Tortch", ["jax", "torch"], "installed")
     "did you mean 'torch'?  installed: jax, torch"
+    >>> choices("flush", ["flush_subnormals", "threads"], "options")
+    "did you mean 'flush_subnormals'?  options: flush_subnormals, threads"
     """
     names = sorted(set(listed))
     alike = {name.casefold(): name for name in (*names, *more)}
-    near = difflib.get_close_matches(str(given).casefold(), alike, 1)
+    text = str(given).casefold()
+    begun = [name for name in alike if len(text) > 2 and name.startswith(text)]
+    near = difflib.get_close_matches(text, alike, 1) or begun
     listing = f"{what}: {', '.join(names) or 'none'}"
     return f"did you mean {alike[near[0]]!r}?  {listing}" if near else listing
 

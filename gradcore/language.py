@@ -74,8 +74,9 @@ class Operators:
 
     __slots__ = ()
 
-    # NumPy steps back, so that ``array + variable`` asks the variable.
+    # NumPy and pandas step back, so that ``array + variable`` asks the variable.
     __array_priority__ = 1000
+    __pandas_priority__ = 5000
     __array_ufunc__: Any = None
 
     def apply(self, op: Any, arguments: tuple[Any, ...]) -> Any:
@@ -168,6 +169,10 @@ class ArrayMethods(Operators):
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
         """Return what a function of NumPy means on variables: the word of its name."""
         return LANGUAGE["numpy_function"](function, arguments, options)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Return an array of the variable as an object, if that is asked for; else raise."""
+        return LANGUAGE["numpy_array"](self, dtype)
 
     @property
     def _mask(self) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from gradcore.backend import Backend, Unavailable
+from gradcore.backend import Backend, Deferred, Unavailable
 from gradcore.config import config
 from gradcore.errors import ModeError, UnavailableError, choices
 from gradcore.graph import here, on_behalf_of
@@ -39,6 +39,10 @@ class Mode:
         value), or several of them.  The error says which node made it (`gradcore.compile.guard`),
         and updates are not stored.
     options : options of the backend, such as ``device="cuda"``.
+
+    Raises ModeError: what is no value of these; an option that a named backend does not have, here
+    if that is known without the import of a library that takes long (JAX, torch), or else where a
+    function is compiled.
 
     >>> import gradcore
     >>> import gradcore.tensor as T
@@ -91,6 +95,8 @@ class Mode:
         )  # fmt: skip
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
+        if backend is not None and options:
+            _check_options(backend, options)
 
     def stages(self) -> Sequence[Stage | Pass | Group]:
         """Return the stages that rewrite the graph, in order.
@@ -178,6 +184,17 @@ class Mode:
         raise ModeError(
             _not_found(self.backend), here(), f"{_meant(self.backend, known.contributed)}{gone}"
         )
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise ModeError for options that a backend does not have, if it is quickly asked."""
+    known = registry()
+    contributed = known.contributed.get(name)
+    if contributed is None or (isinstance(contributed, Deferred) and not contributed.quick):
+        return
+    backend = known.backend(name)
+    if not isinstance(backend, Unavailable):
+        backend.checked_options(options)
 
 
 def _not_found(backend: str | None) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from gradcore.config import config
 from gradcore.errors import ArgumentError, GraphTypeError
 from gradcore.graph import Array, TensorType, Variable, as_variable, here, substitute, upcast
+from gradcore.graph.array_likes import array_of, is_python
 from gradcore.graph.literals import smallest_integer_dtype
-from gradcore.graph.types import array_of
 from gradcore.language import LANGUAGE, is_sparse_matrix
 
 
@@ -207,8 +207,9 @@ def shared(
 ) -> SharedVariable:
     """Return a shared variable that starts with ``value``.
 
-    value : an array or a number; a float takes ``config.floatX``, an int 64 bits.  A sparse matrix
-        of SciPy makes a shared sparse matrix (`gradcore.tensor.sparse.shared`).
+    value : an array, of NumPy or another library, or a number; a Python float takes
+        ``config.floatX``, an int 64 bits.  A sparse matrix of SciPy makes a shared sparse matrix
+        (`gradcore.tensor.sparse.shared`).
     strict : whether ``value`` must be an array already.
     allow_downcast : whether ``value`` may lose precision when converted to ``dtype``.
     borrow : whether to store the array itself instead of a copy.
@@ -237,7 +238,7 @@ def shared(
         raise ArgumentError(
             f"shared(strict=True) takes an array, not {type(value).__name__}", here()
         )
-    if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
+    if dtype is None and is_python(value):
         if array.dtype.kind == "f":
             dtype = config.floatX
         elif isinstance(value, int) and not isinstance(value, bool):

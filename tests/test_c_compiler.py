@@ -321,3 +321,21 @@ def test_arithmetic_is_what_it_says():
     )
     y = f(np.array(0.1), np.array(np.nan))[0]
     assert y[0] == 0 and y[1] == 0 and np.signbit(y[2]) and y[3] == 1 and np.isnan(y[4])
+
+
+def test_code_of_an_op_that_calls_what_is_declared_nowhere(declare):
+    """The op is named, and the function: it is no bug of gradcore."""
+    x = T.dvector("x")
+    lost = declare("lost", lambda x: x, "x", lambda t, x, z: t, code="lost_in_space({0})")
+    with pytest.raises(CompileError, match="the op lost, in .*, calls lost_in_space") as error:
+        gradcore.function([x], lost(x) + 1, mode="c")
+    assert "please report" not in str(error.value) and "expansion=" in str(error.value)
+    found = declare("found", np.cbrt, "x", lambda t, x, z: t, code={"float": "cbrt({0})"})
+    assert gradcore.function([x], found(x), mode="c")([8.0]).tolist() == [2.0]
+
+
+def test_code_that_does_not_load_is_an_error_of_ours():
+    """A function that is declared, and defined nowhere."""
+    source = "void lost(void);\nint gc_entry(void *call, void *inputs) { lost(); return 0; }\n"
+    with pytest.raises(CompileError, match=r"code of a test does not load: .*\blost\b"):
+        runtime.load_entry(source, "a test")

@@ -91,8 +91,8 @@ FILTERED = [
     ("float64", (None, None), [1, 2], None, "2 axes"),
     ("float64", (3,), [1, 2], None, r"shape \(3\), got \(2,\)"),
     ("float64", (None,), "text", None, "got"),
-    ("float64", (None,), [1, [2]], None, "expects an array"),
-    ("float64", (), None, None, "expects numbers"),
+    ("float64", (None,), [1, [2]], None, "is a list, which cannot be read as an array"),
+    ("float64", (), None, None, "must be numbers, not None"),
 ]
 
 

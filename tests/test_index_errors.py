@@ -21,6 +21,10 @@ J, K = T.lvectors("J", "K")
 SMALL = T.vector("SMALL", dtype="int8")
 GIVEN = {X: np.ones((3, 4)), V: np.ones(3)}
 
+WEIGHTS = np.arange(9.0).reshape(3, 3) / 10
+LAYERS = T.jacobian(T.tanh(T.dot(WEIGHTS, T.tanh(T.dot(WEIGHTS, T.tanh(V))))), V)
+"""A Jacobian whose elements are computed without it."""
+
 PROGRAMS = {
     "an int": (lambda: X[5], {}),
     "a negative int": (lambda: X[:, -5], {}),
@@ -70,6 +74,11 @@ PROGRAMS = {
     ),
     "a gradient": (lambda: T.grad((X[1:][AT] ** 2).sum(), X), {AT: 2}),
     "a gradient at an array": (lambda: T.grad((X[J] ** 2).sum(), X), {J: [3]}),
+    "of a Jacobian": (lambda: LAYERS[J, K], {J: [0, 1], K: [0, 3]}),
+    "of a Jacobian, arrays that differ": (lambda: LAYERS[J, K], {J: [0, 1, 2], K: [0, 1]}),
+    "of a Jacobian, reversed": (lambda: LAYERS[::-1][J, K], {J: [0, 1, 2], K: [0, 1]}),
+    "of a row of a Jacobian": (lambda: LAYERS[AT][J], {AT: 1, J: [0, 3]}),
+    "of a Jacobian with bands": (lambda: T.jacobian(V[1:] * V[:-1], V)[J, K], {J: [2], K: [0]}),
     "in a loop": (lambda: gradcore.scan(lambda j: V[j], J)[0], {J: [0, 3]}),
     "in each step of a loop": (lambda: gradcore.scan(lambda v: v * V[AT], V)[0], {AT: 3}),
 }  # fmt: skip
@@ -78,7 +87,8 @@ PROGRAMS = {
 COMPILED = (
     "an int", "a negative scalar", "a step of zero", "an array of int8", "two arrays",
     "arrays that differ", "arange", "a mask of two axes", "what is written, read",
-    "a slice of a slice", "in a loop",
+    "a slice of a slice", "in a loop", "of a Jacobian, arrays that differ",
+    "of a Jacobian with bands",
 )  # fmt: skip
 """Those that are run on C, too: one of each message and of each way it is checked."""
 

@@ -1,14 +1,16 @@
 """Modes: backends, optimizers and options by name."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
+from new_process import in_a_new_process
 
 import gradcore
 import gradcore.tensor as T
 from gradcore import Mode, function
-from gradcore.backend import Unavailable
+from gradcore.backend import Deferred, Unavailable
 from gradcore.backend.contract import OF_EVERY_MODE
 from gradcore.errors import DebugModeError, ModeError, UnavailableError
 from gradcore.plugins import registry
@@ -66,17 +68,34 @@ def test_debug_mode_finds_rules_that_lie():
     assert "test_mode.py" in str(info.value) and mode.debug
 
 
+def test_options_are_checked_where_a_mode_is_made_if_no_library_is_imported_for_it(monkeypatch):
+    place, library = "a_slow_backend:Slow", "a_slow_library"
+    slow, quick = Deferred("slow", place, library), Deferred("slow", place)
+    assert not slow.quick and quick.quick
+    monkeypatch.setitem(sys.modules, library, sys)
+    assert slow.quick
+    found, _ = in_a_new_process("""
+        import json, sys, gradcore
+        for name in ("jax", "torch"):
+            gradcore.Mode(name, no_such_option=1)
+        print(json.dumps([name for name in ("jax", "torch") if name in sys.modules]))
+    """)
+    assert found == []
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         (lambda: Mode("nunpy").resolved_backend(), "no backend 'nunpy'.*did you mean 'numpy'"),
         (lambda: Mode("Numpy").resolved_backend(), "did you mean 'numpy'"),
         (lambda: Mode("FAST_RUM").resolved_backend(), "did you mean 'FAST_RUN'"),
-        (lambda: Mode("numpy", optimiser=False).resolved_backend(), "did you mean 'optimizer'"),
-        (lambda: Mode("c", threads="two").resolved_backend(), "'threads' .*'c' cannot be 'two'"),
+        (lambda: Mode("numpy", optimiser=False), "did you mean 'optimizer'"),
+        (lambda: Mode("c", threads="two"), "'threads' .*'c' cannot be 'two'"),
         (lambda: Mode("c", threads=-1).resolved_backend(), "'c' refuses .*threads=-1"),
         (lambda: Mode("c", threads=10**30).resolved_backend(), "'c' refuses .*threads=10+ "),
-        (lambda: Mode("c", thread=2).resolved_backend(), "no option 'thread'.*mean 'threads'"),
+        (lambda: Mode("c", thread=2), "no option 'thread'.*mean 'threads'"),
+        (lambda: Mode("c", flush=True), "no option 'flush'.*did you mean 'flush_subnormals'"),
+        (lambda: Mode("cuda", runtim="host"), "no option 'runtim'.*did you mean 'runtime'"),
         (lambda: Mode("").resolved_backend(), "the name of a mode is empty.*installed: .*numpy"),
         (lambda: function([x], x, mode=" \t"), "the name of a mode is empty.*installed: .*numpy"),
         (lambda: Mode("c ").resolved_backend(), "no backend 'c '.*did you mean 'c'"),

@@ -1,5 +1,7 @@
 """What the tensor language refuses, and what it does about masks and writing."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from gradcore.errors import (
     GraphValueError,
     ShapeError,
 )
+from gradcore.graph import Op
 
 
 # errors -----------------------------------------------------------------------------------------
@@ -54,7 +57,7 @@ def test_errors_say_what_and_where():
         (lambda: T.einsum("ij->k", m), GraphValueError, "not described"),
         (lambda: T.tensordot(m, m, 3), GraphValueError, "cannot sum"),
         (lambda: T.split(s3, [1, 1], 2), ShapeError, "do not add up"),
-        (lambda: T.as_tensor_variable("text"), GraphTypeError, "cannot make a tensor"),
+        (lambda: T.as_tensor_variable("text"), GraphTypeError, "must be numbers, not text"),
         (lambda: T.take(m, 0, mode="odd"), GraphValueError, "mode"),
         (lambda: T.norm(m, "nuc"), GraphValueError, "no norm"),
         (lambda: T.zmatrix("z") > 1, GraphTypeError, "gt takes no complex numbers, got z"),
@@ -233,3 +236,37 @@ def test_an_assertion_tells_the_message_the_condition_and_the_values(everywhere)
     looped, _ = gradcore.scan(lambda e: T.assert_op(e, e > 0, message="each"), x)
     with pytest.raises(AssertionFailedError, match="each"):
         gradcore.function([x], looped, mode=everywhere)([1.0, -1.0])
+
+
+# ops of users -----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Turned(Op):
+    """A vector from its end; its author checks nothing."""
+
+    def shape(self, x):
+        return x.shape
+
+    def reference(self, x):
+        return x[::-1]
+
+
+@dataclass(frozen=True)
+class Widest(Op):
+    """The elements of all operands; its signature does not say how many it takes."""
+
+    def shape(self, *operands):
+        return (sum(x.shape[0] for x in operands),)
+
+    def reference(self, *arrays):
+        return np.concatenate(arrays)
+
+
+def test_an_op_takes_as_many_operands_as_its_methods_do():
+    v = T.dvector("v")
+    for count in (0, 2, 3):
+        with pytest.raises(GraphTypeError, match=rf"Turned\(\) takes 1 operands, got {count}"):
+            Turned()(*[v] * count)
+    assert Turned()(v).eval({v: [1, 2]}, mode="numpy").tolist() == [2, 1]
+    with pytest.raises(GraphTypeError, match="takes its dtype from its operands, and got none"):
+        Widest()()
+    assert Widest()(v, v).eval({v: [1, 2]}, mode="numpy").tolist() == [1, 2, 1, 2]

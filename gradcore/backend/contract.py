@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pkgutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Integral, Real
@@ -262,13 +263,13 @@ class Backend(ABC):
         hints = _declared_types(type(self))
         return {name: hints.get(name, Any) for name in names}
 
-    def configured(self, options: Mapping[str, Any]) -> Self:
-        """Return this backend with ``options``.
+    def checked_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return ``options`` under the names of the fields, each of the type declared for it.
 
-        A value is checked against the type that is declared for it, and by ``__post_init__``, which
-        may raise TypeError or ValueError.
+        A `Mode` asks for it when it is made, if the backend is imported by then or imports no
+        library that takes long.
 
-        Raises ModeError: it has no such option, or not with such a value.
+        Raises ModeError: it has no such option, or not with a value of such a type.
         """
         known = self.options()
         for name, value in options.items():
@@ -284,8 +285,19 @@ class Backend(ABC):
                     here(),
                     f"it is declared as {_spelled(known[name])}",
                 )
+        return options
+
+    def configured(self, options: Mapping[str, Any]) -> Self:
+        """Return this backend with ``options``.
+
+        A value is checked against the type that is declared for it, and by ``__post_init__``, which
+        may raise TypeError or ValueError.
+
+        Raises ModeError: it has no such option, or not with such a value.
+        """
+        given = self.checked_options(options)
         try:
-            return dataclasses.replace(self, **options) if options else self  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType, reportReturnType] - a dataclass, if it has options
+            return dataclasses.replace(self, **given) if given else self  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType, reportReturnType] - a dataclass, if it has options
         except (TypeError, ValueError) as error:
             if isinstance(error, GradcoreError):
                 raise
@@ -346,11 +358,19 @@ class Deferred(Unavailable):
 
     name : its name.
     place : where its class is, as ``"module:Class"``.
+    library : the library that takes long; None: the backend itself takes some hundredths of a
+        second, and only functions that run on it are worth it.
     """
 
-    def __init__(self, name: str, place: str) -> None:
+    def __init__(self, name: str, place: str, library: str | None = None) -> None:
         super().__init__(name, f"{place} is not loaded")
         self.place = place
+        self.library = library
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is imported without its library, or that is imported already."""
+        return self.library is None or self.library in sys.modules
 
     def loaded(self) -> Backend:
         """Return the backend, or what says why it cannot be imported or made."""

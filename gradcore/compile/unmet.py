@@ -12,6 +12,9 @@ them (`Op.requires`), on every backend.  So when a call raises, the requirements
 raised, if it is one of that graph.  Extents are computed from extents, so this costs little;
 nothing is done before a call fails.
 
+An index that is out of bounds is always said anew: the indices of a node that remains, as of a row
+of a Jacobian that is never built, may be others than the user's.
+
 What no op declares (a singular matrix, an exception of a user's op) is raised if nothing before it
 is unmet; lack of memory is raised as it comes.
 
@@ -65,7 +68,7 @@ class Unmet:
             if isinstance(found, AssertionFailedError):
                 return found
             if found is not None:
-                alike = _kind(type(found)) is _kind(type(failure))
+                alike = type(found) is type(failure) and not isinstance(found, IndexError)
                 return failure if alike and _same(claim.node, node) else found
         return failure
 
@@ -105,11 +108,6 @@ def _outermost(claim: Claim) -> Apply:
     while scope is not None:
         node, scope = scope.node, scope.outer
     return node
-
-
-def _kind(error: type[Exception]) -> type[Exception]:
-    """Return what errors of one kind have in common: that of the index of a user is Python's."""
-    return IndexError if issubclass(error, IndexError) else error
 
 
 def _node_of(failure: Exception) -> Any:

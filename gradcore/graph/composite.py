@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcore.graph.nodes import Variable
+from gradcore.language import LANGUAGE
 
 
 class Composite(ABC):
@@ -27,6 +28,10 @@ class Composite(ABC):
 
     name: str | None
     tag: Any
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Return an array of it as an object, if that is asked for; else raise."""
+        return LANGUAGE["numpy_array"](self, dtype)
 
     @property
     @abstractmethod

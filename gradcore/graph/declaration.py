@@ -289,6 +289,8 @@ class Declaration(Generic[V, N]):
 
     def dtype(self, *dtypes: str) -> str:
         """Return the dtype of the output: by default that which holds all operands."""
+        if not dtypes:
+            raise GraphTypeError(f"{self} takes its dtype from its operands, and got none", here())
         return upcast(*dtypes)
 
     def dtypes(self, *dtypes: str) -> Sequence[str]:

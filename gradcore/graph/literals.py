@@ -12,8 +12,9 @@ from typing import Any
 from gradcore.config import config
 from gradcore.dtypes import DTYPES, FLOATS, SIGNED, UNSIGNED
 from gradcore.errors import GraphTypeError, GraphValueError
+from gradcore.graph.array_likes import Array, array_of, widest
 from gradcore.graph.location import here
-from gradcore.graph.types import Array, array_of, in_floats, too_wide, upcast, widest
+from gradcore.graph.types import in_floats, too_wide, upcast
 from gradcore.language import is_several, is_sparse_matrix
 
 
@@ -75,14 +76,6 @@ def numbers(x: Any, others: Sequence[str] = ()) -> Array:
         array = _wide(x, others)
     except TypeError as error:
         raise GraphTypeError(f"a constant {error}", here()) from None
-    except ValueError as error:
-        raise GraphTypeError(f"cannot make a tensor of {x!r}: {error}", here()) from None
-    if array.dtype == object or array.dtype.kind not in "biufc":
-        raise GraphTypeError(
-            f"cannot make a tensor of {type(x).__name__} {x!r}",
-            here(),
-            "give a variable, a number, or an array of numbers",
-        )
     if array.dtype.kind == "f" and is_several(x):
         array = array.astype(config.floatX)
     return array

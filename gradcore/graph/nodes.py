@@ -26,6 +26,8 @@ import numpy as np
 
 from gradcore.config import config
 from gradcore.errors import GraphTypeError, GraphValueError, Location, ShapeError
+from gradcore.graph.arity import operand_counts
+from gradcore.graph.array_likes import array_of, is_python
 from gradcore.graph.complexes import conjugated, refuse_complex
 from gradcore.graph.cotangents import by_theano
 from gradcore.graph.declaration import Arg, Declaration, Undefined
@@ -34,7 +36,7 @@ from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.literals import literal_dtype, numbers
 from gradcore.graph.location import here, on_behalf_of
 from gradcore.graph.parents import NodeParents, VariableParents
-from gradcore.graph.types import Array, ArrayType, refuse_masked
+from gradcore.graph.types import Array, ArrayType
 from gradcore.language import LANGUAGE, ArrayMethods, Operators, is_several
 
 _set = object.__setattr__
@@ -187,10 +189,11 @@ class Constant(Variable):
         self, data: Any, dtype: str | None = None, name: str | None = None, bare: bool = False
     ) -> None:
         try:
-            refuse_masked(data)
+            array = array_of(data)
         except TypeError as error:
             raise GraphTypeError(f"a constant {error}", here()) from None
-        array = np.array(data, dtype=dtype)
+        # Python's numbers become the dtype as they are, so that one that does not fit is an error.
+        array = np.array(data if is_python(data) else array, dtype=dtype)
         array.flags.writeable = False
         super().__init__(TensorType(array.dtype.name, array.shape), name)
         _set(self, "data", array)
@@ -457,8 +460,15 @@ class Op(Declaration[Variable, Apply]):
         return list(outputs)
 
     def make_node(self, *inputs: Any) -> Apply:
-        """Return a node on ``inputs``, after checking them and typing the outputs."""
+        """Return a node on ``inputs``, after checking them and typing the outputs.
+
+        Raises GraphTypeError, ShapeError: the op does not take them, or not so many.
+        """
         variables = tuple(map(as_variable, inputs))
+        counts = operand_counts(type(self), Op)
+        if counts is not None and not counts[0] <= len(variables) <= counts[1]:
+            wanted = " to ".join(map(str, dict.fromkeys(counts)))
+            raise GraphTypeError(f"{self} takes {wanted} operands, got {len(variables)}", here())
         self.check(*variables)
         dtypes = self.dtypes(*(v.type.dtype for v in variables))
         shapes = self.shapes(*map(static_operand, variables))

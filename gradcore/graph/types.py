@@ -22,10 +22,11 @@ from gradcore.dtypes import FLOATS as FLOATS
 from gradcore.dtypes import SIGNED as SIGNED
 from gradcore.dtypes import UNSIGNED as UNSIGNED
 from gradcore.errors import GraphTypeError
+from gradcore.graph.array_likes import Array as Array
+from gradcore.graph.array_likes import array_of, is_python, widest
 from gradcore.graph.location import here
 from gradcore.language import listed
 
-Array: TypeAlias = np.ndarray[Any, Any]
 StaticShape: TypeAlias = tuple[int | None, ...]
 
 RANK_NAMES: Mapping[StaticShape, str] = {
@@ -195,8 +196,6 @@ class ArrayType:
         array = _as_array(value)
         if array.dtype.name != self.dtype:
             array = self._converted(array, value, strict, allow_downcast)
-        elif not array.dtype.isnative:
-            array = array.astype(self.dtype)
         self.check_shape(array.shape)
         return array
 
@@ -219,13 +218,11 @@ class ArrayType:
             return in_floats(array, self.dtype)
         if wide is not None:
             raise TypeError(f"expects {self.dtype}: {too_wide(wide)}")
-        if array.dtype == object:
-            raise TypeError(f"expects numbers, got {type(value).__name__}")
         if strict:
             raise TypeError(f"is strict and expects {self.dtype}, got {array.dtype}")
         if np.can_cast(array.dtype, dtype, "safe") or allow_downcast:
             return array.astype(dtype)
-        if allow_downcast is None and _is_python(value):
+        if allow_downcast is None and is_python(value):
             if dtype.kind == "f" and array.dtype.kind in "iuf":
                 return array.astype(dtype)
             if dtype.kind == "c":
@@ -234,49 +231,12 @@ class ArrayType:
                 bounds = np.iinfo(dtype)
                 if array.size == 0 or bounds.min <= array.min() <= array.max() <= bounds.max:
                     return array.astype(dtype)
-        if array.size == 0 and _is_python(value):
+        if array.size == 0 and is_python(value):
             return array.astype(dtype)
         raise TypeError(
             f"expects {self.dtype}, got {array.dtype}, which it cannot hold without loss; "
             "convert the value, or allow it with allow_input_downcast=True"
         )
-
-
-MASKED = (
-    "cannot be a NumPy masked array, whose mask would be lost: fill it "
-    "(values.filled(0)), and give values.mask as a tensor of its own"
-)
-"""What is wrong with one, in words without a subject."""
-
-
-def refuse_masked(value: Any) -> None:
-    """Raise TypeError, in words without a subject: a masked array, whose mask would be lost."""
-    if _is_masked(value):
-        raise TypeError(MASKED)
-
-
-def array_of(value: Any) -> Array:
-    """Return ``value`` as an array, of no subclass; Python ints of more than 64 bits stay Python's.
-
-    Raises TypeError, in words without a subject: a NumPy masked array, or one in a list.
-    """
-    refuse_masked(value)
-    return np.asarray(value)
-
-
-def _is_masked(value: Any) -> bool:
-    """Return whether ``value`` is a masked array, or a list with one in it."""
-    if isinstance(value, (list, tuple)):
-        items: Any = value  # pyright: ignore[reportUnknownVariableType] - of anything
-        numbers = bool(items) and isinstance(items[0], (int, float))
-        return not numbers and any(map(_is_masked, items))
-    return isinstance(value, np.ma.MaskedArray)
-
-
-def widest(array: Array) -> int | None:
-    """Return the largest of Python ints that NumPy keeps as objects; None: it has others."""
-    whole = array.dtype == object and all(type(item) is int for item in array.flat)
-    return max(array.flat, key=abs, default=None) if whole else None
 
 
 def too_wide(value: int) -> str:
@@ -300,17 +260,7 @@ def in_floats(array: Array, dtype: str) -> Array:
 def _as_array(value: Any) -> Array:
     if hasattr(value, "owner"):
         raise TypeError(f"expects a value, got the symbolic variable {value}")
-    try:
-        return array_of(value)
-    except ValueError as error:
-        raise TypeError(f"expects an array, got {type(value).__name__}: {error}") from None
-
-
-def _is_python(value: Any) -> bool:
-    """Return whether ``value`` is made of Python numbers: they have no precision of their own."""
-    return isinstance(value, (bool, int, float, complex, list, tuple, range)) and not isinstance(
-        value, np.generic
-    )
+    return array_of(value)
 
 
 def _ranks(ndim: int) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from gradcore.errors import GraphTypeError
 from gradcore.graph import here
-from gradcore.graph.types import MASKED
+from gradcore.graph.array_likes import MASKED
 from gradcore.language import LANGUAGE, word
 from gradcore.ops import scalars
 from gradcore.tensor import stacking
@@ -61,6 +63,24 @@ def numpy_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], options: Mapping
             f"use T.{name}",
         )
     return _named(LANGUAGE["namespace"](), name, f"np.{name}")(*inputs)
+
+
+@word
+def numpy_array(x: Any, dtype: Any) -> Any:
+    """Return an array of one object, for ``np.array(x, dtype=object)``.
+
+    Raises GraphTypeError: for any other dtype there are no numbers yet.
+    """
+    if dtype is None or np.dtype(dtype) != np.dtype(object):
+        raise GraphTypeError(
+            f"{x} is symbolic, and NumPy makes arrays of numbers",
+            here(),
+            "T.stack([x, y]) makes one tensor of several, T.as_tensor_variable of what may be a "
+            "variable, x.eval({...}) computes; np.array([x, y], dtype=object) stores variables",
+        )
+    found = np.empty((), object)
+    found[()] = x
+    return found
 
 
 @word

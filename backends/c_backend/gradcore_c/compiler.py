@@ -42,6 +42,7 @@ from typing import TypeVar
 from gradcore.cache import Shelf, default_store
 from gradcore.config import config
 from gradcore.errors import CacheError, CompileError, UnavailableError
+from gradcore_c.complaints import blamed, complaint, refused
 
 FOLDER = Path(__file__).parent
 """Where the files are that generated code may include."""
@@ -299,6 +300,7 @@ def _preferred() -> tuple[str, ...]:
         "-std=gnu11", "-O3", "-pipe", native, *wide, "-fno-math-errno", "-fno-trapping-math",
         "-ffp-contract=off", "-fwrapv", "-fno-semantic-interposition", "-fopenmp-simd",
         "-fexcess-precision=16", "-fcf-protection=none", "-fno-stack-protector",
+        "-Werror=implicit-function-declaration",
     )  # fmt: skip
 
 
@@ -343,22 +345,8 @@ def _refusal(compiler: Compiler, flags: Sequence[str], into: Path) -> str | None
     """Return why no library that loads is made with ``flags``, or None."""
     done = compiler.run(PROBE_OURS, (*SHARED, *flags, "-w", f"-I{FOLDER}"), into, PROBE_SECONDS)
     if done.returncode != 0:
-        return _complaint(done)
+        return complaint(done)
     return None if _loads(into) else "with it, it makes no library that loads here"
-
-
-def _complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the line that says what is wrong, of a compiler's many."""
-    lines = done.stderr.strip().splitlines()
-    return next((line for line in lines if "error:" in line), lines[0] if lines else "no reason")
-
-
-def _blamed(compiler: Compiler, why: str) -> str:
-    """Return what to say of a compiler that does not take the user's flags."""
-    return (
-        f"{shlex.join(compiler.command)} does not take GRADCORE_CFLAGS="
-        f"{shlex.join(compiler.added)!r}, which is to be corrected or unset: {why}"
-    )
 
 
 def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Compiler:
@@ -387,9 +375,9 @@ def _probed(command: tuple[str, ...], identity: str, added: Sequence[str]) -> Co
             flags += (HALVES,)
         flags += tuple(added)
         given = Compiler(command, identity, "", (), tuple(libraries))
-        refused = _refusal(given, flags, Path(folder, "added")) if added else None
-        if refused is not None:
-            raise UnavailableError(_blamed(replace(given, added=tuple(added)), refused))
+        reason = _refusal(given, flags, Path(folder, "added")) if added else None
+        if reason is not None:
+            raise UnavailableError(blamed(command, added, reason))
         version = _run((*command, "--version"), limit=PROBE_SECONDS).stdout.partition("\n")[0]
         return Compiler(command, identity, version, (*SHARED, *flags), libraries, tuple(added))
 
@@ -441,35 +429,15 @@ def load_source(
         if done.returncode != 0:
             ours = [flag for flag in given if flag not in compiler.added]
             if compiler.added and compiler.run(source, ours, into).returncode == 0:
-                raise CompileError(_blamed(compiler, _complaint(done)))
-            raise _refused(compiler, given, source, name, done)
+                raise CompileError(blamed(compiler.command, compiler.added, complaint(done)))
+            end = ("-o", os.devnull, *compiler.libraries)
+            raise refused((*compiler.command, *given), end, source, name, done)
         if not into.exists() or not into.stat().st_size:
             raise CompileError(
                 f"{shlex.join(compiler.command)} ended well and wrote nothing for {name}", fix=_SET
             )
 
     return default_store().obtain(key, ".so", make, load, PREBUILT)
-
-
-def _refused(
-    compiler: Compiler,
-    flags: Sequence[str],
-    source: str,
-    name: str,
-    done: subprocess.CompletedProcess[str],
-) -> CompileError:
-    """Return what to raise, after keeping the source."""
-    label = re.sub(r"[^A-Za-z0-9_]+", "_", name)[:40]
-    handle, saved = tempfile.mkstemp(".c", f"gradcore-{label}-", text=True)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(source)
-    command = (*compiler.command, *flags, saved, "-o", os.devnull, *compiler.libraries)
-    ended = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
-    return CompileError(
-        f"the C compiler failed ({ended}) on the code of {name}:\n{done.stderr.strip()}",
-        fix=f"the source is saved in {saved}; to see it fail again:\n  {shlex.join(command)}\n"
-        "  please report this with the source: it is a bug of gradcore",
-    )
 
 
 def _included(source: str) -> list[str]:

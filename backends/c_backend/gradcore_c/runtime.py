@@ -29,7 +29,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from gradcore.config import config
-from gradcore.errors import UnsupportedError
+from gradcore.errors import CompileError, UnsupportedError
 from gradcore_c.compiler import Loaded, load_source
 
 Input: TypeAlias = tuple[Any, int, Sequence[int], bool]
@@ -198,7 +198,10 @@ def load_entry(
             list(pool.map(TranslationUnit.made, (*missing, unit)))
         _made.update(missing)
     native = _native()
-    return unit.loaded(lambda path: native.open(str(path), "gc_entry"))
+    try:
+        return unit.loaded(lambda path: native.open(str(path), "gc_entry"))
+    except (OSError, ImportError) as error:  # of an entry that was just made: see `Store.obtain`
+        raise CompileError(f"the compiled code of {name} does not load: {error}") from error
 
 
 _made: set[TranslationUnit] = set()

@@ -15,7 +15,7 @@ def gradcore_backends() -> Iterable[Backend]:
     """Contribute the backend, or say that JAX is not installed."""
     if find_spec("jax") is None:
         return [Unavailable("jax", "jax is not installed: pip install 'gradcore[jax]'")]
-    return [Deferred("jax", "gradcore_jax.backend:JaxBackend")]
+    return [Deferred("jax", "gradcore_jax.backend:JaxBackend", "jax")]
 
 
 @hookimpl

@@ -15,7 +15,7 @@ def gradcore_backends() -> Iterable[Backend]:
     """Contribute the backend, or say that torch is not installed."""
     if find_spec("torch") is None:
         return [Unavailable("torch", "torch is not installed: pip install 'gradcore[torch]'")]
-    return [Deferred("torch", "gradcore_torch.backend:TorchBackend")]
+    return [Deferred("torch", "gradcore_torch.backend:TorchBackend", "torch")]
 
 
 @hookimpl

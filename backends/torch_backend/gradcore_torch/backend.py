@@ -73,15 +73,22 @@ class TorchBackend(ArrayBackend):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         return ("cpu", *(f"cuda:{k}" for k in range(count)))
 
+    def checked_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return ``options`` under the names of the fields.
+
+        Raises ModeError: it has no such option, or not with a value of such a type.
+        """
+        # A method has the name `compile` already.
+        renamed = {"compiled" if k == "compile" else k: value for k, value in options.items()}
+        return super().checked_options(renamed)
+
     def configured(self, options: Mapping[str, Any]) -> Self:
         """Return this backend with ``options``.
 
         Raises ModeError: it has no such option, or the device is none.  UnavailableError: there is
         no such device here.
         """
-        # A method has the name `compile` already.
-        renamed = {"compiled" if k == "compile" else k: value for k, value in options.items()}
-        found = super().configured(renamed)
+        found = super().configured(options)
         if found.device is not None:
             self._check_device(found.device)
         return found

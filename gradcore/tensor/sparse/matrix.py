@@ -72,6 +72,7 @@ class SparseVariable(Composite):
     __slots__ = ("data", "format", "name", "pattern", "shape", "tag")
 
     __array_priority__ = 2000
+    __pandas_priority__ = 6000
     __array_ufunc__: Any = None
 
     def __init__(
