@@ -13,12 +13,15 @@ SciPy's arguments; `IpoptProblem` is what cyipopt takes.
 >>> found.x.round(3).tolist()
 [1.0, 1.0, 1.0]
 
-`lbfgs` trains shared variables by one of SciPy's optimizers.
+`LogDensity` is the same for samplers, `linear_operator` makes of a matrix that is never built what
+iterative solvers take, and `lbfgs` trains shared variables by one of SciPy's optimizers.
 
 This package is not imported with gradcore: it imports ``scipy.optimize``.
 """
 
+from gradcore.optimize.densities import LogDensity as LogDensity
 from gradcore.optimize.functions import ScalarFunction as ScalarFunction
 from gradcore.optimize.functions import VectorFunction as VectorFunction
 from gradcore.optimize.ipopt import IpoptProblem as IpoptProblem
 from gradcore.optimize.lbfgs import lbfgs as lbfgs
+from gradcore.optimize.operators import linear_operator as linear_operator

@@ -135,10 +135,13 @@ class SolverFunction:
         """Return the values of the variables in a vector: an array, or a list of them."""
         return self.point.unflatten(x)
 
-    def _arguments(self, x: Any, values: Sequence[Any]) -> tuple[Array, ...]:
+    def _check_count(self, values: Sequence[Any]) -> None:
         if len(values) != len(self.args):
             names = ", ".join(map(str, self.args)) or "none"
             raise ArgumentError(f"got {len(values)} values of args, which are: {names}")
+
+    def _arguments(self, x: Any, values: Sequence[Any]) -> tuple[Array, ...]:
+        self._check_count(values)
         return self.point.checked(x), *map(np.asarray, values)
 
     def _compiled(self, outputs: Any, *more: Variable) -> Function:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import re
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import numpy as np
 
 from gradcore.backend import Executable, Profile
 from gradcore.backend.loops import LoopBackend, called_back
+from gradcore.errors import CompileError
 from gradcore.graph import Variable
 from gradcore.kernel.clocks import clocked
 from gradcore.kernel.ir import Allocate, Buffer, Check, If, Let, Literal, Program, Store
@@ -22,7 +24,9 @@ from gradcore.kernel.passes import passed
 from gradcore.kernel.target import CPU, CpuTarget
 from gradcore.kernel.text import Rendered, Renders
 from gradcore.kernel.uses import inside
+from gradcore.ops.elementwise import ENTRIES
 from gradcore_c import compiler, runtime
+from gradcore_c.complaints import UndeclaredError
 from gradcore_c.externs import EXTERNS, PREFIX, Source, address
 from gradcore_c.printing import PASSES, CRenderer
 from gradcore_c.profiling import Profiled
@@ -124,9 +128,13 @@ class CBackend(LoopBackend):
         units = divided(rendered, processors())
         workspace = min(sum(map(_bytes, workspace_of(program))), sys.maxsize)
         runtime.prepare([*map(_bytes, program.outputs), workspace])
-        address, library = runtime.load_entry(
-            rendered.text, program.title[:60], flags, rendered.library, units
-        )
+        name = program.title[:60]
+        try:
+            address, library = runtime.load_entry(
+                rendered.text, name, flags, rendered.library, units
+            )
+        except UndeclaredError as error:
+            raise _of_an_op(error, name) from None
         addresses = list(map(self._address, rendered.library))
         addresses += [buffer.data.ctypes.data for buffer in rendered.data]
 
@@ -151,6 +159,20 @@ class CBackend(LoopBackend):
         made.source = rendered.text
         made.flushes = self.flush_subnormals
         return made
+
+
+def _of_an_op(error: UndeclaredError, name: str) -> CompileError:
+    """Return what to raise for a function that is declared nowhere: whose code calls it."""
+    called = re.compile(rf"\b{re.escape(error.called)}\b")
+    ops = [op.name for op in ENTRIES.values() if called.search(str(op.code))]
+    if not ops:
+        return error
+    return CompileError(
+        f"the C code of the op {', '.join(ops)}, in {name}, calls {error.called}, which is "
+        "declared nowhere",
+        fix="code= may call functions of C's math.h, and gradcore's, as @exp; or give expansion=, "
+        "the function written with other ops",
+    )
 
 
 @functools.cache

@@ -10,10 +10,18 @@ import tempfile
 from collections.abc import Sequence
 
 from gradcore.errors import CompileError
-from gradcore.ops.elementwise import ENTRIES
 
 UNDECLARED = re.compile(r"(?:declaration of|undeclared(?: library)?) function [‘'`](\w+)[’']")
 """What gcc and clang say of a function that is declared nowhere."""
+
+
+class UndeclaredError(CompileError):
+    """Code calls a function that is declared nowhere.
+
+    called : its name.
+    """
+
+    called: str = ""
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
@@ -42,29 +50,20 @@ def refused(
     start, end : of the command, before and after the file.
     name : what the code is, for messages.
 
-    A function that is declared nowhere is the fault of an op that calls it in its ``code=``; else
-    it is a bug of gradcore, and the source is saved in a file for a report.
+    The source is saved in a file for a report.
     """
-    said = done.stderr.strip()
-    unknown = UNDECLARED.search(said)
-    if unknown is not None:
-        called = re.compile(rf"\b{unknown[1]}\b")
-        ops = [op.name for op in ENTRIES.values() if called.search(str(op.code))]
-        if ops:
-            return CompileError(
-                f"the C code of the op {', '.join(ops)}, in {name}, calls {unknown[1]}, which is "
-                "declared nowhere",
-                fix="code= may call functions of C's math.h, and gradcore's, as @exp; or give "
-                "expansion=, the function written with other ops",
-            )
     label = re.sub(r"[^A-Za-z0-9_]+", "_", name)[:40]
     handle, saved = tempfile.mkstemp(".c", f"gradcore-{label}-", text=True)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(source)
     ended = f"status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
-    return CompileError(
-        f"the C compiler failed ({ended}) on the code of {name}:\n{said}",
+    unknown = UNDECLARED.search(done.stderr)
+    found = (CompileError if unknown is None else UndeclaredError)(
+        f"the C compiler failed ({ended}) on the code of {name}:\n{done.stderr.strip()}",
         fix=f"the source is saved in {saved}; to see it fail again:\n"
         f"  {shlex.join((*start, saved, *end))}\n"
         "  please report this with the source: it is a bug of gradcore",
     )
+    if unknown is not None and isinstance(found, UndeclaredError):
+        found.called = unknown[1]
+    return found
