@@ -9,7 +9,7 @@ import nox
 nox.options.sessions = ["tests", "lint", "types", "snippets"]
 nox.options.default_venv_backend = "venv"
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 EXAMPLES = ["example_plugin", "array_api_backend"]
 BACKENDS = ["numpy", "c", "jax", "torch"]
 PINNED = {"jax": (), "torch": ("torch==2.13.0",)}  # a torch for the CPU, where there is one
@@ -216,13 +216,22 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def ecosystem(session: nox.Session) -> None:
+    """Run what is said of other libraries' arrays, tables, estimators and samplers, with them."""
+    session.install("-e", ".[test,all]", *PINNED["torch"])
+    session.install("pandas", "polars", "xarray", "blackjax", "nutpie", "arviz")
+    files = "tests/test_ecosystem.py", "tests/test_optimize_operators.py", "tests/test_samplers.py"
+    session.run("pytest", *files, "docs/howto", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
 def wheel(session: nox.Session) -> None:
-    """Build the wheel, and run the tutorial with nothing but it installed."""
+    """Build the wheel of a Python, and run the tutorial with nothing but it installed."""
     folder = session.create_tmp()
     shutil.rmtree(folder, ignore_errors=True)
     session.install("build")
     session.run("python", "-m", "build", "--outdir", folder)
-    (built,) = Path(folder).glob("*.whl")
+    (built,) = Path(folder).glob(f"*-cp{str(session.python).replace('.', '')}-*.whl")
     session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "build")
     session.install(str(built))
     session.run("python", "-P", "examples/tutorial.py")

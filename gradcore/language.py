@@ -20,7 +20,6 @@ LANGUAGE: dict[str, Callable[..., Any]] = {}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# fmt: off
 Function: TypeAlias = (
     Callable[[], Any]
     | Callable[[Any], Any]
@@ -29,9 +28,18 @@ Function: TypeAlias = (
     | Callable[[Any, Any, Any, Any], Any]
     | Callable[[Any, Any, Any, Any, Any], Any]
     | Callable[[Any, Any, Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any, Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any, Any, Any], Any]
 )
-"""A function of a few expressions, such as the left side of a rule or a derivative."""
-# fmt: on
+"""A function of expressions, such as the left side of a rule, a derivative, or a step of a loop.
+
+A type for each number of parameters, since type checkers do not know those of a lambda that stands
+where ``Callable[..., Any]`` is wanted.
+"""
 
 
 def define(name: str, meaning: F) -> F:
@@ -178,6 +186,8 @@ class ArrayMethods(Operators):
     def _mask(self) -> Any:
         """What `numpy.ma` asks an operand for, whose masked array would come first."""
         return LANGUAGE["numpy_mask"](self)
+
+    _data = _mask
 
     # shape --------------------------------------------------------------------------------------
     @property

@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from gradcore.backend import Unavailable
 from gradcore.cli import main
 from gradcore.conformance.case import Level, Unsupported
 from gradcore.conformance.cases import cases
+from gradcore.inventory import report
 
 
 @pytest.fixture
@@ -41,11 +43,25 @@ def test_backends_on_the_command_line(lacking, capsys):
     )
 
 
-def test_doctor(lacking, capsys):
+def test_doctor(lacking, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("CC", "a-compiler")
+    monkeypatch.setenv("PASSWORD", "secret")
     assert main(["doctor"]) == 0
     reported = capsys.readouterr().out
-    for text in ("python", "scipy", "C compilers", "floatX='float64'", "GRADCORE_FLAGS", "absence"):
+    for text in (
+        "python", "scipy", "C compilers", "floatX='float64'", "absence", "processor", "BLAS",
+        f"GRADCORE_CACHE_DIR={tmp_path}, ", "CC=a-compiler", f"{tmp_path}, 0 entries",
+        str(Path(gradcore.__file__).parent),
+    ):  # fmt: skip
         assert text in reported
+    assert "secret" not in reported
+
+
+def test_doctor_where_the_cache_cannot_be(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GRADCORE_CACHE_DIR", str(tmp_path / "file"))
+    assert "cannot be made" in report()["cache"]
 
 
 @pytest.mark.parametrize(("kind", "passed", "unsupported"), [

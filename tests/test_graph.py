@@ -90,7 +90,7 @@ FILTERED = [
     ("float64", (None,), True, None, "1 axis"),
     ("float64", (None, None), [1, 2], None, "2 axes"),
     ("float64", (3,), [1, 2], None, r"shape \(3\), got \(2,\)"),
-    ("float64", (None,), "text", None, "got"),
+    ("float64", (None,), "text", None, "not text"),
     ("float64", (None,), [1, [2]], None, "is a list, which cannot be read as an array"),
     ("float64", (), None, None, "must be numbers, not None"),
 ]

@@ -13,7 +13,7 @@ from gradcore.batching.leading import LeadingAxes
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import Extent, Shape, TensorType, Variable, as_variable, here
 from gradcore.graph.nodes import extents_of
-from gradcore.language import LANGUAGE, is_several, listed
+from gradcore.language import LANGUAGE, Function, is_several, listed
 from gradcore.ops.shape import SpecifyShape
 
 Dims: TypeAlias = tuple[str, ...]
@@ -47,7 +47,7 @@ def _dims(text: str) -> tuple[Dims, ...]:
     return tuple(tuple(re.findall(r"\w+", group)) for group in re.findall(CORE, text))
 
 
-def vectorize(fn: Callable[..., Any], signature: str | None = None) -> Callable[..., Any]:
+def vectorize(fn: Function, signature: str | None = None) -> Callable[..., Any]:
     """Return a function that applies ``fn``, a function of tensors, to stacks of its arguments.
 
     fn : takes variables and returns one, or a list or tuple of them.
@@ -69,8 +69,9 @@ def vectorize(fn: Callable[..., Any], signature: str | None = None) -> Callable[
     array([5., 1.])
     """
     declared = None if signature is None else Signature.parsed(signature)
+    named: Callable[..., Any] = fn
 
-    @functools.wraps(fn)
+    @functools.wraps(named)
     def vectorized(*arguments: Any) -> Any:
         given = [as_variable(x) for x in arguments]
         form = declared or Signature(((),) * len(given), ())

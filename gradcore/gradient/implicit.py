@@ -12,7 +12,7 @@ the other steps of a loop, and a flag as a second result, which nobody reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from gradcore.graph import (
 )
 from gradcore.graph.nodes import extents_of
 from gradcore.graph.traverse import captured
-from gradcore.language import define
+from gradcore.language import Function, define
 from gradcore.ops.implicit import ImplicitSolution
 from gradcore.tensor.shapes import flatten, reshape
 
@@ -41,7 +41,7 @@ SOLVERS = ("dense", "cg", "gmres")
 
 
 def root(
-    f: Any,
+    f: Function | Variable | Sequence[Any],
     x0: Any,
     wrt: Any = None,
     *,
@@ -89,7 +89,7 @@ def root(
 
 
 def minimize(
-    f: Any,
+    f: Function | Variable | Sequence[Any],
     x0: Any,
     wrt: Any = None,
     *,
@@ -135,7 +135,7 @@ def minimize(
 
 
 def fixed_point(
-    g: Any,
+    g: Function | Variable | Sequence[Any],
     x0: Any,
     wrt: Any = None,
     *,
@@ -203,7 +203,13 @@ def marked(x: Variable, residual: Variable, found: Variable, linear_solver: str)
     return ImplicitSolution(equations, linear_solver)(found, *outside)
 
 
-def _several(solve: Callable[..., Variable], f: Any, x0: Any, wrt: Any, how: dict[str, Any]) -> Any:
+def _several(
+    solve: Callable[..., Variable],
+    f: Any,
+    x0: Any,
+    wrt: Any,
+    how: dict[str, Any],
+) -> Any:
     """Return several unknowns, as the parts of a vector that is solved for."""
     unknowns = Unknowns(x0, wrt)
     function = unknowns.function(f) if solve is minimize else unknowns.equations(f)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcore.graph import Variable
-from gradcore.language import word
+from gradcore.language import Function, word
 from gradcore.scan.associative import associative_scan as associative_scan
 from gradcore.scan.builder import LoopBuilder
 from gradcore.scan.last import last_values
@@ -31,7 +31,7 @@ from gradcore.scan.structured import while_loop as while_loop
 
 @word
 def scan(
-    fn: Callable[..., Any],
+    fn: Function,
     sequences: Any = None,
     outputs_info: Any = None,
     non_sequences: Any = None,
@@ -108,7 +108,7 @@ def scan(
 
 
 def map(
-    fn: Callable[..., Any],
+    fn: Function,
     sequences: Any,
     non_sequences: Any = None,
     truncate_gradient: int = -1,
@@ -128,7 +128,7 @@ def map(
 
 
 def reduce(
-    fn: Callable[..., Any],
+    fn: Function,
     sequences: Any,
     outputs_info: Any,
     non_sequences: Any = None,
@@ -178,7 +178,7 @@ def last_states(
 
 @word
 def foldl(
-    fn: Callable[..., Any],
+    fn: Function,
     sequences: Any,
     outputs_info: Any,
     non_sequences: Any = None,
@@ -196,7 +196,7 @@ def foldl(
 
 
 def foldr(
-    fn: Callable[..., Any],
+    fn: Function,
     sequences: Any,
     outputs_info: Any,
     non_sequences: Any = None,

@@ -12,6 +12,7 @@ from typing import Any
 from gradcore.errors import GraphTypeError, ScanError
 from gradcore.graph import Constant, Variable, as_variable, here
 from gradcore.graph.trees import Structure, flattened, mapped
+from gradcore.language import Function
 from gradcore.ops.scalars import invert, neq
 from gradcore.scan.arguments import OutputInfo
 from gradcore.scan.builder import LoopBuilder
@@ -21,9 +22,7 @@ from gradcore.tensor.control import ifelse
 from gradcore.tensor.creation import arange
 
 
-def cond(
-    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any
-) -> Any:
+def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
     """Return ``true_fun(*operands)`` if the scalar ``pred`` holds, else ``false_fun(*operands)``.
 
     Both functions are called once, and return tensors in equal structures of tuples, lists and
