@@ -162,6 +162,7 @@ DRAWINGS: Mapping[str, Drawing | None] = {
     "kalman_filter": kalman,
     "controller": balance,
     "hierarchical_hmc": posterior,
+    "log_density": None,
     "hanging_chain": chain,
     "bratu": own("solved", 1),
     "sparse_fem": own("found", 5),
@@ -172,6 +173,7 @@ DRAWINGS: Mapping[str, Drawing | None] = {
     "digits_convnet": training,
     "digits_transformer": training,
     "digits_vae": digits,
+    "sklearn_estimator": None,
     "tutorial": None,
 }
 """How each example is drawn, in the order of the page; None: it prints, and draws nothing."""

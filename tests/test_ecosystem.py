@@ -9,6 +9,7 @@ import decimal
 import numpy as np
 import pytest
 from array_fakes import ArrayOnly, Column, Counted, DLPackOnly, Nullable, OnCuda, Refuses
+from scipy import sparse
 
 import gradcore
 import gradcore.tensor as T
@@ -187,6 +188,15 @@ def test_an_array_of_objects_that_is_asked_for_stores_variables():
     assert several.shape == (1, 3) and several[0, 0] is x and several[0, 2] == 1.0
     assert np.array(x, dtype=object)[()] is x
     assert T.stack(list(several[0])).eval({x: 2, y: 3}).tolist() == [2, 3, 1]
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
+def test_sparse_matrices_of_scipy_step_back_for_variables(kind):
+    A, x = np.array([[1.0, 0.0], [2.0, 3.0]]), T.dvector("x")
+    X = T.dmatrix("X")
+    assert (kind(A) @ x).eval({x: [1.0, 1.0]}).tolist() == [1, 5]
+    assert (x @ kind(A)).eval({x: [1.0, 1.0]}).tolist() == [3, 3]
+    assert (kind(A) @ X).eval({X: np.eye(2)}).tolist() == A.tolist()
 
 
 # libraries --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The examples, the benchmarks and the README, run as a user would run them."""
 
+import importlib
 import re
 import runpy
 import subprocess
@@ -217,3 +218,27 @@ def test_a_controller_balances_a_pendulum_in_c_as_in_python(example, tmp_path):
     step.context.workspace, step.context.size = memory.ctypes.data, memory.size
     found = controller["simulated"](lambda state: {"push": step(state)[0]})
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_samplers_find_what_integrals_say(example):
+    """Twenty lines of NumPy, and BlackJAX where it is installed."""
+    table, chain = example("examples/log_density.py")["main"](draws=4000)
+    assert ("NumPy", "mu") in table and chain.shape == (4000, 10)
+    for (_, name), (mean, spread, exact) in table.items():
+        assert abs(mean - exact) < (0.5 if name == "mu" else 0.8) and 2 < spread < 5
+
+
+def test_the_estimator_is_one_of_scikit_learn(example):
+    module = example("examples/sklearn_estimator.py")
+    truth, robust, plain = module["main"](points=200)
+    assert abs(robust.coef_ - truth).max() < 0.05 < abs(plain.coef_ - truth).max()
+
+
+def test_scikit_learn_checks_its_estimator(monkeypatch):
+    """As it stands in a module, since it is pickled."""
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    checks = importlib.import_module("sklearn.utils.estimator_checks")
+    estimator = importlib.import_module("sklearn_estimator").PseudoHuberRegressor()
+    done = checks.check_estimator(estimator, on_skip=None)
+    passed = [check for check in done if check["status"] == "passed"]
+    assert len(passed) > 40 and {check["status"] for check in done} <= {"passed", "skipped"}

@@ -7,6 +7,7 @@ names the nearest.  Rejected: NumPy's own way out, an array of Python objects, e
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -69,9 +70,15 @@ def numpy_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], options: Mapping
 def numpy_array(x: Any, dtype: Any) -> Any:
     """Return an array of one object, for ``np.array(x, dtype=object)``.
 
+    A sparse matrix of SciPy gets one, too: it asks for an array of what it is multiplied by, and
+    steps back for the variable if that is of one object.
+
     Raises GraphTypeError: for any other dtype there are no numbers yet.
     """
-    if dtype is None or np.dtype(dtype) != np.dtype(object):
+    frame = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - CPython's own way
+    asking = str(frame.f_globals.get("__name__"))
+    as_object = dtype is not None and np.dtype(dtype) == np.dtype(object)
+    if not as_object and not asking.startswith("scipy.sparse."):
         raise GraphTypeError(
             f"{x} is symbolic, and NumPy makes arrays of numbers",
             here(),
