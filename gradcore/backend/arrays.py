@@ -220,9 +220,7 @@ class ArrayBackend(Backend):
 
         Raises UnsupportedError: an input has a dtype that arrays of the library cannot have.
         """
-        for v in graph.inputs:
-            if v.dtype not in self.dtypes and v.dtype not in self.stored:
-                raise UnsupportedError(f"{self.name} has no {v.dtype}: {v}", here())
+        self.check_inputs(graph)
         run = self.runner(graph, fallback, profile)
         if profile is None:
             run = self.prepared(run, graph)
@@ -236,6 +234,12 @@ class ArrayBackend(Backend):
             return self.returned(outputs, dtypes)
 
         return execute
+
+    def check_inputs(self, graph: FunctionGraph) -> None:
+        """Raise UnsupportedError if an input has a dtype that arrays of the library cannot have."""
+        for v in graph.inputs:
+            if v.dtype not in self.dtypes and v.dtype not in self.stored:
+                raise UnsupportedError(f"{self.name} has no {v.dtype}: {v}", here())
 
     def returned(self, outputs: Sequence[Any], dtypes: Sequence[str]) -> Sequence[Any]:
         """Return outputs of a graph as NumPy arrays that are the caller's own."""

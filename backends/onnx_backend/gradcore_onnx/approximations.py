@@ -1,0 +1,165 @@
+"""Functions that ONNX, or onnxruntime in float64, lacks: polynomials of functions of SciPy.
+
+A polynomial is the beginning of a Chebyshev series, which is nearly the best one of its degree; the
+degrees are such that what is left is below the rounding of float64.  Everything is computed in
+float64, from which float32 is rounded once.
+
+The scaled complementary error function is interpolated in (x - k) / (x + k), which takes all
+positive numbers to -1 ... 1 (M. M. Shepherd, J. G. Laframboise, "Chebyshev approximation of
+(1 + 2x) exp(x^2) erfc(x) in 0 <= x < inf", 1981).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from gradcore_onnx.tensors import Tensor, cast, constant, emit, equal, where
+
+special: Any = importlib.import_module("scipy.special")  # of any type: SciPy has none
+
+SQUARES = math.tan(math.pi / 8) ** 2
+"""Up to where the square of an argument of the arc tangent goes, once it is reduced."""
+
+MIDDLE = 3.75
+"""The number that is taken to 0 where the scaled complementary error function is interpolated."""
+
+POINTS = 128
+"""At how many points a function is asked."""
+
+FAR = 40.0
+"""Beyond that number, exp(-x ** 2 / 2) is zero."""
+
+
+def _atan_by_squares(u: Any) -> Any:
+    root = np.sqrt(u)
+    return np.where(u == 0, 1, np.arctan(root) / np.where(u == 0, 1, root))
+
+
+def _erf_by_squares(u: Any) -> Any:
+    root = np.sqrt(u)
+    slope = 2 / math.sqrt(math.pi)
+    return np.where(u == 0, slope, special.erf(root) / np.where(u == 0, 1, root))
+
+
+def _erfcx_by_fraction(t: Any) -> Any:
+    x = MIDDLE * (1 + t) / np.maximum(1 - t, 1e-300)
+    limit = 2 / math.sqrt(math.pi)
+    return np.where(t < 1, (1 + 2 * x) * special.erfcx(x), limit)
+
+
+@functools.cache
+def _coefficients(
+    function: Callable[[Any], Any], terms: int, low: float, high: float
+) -> tuple[float, ...]:
+    """Return those of a polynomial in -1 ... 1 for low ... high, that of the highest power first.
+
+    Of a Chebyshev series by a cosine transform, of so many points that their rounding averages out.
+    """
+    angles = (np.arange(POINTS) + 0.5) * (np.pi / POINTS)
+    values = function((low + high) / 2 + (high - low) / 2 * np.cos(angles))
+    series = np.cos(np.outer(np.arange(terms), angles)) @ values * (2 / POINTS)
+    series[0] /= 2
+    found: Any = chebyshev.cheb2poly(series)
+    return tuple(map(float, found[::-1]))
+
+
+def _polynomial(
+    x: Tensor, function: Callable[[Any], Any], terms: int, low: float, high: float
+) -> Tensor:
+    """Return the polynomial of a function at ``x``, by W. G. Horner's scheme."""
+    if (low, high) != (-1, 1):
+        x = (x - (low + high) / 2) * (2 / (high - low))
+    first, *others = _coefficients(function, terms, low, high)
+    found = constant(first, x.dtype)
+    for c in others:
+        found = found * x + c
+    return found
+
+
+def _in_double(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return ``function``, computed in float64."""
+
+    @functools.wraps(function)
+    def computed(x: Tensor) -> Tensor:
+        return cast(function(cast(x, "float64")), x.dtype)
+
+    return computed
+
+
+def _abs(x: Tensor) -> Tensor:
+    return emit("Abs", x)
+
+
+def _least(x: Tensor, most: float) -> Tensor:
+    return where(x > most, most, x)
+
+
+def _exp_of_square(x: Tensor, factor: float) -> Tensor:
+    """Return exp(factor * x ** 2): the square is taken of two parts, that of the first exactly."""
+    high = cast(cast(x, "float32"), "float64")
+    rest = emit("Exp", (x - high) * (x + high) * factor)
+    return emit("Exp", high * high * factor) * rest
+
+
+def _erfcx_of_positive(x: Tensor) -> Tensor:
+    x = _least(x, 1e150)
+    t = (x - MIDDLE) / (x + MIDDLE)
+    return _polynomial(t, _erfcx_by_fraction, 28, -1, 1) / (1 + 2 * x)
+
+
+@_in_double
+def arctan(x: Tensor) -> Tensor:
+    """Return the arc tangent: reduced by the angles of a quarter and of an eighth of a turn."""
+    size = _abs(x)
+    inverted = size > 1
+    u = where(inverted, 1 / size, size)
+    turned = u > math.sqrt(SQUARES)
+    u = where(turned, (u - 1) / (u + 1), u)
+    found = u * _polynomial(u * u, _atan_by_squares, 13, 0, SQUARES)
+    found = where(turned, found + math.pi / 4, found)
+    found = where(inverted, math.pi / 2 - found, found)
+    return where(equal(x, 0), x, where(x < 0, -found, found))
+
+
+@_in_double
+def erf(x: Tensor) -> Tensor:
+    """Return the error function."""
+    size = _abs(x)
+    near = _least(size, 1)
+    small = near * _polynomial(near * near, _erf_by_squares, 14, 0, 1)
+    found = where(size > 1, 1 - _erfc_of_positive(size), small)
+    return where(equal(x, 0), x, where(x < 0, -found, found))
+
+
+def _erfc_of_positive(x: Tensor) -> Tensor:
+    return _exp_of_square(_least(x, FAR), -1) * _erfcx_of_positive(x)
+
+
+@_in_double
+def erfc(x: Tensor) -> Tensor:
+    """Return 1 - erf(x)."""
+    found = _erfc_of_positive(_abs(x))
+    return where(x < 0, 2 - found, found)
+
+
+@_in_double
+def erfcx(x: Tensor) -> Tensor:
+    """Return exp(x ** 2) * erfc(x)."""
+    above = _erfcx_of_positive(_abs(x))
+    below = 2 * _exp_of_square(_least(_abs(x), FAR), 1) - above
+    return where(x < 0, below, above)
+
+
+@_in_double
+def ndtr(x: Tensor) -> Tensor:
+    """Return the normal distribution function."""
+    size = _least(_abs(x), FAR)
+    tail = _exp_of_square(size, -0.5) * _erfcx_of_positive(size * math.sqrt(0.5)) / 2
+    return where(x < 0, tail, 1 - tail)
