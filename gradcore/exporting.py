@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import keyword
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -33,15 +33,23 @@ from gradcore.errors import (
     choices,
 )
 from gradcore.graph import (
+    Apply,
     Array,
     Constant,
+    Extent,
     FunctionGraph,
+    Operand,
+    Shape,
     TensorType,
     Variable,
     here,
     on_behalf_of,
     substitute,
+    toposort,
 )
+from gradcore.graph.nodes import symbolic_operand
+from gradcore.graph.requirements import AGREE
+from gradcore.ops.control import IfElse
 from gradcore.plugins import registry
 
 
@@ -95,6 +103,80 @@ class Exportable:
         if made.lacks:
             refuse_export(self.name, made.lacks)
         return made.graph
+
+    def extents(self) -> list[tuple[int | str, ...]]:
+        """Return the extents of each argument, and of each state: numbers, or names.
+
+        An extent that no type says is called after its argument, ``X_n0``; those that must be equal
+        are called alike, after the first.
+
+        >>> import gradcore, gradcore.tensor as T
+        >>> X, y = T.dmatrix("X"), T.dvector("y")
+        >>> f = gradcore.function([X, y], T.dot(X, [1.0, 2.0]) - y)
+        >>> exportable(f, "f").extents()
+        [('X_n0', 2), ('X_n0',)]
+        """
+        inputs = [a.variable for a in (*self.arguments, *self.states)]
+        shapes = [
+            tuple(
+                EXTENT(f"{v.name}_n{axis}") if n is None else n
+                for axis, n in enumerate(v.type.shape)
+            )
+            for v in inputs
+        ]
+        like = _equal_extents(dict(zip(inputs, shapes, strict=True)), self.outputs)
+        return [
+            tuple(n if isinstance(n, int) else str(n) for n in (like(m) for m in shape))
+            for shape in shapes
+        ]
+
+
+EXTENT = TensorType("int64")
+"""The type of an extent that is not known."""
+
+
+def _equal_extents(
+    shapes: Mapping[Variable, Shape], outputs: Sequence[Variable]
+) -> Callable[[Extent], Extent]:
+    """Return what returns for an extent of an input the first that must be equal to it.
+
+    shapes : those of the inputs, numbers or variables.
+    outputs : what is computed of them; what only a branch requires is not looked at.
+    """
+    alike: dict[Extent, Extent] = {}
+    order = {n: k for k, n in enumerate(n for shape in shapes.values() for n in shape)}
+
+    def first(n: Extent) -> Extent:
+        while n in alike:
+            n = alike[n]
+        return n
+
+    known = {v: Operand(shape) for v, shape in shapes.items()}
+    always = set(_always_computed(outputs))
+    for node in toposort(outputs, list(shapes)):
+        operands = [known.get(v) or symbolic_operand(v) for v in node.inputs]
+        for requirement in node.op.requires(node, operands) if node in always else ():
+            if requirement.predicate is AGREE:
+                # Numbers come first, then what comes first among the arguments.
+                pair = [first(n) for n in requirement.operands if n in order or isinstance(n, int)]
+                pair.sort(key=lambda n: -1 if isinstance(n, int) else order[n])
+                if len(pair) == 2 and pair[1] in order and pair[0] is not pair[1]:
+                    alike[pair[1]] = pair[0]
+        value = node.op.value(node, operands)
+        for v, shape in zip(node.outputs, node.op.symbolic_shapes(node, operands), strict=True):
+            known[v] = Operand(shape, value)
+    return first
+
+
+def _always_computed(outputs: Sequence[Variable]) -> Iterator[Apply]:
+    """Yield the nodes that are computed whatever the conditions of choices are."""
+    waiting, seen = list(outputs), set[Variable]()
+    while waiting:
+        v = waiting.pop()
+        if v not in seen and v.owner is not None:
+            yield v.owner
+            waiting += v.owner.inputs[:1] if isinstance(v.owner.op, IfElse) else v.owner.inputs
+        seen.add(v)
 
 
 def refuse_export(name: str, lacks: Iterable[Lacking]) -> NoReturn:

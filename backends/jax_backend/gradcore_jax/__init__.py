@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 from gradcore.backend import Backend, Deferred, Unavailable
@@ -22,3 +22,9 @@ def gradcore_backends() -> Iterable[Backend]:
 def gradcore_known_failures(backend: str) -> Iterable[KnownFailure]:
     """Tell where JAX computes otherwise than the reference."""
     return KNOWN_FAILURES if backend == "jax" else ()
+
+
+@hookimpl
+def gradcore_exporters() -> Mapping[str, str]:
+    """Contribute the export to StableHLO."""
+    return {"stablehlo": "gradcore_jax.exporting:export_stablehlo"}

@@ -18,11 +18,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from gradcore_onnx.tensors import Tensor, cast, constant, emit, equal, where
 
-special: Any = importlib.import_module("scipy.special")  # of any type: SciPy has none
+# Loaded by name, of any type: they have none of their own.
+chebyshev: Any = importlib.import_module("numpy.polynomial.chebyshev")
+special: Any = importlib.import_module("scipy.special")
 
 SQUARES = math.tan(math.pi / 8) ** 2
 """Up to where the square of an argument of the arc tangent goes, once it is reduced."""
@@ -40,6 +41,11 @@ FAR = 40.0
 def _atan_by_squares(u: Any) -> Any:
     root = np.sqrt(u)
     return np.where(u == 0, 1, np.arctan(root) / np.where(u == 0, 1, root))
+
+
+def _asin_by_squares(u: Any) -> Any:
+    root = np.sqrt(u)
+    return np.where(u == 0, 1, np.arcsin(root) / np.where(u == 0, 1, root))
 
 
 def _erf_by_squares(u: Any) -> Any:
@@ -62,12 +68,14 @@ def _coefficients(
 
     Of a Chebyshev series by a cosine transform, of so many points that their rounding averages out.
     """
-    angles = (np.arange(POINTS) + 0.5) * (np.pi / POINTS)
-    values = function((low + high) / 2 + (high - low) / 2 * np.cos(angles))
-    series = np.cos(np.outer(np.arange(terms), angles)) @ values * (2 / POINTS)
+    # Angles are multiples of one, reduced in whole numbers: so no digits of cosines are lost.
+    multiples = np.outer(np.arange(max(terms, 2)), 2 * np.arange(POINTS) + 1)
+    turn = 4 * POINTS
+    cosines = np.cos(((multiples + POINTS * 2) % turn - POINTS * 2) * (2 * np.pi / turn))
+    values = function((low + high) / 2 + (high - low) / 2 * cosines[1])
+    series = cosines[:terms] @ values * (2 / POINTS)
     series[0] /= 2
-    found: Any = chebyshev.cheb2poly(series)
-    return tuple(map(float, found[::-1]))
+    return tuple(map(float, reversed(chebyshev.cheb2poly(series))))
 
 
 def _polynomial(
@@ -126,6 +134,33 @@ def arctan(x: Tensor) -> Tensor:
     found = where(turned, found + math.pi / 4, found)
     found = where(inverted, math.pi / 2 - found, found)
     return where(equal(x, 0), x, where(x < 0, -found, found))
+
+
+def _asin_of_half(x: Tensor) -> Tensor:
+    """Return the arc sine of what is at most a half."""
+    return x * _polynomial(x * x, _asin_by_squares, 17, 0, 0.25)
+
+
+def _asin_above(x: Tensor) -> Tensor:
+    """Return half of the arc cosine of what is at least a half."""
+    return _asin_of_half(emit("Sqrt", (1 - x) / 2))
+
+
+@_in_double
+def arcsin(x: Tensor) -> Tensor:
+    """Return the arc sine."""
+    size = _abs(x)
+    found = math.pi / 2 - 2 * _asin_above(size)
+    found = where(size > 0.5, found, _asin_of_half(size))
+    return where(equal(x, 0), x, where(x < 0, -found, found))
+
+
+@_in_double
+def arccos(x: Tensor) -> Tensor:
+    """Return the arc cosine."""
+    above = 2 * _asin_above(_abs(x))
+    found = where(x < 0, math.pi - above, above)
+    return where(_abs(x) > 0.5, found, math.pi / 2 - _asin_of_half(x))
 
 
 @_in_double

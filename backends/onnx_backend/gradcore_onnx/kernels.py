@@ -7,6 +7,7 @@ function of tensors that emits nodes.  What is not here is written with what is,
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -83,11 +84,18 @@ def _reduce(node: Apply) -> Kernel:
             return cast(reduced(operator, cast(x, computed(dtype)), op.axes), dtype)
 
         return accumulated
-    return partial(_extreme, op)
+    known = node.inputs[0].type.shape
+    return partial(_extreme, op, [axis for axis in op.axes if known[axis] is None])
 
 
-def _extreme(op: Reduce, x: Tensor) -> Tensor:
-    """Return the largest, or smallest, along axes: NaN wins, and of nothing there is none."""
+def _extreme(op: Reduce, unknown: Sequence[int], x: Tensor) -> Tensor:
+    """Return the largest, or smallest, along axes: NaN wins, and of nothing there is none.
+
+    unknown : the axes along which there may be nothing.
+    """
+    if unknown and not op.unbounded:
+        some = [extent(x, axis) > 0 for axis in unknown]
+        x = checked(x, functools.reduce(Tensor.__and__, some))
     if x.dtype == "bool":
         return any_of(x, op.axes) if op.kind == "max" else ~any_of(~x, op.axes)
     if op.unbounded:

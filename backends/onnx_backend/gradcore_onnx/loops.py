@@ -1,9 +1,11 @@
 """Loops and choices: operators of ONNX with graphs inside.
 
 A `gradcore.scan` is a ``Loop``: states are carried along, stacks are its scan outputs, and the
-elements of a sequence are gathered at the number of the step, as ``Scan`` of ONNX has no number of
-steps and no condition.  A recurrence along an axis, and cumulative products and extremes, are a
-``Scan``, which ONNX has no operator for.
+elements of a sequence are gathered at the number of the step.  So are recurrences along an axis,
+and cumulative products and extremes, which ONNX has no operator for.
+
+Rejected: ``Scan`` of ONNX, which has no condition, and of which onnxruntime takes no sequence
+without elements.
 """
 
 from __future__ import annotations
@@ -23,19 +25,21 @@ from gradcore_onnx.scalars import both, larger, smaller, truth
 from gradcore_onnx.tensors import (
     Tensor,
     cast,
-    concatenate,
     constant,
     declared,
     emit,
     emit_all,
     expand,
+    extent,
     fresh,
     gather,
     inner,
     integer,
     integers,
     opened,
+    reshape,
     shape_of,
+    transpose,
 )
 
 
@@ -49,74 +53,76 @@ def _listed(results: Sequence[Tensor]) -> Sequence[Tensor] | Tensor:
 
 
 # loops ------------------------------------------------------------------------------------------
+def _loop(
+    steps: Tensor,
+    states: Sequence[Tensor],
+    step: Callable[..., tuple[Tensor | None, Sequence[Tensor]]],
+    dtypes: Sequence[str],
+) -> list[Tensor]:
+    """Return the last states of a loop, and then what its steps stack.
+
+    step : takes the number of a step and states; returns whether to go on (None: always), and new
+        states and what is stacked, whose dtypes are ``dtypes``.
+    """
+    block = inner()
+    with opened(block):
+        number, going = fresh("int64", 0, "number"), fresh("bool", 0, "going")
+        carried = [fresh(x.dtype, x.ndim, "state") for x in states]
+        on, found = step(number, *carried)
+        outputs = _own([on or going, *found], ["bool", *dtypes])
+    graph = block.graph(
+        "step",
+        [declared(x) for x in (number, going, *carried)],
+        [declared(x) for x in outputs],
+    )
+    kinds = [(x.dtype, x.ndim) for x in states]
+    kinds += [(x.dtype, x.ndim + 1) for x in outputs[1 + len(kinds) :]]
+    return emit_all("Loop", [cast(steps, "int64"), constant(np.True_), *states], kinds, body=graph)
+
+
 def scan(node: Apply, step: Runner) -> Kernel:
     """Return what emits a `Scan`, given what emits its body."""
     op = node.op
     assert isinstance(op, Scan)
-    dtypes = [v.dtype for v in op.body.outputs[: len(op.body.outputs) - op.until]]
+    count = int(op.until)
+    dtypes = [v.dtype for v in op.body.outputs[: len(op.body.outputs) - count]]
 
     def run(steps: Tensor, *arrays: Tensor) -> Sequence[Tensor] | Tensor:
         sequences, rest = arrays[: op.sequences], arrays[op.sequences :]
-        states = list(map(cast, rest, dtypes[: op.states]))
-        constants = rest[op.states :]
-        block = inner()
-        with opened(block):
-            number, going = fresh("int64", 0, "number"), fresh("bool", 0, "going")
-            taken = [fresh("int64", 0, "taken")] if op.until else []
-            carried = [fresh(x.dtype, x.ndim, "state") for x in states]
-            elements = [gather(x, number) for x in sequences]
-            found = step(*elements, *carried, *constants)
-            on = ~truth(found[-1]) if op.until else going
-            outputs = _own(
-                [on, *(n + 1 for n in taken), *found[: len(dtypes)]],
-                ["bool", *("int64" for _ in taken), *dtypes],
-            )
-        graph = block.graph(
-            "step",
-            [declared(x) for x in (number, going, *taken, *carried)],
-            [declared(x) for x in outputs],
-        )
-        kinds = [(x.dtype, x.ndim) for x in (*taken, *states)]
-        kinds += [(x.dtype, x.ndim + 1) for x in outputs[1 + len(kinds) :]]
-        start = [integer(0) for _ in taken]
-        operands = [cast(steps, "int64"), constant(np.True_), *start, *states]
-        results = emit_all("Loop", operands, kinds, body=graph)
-        return _listed([*results[len(taken) :], *results[: len(taken)]])
+        states, constants = rest[: op.states], rest[op.states :]
+
+        def once(number: Tensor, *carried: Tensor) -> tuple[Tensor | None, Sequence[Tensor]]:
+            taken, old = carried[:count], carried[count:]
+            found = step(*(gather(x, number) for x in sequences), *old, *constants)
+            on = ~truth(found[-1]) if op.until else None
+            return on, [*(n + 1 for n in taken), *found[: len(dtypes)]]
+
+        start = [integer(0)] * count + list(map(cast, states, dtypes))
+        results = _loop(steps, start, once, ["int64"] * count + dtypes)
+        return _listed([*results[count:], *results[:count]])
 
     return run
 
 
-def _along(axis: int, step: Callable[..., Tensor], first: Tensor, *tensors: Tensor) -> Tensor:
-    """Return the states of a recurrence along an axis, from ``first`` on.
+def _along(axis: int, step: Callable[..., Tensor], first: float, *tensors: Tensor) -> Tensor:
+    """Return the states of a recurrence along an axis, from a number on.
 
-    step : the new state of the old one and of the elements of ``tensors``.
+    step : the new state of the old one and of the elements of ``tensors``, which have one shape.
     """
-    block = inner()
-    with opened(block):
-        state = fresh(first.dtype, first.ndim, "state")
-        elements = [fresh(x.dtype, x.ndim - 1, "element") for x in tensors]
-        outputs = _own([step(state, *elements)] * 2, [first.dtype] * 2)
-    graph = block.graph(
-        "step", [declared(x) for x in (state, *elements)], [declared(x) for x in outputs]
-    )
-    _, found = emit_all(
-        "Scan",
-        [first, *tensors],
-        [(first.dtype, first.ndim), (first.dtype, first.ndim + 1)],
-        body=graph,
-        num_scan_inputs=len(tensors),
-        scan_input_axes=[axis] * len(tensors),
-        scan_output_axes=[axis],
-    )
-    return found
-
-
-def _start(x: Tensor, axis: int, value: Any) -> Tensor:
-    """Return a state of the shape of ``x`` without an axis, each of whose elements is a value."""
+    x = tensors[0]
     shape = shape_of(x)
-    others = [gather(shape, integers(a)) for a in range(x.ndim) if a != axis]
-    whole = concatenate(others, 0) if others else integers()
-    return expand(constant(value, x.dtype), whole, x.ndim - 1)
+    others = [a for a in range(x.ndim) if a != axis]
+    start = expand(constant(first, x.dtype), gather(shape, integers(*others)), len(others))
+
+    def once(number: Tensor, state: Tensor) -> tuple[None, Sequence[Tensor]]:
+        new = step(state, *(gather(x, number, axis) for x in tensors))
+        return None, [new, new]
+
+    _, stack = _loop(extent(x, axis), [start], once, [x.dtype] * 2)
+    order = list(range(1, x.ndim))
+    order.insert(axis, 0)
+    # In its shape: onnxruntime has none for what no steps stack.
+    return reshape(transpose(stack, order), shape, x.ndim)
 
 
 def cumulative(node: Apply) -> Kernel:
@@ -134,7 +140,7 @@ def cumulative(node: Apply) -> Kernel:
 
     def run(x: Tensor) -> Tensor:
         x = cast(x, dtype)
-        return cast(_along(op.axis, step, _start(x, op.axis, first), x), node.out.dtype)
+        return cast(_along(op.axis, step, first, x), node.out.dtype)
 
     return run
 
@@ -144,12 +150,12 @@ def recurrence(node: Apply) -> Kernel:
     op, dtype = node.op, node.out.dtype
     assert isinstance(op, Recurrence)
 
-    def step(y: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def step(y: Tensor, b: Tensor, a: Tensor) -> Tensor:
         return a * y + b
 
     def run(a: Tensor, b: Tensor) -> Tensor:
         a, b = cast(a, dtype), cast(b, dtype)
-        return _along(op.axis, step, _start(b, op.axis, 0), a, b)
+        return _along(op.axis, step, 0, b, a)
 
     return run
 

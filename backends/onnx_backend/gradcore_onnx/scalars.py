@@ -123,15 +123,16 @@ def _power(x: Tensor, y: Tensor) -> Tensor:
     """Raise to a power; that of integers by squaring, as onnxruntime rounds one to a float."""
     if x.kind == "f":
         return emit("Pow", x, y)
+    bits = np.iinfo(y.dtype).bits
     if y.kind == "i":
-        y = checked(y, ~any_of(y < 0, range(y.ndim)))
-    most = np.iinfo(y.dtype).bits if y.data is None else int(y.data.max(initial=0)).bit_length()
+        y, bits = checked(y, ~any_of(y < 0, range(y.ndim))), bits - 1
+    if y.data is not None:
+        bits = int(y.data.max(initial=0)).bit_length()
     found, base = constant(1, x.dtype), x
-    for bit in range(most):
-        odd = ~equal(y & (1 << bit) if bit < np.iinfo(y.dtype).bits - 1 else y & y, 0)
-        found = where(odd, found * base, found)
+    for bit in range(bits):
+        found = where(~equal(y & (1 << bit), 0), found * base, found)
         base = base * base
-    return found
+    return expand(found, shape_of(y), max(x.ndim, y.ndim)) if not bits else found
 
 
 def _clip(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -197,14 +198,6 @@ def _scaled_log(base: float) -> Callable[[Tensor], Tensor]:
 # trigonometry -----------------------------------------------------------------------------------
 def _tan(x: Tensor) -> Tensor:
     return emit("Sin", x) / emit("Cos", x)
-
-
-def _arcsin(x: Tensor) -> Tensor:
-    return _arctan(x / emit("Sqrt", (1 - x) * (1 + x)))
-
-
-def _arccos(x: Tensor) -> Tensor:
-    return 2 * _arctan(emit("Sqrt", (1 - x) / (1 + x)))
 
 
 def _arctan(x: Tensor) -> Tensor:
@@ -373,8 +366,8 @@ NATIVE = {
 
 FORMULAS: Kernels = {
     scalars.tan: _tan,
-    scalars.arcsin: _arcsin,
-    scalars.arccos: _arccos,
+    scalars.arcsin: approximations.arcsin,
+    scalars.arccos: approximations.arccos,
     scalars.arctan: approximations.arctan,
     scalars.sinh: _sinh,
     scalars.cosh: _cosh,
