@@ -179,15 +179,18 @@ def _always_computed(outputs: Sequence[Variable]) -> Iterator[Apply]:
         seen.add(v)
 
 
-def refuse_export(name: str, lacks: Iterable[Lacking]) -> NoReturn:
-    """Raise UnsupportedError with all nodes of a function that a target has no place for."""
+def refuse_export(name: str, lacks: Iterable[Lacking], cause: Exception | None = None) -> NoReturn:
+    """Raise UnsupportedError with all nodes of a function that a target has no place for.
+
+    cause : what said so.
+    """
     listed = list(lacks)
     listing = "".join(f"\n    {lack}" for lack in listed)
     raise UnsupportedError(
         f"{name} cannot be exported, for what is in it:{listing}",
         fix="write these parts with other ops, or give their values as arguments",
         reasons=(lack.reason for lack in listed),
-    )
+    ) from cause
 
 
 def export(

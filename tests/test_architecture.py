@@ -83,8 +83,11 @@ BORROWS = {"gradcore_cuda": "gradcore_c"}
 """CUDA's kernels run on the CPU, for tests, by the C backend's compiler."""
 
 
-def test_all_five_backends_are_read():
-    assert set(BACKENDS) == {f"gradcore_{name}" for name in ("c", "cuda", "jax", "numpy", "torch")}
+NAMES = ("c", "cuda", "jax", "numpy", "onnx", "torch")
+
+
+def test_all_six_backends_are_read():
+    assert set(BACKENDS) == {f"gradcore_{name}" for name in NAMES}
 
 
 @pytest.mark.parametrize("name", ALL)

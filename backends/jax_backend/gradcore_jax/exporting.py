@@ -19,15 +19,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradcore.backend import Lacking
-from gradcore.errors import GraphValueError, UnsupportedError, choices
-from gradcore.exporting import Argument, Exportable, refuse_export
+from gradcore.errors import GraphValueError, choices
+from gradcore.execute import NODE
+from gradcore.exporting import Exportable, refuse_export
 from gradcore.graph import Apply, FunctionGraph, here, inner_graphs
 from gradcore.plugins import registry
 from gradcore_jax.backend import JaxBackend
 from gradcore_jax.host import of_matrices
 from gradcore_jax.kernels import KERNELS
 from gradcore_jax.scalars import ON_HOST
-from gradcore_jax.tracing import is_opaque, jax, strong
+from gradcore_jax.tracing import is_opaque, is_symbolic, jax, strong
 
 export: Any = importlib.import_module("jax.export")
 
@@ -60,18 +61,15 @@ def export_stablehlo(
         return list(map(strong, run(*arrays), dtypes))
 
     with backend.scope():
-        taken = _structs([*given.arguments, *given.states], wanted)
+        taken = _structs(given, wanted)
         try:
             made = export.export(jax.jit(program), platforms=list(platforms))(*taken)
         except Exception as error:
-            if all(isinstance(n, int) for struct in taken for n in struct.shape):
+            node = getattr(error, NODE, None) or getattr(error, "node", None)
+            if node is None or not any(is_symbolic(struct.shape) for struct in taken):
                 raise
-            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise UnsupportedError(
-                f"{given.name} computes with an extent that is not known: {reason}",
-                getattr(error, "where", None) or here(),
-                f"give them: shapes={{{given.arguments[0].name!r}: (...)}}",
-            ) from error
+            reason = "it computes with an extent that is not known: export(..., shapes=) takes it"
+            refuse_export(given.name, [Lacking(node, reason)], error)
         text = made.mlir_module()
     return {
         f"{given.name}.mlir": text,
@@ -114,18 +112,14 @@ def _checked(given: Exportable, shapes: dict[str, Sequence[int | str]]) -> Shape
     return shapes
 
 
-def _structs(arguments: Sequence[Argument], shapes: Shapes) -> list[Any]:
-    """Return what stands for arguments while the program is traced."""
+def _structs(given: Exportable, shapes: Shapes) -> list[Any]:
+    """Return what stands for arguments and states while the program is traced."""
     scope = export.SymbolicScope()
     found: list[Any] = []
-    for argument in arguments:
-        type = argument.variable.type
-        named = [
-            f"{argument.name}_n{axis}" if n is None else str(n) for axis, n in enumerate(type.shape)
-        ]
-        spelled = ", ".join(map(str, shapes.get(argument.name, named)))
+    for argument, known in zip((*given.arguments, *given.states), given.extents(), strict=True):
+        spelled = ", ".join(map(str, shapes.get(argument.name, known)))
         shape = export.symbolic_shape(spelled, scope=scope) if spelled else ()
-        found.append(jax.ShapeDtypeStruct(shape, type.dtype))
+        found.append(jax.ShapeDtypeStruct(shape, argument.variable.type.dtype))
     return found
 
 

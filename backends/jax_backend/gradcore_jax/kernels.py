@@ -10,19 +10,16 @@ twice (``indexing``).
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from gradcore.backend import Kernels
 from gradcore.dtypes import computed
-from gradcore.errors import LinAlgError, OutOfMemoryError, ShapeError
-from gradcore.execute import MEMORY_FIX, Runner
-from gradcore.graph import Apply, Array, Kernel
-from gradcore.graph.extents import MOST, check_size
+from gradcore.errors import LinAlgError, ShapeError
+from gradcore.execute import Runner
+from gradcore.graph import Apply, Kernel
+from gradcore.graph.extents import check_size
 from gradcore.ops.broadcasting import extent_check, with_check
 from gradcore.ops.complements import Complement, complements
 from gradcore.ops.control import (
@@ -74,13 +71,22 @@ from gradcore_jax.indexing import inc_subtensor, subtensor
 from gradcore_jax.loops import scan
 from gradcore_jax.orders import arg_sort, search_sorted, sort
 from gradcore_jax.scalars import ENTRIES, same, special
+from gradcore_jax.shapes import (
+    alloc,
+    arange,
+    dimshuffle,
+    join,
+    make_vector,
+    of_shape,
+    repeat,
+    reshape,
+    specify_shape,
+)
 from gradcore_jax.sparse import SPARSE
 from gradcore_jax.tracing import (
-    KNOWN_SIZE,
     available,
     concrete,
     hollow,
-    is_known,
     is_traced,
     jax,
     jnp,
@@ -145,107 +151,6 @@ def _recurrence(node: Apply) -> Kernel:
         a, b = (jnp.moveaxis(strong(x, dtype), op.axis, 0) for x in arrays)
         _, y = lax.scan(step, jnp.zeros(b.shape[1:], b.dtype), (a, b))
         return jnp.moveaxis(y, 0, op.axis)
-
-    return run
-
-
-# shapes -----------------------------------------------------------------------------------------
-def _reference(node: Apply) -> Kernel:
-    """Take the reference: it reads nothing but shapes, which are known."""
-    return node.op.reference
-
-
-def _make_vector(node: Apply) -> Kernel:
-    dtype = node.out.dtype
-
-    def run(*elements: Any) -> Any:
-        if not elements:
-            return np.zeros(0, dtype)
-        return jnp.stack([strong(x, dtype) for x in elements])
-
-    return run
-
-
-def _dimshuffle(node: Apply) -> Kernel:
-    op = _op(node, DimShuffle)
-    remaining = [axis for axis in op.order if isinstance(axis, int)]
-    dropped = [axis for axis in range(node.inputs[0].ndim) if axis not in remaining]
-
-    def run(x: Any) -> Any:
-        shape = op.reference(hollow(x)).shape
-        return jnp.reshape(jnp.transpose(x, (*remaining, *dropped)), shape)
-
-    return run
-
-
-def _reshape(node: Apply) -> Kernel:
-    op = node.op
-    checked = op.kernel(node)
-
-    def run(x: Any, *extents: Any) -> Any:
-        known = (concrete(n, op) for n in extents)
-        return jnp.reshape(x, checked(hollow(x), *known).shape)
-
-    return run
-
-
-def _alloc(node: Apply) -> Kernel:
-    op = node.op
-    checked = op.kernel(node)
-
-    def run(value: Any, *extents: Any) -> Any:
-        shape = checked(hollow(value), *(concrete(n, op) for n in extents)).shape
-        small = math.prod(shape) <= KNOWN_SIZE
-        numpy = np if is_known(value) and small and node.out.type.is_discrete else jnp
-        return numpy.broadcast_to(value, shape)
-
-    return run
-
-
-def _join(node: Apply) -> Kernel:
-    op, dtype = _op(node, Join), node.out.dtype
-
-    def run(*arrays: Any) -> Any:
-        rest = {(*a.shape[: op.axis], *a.shape[op.axis + 1 :]) for a in arrays}
-        if len(rest) > 1:
-            shapes = ", ".join(str(a.shape) for a in arrays)
-            raise ShapeError(f"cannot join shapes {shapes} along axis {op.axis}")
-        return jnp.concatenate([strong(a, dtype) for a in arrays], axis=op.axis)
-
-    return run
-
-
-def _specify_shape(node: Apply) -> Kernel:
-    op = node.op
-
-    def run(x: Any, *extents: Any) -> Any:
-        op.reference(hollow(x), *(concrete(n, op) for n in extents))
-        return x
-
-    return run
-
-
-def _repeat(node: Apply) -> Kernel:
-    op = _op(node, Repeat)
-
-    def run(x: Any, counts: Any) -> Any:
-        places = np.arange(int(x.shape[op.axis]))
-        source: Array = Repeat(0).reference(places, concrete(counts, op))
-        numpy = np if is_known(x) and source.size <= KNOWN_SIZE else jnp
-        return numpy.take(x, source, axis=op.axis)
-
-    return run
-
-
-def _arange(node: Apply) -> Kernel:
-    def run(n: Any) -> Any:
-        length = int(concrete(n, node.op))
-        check_size((length,))
-        if length <= KNOWN_SIZE:
-            return np.arange(length, dtype="int64")
-        if length > MOST // 2:  # XLA fails to compile some of these, of which no memory has one
-            raise OutOfMemoryError(f"there is no memory for {length} integers", fix=MEMORY_FIX)
-        return jnp.arange(length, dtype=available("int64"))
 
     return run
 
@@ -444,17 +349,17 @@ KERNELS: Kernels = {
     Cumulative: _cumulative,
     Recurrence: _recurrence,
     # shapes
-    ShapeOf: _reference,
-    Extent: _reference,
-    MakeVector: _make_vector,
-    DimShuffle: _dimshuffle,
-    Reshape: _reshape,
-    Alloc: _alloc,
-    Join: _join,
-    SpecifyShape: _specify_shape,
-    Repeat: _repeat,
+    ShapeOf: of_shape,
+    Extent: of_shape,
+    MakeVector: make_vector,
+    DimShuffle: dimshuffle,
+    Reshape: reshape,
+    Alloc: alloc,
+    Join: join,
+    SpecifyShape: specify_shape,
+    Repeat: repeat,
     OverlapAdd: _overlap_add,
-    Arange: _arange,
+    Arange: arange,
     # products and factors
     Dot: _dot,
     MatMul: _matmul,

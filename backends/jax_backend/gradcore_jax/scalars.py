@@ -67,7 +67,7 @@ def same(x: Any) -> Any:
 
 
 def _fill(x: Any, y: Any) -> Any:
-    return jnp.broadcast_to(y, np.broadcast_shapes(x.shape, y.shape))
+    return jnp.broadcast_to(y, lax.broadcast_shapes(x.shape, y.shape))
 
 
 def _clip(x: Any, low: Any, high: Any) -> Any:

@@ -33,6 +33,7 @@ from gradcore.ops.shape import Alloc, Repeat
 jax: Any = importlib.import_module("jax")
 jnp: Any = importlib.import_module("jax.numpy")
 lax: Any = importlib.import_module("jax.lax")
+importlib.import_module("jax.export")
 
 ENABLE_X64: Any = (
     jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")
@@ -64,6 +65,11 @@ def is_known(array: Any) -> bool:
 def is_traced(array: Any) -> bool:
     """Return whether ``array`` is a tracer, which has no elements."""
     return isinstance(array, jax.core.Tracer)
+
+
+def is_symbolic(shape: Iterable[Any]) -> bool:
+    """Return whether a shape has extents that are no numbers, as in a program that is exported."""
+    return any(map(jax.export.is_symbolic_dim, shape))
 
 
 def concrete(array: Any, who: object) -> Array:
@@ -128,7 +134,7 @@ def with_size_check(node: Apply, kernel: Kernel) -> Kernel:
     def computed(*arrays: Any) -> Any:
         found = kernel(*arrays)
         for result in (found,) if single else found:
-            if is_traced(result):
+            if is_traced(result) and not is_symbolic(result.shape):
                 check_size(result.shape)
         return found
 

@@ -54,6 +54,18 @@ def _erf_by_squares(u: Any) -> Any:
     return np.where(u == 0, slope, special.erf(root) / np.where(u == 0, 1, root))
 
 
+def _erfinv_by_logarithm(w: Any) -> Any:
+    """Return erfinv(x) / x for w = -log(1 - x ** 2)."""
+    rest = np.exp(-w)
+    x = np.sqrt(-np.expm1(-w))
+    slope = math.sqrt(math.pi) / 2
+    return np.where(w == 0, slope, special.erfcinv(rest / (1 + x)) / np.where(w == 0, 1, x))
+
+
+def _erfinv_by_root(root: Any) -> Any:
+    return _erfinv_by_logarithm(root * root)
+
+
 def _erfcx_by_fraction(t: Any) -> Any:
     x = MIDDLE * (1 + t) / np.maximum(1 - t, 1e-300)
     limit = 2 / math.sqrt(math.pi)
@@ -68,12 +80,12 @@ def _coefficients(
 
     Of a Chebyshev series by a cosine transform, of so many points that their rounding averages out.
     """
-    # Angles are multiples of one, reduced in whole numbers: so no digits of cosines are lost.
-    multiples = np.outer(np.arange(max(terms, 2)), 2 * np.arange(POINTS) + 1)
-    turn = 4 * POINTS
-    cosines = np.cos(((multiples + POINTS * 2) % turn - POINTS * 2) * (2 * np.pi / turn))
-    values = function((low + high) / 2 + (high - low) / 2 * cosines[1])
-    series = cosines[:terms] @ values * (2 / POINTS)
+    # In more digits: what pi is rounded by would be in each coefficient, with one sign.
+    turn = 2 * np.arccos(np.longdouble(-1))
+    multiples = np.outer(np.arange(terms), 2 * np.arange(POINTS) + 1) % (4 * POINTS)
+    cosines = np.cos(multiples * turn / (4 * POINTS))
+    points = (low + high) / 2 + (high - low) / 2 * cosines[1].astype("float64")
+    series = cosines @ function(points) * (np.longdouble(2) / POINTS)
     series[0] /= 2
     return tuple(map(float, reversed(chebyshev.cheb2poly(series))))
 
@@ -137,12 +149,12 @@ def arctan(x: Tensor) -> Tensor:
 
 
 def _asin_of_half(x: Tensor) -> Tensor:
-    """Return the arc sine of what is at most a half."""
-    return x * _polynomial(x * x, _asin_by_squares, 17, 0, 0.25)
+    """Return the arc sine of what is at most sqrt(0.4)."""
+    return x * _polynomial(x * x, _asin_by_squares, 17, 0, 0.4)
 
 
 def _asin_above(x: Tensor) -> Tensor:
-    """Return half of the arc cosine of what is at least a half."""
+    """Return half of the arc cosine of what is at least 0.2."""
     return _asin_of_half(emit("Sqrt", (1 - x) / 2))
 
 
@@ -151,7 +163,7 @@ def arcsin(x: Tensor) -> Tensor:
     """Return the arc sine."""
     size = _abs(x)
     found = math.pi / 2 - 2 * _asin_above(size)
-    found = where(size > 0.5, found, _asin_of_half(size))
+    found = where(size > 0.625, found, _asin_of_half(size))
     return where(equal(x, 0), x, where(x < 0, -found, found))
 
 
@@ -168,9 +180,24 @@ def erf(x: Tensor) -> Tensor:
     """Return the error function."""
     size = _abs(x)
     near = _least(size, 1)
-    small = near * _polynomial(near * near, _erf_by_squares, 14, 0, 1)
+    small = near * _polynomial(near * near, _erf_by_squares, 13, 0, 1)
     found = where(size > 1, 1 - _erfc_of_positive(size), small)
     return where(equal(x, 0), x, where(x < 0, -found, found))
+
+
+@_in_double
+def erfinv(x: Tensor) -> Tensor:
+    """Return the inverse of the error function: its quotient by x is smooth in log(1 - x ** 2).
+
+    M. Giles, "Approximating the erfinv function", 2011, which has the three intervals.
+    """
+    w = -emit("Log", (1 - x) * (1 + x))
+    root = emit("Sqrt", w)
+    near = _polynomial(_least(w, 6.25), _erfinv_by_logarithm, 24, 0, 6.25)
+    far = _polynomial(_least(root, 4), _erfinv_by_root, 20, 2.5, 4)
+    farthest = _polynomial(_least(root, 6.5), _erfinv_by_root, 20, 4, 6.5)
+    found = x * where(w < 6.25, near, where(w < 16, far, farthest))
+    return where(equal(_abs(x), 1), x * math.inf, where(equal(x, 0), 0, found))
 
 
 def _erfc_of_positive(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -130,13 +130,14 @@ class OnnxBackend(ArrayBackend):
         inputs: Sequence[str],
         outputs: Sequence[str],
         name: str = "gradcore",
-        extents: Callable[[int, int], str] | None = None,
+        shapes: Sequence[Sequence[int | str | None]] | None = None,
         defaults: Sequence[Any] = (),
     ) -> Any:
         """Return a graph as a model, whose operators are of version `OPSET`.
 
         inputs, outputs : what they are called.
-        extents : returns the name of an extent that is not known: that of an input, at an axis.
+        shapes : those of the inputs, where more is known than their types say; an extent that is
+            not known may have a name.
         defaults : what the last inputs are if they are not given.
         """
         block = Block()
@@ -152,21 +153,14 @@ class OnnxBackend(ArrayBackend):
                 own = emit("Identity", cast(x, result.dtype))
                 block.nodes[-1].output[:] = [result.name]
                 block.store.taken.discard(own.name)
-        shapes = [
-            [
-                extents(k, axis) if extents and n is None else n
-                for axis, n in enumerate(v.type.shape)
-            ]
-            for k, v in enumerate(graph.inputs)
-        ]
         constants = [(n, data) for n, data in block.store.constants.values()]
         last = zip(inputs[len(inputs) - len(defaults) :], defaults, strict=True)
         made = block.graph(
             name,
-            list(map(declared, given, shapes)),
+            list(map(declared, given, shapes or [v.type.shape for v in graph.inputs])),
             [declared(x, v.type.shape) for x, v in zip(results, graph.outputs, strict=True)],
             [
-                onnx.numpy_helper.from_array(np.ascontiguousarray(data).reshape(data.shape), n)
+                onnx.numpy_helper.from_array(np.asarray(data, order="C"), n)
                 for n, data in (*constants, *last)
             ],
         )
@@ -223,14 +217,13 @@ class OnnxBackend(ArrayBackend):
         """Return a function that runs a graph as a model."""
         names = [f"x{k}" for k, _ in enumerate(graph.inputs)]
         results = [f"y{k}" for k, _ in enumerate(graph.outputs)]
-        session = load(self.model(graph, names, results), graph)
+        session = load(self.model(graph, names, results))
         dtypes = [np.dtype(v.dtype) for v in graph.inputs]
         reference = by_reference(graph)
 
         def execute(*values: Any) -> Sequence[Any]:
             given = [
-                np.ascontiguousarray(x, d).reshape(np.shape(x))
-                for x, d in zip(values, dtypes, strict=True)
+                np.asarray(x, dtype, order="C") for x, dtype in zip(values, dtypes, strict=True)
             ]
             try:
                 found = session.run(results, dict(zip(names, given, strict=True)))
@@ -243,7 +236,7 @@ class OnnxBackend(ArrayBackend):
         return execute
 
 
-def load(model: Any, graph: FunctionGraph) -> Any:
+def load(model: Any) -> Any:
     """Return the session of onnxruntime that runs a model.
 
     Raises UnsupportedError: it lacks an operator for a dtype.

@@ -24,11 +24,14 @@ from gradcore.ops.scan import Scan
 from gradcore_onnx.scalars import both, larger, smaller, truth
 from gradcore_onnx.tensors import (
     Tensor,
+    any_of,
     cast,
+    checked,
     constant,
     declared,
     emit,
     emit_all,
+    equal,
     expand,
     extent,
     fresh,
@@ -155,6 +158,7 @@ def recurrence(node: Apply) -> Kernel:
 
     def run(a: Tensor, b: Tensor) -> Tensor:
         a, b = cast(a, dtype), cast(b, dtype)
+        b = checked(b, ~any_of(~equal(shape_of(a), shape_of(b)), [0]))
         return _along(op.axis, step, 0, b, a)
 
     return run

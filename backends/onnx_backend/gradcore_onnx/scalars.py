@@ -206,11 +206,11 @@ def _arctan(x: Tensor) -> Tensor:
 
 def _arctan2(y: Tensor, x: Tensor) -> Tensor:
     """Return the angle of a point: of the quotient of the smaller by the larger coordinate."""
-    across, along = emit("Abs", y), emit("Abs", x)
-    steep = across > along
-    quotient = where(steep, along / across, across / along)
-    quotient = where(equal(across, along), where(equal(across, 0), across, along / along), quotient)
-    quotient = where(equal(across, math.inf) & equal(along, math.inf), 1, quotient)
+    height, width = emit("Abs", y), emit("Abs", x)
+    steep = height > width
+    quotient = where(steep, width / height, height / width)
+    quotient = where(equal(height, width), where(equal(height, 0), height, width / width), quotient)
+    quotient = where(equal(height, math.inf) & equal(width, math.inf), 1, quotient)
     angle = _arctan(quotient)
     angle = where(steep, math.pi / 2 - angle, angle)
     angle = where(_negative(x), math.pi - angle, angle)
@@ -222,18 +222,22 @@ def _negative(x: Tensor) -> Tensor:
     return (x < 0) | (equal(x, 0) & (1 / x < 0))
 
 
+def _halved_exp(size: Tensor) -> Tensor:
+    """Return exp(size) / 2, which overflows later than exp(size)."""
+    root = emit("Exp", size / 2)
+    return where(size < 80, emit("Exp", size) / 2, root / 2 * root)
+
+
 def _sinh(x: Tensor) -> Tensor:
     size = emit("Abs", x)
-    root = emit("Exp", size / 2)
-    e = _expm1(size)
-    small = (e + e / (e + 1)) / 2
-    found = where(size > 1, root / 2 * root - 0.5 / root / root, small)
+    half, e = _halved_exp(size), _expm1(where(size > 1, 0, size))
+    found = where(size > 1, half - 0.25 / half, (e + e / (e + 1)) / 2)
     return where(x < 0, -found, found)
 
 
 def _cosh(x: Tensor) -> Tensor:
-    root = emit("Exp", emit("Abs", x) / 2)
-    return root / 2 * root + 0.5 / root / root
+    half = _halved_exp(emit("Abs", x))
+    return half + 0.25 / half
 
 
 def _arcsinh(x: Tensor) -> Tensor:
@@ -447,8 +451,9 @@ ENTRIES: Kernels = {
     **{scalars.CASTS[dtype]: converted(dtype) for dtype in (*DISCRETE, *FLOATS)},
     special.cbrt: in_wide(_cbrt),
     special.hypot: in_wide(_hypot),
-    scalars.erfc: in_wide(approximations.erfc),
-    special_normal.erfcx: in_wide(approximations.erfcx),
-    special_normal.ndtr: in_wide(approximations.ndtr),
+    scalars.erfc: approximations.erfc,
+    scalars.erfinv: approximations.erfinv,
+    special_normal.erfcx: approximations.erfcx,
+    special_normal.ndtr: approximations.ndtr,
 }
 """What each elementwise op is."""
