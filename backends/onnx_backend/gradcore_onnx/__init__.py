@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 from gradcore.backend import Backend, Deferred, Unavailable
-from gradcore.plugins import hookimpl
+from gradcore.plugins import KnownFailure, hookimpl
+from gradcore_onnx.failures import KNOWN_FAILURES
 
 
 @hookimpl
@@ -23,3 +24,9 @@ def gradcore_backends() -> Iterable[Backend]:
 def gradcore_exporters() -> Mapping[str, str]:
     """Contribute the export to ONNX, which needs no runtime here."""
     return {"onnx": "gradcore_onnx.exporting:export_onnx"}
+
+
+@hookimpl
+def gradcore_known_failures(backend: str) -> Iterable[KnownFailure]:
+    """Tell where onnxruntime computes otherwise than the reference."""
+    return KNOWN_FAILURES if backend == "onnx" else ()

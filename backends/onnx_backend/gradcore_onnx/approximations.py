@@ -129,9 +129,9 @@ def _exp_of_square(x: Tensor, factor: float) -> Tensor:
 
 
 def _erfcx_of_positive(x: Tensor) -> Tensor:
-    x = _least(x, 1e150)
-    t = (x - MIDDLE) / (x + MIDDLE)
-    return _polynomial(t, _erfcx_by_fraction, 28, -1, 1) / (1 + 2 * x)
+    near = _least(x, 1e150)
+    t = (near - MIDDLE) / (near + MIDDLE)
+    return _polynomial(t, _erfcx_by_fraction, 28, -1, 1) / 2 / (0.5 + x)
 
 
 @_in_double

@@ -184,8 +184,11 @@ def _repeat(node: Apply) -> Kernel:
 
     def run(x: Tensor, counts: Tensor) -> Tensor:
         """Number the elements: the sum, so far, of ones where the next one starts."""
-        ends = emit("CumSum", cast(counts, "int64"), integer(0))
-        total = reduced("ReduceSum", cast(counts, "int64"), [0])
+        counts = cast(counts, "int64")
+        fit = equal(extent(counts, 0), extent(x, op.axis)) & ~any_of(counts < 0, [0])
+        counts = checked(counts, fit)
+        ends = emit("CumSum", counts, integer(0))
+        total = reduced("ReduceSum", counts, [0])
         nothing = expand(integer(0), unsqueeze(total + 1, 0), 1)
         ones = expand(integer(1), shape_of(ends), 1)
         starts = emit("ScatterElements", nothing, ends, ones, ndim=1, axis=0, reduction="add")

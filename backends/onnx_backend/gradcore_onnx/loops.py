@@ -93,6 +93,10 @@ def scan(node: Apply, step: Runner) -> Kernel:
     def run(steps: Tensor, *arrays: Tensor) -> Sequence[Tensor] | Tensor:
         sequences, rest = arrays[: op.sequences], arrays[op.sequences :]
         states, constants = rest[: op.states], rest[op.states :]
+        if steps.data is None:
+            steps = checked(steps, steps >= 0)
+        for x in sequences if op.until else ():  # else the step that lacks an element says so
+            steps = checked(steps, extent(x, 0) >= steps)
 
         def once(number: Tensor, *carried: Tensor) -> tuple[Tensor | None, Sequence[Tensor]]:
             taken, old = carried[:count], carried[count:]

@@ -267,7 +267,7 @@ def _trunc(x: Tensor) -> Tensor:
 
 def _round_half_away(x: Tensor) -> Tensor:
     whole = _trunc(x)
-    return whole + where(emit("Abs", x - whole) >= 0.5, emit("Sign", x), 0 * whole)
+    return whole + where(emit("Abs", x - whole) >= 0.5, emit("Sign", x), 0)
 
 
 def _switch(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -338,7 +338,7 @@ def _hypot(x: Tensor, y: Tensor) -> Tensor:
     large, small = larger(x, y), smaller(x, y)
     quotient = where(equal(large, 0), large, small / large)
     found = large * emit("Sqrt", 1 + quotient * quotient)
-    return where(equal(x, math.inf) | equal(y, math.inf), math.inf + 0 * large, found)
+    return where(equal(x, math.inf) | equal(y, math.inf), math.inf, found)
 
 
 # the table --------------------------------------------------------------------------------------

@@ -140,8 +140,9 @@ Operand: TypeAlias = Tensor | int | float
 
 
 def constant(value: Any, dtype: str | None = None) -> Tensor:
-    """Return a constant."""
-    data = np.asarray(value, dtype)
+    """Return a constant; what a float16 cannot be is infinite."""
+    with np.errstate(over="ignore"):
+        data = np.asarray(value, dtype)
     return Tensor(data.dtype.name, data.ndim, data=data)
 
 
