@@ -368,3 +368,13 @@ def test_view_on_the_command_line(tmp_path, capsys, monkeypatch):
     ):  # fmt: skip
         assert main(["view", name]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_who_looks_has_built_nothing():
+    """Nodes of passes come from the line that compiles: not from the one that compiles again."""
+    f = recurrent()
+    of = gradcore.view(f).description
+    line = "of = gradcore.view(f).description"
+    assert all(line not in text for lines in of.texts.values() for text in lines.values())
+    last = [of.nodes[n].place for n in of.state()[0]]
+    assert {of.places[k].function for k in last if k is not None} <= {"recurrent", "<lambda>"}

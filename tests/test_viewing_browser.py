@@ -126,6 +126,34 @@ def test_a_click_on_a_node_says_what_it_is(look, logistic):
     assert "The graph" in sheet(page)
 
 
+STATES = """() => {
+  const signs = [], states = [];
+  for (let k = 0; k <= viewer.model.last; k += 1) {
+    const nodes = [...viewer.model.all(k).keys()].sort((a, b) => a - b);
+    const reads = nodes.map((n) => [n, viewer.model.reads(n, k), viewer.model.nodes[n].bodies.map(
+      (body) => body.outputs.map((v) => viewer.model.now(v, k)))]);
+    states.push(nodes);
+    signs.push(JSON.stringify([viewer.model.outputsAt(k), reads]));
+  }
+  const shows = signs.map((_, k) => k).filter((k) => k === 0 || signs[k] !== signs[k - 1]);
+  return { states, shows, visible: viewer.model.visible() };
+}"""
+
+
+@pytest.mark.parametrize("which", ["logistic", "recurrent", "jacobian"])
+def test_the_page_knows_the_states_of_a_graph(look, which, request):
+    """The same as Python says; which steps show is found without looking at each."""
+    if which == "jacobian":
+        y = T.tanh(T.dot(T.dmatrix("A"), X))
+        graph = [T.jacobian(y, X).sum(axis=0), T.log(1 + T.exp(y)).sum()]
+    else:
+        graph = request.getfixturevalue(which)
+    of = gradcore.view(graph).description
+    found = look(graph).evaluate(STATES)
+    assert found["states"] == [sorted(of.state(k)[0]) for k in range(len(of.steps) + 1)]
+    assert found["visible"] == found["shows"] and len(found["shows"]) > 2
+
+
 def test_constants_show_their_values(look):
     page = look(X * T.constant(np.arange(200.0), name="ramp"))
     page.mouse.click(*where(page, "ramp"))

@@ -33,7 +33,7 @@ from gradcore.viewing.description import Step as Shown
 from gradcore.viewing.history import History
 from gradcore.viewing.kinds import kind_of
 from gradcore.viewing.lines import code_of
-from gradcore.viewing.recording import history_of_function, history_of_variables
+from gradcore.viewing.recording import NOWHERE, history_of_function, history_of_variables
 
 AROUND = 2
 """How many lines of a program are shown before and after one that built a node."""
@@ -155,7 +155,9 @@ class _Describer:
         return [self.values[v] for v in values]
 
     def _place(self, where: Location | None) -> int | None:
-        return None if where is None else self.places.setdefault(where, len(self.places))
+        if where is None or where == NOWHERE:
+            return None
+        return self.places.setdefault(where, len(self.places))
 
     def _step(self, k: int) -> Shown:
         event = self.history.events[k]

@@ -111,6 +111,7 @@ class History:
         pairs = [(a, b) for a, b in zip(change.before, change.after, strict=True) if b is not None]
         event = Event(change.stage, change.rule, "the graph", change.where)
         if change.stage == "passes":
+            event.where = None  # it is of no line
             self._becomes([a for a, _ in pairs], [b for _, b in pairs], event)
             return
         (before, *_) = change.before
@@ -210,9 +211,9 @@ class History:
         return known
 
     def _meets(self, node: Apply, number: int) -> None:
-        """Note what is known of a node by now: the graphs inside, shapes, names."""
+        """Note what is known of a node by now: the graphs inside, the line, shapes, names."""
         drawn = self.nodes[number]
-        drawn.op = node.op
+        drawn.op, drawn.where = node.op, node.where
         for v, value in zip(node.outputs, drawn.outputs, strict=True):
             origin = self.values[value]
             origin.variable = v

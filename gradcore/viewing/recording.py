@@ -7,12 +7,16 @@ from collections.abc import Iterable, Sequence
 from gradcore.backend import Backend
 from gradcore.compile import Function
 from gradcore.compile.pipeline import FUNCTION, Compilation, Step, rewritten
-from gradcore.graph import FunctionGraph, Variable, free_inputs
+from gradcore.errors import Location
+from gradcore.graph import FunctionGraph, Variable, free_inputs, on_behalf_of
 from gradcore.mode import Mode, get_mode
 from gradcore.rewrite.rules import Replaced, watching
 from gradcore.rewrite.stages import stages_in_turn
 from gradcore.shared import SharedVariable
 from gradcore.viewing.history import History
+
+NOWHERE = Location("", 0, "")
+"""What has built nodes that no line of the user's has: not the line that looks at the graph."""
 
 
 def history_of_function(f: Function) -> History:
@@ -54,7 +58,7 @@ def _compiled_again(
             fired = len(it.trace)
             history.fired(change)
 
-    with watching(seen):
+    with watching(seen), on_behalf_of(NOWHERE):
         it.through([_seen(step, history) for step in FUNCTION])
     return history, it.graph
 

@@ -250,7 +250,10 @@ class Drawing {
     this.plate(context, left, top, w, h, round, look.fill || plain, border);
     if (!small) this.strip(context, box, left, top, colour, round);
     this.marks(context, box, look, left, top, round);
-    if (small) return;
+    if (small) {
+      this.sketched(context, box, look, x, y);
+      return;
+    }
     const middle = box.type === "node" || box.type === "fold" ? x + 2 : x;
     const text = look.ink || this.colours.ink;
     context.textAlign = "center";
@@ -270,6 +273,19 @@ class Drawing {
       context.font = "13px ui-sans-serif, system-ui, sans-serif";
       context.fillText(box.closed ? "\u25b8" : "\u25be", left + w - 13, head);
     }
+  }
+
+  /* A word for a box that is too small for its text, as large as can be read. */
+  sketched(context, box, look, x, y) {
+    if (this.camera.scale < READABLE / 2 || box.pictures) return;
+    const size = 9 / this.camera.scale;
+    const most = Math.floor(box.width / size / 0.58);
+    if (size > box.height || most < 3) return;
+    context.font = `600 ${size}px ui-sans-serif, system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillStyle = look.fill ? look.ink : this.colours.box;
+    context.fillText(shorten(box.label, most), x, y);
   }
 
   plate(context, x, y, w, h, round, fill, line) {

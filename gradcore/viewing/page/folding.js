@@ -118,7 +118,7 @@ class Folding {
     const edges = this.edgesOf(level, boxes, shown);
     level.outputs.forEach((value, k) => {
       const key = `o${outer ?? ""}.${k}`;
-      const name = outputNames[k] ?? `output ${k}`;
+      const name = shorten(outputNames[k] ?? `output ${k}`, 28);
       boxes.set(key, { key, type: "output", value, label: name, sub: this.model.typeOf(value) });
       edges.push({ from: this.source(value, key, 0, boxes, shown), to: key, port: 0, ports: 1, value });
     });

@@ -78,7 +78,8 @@ class Viewer {
   /* From nothing to the most, through one hue: so it reads without colours, too. */
   hot(box) {
     const cost = this.costOf(box);
-    if (!cost || box.pictures) return {};
+    if (box.pictures) return {};
+    if (!cost) return { fill: this.drawing.colours.body, ink: this.drawing.colours.quiet };
     const value = this.colour === "time" ? cost.seconds : cost.bytes;
     const part = this.hottest() ? Math.sqrt(value / this.hottest()) : 0;
     const dark = document.documentElement.dataset.theme === "dark";

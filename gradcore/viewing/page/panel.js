@@ -243,8 +243,8 @@ class Panel {
         const found = nodes.get(`${file}\u0000${number}`) || [];
         const now = here && here.file === file && here.line === number;
         const classes = ["row", found.length && "link", now && "now here"].filter(Boolean).join(" ");
-        const count = found.length ? make("b", { title: `${found.length} nodes` }, String(found.length)) : null;
-        rows.push(make("code", { class: classes, onclick: () => found.length && viewer.mark(found) }, make("i", {}, key), line || " ", count));
+        const count = make("b", { title: found.length ? `${found.length} nodes` : "" }, String(found.length || ""));
+        rows.push(make("code", { class: classes, onclick: () => found.length && viewer.mark(found) }, make("i", {}, key), count, line || " "));
       }
       parts.push(make("p", { class: "file", title: file }, fileName(file)), make("pre", { class: "long" }, chunked(rows)));
     }
