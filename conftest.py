@@ -9,7 +9,7 @@ import pytest
 
 from gradcore.config import config
 
-IMPORTED = re.compile(r"^\s*>>> import (jax|torch)\b", re.MULTILINE)
+IMPORTED = re.compile(r"^\s*>>> import (jax|torch|pandas)\b", re.MULTILINE)
 LANGUAGE = Path(__file__).parent / "gradcore/tensor"
 
 
