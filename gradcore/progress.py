@@ -3,8 +3,9 @@
     gradcore compiles: canonicalize, 131,072 nodes, 4 s
 
 Those who take a graph further say so by `stage`; a thread, which does nothing for two seconds,
-shows the line by ``rich`` and takes it away at the end.  Where standard error is no terminal (a
-file, a pipe, a notebook) there is neither thread nor line, nor with ``config.progress = "off"``.
+shows the line by ``rich``, or in a notebook as an output of the cell, and takes it away at the end.
+Where standard error is neither (a file, a pipe) there is no thread and no line, nor with
+``config.progress = "off"``.
 
 So a profile knows how long each stage has taken, and each rule of rewriting (`StageTimes`).
 
@@ -82,7 +83,7 @@ class compiling:  # noqa: N801 - it reads as a word of the language
         if self.times is not None:
             _times[get_ident()] = self.times
         self.line: _Line | None = None
-        if config.progress == "auto" and not _lines and sys.stderr and sys.stderr.isatty():
+        if config.progress == "auto" and not _lines and (_in_terminal() or _in_notebook()):
             self.line = _lines[get_ident()] = _Line()
 
     def __exit__(self, *error: object) -> None:
@@ -130,6 +131,9 @@ class _Line:
     def _shown(self) -> None:
         if self._ended.wait(AFTER):
             return
+        if not _in_terminal():
+            self._in_cell()
+            return
         # Most processes never come here, and to import this takes as long as a small function.
         console = pkgutil.resolve_name("rich.console:Console")(stderr=True)
         live = pkgutil.resolve_name("rich.live:Live")
@@ -140,10 +144,30 @@ class _Line:
             while not self._ended.wait(EVERY):
                 shown.refresh()
 
+    def _in_cell(self) -> None:
+        """Show it as an output of a notebook's cell, which is empty in the end."""
+        display: Any = pkgutil.resolve_name("IPython.display:display")
+        shown = display({"text/plain": self._words()}, raw=True, display_id=True)
+        while not self._ended.wait(EVERY):
+            shown.update({"text/plain": self._words()}, raw=True)
+        shown.update({"text/plain": ""}, raw=True)
+
+    def _words(self) -> str:
+        return f"gradcore compiles: {self.stage}, {perf_counter() - self._start:.0f} s"
+
     def _text(self) -> Any:
-        seconds = perf_counter() - self._start
-        text = f"gradcore compiles: {self.stage}, {seconds:.0f} s"
-        return pkgutil.resolve_name("rich.text:Text")(text, no_wrap=True, overflow="ellipsis")
+        text: Any = pkgutil.resolve_name("rich.text:Text")
+        return text(self._words(), no_wrap=True, overflow="ellipsis")
+
+
+def _in_terminal() -> bool:
+    return bool(sys.stderr and sys.stderr.isatty())
+
+
+def _in_notebook() -> bool:
+    """Return whether a kernel of Jupyter runs this process, whose outputs are those of cells."""
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return "ipykernel" in sys.modules and shell is not None and shell() is not None
 
 
 _lines: dict[int, _Line] = {}

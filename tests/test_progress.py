@@ -1,10 +1,13 @@
 """The line on the terminal about a compilation that takes long."""
 
+import io
 import os
 import pty
 import subprocess
 import sys
 import threading
+import time
+from types import ModuleType
 
 import pytest
 
@@ -132,3 +135,58 @@ def test_there_is_one_line(monkeypatch):
         progress.stage("three")
         assert line.stage == "three"
     assert not progress._lines
+
+
+class Notebook:
+    """What a kernel of Jupyter shows in a cell: ``IPython.display.display``, which notes it."""
+
+    def __init__(self, monkeypatch):
+        self.texts = []
+        shell = ModuleType("IPython")
+        shell.get_ipython = lambda: self
+        shell.display = ModuleType("IPython.display")
+        shell.display.display = self.display
+        for name, module in (
+            ("IPython", shell), ("IPython.display", shell.display),
+            ("ipykernel", ModuleType("ipykernel")),
+        ):  # fmt: skip
+            monkeypatch.setitem(sys.modules, name, module)
+
+    def display(self, bundle, raw, display_id):
+        assert raw and display_id
+        self.update(bundle, raw)
+        return self
+
+    def update(self, bundle, raw):
+        self.texts.append(bundle["text/plain"])
+
+
+def test_a_notebook_shows_the_line_in_its_cell(monkeypatch):
+    notebook = Notebook(monkeypatch)
+    monkeypatch.setattr(progress, "AFTER", 0.02)
+    monkeypatch.setattr(progress, "EVERY", 0.01)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with progress.compiling():
+        progress.stage("canonicalize", range(1500))
+        wait_for(lambda: len(notebook.texts) > 2)
+    *shown, last = notebook.texts
+    said = "gradcore compiles: canonicalize, 1,500 nodes, "
+    assert last == "" and all(text.startswith(said) for text in shown)
+    with config.change_flags(progress="off"), progress.compiling():
+        assert not progress._lines
+    with progress.compiling():  # short: nothing is shown
+        pass
+    assert notebook.texts == [*shown, last]
+
+
+def test_a_file_shows_none(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with progress.compiling():
+        assert not progress._lines
+
+
+def wait_for(happened):
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.005)
