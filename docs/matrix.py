@@ -11,7 +11,7 @@ from pathlib import Path
 from gradcore.conformance.tables import read_reports, rewritten
 
 ROOT = Path(__file__).parents[1]
-ORDER = ("numpy", "c", "cuda", "jax", "torch")
+ORDER = ("numpy", "c", "cuda", "jax", "torch", "onnx")
 PAGES = (ROOT / "README.md", ROOT / "docs" / "conformance.md")
 
 

@@ -3,7 +3,7 @@
 The core says what is exported: the arguments by name, shared variables as constants or as states,
 the graph after the optimizer, in ops that a target has.  What the files look like is the business
 of a *target*, which a plugin contributes by the hook ``gradcore_exporters``; docs/export.md
-describes those that come with gradcore.
+and docs/howto/export_models.md describe those that come with gradcore.
 
 The decision: a shared variable that the function updates is a *state*, which its caller owns: an
 argument that a call replaces, with the initial value in the files.  One that it only reads is a
@@ -204,7 +204,8 @@ def export(
 
     f : the function.
     folder : where to; it is made if need be, and files of the same names are replaced.
-    target : "c", or what plugins add (`docs/export.md`).
+    target : "c" (`docs/export.md`), "onnx" or "stablehlo" (`docs/howto/export_models.md`), or what
+        plugins add.
     name : what to call it; by default ``f.name``, or what the folder is called.
     options : of the target.
 

@@ -28,7 +28,7 @@ from gradcore_jax.backend import JaxBackend
 from gradcore_jax.host import of_matrices
 from gradcore_jax.kernels import KERNELS
 from gradcore_jax.scalars import ON_HOST
-from gradcore_jax.tracing import is_opaque, is_symbolic, jax, strong
+from gradcore_jax.tracing import UntraceableError, is_opaque, is_symbolic, jax, strong
 
 export: Any = importlib.import_module("jax.export")
 
@@ -55,20 +55,24 @@ def export_stablehlo(
         refuse_export(given.name, calling)
     wanted = _checked(given, dict(shapes or {}))
     dtypes = [v.dtype for v in graph.outputs]
-    run = backend.runner(graph)
-
-    def program(*arrays: Any) -> list[Any]:
-        return list(map(strong, run(*arrays), dtypes))
-
     with backend.scope():
+        run = backend.runner(graph)
         taken = _structs(given, wanted)
+
+        def program(*arrays: Any) -> list[Any]:
+            return list(map(strong, run(*arrays), dtypes))
+
         try:
             made = export.export(jax.jit(program), platforms=list(platforms))(*taken)
         except Exception as error:
             node = getattr(error, NODE, None) or getattr(error, "node", None)
-            if node is None or not any(is_symbolic(struct.shape) for struct in taken):
+            reason = error.what if isinstance(error, UntraceableError) else None
+            if any(is_symbolic(struct.shape) for struct in taken):
+                reason = (
+                    "it computes with an extent that is not known: export(..., shapes=) takes it"
+                )
+            if node is None or reason is None:
                 raise
-            reason = "it computes with an extent that is not known: export(..., shapes=) takes it"
             refuse_export(given.name, [Lacking(node, reason)], error)
         text = made.mlir_module()
     return {

@@ -17,7 +17,7 @@ def gradcore_backends() -> Iterable[Backend]:
     if lacking:
         what = " and ".join(lacking)
         return [Unavailable("onnx", f"{what} not installed: pip install 'gradcore[onnx]'")]
-    return [Deferred("onnx", "gradcore_onnx.backend:OnnxBackend")]
+    return [Deferred("onnx", "gradcore_onnx.backend:OnnxBackend", "onnxruntime")]
 
 
 @hookimpl
