@@ -9,11 +9,7 @@ import pytest
 
 from gradcore.config import config
 
-<<<<<<< HEAD
-IMPORTED = re.compile(r"^\s*>>> import (jax|torch|pandas)\b", re.MULTILINE)
-=======
-IMPORTED = re.compile(r"^\s*>>> import (jax|onnxruntime|torch)\b", re.MULTILINE)
->>>>>>> b9b08dc (Export to StableHLO: tests, and a page of models of ONNX and StableHLO)
+IMPORTED = re.compile(r"^\s*>>> import (jax|onnxruntime|pandas|torch)\b", re.MULTILINE)
 LANGUAGE = Path(__file__).parent / "gradcore/tensor"
 
 
