@@ -266,15 +266,24 @@ def lambertw_branch():
     return mu[::-1]
 
 
-def gauss(count=40):
-    """Return the nodes and weights of Gauss's rule on 0 ... 1, for Owen's T."""
-    starts = (-mp.cos(mp.pi * (k + mp.mpf("0.75")) / (count + 0.5)) for k in range(count))
-    roots = [mp.findroot(lambda t: mp.legendre(count, t), start) for start in starts]
-    slopes = [
-        count * (r * mp.legendre(count, r) - mp.legendre(count - 1, r)) / (r * r - 1) for r in roots
-    ]
-    weights = [1 / ((1 - r * r) * d * d) for r, d in zip(roots, slopes, strict=True)]
-    return [(r + 1) / 2 for r in roots], weights
+def gauss(count=24):
+    """Return the squares of the nodes of Gauss's rule on 0 ... 1, and its weights, for Owen's T."""
+
+    def legendre(x):
+        before, found = mp.mpf(1), x
+        for k in range(1, count):
+            before, found = found, ((2 * k + 1) * x * found - k * before) / (k + 1)
+        return found, count * (x * found - before) / (x * x - 1)
+
+    squares, weights = [], []
+    for k in range(count):
+        x = -mp.cos(mp.pi * (k + mp.mpf("0.75")) / (count + 0.5))
+        for _ in range(8):
+            value, slope = legendre(x)
+            x -= value / slope
+        squares.append(((x + 1) / 2) ** 2)
+        weights.append(1 / ((1 - x * x) * legendre(x)[1] ** 2))
+    return squares, weights
 
 
 # Bessel functions of real order -----------------------------------------------------------------

@@ -231,6 +231,14 @@ static inline double gc_product_rest_f64(double a, double b, double p) {
 #endif
 }
 
+static inline float gc_product_rest_f32(float a, float b, float p) {
+#ifdef __FP_FAST_FMAF
+    return __builtin_fmaf(a, b, -p);
+#else
+    return (float)((double)a * b - p);
+#endif
+}
+
 static inline uint64_t gc_bits_f64(double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -321,18 +329,17 @@ static inline float gc_scaled_f32(float x, float moved) {
 
 /* exp(t) - 1 for abs(t) <= log(2) / 2. */
 static inline double gc_exp_rest_f64(double t) {
-    double p;
-    p = 2.5100375832561234e-08;
-    p = gc_fma_f64(p, t, 2.7620075879983367e-07);
-    p = gc_fma_f64(p, t, 2.7557268480310024e-06);
-    p = gc_fma_f64(p, t, 2.4801521322368692e-05);
-    p = gc_fma_f64(p, t, 0.00019841269863040545);
-    p = gc_fma_f64(p, t, 0.0013888888917196719);
-    p = gc_fma_f64(p, t, 0.008333333333330065);
-    p = gc_fma_f64(p, t, 0.041666666666624164);
-    p = gc_fma_f64(p, t, 0.16666666666666669);
-    p = gc_fma_f64(p, t, 0.5000000000000001);
-    return gc_fma_f64(t * t, p, t);
+    const double z = t * t;
+    double p = 2.5100375832561234e-08, q = 2.7620075879983367e-07;
+    p = gc_fma_f64(p, z, 2.7557268480310024e-06);
+    q = gc_fma_f64(q, z, 2.4801521322368692e-05);
+    p = gc_fma_f64(p, z, 0.00019841269863040545);
+    q = gc_fma_f64(q, z, 0.0013888888917196719);
+    p = gc_fma_f64(p, z, 0.008333333333330065);
+    q = gc_fma_f64(q, z, 0.041666666666624164);
+    p = gc_fma_f64(p, z, 0.16666666666666669);
+    q = gc_fma_f64(q, z, 0.5000000000000001);
+    return gc_fma_f64(z, gc_fma_f64(p, t, q), t);
 }
 
 static inline float gc_exp_rest_f32(float t) {
@@ -375,28 +382,24 @@ static inline float gc_exp_f32(float x) {
     return gc_scaled_f32(1 + gc_exp_rest_f32(t), m);
 }
 
-static inline double gc_exp2_f64(double x) {
-    x = gc_bounded_f64(x, 1077);
-    const double m = gc_moved_f64(x, 1), t = x - gc_back_f64(m);
-    double p;
-    p = 2.5729324177362305e-11;
-    p = gc_fma_f64(p, t, 4.4558179083360645e-10);
-    p = gc_fma_f64(p, t, 7.0548973041554995e-09);
-    p = gc_fma_f64(p, t, 1.0178057087733941e-07);
-    p = gc_fma_f64(p, t, 1.3215486808705563e-06);
-    p = gc_fma_f64(p, t, 1.5252733841556773e-05);
-    p = gc_fma_f64(p, t, 0.00015403530393370734);
-    p = gc_fma_f64(p, t, 0.001333355814640647);
-    p = gc_fma_f64(p, t, 0.00961812910762848);
-    p = gc_fma_f64(p, t, 0.055504108664821625);
-    p = gc_fma_f64(p, t, 0.24022650695910072);
-    p = gc_fma_f64(p, t, 0.6931471805599453);
-    return gc_scaled_f64(gc_fma_f64(t, p, 1), m);
+/* (2^t - 1) / t for abs(t) <= 1/2. */
+static inline double gc_exp2_rest_f64(double t) {
+    const double z = t * t;
+    double p = 2.5729324177362305e-11, q = 4.4558179083360645e-10;
+    p = gc_fma_f64(p, z, 7.0548973041554995e-09);
+    q = gc_fma_f64(q, z, 1.0178057087733941e-07);
+    p = gc_fma_f64(p, z, 1.3215486808705563e-06);
+    q = gc_fma_f64(q, z, 1.5252733841556773e-05);
+    p = gc_fma_f64(p, z, 0.00015403530393370734);
+    q = gc_fma_f64(q, z, 0.001333355814640647);
+    p = gc_fma_f64(p, z, 0.00961812910762848);
+    q = gc_fma_f64(q, z, 0.055504108664821625);
+    p = gc_fma_f64(p, z, 0.24022650695910072);
+    q = gc_fma_f64(q, z, 0.6931471805599453);
+    return gc_fma_f64(p, t, q);
 }
 
-static inline float gc_exp2_f32(float x) {
-    x = gc_bounded_f32(x, 152);
-    const float m = gc_moved_f32(x, 1), t = x - gc_back_f32(m);
+static inline float gc_exp2_rest_f32(float t) {
     float p;
     p = 1.5297324e-05f;
     p = gc_fma_f32(p, t, 0.00015461445f);
@@ -405,7 +408,54 @@ static inline float gc_exp2_f32(float x) {
     p = gc_fma_f32(p, t, 0.05550411f);
     p = gc_fma_f32(p, t, 0.2402265f);
     p = gc_fma_f32(p, t, 0.6931472f);
-    return gc_scaled_f32(gc_fma_f32(t, p, 1), m);
+    return p;
+}
+
+/* exp(x) * 2^k where the power of two in it is normal; it is in the last digits of m. */
+static inline double gc_exp_near_f64(double x, double k) {
+    const double zero = 0x1.8p52 + 1023 + k, m = gc_fma_f64(x, 0x1.71547652b82fep+0, zero);
+    const double n = m - zero, s = gc_from_bits_f64(gc_bits_f64(m) << 52);
+    const double t = gc_fma_f64(-n, 0x1.a39ef35793c76p-33, gc_fma_f64(-n, 0x1.62e42feep-1, x));
+    return gc_fma_f64(s, gc_exp_rest_f64(t), s);
+}
+
+static inline float gc_exp_near_f32(float x, float k) {
+    const float zero = 0x1.8p23f + 127 + k, m = gc_fma_f32(x, 0x1.715476p+0f, zero);
+    const float n = m - zero, s = gc_from_bits_f32(gc_bits_f32(m) << 23);
+    const float t = gc_fma_f32(-n, 0x1.0bfbe8p-15f, gc_fma_f32(-n, 0x1.62ep-1f, x));
+    return gc_fma_f32(s, gc_exp_rest_f32(t), s);
+}
+
+static inline double gc_exp2_f64(double x) {
+    x = gc_bounded_f64(x, 1077);
+    const double m = gc_moved_f64(x, 1), t = x - gc_back_f64(m);
+    return gc_scaled_f64(gc_fma_f64(t, gc_exp2_rest_f64(t), 1), m);
+}
+
+static inline float gc_exp2_f32(float x) {
+    x = gc_bounded_f32(x, 152);
+    const float m = gc_moved_f32(x, 1), t = x - gc_back_f32(m);
+    return gc_scaled_f32(gc_fma_f32(t, gc_exp2_rest_f32(t), 1), m);
+}
+
+/* 2^x for -1022 < x < 1023; the power of two is in the last digits of m. */
+static inline double gc_exp2_near_f64(double x) {
+    const double m = x + (0x1.8p52 + 1023), s = gc_from_bits_f64(gc_bits_f64(m) << 52);
+    const double t = x - (m - (0x1.8p52 + 1023));
+    return gc_fma_f64(s, t * gc_exp2_rest_f64(t), s);
+}
+
+/* 1 - 2^x for -1000 < x < 0 (-120 < x). */
+static inline double gc_exp2_complement_f64(double x) {
+    const double m = x + (0x1.8p52 + 1023), s = gc_from_bits_f64(gc_bits_f64(m) << 52);
+    const double t = x - (m - (0x1.8p52 + 1023));
+    return gc_fma_f64(-s, t * gc_exp2_rest_f64(t), 1 - s);
+}
+
+static inline float gc_exp2_complement_f32(float x) {
+    const float m = x + (0x1.8p23f + 127), s = gc_from_bits_f32(gc_bits_f32(m) << 23);
+    const float t = x - (m - (0x1.8p23f + 127));
+    return gc_fma_f32(-s, t * gc_exp2_rest_f32(t), 1 - s);
 }
 
 /* exp(x) - 1 for -50 <= x <= 710; half of the power of two is in the last digits of m. */
@@ -436,26 +486,36 @@ static inline float gc_expm1_f32(float x) {
 
 /* -- logarithms ---------------------------------------------------------------------------- */
 
-/* The number in [sqrt(1/2), sqrt(2)) that x > 0 is times 2^e. */
+/* The number in [sqrt(1/2), sqrt(2)) that a normal x > 0 is times 2^e. */
+static inline double gc_split_normal_f64(double x, double *e) {
+    const uint64_t root = 0x3fe6a09e667f3bcd, u = gc_bits_f64(x) + (0x3ff0000000000000 - root);
+    *e = gc_from_bits_f64((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
+    return gc_from_bits_f64((u & 0x000fffffffffffff) + root);
+}
+
+static inline float gc_split_normal_f32(float x, float *e) {
+    const uint32_t root = 0x3f3504f3, u = gc_bits_f32(x) + (0x3f800000 - root);
+    *e = gc_from_bits_f32((u >> 23) | 0x4b000000) - (0x1p23f + 127);
+    return gc_from_bits_f32((u & 0x007fffff) + root);
+}
+
+/* The same for every x > 0. */
 static inline double gc_split_f64(double x, double *e) {
     const double tiny = x < 0x1p-1022 ? 54 : 0;
-    const uint64_t root = 0x3fe6a09e667f3bcd;
-    const uint64_t u = gc_bits_f64(x < 0x1p-1022 ? x * 0x1p54 : x) + (0x3ff0000000000000 - root);
-    *e = gc_from_bits_f64((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023) - tiny;
-    return gc_from_bits_f64((u & 0x000fffffffffffff) + root);
+    const double m = gc_split_normal_f64(x < 0x1p-1022 ? x * 0x1p54 : x, e);
+    *e -= tiny;
+    return m;
 }
 
 static inline float gc_split_f32(float x, float *e) {
     const float tiny = x < 0x1p-126f ? 25 : 0;
-    const uint32_t root = 0x3f3504f3;
-    const uint32_t u = gc_bits_f32(x < 0x1p-126f ? x * 0x1p25f : x) + (0x3f800000 - root);
-    *e = gc_from_bits_f32((u >> 23) | 0x4b000000) - (0x1p23f + 127) - tiny;
-    return gc_from_bits_f32((u & 0x007fffff) + root);
+    const float m = gc_split_normal_f32(x < 0x1p-126f ? x * 0x1p25f : x, e);
+    *e -= tiny;
+    return m;
 }
 
-/* log(1 + f) + e * log(2) + rest, for sqrt(1/2) <= 1 + f < sqrt(2) and a tiny rest. */
-static inline double gc_log_sum_f64(double f, double e, double rest) {
-    const double s = f / (2 + f), t = s * s, half = 0.5 * f * f;
+/* (log((1 + s) / (1 - s)) - 2 s) / s ** 3 at t = s ** 2, for abs(s) <= 0.1716. */
+static inline double gc_log_close_f64(double t) {
     double p;
     p = 0.14616449685043406;
     p = gc_fma_f64(p, t, 0.15331721600556042);
@@ -464,8 +524,14 @@ static inline double gc_log_sum_f64(double f, double e, double rest) {
     p = gc_fma_f64(p, t, 0.28571428625975487);
     p = gc_fma_f64(p, t, 0.39999999999899505);
     p = gc_fma_f64(p, t, 0.666666666666667);
+    return p;
+}
+
+/* log(1 + f) + e * log(2) + rest, for sqrt(1/2) <= 1 + f < sqrt(2) and a tiny rest. */
+static inline double gc_log_sum_f64(double f, double e, double rest) {
+    const double s = f / (2 + f), t = s * s, half = 0.5 * f * f;
     const double small = gc_fma_f64(e, 0x1.a39ef35793c76p-33, rest);
-    const double low = gc_fma_f64(s, gc_fma_f64(t, p, half), small);
+    const double low = gc_fma_f64(s, gc_fma_f64(t, gc_log_close_f64(t), half), small);
     return gc_fma_f64(e, 0x1.62e42feep-1, f - (half - low));
 }
 
@@ -554,30 +620,23 @@ static inline float gc_quotient_rest_f32(float a, float b, float q) {
 #endif
 }
 
-/* log(1 + exp(-x)) for x >= 0, less the part that is left in `low`. */
-static inline double gc_log1pexp_f64(double x, double *low) {
-    const double e = gc_exp_f64(-x), d = 2 + e, s = e / d, t = s * s;
-    const double rest = gc_quotient_rest_f64(e, d, s) - s * (e - (d - 2));
-    double p;
-    p = 0.1563057780092285;
-    p = gc_fma_f64(p, t, 0.07492143795550767);
-    p = gc_fma_f64(p, t, 0.10845178394880015);
-    p = gc_fma_f64(p, t, 0.11734279061303197);
-    p = gc_fma_f64(p, t, 0.13335178631449257);
-    p = gc_fma_f64(p, t, 0.1538454396486055);
-    p = gc_fma_f64(p, t, 0.18181819897962714);
-    p = gc_fma_f64(p, t, 0.2222222219823677);
-    p = gc_fma_f64(p, t, 0.285714285716001);
-    p = gc_fma_f64(p, t, 0.39999999999999525);
-    p = gc_fma_f64(p, t, 0.6666666666666666);
-    /* 1 / d need not be known well. */
-    *low = gc_fma_f64(s * t, p, rest * gc_fma_f64(-0.33, e, 1));
-    return 2 * s;
+/* The same for abs(s) <= 1/3. */
+static inline double gc_log_near_f64(double t) {
+    const double z = t * t;
+    double p = 0.1563057780092285, q = 0.07492143795550767;
+    p = gc_fma_f64(p, z, 0.10845178394880015);
+    q = gc_fma_f64(q, z, 0.11734279061303197);
+    p = gc_fma_f64(p, z, 0.13335178631449257);
+    q = gc_fma_f64(q, z, 0.1538454396486055);
+    p = gc_fma_f64(p, z, 0.18181819897962714);
+    q = gc_fma_f64(q, z, 0.2222222219823677);
+    p = gc_fma_f64(p, z, 0.285714285716001);
+    q = gc_fma_f64(q, z, 0.39999999999999525);
+    p = gc_fma_f64(p, z, 0.6666666666666666);
+    return gc_fma_f64(q, t, p);
 }
 
-static inline float gc_log1pexp_f32(float x, float *low) {
-    const float e = gc_exp_f32(-x), d = 2 + e, s = e / d, t = s * s;
-    const float rest = gc_quotient_rest_f32(e, d, s) - s * (e - (d - 2));
+static inline float gc_log_near_f32(float t) {
     float p;
     p = 0.20787618f;
     p = gc_fma_f32(p, t, 0.17464702f);
@@ -585,7 +644,22 @@ static inline float gc_log1pexp_f32(float x, float *low) {
     p = gc_fma_f32(p, t, 0.28570306f);
     p = gc_fma_f32(p, t, 0.4000001f);
     p = gc_fma_f32(p, t, 0.6666667f);
-    *low = gc_fma_f32(s * t, p, rest * gc_fma_f32(-0.33f, e, 1));
+    return p;
+}
+
+/* log(1 + exp(-x)) for x >= 0, less the part that is left in `low`. */
+static inline double gc_log1pexp_f64(double x, double *low) {
+    const double e = gc_exp_f64(-x), d = 2 + e, s = e / d, t = s * s;
+    const double rest = gc_quotient_rest_f64(e, d, s) - s * (e - (d - 2));
+    /* 1 / d need not be known well. */
+    *low = gc_fma_f64(s * t, gc_log_near_f64(t), rest * gc_fma_f64(-0.33, e, 1));
+    return 2 * s;
+}
+
+static inline float gc_log1pexp_f32(float x, float *low) {
+    const float e = gc_exp_f32(-x), d = 2 + e, s = e / d, t = s * s;
+    const float rest = gc_quotient_rest_f32(e, d, s) - s * (e - (d - 2));
+    *low = gc_fma_f32(s * t, gc_log_near_f32(t), rest * gc_fma_f32(-0.33f, e, 1));
     return 2 * s;
 }
 
@@ -599,6 +673,27 @@ static inline TYPE gc_softplus_TYPE(TYPE x) {
     TYPE low;
     const TYPE high = gc_log1pexp_TYPE(fabs_TYPE(x), &low);
     return (x > 0 ? x : 0) + (high + low);
+}
+
+/* k * log(2) + high + low, for whole k. */
+static inline double gc_log_moved_f64(double k, double high, double low) {
+    return gc_fma_f64(k, 0x1.62e42feep-1, high + gc_fma_f64(k, 0x1.a39ef35793c76p-33, low));
+}
+
+static inline float gc_log_moved_f32(float k, float high, float low) {
+    return gc_fma_f32(k, 0x1.62ep-1f, high + gc_fma_f32(k, 0x1.0bfbe8p-15f, low));
+}
+
+/* log(x / (1 - x)) of the smaller of x and 1 - x, both scaled to be between sqrt(1/2) and sqrt(2). */
+static inline TYPE gc_logit_TYPE(TYPE x) {
+    const TYPE low = x > (TYPE)0.5 ? 1 - x : x, other = 1 - low, rest = (1 - other) - low;
+    const TYPE twice = other < (TYPE)0.7071067811865476 ? 2 : 1;
+    TYPE e;
+    const TYPE m = gc_split_TYPE(low, &e), n = twice * other;
+    const TYPE s = ((m - n) - twice * rest) / (m + n), t = s * s;
+    const TYPE y = gc_log_moved_TYPE(e + (twice - 1), 2 * s, s * t * gc_log_near_TYPE(t));
+    const TYPE found = low > 0 ? y : low == 0 ? -(TYPE)INFINITY : (TYPE)NAN;
+    return x > (TYPE)0.5 ? -found : found;
 }
 
 static inline TYPE gc_sigmoid_TYPE(TYPE x) {
@@ -765,22 +860,22 @@ static inline TYPE gc_arccos_TYPE(TYPE x) {
 
 /* -- error functions and their inverses ---------------------------------------------------- */
 
-/* erf(x) / x at t = x ** 2, for t <= 1. */
+/* erf(x) / x at t = x ** 2, for t <= 25 / 16, in float t <= 1. */
 static inline double gc_erf_near_f64(double t) {
-    double p;
-    p = -7.795898827002142e-10;
-    p = gc_fma_f64(p, t, 1.3720064546777686e-08);
-    p = gc_fma_f64(p, t, -1.6208483801871705e-07);
-    p = gc_fma_f64(p, t, 1.6447424703317362e-06);
-    p = gc_fma_f64(p, t, -1.492473690741966e-05);
-    p = gc_fma_f64(p, t, 0.00012055294904839707);
-    p = gc_fma_f64(p, t, -0.0008548325975389692);
-    p = gc_fma_f64(p, t, 0.0052239776071164225);
-    p = gc_fma_f64(p, t, -0.02686617064323777);
-    p = gc_fma_f64(p, t, 0.11283791670945006);
-    p = gc_fma_f64(p, t, -0.37612638903183543);
-    p = gc_fma_f64(p, t, 1.1283791670955126);
-    return p;
+    const double z = t * t;
+    double p0 = 4.620740658554442e-11, p1 = -1.0396900495391526e-09;
+    p0 = gc_fma_f64(p0, z, 1.4343442977951298e-08);
+    p1 = gc_fma_f64(p1, z, -1.6290602234261807e-07);
+    p0 = gc_fma_f64(p0, z, 1.6453762077859004e-06);
+    p1 = gc_fma_f64(p1, z, -1.4925009048139727e-05);
+    p0 = gc_fma_f64(p0, z, 0.0001205529912172412);
+    p1 = gc_fma_f64(p1, z, -0.0008548325821804391);
+    p0 = gc_fma_f64(p0, z, 0.005223977598008797);
+    p1 = gc_fma_f64(p1, z, -0.02686617064139764);
+    p0 = gc_fma_f64(p0, z, 0.11283791670928688);
+    p1 = gc_fma_f64(p1, z, -0.37612638903183016);
+    p0 = gc_fma_f64(p0, z, 1.1283791670955126);
+    return gc_fma_f64(p1, t, p0);
 }
 
 static inline float gc_erf_near_f32(float t) {
@@ -795,96 +890,104 @@ static inline float gc_erf_near_f32(float t) {
     return p;
 }
 
-/* -log(erfc(t)) / t, for 1 <= t <= 6. */
+/* -log2(erfc(t)) / t up to t = 6, in float 4, as closely as 1 - erfc(t) tells. */
 static inline double gc_erf_far_f64(double t) {
-    double p;
-    p = -1.3851849342430538e-19;
-    p = gc_fma_f64(p, t, 1.1487816115754871e-17);
-    p = gc_fma_f64(p, t, -4.454149341370309e-16);
-    p = gc_fma_f64(p, t, 1.0667296683962555e-14);
-    p = gc_fma_f64(p, t, -1.7499616526606354e-13);
-    p = gc_fma_f64(p, t, 2.0448202333539627e-12);
-    p = gc_fma_f64(p, t, -1.6782599830160486e-11);
-    p = gc_fma_f64(p, t, 8.401476450881977e-11);
-    p = gc_fma_f64(p, t, -8.607244301510566e-12);
-    p = gc_fma_f64(p, t, -4.597583604497012e-09);
-    p = gc_fma_f64(p, t, 5.3253270520391295e-08);
-    p = gc_fma_f64(p, t, -3.88833929959151e-07);
-    p = gc_fma_f64(p, t, 2.1262756229833004e-06);
-    p = gc_fma_f64(p, t, -9.122953487001436e-06);
-    p = gc_fma_f64(p, t, 3.086257846771919e-05);
-    p = gc_fma_f64(p, t, -7.962620509749061e-05);
-    p = gc_fma_f64(p, t, 0.0001378868898874483);
-    p = gc_fma_f64(p, t, -6.190598681549625e-05);
-    p = gc_fma_f64(p, t, -0.0005051808082260668);
-    p = gc_fma_f64(p, t, 0.001630607952960571);
-    p = gc_fma_f64(p, t, -0.00016969778028197752);
-    p = gc_fma_f64(p, t, -0.019146310256359714);
-    p = gc_fma_f64(p, t, 0.10277830811276749);
-    p = gc_fma_f64(p, t, 0.636618626316486);
-    p = gc_fma_f64(p, t, 1.128379275915062);
-    return p;
+    const double z = t * t;
+    double p1 = -2.1659363386378407e-11, p0 = 8.152573363828602e-10;
+    p1 = gc_fma_f64(p1, z, -1.3929727393527534e-08);
+    p0 = gc_fma_f64(p0, z, 1.410574345872466e-07);
+    p1 = gc_fma_f64(p1, z, -9.132371503496736e-07);
+    p0 = gc_fma_f64(p0, z, 3.6097268569714315e-06);
+    p1 = gc_fma_f64(p1, z, -4.953200469348453e-06);
+    p0 = gc_fma_f64(p0, z, -3.880205276548554e-05);
+    p1 = gc_fma_f64(p1, z, 0.00032291884489933566);
+    p0 = gc_fma_f64(p0, z, -0.0012969114941307838);
+    p1 = gc_fma_f64(p1, z, 0.0029655737700078236);
+    p0 = gc_fma_f64(p0, z, -0.0007512484876714808);
+    p1 = gc_fma_f64(p1, z, -0.027313505862979967);
+    p0 = gc_fma_f64(p0, z, 0.1481469203871841);
+    p1 = gc_fma_f64(p1, z, 0.9184809092690555);
+    p0 = gc_fma_f64(p0, z, 1.6279029711814426);
+    return gc_fma_f64(p1, t, p0);
 }
 
 static inline float gc_erf_far_f32(float t) {
     float p;
-    p = -3.7890584e-09f;
-    p = gc_fma_f32(p, t, 1.392733e-07f);
-    p = gc_fma_f32(p, t, -2.1727035e-06f);
-    p = gc_fma_f32(p, t, 1.7861248e-05f);
-    p = gc_fma_f32(p, t, -6.738945e-05f);
-    p = gc_fma_f32(p, t, -0.00014420574f);
-    p = gc_fma_f32(p, t, 0.0034933959f);
-    p = gc_fma_f32(p, t, -0.023940703f);
-    p = gc_fma_f32(p, t, 0.10675842f);
-    p = gc_fma_f32(p, t, 0.63470805f);
-    p = gc_fma_f32(p, t, 1.1287822f);
+    p = -0.000303228f;
+    p = gc_fma_f32(p, t, 0.0045922617f);
+    p = gc_fma_f32(p, t, -0.032873355f);
+    p = gc_fma_f32(p, t, 0.15162241f);
+    p = gc_fma_f32(p, t, 0.9173325f);
+    p = gc_fma_f32(p, t, 1.6280462f);
     return p;
 }
 
-static inline TYPE gc_erf_TYPE(TYPE x) {
-    const TYPE a = fabs_TYPE(x), b = a > 6 ? 6 : a;
-    const TYPE far = copysign_TYPE(1 - gc_exp_TYPE(-b * gc_erf_far_TYPE(b)), x);
-    return a < 1 ? x * gc_erf_near_TYPE(x * x) : far;
+static inline double gc_erf_f64(double x) {
+    const double a = fabs(x), b = a > 6 ? 6 : a;
+    const double far = copysign(gc_exp2_complement_f64(-b * gc_erf_far_f64(b)), x);
+    return a < 1.25 ? x * gc_erf_near_f64(x * x) : far;
 }
 
-/* exp(b ** 2) * erfc(b) for b >= 0, by a fit of it times 1 + 2 b. */
+static inline float gc_erf_f32(float x) {
+    const float a = fabsf(x), b = a > 4 ? 4 : a;
+    const float far = copysignf(gc_exp2_complement_f32(-b * gc_erf_far_f32(b)), x);
+    return a < 1 ? x * gc_erf_near_f32(x * x) : far;
+}
+
+/* exp(b ** 2) * erfc(b) for 0 <= b < 1e25, in float b <= 12: 1 / sqrt(pi) over b + p / q, of terms of
+ * one sign, so that far out the errors of p and q do not count. */
 static inline double gc_erfcx_positive_f64(double b) {
-    const double t = (b - 4) / (b + 4);
-    double p;
-    p = -2.764120233734578e-10;
-    p = gc_fma_f64(p, t, 9.297625263709659e-10);
-    p = gc_fma_f64(p, t, 3.2323973445082033e-09);
-    p = gc_fma_f64(p, t, -1.2338731403798444e-08);
-    p = gc_fma_f64(p, t, -2.0725802488181963e-08);
-    p = gc_fma_f64(p, t, 1.0631817593818149e-07);
-    p = gc_fma_f64(p, t, 7.771943241086912e-08);
-    p = gc_fma_f64(p, t, -8.210647933297337e-07);
-    p = gc_fma_f64(p, t, 2.9173425573089733e-07);
-    p = gc_fma_f64(p, t, 5.70657829924074e-06);
-    p = gc_fma_f64(p, t, -1.1221135665965907e-05);
-    p = gc_fma_f64(p, t, -2.4397731143023292e-05);
-    p = gc_fma_f64(p, t, 0.00015062142608651945);
-    p = gc_fma_f64(p, t, -0.0001992571524726518);
-    p = gc_fma_f64(p, t, -0.0007577732435942576);
-    p = gc_fma_f64(p, t, 0.005031970069102256);
-    p = gc_fma_f64(p, t, -0.01619773406293477);
-    p = gc_fma_f64(p, t, 0.037167515526338006);
-    p = gc_fma_f64(p, t, -0.06633036581186058);
-    p = gc_fma_f64(p, t, 0.09373283499911264);
-    p = gc_fma_f64(p, t, -0.10103906603631811);
-    p = gc_fma_f64(p, t, 0.06809705425466839);
-    p = gc_fma_f64(p, t, 0.015379652102619974);
-    p = gc_fma_f64(p, t, -0.13962111684056228);
-    p = gc_fma_f64(p, t, 1.2329951186255526);
-    return p / gc_fma_f64(2, b, 1);
+    double p = 2.5855927466303107e-06, q = 5.171185493260616e-06;
+    q = gc_fma_f64(q, b, 0.00012178674222416173);
+    p = gc_fma_f64(p, b, 6.089337111207584e-05);
+    q = gc_fma_f64(q, b, 0.0014231087555006156);
+    p = gc_fma_f64(p, b, 0.000708968785005228);
+    q = gc_fma_f64(q, b, 0.010746677473871254);
+    p = gc_fma_f64(p, b, 0.005312445365637987);
+    q = gc_fma_f64(q, b, 0.057809055871188425);
+    p = gc_fma_f64(p, b, 0.028199437551331967);
+    q = gc_fma_f64(q, b, 0.2314533852450478);
+    p = gc_fma_f64(p, b, 0.11050558686837703);
+    q = gc_fma_f64(q, b, 0.7019301871038693);
+    p = gc_fma_f64(p, b, 0.3238155462985026);
+    q = gc_fma_f64(q, b, 1.6113080718160242);
+    p = gc_fma_f64(p, b, 0.7027972139808677);
+    q = gc_fma_f64(q, b, 2.747400637907158);
+    p = gc_fma_f64(p, b, 1.0885317173014917);
+    q = gc_fma_f64(q, b, 3.3266438443862834);
+    p = gc_fma_f64(p, b, 1.0999360872585544);
+    q = gc_fma_f64(q, b, 2.593660637421374);
+    p = gc_fma_f64(p, b, 0.5641895835477563);
+    q = gc_fma_f64(q, b, 1.0);
+    return 0.5641895835477563 * q / gc_fma_f64(b, q, p);
+}
+
+static inline float gc_erfcx_positive_f32(float b) {
+    float p = 0.007540183f, q = 0.015079507f;
+    q = gc_fma_f32(q, b, 0.12526399f);
+    p = gc_fma_f32(p, b, 0.062614754f);
+    q = gc_fma_f32(q, b, 0.50014496f);
+    p = gc_fma_f32(p, b, 0.24282725f);
+    q = gc_fma_f32(q, b, 1.15844f);
+    p = gc_fma_f32(p, b, 0.5137111f);
+    q = gc_fma_f32(q, b, 1.554604f);
+    p = gc_fma_f32(p, b, 0.5641896f);
+    q = gc_fma_f32(q, b, 1.0f);
+    return 0.5641896f * q / gc_fma_f32(b, q, p);
 }
 
 /* erfc(a) * 2^64 for a >= 0. */
 static inline double gc_scaled_erfc_f64(double a) {
-    const double b = a > 28 ? 28 : a, r = gc_erfcx_positive_f64(b);
+    const double b = a > 27.3 ? 27.3 : a, r = gc_erfcx_positive_f64(b);
     const double square = b * b, rest = gc_product_rest_f64(b, b, square);
-    return gc_scaled_exp_f64(-square, 64) * gc_fma_f64(-rest, r, r);
+    return gc_exp_near_f64(-square, 64) * gc_fma_f64(-rest, r, r);
+}
+
+/* erfc(a) * 2^30 for a >= 0. */
+static inline float gc_scaled_erfc_f32(float a) {
+    const float b = a > 10.2f ? 10.2f : a, r = gc_erfcx_positive_f32(b);
+    const float square = b * b, rest = gc_product_rest_f32(b, b, square);
+    return gc_exp_near_f32(-square, 30) * gc_fma_f32(-rest, r, r);
 }
 
 static inline double gc_erfc_f64(double x) {
@@ -893,10 +996,11 @@ static inline double gc_erfc_f64(double x) {
 }
 
 static inline float gc_erfc_f32(float x) {
-    return (float)gc_erfc_f64(x);
+    const float y = 0x1p-30f * gc_scaled_erfc_f32(fabsf(x));
+    return x < 0 ? 2 - y : y;
 }
 
-/* Numerators of erfinv, which leave denominators, each quotient a fit with a relative error below
+/* Numerators of erfcinv, which leave denominators, each quotient a fit with a relative error below
  * 2e-16: for abs(x) <= 3/4, in what is below 9/16 of the square; for s = sqrt(-log(1 - x)), up to 6;
  * and up to 27.4, of what is left without s. */
 static inline double gc_erfinv_middle_f64(double x, double *below) {
@@ -964,33 +1068,68 @@ static inline double gc_erfinv_far_f64(double s, double *below) {
     return n;
 }
 
+/* erfinv(x) / x at w = -log(1 - x ** 2), a quotient whose terms have one sign. */
+static inline double gc_erfinv_over_f64(double w) {
+    const double z = w * w, u = z * z;
+    double p2 = 5.721210579230319e-19, p1 = 8.543015215499566e-16,
+        p0 = 1.2384541028936087e-13, p3 = 4.19266672685489e-12;
+    p2 = gc_fma_f64(p2, u, 1.2071718219515735e-10);
+    p1 = gc_fma_f64(p1, u, 2.6597134415273647e-09);
+    p0 = gc_fma_f64(p0, u, 4.740827450401487e-08);
+    p3 = gc_fma_f64(p3, u, 6.983274357922008e-07);
+    p2 = gc_fma_f64(p2, u, 8.538553430281576e-06);
+    p1 = gc_fma_f64(p1, u, 8.667890733928317e-05);
+    p0 = gc_fma_f64(p0, u, 0.0007290120948578878);
+    p3 = gc_fma_f64(p3, u, 0.005034537081677356);
+    p2 = gc_fma_f64(p2, u, 0.02810523825619019);
+    p1 = gc_fma_f64(p1, u, 0.12481299391405297);
+    p0 = gc_fma_f64(p0, u, 0.3912377224233613);
+    p0 = gc_fma_f64(p1, w, p0), p2 = gc_fma_f64(p3, w, p2);
+    double q1 = 3.3172413042664943e-17, q0 = 1.2872436958887155e-14,
+        q3 = 8.369870581707028e-13, q2 = 2.1772394511889777e-11;
+    q1 = gc_fma_f64(q1, u, 6.520620699525886e-10);
+    q0 = gc_fma_f64(q0, u, 1.0895440969116127e-08);
+    q3 = gc_fma_f64(q3, u, 2.13166437982299e-07);
+    q2 = gc_fma_f64(q2, u, 2.331675685322036e-06);
+    q1 = gc_fma_f64(q1, u, 3.3017201677519803e-05);
+    q0 = gc_fma_f64(q0, u, 0.00023398406985471854);
+    q3 = gc_fma_f64(q3, u, 0.002451402468490692);
+    q2 = gc_fma_f64(q2, u, 0.010426773663577875);
+    q1 = gc_fma_f64(q1, u, 0.08361394184338103);
+    q0 = gc_fma_f64(q0, u, 0.16624277567126897);
+    q0 = gc_fma_f64(q1, w, q0), q2 = gc_fma_f64(q3, w, q2);
+    const double above = gc_fma_f64(gc_fma_f64(p2, z, p0), w, 0.9316633645018496);
+    return above / gc_fma_f64(gc_fma_f64(q2, z, q0), w, 1.05126953125);
+}
+
+static inline float gc_erfinv_over_f32(float w) {
+    const float z = w * w;
+    float p1 = 1.0315076e-07f, p0 = 4.5122255e-05f;
+    p1 = gc_fma_f32(p1, z, 0.0009668924f);
+    p0 = gc_fma_f32(p0, z, 0.011022773f);
+    p1 = gc_fma_f32(p1, z, 0.081862226f);
+    p0 = gc_fma_f32(p0, z, 0.40995523f);
+    float q0 = 3.5442465e-06f, q1 = 0.0002870997f;
+    q0 = gc_fma_f32(q0, z, 0.0027991403f);
+    q1 = gc_fma_f32(q1, z, 0.044092897f);
+    q0 = gc_fma_f32(q0, z, 0.11910108f);
+    const float above = gc_fma_f32(gc_fma_f32(p1, w, p0), w, 1.1627401f);
+    return above / gc_fma_f32(gc_fma_f32(q1, w, q0), w, 1.3120117f);
+}
+
 static inline double gc_erfinv_f64(double x) {
-    const double a = fabs(x), s = sqrt(-gc_log_f64(1 - a));
-    double q, d;
-    const double p = gc_erfinv_middle_f64(a, &q), n = gc_erfinv_tail_f64(s, &d);
-    const double y = (a <= 0.75 ? p : n) / (a <= 0.75 ? q : d);
-    return copysign(a < 1 ? y : a == 1 ? INFINITY : NAN, x == 0 ? 1 : x); /* 0 for -0, as SciPy */
+    const double a = fabs(x), end = a == 1 ? INFINITY : NAN;
+    double e;
+    const double m = gc_split_normal_f64((1 - a) * (1 + a), &e), s = (1 - m) / (1 + m), t = s * s;
+    const double y = gc_erfinv_over_f64(gc_log_moved_f64(-e, 2 * s, s * t * gc_log_close_f64(t)));
+    return (x + 0) * (a < 1 ? y : end); /* 0 for -0, as SciPy */
 }
 
 static inline float gc_erfinv_f32(float x) {
-    const float a = fabsf(x), r = gc_fma_f32(-x, x, 0.5625f), s = sqrtf(-gc_log_f32(1 - a));
-    float p = 0.11919131f, q = 0.41316447f;
-    p = gc_fma_f32(p, r, 1.611321f);
-    q = gc_fma_f32(q, r, 2.470216f);
-    p = gc_fma_f32(p, r, 2.7906194f);
-    q = gc_fma_f32(q, r, 3.091791f);
-    p = gc_fma_f32(p, r, 1.0845598f);
-    q = gc_fma_f32(q, r, 1);
-    float n = 0.4564564f, d = 0.45607483f;
-    n = gc_fma_f32(n, s, 1.8102416f);
-    d = gc_fma_f32(d, s, 1.8277625f);
-    n = gc_fma_f32(n, s, 0.41366667f);
-    d = gc_fma_f32(d, s, 1.129965f);
-    n = gc_fma_f32(n, s, 0.15105788f);
-    d = gc_fma_f32(d, s, 1);
-    n = gc_fma_f32(n, s, -0.021083007f);
-    const float y = (a <= 0.75f ? a * p : n) / (a <= 0.75f ? q : d);
-    return copysignf(a < 1 ? y : a == 1 ? INFINITY : NAN, x == 0 ? 1 : x);
+    const float a = fabsf(x), end = a == 1 ? INFINITY : NAN;
+    float e;
+    const float m = gc_split_normal_f32((1 - a) * (1 + a), &e);
+    return (x + 0) * (a < 1 ? gc_erfinv_over_f32(-gc_log_sum_f32(m - 1, e, 0)) : end);
 }
 
 static inline double gc_erfcinv_f64(double x) {

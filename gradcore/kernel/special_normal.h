@@ -14,9 +14,9 @@ static inline double gc_erfcx_f64(double x) {
 
 /* The normal distribution function at -a, for a >= 0. */
 static inline double gc_normal_tail_f64(double a) {
-    const double b = a > 40 ? 40 : a, square = b * b, rest = gc_product_rest_f64(b, b, square);
+    const double b = a > 38.6 ? 38.6 : a, square = b * b, rest = gc_product_rest_f64(b, b, square);
     const double r = gc_erfcx_positive_f64(b * 0.7071067811865476);
-    return 0x1p-65 * (gc_scaled_exp_f64(-0.5 * square, 64) * gc_fma_f64(-0.5 * rest, r, r));
+    return 0x1p-65 * (gc_exp_near_f64(-0.5 * square, 64) * gc_fma_f64(-0.5 * rest, r, r));
 }
 
 static inline double gc_ndtr_f64(double x) {

@@ -60,7 +60,8 @@ logit = elementwise("logit", values.logit, "log(x / (1 - x)), the inverse of the
     lambda t, x, z: t / (x * (1 - x)),
     domain=((0.05, 0.95),), ulp=16,
     expansion=lambda x: switch(le(abs(x - 0.5), 0.25),
-                               log1p((2 * x - 1) / (1 - x)), log(x / (1 - x))))
+                               log1p((2 * x - 1) / (1 - x)), log(x / (1 - x))),
+    code="@logit({0})")
 
 log1mexp = elementwise("log1mexp", values.log1mexp, "log(1 - exp(x)), for x below 0",
     lambda t, x, z: -t / expm1(-x),
