@@ -25,11 +25,10 @@ static inline double gc_ndtr_f64(double x) {
 }
 
 static inline double gc_log_ndtr_f64(double x) {
-    if (x < -1) {
-        const double tail = gc_erfcx_f64(-0.7071067811865476 * x);
-        return gc_log_f64(0.5 * tail) - 0.5 * x * x;
-    }
-    return x < 0 ? gc_log_f64(gc_ndtr_f64(x)) : gc_log1p_f64(-gc_normal_tail_f64(x));
+    const double a = fabs(x), b = a > 1e25 ? 1e25 : a, tail = gc_normal_tail_f64(a);
+    const double far = gc_log_f64(0.5 * gc_erfcx_positive_f64(0.7071067811865476 * b)) - 0.5 * x * x;
+    const double near = gc_log1p_f64(x < 0 ? tail - 1 : -tail);
+    return x < -1 ? far : near;
 }
 
 static inline double gc_ndtri_f64(double p) {

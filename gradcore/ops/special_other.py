@@ -25,12 +25,34 @@ def real_lambertw(x: Any) -> Any:
     )
 
 
+def _kummer_limit(a: Any, b: Any, x: Any) -> tuple[Any, Any]:
+    """Return what hyp1f1 is where it needs no sum, and where that is.
+
+    It overflows where a, b and x are above 0 and the mean of exp(x t) does, t between 0 and 1 with
+    mean a / b, and for x far above squares of a and b, with the sign of gamma(b) / gamma(a): DLMF
+    13.7.1.  For huge a and tiny x it is a function of their product, hyp0f1 (DLMF 16.8.10); for
+    infinite b its series is 1.
+    """
+    gamma = scipy.special.gammasgn(a) * scipy.special.gammasgn(b)
+    below = (b <= 0) & (b == np.rint(b))
+    whole = below | ((a <= 0) & (a == np.rint(a)))
+    above = (a > 0) & (b > 0) & (x * np.minimum(a / where(b > 0, b, 1), 1) > 710)
+    beyond = ~whole & (x > 1e5) & (np.sqrt(np.abs(x)) / 2 > np.abs(a) + np.abs(b))
+    product = where(np.abs(x) < 1, a * x, np.inf)
+    tiny = ~below & (np.abs(a) > 1e20) & (np.abs(product) < 1e4)
+    size = scipy.special.hyp0f1(where(tiny, b, 1), where(tiny, product, 0))
+    ends = where(np.isfinite(a) & np.isfinite(x), 1, np.nan)
+    found = where(tiny, size, where(above, np.inf, gamma * np.inf))
+    endless = np.isinf(b)
+    return where(endless, ends, found), tiny | above | beyond | endless
+
+
 @in_single
 def kummer(a: Any, b: Any, x: Any) -> Any:
     """Return hyp1f1 by its series, of terms of one sign (DLMF 13.2.39); SciPy has 12 digits there.
 
-    Where numbers are large, or ``b`` is not above 0, it is SciPy's, which takes for ever where a
-    and x are above 1e8: the mean of exp(x t), t between 0 and 1 with mean a / b, overflows there.
+    Where numbers are large, or ``b`` is not above 0, it is SciPy's, whose sums take for ever where
+    the result overflows and where ``a`` is huge: `_kummer_limit` says what it is there.
     """
     first, size = where(x < 0, b - a, a), np.minimum(np.abs(x), 30)
     usable = (b > 0) & (np.abs(x) <= 30)
@@ -40,8 +62,9 @@ def kummer(a: Any, b: Any, x: Any) -> Any:
         term = term * ((first + k) / (divisor + k)) * (size / (k + 1))
         total = total + term
     found = where(x < 0, np.exp(np.minimum(x, 0)) * total, total)
-    overflows = (a > 0) & (b > 0) & (x * np.minimum(a / where(b > 0, b, 1), 1) > 710)
-    others = where(overflows, np.inf, scipy.special.hyp1f1(a, b, where(overflows, 0, x)))
+    limit, known = _kummer_limit(a, b, x)
+    left = ~(usable | known)
+    others = where(known, limit, scipy.special.hyp1f1(a, b, where(left, x, 0)))
     return where(usable, found, others).astype(x.dtype)
 
 
