@@ -9,7 +9,7 @@ import pytest
 
 from gradcore.config import config
 
-IMPORTED = re.compile(r"^\s*>>> import (jax|onnxruntime|pandas|torch)\b", re.MULTILINE)
+IMPORTED = re.compile(r"^\s*>>> import (dask|jax|onnxruntime|pandas|torch)\b", re.MULTILINE)
 LANGUAGE = Path(__file__).parent / "gradcore/tensor"
 
 

@@ -111,6 +111,14 @@ def threads(session: nox.Session) -> None:
 
 
 @nox.session
+def distributed(session: nox.Session) -> None:
+    """Run the tests of clusters: workers are processes, of which some are killed."""
+    session.install("-e", ".[test,dask]")
+    tests = ("pytest", "tests/test_distributed.py", *session.posargs)
+    session.run(*tests, env={"GRADCORE_CLUSTER": "1"})
+
+
+@nox.session
 def cuda(session: nox.Session) -> None:
     """Run the kernels of the suite's level core on the CPU, after NVRTC has compiled them."""
     session.install("-e", ".[test]", "nvidia-cuda-nvrtc-cu12")
@@ -180,7 +188,7 @@ def snippets(session: nox.Session) -> None:
 @nox.session
 def gallery(session: nox.Session) -> None:
     """Run the examples and draw what they find, for the gallery of the documentation."""
-    session.install("-e", ".[examples]", "matplotlib")
+    session.install("-e", ".[examples,dask]", "matplotlib")
     session.run("python", "docs/gallery.py", "--pictures", *session.posargs)
 
 

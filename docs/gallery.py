@@ -174,6 +174,7 @@ DRAWINGS: Mapping[str, Drawing | None] = {
     "digits_transformer": training,
     "digits_vae": digits,
     "sklearn_estimator": None,
+    "two_workers": None,
     "tutorial": None,
 }
 """How each example is drawn, in the order of the page; None: it prints, and draws nothing."""

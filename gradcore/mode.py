@@ -91,7 +91,7 @@ class Mode:
             raise ModeError(f"reassociate is True or False, not {reassociate!r}", here())
         values = (
             backend, _chosen(optimizer), debug, fallback, reassociate, _guarded(guard),
-            tuple(options.items()),
+            tuple((name, _hashable(value)) for name, value in options.items()),
         )  # fmt: skip
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
@@ -195,6 +195,11 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
     backend = known.backend(name)
     if not isinstance(backend, Unavailable):
         backend.checked_options(options)
+
+
+def _hashable(option: Any) -> Any:
+    """Return an option as a mode has it: a mode is a key, so a dict is pairs."""
+    return tuple(option.items()) if isinstance(option, Mapping) else option  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - a user's
 
 
 def _not_found(backend: str | None) -> str:

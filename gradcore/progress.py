@@ -1,6 +1,7 @@
-"""What a long compilation is at: a line on the terminal, from two seconds on.
+"""What a long compilation, or a sum over chunks, is at: a line on the terminal, after two seconds.
 
     gradcore compiles: canonicalize, 131,072 nodes, 4 s
+    gradcore sums: loss, pass 1 of 1 ━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 250/1,000 chunks, 9 s
 
 Those who take a graph further say so by `stage`; a thread, which does nothing for two seconds,
 shows the line by ``rich``, or in a notebook as an output of the cell, and takes it away at the end.
@@ -10,7 +11,7 @@ Where standard error is neither (a file, a pipe) there is no thread and no line,
 So a profile knows how long each stage has taken, and each rule of rewriting (`StageTimes`).
 
 The decision: the line is on standard error and vanishes, so that what a program prints is the same
-with it and without.  Rejected: a bar, for nobody knows how much is left to do.
+with it and without.  Rejected: a bar for compilation, of which nobody knows how much is left.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from gradcore.config import config
 
 AFTER = 2.0
 """For how many seconds nothing is shown."""
+
+BAR = 20
+"""How many characters a bar has."""
 
 EVERY = 0.25
 """How many seconds pass until the line is written anew."""
@@ -84,7 +88,7 @@ class compiling:  # noqa: N801 - it reads as a word of the language
             _times[get_ident()] = self.times
         self.line: _Line | None = None
         if config.progress == "auto" and not _lines and (_in_terminal() or _in_notebook()):
-            self.line = _lines[get_ident()] = _Line()
+            self.line = _lines[get_ident()] = _Line("gradcore compiles")
 
     def __exit__(self, *error: object) -> None:
         """Take the line away."""
@@ -95,6 +99,45 @@ class compiling:  # noqa: N801 - it reads as a word of the language
                 _times[get_ident()] = self.outer
         if self.line is not None:
             del _lines[get_ident()]
+            self.line.end()
+
+
+class counting:  # noqa: N801 - it reads as a word of the language
+    """Show, from two seconds on, how many of some parts are done in a ``with`` block.
+
+    text : what is done.
+    count : how many parts there are; None: that is not known, and there is no bar.
+    """
+
+    __slots__ = ("count", "done", "line", "text")
+
+    def __init__(self, text: str, count: int | None) -> None:
+        self.text = text
+        self.count = count
+        self.done = 0
+
+    def __enter__(self) -> Callable[[], None]:
+        """Return what to call, from any thread, when a part is done."""
+        self.line: _Line | None = None
+        if config.progress == "auto" and (_in_terminal() or _in_notebook()):
+            self.line = _Line("gradcore sums")
+            self.line.stage = self._shown()
+        return self._tick
+
+    def _tick(self) -> None:
+        self.done += 1
+        if self.line is not None:
+            self.line.stage = self._shown()
+
+    def _shown(self) -> str:
+        if self.count is None:
+            return f"{self.text}, {self.done:,} chunks"
+        full = BAR * self.done // max(self.count, 1)
+        return f"{self.text} {full * '━'}{(BAR - full) * '╌'} {self.done:,}/{self.count:,} chunks"
+
+    def __exit__(self, *error: object) -> None:
+        """Take the line away."""
+        if self.line is not None:
             self.line.end()
 
 
@@ -114,9 +157,10 @@ def timed() -> StageTimes | None:
 
 
 class _Line:
-    """A line that says what is being compiled."""
+    """A line that says what is being done, and at what it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
+        self.what = what
         self.stage = "starts"
         self._start = perf_counter()
         self._ended = Event()
@@ -153,7 +197,7 @@ class _Line:
         shown.update({"text/plain": ""}, raw=True)
 
     def _words(self) -> str:
-        return f"gradcore compiles: {self.stage}, {perf_counter() - self._start:.0f} s"
+        return f"{self.what}: {self.stage}, {perf_counter() - self._start:.0f} s"
 
     def _text(self) -> Any:
         text: Any = pkgutil.resolve_name("rich.text:Text")

@@ -37,8 +37,8 @@ ORDER = [
     {"mode"},
     {"compile"},
     {"conformance.samples", "inventory", "reference", "viewing"},
-    {"serialization", "exporting"},
-    {"conformance", "skeleton", "cli", "optimize"},
+    {"serialization", "exporting", "summing"},
+    {"conformance", "skeleton", "cli", "optimize", "distributed"},
     {""},
     {"theano"},
 ]  # fmt: skip

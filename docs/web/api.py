@@ -76,6 +76,8 @@ PAGES = (
     Page("sparse", "Sparse matrices: T.sparse", (f"{T}sparse.",)),
     Page("fft", "Fourier transforms: T.fft", (f"{T}fft", f"{T}transforms")),
     Page("optimize", "Functions for optimizers", ("gradcore.optimize.",)),
+    Page("chunks", "Batches in chunks, several machines", (
+        "gradcore.summing.", "gradcore.distributed.")),
     Page("errors", "Errors and warnings", ("gradcore.errors",)),
     Page("theano", "Programs for Theano", ("gradcore.theano.",)),
 )  # fmt: skip

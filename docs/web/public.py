@@ -30,7 +30,8 @@ ROOMS = (
     "gradcore.tensor.random", "gradcore.tensor.sparse", "gradcore.tensor.fft",
     "gradcore.tensor.special", "gradcore.tensor.nnet", "gradcore.tensor.nlinalg",
     "gradcore.tensor.slinalg", "gradcore.tensor.extra_ops", "gradcore.tensor.shared_randomstreams",
-    "gradcore.optimize", "gradcore.errors", "gradcore.theano",
+    "gradcore.optimize", "gradcore.summing", "gradcore.distributed", "gradcore.errors",
+    "gradcore.theano",
 )  # fmt: skip
 """The modules whose names are for users; of a value that has several names, the first counts."""
 

@@ -40,6 +40,7 @@ MOVED = {
     "docs/theano.md": "howto/from_theano.md",
     "docs/serialization.md": "howto/save.md",
     "docs/export.md": "howto/export.md",
+    "docs/distributed.md": "howto/distributed.md",
     "docs/cuda.md": "understand/cuda.md",
     "docs/jacobians.md": "understand/jacobians.md",
     "docs/kernels.md": "understand/kernels.md",

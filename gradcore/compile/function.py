@@ -6,6 +6,7 @@ variables are updated all together after everything has run, or not at all.
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from inspect import Parameter, Signature
@@ -195,6 +196,51 @@ class Function:
 
     def sync_shared(self) -> None:
         """Wait until the shared variables have their values: after a call they have."""
+
+    # chunks -------------------------------------------------------------------------------------
+    def over(
+        self,
+        data: Any,
+        batch: Sequence[Any] | None = None,
+        rows: int | Sequence[int] | None = None,
+        combine: Any = None,
+    ) -> Any:
+        """Return this function of all rows of a batch, computed chunk by chunk.
+
+        data : what comes in chunks: a dict of arrays, by inputs or their names, which are sliced
+            along their first axes and may be memory-mapped (`numpy.memmap`, HDF5, Zarr); or an
+            iterable of chunks, or a function that returns one for each pass; or chunks on other
+            machines (`gradcore.distributed`).
+        batch : the inputs, where ``data`` is an iterable: of tuples of their arrays, or of dicts.
+        rows : how many rows of arrays a chunk has, or a list of how many each has; None: as many
+            as 32 MiB hold.
+        combine : None: how results of chunks become one follows from the graph, or it is an error
+            here.  Else a function of two arrays, or one for each result: then each result of all
+            rows is that of those of chunks, which you vouch for: ``numpy.add`` for sums.
+
+        The result (`gradcore.summing.Total`) is a function of the other inputs, which returns what
+        this one does.  One chunk is in memory at a time.  Parts of chunks are added in pairs,
+        float32 in float64: the same chunks give the same bits.  What is no sum over the rows is
+        made of sums: of a mean the sum and the count are taken.  What goes back to the rows from a
+        total takes one more pass over the data (``.passes``).
+
+        Raises ArgumentError: there are no such inputs; a result does not follow from parts, with
+        the line of what does not: an order of rows, something for each row; inputs with different
+        numbers of rows.
+
+        >>> import numpy as np
+        >>> import gradcore, gradcore.tensor as T
+        >>> X, y, w = T.dmatrix("X"), T.dvector("y"), T.dvector("w")
+        >>> loss = T.mean((T.dot(X, w) - y) ** 2) + T.sum(w ** 2)
+        >>> f = gradcore.function([X, y, w], [loss, T.grad(loss, w)])
+        >>> data = {X: np.arange(6.0).reshape(3, 2), "y": [1.0, 2.0, 3.0]}
+        >>> total = f.over(data, rows=2)
+        >>> total([0.5, 0.5])
+        [array(1.41666667), array([5.66666667, 6.66666667])]
+        >>> f(*data.values(), [0.5, 0.5])
+        [array(1.41666667), array([5.66666667, 6.66666667])]
+        """
+        return pkgutil.resolve_name("gradcore.summing.over:over")(self, data, batch, rows, combine)
 
     # copies -------------------------------------------------------------------------------------
     def get_shared(self) -> list[SharedVariable]:

@@ -14,7 +14,9 @@ SciPy's arguments; `IpoptProblem` is what cyipopt takes.
 [1.0, 1.0, 1.0]
 
 `LogDensity` is the same for samplers, `linear_operator` makes of a matrix that is never built what
-iterative solvers take, and `lbfgs` trains shared variables by one of SciPy's optimizers.
+iterative solvers take, `lbfgs` trains shared variables by one of SciPy's optimizers, and
+`minibatches` by steps that see a part of the data each.  `ScalarFunction.over`, and ``data=`` of
+both, take data in chunks: larger than memory, or on a cluster (`gradcore.distributed`).
 
 This package is not imported with gradcore: it imports ``scipy.optimize``.
 """
@@ -24,4 +26,5 @@ from gradcore.optimize.functions import ScalarFunction as ScalarFunction
 from gradcore.optimize.functions import VectorFunction as VectorFunction
 from gradcore.optimize.ipopt import IpoptProblem as IpoptProblem
 from gradcore.optimize.lbfgs import lbfgs as lbfgs
+from gradcore.optimize.minibatches import minibatches as minibatches
 from gradcore.optimize.operators import linear_operator as linear_operator

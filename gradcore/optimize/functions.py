@@ -10,6 +10,7 @@ arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,6 +41,8 @@ from gradcore.graph.traverse import free_inputs
 from gradcore.language import is_several, listed
 from gradcore.optimize.arguments import Array, Point, Remembered
 from gradcore.shared import SharedVariable
+from gradcore.summing import Chunks, Total, chunked
+from gradcore.summing.over import over
 from gradcore.tensor.elementwise import cast
 from gradcore.tensor.shapes import concatenate, flatten
 
@@ -97,6 +100,8 @@ class SolverFunction:
         (found,) = substitute([expression], self.point.replacements)
         self._y = cast(found, "float64")
         self._matrices: dict[Any, Matrix] = {}
+        self._chunks: Chunks | None = None
+        self._in_chunks: list[Variable] = []
 
     def _check(self, expression: Variable) -> None:
         """Raise for an input that nobody gives, and if there is nothing to move."""
@@ -144,11 +149,12 @@ class SolverFunction:
         self._check_count(values)
         return self.point.checked(x), *map(np.asarray, values)
 
-    def _compiled(self, outputs: Any, *more: Variable) -> Function:
-        inputs = [self.point.vector, *more, *self.args]
-        return function(inputs, outputs, self.mode, on_unused_input="ignore")
+    def _compiled(self, outputs: Any, *more: Variable) -> Function | Total:
+        inputs = [self.point.vector, *more, *self.args, *self._in_chunks]
+        found = function(inputs, outputs, self.mode, on_unused_input="ignore")
+        return found if self._chunks is None else over(found, self._chunks)
 
-    def _remembered(self, compiled: Function) -> Remembered:
+    def _remembered(self, compiled: Function | Total) -> Remembered:
         return Remembered(compiled, compiled.get_shared())
 
     def _matrix(self, arguments: Sequence[Array]) -> Matrix:
@@ -233,10 +239,50 @@ class ScalarFunction(SolverFunction):
         return self._remembered(self._compiled([self._y, self._gradient]))
 
     @cached_property
-    def _product(self) -> Function:
+    def _product(self) -> Function | Total:
         p = self.point.vector.type("p")
         found = Rop(self._gradient, self.point.vector, p, "ignore")
         return self._compiled(found, p)
+
+    def over(
+        self,
+        data: Any,
+        batch: Sequence[Any] | None = None,
+        rows: int | Sequence[int] | None = None,
+    ) -> ScalarFunction:
+        """Return this function of all rows of a batch, computed chunk by chunk, here or elsewhere.
+
+        data, batch, rows : as `gradcore.Function.over` takes them, for some of ``args``; the
+            methods take the others.
+
+        The Hessian, if it is asked for, is dense, and must be a sum over the rows: without a term
+        that does not depend on them, which you add.  Raises ArgumentError, as that does.
+
+        >>> import numpy as np
+        >>> from scipy.optimize import minimize
+        >>> import gradcore.tensor as T
+        >>> w, X, y = T.dvector("w"), T.dmatrix("X"), T.dvector("y")
+        >>> points = np.arange(12.0).reshape(6, 2) % 5
+        >>> f = ScalarFunction(T.mean((T.dot(X, w) - y) ** 2), w, args=[X, y])
+        >>> g = f.over({X: points, y: points @ [1.0, 2.0]}, rows=4)
+        >>> found = minimize(g.value, [0.0, 0.0], jac=g.grad, hessp=g.hessp, method="Newton-CG")
+        >>> found.x.round(6).tolist()
+        [1.0, 2.0]
+        """
+        chunks = chunked(data, batch, rows)
+        names = set(chunks.names)
+        inside = [v for v in self.args if not names.isdisjoint((v, v.name))]
+        found = copy(self)
+        for name in ("_both", "_product"):
+            vars(found).pop(name, None)
+        vars(found).update(
+            args=[v for v in self.args if v not in inside],
+            sparse=False,
+            _chunks=chunks,
+            _in_chunks=inside,
+            _matrices={},
+        )
+        return found
 
     def value(self, x: Any, *args: Any) -> float:
         """Return the cost at ``x``."""

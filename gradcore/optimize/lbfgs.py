@@ -20,6 +20,7 @@ def lbfgs(
     mode: Any = None,
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
+    data: Any = None,
 ) -> Callable[..., Any]:
     """Return a function that moves shared variables to where ``cost`` is least.
 
@@ -27,6 +28,8 @@ def lbfgs(
     params : shared variables of floats, whose shapes are those of their values from now on.
     args : the other inputs, in the order in which the function takes their values.
     mode : what to compile for, see `gradcore.function`.
+    data : what of ``args`` comes in chunks, as `gradcore.Function.over` takes it; the function then
+        takes the values of the others.
     tol, options : of ``scipy.optimize.minimize`` for "L-BFGS-B", such as ``{"maxiter": 100}``.
 
     Each call starts from the values that the variables have, and returns SciPy's
@@ -59,6 +62,8 @@ def lbfgs(
         moved.append(p)
         shapes[p] = p.get_value(borrow=True).shape
     f = ScalarFunction(cost, moved, args, shapes, mode)
+    if data is not None:
+        f = f.over(data)
 
     def fit(*values: Any) -> Any:
         """Minimize the cost from where the parameters are; return SciPy's result."""

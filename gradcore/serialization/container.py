@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -34,13 +34,8 @@ def written(path: Path, document: Any, arrays: Sequence[Array]) -> None:
     """
     handle, name = tempfile.mkstemp(".unfinished", f".{path.name}-", path.parent)
     try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(DOCUMENT, json.dumps(document, separators=(",", ":"), allow_nan=False))
-            for i, array in enumerate(arrays):
-                content = io.BytesIO()
-                whole = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-                npy.write_array(content, whole, (1, 0), allow_pickle=False)
-                archive.writestr(ARRAYS.format(i), content.getbuffer())
+        with os.fdopen(handle, "wb") as file:
+            write(file, document, arrays)
         Path(name).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -48,15 +43,37 @@ def written(path: Path, document: Any, arrays: Sequence[Array]) -> None:
         raise
 
 
+def write(file: BinaryIO, document: Any, arrays: Sequence[Array]) -> None:
+    """Write what a file has; it is the same bytes for the same functions, whenever it is written.
+
+    Raises OSError.
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+        archive.writestr(zipfile.ZipInfo(DOCUMENT), text)
+        for i, array in enumerate(arrays):
+            content = io.BytesIO()
+            whole = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+            npy.write_array(content, whole, (1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(ARRAYS.format(i)), content.getbuffer())
+
+
 def read(path: Path) -> tuple[Any, list[Array]]:
     """Return the document and the arrays of a file.
 
     Raises OSError; SerializationError: it is no such file, or damaged.
     """
+    with path.open("rb") as file:
+        return read_from(file, path)
+
+
+def read_from(file: BinaryIO, path: object) -> tuple[Any, list[Array]]:
+    """Return the same of what is open; ``path``: what to call it in messages."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        size = file.seek(0, os.SEEK_END)
+        with zipfile.ZipFile(file) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
-            if sum(entry.compress_size for entry in archive.infolist()) > path.stat().st_size:
+            if sum(entry.compress_size for entry in archive.infolist()) > size:
                 raise SerializationError(f"{path} is damaged: its entries overlap")
             document = json.loads(_content(archive, entries, DOCUMENT))
             names = map(ARRAYS.format, range(len(entries) - 1))

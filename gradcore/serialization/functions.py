@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from gradcore.errors import (
     UnusedInputError,
 )
 from gradcore.gradient.sparse import SparseMatrix
-from gradcore.graph import Constant, FunctionGraph, Variable, graph_inputs, here
+from gradcore.graph import Array, Constant, FunctionGraph, Variable, graph_inputs, here
 from gradcore.graph.composite import Composite
 from gradcore.mode import Mode, get_mode
-from gradcore.serialization.container import read, written
+from gradcore.serialization.container import read, read_from, write, written
 from gradcore.serialization.graphs import Reader, Writer
 from gradcore.serialization.values import at, member, several
 from gradcore.shared import SharedVariable
@@ -42,6 +43,24 @@ VERSION = 1
 
 def save(functions: Function | Mapping[str, Function], path: str | PathLike[str]) -> None:
     """Save functions, as `gradcore.save` says."""
+    written(Path(path), *_described(functions))
+
+
+def in_bytes(functions: Function | Mapping[str, Function]) -> bytes:
+    """Return what a file that `gradcore.save` writes has."""
+    file = BytesIO()
+    write(file, *_described(functions))
+    return file.getvalue()
+
+
+def from_bytes(content: bytes, mode: Mode | str | None = None) -> Any:
+    """Return what `gradcore.load` does of a file that has these bytes."""
+    path = "what was sent"
+    return _loaded(*read_from(BytesIO(content), path), path, mode)
+
+
+def _described(functions: Function | Mapping[str, Function]) -> tuple[Any, list[Array]]:
+    """Return functions as a document and arrays."""
     named = _named(functions)
     needed = list(dict.fromkeys(v for f in named.values() for v in _variables(f)))
     roots = [v for v in graph_inputs(needed) if not isinstance(v, Constant)]
@@ -65,12 +84,16 @@ def save(functions: Function | Mapping[str, Function], path: str | PathLike[str]
         "places": writer.places,
         "graphs": writer.graphs,
     }
-    written(Path(path), document, writer.arrays)
+    return document, writer.arrays
 
 
 def load(path: str | PathLike[str], mode: Mode | str | None = None) -> Any:
     """Return functions, as `gradcore.load` says."""
-    document, arrays = read(Path(path))
+    return _loaded(*read(Path(path)), path, mode)
+
+
+def _loaded(document: Any, arrays: Sequence[Array], path: object, mode: Mode | str | None) -> Any:
+    """Return the functions of a document; ``path``: what to call it."""
     said = member(document, dict)
     if said.get("format") != FORMAT:
         raise SerializationError(f"{path} is no file of save")

@@ -23,6 +23,7 @@ from gradcore_jax import embedding
 from gradcore_jax.foreign import JaxFunctions
 from gradcore_jax.kernels import KERNELS, NAMESPACES
 from gradcore_jax.scalars import EXPANDED
+from gradcore_jax.shardings import Shardings
 from gradcore_jax.tracing import (
     ENABLE_X64,
     KNOWN_SIZE,
@@ -55,11 +56,16 @@ class JaxBackend(ArrayBackend):
 
     device : where to run: a platform, and which of its devices ("cpu", "gpu", "gpu:1"); None: the
         one that JAX prefers.
+    mesh : a ``jax.sharding.Mesh``: the devices to run on, if they are several.
+    shardings : for inputs, by variable or name, which axes of the mesh theirs are cut along: a
+        dict of ``jax.sharding.PartitionSpec``; other inputs are on all devices.
     """
 
     name: ClassVar[str] = "jax"
     dtypes: ClassVar[frozenset[str]] = frozenset((*DISCRETE, *FLOATS, *COMPLEX))
     device: str | None = None
+    mesh: Any = None
+    shardings: Any = ()
 
     # what it is ---------------------------------------------------------------------------------
     def version(self) -> str:
@@ -80,7 +86,24 @@ class JaxBackend(ArrayBackend):
         """
         found = super().configured(options)
         found.place()
+        found.sharded()
         return found
+
+    def sharded(self) -> Shardings | None:
+        """Return how arguments lie on several devices; None: they do not.
+
+        Raises ModeError: one option is without the other, or they make no sense.
+        """
+        given = self.shardings
+        if self.mesh is None and not given:
+            return None
+        if self.mesh is None or not given or self.device is not None:
+            raise ModeError(
+                "mesh= and shardings= go together, and without device=",
+                here(),
+                'Mode("jax", mesh=mesh, shardings={x: P("batch")})',
+            )
+        return Shardings(self.mesh, tuple(dict(given).items()))
 
     def place(self) -> Any:
         """Return the device of JAX to run on, or None for the one that JAX prefers."""
@@ -167,7 +190,13 @@ class JaxBackend(ArrayBackend):
         return found if node in fallback else with_size_check(node, with_known(node, found))
 
     def remarks(self, graph: FunctionGraph) -> Sequence[str]:
-        """Say which nodes keep the graph from being compiled as a whole."""
+        """Say which nodes keep the graph from being compiled as a whole.
+
+        Raises ModeError: a sharding is of no input of it.
+        """
+        sharded = self.sharded()
+        if sharded is not None:
+            sharded.check(graph.inputs)
         return [
             f"{node.op} acts on concrete arrays: the graph runs node by node"
             for node in opaque(graph)
@@ -199,12 +228,16 @@ class JaxBackend(ArrayBackend):
 
         # A compiled program takes NumPy arrays faster than JAX's own conversion does; but it may
         # read them later, or pass them on, which nobody sees if the results are waited for.
-        direct = not self.native and self.device is None
+        sharded = self.sharded()
+        direct = not self.native and self.device is None and sharded is None
         lock = TURN if waits(graph) else None
 
         def execute(*values: Any) -> Sequence[Any]:
             with self.scope():
-                given = values if direct else [self.array(value) for value in values]
+                if sharded is not None:
+                    given = sharded.placed(graph.inputs, values)
+                else:
+                    given = values if direct else [self.array(value) for value in values]
                 if lock is None:
                     outputs = run_all(*given)
                 else:
