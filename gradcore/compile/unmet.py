@@ -12,8 +12,9 @@ them (`Op.requires`), on every backend.  So when a call raises, the requirements
 raised, if it is one of that graph.  Extents are computed from extents, so this costs little;
 nothing is done before a call fails.
 
-An index that is out of bounds is always said anew: the indices of a node that remains, as of a row
-of a Jacobian that is never built, may be others than the user's.
+An index that is out of bounds is said anew where the whole graph knows it: the indices of a node
+that remains, as of a row of a Jacobian that is never built, may be others than the user's.  In a
+step of a loop only the failure itself says which index it was.
 
 What no op declares (a singular matrix, an exception of a user's op) is raised if nothing before it
 is unmet; lack of memory is raised as it comes.
@@ -68,7 +69,8 @@ class Unmet:
             if isinstance(found, AssertionFailedError):
                 return found
             if found is not None:
-                alike = type(found) is type(failure) and not isinstance(found, IndexError)
+                index = isinstance(found, IndexError) and isinstance(failure, IndexError)
+                alike = claim.scope is not None if index else type(found) is type(failure)
                 return failure if alike and _same(claim.node, node) else found
         return failure
 

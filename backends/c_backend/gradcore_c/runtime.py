@@ -29,7 +29,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from gradcore.config import config
-from gradcore.errors import CompileError, UnsupportedError
+from gradcore.errors import CacheError, CompileError, UnsupportedError
 from gradcore_c.compiler import Loaded, load_source
 
 Input: TypeAlias = tuple[Any, int, Sequence[int], bool]
@@ -200,6 +200,8 @@ def load_entry(
     native = _native()
     try:
         return unit.loaded(lambda path: native.open(str(path), "gc_entry"))
+    except CacheError:
+        raise
     except (OSError, ImportError) as error:  # of an entry that was just made: see `Store.obtain`
         raise CompileError(f"the compiled code of {name} does not load: {error}") from error
 
