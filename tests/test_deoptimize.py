@@ -10,7 +10,7 @@ import pytest
 import gradcore
 import gradcore.tensor as T
 from gradcore.compile.deoptimize import WrittenGraph
-from gradcore.errors import AssertionFailedError, ShapeError
+from gradcore.errors import ArgumentError, AssertionFailedError, ShapeError
 from gradcore.graph import free_inputs
 
 PLAIN = gradcore.Mode("numpy", optimizer=False)
@@ -232,7 +232,7 @@ def test_an_argument_is_converted_once(steps, everywhere):
 
     doubled = gradcore.scan(lambda s: s * 2, outputs_info=y, n_steps=n)[0]
     f, given = gradcore.function([y, n], doubled, everywhere), Once()
-    with pytest.raises(RuntimeError, match="not yet"):
+    with pytest.raises(ArgumentError, match="not yet"):
         f(given, steps)
     assert given.asked == 1
     assert f(given, steps).shape == (steps, 2)

@@ -12,9 +12,9 @@ them (`Op.requires`), on every backend.  So when a call raises, the requirements
 raised, if it is one of that graph.  Extents are computed from extents, so this costs little;
 nothing is done before a call fails.
 
-An index that is out of bounds is said anew where the whole graph knows it: the indices of a node
+An index that is out of bounds is said anew where the requirement knows it: the indices of a node
 that remains, as of a row of a Jacobian that is never built, may be others than the user's.  In a
-step of a loop only the failure itself says which index it was.
+step of a loop, and within a sparse matrix, only the failure itself says which index it was.
 
 What no op declares (a singular matrix, an exception of a user's op) is raised if nothing before it
 is unmet; lack of memory is raised as it comes.
@@ -70,7 +70,7 @@ class Unmet:
                 return found
             if found is not None:
                 index = isinstance(found, IndexError) and isinstance(failure, IndexError)
-                alike = claim.scope is not None if index else type(found) is type(failure)
+                alike = not _extents(claim) if index else type(found) is type(failure)
                 return failure if alike and _same(claim.node, node) else found
         return failure
 
@@ -119,7 +119,7 @@ def _node_of(failure: Exception) -> Any:
 def _false(claim: Claim, graph: FunctionGraph, values: Sequence[Array]) -> Exception | None:
     """Return the error of a claim, or None if it is true of these values."""
     required = claim.requirement()
-    extents = _extents(claim, required)
+    extents = _extents(claim)
     found = FunctionGraph(graph.inputs, (claim.condition(), *extents))
     for stage in STAGES:
         found = stage.run(found, [])
@@ -157,8 +157,9 @@ _NUMBERED: Mapping[Predicate, str] = {
 """What is said of the numbers that a requirement is about, if it is one about numbers."""
 
 
-def _extents(claim: Claim, required: Requirement) -> tuple[Variable, ...]:
+def _extents(claim: Claim) -> tuple[Variable, ...]:
     """Return the numbers that a requirement is about, where the whole graph knows them."""
+    required = claim.requirement()
     if claim.scope is not None or required.predicate not in _NUMBERED:
         return ()
     numbers = required.operands[:1] if required.predicate is REACHES else required.operands

@@ -26,8 +26,6 @@ Operation: TypeAlias = Callable[[Array, Array], Array]
 FAN_IN = 8
 """How many parts a task of a tree takes: a power of two, so that the tree is that of pairs."""
 
-WIDER = {"float16": "float64", "float32": "float64", "complex64": "complex128"}
-
 
 def _same(left: Array, right: Array) -> Array:
     """Return what all chunks must have in common."""
@@ -49,10 +47,12 @@ OPERATIONS: Mapping[str, Operation] = {
 
 
 def wide(parts: Sequence[Any], kinds: Sequence[str | Operation]) -> list[Array]:
-    """Return parts in the dtype that they are added in."""
+    """Return parts in the dtype that they are added in: of floats that of the widest."""
     arrays = list(map(np.asarray, parts))
     return [
-        a.astype(WIDER.get(a.dtype.name, a.dtype), copy=False) if kind in ("sum", "prod") else a
+        a.astype(np.result_type(a, np.float64), copy=False)
+        if kind in ("sum", "prod") and a.dtype.kind in "fc"
+        else a
         for a, kind in zip(arrays, kinds, strict=True)
     ]
 

@@ -343,11 +343,11 @@ def _hypot(x: Tensor, y: Tensor) -> Tensor:
 
 # the table --------------------------------------------------------------------------------------
 def in_wide(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return ``function``, of float16 computed in float32: where it cancels, too."""
+    """Return ``function``, of half precision computed in float32: where it cancels, too."""
 
     def wide(*operands: Tensor) -> Tensor:
         dtype = operands[-1].dtype
-        if dtype != "float16":
+        if computed(dtype) == dtype:
             return function(*operands)
         return cast(function(*(cast(x, computed(x.dtype)) for x in operands)), dtype)
 
