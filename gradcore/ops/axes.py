@@ -92,17 +92,24 @@ class DimShuffle(Op):
         (x,) = operands
         return x(*(at[self.order.index(a)] if a in self.order else 0 for a in range(x.ndim)))
 
+    def split(self, ndim: int) -> tuple[list[int], list[int], list[int]]:
+        """Return which axes of an operand remain, in their new order, and which are dropped.
+
+        Last come the places of the axes that are inserted.
+        """
+        remaining = [a for a in self.order if isinstance(a, int)]
+        dropped = [a for a in range(ndim) if a not in remaining]
+        return remaining, dropped, [i for i, a in enumerate(self.order) if a == "x"]
+
     def reference(self, *arrays: Any) -> Any:
         """Return a view with the axes in that order."""
         x = np.asarray(arrays[0])
-        remaining = [a for a in self.order if isinstance(a, int)]
-        dropped = tuple(a for a in range(x.ndim) if a not in remaining)
+        remaining, dropped, inserted = self.split(x.ndim)
         for axis in dropped:
             if x.shape[axis] != 1:
                 raise ShapeError(f"cannot drop axis {axis}: its extent is {x.shape[axis]}, not 1")
         view = x.transpose(*remaining, *dropped).reshape([x.shape[a] for a in remaining])
-        inserted = tuple(i for i, a in enumerate(self.order) if a == "x")
-        return np.expand_dims(view, inserted)
+        return np.expand_dims(view, tuple(inserted))
 
 
 def _reshape_back(op: Op, ct: Variable, x: Variable, *extents: Variable) -> Variable:

@@ -57,10 +57,7 @@ def dimshuffle(node: Apply) -> Kernel:
     """Return what sets the axes in another order."""
     op = node.op
     assert isinstance(op, DimShuffle)
-    remaining = [axis for axis in op.order if isinstance(axis, int)]
-    dropped = [axis for axis in range(node.inputs[0].ndim) if axis not in remaining]
-
-    new = [place for place, axis in enumerate(op.order) if axis == "x"]
+    remaining, dropped, new = op.split(node.inputs[0].ndim)
 
     def run(x: Any) -> Any:
         if any(x.shape[axis] != 1 for axis in dropped):

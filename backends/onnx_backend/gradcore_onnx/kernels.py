@@ -144,9 +144,7 @@ def _make_vector(node: Apply) -> Kernel:
 def _dimshuffle(node: Apply) -> Kernel:
     op = node.op
     assert isinstance(op, DimShuffle)
-    remaining = [axis for axis in op.order if isinstance(axis, int)]
-    dropped = [axis for axis in range(node.inputs[0].ndim) if axis not in remaining]
-    new = [place for place, axis in enumerate(op.order) if axis == "x"]
+    remaining, dropped, new = op.split(node.inputs[0].ndim)
 
     def run(x: Tensor) -> Tensor:
         x = transpose(x, [*remaining, *dropped])

@@ -170,8 +170,7 @@ def _make_dimshuffle(node: Apply) -> Function:
     op = node.op
     assert isinstance(op, DimShuffle)
     ndim = node.inputs[0].ndim
-    remaining = [axis for axis in op.order if isinstance(axis, int)]
-    dropped = [axis for axis in range(ndim) if axis not in remaining]
+    remaining, dropped, _ = op.split(ndim)
     order = (*remaining, *dropped)
     key = (*(None if axis == "x" else slice(None) for axis in op.order), *(0 for _ in dropped))
     permutes, picks = order != tuple(range(ndim)), None in key or bool(dropped)
