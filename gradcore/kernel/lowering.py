@@ -242,9 +242,8 @@ class Lowering(Placement):
     def fill_place(self, place: Value, element: Callable[[Index], Expr]) -> None:
         """Store ``element(index)`` at every index of a place, which may be a part of a buffer."""
         loops, index = self.ranges(place.shape)
-        value, there = element(tuple(index)), place.read(tuple(index))
-        assert isinstance(there, Load)
-        self.place(Nest(loops, [Store(there.buffer, there.index, cast(value, place.dtype))]))
+        value = cast(element(tuple(index)), place.dtype)
+        self.place(Nest(loops, [place.store(tuple(index), value)]))
 
     def computed(
         self, variable: Variable, shape: Sequence[Expr], element: Callable[[Index], Expr]

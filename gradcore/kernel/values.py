@@ -17,6 +17,7 @@ from gradcore.kernel.ir import (
     Index,
     Literal,
     Load,
+    Store,
     Strided,
     Symbol,
     as_index,
@@ -54,6 +55,12 @@ class Value:
     def __call__(self, *index: Expr | int) -> Expr:
         """Return the scalar at an index, of one expression or int an axis."""
         return self.read(tuple(i if isinstance(i, Expr) else Literal(i, "int64") for i in index))
+
+    def store(self, index: Index, value: Expr) -> Store:
+        """Return what stores ``value`` at an index of a place in memory."""
+        there = self.read(index)
+        assert isinstance(there, Load)
+        return Store(there.buffer, there.index, value)
 
     def extent(self, axis: int) -> Expr:
         """Return the extent at ``axis`` as an expression."""

@@ -177,7 +177,7 @@ def inc_subtensor(low: Lowering, node: Apply) -> None:
     for loop in loops:
         own = any(i is loop.symbol for i in at)
         loop.kind = Kind.MAP if own or not is_advanced(op.pattern) else Kind.ORDERED
-    low.place(Nest(loops, [_stored(result, at, value)]))
+    low.place(Nest(loops, [result.store(at, value)]))
 
 
 def _base(low: Lowering, node: Apply, x: Value) -> Value:
@@ -217,12 +217,6 @@ def _takes_over(low: Lowering, node: Apply) -> bool:
     if isinstance(node.op, IncSubtensor):
         return node.op.pattern != ONE_A_ROW and node not in low.fallback
     return isinstance(node.op, IncDiagonals) and node not in low.fallback
-
-
-def _stored(place: Value, at: Index, value: Expr) -> Store:
-    there = place.read(at)
-    assert isinstance(there, Load)
-    return Store(there.buffer, there.index, value)
 
 
 ONE_A_ROW: Pattern = (Slot.ARRAY, Slot.ARRAY)
@@ -302,7 +296,7 @@ def inc_diagonals(low: Lowering, node: Apply) -> None:
         loops, (k,) = low.ranges(v.shape)
         at = tuple(k + integer(first) for first in start)
         total = call(entry("add"), (result.read(at), v.read((k,))), output.dtype)
-        low.place(Nest(loops, [_stored(result, at, total)]))
+        low.place(Nest(loops, [result.store(at, total)]))
 
 
 def nonzero(low: Lowering, node: Apply) -> None:
