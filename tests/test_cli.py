@@ -133,6 +133,24 @@ def test_reports_become_tables(tmp_path, capsys):
     assert "old" not in text and text.count("| exp |") == 1
 
 
+def test_reports_of_parts_add_up(tmp_path, capsys):
+    rest = REPORT[0] | {"ops": {"exp": {"passed": 1}, "sin": {"passed": 4}}, "gaps": []}
+    other = REPORT[0] | {"level": "full"}
+    paths = [tmp_path / f"{name}.json" for name in ("first", "rest", "other")]
+    for path, found in zip(paths, (REPORT[0], rest, other), strict=True):
+        path.write_text(json.dumps([found]))
+    assert main(["matrix", *map(str, paths[:2])]) == 0
+    reported = capsys.readouterr().out
+    for line in (
+        "| mine | 3 | core | 8 | 7 (87.5%) | 0 | 1 | 0 |",
+        "| exp | 3/4 (1 unsupported) |",
+        "| sin | 4/4 |",
+    ):
+        assert line in reported
+    assert main(["matrix", *map(str, paths)]) == 2
+    assert "mine 3 at level full are not parts of one" in capsys.readouterr().err
+
+
 def test_what_is_no_report_or_no_page_is_refused(tmp_path, capsys):
     wrong, report, page = (tmp_path / name for name in ("wrong.json", "report.json", "page.md"))
     wrong.write_text('[{"backend": "mine"}]')

@@ -54,6 +54,24 @@ class Report:
         """How many cases were run."""
         return sum(sum(counts.values()) for counts in self.ops.values())
 
+    def __add__(self, other: Report) -> Report:
+        """Return the report of both runs: of two parts of the cases of one level.
+
+        Raises ValueError: they are of two backends, versions or levels.
+        """
+        run = (self.backend, self.version, self.level)
+        if run != (other.backend, other.version, other.level):
+            raise ValueError(
+                f"runs of {self.backend} {self.version} at level {self.level} and of "
+                f"{other.backend} {other.version} at level {other.level} are not parts of one"
+            )
+        counts = {
+            op: dict(sorted((Counter(self.ops.get(op)) + Counter(other.ops.get(op))).items()))
+            for op in sorted({*self.ops, *other.ops})
+        }
+        gaps = tuple(sorted(self.gaps + other.gaps, key=lambda gap: gap.id))
+        return Report(*run, counts, gaps)
+
     def as_json(self) -> dict[str, Any]:
         """Return the report as objects of JSON."""
         gaps = [{"id": g.id, "outcome": g.outcome, "why": g.why} for g in self.gaps]

@@ -21,7 +21,10 @@ from gradcore.conformance.report import Report, Result, matrix
 def read_reports(paths: Iterable[Path]) -> list[Report]:
     """Return the reports that the suite wrote with ``--gradcore-report``, in the order of paths.
 
-    Raises ValueError: a file is no such report.
+    Those of one backend add up: they are of parts of the cases, as ``--part K/N`` runs them.
+
+    Raises ValueError: a file is no such report, or two are of one backend, but not of one version
+    and level.
     """
     found: dict[str, Report] = {}
     for path in paths:
@@ -29,7 +32,9 @@ def read_reports(paths: Iterable[Path]) -> list[Report]:
             reports = [_report(data) for data in json.loads(path.read_text())]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is no report of the conformance suite: {error!r}") from None
-        found |= {report.backend: report for report in reports}
+        for report in reports:
+            earlier = found.get(report.backend)
+            found[report.backend] = report if earlier is None else earlier + report
     return list(found.values())
 
 
