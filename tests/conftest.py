@@ -22,6 +22,7 @@ from gradcore.rewrite.jacobians import bands
 pytest_plugins = ["pytester", "fake_cuda", "fake_plugins"]
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "docs/web")]
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 UNTIMED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -160,8 +160,39 @@ SMOOTH = {
     "i0": (2.5,), "i1": (-2.5,), "i0e": (2.5,), "i1e": (2.5,), "k0": (2.5,), "k1": (2.5,),
     "k0e": (2.5,), "k1e": (2.5,), "jv": (1.5, 2.5), "yv": (-0.7, 2.5), "iv": (1.5, 2.5),
     "ive": (0.3, 2.5), "kv": (-1.5, 2.5), "kve": (1.5, 2.5), "poch": (2.5, 1.5),
-    "tri_gamma": (2.5,), "factorial": (2.5,), "hypot": (3.0, -4.0),
+    "tri_gamma": (2.5,), "rgamma": (-2.5,), "factorial": (2.5,), "hypot": (3.0, -4.0),
 }  # fmt: skip
+
+
+EULER = 0.5772156649015329
+
+
+@pytest.mark.parametrize("mode", ["numpy", "c"])
+@pytest.mark.parametrize(
+    ("name", "values", "slopes"),
+    [
+        # the derivative of gammainc in a is -E1(x) at 0, the exponential integral
+        ("gammainc", (0.0, 1.0), (-0.21938393439552029, 0)),
+        ("gammaincc", (0.0, 1.0), (0.21938393439552029, 0)),
+        # that of betainc there is the integral of -(1 - t) ** (b - 1) / t from x to 1
+        ("betainc", (0.0, 1.0, 0.5), (-math.log(2), 0, 0)),
+        ("betainc", (0.0, 3.0, 0.01), (0.99 * 2 - (1 - 1e-4) / 2 - math.log(100), 0, 0)),
+        ("betainc", (1.0, 0.0, 0.5), (0, math.log(2), 0)),
+        ("poch", (0.0, 2.0), (1, 0)),
+        ("poch", (1.0, 0.0), (0, -EULER)),
+        ("poch", (200.5, 0.0), (0, 5.298318408210146)),
+        ("poch", (-200.5, 0.0), (0, 5.303305939382216)),
+        ("rgamma", (0.0,), (1,)),
+        ("rgamma", (-3.0,), (-6,)),
+        ("rgamma", (170.0,), (-1.2023360523319435e-304,)),
+    ],
+)
+def test_slopes_where_a_parameter_is_0_and_at_poles_are_limits(name, values, slopes, mode):
+    inputs = [T.dscalar() for _ in values]
+    gradient = T.grad(getattr(T.special, name)(*inputs), inputs)
+    found = gradcore.function(inputs, gradient, mode=mode)(*values)
+    for slope, limit in zip(found, slopes, strict=True):
+        assert slope == pytest.approx(limit, rel=1e-11, abs=0 if limit else 1e-16)
 
 
 OF_ORDER = ("jv", "yv", "iv", "ive", "kv", "kve")

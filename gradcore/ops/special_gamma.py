@@ -17,16 +17,20 @@ from gradcore.ops.scalars import (
     POSITIVE,
     and_,
     digamma,
+    eq,
     exp,
+    gamma,
     gammaln,
     gt,
     log,
     log1p,
     lt,
     neg,
+    or_,
+    strong_zero_mul,
     switch,
 )
-from gradcore.ops.special import xlog1py, xlogy
+from gradcore.ops.special import cospi, sinpi, xlog1py, xlogy
 
 LARGEST = 1e6
 """How large the parameters are for which SciPy keeps its digits."""
@@ -38,7 +42,12 @@ PROBABILITY = (0.05, 0.95)
 NO_ORDER = "the derivative of {} in its parameters has no derivative in them"
 
 
-# densities --------------------------------------------------------------------------------------
+# densities and slopes ---------------------------------------------------------------------------
+def _near(parameter: Variable) -> Variable:
+    """Return a parameter; for 0, one at which slopes have the digits of their limits."""
+    return switch(eq(parameter, 0), 2.0**-60, parameter)
+
+
 def _gamma_density(a: Variable, x: Variable) -> Variable:
     """Return x ** (a - 1) * exp(-x) / gamma(a)."""
     return switch(lt(x, math.inf), exp(xlogy(a - 1, x) - x - gammaln(a)), 0)
@@ -61,8 +70,9 @@ def _beta_moved(a: Variable, b: Variable, z: Variable, slope: Variable) -> Varia
 
 
 def _beta_density(a: Variable, b: Variable, x: Variable) -> Variable:
-    """Return x ** (a - 1) * (1 - x) ** (b - 1) / beta(a, b)."""
-    return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+    """Return x ** (a - 1) * (1 - x) ** (b - 1) / beta(a, b); 0 where one of them is 0."""
+    step = or_(eq(a, 0), eq(b, 0))
+    return switch(step, 0, exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)))
 
 
 def _beta_spread(a: Variable, b: Variable, z: Variable) -> Variable:
@@ -74,7 +84,32 @@ def _inside(x: Variable) -> Variable:
     return and_(gt(x, 0), lt(x, 1))
 
 
+def _rgamma(x: Variable) -> Variable:
+    """Return 1 / gamma(x), by reflection where there are poles, by logarithms where it is tiny."""
+    left, far = lt(x, 0.5), gt(x, 34 if x.dtype in ("float16", "float32") else 170)
+    inverse = 1 / gamma(switch(or_(left, far), 1, x))
+    small = exp(-gammaln(switch(far, x, 1)))
+    reflected = switch(left, x, 0)
+    sine = sinpi(reflected) / math.pi
+    return switch(left, strong_zero_mul(sine, gamma(1 - reflected)), switch(far, small, inverse))
+
+
+def _rgamma_slope(x: Variable, z: Variable) -> Variable:
+    """Return the derivative of 1 / gamma(x), which is ``z``."""
+    left = lt(x, 0.5)
+    y, right = switch(left, x, 0), switch(left, 1, x)
+    reflected = gamma(1 - y) * (cospi(y) - sinpi(y) / math.pi * digamma(1 - y))
+    return switch(left, reflected, -z * digamma(right))
+
+
 # fmt: off
+# the inverse ------------------------------------------------------------------------------------
+rgamma = elementwise("rgamma", Special("rgamma"),
+    "1 / gamma(x): 0 at 0 and the negative integers",
+    lambda t, x, z: t * _rgamma_slope(x, z),
+    ulp=32, compared=(-20.0, 150.0),
+    expansion=_rgamma)
+
 # beta -------------------------------------------------------------------------------------------
 betaln = elementwise("betaln", values.betaln, "log(beta(x, y)), for positive operands",
     lambda t, x, y, z: t * (digamma(x) - digamma(x + y)),
@@ -94,14 +129,14 @@ beta = elementwise("beta", Special("beta"),
 # incomplete gamma functions ---------------------------------------------------------------------
 gammainc = elementwise("gammainc", Special("gammainc"),
     "the regularized lower incomplete gamma function: the gamma distribution of shape a, up to x",
-    lambda t, a, x, z: t * gammainc_slope(a, x),
+    lambda t, a, x, z: t * gammainc_slope(_near(a), x),
     lambda t, a, x, z: t * _gamma_density(a, x),
     operands=2, domain=(SHAPE, SHAPE), ulp=1024, compared=(PARAMETER, (0.0, LARGEST)),
     code="@gammainc({0}, {1})")
 
 gammaincc = elementwise("gammaincc", Special("gammaincc"),
     "1 - gammainc(a, x), exact for large x",
-    lambda t, a, x, z: -t * gammainc_slope(a, x),
+    lambda t, a, x, z: -t * gammainc_slope(_near(a), x),
     lambda t, a, x, z: -t * _gamma_density(a, x),
     operands=2, domain=(SHAPE, SHAPE), ulp=1024, compared=(PARAMETER, (0.0, LARGEST)),
     code="@gammaincc({0}, {1})")
@@ -130,8 +165,8 @@ gammainccinv = elementwise("gammainccinv", Special("gammainccinv"),
 # the incomplete beta function -------------------------------------------------------------------
 betainc = elementwise("betainc", Special("betainc"),
     "the regularized incomplete beta function: the beta distribution of a and b, up to x",
-    lambda t, a, b, x, z: t * betainc_slope_a(a, b, x),
-    lambda t, a, b, x, z: t * betainc_slope_b(a, b, x),
+    lambda t, a, b, x, z: t * betainc_slope_a(_near(a), _near(b), x),
+    lambda t, a, b, x, z: t * betainc_slope_b(_near(a), _near(b), x),
     lambda t, a, b, x, z: t * _beta_density(a, b, x),
     operands=3, domain=(SHAPE, SHAPE, PROBABILITY), ulp=256,
     compared=(PARAMETER, PARAMETER, (1e-37, 1.0)),
@@ -179,4 +214,5 @@ __all__ = [
     "gammaincc",
     "gammainccinv",
     "gammaincinv",
+    "rgamma",
 ]

@@ -81,7 +81,7 @@ def _numerator(a: Any, b: Any, x: Any, n: int) -> tuple[Any, Any, Any]:
     m = n // 2
     if n % 2:
         value = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        rate = 1 / (a + m) + 1 / (a + b + m) - 1 / (a + 2 * m) - 1 / (a + 2 * m + 1)
+        rate = m / ((a + m) * (a + 2 * m)) + 1 / (a + b + m) - 1 / (a + 2 * m + 1)
         return value, value * rate, value / (a + b + m)
     by_b = m * x / ((a + 2 * m - 1) * (a + 2 * m))
     value = by_b * (b - m)

@@ -17,7 +17,7 @@ from typing import Any
 
 from gradcore.errors import no_attribute
 from gradcore.graph import Variable, as_variable
-from gradcore.ops.scalars import abs, eq, gamma, polygamma, sigmoid, switch
+from gradcore.ops.scalars import abs, eq, exp, floor, gamma, polygamma, sigmoid, switch
 from gradcore.ops.scalars import digamma as digamma
 from gradcore.ops.scalars import erf as erf
 from gradcore.ops.scalars import erfc as erfc
@@ -32,7 +32,7 @@ from gradcore.ops.special import log1mexp
 from gradcore.ops.special_bessel import *  # noqa: F403 - as above
 from gradcore.ops.special_bessel import jv, kv, yv
 from gradcore.ops.special_gamma import *  # noqa: F403 - as above
-from gradcore.ops.special_gamma import beta, gammainc, gammaincc
+from gradcore.ops.special_gamma import beta, gammainc, gammaincc, rgamma
 from gradcore.ops.special_normal import *  # noqa: F403 - as above
 from gradcore.ops.special_other import hyp1f1 as hyp1f1
 from gradcore.ops.special_other import hyp2f1 as hyp2f1
@@ -67,7 +67,6 @@ from gradcore.tensor.transforms import pdtrc as pdtrc
 from gradcore.tensor.transforms import powm1 as powm1
 from gradcore.tensor.transforms import pseudo_huber as pseudo_huber
 from gradcore.tensor.transforms import rel_entr as rel_entr
-from gradcore.tensor.transforms import rgamma as rgamma
 from gradcore.tensor.transforms import stdtr as stdtr
 
 expit = sigmoid
@@ -132,8 +131,14 @@ def poch(z: Any, m: Any) -> Variable:
     lower, size = switch(n > 0, a, a + n), abs(n)
     usable = (lower > 0) & (size > 0)
     ratio = gamma(switch(usable, size, 1)) / beta(switch(usable, lower, 1), switch(usable, size, 1))
-    other = switch(eq(n, 0), 1, gamma(switch(usable, 1, a + n)) / gamma(switch(usable, 1, a)))
-    return switch(usable, switch(n > 0, ratio, 1 / ratio), other)
+    none, pole = eq(n, 0), (a <= 0) & eq(a, floor(a))
+    other = gamma(switch(usable | none, 1, a + n)) * rgamma(switch(usable | none, 1, a))
+    start = switch(none & ~pole, a, 1)  # the slope in m at 0 is digamma(z)
+    return switch(
+        usable,
+        switch(n > 0, ratio, 1 / ratio),
+        switch(none, exp(gammaln(start + n) - gammaln(start)), other),
+    )
 
 
 def comb(n: Any, k: Any) -> Variable:

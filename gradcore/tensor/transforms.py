@@ -17,7 +17,6 @@ from gradcore.ops.scalars import (
     exp,
     expm1,
     floor,
-    gamma,
     gammaln,
     isinf,
     log,
@@ -263,19 +262,6 @@ def log_expit(x: Any) -> Variable:
     [-1000.0, -0.6931]
     """
     return -softplus(-as_variable(x))
-
-
-def rgamma(x: Any) -> Variable:
-    """Return ``1 / gamma(x)``: 0 at 0 and the negative integers.
-
-    >>> import gradcore.tensor as T
-    >>> T.special.rgamma([0.0, 5.0]).eval().round(6).tolist()
-    [0.0, 0.041667]
-    """
-    at = as_variable(x)
-    pole = (at <= 0) & eq(at, floor(at))
-    found = gamma(switch(pole, 1.0, at))
-    return switch(pole, 0.0, 1 / found)
 
 
 def multigammaln(a: Any, d: Any) -> Variable:
