@@ -2,7 +2,7 @@ import importlib
 import os
 import sys
 import zlib
-from collections import Counter
+from collections import defaultdict
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -36,8 +36,8 @@ OPTIMIZED = ("test_c.py", "test_c_*.py", "test_random_graphs.py", "test_exponent
 """What is about generated C, or holds much of it to the reference: compiled as for users."""
 
 
-MANY, PART = 60, 4
-"""Of tests with more parameters, every fourth runs (which ones, their names decide)."""
+MANY, PART = 10, 8
+"""Of tests with more parameters every eighth runs, ten at least; their names decide which."""
 
 WHOLE = ("test_architecture.py", "test_style.py")
 """Of these all run: they take no time, and what they find is of one file."""
@@ -53,19 +53,21 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out three quarters of what is enumerated at length: `nox -s tests` has all of it.
+    """Leave out seven eighths of what is enumerated at length: `nox -s tests` has all of it.
 
     A run of the conformance suite by its name has all that it asks for.
     """
     if config.getoption("--exhaustive") or config.option.pyargs:
         return
-    names = Counter(map(_function, items))
-    chosen = {True: [], False: []}
+    groups = defaultdict(list)
     for item in items:
-        long = names[_function(item)] > MANY and item.path.name not in WHOLE
-        chosen[not long or zlib.crc32(item.nodeid.encode()) % PART == 0].append(item)
-    config.hook.pytest_deselected(items=chosen[False])
-    items[:] = chosen[True]
+        groups[item if item.path.name in WHOLE else _function(item)].append(item)
+    chosen = set()
+    for group in groups.values():
+        group.sort(key=lambda item: zlib.crc32(item.nodeid.encode()))
+        chosen.update(group[: max(MANY, -(-len(group) // PART))])
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
 
 
 def _function(item):
@@ -74,7 +76,7 @@ def _function(item):
 
 @pytest.fixture
 def part_of(request):
-    """Return a function of a list that a test goes through: a third of a long one, too."""
+    """Return a function of a list that a test goes through: a part of a long one, too."""
 
     def part(items):
         whole = len(items) <= FEW or request.config.getoption("--exhaustive")

@@ -6,6 +6,7 @@ backend, it calls what makes arrays of such numbers there.
 """
 
 import functools
+import itertools
 import json
 import os
 import resource
@@ -248,18 +249,18 @@ PARTS = {
 
 
 @pytest.mark.parametrize("program", EMPTY)
-def test_what_no_empty_array_has(program):
+def test_what_no_empty_array_has(program, part_of):
     """An extent of 0 makes no room for another: nobody has an array of 0 x 2**61."""
     n, k = T.lscalars("n", "k")
     found = EMPTY[program](n, k)
-    for part, read in PARTS.items():
-        for name, mode in MODES.items():
-            f = gradcore.function([x, A, n, k], read(found), mode, on_unused_input="ignore")
-            given = np.arange(8.0), np.arange(6.0).reshape(2, 3), 0
-            for number in (2**60, 2**61, 2**63 - 1):
-                with pytest.raises(UNFIT) as caught:
-                    f(*given, number)
-                assert "test_extents.py" in str(caught.value), (part, name)
+    for part, name in part_of(list(itertools.product(PARTS, MODES))):
+        read, mode = PARTS[part], MODES[name]
+        f = gradcore.function([x, A, n, k], read(found), mode, on_unused_input="ignore")
+        given = np.arange(8.0), np.arange(6.0).reshape(2, 3), 0
+        for number in (2**60, 2**61, 2**63 - 1):
+            with pytest.raises(UNFIT) as caught:
+                f(*given, number)
+            assert "test_extents.py" in str(caught.value), (part, name)
 
 
 # calls that came before what they need ----------------------------------------------------------

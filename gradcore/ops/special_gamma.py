@@ -107,7 +107,7 @@ def _rgamma_slope(x: Variable, z: Variable) -> Variable:
 rgamma = elementwise("rgamma", Special("rgamma"),
     "1 / gamma(x): 0 at 0 and the negative integers",
     lambda t, x, z: t * _rgamma_slope(x, z),
-    ulp=32, compared=(-20.0, 150.0),
+    ulp=32, compared=((-20.0, 150.0),),
     expansion=_rgamma)
 
 # beta -------------------------------------------------------------------------------------------
