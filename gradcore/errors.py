@@ -76,6 +76,8 @@ def no_attribute(
     def missing(name: str) -> NoReturn:
         if absent and name in absent:
             raise AttributeError(f"module {module!r} has no attribute {name!r}: {absent[name]}")
+        if name.startswith("_"):  # as `inspect` and others ask whatever they meet
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
         known = {public: public for public in names if not public.startswith("_")}
         for place, found in list(names.items()):
             if isinstance(found, ModuleType) and "__getattr__" in vars(found):

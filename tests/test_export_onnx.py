@@ -48,7 +48,7 @@ def extents(value):
 # the reference ------------------------------------------------------------------------------------
 CHOSEN = [
     case
-    for case in cases()
+    for case in cases(Level.CORE)
     if (case.level == Level.SMOKE and case.check in ("value", "program"))
     or (case.level == Level.CORE and case.check == "loop" and case.name == "gradient")
 ]

@@ -110,6 +110,7 @@ def targets() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def short_targets(room: str) -> dict[str, str]:
     """Return the same for bare names, those of ``room`` first."""
     entries = (*public.names(), *public.contract())

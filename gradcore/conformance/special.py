@@ -59,6 +59,12 @@ def integers(dtype: str) -> list[int]:
 def operands(op: Elementwise, dtypes: Sequence[str], group: str) -> list[Array]:
     """Return vectors that pair every special value with every other; empty ones for none."""
     columns = [_column(op, k, dtype, group) for k, dtype in enumerate(dtypes)]
+    if _defined_by_operand(op, dtypes):
+        within = [
+            np.array([x for x in column if _is_compared(op, k, x)], dtype)
+            for k, (column, dtype) in enumerate(zip(columns, dtypes, strict=True))
+        ]
+        return [grid.reshape(-1) for grid in np.meshgrid(*within, indexing="ij")]
     rows = [row for row in itertools.product(*columns) if _defined(op, row, dtypes)]
     return [np.array([row[k] for row in rows], dtype) for k, dtype in enumerate(dtypes)]
 
@@ -125,6 +131,21 @@ def _column(op: Elementwise, k: int, dtype: str, group: str) -> list[Any]:
     return integers(dtype)
 
 
+def _defined_by_operand(op: Elementwise, dtypes: Sequence[str]) -> bool:
+    """Return whether NumPy defines the result wherever each operand is one that is compared."""
+    if set(dtypes) & set(COMPLEX) or op in scalars.CAST_DTYPES:
+        return False
+    return op not in (scalars.pow, scalars.polygamma)
+
+
+def _is_compared(op: Elementwise, k: int, value: Any) -> bool:
+    """Return whether results are compared at a value of the k-th operand."""
+    if k >= len(op.compared):
+        return True
+    low, high = op.compared[k]
+    return bool(low <= value <= high or np.isnan(value))
+
+
 def _defined(op: Elementwise, row: Sequence[Any], dtypes: Sequence[str]) -> bool:
     """Return whether NumPy defines the result."""
     if set(dtypes) & set(COMPLEX) and op not in EVERYWHERE and not np.isfinite(row).all():
@@ -140,5 +161,4 @@ def _defined(op: Elementwise, row: Sequence[Any], dtypes: Sequence[str]) -> bool
         return row[1] >= 0
     if op is scalars.polygamma:
         return row[0] in (1, 2, 3) and row[1] > 0
-    within = zip(row, op.compared, strict=False)
-    return all(low <= x <= high for x, (low, high) in within if not np.isnan(x))
+    return all(_is_compared(op, k, x) for k, x in enumerate(row))
