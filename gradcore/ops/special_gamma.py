@@ -27,7 +27,6 @@ from gradcore.ops.scalars import (
     lt,
     neg,
     or_,
-    strong_zero_mul,
     switch,
 )
 from gradcore.ops.special import cospi, sinpi, xlog1py, xlogy
@@ -91,7 +90,9 @@ def _rgamma(x: Variable) -> Variable:
     small = exp(-gammaln(switch(far, x, 1)))
     reflected = switch(left, x, 0)
     sine = sinpi(reflected) / math.pi
-    return switch(left, strong_zero_mul(sine, gamma(1 - reflected)), switch(far, small, inverse))
+    zero = switch(eq(reflected, 0), reflected, 0)  # with its sign
+    mirrored = switch(eq(sine, 0), zero, sine * gamma(1 - reflected))  # which may be infinite
+    return switch(left, mirrored, switch(far, small, inverse))
 
 
 def _rgamma_slope(x: Variable, z: Variable) -> Variable:
@@ -104,7 +105,7 @@ def _rgamma_slope(x: Variable, z: Variable) -> Variable:
 
 # fmt: off
 # the inverse ------------------------------------------------------------------------------------
-rgamma = elementwise("rgamma", Special("rgamma"),
+rgamma = elementwise("rgamma", values.rgamma,
     "1 / gamma(x): 0 at 0 and the negative integers",
     lambda t, x, z: t * _rgamma_slope(x, z),
     ulp=32, compared=((-20.0, 150.0),),

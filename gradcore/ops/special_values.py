@@ -97,6 +97,12 @@ def sinc(x: Any) -> Any:
 
 
 @in_single
+def rgamma(x: Any) -> Any:
+    """Return 1 / gamma(x): next to 0 it is x, where SciPy's may be 0."""
+    return where(abs(x) < np.finfo(x.dtype).tiny, x, scipy.special.rgamma(x)).astype(x.dtype)
+
+
+@in_single
 def exprel(x: Any) -> Any:
     """Return (exp(x) - 1) / x, 1 at 0."""
     half = np.exp(np.minimum(x, 3e4) / 2)
