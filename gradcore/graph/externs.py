@@ -6,9 +6,14 @@ theirs to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from gradcore.graph.extents import Extent, Shape
+
+ALL_AXES = 64
+"""What `Extern.core` is for a function that takes whole arrays: more axes than one has."""
 
 
 def successes(xp: Any, failed: Any) -> Any:
@@ -41,6 +46,8 @@ class Extern:
         the first of these numbers, an int64.  `Declaration.attempted` says what it means.
     raises : whether the exception is raised; else what does not exist is NaN.
     numbers : further ints that the function takes, after the extents, and ``workspace`` too.
+    extents : what it is called with instead of the stack and the extents, for one that knows arrays
+        in another way: a function of the shapes of operands and outputs that returns extents.
     """
 
     name: str
@@ -50,3 +57,4 @@ class Extern:
     failure: Callable[[int, int], Exception] | None = None
     raises: bool = True
     numbers: tuple[int, ...] = ()
+    extents: Callable[[Sequence[Shape], Sequence[Shape]], Sequence[Extent]] | None = None

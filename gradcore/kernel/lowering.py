@@ -428,19 +428,16 @@ class Lowerings:
     provides: Callable[[Extern], bool] = lambda _: False
 
     def rule(self, node: Apply) -> Rule | None:
-        """Return how ``node`` is lowered: by its class, its library, or its element form."""
+        """Return how ``node`` is lowered: by its library, its class, or its element form."""
         kind, extern = type(node.op), node.op.extern
-        found = self.rules.get(kind)
-        if found is not None:
-            return found
         if extern is not None and dtype_of(node) in extern.dtypes and self.provides(extern):
             return self.rules[Extern]
-        return by_element if has_element(kind) else None
+        return self.rules.get(kind, by_element if has_element(kind) else None)
 
 
 def dtype_of(node: Apply) -> str:
-    """Return the dtype in which a library computes a node: that of its operands."""
-    return node.inputs[-1].dtype
+    """Return the dtype in which a library computes a node: that of its first operand."""
+    return node.inputs[0].dtype
 
 
 def by_element(low: Lowering, node: Apply) -> None:

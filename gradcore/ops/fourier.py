@@ -5,10 +5,12 @@ spectrum do: so each is a linear map whose transpose is another (or the same) of
 derivatives of any order, in both modes, are transforms again.  What `gradcore.tensor.fft` offers is
 made of these by slices, zeros and factors.
 
-The decision: on the CPU SciPy's pocketfft computes them, called back from generated code, with
-whatever extents; JAX and torch have their own.  Rejected: a transform of our own in C, which would
-have to be as fast for every extent; NumPy's, the same library without vectors, which takes 2 to 3
-times as long for single precision.
+The decision: NumPy's backend calls SciPy's pocketfft, C a function of its own, with whatever
+extents, and CUDA's calls back the first; JAX and torch have theirs.  Until C had one, it called
+SciPy back, too, for there is no well-kept library of transforms that C can call on any machine:
+that took 1.2 to 1.7 times as long as SciPy alone, held Python's lock, and passed every operand
+through memory of Python's.  Rejected: NumPy's, the same library as SciPy's without vectors, which
+takes 2 to 3 times as long for single precision.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from gradcore.dtypes import COMPLEX, DTYPES
 from gradcore.errors import GraphTypeError, ShapeError
 from gradcore.graph import Apply, Extent, Op, Operand, Requirement, Shape, Variable, here, upcast
 from gradcore.graph.extents import product
+from gradcore.graph.externs import ALL_AXES, Extern
 from gradcore.graph.op import Arg, Sample
 from gradcore.graph.requirements import REACHES, all_equal
 from gradcore.language import LANGUAGE
@@ -33,6 +36,20 @@ from gradcore.ops.create import Arange
 
 TAKEN = ("float32", "float64")
 """The dtypes of the parts that transforms take."""
+
+
+MOST_AXES = 3
+"""How many axes a transform in C is of, at most."""
+
+
+def _lines(axes: Sequence[int], shape: Shape) -> list[Extent]:
+    """Return the extents of axes, each after how many elements are before it since the last."""
+    found: list[Extent] = []
+    start = 0
+    for axis in axes:
+        found += [product(shape[start:axis]), shape[axis]]
+        start = axis + 1
+    return [*found, product(shape[start:])]
 
 
 class Transform(Op):
@@ -71,6 +88,18 @@ class Fft(Transform):
     axes: tuple[int, ...]
     inverse: bool = False
     derivative = Linear((lambda op, ct, z: op(ct),))
+
+    @property
+    def extern(self) -> Extern | None:  # pyright: ignore[reportIncompatibleVariableOverride] - by axes
+        """A function that takes the extents of three axes and of what is around them."""
+        if len(self.axes) > MOST_AXES:
+            return None
+
+        def extents(operands: Sequence[Shape], _: Sequence[Shape]) -> Sequence[Extent]:
+            known = _lines(sorted(self.axes), operands[0])
+            return [*known, *(1 for _ in range(2 * MOST_AXES + 1 - len(known))), int(self.inverse)]
+
+        return Extern("fft", COMPLEX, ALL_AXES, extents=extents)
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:
@@ -167,6 +196,14 @@ class HalfFft(Transform):
     axis: int
     derivative = Linear((_half_back,))
 
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by axes
+        """A function that takes the extent of the real numbers, and of what is around them."""
+        return Extern(
+            "rfft", TAKEN, ALL_AXES,
+            extents=lambda operands, outputs: _lines([self.axis], operands[0]),
+        )  # fmt: skip
+
     @classmethod
     def samples(cls) -> Sequence[Sample]:
         """Return transforms of even and odd extents."""
@@ -218,6 +255,14 @@ class FromHalf(Transform):
 
     axis: int
     derivative = Linear((_from_half_back, None))
+
+    @property
+    def extern(self) -> Extern:  # pyright: ignore[reportIncompatibleVariableOverride] - by axes
+        """A function that takes the extent of the real numbers, and of what is around them."""
+        return Extern(
+            "irfft", COMPLEX, ALL_AXES,
+            extents=lambda operands, outputs: _lines([self.axis], outputs[0]),
+        )  # fmt: skip
 
     @classmethod
     def samples(cls) -> Sequence[Sample]:

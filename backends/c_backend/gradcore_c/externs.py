@@ -1,4 +1,4 @@
-"""Functions of libraries that ops name (`gradcore.graph.externs.Extern`), in C."""
+"""Functions of libraries, and our own, that ops name (`gradcore.graph.externs.Extern`), in C."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ class Source:
         ..., void *outputs ..., void *workspace)``, which returns 0, or else -1: no memory.
     needs : functions of BLAS and LAPACK, such as "lapack:dpotrf"; ``void *gc_needs[]``, which the
         text defines, has their addresses, in this order, before anything is called.
+    flags : for the compiler.
     """
 
     text: str
     needs: tuple[str, ...] = ()
+    flags: tuple[str, ...] = FLAGS
 
 
 def _needs(*names: str) -> tuple[str, ...]:
@@ -60,6 +62,8 @@ SPECTRA = Source('#include "spectra.c"\n', _needs("lapack:syevd/heevd", "lapack:
 EIG = Source('#include "eig.c"\n', _needs("lapack:geev"))
 SYLVESTER = Source('#include "sylvester.c"\n', _needs("lapack:gees", "lapack:trsyl", "blas:gemm"))
 
+FOURIER = Source('#include "fourier.c"\n', flags=("-O3", "-w"))  # vectors are what it is about
+
 EXTERNS: Mapping[str, Source] = {
     "cholesky": FACTORS,
     "cholesky_banded": BANDED,
@@ -68,12 +72,15 @@ EXTERNS: Mapping[str, Source] = {
     "eigh": SPECTRA,
     "eigvals": EIG,
     "eigvalsh": SPECTRA,
+    "fft": FOURIER,
+    "irfft": FOURIER,
     "ldl": LDL,
     "ldl_symmetric": LDL,
     "ldl_upper": LDL,
     "ldl_upper_symmetric": LDL,
     "lu": LU,
     "qr": QR,
+    "rfft": FOURIER,
     "solve": SOLVE,
     "solve_banded": BANDED,
     "solve_banded_transposed": BANDED,
@@ -116,7 +123,7 @@ def address(source: Source, name: str) -> int:
 
 
 def _unit(source: Source, name: str) -> runtime.TranslationUnit:
-    return runtime.TranslationUnit(source.text, name, FLAGS, None)
+    return runtime.TranslationUnit(source.text, name, source.flags, None)
 
 
 def _symbol(part: runtime.TranslationUnit, name: str) -> tuple[int, Any]:

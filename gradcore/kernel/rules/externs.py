@@ -34,10 +34,13 @@ def library_call(low: Lowering, node: Apply) -> None:
         size = extern.workspace(*extents, *extern.numbers)
         work = [low.new("workspace", dtype, [low.extent(as_expr(size))])]
     stack = product(operands[-1].shape[:split])
+    called_with: Sequence[Any] = (stack, *extents)
+    if extern.extents is not None:
+        called_with = extern.extents([x.shape for x in operands], shapes)
     low.put(
         Library(
             f"extern:{extern.name}_{dtype}",
-            (stack, *extents, *map(as_expr, extern.numbers)),
+            (*map(as_expr, called_with), *map(as_expr, extern.numbers)),
             tuple(reads),
             (*writes, *found, *work),
             _meaning(node),
