@@ -66,7 +66,9 @@ class Report:
                 f"{other.backend} {other.version} at level {other.level} are not parts of one"
             )
         counts = {
-            op: dict(sorted((Counter(self.ops.get(op)) + Counter(other.ops.get(op))).items()))
+            op: dict(
+                sorted((Counter(self.ops.get(op, {})) + Counter(other.ops.get(op, {}))).items())
+            )
             for op in sorted({*self.ops, *other.ops})
         }
         gaps = tuple(sorted(self.gaps + other.gaps, key=lambda gap: gap.id))

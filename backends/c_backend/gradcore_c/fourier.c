@@ -4,7 +4,7 @@
  *
  * Lines along an axis are transformed LANES at a time: number j of each lies beside number j of the
  * others, real parts apart from imaginary ones, so that every pass is one loop over contiguous
- * memory.  Passes are Stockham's, of radix 4, 2, 3, 5 and odd ones up to GC_LARGEST_RADIX; an
+ * memory.  Passes are Stockham's, of radix 8, 4, 2, 3, 5 and odd ones up to GC_LARGEST_RADIX; an
  * extent with a larger prime becomes a convolution (L. Bluestein, 1970).  A single long line is a
  * matrix whose columns, then rows, are such lines.
  *
@@ -32,7 +32,8 @@ static void gc_root(int64_t k, int64_t n, double *re, double *im) {
     const int left = 2 * u > n;
     if (left) u = n - u;
     const int steep = 4 * u > n;
-    const double angle = steep ? pi * (double)(n - 2 * u) / (double)(2 * n) : pi * (double)u / (double)n;
+    const double turn = steep ? (double)(n - 2 * u) / (double)(2 * n) : (double)u / (double)n;
+    const double angle = pi * turn;
     const double c = steep ? sin(angle) : cos(angle), s = steep ? cos(angle) : sin(angle);
     *re = left ? -c : c, *im = below ? s : -s;
 }
@@ -130,7 +131,8 @@ static void gc_give_back(void *start) {
         const int64_t inner[] = {between * m * amid * k * behind, amid * k * behind, behind};      \
         for (int a = 2; a >= 0; a--) {                                                             \
             if (extents[a] == 1 && (a || z == out)) continue;                                      \
-            if (!axis(GC_COMPLEX, outer[a], extents[a], inner[a], inverse != 0, z, out)) return -1; \
+            if (!axis(GC_COMPLEX, outer[a], extents[a], inner[a], inverse != 0, z, out))           \
+                return -1;                                                                         \
             z = out;                                                                               \
         }                                                                                          \
         return 0;                                                                                  \

@@ -42,7 +42,8 @@ static void NAME(load)(int64_t n, int64_t count, int64_t width, const REAL *from
         if (count == LANES && s.line == 2 && s.part == 1) {
             __builtin_prefetch(from + 2 * LANES, 0, 2);
             __builtin_prefetch(from + 2 * LANES + 64 / sizeof *from, 0, 2);
-            const NAME(vector) a = *(const NAME(vector) *)from, b = *(const NAME(vector) *)(from + LANES);
+            const NAME(vector) a = *(const NAME(vector) *)from;
+            const NAME(vector) b = *(const NAME(vector) *)(from + LANES);
             *(NAME(vector) *)re = GC_EVEN(a, b);
             *(NAME(vector) *)im = GC_ODD(a, b);
         } else if (count == LANES && s.line == 1 && s.part)
@@ -243,15 +244,15 @@ static int NAME(axis)(int kind, int64_t outer, int64_t n, int64_t inner, int inv
     const int64_t half = n / 2 + 1, core = kind == GC_COMPLEX || !even ? n : n / 2;
     const NAME(strides) whole = {2 * inner, rows ? 2 * n : 2, 1};
     const NAME(strides) halves = {2 * inner, rows ? 2 * half : 2, 1};
-    const NAME(strides) paired = {2 * inner, rows ? n : 1, inner}, single = {inner, rows ? n : 1, 0};
-    const NAME(strides) real = even ? paired : single;
+    const NAME(strides) real = {even ? 2 * inner : inner, rows ? n : 1, even ? inner : 0};
     const NAME(job) job = {
         kind, kind == GC_FROM_HALF || inverse, n, half, core,
         kind == GC_COMPLEX ? whole : kind == GC_TO_HALF ? real : halves,
         kind == GC_COMPLEX ? whole : kind == GC_TO_HALF ? halves : real,
     };
-    const int64_t of_lines = inner * (kind == GC_COMPLEX ? 2 * n : kind == GC_TO_HALF ? n : 2 * half);
-    const int64_t to_lines = inner * (kind == GC_COMPLEX ? 2 * n : kind == GC_TO_HALF ? 2 * half : n);
+    const int64_t numbers[] = {2 * n, n, 2 * half}; /* in a line: complex, real, half */
+    const int64_t of_lines = inner * numbers[kind == GC_COMPLEX ? 0 : kind == GC_TO_HALF ? 1 : 2];
+    const int64_t to_lines = inner * numbers[kind == GC_COMPLEX ? 0 : kind == GC_TO_HALF ? 2 : 1];
     const int64_t groups = rows ? 1 : outer, lines = rows ? outer : inner;
     if (!groups || !lines) return 1;
     PLAN *const plan = NAME(plan_of)(core);

@@ -6,7 +6,7 @@
 typedef struct PLAN {
     struct PLAN *next;
     int64_t n, padded; /* the extent, and that of the convolution that it becomes, or n */
-    int cached;          /* whether it stays for further calls */
+    int cached;        /* whether it stays for further calls */
     int passes, radix[64];
     REAL *factors; /* the roots of all passes, one pass after the other */
     REAL *circle;  /* the roots of each odd radix above 5, likewise */
@@ -140,6 +140,39 @@ GC_PASS NAME(pass5)(GC_OPERANDS) {
     }
 }
 
+GC_PASS NAME(pass8)(GC_OPERANDS) {
+    const REAL root = (REAL)0.707106781186547524400844362104849039;
+    const int64_t apart = m * span;
+    for (int64_t p = 0; p < m; p++, w += 14) {
+        const int64_t at = p * span, to = 8 * at;
+        _Pragma("GCC ivdep") for (int64_t i = 0; i < span; i++) {
+            REAL re[8], im[8];
+            _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) { /* elements 4 apart */
+                const int64_t one = at + j * apart + i, other = one + 4 * apart;
+                re[j] = xr[one] + xr[other], im[j] = xi[one] + xi[other];
+                re[j + 4] = xr[one] - xr[other], im[j + 4] = xi[one] - xi[other];
+            }
+            const REAL ar = re[0] + re[2], ai = im[0] + im[2];
+            const REAL br = re[0] - re[2], bi = im[0] - im[2];
+            const REAL cr = re[1] + re[3], ci = im[1] + im[3];
+            const REAL dr = re[1] - re[3], di = im[1] - im[3];
+            const REAL er = root * (re[5] + im[5]), ei = root * (im[5] - re[5]);
+            const REAL fr = root * (im[7] - re[7]), fi = -root * (re[7] + im[7]);
+            const REAL gr = re[4] + im[6], gi = im[4] - re[6];
+            const REAL hr = re[4] - im[6], hi = im[4] + re[6];
+            const REAL kr = er + fr, ki = ei + fi, lr = er - fr, li = ei - fi;
+            yr[to + i] = ar + cr, yi[to + i] = ai + ci;
+            GC_TIMES(1, gr + kr, gi + ki);
+            GC_TIMES(2, br + di, bi - dr);
+            GC_TIMES(3, hr + li, hi - lr);
+            GC_TIMES(4, ar - cr, ai - ci);
+            GC_TIMES(5, gr - kr, gi - ki);
+            GC_TIMES(6, br - di, bi + dr);
+            GC_TIMES(7, hr - li, hi + lr);
+        }
+    }
+}
+
 /* Any odd radix: sums and differences of what lies opposite on the circle. */
 GC_PASS NAME(pass_odd)(int radix, const REAL *circle, GC_OPERANDS) {
     const int64_t apart = m * span;
@@ -194,7 +227,8 @@ static REAL *NAME(passes)(const PLAN *plan, int64_t lanes, REAL *x, REAL *y) {
         const REAL *xr = x, *xi = x + total;
         REAL *yr = y, *yi = y + total;
         m /= radix;
-        if (radix == 4) GC_PASSED(NAME(pass4), );
+        if (radix == 8) GC_PASSED(NAME(pass8), );
+        else if (radix == 4) GC_PASSED(NAME(pass4), );
         else if (radix == 2) GC_PASSED(NAME(pass2), );
         else if (radix == 3) GC_PASSED(NAME(pass3), );
         else if (radix == 5) GC_PASSED(NAME(pass5), );
@@ -211,7 +245,7 @@ static REAL *NAME(passes)(const PLAN *plan, int64_t lanes, REAL *x, REAL *y) {
     return x;
 }
 
-/* The same by a convolution with a chirp (Bluestein's algorithm), in `room` of 4 * padded * lanes. */
+/* The same by a convolution with a chirp (Bluestein's), in a room of 4 * padded * lanes. */
 static REAL *NAME(convolved)(const PLAN *plan, PLAN *inner, int64_t lanes, REAL *x, REAL *room) {
     const int64_t n = plan->n, m = plan->padded, own = n * lanes, total = m * lanes;
     const REAL *const cr = plan->chirp, *const ci = cr + n;
@@ -257,6 +291,7 @@ static REAL *NAME(lanes)(const PLAN *plan, int64_t lanes, REAL *room) {
 /* Each of these returns whether a plan has what it then needs: small factors; memory. */
 static int NAME(divided)(PLAN *plan) {
     int64_t rest = plan->n;
+    for (; rest % 8 == 0 && rest != 16; rest /= 8) plan->radix[plan->passes++] = 8;
     for (; rest % 4 == 0; rest /= 4) plan->radix[plan->passes++] = 4;
     for (int radix = 2; radix <= GC_LARGEST_RADIX; radix += radix == 2 ? 1 : 2)
         for (; rest % radix == 0; rest /= radix) plan->radix[plan->passes++] = radix;
@@ -268,7 +303,7 @@ static int NAME(with_factors)(PLAN *plan) {
     for (int k = 0; k < plan->passes; k++) {
         m /= plan->radix[k];
         count += (plan->radix[k] - 1) * m;
-        circles += plan->radix[k] > 5 ? plan->radix[k] : 0;
+        circles += plan->radix[k] > 5 && plan->radix[k] % 2 ? plan->radix[k] : 0;
     }
     REAL *w = plan->factors = malloc((size_t)(2 * count + 2) * sizeof *w);
     REAL *circle = plan->circle = malloc((size_t)(2 * circles + 2) * sizeof *circle);
@@ -283,7 +318,7 @@ static int NAME(with_factors)(PLAN *plan) {
                 gc_root(p * j % n, n, &re, &im);
                 w[0] = (REAL)re, w[1] = (REAL)im;
             }
-        for (int64_t j = 0; radix > 5 && j < radix; j++, circle += 2) {
+        for (int64_t j = 0; radix > 5 && radix % 2 && j < radix; j++, circle += 2) {
             double re, im;
             gc_root(j, radix, &re, &im);
             circle[0] = (REAL)re, circle[1] = (REAL)im;
@@ -347,12 +382,14 @@ static PLAN *NAME(plan_of)(int64_t n) {
     if (!plan) return NULL;
     plan->n = plan->padded = n;
     const int smooth = NAME(divided)(plan);
-    int made = smooth ? NAME(with_factors)(plan) && NAME(with_matrix)(plan) : NAME(with_chirp)(plan);
+    const int made = smooth ? NAME(with_factors)(plan) && NAME(with_matrix)(plan)
+                            : NAME(with_chirp)(plan);
     if (!made) {
         NAME(release)(plan);
         return NULL;
     }
-    const int parts = (!plan->first || plan->first->cached) && (!plan->second || plan->second->cached);
+    const int parts =
+        (!plan->first || plan->first->cached) && (!plan->second || plan->second->cached);
     if (parts && atomic_fetch_add(&NAME(cached), 1) < GC_MOST_PLANS) {
         plan->cached = 1;
         plan->next = atomic_load(&NAME(plans));
