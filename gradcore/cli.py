@@ -6,7 +6,7 @@ import argparse
 import runpy
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -57,6 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.add_argument("folder", type=Path, help="where to")
     out.add_argument("--target", default="c", help="what to write: c, or what plugins add (c)")
     out.add_argument("--function", help="which function, where several were saved")
+    out.add_argument(
+        "--shape", action="append", type=_shape, default=[], metavar="NAME=N,M", dest="shapes",
+        help="the shape of an argument whose type leaves it open, for a target that must know it; "
+        "an extent may be a name; once for each argument",
+    )  # fmt: skip
     look = commands.add_parser(
         "view", help="run a script, and write a picture of one of its graphs"
     )
@@ -75,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif given.command == "ops":
         return _show_ops(given.names)
     elif given.command == "export":
-        return _export(given.file, given.folder, given.target, given.function)
+        shapes = dict(given.shapes)
+        return _export(given.file, given.folder, given.target, given.function, shapes)
     elif given.command == "view":
         return _view(given.name, given.into, given.open)
     else:
@@ -197,7 +203,22 @@ def _warm() -> int:
     return int(bool(failed))
 
 
-def _export(file: Path, folder: Path, target: str, chosen: str | None) -> int:
+def _shape(text: str) -> tuple[str, tuple[int | str, ...]]:
+    """Return the name and the extents that ``x=3,batch`` says."""
+    name, _, extents = text.partition("=")
+    found = tuple(int(n) if n.isdecimal() else n for n in extents.split(",") if extents)
+    if not all(isinstance(n, int) or n.isidentifier() for n in (name, *found)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shape: x=3,4 and x=batch,4 are")
+    return name, found
+
+
+def _export(
+    file: Path,
+    folder: Path,
+    target: str,
+    chosen: str | None,
+    shapes: Mapping[str, tuple[int | str, ...]],
+) -> int:
     try:
         loaded = load(file, mode="numpy")
         named = {chosen or "": loaded} if isinstance(loaded, Function) else dict(loaded)
@@ -206,7 +227,8 @@ def _export(file: Path, folder: Path, target: str, chosen: str | None) -> int:
             fix = choices(name, named, "it has")
             sys.stderr.write(f"gradcore export: which function of {file}, by --function?  {fix}\n")
             return 2
-        paths = export(named[name], folder, target, name or None)
+        options = {"shapes": shapes} if shapes else {}
+        paths = export(named[name], folder, target, name or None, **options)
     except (OSError, GradcoreError) as error:
         sys.stderr.write(f"gradcore export: {error}\n")
         return 2

@@ -14,6 +14,7 @@ arguments, as weights that nobody changes would be a burden on each caller.
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -214,7 +215,8 @@ def export(
 
     Raises UnsupportedError: the target cannot hold something, which is named with the line of the
     program that built it; GraphValueError: there is no such target, or the name is no identifier;
-    UnavailableError: what the target needs is not installed.  Nothing is written then.
+    GraphTypeError: the target takes no such option; UnavailableError: what the target needs is not
+    installed.  Nothing is written then.
 
     >>> import pathlib, tempfile
     >>> import gradcore, gradcore.tensor as T
@@ -235,6 +237,10 @@ def export(
         except ImportError as error:
             raise UnavailableError(f"the target {target!r} cannot be used here: {error}") from None
     given = exportable(f, _named(f, Path(folder), name))
+    try:
+        inspect.signature(exporter).bind(given, **options)
+    except TypeError as error:
+        raise GraphTypeError(f"the target {target!r}: {error}", here()) from None
     with on_behalf_of(here()):
         texts: Mapping[str, str | bytes] = exporter(given, **options)
     root = Path(folder)

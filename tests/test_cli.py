@@ -203,3 +203,20 @@ def test_export_on_the_command_line(tmp_path, capsys):
     assert main(["export", file, str(out)]) == 0
     assert (out / "out.h").exists()
     assert main(["export", str(tmp_path / "none.gc"), str(out)]) == 2
+    capsys.readouterr()
+    assert main(["export", file, str(out), "--shape", "x=3"]) == 2
+    assert "the target 'c': got an unexpected keyword argument 'shapes'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["export", file, str(out), "--shape", "x=3,,4"])
+    assert "'x=3,,4' is no shape: x=3,4 and x=batch,4 are" in capsys.readouterr().err
+
+
+def test_shapes_of_arguments_on_the_command_line(tmp_path):
+    pytest.importorskip("jax")
+    x = gradcore.tensor.dvector("x")
+    gradcore.save(gradcore.function([x], gradcore.tensor.exp(x), mode="numpy"), tmp_path / "f.gc")
+    given = ["export", str(tmp_path / "f.gc"), str(tmp_path / "out"), "--target", "stablehlo"]
+    for shape, type_of_x in (("x=3", "tensor<3xf64>"), ("x=batch", "tensor<?xf64>")):
+        assert main([*given, "--shape", shape]) == 0
+        text = "".join(p.read_text() for p in (tmp_path / "out").glob("*.mlir"))
+        assert type_of_x in text
