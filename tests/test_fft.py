@@ -148,3 +148,22 @@ def test_what_is_refused():
         T.fft.fftn(x, (3,), (0, 1))
     with pytest.raises(GraphTypeError, match="must be an integer"):
         T.fft.irfft(z, 2.5)
+
+
+@pytest.mark.parametrize("mode", ["c", gradcore.Mode("cuda", runtime="host")], ids=["c", "cuda"])
+def test_compiled_functions_call_a_library_and_not_python(mode):
+    z, x = T.zmatrix("z"), T.dmatrix("x")
+    outputs = [T.fft.fft2(z), T.fft.ifft(z), T.fft.rfft2(x), T.fft.irfft(z, 9)]
+    f = gradcore.function([z, x], outputs, mode)
+    text = str(f.program)
+    assert " python " not in text
+    for name in ("fft_complex128", "rfft_float64", "irfft_complex128"):
+        assert f"library extern:{name}(" in text
+    wanted = (
+        np.fft.fft2(COMPLEX),
+        np.fft.ifft(COMPLEX),
+        np.fft.rfft2(REAL),
+        np.fft.irfft(COMPLEX, 9),
+    )
+    for a, b in zip(f(COMPLEX, REAL), wanted, strict=False):
+        np.testing.assert_allclose(a, b, atol=1e-13)

@@ -6,10 +6,10 @@ derivatives of any order, in both modes, are transforms again.  What `gradcore.t
 made of these by slices, zeros and factors.
 
 The decision: NumPy's backend calls SciPy's pocketfft, C a function of its own, with whatever
-extents, and CUDA's calls back the first; JAX and torch have theirs.  Until C had one, it called
-SciPy back, too, for there is no well-kept library of transforms that C can call on any machine:
-that took 1.2 to 1.7 times as long as SciPy alone, held Python's lock, and passed every operand
-through memory of Python's.  Rejected: NumPy's, the same library as SciPy's without vectors, which
+extents, and CUDA's CuPy, and so cuFFT; JAX and torch have theirs.  Until C had one, it called SciPy
+back, for there is no well-kept library of transforms that C can call on any machine: that took 1.2
+to 1.7 times as long as SciPy alone, needed Python's lock, and passed every operand through memory
+of Python's.  Rejected: NumPy's, the same library as SciPy's without vectors, which
 takes 2 to 3 times as long for single precision.
 """
 

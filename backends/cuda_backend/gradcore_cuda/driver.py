@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +26,25 @@ from gradcore_cuda.staging import Staging
 Extern: TypeAlias = Callable[..., Sequence[Any]]
 """A function of a library: of a module (CuPy; on the host, NumPy) and of arrays of it, which it
 does not change; it returns its outputs in a tuple or list."""
+
+
+@dataclass(frozen=True)
+class OfNumbers:
+    """A function that takes the numbers of a call (`gradcore.graph.externs.Extern.extents`) first.
+
+    run : the function, of the numbers, the module and arrays of it.
+    """
+
+    run: Callable[..., Sequence[Any]]
+
+    def __call__(self, xp: Any, *arrays: Any) -> Sequence[Any]:
+        """Raise TypeError: there are no numbers; see `of_call`."""
+        raise TypeError("the numbers of the call are missing")
+
+
+def of_call(function: Extern, numbers: Sequence[int]) -> Extern:
+    """Return a function for one call of it, with these numbers."""
+    return partial(function.run, numbers) if isinstance(function, OfNumbers) else function
 
 
 class DriverError(Exception):

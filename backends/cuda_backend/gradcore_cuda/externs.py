@@ -4,14 +4,16 @@ The decision: triangular factors are found column by column with CuPy's arithmet
 finds them with NumPy's.  How many matrices of a stack have a factor is found on the device, too,
 and looked at with the other checks, so nothing waits for it.  Rejected, until a device can measure
 it: cuSOLVER, whose status must be read by the host.  QR, eigenvectors and singular vectors are
-functions of CuPy, and so cuSOLVER's; they have run with NumPy in CuPy's place only.  Eigenvalues of
-matrices that are not symmetric are found on the host, by NumPy, and factors of symmetric ones that
-are not definite by SciPy: CuPy 13 has no functions for them.
+functions of CuPy, and so cuSOLVER's, and Fourier transforms cuFFT's; they have run with NumPy in
+CuPy's place only.  Eigenvalues of matrices that are not symmetric are found on the host, by NumPy,
+and factors of symmetric ones that are not definite by SciPy: CuPy 13 has no functions for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,7 @@ from gradcore.ops.spectra import (
     symmetric_eigenvalues,
 )
 from gradcore.ops.symmetric import LDL, ldl_factors
-from gradcore_cuda.driver import Extern
+from gradcore_cuda.driver import Extern, OfNumbers
 
 
 def _counted(attempted: Extern) -> Extern:
@@ -70,6 +72,40 @@ def _on_host(attempted: Extern) -> Extern:
     return run
 
 
+# Fourier transforms, of the numbers that `gradcore.ops.fourier` says ----------------------------
+def _fft(numbers: Sequence[int], xp: Any, z: Any) -> list[Any]:
+    *extents, inverse = numbers
+    axes = [axis for axis in (1, 3, 5) if extents[axis] > 1]
+    if not axes or not z.size:
+        return [z.copy()]
+    transform, norm = (xp.fft.ifftn, "forward") if inverse else (xp.fft.fftn, "backward")
+    found = transform(z.reshape(extents), axes=axes, norm=norm)
+    return [found.astype(z.dtype, copy=False).reshape(z.shape)]
+
+
+def _rfft(numbers: Sequence[int], xp: Any, x: Any) -> list[Any]:
+    axis = _axis(x.shape, numbers[0], numbers[1])
+    found = xp.fft.rfft(x, axis=axis)
+    return [found.astype(xp.result_type(x.dtype, xp.complex64), copy=False)]
+
+
+def _irfft(numbers: Sequence[int], xp: Any, z: Any, _: Any) -> list[Any]:
+    before, n, _ = numbers
+    axis = _axis(z.shape, before, n // 2 + 1)
+    z = xp.moveaxis(z, axis, -1).copy()
+    z[..., 0].imag = 0  # which the transform does not read, and cuFFT may
+    if n % 2 == 0:
+        z[..., -1].imag = 0
+    found = xp.fft.irfft(z, n, norm="forward")
+    return [xp.moveaxis(found.astype(z.real.dtype, copy=False), -1, axis)]
+
+
+def _axis(shape: Sequence[int], before: int, n: int) -> int:
+    """Return an axis of an extent, behind so many elements."""
+    counts = itertools.accumulate(shape, operator.mul, initial=1)
+    return next(a for a, count in enumerate(counts) if count == before and shape[a] == n)
+
+
 EXTERNS: Mapping[str, Extern] = {
     "cholesky": _counted(cholesky_factor),
     "complement": _complement,
@@ -77,6 +113,8 @@ EXTERNS: Mapping[str, Extern] = {
     "eigh": _counted(eigenvectors),
     "eigvals": _on_host(general_eigenvalues),
     "eigvalsh": _counted(symmetric_eigenvalues),
+    "fft": OfNumbers(_fft),
+    "irfft": OfNumbers(_irfft),
     **{
         LDL(lower, hermitian).extern.name: _on_host(_ldl(lower, hermitian))
         for lower in (True, False)
@@ -84,6 +122,7 @@ EXTERNS: Mapping[str, Extern] = {
     },
     "lu": lu_factors,
     "qr": orthonormal_factors,
+    "rfft": OfNumbers(_rfft),
     "solve": _counted(eliminated),
     "solve_lower": _counted(_solve_lower),
     "solve_lower_transposed": _counted(_solve_lower_transposed),

@@ -16,7 +16,6 @@ import math
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from gradcore.kernel.team import ORDERS
 from gradcore.kernel.uses import inside
 from gradcore_c.compiler import load_source
 from gradcore_cuda.checking import check
-from gradcore_cuda.driver import Extern
+from gradcore_cuda.driver import Extern, of_call
 from gradcore_cuda.runtime import (
     MOST_BYTES,
     MOST_INDEX32_ELEMENTS,
@@ -112,7 +111,7 @@ class HostFunction:
         self.program = program
         called = [s for s in inside(program.body) if isinstance(s, Library)]
         self.functions: dict[str, Any] = {s.name: s.meaning for s in called}
-        self.functions |= {name: partial(found, np) for name, found in (externs or {}).items()}
+        self.externs = externs or {}
         self.compiled = compiled
         self.threads = threads
         self.order = ORDERS.index(order)
@@ -306,8 +305,12 @@ class HostDevice(Device):
         self, name: str, scalars: Sequence[int], reads: Sequence[Array], writes: Sequence[Array]
     ) -> None:
         """Compute what it means with NumPy, or call the function of a plugin."""
+        given = [seen(a).copy() for a in reads]
         with np.errstate(all="ignore"):
-            found = self.function.functions[name](*(seen(a).copy() for a in reads))
+            if name in self.function.externs:
+                found = of_call(self.function.externs[name], scalars)(np, *given)
+            else:
+                found = self.function.functions[name](*given)
         for taken, result in zip(writes, found, strict=False):
             seen(taken)[...] = result
 

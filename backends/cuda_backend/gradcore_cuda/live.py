@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore_cuda.driver import Extern
+from gradcore_cuda.driver import Extern, of_call
 from gradcore_cuda.plan import allocated
 from gradcore_cuda.runtime import Array, DeviceMemory
 from gradcore_cuda.staging import Piece
@@ -100,7 +100,7 @@ class Live(Common):
         """Call a function of a plugin; sort rows, or find what would."""
         if name in self.externs:
             taken, read = ([self._view(a) for a in some] for some in (writes, reads))
-            self.driver.call(self.externs[name], taken, read)
+            self.driver.call(of_call(self.externs[name], scalars), taken, read)
             return
         what, _, _ = name.partition("_")
         rows, n = scalars
