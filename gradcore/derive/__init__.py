@@ -28,19 +28,19 @@ parts: so the transpose of a product with a complex number is the same product, 
 of real functions needs a conjugate, and both modes come from one rule.  `gradcore.gradient` shows
 their conjugates, as torch does: the direction of steepest ascent.
 
-``kinds`` holds the kinds, ``sweeps`` the sweeps, ``forms`` what is differentiated in the place of
-what would overflow, ``directions`` what travels, ``masks`` what keeps the infinities of a branch
-not taken out of a gradient, and what adds cotangents of parts to one tensor, ``cases`` in which
-branches something is needed.
+``kinds`` holds the kinds, ``branches`` that of a choice, ``sweeps`` the sweeps, ``forms`` what is
+differentiated in the place of what would overflow, ``directions`` what travels, ``masks`` what
+keeps the infinities of a branch not taken out of a gradient, and what adds cotangents of parts to
+one tensor, ``cases`` in which branches something is needed.
 """
 
+from gradcore.derive.branches import Branch as Branch
 from gradcore.derive.directions import Direction as Direction
 from gradcore.derive.directions import direction_dtype as direction_dtype
 from gradcore.derive.directions import sum_to as sum_to
 from gradcore.derive.directions import zeros as zeros
 from gradcore.derive.forms import Maker as Maker
 from gradcore.derive.forms import form as form
-from gradcore.derive.kinds import Branch as Branch
 from gradcore.derive.kinds import ByOperand as ByOperand
 from gradcore.derive.kinds import Diagonal as Diagonal
 from gradcore.derive.kinds import Disconnected as Disconnected

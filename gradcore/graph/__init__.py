@@ -8,7 +8,6 @@ is.
 
 from gradcore.graph import pickling as pickling
 from gradcore.graph.declaration import ZERO as ZERO
-from gradcore.graph.declaration import Arg as Arg
 from gradcore.graph.declaration import Kernel as Kernel
 from gradcore.graph.declaration import Requirement as Requirement
 from gradcore.graph.declaration import Undefined as Undefined
@@ -31,6 +30,7 @@ from gradcore.graph.nodes import TensorType as TensorType
 from gradcore.graph.nodes import TensorVariable as TensorVariable
 from gradcore.graph.nodes import Variable as Variable
 from gradcore.graph.nodes import as_variable as as_variable
+from gradcore.graph.samples import Arg as Arg
 from gradcore.graph.tagged_values import get_test_value as get_test_value
 from gradcore.graph.traverse import ancestors as ancestors
 from gradcore.graph.traverse import clone as clone

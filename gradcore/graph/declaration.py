@@ -125,26 +125,6 @@ class Requirement:
         return self.predicate.condition(*self.operands)
 
 
-# samples ----------------------------------------------------------------------------------------
-@dataclasses.dataclass(frozen=True)
-class Arg:
-    """What to draw an operand of a test from.
-
-    shape : its extents; an extent of 1 is known to be 1, the others are known or not in turn.
-    dtype : a dtype, or "float": all float dtypes in turn.
-    low, high : the bounds of its elements.
-    value : the operand itself, where it cannot be drawn.
-    made : what makes the operand of what is drawn, such as a matrix that is positive definite.
-    """
-
-    shape: tuple[int, ...] = ()
-    dtype: str = "float"
-    low: float = -3
-    high: float = 3
-    value: Any = None
-    made: Callable[[Array], Array] = np.asarray
-
-
 # declarations -----------------------------------------------------------------------------------
 class Declaration(Generic[V, N]):
     """What an op says of itself and of its nodes; see `gradcore.graph.nodes.Op`, which is one.

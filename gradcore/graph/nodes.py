@@ -30,12 +30,13 @@ from gradcore.graph.arity import operand_counts
 from gradcore.graph.array_likes import array_of, is_python
 from gradcore.graph.complexes import conjugated, refuse_complex
 from gradcore.graph.cotangents import by_theano
-from gradcore.graph.declaration import Arg, Declaration, Undefined
+from gradcore.graph.declaration import Declaration, Undefined
 from gradcore.graph.derivative import Derivative as Derivative
 from gradcore.graph.extents import UNKNOWN, Extent, Operand, Shape
 from gradcore.graph.literals import literal_dtype, numbers
 from gradcore.graph.location import here, on_behalf_of
 from gradcore.graph.parents import NodeParents, VariableParents
+from gradcore.graph.samples import Arg
 from gradcore.graph.types import Array, ArrayType
 from gradcore.language import LANGUAGE, ArrayMethods, Operators, is_several
 
@@ -362,9 +363,7 @@ def static_operand(variable: Variable) -> Operand:
 def symbolic_operand(variable: Variable) -> Operand:
     """Return what can be said of ``variable`` in the graph."""
     value = constant_extent(variable)
-    if value is None:
-        return Operand(extents_of(variable), variable)
-    return Operand(extents_of(variable), value)
+    return Operand(extents_of(variable), variable if value is None else value)
 
 
 def extents_of(variable: Variable) -> tuple[Extent, ...]:
@@ -406,7 +405,12 @@ class TheanoMethods(Derivative):
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """An op and operands to test it on."""
+    """An op and operands to test it on.
+
+    >>> import gradcore.tensor as T
+    >>> [arg.shape for arg in Sample(T.add, (Arg((3, 2)), Arg((2,)))).operands]
+    [(3, 2), (2,)]
+    """
 
     op: Op
     operands: tuple[Arg, ...]
@@ -492,8 +496,5 @@ class Op(Declaration[Variable, Apply]):
 
     @classmethod
     def edges(cls) -> Sequence[Sample]:
-        """Return more of them on which the values alone are tested, at the edges of what it takes.
-
-        So it is with matrices that are singular: derivatives there are not finite.
-        """
+        """Return more, to test values alone: derivatives are not finite there (singular matrices)."""
         return ()

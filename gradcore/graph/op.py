@@ -3,6 +3,6 @@
 They are made below, in two modules, for a reason that is of no concern to who writes an op.
 """
 
-from gradcore.graph.declaration import Arg as Arg
 from gradcore.graph.nodes import Op as Op
 from gradcore.graph.nodes import Sample as Sample
+from gradcore.graph.samples import Arg as Arg

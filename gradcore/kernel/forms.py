@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from gradcore.kernel.allocation import Allocate
 from gradcore.kernel.calls import Strided
 from gradcore.kernel.expressions import Buffer, Call, Expr, Literal, Load, Symbol
-from gradcore.kernel.statements import Allocate, Chunks, Reduction, Statement
+from gradcore.kernel.statements import Chunks, Reduction, Statement
 from gradcore.kernel.uses import inside, made_by
 
 PARTS = (Statement, Reduction, Chunks, Strided)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradcore.graph import Apply
+from gradcore.kernel.allocation import Allocate, Point, Scope
 from gradcore.kernel.calls import Callback, Library, Matmul, Strided
 from gradcore.kernel.expressions import (
     NARROW,
@@ -45,7 +46,6 @@ from gradcore.kernel.notation import program_text
 from gradcore.kernel.procedures import Invoke, Procedure
 from gradcore.kernel.statements import (
     Access,
-    Allocate,
     Break,
     Change,
     Check,
@@ -55,10 +55,8 @@ from gradcore.kernel.statements import (
     Inner,
     Let,
     Place,
-    Point,
     Reduction,
     Rename,
-    Scope,
     Show,
     Statement,
     Store,

@@ -21,9 +21,8 @@ from typing import Any, NoReturn, TypeAlias, cast, final
 
 import numpy as np
 
-from gradcore.config import config
 from gradcore.derive import Diagonal, Entry, Flat
-from gradcore.dtypes import DISCRETE, DTYPES, computed
+from gradcore.dtypes import DTYPES, computed
 from gradcore.errors import GraphTypeError, GraphValueError, ShapeError
 from gradcore.graph import (
     Apply,
@@ -42,9 +41,25 @@ from gradcore.graph.extents import UNKNOWN, Extent, broadcast, clash
 from gradcore.graph.nodes import as_variable
 from gradcore.graph.reads import Local, Pairs, Reads, numbers
 from gradcore.graph.requirements import NONE_NEGATIVE
-from gradcore.graph.types import StaticShape, upcast
+from gradcore.graph.types import StaticShape
 from gradcore.language import LANGUAGE, Function, define
 from gradcore.ops.broadcasting import aligned, extent_check, with_check
+from gradcore.ops.dtype_rules import as_given as as_given
+from gradcore.ops.dtype_rules import as_result as as_result
+from gradcore.ops.dtype_rules import boolean as boolean
+from gradcore.ops.dtype_rules import discrete as discrete
+from gradcore.ops.dtype_rules import first_as_given as first_as_given
+from gradcore.ops.dtype_rules import floating as floating
+from gradcore.ops.dtype_rules import floating_but_first as floating_but_first
+from gradcore.ops.dtype_rules import in_common as in_common
+from gradcore.ops.dtype_rules import integral as integral
+from gradcore.ops.dtype_rules import numeric as numeric
+from gradcore.ops.dtype_rules import promoted as promoted
+from gradcore.ops.dtype_rules import promoted_but_first as promoted_but_first
+from gradcore.ops.dtype_rules import real as real
+from gradcore.ops.dtype_rules import second as second
+from gradcore.ops.dtype_rules import signed as signed
+from gradcore.ops.dtype_rules import words as words
 
 Interval: TypeAlias = tuple[float, float]
 DtypeRule: TypeAlias = Function
@@ -63,100 +78,6 @@ class Trait(enum.Enum):
     COMMUTATIVE = enum.auto()
     ASSOCIATIVE = enum.auto()
     IDEMPOTENT = enum.auto()
-
-
-# dtype rules: the dtype of the result, or TypeError("what it takes") ----------------------------
-def promoted(*dtypes: str) -> str:
-    """Return the dtype that holds all operands."""
-    return upcast(*dtypes)
-
-
-def numeric(*dtypes: str) -> str:
-    """Return the dtype that holds all operands; booleans count as int8."""
-    dtype = upcast(*dtypes)
-    return "int8" if dtype == "bool" else dtype
-
-
-def signed(*dtypes: str) -> str:
-    """Return the dtype that holds all operands, which must not all be booleans."""
-    dtype = upcast(*dtypes)
-    if dtype == "bool":
-        raise TypeError("takes numbers; cast booleans first, or use logic (^, ~)")
-    return dtype
-
-
-def floating(*dtypes: str) -> str:
-    """Return the float dtype that holds all operands; ``config.floatX`` at least for integers."""
-    dtype = upcast(*dtypes)
-    return upcast(dtype, config.floatX) if dtype in DISCRETE else dtype
-
-
-def real(*dtypes: str) -> str:
-    """Return the dtype that holds all operands; of complex numbers that of their parts."""
-    return DTYPES[upcast(*dtypes)].part
-
-
-def boolean(*_dtypes: str) -> str:
-    """Return bool."""
-    return "bool"
-
-
-def discrete(*dtypes: str) -> str:
-    """Return the dtype that holds all operands, which must be integers or booleans."""
-    dtype = upcast(*dtypes)
-    if dtype not in DISCRETE:
-        raise TypeError("takes integers or booleans")
-    return dtype
-
-
-def integral(*dtypes: str) -> str:
-    """Return the dtype that holds all operands, which must be integers."""
-    if discrete(*dtypes) == "bool":
-        raise TypeError("takes integers")
-    return upcast(*dtypes)
-
-
-def words(*dtypes: str) -> str:
-    """Return int64, the dtype in which operands of 64 bits are taken, and no other."""
-    if set(dtypes) != {"int64"}:
-        raise TypeError("takes int64")
-    return "int64"
-
-
-def second(_first: str, dtype: str) -> str:
-    """Return the dtype of the second operand."""
-    return dtype
-
-
-def promoted_but_first(_first: str, *dtypes: str) -> str:
-    """Return the dtype that holds all operands but the first."""
-    return upcast(*dtypes)
-
-
-def floating_but_first(_first: str, *dtypes: str) -> str:
-    """Return the float dtype that holds all operands but the first, as of `floating`."""
-    return floating(*dtypes)
-
-
-# operand rules: the dtype in which each operand is taken ----------------------------------------
-def as_result(given: Sequence[str], result: str) -> list[str]:
-    """Take all operands in the dtype of the result."""
-    return [result] * len(given)
-
-
-def as_given(given: Sequence[str], result: str) -> list[str]:
-    """Take all operands as they are."""
-    return list(given)
-
-
-def first_as_given(given: Sequence[str], result: str) -> list[str]:
-    """Take the first operand as it is, the others in the dtype of the result."""
-    return [given[0], *[result] * (len(given) - 1)]
-
-
-def in_common(given: Sequence[str], result: str) -> list[str]:
-    """Take all operands in the dtype that holds them all."""
-    return [upcast(*given)] * len(given)
 
 
 @functools.lru_cache(maxsize=4096)
