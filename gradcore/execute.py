@@ -19,7 +19,14 @@ from gradcore.graph import Apply, Constant, FunctionGraph, Kernel, Operand, Vari
 from gradcore.graph.extents import check_size
 
 Runner: TypeAlias = Callable[..., tuple[Any, ...]]
-"""A function of the values of a graph's inputs that returns those of its outputs."""
+"""A function of the values of a graph's inputs that returns those of its outputs.
+
+>>> import gradcore.tensor as T
+>>> x = T.dvector("x")
+>>> run: Runner = by_reference(FunctionGraph((x,), (x * 2, x + 1)))
+>>> run(np.array([1.0, 2.0]))
+(array([2., 4.]), array([2., 3.]))
+"""
 
 MEMORY_FIX = "use smaller batches or float32, or compute a part at a time"
 """What to do where memory is lacking."""
@@ -52,6 +59,12 @@ def straight_line(
 
     An exception of a kernel leaves with a note that names the node, its operands, and the user's
     line that built it; lack of memory, as OutOfMemoryError.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> graph = FunctionGraph((x,), (T.exp(x) + x,))
+    >>> straight_line(graph, lambda node: node.op.kernel(node))(np.zeros(2))
+    (array([1., 1.]),)
     """
     slots = {v: k for k, v in enumerate(graph.inputs)}
     start: list[Any] = [None] * len(graph.inputs)

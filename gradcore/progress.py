@@ -142,7 +142,15 @@ class counting:  # noqa: N801 - it reads as a word of the language
 
 
 def stage(name: str, nodes: Sized | None = None) -> None:
-    """Say what this thread starts to do; ``nodes``: those of the graph that it does it to."""
+    """Say what this thread starts to do; ``nodes``: those of the graph that it does it to.
+
+    >>> times = StageTimes()
+    >>> with compiling(times):
+    ...     stage("lowering")
+    ...     stage("printing")
+    >>> list(times.stages)
+    ['lowering', 'printing']
+    """
     times = timed()
     if times is not None:
         times.begin(name)

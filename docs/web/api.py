@@ -199,7 +199,8 @@ def described(name: Name) -> Iterator[str]:
         operands = ", ".join("xyzuvw"[: value.operands])
         yield from _object("function", name, f"({operands})", _row(name))
     elif isinstance(value, Plain) or not name.is_own:
-        yield from _object("data", name, "", [f"`{value!r}`", ""])
+        said = markdown(name.doc, name.home)
+        yield from _object("data", name, "", [f"`{value!r}`", "", *said])
     elif isinstance(value, type):
         yield from _object("class", name, signature(value), _class(name))
     elif isinstance(value, OfElements):

@@ -11,6 +11,7 @@ import ast
 import functools
 import importlib
 import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -76,9 +77,9 @@ class Name:
 
     @property
     def doc(self) -> str:
-        """Return the docstring, of a value that has one of its own."""
+        """Return the docstring of a value that has one of its own, else that of its assignment."""
         own = self.is_own and not isinstance(self.value, Constructor)
-        return (inspect.getdoc(self.value) or "") if own else ""
+        return (inspect.getdoc(self.value) or "") if own else assigned_doc(self.room, self.name)
 
     @property
     def has_example(self) -> bool:
@@ -88,6 +89,21 @@ class Name:
         """
         declared = isinstance(self.value, (Elementwise, Constructor, Plural, OfElements, *Plain))
         return declared or self.value in catalogue() or ">>>" in self.doc
+
+
+def assigned_doc(room: str, name: str) -> str:
+    """Return the string behind the assignment of a name, in the module that it is imported from."""
+    body = ast.parse(inspect.getsource(importlib.import_module(room))).body
+    for node, after in itertools.pairwise([*body, ast.Pass()]):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if name == (alias.asname or alias.name) and str(node.module).startswith("gradcore"):
+                    return assigned_doc(str(node.module), alias.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and name in _exports(node):
+            match after:
+                case ast.Expr(ast.Constant(str(text))):
+                    return inspect.cleandoc(text)
+    return ""
 
 
 @functools.cache
@@ -170,5 +186,5 @@ def contract() -> list[Name]:
 
 
 def without_example() -> list[str]:
-    """Return the public names for users that no example shows."""
-    return [entry.full for entry in names() if not entry.has_example]
+    """Return the public names, for users and plugins, that no example shows."""
+    return [entry.full for entry in (*names(), *contract()) if not entry.has_example]

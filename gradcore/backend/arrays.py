@@ -30,6 +30,12 @@ Kernels: TypeAlias = Mapping[Any, Callable[..., Any]]
 Under an op (such as an elementwise one): the function of arrays that computes it, whose operands
 are in the dtypes that the op ``takes``.  Under a class of ops: ``make(node, *runners)``, which
 returns the function of arrays; ``runners`` run the graphs inside the op, if there are any.
+
+>>> import gradcore.tensor as T
+>>> from gradcore.ops.reduce import Reduce
+>>> table: Kernels = {T.neg: np.negative, Reduce: lambda node: lambda x: x.sum(node.op.axes)}
+>>> table[Reduce](T.sum(T.dmatrix("x"), axis=0).owner)(np.ones((2, 3)))
+array([2., 2., 2.])
 """
 
 
@@ -41,6 +47,18 @@ class ArrayBackend(Backend):
     added : kernels that other plugins contribute.
     stored : dtypes that the library's arrays may have although it computes nothing in them: the
         inputs of a fallback may.
+
+    >>> import gradcore.tensor as T
+    >>> class Small(ArrayBackend):
+    ...     name = "small"
+    ...     kernels = {T.neg: np.negative}
+    ...     namespaces = (np,)
+    ...     def array(self, value): return value
+    ...     def numpy(self, array): return array
+    ...     def cast(self, array, dtype): return array.astype(dtype)
+    >>> x = T.dvector("x")
+    >>> Small().compile(FunctionGraph((x,), (T.exp(-x) + x,)))(np.zeros(2))
+    [array([1., 1.])]
     """
 
     stored: ClassVar[frozenset[str]] = frozenset()

@@ -63,6 +63,14 @@ It may have attributes, all optional:
     it runs for every call: instead of returning NotImplemented it returns
     ``otherwise(None, *args, **kwargs)``, and instead of raising an Exception
     ``otherwise(error, *args, **kwargs)``, after it has given the locks back.
+
+>>> import gradcore.tensor as T
+>>> from gradcore.plugins import registry
+>>> from gradcore.graph import FunctionGraph
+>>> x = T.dvector("x")
+>>> run: Executable = registry().backend("numpy").compile(FunctionGraph((x,), (x * 2, x + 1)))
+>>> run(np.array([1.0, 2.0]))
+[array([2., 4.]), array([2., 3.])]
 """
 
 
@@ -117,6 +125,15 @@ class Embedding:
     single : whether the function returns one array rather than a list.
     written : returns the graph as it was written that one of the three has been rewritten from;
         None: the backend lacks something for it.
+
+    >>> import gradcore.tensor as T
+    >>> from gradcore.execute import by_reference
+    >>> x, t = T.dscalars("x", "t")
+    >>> value, moved = FunctionGraph((x,), (x**2,)), FunctionGraph((x, t), (2 * x * t,))
+    >>> graphs = Embedding(value, moved, moved, (0,), (0,), single=True)
+    >>> (found,) = graphs.runner(graphs.pullback, by_reference)(np.array(3.0), np.array(1.0))
+    >>> float(found)
+    6.0
     """
 
     value: FunctionGraph
@@ -163,6 +180,16 @@ class Backend(ABC):
     name : what ``mode=`` calls it.
     dtypes : the dtypes that it knows.
     remedy : what the author of an op can do so that it runs here.
+
+    >>> import gradcore.tensor as T
+    >>> from gradcore.execute import straight_line
+    >>> class Shortest(Backend):
+    ...     name = "shortest"
+    ...     def compile(self, graph, profile=None, fallback=()):
+    ...         return straight_line(graph, lambda node: node.op.kernel(node))
+    >>> x = T.dvector("x")
+    >>> Shortest().compile(FunctionGraph((x,), (T.exp(x) + x,)))(np.zeros(2))
+    (array([1., 1.]),)
     """
 
     name: ClassVar[str]
@@ -326,6 +353,11 @@ class Unavailable(Backend):
     name : its name.
     reason : why, and what to install.
     error : the class of the error that asking for it raises.
+
+    >>> fast = Unavailable("fast", "pip install fast")
+    >>> fast.compile(FunctionGraph((), ()))
+    Traceback (most recent call last):
+    gradcore.errors.UnavailableError: the backend 'fast' cannot run here: pip install fast
     """
 
     def __init__(
@@ -360,6 +392,9 @@ class Deferred(Unavailable):
     place : where its class is, as ``"module:Class"``.
     library : the library that takes long; None: the backend itself takes some hundredths of a
         second, and only functions that run on it are worth it.
+
+    >>> Deferred("late", "late_backend:Late").loaded().unavailable()
+    "late_backend:Late cannot be imported: No module named 'late_backend'"
     """
 
     def __init__(self, name: str, place: str, library: str | None = None) -> None:

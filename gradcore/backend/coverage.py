@@ -16,6 +16,10 @@ class Lacking:
 
     node : the node.
     reason : why, as the backend says it.
+
+    >>> import gradcore.tensor as T
+    >>> print(Lacking(T.exp(T.dvector("x")).owner, "toy has no exponentials"))
+    exp of TensorType(float64, vector): toy has no exponentials, built at ...
     """
 
     node: Apply
@@ -29,7 +33,17 @@ class Lacking:
 
 
 def lacking(backend: Backend, graph: FunctionGraph) -> list[Lacking]:
-    """Return the nodes of ``graph``, and of the graphs inside its ops, that ``backend`` lacks."""
+    """Return the nodes of ``graph``, and of the graphs inside its ops, that ``backend`` lacks.
+
+    >>> import gradcore.tensor as T
+    >>> class Toy(Backend):
+    ...     name, compile = "toy", None
+    ...     def missing(self, node):
+    ...         return None if node.op is T.add else "toy has sums alone"
+    >>> x = T.dvector("x")
+    >>> [str(lack.node.op) for lack in lacking(Toy(), FunctionGraph((x,), (T.exp(x + x),)))]
+    ['exp']
+    """
     asked = ((node, backend.missing(node)) for node in _all_nodes(graph))
     return [Lacking(node, reason) for node, reason in asked if reason is not None]
 
@@ -42,7 +56,17 @@ def _all_nodes(graph: FunctionGraph) -> Iterator[Apply]:
 
 
 def refuse(backend: Backend, lacks: Sequence[Lacking]) -> None:
-    """Raise UnsupportedError with all that is missing, and what to do about it."""
+    """Raise UnsupportedError with all that is missing, and what to do about it.
+
+    >>> import gradcore.tensor as T
+    >>> from gradcore.backend import Unavailable
+    >>> lack = Lacking(T.exp(T.dvector("x")).owner, "toy has no exponentials")
+    >>> refuse(Unavailable("toy", "it is an example"), [lack])
+    Traceback (most recent call last):
+    gradcore.errors.UnsupportedError: the backend 'toy' cannot run a node of this graph:
+        exp of TensorType(float64, vector): toy has no exponentials, built at ...
+      use another mode, write them with other ops, or let the reference run them: ...
+    """
     count = "a node" if len(lacks) == 1 else f"{len(lacks)} nodes"
     listing = "".join(f"\n    {lack}" for lack in lacks)
     raise UnsupportedError(

@@ -43,6 +43,17 @@ class LoopBackend(Backend):
     added : rules, by classes of ops, and functions of libraries, by name, of other plugins.
     target : what programs are made for: the thresholds of lowering and of its passes.
     extern : the class of what it takes as a function of a library.
+
+    >>> import gradcore.tensor as T
+    >>> from gradcore.kernel.interpret import interpret
+    >>> from gradcore.kernel.render import Renderer
+    >>> class Slow(LoopBackend):
+    ...     name = "slow"
+    ...     def renderer(self): return Renderer()
+    ...     def loaded_program(self, program, rendered): return interpret(program)
+    >>> x = T.dvector("x")
+    >>> Slow().compile(FunctionGraph((x,), (T.exp(x) * 2,)))(np.zeros(2))
+    [array([2., 2.])]
     """
 
     target: Target = TARGET
@@ -166,7 +177,12 @@ class LoopBackend(Backend):
 
 
 def called_back(node: Apply) -> Callable[..., tuple[Any, ...]]:
-    """Return the reference of ``node`` as a function of arrays that returns a tuple of them."""
+    """Return the reference of ``node`` as a function of arrays that returns a tuple of them.
+
+    >>> import gradcore.tensor as T
+    >>> called_back(T.exp(T.dvector("x")).owner)(np.zeros(2))
+    (array([1., 1.]),)
+    """
     kernel = node.op.kernel(node)
     dtypes = [v.dtype for v in node.outputs]
 

@@ -30,7 +30,13 @@ DERIVED = 2.0**-36
 
 
 class Level(enum.IntEnum):
-    """How much is run."""
+    """How much is run.
+
+    >>> import gradcore.tensor as T
+    >>> from gradcore.conformance.cases import op_cases
+    >>> sorted({case.check for case in op_cases(T.exp, Level.SMOKE)})
+    ['derivative', 'fused', 'value']
+    """
 
     SMOKE = 0
     CORE = 1
@@ -41,13 +47,32 @@ class Mismatch(AssertionError):
     """A backend differs from the reference.
 
     call : in which call of the compiled function.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dscalar("x")
+    >>> build = lambda: Built([x], [np.array(2.0)], [x * 2])
+    >>> wrong = lambda built: [Expected(np.array(5.0), np.array(0.5))]
+    >>> Case("program", "twice", "wrong", Level.SMOKE, build, wrong).run(Mode("numpy"))
+    Traceback (most recent call last):
+    gradcore.conformance.case.Mismatch: output 0 is ...4.0..., expected ...5.0... +- 0.5
     """
 
     call = 0
 
 
 class Unsupported(Exception):
-    """A backend lacks something, and says what."""
+    """A backend lacks something, and says what.
+
+    >>> import gradcore.tensor as T
+    >>> class Median(Op):
+    ...     def shape(self, x): return ()
+    ...     def reference(self, x): return np.median(x)
+    >>> x = T.dvector("x")
+    >>> build = lambda: Built([x], [np.array([1.0, 2.0])], [Median()(x)])
+    >>> Case("value", "median", "float64", Level.SMOKE, build, by_reference).run(Mode("c"))
+    Traceback (most recent call last):
+    gradcore.conformance.case.Unsupported: c has no loops for median: it declares no element form
+    """
 
 
 # what should come out ---------------------------------------------------------------------------
@@ -109,6 +134,14 @@ class Case:
     subject : the op with its operands, for a program that shows a failure.
     later : makes values for further calls of the same function.
     again : judges those.
+
+    >>> import gradcore.tensor as T
+    >>> x = T.dvector("x")
+    >>> build = lambda: Built([x], [np.array([1.0, 2.0])], [x * 2])
+    >>> twice = Case("program", "twice", "float64", Level.SMOKE, build, by_reference)
+    >>> twice.id
+    'program-twice-float64'
+    >>> twice.run(Mode("numpy"))
     """
 
     check: str

@@ -443,6 +443,9 @@ def case(id: str) -> Case:
     """Return the case of this name.
 
     Raises KeyError: there is none.
+
+    >>> from gradcore.mode import Mode
+    >>> case("value-add-float64-3,3").run(Mode("numpy"))
     """
     for found in cases():
         if found.id == id:
@@ -451,7 +454,11 @@ def case(id: str) -> Case:
 
 
 def cases(level: Level = Level.FULL) -> Iterator[Case]:
-    """Yield all cases up to a level."""
+    """Yield all cases up to a level.
+
+    >>> [found.id for found in itertools.islice(cases(Level.SMOKE), 2)]
+    ['value-add-float64-3,3', 'fused-add-float64-3,3-0']
+    """
     return (c for c in _all(registry().ops) if c.level <= level and c.compares)
 
 

@@ -42,12 +42,12 @@ class Expected:
         if not wrong.any():
             return None
         at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-        where = f"[{', '.join(map(str, at))}]" if at else ""
+        where = f"[{', '.join(map(str, at))}] " if at else ""
         count = (
             f" ({int(wrong.sum())} of {wrong.size} elements are wrong)" if wrong.size > 1 else ""
         )
         allowed = float(self.tolerance[at])
-        return f"{where} is {found[at]!r}, expected {self.value[at]!r} +- {allowed:.3g}{count}"
+        return f"{where}is {found[at]!r}, expected {self.value[at]!r} +- {allowed:.3g}{count}"
 
     def wrong(self, found: Array) -> Array:
         """Return which elements of ``found``, of the right shape, are wrong."""

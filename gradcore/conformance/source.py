@@ -12,6 +12,15 @@ def program(case: Case, mode: Mode, call: int = 0) -> str:
 
     call : which call of the function fails; before it come the others, or only the first, before
         the one that takes its arrays with other elements in them.
+
+    >>> from gradcore.conformance.cases import case
+    >>> print(program(case("value-add-float64-3,3"), Mode("torch")))
+    import gradcore
+    ...
+    op = gradcore.ops.elementwise.entry('add')
+    ...
+    for mode in (gradcore.Mode('torch', False), gradcore.Mode('numpy', False)):
+    ...
     """
     options = "".join(f", {name}={value!r}" for name, value in mode.options)
     chosen = f"gradcore.Mode({mode.backend!r}, {case.optimizer!r}{options})"

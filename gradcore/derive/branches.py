@@ -17,6 +17,17 @@ class Branch(Derivative):
     """The derivative of ``op(condition, *taken if true, *taken if false)``.
 
     lazy : whether a branch is an array as a whole, computed only if it is taken.
+
+    >>> import numpy as np
+    >>> import gradcore.tensor as T
+    >>> from gradcore.graph import Op
+    >>> class Chosen(Op):
+    ...     derivative = Branch(lazy=False)
+    ...     def shape(self, c, x, y): return x.shape
+    ...     def reference(self, c, x, y): return np.where(c, x, y)
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(Chosen()(x > 0, x**2, 3 * x)), x).eval({x: [2.0, -2.0]})
+    array([4., 3.])
     """
 
     lazy: bool

@@ -72,6 +72,15 @@ class Diagonal(ByOperand):
     """The derivative of an elementwise op; ``rule(t, *inputs, output)`` is linear in ``t``.
 
     linear : the sets of operands in which the op is linear, all of a set together.
+
+    >>> import gradcore.tensor as T
+    >>> class Cubed(Op):
+    ...     derivative = Diagonal((lambda t, x, y: 3 * x**2 * t,))
+    ...     def shape(self, x): return x.shape
+    ...     def reference(self, x): return x**3
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(Cubed()(x)), x).eval({x: [1.0, 2.0]})
+    array([ 3., 12.])
     """
 
     linear: tuple[tuple[int, ...], ...] = ()
@@ -205,7 +214,17 @@ class Transposed(ByOperand):
 
 @dataclass(frozen=True)
 class Linear(Transposed):
-    """Linear in all operands that have an entry, together; the others are parameters."""
+    """Linear in all operands that have an entry, together; the others are parameters.
+
+    >>> import gradcore.tensor as T
+    >>> class Reversed(Op):
+    ...     derivative = Linear((lambda op, ct, x: op(ct),))
+    ...     def shape(self, x): return x.shape
+    ...     def reference(self, x): return x[::-1]
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(Reversed()(x) * [1.0, 2.0]), x).eval({x: [5.0, 5.0]})
+    array([2., 1.])
+    """
 
     def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
         """Return the operands that have an entry."""
@@ -245,6 +264,15 @@ class LinearInEach(Linear):
     """Linear in any number of operands of one role, such as what is joined.
 
     transpose : ``rule(op, i, ct, *inputs)``, the cotangent of operand ``i``.
+
+    >>> import gradcore.tensor as T
+    >>> class Total(Op):
+    ...     derivative = LinearInEach(transpose=lambda op, i, ct, *xs: ct)
+    ...     def shape(self, *xs): return xs[0].shape
+    ...     def reference(self, *xs): return np.sum(xs, axis=0)
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(Total()(x, x**2, x)), x).eval({x: [1.0, 2.0]})
+    array([4., 6.])
     """
 
     transpose: Callable[..., Variable] = field(kw_only=True)
@@ -260,7 +288,18 @@ class LinearInEach(Linear):
 
 @dataclass(frozen=True)
 class Multilinear(Transposed):
-    """Linear in each operand that has an entry, separately, like a product."""
+    """Linear in each operand that has an entry, separately, like a product.
+
+    >>> import gradcore.tensor as T
+    >>> class Outer(Op):
+    ...     derivative = Multilinear(
+    ...         (lambda op, ct, x, y: T.dot(ct, y), lambda op, ct, x, y: T.dot(x, ct)))
+    ...     def shape(self, x, y): return (*x.shape, *y.shape)
+    ...     def reference(self, x, y): return np.outer(x, y)
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(Outer()(x, x)), x).eval({x: [1.0, 2.0]})
+    array([6., 6.])
+    """
 
     def linear_in(self, node: Apply) -> Sequence[Collection[int]]:
         """Return each of these operands by itself."""
@@ -274,7 +313,17 @@ class Multilinear(Transposed):
 
 @dataclass(frozen=True)
 class Forward(ByOperand):
-    """The tangent map, written out: ``rule(op, t, *inputs, output)`` is linear in ``t``."""
+    """The tangent map, written out: ``rule(op, t, *inputs, output)`` is linear in ``t``.
+
+    >>> import gradcore.tensor as T
+    >>> class Exponential(Op):
+    ...     derivative = Forward((lambda op, t, x, y: t * y,))
+    ...     def shape(self, x): return x.shape
+    ...     def reference(self, x): return np.exp(x)
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(Exponential()(x)), x).eval({x: [0.0]}, mode="numpy")
+    array([1.])
+    """
 
     def pullback(self, node: Apply, cotangents: Sequence[Any], wanted: Sequence[bool]) -> None:
         """Leave it to the sweep: transpose the tangent map."""
@@ -290,6 +339,16 @@ class Reverse(ByOperand):
     """The cotangent map, written out: ``rule(op, ct, *inputs, output)`` is linear in ``ct``.
 
     linear : the sets of operands in which the op is linear, all of a set together.
+
+    >>> import gradcore.tensor as T
+    >>> class Determinant(Op):
+    ...     derivative = Reverse((lambda op, ct, x, y: ct * y * T.linalg.inv(x).T,))
+    ...     def shape(self, x): return ()
+    ...     def reference(self, x): return np.linalg.det(x)
+    >>> x = T.dmatrix("x")
+    >>> T.grad(Determinant()(x), x).eval({x: [[2.0, 0.0], [0.0, 4.0]]}, mode="numpy")
+    array([[4., 0.],
+           [0., 2.]])
     """
 
     linear: tuple[tuple[int, ...], ...] = ()
@@ -332,7 +391,17 @@ class Tangents(Derivative):
 
 @dataclass(frozen=True)
 class Flat(Derivative):
-    """The derivative of a piecewise constant op: zero wherever it exists, and zero elsewhere."""
+    """The derivative of a piecewise constant op: zero wherever it exists, and zero elsewhere.
+
+    >>> import gradcore.tensor as T
+    >>> class Steps(Op):
+    ...     derivative = Flat()
+    ...     def shape(self, x): return x.shape
+    ...     def reference(self, x): return np.floor(x)
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(x * Steps()(x)), x).eval({x: [1.5, 2.5]}, mode="numpy")
+    array([1., 2.])
+    """
 
     def connects(self, node: Apply, i: int, o: int) -> bool:
         """Every output depends on every input."""
@@ -349,7 +418,18 @@ class Flat(Derivative):
 
 @dataclass(frozen=True)
 class NotDifferentiable(Derivative):
-    """The derivative of an op that has none, and why."""
+    """The derivative of an op that has none, and why.
+
+    >>> import gradcore.tensor as T
+    >>> class Parsed(Op):
+    ...     derivative = NotDifferentiable("text has no derivative")
+    ...     def shape(self, x): return x.shape
+    ...     def reference(self, x): return np.array(str(x), float)
+    >>> x = T.dscalar("x")
+    >>> T.grad(Parsed()(x), x)
+    Traceback (most recent call last):
+    gradcore.errors.NotDifferentiableError: no derivative for x: text has no derivative...
+    """
 
     reason: str
 
@@ -368,7 +448,18 @@ class NotDifferentiable(Derivative):
 
 @dataclass(frozen=True)
 class Disconnected(Flat):
-    """The derivative of an op whose outputs depend on no *value* of its inputs (only shapes)."""
+    """The derivative of an op whose outputs depend on no *value* of its inputs (only shapes).
+
+    >>> import gradcore.tensor as T
+    >>> class Ones(Op):
+    ...     derivative = Disconnected()
+    ...     def shape(self, x): return x.shape
+    ...     def reference(self, x): return np.ones_like(x)
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(Ones()(x)), x)
+    Traceback (most recent call last):
+    gradcore.errors.DisconnectedInputError: ... ends at ones, which depends on no value of x...
+    """
 
     def connects(self, node: Apply, i: int, o: int) -> bool:
         """No output depends on an input."""

@@ -18,6 +18,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
+"""An array of NumPy.
+
+>>> def mirrored(x: Array) -> Array:
+...     return np.concatenate([x, x[::-1]])
+>>> mirrored(np.array([1, 2]))
+array([1, 2, 2, 1])
+"""
 
 MASKED = (
     "cannot be a NumPy masked array, whose mask would be lost: fill it "

@@ -30,7 +30,14 @@ from gradcore.graph.types import Array, ArrayType, upcast
 from gradcore.language import listed
 
 Kernel: TypeAlias = Callable[..., Any]
-"""A function of arrays that returns the array of one output, or a tuple of those of several."""
+"""A function of arrays that returns the array of one output, or a tuple of those of several.
+
+>>> import gradcore.tensor as T
+>>> node = T.sum(T.dmatrix("x"), axis=0).owner
+>>> kernel: Kernel = node.op.kernel(node)
+>>> kernel(np.ones((2, 3)))
+array([2., 2., 2.])
+"""
 
 OfComplex: TypeAlias = Literal["linear", "separate", "whole"]
 """How an op takes complex operands, see `Declaration.of_complex`."""
@@ -460,7 +467,14 @@ UNDECLARED: type[Declaration[Any, Any]] = Declaration
 
 
 def performs(op: Declaration[Any, Any]) -> bool:
-    """Return whether ``op`` is a user's own, which computes by its method ``perform``."""
+    """Return whether ``op`` is a user's own, which computes by its method ``perform``.
+
+    >>> import gradcore
+    >>> import gradcore.tensor as T
+    >>> middle = gradcore.as_op(itypes=[T.dvector], otypes=[T.dscalar])(np.median)
+    >>> performs(middle), performs(T.exp)
+    (True, False)
+    """
     return type(op).perform is not UNDECLARED.perform
 
 

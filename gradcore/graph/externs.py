@@ -48,6 +48,10 @@ class Extern:
     numbers : further ints that the function takes, after the extents, and ``workspace`` too.
     extents : what it is called with instead of the stack and the extents, for one that knows arrays
         in another way: a function of the shapes of operands and outputs that returns extents.
+
+    >>> lu = Extern("determinant", ("float64",), workspace=lambda n, m: n * (n + 1))
+    >>> lu.core, lu.workspace(3, 3)
+    (2, 12)
     """
 
     name: str

@@ -496,5 +496,5 @@ class Op(Declaration[Variable, Apply]):
 
     @classmethod
     def edges(cls) -> Sequence[Sample]:
-        """Return more, to test values alone: derivatives are not finite there (singular matrices)."""
+        """Return more, for values alone: derivatives are not finite there (singular matrices)."""
         return ()

@@ -20,6 +20,11 @@ class Arg:
     low, high : the bounds of its elements.
     value : the operand itself, where it cannot be drawn.
     made : what makes the operand of what is drawn, such as a matrix that is positive definite.
+
+    >>> positive = Arg((2, 2), "float64", made=lambda x: x @ x.T + np.eye(2))
+    >>> positive.made(np.ones(positive.shape))
+    array([[3., 2.],
+           [2., 3.]])
     """
 
     shape: tuple[int, ...] = ()

@@ -12,7 +12,17 @@ from gradcore.kernel.statements import Access, Change, Inner, Place, Show, State
 
 @dataclass(eq=False, slots=True)
 class Allocate(Statement):
-    """Memory for a buffer: that of ``reused``, of the same size and not needed any more, or new."""
+    """Memory for a buffer: that of ``reused``, of the same size and not needed any more, or new.
+
+    >>> from gradcore.kernel.ir import Program
+    >>> n = Symbol("n")
+    >>> old, new = Buffer("old", "float64", (n,)), Buffer("new", "float64", (n,))
+    >>> body = [Allocate(old), Allocate(new, reused=old)]
+    >>> print(Program([], [], [], body, [], [], "one memory"))
+    # one memory
+    allocate work old: float64[n]
+    allocate work new: float64[n], in place of old
+    """
 
     buffer: Buffer
     reused: Buffer | None = None
@@ -47,7 +57,16 @@ class Allocate(Statement):
 
 @dataclass(eq=False, slots=True)
 class Scope(Statement):
-    """Statements whose memory is given back after them."""
+    """Statements whose memory is given back after them.
+
+    >>> from gradcore.kernel.ir import Program, Store
+    >>> work, one = Buffer("work", "int64", ()), ZERO + 1
+    >>> print(Program([], [], [], [Scope([Allocate(work), Store(work, (), one)])], [], [], "one"))
+    # one
+    scope:
+        allocate work work: int64[]
+        work[] = 1
+    """
 
     body: list[Statement]
 
@@ -70,7 +89,13 @@ class Scope(Statement):
 
 @dataclass(eq=False, slots=True)
 class Point(Statement):
-    """Let ``pointer``, a buffer, be the part of ``buffer`` from ``index`` on."""
+    """Let ``pointer``, a buffer, be the part of ``buffer`` from ``index`` on.
+
+    >>> i, n = Symbol("i"), Symbol("n")
+    >>> row, x = Buffer("row", "float64", (n,), "pointer"), Buffer("x", "float64", (n, n))
+    >>> print(*Point(row, x, (i, ZERO)).lines(repr))
+    row = &x[i, 0]
+    """
 
     pointer: Buffer
     buffer: Buffer

@@ -12,7 +12,14 @@ from gradcore.kernel.statements import Access, Change, Inner, Rename, Show, Stat
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Strided:
-    """A part of a buffer with affine indices: its first element and a step an axis."""
+    """A part of a buffer with affine indices: its first element and a step an axis.
+
+    >>> n, m, k = Symbol("n"), Symbol("m"), Symbol("k")
+    >>> x, zero, one = Buffer("x", "float64", (n, m)), Literal(0, "int64"), Literal(1, "int64")
+    >>> column = Strided(x, (zero, m - 1), (n,), ((one, zero),))
+    >>> column.text(repr, [k]), column.spanned()
+    ('x[k, add(m, -1)] for k < n', frozenset({0}))
+    """
 
     buffer: Buffer
     first: Index
@@ -51,7 +58,15 @@ class Strided:
 
 @dataclass(eq=False, slots=True)
 class Matmul(Statement):
-    """``out = scale * out + x @ y``, for matrices and stacks of them (along equal axes)."""
+    """``out = scale * out + x @ y``, for matrices and stacks of them (along equal axes).
+
+    >>> zero, one, two = (Literal(k, "int64") for k in range(3))
+    >>> x, y, z = (Buffer(name, "float64", (two, two)) for name in "xyz")
+    >>> steps = ((one, zero), (zero, one))
+    >>> parts = [Strided(b, (zero, zero), (two, two), steps) for b in (z, x, y)]
+    >>> print(*Matmul(*parts, accumulate=True).lines(repr))
+    (z[k0, k1] for k0 < 2, k1 < 2) += (x[k0, k1] for k0 < 2, k1 < 2) @ (...)
+    """
 
     out: Strided
     x: Strided
@@ -113,6 +128,12 @@ class Library(Statement):
 
     meaning : what it writes, a tuple, as a function of the arrays that it reads; what is left of
         the buffers that it writes is its workspace.  None: it changes them, and is one of ours.
+
+    >>> import numpy as np
+    >>> x, y = (Buffer(name, "float64", (Symbol("n"),)) for name in "xy")
+    >>> call = Library("sort_float64", x.shape, (x,), (y,), lambda a: (np.sort(a),))
+    >>> print(*call.lines(repr))
+    y = library sort_float64(n, x)
     """
 
     name: str
@@ -159,6 +180,13 @@ class Callback(Statement):
 
     which : its number.
     extents : for each output, a register for each extent.
+
+    >>> from gradcore.kernel.ir import Program
+    >>> n, m = Symbol("n"), Symbol("m")
+    >>> x, y = Buffer("x", "float64", (n,)), Buffer("y", "float64", (m,))
+    >>> print(Program([], [], [], [Callback(0, (x,), (y,), ((m,),))], [], [], "of m elements"))
+    # of m elements
+    y[m] = python 0(x)
     """
 
     required: ClassVar[bool] = True

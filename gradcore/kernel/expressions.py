@@ -28,6 +28,10 @@ class Expr(Operators):
     """A scalar (abstract).
 
     dtype : its dtype.
+
+    >>> n = Symbol("n")
+    >>> (n + 1) * 2, n * 2 - n * 2, (n + 3) - 1
+    (mul(add(n, 1), 2), 0, add(n, 2))
     """
 
     __slots__ = ("dtype",)
@@ -59,6 +63,9 @@ class Literal(Expr):
     """A number.
 
     value : it, as a Python number.
+
+    >>> Literal(0.5, "float32"), Literal(2, "int64") * 3
+    (0.5, 6)
     """
 
     __match_args__ = ("value",)
@@ -90,6 +97,9 @@ class Symbol(Expr):
     While a graph is lowered, all are indices and extents: none is negative.
 
     name : what to call it, not necessarily unique.
+
+    >>> Symbol("i") < Symbol("n")
+    lt(i, n)
     """
 
     __slots__ = ("name", "same")
@@ -113,7 +123,12 @@ class Symbol(Expr):
 
 
 class Load(Expr):
-    """The element of a buffer at an index, which has an integer expression for each axis."""
+    """The element of a buffer at an index, which has an integer expression for each axis.
+
+    >>> i = Symbol("i")
+    >>> Load(Buffer("x", "float64", (Symbol("n"),)), (i + 1,)) * 2
+    mul(x[add(i, 1)], 2)
+    """
 
     __match_args__ = ("buffer", "index")
     __slots__ = ("buffer", "index")
@@ -137,7 +152,11 @@ class Load(Expr):
 
 
 class Call(Expr):
-    """An elementwise op applied to scalars, with a result in ``dtype``."""
+    """An elementwise op applied to scalars, with a result in ``dtype``.
+
+    >>> Call(entry("exp"), (Symbol("t", "float32"),), "float32")
+    exp(t)
+    """
 
     __match_args__ = ("op", "operands")
     __slots__ = ("_hash", "op", "operands")
@@ -402,7 +421,11 @@ def position_of(buffer: Buffer, index: Index) -> Expr:
 
 
 def identity_of(combining: Elementwise, dtype: str) -> Literal:
-    """Return the number that leaves another as it is when an op combines them."""
+    """Return the number that leaves another as it is when an op combines them.
+
+    >>> identity_of(entry("minimum"), "float32"), identity_of(entry("mul"), "int8")
+    (inf, 1)
+    """
     if combining.name in ("maximum", "minimum") and dtype != "bool":
         largest = combining.name == "minimum"
         if dtype in FLOATS:
@@ -432,6 +455,9 @@ class Buffer:
     is_extent : whether it is a number that is never negative.
     lacking : which of the program's checks tells that there is no memory for it, if any does; in a
         procedure, an expression.
+
+    >>> Buffer("x", "float64", (integer(2), Symbol("n"))).shape
+    (2, n)
     """
 
     __slots__ = (

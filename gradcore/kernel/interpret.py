@@ -56,6 +56,12 @@ def interpret(program: Program) -> Callable[..., list[Array]]:
     """Return a program as a function of arrays that returns fresh arrays.
 
     The function raises what the program's checks say; AssertionError: the program is wrong.
+
+    >>> i, n = Symbol("i"), Symbol("n")
+    >>> x, y = Buffer("x", "float64", (n,), "input"), Buffer("y", "float64", (n,), "output")
+    >>> body = [Allocate(y), For(i, n, [Store(y, (i,), Load(x, (i,)) * 2)])]
+    >>> interpret(Program([x], [y], [], body, [], [], "x * 2"))([1.0, 2.0])
+    [array([2., 4.])]
     """
 
     def run(*arrays: Any) -> list[Array]:

@@ -138,6 +138,16 @@ class Program:
     callbacks : functions of Python, with the nodes that they compute.
     title : what it computes, in a line.
     made_by : the nodes whose values registers and buffers hold.
+
+    >>> i, n = Symbol("i"), Symbol("n")
+    >>> x, y = Buffer("x", "float64", (n,), "input"), Buffer("y", "float64", (n,), "output")
+    >>> body = [Allocate(y), For(i, n, [Store(y, (i,), Load(x, (i,)) * 2)])]
+    >>> print(Program([x], [y], [], body, [], [], "x * 2"))
+    # x * 2
+    input x: float64[n]
+    allocate output y: float64[n]
+    for i < n:
+        y[i] = x[i] * 2
     """
 
     inputs: list[Buffer]

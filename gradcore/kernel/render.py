@@ -44,6 +44,16 @@ class Renderer(ProcedurePrinter):
     """What prints a program in a language like C.
 
     passes : what a program goes through before it is printed.
+
+    >>> from gradcore.kernel.ir import Allocate, For, Load, Store
+    >>> i, n = Symbol("i"), Symbol("n")
+    >>> x, y = Buffer("x", "float64", (n,), "input"), Buffer("y", "float64", (n,), "output")
+    >>> body = [Allocate(y), For(i, n, [Store(y, (i,), Load(x, (i,)) * 2)])]
+    >>> text = Renderer().render(Program([x], [y], [], body, [], [], "x * 2")).text
+    >>> print(text[text.index("    for (") : text.index("    return 0;")])
+        for (int64_t i = 0; i < n; i++) {
+            y[i] = x[i] * 2.0;
+        }
     """
 
     passes: tuple[Pass[CpuTarget], ...] = ()

@@ -120,6 +120,10 @@ def expression(
     operands : their C texts, names or literals, of the C types of ``given``.
 
     The text is not in parentheses.  It may repeat an operand.
+
+    >>> from gradcore.ops.elementwise import entry
+    >>> expression(entry("softplus"), ["float32"], "float32", ["x[i]"])
+    ('gc_softplus_f32(x[i])', frozenset({'gc_softplus_f32'}))
     """
     code, taken = _code(op, tuple(given), result)
     dtype = taken[-1]

@@ -45,6 +45,12 @@ class Statement:
     It says what it is made of, what it reads and changes, and what it does, so that a pass or an
     analysis that has no interest in its kind need not know it.  A new kind is a class, and an entry
     in the table of each printer that is to know it (`gradcore.kernel.text.Printer.kinds`).
+
+    >>> from gradcore.kernel.ir import Literal
+    >>> y, i = Buffer("y", "float64", (Symbol("n"),)), Symbol("i")
+    >>> loop = For(i, y.shape[0], [Store(y, (i,), Literal(0.5, "float64"))])
+    >>> loop.blocks(), loop.expressions(), loop.declares()
+    (([Store(buffer=y, index=(i,), value=0.5)],), (n,), (i,))
     """
 
     __slots__ = ()
@@ -142,7 +148,13 @@ class Statement:
 
 @dataclass(eq=False, slots=True)
 class Store(Statement):
-    """``buffer[index] = value``."""
+    """``buffer[index] = value``.
+
+    >>> from gradcore.kernel.ir import Literal
+    >>> y, i = Buffer("y", "float64", (Symbol("n"),)), Symbol("i")
+    >>> print(*Store(y, (i + 1,), Literal(0.5, "float64")).lines(repr))
+    y[add(i, 1)] = 0.5
+    """
 
     buffer: Buffer
     index: Index
@@ -179,7 +191,16 @@ class Store(Statement):
 
 @dataclass(eq=False, slots=True)
 class Let(Statement):
-    """A register that is set once (``fresh``), declared, or set again."""
+    """A register that is set once (``fresh``), declared, or set again.
+
+    >>> from gradcore.kernel.ir import Literal, Program
+    >>> total = Symbol("total", "float64")
+    >>> body = [Let(total, Literal(0.0, "float64")), Let(total, total + 1, fresh=False)]
+    >>> print(Program([], [], [], body, [], [], "set twice"))
+    # set twice
+    total: float64 = 0.0
+    total = total + 1
+    """
 
     symbol: Symbol
     value: Expr
@@ -217,7 +238,18 @@ class Let(Statement):
 
 @dataclass(eq=False, slots=True)
 class If(Statement):
-    """Statements to run if a condition holds, and others if not."""
+    """Statements to run if a condition holds, and others if not.
+
+    >>> from gradcore.kernel.ir import Program
+    >>> i, n = Symbol("i"), Symbol("n")
+    >>> choice = If(i < n, [Let(i, i + 1, fresh=False)], [Let(i, n, fresh=False)])
+    >>> print(Program([], [], [], [choice], [], [], "up to n"))
+    # up to n
+    if i < n:
+        i = i + 1
+    else:
+        i = n
+    """
 
     condition: Expr
     then: list[Statement]
@@ -251,6 +283,12 @@ class Reduction:
     target : the register, or the buffer, as wide as what a step contributes to.
     op : how contributions combine; None: they must come in order.
     cumulative : whether it is a prefix scan: the steps, ordered then, read what it has so far.
+
+    >>> from gradcore.ops.elementwise import entry
+    >>> i, n, total = Symbol("i"), Symbol("n"), Symbol("total")
+    >>> step = Let(total, total + i, fresh=False)
+    >>> print(*For(i, n, [step], reductions=[Reduction(total, entry("add"))]).lines(repr))
+    for i < n, add into total:
     """
 
     target: Symbol | Buffer
@@ -287,6 +325,15 @@ class For(Statement):
     parallel : whether the steps may be shared out among threads.
     chunks : what is done between chunks of steps.  Threads that share a loop have chunks of their
         own, and do it each.
+
+    >>> from gradcore.kernel.ir import Program
+    >>> i, n = Symbol("i"), Symbol("n")
+    >>> y = Buffer("y", "int64", (n,))
+    >>> loop = For(i, n, [Store(y, (i,), i * i)], parallel=True)
+    >>> print(Program([], [], [], [loop], [], [], "squares"))
+    # squares
+    for i < n, parallel:
+        y[i] = i * i
     """
 
     index: Symbol
@@ -338,7 +385,14 @@ class For(Statement):
 
 @dataclass(eq=False, slots=True)
 class Check(Statement):
-    """Fail, as check ``number``, unless ``condition`` holds; ``values`` (integers) tell why."""
+    """Fail, as check ``number``, unless ``condition`` holds; ``values`` (integers) tell why.
+
+    >>> from gradcore.kernel.ir import Program
+    >>> n, m = Symbol("n"), Symbol("m")
+    >>> print(Program([], [], [], [Check(0, n < m, (n, m))], [], [], "in bounds"))
+    # in bounds
+    check n < m, or fail 0[n, m]
+    """
 
     jumps: ClassVar[bool] = True
 
@@ -365,7 +419,17 @@ class Check(Statement):
 
 @dataclass(eq=False, slots=True)
 class Break(Statement):
-    """Leave the innermost loop."""
+    """Leave the innermost loop.
+
+    >>> from gradcore.kernel.ir import Program
+    >>> i, n, k = Symbol("i"), Symbol("n"), Symbol("k")
+    >>> loop = For(i, n, [If(k < i, [Break()])], ordered=True)
+    >>> print(Program([], [], [], [loop], [], [], "to k"))
+    # to k
+    for i < n, ordered:
+        if k < i:
+            break
+    """
 
     jumps: ClassVar[bool] = True
 

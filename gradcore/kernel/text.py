@@ -100,6 +100,12 @@ class Rendered:
     data : the constants that it reads, behind these.
     head : the part of the unit before its functions.
     routines : these; the last one is the entry point.
+
+    >>> row = Routine("int32_t gc_entry(void)", ["    return 0;"], None)
+    >>> print(Rendered(row.text(), ["dgemm"], [], routines=[row]).text)
+    int32_t gc_entry(void) {
+        return 0;
+    }
     """
 
     text: str
@@ -115,7 +121,14 @@ class Rendered:
 
 
 class Renders(Protocol):
-    """What prints programs: a backend's renderer (a protocol)."""
+    """What prints programs: a backend's renderer (a protocol).
+
+    >>> class Titles:
+    ...     def render(self, program):
+    ...         return Rendered(f"/* {comment(program.title)} */", [], [])
+    >>> Titles().render(Program([], [], [], [], [], [], "exp(x)")).text
+    '/* exp(x) */'
+    """
 
     def render(self, program: Program) -> Rendered:
         """Return a program as text."""
@@ -157,6 +170,18 @@ class Printer(ABC):
     functions : the scalar functions that were called.
     unit : where lines go.
     kinds : the method that prints each kind of statement, by name.
+
+    >>> class Steps(Printer):
+    ...     def loop(self, s):
+    ...         self.unit.add(f"do {self.name(s.index)} = 0, {self.expr(s.extent)} - 1")
+    ...         self.block(s.body)
+    ...     def check(self, s):
+    ...         self.unit.add(f"if (!({self.expr(s.condition)})) stop")
+    >>> printer, i, n = Steps(), Symbol("i"), Symbol("n")
+    >>> printer.statement(For(i, n, [Store(Buffer("y", "int64", (n,)), (i,), i * 2)]))
+    >>> print(*printer.unit.lines, sep=chr(10))
+        do i = 0, n - 1
+            y[i] = i * 2;
     """
 
     kinds: ClassVar[Mapping[type[Statement], str]] = {

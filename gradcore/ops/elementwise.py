@@ -73,7 +73,11 @@ CALLED = re.compile(r"@(\w+)")
 
 
 class Trait(enum.Enum):
-    """A law that a scalar function obeys; patterns and passes quantify over traits."""
+    """A law that a scalar function obeys; patterns and passes quantify over traits.
+
+    >>> entry("maximum").has(Trait.IDEMPOTENT), entry("sub").has(Trait.COMMUTATIVE)
+    (True, False)
+    """
 
     COMMUTATIVE = enum.auto()
     ASSOCIATIVE = enum.auto()
@@ -121,6 +125,10 @@ class Elementwise(Op):
         integer, and the message then.
     compared : an interval for each operand within which special values are compared with the
         reference, which has all digits there; none: everywhere.
+
+    >>> row = entry("softplus")
+    >>> row.code, row.result("int32"), row.numpy(np.zeros(2)).round(4)
+    ('@softplus({0})', 'float64', array([0.6931, 0.6931]))
     """
 
     name: str
@@ -363,7 +371,12 @@ def _refusing(i: int, message: str, function: Callable[..., Any]) -> Callable[..
 
 
 def entry(name: str) -> Elementwise:
-    """Return the entry called ``name``."""
+    """Return the entry called ``name``.
+
+    >>> import gradcore.tensor as T
+    >>> entry("cast_int8")(T.dvector("x")).type
+    TensorType(int8, vector)
+    """
     return ENTRIES[name]
 
 
@@ -394,6 +407,14 @@ def elementwise(
         means piecewise constant.
     linear : the sets of operands in which it is linear, all of a set together, the others fixed.
     kind : a derivative of another kind than diagonal.
+
+    >>> import gradcore.tensor as T
+    >>> gudermannian = elementwise(
+    ...     "gudermannian", lambda x: 2 * np.arctan(np.tanh(x / 2)), "2 * arctan(tanh(x / 2))",
+    ...     lambda t, x, y: t / T.cosh(x), expansion=lambda x: 2 * T.arctan(T.tanh(x / 2)))
+    >>> x = T.dvector("x")
+    >>> T.grad(T.sum(gudermannian(x)), x).eval({x: [0.0, np.log(2)]})
+    array([1. , 0.8])
     """
     default = Diagonal(derivative, linear=linear) if derivative else Flat()
     return Elementwise(

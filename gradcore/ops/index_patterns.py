@@ -24,7 +24,13 @@ from gradcore.graph.requirements import AGREE, NOT_ZERO, WITHIN
 
 
 class Slot(enum.Enum):
-    """A place in a pattern that an input of the node fills."""
+    """A place in a pattern that an input of the node fills.
+
+    >>> import gradcore.tensor as T
+    >>> x, i, rows = T.dmatrix("x"), T.lscalar("i"), T.lvector("rows")
+    >>> x[rows, i].owner.op.pattern
+    (array, scalar)
+    """
 
     SCALAR = enum.auto()
     ARRAY = enum.auto()
@@ -39,7 +45,13 @@ Bound: TypeAlias = int | Slot | None
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice whose bounds are ints, None, or scalars of the graph."""
+    """A slice whose bounds are ints, None, or scalars of the graph.
+
+    >>> import gradcore.tensor as T
+    >>> x, n = T.dvector("x"), T.lscalar("n")
+    >>> x[1:n].owner.op.pattern
+    (Slice(start=1, stop=scalar, step=None),)
+    """
 
     start: Bound = None
     stop: Bound = None
@@ -81,7 +93,11 @@ def signed(index: Any) -> Any:
 
 
 def filled(pattern: Pattern, indices: Iterable[Any]) -> tuple[Any, ...]:
-    """Return ``pattern`` as a NumPy key, its slots filled with ``indices`` in order."""
+    """Return ``pattern`` as a NumPy key, its slots filled with ``indices`` in order.
+
+    >>> filled((Slot.SCALAR, None, Slice(1, Slot.SCALAR)), [3, 5])
+    (3, None, slice(1, 5, None))
+    """
     rest = iter(indices)
     return tuple(
         slice(*(next(rest) if b is Slot.SCALAR else b for b in entry.bounds))

@@ -44,6 +44,11 @@ class Registry:
     owners : where each backend comes from.
     complete : makes of a backend as it was contributed one that is imported and has all kernels.
     completed : the backends for which that was done.
+
+    >>> from gradcore.plugins import registry
+    >>> found = registry()
+    >>> found.backend("numpy").name, "torch" in found.contributed
+    ('numpy', True)
     """
 
     contributed: Mapping[str, Backend]

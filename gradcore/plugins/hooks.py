@@ -21,7 +21,18 @@ API = 1
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
-"""Marks a function of a plugin as a hook."""
+"""Marks a function of a plugin as a hook.
+
+>>> from gradcore.plugins import register, registry, unregister
+>>> class Listing:
+...     @hookimpl
+...     def gradcore_exporters(self):
+...         return {"listing": "my_package.listing:files"}
+>>> register(Listing(), "listing")
+>>> registry().exporters["listing"]
+'my_package.listing:files'
+>>> unregister("listing")
+"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,16 @@ class Hooks:
     One with an argument is called for each backend or stage that there is.  It may omit the
     argument and return a table instead, by the names of these: then names that there are not
     are found.
+
+    >>> from gradcore.plugins import register, registry, unregister
+    >>> class Honest:
+    ...     @hookimpl
+    ...     def gradcore_known_failures(self, backend):
+    ...         return [KnownFailure("exp", "value", "it flushes them")] * (backend == "numpy")
+    >>> register(Honest(), "honest")
+    >>> registry().known_failures["numpy"][0].reason
+    'it flushes them'
+    >>> unregister("honest")
     """
 
     @hookspec

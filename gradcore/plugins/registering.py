@@ -41,7 +41,13 @@ def registry() -> Registry:
 
 
 def reload() -> None:
-    """Read all plugins again when something is next asked for, as after an installation."""
+    """Read all plugins again when something is next asked for, as after an installation.
+
+    >>> before = registry()
+    >>> reload()
+    >>> registry() is before
+    False
+    """
     _faulty.clear()
     _current.clear()
 
@@ -84,6 +90,17 @@ def unregister(name: str) -> None:
     """Take back a plugin that was added by `register`.
 
     Raises PluginError: there is none of that name.
+
+    >>> from gradcore.plugins import hookimpl
+    >>> class Quiet:
+    ...     @hookimpl
+    ...     def gradcore_rules(self, stage):
+    ...         return []
+    >>> register(Quiet(), "quiet")
+    >>> unregister("quiet")
+    >>> unregister("quiet")
+    Traceback (most recent call last):
+    gradcore.errors.PluginError: no plugin 'quiet' is registered...
     """
     if name not in _registered:
         fix = choices(name, _registered, "registered")
@@ -98,6 +115,11 @@ def disable(*names: str) -> None:
     Functions that are compiled already go on as they are.
 
     Raises PluginError: there is no plugin of that name.
+
+    >>> disable("onnx")
+    >>> print(registry().backend("onnx").unavailable())
+    the plugin 'onnx' (gradcore ...) is disabled: by gradcore.plugins.disable
+    >>> enable("onnx")
     """
     known = [source.name for source in sources(_registered)]
     for name in names:
@@ -111,6 +133,12 @@ def enable(*names: str) -> None:
     """Enable plugins again that `disable` has disabled.
 
     Raises PluginError: there is none of that name among them.
+
+    >>> disable("onnx", "torch")
+    >>> enable("torch")
+    >>> [gone.source.name for gone in registry().disabled if gone.chosen]
+    ['onnx']
+    >>> enable("onnx")
     """
     for name in names:
         if name not in _unwanted:

@@ -21,6 +21,10 @@ class Source:
     name : what it is called: the name of its entry point, or that under which it was registered.
     place : what its entry point names, a module or an object in one; empty: it was registered.
     origin : the entry point, or the plugin that was registered.
+
+    >>> from gradcore.plugins import registry
+    >>> registry().owners["numpy"].place
+    'gradcore_numpy'
     """
 
     name: str
@@ -51,6 +55,12 @@ class Disabled:
     reason : why.
     backends : the names of its backends; that of the plugin, where it could not be asked.
     chosen : whether a user has disabled it.
+
+    >>> from gradcore.plugins import disable, enable, registry
+    >>> disable("onnx")
+    >>> print(next(gone for gone in registry().disabled if gone.chosen))
+    the plugin 'onnx' (gradcore ...) is disabled: by gradcore.plugins.disable
+    >>> enable("onnx")
     """
 
     source: Source

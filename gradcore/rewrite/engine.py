@@ -72,7 +72,19 @@ FIRINGS_PER_NODE = 100
 
 @dataclass(eq=False)
 class Stage:
-    """A named set of rules, applied until none fires."""
+    """A named set of rules, applied until none fires.
+
+    >>> import gradcore
+    >>> import gradcore.tensor as T
+    >>> tidy = Stage("tidy")
+    >>> @tidy.rule(lambda x: T.sin(x) ** 2 + T.cos(x) ** 2)
+    ... def pythagoras(x):
+    ...     '''sin(x)**2 + cos(x)**2 == 1'''
+    ...     return T.ones_like(x)
+    >>> x = T.dvector("x")
+    >>> gradcore.pp(tidy.run(FunctionGraph((x,), (T.sin(x) ** 2 + T.cos(x) ** 2,)), []).outputs[0])
+    'fill(x, 1.0)'
+    """
 
     name: str
     rules: list[Rule] = field(default_factory=list[Rule])
@@ -146,6 +158,12 @@ class Pass:
 
     changes : what it may change; unlike a rule it may change no more on any dtype.
     examples : functions of expressions on which it applies.
+
+    >>> import gradcore.tensor as T
+    >>> halved = Pass("halved", lambda graph: FunctionGraph(graph.inputs, graph.outputs[:1]))
+    >>> x = T.dvector("x")
+    >>> len(halved.run(FunctionGraph((x,), (x + 1, x + 2)), []).outputs)
+    1
     """
 
     name: str

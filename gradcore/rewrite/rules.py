@@ -101,6 +101,13 @@ class Rule:
     examples : functions of variables that return expressions on which it fires; for a rule with a
         pattern, the pattern itself.
     changes : what it may change on floats; on integers and booleans, nothing.
+
+    >>> import gradcore.tensor as T
+    >>> squared = Rule("squared", "x * x == x**2", (T.mul,),
+    ...     lambda node: node.inputs[0] ** 2 if node.inputs[0] is node.inputs[1] else None)
+    >>> x = T.dvector("x")
+    >>> squared.rewrite((x * x).owner), squared.rewrite((x * 2).owner)
+    (pow.0, None)
     """
 
     name: str

@@ -13,7 +13,16 @@ from gradcore.rewrite.rules import Trace
 
 @dataclass(frozen=True)
 class Group:
-    """Stages that are run together, and only on a graph that has an op of a certain kind."""
+    """Stages that are run together, and only on a graph that has an op of a certain kind.
+
+    >>> import gradcore.tensor as T
+    >>> from gradcore.ops.reduce import Reduce
+    >>> halved = Pass("halved", lambda graph: FunctionGraph(graph.inputs, graph.outputs[:1]))
+    >>> x = T.dvector("x")
+    >>> of_sums, graph = Group("of sums", Reduce, (halved,)), FunctionGraph((x,), (x, x + 1))
+    >>> of_sums.run(graph, []) is graph
+    True
+    """
 
     name: str
     needs: type[Op]
