@@ -121,3 +121,17 @@ def test_what_is_no_number_stays_in_its_line():
     value[3, 4], value[7, 0] = np.nan, np.inf
     finite = np.isfinite(f(value)).all(axis=1)
     assert finite.tolist() == [row not in (3, 7) for row in range(11)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8, 300])
+@pytest.mark.parametrize("rows", [1, 3, 9])
+def test_parts_that_must_be_zero_are_not_read(n, rows, rng):
+    """The first number of a spectrum, and of an even extent the last, is real."""
+    h, extent = T.zmatrix("h"), T.lscalar("n")
+    f = gradcore.function([h, extent], T.fft.irfft(h, extent), mode="c")
+    value = rng.normal(size=(rows, n // 2 + 1)) + 1j * rng.normal(size=(rows, n // 2 + 1))
+    ends = [0, -1] if n % 2 == 0 else [0]
+    value.imag[:, ends] = 0
+    wanted = scipy.fft.irfft(value, n)
+    value.imag[:, ends] = np.nan
+    close(f(value, n), wanted, n)

@@ -23,6 +23,7 @@ typedef struct {
     int64_t step, line, part;
 } NAME(strides);
 
+/* Read n elements of `count` lines into rows of `width` numbers, zeros where there is no line. */
 static void NAME(load)(int64_t n, int64_t count, int64_t width, const REAL *from,
                        NAME(strides) s, REAL *re, REAL *im) {
     if (count < width || !s.part) memset(im, 0, (size_t)(n * width) * sizeof *im);
@@ -56,6 +57,7 @@ static void NAME(load)(int64_t n, int64_t count, int64_t width, const REAL *from
     }
 }
 
+/* Write such rows back. */
 static void NAME(store)(int64_t n, int64_t count, int64_t width, const REAL *re, const REAL *im,
                         REAL *to, NAME(strides) s) {
     int64_t j = 0;
@@ -142,6 +144,7 @@ static void NAME(row)(const PLAN *plan, const REAL *from, NAME(strides) s, REAL 
     }
 }
 
+/* How many numbers a row needs: itself, and what the lanes of either part do. */
 static int64_t NAME(room_of_row)(const PLAN *plan) {
     const int64_t one = NAME(room)(plan->first, LANES), other = NAME(room)(plan->second, LANES);
     return 2 * plan->n + (one > other ? one : other);
@@ -168,9 +171,9 @@ static void NAME(merged)(int64_t n, int64_t width, const REAL *w, const REAL *xr
                          REAL *restrict zr, REAL *restrict zi) {
     for (int64_t k = 0; k <= n / 2; k++) {
         const int64_t a = k * width, b = (n - k) * width, c = k ? b : 0;
-        const REAL re = w[2 * k], im = w[2 * k + 1], read = k != 0;
+        const REAL re = w[2 * k], im = w[2 * k + 1];
         _Pragma("GCC ivdep") for (int64_t l = 0; l < width; l++) {
-            const REAL ai = read * xi[a + l], bi = read * xi[b + l];
+            const REAL ai = k ? xi[a + l] : 0, bi = k ? xi[b + l] : 0; /* what is real is read so */
             const REAL sr = xr[a + l] + xr[b + l], si = ai - bi;
             const REAL dr = xr[a + l] - xr[b + l], di = ai + bi;
             const REAL tr = im * dr - re * di, ti = re * dr + im * di;
