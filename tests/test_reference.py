@@ -52,6 +52,7 @@ EXACT = {
     "erfcinv": lambda x: mpmath.erfinv(1 - x),
     "gamma": mpmath.gamma,
     "gammaln": mpmath.loggamma,
+    "rgamma": mpmath.rgamma,
     "digamma": mpmath.digamma,
     "polygamma": lambda n, x: mpmath.polygamma(int(n), x),
     **{name: function for name, (function, *_) in exact_functions.EXACT.items()},
@@ -120,7 +121,15 @@ def transcendental():
     return list(filter(is_transcendental, rows()))
 
 
+def inverse_gamma_slope(x):
+    if x > 0.5:
+        return -mpmath.psi(0, x) * mpmath.rgamma(x)
+    sine = mpmath.sinpi(x) / mpmath.pi
+    return mpmath.gamma(1 - x) * (mpmath.cospi(x) - sine * mpmath.psi(0, 1 - x))
+
+
 SLOPES = {
+    "rgamma": (inverse_gamma_slope,),
     "true_div": (lambda x, y: 1 / y, lambda x, y: -x / y**2),
     "pow": (lambda x, y: y * x ** (y - 1), lambda x, y: x**y * mpmath.log(x) if x else 0),
     "reciprocal": (lambda x: -1 / x**2,),

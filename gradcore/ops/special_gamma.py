@@ -27,6 +27,7 @@ from gradcore.ops.scalars import (
     lt,
     neg,
     or_,
+    strong_zero_mul,
     switch,
 )
 from gradcore.ops.special import cospi, sinpi, xlog1py, xlogy
@@ -84,15 +85,13 @@ def _inside(x: Variable) -> Variable:
 
 
 def _rgamma(x: Variable) -> Variable:
-    """Return 1 / gamma(x), by reflection where there are poles, by logarithms where it is tiny."""
-    left, far = lt(x, 0.5), gt(x, 34 if x.dtype in ("float16", "float32") else 170)
-    inverse = 1 / gamma(switch(or_(left, far), 1, x))
-    small = exp(-gammaln(switch(far, x, 1)))
+    """Return 1 / gamma(x), by reflection where there are poles."""
+    left = lt(x, 0.01)  # where gamma does not overflow yet
     reflected = switch(left, x, 0)
     sine = sinpi(reflected) / math.pi
     zero = switch(eq(reflected, 0), reflected, 0)  # with its sign
     mirrored = switch(eq(sine, 0), zero, sine * gamma(1 - reflected))  # which may be infinite
-    return switch(left, mirrored, switch(far, small, inverse))
+    return switch(left, mirrored, 1 / gamma(switch(left, 1, x)))
 
 
 def _rgamma_slope(x: Variable, z: Variable) -> Variable:
@@ -100,7 +99,7 @@ def _rgamma_slope(x: Variable, z: Variable) -> Variable:
     left = lt(x, 0.5)
     y, right = switch(left, x, 0), switch(left, 1, x)
     reflected = gamma(1 - y) * (cospi(y) - sinpi(y) / math.pi * digamma(1 - y))
-    return switch(left, reflected, -z * digamma(right))
+    return switch(left, reflected, -strong_zero_mul(z, digamma(right)))
 
 
 # fmt: off

@@ -98,8 +98,9 @@ def sinc(x: Any) -> Any:
 
 @in_single
 def rgamma(x: Any) -> Any:
-    """Return 1 / gamma(x): next to 0 it is x, where SciPy's may be 0."""
-    return where(abs(x) < np.finfo(x.dtype).tiny, x, scipy.special.rgamma(x)).astype(x.dtype)
+    """Return 1 / gamma(x): next to 0 it is x, where SciPy's may be 0; it has no limit at -inf."""
+    found = where(abs(x) < np.finfo(x.dtype).tiny, x, scipy.special.rgamma(x))
+    return where(x == -np.inf, np.nan, found).astype(x.dtype)
 
 
 @in_single
