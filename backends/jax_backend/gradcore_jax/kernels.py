@@ -134,9 +134,9 @@ def _cumulative(node: Apply) -> Kernel:
     if op.is_extreme:
         combine = jnp.maximum if op.kind == "max" else jnp.minimum
         return partial(lax.associative_scan, combine, axis=op.axis)
-    wide, dtype = (available(d) for d in (computed(node.out.dtype), node.out.dtype))
+    wide = available(computed(node.out.dtype))
     run = partial(getattr(jnp, f"cum{op.kind}"), axis=op.axis, dtype=wide)
-    return run if wide == dtype else lambda x: run(x).astype(dtype)
+    return lambda *arrays: strong(run(*arrays), node.out.dtype)
 
 
 def _recurrence(node: Apply) -> Kernel:
